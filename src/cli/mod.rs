@@ -1,0 +1,151 @@
+//! The command line. Standard output is data, standard error is for people.
+
+mod check;
+mod progress;
+mod replay;
+mod test;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::model::{Models, Report, Source};
+
+/// What a command ends with; the numbers are part of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well.
+    Ok = 0,
+    /// Something failed.
+    Failed = 1,
+    /// There were warnings, under `--strict`.
+    Warnings = 3,
+    /// Tests failed, or differences were found.
+    Different = 4,
+    /// A model or the configuration is wrong.
+    Configuration = 78,
+}
+
+/// Customer lifecycle stages from event streams, exactly once, silence included.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run models over files of events and print every transition.
+    Replay(replay::Replay),
+    /// Check model files and print everything that is wrong with them.
+    Check(check::Check),
+    /// Run the tests that model files contain.
+    Test(test::Test),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Model files, in the order in which their outputs come at one instant.
+#[derive(Debug, Args)]
+struct ModelFiles {
+    /// Model files (YAML).
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Runs a command and says what went wrong, if anything.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match arguments.command {
+        Command::Replay(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tenure", &mut script);
+            io::stdout()
+                .write_all(&script)
+                .map(|()| Exit::Ok)
+                .map_err(Into::into)
+        }
+    };
+    let exit = outcome.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            return Exit::Ok; // Whoever read the output has seen enough.
+        }
+        say(&format!("error: {error:#}"));
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref())
+        .any(broken)
+}
+
+/// Tells the person at the terminal. That standard error cannot be written is nobody's loss.
+fn say(text: &str) {
+    let _unwritable = writeln!(io::stderr(), "{text}");
+}
+
+/// Reads and compiles model files; problems are printed to standard error. `None` when a model is
+/// wrong. A warning is printed too, and counted.
+fn load(files: &[PathBuf]) -> anyhow::Result<Option<(Models, usize)>> {
+    let sources = files
+        .iter()
+        .map(|path| source(path))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(match Models::compile(sources) {
+        Ok((models, reports)) => {
+            show(&reports);
+            Some((
+                models,
+                reports.iter().map(|report| report.problems.len()).sum(),
+            ))
+        }
+        Err(reports) => {
+            show(&reports);
+            None
+        }
+    })
+}
+
+fn source(path: &Path) -> anyhow::Result<Source> {
+    let name = path.display().to_string();
+    let bytes =
+        fs::read(path).map_err(|error| anyhow::anyhow!("cannot read the model {name}: {error}"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| anyhow::anyhow!("the model {name} is not UTF-8 text"))?;
+    Ok(Source { name, text })
+}
+
+fn show(reports: &[Report]) {
+    for report in reports {
+        say(report.to_string().trim_end());
+    }
+}

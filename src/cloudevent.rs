@@ -1,0 +1,169 @@
+//! A stage change as a CloudEvent 1.0: the contract with whoever subscribes.
+//!
+//! The id is a hash, so that the same input gives the same id on every replay of one deployment;
+//! neither the model's version nor any clock is in it (`lifecycle.md` rule 21).
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::customer::{Evidence, Shown, StageChange};
+use crate::event::{CustomerId, WallTime};
+use crate::model::Models;
+
+/// The `type` of every stage change.
+pub const TYPE: &str = "tenure.stage-changed.v1";
+
+/// Where the event that caused a change was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin<'o> {
+    /// A record of a topic.
+    Topic {
+        /// The topic's id, as the broker gave it.
+        id: &'o [u8],
+        /// The topic's name.
+        topic: &'o str,
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+    },
+    /// A row of a file.
+    File {
+        /// The file as it was named; `-` is standard input.
+        file: &'o str,
+        /// The file's order among the inputs.
+        input: u32,
+        /// The line, from 1.
+        line: i64,
+    },
+}
+
+/// The id of a change: 128 bits of SHA-256 over length-prefixed parts, in hexadecimal.
+pub fn id(
+    models: &Models,
+    customer: &CustomerId,
+    change: &StageChange,
+    origin: &Origin<'_>,
+) -> String {
+    let model = &models.list[change.model];
+    let (topic, partition, offset) = match origin {
+        Origin::Topic {
+            id,
+            partition,
+            offset,
+            ..
+        } => (*id, i64::from(*partition), *offset),
+        Origin::File { input, line, .. } => (&[][..], i64::from(*input), *line),
+    };
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(topic);
+    part(model.name.as_bytes());
+    part(customer.as_bytes());
+    part(&change.sequence.to_be_bytes());
+    part(model.stages[change.from].name.as_bytes());
+    part(model.stages[change.to].name.as_bytes());
+    part(&change.effective_at.0.to_be_bytes());
+    part(&partition.to_be_bytes());
+    part(&offset.to_be_bytes());
+    hash.finalize()[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The whole event as one JSON object (structured mode). `decided_at` is left out in a replay.
+pub fn structured(
+    models: &Models,
+    source: &str,
+    customer: &CustomerId,
+    change: &StageChange,
+    origin: &Origin<'_>,
+    decided_at: Option<WallTime>,
+) -> Value {
+    json!({
+        "specversion": "1.0",
+        "id": id(models, customer, change, origin),
+        "source": source,
+        "type": TYPE,
+        "subject": customer.as_str(),
+        "time": change.effective_at.to_string(),
+        "sequence": change.sequence.to_string(),
+        "datacontenttype": "application/json",
+        "data": data(models, customer, change, origin, decided_at),
+    })
+}
+
+/// The payload alone (the record's value in binary mode).
+pub fn data(
+    models: &Models,
+    customer: &CustomerId,
+    change: &StageChange,
+    origin: &Origin<'_>,
+    decided_at: Option<WallTime>,
+) -> Value {
+    let model = &models.list[change.model];
+    let mut data = json!({
+        "customer_id": customer.as_str(),
+        "model": model.name,
+        "version": model.version,
+        "from": model.stages[change.from].name,
+        "to": model.stages[change.to].name,
+        "cause": change.cause.name(),
+        "transition": model.transition_name(change.transition, change.from),
+        "evidence": change.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        "effective_at": change.effective_at.to_string(),
+        "sequence": change.sequence,
+        "previous": {
+            "entered_at": change.entered.to_string(),
+            "duration_ms": change.effective_at.since(change.entered).0,
+        },
+        "input": match origin {
+            Origin::Topic { topic, partition, offset, .. } => json!({"topic": topic, "partition": partition, "offset": offset}),
+            Origin::File { file, line, .. } => json!({"file": file, "line": line}),
+        },
+    });
+    if let Some(since) = change.held_since {
+        data["held_since"] = since.to_string().into();
+    }
+    if let Some(decided_at) = decided_at {
+        data["decided_at"] = decided_at.to_string().into();
+    }
+    data
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    let facts = evidence
+        .facts
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_ref().map_or(Value::Null, shown)));
+    let mut json = json!({
+        "condition": evidence.condition,
+        "holds": evidence.holds,
+        "facts": facts.collect::<Map<_, _>>(),
+    });
+    if let Some(value) = &evidence.value {
+        json["value"] = shown(value);
+    }
+    if let Some(threshold) = &evidence.threshold {
+        json["threshold"] = shown(threshold);
+    }
+    json
+}
+
+/// Durations as in model files, instants in RFC 3339, numbers as decimal JSON numbers.
+fn shown(value: &Shown) -> Value {
+    match value {
+        Shown::Number(number) => number
+            .to_string()
+            .parse()
+            .map_or(Value::Null, Value::Number),
+        Shown::Duration(span) => span.to_string().into(),
+        Shown::Instant(instant) => instant.to_string().into(),
+        Shown::Text(text) => text.as_str().into(),
+        Shown::Flag(flag) => (*flag).into(),
+    }
+}

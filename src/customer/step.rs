@@ -1,0 +1,246 @@
+//! The rules of transitions: what an event or a timer does to a customer. The heart.
+//!
+//! Numbers in brackets are rules of `lifecycle.md`; the README restates them for users.
+
+use super::evaluate::Scene;
+use super::evidence::{self, Evidence};
+use super::facts::Facts;
+use super::state::CustomerState;
+use crate::event::{Event, EventTime, EventType, Millis, Position};
+use crate::model::Models;
+
+/// What made a transition happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The customer did something.
+    Event,
+    /// An instant came at which something had lasted long enough.
+    Timer,
+}
+
+impl Cause {
+    /// As written in outputs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Event => "event",
+            Cause::Timer => "timer",
+        }
+    }
+}
+
+/// A transition that was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageChange {
+    /// Index of the model.
+    pub model: usize,
+    /// How many transitions the customer has made in the model, this one included.
+    pub sequence: u64,
+    /// Index of the stage left.
+    pub from: usize,
+    /// Index of the stage entered.
+    pub to: usize,
+    /// Index of the transition.
+    pub transition: usize,
+    /// By what.
+    pub cause: Cause,
+    /// The first instant at which condition, hold and blocks all allowed it.
+    pub effective_at: EventTime,
+    /// When the stage left had been entered.
+    pub entered: EventTime,
+    /// Since when the condition had been true, for a transition with `hold`.
+    pub held_since: Option<EventTime>,
+    /// Why.
+    pub evidence: Vec<Evidence>,
+    /// The event that caused it; of a timer, the customer's last applied event.
+    pub position: Position,
+}
+
+impl CustomerState {
+    /// Applies an event: first what came due before it [3], then the event itself, in every model.
+    pub fn receive(
+        &mut self,
+        models: &Models,
+        event: &Event,
+        position: Position,
+        changes: &mut Vec<StageChange>,
+    ) {
+        self.fire(models, event.time, changes);
+        self.latest = self.latest.max(event.time);
+        self.position = position;
+        for slot in models.slots.changed_by(event.kind) {
+            self.facts[*slot].count(models.slots.get(*slot), event, self.latest);
+        }
+        for model in 0..models.list.len() {
+            // A late event is evaluated where the customer already is [8].
+            let now = self.latest.max(self.models[model].entered);
+            self.evaluate(models, model, now, Some(event.kind), changes);
+        }
+    }
+
+    /// Fires the customer's timers due before `end`, by due instant and order of the models,
+    /// those armed meanwhile included [3].
+    pub fn fire(&mut self, models: &Models, end: EventTime, changes: &mut Vec<StageChange>) {
+        while let Some((due, model)) = self.first_due().filter(|(due, _)| *due < end) {
+            self.evaluate(models, model, due, None, changes);
+        }
+    }
+
+    fn first_due(&self) -> Option<(EventTime, usize)> {
+        let due = self
+            .models
+            .iter()
+            .enumerate()
+            .filter_map(|(model, state)| state.due.map(|due| (due, model)));
+        due.min()
+    }
+
+    /// Takes every transition that is open at `now`, one after the other [16], and finds the next
+    /// instant to look again.
+    fn evaluate(
+        &mut self,
+        models: &Models,
+        model: usize,
+        now: EventTime,
+        event: Option<EventType>,
+        changes: &mut Vec<StageChange>,
+    ) {
+        let cause = if event.is_some() {
+            Cause::Event
+        } else {
+            Cause::Timer
+        };
+        let mut visited = 1_u64 << self.models[model].stage;
+        let mut link_event = event;
+        while let Some(transition) = self.open(models, model, now, link_event, visited) {
+            let change = self.take(models, model, transition, now, link_event, cause);
+            visited |= 1 << change.to;
+            changes.push(change);
+            link_event = None; // An event is itself only for the first link [14].
+        }
+        self.models[model].due = self.next_change(models, model, now);
+    }
+
+    /// The first transition out of the stage, in file order, whose condition is true, has been so
+    /// for its hold, and that nothing blocks. Keeps account of the holds on the way.
+    fn open(
+        &mut self,
+        models: &Models,
+        model: usize,
+        now: EventTime,
+        event: Option<EventType>,
+        visited: u64,
+    ) -> Option<usize> {
+        let definition = &models.list[model];
+        let stage = self.models[model].stage;
+        let dwelt = now.since(self.models[model].entered) >= definition.stages[stage].min_dwell;
+        for at in &definition.outgoing[stage] {
+            let transition = &definition.transitions[*at];
+            let holds = self
+                .scene(models, model, now, event)
+                .holds(&transition.when);
+            let held = transition.hold == Millis(0)
+                || self.held(model, *at, holds, now) >= transition.hold;
+            if holds && held && dwelt && visited & 1 << transition.to == 0 {
+                return Some(*at);
+            }
+        }
+        None
+    }
+
+    /// For how long a condition with `hold` has been true; a false evaluation starts it anew [17].
+    fn held(&mut self, model: usize, transition: usize, holds: bool, now: EventTime) -> Millis {
+        let holding = &mut self.models[model].holding;
+        // A start later than now was seen by a timer that ran ahead of an event which came in
+        // afterwards: at this event's time it has not happened yet.
+        holding.retain(|(known, since)| *known != transition || (holds && *since <= now));
+        match holding.iter().find(|(known, _)| *known == transition) {
+            Some((_, since)) => now.since(*since),
+            None => {
+                if holds {
+                    holding.push((transition, now));
+                }
+                Millis(0)
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        models: &Models,
+        model: usize,
+        transition: usize,
+        now: EventTime,
+        event: Option<EventType>,
+        cause: Cause,
+    ) -> StageChange {
+        let definition = &models.list[model].transitions[transition];
+        let scene = self.scene(models, model, now, event);
+        let evidence = evidence::of(&definition.when, &scene, &models.vocabulary);
+        let state = &mut self.models[model];
+        let held_since = state
+            .holding
+            .iter()
+            .find(|(known, _)| *known == transition)
+            .map(|(_, since)| *since);
+        let (from, entered) = (state.stage, state.entered);
+        state.stage = definition.to;
+        state.entered = now;
+        state.sequence += 1;
+        state.holding.clear();
+        StageChange {
+            model,
+            sequence: state.sequence,
+            from,
+            to: definition.to,
+            transition,
+            cause,
+            effective_at: now,
+            entered,
+            held_since,
+            evidence,
+            position: self.position,
+        }
+    }
+
+    /// The earliest instant later than now at which a comparison can flip, a hold is fulfilled or
+    /// a block opens, for any transition out of the stage [5, 15].
+    fn next_change(&self, models: &Models, model: usize, now: EventTime) -> Option<EventTime> {
+        let definition = &models.list[model];
+        let state = &self.models[model];
+        let scene = self.scene(models, model, now, None);
+        let outgoing = &definition.outgoing[state.stage];
+        let flips = outgoing
+            .iter()
+            .filter_map(|at| scene.next_change(&definition.transitions[*at].when));
+        let holds = state
+            .holding
+            .iter()
+            .filter_map(|(at, since)| since.plus(definition.transitions[*at].hold));
+        let dwell = state.entered.plus(definition.stages[state.stage].min_dwell);
+        flips
+            .chain(holds)
+            .chain(dwell)
+            .filter(|instant| *instant > now)
+            .min()
+    }
+
+    fn scene<'s>(
+        &'s self,
+        models: &'s Models,
+        model: usize,
+        now: EventTime,
+        event: Option<EventType>,
+    ) -> Scene<'s> {
+        let facts = Facts {
+            states: &self.facts,
+            slots: &models.slots,
+            now,
+        };
+        Scene {
+            model: &models.list[model].facts,
+            facts,
+            now,
+            event,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+use super::*;
+use crate::event::{EventType, Millis};
+
+fn decoder() -> Decoder {
+    let mut vocabulary = Vocabulary::default();
+    vocabulary.intern_type("order_completed");
+    vocabulary.intern_field(Field::Value, FieldKind::Number);
+    vocabulary.intern_field(Field::named("score"), FieldKind::Number);
+    vocabulary.intern_field(Field::Channel, FieldKind::Text);
+    Decoder::new(
+        Mapping::default(),
+        vocabulary,
+        Money::default(),
+        Limits::default(),
+    )
+}
+
+fn rejected(json: &str) -> Reason {
+    decoder().json(json.as_bytes()).expect_err(json)
+}
+
+/// A good event with `more` in front of its other keys.
+fn with(more: &str) -> String {
+    format!(r#"{{{more}"type":"order_completed","customer_id":"ann","time":"2026-01-01"}}"#)
+}
+
+#[test]
+fn a_native_event_is_reduced_to_what_the_vocabulary_names() {
+    let text = r#"{"id":"e1","type":"order_completed","customer_id":"ann","time":"2026-01-01T00:00:00Z",
+        "channel":"w\u0065b","value":29.995,"currency":"USD","properties":{"score":9,"other":[1,{"x":null}]},"junk":{}}"#;
+    let event = decoder().json(text.as_bytes()).unwrap();
+    assert_eq!(event.customer.as_str(), "ann");
+    assert_eq!(event.kind, decoder().vocabulary.type_of("order_completed"));
+    assert_eq!(event.time, parse_instant("2026-01-01").unwrap());
+    let ids: Vec<FieldId> = decoder().vocabulary.fields().map(|(id, ..)| id).collect();
+    assert_eq!(event.number(ids[0]), Quantity::parse("30"));
+    assert_eq!(event.number(ids[1]), Quantity::parse("9"));
+    assert_eq!(event.field(ids[2]), Some(&Scalar::Text("web".into())));
+}
+
+#[test]
+fn an_unknown_type_is_accepted() {
+    let event = decoder()
+        .json(br#"{"type":"whatever","customer_id":7,"time":1767225600000}"#)
+        .unwrap();
+    assert_eq!(event.kind, EventType::UNNAMED);
+    assert_eq!(event.customer.as_str(), "7");
+    assert_eq!(event.time, parse_instant("2026-01-01").unwrap());
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table, one line a case")]
+fn every_kind_of_bad_record_has_its_reason() {
+    let deep = |n: usize| with(&format!(r#""x":{}1{},"#, "[".repeat(n), "]".repeat(n)));
+    let cases = [
+        ("", Reason::NotJson),
+        ("nonsense", Reason::NotJson),
+        ("[1]", Reason::NotJson),
+        (
+            r#"{"type":"order_completed","customer_id":"ann","#,
+            Reason::NotJson,
+        ),
+        (&(with("") + "x"), Reason::NotJson),
+        (&with(r#""x":NaN,"#), Reason::NotJson),
+        (&with(r#""value":Infinity,"#), Reason::NotJson),
+        (&with(r#""x":1e999,"#), Reason::BadNumber),
+        (&with(r#""value":1e999,"#), Reason::ValueOutOfRange),
+        (&with(r#""value":"12x","#), Reason::BadValue),
+        (&with(r#""value":{},"#), Reason::BadValue),
+        (
+            &with(r#""value":1,"currency":"DOGE","#),
+            Reason::UnknownCurrency,
+        ),
+        (&with(r#""properties":{"score":1e300},"#), Reason::BadNumber),
+        (
+            &with(r#""properties":{"score":1,"score":2},"#),
+            Reason::DuplicateKey,
+        ),
+        (&with(r#""customer_id":"bob","#), Reason::DuplicateKey),
+        (&deep(40), Reason::TooDeep),
+        (&deep(10_000), Reason::TooDeep),
+        (
+            &with(&format!(r#""customer_id2":[{}1],"#, "1,".repeat(10_001))),
+            Reason::TooLong,
+        ),
+        (
+            &with(&format!(r#""x":"{}","#, "y".repeat(70_000))),
+            Reason::TooLong,
+        ),
+        (&"x".repeat((1 << 20) + 1), Reason::TooLarge),
+        (r#"{"type":"t","time":1}"#, Reason::MissingCustomerId),
+        (
+            r#"{"type":"t","customer_id":"","time":1}"#,
+            Reason::MissingCustomerId,
+        ),
+        (
+            r#"{"type":"t","customer_id":null,"time":1}"#,
+            Reason::MissingCustomerId,
+        ),
+        (
+            r#"{"type":"t","customer_id":1.5,"time":1}"#,
+            Reason::BadCustomerId,
+        ),
+        (
+            r#"{"type":"t","customer_id":{"a":1},"time":1}"#,
+            Reason::BadCustomerId,
+        ),
+        (r#"{"customer_id":"ann","time":1}"#, Reason::MissingType),
+        (r#"{"type":"t","customer_id":"ann"}"#, Reason::MissingTime),
+        (
+            r#"{"type":"t","customer_id":"ann","time":"soon"}"#,
+            Reason::BadTime,
+        ),
+        (
+            r#"{"type":"t","customer_id":"ann","time":true}"#,
+            Reason::BadTime,
+        ),
+        (
+            r#"{"type":"t","customer_id":"ann","time":1767225600}"#,
+            Reason::TimeOutOfRange,
+        ),
+        (
+            r#"{"type":"t","customer_id":"ann","time":9223372036854775807}"#,
+            Reason::TimeOutOfRange,
+        ),
+        (
+            r#"{"type":"t","customer_id":"ann","time":-9223372036854775808}"#,
+            Reason::TimeOutOfRange,
+        ),
+        (
+            r#"{"type":"t","customer_id":"ann","time":1e400}"#,
+            Reason::TimeOutOfRange,
+        ),
+    ];
+    for (text, reason) in cases {
+        assert_eq!(rejected(text), reason, "{}", &text[..text.len().min(120)]);
+    }
+    assert_eq!(decoder().json(b"{\"type\":\"\xff\"}"), Err(Reason::NotUtf8));
+    assert!(decoder().json(deep(30).as_bytes()).is_ok());
+}
+
+#[test]
+fn the_key_of_a_record_must_be_its_customer_and_its_time_not_ahead_of_the_broker() {
+    let text = with("");
+    let at = parse_instant("2026-01-01").unwrap().0;
+    let record = |key: Option<&[u8]>, timestamp| {
+        decoder()
+            .record(key, Some(text.as_bytes()), timestamp)
+            .map(|_| ())
+    };
+    assert_eq!(record(Some(b"ann"), Some(at)), Ok(()));
+    assert_eq!(record(Some(b"ann"), None), Ok(()));
+    assert_eq!(record(Some(b"bob"), Some(at)), Err(Reason::KeyDiffers));
+    assert_eq!(record(None, Some(at)), Err(Reason::NullKey));
+    assert_eq!(record(Some(b"ann"), Some(at - Millis::DAY.0)), Ok(()));
+    assert_eq!(
+        record(Some(b"ann"), Some(at - Millis::DAY.0 - 1)),
+        Err(Reason::TimeInFuture)
+    );
+    assert_eq!(
+        decoder().record(Some(b"ann"), None, None),
+        Err(Reason::Tombstone)
+    );
+}
+
+#[test]
+fn a_mapping_reads_records_of_another_shape() {
+    let mapping = Mapping {
+        customer_id: "user.id".into(),
+        kind: "event".into(),
+        time: "ts".into(),
+        time_unit: TimeUnit::Seconds,
+        properties: "props".into(),
+        ..Mapping::default()
+    };
+    let decoder = Decoder {
+        tree: Node::tree(&mapping, &decoder().vocabulary),
+        mapping,
+        ..decoder()
+    };
+    let text = r#"{"user":{"id":"ann","x":1},"event":"order_completed","ts":1767225600.9999,"props":{"score":"8.5"}}"#;
+    let event = decoder.json(text.as_bytes()).unwrap();
+    assert_eq!(event.time, EventTime(1_767_225_600_999));
+    assert_eq!(event.fields.len(), 1);
+}
+
+#[test]
+fn a_row_is_the_same_event_as_the_object() {
+    let decoder = decoder();
+    let columns = Columns::from_header(
+        &decoder,
+        ["customer_id", "time", "type", "score", "ignored"].into_iter(),
+    )
+    .unwrap();
+    let row =
+        |cells: [&'static str; 5]| decoder.row(&columns, cells.map(str::as_bytes).into_iter());
+    let object = with(r#""properties":{"score":7},"#);
+    assert_eq!(
+        row(["ann", "2026-01-01", "order_completed", "7", "-"]),
+        decoder.json(object.as_bytes())
+    );
+    assert_eq!(
+        row(["ann", "2026-01-01", "order_completed", "", ""]),
+        decoder.json(with("").as_bytes())
+    );
+    assert_eq!(
+        row(["ann", "", "order_completed", "", ""]),
+        Err(Reason::MissingTime)
+    );
+    assert_eq!(
+        decoder.row(&columns, [b"ann".as_slice()].into_iter()),
+        Err(Reason::BadRow)
+    );
+    let missing = Columns::from_header(&decoder, ["customer_id", "when"].into_iter()).unwrap_err();
+    assert_eq!(missing, ["type", "time"]);
+}

@@ -1,0 +1,36 @@
+//! The bounds on what one record may contain, written down once.
+
+use super::{EventTime, Millis};
+
+/// What a record may contain before it becomes a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest record, in bytes.
+    pub record_bytes: usize,
+    /// Deepest nesting of objects and arrays.
+    pub depth: usize,
+    /// Longest text, in bytes; also the longest customer id.
+    pub text_bytes: usize,
+    /// Most elements of one array or object.
+    pub elements: usize,
+    /// Earliest event time; catches seconds taken for milliseconds.
+    pub time_floor: EventTime,
+    /// How far an event may lie after its record's own timestamp.
+    pub future: Millis,
+}
+
+/// Longest customer id, in bytes: it is part of every key.
+pub(crate) const CUSTOMER_ID_BYTES_MAX: usize = 1024;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            record_bytes: 1 << 20,
+            depth: 32,
+            text_bytes: 64 << 10,
+            elements: 10_000,
+            time_floor: EventTime(631_152_000_000), // 1990-01-01
+            future: Millis(Millis::DAY.0),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where in a record the fields of an event stand, so that existing topics can be read as they are.
+
+use super::{Field, FieldId, FieldKind, Vocabulary};
+
+/// Keys from the outermost object inwards; written with dots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(pub Vec<String>);
+
+impl From<&str> for Path {
+    fn from(text: &str) -> Self {
+        Path(text.split('.').map(str::to_owned).collect())
+    }
+}
+
+/// What a number in the time field counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Seconds since 1970.
+    Seconds,
+    /// Milliseconds since 1970.
+    #[default]
+    Milliseconds,
+    /// Microseconds since 1970.
+    Microseconds,
+}
+
+/// The place of each field. The default is the native form of `contract.md`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The customer.
+    pub customer_id: Path,
+    /// The event type.
+    pub kind: Path,
+    /// The event time.
+    pub time: Path,
+    /// What a number there counts.
+    pub time_unit: TimeUnit,
+    /// The event's own id.
+    pub id: Path,
+    /// The order it belongs to.
+    pub order_id: Path,
+    /// The channel it came through.
+    pub channel: Path,
+    /// An amount of money.
+    pub value: Path,
+    /// The currency of that amount.
+    pub currency: Path,
+    /// The object that holds all other properties.
+    pub properties: Path,
+}
+
+impl Default for Mapping {
+    fn default() -> Self {
+        Mapping {
+            customer_id: "customer_id".into(),
+            kind: "type".into(),
+            time: "time".into(),
+            time_unit: TimeUnit::default(),
+            id: "id".into(),
+            order_id: "order_id".into(),
+            channel: "channel".into(),
+            value: "value".into(),
+            currency: "currency".into(),
+            properties: "properties".into(),
+        }
+    }
+}
+
+/// What a place in a record is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    Customer,
+    Kind,
+    Time,
+    Value,
+    Currency,
+    Field(FieldId, FieldKind),
+}
+
+/// The places as a tree, so that one pass over a record finds them all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    pub(super) targets: Vec<Target>,
+    pub(super) children: Vec<(String, Node)>,
+}
+
+impl Node {
+    /// The tree of everything that the vocabulary and the daemon itself need.
+    pub(super) fn tree(mapping: &Mapping, vocabulary: &Vocabulary) -> Node {
+        let mut root = Node::default();
+        root.add(&mapping.customer_id.0, Target::Customer);
+        root.add(&mapping.kind.0, Target::Kind);
+        root.add(&mapping.time.0, Target::Time);
+        root.add(&mapping.value.0, Target::Value);
+        root.add(&mapping.currency.0, Target::Currency);
+        for (id, field, kind) in vocabulary.fields() {
+            let target = Target::Field(id, kind);
+            match field {
+                Field::Id => root.add(&mapping.id.0, target),
+                Field::OrderId => root.add(&mapping.order_id.0, target),
+                Field::Channel => root.add(&mapping.channel.0, target),
+                Field::Currency => root.add(&mapping.currency.0, target),
+                Field::Property(name) => {
+                    let own = name.split('.').map(str::to_owned);
+                    let path: Vec<String> =
+                        mapping.properties.0.iter().cloned().chain(own).collect();
+                    root.add(&path, target);
+                }
+                Field::Value => {} // Read always, since its currency may reject the event.
+            }
+        }
+        root
+    }
+
+    /// The targets at a path, if anything is read there.
+    pub(super) fn at(&self, path: &[String]) -> Option<&Node> {
+        path.iter().try_fold(self, |node, key| {
+            node.child(key).map(|at| &node.children[at].1)
+        })
+    }
+
+    pub(super) fn child(&self, key: &str) -> Option<usize> {
+        self.children.iter().position(|(known, _)| known == key)
+    }
+
+    fn add(&mut self, path: &[String], target: Target) {
+        let mut node = self;
+        for key in path {
+            let at = node.child(key).unwrap_or_else(|| {
+                node.children.push((key.clone(), Node::default()));
+                node.children.len() - 1
+            });
+            node = &mut node.children[at].1;
+        }
+        node.targets.push(target);
+    }
+}

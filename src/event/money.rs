@@ -1,0 +1,118 @@
+//! Money: decimal text, half-even to minor units, in one reporting currency.
+
+use std::collections::BTreeMap;
+
+use super::{Quantity, Reason};
+
+/// The reporting currency and the declared rates of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Money {
+    /// ISO 4217 code that values are reported in, and that a value without a currency is in.
+    pub currency: String,
+    /// What one unit of another currency is worth in the reporting currency.
+    pub rates: BTreeMap<String, Quantity>,
+}
+
+impl Default for Money {
+    fn default() -> Self {
+        Money {
+            currency: "USD".to_owned(),
+            rates: BTreeMap::new(),
+        }
+    }
+}
+
+impl Money {
+    /// Reads an amount. The text is rounded half to even to the minor units of its own currency,
+    /// converted, and rounded again; it must fit 64 bits of minor units.
+    pub fn read(&self, text: &str, currency: Option<&str>) -> Result<Quantity, Reason> {
+        let currency = currency
+            .filter(|code| !code.is_empty())
+            .unwrap_or(&self.currency);
+        let own = currency.eq_ignore_ascii_case(&self.currency);
+        let rate = match own {
+            true => None,
+            false => Some(
+                self.rates
+                    .get(&currency.to_ascii_uppercase())
+                    .ok_or(Reason::UnknownCurrency)?,
+            ),
+        };
+        let plain = Quantity::parse_rounded(text, minor_digits(currency))
+            .ok_or_else(|| unreadable(text))?;
+        let digits = minor_digits(&self.currency);
+        let amount = match rate {
+            None => plain,
+            Some(rate) => plain
+                .times(*rate)
+                .ok_or(Reason::ValueOutOfRange)?
+                .rounded(digits),
+        };
+        let minor_units = amount.nanos() / 10_i128.pow(9 - digits);
+        i64::try_from(minor_units)
+            .map(|_| amount)
+            .map_err(|_| Reason::ValueOutOfRange)
+    }
+}
+
+/// Text that has the form of a number did not fit; any other is no value at all.
+fn unreadable(text: &str) -> Reason {
+    match text.parse::<f64>() {
+        Ok(_) if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
+            Reason::ValueOutOfRange
+        }
+        _ => Reason::BadValue,
+    }
+}
+
+/// Digits after the point of an amount, by ISO 4217; two where it is not listed here.
+fn minor_digits(currency: &str) -> u32 {
+    match currency.to_ascii_uppercase().as_str() {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
+        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        "CLF" | "UYW" => 4,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, currency: Option<&str>) -> Result<String, Reason> {
+        let rates = [("EUR", "1.1"), ("JPY", "0.0065"), ("KWD", "3.25")];
+        let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
+        let money = Money {
+            rates: rates.into(),
+            ..Money::default()
+        };
+        money.read(text, currency).map(|amount| amount.to_string())
+    }
+
+    #[test]
+    fn amounts_are_rounded_to_the_minor_units_of_their_currency_and_converted() {
+        assert_eq!(read("19.995", None), Ok("20".into()));
+        assert_eq!(read("19.985", Some("USD")), Ok("19.98".into()));
+        assert_eq!(read("10", Some("eur")), Ok("11".into()));
+        assert_eq!(read("1000.5", Some("JPY")), Ok("6.5".into()));
+        assert_eq!(read("1.0005", Some("KWD")), Ok("3.25".into()));
+        assert_eq!(read("5", Some("")), Ok("5".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_an_amount_is_refused_with_its_reason() {
+        assert_eq!(read("5", Some("XYZ")), Err(Reason::UnknownCurrency));
+        assert_eq!(read("five", None), Err(Reason::BadValue));
+        assert_eq!(read("NaN", None), Err(Reason::BadValue));
+        assert_eq!(read("1e400", None), Err(Reason::ValueOutOfRange));
+        assert_eq!(
+            read("92233720368547758.07", None),
+            Ok("92233720368547758.07".into())
+        );
+        assert_eq!(
+            read("92233720368547758.08", None),
+            Err(Reason::ValueOutOfRange)
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! Exact decimal numbers: what counts, sums, money, durations and instants are compared in.
+
+use std::fmt;
+
+/// Decimal digits after the point.
+const DIGITS: u32 = 9;
+/// One, in units of 10⁻⁹.
+const ONE: i128 = 10_i128.pow(DIGITS);
+
+/// A decimal number with nine digits after the point, held as an integer: no binary floating
+/// point, so `500`, `500.0` and 50000 cents are equal. Durations are numbers of milliseconds.
+/// Arithmetic that does not fit is `None`, which conditions treat as absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quantity(i128);
+
+impl Quantity {
+    /// Zero.
+    pub const ZERO: Quantity = Quantity(0);
+
+    /// A whole number.
+    pub const fn whole(number: i64) -> Quantity {
+        Quantity(number as i128 * ONE)
+    }
+
+    /// From units of 10⁻⁹.
+    pub const fn from_nanos(nanos: i128) -> Quantity {
+        Quantity(nanos)
+    }
+
+    /// In units of 10⁻⁹.
+    pub const fn nanos(self) -> i128 {
+        self.0
+    }
+
+    /// Reads a decimal number, `12`, `-0.50`, `1.5e3`; digits past the ninth are rounded half to
+    /// even. `None` when it is no number or does not fit.
+    pub fn parse(text: &str) -> Option<Quantity> {
+        Self::parse_rounded(text, DIGITS)
+    }
+
+    /// As [`Quantity::parse`], rounded half to even to fewer digits after the point (at most 9).
+    pub fn parse_rounded(text: &str, digits: u32) -> Option<Quantity> {
+        let (mantissa, exponent) = scan(text)?;
+        let shift = exponent + digits as i32;
+        let rounded = match u32::try_from(shift) {
+            Ok(up) => {
+                if mantissa == 0 {
+                    0
+                } else {
+                    mantissa.checked_mul(10_i128.checked_pow(up)?)?
+                }
+            }
+            Err(_) => match 10_i128.checked_pow(shift.unsigned_abs()) {
+                Some(power) => divide_half_even(mantissa, power),
+                None => 0,
+            },
+        };
+        rounded
+            .checked_mul(10_i128.pow(DIGITS - digits))
+            .map(Quantity)
+    }
+
+    /// The sum, if it fits.
+    pub fn plus(self, other: Quantity) -> Option<Quantity> {
+        self.0.checked_add(other.0).map(Quantity)
+    }
+
+    /// The difference, if it fits.
+    pub fn minus(self, other: Quantity) -> Option<Quantity> {
+        self.0.checked_sub(other.0).map(Quantity)
+    }
+
+    /// The product, rounded half to even, if it fits.
+    pub fn times(self, other: Quantity) -> Option<Quantity> {
+        self.0
+            .checked_mul(other.0)
+            .map(|product| Quantity(divide_half_even(product, ONE)))
+    }
+
+    /// The quotient, rounded half to even; `None` for a division by zero.
+    pub fn over(self, other: Quantity) -> Option<Quantity> {
+        let numerator = self.0.checked_mul(ONE)?;
+        (other.0 != 0).then(|| Quantity(divide_half_even(numerator, other.0)))
+    }
+
+    /// The remainder with the sign of `self`; `None` for a division by zero.
+    pub fn remainder(self, other: Quantity) -> Option<Quantity> {
+        self.0.checked_rem(other.0).map(Quantity)
+    }
+
+    /// The same, rounded half to even to fewer digits after the point (at most 9).
+    pub fn rounded(self, digits: u32) -> Quantity {
+        let unit = 10_i128.pow(DIGITS - digits);
+        Quantity(divide_half_even(self.0, unit) * unit)
+    }
+}
+
+impl fmt::Display for Quantity {
+    /// The shortest decimal text, also a valid JSON number.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, mut rest) = (
+            self.0.unsigned_abs() / ONE as u128,
+            self.0.unsigned_abs() % ONE as u128,
+        );
+        if self.0 < 0 {
+            out.write_str("-")?;
+        }
+        write!(out, "{whole}")?;
+        if rest == 0 {
+            return Ok(());
+        }
+        let mut digits = DIGITS as usize;
+        while rest % 10 == 0 {
+            rest /= 10;
+            digits -= 1;
+        }
+        write!(out, ".{rest:0digits$}")
+    }
+}
+
+/// Splits decimal text into an integer and a power of ten. Bounded: more than 38 digits, or an
+/// exponent beyond ±1000, are refused.
+fn scan(text: &str) -> Option<(i128, i32)> {
+    let (digits, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (
+            &text[..at],
+            text[at + 1..]
+                .parse::<i32>()
+                .ok()
+                .filter(|e| e.abs() <= 1000)?,
+        ),
+        None => (text, 0),
+    };
+    let (negative, digits) = match digits.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, digits),
+    };
+    let (mut mantissa, mut fraction, mut seen, mut point) = (0_i128, 0, false, false);
+    for byte in digits.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                mantissa = mantissa
+                    .checked_mul(10)?
+                    .checked_add(i128::from(byte - b'0'))?;
+                seen = true;
+                fraction += i32::from(point);
+            }
+            b'.' if !point && seen => point = true,
+            _ => return None,
+        }
+    }
+    let ends_in_digit = digits.ends_with(|c: char| c.is_ascii_digit());
+    (seen && ends_in_digit).then_some((
+        if negative { -mantissa } else { mantissa },
+        exponent - fraction,
+    ))
+}
+
+fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
+    let (quotient, rest) = (
+        numerator.div_euclid(denominator),
+        numerator.rem_euclid(denominator),
+    );
+    // Euclidean: 0 <= rest < |denominator|, and rounding away from the quotient goes by its sign.
+    let step = denominator.signum();
+    let (rest, half) = (rest.unsigned_abs(), denominator.unsigned_abs());
+    match (rest * 2).cmp(&half) {
+        std::cmp::Ordering::Less => quotient,
+        std::cmp::Ordering::Equal if quotient % 2 == 0 => quotient,
+        std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => quotient + step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn q(text: &str) -> Quantity {
+        Quantity::parse(text).unwrap()
+    }
+
+    #[test]
+    fn equal_numbers_are_equal_however_they_are_written() {
+        assert_eq!(q("500"), q("500.0"));
+        assert_eq!(q("500"), q("5e2"));
+        assert_eq!(q("500"), Quantity::whole(500));
+        assert_eq!(q("-0.0"), Quantity::ZERO);
+        assert_eq!(q("0e900"), Quantity::ZERO);
+    }
+
+    #[test]
+    fn money_is_rounded_half_to_even() {
+        let cents = |text| Quantity::parse_rounded(text, 2).unwrap().to_string();
+        assert_eq!(cents("0.125"), "0.12");
+        assert_eq!(cents("0.135"), "0.14");
+        assert_eq!(cents("-0.125"), "-0.12");
+        assert_eq!(cents("-0.135"), "-0.14");
+        assert_eq!(cents("0.1250001"), "0.13");
+        assert_eq!(Quantity::parse_rounded("2.5", 0).unwrap().to_string(), "2");
+    }
+
+    #[test]
+    fn what_is_no_number_or_does_not_fit_is_refused() {
+        for text in [
+            "",
+            "-",
+            ".5",
+            "1.",
+            "1..2",
+            "1e",
+            "NaN",
+            "Infinity",
+            "0x10",
+            "1 ",
+            "1e999",
+            "1e99999999999",
+            "+1",
+            "1_0",
+        ] {
+            assert_eq!(Quantity::parse(text), None, "{text}");
+        }
+        assert_eq!(Quantity::parse(&"9".repeat(40)), None);
+        assert_eq!(Quantity::parse("1e-999"), Some(Quantity::ZERO));
+    }
+
+    #[test]
+    fn arithmetic_is_exact_or_absent() {
+        assert_eq!(q("0.1").plus(q("0.2")), Some(q("0.3")));
+        assert_eq!(q("10").over(q("4")), Some(q("2.5")));
+        assert_eq!(q("-7").over(q("2")), Some(q("-3.5")));
+        assert_eq!(q("7").over(q("-2")), Some(q("-3.5")));
+        assert_eq!(q("2").over(q("3")).unwrap().to_string(), "0.666666667");
+        assert_eq!(q("1").over(Quantity::ZERO), None);
+        assert_eq!(Quantity(i128::MAX).plus(Quantity(1)), None);
+        assert_eq!(Quantity(i128::MAX).times(q("2")), None);
+        assert_eq!(q("7").remainder(q("4")), Some(q("3")));
+    }
+}

@@ -1,0 +1,121 @@
+//! Why a record was not accepted: a value, never an error.
+
+use std::fmt;
+
+/// A stable reason code; the dead letter carries it and a counter is labelled with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The record has no value: a tombstone says nothing about a customer.
+    Tombstone,
+    /// The record has no key.
+    NullKey,
+    /// The record's key is not the customer id.
+    KeyDiffers,
+    /// The record is larger than the limit.
+    TooLarge,
+    /// The bytes are not UTF-8.
+    NotUtf8,
+    /// The text is not a JSON object (truncated, NaN, trailing text and the like).
+    NotJson,
+    /// Nested deeper than the limit.
+    TooDeep,
+    /// A text, array or object longer than the limit.
+    TooLong,
+    /// A key that Tenure reads stands there twice.
+    DuplicateKey,
+    /// A row of a file that has not the columns of its header.
+    BadRow,
+    /// No customer id, or an empty one.
+    MissingCustomerId,
+    /// A customer id that is neither text nor a whole number, or longer than 1024 bytes.
+    BadCustomerId,
+    /// No event type.
+    MissingType,
+    /// No event time.
+    MissingTime,
+    /// An event time that cannot be read.
+    BadTime,
+    /// An event time before the floor (seconds taken for milliseconds?) or after the year 9999.
+    TimeOutOfRange,
+    /// An event time too far after the record's own timestamp.
+    TimeInFuture,
+    /// A number, in whatever field, that is not finite or does not fit.
+    BadNumber,
+    /// A value that is no decimal number.
+    BadValue,
+    /// A value too large for its currency's minor units in 64 bits.
+    ValueOutOfRange,
+    /// A value in a currency without a rate.
+    UnknownCurrency,
+}
+
+impl Reason {
+    /// Every reason, for counters that must exist before the first rejection.
+    pub const ALL: [Reason; 21] = [
+        Reason::Tombstone,
+        Reason::NullKey,
+        Reason::KeyDiffers,
+        Reason::TooLarge,
+        Reason::NotUtf8,
+        Reason::NotJson,
+        Reason::TooDeep,
+        Reason::TooLong,
+        Reason::DuplicateKey,
+        Reason::BadRow,
+        Reason::MissingCustomerId,
+        Reason::BadCustomerId,
+        Reason::MissingType,
+        Reason::MissingTime,
+        Reason::BadTime,
+        Reason::TimeOutOfRange,
+        Reason::TimeInFuture,
+        Reason::BadNumber,
+        Reason::BadValue,
+        Reason::ValueOutOfRange,
+        Reason::UnknownCurrency,
+    ];
+
+    /// The code, as in headers and labels.
+    pub fn code(self) -> &'static str {
+        match self {
+            Reason::Tombstone => "tombstone",
+            Reason::NullKey => "null_key",
+            Reason::KeyDiffers => "key_differs",
+            Reason::TooLarge => "too_large",
+            Reason::NotUtf8 => "not_utf8",
+            Reason::NotJson => "not_json",
+            Reason::TooDeep => "too_deep",
+            Reason::TooLong => "too_long",
+            Reason::DuplicateKey => "duplicate_key",
+            Reason::BadRow => "bad_row",
+            Reason::MissingCustomerId => "missing_customer_id",
+            Reason::BadCustomerId => "bad_customer_id",
+            Reason::MissingType => "missing_type",
+            Reason::MissingTime => "missing_time",
+            Reason::BadTime => "bad_time",
+            Reason::TimeOutOfRange => "time_out_of_range",
+            Reason::TimeInFuture => "time_in_future",
+            Reason::BadNumber => "bad_number",
+            Reason::BadValue => "bad_value",
+            Reason::ValueOutOfRange => "value_out_of_range",
+            Reason::UnknownCurrency => "unknown_currency",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.code())
+    }
+}
+
+/// A record that was not accepted, with its bytes as they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub reason: Reason,
+    /// The key, verbatim.
+    pub key: Option<Vec<u8>>,
+    /// The value, verbatim.
+    pub value: Option<Vec<u8>>,
+}

@@ -1,0 +1,255 @@
+//! The three clocks, as three types, and how instants are read and written.
+//!
+//! All are UTC milliseconds since 1970, floored (`lifecycle.md` rule 1), and lie between
+//! 0001-01-01 and 9999-12-31, so that adding any duration a model can name cannot overflow.
+
+use std::fmt;
+
+use jiff::{Timestamp, civil::Date, tz::Offset};
+
+/// A length of time in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    /// One day of 24 hours.
+    pub const DAY: Millis = Millis(86_400_000);
+    /// One hour.
+    pub const HOUR: Millis = Millis(3_600_000);
+    /// Longer than any span between two valid instants; durations are bounded by it.
+    pub const MAX: Millis = Millis(10_000 * 366 * 86_400_000);
+}
+
+impl Millis {
+    /// Reads a duration as in model files: `45d`, `1d12h`, `90s`, `250ms`, `2w`. Bounded by
+    /// [`Millis::MAX`]; a sign, a fraction or a number without unit is refused.
+    pub fn parse(text: &str) -> Option<Millis> {
+        let (mut rest, mut total) = (text, 0_i64);
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+            let number: i64 = rest[..digits].parse().ok()?;
+            rest = &rest[digits..];
+            let letters = rest
+                .find(|c: char| c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            let unit = match &rest[..letters] {
+                "w" => 7 * Millis::DAY.0,
+                "d" => Millis::DAY.0,
+                "h" => Millis::HOUR.0,
+                "m" => 60_000,
+                "s" => 1_000,
+                "ms" => 1,
+                _ => return None,
+            };
+            rest = &rest[letters..];
+            total = number.checked_mul(unit)?.checked_add(total)?;
+        }
+        (!text.is_empty() && total <= Millis::MAX.0).then_some(Millis(total))
+    }
+}
+
+impl fmt::Display for Millis {
+    /// As in model files: `45d`, `1d12h`, `90s`, `250ms`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return out.write_str("0s");
+        }
+        if self.0 < 0 {
+            out.write_str("-")?;
+        }
+        let mut rest = self.0.unsigned_abs();
+        for (unit, name) in [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "m"),
+            (1_000, "s"),
+            (1, "ms"),
+        ] {
+            if rest >= unit {
+                write!(out, "{}{name}", rest / unit)?;
+                rest %= unit;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When something happened, as the event says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventTime(pub i64);
+
+impl EventTime {
+    /// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write.
+    pub const MAX: EventTime = EventTime(253_402_300_799_999);
+    /// 0001-01-01T00:00:00Z.
+    pub const MIN: EventTime = EventTime(-62_135_596_800_000);
+
+    /// This instant plus a duration; `None` past the last valid instant.
+    pub fn plus(self, span: Millis) -> Option<EventTime> {
+        self.0
+            .checked_add(span.0)
+            .map(EventTime)
+            .filter(|t| *t <= EventTime::MAX && *t >= EventTime::MIN)
+    }
+
+    /// From an earlier instant to this one; negative when `earlier` is later.
+    pub fn since(self, earlier: EventTime) -> Millis {
+        Millis(self.0 - earlier.0)
+    }
+}
+
+impl fmt::Display for EventTime {
+    /// RFC 3339 in UTC with milliseconds.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Timestamp::from_millisecond(self.0) {
+            Ok(instant) => write!(out, "{instant:.3}"),
+            Err(_) => write!(out, "{} ms", self.0),
+        }
+    }
+}
+
+/// Every event earlier than this is believed to have arrived: timers due before it may fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watermark(pub i64);
+
+impl Watermark {
+    /// Nothing is known yet.
+    pub const NONE: Watermark = Watermark(i64::MIN);
+
+    /// Whether a timer due at `due` may fire: strictly before, so that events at `due` count first.
+    pub fn is_past(self, due: EventTime) -> bool {
+        due.0 < self.0
+    }
+
+    /// The watermark that the event at `time` allows.
+    pub fn behind(time: EventTime, lateness: Millis) -> Watermark {
+        Watermark(time.0.saturating_sub(lateness.0))
+    }
+}
+
+/// What a clock on the wall shows; read in one place of the shell only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WallTime(pub i64);
+
+impl fmt::Display for WallTime {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        EventTime(self.0).fmt(out)
+    }
+}
+
+/// Reads RFC 3339 with an offset, or a bare date, which means midnight UTC.
+pub fn parse_instant(text: &str) -> Option<EventTime> {
+    parse(text)
+}
+
+/// As [`parse_instant`], but a bare date means its whole day: its last millisecond.
+pub fn parse_until(text: &str) -> Option<EventTime> {
+    if is_bare_date(text) {
+        return parse_instant(text)?.plus(Millis(Millis::DAY.0 - 1));
+    }
+    parse_instant(text)
+}
+
+fn parse(text: &str) -> Option<EventTime> {
+    let instant = if is_bare_date(text) {
+        let date = text.parse::<Date>().ok()?;
+        Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?
+    } else {
+        text.parse::<Timestamp>().ok()?
+    };
+    // `as_millisecond` rounds towards zero; before 1970 that would be up.
+    let floored = instant.as_nanosecond().div_euclid(1_000_000);
+    i64::try_from(floored)
+        .ok()
+        .map(EventTime)
+        .filter(|t| *t >= EventTime::MIN && *t <= EventTime::MAX)
+}
+
+fn is_bare_date(text: &str) -> bool {
+    text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_floored_to_the_millisecond_on_both_sides_of_1970() {
+        assert_eq!(
+            parse_instant("1970-01-01T00:00:00.0019Z"),
+            Some(EventTime(1))
+        );
+        assert_eq!(
+            parse_instant("1969-12-31T23:59:59.9981Z"),
+            Some(EventTime(-2))
+        );
+        assert_eq!(
+            parse_instant("1970-01-01T01:00:00+01:00"),
+            Some(EventTime(0))
+        );
+    }
+
+    #[test]
+    fn a_bare_date_is_midnight_but_as_an_end_it_is_the_whole_day() {
+        assert_eq!(parse_instant("1970-01-02"), Some(EventTime(86_400_000)));
+        assert_eq!(
+            parse_until("1970-01-02"),
+            Some(EventTime(2 * 86_400_000 - 1))
+        );
+        assert_eq!(
+            parse_until("1970-01-02T00:00:00Z"),
+            Some(EventTime(86_400_000))
+        );
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for text in [
+            "",
+            "tomorrow",
+            "1970-13-01",
+            "1970-01-01T00:00:00",
+            "19700101",
+            "éééééé",
+            "2026-02-30",
+        ] {
+            assert_eq!(parse_instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_edges_of_time_do_not_overflow() {
+        assert_eq!(EventTime::MAX.plus(Millis(1)), None);
+        assert_eq!(EventTime(i64::MAX).plus(Millis::MAX), None);
+        assert_eq!(
+            Watermark::behind(EventTime(i64::MIN), Millis::MAX),
+            Watermark(i64::MIN)
+        );
+    }
+
+    #[test]
+    fn durations_read_as_in_model_files() {
+        assert_eq!(Millis(45 * 86_400_000).to_string(), "45d");
+        assert_eq!(Millis(129_600_000).to_string(), "1d12h");
+        assert_eq!(Millis(-1_250).to_string(), "-1s250ms");
+        for text in ["45d", "1d12h", "250ms", "0s"] {
+            assert_eq!(Millis::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Millis::parse("2w"), Some(Millis(14 * Millis::DAY.0)));
+        for text in [
+            "",
+            "3",
+            "d",
+            "-3d",
+            "1.5d",
+            "3 d",
+            "3y",
+            "99999999999999999999d",
+            "9999999999d",
+            "3é",
+        ] {
+            assert_eq!(Millis::parse(text), None, "{text}");
+        }
+        assert_eq!(EventTime(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+}

@@ -1,0 +1,221 @@
+//! All inputs as one, by (time, order of the files, line).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::rows::{Reading, Row, Rows};
+use super::sort::{self, Run};
+use crate::event::{Decoder, EventTime, Position};
+use crate::partition::Record;
+
+/// What to do about input that is not in time order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Look first; sort the files that need it.
+    Sort,
+    /// Read once, and refuse what is out of order.
+    Presorted,
+}
+
+/// The merged inputs, record by record. Each file is held open, with one record of look-ahead.
+pub struct Merged {
+    sources: Vec<Source>,
+    /// The next event of each source that has one.
+    heads: BinaryHeap<Reverse<Head>>,
+    /// Sources whose next event is not yet known.
+    unread: Vec<usize>,
+    order: Order,
+}
+
+impl std::fmt::Debug for Merged {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Merged")
+            .field("sources", &self.sources.len())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Source {
+    name: PathBuf,
+    reading: Reading,
+    rows: RowSource,
+    latest: EventTime,
+}
+
+enum RowSource {
+    File(Rows),
+    Run(Run),
+}
+
+/// Ordered by time, file and line; the source breaks no tie, since a line is in one source only.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    time: EventTime,
+    input: u32,
+    line: i64,
+    source: usize,
+    record: Hidden,
+}
+
+/// A record that takes no part in comparisons.
+struct Hidden(Record);
+
+impl PartialEq for Hidden {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Hidden {}
+
+impl PartialOrd for Hidden {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Hidden {
+    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
+        std::cmp::Ordering::Equal
+    }
+}
+
+impl Merged {
+    /// Opens the files; `notice` is told which of them have to be sorted. Temporary files go to
+    /// `folder` and vanish with this value.
+    pub fn open(
+        paths: &[PathBuf],
+        decoder: &Decoder,
+        order: Order,
+        folder: &Path,
+        mut notice: impl FnMut(&Path),
+    ) -> Result<Merged, Error> {
+        let mut sources = Vec::new();
+        for (input, name) in paths.iter().enumerate() {
+            let spooled = spool(name, order, folder)?;
+            let path = spooled
+                .as_ref()
+                .map_or(name.as_path(), tempfile::NamedTempFile::path);
+            let (rows, columns) = Rows::open(path, name, decoder)?;
+            let reading = Reading {
+                input: input as u32,
+                decoder: decoder.clone(),
+                columns,
+            };
+            let source = |rows| Source {
+                name: name.clone(),
+                reading: reading.clone(),
+                rows,
+                latest: EventTime::MIN,
+            };
+            if order == Order::Presorted {
+                sources.push(source(RowSource::File(rows)));
+            } else if is_sorted(rows, &reading)? {
+                sources.push(source(RowSource::File(Rows::open(path, name, decoder)?.0)));
+            } else {
+                notice(name);
+                let rows = Rows::open(path, name, decoder)?.0;
+                sources.extend(
+                    sort::runs(rows, &reading, name, folder)?
+                        .into_iter()
+                        .map(RowSource::Run)
+                        .map(source),
+                );
+            }
+        }
+        let unread = (0..sources.len()).rev().collect();
+        Ok(Merged {
+            sources,
+            heads: BinaryHeap::new(),
+            unread,
+            order,
+        })
+    }
+
+    /// The next record; `None` at the end. A rejected row is handed out as it is met.
+    pub fn next_record(&mut self) -> Result<Option<Record>, Error> {
+        while let Some(source) = self.unread.pop() {
+            if let Some(rejected) = self.read(source)? {
+                self.unread.push(source);
+                return Ok(Some(rejected));
+            }
+        }
+        let Some(Reverse(head)) = self.heads.pop() else {
+            return Ok(None);
+        };
+        self.unread.push(head.source);
+        Ok(Some(head.record.0))
+    }
+
+    /// Reads one row of a source: its next event, or a rejected row, which is returned.
+    fn read(&mut self, at: usize) -> Result<Option<Record>, Error> {
+        let source = &mut self.sources[at];
+        let mut row = Row::default();
+        if !source.rows.read(&mut row)? {
+            return Ok(None);
+        }
+        let record = source.reading.record(&row);
+        let Ok(event) = &record.content else {
+            return Ok(Some(record));
+        };
+        let time = event.time;
+        if self.order == Order::Presorted && time < source.latest {
+            return Err(Error::OutOfOrder {
+                path: source.name.clone(),
+                line: row.line,
+            });
+        }
+        source.latest = time;
+        let Position {
+            input,
+            offset: line,
+        } = record.position;
+        self.heads.push(Reverse(Head {
+            time,
+            input,
+            line,
+            source: at,
+            record: Hidden(record),
+        }));
+        Ok(None)
+    }
+}
+
+impl RowSource {
+    fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
+        match self {
+            RowSource::File(rows) => rows.read(row),
+            RowSource::Run(run) => run.read(row),
+        }
+    }
+}
+
+/// Standard input can be read once only; to look at its order first, it is kept in a file.
+fn spool(
+    name: &Path,
+    order: Order,
+    folder: &Path,
+) -> Result<Option<tempfile::NamedTempFile>, Error> {
+    if name != Path::new("-") || order == Order::Presorted {
+        return Ok(None);
+    }
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::Temporary)?;
+    io::copy(&mut io::stdin().lock(), &mut file).map_err(Error::Temporary)?;
+    Ok(Some(file))
+}
+
+fn is_sorted(mut rows: Rows, reading: &Reading) -> Result<bool, Error> {
+    let (mut row, mut latest) = (Row::default(), EventTime::MIN);
+    while rows.read(&mut row)? {
+        if let Ok(event) = reading.event(&row) {
+            if event.time < latest {
+                return Ok(false);
+            }
+            latest = event.time;
+        }
+    }
+    Ok(true)
+}

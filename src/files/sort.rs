@@ -1,0 +1,99 @@
+//! Sorting what does not fit into memory: sorted runs in temporary files.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::Error;
+use super::rows::{Reading, Row, Rows};
+use crate::event::EventTime;
+
+/// Memory for one run while it is being sorted.
+const RUN_BYTES: usize = 48 << 20;
+/// What a row costs in memory beside its bytes.
+const ROW_OVERHEAD_BYTES: usize = 256;
+/// Most runs of one file; each keeps a small buffer and an open file.
+const RUNS_MAX: usize = 512;
+
+/// A sorted stretch of a file on disk.
+pub(super) struct Run(BufReader<File>);
+
+/// Cuts a file into sorted runs. A rejected row goes where the event before it goes.
+pub(super) fn runs(
+    mut rows: Rows,
+    reading: &Reading,
+    path: &Path,
+    folder: &Path,
+) -> Result<Vec<Run>, Error> {
+    let mut runs = Vec::new();
+    let mut pending: Vec<(EventTime, Row)> = Vec::new();
+    let (mut row, mut bytes, mut time) = (Row::default(), 0, EventTime::MIN);
+    while rows.read(&mut row)? {
+        time = reading.event(&row).map_or(time, |event| event.time);
+        bytes += row.cells.as_slice().len() + ROW_OVERHEAD_BYTES;
+        pending.push((time, std::mem::take(&mut row)));
+        if bytes >= RUN_BYTES {
+            runs.push(spill(&mut pending, folder)?);
+            bytes = 0;
+        }
+        if runs.len() > RUNS_MAX {
+            return Err(Error::TooLarge {
+                path: path.to_owned(),
+            });
+        }
+    }
+    runs.push(spill(&mut pending, folder)?);
+    Ok(runs)
+}
+
+fn spill(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> Result<Run, Error> {
+    pending.sort_by_key(|(time, row)| (*time, row.line));
+    write(pending, folder).map_err(Error::Temporary)
+}
+
+/// Rows as: line, number of cells, then each cell with its length.
+fn write(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> io::Result<Run> {
+    let mut out = BufWriter::new(tempfile::tempfile_in(folder)?);
+    for (_, row) in pending.drain(..) {
+        out.write_all(&row.line.to_le_bytes())?;
+        out.write_all(&(row.cells.len() as u32).to_le_bytes())?;
+        for cell in &row.cells {
+            out.write_all(&(cell.len() as u32).to_le_bytes())?;
+            out.write_all(cell)?;
+        }
+    }
+    let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Run(BufReader::new(file)))
+}
+
+impl Run {
+    /// The next row; `false` at the end.
+    pub(super) fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
+        self.next(row).map_err(Error::Temporary)
+    }
+
+    fn next(&mut self, row: &mut Row) -> io::Result<bool> {
+        let mut line = [0; 8];
+        match self.0.read_exact(&mut line) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            other => other?,
+        }
+        row.line = u64::from_le_bytes(line);
+        row.cells.clear();
+        let cells = self.number()?;
+        let mut cell = Vec::new();
+        for _ in 0..cells {
+            cell.resize(self.number()? as usize, 0);
+            self.0.read_exact(&mut cell)?;
+            row.cells.push_field(&cell);
+        }
+        Ok(true)
+    }
+
+    fn number(&mut self) -> io::Result<u32> {
+        let mut number = [0; 4];
+        self.0.read_exact(&mut number)?;
+        Ok(u32::from_le_bytes(number))
+    }
+}

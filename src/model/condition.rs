@@ -1,0 +1,184 @@
+//! The typed form of a condition: what `lower` makes of the text, and `customer` evaluates.
+//!
+//! Facts are named by their index in the model. Numbers, money, durations (milliseconds) and
+//! instants (milliseconds since 1970) are all [`Quantity`], so nothing is converted at run time.
+
+use crate::event::{EventType, Quantity};
+
+/// A truth that depends on facts, the time, and the event that is being evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// Always so.
+    Always(bool),
+    /// An event of this type (`None`: any) is being evaluated, for the first link of its chain.
+    Happened(Option<EventType>),
+    /// The fact has a value.
+    Has(usize),
+    /// Not so.
+    Not(Box<Condition>),
+    /// All of them.
+    All(Vec<Condition>),
+    /// At least one of them.
+    Any(Vec<Condition>),
+    /// A comparison of quantities; an absent operand makes it false.
+    Compare(Comparison),
+    /// A comparison of texts; an absent operand makes it false.
+    SameText(TextComparison),
+    /// The fact is this truth value; an absent fact makes it false.
+    Flag {
+        /// The fact.
+        fact: usize,
+        /// What it must be.
+        is: bool,
+        /// As written.
+        text: String,
+    },
+}
+
+/// How two quantities are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+    /// `==`
+    Equal,
+    /// `!=`
+    Unequal,
+}
+
+/// What a quantity counts, for the reader of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A plain number or money.
+    Number,
+    /// A duration.
+    Duration,
+    /// An instant.
+    Instant,
+}
+
+/// Two terms and how they must relate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// How.
+    pub operator: Operator,
+    /// The left side.
+    pub left: Term,
+    /// The right side.
+    pub right: Term,
+    /// What both sides count.
+    pub unit: Unit,
+    /// Whether the passing of time alone moves it, through `since`.
+    pub moves: bool,
+    /// The windowed facts in it: their buckets leave as time passes.
+    pub windows: Vec<usize>,
+    /// All facts in it.
+    pub facts: Vec<usize>,
+    /// As written.
+    pub text: String,
+}
+
+/// An arithmetic expression over facts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Term {
+    /// A constant.
+    Constant(Quantity),
+    /// The value of a fact.
+    Fact(usize),
+    /// The time since the instant of a fact, never negative.
+    Since(usize),
+    /// `-a`
+    Negate(Box<Term>),
+    /// `a op b`
+    Binary(Arithmetic, Box<Term>, Box<Term>),
+}
+
+/// Operators between terms; absent when either side is, when the result does not fit, or when
+/// the divisor is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`
+    Divide,
+    /// `%`
+    Remainder,
+}
+
+/// `a == b` or `a != b` over texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextComparison {
+    /// The left side.
+    pub left: TextTerm,
+    /// The right side.
+    pub right: TextTerm,
+    /// Whether they must be equal.
+    pub equal: bool,
+    /// As written.
+    pub text: String,
+}
+
+/// A side of a comparison of texts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TextTerm {
+    /// The value of a fact.
+    Fact(usize),
+    /// A constant.
+    Constant(String),
+}
+
+impl Operator {
+    /// Whether `left` relates so to `right`.
+    pub fn holds(self, left: Quantity, right: Quantity) -> bool {
+        match self {
+            Operator::Less => left < right,
+            Operator::AtMost => left <= right,
+            Operator::Greater => left > right,
+            Operator::AtLeast => left >= right,
+            Operator::Equal => left == right,
+            Operator::Unequal => left != right,
+        }
+    }
+}
+
+impl Condition {
+    /// Calls `see` for this condition and every one inside it.
+    pub fn visit<'c>(&'c self, see: &mut impl FnMut(&'c Condition)) {
+        see(self);
+        match self {
+            Condition::Not(inner) => inner.visit(see),
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().for_each(|part| part.visit(see))
+            }
+            Condition::Always(_)
+            | Condition::Happened(_)
+            | Condition::Has(_)
+            | Condition::Compare(_)
+            | Condition::SameText(_)
+            | Condition::Flag { .. } => {}
+        }
+    }
+}
+
+impl Arithmetic {
+    /// The result, if there is one that fits.
+    pub fn of(self, left: Quantity, right: Quantity) -> Option<Quantity> {
+        match self {
+            Arithmetic::Add => left.plus(right),
+            Arithmetic::Subtract => left.minus(right),
+            Arithmetic::Multiply => left.times(right),
+            Arithmetic::Divide => left.over(right),
+            Arithmetic::Remainder => left.remainder(right),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Layer 2: what a lifecycle is. Text in; a model that cannot be wrong, or every problem at once, out.
+//!
+//! `yaml` (text to a tree with places) → `read` (tree to declarations) → `syntax` and `lower`
+//! (conditions to typed form) → `slots` (what must be remembered of each customer, shared by all
+//! models). Nothing here is evaluated: that is the next layer.
+
+#![deny(clippy::disallowed_types)]
+
+mod condition;
+mod example;
+mod fact;
+mod lower;
+mod problem;
+mod read;
+mod slots;
+mod syntax;
+mod yaml;
+
+use crate::event::{Millis, Vocabulary};
+
+pub use condition::{
+    Arithmetic, Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit,
+};
+pub use example::{Example, Expectation};
+pub use fact::{Aggregate, Bucket, Declaration, Window};
+pub use problem::{Place, Problem, Report, Severity, Source, did_you_mean};
+pub use slots::{Reading, Slot, Slots};
+
+/// Most stages of a model: a chain remembers the stages it has been in as bits.
+pub const STAGES_MAX: usize = 64;
+/// Most transitions of a model.
+pub const TRANSITIONS_MAX: usize = 256;
+/// Most facts of a model.
+pub const FACTS_MAX: usize = 128;
+/// Most models side by side.
+pub const MODELS_MAX: usize = 64;
+
+/// One lifecycle: a customer is in exactly one of its stages.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its name.
+    pub name: String,
+    /// The number its author gave it.
+    pub version: u64,
+    /// Where every customer begins.
+    pub initial: usize,
+    /// The stages, in file order.
+    pub stages: Vec<Stage>,
+    /// The transitions, in file order.
+    pub transitions: Vec<Transition>,
+    /// Per stage, the transitions out of it, in file order.
+    pub outgoing: Vec<Vec<usize>>,
+    /// What is remembered of a customer, by name.
+    pub facts: Vec<Fact>,
+    /// The model's own tests.
+    pub examples: Vec<Example>,
+    /// The file it was read from.
+    pub source: Source,
+}
+
+/// A stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// Its name.
+    pub name: String,
+    /// How long a customer stays at least.
+    pub min_dwell: Millis,
+}
+
+/// A way from one or more stages into another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// Out of these.
+    pub from: Vec<usize>,
+    /// Into this one.
+    pub to: usize,
+    /// The name it was given.
+    pub name: Option<String>,
+    /// When.
+    pub when: Condition,
+    /// As written.
+    pub text: String,
+    /// How long the condition must have been true without a break.
+    pub hold: Millis,
+}
+
+/// A fact and where its value is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// Its name.
+    pub name: String,
+    /// What it remembers.
+    pub declaration: Declaration,
+    /// Where.
+    pub reading: Reading,
+}
+
+/// All loaded models, in the order they were given, with what they share.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// The models.
+    pub list: Vec<Model>,
+    /// What must be remembered of each customer.
+    pub slots: Slots,
+    /// What must be read of each event.
+    pub vocabulary: Vocabulary,
+}
+
+impl Models {
+    /// Reads all files. `Err` has a report for each file that has any problem, warnings included;
+    /// warnings of files that are all good are returned beside the models.
+    pub fn compile(sources: Vec<Source>) -> Result<(Models, Vec<Report>), Vec<Report>> {
+        let mut models = Models {
+            list: Vec::new(),
+            slots: Slots::default(),
+            vocabulary: Vocabulary::default(),
+        };
+        let mut reports = Vec::new();
+        for source in sources {
+            let mut problems = Vec::new();
+            let model = read::model(&source, &mut models, &mut problems);
+            if let Some(model) = model {
+                models.list.push(model);
+            }
+            if !problems.is_empty() {
+                problems.sort();
+                reports.push(Report { source, problems });
+            }
+        }
+        if reports.iter().any(Report::has_errors) {
+            Err(reports)
+        } else {
+            Ok((models.linked(), reports))
+        }
+    }
+
+    fn linked(mut self) -> Models {
+        self.slots.link(self.vocabulary.types());
+        self
+    }
+}
+
+impl Model {
+    /// What a transition is called when it is taken from a stage: its name, or `from->to`.
+    pub fn transition_name(&self, transition: usize, from: usize) -> String {
+        let transition = &self.transitions[transition];
+        match &transition.name {
+            Some(name) => name.clone(),
+            None => format!(
+                "{}->{}",
+                self.stages[from].name, self.stages[transition.to].name
+            ),
+        }
+    }
+}

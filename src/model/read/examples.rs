@@ -1,0 +1,206 @@
+//! The `tests:` of a model file.
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::{Fields, Reader};
+use crate::event::{EventTime, parse_instant, parse_until};
+use crate::model::example::{Example, Expectation, ONLY_CUSTOMER};
+use crate::model::problem::Place;
+use crate::model::yaml::{Node, Value};
+
+const EVENT_KEYS: [&str; 10] = [
+    "at",
+    "type",
+    "customer",
+    "id",
+    "channel",
+    "order_id",
+    "value",
+    "currency",
+    "properties",
+    "description",
+];
+const EXPECT_KEYS: [&str; 6] = ["at", "customer", "from", "to", "cause", "transition"];
+
+impl Reader<'_> {
+    pub(super) fn examples(&mut self, fields: &Fields<'_>, stages: &[&str]) -> Vec<Example> {
+        let Some(node) = fields.get("tests") else {
+            return Vec::new();
+        };
+        let items = self.list(node, "`tests`");
+        items
+            .iter()
+            .filter_map(|item| self.example(item, stages))
+            .collect()
+    }
+
+    fn example(&mut self, item: &Node, stages: &[&str]) -> Option<Example> {
+        let fields = self.fields(item, "a test", &["name", "events", "expect", "until"], &[])?;
+        let name = self
+            .required(&fields, "name", item.place)
+            .and_then(|node| self.text(node));
+        let mut end = None;
+        let mut events = Vec::new();
+        if let Some(node) = self.required(&fields, "events", item.place) {
+            for event in self.list(node, "`events`") {
+                if let Some((at, json)) = self.event(event) {
+                    end = end.max(Some(at));
+                    events.push((event.place, json));
+                }
+            }
+        }
+        let mut expect = Vec::new();
+        if let Some(node) = self.required(&fields, "expect", item.place) {
+            for expectation in self.list(node, "`expect`") {
+                if let Some(expectation) = self.expectation(expectation, stages) {
+                    end = end.max(Some(expectation.at));
+                    expect.push(expectation);
+                }
+            }
+        }
+        let until = fields
+            .get("until")
+            .and_then(|node| self.instant(node, parse_until))
+            .or(end);
+        Some(Example {
+            name: name?.to_owned(),
+            place: item.place,
+            events,
+            expect,
+            until: until.unwrap_or_default(),
+        })
+    }
+
+    /// An event as native JSON; keys that an event does not have are properties, for short.
+    fn event(&mut self, node: &Node) -> Option<(EventTime, String)> {
+        let entries = self.map(
+            node,
+            "an event is a map, for example `{ at: 2026-01-01, type: order_completed }`",
+        )?;
+        let mut json = Map::new();
+        let mut properties = Map::new();
+        let mut at = None;
+        for (key, value) in entries {
+            match key.text.as_str() {
+                "at" => at = self.instant(value, parse_instant),
+                "customer" => drop(json.insert("customer_id".to_owned(), json_of(value))),
+                "description" => {}
+                "properties" => {
+                    if let Json::Object(own) = json_of(value) {
+                        properties.extend(own);
+                    }
+                }
+                known if EVENT_KEYS.contains(&known) => {
+                    drop(json.insert(known.to_owned(), json_of(value)))
+                }
+                other => drop(properties.insert(other.to_owned(), json_of(value))),
+            }
+        }
+        if !entries.iter().any(|(key, _)| key.text == "at") {
+            self.error(node.place, "`at` is missing".to_owned(), None);
+        }
+        if !json.contains_key("type") {
+            self.error(node.place, "`type` is missing".to_owned(), None);
+        }
+        json.entry("customer_id")
+            .or_insert_with(|| Json::String(ONLY_CUSTOMER.to_owned()));
+        json.insert("time".to_owned(), Json::String(at?.to_string()));
+        if !properties.is_empty() {
+            json.insert("properties".to_owned(), Json::Object(properties));
+        }
+        Some((at?, Json::Object(json).to_string()))
+    }
+
+    fn expectation(&mut self, node: &Node, stages: &[&str]) -> Option<Expectation> {
+        let fields = self.fields(node, "an expected transition", &EXPECT_KEYS, &[])?;
+        let at = self
+            .required(&fields, "at", node.place)
+            .and_then(|node| self.instant(node, parse_instant));
+        let to = self
+            .required(&fields, "to", node.place)
+            .and_then(|node| self.stage(node, stages));
+        let from = fields.get("from").and_then(|node| self.stage(node, stages));
+        let customer = fields
+            .get("customer")
+            .and_then(|node| self.text(node))
+            .unwrap_or(ONLY_CUSTOMER);
+        let cause = fields.get("cause").and_then(|node| self.cause(node));
+        let transition = fields.get("transition").and_then(|node| self.text(node));
+        Some(Expectation {
+            place: Place {
+                width: 1,
+                ..node.place
+            },
+            at: at?,
+            customer: customer.to_owned(),
+            from: from.map(|stage| stages[stage].to_owned()),
+            to: stages[to?].to_owned(),
+            cause,
+            transition: transition.map(str::to_owned),
+        })
+    }
+
+    fn cause(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node)?;
+        if !["event", "timer"].contains(&text) {
+            self.error(
+                node.place,
+                format!("`{text}` is no cause"),
+                Some("the causes are event and timer"),
+            );
+        }
+        Some(text.to_owned())
+    }
+
+    fn instant(&mut self, node: &Node, parse: fn(&str) -> Option<EventTime>) -> Option<EventTime> {
+        let text = self.text(node)?;
+        let instant = parse(text);
+        if instant.is_none() {
+            self.error(
+                node.place,
+                format!("`{text}` is no instant"),
+                Some("write 2026-01-31, or 2026-01-31T08:30:00Z"),
+            );
+        }
+        instant
+    }
+
+    fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+        match &node.value {
+            Value::List(items) => items,
+            _ if node.is_null() => &[],
+            _ => {
+                self.error(
+                    node.place,
+                    format!("{what} is a list, not {}", node.what()),
+                    None,
+                );
+                &[]
+            }
+        }
+    }
+}
+
+/// Plain values become what they look like in JSON; quoted ones stay text.
+fn json_of(node: &Node) -> Json {
+    match &node.value {
+        Value::List(items) => Json::Array(items.iter().map(json_of).collect()),
+        Value::Map(entries) => Json::Object(
+            entries
+                .iter()
+                .map(|(key, value)| (key.text.clone(), json_of(value)))
+                .collect(),
+        ),
+        Value::Scalar { text, quoted: true } => Json::String(text.clone()),
+        Value::Scalar { .. } if node.is_null() => Json::Null,
+        Value::Scalar { text, .. } => match text.as_str() {
+            "true" => Json::Bool(true),
+            "false" => Json::Bool(false),
+            other => match other.parse::<Number>() {
+                // Only what keeps its decimal digits: a number is written back by its shortest text.
+                Ok(number) if number.to_string() == *other => Json::Number(number),
+                _ => Json::String(other.to_owned()),
+            },
+        },
+    }
+}

@@ -1,0 +1,208 @@
+//! Maps with known keys, and plain values with a meaning.
+
+use std::ops::Range;
+
+use super::Reader;
+use crate::event::Millis;
+use crate::model::problem::{Place, did_you_mean};
+use crate::model::yaml::{Key, Node, Value};
+
+/// The entries of a map whose keys are known.
+pub(super) struct Fields<'n>(&'n [(Key, Node)]);
+
+impl<'n> Fields<'n> {
+    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+        self.0
+            .iter()
+            .find(|(known, _)| known.text == key)
+            .map(|(_, node)| node)
+    }
+}
+
+/// Longest name of a model or stage.
+const NAME_BYTES_MAX: usize = 64;
+/// Words that have a meaning in conditions.
+const RESERVED: [&str; 12] = [
+    "any", "true", "false", "null", "in", "since", "days", "hours", "minutes", "has", "over",
+    "where",
+];
+
+impl Reader<'_> {
+    /// Reports every key that is not in `known`; those in `later` as not supported yet.
+    pub(super) fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+        known: &[&str],
+        later: &[&str],
+    ) -> Option<Fields<'n>> {
+        let entries = self.map(
+            node,
+            &format!("{what} is a map with the keys {}", known.join(", ")),
+        )?;
+        for (key, value) in entries {
+            if key.text.contains(' ') && value.is_null() {
+                let help = "inside { } a comma ends the value: put the text in quotes";
+                self.error(
+                    key.place,
+                    format!("`{}` reads as a key of its own", key.text),
+                    Some(help),
+                );
+            } else if later.contains(&key.text.as_str()) {
+                self.error(
+                    key.place,
+                    format!("`{}` is not supported by this version yet", key.text),
+                    None,
+                );
+            } else if !known.contains(&key.text.as_str()) {
+                let help = did_you_mean(&key.text, known.iter().copied());
+                let help = help.unwrap_or_else(|| format!("the keys are {}", known.join(", ")));
+                self.error(
+                    key.place,
+                    format!("{what} has no key `{}`", key.text),
+                    Some(&help),
+                );
+            }
+        }
+        Some(Fields(entries))
+    }
+
+    pub(super) fn map<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n [(Key, Node)]> {
+        match &node.value {
+            Value::Map(entries) => Some(entries),
+            _ => {
+                self.error(
+                    node.place,
+                    format!("expected a map, found {}", node.what()),
+                    Some(expected),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn required<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &str,
+        place: Place,
+    ) -> Option<&'n Node> {
+        let node = fields.get(key);
+        if node.is_none() {
+            self.error(
+                Place { width: 1, ..place },
+                format!("`{key}` is missing"),
+                None,
+            );
+        }
+        node
+    }
+
+    pub(super) fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+        match &node.value {
+            Value::Scalar { text, .. } if !node.is_null() => Some(text),
+            _ => {
+                let found = if node.is_null() {
+                    "nothing"
+                } else {
+                    node.what()
+                };
+                self.error(node.place, format!("expected text, found {found}"), None);
+                None
+            }
+        }
+    }
+
+    pub(super) fn whole_number(&mut self, node: &Node) -> Option<u64> {
+        let text = self.text(node)?;
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number| *number <= i64::MAX as u64);
+        if number.is_none() {
+            self.error(node.place, format!("`{text}` is no whole number"), None);
+        }
+        number
+    }
+
+    pub(super) fn duration(&mut self, node: &Node) -> Option<Millis> {
+        let text = self.text(node)?;
+        let duration = Millis::parse(text);
+        if duration.is_none() {
+            self.error(
+                node.place,
+                format!("`{text}` is no duration"),
+                Some("write 45d, 12h, 30m, 90s or 1d12h"),
+            );
+        }
+        duration
+    }
+
+    /// A name of a model or stage.
+    pub(super) fn name(&mut self, node: &Node) -> Option<String> {
+        let name = self.text(node)?;
+        self.check_name(name, node.place);
+        Some(name.to_owned())
+    }
+
+    pub(super) fn check_name(&mut self, name: &str, place: Place) {
+        let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+            && name.len() <= NAME_BYTES_MAX;
+        if !good {
+            let help = format!(
+                "a name begins with a letter and has letters, digits, `_` and `-`, at most {NAME_BYTES_MAX}"
+            );
+            self.error(place, format!("`{name}` cannot be a name"), Some(&help));
+        }
+    }
+
+    pub(super) fn check_fact_name(&mut self, name: &str, place: Place) {
+        self.check_name(name, place);
+        if name.contains('-') {
+            self.error(
+                place,
+                format!("`{name}` would read as a subtraction in a condition"),
+                Some("use `_`"),
+            );
+        }
+        if RESERVED.contains(&name) {
+            self.error(
+                place,
+                format!("`{name}` has a meaning of its own in conditions"),
+                Some("give the fact another name"),
+            );
+        }
+    }
+
+    /// The place of some bytes of a node's text: exact where the text stands in the file as it is,
+    /// else (escapes, several lines) the node's beginning.
+    pub(super) fn place_within(&self, node: &Node, span: Range<usize>) -> Place {
+        let Value::Scalar { text, quoted } = &node.value else {
+            return node.place;
+        };
+        let quote = usize::from(*quoted);
+        let line = self
+            .source
+            .text
+            .lines()
+            .nth(node.place.line - 1)
+            .unwrap_or("");
+        let rest: String = line.chars().skip(node.place.column - 1 + quote).collect();
+        if !rest.starts_with(text.as_str()) || !text.is_char_boundary(span.start.min(text.len())) {
+            return node.place;
+        }
+        let before = text[..span.start.min(text.len())].chars().count();
+        let width = text
+            .get(span.start..span.end)
+            .map_or(1, |part| part.chars().count())
+            .max(1);
+        Place {
+            line: node.place.line,
+            column: node.place.column + quote + before,
+            width,
+        }
+    }
+}

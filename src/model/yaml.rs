@@ -1,0 +1,275 @@
+//! YAML text as a bounded tree in which every node knows its place.
+//!
+//! Why not serde: it stops at the first problem, and a lifecycle manager should see them all.
+//! Anchors and aliases are refused: model files do not need them, and they can explode.
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::problem::{Place, Problem, Severity};
+
+/// Largest model file.
+pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
+const DEPTH_MAX: usize = 32;
+const NODES_MAX: usize = 100_000;
+
+/// A value with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// Where it begins.
+    pub place: Place,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// Text; whether it was quoted tells `"5"` from `5`.
+    Scalar { text: String, quoted: bool },
+    /// A list.
+    List(Vec<Node>),
+    /// Keys and values in file order; keys are unique.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    /// Where it stands.
+    pub place: Place,
+    /// Its text.
+    pub text: String,
+}
+
+impl Node {
+    /// Whether it is an empty value, `~` or `null`.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, quoted: false } if matches!(text.as_str(), "" | "~" | "null"))
+    }
+
+    /// What to call it in a message.
+    pub(super) fn what(&self) -> &'static str {
+        match self.value {
+            Value::Scalar { .. } => "a plain value",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+/// Reads one document. On a syntax error the rest of the file is not looked at.
+pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    if text.len() > FILE_BYTES_MAX {
+        let message = format!(
+            "the file has {} bytes; a model file has at most {FILE_BYTES_MAX}",
+            text.len()
+        );
+        problems.push(error(
+            Place {
+                line: 1,
+                column: 1,
+                width: 1,
+            },
+            message,
+            None,
+        ));
+        return None;
+    }
+    let mut tree = Tree {
+        parser: Parser::new_from_str(text),
+        nodes: 0,
+        problems,
+    };
+    let root = tree.document();
+    match root {
+        Ok(root) => Some(root),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    }
+}
+
+struct Tree<'t, 'p> {
+    parser: Parser<'t, saphyr_parser::StrInput<'t>>,
+    nodes: usize,
+    problems: &'p mut Vec<Problem>,
+}
+
+impl<'t> Tree<'t, '_> {
+    fn document(&mut self) -> Result<Node, Problem> {
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
+                Event::StreamEnd | Event::DocumentEnd => {
+                    return Err(error(
+                        place(span),
+                        "the file is empty".to_owned(),
+                        Some("a model begins with `model: NAME`"),
+                    ));
+                }
+                first => {
+                    let root = self.node(first, span, 0)?;
+                    self.nothing_follows()?;
+                    return Ok(root);
+                }
+            }
+        }
+    }
+
+    fn nothing_follows(&mut self) -> Result<(), Problem> {
+        loop {
+            match self.next()? {
+                (Event::DocumentEnd | Event::Nothing, _) => {}
+                (Event::StreamEnd, _) => return Ok(()),
+                (_, span) => {
+                    return Err(error(
+                        place(span),
+                        "a second document begins here; a file holds one model".to_owned(),
+                        None,
+                    ));
+                }
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'t>, Span), Problem> {
+        match self.parser.next() {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(scan)) => {
+                let marker = scan.marker();
+                let place = Place {
+                    line: marker.line().max(1),
+                    column: marker.col() + 1,
+                    width: 1,
+                };
+                Err(error(
+                    place,
+                    format!("this is not YAML: {}", scan.info()),
+                    None,
+                ))
+            }
+            None => Err(error(
+                Place {
+                    line: 1,
+                    column: 1,
+                    width: 1,
+                },
+                "the file ends too early".to_owned(),
+                None,
+            )),
+        }
+    }
+
+    /// The node that `event` begins. Recursion is bounded by `DEPTH_MAX`.
+    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Problem> {
+        let place = place(span);
+        self.nodes += 1;
+        if depth > DEPTH_MAX {
+            return Err(error(
+                place,
+                format!("nested deeper than {DEPTH_MAX} levels"),
+                None,
+            ));
+        }
+        if self.nodes > NODES_MAX {
+            return Err(error(
+                place,
+                format!("more than {NODES_MAX} values in one file"),
+                None,
+            ));
+        }
+        let anchored = match &event {
+            Event::Alias(_) => true,
+            Event::Scalar(_, _, anchor, _)
+            | Event::SequenceStart(anchor, _)
+            | Event::MappingStart(anchor, _) => *anchor != 0,
+            _ => false,
+        };
+        if anchored {
+            return Err(error(
+                place,
+                "anchors and aliases are not used in model files".to_owned(),
+                Some("write the value out"),
+            ));
+        }
+        let value = match event {
+            Event::Scalar(text, style, ..) => Value::Scalar {
+                text: text.into_owned(),
+                quoted: style != ScalarStyle::Plain,
+            },
+            Event::SequenceStart(..) => self.list(depth)?,
+            Event::MappingStart(..) => self.map(depth)?,
+            other => return Err(error(place, format!("unexpected {other:?}"), None)),
+        };
+        Ok(Node { place, value })
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, Problem> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Value, Problem> {
+        let mut entries: Vec<(Key, Node)> = Vec::new();
+        loop {
+            let key = match self.next()? {
+                (Event::MappingEnd, _) => return Ok(Value::Map(entries)),
+                (event, span) => self.node(event, span, depth + 1)?,
+            };
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, depth + 1)?;
+            let Value::Scalar { text, .. } = key.value else {
+                self.problems.push(error(
+                    key.place,
+                    format!("a key must be plain text, not {}", key.what()),
+                    None,
+                ));
+                continue;
+            };
+            if entries.iter().any(|(known, _)| known.text == text) {
+                self.problems.push(error(
+                    key.place,
+                    format!("`{text}` stands here twice"),
+                    None,
+                ));
+                continue;
+            }
+            entries.push((
+                Key {
+                    place: key.place,
+                    text,
+                },
+                value,
+            ));
+        }
+    }
+}
+
+fn place(span: Span) -> Place {
+    let width = if span.start.line() == span.end.line() {
+        span.end.col().saturating_sub(span.start.col())
+    } else {
+        1
+    };
+    Place {
+        line: span.start.line().max(1),
+        column: span.start.col() + 1,
+        width,
+    }
+}
+
+fn error(place: Place, message: String, help: Option<&str>) -> Problem {
+    Problem {
+        place,
+        severity: Severity::Error,
+        message,
+        help: help.map(str::to_owned),
+    }
+}

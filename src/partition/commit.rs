@@ -1,0 +1,95 @@
+//! What a batch results in.
+
+use std::collections::BTreeMap;
+
+use super::{Record, TimerKey};
+use crate::customer::{CustomerState, StageChange};
+use crate::event::{CustomerId, EventTime, Position, Rejection, Watermark};
+use crate::model::Models;
+
+/// Everything that one batch changes. Nothing of it is visible before it is committed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commit {
+    /// The new state of every touched customer, in the order of the ids.
+    pub states: BTreeMap<CustomerId, CustomerState>,
+    /// Entries to put into the timer index.
+    pub arm: Vec<TimerKey>,
+    /// Entries to take out of it.
+    pub disarm: Vec<TimerKey>,
+    /// What to tell the world, in order.
+    pub outputs: Vec<Output>,
+    /// Records of the batch that were not used: they go into the next one. There are some only
+    /// when more timers came due than were loaded.
+    pub unused: Vec<Record>,
+    /// Whether every timer that came due has fired, those of the step after the records included.
+    pub finished: bool,
+    /// Where the partition stands now.
+    pub progress: Progress,
+}
+
+/// Something to tell the world.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A customer moved.
+    StageChanged {
+        /// Who.
+        customer: CustomerId,
+        /// From where to where, and why.
+        change: StageChange,
+    },
+    /// A record was not accepted.
+    Rejected {
+        /// Where it was read.
+        position: Position,
+        /// Its bytes, and why.
+        rejection: Rejection,
+    },
+}
+
+/// Where a partition stands: with the states, all that is needed to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Batches committed so far.
+    pub batch: u64,
+    /// All timers due before it fire.
+    pub watermark: Watermark,
+    /// The highest event time accepted.
+    pub highest: Option<EventTime>,
+    /// All timers before this one have fired. It is behind the watermark only where a batch was
+    /// cut between two timers.
+    pub fired_to: Option<TimerKey>,
+    /// How many customers are in which stage.
+    pub population: Population,
+}
+
+/// Customers by model and stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Population(pub Vec<Vec<u64>>);
+
+impl Progress {
+    /// Before the first record.
+    pub fn new(models: &Models) -> Progress {
+        let population = models
+            .list
+            .iter()
+            .map(|model| vec![0; model.stages.len()])
+            .collect();
+        Progress {
+            batch: 0,
+            watermark: Watermark::NONE,
+            highest: None,
+            fired_to: None,
+            population: Population(population),
+        }
+    }
+}
+
+impl Population {
+    pub(super) fn enter(&mut self, model: usize, stage: usize) {
+        self.0[model][stage] += 1;
+    }
+
+    pub(super) fn leave(&mut self, model: usize, stage: usize) {
+        self.0[model][stage] = self.0[model][stage].saturating_sub(1);
+    }
+}

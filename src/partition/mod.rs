@@ -1,0 +1,17 @@
+//! Layer 4: many customers in one ordered input. A batch and what was prefetched for it in; a
+//! [`Commit`] out: everything that must become visible together, or not at all.
+//!
+//! [`apply`] is the whole behaviour of the daemon as a function of values. `run`, `replay`, the
+//! models' own tests, the simulation and the benchmarks all call it.
+
+#![deny(clippy::disallowed_types)]
+
+mod apply;
+mod batch;
+mod commit;
+mod view;
+
+pub use apply::apply;
+pub use batch::{Batch, Record};
+pub use commit::{Commit, Output, Population, Progress};
+pub use view::{TimerKey, View};

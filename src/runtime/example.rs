@@ -1,0 +1,229 @@
+//! Runs the tests that a model file contains.
+
+use std::fmt;
+
+use crate::customer::StageChange;
+use crate::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
+use crate::model::{Example, Expectation, Model, Models, Place};
+use crate::partition::{Batch, Output, Progress, Record, View, apply};
+
+/// How a test came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The model's name.
+    pub model: String,
+    /// The test's name.
+    pub name: String,
+    /// The file it stands in, and where.
+    pub file: String,
+    /// Where in the file.
+    pub place: Place,
+    /// What is different, line by line; nothing when the test passed.
+    pub differences: Vec<Difference>,
+}
+
+/// One line of expected and actual transitions side by side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Expected, and it happened.
+    Same(String),
+    /// Expected, and it did not happen.
+    Missing(String),
+    /// It happened, and was not expected.
+    Unexpected(String),
+    /// An event of the test that cannot be read.
+    BadEvent(String),
+}
+
+impl Outcome {
+    /// Whether all that was expected happened, and nothing else.
+    pub fn passed(&self) -> bool {
+        self.differences
+            .iter()
+            .all(|line| matches!(line, Difference::Same(_)))
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Same(line) => write!(out, "    {line}"),
+            Difference::Missing(line) => write!(out, "  - {line}   expected, did not happen"),
+            Difference::Unexpected(line) => write!(out, "  + {line}   happened, not expected"),
+            Difference::BadEvent(line) => write!(out, "  ! {line}"),
+        }
+    }
+}
+
+/// Runs all tests of all models, each on its model alone as if no other were loaded.
+pub fn run_all(models: &Models, money: &Money) -> Vec<Outcome> {
+    let decoder = Decoder::new(
+        Mapping::default(),
+        models.vocabulary.clone(),
+        money.clone(),
+        Limits::default(),
+    );
+    let run = |at: usize, model: &Model, example: &Example| {
+        let differences = differences(models, at, model, example, &decoder);
+        Outcome {
+            model: model.name.clone(),
+            name: example.name.clone(),
+            file: model.source.name.clone(),
+            place: example.place,
+            differences,
+        }
+    };
+    let each = models.list.iter().enumerate();
+    each.flat_map(|(at, model)| {
+        model
+            .examples
+            .iter()
+            .map(move |example| (at, model, example))
+    })
+    .map(|(at, model, example)| run(at, model, example))
+    .collect()
+}
+
+fn differences(
+    models: &Models,
+    at: usize,
+    model: &Model,
+    example: &Example,
+    decoder: &Decoder,
+) -> Vec<Difference> {
+    let mut records = Vec::new();
+    let mut differences = Vec::new();
+    for (line, (place, json)) in example.events.iter().enumerate() {
+        let position = Position {
+            input: 0,
+            offset: line as i64,
+        };
+        match decoder.json(json.as_bytes()) {
+            Ok(event) => records.push((
+                event.time,
+                Record {
+                    position,
+                    content: Ok(event),
+                },
+            )),
+            Err(reason) => differences.push(Difference::BadEvent(format!(
+                "line {}: the event is rejected: {reason}",
+                place.line
+            ))),
+        }
+    }
+    records.sort_by_key(|(time, _)| *time);
+    let records = records
+        .into_iter()
+        .map(|(_, record)| record)
+        .filter(|record| in_time(record, example.until))
+        .collect();
+    let advance = Some(EventTime(example.until.0.saturating_add(1)));
+    let commit = apply(
+        models,
+        Millis(0),
+        &Progress::new(models),
+        View::default(),
+        Batch { records, advance },
+    );
+    let actual = commit
+        .outputs
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::StageChanged { customer, change } if change.model == at => {
+                Some((customer, change))
+            }
+            Output::StageChanged { .. } | Output::Rejected { .. } => None,
+        });
+    differences.extend(compare(model, &example.expect, &actual.collect::<Vec<_>>()));
+    differences
+}
+
+fn in_time(record: &Record, until: EventTime) -> bool {
+    record
+        .content
+        .as_ref()
+        .is_ok_and(|event| event.time <= until)
+}
+
+/// Walks both lists in order; of two that differ, the earlier one is out of place.
+fn compare(
+    model: &Model,
+    expected: &[Expectation],
+    actual: &[(CustomerId, StageChange)],
+) -> Vec<Difference> {
+    let mut lines = Vec::new();
+    let mut expected: Vec<&Expectation> = expected.iter().collect();
+    expected.sort_by_key(|expectation| expectation.at);
+    let (mut expected, mut actual) = (expected.into_iter().peekable(), actual.iter().peekable());
+    let several = |customer: &str| customer != "customer";
+    let wanted = |e: &Expectation| {
+        let who = if several(&e.customer) {
+            format!("{}: ", e.customer)
+        } else {
+            String::new()
+        };
+        let from = e
+            .from
+            .as_deref()
+            .map(|from| format!("{from} -> "))
+            .unwrap_or_default();
+        format!("{}  {who}{from}{}", e.at, e.to)
+    };
+    let happened = |(customer, change): &(CustomerId, StageChange)| {
+        let who = if several(customer.as_str()) {
+            format!("{customer}: ", customer = customer.as_str())
+        } else {
+            String::new()
+        };
+        let (from, to) = (
+            &model.stages[change.from].name,
+            &model.stages[change.to].name,
+        );
+        format!("{}  {who}{from} -> {to}", change.effective_at)
+    };
+    loop {
+        match (expected.peek(), actual.peek()) {
+            (None, None) => return lines,
+            (Some(e), Some(a)) if matches(model, e, a) => {
+                lines.push(Difference::Same(happened(a)));
+                expected.next();
+                actual.next();
+            }
+            (Some(e), a) if a.is_none_or(|(_, change)| e.at <= change.effective_at) => {
+                lines.push(Difference::Missing(wanted(e)));
+                expected.next();
+            }
+            (_, Some(a)) => {
+                lines.push(Difference::Unexpected(happened(a)));
+                actual.next();
+            }
+            (Some(_), None) => {
+                unreachable!("an expectation without anything left to happen is missing")
+            }
+        }
+    }
+}
+
+fn matches(
+    model: &Model,
+    expected: &Expectation,
+    (customer, change): &(CustomerId, StageChange),
+) -> bool {
+    let name = model.transition_name(change.transition, change.from);
+    expected.at == change.effective_at
+        && expected.customer == customer.as_str()
+        && expected.to == model.stages[change.to].name
+        && expected
+            .from
+            .as_ref()
+            .is_none_or(|from| *from == model.stages[change.from].name)
+        && expected
+            .cause
+            .as_ref()
+            .is_none_or(|cause| cause == change.cause.name())
+        && expected
+            .transition
+            .as_ref()
+            .is_none_or(|wanted| *wanted == name)
+}

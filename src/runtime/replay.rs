@@ -1,0 +1,144 @@
+//! `replay`: the core over files, with the state on disk so that memory stays bounded.
+//!
+//! The loop is the daemon's without Kafka: read a batch, prefetch, apply, tell, write.
+
+use std::collections::BTreeMap;
+
+use crate::event::{EventTime, Millis, Reason};
+use crate::files::{self, Merged};
+use crate::model::Models;
+use crate::partition::{Batch, Output, Population, Progress, Record, apply};
+use crate::store::{self, Store};
+
+/// Why a replay ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An input cannot be read.
+    #[error(transparent)]
+    Input(#[from] files::Error),
+    /// The state cannot be kept.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The outputs cannot be written.
+    #[error("cannot write the output")]
+    Output(#[source] std::io::Error),
+}
+
+/// What a replay came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records read, rejected ones included.
+    pub records: u64,
+    /// Transitions made.
+    pub transitions: u64,
+    /// Records rejected, by reason.
+    pub rejected: BTreeMap<Reason, u64>,
+    /// Customers in each stage at the end.
+    pub population: Population,
+    /// Where time ended; `None` without any event.
+    pub end: Option<EventTime>,
+}
+
+/// What is to be replayed.
+#[derive(Debug)]
+pub struct Replay<'r> {
+    /// Under which models.
+    pub models: &'r Models,
+    /// With the state where.
+    pub store: &'r Store,
+    /// Events later than this are ignored; without it, time ends at the last event.
+    pub until: Option<EventTime>,
+    /// Records per batch.
+    pub batch_records: usize,
+}
+
+/// Files have no partitions.
+const PARTITION: u32 = 0;
+
+impl Replay<'_> {
+    /// Runs to the end; `tell` gets every output in order, and `report` the count of records after
+    /// every batch.
+    pub fn run(
+        &self,
+        mut inputs: Merged,
+        mut tell: impl FnMut(&Output) -> std::io::Result<()>,
+        mut report: impl FnMut(u64),
+    ) -> Result<Summary, Error> {
+        let mut progress = Progress::new(self.models);
+        let mut summary = Summary::default();
+        let mut records = Vec::new();
+        let mut open = true;
+        loop {
+            while open && records.len() < self.batch_records {
+                match inputs.next_record()? {
+                    Some(record) if self.too_late(&record) => open = false,
+                    Some(record) => {
+                        summary.records += 1;
+                        records.push(record);
+                    }
+                    None => open = false,
+                }
+            }
+            // The end is one more step of time: timers due up to and including it fire.
+            let end = self.until.or_else(|| last(&records, &progress));
+            let advance = end
+                .filter(|_| !open)
+                .map(|end| EventTime(end.0.saturating_add(1)));
+            let batch = Batch {
+                records: std::mem::take(&mut records),
+                advance,
+            };
+            let (finished, rest) = self.step(&mut progress, batch, &mut summary, &mut tell)?;
+            records = rest;
+            report(summary.records - records.len() as u64);
+            if finished && !open && records.is_empty() {
+                summary.population = progress.population;
+                summary.end = end;
+                return Ok(summary);
+            }
+        }
+    }
+
+    fn step(
+        &self,
+        progress: &mut Progress,
+        batch: Batch,
+        summary: &mut Summary,
+        tell: &mut impl FnMut(&Output) -> std::io::Result<()>,
+    ) -> Result<(bool, Vec<Record>), Error> {
+        let lateness = Millis(0);
+        let view = self
+            .store
+            .prefetch(self.models, PARTITION, lateness, progress, &batch)?;
+        let mut commit = apply(self.models, lateness, progress, view, batch);
+        for output in &commit.outputs {
+            match output {
+                Output::StageChanged { .. } => summary.transitions += 1,
+                Output::Rejected { rejection, .. } => {
+                    *summary.rejected.entry(rejection.reason).or_default() += 1
+                }
+            }
+            tell(output).map_err(Error::Output)?;
+        }
+        self.store.write(PARTITION, &commit)?;
+        let rest = std::mem::take(&mut commit.unused);
+        *progress = commit.progress;
+        Ok((commit.finished, rest))
+    }
+
+    fn too_late(&self, record: &Record) -> bool {
+        match (&record.content, self.until) {
+            (Ok(event), Some(until)) => event.time > until,
+            _ => false,
+        }
+    }
+}
+
+/// The last event time, of these records or before them.
+fn last(records: &[Record], progress: &Progress) -> Option<EventTime> {
+    let times = records
+        .iter()
+        .filter_map(|record| record.content.as_ref().ok())
+        .map(|event| event.time);
+    times.max().max(progress.highest)
+}

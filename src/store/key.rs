@@ -1,0 +1,61 @@
+//! Keys: the order of the bytes is the order of the values.
+//!
+//! | column family | key | value |
+//! |---|---|---|
+//! | `customers` | partition (u32), customer | state (`customer::codec`) |
+//! | `timers` | partition (u32), due (i64, sign bit flipped), customer | nothing |
+//! | `meta` | partition (u32) | progress (`store::progress`) |
+//!
+//! Numbers are big-endian. The customer stands last, so it needs no length.
+
+use crate::event::{CustomerId, EventTime};
+use crate::partition::TimerKey;
+
+pub(super) const CUSTOMERS: &str = "customers";
+pub(super) const TIMERS: &str = "timers";
+pub(super) const META: &str = "meta";
+
+pub(super) fn partition(partition: u32) -> [u8; 4] {
+    partition.to_be_bytes()
+}
+
+pub(super) fn customer(partition: u32, customer: &CustomerId) -> Vec<u8> {
+    [&partition.to_be_bytes(), customer.as_bytes()].concat()
+}
+
+pub(super) fn timer(partition: u32, timer: &TimerKey) -> Vec<u8> {
+    let due = (timer.due.0 as u64) ^ (1 << 63);
+    [
+        &partition.to_be_bytes(),
+        due.to_be_bytes().as_slice(),
+        timer.customer.as_bytes(),
+    ]
+    .concat()
+}
+
+/// `None` for bytes that are no key of a timer.
+pub(super) fn read_timer(key: &[u8]) -> Option<TimerKey> {
+    let (due, customer) = key.get(4..)?.split_at_checked(8)?;
+    let due = u64::from_be_bytes(due.try_into().ok()?) ^ (1 << 63);
+    let customer = CustomerId(std::str::from_utf8(customer).ok()?.into());
+    Some(TimerKey {
+        due: EventTime(due as i64),
+        customer,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_order_of_timer_keys_is_the_order_of_their_bytes(a in any::<(i64, String)>(), b in any::<(i64, String)>()) {
+            let [a, b] = [a, b].map(|(due, id)| TimerKey { due: EventTime(due), customer: id.as_str().into() });
+            prop_assert_eq!(timer(7, &a).cmp(&timer(7, &b)), a.cmp(&b));
+            prop_assert_eq!(read_timer(&timer(7, &a)), Some(a));
+        }
+    }
+}

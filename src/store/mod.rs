@@ -1,0 +1,10 @@
+//! Layer 5: state on disk. One RocksDB for the process, keys prefixed by partition, memory bounded
+//! once. Knows how to fetch what a batch needs and how to write a commit atomically; decides nothing.
+
+mod db;
+mod error;
+mod key;
+mod progress;
+
+pub use db::{Config, Store};
+pub use error::Error;

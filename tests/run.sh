@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Runs all tests, on a fresh machine too: installs what the build needs, then
+# runs the groups below in order and prints what each took against its budget.
+# Cargo's CARGO_TARGET_DIR says where the build goes; the default is target/.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+usage: tests/run.sh [--long]
+  --long   run each property test on 20000 cases; takes longer than the budget
+USAGE
+}
+
+# The groups in order, each with its budget in minutes on a warm build. Group
+# NAME is the function group_NAME.
+groups=(compile:5 lint:2 suite:3)
+
+group_compile() {
+  cargo test --locked --no-run
+}
+
+group_lint() {
+  local rc=0
+  if cargo fmt --version >/dev/null 2>&1; then
+    cargo fmt --check || rc=1
+  else
+    echo 'skipped: cargo fmt (rustfmt is not installed)'
+    skipped+=(fmt)
+  fi
+  if cargo clippy --version >/dev/null 2>&1; then
+    cargo clippy --locked --all-targets -- -D warnings || rc=1
+  else
+    echo 'skipped: cargo clippy (clippy is not installed)'
+    skipped+=(clippy)
+  fi
+  return "$rc"
+}
+
+group_suite() {
+  if ((long)); then
+    PROPTEST_CASES=20000 cargo test --locked
+  else
+    cargo test --locked
+  fi
+}
+
+# Seconds as minutes with one decimal.
+minutes() { printf '%d.%d' $(($1 / 60)) $(($1 % 60 / 6)); }
+
+# run_group NAME BUDGET: keeps the outcome in passed, failed and over.
+run_group() {
+  local name=$1 budget=$2 start=$SECONDS outcome=passed took
+  printf '\n== %s (budget %d min)\n' "$name" "$budget"
+  if "group_$name"; then passed+=("$name"); else
+    outcome=FAILED
+    failed+=("$name")
+  fi
+  took=$((SECONDS - start))
+  printf '== %s %s: %s min of %d min\n' "$name" "$outcome" "$(minutes "$took")" "$budget"
+  if ((took > budget * 60)); then
+    over+=("$name")
+    printf 'WARNING: %s took more than its %d min (the budget is for a warm build)\n' \
+      "$name" "$budget"
+  fi
+}
+
+long=0
+for arg in "$@"; do
+  case $arg in
+  --long) long=1 ;;
+  -h | --help)
+    usage
+    exit 0
+    ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+  esac
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/setup.sh
+. deploy/setup.sh
+setup
+
+passed=() failed=() over=() skipped=()
+for group in "${groups[@]}"; do
+  run_group "${group%%:*}" "${group##*:}"
+  if [[ ${failed[*]} == compile ]]; then
+    echo 'it does not compile: the other groups are not run'
+    break
+  fi
+done
+
+printf '\n'
+((${#over[@]} == 0)) || echo "over budget: ${over[*]}"
+summary="passed: ${passed[*]:-none}"
+((${#skipped[@]} == 0)) || summary+="; skipped: ${skipped[*]}"
+summary+=" ($(minutes "$SECONDS") min)"
+if ((${#failed[@]})); then
+  echo "FAILED: ${failed[*]}; $summary"
+  exit 1
+fi
+echo "$summary"

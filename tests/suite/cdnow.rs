@@ -1,0 +1,173 @@
+//! Real input: the CDNOW sample through the binary, against the independent fold.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use crate::reference::{
+    self, Cause, Change, DAY, Event, Value, count, date, days, event, fact, last, num, since, sum,
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `config/models/retail.yaml`, written down a second time.
+fn retail() -> reference::Model {
+    reference::Model::new("retail", "reach")
+        .stages(&["reach", "acquisition", "conversion"])
+        .stage("retention", DAY)
+        .stages(&["loyalty", "at_risk", "churned"])
+        .fact("orders", count("order_completed"))
+        .fact("orders_90d", count("order_completed").over(90 * DAY))
+        .fact(
+            "spend_365d",
+            sum("order_completed", "value").over(365 * DAY),
+        )
+        .fact("last_order", last("order_completed"))
+        .fact("last_seen", last("any"))
+        .go(&["reach"], "acquisition", event("signed_up"))
+        .go(
+            &["reach", "acquisition"],
+            "conversion",
+            fact("orders").ge(num("1")),
+        )
+        .go(&["conversion"], "retention", fact("orders").ge(num("2")))
+        .go(
+            &["retention"],
+            "loyalty",
+            fact("orders_90d").ge(num("4")) & fact("spend_365d").ge(num("500.0")),
+        )
+        .go(
+            &["conversion", "retention", "loyalty"],
+            "at_risk",
+            since("last_order").ge(days(45)),
+        )
+        .hold(3 * DAY)
+        .go(&["at_risk"], "retention", since("last_order").lt(days(30)))
+        .named("won_back")
+        .go(
+            &["at_risk"],
+            "churned",
+            since("last_order").ge(days(120)) & since("last_seen").ge(days(60)),
+        )
+        .go(&["churned"], "retention", since("last_order").lt(days(1)))
+        .named("reactivated")
+}
+
+/// The sample, read by hand: no quoting occurs in it.
+fn purchases() -> Vec<Event> {
+    let text = std::fs::read_to_string(root().join("tests/data/cdnow_sample.csv")).unwrap();
+    let rows = text
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').collect::<Vec<_>>());
+    rows.map(|cells| {
+        let part = |range: std::ops::Range<usize>| cells[2][range].parse::<i64>().unwrap();
+        let day = date(part(0..4), part(5..7) as usize, part(8..10));
+        Event::new(cells[0], cells[1], day).with("value", Value::money(cells[3]))
+    })
+    .collect()
+}
+
+/// What all implementations must agree on (rule 21).
+type Told = (u64, String, String, String, String, String, String);
+
+fn told(events: &[Json]) -> BTreeMap<String, Vec<Told>> {
+    let mut by_customer: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    for event in events {
+        let data = &event["data"];
+        let text = |json: &Json| json.as_str().unwrap().to_owned();
+        assert_eq!(event["subject"], data["customer_id"]);
+        assert_eq!(event["time"], data["effective_at"]);
+        by_customer
+            .entry(text(&event["subject"]))
+            .or_default()
+            .push((
+                data["sequence"].as_u64().unwrap(),
+                text(&data["from"]),
+                text(&data["to"]),
+                text(&data["transition"]),
+                text(&data["cause"]),
+                text(&data["effective_at"]),
+                text(&data["previous"]["entered_at"]),
+            ));
+    }
+    by_customer
+}
+
+fn expected(changes: Vec<Change>) -> BTreeMap<String, Vec<Told>> {
+    let mut by_customer: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    for change in changes {
+        let instant = |at| tenure::event::EventTime(at).to_string();
+        by_customer.entry(change.customer).or_default().push((
+            change.sequence,
+            change.from,
+            change.to,
+            change.transition,
+            if change.cause == Cause::Timer {
+                "timer"
+            } else {
+                "event"
+            }
+            .to_owned(),
+            instant(change.effective_at),
+            instant(change.entered_previous_at),
+        ));
+    }
+    by_customer
+}
+
+fn replay(arguments: &[&str]) -> Vec<Json> {
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(root())
+        .args(["replay", "--model", "config/models/retail.yaml"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_cdnow_sample_gives_the_transitions_of_the_independent_fold() {
+    let purchases = purchases();
+    assert_eq!(purchases.len(), 6919);
+    let events = replay(&["tests/data/cdnow_sample.csv"]);
+    let told = told(&events);
+    assert_eq!(
+        told,
+        expected(reference::replay(&[retail()], &purchases, None))
+    );
+    assert_eq!(told.len(), 2357);
+    let ids: std::collections::BTreeSet<_> = events
+        .iter()
+        .map(|event| event["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), events.len(), "ids repeat");
+}
+
+#[test]
+fn the_end_of_time_can_be_set_before_or_after_the_last_event() {
+    for (until, instant) in [
+        ("1997-09-30", date(1997, 10, 1) - 1),
+        ("1999-06-30", date(1999, 7, 1) - 1),
+    ] {
+        let told = told(&replay(&["--until", until, "tests/data/cdnow_sample.csv"]));
+        assert_eq!(
+            told,
+            expected(reference::replay(&[retail()], &purchases(), Some(instant))),
+            "{until}"
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! Everything that needs no broker, in one binary: each one links RocksDB and librdkafka again.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cdnow;
+mod reference;
+mod tidy;

@@ -1,0 +1,170 @@
+//! Checks the shape of the source tree itself: layers, file sizes, file headers, and what each
+//! kind of file must not contain.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Inner to outer. A module may use only modules from strictly earlier layers, and itself.
+const LAYERS: &[&[&str]] = &[
+    &["event"],
+    &["model"],
+    &["customer"],
+    &["partition"],
+    &["cloudevent"],
+    &["store", "files"],
+    &["runtime"],
+    &["cli"],
+];
+/// The core: a pure function of values.
+const CORE: usize = 4;
+/// What would make the core depend on anything but its arguments.
+const NOT_IN_CORE: [&str; 14] = [
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "std::time",
+    "SystemTime",
+    "Instant::now",
+    "tracing::",
+    "tokio::",
+    "rdkafka::",
+    "rocksdb::",
+    ".await",
+    "println!",
+];
+const LINES_MAX: usize = 400;
+
+#[test]
+fn source_tree_is_tidy() {
+    let src = root().join("src");
+    let mut complaints = Vec::new();
+    for path in rust_files(&src) {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(&src).unwrap().display().to_string();
+        if !text.starts_with("//!") && !name.ends_with("tests.rs") {
+            complaints.push(format!(
+                "{name}: first line must say what the file is for (//!)"
+            ));
+        }
+        let lines = text.lines().count();
+        if lines > LINES_MAX {
+            complaints.push(format!("{name}: {lines} lines, the limit is {LINES_MAX}"));
+        }
+        let owner = name.split(['/', '.']).next().unwrap();
+        if layer(owner).is_none() && !matches!(owner, "lib" | "main") {
+            complaints.push(format!("{name}: `{owner}` is in no layer"));
+        }
+        if layer(owner).is_some_and(|layer| layer < CORE) {
+            for word in NOT_IN_CORE.iter().filter(|word| text.contains(**word)) {
+                complaints.push(format!("{name}: the core must not use `{word}`"));
+            }
+        }
+        for used in crate_modules_used(&text) {
+            if !may_use(owner, &used) {
+                complaints.push(format!("{name}: `{owner}` must not use `{used}`"));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_checks_see_what_they_are_for() {
+    assert_eq!(
+        crate_modules_used("use crate::{event::X, store::{A, B}};"),
+        ["event", "store"]
+    );
+    assert!(may_use("store", "event") && may_use("store", "store"));
+    assert!(!may_use("event", "store") && !may_use("store", "files"));
+}
+
+#[test]
+fn the_top_level_holds_nothing_but_what_the_readme_names() {
+    let known = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "benches",
+        "config",
+        "deploy",
+        "src",
+        "target",
+        "tests",
+    ];
+    let entries = fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let unknown: Vec<String> = entries
+        .filter(|name| !name.starts_with('.') && !known.contains(&name.as_str()))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+fn may_use(owner: &str, used: &str) -> bool {
+    match (layer(owner), layer(used)) {
+        (Some(outer), Some(inner)) => owner == used || inner < outer,
+        (None, _) => matches!(owner, "lib" | "main"),
+        (_, None) => true, // a re-export or a macro, not a module
+    }
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// First path segments after every `crate::`, including inside `crate::{a, b::c}`.
+fn crate_modules_used(text: &str) -> Vec<String> {
+    let code: String = text
+        .lines()
+        .filter(|l| !l.trim_start().starts_with("//"))
+        .collect();
+    let mut used = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            None => used.push(first_segment(rest)),
+            Some(group) => {
+                let (mut depth, mut item) = (0, String::new());
+                for c in group.chars() {
+                    match c {
+                        '}' if depth == 0 => break,
+                        '{' => depth += 1,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => used.push(first_segment(&std::mem::take(&mut item))),
+                        _ if depth == 0 => item.push(c),
+                        _ => {}
+                    }
+                }
+                used.push(first_segment(&item));
+            }
+        }
+    }
+    used
+}
+
+fn first_segment(path: &str) -> String {
+    path.trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
