@@ -1,8 +1,8 @@
 //! Records and timers in their order: the one function that everything else serves.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 
-use super::{Batch, Commit, Output, Progress, Record, TimerKey, View};
+use super::{Batch, Commit, Known, Output, Progress, Record, TimerKey, View};
 use crate::customer::{CustomerState, StageChange};
 use crate::event::{CustomerId, Event, EventTime, Millis, Position, Watermark};
 use crate::model::Models;
@@ -22,21 +22,24 @@ pub fn apply(
     let mut run = Run {
         models,
         lateness,
-        progress: Progress {
-            batch: progress.batch + 1,
-            ..progress.clone()
-        },
-        armed_before: BTreeMap::new(),
-        outputs: Vec::new(),
+        states: view.states,
         changes: Vec::new(),
-        view,
+        effects: Effects {
+            timers: view.timers,
+            outputs: Vec::new(),
+            progress: Progress {
+                batch: progress.batch + 1,
+                ..progress.clone()
+            },
+        },
+        loaded_to: view.loaded_to,
     };
     let mut finished = run.fire_due();
     let mut records = batch.records.into_iter();
     while finished && let Some(record) = records.next() {
         match record.content {
             Ok(event) => finished = run.receive(&event, record.position),
-            Err(rejection) => run.outputs.push(Output::Rejected {
+            Err(rejection) => run.effects.outputs.push(Output::Rejected {
                 position: record.position,
                 rejection,
             }),
@@ -52,111 +55,143 @@ pub fn apply(
 struct Run<'r> {
     models: &'r Models,
     lateness: Millis,
-    progress: Progress,
-    view: View,
-    /// The timer entry of every touched customer as it was before the batch.
-    armed_before: BTreeMap<CustomerId, Option<EventTime>>,
-    outputs: Vec<Output>,
+    states: BTreeMap<CustomerId, Known>,
+    /// Where the loaded timers end.
+    loaded_to: Option<TimerKey>,
     /// Filled and emptied for every customer; kept for its memory.
     changes: Vec<StageChange>,
+    effects: Effects,
+}
+
+/// What customers do to the rest of the partition.
+struct Effects {
+    timers: std::collections::BTreeSet<TimerKey>,
+    outputs: Vec<Output>,
+    progress: Progress,
 }
 
 impl Run<'_> {
     /// An event; `false` when not all timers that it made due could be fired.
     fn receive(&mut self, event: &Event, position: Position) -> bool {
         let customer = &event.customer;
-        let mut state = match self.view.states.remove(customer) {
-            Some(known) => known,
-            None => self.create(event, position),
+        let known = match self.states.entry(customer.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let state = CustomerState::new(self.models, event.time, position);
+                self.effects.created(&state);
+                unknown.insert(state.into())
+            }
         };
-        self.touch(customer, state.armed);
-        state.receive(self.models, event, position, &mut self.changes);
+        known.touched = true;
+        known
+            .state
+            .receive(self.models, event, position, &mut self.changes);
         // What a late event arms before the fired cursor is met at once.
-        let passed = self
-            .progress
-            .fired_to
-            .as_ref()
-            .map_or(EventTime::MIN, |key| key.due);
-        state.fire(self.models, passed, &mut self.changes);
-        self.put_back(customer, state);
-        self.progress.highest = self.progress.highest.max(Some(event.time));
+        let fired_to = self.effects.progress.fired_to.as_ref();
+        let passed = fired_to.map_or(EventTime::MIN, |key| key.due);
+        known.state.fire(self.models, passed, &mut self.changes);
+        self.effects
+            .settle(customer, &mut known.state, &mut self.changes);
+        let highest = &mut self.effects.progress.highest;
+        *highest = (*highest).max(Some(event.time));
         self.advance(Watermark::behind(event.time, self.lateness))
     }
 
-    fn create(&mut self, event: &Event, position: Position) -> CustomerState {
-        let state = CustomerState::new(self.models, event.time, position);
-        for (model, own) in state.models.iter().enumerate() {
-            self.progress.population.enter(model, own.stage);
-        }
-        state
-    }
-
     fn advance(&mut self, watermark: Watermark) -> bool {
-        if watermark > self.progress.watermark {
-            self.progress.watermark = watermark;
-        }
+        let current = &mut self.effects.progress.watermark;
+        *current = watermark.max(*current);
         self.fire_due()
     }
 
     /// Fires every timer that the watermark has passed, by due instant and customer; `false` when
     /// it came to the end of what was loaded.
     fn fire_due(&mut self) -> bool {
-        let watermark = self.progress.watermark;
-        while let Some(key) = self
-            .view
-            .timers
-            .first()
-            .filter(|key| watermark.is_past(key.due))
-            .cloned()
-        {
-            if !self.view.covers(&key) {
+        let watermark = self.effects.progress.watermark;
+        while let Some(key) = self.effects.timers.first() {
+            if !watermark.is_past(key.due) || self.loaded_to.as_ref().is_some_and(|end| key >= end)
+            {
                 break;
             }
-            self.view.timers.remove(&key);
-            self.fire(&key);
+            self.fire();
         }
         let reached = TimerKey {
             due: EventTime(watermark.0),
             customer: CustomerId::default(),
         };
-        let cursor = match &self.view.loaded_to {
-            Some(end) if *end < reached => end.clone(),
-            _ => reached,
+        let (cursor, finished) = match &self.loaded_to {
+            Some(end) if *end < reached => (end.clone(), false),
+            _ => (reached, true),
         };
-        let finished = cursor.due.0 == watermark.0;
-        if self
-            .progress
-            .fired_to
-            .as_ref()
-            .is_none_or(|before| *before < cursor)
-        {
-            self.progress.fired_to = Some(cursor);
+        let fired_to = &mut self.effects.progress.fired_to;
+        if fired_to.as_ref().is_none_or(|before| *before < cursor) {
+            *fired_to = Some(cursor);
         }
         finished
     }
 
-    /// Looks at a customer whose entry has come up. If activity has pushed the deadline out since,
-    /// nothing is evaluated and the entry moves.
-    fn fire(&mut self, key: &TimerKey) {
-        let Some(mut state) = self.view.states.remove(&key.customer) else {
+    /// Looks at the customer whose entry comes first. If activity has pushed the deadline out
+    /// since, nothing is evaluated and the entry moves.
+    fn fire(&mut self) {
+        let Some(TimerKey { due, customer }) = self.effects.timers.pop_first() else {
+            return;
+        };
+        let Some(known) = self.states.get_mut(&customer) else {
             unreachable!("a timer was loaded without its customer's state");
         };
-        self.touch(&key.customer, state.armed);
-        state.armed = None;
-        let end = EventTime(key.due.0 + 1);
-        state.fire(self.models, end, &mut self.changes);
-        self.put_back(&key.customer, state);
+        known.touched = true;
+        known.state.armed = None;
+        let end = EventTime(due.0 + 1);
+        known.state.fire(self.models, end, &mut self.changes);
+        self.effects
+            .settle(&customer, &mut known.state, &mut self.changes);
     }
 
-    fn touch(&mut self, customer: &CustomerId, armed: Option<EventTime>) {
-        if !self.armed_before.contains_key(customer) {
-            self.armed_before.insert(customer.clone(), armed);
+    fn commit(self, unused: Vec<Record>, finished: bool) -> Commit {
+        let touched = self.states.into_iter().filter(|(_, known)| known.touched);
+        let mut states = Vec::with_capacity(touched.size_hint().1.unwrap_or(0));
+        let (mut arm, mut disarm) = (Vec::new(), Vec::new());
+        for (customer, known) in touched {
+            if known.state.armed != known.armed_before {
+                let key = |due| TimerKey {
+                    due,
+                    customer: customer.clone(),
+                };
+                disarm.extend(known.armed_before.map(key));
+                arm.extend(known.state.armed.map(key));
+            }
+            states.push((customer, known.state));
+        }
+        let Effects {
+            outputs, progress, ..
+        } = self.effects;
+        Commit {
+            states,
+            arm,
+            disarm,
+            outputs,
+            unused,
+            finished,
+            progress,
+        }
+    }
+}
+
+impl Effects {
+    fn created(&mut self, state: &CustomerState) {
+        for (model, own) in state.models.iter().enumerate() {
+            self.progress.population.enter(model, own.stage);
         }
     }
 
-    /// Emits what happened to a customer, arms the next timer and returns the state to the view.
-    fn put_back(&mut self, customer: &CustomerId, mut state: CustomerState) {
-        for change in self.changes.drain(..) {
+    /// Emits what happened to a customer and keeps an entry in the timer index that is not later
+    /// than the next due instant.
+    fn settle(
+        &mut self,
+        customer: &CustomerId,
+        state: &mut CustomerState,
+        changes: &mut Vec<StageChange>,
+    ) {
+        for change in changes.drain(..) {
             self.progress.population.leave(change.model, change.from);
             self.progress.population.enter(change.model, change.to);
             self.outputs.push(Output::StageChanged {
@@ -176,39 +211,10 @@ impl Run<'_> {
                 customer: customer.clone(),
             };
             if let Some(armed) = state.armed {
-                self.view.timers.remove(&key(armed));
+                self.timers.remove(&key(armed));
             }
             state.armed = due;
-            self.view.timers.extend(due.map(key));
-        }
-        self.view.states.insert(customer.clone(), state);
-    }
-
-    fn commit(mut self, unused: Vec<Record>, finished: bool) -> Commit {
-        let mut states = BTreeMap::new();
-        let (mut arm, mut disarm) = (Vec::new(), Vec::new());
-        for (customer, before) in self.armed_before {
-            let Some(state) = self.view.states.remove(&customer) else {
-                unreachable!("every touched state is put back");
-            };
-            if state.armed != before {
-                let key = |due| TimerKey {
-                    due,
-                    customer: customer.clone(),
-                };
-                disarm.extend(before.map(key));
-                arm.extend(state.armed.map(key));
-            }
-            states.insert(customer, state);
-        }
-        Commit {
-            states,
-            arm,
-            disarm,
-            outputs: self.outputs,
-            unused,
-            finished,
-            progress: self.progress,
+            self.timers.extend(due.map(key));
         }
     }
 }

@@ -1,7 +1,5 @@
 //! What a batch results in.
 
-use std::collections::BTreeMap;
-
 use super::{Record, TimerKey};
 use crate::customer::{CustomerState, StageChange};
 use crate::event::{CustomerId, EventTime, Position, Rejection, Watermark};
@@ -11,7 +9,7 @@ use crate::model::Models;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
     /// The new state of every touched customer, in the order of the ids.
-    pub states: BTreeMap<CustomerId, CustomerState>,
+    pub states: Vec<(CustomerId, CustomerState)>,
     /// Entries to put into the timer index.
     pub arm: Vec<TimerKey>,
     /// Entries to take out of it.

@@ -14,4 +14,4 @@ mod view;
 pub use apply::apply;
 pub use batch::{Batch, Record};
 pub use commit::{Commit, Output, Population, Progress};
-pub use view::{TimerKey, View};
+pub use view::{Known, TimerKey, View};

@@ -21,7 +21,7 @@ pub struct TimerKey {
 pub struct View {
     /// The state of every customer of the batch and of every customer in `timers`; customers who
     /// are not yet known are absent.
-    pub states: BTreeMap<CustomerId, CustomerState>,
+    pub states: BTreeMap<CustomerId, Known>,
     /// All timers before `loaded_to`, from the fired cursor on.
     pub timers: BTreeSet<TimerKey>,
     /// Where loading stopped because there were too many; `None` when all that the batch can make
@@ -29,9 +29,23 @@ pub struct View {
     pub loaded_to: Option<TimerKey>,
 }
 
-impl View {
-    /// Whether a timer lies within what was loaded.
-    pub(super) fn covers(&self, key: &TimerKey) -> bool {
-        self.loaded_to.as_ref().is_none_or(|end| key < end)
+/// A customer in a view.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// The state.
+    pub state: CustomerState,
+    /// The customer's entry in the timer index before the batch.
+    pub(super) armed_before: Option<EventTime>,
+    /// Whether the batch did anything to the customer.
+    pub(super) touched: bool,
+}
+
+impl From<CustomerState> for Known {
+    fn from(state: CustomerState) -> Known {
+        Known {
+            armed_before: state.armed,
+            state,
+            touched: false,
+        }
     }
 }

@@ -9,10 +9,10 @@ use rocksdb::{
 };
 
 use super::{Error, key, progress};
-use crate::customer::{self, Corrupt, CustomerState};
+use crate::customer::{self, Corrupt};
 use crate::event::{CustomerId, EventTime, Millis};
 use crate::model::Models;
-use crate::partition::{Batch, Commit, Progress, TimerKey, View};
+use crate::partition::{Batch, Commit, Known, Progress, TimerKey, View};
 
 /// How much memory the store may use, and how it treats crashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Store {
         models: &Models,
         partition: u32,
         wanted: &BTreeSet<&CustomerId>,
-    ) -> Result<BTreeMap<CustomerId, CustomerState>, Error> {
+    ) -> Result<BTreeMap<CustomerId, Known>, Error> {
         let keys: Vec<Vec<u8>> = wanted
             .iter()
             .map(|id| key::customer(partition, id))
@@ -132,7 +132,7 @@ impl Store {
                     what: "a customer",
                     source,
                 })?;
-                states.insert((*id).clone(), state);
+                states.insert((*id).clone(), state.into());
             }
         }
         Ok(states)

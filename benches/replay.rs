@@ -1,0 +1,100 @@
+//! `tenure replay` of five million events over a million customers, through the binary: events per
+//! second and peak memory.
+//!
+//! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench replay [-- EVENTS CUSTOMERS]`
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Half a year, from 2026-01-01.
+const BEGIN: u64 = 1_767_225_600_000;
+const SPAN: u64 = 182 * 86_400_000;
+
+fn main() -> std::io::Result<()> {
+    let numbers: Vec<u64> = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
+    let events = numbers.first().copied().unwrap_or(5_000_000);
+    let customers = numbers.get(1).copied().unwrap_or(1_000_000);
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("events.ndjson");
+    generate(&path, events, customers)?;
+    println!(
+        "{events} events, {customers} customers, {} MB",
+        fs::metadata(&path)?.len() >> 20
+    );
+    for presorted in [false, true] {
+        measure(&path, presorted, events)?;
+    }
+    Ok(())
+}
+
+/// In time order; nine clicks to an order; every customer is as likely as any other.
+fn generate(path: &Path, events: u64, customers: u64) -> std::io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    for n in 0..events {
+        let customer = n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) % customers;
+        let time = BEGIN + SPAN / events * n;
+        if n % 10 == 0 {
+            let (cents, sku) = (n * 37 % 20_000, n % 977);
+            writeln!(
+                out,
+                r#"{{"id":"e-{n}","type":"order_completed","customer_id":"c-{customer}","time":{time},"channel":"web","order_id":"o-{n}","value":{}.{:02},"currency":"USD","properties":{{"sku":"sku-{sku}"}}}}"#,
+                cents / 100,
+                cents % 100
+            )?;
+        } else {
+            let page = n % 1313;
+            writeln!(
+                out,
+                r#"{{"id":"e-{n}","type":"page_viewed","customer_id":"c-{customer}","time":{time},"channel":"web","properties":{{"url":"https://shop.example/products/{page}","referrer":"search","session":"s-{n}"}}}}"#
+            )?;
+        }
+    }
+    out.flush()
+}
+
+fn measure(path: &Path, presorted: bool, events: u64) -> std::io::Result<()> {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
+    command
+        .arg("replay")
+        .arg("--model")
+        .arg(model)
+        .arg(path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if presorted {
+        command.arg("--presorted");
+    }
+    let begun = Instant::now();
+    let mut child = command.spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak_kb = 0;
+    // The high-water mark only grows, so that the last look before the end is close to the truth.
+    while child.try_wait()?.is_none() {
+        peak_kb = high_water_mark_kb(&status).unwrap_or(peak_kb);
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let how = if presorted {
+        "presorted"
+    } else {
+        "checked for order first"
+    };
+    println!(
+        "{how}: {seconds:.1} s, {:.0} events/s, peak {} MB",
+        events as f64 / seconds,
+        peak_kb >> 10
+    );
+    Ok(())
+}
+
+fn high_water_mark_kb(status: &str) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmHWM"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
