@@ -40,7 +40,7 @@ fn events(first: u64) -> Vec<String> {
     let one = |n: u64| {
         let customer = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % CUSTOMERS;
         let time = BEGIN + n as i64 * 1000;
-        if n % 10 == 0 {
+        if n.is_multiple_of(10) {
             let (cents, sku) = (n * 37 % 20_000, n % 977);
             format!(
                 r#"{{"id":"e-{n}","type":"order_completed","customer_id":"customer-{customer}","time":{time},"channel":"web","order_id":"o-{n}","value":{}.{:02},"currency":"USD","properties":{{"sku":"sku-{sku}"}}}}"#,
@@ -119,10 +119,9 @@ impl Stored {
 
     fn write(&mut self, commit: Commit) -> Progress {
         self.states.extend(commit.states);
-        commit
-            .disarm
-            .iter()
-            .for_each(|timer| drop(self.timers.remove(timer)));
+        commit.disarm.iter().for_each(|timer| {
+            self.timers.remove(timer);
+        });
         self.timers.extend(commit.arm);
         commit.progress
     }
@@ -136,7 +135,7 @@ fn bench(criterion: &mut Criterion) {
         Money::default(),
         Limits::default(),
     );
-    let (mut progress, mut stored) = (Progress::new(&models), Stored::default());
+    let (mut progress, mut stored) = (Progress::new(&models, 1), Stored::default());
     for round in 0..WARM_UP {
         let batch = batch(&decoder, &events(round * EVENTS));
         let view = stored.prefetch(&progress, &batch);

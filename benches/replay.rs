@@ -3,6 +3,8 @@
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench replay [-- EVENTS CUSTOMERS]`
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;

@@ -69,10 +69,16 @@ pub fn id(
     part(&change.effective_at.0.to_be_bytes());
     part(&partition.to_be_bytes());
     part(&offset.to_be_bytes());
-    hash.finalize()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&hash.finalize()[..16])
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The whole event as one JSON object (structured mode). `decided_at` is left out in a replay.

@@ -43,12 +43,16 @@
 //! - No binary floating point: numbers, money, durations and instants are [`event::Quantity`].
 //! - Every queue, batch, cache and nesting has a bound, written down once, where it is enforced.
 
+pub mod api;
+pub mod app;
 pub mod cli;
 pub mod cloudevent;
 pub mod customer;
 pub mod event;
 pub mod files;
+pub mod kafka;
 pub mod model;
 pub mod partition;
 pub mod runtime;
 pub mod store;
+pub mod telemetry;

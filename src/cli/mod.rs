@@ -1,6 +1,7 @@
 //! The command line. Standard output is data, standard error is for people.
 
 mod check;
+mod demo;
 mod progress;
 mod replay;
 mod test;
@@ -44,6 +45,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch the whole daemon at work on made-up customers, without a broker.
+    Demo(demo::Demo),
     /// Run models over files of events and print every transition.
     Replay(replay::Replay),
     /// Check model files and print everything that is wrong with them.
@@ -78,6 +81,7 @@ struct ModelFiles {
 /// Runs a command and says what went wrong, if anything.
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
+        Command::Demo(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),

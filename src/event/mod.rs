@@ -21,7 +21,7 @@ pub use limits::Limits;
 pub use mapping::{Mapping, Path, TimeUnit};
 pub use money::Money;
 pub use quantity::Quantity;
-pub use reject::{Reason, Rejection};
+pub use reject::{Headers, Reason, Rejection};
 pub use time::{EventTime, Millis, WallTime, Watermark, parse_instant, parse_until};
 pub use vocabulary::{EventType, Field, FieldId, FieldKind, Vocabulary};
 

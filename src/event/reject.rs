@@ -109,6 +109,9 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Names and values of a record's headers.
+pub type Headers = Vec<(String, Option<Vec<u8>>)>;
+
 /// A record that was not accepted, with its bytes as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -118,4 +121,6 @@ pub struct Rejection {
     pub key: Option<Vec<u8>>,
     /// The value, verbatim.
     pub value: Option<Vec<u8>>,
+    /// The headers, verbatim.
+    pub headers: Headers,
 }

@@ -28,6 +28,7 @@ pub struct Merged {
     /// Sources whose next event is not yet known.
     unread: Vec<usize>,
     order: Order,
+    files: usize,
 }
 
 impl std::fmt::Debug for Merged {
@@ -132,7 +133,13 @@ impl Merged {
             heads: BinaryHeap::new(),
             unread,
             order,
+            files: paths.len(),
         })
+    }
+
+    /// How many files there are.
+    pub fn files(&self) -> usize {
+        self.files
     }
 
     /// The next record; `None` at the end. A rejected row is handed out as it is met.

@@ -50,6 +50,7 @@ impl Reading {
             reason,
             key: None,
             value: Some(self.bytes(row)),
+            headers: Vec::new(),
         });
         Record { position, content }
     }

@@ -37,6 +37,8 @@ pub fn apply(
     let mut finished = run.fire_due();
     let mut records = batch.records.into_iter();
     while finished && let Some(record) = records.next() {
+        let Position { input, offset } = record.position;
+        run.effects.progress.offsets[input as usize] = offset + 1;
         match record.content {
             Ok(event) => finished = run.receive(&event, record.position),
             Err(rejection) => run.effects.outputs.push(Output::Rejected {
@@ -162,8 +164,11 @@ impl Run<'_> {
             states.push((customer, known.state));
         }
         let Effects {
-            outputs, progress, ..
+            outputs,
+            mut progress,
+            ..
         } = self.effects;
+        progress.timers = (progress.timers + arm.len() as u64).saturating_sub(disarm.len() as u64);
         Commit {
             states,
             arm,

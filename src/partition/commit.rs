@@ -49,6 +49,8 @@ pub enum Output {
 pub struct Progress {
     /// Batches committed so far.
     pub batch: u64,
+    /// The next offset of every input, by the input's order: the authority on where to go on.
+    pub offsets: Vec<i64>,
     /// All timers due before it fire.
     pub watermark: Watermark,
     /// The highest event time accepted.
@@ -56,6 +58,8 @@ pub struct Progress {
     /// All timers before this one have fired. It is behind the watermark only where a batch was
     /// cut between two timers.
     pub fired_to: Option<TimerKey>,
+    /// How many customers have an entry in the timer index.
+    pub timers: u64,
     /// How many customers are in which stage.
     pub population: Population,
 }
@@ -65,8 +69,8 @@ pub struct Progress {
 pub struct Population(pub Vec<Vec<u64>>);
 
 impl Progress {
-    /// Before the first record.
-    pub fn new(models: &Models) -> Progress {
+    /// Before the first record of so many inputs.
+    pub fn new(models: &Models, inputs: usize) -> Progress {
         let population = models
             .list
             .iter()
@@ -74,9 +78,11 @@ impl Progress {
             .collect();
         Progress {
             batch: 0,
+            offsets: vec![0; inputs],
             watermark: Watermark::NONE,
             highest: None,
             fired_to: None,
+            timers: 0,
             population: Population(population),
         }
     }

@@ -8,6 +8,7 @@
 
 mod apply;
 mod batch;
+pub mod codec;
 mod commit;
 mod view;
 

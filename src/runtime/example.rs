@@ -122,7 +122,7 @@ fn differences(
     let commit = apply(
         models,
         Millis(0),
-        &Progress::new(models),
+        &Progress::new(models, 1),
         View::default(),
         Batch { records, advance },
     );

@@ -8,7 +8,7 @@ use crate::event::{EventTime, Millis, Reason};
 use crate::files::{self, Merged};
 use crate::model::Models;
 use crate::partition::{Batch, Output, Population, Progress, Record, apply};
-use crate::store::{self, Store};
+use crate::store::{self, Store, Written};
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,8 @@ pub struct Replay<'r> {
 
 /// Files have no partitions.
 const PARTITION: u32 = 0;
+/// A replay begins with no state and is never gone on with.
+const IDENTITY: &str = "replay";
 
 impl Replay<'_> {
     /// Runs to the end; `tell` gets every output in order, and `report` the count of records after
@@ -64,7 +66,7 @@ impl Replay<'_> {
         mut tell: impl FnMut(&Output) -> std::io::Result<()>,
         mut report: impl FnMut(u64),
     ) -> Result<Summary, Error> {
-        let mut progress = Progress::new(self.models);
+        let mut progress = Progress::new(self.models, inputs.files());
         let mut summary = Summary::default();
         let mut records = Vec::new();
         let mut open = true;
@@ -120,7 +122,14 @@ impl Replay<'_> {
             }
             tell(output).map_err(Error::Output)?;
         }
-        self.store.write(PARTITION, &commit)?;
+        self.store.write(
+            IDENTITY,
+            &[Written {
+                partition: PARTITION,
+                commit: &commit,
+                changelog_offset: None,
+            }],
+        )?;
         let rest = std::mem::take(&mut commit.unused);
         *progress = commit.progress;
         Ok((commit.finished, rest))

@@ -3,24 +3,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteBufferManager, WriteOptions,
-};
+use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
 
-use super::{Error, key, progress};
+use super::options::{Config, families};
+use super::{Error, key};
 use crate::customer::{self, Corrupt};
 use crate::event::{CustomerId, EventTime, Millis};
 use crate::model::Models;
+use crate::partition::codec;
 use crate::partition::{Batch, Commit, Known, Progress, TimerKey, View};
 
-/// How much memory the store may use, and how it treats crashes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Block cache and write buffers together, in bytes.
-    pub memory_bytes: usize,
-    /// Whether a write survives a crash of the process. Off for throw-away state.
-    pub durable: bool,
+/// Properties that are reported, by the name they are reported under.
+const PROPERTIES: [(&str, &str); 6] = [
+    ("keys", "rocksdb.estimate-num-keys"),
+    ("live_sst_bytes", "rocksdb.live-sst-files-size"),
+    ("memtable_bytes", "rocksdb.cur-size-all-mem-tables"),
+    (
+        "pending_compaction_bytes",
+        "rocksdb.estimate-pending-compaction-bytes",
+    ),
+    ("background_errors", "rocksdb.background-errors"),
+    ("write_stopped", "rocksdb.is-write-stopped"),
+];
+
+/// A commit of one partition on its way to disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'w> {
+    /// The partition.
+    pub partition: u32,
+    /// What changes.
+    pub commit: &'w Commit,
+    /// The offset of the changelog after this commit, where there is a changelog.
+    pub changelog_offset: Option<i64>,
 }
 
 /// Most timers that are fetched for one batch; what is due beyond them waits for the next one.
@@ -68,19 +82,30 @@ impl Store {
     }
 
     /// Where a partition stands; `None` if nothing was committed yet.
-    pub fn progress(&self, models: &Models, partition: u32) -> Result<Option<Progress>, Error> {
-        let bytes = self
-            .db
-            .get_pinned_cf(self.family(key::META), key::partition(partition))
-            .map_err(reading)?;
-        let Some(bytes) = bytes else { return Ok(None) };
-        let foreign = || Error::Foreign {
-            path: self.path.clone(),
-            what: "is of other models".to_owned(),
+    pub fn progress(
+        &self,
+        models: &Models,
+        partition: u32,
+        identity: &str,
+    ) -> Result<Option<Progress>, Error> {
+        let key = key::progress(partition);
+        let found = self.db.get_pinned_cf(self.family(key::META), key);
+        let Some(bytes) = found.map_err(reading)? else {
+            return Ok(None);
         };
-        progress::decode(&bytes, models)
-            .map(Some)
-            .ok_or_else(foreign)
+        let progress = codec::decode(&bytes, models, identity);
+        progress.map(Some).map_err(|source| Error::Progress {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// The offset of the changelog up to which a partition's state is complete.
+    pub fn changelog_offset(&self, partition: u32) -> Result<Option<i64>, Error> {
+        let key = key::changelog_offset(partition);
+        let found = self.db.get_pinned_cf(self.family(key::META), key);
+        let bytes = found.map_err(reading)?;
+        Ok(bytes.and_then(|bytes| Some(i64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
     }
 
     /// All that applying the batch can need, in one sorted multi-get and one scan of timers.
@@ -184,8 +209,8 @@ impl Store {
         Ok((timers, None))
     }
 
-    /// Writes all of a commit, or nothing of it.
-    pub fn write(&self, partition: u32, commit: &Commit) -> Result<(), Error> {
+    /// Writes all of some commits, or nothing of them.
+    pub fn write(&self, identity: &str, commits: &[Written<'_>]) -> Result<(), Error> {
         let (customers, timers, meta) = (
             self.family(key::CUSTOMERS),
             self.family(key::TIMERS),
@@ -193,28 +218,113 @@ impl Store {
         );
         let mut batch = WriteBatch::default();
         let mut bytes = Vec::with_capacity(256);
-        for (id, state) in &commit.states {
-            bytes.clear();
-            customer::encode(state, &mut bytes);
-            batch.put_cf(customers, key::customer(partition, id), &bytes);
+        for written in commits {
+            let (partition, commit) = (written.partition, written.commit);
+            for (id, state) in &commit.states {
+                bytes.clear();
+                customer::encode(state, &mut bytes);
+                batch.put_cf(customers, key::customer(partition, id), &bytes);
+            }
+            for timer in &commit.disarm {
+                batch.delete_cf(timers, key::timer(partition, timer));
+            }
+            for timer in &commit.arm {
+                batch.put_cf(timers, key::timer(partition, timer), []);
+            }
+            let progress = codec::encode(&commit.progress, identity);
+            batch.put_cf(meta, key::progress(partition), progress);
+            if let Some(offset) = written.changelog_offset {
+                batch.put_cf(meta, key::changelog_offset(partition), offset.to_be_bytes());
+            }
         }
-        for timer in &commit.disarm {
-            batch.delete_cf(timers, key::timer(partition, timer));
+        let written = self.db.write_opt(batch, &self.writes);
+        written.map_err(writing)
+    }
+
+    /// Forgets everything of a partition, to rebuild it.
+    pub fn clear(&self, partition: u32) -> Result<(), Error> {
+        let [from, to] = key::bounds(partition);
+        let mut batch = WriteBatch::default();
+        for name in [key::CUSTOMERS, key::TIMERS, key::META] {
+            batch.delete_range_cf(self.family(name), &from, &to);
         }
-        for timer in &commit.arm {
-            batch.put_cf(timers, key::timer(partition, timer), []);
-        }
-        batch.put_cf(
-            meta,
-            key::partition(partition),
-            progress::encode(&commit.progress),
+        self.db.write_opt(batch, &self.writes).map_err(writing)
+    }
+
+    /// Overwrites states with what the changelog says; `None` is a tombstone. Timers follow from
+    /// the states. With `progress`, the bytes of a progress record and the offset after it, which
+    /// end a batch, everything up to here is complete.
+    pub fn restore(
+        &self,
+        models: &Models,
+        partition: u32,
+        identity: &str,
+        states: &BTreeMap<CustomerId, Option<Vec<u8>>>,
+        progress: (&[u8], i64),
+    ) -> Result<(), Error> {
+        // States of other models cannot be read: say so before trying.
+        codec::decode(progress.0, models, identity).map_err(|source| Error::Progress {
+            path: self.path.clone(),
+            source,
+        })?;
+        let corrupt = |source| Error::Corrupt {
+            what: "a customer",
+            source,
+        };
+        let (customers, timers, meta) = (
+            self.family(key::CUSTOMERS),
+            self.family(key::TIMERS),
+            self.family(key::META),
         );
-        self.db
-            .write_opt(batch, &self.writes)
-            .map_err(|source| Error::Io {
-                action: "written",
-                source,
-            })
+        let timer = |id: &CustomerId, due| {
+            key::timer(
+                partition,
+                &TimerKey {
+                    due,
+                    customer: id.clone(),
+                },
+            )
+        };
+        let before = self.states(models, partition, &states.keys().collect())?;
+        let mut batch = WriteBatch::default();
+        for (id, value) in states {
+            if let Some(due) = before.get(id).and_then(|known| known.state.armed) {
+                batch.delete_cf(timers, timer(id, due));
+            }
+            let key = key::customer(partition, id);
+            match value {
+                None => batch.delete_cf(customers, key),
+                Some(value) => {
+                    let state = customer::decode(value, models).map_err(corrupt)?;
+                    batch.put_cf(customers, key, value);
+                    if let Some(due) = state.armed {
+                        batch.put_cf(timers, timer(id, due), []);
+                    }
+                }
+            }
+        }
+        batch.put_cf(meta, key::progress(partition), progress.0);
+        let offset = progress.1.to_be_bytes();
+        batch.put_cf(meta, key::changelog_offset(partition), offset);
+        self.db.write_opt(batch, &self.writes).map_err(writing)
+    }
+
+    /// What RocksDB says of itself: a name and a number, summed over the column families.
+    pub fn properties(&self) -> Vec<(&'static str, u64)> {
+        let names = [key::CUSTOMERS, key::TIMERS, key::META];
+        let sum = |property| {
+            let each = names.iter().filter_map(|name| {
+                self.db
+                    .property_int_value_cf(self.family(name), property)
+                    .ok()
+                    .flatten()
+            });
+            each.sum()
+        };
+        PROPERTIES
+            .iter()
+            .map(|(name, property)| (*name, sum(*property)))
+            .collect()
     }
 
     /// Makes everything written so far survive, also what no log holds.
@@ -223,10 +333,7 @@ impl Store {
         let flushed = names
             .iter()
             .try_for_each(|name| self.db.flush_cf(self.family(name)));
-        flushed.map_err(|source| Error::Io {
-            action: "written",
-            source,
-        })
+        flushed.map_err(writing)
     }
 
     fn family(&self, name: &str) -> &ColumnFamily {
@@ -243,44 +350,9 @@ fn reading(source: rocksdb::Error) -> Error {
     }
 }
 
-struct Families {
-    database: Options,
-    columns: Vec<ColumnFamilyDescriptor>,
-}
-
-/// A third of the memory for write buffers, charged to the same cache as the blocks, so that the
-/// sum is bounded whatever the number of column families.
-fn families(config: &Config) -> Families {
-    let cache = Cache::new_lru_cache(config.memory_bytes);
-    let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
-        config.memory_bytes / 3,
-        false,
-        cache.clone(),
-    );
-    let mut database = Options::default();
-    database.create_if_missing(true);
-    database.create_missing_column_families(true);
-    database.set_write_buffer_manager(&buffers);
-    database.set_max_background_jobs(2);
-    database.set_max_open_files(512);
-    database.set_keep_log_file_num(2);
-    database.set_max_total_wal_size(config.memory_bytes as u64 / 2);
-    let column = |name| {
-        let mut blocks = BlockBasedOptions::default();
-        blocks.set_block_cache(&cache);
-        blocks.set_cache_index_and_filter_blocks(true);
-        blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
-        if name == key::CUSTOMERS {
-            blocks.set_bloom_filter(10.0, false);
-        }
-        let mut options = Options::default();
-        options.set_block_based_table_factory(&blocks);
-        options.set_write_buffer_size(config.memory_bytes / 8);
-        options.set_compression_type(DBCompressionType::Lz4);
-        options.set_bottommost_compression_type(DBCompressionType::Zstd);
-        options.set_level_compaction_dynamic_level_bytes(true);
-        ColumnFamilyDescriptor::new(name, options)
-    };
-    let columns = [key::CUSTOMERS, key::TIMERS, key::META].map(column).into();
-    Families { database, columns }
+fn writing(source: rocksdb::Error) -> Error {
+    Error::Io {
+        action: "written",
+        source,
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::customer::Corrupt;
+use crate::partition::codec::Unusable;
 
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +17,6 @@ pub enum Error {
         #[source]
         source: rocksdb::Error,
     },
-    /// The folder holds the state of other models, or of another kind of run: stop.
-    #[error("the state in {path} {what}")]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// What is different.
-        what: String,
-    },
     /// Reading or writing failed: stop; what is on disk is the last commit.
     #[error("the state on disk cannot be {action}")]
     Io {
@@ -32,6 +25,15 @@ pub enum Error {
         /// RocksDB's reason.
         #[source]
         source: rocksdb::Error,
+    },
+    /// What is on disk cannot be gone on from.
+    #[error("the state in {path} cannot be used")]
+    Progress {
+        /// The folder.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: Unusable,
     },
     /// A value on disk is not what was written: rebuild.
     #[error("the state on disk is damaged ({what})")]

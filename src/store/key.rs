@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `customers` | partition (u32), customer | state (`customer::codec`) |
 //! | `timers` | partition (u32), due (i64, sign bit flipped), customer | nothing |
-//! | `meta` | partition (u32) | progress (`store::progress`) |
+//! | `meta` | partition (u32), `p` | progress (`partition::codec`) |
+//! | `meta` | partition (u32), `c` | next offset of the changelog (i64) |
 //!
 //! Numbers are big-endian. The customer stands last, so it needs no length.
 
@@ -15,8 +16,21 @@ pub(super) const CUSTOMERS: &str = "customers";
 pub(super) const TIMERS: &str = "timers";
 pub(super) const META: &str = "meta";
 
-pub(super) fn partition(partition: u32) -> [u8; 4] {
-    partition.to_be_bytes()
+pub(super) fn progress(partition: u32) -> Vec<u8> {
+    [&partition.to_be_bytes(), b"p".as_slice()].concat()
+}
+
+pub(super) fn changelog_offset(partition: u32) -> Vec<u8> {
+    [&partition.to_be_bytes(), b"c".as_slice()].concat()
+}
+
+/// All keys of a partition lie from the first of these to before the second.
+pub(super) fn bounds(partition: u32) -> [Vec<u8>; 2] {
+    let next = match partition.checked_add(1) {
+        Some(next) => next.to_be_bytes().to_vec(),
+        None => vec![0xff; 5],
+    };
+    [partition.to_be_bytes().to_vec(), next]
 }
 
 pub(super) fn customer(partition: u32, customer: &CustomerId) -> Vec<u8> {

@@ -4,7 +4,8 @@
 mod db;
 mod error;
 mod key;
-mod progress;
+mod options;
 
-pub use db::{Config, Store};
+pub use db::{Store, Written};
 pub use error::Error;
+pub use options::Config;

@@ -1,0 +1,132 @@
+//! A cluster inside the process, for the demo: librdkafka's mock. It shows how things look and
+//! proves nothing: it ignores aborts, stores no transactional offsets and keeps 5 MiB a partition.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, DefaultConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::Error;
+
+/// The cluster; it lives as long as this value.
+pub struct LocalCluster(MockCluster<'static, rdkafka::producer::DefaultProducerContext>);
+
+impl std::fmt::Debug for LocalCluster {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "LocalCluster({})", self.brokers())
+    }
+}
+
+fn fatal(action: &'static str) -> impl Fn(KafkaError) -> Error {
+    move |source| Error::Fatal { action, source }
+}
+
+impl LocalCluster {
+    /// Starts one broker with these topics.
+    pub fn start(topics: &[String], partitions: i32) -> Result<LocalCluster, Error> {
+        let cluster = MockCluster::new(1).map_err(fatal("starting the local cluster"))?;
+        for topic in topics {
+            let created = cluster.create_topic(topic, partitions, 1);
+            created.map_err(fatal("creating a topic of the local cluster"))?;
+        }
+        Ok(LocalCluster(cluster))
+    }
+
+    /// Where it listens.
+    pub fn brokers(&self) -> String {
+        self.0.bootstrap_servers()
+    }
+}
+
+/// Publishes events.
+pub struct Publisher(BaseProducer<DefaultProducerContext>);
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Publisher")
+    }
+}
+
+impl Publisher {
+    /// Connects.
+    pub fn connect(brokers: &str) -> Result<Publisher, Error> {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", brokers)
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "20");
+        config
+            .create()
+            .map(Publisher)
+            .map_err(fatal("making a producer"))
+    }
+
+    /// Sends a record; waits while the queue is full.
+    pub fn publish(&self, topic: &str, key: &str, value: &str) -> Result<(), Error> {
+        let mut record = BaseRecord::to(topic).key(key).payload(value);
+        loop {
+            match self.0.send(record) {
+                Ok(()) => {
+                    self.0.poll(Duration::ZERO);
+                    return Ok(());
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    self.0.poll(Duration::from_millis(20));
+                    record = back;
+                }
+                Err((source, _)) => {
+                    return Err(Error::Fatal {
+                        action: "publishing an event",
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Waits until all is sent.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.0
+            .flush(Duration::from_secs(10))
+            .map_err(fatal("publishing the events"))
+    }
+}
+
+/// Reads a topic from its beginning, all partitions.
+pub struct Subscriber(BaseConsumer<DefaultConsumerContext>);
+
+impl std::fmt::Debug for Subscriber {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Subscriber")
+    }
+}
+
+impl Subscriber {
+    /// Connects.
+    pub fn connect(brokers: &str, topic: &str, partitions: i32) -> Result<Subscriber, Error> {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", brokers)
+            .set("group.id", "demo-view")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest");
+        let consumer: BaseConsumer = config.create().map_err(fatal("making a consumer"))?;
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition_offset(topic, partition, Offset::Beginning)
+                .map_err(fatal("assigning"))?;
+        }
+        consumer.assign(&list).map_err(fatal("assigning"))?;
+        Ok(Subscriber(consumer))
+    }
+
+    /// The value of the next record, if there is one within `timeout`.
+    pub fn next(&self, timeout: Duration) -> Option<Vec<u8>> {
+        self.0.poll(timeout)?.ok()?.payload().map(<[u8]>::to_vec)
+    }
+}

@@ -1,0 +1,84 @@
+//! What rdkafka 0.39 hides: the generation inside the group metadata, and topic ids. The only file
+//! with `unsafe`.
+#![allow(unsafe_code, reason = "the safe wrapper has no call for these two")]
+
+use std::ffi::{CStr, CString};
+use std::ptr;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::bindings as rd;
+use rdkafka::client::Client;
+
+/// The group's generation as this member knows it; `None` while it is no member. The coordinator
+/// accepts a commit of generation −1 with an empty member unchecked: it must never be sent.
+pub(super) fn generation<C: ClientContext>(client: &Client<C>) -> Option<i32> {
+    // SAFETY: the client outlives the call; the metadata is owned here, read and destroyed here.
+    unsafe {
+        let metadata = rd::rd_kafka_consumer_group_metadata(client.native_ptr());
+        if metadata.is_null() {
+            return None;
+        }
+        let generation = rd::rd_kafka_consumer_group_metadata_generation_id(metadata);
+        let member = rd::rd_kafka_consumer_group_metadata_member_id(metadata);
+        let is_member = !member.is_null() && !CStr::from_ptr(member).is_empty();
+        rd::rd_kafka_consumer_group_metadata_destroy(metadata);
+        (generation >= 0 && is_member).then_some(generation)
+    }
+}
+
+/// The ids of topics: a topic that was deleted and made again has another. `None` where a topic
+/// has none or the broker does not say.
+pub(super) fn topic_ids<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[&str],
+    timeout: Duration,
+) -> Vec<Option<[u8; 16]>> {
+    let names: Vec<CString> = topics
+        .iter()
+        .filter_map(|topic| CString::new(*topic).ok())
+        .collect();
+    let mut pointers: Vec<*const std::ffi::c_char> =
+        names.iter().map(|name| name.as_ptr()).collect();
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: every object is made, used and destroyed here, in the order librdkafka asks for; the
+    // names outlive the collection, and the event outlives the descriptions read from it.
+    unsafe {
+        let collection =
+            rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+        let queue = rd::rd_kafka_queue_new(client.native_ptr());
+        rd::rd_kafka_DescribeTopics(client.native_ptr(), collection, ptr::null(), queue);
+        let event = rd::rd_kafka_queue_poll(queue, timeout_ms);
+        let mut ids = vec![None; topics.len()];
+        let result = if event.is_null() {
+            ptr::null()
+        } else {
+            rd::rd_kafka_event_DescribeTopics_result(event)
+        };
+        if !result.is_null() {
+            let mut count = 0;
+            let descriptions = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+            for at in 0..count.min(topics.len()) {
+                let description = *descriptions.add(at);
+                let name = CStr::from_ptr(rd::rd_kafka_TopicDescription_name(description));
+                let id = rd::rd_kafka_TopicDescription_topic_id(description);
+                let place = topics
+                    .iter()
+                    .position(|topic| topic.as_bytes() == name.to_bytes());
+                if let (Some(place), false) = (place, id.is_null()) {
+                    let most = rd::rd_kafka_Uuid_most_significant_bits(id).to_be_bytes();
+                    let least = rd::rd_kafka_Uuid_least_significant_bits(id).to_be_bytes();
+                    let bytes =
+                        u128::from_be_bytes([most, least].concat().try_into().unwrap_or_default());
+                    ids[place] = (bytes != 0).then(|| bytes.to_be_bytes());
+                }
+            }
+        }
+        if !event.is_null() {
+            rd::rd_kafka_event_destroy(event);
+        }
+        rd::rd_kafka_queue_destroy(queue);
+        rd::rd_kafka_TopicCollection_destroy(collection);
+        ids
+    }
+}

@@ -1,0 +1,264 @@
+//! What a commit tells Kafka, as records.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::Topology;
+use crate::cloudevent::{self, Origin};
+use crate::customer::CustomerState;
+use crate::event::{CustomerId, Headers, Position, Rejection, WallTime};
+use crate::model::Models;
+use crate::partition::{Commit, Output, codec};
+
+/// How stage changes are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// Attributes as headers, data as value.
+    #[default]
+    Binary,
+    /// One JSON object.
+    Structured,
+}
+
+/// Where outputs go, and what they say of their origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outputs {
+    /// One record per transition.
+    pub stage_changes: String,
+    /// The current stages of each customer, compacted.
+    pub customer_stages: String,
+    /// What was not accepted.
+    pub dead_letters: String,
+    /// The state of each customer, compacted.
+    pub changelog: String,
+    /// How stage changes are written.
+    pub encoding: Encoding,
+    /// `ce_source`.
+    pub source: String,
+    /// Stages whose changes also go to a topic of their own.
+    pub stages: BTreeMap<String, String>,
+    /// The inputs, by their order.
+    pub inputs: Vec<String>,
+}
+
+/// A record to be produced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// To which topic.
+    pub topic: String,
+    /// To which partition; by the key where there is none.
+    pub partition: Option<i32>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value; none is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Headers,
+}
+
+/// Largest value of a dead letter; a longer one is cut, with its length told.
+const DEAD_LETTER_BYTES_MAX: usize = 900 << 10;
+
+/// The key of the progress record of a partition; no customer has it.
+pub(super) const PROGRESS_KEY: &[u8] = b"p";
+
+pub(super) fn customer_key(customer: &CustomerId) -> Vec<u8> {
+    [b"c", customer.as_bytes()].concat()
+}
+
+impl Outputs {
+    /// Every topic that is written to, the changelog aside.
+    pub fn topics(&self) -> Vec<String> {
+        let named = [
+            &self.stage_changes,
+            &self.customer_stages,
+            &self.dead_letters,
+        ];
+        named
+            .into_iter()
+            .chain(self.stages.values())
+            .cloned()
+            .collect()
+    }
+
+    /// All records of a commit: outputs in their order, then states, and last the progress.
+    pub fn records(
+        &self,
+        models: &Models,
+        topology: &Topology,
+        partition: i32,
+        identity: &str,
+        commit: &Commit,
+        now: WallTime,
+    ) -> Vec<Outgoing> {
+        let mut records = Vec::with_capacity(commit.outputs.len() * 2 + commit.states.len() + 1);
+        let mut moved: BTreeMap<&CustomerId, ()> = BTreeMap::new();
+        for output in &commit.outputs {
+            match output {
+                Output::StageChanged { customer, change } => {
+                    moved.insert(customer, ());
+                    let Position { input, offset } = change.position;
+                    let id = &topology.input_ids[input as usize];
+                    let topic = &self.inputs[input as usize];
+                    let origin = Origin::Topic {
+                        id,
+                        topic,
+                        partition,
+                        offset,
+                    };
+                    let event = cloudevent::structured(
+                        models,
+                        &self.source,
+                        customer,
+                        change,
+                        &origin,
+                        Some(now),
+                    );
+                    let stage = &models.list[change.model].stages[change.to].name;
+                    let topics = [Some(&self.stage_changes), self.stages.get(stage)];
+                    records.extend(
+                        topics
+                            .into_iter()
+                            .flatten()
+                            .map(|topic| self.stage_change(topic, customer, &event)),
+                    );
+                }
+                Output::Rejected {
+                    position,
+                    rejection,
+                } => {
+                    records.push(self.dead_letter(partition, *position, rejection));
+                }
+            }
+        }
+        for (customer, state) in &commit.states {
+            if moved.contains_key(customer) {
+                records.push(self.current_stages(models, customer, state));
+            }
+            let mut value = Vec::new();
+            crate::customer::encode(state, &mut value);
+            records.push(self.changelog(partition, customer_key(customer), value));
+        }
+        let progress = codec::encode(&commit.progress, identity);
+        records.push(self.changelog(partition, PROGRESS_KEY.to_vec(), progress));
+        records
+    }
+
+    fn stage_change(
+        &self,
+        topic: &str,
+        customer: &CustomerId,
+        event: &serde_json::Value,
+    ) -> Outgoing {
+        let (headers, value) = match self.encoding {
+            Encoding::Structured => (
+                vec![header(
+                    "content-type",
+                    "application/cloudevents+json; charset=UTF-8",
+                )],
+                event,
+            ),
+            Encoding::Binary => (binary_headers(event), &event["data"]),
+        };
+        Outgoing {
+            topic: topic.to_owned(),
+            partition: None,
+            key: Some(customer.as_bytes().to_vec()),
+            value: Some(value.to_string().into_bytes()),
+            headers,
+        }
+    }
+
+    fn current_stages(
+        &self,
+        models: &Models,
+        customer: &CustomerId,
+        state: &CustomerState,
+    ) -> Outgoing {
+        let stages = models.list.iter().zip(&state.models).map(|(model, own)| {
+            let stage = json!({
+                "stage": model.stages[own.stage].name,
+                "version": model.version,
+                "entered_at": own.entered.to_string(),
+                "sequence": own.sequence,
+            });
+            (model.name.clone(), stage)
+        });
+        let value = json!({
+            "customer_id": customer.as_str(),
+            "models": stages.collect::<serde_json::Map<_, _>>(),
+        });
+        Outgoing {
+            topic: self.customer_stages.clone(),
+            partition: None,
+            key: Some(customer.as_bytes().to_vec()),
+            value: Some(value.to_string().into_bytes()),
+            headers: vec![header("content-type", "application/json")],
+        }
+    }
+
+    /// Key, value and headers verbatim, with the reason and the place beside them.
+    fn dead_letter(&self, partition: i32, position: Position, rejection: &Rejection) -> Outgoing {
+        let mut headers = rejection.headers.clone();
+        headers.extend([
+            header("tenure_reason", rejection.reason.code()),
+            header("tenure_topic", &self.inputs[position.input as usize]),
+            header("tenure_partition", &partition.to_string()),
+            header("tenure_offset", &position.offset.to_string()),
+            header("tenure_version", env!("CARGO_PKG_VERSION")),
+        ]);
+        let mut value = rejection.value.clone();
+        if let Some(bytes) = value
+            .as_mut()
+            .filter(|bytes| bytes.len() > DEAD_LETTER_BYTES_MAX)
+        {
+            headers.push(header("tenure_original_length", &bytes.len().to_string()));
+            headers.push(header(
+                "tenure_original_sha256",
+                &cloudevent::sha256_hex(bytes),
+            ));
+            bytes.truncate(DEAD_LETTER_BYTES_MAX);
+        }
+        Outgoing {
+            topic: self.dead_letters.clone(),
+            partition: None,
+            key: rejection.key.clone(),
+            value,
+            headers,
+        }
+    }
+
+    fn changelog(&self, partition: i32, key: Vec<u8>, value: Vec<u8>) -> Outgoing {
+        Outgoing {
+            topic: self.changelog.clone(),
+            partition: Some(partition),
+            key: Some(key),
+            value: Some(value),
+            headers: Vec::new(),
+        }
+    }
+}
+
+fn header(name: &str, value: &str) -> (String, Option<Vec<u8>>) {
+    (name.to_owned(), Some(value.as_bytes().to_vec()))
+}
+
+/// The attributes of a CloudEvent as headers (Kafka binding, binary mode).
+fn binary_headers(event: &serde_json::Value) -> Headers {
+    let names = [
+        ("ce_specversion", "specversion"),
+        ("ce_id", "id"),
+        ("ce_source", "source"),
+        ("ce_type", "type"),
+        ("ce_subject", "subject"),
+        ("ce_time", "time"),
+        ("ce_sequence", "sequence"),
+        ("content-type", "datacontenttype"),
+    ];
+    let text = |attribute: &str| event[attribute].as_str().unwrap_or_default();
+    names
+        .into_iter()
+        .map(|(name, attribute)| header(name, text(attribute)))
+        .collect()
+}

@@ -1,0 +1,75 @@
+//! The topics as they are: looked at once, before anything is read.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use super::{Config, Error, native};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// Partitions of every input, and of the changelog.
+    pub partitions: i32,
+    /// The cluster.
+    pub cluster: String,
+    /// The id of each input, in their order.
+    pub input_ids: Vec<[u8; 16]>,
+    /// The id of the changelog.
+    pub changelog_id: [u8; 16],
+}
+
+impl Topology {
+    /// Looks at the topics. `Err` says every one that is missing or has another number of
+    /// partitions than the first input, and what to do.
+    pub fn look(
+        config: &Config,
+        inputs: &[String],
+        changelog: &str,
+        outputs: &[String],
+    ) -> Result<Topology, Error> {
+        let client: BaseConsumer = config.reader().create().map_err(|source| Error::Fatal {
+            action: "making a Kafka client",
+            source,
+        })?;
+        let metadata = client
+            .fetch_metadata(None, TIMEOUT)
+            .map_err(|_| Error::Unavailable(config.brokers.clone()))?;
+        let count = |topic: &str| {
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            found.map_or(0, |found| found.partitions().len())
+        };
+        let partitions = inputs.first().map_or(0, |topic| count(topic));
+        let mut wrong = Vec::new();
+        for topic in inputs.iter().map(String::as_str).chain([changelog]) {
+            match count(topic) {
+                0 => wrong.push(format!("the topic {topic} does not exist; create it with {} partitions", partitions.max(1))),
+                found if found != partitions => wrong.push(format!(
+                    "the topic {topic} has {found} partitions and {} has {partitions}; all inputs and the changelog need the same number",
+                    inputs[0]
+                )),
+                _ => {}
+            }
+        }
+        let missing = outputs.iter().filter(|topic| count(topic) == 0);
+        wrong.extend(missing.map(|topic| format!("the topic {topic} does not exist; create it")));
+        if !wrong.is_empty() {
+            return Err(Error::Topology(wrong.join("\n")));
+        }
+        let mut names: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        names.push(changelog);
+        let mut ids = native::topic_ids(client.client(), &names, TIMEOUT);
+        let changelog_id = ids.pop().flatten().unwrap_or_default();
+        Ok(Topology {
+            partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+            cluster: client
+                .client()
+                .fetch_cluster_id(TIMEOUT)
+                .unwrap_or_default(),
+            input_ids: ids.into_iter().map(Option::unwrap_or_default).collect(),
+            changelog_id,
+        })
+    }
+}

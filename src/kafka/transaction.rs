@@ -1,0 +1,259 @@
+//! A worker's transactions: everything that a commit makes visible, at once or not at all.
+//!
+//! One attempt is: begin, records, offsets with the membership, commit. librdkafka hides an
+//! indefinite end (it repeats a lost EndTxn by itself), so that a commit that took suspiciously
+//! long is followed by a new producer, whose init ends whatever was left open.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::{Config, Error, Outgoing};
+
+/// Longest wait for one transactional call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+/// Longest wait for the coordinator to accept this producer and end what an earlier one left open.
+const INIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A commit that took this long may have been repeated by librdkafka.
+const SUSPICIOUS: Duration = Duration::from_millis(800);
+
+/// Catches the delivery of records that were sent with a place for their offset.
+struct Deliveries;
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Arc<AtomicI64>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, offset: Self::DeliveryOpaque) {
+        if let Ok(message) = result {
+            offset.store(message.offset(), Ordering::Release);
+        }
+    }
+}
+
+/// What one worker commits through.
+pub struct Log {
+    config: Config,
+    worker: usize,
+    producer: BaseProducer<Deliveries>,
+    /// Whether the producer must be replaced before the next transaction.
+    doubtful: bool,
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Log")
+            .field("worker", &self.worker)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One partition's share of a transaction.
+#[derive(Debug)]
+pub struct Share {
+    /// The partition.
+    pub partition: i32,
+    /// Its batch number, the metadata of its offsets.
+    pub batch: u64,
+    /// The next offset of each input.
+    pub offsets: Vec<i64>,
+    /// Its records; the last one is the progress.
+    pub records: Vec<Outgoing>,
+}
+
+/// What a committed transaction came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// For each share, the offset of the changelog after its progress record; `None` where no
+    /// delivery report told it.
+    pub changelog_offsets: Vec<Option<i64>>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl Log {
+    /// Makes the worker's producer. Fences an earlier one and aborts what it left open.
+    pub fn open(config: &Config, worker: usize) -> Result<Log, Error> {
+        let producer = producer(config, worker)?;
+        Ok(Log {
+            config: config.clone(),
+            worker,
+            producer,
+            doubtful: false,
+        })
+    }
+
+    /// Replaces the producer: whatever the old one left open is ended, one way or the other.
+    pub fn renew(&mut self) -> Result<(), Error> {
+        self.producer = producer(&self.config, self.worker)?;
+        self.doubtful = false;
+        Ok(())
+    }
+
+    /// Commits all shares in one transaction.
+    pub fn transact(
+        &mut self,
+        inputs: &[String],
+        shares: &[Share],
+        membership: &ConsumerGroupMetadata,
+    ) -> Result<Committed, Error> {
+        if self.doubtful {
+            self.renew()?;
+        }
+        let begun = Instant::now();
+        let outcome = self.attempt(inputs, shares, membership);
+        match outcome {
+            Ok(places) => {
+                let duration = begun.elapsed();
+                self.doubtful = duration >= SUSPICIOUS;
+                let offset = |place: &Arc<AtomicI64>| match place.load(Ordering::Acquire) {
+                    known if known >= 0 => Some(known + 1),
+                    _ => None,
+                };
+                Ok(Committed {
+                    changelog_offsets: places.iter().map(offset).collect(),
+                    duration,
+                })
+            }
+            Err(error @ Error::Abort { .. }) => {
+                self.abort()?;
+                Err(error)
+            }
+            Err(other) => {
+                self.doubtful = true;
+                Err(other)
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        inputs: &[String],
+        shares: &[Share],
+        membership: &ConsumerGroupMetadata,
+    ) -> Result<Vec<Arc<AtomicI64>>, Error> {
+        let begin = self.producer.begin_transaction();
+        begin.map_err(|source| Error::transactional("beginning a transaction", source))?;
+        let mut places = Vec::with_capacity(shares.len());
+        for share in shares {
+            let place = Arc::new(AtomicI64::new(-1));
+            let last = share.records.len().saturating_sub(1);
+            for (at, record) in share.records.iter().enumerate() {
+                // Only the place of the progress record is of interest.
+                let own = if at == last {
+                    place.clone()
+                } else {
+                    Arc::new(AtomicI64::new(-1))
+                };
+                self.send(record, own)?;
+            }
+            places.push(place);
+        }
+        let flushed = self.producer.flush(CALL_TIMEOUT);
+        flushed.map_err(|source| Error::Abort {
+            action: "delivering the records",
+            source,
+        })?;
+        let offsets = offsets(inputs, shares)?;
+        let sent = self
+            .producer
+            .send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
+        sent.map_err(|source| Error::transactional("sending the offsets", source))?;
+        let ended = self.producer.commit_transaction(CALL_TIMEOUT);
+        ended.map_err(|source| match Error::transactional("committing", source) {
+            // Without an answer the commit may have happened all the same.
+            Error::Retry { action, source } => Error::Indefinite { action, source },
+            other => other,
+        })?;
+        Ok(places)
+    }
+
+    fn send(&self, record: &Outgoing, place: Arc<AtomicI64>) -> Result<(), Error> {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header {
+                key,
+                value: value.as_deref(),
+            });
+        }
+        let mut outgoing: BaseRecord<'_, [u8], [u8], _> =
+            BaseRecord::with_opaque_to(&record.topic, place).headers(headers);
+        outgoing.key = record.key.as_deref();
+        outgoing.payload = record.value.as_deref();
+        outgoing.partition = record.partition;
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        loop {
+            match self.producer.send(outgoing) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if Instant::now() < deadline =>
+                {
+                    self.producer.poll(Duration::from_millis(50));
+                    outgoing = back;
+                }
+                Err((source, _)) => {
+                    return Err(Error::Abort {
+                        action: "producing a record",
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    fn abort(&mut self) -> Result<(), Error> {
+        // Aborting serves no delivery reports: poll for those of the purged records.
+        let aborted = self.producer.abort_transaction(CALL_TIMEOUT);
+        self.producer.poll(Duration::ZERO);
+        match aborted.map_err(|source| Error::transactional("aborting", source)) {
+            Ok(()) => Ok(()),
+            Err(error @ (Error::Fenced { .. } | Error::Fatal { .. })) => Err(error),
+            Err(_) => {
+                self.doubtful = true;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn producer(config: &Config, worker: usize) -> Result<BaseProducer<Deliveries>, Error> {
+    let producer: BaseProducer<Deliveries> = config
+        .producer(worker)
+        .create_with_context(Deliveries)
+        .map_err(|source| Error::Fatal {
+            action: "making a producer",
+            source,
+        })?;
+    let initialised = producer.init_transactions(INIT_TIMEOUT);
+    initialised.map_err(
+        |source| match Error::transactional("beginning to produce", source) {
+            Error::Indefinite { action, source } => Error::Retry { action, source },
+            other => other,
+        },
+    )?;
+    Ok(producer)
+}
+
+fn offsets(inputs: &[String], shares: &[Share]) -> Result<TopicPartitionList, Error> {
+    let mut list = TopicPartitionList::new();
+    let fail = |source| Error::Fatal {
+        action: "listing the offsets",
+        source,
+    };
+    for share in shares {
+        for (topic, offset) in inputs.iter().zip(&share.offsets) {
+            let mut element = list.add_partition(topic, share.partition);
+            element.set_offset(Offset::Offset(*offset)).map_err(fail)?;
+            element.set_metadata(share.batch.to_string());
+        }
+    }
+    Ok(list)
+}

@@ -1,0 +1,84 @@
+//! Progress as bytes: JSON, because an operator may have to read it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Population, Progress, TimerKey};
+use crate::event::{EventTime, Watermark};
+use crate::model::Models;
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    format: u32,
+    batch: u64,
+    offsets: Vec<i64>,
+    watermark: i64,
+    highest: Option<i64>,
+    fired_to: Option<(i64, String)>,
+    timers: u64,
+    population: Vec<Vec<u64>>,
+    identity: String,
+}
+
+const FORMAT: u32 = 1;
+
+/// Why bytes are no progress that can be gone on from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// They are damaged.
+    #[error("the progress of a partition is damaged")]
+    Damaged,
+    /// A later version of Tenure wrote them.
+    #[error(
+        "the progress of a partition has format {0}, and this version reads {FORMAT}; run the version that wrote it"
+    )]
+    NewerFormat(u32),
+    /// They are of other models, another mapping or other inputs.
+    #[error("the state was made with other models, mappings or inputs")]
+    Foreign,
+}
+
+/// Writes a progress; `identity` stands for everything that `apply` sees beside the records.
+pub fn encode(progress: &Progress, identity: &str) -> Vec<u8> {
+    let written = Written {
+        format: FORMAT,
+        batch: progress.batch,
+        offsets: progress.offsets.clone(),
+        watermark: progress.watermark.0,
+        highest: progress.highest.map(|time| time.0),
+        fired_to: progress
+            .fired_to
+            .as_ref()
+            .map(|key| (key.due.0, key.customer.as_str().to_owned())),
+        timers: progress.timers,
+        population: progress.population.0.clone(),
+        identity: identity.to_owned(),
+    };
+    serde_json::to_vec(&written).expect("numbers and text are always JSON")
+}
+
+/// Reads what [`encode`] wrote, if it was written under the same identity.
+pub fn decode(bytes: &[u8], models: &Models, identity: &str) -> Result<Progress, Unusable> {
+    let written: Written = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
+    if written.format > FORMAT {
+        return Err(Unusable::NewerFormat(written.format));
+    }
+    if written.identity != identity {
+        return Err(Unusable::Foreign);
+    }
+    let shape = models.list.iter().map(|model| model.stages.len());
+    if !written.population.iter().map(Vec::len).eq(shape) {
+        return Err(Unusable::Damaged);
+    }
+    Ok(Progress {
+        batch: written.batch,
+        offsets: written.offsets,
+        watermark: Watermark(written.watermark),
+        highest: written.highest.map(EventTime),
+        fired_to: written.fired_to.map(|(due, customer)| TimerKey {
+            due: EventTime(due),
+            customer: customer.as_str().into(),
+        }),
+        timers: written.timers,
+        population: Population(written.population),
+    })
+}

@@ -1,0 +1,107 @@
+//! Which partitions are this process's, and in which epoch. The epoch of a partition is bumped
+//! before a revoke is answered, so that whatever comes of an earlier one is recognised and dropped.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+/// What the group decided, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Assigned { partition: i32, epoch: u64 },
+    Revoked { partition: i32 },
+}
+
+/// The state of the assignment, shared by the polling thread and the workers.
+#[derive(Debug, Default)]
+pub(super) struct Assignment(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The last epoch of every partition that was ever assigned; odd while it is.
+    epochs: BTreeMap<i32, u64>,
+    changes: Vec<Change>,
+    closed: bool,
+}
+
+impl Assignment {
+    pub(super) fn assign(&self, partitions: &[i32]) {
+        let mut inner = self.lock();
+        for partition in partitions {
+            let epoch = inner.epochs.entry(*partition).or_default();
+            *epoch += 1 + *epoch % 2;
+            let epoch = *epoch;
+            inner.changes.push(Change::Assigned {
+                partition: *partition,
+                epoch,
+            });
+        }
+    }
+
+    pub(super) fn revoke(&self, partitions: &[i32]) {
+        let mut inner = self.lock();
+        for partition in partitions {
+            let epoch = inner.epochs.entry(*partition).or_default();
+            *epoch += *epoch % 2;
+            inner.changes.push(Change::Revoked {
+                partition: *partition,
+            });
+        }
+    }
+
+    /// Whether the partition is this process's, as it was in `epoch`.
+    pub(super) fn is_current(&self, partition: i32, epoch: u64) -> bool {
+        self.lock().epochs.get(&partition) == Some(&epoch)
+    }
+
+    /// No worker is left.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    pub(super) fn take_changes(&self) -> Vec<Change> {
+        std::mem::take(&mut self.lock().changes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_current_from_its_assignment_to_its_revocation() {
+        let assignment = Assignment::default();
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            assignment.assign(&[4]);
+            let [
+                Change::Assigned {
+                    partition: 4,
+                    epoch,
+                },
+            ] = assignment.take_changes()[..]
+            else {
+                panic!()
+            };
+            assert!(assignment.is_current(4, epoch));
+            assert!(!assignment.is_current(5, epoch));
+            assignment.revoke(&[4]);
+            assert!(!assignment.is_current(4, epoch));
+            assert_eq!(
+                assignment.take_changes(),
+                [Change::Revoked { partition: 4 }]
+            );
+            seen.push(epoch);
+        }
+        assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+    }
+}

@@ -1,0 +1,99 @@
+//! The inputs of one partition as one, by (event time, rank of the topic, offset).
+//!
+//! A topic that is at its end holds nobody up; one that has records on the broker is waited for,
+//! but not for ever.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::mailbox::Load;
+use crate::event::EventTime;
+use crate::partition::Record;
+
+/// Longest wait for an input that is not at its end and sends nothing.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// The records of one partition on their way into batches.
+#[derive(Debug)]
+pub(super) struct Merge {
+    inputs: Vec<Input>,
+    waiting_since: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Input {
+    queue: VecDeque<(Record, Load)>,
+    /// Nothing more is on the broker, as far as was heard.
+    at_end: bool,
+}
+
+/// What the merge can give.
+#[derive(Debug)]
+pub(super) enum Next {
+    Record(Record),
+    /// An input has to be waited for.
+    Waiting,
+    /// All inputs are at their end.
+    Empty,
+}
+
+impl Merge {
+    pub(super) fn new(inputs: usize) -> Merge {
+        Merge {
+            inputs: (0..inputs).map(|_| Input::default()).collect(),
+            waiting_since: None,
+        }
+    }
+
+    pub(super) fn push(&mut self, record: Record, load: Load) {
+        let input = &mut self.inputs[record.position.input as usize];
+        input.at_end = false;
+        input.queue.push_back((record, load));
+    }
+
+    pub(super) fn end(&mut self, input: u32) {
+        self.inputs[input as usize].at_end = true;
+    }
+
+    /// The next record. `timed_out` is told when an input was waited for in vain.
+    pub(super) fn next(&mut self, timed_out: impl FnOnce()) -> Next {
+        if self.inputs.iter().all(|input| input.queue.is_empty()) {
+            let at_end = self.inputs.iter().all(|input| input.at_end);
+            return if at_end { Next::Empty } else { Next::Waiting };
+        }
+        if self
+            .inputs
+            .iter()
+            .any(|input| input.queue.is_empty() && !input.at_end)
+        {
+            let since = *self.waiting_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < WAIT_MAX {
+                return Next::Waiting;
+            }
+            timed_out();
+        }
+        self.waiting_since = None;
+        let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
+            let (record, _) = input.queue.front()?;
+            Some((time(record), rank))
+        });
+        match first
+            .min()
+            .and_then(|(_, rank)| self.inputs[rank].queue.pop_front())
+        {
+            Some((record, load)) => {
+                drop(load);
+                Next::Record(record)
+            }
+            None => Next::Empty,
+        }
+    }
+}
+
+/// A rejected record has no time: it goes out as soon as it is at the head.
+fn time(record: &Record) -> EventTime {
+    record
+        .content
+        .as_ref()
+        .map_or(EventTime::MIN, |event| event.time)
+}

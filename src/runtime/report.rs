@@ -1,0 +1,126 @@
+//! What workers share, and what they tell the metrics: per batch, never per record.
+
+use std::sync::Arc;
+
+use super::assignment::Assignment;
+use super::settings::Settings;
+use crate::kafka::{Committed, Topology};
+use crate::model::Models;
+use crate::partition::{Batch, Commit, Output, Progress};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// What workers share.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) models: Arc<Models>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) topology: Arc<Topology>,
+    pub(super) store: Arc<Store>,
+    pub(super) metrics: Metrics,
+    pub(super) assignment: Arc<Assignment>,
+}
+
+impl Shared {
+    pub(super) fn committed(&self, committed: &Committed) {
+        self.metrics
+            .transactions
+            .with_label_values(&["committed"])
+            .inc();
+        self.metrics
+            .transaction_seconds
+            .observe(committed.duration.as_secs_f64());
+    }
+
+    /// Tells the metrics what a commit did.
+    pub(super) fn count(&self, partition: i32, commit: &Commit) {
+        let Metrics {
+            batches,
+            transitions,
+            dead_letters,
+            watermark_seconds,
+            ..
+        } = &self.metrics;
+        batches.inc();
+        let watermark = commit.progress.watermark.0.div_euclid(1000);
+        if commit.progress.highest.is_some() {
+            watermark_seconds
+                .with_label_values(&[&partition.to_string()])
+                .set(watermark);
+        }
+        for output in &commit.outputs {
+            match output {
+                Output::StageChanged { change, .. } => {
+                    let model = &self.models.list[change.model];
+                    let [from, to] =
+                        [change.from, change.to].map(|stage| model.stages[stage].name.as_str());
+                    transitions
+                        .with_label_values(&[&model.name, from, to, change.cause.name()])
+                        .inc();
+                }
+                Output::Rejected { rejection, .. } => dead_letters
+                    .with_label_values(&[rejection.reason.code()])
+                    .inc(),
+            }
+        }
+    }
+
+    /// Removes the series of a partition that is here no longer. That one was never there is no
+    /// error.
+    pub(super) fn forget(&self, partition: i32) {
+        let partition = partition.to_string();
+        drop(
+            self.metrics
+                .watermark_seconds
+                .remove_label_values(&[&partition]),
+        );
+        for topic in &self.settings.outputs.inputs {
+            drop(
+                self.metrics
+                    .lag_records
+                    .remove_label_values(&[topic, &partition]),
+            );
+        }
+    }
+
+    pub(super) fn count_records(&self, batch: &Batch) {
+        for (input, topic) in self.settings.outputs.inputs.iter().enumerate() {
+            let own = batch
+                .records
+                .iter()
+                .filter(|record| record.position.input as usize == input)
+                .count();
+            self.metrics
+                .records
+                .with_label_values(&[topic])
+                .inc_by(own as u64);
+        }
+    }
+
+    /// Adds or takes away what a partition has.
+    pub(super) fn count_population(&self, progress: &Progress, sign: i64) {
+        self.metrics
+            .timers
+            .add(sign * i64::try_from(progress.timers).unwrap_or(i64::MAX));
+        for (model, counts) in self.models.list.iter().zip(&progress.population.0) {
+            for (stage, count) in model.stages.iter().zip(counts) {
+                let customers = self
+                    .metrics
+                    .customers
+                    .with_label_values(&[&model.name, &stage.name]);
+                customers.add(sign * i64::try_from(*count).unwrap_or(i64::MAX));
+            }
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text += &format!(": {inner}");
+        cause = inner.source();
+    }
+    text
+}

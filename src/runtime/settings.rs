@@ -1,0 +1,60 @@
+//! What the daemon is told, once, at its start.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cloudevent::sha256_hex;
+use crate::event::{Limits, Mapping, Millis, Money};
+use crate::kafka::{self, Outputs, Topology};
+use crate::store;
+
+/// Everything that the daemon needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How to reach Kafka.
+    pub kafka: kafka::Config,
+    /// Where outputs go; also names the inputs.
+    pub outputs: Outputs,
+    /// The form of each input's records.
+    pub mappings: Vec<Mapping>,
+    /// What a record may contain.
+    pub limits: Limits,
+    /// The reporting currency.
+    pub money: Money,
+    /// How late events may be before timers of others fire.
+    pub lateness: Millis,
+    /// Where state is kept.
+    pub state: PathBuf,
+    /// How.
+    pub store: store::Config,
+    /// Threads that work on partitions.
+    pub workers: usize,
+    /// Longest time between a record and the transaction it is part of.
+    pub commit_interval: Duration,
+    /// Most records of one partition in a transaction.
+    pub batch_records: usize,
+    /// Longest time to end in.
+    pub shutdown_deadline: Duration,
+    /// Stands for everything that `apply` sees beside the records: models, mappings, limits.
+    /// State made under another is not gone on with.
+    pub identity: String,
+}
+
+impl Settings {
+    /// The identity of state made with these settings on these topics: a topic that was made anew
+    /// has other records under the same offsets.
+    pub(super) fn identity_with(&self, topology: &Topology) -> String {
+        let ids: String = topology
+            .input_ids
+            .iter()
+            .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
+            .collect();
+        sha256_hex(
+            format!(
+                "{}\n{}\n{ids}\n{}",
+                self.identity, topology.cluster, topology.partitions
+            )
+            .as_bytes(),
+        )
+    }
+}

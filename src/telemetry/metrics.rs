@@ -1,0 +1,194 @@
+//! Every metric, with its name and its help. No other file declares one. Labels come from closed
+//! sets: topics, partitions, models, stages, reasons; never a customer.
+
+use std::collections::BTreeMap;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+/// All metrics of the process.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Records applied, by topic.
+    pub records: IntCounterVec,
+    /// Records not accepted, by reason.
+    pub dead_letters: IntCounterVec,
+    /// Transitions, by model, from, to and cause.
+    pub transitions: IntCounterVec,
+    /// Batches applied.
+    pub batches: IntCounter,
+    /// Transactions, by outcome.
+    pub transactions: IntCounterVec,
+    /// How long a transaction took.
+    pub transaction_seconds: Histogram,
+    /// Customers, by model and stage.
+    pub customers: IntGaugeVec,
+    /// Records between the position and the end, by topic and partition.
+    pub lag_records: IntGaugeVec,
+    /// The watermark of a partition.
+    pub watermark_seconds: IntGaugeVec,
+    /// Timers that have been armed and not met.
+    pub timers: IntGauge,
+    /// Partitions of this process.
+    pub partitions: IntGauge,
+    /// Rebalances, by kind.
+    pub rebalances: IntCounterVec,
+    /// Records read from the changelog to restore state.
+    pub restored_records: IntCounter,
+    /// Merges that went on although an input was silent.
+    pub merge_timeouts: IntCounter,
+    /// What RocksDB says of itself, over all column families, by the name of the property.
+    pub rocksdb: BTreeMap<&'static str, IntGauge>,
+}
+
+/// Properties of RocksDB, by the names that the store gives them.
+const ROCKSDB: [(&str, &str); 6] = [
+    ("keys", "Keys, estimated."),
+    ("live_sst_bytes", "Bytes of the live files."),
+    (
+        "memtable_bytes",
+        "Bytes in memory that wait to be written to files.",
+    ),
+    (
+        "pending_compaction_bytes",
+        "Bytes that compaction still has to rewrite, estimated.",
+    ),
+    ("background_errors", "Errors of background work."),
+    (
+        "write_stopped",
+        "Whether writes are stopped until compaction catches up.",
+    ),
+];
+
+/// Seconds.
+const LATENCY_BUCKETS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 2.0, 5.0, 10.0,
+];
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// When a name is there twice, which a test rules out.
+    pub fn new() -> prometheus::Result<Metrics> {
+        let registry = Registry::new();
+        let declare = Declare(&registry);
+        let metrics = Metrics {
+            records: declare.counters("records_total", "Records applied.", &["topic"])?,
+            dead_letters: declare.counters(
+                "dead_letters_total",
+                "Records not accepted.",
+                &["reason"],
+            )?,
+            transitions: declare.counters(
+                "transitions_total",
+                "Transitions made.",
+                &["model", "from", "to", "cause"],
+            )?,
+            batches: declare.counter("batches_total", "Batches applied.")?,
+            transactions: declare.counters(
+                "transactions_total",
+                "Kafka transactions ended.",
+                &["outcome"],
+            )?,
+            transaction_seconds: declare
+                .histogram("transaction_seconds", "Duration of a Kafka transaction.")?,
+            customers: declare.gauges("customers", "Customers in a stage.", &["model", "stage"])?,
+            lag_records: declare.gauges(
+                "lag_records",
+                "Records between position and end of an input.",
+                &["topic", "partition"],
+            )?,
+            watermark_seconds: declare.gauges(
+                "watermark_timestamp_seconds",
+                "The watermark, since 1970.",
+                &["partition"],
+            )?,
+            timers: declare.gauge("timers", "Customers with an armed timer.")?,
+            partitions: declare.gauge("partitions", "Partitions this process works on.")?,
+            rebalances: declare.counters(
+                "rebalances_total",
+                "Rebalances of the group.",
+                &["kind"],
+            )?,
+            restored_records: declare.counter(
+                "restored_records_total",
+                "Changelog records read to restore state.",
+            )?,
+            merge_timeouts: declare.counter(
+                "merge_timeouts_total",
+                "Inputs that were waited for in vain.",
+            )?,
+            rocksdb: declare.rocksdb()?,
+            registry: registry.clone(),
+        };
+        for reason in crate::event::Reason::ALL {
+            metrics.dead_letters.with_label_values(&[reason.code()]);
+        }
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        Ok(metrics)
+    }
+
+    /// All values in the Prometheus text format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "the metrics cannot be written");
+        }
+        text
+    }
+}
+
+/// Declares metrics under the common prefix.
+struct Declare<'r>(&'r Registry);
+
+impl Declare<'_> {
+    fn register<M: Collector + Clone + 'static>(&self, metric: M) -> prometheus::Result<M> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.register(IntCounter::with_opts(options(name, help))?)
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        self.register(IntCounterVec::new(options(name, help), labels)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.register(IntGauge::with_opts(options(name, help))?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        self.register(IntGaugeVec::new(options(name, help), labels)?)
+    }
+
+    fn rocksdb(&self) -> prometheus::Result<BTreeMap<&'static str, IntGauge>> {
+        let one = |(property, help): (&'static str, &str)| {
+            Ok((property, self.gauge(&format!("rocksdb_{property}"), help)?))
+        };
+        ROCKSDB.into_iter().map(one).collect()
+    }
+
+    fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
+        let options = HistogramOpts::from(options(name, help)).buckets(LATENCY_BUCKETS.to_vec());
+        self.register(Histogram::with_opts(options)?)
+    }
+}
+
+fn options(name: &str, help: &str) -> Opts {
+    Opts::new(format!("tenure_{name}"), help)
+}
