@@ -5,7 +5,7 @@
 //! # The one idea
 //!
 //! The whole behaviour is a pure, synchronous function of values. Everything that can fail, wait or
-//! differ between runs (disks, files, clocks, terminals) sits in a thin shell around it.
+//! differ between runs (Kafka, disks, clocks, threads, HTTP) sits in a thin shell around it.
 //!
 //! ```text
 //!                 pure: no clock, no I/O, no logging; data cannot make it fail
@@ -16,37 +16,55 @@
 //!            │ partition/  apply(models, progress, view, batch) -> Commit            │
 //!            │ cloudevent  a transition as the record that others read               │
 //!            └───────────────────────────────────────────────────────────────────────┘
-//!      store/ (RocksDB)        files/ (NDJSON, CSV)        adapters, blind to one another
-//!      runtime/   next batch → prefetch → apply → tell → write
-//!      cli/       commands, progress, exit codes
+//!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     blind to one another
+//!      runtime/   worker: batches → prefetch, apply → Kafka transaction → RocksDB write
+//!                 replay: the same without Kafka
+//!      telemetry/  api/  config/  app  cli/
 //! ```
 //!
 //! # The life of an event
 //!
-//! 1. `files` reads a row and `event::Decoder` makes an [`event::Event`] of it, reduced to what the
-//!    loaded models name; what cannot be read is a [`event::Rejection`], a value and never an error.
-//! 2. `runtime::replay` collects a batch in merge order; [`store::Store::prefetch`] fetches the
-//!    state of its customers and every timer that the batch can make due, in two sorted reads.
-//! 3. [`partition::apply`] walks through the batch: a customer's own timers first, then the event
+//! 1. The polling thread ([`runtime::daemon`]) takes a record from the feed of its topic and
+//!    partition and posts it to the worker that owns the partition.
+//! 2. The worker decodes it ([`event::Decoder`]): an [`event::Event`], reduced to what the loaded
+//!    models name, or a [`event::Rejection`], a value and never an error. The inputs of a partition
+//!    are merged by event time.
+//! 3. A batch is due. [`store::Store::prefetch`] fetches the states of its customers and every timer
+//!    that it can make due, in two sorted reads.
+//! 4. [`partition::apply`] walks through the batch: a customer's own timers first, then the event
 //!    ([`customer::CustomerState::receive`]), then the watermark moves and other customers' timers
 //!    fire. Silence is nothing special: it is a timer.
-//! 4. The [`partition::Commit`] is told to the world and written, atomically.
+//! 5. The [`partition::Commit`] becomes one Kafka transaction: outputs, dead letters, states,
+//!    progress, offsets. Only after it is committed does RocksDB take the same, atomically.
 //!
 //! # Invariants
 //!
-//! - A module uses only earlier ones: `event < model < customer < partition < cloudevent <
-//!   {store, files} < runtime < cli`. A test enforces it.
-//! - The core reads no clock: time is in the events and in the watermark.
+//! - A module uses only earlier ones: `event < model < customer < partition < cloudevent < telemetry
+//!   < {store, kafka, files} < runtime < api < config < app < cli`. A test enforces it.
+//! - The core reads no clock: time is in the events and in the watermark. It can neither log nor
+//!   count: it returns what happened, and the shell reports it.
 //! - However a history is cut into batches, the outputs are the same.
 //! - One timer per customer: the earliest instant at which anything can change if nothing happens.
 //!   Nothing is ever scanned for.
 //! - No binary floating point: numbers, money, durations and instants are [`event::Quantity`].
-//! - Every queue, batch, cache and nesting has a bound, written down once, where it is enforced.
+//! - What is on disk was committed in Kafka before. A crash never wipes it.
+//! - Only `runtime::worker` orders effects; only `kafka::client` spells librdkafka's properties for
+//!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only
+//!   `telemetry::Metrics` declares a metric.
+//! - Every queue, batch, cache, wait and nesting has a bound, written down once, where it is enforced.
+//!
+//! # Departures from the first design
+//!
+//! The condition language is parsed here and not by the `cel` crate (`model::syntax` says why). The
+//! fired cursor and the timer index are per customer, not per customer and model: at one instant the
+//! models are looked at in their order, which gives the same sequence with one entry instead of many.
+//! The watermark does not yet follow the wall clock while inputs are idle.
 
 pub mod api;
 pub mod app;
 pub mod cli;
 pub mod cloudevent;
+pub mod config;
 pub mod customer;
 pub mod event;
 pub mod files;

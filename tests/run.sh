@@ -13,7 +13,7 @@ USAGE
 
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
-groups=(compile:5 lint:2 suite:3)
+groups=(compile:5 lint:2 suite:3 broker:7)
 
 group_compile() {
   cargo test --locked --no-run
@@ -37,11 +37,32 @@ group_lint() {
 }
 
 group_suite() {
-  if ((long)); then
-    PROPTEST_CASES=20000 cargo test --locked
-  else
-    cargo test --locked
-  fi
+  local -a more=()
+  ((!long)) || more=(PROPTEST_CASES=20000)
+  # Cargo runs the examples of the documentation with nothing else.
+  env "${more[@]}" cargo test --locked --lib --bins --test suite &&
+    cargo test --locked --doc
+}
+
+# Against a real Kafka broker, which the tests start and end themselves.
+group_broker() {
+  local -x TENURE_KAFKA_LIBS
+  TENURE_KAFKA_LIBS=$(realpath -m "${TENURE_KAFKA_LIBS:-${CARGO_TARGET_DIR:-target}/kafka-libs}")
+  setup broker && fetch_kafka "$TENURE_KAFKA_LIBS" || return
+  # Two at a time: a test is a daemon, and the broker works for all of them.
+  RUST_TEST_THREADS=${RUST_TEST_THREADS:-2} cargo test --locked --test broker
+}
+
+# fetch_kafka FOLDER: fills it with the broker's jars. The copy of the pom, the
+# last to get there, says that they are complete and of this pom; then nothing
+# is done and no network needed.
+fetch_kafka() {
+  local folder=$1 pom=tests/kafka/pom.xml
+  ! cmp -s "$pom" "$folder/pom.xml" || return 0
+  echo "fetching the jars of Apache Kafka into $folder"
+  rm -f "$folder/pom.xml" "$folder"/*.jar
+  mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$folder" &&
+    cp "$pom" "$folder/pom.xml"
 }
 
 # Seconds as minutes with one decimal.

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod progress;
 mod replay;
+mod run;
 mod test;
 
 use std::fs;
@@ -26,6 +27,8 @@ pub enum Exit {
     Warnings = 3,
     /// Tests failed, or differences were found.
     Different = 4,
+    /// No broker answers.
+    Unavailable = 69,
     /// A model or the configuration is wrong.
     Configuration = 78,
 }
@@ -45,6 +48,10 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the daemon: read events from Kafka, emit stage changes.
+    Run(run::Run),
+    /// Print the settings in effect, without secrets.
+    Config(run::ShowConfig),
     /// Watch the whole daemon at work on made-up customers, without a broker.
     Demo(demo::Demo),
     /// Run models over files of events and print every transition.
@@ -81,6 +88,8 @@ struct ModelFiles {
 /// Runs a command and says what went wrong, if anything.
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
+        Command::Run(command) => command.run(),
+        Command::Config(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Check(command) => command.run(),

@@ -3,5 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cdnow;
+mod diagnostics;
+mod histories;
+mod properties;
 mod reference;
+mod replay;
+mod retail;
 mod tidy;

@@ -11,8 +11,12 @@ const LAYERS: &[&[&str]] = &[
     &["customer"],
     &["partition"],
     &["cloudevent"],
-    &["store", "files"],
+    &["telemetry"],
+    &["store", "files", "kafka"],
     &["runtime"],
+    &["api"],
+    &["config"],
+    &["app"],
     &["cli"],
 ];
 /// The core: a pure function of values.
@@ -68,6 +72,42 @@ fn source_tree_is_tidy() {
         }
     }
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+/// What only one file may do.
+const ONLY_IN: [(&str, &str); 3] = [
+    ("SystemTime::now()", "runtime/clock.rs"),
+    ("unsafe {", "kafka/native.rs"),
+    ("IntCounterVec::new", "telemetry/metrics.rs"),
+];
+
+#[test]
+fn what_one_file_may_do_no_other_does() {
+    let src = root().join("src");
+    for (what, only) in ONLY_IN {
+        let doing = rust_files(&src)
+            .into_iter()
+            .filter(|path| fs::read_to_string(path).unwrap().contains(what));
+        let doing: Vec<String> = doing
+            .map(|path| path.strip_prefix(&src).unwrap().display().to_string())
+            .collect();
+        assert_eq!(doing, [only], "{what}");
+    }
+}
+
+#[test]
+fn librdkafka_properties_are_spelt_in_one_file_and_in_the_clients_of_the_demo() {
+    let src = root().join("src");
+    let spelling = rust_files(&src).into_iter().filter(|path| {
+        fs::read_to_string(path)
+            .unwrap()
+            .contains("bootstrap.servers")
+    });
+    let mut spelling: Vec<String> = spelling
+        .map(|path| path.strip_prefix(&src).unwrap().display().to_string())
+        .collect();
+    spelling.sort();
+    assert_eq!(spelling, ["kafka/client.rs", "kafka/local.rs"]);
 }
 
 fn root() -> PathBuf {

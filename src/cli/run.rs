@@ -1,0 +1,124 @@
+//! `tenure run` and `tenure config`: the daemon, and what it would be told.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Exit, Format, load, say};
+use crate::config::{self, Document};
+use crate::runtime::daemon;
+use crate::{app, kafka, partition, runtime, store, telemetry};
+
+/// Files with settings; later ones win. Then come variables TENURE__SECTION__KEY.
+#[derive(Debug, Args)]
+pub(super) struct ConfigFiles {
+    /// A file with settings (TOML); repeat for several, later ones win.
+    #[arg(long = "config", value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+}
+
+impl ConfigFiles {
+    /// The settings in effect; problems are told. `None` when there are any.
+    pub(super) fn load(&self) -> Option<Document> {
+        let environment: Vec<(String, String)> = std::env::vars().collect();
+        match config::load(&self.files, &environment) {
+            Ok(document) => Some(document),
+            Err(problems) => {
+                problems
+                    .0
+                    .iter()
+                    .for_each(|problem| say(&format!("error: {problem}")));
+                None
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: ConfigFiles,
+}
+
+impl Run {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let Some(document) = self.config.load() else {
+            return Ok(Exit::Configuration);
+        };
+        let Some((models, _)) = load(&document.models)? else {
+            return Ok(Exit::Configuration);
+        };
+        let hostname = std::env::var("HOSTNAME").ok();
+        let settings = match document.settings(&models, hostname.as_deref()) {
+            Ok(settings) => settings,
+            Err(problems) => {
+                problems
+                    .0
+                    .iter()
+                    .for_each(|problem| say(&format!("error: {problem}")));
+                return Ok(Exit::Configuration);
+            }
+        };
+        let (format, level) = document.logging();
+        telemetry::start(format, level)
+            .map_err(|problem| anyhow::anyhow!("cannot log: {problem}"))?;
+        match app::run(models, settings, document.http.listen) {
+            Ok(()) => Ok(Exit::Ok),
+            Err(error) => {
+                let exit = exit(&error);
+                say(&format!("error: {:#}", anyhow::Error::from(error)));
+                Ok(exit)
+            }
+        }
+    }
+}
+
+/// What a person has to change is told apart from what will pass.
+fn exit(error: &app::Error) -> Exit {
+    let of_kafka = |error: &kafka::Error| match error {
+        kafka::Error::Topology(_) => Exit::Configuration,
+        kafka::Error::Unavailable(_) => Exit::Unavailable,
+        kafka::Error::Retry { .. }
+        | kafka::Error::Abort { .. }
+        | kafka::Error::Indefinite { .. }
+        | kafka::Error::Fenced { .. }
+        | kafka::Error::Fatal { .. } => Exit::Failed,
+    };
+    match error {
+        app::Error::Daemon(daemon::Error::Kafka(error)) => of_kafka(error),
+        app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Kafka(error))) => {
+            of_kafka(error)
+        }
+        app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Store(
+            store::Error::Progress {
+                source: partition::codec::Unusable::Foreign,
+                ..
+            },
+        ))) => Exit::Configuration,
+        _ => Exit::Failed,
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowConfig {
+    #[command(flatten)]
+    config: ConfigFiles,
+    /// How the settings are printed: as TOML, or as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl ShowConfig {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let Some(document) = self.config.load() else {
+            return Ok(Exit::Configuration);
+        };
+        let text = match self.format {
+            Format::Text => toml::to_string(&document)?,
+            Format::Json => serde_json::to_string_pretty(&document)? + "\n",
+        };
+        io::stdout().write_all(text.as_bytes())?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,210 @@
+//! From the settings as written to what each module is given.
+
+use super::Problems;
+use super::document::{self, Document, Format, LogFormat, Protocol, TimeUnit};
+use crate::cloudevent::sha256_hex;
+use crate::event::{EventTime, Limits, Mapping, Money, Path, Quantity, parse_instant};
+use crate::kafka::{self, Encoding, Outputs, Security};
+use crate::model::{Models, did_you_mean};
+use crate::runtime::Settings;
+use crate::{event, store, telemetry};
+
+impl Document {
+    /// How logs look, and how much they say.
+    pub fn logging(&self) -> (telemetry::Format, &str) {
+        let format = match self.log.format {
+            LogFormat::Text => telemetry::Format::Text,
+            LogFormat::Json => telemetry::Format::Json,
+        };
+        (format, &self.log.level)
+    }
+
+    /// What money is read as.
+    pub fn money(&self) -> Money {
+        let rates = self
+            .money
+            .rates
+            .iter()
+            .filter_map(|(code, rate)| Some((code.to_uppercase(), Quantity::parse(rate)?)));
+        Money {
+            currency: self.money.currency.to_uppercase(),
+            rates: rates.collect(),
+        }
+    }
+
+    /// What the daemon is told.
+    ///
+    /// # Errors
+    /// A stage that no model has, or a secret's file that cannot be read.
+    pub fn settings(&self, models: &Models, hostname: Option<&str>) -> Result<Settings, Problems> {
+        let mut problems = self.unknown_stages(models);
+        let security = self.security().unwrap_or_else(|problem| {
+            problems.push(problem);
+            Security::default()
+        });
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        let limits = self.limits();
+        let mappings: Vec<Mapping> = self
+            .input
+            .iter()
+            .map(|input| mapping(&input.mapping))
+            .collect();
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let texts: Vec<&str> = models
+            .list
+            .iter()
+            .map(|model| model.source.text.as_str())
+            .collect();
+        let inputs: Vec<&str> = self
+            .input
+            .iter()
+            .map(|input| input.topic.as_str())
+            .collect();
+        let identity = format!(
+            "{texts:?}\n{inputs:?}\n{mappings:?}\n{limits:?}\n{:?}",
+            self.money()
+        );
+        Ok(Settings {
+            kafka: self.kafka(security, hostname),
+            outputs: self.outputs(),
+            mappings,
+            limits,
+            money: self.money(),
+            lateness: self.time.lateness.0,
+            state: self.store.path.clone(),
+            store: store::Config {
+                memory_bytes: self.store.memory.0,
+                durable: true,
+            },
+            workers: if self.runtime.workers == 0 {
+                cores
+            } else {
+                self.runtime.workers
+            },
+            commit_interval: self.runtime.commit_interval.duration(),
+            batch_records: self.runtime.batch_records,
+            shutdown_deadline: self.runtime.shutdown_deadline.duration(),
+            identity: sha256_hex(identity.as_bytes()),
+        })
+    }
+
+    fn unknown_stages(&self, models: &Models) -> Vec<String> {
+        let known: Vec<&str> = models
+            .list
+            .iter()
+            .flat_map(|model| model.stages.iter().map(|stage| stage.name.as_str()))
+            .collect();
+        let unknown = self
+            .output
+            .stages
+            .keys()
+            .filter(|stage| !known.contains(&stage.as_str()));
+        let problem = |stage: &String| {
+            let help = did_you_mean(stage, known.iter().copied())
+                .unwrap_or_else(|| format!("the stages are {}", known.join(", ")));
+            format!("output.stages.{stage}: no model has this stage; {help}")
+        };
+        unknown.map(problem).collect()
+    }
+
+    fn kafka(&self, security: Security, hostname: Option<&str>) -> kafka::Config {
+        let own = &self.kafka;
+        let instance = [own.instance.as_str(), hostname.unwrap_or_default(), "0"]
+            .into_iter()
+            .find(|name| !name.is_empty());
+        kafka::Config {
+            brokers: own.brokers.clone(),
+            app: own.app.clone(),
+            instance: instance.unwrap_or_default().to_owned(),
+            session_timeout: own.session_timeout.duration(),
+            max_poll_interval: own.max_poll_interval.duration(),
+            security,
+            properties: own.properties.clone(),
+        }
+    }
+
+    fn security(&self) -> Result<Security, String> {
+        let own = &self.kafka.security;
+        let password = match own.password_file.as_os_str().is_empty() {
+            true => own.password.0.clone(),
+            false => std::fs::read_to_string(&own.password_file)
+                .map(|text| text.trim().to_owned())
+                .map_err(|error| {
+                    format!(
+                        "kafka.security.password_file: cannot read {}: {error}",
+                        own.password_file.display()
+                    )
+                })?,
+        };
+        let protocol = match own.protocol {
+            Protocol::Plaintext => "plaintext",
+            Protocol::Ssl => "ssl",
+            Protocol::SaslPlaintext => "sasl_plaintext",
+            Protocol::SaslSsl => "sasl_ssl",
+        };
+        let file = |path: &std::path::Path| path.display().to_string();
+        Ok(Security {
+            protocol: protocol.to_owned(),
+            mechanism: own.mechanism.clone(),
+            username: own.username.clone(),
+            password,
+            ca_file: file(&own.ca_file),
+            certificate_file: file(&own.certificate_file),
+            key_file: file(&own.key_file),
+            key_password: own.key_password.0.clone(),
+        })
+    }
+
+    fn outputs(&self) -> Outputs {
+        let own = &self.output;
+        Outputs {
+            stage_changes: own.stage_changes.clone(),
+            customer_stages: own.customer_stages.clone(),
+            dead_letters: own.dead_letters.clone(),
+            changelog: own.changelog.clone(),
+            encoding: match own.format {
+                Format::Binary => Encoding::Binary,
+                Format::Structured => Encoding::Structured,
+            },
+            source: own.source.clone(),
+            stages: own.stages.clone(),
+            inputs: self.input.iter().map(|input| input.topic.clone()).collect(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            record_bytes: self.limits.record.0,
+            depth: self.limits.depth,
+            text_bytes: self.limits.text.0,
+            elements: self.limits.elements,
+            time_floor: parse_instant(&self.time.floor).unwrap_or(EventTime(0)),
+            future: self.time.future.0,
+        }
+    }
+}
+
+/// What is not written stands where the native form has it.
+fn mapping(own: &document::Mapping) -> Mapping {
+    let native = Mapping::default();
+    let path =
+        |written: &Option<String>, native: Path| written.as_deref().map_or(native, Path::from);
+    Mapping {
+        customer_id: path(&own.customer_id, native.customer_id),
+        kind: path(&own.r#type, native.kind),
+        time: path(&own.time, native.time),
+        time_unit: match own.time_unit {
+            TimeUnit::Seconds => event::TimeUnit::Seconds,
+            TimeUnit::Milliseconds => event::TimeUnit::Milliseconds,
+            TimeUnit::Microseconds => event::TimeUnit::Microseconds,
+        },
+        id: path(&own.id, native.id),
+        order_id: path(&own.order_id, native.order_id),
+        channel: path(&own.channel, native.channel),
+        value: path(&own.value, native.value),
+        currency: path(&own.currency, native.currency),
+        properties: path(&own.properties, native.properties),
+    }
+}

@@ -1,0 +1,96 @@
+//! Values with units, and secrets.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use crate::event::Millis;
+
+/// A duration as in model files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Millis);
+
+impl Span {
+    /// As the standard library has it.
+    pub fn duration(self) -> Duration {
+        Duration::from_millis(self.0.0.unsigned_abs())
+    }
+}
+
+impl<'d> Deserialize<'d> for Span {
+    fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let span = Millis::parse(&text).map(Span);
+        span.ok_or_else(|| {
+            Error::custom(format!(
+                "`{text}` is no duration; write \"90s\", \"5m\", \"12h\" or \"250ms\""
+            ))
+        })
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub usize);
+
+const UNITS: [(&str, usize); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("", 1),
+];
+
+impl<'d> Deserialize<'d> for Bytes {
+    fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let (unit, factor) = UNITS
+            .into_iter()
+            .find(|(unit, _)| text.ends_with(unit))
+            .unwrap_or(("", 1));
+        let number = text
+            .strip_suffix(unit)
+            .and_then(|digits| digits.trim().parse::<usize>().ok());
+        let bytes = number
+            .and_then(|number| number.checked_mul(factor))
+            .map(Bytes);
+        bytes.ok_or_else(|| {
+            Error::custom(format!(
+                "`{text}` is no size; write \"256MiB\", \"64KiB\" or bytes"
+            ))
+        })
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let (unit, factor) = UNITS
+            .into_iter()
+            .find(|(_, factor)| self.0 % factor == 0 && self.0 > 0)
+            .unwrap_or(("", 1));
+        to.collect_str(&format_args!("{}{unit}", self.0 / factor))
+    }
+}
+
+/// Text that is never shown.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(if self.0.is_empty() { "\"\"" } else { "***" })
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(if self.0.is_empty() { "" } else { "***" })
+    }
+}

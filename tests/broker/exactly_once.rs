@@ -1,0 +1,210 @@
+//! What the daemon tells, against the independent fold of the same input: every transition once, in
+//! order, whatever is killed meanwhile.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use crate::daemon::World;
+use crate::harness::Record;
+use crate::reference::{self, Cause, Change, Event, Value};
+use crate::retail::{purchases, retail};
+
+/// What must be equal (rule 21), per customer.
+type Told = BTreeMap<String, Vec<(u64, String, String, String, String, String)>>;
+
+fn instant(millis: i64) -> String {
+    tenure::event::EventTime(millis).to_string()
+}
+
+/// Changes that took effect before `horizon`: later ones may or may not have been noticed.
+fn told(changes: &[Json], horizon: i64) -> Told {
+    let text = |json: &Json| json.as_str().unwrap().to_owned();
+    let mut told = Told::new();
+    for data in changes
+        .iter()
+        .filter(|data| text(&data["effective_at"]) < instant(horizon))
+    {
+        told.entry(text(&data["customer_id"])).or_default().push((
+            data["sequence"].as_u64().unwrap(),
+            text(&data["from"]),
+            text(&data["to"]),
+            text(&data["transition"]),
+            text(&data["cause"]),
+            text(&data["effective_at"]),
+        ));
+    }
+    told
+}
+
+fn expected(changes: Vec<Change>, horizon: i64) -> Told {
+    let mut told = Told::new();
+    for change in changes
+        .into_iter()
+        .filter(|change| change.effective_at < horizon)
+    {
+        let cause = if change.cause == Cause::Timer {
+            "timer"
+        } else {
+            "event"
+        };
+        told.entry(change.customer).or_default().push((
+            change.sequence,
+            change.from,
+            change.to,
+            change.transition,
+            cause.to_owned(),
+            instant(change.effective_at),
+        ));
+    }
+    told
+}
+
+/// Any fixed rule will do: state follows the partition a record came in.
+fn partition(customer: &str, partitions: i32) -> i32 {
+    customer
+        .bytes()
+        .fold(0_i32, |sum, byte| (sum * 31 + i32::from(byte)) % partitions)
+}
+
+/// Produces the events to the topic of their type, in time order.
+fn produce(world: &World, events: &[Event], partitions: i32) -> i64 {
+    let mut last = BTreeMap::new();
+    let mut topics: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
+    for event in events {
+        let at = partition(&event.customer, partitions);
+        let value = event.fields.get("value").map(|value| match value {
+            Value::Number(nanos) => format!(
+                r#","value":{}.{:09}"#,
+                nanos / 1_000_000_000,
+                nanos % 1_000_000_000
+            ),
+            other => panic!("{other:?} is no amount"),
+        });
+        let (customer, kind, time) = (&event.customer, &event.kind, event.time);
+        let json = format!(
+            r#"{{"type":"{kind}","customer_id":"{customer}","time":{time}{}}}"#,
+            value.unwrap_or_default()
+        );
+        let topic = if kind == "order_completed" {
+            "purchases"
+        } else {
+            "clickstream"
+        };
+        topics
+            .entry(topic)
+            .or_default()
+            .push(Record::new(at, customer.as_str(), json));
+        last.insert(at, time);
+    }
+    for (topic, records) in &topics {
+        world.produce(topic, records);
+    }
+    *last.values().min().unwrap()
+}
+
+fn assert_told_once(world: &World, events: &[Event], horizon: i64) {
+    let changes = world.stage_changes();
+    let told = told(&changes, horizon);
+    assert_eq!(
+        told,
+        expected(reference::replay(&[retail()], events, None), horizon)
+    );
+    assert!(
+        told.values().map(Vec::len).sum::<usize>() > 500,
+        "the comparison is of next to nothing"
+    );
+    let ids: std::collections::BTreeSet<String> = world
+        .read("stage-changes")
+        .iter()
+        .map(|stored| crate::daemon::header(stored, "ce_id").unwrap())
+        .collect();
+    assert_eq!(ids.len(), changes.len(), "an id came twice");
+    assert_current_stages(world, &changes);
+}
+
+/// The compacted topic says of everybody what their last transition says.
+fn assert_current_stages(world: &World, changes: &[Json]) {
+    let mut current: BTreeMap<Vec<u8>, Json> = BTreeMap::new();
+    for stored in world.read("customer-stages") {
+        current.insert(
+            stored.record.key.clone().unwrap(),
+            serde_json::from_str(stored.record.text()).unwrap(),
+        );
+    }
+    let mut last: BTreeMap<Vec<u8>, &Json> = BTreeMap::new();
+    for change in changes {
+        last.insert(change["customer_id"].as_str().unwrap().into(), change);
+    }
+    assert_eq!(current.len(), last.len());
+    for (customer, change) in last {
+        let now = &current[&customer]["models"]["retail"];
+        assert_eq!(
+            (&now["stage"], &now["sequence"]),
+            (&change["to"], &change["sequence"])
+        );
+    }
+}
+
+#[test]
+fn the_cdnow_sample_through_a_broker_gives_the_transitions_of_the_independent_fold() {
+    let mut world = World::new("cdnow", 2, "");
+    let mut events = purchases();
+    events.sort_by_key(|event| event.time);
+    let horizon = produce(&world, &events, 2);
+    world.start();
+    world.await_caught_up();
+    assert_told_once(&world, &events, horizon);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+/// A history of visits, sign-ups and orders with long silences, by a fixed rule.
+fn history(seed: u64, customers: u64, events: u64) -> Vec<Event> {
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let mut time = reference::date(2026, 1, 1);
+    (0..events)
+        .map(|_| {
+            time += chance.i64(1..20 * reference::MINUTE);
+            let customer = format!("customer-{}", chance.u64(0..customers));
+            match chance.u32(0..10) {
+                0..3 => {
+                    let amount = format!("{}.{:02}", chance.u32(1..300), chance.u32(0..100));
+                    Event::new(&customer, "order_completed", time)
+                        .with("value", Value::money(&amount))
+                }
+                3 => Event::new(&customer, "signed_up", time),
+                _ => Event::new(&customer, "page_viewed", time),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
+    let seed = std::env::var("TENURE_SEED").map_or(1, |seed| seed.parse().unwrap());
+    println!("TENURE_SEED={seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let settings = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
+    let mut world = World::new("kills", 2, settings);
+    let events = history(seed, 300, 15_000);
+    let horizon = produce(&world, &events, 2);
+    let mut unfinished = 0;
+    for kill in 0..20 {
+        world.start();
+        // A random moment is the point: from before the group is joined to amid transactions.
+        std::thread::park_timeout(Duration::from_millis(chance.u64(100..1_500)));
+        world.assert_running();
+        world.kill();
+        unfinished += usize::from(kill < 19);
+        // The disk is lost now and then: the changelog is all that is left.
+        if kill % 7 == 6 {
+            std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
+        }
+    }
+    assert_eq!(unfinished, 19);
+    world.start();
+    world.await_caught_up();
+    assert_told_once(&world, &events, horizon);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}

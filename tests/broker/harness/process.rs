@@ -1,0 +1,62 @@
+//! A process that ends with the test process, whatever that one dies of.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+
+/// Watches over it. A request to the kernel (`PR_SET_PDEATHSIG`) made here would go by the *thread*
+/// that starts the process, and a test's thread ends with the test.
+const SUPERVISE: &str = include_str!("supervise.sh");
+
+/// A supervised process. Dropped: killed and gone.
+pub(super) struct Process {
+    supervisor: Child,
+    /// Closed, it means that there is nobody any more: then the folder is removed too.
+    orders: ChildStdin,
+}
+
+impl Process {
+    /// Starts `command` in `folder`; what it prints is added to `log`.
+    pub(super) fn start<A: AsRef<OsStr>>(
+        folder: &Path,
+        log: &Path,
+        command: impl IntoIterator<Item = A>,
+    ) -> Process {
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let mut supervisor = Command::new("sh")
+            .args(["-c", SUPERVISE, "supervise"])
+            .arg(folder)
+            .args(command)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            // Ctrl-C in a terminal goes to a whole group; here it shall come by way of the tests.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let orders = supervisor.stdin.take().unwrap();
+        Process { supervisor, orders }
+    }
+
+    /// Its status, once it has ended.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.supervisor.try_wait().unwrap()
+    }
+
+    /// Sends a signal and waits for the end.
+    pub(super) fn end_by(&mut self, signal: &str) {
+        // It may have ended by itself.
+        drop(writeln!(self.orders, "{signal}"));
+        self.supervisor.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end_by("KILL");
+    }
+}

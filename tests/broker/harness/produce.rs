@@ -1,0 +1,124 @@
+//! Producing: in order, to the partition named, and delivered when a call returns.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+
+use super::{Broker, PATIENCE, Record, client_config};
+
+/// How long delivery reports are waited for at a time: always so long, even if they come earlier.
+const TURN: Duration = Duration::from_millis(5);
+
+/// An idempotent producer, transactional or not. Dropped inside a transaction, it leaves that open
+/// until its timeout, as a crash would.
+pub(crate) struct Producer {
+    inner: BaseProducer<Reports>,
+}
+
+/// Offsets of the records of one call, in their order, as they become known.
+#[derive(Default)]
+struct Reports(Mutex<Vec<Option<KafkaResult<i64>>>>);
+
+impl ClientContext for Reports {}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let offset = match result {
+            Ok(message) => Ok(message.offset()),
+            Err((error, _)) => Err(error.clone()),
+        };
+        self.0.lock().unwrap()[index] = Some(offset);
+    }
+}
+
+impl Broker {
+    /// Produces the records outside of any transaction; their offsets.
+    pub(crate) fn produce(&self, topic: &str, records: &[Record]) -> Vec<i64> {
+        self.producer().send(topic, records)
+    }
+
+    /// A producer without transactions. To keep one is quicker than [`Broker::produce`]: librdkafka
+    /// takes half a second to make an idempotent one ready.
+    pub(crate) fn producer(&self) -> Producer {
+        Producer::make(&self.producer_config())
+    }
+
+    /// A transactional producer; the one before it with the same id is fenced. `timeout` is that of
+    /// its transactions.
+    pub(crate) fn transactional(&self, id: &str, timeout: Duration) -> Producer {
+        let timeout = timeout.as_millis().to_string();
+        let mut config = self.producer_config();
+        config
+            .set("transactional.id", id)
+            .set("transaction.timeout.ms", &timeout)
+            .set("message.timeout.ms", &timeout);
+        let producer = Producer::make(&config);
+        producer.inner.init_transactions(PATIENCE).unwrap();
+        producer
+    }
+
+    fn producer_config(&self) -> ClientConfig {
+        let mut config = client_config(self.bootstrap());
+        config.set("enable.idempotence", "true");
+        config
+    }
+}
+
+impl Producer {
+    fn make(config: &ClientConfig) -> Producer {
+        let inner = config.create_with_context(Reports::default()).unwrap();
+        Producer { inner }
+    }
+
+    pub(crate) fn begin(&self) {
+        self.inner.begin_transaction().unwrap();
+    }
+
+    pub(crate) fn commit(&self) {
+        self.inner.commit_transaction(PATIENCE).unwrap();
+    }
+
+    pub(crate) fn abort(&self) {
+        self.inner.abort_transaction(PATIENCE).unwrap();
+    }
+
+    /// Produces the records; their offsets.
+    pub(crate) fn send(&mut self, topic: &str, records: &[Record]) -> Vec<i64> {
+        let reports = || self.inner.context().0.lock().unwrap();
+        *reports() = vec![None; records.len()];
+        for (index, record) in records.iter().enumerate() {
+            self.enqueue(topic, index, record);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while reports().iter().any(Option::is_none) {
+            assert!(Instant::now() < deadline, "records for {topic} are stuck");
+            self.inner.poll(TURN);
+        }
+        let offsets = std::mem::take(&mut *reports()).into_iter().flatten();
+        offsets.map(Result::unwrap).collect()
+    }
+
+    fn enqueue(&self, topic: &str, index: usize, record: &Record) {
+        // What librdkafka takes for "now".
+        assert_ne!(record.timestamp, Some(0), "use another timestamp");
+        let mut native = BaseRecord::with_opaque_to(topic, index).partition(record.partition);
+        native.key = record.key.as_deref();
+        native.payload = record.value.as_deref();
+        native.timestamp = record.timestamp;
+        native.headers = (!record.headers.is_empty()).then(|| record.native_headers());
+        let deadline = Instant::now() + PATIENCE;
+        while let Err((error, back)) = self.inner.send(native) {
+            let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+            assert!(error == full && Instant::now() < deadline, "{error}");
+            self.inner.poll(TURN);
+            native = back;
+        }
+    }
+}

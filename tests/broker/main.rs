@@ -1,0 +1,14 @@
+//! What only a real broker can prove, in one binary: each one links RocksDB and librdkafka again.
+//! `tests/run.sh` fetches the broker and runs it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod daemon;
+mod exactly_once;
+mod harness;
+mod operation;
+mod promises;
+#[path = "../suite/reference.rs"]
+mod reference;
+#[path = "../suite/retail.rs"]
+mod retail;

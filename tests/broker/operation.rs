@@ -1,0 +1,305 @@
+//! Starting, stopping, bad input, and what is refused.
+
+use std::fs;
+
+use crate::daemon::{World, header};
+use crate::harness::{Isolation, Record, Stored, eventually};
+
+fn event(customer: &str, kind: &str, day: &str, more: &str) -> String {
+    format!(r#"{{"type":"{kind}","customer_id":"{customer}","time":"{day}"{more}}}"#)
+}
+
+fn order(customer: &str, day: &str) -> Record {
+    Record::new(
+        0,
+        customer,
+        event(customer, "order_completed", day, r#","value":10"#),
+    )
+}
+
+#[test]
+fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_order() {
+    let mut world = World::new("bad", 1, "");
+    let long = event(
+        "ann",
+        "page_viewed",
+        "2026-01-01",
+        &format!(r#","junk":"{}""#, "x".repeat(990_000)),
+    );
+    let bad: Vec<(Record, &str)> = vec![
+        (Record::new(0, "ann", "nonsense"), "not_json"),
+        (Record::new(0, "ann", r#"{"type":"#), "not_json"),
+        (Record::new(0, "ann", vec![b'{', 0xff, b'}']), "not_utf8"),
+        (
+            Record::new(
+                0,
+                "ann",
+                format!("{}1{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000)),
+            ),
+            "too_deep",
+        ),
+        (
+            Record::new(0, "ann", event("ann", "x", "2026-01-01", r#","type":"y""#)),
+            "duplicate_key",
+        ),
+        (
+            Record::new(
+                0,
+                "ann",
+                event("ann", "order_completed", "2026-01-01", r#","value":1e999"#),
+            ),
+            "value_out_of_range",
+        ),
+        (
+            Record::new(
+                0,
+                "ann",
+                event("ann", "order_completed", "2026-01-01", r#","value":NaN"#),
+            ),
+            "not_json",
+        ),
+        (
+            Record::new(
+                0,
+                "ann",
+                event(
+                    "ann",
+                    "order_completed",
+                    "2026-01-01",
+                    r#","value":1,"currency":"DOGE""#,
+                ),
+            ),
+            "unknown_currency",
+        ),
+        (
+            Record::new(0, "ann", r#"{"type":"x","time":"2026-01-01"}"#),
+            "missing_customer_id",
+        ),
+        (
+            Record::new(0, "ann", event("", "x", "2026-01-01", "")),
+            "missing_customer_id",
+        ),
+        (
+            Record::new(0, "bob", event("ann", "x", "2026-01-01", "")),
+            "key_differs",
+        ),
+        (
+            Record {
+                key: None,
+                ..Record::new(0, "", event("ann", "x", "2026-01-01", ""))
+            },
+            "null_key",
+        ),
+        (
+            Record {
+                value: None,
+                ..Record::new(0, "ann", "")
+            },
+            "tombstone",
+        ),
+        (
+            Record::new(0, "ann", r#"{"type":"x","customer_id":"ann"}"#),
+            "missing_time",
+        ),
+        (
+            Record::new(
+                0,
+                "ann",
+                r#"{"type":"x","customer_id":"ann","time":1767225600}"#,
+            ),
+            "time_out_of_range",
+        ),
+        (
+            Record::new(
+                0,
+                "ann",
+                r#"{"type":"x","customer_id":"ann","time":9223372036854775807}"#,
+            ),
+            "time_out_of_range",
+        ),
+        (
+            Record::new(0, "ann", event("ann", "x", "2090-01-01", "")),
+            "time_in_future",
+        ),
+        (Record::new(0, "ann", long), "too_long"),
+    ];
+    let mut records = Vec::new();
+    for (at, (record, _)) in bad.iter().enumerate() {
+        records.push(order(&format!("before-{at:02}"), "2026-01-01"));
+        records.push(record.clone().header("trace", "kept"));
+    }
+    records.push(order("last", "2026-01-02"));
+    world.produce("purchases", &records);
+    world.start();
+    world.await_caught_up();
+
+    let letters = world.read("dead-letters");
+    assert_eq!(letters.len(), bad.len());
+    for (letter, (at, (record, reason))) in letters.iter().zip(bad.iter().enumerate()) {
+        assert_eq!(header(letter, "tenure_reason").as_deref(), Some(*reason));
+        assert_eq!(
+            header(letter, "tenure_offset"),
+            Some((2 * at + 1).to_string())
+        );
+        assert_eq!(
+            header(letter, "tenure_topic"),
+            Some(world.topic("purchases"))
+        );
+        assert_eq!(header(letter, "trace").as_deref(), Some("kept"));
+        assert_eq!(
+            (&letter.record.key, is_whole(letter, record)),
+            (&record.key, true),
+            "{reason}"
+        );
+    }
+    let converted: Vec<String> = world
+        .stage_changes()
+        .iter()
+        .filter(|data| data["to"] == "conversion")
+        .map(|data| data["customer_id"].as_str().unwrap().to_owned())
+        .collect();
+    let expected = (0..bad.len())
+        .map(|at| format!("before-{at:02}"))
+        .chain(["last".to_owned()]);
+    assert_eq!(converted, expected.collect::<Vec<_>>());
+}
+
+/// The value verbatim, or its beginning with the length told.
+fn is_whole(letter: &Stored, record: &Record) -> bool {
+    match header(letter, "tenure_original_length") {
+        None => letter.record.value == record.value,
+        Some(length) => {
+            let (kept, all) = (
+                letter.record.value.as_ref().unwrap(),
+                record.value.as_ref().unwrap(),
+            );
+            length == all.len().to_string() && all.starts_with(kept) && kept.len() > 900_000
+        }
+    }
+}
+
+#[test]
+fn a_transition_is_a_cloud_event_and_chosen_stages_have_a_topic_of_their_own() {
+    let mut world = World::new("record", 1, "");
+    world.produce(
+        "purchases",
+        &[
+            order("ann", "2026-01-01"),
+            order("bob", "2026-03-01"),
+            order("bob", "2026-03-02"),
+        ],
+    );
+    world.start();
+    world.await_caught_up();
+    let changes = world.read("stage-changes");
+    let silent = changes
+        .iter()
+        .find(|change| change.record.text().contains("at_risk"))
+        .unwrap();
+    assert_eq!(silent.record.key.as_deref(), Some(b"ann".as_slice()));
+    assert_eq!(header(silent, "ce_specversion").as_deref(), Some("1.0"));
+    assert_eq!(
+        header(silent, "ce_type").as_deref(),
+        Some("tenure.stage-changed.v1")
+    );
+    assert_eq!(
+        header(silent, "ce_time").as_deref(),
+        Some("2026-02-18T00:00:00.000Z")
+    );
+    assert_eq!(
+        header(silent, "content-type").as_deref(),
+        Some("application/json")
+    );
+    let data: serde_json::Value = serde_json::from_str(silent.record.text()).unwrap();
+    assert_eq!(data["cause"], "timer");
+    assert_eq!(
+        data["evidence"][0]["facts"]["last_order"],
+        "2026-01-01T00:00:00.000Z"
+    );
+    assert_eq!(data["input"]["offset"], 0);
+    let routed = world.read("at-risk");
+    assert_eq!(routed.len(), 1);
+    assert_eq!(routed[0].record.value, silent.record.value);
+}
+
+#[test]
+fn a_restart_goes_on_where_it_stopped_and_an_empty_disk_is_filled_from_the_changelog() {
+    let mut world = World::new("restart", 2, "");
+    let days = ["2026-01-01", "2026-01-05", "2026-01-09"];
+    for (run, day) in days.iter().enumerate() {
+        world.produce("purchases", &[order("ann", day)]);
+        world.start();
+        world.await_caught_up();
+        assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+        let restored = world.said().contains("restored from the changelog");
+        assert_eq!(restored, run == 2, "{}", world.said());
+        if run == 1 {
+            fs::remove_dir_all(world.folder.path().join("state")).unwrap();
+        }
+    }
+    let told: Vec<(u64, String)> = world
+        .stage_changes()
+        .iter()
+        .map(|data| {
+            (
+                data["sequence"].as_u64().unwrap(),
+                data["to"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [(1, "conversion".to_owned()), (2, "retention".to_owned())]
+    );
+}
+
+#[test]
+fn a_changed_model_is_refused_until_it_has_a_meaning() {
+    let mut world = World::new("changed", 1, "");
+    world.produce("purchases", &[order("ann", "2026-01-01")]);
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    let model = fs::read_to_string(world.folder.path().join("retail.yaml")).unwrap();
+    world.model("retail.yaml", &model.replace("days(45)", "days(46)"));
+    world.start();
+    assert_eq!(world.ended().code(), Some(78), "{}", world.said());
+    assert!(world.said().contains("other models"), "{}", world.said());
+}
+
+#[test]
+fn topics_that_do_not_fit_are_refused_with_what_to_do() {
+    let mut world = World::new("unfit", 2, "");
+    world.broker.delete_topic(&world.topic("purchases"));
+    world.broker.create_topic(&world.topic("purchases"), 3, &[]);
+    world.broker.delete_topic(&world.topic("at-risk"));
+    world.start();
+    assert_eq!(world.ended().code(), Some(78), "{}", world.said());
+    let said = world.said();
+    assert!(
+        said.contains("unfit-purchases has 3 partitions and unfit-clickstream has 2"),
+        "{said}"
+    );
+    assert!(said.contains("unfit-at-risk does not exist"), "{said}");
+}
+
+#[test]
+fn a_first_position_is_committed_for_every_input_silent_ones_too() {
+    let mut world = World::new("silent", 2, "");
+    world.start();
+    eventually("a position is committed for every input", || {
+        world.assert_running();
+        ["clickstream", "purchases"].iter().all(|input| {
+            let positions = world.broker.positions(&world.name, &world.topic(input));
+            positions
+                .values()
+                .filter(|position| position.metadata == "1")
+                .count()
+                == 2
+        })
+    });
+    let ends = world
+        .broker
+        .bounds(&world.topic("changelog"), Isolation::Committed);
+    assert!(ends.values().all(|(_, end)| *end > 0));
+}

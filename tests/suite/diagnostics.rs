@@ -1,0 +1,366 @@
+//! What a lifecycle manager reads when a model file is wrong: every message, and where it points.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tenure::model::{Models, Problem, Report, Severity, Source};
+
+/// A good model. Each case below changes one stretch of it.
+const SHOP: &str = "\
+model: shop
+initial: new
+facts:
+  orders: count(order_completed)
+  last_order: last(order_completed)
+  score: latest(nps_answered.score)
+stages:
+  new: {}
+  buyer: {}
+transitions:
+  - { from: new, to: buyer, when: signed_up }
+  - { from: buyer, to: new, when: orders >= 9 }
+";
+
+/// Under each `what is replaced ==> by what`, the whole report.
+const RENDERED: &str = r#"
+buyer: {} ==> buyer: { min_dwel: 3d }
+error: a stage has no key `min_dwel`
+  --> shop.yaml:9:12
+   |
+ 9 |   buyer: { min_dwel: 3d }
+   |            ^^^^^^^^
+  help: did you mean `min_dwell`?
+
+orders >= 9 ==> order >= 9
+error: unknown fact `order`
+  --> shop.yaml:12:35
+    |
+ 12 |   - { from: buyer, to: new, when: order >= 9 }
+    |                                   ^^^^^
+  help: did you mean `orders`?
+
+orders >= 9 ==> order
+warning: `order` is no fact, so it is read as an event type
+  --> shop.yaml:12:35
+    |
+ 12 |   - { from: buyer, to: new, when: order }
+    |                                   ^^^^^
+  help: did you mean `orders`?
+
+orders >= 9 ==> since(last_order) >= 45
+error: a duration is compared with a number
+  --> shop.yaml:12:35
+    |
+ 12 |   - { from: buyer, to: new, when: since(last_order) >= 45 }
+    |                                   ^^^^^^^^^^^^^^^^^^^^^^^
+  help: say the unit: days(45), hours(12), minutes(30)
+
+orders >= 9 ==> "score == 'größer' && ordrs >= 9"
+error: unknown fact `ordrs`
+  --> shop.yaml:12:57
+    |
+ 12 |   - { from: buyer, to: new, when: "score == 'größer' && ordrs >= 9" }
+    |                                                         ^^^^^
+  help: did you mean `orders`?
+
+orders >= 9 ==> order_completed, hold: 3d
+error: the event type `order_completed` cannot be held
+  --> shop.yaml:12:35
+    |
+ 12 |   - { from: buyer, to: new, when: order_completed, hold: 3d }
+    |                                   ^^^^^^^^^^^^^^^
+  help: an event is true for an instant only; hold a condition over facts, such as since(last_order) >= days(3)
+
+orders >= 9 ==> '!(orders >= 9 || order_completed)'
+error: an event type cannot be negated
+  --> shop.yaml:12:53
+    |
+ 12 |   - { from: buyer, to: new, when: '!(orders >= 9 || order_completed)' }
+    |                                                     ^^^^^^^^^^^^^^^
+  help: every other event would fulfil it; write since(last_...) or a count
+
+latest(nps_answered.score) ==> count(nps_answered where score >= 9) over 90d
+error: `where` is not supported by this version yet
+  --> shop.yaml:6:29
+   |
+ 6 |   score: count(nps_answered where score >= 9) over 90d
+   |                             ^^^^^
+  help: let the field mapping give such events a type of their own
+
+score: latest ==> nps_answered: latest
+error: `nps_answered` is an event type of this model too
+  --> shop.yaml:6:3
+   |
+ 6 |   nps_answered: latest(nps_answered.score)
+   |   ^^^^^^^^^^^^
+  help: give the fact another name; in a condition the event type stands for the event itself
+
+latest(nps_answered.score) ==> count(nps_answered) over 100h
+error: `100h` is no length for a window
+  --> shop.yaml:6:35
+   |
+ 6 |   score: count(nps_answered) over 100h
+   |                                   ^^^^
+  help: up to 72h in whole hours, longer ones in whole days up to 3660d
+"#;
+
+/// As `what is replaced ==> by what`, and below it the one thing that is reported then.
+const POINTED: &str = r#"
+initial: new ==> initial: nowhere
+  2:10 error: unknown stage `nowhere`
+model: shop ==> model: my shop
+  1:8 error: `my shop` cannot be a name
+model: shop ==> model: shop\nversion: 1.5
+  2:10 error: `1.5` is no whole number
+model: shop ==> model: shop\ndedupe: 7d
+  2:1 error: `dedupe` is not supported by this version yet
+initial: new ==> initial: new\ninitial: buyer
+  3:1 error: `initial` stands here twice
+new: {} ==> new: &same {}
+  8:8 error: anchors and aliases are not used in model files
+from: new ==> from: [new, new]
+  11:19 error: `new` stands here twice
+orders >= 9 ==> sinse(last_order) >= days(3)
+  12:35 error: unknown function `sinse`
+orders >= 9 ==> since(last_order) != days(45)
+  12:35 error: `since` cannot be compared with `==` or `!=`: it is so for a millisecond only
+orders >= 9 ==> since(orders) >= days(3)
+  12:35 error: `orders` is no instant
+orders >= 9 ==> since(last_order) >= 45d
+  12:56 error: `45d` is no number; write durations as days(45), hours(12) or minutes(30)
+orders >= 9 ==> orders >=
+  12:44 error: something is missing at the end
+orders >= 9 ==> (orders >= 9
+  12:47 error: expected `)`, found the end
+orders >= 9 ==> orders = 9
+  12:42 error: `=` is no operator; compare with `==`
+orders >= 9 ==> orders >= 9 and orders < 12
+  12:47 error: `and` is written `&&`
+orders >= 9 ==> orders + 1
+  12:35 error: this is a number, not a condition
+orders >= 9 ==> orders == 'nine'
+  12:35 error: `orders` is a number, not a text
+orders >= 9 ==> score < 'nine'
+  12:35 error: a text can only be compared with `==` and `!=`
+orders >= 9 ==> last_order >= days(3)
+  12:35 error: an instant is compared with a duration
+orders >= 9 ==> order_completed.value > 5
+  12:35 error: a field cannot be read in a condition
+orders >= 9 ==> orders ≥ 9
+  12:42 error: `≥` has no meaning here
+orders >= 9 ==> score == "it's" || ordrs >= 9
+  12:54 error: unknown fact `ordrs`
+orders >= 9 ==> ((((((((((((((((((((((((((((((((((((((((((((((((((orders))))))))))))))))))))))))))))))))))))))))))))))))))
+  12:84 error: nested too deeply
+latest(nps_answered.score) ==> cuont(nps_answered)
+  6:10 error: unknown aggregate `cuont`
+latest(nps_answered.score) ==> avg(nps_answered.score)
+  6:10 error: `avg` is not supported by this version yet
+latest(nps_answered.score) ==> last(nps_answered) over 3d
+  6:10 error: only `count` and `sum` can be taken over a window
+latest(nps_answered.score) ==> nps_answered
+  6:10 error: a fact is an aggregate of events
+score: latest ==> nps-score: latest
+  6:3 error: `nps-score` would read as a subtraction in a condition
+9 } ==> 9 }\n---\nmodel: b
+  13:1 error: a second document begins here; a file holds one model
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ type: x }], expect: [] }
+  14:25 error: `at` is missing
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-02-30, type: x }], expect: [] }
+  14:31 error: `2026-02-30` is no instant
+9 } ==> 9 }\ntests:\n  - { name: a, events: [], expect: [{ at: 2026-01-01, to: new, cause: bug }] }
+  14:71 error: `bug` is no cause
+buyer: {} ==> buyer: {}\n  lost: {}
+  10:3 warning: no transition leads to the stage `lost`
+buyer: {} ==> buyer: { reentry: never }
+  9:12 error: `reentry` is not supported by this version yet
+buyer: {} ==> buyer: {}}
+  9:12 error: this is not YAML: misplaced bracket
+orders >= 9 ==> 'orders >= 9 ? true : false'
+  12:48 error: `a ? b : c` is not part of the language
+model: shop\ninitial ==> initial
+  1:1 error: `model` is missing
+"#;
+
+fn source(name: &str, text: &str) -> Source {
+    Source {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn reports(sources: Vec<Source>) -> Vec<Report> {
+    Models::compile(sources).map_or_else(|reports| reports, |(_, warnings)| warnings)
+}
+
+/// What is said about the shop after `what is replaced ==> by what`.
+fn report_after(change: &str) -> Report {
+    let change = change.replace("\\n", "\n");
+    let (stretch, replacement) = change.split_once(" ==> ").unwrap();
+    assert_eq!(SHOP.matches(stretch).count(), 1, "{stretch}");
+    let changed = source("shop.yaml", &SHOP.replace(stretch, replacement));
+    let reports = reports(vec![changed]);
+    assert_eq!(reports.len(), 1, "{change}");
+    reports.into_iter().next().unwrap()
+}
+
+/// `12:35 error: unknown fact `order``
+fn line(problem: &Problem) -> String {
+    let severity = match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let place = problem.place;
+    format!(
+        "{}:{} {severity}: {}",
+        place.line, place.column, problem.message
+    )
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    report.problems.iter().map(line).collect()
+}
+
+#[test]
+fn the_model_that_the_cases_change_is_good() {
+    assert_eq!(reports(vec![source("shop.yaml", SHOP)]), []);
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_line_its_characters_and_what_to_do() {
+    for case in RENDERED.trim().split("\n\n") {
+        let (change, expected) = case.split_once('\n').unwrap();
+        let shown = report_after(change).to_string();
+        assert_eq!(shown, format!("{expected}\n\n"));
+    }
+}
+
+#[test]
+fn each_mistake_is_named_once_where_it_stands() {
+    let (mut table, mut cases) = (POINTED.trim().lines(), 0);
+    while let (Some(change), Some(expected)) = (table.next(), table.next()) {
+        assert_eq!(lines(&report_after(change)), [expected.trim()], "{change}");
+        cases += 1;
+    }
+    assert!(cases >= 35, "{cases}");
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_reported_at_once_in_order_of_place() {
+    let text = SHOP
+        .replace("initial: new", "initial: knew")
+        .replace("latest(nps_answered", "latst(nps_answered")
+        .replace("buyer: {}", "buyer: { min_dwell: soon, dwell: 1d }")
+        .replace("signed_up }", "signed_up, hold: 1 }")
+        .replace("orders >= 9", "order >= 9 && since(last_order) > 3");
+    let reports = reports(vec![source("shop.yaml", &text)]);
+    let mut errors = lines(&reports[0]);
+    errors.retain(|line| line.contains(" error: "));
+    assert_eq!(
+        errors,
+        [
+            "2:10 error: unknown stage `knew`",
+            "6:10 error: unknown aggregate `latst`",
+            "9:23 error: `soon` is no duration",
+            "9:29 error: a stage has no key `dwell`",
+            "11:52 error: `1` is no duration",
+            "12:35 error: unknown fact `order`",
+            "12:49 error: a duration is compared with a number",
+        ]
+    );
+}
+
+#[test]
+fn every_file_is_read_whatever_is_wrong_with_those_before_it() {
+    let reports = reports(vec![
+        source("one.yaml", &SHOP.replace("to: buyer", "to: buyr")),
+        source("two.yaml", SHOP),
+        source("three.yaml", SHOP),
+        source("four.yaml", "just text"),
+    ]);
+    let named = |report: &Report| format!("{} {}", report.source.name, lines(report).join("; "));
+    let all: Vec<_> = reports.iter().map(named).collect();
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(all[0].starts_with("one.yaml ") && all[0].ends_with("unknown stage `buyr`"));
+    assert_eq!(
+        all[1],
+        "three.yaml 1:8 error: another loaded model is called `shop` too"
+    );
+    assert_eq!(
+        all[2],
+        "four.yaml 1:1 error: expected a map, found a plain value"
+    );
+}
+
+#[test]
+fn line_ends_and_a_byte_order_mark_move_no_place() {
+    let wrong = SHOP.replace("orders >= 9", "order >= 9");
+    for text in [
+        wrong.replace('\n', "\r\n"),
+        format!("\u{feff}{wrong}"),
+        wrong.replace("shop\n", "shop\r\n"),
+    ] {
+        let reports = reports(vec![source("shop.yaml", &text)]);
+        assert_eq!(lines(&reports[0]), ["12:35 error: unknown fact `order`"]);
+    }
+}
+
+#[test]
+fn a_very_long_line_is_cut_around_the_mistake() {
+    let long = "ä".repeat(3000);
+    let report = report_after(&format!("9 }} ==> 9, description: '{long}', hold: 3 }}"));
+    let shown = report.to_string();
+    let rows: Vec<&str> = shown.lines().collect();
+    let column = |row: usize, what| rows[row].chars().position(|c| c == what).unwrap();
+    assert!(rows[3].chars().count() < 200, "{shown}");
+    assert_eq!(column(3, '3'), column(4, '^'), "{shown}");
+}
+
+/// What model files are made of, and what breaks them.
+const FRAGMENTS: [&str; 24] = [
+    "\n", "\n  ", "- ", ": ", "{", "}", "[", "]", "'", "\"", "#", "|", ">-\n", "&a ", "*a", "!t ",
+    "\t", "\r", "\u{feff}", "orders", " over ", "since(", "é", "\0",
+];
+
+fn fragment() -> impl Strategy<Value = String> {
+    let known = proptest::sample::select(FRAGMENTS.as_slice()).prop_map(str::to_owned);
+    prop_oneof![4 => known, 1 => any::<String>()]
+}
+
+fn nonsense() -> impl Strategy<Value = String> {
+    prop::collection::vec(fragment(), 0..40).prop_map(|parts| parts.concat())
+}
+
+/// The retail model with a few stretches replaced.
+fn mutilated_model() -> impl Strategy<Value = String> {
+    let edits = prop::collection::vec((any::<Index>(), 0..12_usize, fragment()), 1..4);
+    edits.prop_map(|edits| {
+        let retail = include_str!("../../config/models/retail.yaml");
+        let mut text: Vec<char> = retail.chars().collect();
+        for (at, length, fragment) in edits {
+            let start = at.index(text.len() + 1);
+            let end = (start + length).min(text.len());
+            text.splice(start..end, fragment.chars());
+        }
+        text.into_iter().collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_compiled_or_reported_with_places_that_can_be_shown(
+        text in prop_oneof![any::<String>(), nonsense(), mutilated_model(), mutilated_model()],
+    ) {
+        let compiled = Models::compile(vec![source("any.yaml", &text)]);
+        let good = compiled.is_ok();
+        let reports = compiled.map_or_else(|reports| reports, |(_, warnings)| warnings);
+        prop_assert_eq!(good, !reports.iter().any(Report::has_errors));
+        for report in reports {
+            prop_assert!(report.problems.is_sorted());
+            let mut places = report.problems.iter().map(|problem| problem.place);
+            prop_assert!(places.all(|place| place.line > 0 && place.column > 0));
+            prop_assert!(report.to_string().contains("any.yaml:"));
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The rules of lifecycles as laws, on models and histories at random: the real engine against the
+//! reference, and against itself.
+
+mod engine;
+mod variety;
+mod watcher;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tenure::customer::{self, CustomerState};
+use tenure::event::EventTime;
+use tenure::partition::{Batch, Commit, Output, Progress, TimerKey, apply};
+use tenure::store::{Config, Store, Written};
+
+use crate::histories::{self, Case};
+use crate::reference::Change;
+use engine::{Cuts, Engine, Memory, Trial, moved};
+use watcher::Watcher;
+
+/// `PROPTEST_CASES` and the like are heard. A failure prints its models and events, so that no file
+/// of seeds is needed to keep it.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::default()
+    }
+}
+
+/// For what touches the disk.
+fn slow() -> ProptestConfig {
+    let config = config();
+    ProptestConfig {
+        cases: config.cases.div_ceil(20),
+        max_shrink_iters: 200,
+        ..config
+    }
+}
+
+fn cuts() -> impl Strategy<Value = Cuts> {
+    let records = prop::collection::vec(1..=6_usize, 1..=4);
+    let timers = prop_oneof![1..=3_usize, Just(usize::MAX)];
+    (records, timers).prop_map(|(records, timers)| Cuts { records, timers })
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_history_in_order_moves_customers_as_the_reference_says(case in histories::in_order()) {
+        agrees_with_reference(&case)?;
+    }
+
+    #[test]
+    fn a_history_out_of_order_moves_customers_as_the_reference_says(
+        case in histories::out_of_order(),
+    ) {
+        agrees_with_reference(&case)?;
+    }
+
+    #[test]
+    fn however_a_history_is_cut_into_batches_the_same_comes_out(
+        case in histories::out_of_order(),
+        cuts in cuts(),
+    ) {
+        let engine = Engine::of(&case)?;
+        let whole = engine.run(&Cuts::none())?;
+        let cut = engine.run(&cuts)?;
+        same(&engine, &cut.outputs, &whole.outputs)?;
+        prop_assert_eq!(cut.memory, whole.memory);
+        prop_assert_eq!(uncounted(cut.progress), uncounted(whole.progress));
+    }
+
+    #[test]
+    fn a_customer_moves_as_if_there_were_no_other(
+        case in prop_oneof![histories::in_order(), histories::within_lateness()],
+    ) {
+        let engine = Engine::of(&case)?;
+        let together = engine.run(&Cuts::none())?;
+        for customer in together.memory.states.keys() {
+            let own = together.outputs.iter().filter(|output| moved(output).0 == customer);
+            let own: Vec<_> = own.cloned().collect();
+            let alone = engine.only(customer).run(&Cuts::none())?;
+            same(&engine, &alone.outputs, &own)?;
+        }
+    }
+
+    #[test]
+    fn transitions_are_declared_and_gapless_and_timers_fire_once_and_never_early(
+        case in prop_oneof![histories::in_order(), histories::out_of_order()],
+    ) {
+        let engine = Engine::of(&case)?;
+        let mut watcher = Watcher::new(&engine.models);
+        let mut memory = Memory::default();
+        engine.drive(&Cuts::one_by_one(), |progress, batch| {
+            let record = batch.records.first().cloned();
+            let commit = memory.step(&engine, usize::MAX, progress, batch)?;
+            watcher.step(record.as_ref(), &commit)?;
+            watcher::check_timers(&memory, commit.progress.watermark)?;
+            Ok(commit)
+        })?;
+    }
+
+    #[test]
+    fn a_state_is_the_same_after_it_was_bytes(case in histories::out_of_order()) {
+        let engine = Engine::of(&case)?;
+        for state in states(&engine)? {
+            let decoded = customer::decode(&encoded(&state), &engine.models);
+            prop_assert_eq!(decoded, Ok(state));
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_of_a_state_do_no_harm(
+        case in histories::out_of_order(),
+        end in any::<Index>(),
+        damage in prop::collection::vec((any::<Index>(), any::<u8>()), 1..=4),
+    ) {
+        let engine = Engine::of(&case)?;
+        for state in states(&engine)? {
+            let mut bytes = encoded(&state);
+            let cut = &bytes[..end.index(bytes.len())];
+            prop_assert!(customer::decode(cut, &engine.models).is_err());
+            for (at, byte) in &damage {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
+            }
+            drop(customer::decode(&bytes, &engine.models)); // It may be another good state.
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(slow())]
+
+    #[test]
+    fn a_store_on_disk_gives_what_one_batch_in_memory_gives(
+        case in histories::out_of_order(),
+        cuts in cuts(),
+    ) {
+        let engine = Engine::of(&case)?;
+        let whole = engine.run(&Cuts::none())?;
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).with_timers_per_batch(cuts.timers);
+        let (outputs, progress) = engine.drive(&cuts, |progress, batch| {
+            Ok(step(&engine, &store, progress, batch))
+        })?;
+        same(&engine, &outputs, &whole.outputs)?;
+        prop_assert_eq!(uncounted(progress.clone()), uncounted(whole.progress));
+        store.flush().unwrap();
+        drop(store);
+        let store = open(folder.path());
+        let kept = store.progress(&engine.models, PARTITION, IDENTITY).unwrap();
+        prop_assert_eq!(kept.as_ref(), Some(&progress));
+        prop_assert_eq!(found(&engine, &store, &progress), whole.memory);
+    }
+}
+
+// ---- comparing
+
+fn agrees_with_reference(case: &Case) -> Trial<()> {
+    let engine = Engine::of(case)?;
+    let run = engine.run(&Cuts::none())?;
+    let (found, expected) = (engine.changes(&run.outputs), case.expected());
+    prop_assert!(
+        found == expected,
+        "the engine says\n{}the reference says\n{}",
+        lines(&found),
+        lines(&expected)
+    );
+    Ok(())
+}
+
+/// Equal to the last detail.
+fn same(engine: &Engine, found: &[Output], expected: &[Output]) -> Trial<()> {
+    let (short, wanted) = (engine.changes(found), engine.changes(expected));
+    prop_assert!(
+        short == wanted,
+        "found\n{}instead of\n{}",
+        lines(&short),
+        lines(&wanted)
+    );
+    prop_assert_eq!(found, expected);
+    Ok(())
+}
+
+fn lines(changes: &[Change]) -> String {
+    let line = |change: &Change| {
+        let Change {
+            customer,
+            model,
+            sequence,
+            from,
+            to,
+            ..
+        } = change;
+        let (name, cause) = (&change.transition, change.cause);
+        let (entered, at) = (change.entered_previous_at, change.effective_at);
+        let (entered, at) = (EventTime(entered), EventTime(at));
+        format!(
+            "  {at} {customer} {model} #{sequence} {from}->{to} ({name}) by {cause:?}, in {from} since {entered}\n"
+        )
+    };
+    changes.iter().map(line).collect()
+}
+
+/// The number of batches is the one thing that may differ.
+fn uncounted(progress: Progress) -> Progress {
+    Progress {
+        batch: 0,
+        ..progress
+    }
+}
+
+// ---- states and stores
+
+/// Every state that the history leads through.
+fn states(engine: &Engine) -> Trial<Vec<CustomerState>> {
+    let mut memory = Memory::default();
+    let mut states = Vec::new();
+    engine.drive(&Cuts::one_by_one(), |progress, batch| {
+        let commit = memory.step(engine, usize::MAX, progress, batch)?;
+        states.extend(commit.states.iter().map(|(_, state)| state.clone()));
+        Ok(commit)
+    })?;
+    Ok(states)
+}
+
+fn encoded(state: &CustomerState) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    customer::encode(state, &mut bytes);
+    bytes
+}
+
+const PARTITION: u32 = 3;
+const IDENTITY: &str = "properties";
+
+fn open(folder: &Path) -> Store {
+    let config = Config {
+        memory_bytes: 8 << 20,
+        durable: false,
+    };
+    Store::open(folder, &config).unwrap()
+}
+
+fn step(engine: &Engine, store: &Store, progress: &Progress, batch: Batch) -> Commit {
+    let (models, lateness) = (&engine.models, engine.lateness);
+    let view = store.prefetch(models, PARTITION, lateness, progress, &batch);
+    let commit = apply(models, lateness, progress, view.unwrap(), batch);
+    let written = Written {
+        partition: PARTITION,
+        commit: &commit,
+        changelog_offset: None,
+    };
+    store.write(IDENTITY, &[written]).unwrap();
+    commit
+}
+
+/// Everything that is in the store.
+fn found(engine: &Engine, store: &Store, progress: &Progress) -> Memory {
+    let all = Batch {
+        records: engine.records.clone(),
+        advance: Some(EventTime::MAX),
+    };
+    let (models, lateness) = (&engine.models, engine.lateness);
+    let view = store.prefetch(models, PARTITION, lateness, progress, &all);
+    let view = view.unwrap();
+    let states: BTreeMap<_, _> = view
+        .states
+        .into_iter()
+        .map(|(id, known)| (id, known.state))
+        .collect();
+    Memory {
+        timers: view
+            .timers
+            .into_iter()
+            .collect::<std::collections::BTreeSet<TimerKey>>(),
+        states,
+    }
+}

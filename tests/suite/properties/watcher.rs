@@ -1,0 +1,182 @@
+//! Looks at what the engine does with one record after the other: whether it is a history that the
+//! rules allow, whatever the conditions say.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tenure::customer::{Cause, StageChange};
+use tenure::event::{CustomerId, EventTime, Position, Watermark};
+use tenure::model::Models;
+use tenure::partition::{Commit, Record, TimerKey};
+
+use super::engine::{Memory, Trial, event, moved};
+
+pub(super) struct Watcher<'m> {
+    models: &'m Models,
+    customers: BTreeMap<CustomerId, Seen>,
+    /// The transition before, if the next one may be a further link of its chain.
+    before: Option<(CustomerId, usize, Cause, EventTime)>,
+}
+
+/// A customer as far as events and outputs show.
+struct Seen {
+    latest: EventTime,
+    position: Position,
+    /// By model.
+    tracks: Vec<Track>,
+}
+
+struct Track {
+    sequence: u64,
+    stage: usize,
+    entered: EventTime,
+    /// Every stage of the last chain.
+    chain: Vec<usize>,
+}
+
+impl<'m> Watcher<'m> {
+    pub(super) fn new(models: &'m Models) -> Watcher<'m> {
+        Watcher {
+            models,
+            customers: BTreeMap::new(),
+            before: None,
+        }
+    }
+
+    /// What was done with one record, or with the end of time: first the customer's own timers due
+    /// before the event, then the event, then the timers that the watermark has passed.
+    pub(super) fn step(&mut self, record: Option<&Record>, commit: &Commit) -> Trial<()> {
+        let mut outputs = commit.outputs.iter().map(moved).peekable();
+        self.before = None;
+        if let Some(record) = record {
+            let author = &event(record).customer;
+            let due_before = Watermark(event(record).time.0);
+            let known = self.customers.get(author).map(|seen| seen.position);
+            while let Some((_, change)) = outputs
+                .next_if(|(customer, change)| *customer == author && Some(change.position) == known)
+            {
+                self.timer(author, change, due_before)?;
+            }
+            self.hear(record);
+            while let Some((customer, change)) =
+                outputs.next_if(|(_, change)| change.cause == Cause::Event)
+            {
+                prop_assert_eq!(customer, author);
+                self.event(author, change)?;
+            }
+        }
+        for (customer, change) in outputs {
+            self.timer(customer, change, commit.progress.watermark)?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, record: &Record) {
+        let event = event(record);
+        let tracks = self.models.list.iter().map(|model| Track {
+            sequence: 0,
+            stage: model.initial,
+            entered: event.time,
+            chain: Vec::new(),
+        });
+        let seen = self.customers.entry(event.customer.clone());
+        let seen = seen.or_insert_with(|| Seen {
+            latest: event.time,
+            position: record.position,
+            tracks: tracks.collect(),
+        });
+        seen.latest = seen.latest.max(event.time);
+        seen.position = record.position;
+    }
+
+    /// An event is evaluated at its own time, or a late one where the customer already is.
+    fn event(&mut self, customer: &CustomerId, change: &StageChange) -> Trial<()> {
+        let entered = self.customers[customer].tracks[change.model].entered;
+        let now = self.customers[customer].latest.max(entered);
+        prop_assert_eq!(change.effective_at, now, "{:?}", change);
+        self.link(customer, change)
+    }
+
+    /// A timer is for an instant later than anything known of the customer, and fires once that
+    /// instant has passed.
+    fn timer(
+        &mut self,
+        customer: &CustomerId,
+        change: &StageChange,
+        due_before: Watermark,
+    ) -> Trial<()> {
+        let latest = self.customers[customer].latest;
+        prop_assert_eq!(change.cause, Cause::Timer, "{:?}", change);
+        prop_assert!(due_before.is_past(change.effective_at), "early: {change:?}");
+        prop_assert!(change.effective_at > latest, "not later: {change:?}");
+        self.link(customer, change)
+    }
+
+    /// A transition begins a chain or is the next link of one.
+    fn link(&mut self, customer: &CustomerId, change: &StageChange) -> Trial<()> {
+        let link = (
+            customer.clone(),
+            change.model,
+            change.cause,
+            change.effective_at,
+        );
+        let goes_on = self.before.replace(link.clone()) == Some(link);
+        let Some(seen) = self.customers.get_mut(customer) else {
+            return Err(TestCaseError::fail(format!("unheard of: {customer:?}")));
+        };
+        prop_assert_eq!(change.position, seen.position, "{:?}", change);
+        let track = &mut seen.tracks[change.model];
+        if goes_on {
+            prop_assert!(!track.chain.contains(&change.to), "again: {change:?}");
+        } else {
+            // A timer that fired once is gone: the next one is later than all that was done.
+            let again = change.cause == Cause::Timer && change.effective_at <= track.entered;
+            prop_assert!(!again, "again: {change:?}");
+            track.chain = vec![change.from];
+        }
+        track.chain.push(change.to);
+        track.follow(self.models, change)
+    }
+}
+
+impl Track {
+    fn follow(&mut self, models: &Models, change: &StageChange) -> Trial<()> {
+        let model = &models.list[change.model];
+        let declared = &model.transitions[change.transition];
+        prop_assert!(declared.from.contains(&change.from), "{change:?}");
+        prop_assert_eq!(declared.to, change.to, "{:?}", change);
+        prop_assert_eq!(change.from, self.stage, "{:?}", change);
+        prop_assert_eq!(change.entered, self.entered, "{:?}", change);
+        prop_assert_eq!(change.sequence, self.sequence + 1, "{:?}", change);
+        let stayed = change.effective_at.since(self.entered);
+        let min_dwell = model.stages[change.from].min_dwell;
+        prop_assert!(stayed.0 >= 0 && stayed >= min_dwell, "too soon: {change:?}");
+        if declared.hold.0 > 0 {
+            let since = change.held_since;
+            let held = since.map(|since| change.effective_at.since(since));
+            prop_assert!(since >= Some(self.entered), "held before: {change:?}");
+            prop_assert!(held >= Some(declared.hold), "not held: {change:?}");
+        }
+        self.sequence = change.sequence;
+        self.stage = change.to;
+        self.entered = change.effective_at;
+        Ok(())
+    }
+}
+
+/// After a batch nothing is left to fire, and everything that is to come is in the timer index.
+pub(super) fn check_timers(memory: &Memory, watermark: Watermark) -> Trial<()> {
+    let mut armed = memory.timers.clone();
+    for (customer, state) in &memory.states {
+        let due = state.next_due();
+        prop_assert!(!due.is_some_and(|due| watermark.is_past(due)), "{state:?}");
+        let early_enough = state.armed.is_some() && state.armed <= due;
+        prop_assert!(due.is_none() || early_enough, "{state:?}");
+        if let Some(due) = state.armed {
+            let customer = customer.clone();
+            prop_assert!(armed.remove(&TimerKey { due, customer }), "{state:?}");
+        }
+    }
+    prop_assert!(armed.is_empty(), "nobody's: {armed:?}");
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! What is known to be wrong: ignored until it is mended, then to be moved to where it belongs.
+
+use std::fs;
+use std::io::Write;
+
+use super::{MODEL, finish, folder, order, replay, start, tenure};
+
+const TABLE: &str =
+    "customer_id,type,time\nc1,order_completed,2026-01-01\n\nc2,order_completed,2026-01-02\n";
+
+#[test]
+#[ignore = "with CRLF every row of a CSV file is one line too low, and so its ids differ"]
+fn a_table_with_crlf_has_the_lines_and_ids_of_one_without() {
+    let folder = folder(&[]);
+    let lines = |text: &str| {
+        fs::write(folder.path().join("table"), text).unwrap();
+        replay(&folder, "table").out
+    };
+    assert_eq!(lines(&TABLE.replace('\n', "\r\n")), lines(TABLE));
+}
+
+#[test]
+#[ignore = "a pipe is opened twice, so that nothing is left to be read: 0 events, exit 0"]
+fn a_pipe_that_is_given_as_a_file_is_read_once() {
+    let folder = folder(&[]);
+    let mut child = start(folder.path(), "replay --model shop.yaml /dev/stdin");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(order("c1", "2026-01-01").as_bytes())
+        .unwrap();
+    assert_eq!(finish(child).moves(), ["c1 new->buyer"]);
+}
+
+#[test]
+#[ignore = "the second one is empty"]
+fn standard_input_cannot_be_named_twice() {
+    let folder = folder(&[]);
+    assert_eq!(tenure(&folder, "replay --model shop.yaml - -").code, 2);
+}
+
+#[test]
+#[ignore = "the input is overwritten by its own dead letters"]
+fn dead_letters_never_overwrite_an_input() {
+    let rows = order("c1", "2026-01-01") + "{}\n";
+    let folder = folder(&[("orders", &rows)]);
+    assert_ne!(
+        tenure(
+            &folder,
+            "replay --model shop.yaml --dead-letters ./orders orders"
+        )
+        .code,
+        0
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("orders")).unwrap(),
+        rows
+    );
+}
+
+#[test]
+#[ignore = "the folder is made before the inputs are opened, and stays"]
+fn a_run_that_never_began_leaves_its_state_folder_as_it_was() {
+    let folder = folder(&[("orders", &order("c1", "2026-01-01"))]);
+    assert_eq!(
+        tenure(&folder, "replay --model shop.yaml --state kept ordres").code,
+        1
+    );
+    assert_eq!(
+        tenure(&folder, "replay --model shop.yaml --state kept orders").code,
+        0
+    );
+}
+
+#[test]
+#[ignore = "spaces around a line are lost, and a CSV row is quoted anew"]
+fn dead_letters_hold_the_bytes_of_the_file() {
+    let (line, row) = ("  {\"no\": ", "\"c9\",\"order_completed\"");
+    let folder = folder(&[
+        ("lines", &format!("{}{line}\n", order("c1", "2026-01-01"))),
+        ("table", &format!("{TABLE}{row}\n")),
+    ]);
+    replay(&folder, "--dead-letters rejected lines table");
+    let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
+    let values: Vec<serde_json::Value> = letters
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(
+        (&values[0]["value"], &values[1]["value"]),
+        (&line.into(), &row.into())
+    );
+}
+
+#[test]
+#[ignore = "the first and last parentheses are cut off: `orders + 1) * 2 >= 4`"]
+fn evidence_shows_the_condition_as_it_is_written() {
+    let model = MODEL.replace("orders >= 1", "(orders + 1) * 2 >= 4");
+    let folder = folder(&[
+        ("shop.yaml", &model),
+        ("orders", &order("c1", "2026-01-01")),
+    ]);
+    let events = replay(&folder, "orders").events();
+    assert_eq!(
+        events[0]["data"]["evidence"][0]["condition"],
+        "(orders + 1) * 2 >= 4"
+    );
+}
+
+#[test]
+#[ignore = "it is accepted, and its time is then written as `253402300799999 ms`"]
+fn times_are_written_in_rfc_3339_up_to_the_last_instant() {
+    let row = "{\"type\":\"order_completed\",\"customer_id\":\"c1\",\"time\":253402300799999}\n";
+    let folder = folder(&[("orders", row)]);
+    let events = replay(&folder, "orders").events();
+    assert!(
+        events
+            .iter()
+            .all(|event| event["time"].as_str().unwrap().ends_with('Z'))
+    );
+}
+
+#[test]
+#[ignore = "a stage counts as unreachable when the transition to it has an error of its own"]
+fn one_mistake_is_reported_once() {
+    for (written, mistake) in [
+        ("orders >= 1", "order >= 1"),
+        ("count(order", "cuont(order"),
+    ] {
+        let folder = folder(&[("shop.yaml", &MODEL.replace(written, mistake))]);
+        let said = tenure(&folder, "check shop.yaml").said;
+        assert_eq!(said.matches(" --> ").count(), 1, "{said}");
+    }
+}
+
+#[test]
+#[ignore = "both lines read the same but for the sign in front"]
+fn a_failing_model_test_shows_the_cause_that_differs() {
+    let model = MODEL.replace("to: buyer }\n      -", "to: buyer, cause: timer }\n      -");
+    let folder = folder(&[("shop.yaml", &model)]);
+    let run = tenure(&folder, "test shop.yaml");
+    assert_eq!(run.code, 4);
+    assert!(
+        run.out.contains("timer") && run.out.contains("event"),
+        "{}",
+        run.out
+    );
+}

@@ -1,0 +1,336 @@
+//! What a run tells: the records, the rows it could not read, messages, and the exit code.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+
+use serde_json::{Value as Json, json};
+
+use super::{MODEL, folder, order, replay, start, tenure};
+
+fn json_lines(text: &str) -> Vec<Json> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_record_is_a_structured_cloud_event_with_all_that_was_promised() {
+    let folder = folder(&[("orders", &order("c1", "2026-01-01T08:30:00.5Z"))]);
+    let events = replay(&folder, "--until 2026-02-01 orders").events();
+    assert_eq!(events.len(), 2);
+    assert_eq!(
+        events[1],
+        json!({
+            "specversion": "1.0",
+            // SHA-256 over the length-prefixed parts of rule 21, worked out by another program.
+            "id": "ac12f186a49f35f204c8681a444041dc",
+            "source": "tenure/replay",
+            "type": "tenure.stage-changed.v1",
+            "subject": "c1",
+            "time": "2026-01-12T08:30:00.500Z",
+            "sequence": "2",
+            "datacontenttype": "application/json",
+            "data": {
+                "customer_id": "c1",
+                "model": "shop",
+                "version": 3,
+                "from": "buyer",
+                "to": "silent",
+                "cause": "timer",
+                "transition": "buyer->silent",
+                "evidence": [{
+                    "condition": "since(last_order) >= days(10)",
+                    "holds": true,
+                    "facts": {"last_order": "2026-01-01T08:30:00.500Z"},
+                    "value": "11d",
+                    "threshold": "10d",
+                }],
+                "effective_at": "2026-01-12T08:30:00.500Z",
+                "sequence": 2,
+                "previous": {"entered_at": "2026-01-01T08:30:00.500Z", "duration_ms": 950_400_000},
+                "input": {"file": "orders", "line": 1},
+                "held_since": "2026-01-11T08:30:00.500Z",
+            },
+        })
+    );
+}
+
+#[test]
+fn bad_lines_become_dead_letters_and_their_neighbours_count() {
+    let bad = [
+        r#"{"type":"order_completed","customer_id":"#,
+        r#"{"type":"order_completed", "customer_id":"c2", "time":"soon"}"#,
+    ];
+    let before = format!("{}{}\n{}\n", order("c1", "2026-01-01"), bad[0], bad[1]);
+    let folder = folder(&[]);
+    let bytes = [
+        before.as_bytes(),
+        b"{\"\xff\"}\n",
+        order("c3", "2026-01-02").as_bytes(),
+    ]
+    .concat();
+    fs::write(folder.path().join("mixed"), bytes).unwrap();
+
+    let run = replay(&folder, "--dead-letters rejected mixed");
+    assert_eq!(run.moves(), ["c1 new->buyer", "c3 new->buyer"]);
+    assert!(run.said.contains("1 rejected: not_json\n"), "{}", run.said);
+    let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
+    assert_eq!(
+        json_lines(&letters),
+        [
+            json!({"reason": "not_json", "file": "mixed", "line": 2, "value": bad[0]}),
+            json!({"reason": "bad_time", "file": "mixed", "line": 3, "value": bad[1]}),
+            json!({"reason": "not_utf8", "file": "mixed", "line": 4, "value_hex": "7b22ff227d"}),
+        ]
+    );
+}
+
+#[test]
+fn bad_rows_of_a_table_become_dead_letters_and_their_neighbours_count() {
+    let rows = [
+        "customer_id,type,time,value,note",
+        "c1,order_completed,2026-01-01,20,\"two\nlines\"",
+        "c2,order_completed",
+        "c3,order_completed,2026-01-02,\"a \"\"lot\"\"\",",
+        "c4,order_completed,2026-01-03,20,",
+    ];
+    let folder = folder(&[("table", &rows.join("\n"))]);
+    let run = replay(&folder, "--dead-letters rejected table");
+    let places: Vec<_> = run
+        .events()
+        .iter()
+        .map(|event| event["data"]["input"]["line"].clone())
+        .collect();
+    assert_eq!(run.moves(), ["c1 new->buyer", "c4 new->buyer"]);
+    assert_eq!(places, [2, 6]);
+    let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
+    assert_eq!(
+        json_lines(&letters),
+        [
+            json!({"reason": "bad_row", "file": "table", "line": 4, "value": rows[2]}),
+            json!({"reason": "bad_value", "file": "table", "line": 5, "value": rows[3]}),
+        ]
+    );
+}
+
+#[test]
+fn a_table_without_the_needed_columns_is_refused() {
+    let folder = folder(&[("table", "customer,type,at\nc1,order_completed,2026-01-01\n")]);
+    let run = tenure(&folder, "replay --model shop.yaml table");
+    assert_eq!(run.code, 1);
+    assert_eq!(
+        run.said,
+        "error: table: the header has no column customer_id, time; an event needs customer_id, type and time\n"
+    );
+}
+
+#[test]
+fn presorted_input_that_is_not_sorted_is_refused_with_its_line() {
+    let rows = order("c1", "2026-01-02") + "\n" + &order("c2", "2026-01-01");
+    let folder = folder(&[("late", &rows)]);
+    let run = tenure(&folder, "replay --model shop.yaml --presorted late");
+    assert_eq!(run.code, 1);
+    assert_eq!(
+        run.said,
+        "error: late:3: this event is earlier than the one before it; leave out --presorted to have the input sorted\n"
+    );
+}
+
+#[test]
+fn strictness_tells_rejected_rows_and_warnings_by_the_exit_code() {
+    let warned = MODEL.replace("silent: {} }", "silent: {}, lost: {} }");
+    let good = order("c1", "2026-01-01");
+    let folder = folder(&[
+        ("warned.yaml", &warned),
+        ("good", &good),
+        ("bad", &format!("{good}{{}}\n")),
+    ]);
+    for (arguments, code) in [
+        ("replay --strict --model shop.yaml good", 0),
+        ("replay --strict --model shop.yaml bad", 3),
+        ("replay --model shop.yaml bad", 0),
+        ("replay --strict --model warned.yaml good", 3),
+        ("replay --model warned.yaml good", 0),
+        ("check --strict shop.yaml", 0),
+        ("check --strict warned.yaml", 3),
+        ("check warned.yaml", 0),
+    ] {
+        let run = tenure(&folder, arguments);
+        assert_eq!(run.code, code, "{arguments}: {}", run.said);
+        assert_eq!(
+            run.out.is_empty(),
+            arguments.starts_with("check"),
+            "{arguments}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_model_stops_every_command_before_it_begins() {
+    let folder = folder(&[
+        ("wrong.yaml", &MODEL.replace("orders >= 1", "order >= 1")),
+        ("orders", &order("c1", "2026-01-01")),
+    ]);
+    for arguments in [
+        "replay --state kept --model shop.yaml --model wrong.yaml orders",
+        "test wrong.yaml",
+        "check shop.yaml wrong.yaml",
+    ] {
+        let run = tenure(&folder, arguments);
+        assert_eq!((run.code, run.out.as_str()), (78, ""), "{arguments}");
+        assert!(
+            run.said
+                .contains("error: unknown fact `order`\n  --> wrong.yaml:10:"),
+            "{}",
+            run.said
+        );
+    }
+    assert!(!folder.path().join("kept").exists());
+    let run = tenure(&folder, "check --format json wrong.yaml");
+    let problems: Json = serde_json::from_str(&run.out).unwrap();
+    let problem = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|p| p["severity"] == "error")
+        .unwrap();
+    assert_eq!(run.code, 78);
+    assert_eq!(
+        (&problem["file"], &problem["line"], &problem["column"]),
+        (&json!("wrong.yaml"), &json!(10), &json!(35))
+    );
+    assert_eq!(problem["help"], "did you mean `orders`?");
+}
+
+#[test]
+fn a_failing_model_test_shows_what_happened_beside_what_was_expected() {
+    let folder = folder(&[(
+        "hasty.yaml",
+        &MODEL.replace("at: 2026-01-12,", "at: 2026-01-11,"),
+    )]);
+    let run = tenure(&folder, "test shop.yaml");
+    assert_eq!(
+        (run.code, run.out.as_str()),
+        (0, "ok      shop: silence is noticed\n1 passed, 0 failed\n")
+    );
+    let run = tenure(&folder, "test hasty.yaml");
+    assert_eq!(run.code, 4);
+    assert_eq!(
+        run.out,
+        "\
+FAILED  shop: silence is noticed
+        hasty.yaml:15:5
+        2026-01-01T00:00:00.000Z  new -> buyer
+      - 2026-01-11T00:00:00.000Z  silent   expected, did not happen
+0 passed, 1 failed
+"
+    );
+    let run = tenure(&folder, "test --format json hasty.yaml");
+    let outcomes: Json = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(
+        (run.code, &outcomes[0]["passed"], &outcomes[0]["line"]),
+        (4, &json!(false), &json!(15))
+    );
+}
+
+#[test]
+fn the_end_is_a_whole_day_or_an_instant_and_what_is_due_there_still_happens() {
+    let rows = order("a", "2026-01-01")
+        + &order("b", "2026-01-12T23:59:59.999Z")
+        + &order("c", "2026-01-13");
+    let folder = folder(&[("orders", &rows)]);
+    for (until, expected) in [
+        ("2025-12-31", ""),
+        ("2026-01-11", "a new->buyer"),
+        ("2026-01-11T23:59:59.999Z", "a new->buyer"),
+        ("2026-01-12T00:00:00Z", "a new->buyer, a buyer->silent"),
+        ("2026-01-12T01:00:00+01:00", "a new->buyer, a buyer->silent"),
+        ("2026-01-12", "a new->buyer, a buyer->silent, b new->buyer"),
+        (
+            "2026-01-13",
+            "a new->buyer, a buyer->silent, b new->buyer, c new->buyer",
+        ),
+    ] {
+        let mut moves = replay(&folder, &format!("--until {until} orders")).moves();
+        // Between customers nothing is promised.
+        moves.sort_by_key(|moved| moved.chars().next());
+        assert_eq!(moves.join(", "), expected, "{until}");
+    }
+    let run = tenure(
+        &folder,
+        "replay --model shop.yaml --until 2026-02-30 orders",
+    );
+    assert_eq!(run.code, 2);
+    assert!(
+        run.said
+            .contains("write 2026-01-31, or 2026-01-31T08:30:00Z"),
+        "{}",
+        run.said
+    );
+}
+
+#[test]
+fn state_is_kept_in_a_new_folder_and_a_used_one_is_refused() {
+    let folder = folder(&[("orders", &order("c1", "2026-01-01"))]);
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    for state in ["empty", "deep/er"] {
+        replay(&folder, &format!("--state {state} orders"));
+        assert!(
+            folder.path().join(state).join("CURRENT").exists(),
+            "{state}"
+        );
+        let again = tenure(
+            &folder,
+            &format!("replay --model shop.yaml --state {state} orders"),
+        );
+        assert_eq!((again.code, again.out.as_str()), (1, ""));
+        assert_eq!(
+            again.said,
+            format!("error: the folder {state} is not empty; a replay begins with no state\n")
+        );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = folder(&[("orders", &order("c1", "2026-01-01"))]);
+    fs::create_dir(folder.path().join("inner")).unwrap();
+    for (arguments, file) in [
+        ("replay --model shop.yaml orders absent", "absent"),
+        ("replay --model shop.yaml inner", "inner"),
+        ("replay --model absent.yaml orders", "absent.yaml"),
+        (
+            "replay --model shop.yaml --dead-letters none/there orders",
+            "none/there",
+        ),
+    ] {
+        let run = tenure(&folder, arguments);
+        assert_eq!((run.code, run.out.as_str()), (1, ""), "{arguments}");
+        assert!(
+            run.said.starts_with("error: cannot ") && run.said.contains(file),
+            "{}",
+            run.said
+        );
+    }
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_ends_the_run_quietly() {
+    let row = |at: usize| order(&format!("c{at}"), "2026-01-01");
+    let rows: String = (0..2000).map(row).collect();
+    let folder = folder(&[("orders", &rows)]);
+    let mut child = start(folder.path(), "replay --model shop.yaml orders");
+    let mut out = BufReader::with_capacity(64, child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    drop(out);
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!(json_lines(&line)[0]["subject"], "c0");
+    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+}
