@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cdnow;
+mod config;
 mod diagnostics;
 mod histories;
 mod properties;
+mod readme;
 mod reference;
 mod replay;
 mod retail;

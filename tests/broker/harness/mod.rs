@@ -13,7 +13,7 @@
 mod broker;
 mod jars;
 mod ports;
-mod process;
+pub(crate) mod process;
 mod produce;
 mod read;
 mod record;

@@ -12,15 +12,16 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 const SUPERVISE: &str = include_str!("supervise.sh");
 
 /// A supervised process. Dropped: killed and gone.
-pub(super) struct Process {
+pub(crate) struct Process {
     supervisor: Child,
-    /// Closed, it means that there is nobody any more: then the folder is removed too.
+    /// Closed, it means that there is nobody any more.
     orders: ChildStdin,
 }
 
 impl Process {
-    /// Starts `command` in `folder`; what it prints is added to `log`.
-    pub(super) fn start<A: AsRef<OsStr>>(
+    /// Starts `command` in `folder`, which is removed if the test process cannot do so any more.
+    /// What the command prints is added to `log`.
+    pub(crate) fn start<A: AsRef<OsStr>>(
         folder: &Path,
         log: &Path,
         command: impl IntoIterator<Item = A>,
@@ -43,15 +44,15 @@ impl Process {
     }
 
     /// Its status, once it has ended.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.supervisor.try_wait().unwrap()
     }
 
-    /// Sends a signal and waits for the end.
-    pub(super) fn end_by(&mut self, signal: &str) {
+    /// Sends a signal and waits for the end: 128 and the signal's number if it was that.
+    pub(crate) fn end_by(&mut self, signal: &str) -> ExitStatus {
         // It may have ended by itself.
         drop(writeln!(self.orders, "{signal}"));
-        self.supervisor.wait().unwrap();
+        self.supervisor.wait().unwrap()
     }
 }
 

@@ -1,0 +1,117 @@
+//! What the README shows is what happens.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tenure::model::{Models, Source};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// The fenced blocks of a language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let fence = format!("```{language}\n");
+    let begins = text.match_indices(&fence).map(|(at, _)| at + fence.len());
+    begins
+        .map(|at| text[at..].split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+fn tenure(arguments: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(root())
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_model_compiles_without_a_warning_and_passes_its_own_tests() {
+    let [text] = blocks("yaml").try_into().unwrap();
+    let source = Source {
+        name: "README.md".to_owned(),
+        text,
+    };
+    let (models, warnings) = Models::compile(vec![source]).unwrap();
+    assert_eq!(warnings, []);
+    let outcomes = tenure::runtime::example::run_all(&models, &tenure::event::Money::default());
+    assert_eq!(outcomes.len(), 1);
+    assert!(
+        outcomes
+            .iter()
+            .all(tenure::runtime::example::Outcome::passed),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn the_record_and_the_table_are_what_replay_prints() {
+    let output = tenure(&[
+        "replay",
+        "--model",
+        "config/models/retail.yaml",
+        "tests/data/cdnow_sample.csv",
+    ]);
+    let [shown] = blocks("json").try_into().unwrap();
+    let shown: Json = serde_json::from_str(&shown).unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let mut events = printed
+        .lines()
+        .map(|line| serde_json::from_str::<Json>(line).unwrap());
+    assert!(events.any(|event| event == shown), "no event is {shown:#}");
+    let table = String::from_utf8(output.stderr).unwrap();
+    let text = readme();
+    for line in table.lines().filter(|line| line.starts_with("  ")) {
+        assert!(text.contains(line), "{line}");
+    }
+    assert!(text.contains("gives 11,432 transitions") && printed.lines().count() == 11_432);
+}
+
+#[test]
+fn the_configuration_is_accepted() {
+    let [text] = blocks("toml").try_into().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file: PathBuf = folder.path().join("tenure.toml");
+    fs::write(&file, text).unwrap();
+    let document = tenure::config::load(&[file], &[]).unwrap();
+    assert_eq!(document.input.len(), 2);
+    assert_eq!(
+        document.input[0].mapping.value.as_deref(),
+        Some("properties.total")
+    );
+}
+
+#[test]
+fn every_command_and_file_that_is_named_exists() {
+    let text = readme();
+    for file in [
+        "deploy/demo.sh",
+        "tests/run.sh",
+        "config/tenure.toml",
+        "config/models/retail.yaml",
+        "tests/data/cdnow_sample.csv",
+    ] {
+        assert!(text.contains(file), "{file}");
+        assert!(root().join(file).exists(), "{file}");
+    }
+    let help = String::from_utf8(tenure(&["--help"]).stdout).unwrap();
+    for command in [
+        "run",
+        "demo",
+        "replay",
+        "check",
+        "test",
+        "config",
+        "completions",
+    ] {
+        assert!(help.contains(&format!("  {command} ")), "{command}");
+    }
+}
