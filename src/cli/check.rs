@@ -1,17 +1,22 @@
 //! `tenure check`: is everything that would be loaded right?
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Exit, Format, ModelFiles, say, show, source};
+use super::run::{ConfigFiles, tell};
+use super::{Exit, Format, say, show, source};
 use crate::model::{Models, Report, Severity};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
+    /// Model files (YAML); without any, those that the configuration names.
+    #[arg(value_name = "FILE")]
+    models: Vec<PathBuf>,
     #[command(flatten)]
-    models: ModelFiles,
+    config: ConfigFiles,
     /// Exit with 3 when there are warnings.
     #[arg(long)]
     strict: bool,
@@ -22,9 +27,18 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let sources = self
-            .models
-            .files
+        let document = match self.models.is_empty() || !self.config.files.is_empty() {
+            true => match self.config.load() {
+                Some(document) => Some(document),
+                None => return Ok(Exit::Configuration),
+            },
+            false => None,
+        };
+        let own = document.as_ref().map(|document| document.models.as_slice());
+        let files = own
+            .filter(|_| self.models.is_empty())
+            .unwrap_or(&self.models);
+        let sources = files
             .iter()
             .map(|path| source(path))
             .collect::<anyhow::Result<Vec<_>>>()?;
@@ -39,6 +53,13 @@ impl Check {
         let Some(models) = compiled else {
             return Ok(Exit::Configuration);
         };
+        // The same code that `run` goes through, up to the first thing that is opened.
+        if let Some(document) = &document
+            && let Err(problems) = document.settings(&models, None)
+        {
+            tell(&problems);
+            return Ok(Exit::Configuration);
+        }
         if self.format == Format::Text {
             for model in &models.list {
                 say(&format!(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Format, load, say};
-use crate::config::{self, Document};
+use crate::config::{self, Document, Problems};
 use crate::runtime::daemon;
 use crate::{app, kafka, partition, runtime, store, telemetry};
 
@@ -25,13 +25,17 @@ impl ConfigFiles {
         match config::load(&self.files, &environment) {
             Ok(document) => Some(document),
             Err(problems) => {
-                problems
-                    .0
-                    .iter()
-                    .for_each(|problem| say(&format!("error: {problem}")));
+                tell(&problems);
                 None
             }
         }
+    }
+}
+
+/// Problems, a line each.
+pub(super) fn tell(problems: &Problems) {
+    for problem in &problems.0 {
+        say(&format!("error: {problem}"));
     }
 }
 
@@ -53,10 +57,7 @@ impl Run {
         let settings = match document.settings(&models, hostname.as_deref()) {
             Ok(settings) => settings,
             Err(problems) => {
-                problems
-                    .0
-                    .iter()
-                    .for_each(|problem| say(&format!("error: {problem}")));
+                tell(&problems);
                 return Ok(Exit::Configuration);
             }
         };

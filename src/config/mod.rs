@@ -106,6 +106,10 @@ fn known_variables() -> Vec<String> {
 /// The error with the place that the layers know of, and a guess at what was meant.
 fn explain(error: &config::ConfigError) -> String {
     let text = error.to_string();
+    if let Some((_, rest)) = text.split_once("does not have variant constructor ") {
+        let (value, place) = rest.split_once(' ').unwrap_or((rest, ""));
+        return format!("`{value}` is none of the values that `config/tenure.toml` names {place}");
+    }
     let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     match (text.contains("unknown field"), quoted.split_first()) {
         (true, Some((written, expected))) => {

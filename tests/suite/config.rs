@@ -94,22 +94,33 @@ fn later_layers_win_and_the_environment_is_the_last() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_key_and_what_to_do() {
-    let wrong = |text: &str| with_file(text).unwrap_err();
+    let cases = [
+        (
+            "[kafka]\nbrokrs = \"x\"\n",
+            "unknown field `brokrs`, expected one of `brokers`, `app`, `instance`, `session_timeout`, \
+             `max_poll_interval`, `security`, `properties` for key `kafka`; did you mean `brokers`?",
+        ),
+        (
+            "[runtime]\ncommit_interval = \"5\"\n",
+            "`5` is no duration; write \"90s\", \"5m\", \"12h\" or \"250ms\" for key `runtime.commit_interval`",
+        ),
+        (
+            "[store]\nmemory = \"lots\"\n",
+            "`lots` is no size; write \"256MiB\", \"64KiB\" or bytes for key `store.memory`",
+        ),
+        (
+            "[output]\nformat = \"avro\"\n",
+            "`avro` is none of the values that `config/tenure.toml` names for key `output.format`",
+        ),
+    ];
+    for (text, message) in cases {
+        assert_eq!(with_file(text).unwrap_err(), message);
+    }
+    let syntax = with_file("[kafka\n").unwrap_err();
     assert!(
-        wrong("[kafka]\nbrokrs = \"x\"\n")
-            .ends_with("for key `kafka` in /own.toml; did you mean `brokers`?")
-            || wrong("[kafka]\nbrokrs = \"x\"\n")
-                .ends_with("for key `kafka`; did you mean `brokers`?")
+        syntax.starts_with("TOML parse error at line 1, column 7"),
+        "{syntax}"
     );
-    assert!(
-        wrong("[runtime]\ncommit_interval = \"5\"\n").contains("`5` is no duration; write \"90s\"")
-    );
-    assert!(wrong("[store]\nmemory = \"lots\"\n").contains("`lots` is no size; write \"256MiB\""));
-    assert!(
-        wrong("[output]\nformat = \"avro\"\n").contains("runtime")
-            || wrong("[output]\nformat = \"avro\"\n").contains("avro")
-    );
-    assert!(wrong("[kafka\n").contains("TOML parse error at line 1"));
 }
 
 #[test]

@@ -30,7 +30,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult};
 
 /// Longest wait for anything. Far above what is usual: machines that run tests are busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at what sends no news.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

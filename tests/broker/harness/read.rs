@@ -150,12 +150,16 @@ pub(super) fn reader_config(bootstrap: &str, isolation: Isolation) -> ClientConf
     config
 }
 
-/// The partitions that have a leader; none when there is no such topic.
+/// The partitions, once all have a leader; none when there is no such topic.
 pub(super) fn partitions_of(client: &BaseConsumer, topic: &str) -> Vec<i32> {
-    let metadata = ask("metadata", || client.fetch_metadata(Some(topic), PATIENCE));
-    let partitions = metadata.topics()[0].partitions().iter();
-    let with_leader = partitions.filter(|it| it.leader() >= 0);
-    with_leader.map(|it| it.id()).collect()
+    let mut ids = Vec::new();
+    eventually("every partition has a leader", || {
+        let metadata = ask("metadata", || client.fetch_metadata(Some(topic), PATIENCE));
+        let partitions = metadata.topics()[0].partitions();
+        ids = partitions.iter().map(|it| it.id()).collect();
+        partitions.iter().all(|it| it.leader() >= 0)
+    });
+    ids
 }
 
 /// Begins with the first offset of each partition; those partitions.

@@ -30,7 +30,7 @@ impl Broker {
         eventually("the topic is gone", || self.partitions(topic).is_empty());
     }
 
-    /// The partitions that have a leader; none when there is no such topic.
+    /// The partitions, once all have a leader; none when there is no such topic.
     pub(crate) fn partitions(&self, topic: &str) -> Vec<i32> {
         partitions_of(&self.uncommitted, topic)
     }
