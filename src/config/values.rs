@@ -72,7 +72,7 @@ impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let (unit, factor) = UNITS
             .into_iter()
-            .find(|(_, factor)| self.0 % factor == 0 && self.0 > 0)
+            .find(|(_, factor)| self.0.is_multiple_of(*factor) && self.0 > 0)
             .unwrap_or(("", 1));
         to.collect_str(&format_args!("{}{unit}", self.0 / factor))
     }

@@ -1,6 +1,10 @@
 //! What only a real broker can prove, in one binary: each one links RocksDB and librdkafka again.
 //! `tests/run.sh` fetches the broker and runs it.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "seeds and logs belong to the report of a failure"
+)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod daemon;

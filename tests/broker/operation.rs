@@ -17,16 +17,16 @@ fn order(customer: &str, day: &str) -> Record {
     )
 }
 
-#[test]
-fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_order() {
-    let mut world = World::new("bad", 1, "");
+/// Records that nobody can use, each with the reason that is given.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn bad_records() -> Vec<(Record, &'static str)> {
     let long = event(
         "ann",
         "page_viewed",
         "2026-01-01",
         &format!(r#","junk":"{}""#, "x".repeat(990_000)),
     );
-    let bad: Vec<(Record, &str)> = vec![
+    vec![
         (Record::new(0, "ann", "nonsense"), "not_json"),
         (Record::new(0, "ann", r#"{"type":"#), "not_json"),
         (Record::new(0, "ann", vec![b'{', 0xff, b'}']), "not_utf8"),
@@ -122,7 +122,13 @@ fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_o
             "time_in_future",
         ),
         (Record::new(0, "ann", long), "too_long"),
-    ];
+    ]
+}
+
+#[test]
+fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_order() {
+    let mut world = World::new("bad", 1, "");
+    let bad = bad_records();
     let mut records = Vec::new();
     for (at, (record, _)) in bad.iter().enumerate() {
         records.push(order(&format!("before-{at:02}"), "2026-01-01"));
