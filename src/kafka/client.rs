@@ -94,6 +94,9 @@ impl Config {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", format!("{}-{}", self.app, self.instance))
+            // A broker that comes back is found at once, and before an open transaction times out.
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "1000")
             .set_log_level(RDKafkaLogLevel::Warning);
         config
     }

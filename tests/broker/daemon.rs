@@ -1,12 +1,13 @@
 //! `tenure run` as a process, against the shared broker: topics, configuration and state of its own.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use crate::harness::process::Process;
 use crate::harness::{Broker, Isolation, Record, Stored, eventually};
 
 /// One daemon's world. Topics carry its name, so that tests do not meet.
@@ -14,7 +15,7 @@ pub(crate) struct World {
     pub(crate) broker: &'static Broker,
     pub(crate) name: String,
     pub(crate) folder: TempDir,
-    child: Option<Child>,
+    process: Option<Process>,
     starts: usize,
 }
 
@@ -43,7 +44,7 @@ impl World {
             broker,
             name: name.to_owned(),
             folder: tempfile::tempdir().unwrap(),
-            child: None,
+            process: None,
             starts: 0,
         };
         world.configure("retail.yaml", settings);
@@ -105,13 +106,14 @@ listen = "127.0.0.1:0"
 
     pub(crate) fn start(&mut self) {
         self.starts += 1;
-        let log = File::create(self.log()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
-        command
-            .arg("run")
-            .arg("--config")
-            .arg(self.folder.path().join("tenure.toml"));
-        self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+        let settings = self.folder.path().join("tenure.toml");
+        let command = [
+            env!("CARGO_BIN_EXE_tenure"),
+            "run",
+            "--config",
+            settings.to_str().unwrap(),
+        ];
+        self.process = Some(Process::start(self.folder.path(), &self.log(), command));
     }
 
     fn log(&self) -> PathBuf {
@@ -125,31 +127,20 @@ listen = "127.0.0.1:0"
 
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        self.process = None;
     }
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let pid = self.child.as_ref().unwrap().id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        self.ended()
+        self.process.take().unwrap().end_by("TERM")
     }
 
     /// Waits until the process has ended by itself.
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        let mut child = self.child.take().unwrap();
+        let mut process = self.process.take().unwrap();
         let mut status = None;
         eventually("the daemon has ended", || {
-            status = child.try_wait().unwrap();
+            status = process.ended();
             status.is_some()
         });
         status.unwrap()
@@ -157,7 +148,7 @@ listen = "127.0.0.1:0"
 
     /// Whether it is running; what it said, if it has ended.
     pub(crate) fn assert_running(&mut self) {
-        let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+        let ended = self.process.as_mut().unwrap().ended();
         assert!(
             ended.is_none(),
             "the daemon ended ({ended:?}):\n{}",

@@ -1,10 +1,10 @@
-# Runs a broker that outlives neither the test process nor this script:
+# Runs a process that outlives neither the test process nor this script:
 #
 #   sh -c SCRIPT supervise FOLDER COMMAND...
 #
-# Each line of standard input is the name of a signal for the broker. Its end means that the test
-# process is gone, even if by kill -9: then the broker is killed and FOLDER removed. The script ends
-# when the broker does, with its status.
+# Each line of standard input is the name of a signal for it. Its end means that the test
+# process is gone, even if by kill -9: then it is killed and FOLDER removed. The script ends
+# when it does, with its status.
 
 folder=$1
 shift
@@ -15,18 +15,18 @@ fi
 
 exec 3<&0 # a job in the background gets another standard input
 "$@" </dev/null 3<&- &
-broker=$!
+process=$!
 {
   while read -r signal; do
-    kill -s "$signal" "$broker"
+    kill -s "$signal" "$process"
   done
   trap '' TERM # on the way to 99, which no other end has
-  kill -s KILL "$broker"
+  kill -s KILL "$process"
   exit 99
 } <&3 &
 orders=$!
 
-wait "$broker"
+wait "$process"
 status=$?
 kill "$orders" 2>/dev/null
 wait "$orders"
