@@ -1,6 +1,8 @@
 //! Starting, stopping, bad input, and what is refused.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use crate::daemon::{World, header};
 use crate::harness::{Isolation, Record, Stored, eventually};
@@ -308,4 +310,59 @@ fn a_first_position_is_committed_for_every_input_silent_ones_too() {
         .broker
         .bounds(&world.topic("changelog"), Isolation::Committed);
     assert!(ends.values().all(|(_, end)| *end > 0));
+}
+
+/// One HTTP request to the daemon: status line and body.
+fn get(world: &World, path: &str) -> (String, String) {
+    let said = world.said();
+    let address = said
+        .split("address=")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+#[test]
+fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
+    let mut world = World::new("watched", 2, "");
+    let bad = Record::new(0, "secret-customer", "nonsense");
+    world.produce("purchases", &[order("secret-customer", "2026-01-01"), bad]);
+    world.start();
+    world.await_caught_up();
+    assert_eq!(get(&world, "/livez").0, "HTTP/1.1 200 OK");
+    assert_eq!(get(&world, "/readyz").0, "HTTP/1.1 200 OK");
+    let (status, metrics) = get(&world, "/metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    for line in [
+        r#"tenure_records_total{topic="watched-purchases"} 2"#,
+        r#"tenure_dead_letters_total{reason="not_json"} 1"#,
+        r#"tenure_dead_letters_total{reason="too_deep"} 0"#,
+        r#"tenure_transitions_total{cause="event",from="reach",model="retail",to="conversion"} 1"#,
+        r#"tenure_customers{model="retail",stage="conversion"} 1"#,
+        r#"tenure_timers 1"#,
+        r#"tenure_partitions 2"#,
+    ] {
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "{line} is not in\n{metrics}"
+        );
+    }
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    assert!(
+        !metrics.contains("secret") && !world.said().contains("secret"),
+        "{}",
+        world.said()
+    );
 }
