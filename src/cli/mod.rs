@@ -23,6 +23,8 @@ pub enum Exit {
     Ok = 0,
     /// Something failed.
     Failed = 1,
+    /// What was asked for cannot be meant.
+    Usage = 2,
     /// There were warnings, under `--strict`.
     Warnings = 3,
     /// Tests failed, or differences were found.

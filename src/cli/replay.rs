@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -58,15 +59,11 @@ impl Replay {
         let Some((models, warnings)) = load(&self.models)? else {
             return Ok(Exit::Configuration);
         };
+        if let Some(problem) = self.misuse() {
+            say(&format!("error: {problem}"));
+            return Ok(Exit::Usage);
+        }
         let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let folder = self.state_folder(scratch.path())?;
-        let store = Store::open(
-            &folder,
-            &store::Config {
-                memory_bytes: STATE_MEMORY_BYTES,
-                durable: false,
-            },
-        )?;
         let decoder = Decoder::new(
             Mapping::default(),
             models.vocabulary.clone(),
@@ -82,9 +79,16 @@ impl Replay {
             say(&format!(
                 "{} is not in time order; sorting it first",
                 path.display()
-            ))
+            ));
         };
+        // The inputs first: a run that cannot begin leaves no state behind.
         let inputs = Merged::open(&self.inputs, &decoder, order, scratch.path(), sorting)?;
+        let folder = self.state_folder(scratch.path())?;
+        let memory = store::Config {
+            memory_bytes: STATE_MEMORY_BYTES,
+            durable: false,
+        };
+        let store = Store::open(&folder, &memory)?;
 
         let mut out = Outputs::new(self, &models)?;
         let mut progress = Progress::new();
@@ -114,6 +118,24 @@ impl Replay {
         })
     }
 
+    /// What cannot be meant.
+    fn misuse(&self) -> Option<String> {
+        let standard_input = self.inputs.iter().filter(|path| path.as_os_str() == "-");
+        if standard_input.count() > 1 {
+            return Some("standard input (`-`) can be read once only".to_owned());
+        }
+        let letters = self.dead_letters.as_deref()?;
+        let read = self
+            .inputs
+            .iter()
+            .chain(&self.models)
+            .find(|path| is_same_file(path, letters))?;
+        let read = read.display();
+        Some(format!(
+            "--dead-letters would overwrite {read}, which is read"
+        ))
+    }
+
     fn state_folder(&self, scratch: &Path) -> anyhow::Result<PathBuf> {
         let Some(folder) = &self.state else {
             return Ok(scratch.join("state"));
@@ -129,6 +151,12 @@ impl Replay {
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         Ok(folder.clone())
     }
+}
+
+/// Whether both name one file that exists.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Where the outputs of a replay go.

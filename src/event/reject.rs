@@ -27,7 +27,8 @@ pub enum Reason {
     BadRow,
     /// No customer id, or an empty one.
     MissingCustomerId,
-    /// A customer id that is neither text nor a whole number, or longer than 1024 bytes.
+    /// A customer id that is neither text nor a whole number, has control characters, or is longer
+    /// than 1024 bytes.
     BadCustomerId,
     /// No event type.
     MissingType,

@@ -1,7 +1,7 @@
 //! The three clocks, as three types, and how instants are read and written.
 //!
 //! All are UTC milliseconds since 1970, floored (`lifecycle.md` rule 1), and lie between
-//! 0001-01-01 and 9999-12-31, so that adding any duration a model can name cannot overflow.
+//! 0001-01-01 and 9999-12-30, so that adding any duration a model can name cannot overflow.
 
 use std::fmt;
 
@@ -79,8 +79,8 @@ impl fmt::Display for Millis {
 pub struct EventTime(pub i64);
 
 impl EventTime {
-    /// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write.
-    pub const MAX: EventTime = EventTime(253_402_300_799_999);
+    /// 9999-12-30T22:00:00.999Z, the last millisecond that can be written as RFC 3339 in every zone.
+    pub const MAX: EventTime = EventTime(253_402_207_200_999);
     /// 0001-01-01T00:00:00Z.
     pub const MIN: EventTime = EventTime(-62_135_596_800_000);
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -200,17 +201,29 @@ impl RowSource {
     }
 }
 
-/// Standard input can be read once only; to look at its order first, it is kept in a file.
+/// A pipe can be read once only; to look at its order first, it is kept in a file.
 fn spool(
     name: &Path,
     order: Order,
     folder: &Path,
 ) -> Result<Option<tempfile::NamedTempFile>, Error> {
-    if name != Path::new("-") || order == Order::Presorted {
+    let standard_input = name == Path::new("-");
+    // What cannot be looked at is reported when it is opened.
+    let once = standard_input
+        || std::fs::metadata(name).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if !once || order == Order::Presorted {
         return Ok(None);
     }
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::Temporary)?;
-    io::copy(&mut io::stdin().lock(), &mut file).map_err(Error::Temporary)?;
+    let copied = if standard_input {
+        io::copy(&mut io::stdin().lock(), &mut file)
+    } else {
+        File::open(name).and_then(|mut pipe| io::copy(&mut pipe, &mut file))
+    };
+    copied.map_err(|source| Error::Io {
+        path: name.to_owned(),
+        source,
+    })?;
     Ok(Some(file))
 }
 

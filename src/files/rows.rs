@@ -16,10 +16,13 @@ const LINE_BYTES_MAX: usize = 4 << 20;
 /// What some programs begin UTF-8 files with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A row as it stands in the file: one JSON text, or the cells of a CSV row.
+/// A row as it stands in the file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Row {
     pub(super) line: u64,
+    /// Its bytes without the line's end.
+    pub(super) raw: Vec<u8>,
+    /// The cells, if it is one of a CSV file.
     pub(super) cells: ByteRecord,
 }
 
@@ -37,7 +40,7 @@ impl Reading {
     pub(super) fn event(&self, row: &Row) -> Result<Event, Reason> {
         match &self.columns {
             Some(columns) => self.decoder.row(columns, row.cells.iter()),
-            None => self.decoder.json(&row.cells[0]),
+            None => self.decoder.json(&row.raw),
         }
     }
 
@@ -49,29 +52,10 @@ impl Reading {
         let content = self.event(row).map_err(|reason| Rejection {
             reason,
             key: None,
-            value: Some(self.bytes(row)),
+            value: Some(row.raw.clone()),
             headers: Vec::new(),
         });
         Record { position, content }
-    }
-
-    /// The row as text again. A CSV row is quoted anew where it needs to be.
-    fn bytes(&self, row: &Row) -> Vec<u8> {
-        if self.columns.is_none() {
-            return row.cells[0].to_vec();
-        }
-        let mut writer = csv::WriterBuilder::new()
-            .flexible(true)
-            .from_writer(Vec::new());
-        let written = writer
-            .write_byte_record(&row.cells)
-            .and_then(|()| writer.flush().map_err(Into::into));
-        let mut bytes = written
-            .ok()
-            .and_then(|()| writer.into_inner().ok())
-            .unwrap_or_default();
-        bytes.pop();
-        bytes
     }
 }
 
@@ -82,8 +66,15 @@ pub(super) struct Rows {
 }
 
 enum Kind {
-    Json { lines: Box<dyn BufRead>, line: u64 },
-    Csv(Box<csv::Reader<Guard<Box<dyn BufRead>>>>),
+    Json {
+        lines: Box<dyn BufRead>,
+        line: u64,
+    },
+    Csv {
+        reader: Box<csv::Reader<Guard<Box<dyn BufRead>>>>,
+        /// Where the next row begins, empty lines before it aside.
+        line: u64,
+    },
 }
 
 impl Rows {
@@ -112,7 +103,8 @@ impl Rows {
         }
         let guard = Guard {
             inner: bytes,
-            left: LINE_BYTES_MAX,
+            kept: Vec::new(),
+            from: 0,
         };
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(guard);
         let header = reader
@@ -126,6 +118,9 @@ impl Rows {
                     .to_owned()
             })
             .collect();
+        // The header's own bytes are taken like a row's, for the count of lines.
+        let (mut line, end) = (1, reader.position().byte());
+        reader.get_mut().take(end, &mut line, &mut Row::default());
         let columns =
             Columns::from_header(decoder, names.iter().map(String::as_str)).map_err(|missing| {
                 Error::Header {
@@ -136,7 +131,10 @@ impl Rows {
         Ok((
             Rows {
                 path: name.to_owned(),
-                kind: Kind::Csv(Box::new(reader)),
+                kind: Kind::Csv {
+                    reader: Box::new(reader),
+                    line,
+                },
             },
             Some(columns),
         ))
@@ -146,34 +144,28 @@ impl Rows {
     pub(super) fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
         match &mut self.kind {
             Kind::Json { lines, line } => loop {
-                let mut bytes = Vec::new();
+                row.raw.clear();
                 *line += 1;
-                let found = read_line(&mut **lines, &mut bytes);
+                let found = read_line(&mut **lines, &mut row.raw);
                 if !found.map_err(|source| Error::Io {
                     path: self.path.clone(),
                     source,
                 })? {
                     return Ok(false);
                 }
-                let text = bytes
-                    .strip_prefix(BYTE_ORDER_MARK)
-                    .filter(|_| *line == 1)
-                    .unwrap_or(&bytes)
-                    .trim_ascii();
-                if !text.is_empty() {
+                if *line == 1 && row.raw.starts_with(BYTE_ORDER_MARK) {
+                    row.raw.drain(..BYTE_ORDER_MARK.len());
+                }
+                if !row.raw.trim_ascii().is_empty() {
                     row.line = *line;
-                    row.cells.clear();
-                    row.cells.push_field(text);
                     return Ok(true);
                 }
             },
-            Kind::Csv(reader) => {
-                reader.get_mut().left = LINE_BYTES_MAX;
-                let line = reader.position().line();
-                let found = reader
-                    .read_byte_record(&mut row.cells)
-                    .map_err(|error| csv_error(&self.path, line, error))?;
-                row.line = row.cells.position().map_or(line, csv::Position::line);
+            Kind::Csv { reader, line } => {
+                let found = reader.read_byte_record(&mut row.cells);
+                let found = found.map_err(|error| csv_error(&self.path, *line, error))?;
+                let end = reader.position().byte();
+                reader.get_mut().take(end, line, row);
                 Ok(found)
             }
         }
@@ -200,19 +192,47 @@ fn read_line(lines: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     }
 }
 
-/// Ends a CSV row that does not end by itself, so that an open quote cannot fill the memory.
+/// Keeps the bytes of the row that is being read, and ends one that does not end by itself: an open
+/// quote must not fill the memory.
 struct Guard<R> {
     inner: R,
-    left: usize,
+    kept: Vec<u8>,
+    /// Where in the file the kept bytes begin.
+    from: u64,
+}
+
+impl<R> Guard<R> {
+    /// Gives the row its bytes, which go up to `end` of the file, and its line; empty lines before
+    /// it are passed over. `line` moves on to what comes after it.
+    fn take(&mut self, end: u64, line: &mut u64, row: &mut Row) {
+        let length = usize::try_from(end - self.from).unwrap_or(usize::MAX);
+        let all = &self.kept[..length.min(self.kept.len())];
+        let feeds = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let empty = all
+            .iter()
+            .take_while(|byte| matches!(byte, b'\n' | b'\r'))
+            .count();
+        row.line = *line + feeds(&all[..empty]);
+        let mut raw = &all[empty..];
+        while let [rest @ .., b'\n' | b'\r'] = raw {
+            raw = rest;
+        }
+        row.raw.clear();
+        row.raw.extend_from_slice(raw);
+        *line += feeds(all);
+        self.kept.drain(..length.min(self.kept.len()));
+        self.from = end;
+    }
 }
 
 impl<R: Read> Read for Guard<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "endless row"));
+        if self.kept.len() > LINE_BYTES_MAX {
+            let kind = io::ErrorKind::FileTooLarge;
+            return Err(io::Error::new(kind, "endless row"));
         }
         let read = self.inner.read(buffer)?;
-        self.left = self.left.saturating_sub(read);
+        self.kept.extend_from_slice(&buffer[..read]);
         Ok(read)
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn runs(
     let (mut row, mut bytes, mut time) = (Row::default(), 0, EventTime::MIN);
     while rows.read(&mut row)? {
         time = reading.event(&row).map_or(time, |event| event.time);
-        bytes += row.cells.as_slice().len() + ROW_OVERHEAD_BYTES;
+        bytes += row.raw.len() + row.cells.as_slice().len() + ROW_OVERHEAD_BYTES;
         pending.push((time, std::mem::take(&mut row)));
         if bytes >= RUN_BYTES {
             runs.push(spill(&mut pending, folder)?);
@@ -51,11 +51,13 @@ fn spill(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> Result<Run, Erro
     write(pending, folder).map_err(Error::Temporary)
 }
 
-/// Rows as: line, number of cells, then each cell with its length.
+/// Rows as: line, the bytes with their length, number of cells, then each cell with its length.
 fn write(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> io::Result<Run> {
     let mut out = BufWriter::new(tempfile::tempfile_in(folder)?);
     for (_, row) in pending.drain(..) {
         out.write_all(&row.line.to_le_bytes())?;
+        out.write_all(&(row.raw.len() as u32).to_le_bytes())?;
+        out.write_all(&row.raw)?;
         out.write_all(&(row.cells.len() as u32).to_le_bytes())?;
         for cell in &row.cells {
             out.write_all(&(cell.len() as u32).to_le_bytes())?;
@@ -80,6 +82,8 @@ impl Run {
             other => other?,
         }
         row.line = u64::from_le_bytes(line);
+        row.raw.resize(self.number()? as usize, 0);
+        self.0.read_exact(&mut row.raw)?;
         row.cells.clear();
         let cells = self.number()?;
         let mut cell = Vec::new();

@@ -38,4 +38,4 @@ pub struct Expectation {
 }
 
 /// The customer of events and expectations that name none.
-pub(super) const ONLY_CUSTOMER: &str = "customer";
+pub const ONLY_CUSTOMER: &str = "customer";

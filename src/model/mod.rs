@@ -21,7 +21,7 @@ use crate::event::{Millis, Vocabulary};
 pub use condition::{
     Arithmetic, Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit,
 };
-pub use example::{Example, Expectation};
+pub use example::{Example, Expectation, ONLY_CUSTOMER};
 pub use fact::{Aggregate, Bucket, Declaration, Window};
 pub use problem::{Place, Problem, Report, Severity, Source, did_you_mean};
 pub use slots::{Reading, Slot, Slots};

@@ -64,18 +64,24 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
-            self.show(problem, out)?;
+        let lines: Vec<&str> = self.source.text.lines().collect();
+        for problem in self.problems.iter().take(SHOWN_MAX) {
+            self.show(problem, &lines, out)?;
         }
-        Ok(())
+        match self.problems.len().saturating_sub(SHOWN_MAX) {
+            0 => Ok(()),
+            more => writeln!(out, "and {more} more problems in {}\n", self.source.name),
+        }
     }
 }
 
+/// Most problems of one file that are shown.
+const SHOWN_MAX: usize = 100;
 /// Longest part of a line that is shown.
 const SNIPPET_CHARS_MAX: usize = 160;
 
 impl Report {
-    fn show(&self, problem: &Problem, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, problem: &Problem, lines: &[&str], out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place {
             line,
             column,
@@ -85,9 +91,10 @@ impl Report {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        writeln!(out, "{severity}: {}", problem.message)?;
+        let message: String = problem.message.chars().map(visible).collect();
+        writeln!(out, "{severity}: {message}")?;
         writeln!(out, "  --> {}:{line}:{column}", self.source.name)?;
-        if let Some(text) = self.source.text.lines().nth(line.saturating_sub(1)) {
+        if let Some(text) = lines.get(line.saturating_sub(1)) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
             // A very long line is cut around the place.
@@ -100,7 +107,7 @@ impl Report {
                 .chars()
                 .skip(skip)
                 .take(SNIPPET_CHARS_MAX)
-                .map(|c| if c == '\t' { ' ' } else { c })
+                .map(visible)
                 .collect();
             let indent = " ".repeat((column - 1).saturating_sub(skip));
             let marks =
@@ -113,6 +120,15 @@ impl Report {
             writeln!(out, "  help: {help}")?;
         }
         writeln!(out)
+    }
+}
+
+/// A terminal must not obey what stands in a file.
+fn visible(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
     }
 }
 

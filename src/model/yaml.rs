@@ -3,6 +3,8 @@
 //! Why not serde: it stops at the first problem, and a lifecycle manager should see them all.
 //! Anchors and aliases are refused: model files do not need them, and they can explode.
 
+use std::collections::BTreeSet;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::problem::{Place, Problem, Severity};
@@ -218,6 +220,7 @@ impl<'t> Tree<'t, '_> {
 
     fn map(&mut self, depth: usize) -> Result<Value, Problem> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut known = BTreeSet::new();
         loop {
             let key = match self.next()? {
                 (Event::MappingEnd, _) => return Ok(Value::Map(entries)),
@@ -233,7 +236,7 @@ impl<'t> Tree<'t, '_> {
                 ));
                 continue;
             };
-            if entries.iter().any(|(known, _)| known.text == text) {
+            if !known.insert(text.clone()) {
                 self.problems.push(error(
                     key.place,
                     format!("`{text}` stands here twice"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::customer::StageChange;
 use crate::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use crate::model::{Example, Expectation, Model, Models, Place};
+use crate::model::{Example, Expectation, Model, Models, ONLY_CUSTOMER, Place};
 use crate::partition::{Batch, Output, Progress, Record, View, apply};
 
 /// How a test came out.
@@ -146,7 +146,8 @@ fn in_time(record: &Record, until: EventTime) -> bool {
         .is_ok_and(|event| event.time <= until)
 }
 
-/// Walks both lists in order; of two that differ, the earlier one is out of place.
+/// Walks both lists in order; of two that differ, the earlier one is out of place. At one instant
+/// the order between customers says nothing.
 fn compare(
     model: &Model,
     expected: &[Expectation],
@@ -154,39 +155,18 @@ fn compare(
 ) -> Vec<Difference> {
     let mut lines = Vec::new();
     let mut expected: Vec<&Expectation> = expected.iter().collect();
-    expected.sort_by_key(|expectation| expectation.at);
-    let (mut expected, mut actual) = (expected.into_iter().peekable(), actual.iter().peekable());
-    let several = |customer: &str| customer != "customer";
-    let wanted = |e: &Expectation| {
-        let who = if several(&e.customer) {
-            format!("{}: ", e.customer)
-        } else {
-            String::new()
-        };
-        let from = e
-            .from
-            .as_deref()
-            .map(|from| format!("{from} -> "))
-            .unwrap_or_default();
-        format!("{}  {who}{from}{}", e.at, e.to)
-    };
-    let happened = |(customer, change): &(CustomerId, StageChange)| {
-        let who = if several(customer.as_str()) {
-            format!("{customer}: ", customer = customer.as_str())
-        } else {
-            String::new()
-        };
-        let (from, to) = (
-            &model.stages[change.from].name,
-            &model.stages[change.to].name,
-        );
-        format!("{}  {who}{from} -> {to}", change.effective_at)
-    };
+    expected.sort_by_key(|expectation| (expectation.at, expectation.customer.as_str()));
+    let mut actual: Vec<&(CustomerId, StageChange)> = actual.iter().collect();
+    actual.sort_by_key(|(customer, change)| (change.effective_at, customer.as_str()));
+    let (mut expected, mut actual) = (
+        expected.into_iter().peekable(),
+        actual.into_iter().peekable(),
+    );
     loop {
         match (expected.peek(), actual.peek()) {
             (None, None) => return lines,
             (Some(e), Some(a)) if matches(model, e, a) => {
-                lines.push(Difference::Same(happened(a)));
+                lines.push(Difference::Same(happened(model, a)));
                 expected.next();
                 actual.next();
             }
@@ -195,7 +175,7 @@ fn compare(
                 expected.next();
             }
             (_, Some(a)) => {
-                lines.push(Difference::Unexpected(happened(a)));
+                lines.push(Difference::Unexpected(happened(model, a)));
                 actual.next();
             }
             (Some(_), None) => {
@@ -203,6 +183,45 @@ fn compare(
             }
         }
     }
+}
+
+/// An expectation as far as it says something, and where it stands.
+fn wanted(expected: &Expectation) -> String {
+    let from = expected.from.as_deref().map(|from| format!("{from} -> "));
+    let details = [&expected.cause, &expected.transition];
+    let details: Vec<&str> = details
+        .into_iter()
+        .filter_map(|detail| detail.as_deref())
+        .collect();
+    let line = format!("{}{}", from.unwrap_or_default(), expected.to);
+    let place = format!(" (line {})", expected.place.line);
+    shown(expected.at, &expected.customer, &line, &details) + &place
+}
+
+fn happened(model: &Model, (customer, change): &(CustomerId, StageChange)) -> String {
+    let [from, to] = [change.from, change.to].map(|stage| &model.stages[stage].name);
+    let name = &model.transitions[change.transition].name;
+    let details: Vec<&str> = std::iter::once(change.cause.name())
+        .chain(name.as_deref())
+        .collect();
+    shown(
+        change.effective_at,
+        customer.as_str(),
+        &format!("{from} -> {to}"),
+        &details,
+    )
+}
+
+fn shown(at: EventTime, customer: &str, moved: &str, details: &[&str]) -> String {
+    let who = match customer {
+        ONLY_CUSTOMER => String::new(),
+        other => format!("{other}: "),
+    };
+    let details = match details {
+        [] => String::new(),
+        some => format!(" by {}", some.join(", ")),
+    };
+    format!("{at}  {who}{moved}{details}")
 }
 
 fn matches(

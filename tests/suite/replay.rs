@@ -1,6 +1,6 @@
 //! `tenure replay` as it is run. Here: in whatever form and order the events come, the same comes out.
 
-mod open;
+mod care;
 mod outcomes;
 
 use std::fs;

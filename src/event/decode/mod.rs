@@ -116,6 +116,7 @@ impl Decoder {
         };
         match id.len() {
             0 => Err(Reason::MissingCustomerId),
+            _ if id.chars().any(char::is_control) => Err(Reason::BadCustomerId),
             1..=super::limits::CUSTOMER_ID_BYTES_MAX => Ok(CustomerId(id.into())),
             _ => Err(Reason::BadCustomerId),
         }

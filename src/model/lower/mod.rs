@@ -3,7 +3,7 @@
 mod term;
 
 use super::condition::{Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit};
-use super::fact::{Declaration, Fault};
+use super::fact::{Aggregate, Declaration, Fault};
 use super::problem::did_you_mean;
 use super::syntax::{Expr, Kind};
 use crate::event::{FieldKind, Vocabulary};
@@ -50,6 +50,26 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) declaration: Declaration,
     pub(super) value_type: Option<Type>,
+    /// Its declaration has a mistake, which is reported where it stands and nowhere else.
+    pub(super) broken: bool,
+}
+
+impl Known {
+    /// A fact of which nothing but the name is known.
+    pub(super) fn broken(name: &str) -> Known {
+        let declaration = Declaration {
+            aggregate: Aggregate::Count,
+            event: None,
+            field: None,
+            window: None,
+        };
+        Known {
+            name: name.to_owned(),
+            declaration,
+            value_type: None,
+            broken: true,
+        }
+    }
 }
 
 /// Reads the conditions of one model.
@@ -112,6 +132,9 @@ impl Lowering<'_> {
 
     fn name_as_condition(&mut self, expr: &Expr, name: &str) -> Option<Condition> {
         if let Some(fact) = self.position(name) {
+            if self.facts[fact].broken {
+                return None;
+            }
             let value_type = self.bind(fact, Type::Flag);
             return match value_type {
                 Type::Flag => Some(Condition::Flag {
@@ -290,7 +313,7 @@ impl Lowering<'_> {
 
     fn named_fact(&mut self, expr: &Expr, name: &str) -> Option<usize> {
         if let Some(at) = self.position(name) {
-            return Some(at);
+            return (!self.facts[at].broken).then_some(at);
         }
         let help = did_you_mean(name, self.facts.iter().map(|fact| fact.name.as_str()));
         self.fault(
@@ -316,6 +339,7 @@ impl Lowering<'_> {
             Kind::Text(_) => Some(Type::Text),
             Kind::Truth(_) => Some(Type::Flag),
             Kind::Name(name) => match self.position(name) {
+                Some(at) if self.facts[at].broken => Some(Type::Number),
                 Some(at) => self.facts[at].value_type,
                 None => Some(Type::Number), // Unknown: reported when it is read as a term.
             },

@@ -72,7 +72,10 @@ impl Reader<'_> {
         let transitions = self.transitions(&fields, root.place, &names, &mut facts);
         let examples = self.examples(&fields, &names);
         let (name, version, initial) = (name?, version?, initial?);
-        self.warn_of_unreachable(&fields, &stages, initial, &transitions);
+        // A transition with a mistake of its own is not among them.
+        if !self.has_errors() {
+            self.warn_of_unreachable(&fields, &stages, initial, &transitions);
+        }
         let outgoing = (0..stages.len())
             .map(|stage| {
                 (0..transitions.len())
@@ -180,9 +183,13 @@ impl Reader<'_> {
                         name: key.text.clone(),
                         declaration,
                         value_type,
+                        broken: false,
                     });
                 }
-                Err(fault) => self.fault(value, fault),
+                Err(fault) => {
+                    self.fault(value, fault);
+                    facts.push(Known::broken(&key.text));
+                }
             }
         }
         let events: BTreeSet<&str> = facts
@@ -357,6 +364,11 @@ impl Reader<'_> {
                 );
             }
         }
+    }
+
+    fn has_errors(&self) -> bool {
+        let error = |problem: &Problem| problem.severity == Severity::Error;
+        self.problems.iter().any(error)
     }
 
     fn fault(&mut self, node: &Node, fault: Fault) {

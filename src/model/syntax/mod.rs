@@ -194,7 +194,12 @@ impl Parser {
             Token::Symbol("(") => {
                 let inner = self.expression(0, depth + 1)?;
                 self.expect(")")?;
-                return Ok(inner);
+                // The parentheses belong to what is shown of it.
+                let end = self.tokens[self.at - 1].1.end;
+                return Ok(Expr {
+                    span: span.start..end,
+                    kind: inner.kind,
+                });
             }
             Token::Symbol(_) => return Err(SyntaxError::new(span, unexpected(&token))),
             Token::Number(number) => Kind::Number(number),

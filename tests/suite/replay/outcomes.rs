@@ -220,8 +220,8 @@ fn a_failing_model_test_shows_what_happened_beside_what_was_expected() {
         "\
 FAILED  shop: silence is noticed
         hasty.yaml:15:5
-        2026-01-01T00:00:00.000Z  new -> buyer
-      - 2026-01-11T00:00:00.000Z  silent   expected, did not happen
+        2026-01-01T00:00:00.000Z  new -> buyer by event
+      - 2026-01-11T00:00:00.000Z  silent by timer (line 20)   expected, did not happen
 0 passed, 1 failed
 "
     );
