@@ -366,3 +366,62 @@ fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
         world.said()
     );
 }
+
+#[test]
+fn a_record_of_ten_megabytes_becomes_a_dead_letter_that_kafka_can_take() {
+    let mut world = World::new("huge", 1, "");
+    let limit = (12 << 20).to_string();
+    world
+        .broker
+        .alter_topic(&world.topic("purchases"), &[("max.message.bytes", &limit)]);
+    let value = vec![b'x'; 10 << 20];
+    let huge = Record::new(0, "ann", value.clone());
+    world.produce(
+        "purchases",
+        &[
+            order("before", "2026-01-01"),
+            huge,
+            order("after", "2026-01-02"),
+        ],
+    );
+    world.start();
+    world.await_caught_up();
+    let [letter] = world.read("dead-letters").try_into().unwrap();
+    assert_eq!(
+        header(&letter, "tenure_reason").as_deref(),
+        Some("too_large")
+    );
+    assert_eq!(
+        header(&letter, "tenure_original_length"),
+        Some(value.len().to_string())
+    );
+    let hash = tenure::cloudevent::sha256_hex(&value);
+    assert_eq!(header(&letter, "tenure_original_sha256"), Some(hash));
+    assert!(value.starts_with(letter.record.value.as_ref().unwrap()));
+    let moved: Vec<String> = world
+        .stage_changes()
+        .iter()
+        .map(|data| data["customer_id"].to_string())
+        .collect();
+    assert_eq!(moved, [r#""before""#, r#""after""#]);
+}
+
+#[test]
+fn structured_mode_is_one_json_object() {
+    let mut world = World::new("structured", 1, "");
+    let settings = fs::read_to_string(world.folder.path().join("tenure.toml")).unwrap();
+    let settings = settings.replace("[output]\n", "[output]\nformat = \"structured\"\n");
+    fs::write(world.folder.path().join("tenure.toml"), settings).unwrap();
+    world.produce("purchases", &[order("ann", "2026-01-01")]);
+    world.start();
+    world.await_caught_up();
+    let [change] = world.read("stage-changes").try_into().unwrap();
+    let content_type = header(&change, "content-type").unwrap();
+    assert_eq!(content_type, "application/cloudevents+json; charset=UTF-8");
+    let event: serde_json::Value = serde_json::from_str(change.record.text()).unwrap();
+    assert_eq!(
+        (&event["specversion"], &event["subject"]),
+        (&"1.0".into(), &"ann".into())
+    );
+    assert_eq!(event["data"]["to"], "conversion");
+}

@@ -66,7 +66,10 @@ impl Broker {
 
     fn producer_config(&self) -> ClientConfig {
         let mut config = client_config(self.bootstrap());
-        config.set("enable.idempotence", "true");
+        config
+            .set("enable.idempotence", "true")
+            // A topic may take more than a client sends by default.
+            .set("message.max.bytes", "20000000");
         config
     }
 }
