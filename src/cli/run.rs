@@ -21,7 +21,10 @@ pub(super) struct ConfigFiles {
 impl ConfigFiles {
     /// The settings in effect; problems are told. `None` when there are any.
     pub(super) fn load(&self) -> Option<Document> {
-        let environment: Vec<(String, String)> = std::env::vars().collect();
+        // A variable of ours that is no text is kept, damaged, to be complained about.
+        let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let environment: Vec<(String, String)> = variables.collect();
         match config::load(&self.files, &environment) {
             Ok(document) => Some(document),
             Err(problems) => {

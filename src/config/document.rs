@@ -4,13 +4,12 @@
     reason = "config/tenure.toml documents every key, and a test compares them"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Bytes, Secret, Span};
-use crate::event::{Quantity, parse_instant};
+use super::values::{Bytes, Properties, Secret, Span};
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +36,7 @@ pub struct Kafka {
     pub session_timeout: Span,
     pub max_poll_interval: Span,
     pub security: Security,
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -175,91 +174,8 @@ pub enum LogFormat {
 }
 
 impl Document {
-    /// Every value that makes no sense, with what to do.
-    pub(super) fn check(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut complain = |wrong: bool, text: &str| {
-            if wrong {
-                problems.push(text.to_owned());
-            }
-        };
-        complain(
-            self.models.is_empty(),
-            "models: name at least one model file",
-        );
-        complain(self.input.is_empty(), "input: name at least one topic");
-        complain(
-            self.kafka.brokers.is_empty(),
-            "kafka.brokers: name at least one broker",
-        );
-        complain(
-            self.kafka.app.is_empty(),
-            "kafka.app: the name of the app is empty",
-        );
-        let interval = self.runtime.commit_interval.0.0;
-        complain(
-            !(10..=60_000).contains(&interval),
-            "runtime.commit_interval: from 10ms to 60s",
-        );
-        complain(
-            !(1..=100_000).contains(&self.runtime.batch_records),
-            "runtime.batch_records: from 1 to 100000",
-        );
-        complain(self.runtime.workers > 256, "runtime.workers: at most 256");
-        complain(
-            self.runtime.shutdown_deadline.0.0 < 1000,
-            "runtime.shutdown_deadline: at least 1s",
-        );
-        complain(
-            self.store.memory.0 < 16 << 20,
-            "store.memory: at least 16MiB",
-        );
-        complain(
-            !(1..=100).contains(&self.limits.depth),
-            "limits.depth: from 1 to 100",
-        );
-        complain(
-            parse_instant(&self.time.floor).is_none(),
-            "time.floor: write 1990-01-01 or 1990-01-01T00:00:00Z",
-        );
-        complain(
-            self.money.currency.len() != 3,
-            "money.currency: an ISO 4217 code such as USD",
-        );
-        for (currency, rate) in &self.money.rates {
-            let good = Quantity::parse(rate).is_some_and(|rate| rate > Quantity::ZERO);
-            complain(
-                !good,
-                &format!("money.rates.{currency}: `{rate}` is no positive decimal number"),
-            );
-        }
-        let mut seen = BTreeSet::new();
-        for topic in self.topics() {
-            complain(topic.is_empty(), "a topic has no name");
-            complain(
-                !seen.insert(topic),
-                &format!("the topic {topic} is named twice"),
-            );
-        }
-        problems
-    }
-
-    /// All topics; stages may share one among themselves.
-    fn topics(&self) -> impl Iterator<Item = &str> {
-        let Output {
-            stage_changes,
-            customer_stages,
-            dead_letters,
-            changelog,
-            stages,
-            ..
-        } = &self.output;
-        let own: BTreeSet<&str> = stages.values().map(String::as_str).collect();
-        let outputs = [stage_changes, customer_stages, dead_letters, changelog].map(String::as_str);
-        self.input
-            .iter()
-            .map(|input| input.topic.as_str())
-            .chain(outputs)
-            .chain(own)
+    /// What is in effect, in the form of a file of settings, secrets as `***`.
+    pub fn effective_toml(&self) -> String {
+        toml::to_string(self).expect("a document is plain data")
     }
 }

@@ -1,24 +1,33 @@
-//! Layer 8: settings. Near the end, so that nobody can reach for them: each module is given its own.
+//! Settings. Near the end, so that nobody can reach for them: each module is given its own.
 //!
-//! `config/tenure.toml` is the documentation, the default and the lowest layer at once.
+//! `config/tenure.toml` is the documentation, the default and the lowest layer at once. Then come
+//! files, then variables ([`layer`]); each is compared with what there is ([`schema`]) before they
+//! are merged, so that a problem has the place where it was written; then [`check`] looks at what
+//! makes no sense.
 
+mod check;
 mod document;
+mod environment;
+mod file;
+mod layer;
+mod schema;
 mod settings;
 mod values;
 
 use std::path::PathBuf;
 
-use config::{Environment, File, FileFormat};
+use config::{File, FileFormat};
 
 pub use document::Document;
 
-use crate::model::did_you_mean;
+use layer::Layer;
+use schema::Schema;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../config/tenure.toml");
-const PREFIX: &str = "TENURE";
 
-/// What is wrong with the settings, for the person who wrote them.
+/// What is wrong with the settings, for the person who wrote them: for each problem what it is, and,
+/// on further lines, where it stands and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Problems(pub Vec<String>);
@@ -26,31 +35,40 @@ pub struct Problems(pub Vec<String>);
 /// Merges all layers and checks the result.
 ///
 /// # Errors
-/// Unknown keys and values of the wrong kind, the first of a layer; values that make no sense, all
-/// at once.
+/// Everything that is wrong, at once: unknown names and values of the wrong kind of all layers, and
+/// what makes no sense in what the others say.
 pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Document, Problems> {
-    unknown_variables(environment)?;
-    let mut builder =
-        config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    let schema = Schema::of_defaults();
+    let mut layers = Vec::new();
     for file in files {
-        builder = builder.add_source(File::from(file.as_path()).format(FileFormat::Toml));
+        layers.push(file::layer(file, &schema));
     }
-    let variables = environment.iter().cloned().collect();
-    let environment = Environment::with_prefix(PREFIX)
-        .prefix_separator("__")
-        .separator("__")
-        .list_separator(",")
-        .with_list_parse_key("models")
-        .try_parsing(true)
-        .source(Some(variables));
-    let merged = builder
-        .add_source(environment)
-        .build()
-        .map_err(|error| Problems(vec![explain(&error)]))?;
-    let document: Document = merged
-        .try_deserialize()
-        .map_err(|error| Problems(vec![explain(&error)]))?;
-    let problems = document.check();
+    layers.push(environment::layer(environment, &schema));
+    let mut problems: Vec<String> = layers
+        .iter()
+        .flat_map(|layer| layer.problems.iter().cloned())
+        .collect();
+    let document = merge(&layers).map_err(|problem| Problems(vec![problem.to_string()]))?;
+    for complaint in document.check() {
+        let concerns = |left_out: &String| {
+            let mut settings = complaint.settings.iter();
+            settings.any(|setting| setting.starts_with(left_out.as_str()))
+        };
+        let unreadable = layers.iter().any(|layer| layer.unreadable);
+        if unreadable
+            || layers
+                .iter()
+                .flat_map(|layer| &layer.left_out)
+                .any(concerns)
+        {
+            continue; // It may be good once what is wrong there has been put right.
+        }
+        let mut places = complaint.settings.iter().flat_map(|setting| {
+            let last_first = layers.iter().rev();
+            last_first.filter_map(|layer| layer.place(setting, &complaint.text))
+        });
+        problems.push(places.next().unwrap_or(complaint.text.clone()));
+    }
     if problems.is_empty() {
         Ok(document)
     } else {
@@ -58,66 +76,12 @@ pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Docum
     }
 }
 
-/// A variable that names no setting would be passed over in silence.
-fn unknown_variables(environment: &[(String, String)]) -> Result<(), Problems> {
-    let known = known_variables();
-    let own = environment
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| name.starts_with("TENURE__"));
-    let unknown = own.filter(|name| {
-        let name = name.to_uppercase();
-        let free = [
-            "TENURE__KAFKA__PROPERTIES__",
-            "TENURE__OUTPUT__STAGES__",
-            "TENURE__MONEY__RATES__",
-        ];
-        !known.contains(&name) && !free.iter().any(|prefix| name.starts_with(prefix))
-    });
-    let problems: Vec<String> = unknown
-        .map(|name| {
-            let help = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_default();
-            format!("the variable {name} names no setting; {help}")
-                .trim_end_matches("; ")
-                .to_owned()
-        })
-        .collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Problems(problems))
+fn merge(layers: &[Layer]) -> Result<Document, config::ConfigError> {
+    let mut builder =
+        config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    for layer in layers {
+        let text = layer.table.to_string();
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
-}
-
-/// Every setting of the defaults as a variable.
-fn known_variables() -> Vec<String> {
-    let mut section = String::new();
-    let mut known = Vec::new();
-    for line in DEFAULTS.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = format!("{}__", name.trim_matches(['[', ']']).replace('.', "__"));
-        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
-            known.push(format!("{PREFIX}__{section}{key}").to_uppercase());
-        }
-    }
-    known
-}
-
-/// The error with the place that the layers know of, and a guess at what was meant.
-fn explain(error: &config::ConfigError) -> String {
-    let text = error.to_string();
-    if let Some((_, rest)) = text.split_once("does not have variant constructor ") {
-        let (value, place) = rest.split_once(' ').unwrap_or((rest, ""));
-        return format!("`{value}` is none of the values that `config/tenure.toml` names {place}");
-    }
-    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
-    match (text.contains("unknown field"), quoted.split_first()) {
-        (true, Some((written, expected))) => {
-            match did_you_mean(written, expected.iter().copied()) {
-                Some(help) => format!("{text}; {help}"),
-                None => text,
-            }
-        }
-        _ => text,
-    }
+    builder.build()?.try_deserialize()
 }

@@ -121,7 +121,7 @@ impl Document {
             session_timeout: own.session_timeout.duration(),
             max_poll_interval: own.max_poll_interval.duration(),
             security,
-            properties: own.properties.clone(),
+            properties: own.properties.0.clone(),
         }
     }
 

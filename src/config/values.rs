@@ -1,5 +1,6 @@
 //! Values with units, and secrets.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -92,5 +93,55 @@ impl fmt::Debug for Secret {
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(if self.0.is_empty() { "" } else { "***" })
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, out)
+    }
+}
+
+const SECRETS: [&str; 4] = ["password", "passphrase", "secret", "key.pem"];
+
+/// Whether the name is that of a secret, ours or one of librdkafka's.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    !name.ends_with("_file") && SECRETS.iter().any(|word| name.contains(word))
+}
+
+/// Where in a line of a file the name of a secret ends, so that the secret may follow.
+pub(super) fn secret_begins(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase(); // as long as the line
+    let ends = SECRETS.iter().flat_map(|word| {
+        let found = lower.match_indices(word);
+        found.map(|(at, word)| at + word.len())
+    });
+    ends.filter(|end| !lower[*end..].starts_with("_file")).min()
+}
+
+/// Properties of librdkafka; the values of those that are secrets are not shown.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Properties(pub BTreeMap<String, String>);
+
+impl Properties {
+    fn shown(&self) -> impl Iterator<Item = (&String, &str)> {
+        self.0.iter().map(|(name, value)| {
+            let hidden = is_secret(name) && !value.is_empty();
+            (name, if hidden { "***" } else { value.as_str() })
+        })
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_map().entries(self.shown()).finish()
+    }
+}
+
+impl Serialize for Properties {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.shown())
     }
 }

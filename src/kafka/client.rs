@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 /// How to reach Kafka, and as whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Config {
     /// `host:port`, comma-separated.
     pub brokers: String,
@@ -23,6 +23,17 @@ pub struct Config {
     pub security: Security,
     /// Further librdkafka properties; those that Tenure needs win over them.
     pub properties: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Config {
+    /// Without secrets, which further properties may hold too.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Config")
+            .field("brokers", &self.brokers)
+            .field("app", &self.app)
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the connection is secured. Empty text: not set.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use tenure::config::{DEFAULTS, Problems, load};
 use tenure::event::{Limits, Mapping, Money};
@@ -45,18 +46,34 @@ fn the_documented_defaults_are_the_defaults_of_the_code() {
 }
 
 #[test]
-fn every_setting_is_documented_with_its_default() {
-    let effective = serde_json::to_value(load(&[], &[]).unwrap()).unwrap();
-    let documented: toml::Value = toml::from_str(DEFAULTS).unwrap();
-    let documented = serde_json::to_value(documented).unwrap();
-    for (section, values) in effective.as_object().unwrap() {
-        let Some(values) = values.as_object() else {
-            continue;
-        };
-        for (key, value) in values {
-            assert_eq!(documented[section].get(key), Some(value), "{section}.{key}");
+fn every_setting_is_documented_and_nothing_else_is() {
+    let mut examples = String::new();
+    for line in DEFAULTS.lines() {
+        // The example of a mapping is a comment.
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        let example = line.starts_with("[[input]]") || line.starts_with("[input.mapping]");
+        let key = line
+            .split_once(" = ")
+            .is_some_and(|(key, _)| !key.contains(' '));
+        if example || key || line.starts_with('[') {
+            examples.push_str(line);
+            examples.push('\n');
         }
     }
+    let documented = with_file(&examples).unwrap();
+    let mapping = serde_json::to_value(&documented.input[2].mapping).unwrap();
+    for (key, value) in mapping.as_object().unwrap() {
+        assert!(!value.is_null(), "input.mapping.{key} is not documented");
+    }
+    let effective = serde_json::to_value(load(&[], &[]).unwrap()).unwrap();
+    let documented: toml::Value = toml::from_str(DEFAULTS).unwrap();
+    let mut documented = serde_json::to_value(documented).unwrap();
+    let inputs = documented["input"].as_array_mut().unwrap();
+    let native = serde_json::to_value(&load(&[], &[]).unwrap().input[0].mapping).unwrap();
+    for input in inputs {
+        input["mapping"] = native.clone();
+    }
+    assert_eq!(documented, effective);
 }
 
 #[test]
@@ -93,46 +110,138 @@ fn later_layers_win_and_the_environment_is_the_last() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_key_and_what_to_do() {
-    let cases = [
-        (
-            "[kafka]\nbrokrs = \"x\"\n",
-            "unknown field `brokrs`, expected one of `brokers`, `app`, `instance`, `session_timeout`, \
-             `max_poll_interval`, `security`, `properties` for key `kafka`; did you mean `brokers`?",
-        ),
-        (
-            "[runtime]\ncommit_interval = \"5\"\n",
-            "`5` is no duration; write \"90s\", \"5m\", \"12h\" or \"250ms\" for key `runtime.commit_interval`",
-        ),
-        (
-            "[store]\nmemory = \"lots\"\n",
-            "`lots` is no size; write \"256MiB\", \"64KiB\" or bytes for key `store.memory`",
-        ),
-        (
-            "[output]\nformat = \"avro\"\n",
-            "`avro` is none of the values that `config/tenure.toml` names for key `output.format`",
-        ),
+fn what_is_wrong_is_said_with_its_place_and_what_to_do_all_at_once() {
+    let text = "\
+[kafka]
+brokrs = \"x\"
+session_timeout = 45
+properties.queue.size = \"1\"
+[runtime]
+commit_interval = \"1ms\"
+batch_records = \"7\"
+[store]
+memory = \"lots\"
+[[input]]
+mapping.type = \"event\"
+[[input]]
+topic = \"b\"
+mapping.time_unit = \"second\"
+[output]
+format = \"avro\"
+[outputs]
+[money]
+rates.EUR = \"much\"
+";
+    let expected = "\
+kafka.brokrs: no such setting
+  --> /own.toml:2:1
+   |
+ 2 | brokrs
+   | ^^^^^^
+  help: did you mean `brokers`?
+kafka.session_timeout: invalid type: integer `45`, expected a string
+  --> /own.toml:3:19
+   |
+ 3 | session_timeout = 45
+   |                   ^^
+";
+    let problems = with_file(text).unwrap_err();
+    assert!(problems.starts_with(expected), "{problems}");
+    let heads = problems.lines().filter(|line| !line.starts_with(' '));
+    assert_eq!(
+        heads.collect::<Vec<_>>(),
+        [
+            "kafka.brokrs: no such setting",
+            "kafka.session_timeout: invalid type: integer `45`, expected a string",
+            "kafka.properties.queue: invalid type: map, expected a string",
+            "runtime.batch_records: invalid type: string \"7\", expected a whole number",
+            "store.memory: `lots` is no size; write \"256MiB\", \"64KiB\" or bytes",
+            "input[0]: missing field `topic`",
+            "input[1].mapping.time_unit: unknown variant `second`, expected one of `seconds`, `milliseconds`, `microseconds`",
+            "output.format: unknown variant `avro`, expected `binary` or `structured`",
+            "outputs: no such setting",
+            "runtime.commit_interval: from 10ms to 60s",
+            "money.rates.EUR: `much` is no positive decimal number",
+        ]
+    );
+    let places = problems
+        .lines()
+        .filter_map(|line| line.split_once("--> /own.toml:"));
+    let places: Vec<&str> = places.map(|(_, place)| place).collect();
+    let expected = [
+        "2:1", "3:19", "4:12", "7:17", "9:10", "10:1", "14:21", "16:10", "17:2", "6:19", "19:13",
     ];
-    for (text, message) in cases {
-        assert_eq!(with_file(text).unwrap_err(), message);
-    }
-    let syntax = with_file("[kafka\n").unwrap_err();
+    assert_eq!(places, expected, "{problems}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_or_is_not_there_is_told_beside_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own.toml");
+    fs::write(&own, "[kafka\n").unwrap();
+    let environment = variables(&[("TENURE__STORE__MEMORY", "lots")]);
+    let Problems(problems) = load(
+        &[own.clone(), folder.path().join("gone.toml")],
+        &environment,
+    )
+    .unwrap_err();
+    let [syntax, gone, variable] = problems.try_into().unwrap();
     assert!(
-        syntax.starts_with("TOML parse error at line 1, column 7"),
+        syntax.contains(&format!("--> {}:1:7", own.display())),
         "{syntax}"
+    );
+    assert!(gone.starts_with("cannot read the settings "), "{gone}");
+    assert_eq!(
+        variable,
+        "store.memory: `lots` is no size; write \"256MiB\", \"64KiB\" or bytes\n  \
+         --> the variable TENURE__STORE__MEMORY"
     );
 }
 
 #[test]
-fn values_that_make_no_sense_are_reported_all_at_once() {
-    let text = "[runtime]\ncommit_interval = \"1ms\"\nbatch_records = 0\n[output]\nchangelog = \"purchases\"\n[money.rates]\nEUR = \"much\"\n";
+fn a_topic_that_is_named_twice_is_shown_where_the_user_named_it() {
+    let problem = with_file("[[input]]\ntopic = \"a\"\n[[input]]\ntopic = \"dead-letters\"\n");
     assert_eq!(
-        with_file(text).unwrap_err(),
-        "runtime.commit_interval: from 10ms to 60s\n\
-         runtime.batch_records: from 1 to 100000\n\
-         money.rates.EUR: `much` is no positive decimal number\n\
-         the topic purchases is named twice"
+        problem.unwrap_err(),
+        "output.dead_letters: the topic dead-letters is named twice, first by input[1].topic
+  --> /own.toml:4:9
+   |
+ 4 | topic = \"dead-letters\"
+   |         ^^^^^^^^^^^^^^"
     );
+    let shared = "[output.stages]\nloyalty = \"good\"\nretention = \"good\"\n";
+    assert_eq!(with_file(shared).unwrap().output.stages.len(), 2);
+}
+
+#[test]
+fn a_problem_of_one_setting_makes_no_others_up() {
+    let text = "[output]\nstage_changes = \"purchases\"\n[[input]]\ntopc = \"own\"\n";
+    let problems = with_file(text).unwrap_err();
+    let heads: Vec<&str> = problems
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .collect();
+    assert_eq!(heads, ["input[0].topc: no such setting"]);
+}
+
+#[test]
+fn variables_are_text_as_written_whatever_it_looks_like() {
+    let environment = variables(&[
+        ("TENURE__KAFKA__APP", "1e5"),
+        ("tenure__kafka__instance", "007"),
+        ("TENURE__KAFKA__SECURITY__PASSWORD", "0123,true"),
+        ("TENURE__OUTPUT__STAGES__AT_RISK", "at-risk"),
+        ("TENURE__MONEY__RATES__EUR", "1.10"),
+        ("TENURE__KAFKA__PROPERTIES__QUEUE.SIZE", "5"),
+    ]);
+    let document = load(&[], &environment).unwrap();
+    assert_eq!(document.kafka.app, "1e5");
+    assert_eq!(document.kafka.instance, "007");
+    assert_eq!(document.kafka.security.password.0, "0123,true");
+    assert_eq!(document.kafka.properties.0["queue.size"], "5");
+    let settings = document.settings(&retail(), None).unwrap();
+    assert_eq!(settings.outputs.stages["at_risk"], "at-risk");
+    assert!(settings.money.rates.contains_key("EUR"));
 }
 
 #[test]
@@ -175,4 +284,63 @@ fn secrets_are_read_from_a_file_and_never_shown() {
     ] {
         assert!(!shown.contains("hunter"), "{shown}");
     }
+}
+
+/// What `tenure config` ends with and prints, with one file with this text.
+fn tenure_config(text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.toml");
+    fs::write(&file, text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .arg("config")
+        .arg("--config")
+        .arg(&file)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn no_message_and_no_output_shows_a_secret() {
+    let good = "[kafka.security]\npassword = \"hunter2\"\n[kafka.properties]\n\"ssl.key.password\" = \"hunter3\"\n";
+    for format in ["text", "json"] {
+        let (exit, out, err) = tenure_config(good, &["--format", format]);
+        assert_eq!(exit, Some(0), "{err}");
+        assert!(out.contains("***") && !out.contains("hunter"), "{out}");
+    }
+    for bad in [
+        "[kafka.security]\npassword = \"hunter2\n",
+        "[kafka.security]\npassword = hunter2\n",
+        "[kafka.security]\npasword = \"hunter2\"\n",
+        "[kafka.security]\nkey_password = [\"hunter2\"]\n",
+        "[kafka]\nsecurity = { password = \"hunter2\", x = 1 }\n",
+        "[kafka.security]\npassword = \"\"\"\nhunter2 \\q\n\"\"\"\n",
+        "[kafka.properties]\n\"sasl.password\" = { is = \"hunter2\" }\n",
+    ] {
+        let (exit, out, err) = tenure_config(bad, &[]);
+        assert_eq!((exit, out.as_str()), (Some(78), ""), "{bad}");
+        assert!(
+            err.starts_with("error: ") && err.contains("own.toml:"),
+            "{err}"
+        );
+        assert!(!err.contains("hunter"), "{bad}\n{err}");
+    }
+}
+
+#[test]
+fn what_is_in_effect_read_again_is_the_same() {
+    let text = "[[input]]\ntopic = \"a\"\nmapping.time_unit = \"seconds\"\nmapping.id = \"a.b\"\n\
+        [kafka.properties]\n\"queue.size\" = \"1\"\n[store]\nmemory = \"65537KiB\"\n\
+        [time]\nlateness = \"90m\"\n[money.rates]\nEUR = \"1.08\"\n";
+    let document = with_file(text).unwrap();
+    let effective = document.effective_toml();
+    assert_eq!(with_file(&effective).unwrap(), document, "{effective}");
+    let (exit, out, _) = tenure_config(text, &[]);
+    assert_eq!((exit, out), (Some(0), effective));
 }

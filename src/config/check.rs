@@ -1,0 +1,139 @@
+//! What makes no sense although each value is of the right kind.
+
+use std::collections::BTreeMap;
+
+use super::document::Document;
+use crate::event::{Quantity, parse_instant};
+
+/// Something that makes no sense.
+#[derive(Debug)]
+pub(super) struct Complaint {
+    /// The settings that it is about, the likely culprit first.
+    pub(super) settings: Vec<String>,
+    /// What, and what to do.
+    pub(super) text: String,
+}
+
+#[derive(Default)]
+struct Complaints(Vec<Complaint>);
+
+impl Complaints {
+    /// About one setting: it is wrong unless it is fine.
+    fn unless(&mut self, fine: bool, setting: &str, text: &str) {
+        if !fine {
+            self.0.push(Complaint {
+                settings: vec![setting.to_owned()],
+                text: format!("{setting}: {text}"),
+            });
+        }
+    }
+}
+
+impl Document {
+    /// Every value that makes no sense, with what to do.
+    pub(super) fn check(&self) -> Vec<Complaint> {
+        let mut complaints = Complaints::default();
+        self.check_ranges(&mut complaints);
+        self.check_money(&mut complaints);
+        self.check_topics(&mut complaints);
+        complaints.0
+    }
+
+    fn check_ranges(&self, complaints: &mut Complaints) {
+        let mut unless = |fine, setting, text| complaints.unless(fine, setting, text);
+        unless(
+            !self.models.is_empty(),
+            "models",
+            "name at least one model file",
+        );
+        unless(!self.input.is_empty(), "input", "name at least one topic");
+        unless(
+            !self.kafka.brokers.is_empty(),
+            "kafka.brokers",
+            "name at least one broker",
+        );
+        unless(
+            !self.kafka.app.is_empty(),
+            "kafka.app",
+            "the name of the app is empty",
+        );
+        let runtime = &self.runtime;
+        let fine = (10..=60_000).contains(&runtime.commit_interval.0.0);
+        unless(fine, "runtime.commit_interval", "from 10ms to 60s");
+        let fine = (1..=100_000).contains(&runtime.batch_records);
+        unless(fine, "runtime.batch_records", "from 1 to 100000");
+        unless(runtime.workers <= 256, "runtime.workers", "at most 256");
+        let fine = runtime.shutdown_deadline.0.0 >= 1000;
+        unless(fine, "runtime.shutdown_deadline", "at least 1s");
+        unless(
+            self.store.memory.0 >= 16 << 20,
+            "store.memory",
+            "at least 16MiB",
+        );
+        let fine = (1..=100).contains(&self.limits.depth);
+        unless(fine, "limits.depth", "from 1 to 100");
+        let fine = parse_instant(&self.time.floor).is_some();
+        unless(
+            fine,
+            "time.floor",
+            "write 1990-01-01 or 1990-01-01T00:00:00Z",
+        );
+    }
+
+    fn check_money(&self, complaints: &mut Complaints) {
+        let fine = self.money.currency.len() == 3;
+        complaints.unless(fine, "money.currency", "an ISO 4217 code such as USD");
+        for (currency, rate) in &self.money.rates {
+            let fine = Quantity::parse(rate).is_some_and(|rate| rate > Quantity::ZERO);
+            let setting = format!("money.rates.{currency}");
+            complaints.unless(
+                fine,
+                &setting,
+                &format!("`{rate}` is no positive decimal number"),
+            );
+        }
+    }
+
+    /// No topic is named twice; but stages may share one among themselves.
+    fn check_topics(&self, complaints: &mut Complaints) {
+        let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+        for (setting, topic) in self.topics() {
+            if topic.is_empty() {
+                complaints.unless(false, &setting, "the topic has no name");
+                continue;
+            }
+            let shared = |first: &&String| !is_stage(first) || !is_stage(&setting);
+            if let Some(first) = seen.get(topic).filter(shared) {
+                complaints.0.push(Complaint {
+                    text: format!("{setting}: the topic {topic} is named twice, first by {first}"),
+                    settings: vec![setting, first.clone()],
+                });
+            } else {
+                seen.entry(topic).or_insert(setting);
+            }
+        }
+    }
+
+    fn topics(&self) -> impl Iterator<Item = (String, &str)> {
+        let inputs = self.input.iter().enumerate();
+        let inputs =
+            inputs.map(|(index, input)| (format!("input[{index}].topic"), input.topic.as_str()));
+        let own = &self.output;
+        let outputs = [
+            ("stage_changes", &own.stage_changes),
+            ("customer_stages", &own.customer_stages),
+            ("dead_letters", &own.dead_letters),
+            ("changelog", &own.changelog),
+        ];
+        let outputs = outputs.map(|(key, topic)| (format!("output.{key}"), topic.as_str()));
+        let stages = own.stages.iter();
+        let stages = stages.map(|(stage, topic)| (format!("{STAGES}{stage}"), topic.as_str()));
+        inputs.chain(outputs).chain(stages)
+    }
+}
+
+const STAGES: &str = "output.stages.";
+
+fn is_stage(setting: &str) -> bool {
+    setting.starts_with(STAGES)
+}

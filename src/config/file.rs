@@ -1,0 +1,127 @@
+//! A file as a layer: its tree is walked beside the tree of what is known.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value as Json;
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table, Value};
+
+use super::layer::{Layer, Written, place};
+use super::schema::{Schema, Step, is_open, name};
+use crate::model::did_you_mean;
+
+/// What a file says. That it cannot be read is one of its problems.
+pub(super) fn layer(path: &Path, schema: &Schema) -> Layer {
+    let file = path.display().to_string();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let problem = format!("cannot read the settings {file}: {error}");
+            let mut layer = Layer::new(file, "");
+            layer.problems.push(problem);
+            layer.unreadable = true;
+            return layer;
+        }
+    };
+    let mut layer = Layer::new(file, &text);
+    match (DeTable::parse(&text), text.parse::<Table>()) {
+        (Ok(tree), Ok(plain)) => {
+            let mut walk = Walk {
+                layer: &mut layer,
+                schema,
+                text: &text,
+                way: Vec::new(),
+            };
+            let good = walk.table(&plain, tree.get_ref(), &schema.known);
+            layer.table = good;
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            let at = Written::At(place(&text, error.span().unwrap_or_default()));
+            layer.complain(&at, error.message().replace('\n', ", "), None);
+            layer.unreadable = true;
+        }
+    }
+    layer
+}
+
+struct Walk<'w> {
+    layer: &'w mut Layer,
+    schema: &'w Schema,
+    text: &'w str,
+    /// From the root to where the walk is.
+    way: Vec<Step>,
+}
+
+impl Walk<'_> {
+    /// The good part of a table. `plain` and `tree` are the same; only `tree` knows places.
+    fn table(&mut self, plain: &Table, tree: &DeTable<'_>, known: &Json) -> Table {
+        let open = is_open(&self.way);
+        let mut good = Table::new();
+        let mut in_order: Vec<_> = tree.iter().collect();
+        in_order.sort_by_key(|(key, _)| key.span().start);
+        for (key, spanned) in in_order {
+            let written: &str = key.get_ref();
+            self.way.push(Step::Key(written.to_owned()));
+            match (known.get(written), plain.get(written)) {
+                (None, _) if !open => {
+                    let at = Written::Key(place(self.text, key.span()));
+                    self.unknown(written, known, &at);
+                }
+                (known, Some(value)) => {
+                    let value = self.value(value, spanned, known.unwrap_or(&Json::Null));
+                    good.extend(value.map(|value| (written.to_owned(), value)));
+                }
+                (_, None) => {}
+            }
+            self.way.pop();
+        }
+        good
+    }
+
+    fn unknown(&mut self, written: &str, known: &Json, at: &Written) {
+        let names = known.as_object().into_iter().flat_map(|known| known.keys());
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let help = did_you_mean(written, names.iter().copied())
+            .unwrap_or_else(|| format!("there are {}", names.join(", ")));
+        let message = format!("{}: no such setting", name(&self.way));
+        self.layer.complain(at, message, Some(help));
+    }
+
+    /// The good part of a value; nothing of a list of tables in which anything is wrong.
+    fn value(&mut self, plain: &Value, tree: &Spanned<DeValue<'_>>, known: &Json) -> Option<Value> {
+        let at = Written::At(place(self.text, tree.span()));
+        self.layer.places.insert(name(&self.way), at.clone());
+        match (plain, tree.get_ref(), known) {
+            (Value::Table(plain), DeValue::Table(tree), Json::Object(_)) => {
+                Some(Value::Table(self.table(plain, tree, known)))
+            }
+            (Value::Array(elements), DeValue::Array(trees), Json::Array(known))
+                if known.first().is_some_and(Json::is_object) =>
+            {
+                let before = self.layer.problems.len();
+                for (index, (element, tree)) in elements.iter().zip(trees.iter()).enumerate() {
+                    self.way.push(Step::Index(index));
+                    self.element(element, tree, &known[0]);
+                    self.way.pop();
+                }
+                let good = self.layer.problems.len() == before;
+                if !good {
+                    self.layer.left_out.push(name(&self.way));
+                }
+                good.then(|| plain.clone())
+            }
+            _ => self.layer.accept(&self.way, plain, &at, self.schema),
+        }
+    }
+
+    /// First each key of an element by itself, then the whole: is a key missing?
+    fn element(&mut self, plain: &Value, tree: &Spanned<DeValue<'_>>, known: &Json) {
+        let before = self.layer.problems.len();
+        self.value(plain, tree, known);
+        if plain.is_table() && self.layer.problems.len() == before {
+            let at = Written::At(place(self.text, tree.span()));
+            self.layer.accept(&self.way, plain, &at, self.schema);
+        }
+    }
+}

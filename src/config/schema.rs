@@ -1,0 +1,94 @@
+//! What settings there are, and whether one value fits: both asked of [`Document`], never listed.
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+use super::values::is_secret;
+use super::{DEFAULTS, Document};
+use crate::model::did_you_mean;
+
+/// Tables whose names are the user's.
+const OPEN: [&str; 3] = ["kafka.properties", "output.stages", "money.rates"];
+
+/// All settings with their defaults.
+#[derive(Debug)]
+pub(super) struct Schema {
+    defaults: Table,
+    /// Every key of the document, also those that have no default.
+    pub(super) known: Json,
+}
+
+/// One step of the way to a setting.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// `input[1].mapping.time`.
+pub(super) fn name(way: &[Step]) -> String {
+    let mut name = String::new();
+    for step in way {
+        match step {
+            Step::Key(key) if name.is_empty() => name.push_str(key),
+            Step::Key(key) => name.push_str(&format!(".{key}")),
+            Step::Index(index) => name.push_str(&format!("[{index}]")),
+        }
+    }
+    name
+}
+
+/// Whether the names in this table are free.
+pub(super) fn is_open(way: &[Step]) -> bool {
+    OPEN.contains(&name(way).as_str())
+}
+
+impl Schema {
+    pub(super) fn of_defaults() -> Schema {
+        let defaults: Table = DEFAULTS.parse().expect("a test reads the defaults");
+        let document = Document::deserialize(defaults.clone()).expect("a test reads the defaults");
+        let known = serde_json::to_value(&document).expect("a document is plain data");
+        Schema { defaults, known }
+    }
+
+    /// What is wrong with a value of a setting, and what to do: the defaults are read with it.
+    pub(super) fn refuse(&self, way: &[Step], value: &Value) -> Option<(String, Option<String>)> {
+        let mut tried = Value::Table(self.defaults.clone());
+        put(&mut tried, way, value.clone());
+        let error = Document::deserialize(tried).err()?;
+        let setting = name(way);
+        if is_secret(&setting) {
+            return Some((format!("{setting}: must be text"), None));
+        }
+        let message = error.message().lines().next().unwrap_or_default();
+        let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let help = quoted
+            .split_first()
+            .filter(|_| message.starts_with("unknown variant"))
+            .and_then(|(written, expected)| did_you_mean(written, expected.iter().copied()));
+        let message = message.replace("expected usize", "expected a whole number");
+        Some((format!("{setting}: {message}"), help))
+    }
+}
+
+/// Puts a value at the end of the way. An element of a list is the only one there, on top of the
+/// first of the defaults.
+fn put(into: &mut Value, way: &[Step], value: Value) {
+    let Some((step, rest)) = way.split_first() else {
+        *into = value;
+        return;
+    };
+    match (step, into) {
+        (Step::Key(key), Value::Table(table)) => {
+            let empty = Value::Table(Table::new());
+            put(table.entry(key.clone()).or_insert(empty), rest, value);
+        }
+        (Step::Index(_), Value::Array(list)) => {
+            list.truncate(1);
+            list.iter_mut()
+                .for_each(|first| put(first, rest, value.clone()));
+        }
+        (Step::Key(_) | Step::Index(_), _) => {}
+    }
+}
