@@ -97,7 +97,8 @@ pub fn structured(
         "type": TYPE,
         "subject": customer.as_str(),
         "time": change.effective_at.to_string(),
-        "sequence": change.sequence.to_string(),
+        // The extension compares sequences as text; ten digits hold every one.
+        "sequence": format!("{:010}", change.sequence),
         "datacontenttype": "application/json",
         "data": data(models, customer, change, origin, decided_at),
     })

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::run::{ConfigFiles, tell};
-use super::{Exit, Format, say, show, source};
-use crate::model::{Models, Report, Severity};
+use super::{Exit, Format, say, show, sources};
+use crate::model::{PROBLEMS_SHOWN_MAX, Report, Severity};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -38,11 +38,7 @@ impl Check {
         let files = own
             .filter(|_| self.models.is_empty())
             .unwrap_or(&self.models);
-        let sources = files
-            .iter()
-            .map(|path| source(path))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let (compiled, reports) = match Models::compile(sources) {
+        let (compiled, reports) = match sources::compile(files) {
             Ok((models, warnings)) => (Some(models), warnings),
             Err(reports) => (None, reports),
         };
@@ -83,9 +79,10 @@ impl Check {
 }
 
 fn problems_as_json(reports: &[Report]) -> serde_json::Value {
-    let each = reports
-        .iter()
-        .flat_map(|report| report.problems.iter().map(move |problem| (report, problem)));
+    let each = reports.iter().flat_map(|report| {
+        let shown = report.problems.iter().take(PROBLEMS_SHOWN_MAX);
+        shown.map(move |problem| (report, problem))
+    });
     each.map(|(report, problem)| {
         json!({
             "file": report.source.name,

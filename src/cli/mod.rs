@@ -5,16 +5,16 @@ mod demo;
 mod progress;
 mod replay;
 mod run;
+mod sources;
 mod test;
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::model::{Models, Report, Source};
+use crate::model::{Models, Report};
 
 /// What a command ends with; the numbers are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ enum Command {
     /// Watch the whole daemon at work on made-up customers, without a broker.
     Demo(demo::Demo),
     /// Run models over files of events and print every transition.
+    ///
+    /// Outputs are in order for each customer, not across customers.
     Replay(replay::Replay),
     /// Check model files and print everything that is wrong with them.
     Check(check::Check),
@@ -131,11 +133,7 @@ fn say(text: &str) {
 /// Reads and compiles model files; problems are printed to standard error. `None` when a model is
 /// wrong. A warning is printed too, and counted.
 fn load(files: &[PathBuf]) -> anyhow::Result<Option<(Models, usize)>> {
-    let sources = files
-        .iter()
-        .map(|path| source(path))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(match Models::compile(sources) {
+    Ok(match sources::compile(files) {
         Ok((models, reports)) => {
             show(&reports);
             Some((
@@ -148,15 +146,6 @@ fn load(files: &[PathBuf]) -> anyhow::Result<Option<(Models, usize)>> {
             None
         }
     })
-}
-
-fn source(path: &Path) -> anyhow::Result<Source> {
-    let name = path.display().to_string();
-    let bytes =
-        fs::read(path).map_err(|error| anyhow::anyhow!("cannot read the model {name}: {error}"))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| anyhow::anyhow!("the model {name} is not UTF-8 text"))?;
-    Ok(Source { name, text })
 }
 
 fn show(reports: &[Report]) {

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use clap::Args;
 use serde_json::json;
 
-use super::{Exit, Format, ModelFiles, load};
+use super::{Exit, Format, ModelFiles, load, say};
 use crate::event::Money;
+use crate::model::visible;
 use crate::runtime::example::{self, Outcome};
 
 #[derive(Debug, Args)]
@@ -23,6 +24,12 @@ impl Test {
         let Some((models, _)) = load(&self.models.files)? else {
             return Ok(Exit::Configuration);
         };
+        for model in models.list.iter().filter(|model| model.examples.is_empty()) {
+            say(&format!(
+                "{}: {} has no tests",
+                model.source.name, model.name
+            ));
+        }
         let outcomes = example::run_all(&models, &Money::default());
         let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
         let mut out = io::stdout().lock();
@@ -56,12 +63,12 @@ fn print(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         differences,
     } = outcome;
     if outcome.passed() {
-        return writeln!(out, "ok      {model}: {name}");
+        return writeln!(out, "ok      {model}: {}", visible(name));
     }
-    writeln!(out, "FAILED  {model}: {name}")?;
+    writeln!(out, "FAILED  {model}: {}", visible(name))?;
     writeln!(out, "        {file}:{}:{}", place.line, place.column)?;
     for difference in differences {
-        writeln!(out, "    {difference}")?;
+        writeln!(out, "    {}", visible(&difference.to_string()))?;
     }
     Ok(())
 }

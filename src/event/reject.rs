@@ -36,7 +36,7 @@ pub enum Reason {
     MissingTime,
     /// An event time that cannot be read.
     BadTime,
-    /// An event time before the floor (seconds taken for milliseconds?) or after the year 9999.
+    /// An event time before the floor (seconds taken for milliseconds?) or after 9999-12-30.
     TimeOutOfRange,
     /// An event time too far after the record's own timestamp.
     TimeInFuture,

@@ -101,7 +101,9 @@ impl EventTime {
 impl fmt::Display for EventTime {
     /// RFC 3339 in UTC with milliseconds.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_millisecond(self.0) {
+        // `Timestamp::from_millisecond` refuses the last second of all.
+        let (second, millis) = (self.0.div_euclid(1_000), self.0.rem_euclid(1_000));
+        match Timestamp::new(second, millis as i32 * 1_000_000) {
             Ok(instant) => write!(out, "{instant:.3}"),
             Err(_) => write!(out, "{} ms", self.0),
         }
@@ -144,10 +146,12 @@ pub fn parse_instant(text: &str) -> Option<EventTime> {
 
 /// As [`parse_instant`], but a bare date means its whole day: its last millisecond.
 pub fn parse_until(text: &str) -> Option<EventTime> {
+    let instant = parse_instant(text)?;
     if is_bare_date(text) {
-        return parse_instant(text)?.plus(Millis(Millis::DAY.0 - 1));
+        // The last day of all ends early.
+        return Some(EventTime(instant.0 + Millis::DAY.0 - 1).min(EventTime::MAX));
     }
-    parse_instant(text)
+    Some(instant)
 }
 
 fn parse(text: &str) -> Option<EventTime> {
@@ -220,6 +224,12 @@ mod tests {
     #[test]
     fn the_edges_of_time_do_not_overflow() {
         assert_eq!(EventTime::MAX.plus(Millis(1)), None);
+        let last = Timestamp::MAX.as_nanosecond().div_euclid(1_000_000);
+        assert_eq!(i128::from(EventTime::MAX.0), last);
+        assert_eq!(EventTime::MAX.to_string(), "9999-12-30T22:00:00.999Z");
+        assert_eq!(EventTime::MIN.to_string(), "0001-01-01T00:00:00.000Z");
+        assert_eq!(parse_until("9999-12-30"), Some(EventTime::MAX));
+        assert_eq!(parse_until("9999-12-31"), None);
         assert_eq!(EventTime(i64::MAX).plus(Millis::MAX), None);
         assert_eq!(
             Watermark::behind(EventTime(i64::MIN), Millis::MAX),

@@ -30,6 +30,8 @@ pub struct Merged {
     unread: Vec<usize>,
     order: Order,
     files: usize,
+    /// The row that is being looked at.
+    row: Row,
 }
 
 impl std::fmt::Debug for Merged {
@@ -135,6 +137,7 @@ impl Merged {
             unread,
             order,
             files: paths.len(),
+            row: Row::default(),
         })
     }
 
@@ -161,11 +164,11 @@ impl Merged {
     /// Reads one row of a source: its next event, or a rejected row, which is returned.
     fn read(&mut self, at: usize) -> Result<Option<Record>, Error> {
         let source = &mut self.sources[at];
-        let mut row = Row::default();
-        if !source.rows.read(&mut row)? {
+        let row = &mut self.row;
+        if !source.rows.read(row)? {
             return Ok(None);
         }
-        let record = source.reading.record(&row);
+        let record = source.reading.record(row);
         let Ok(event) = &record.content else {
             return Ok(Some(record));
         };

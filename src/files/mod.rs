@@ -5,11 +5,13 @@ mod merge;
 mod open;
 mod rows;
 mod sort;
+mod table;
 
 use std::io;
 use std::path::PathBuf;
 
 pub use merge::{Merged, Order};
+pub use rows::{CUT, OPEN_QUOTE};
 
 /// Why a file cannot be read on. Bad rows are no error: they are rejected one by one.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +27,17 @@ pub enum Error {
     },
     /// The header of a CSV file lacks columns that every event needs.
     #[error(
-        "{path}: the header has no column {missing}; an event needs customer_id, type and time"
+        "{path}: the header has no column {missing}; an event needs customer_id, type and time; found `{found}`{expected}"
     )]
     Header {
         /// The file.
         path: PathBuf,
         /// The missing columns.
         missing: String,
+        /// The beginning of the header as it stands there.
+        found: String,
+        /// What to do about it.
+        expected: &'static str,
     },
     /// A row of a CSV file does not end.
     #[error("{path}:{line}: this row is longer than {limit} bytes; is a quote left open?")]

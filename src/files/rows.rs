@@ -1,17 +1,23 @@
 //! The rows of one file, one at a time, each with its line number.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::ByteRecord;
 
 use super::Error;
 use super::open::{Format, format, open};
-use crate::event::{Columns, Decoder, Event, Position, Reason, Rejection};
+use super::table::Table;
+use crate::event::{Columns, Decoder, Event, Headers, Position, Reason, Rejection};
 use crate::partition::Record;
 
 /// Longest line that is kept whole; of a longer one the beginning is rejected.
-const LINE_BYTES_MAX: usize = 4 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 4 << 20;
+
+/// The header of a rejection whose row went on beyond the bound.
+pub const CUT: &str = "cut";
+/// The header of a rejection whose row ends with its file, inside quotes: the line of the quote.
+pub const OPEN_QUOTE: &str = "open_quote";
 
 /// What some programs begin UTF-8 files with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -24,6 +30,10 @@ pub(super) struct Row {
     pub(super) raw: Vec<u8>,
     /// The cells, if it is one of a CSV file.
     pub(super) cells: ByteRecord,
+    /// Whether it went on beyond the bound.
+    pub(super) cut: bool,
+    /// The line of a quote that was still open when the file ended.
+    pub(super) open_quote: Option<u64>,
 }
 
 /// How rows of a file become records.
@@ -39,6 +49,8 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn event(&self, row: &Row) -> Result<Event, Reason> {
         match &self.columns {
+            // What follows the quote may be many rows, or the file is cut off.
+            Some(_) if row.open_quote.is_some() => Err(Reason::BadRow),
             Some(columns) => self.decoder.row(columns, row.cells.iter()),
             None => self.decoder.json(&row.raw),
         }
@@ -53,10 +65,20 @@ impl Reading {
             reason,
             key: None,
             value: Some(row.raw.clone()),
-            headers: Vec::new(),
+            headers: notes(row),
         });
         Record { position, content }
     }
+}
+
+/// What a reader of the dead letter has to know beside the bytes.
+fn notes(row: &Row) -> Headers {
+    let quote = row.open_quote.map(|line| {
+        let line = line.to_string().into_bytes();
+        (OPEN_QUOTE.to_owned(), Some(line))
+    });
+    let cut = row.cut.then(|| (CUT.to_owned(), None));
+    quote.into_iter().chain(cut).collect()
 }
 
 /// A file that is being read.
@@ -66,15 +88,8 @@ pub(super) struct Rows {
 }
 
 enum Kind {
-    Json {
-        lines: Box<dyn BufRead>,
-        line: u64,
-    },
-    Csv {
-        reader: Box<csv::Reader<Guard<Box<dyn BufRead>>>>,
-        /// Where the next row begins, empty lines before it aside.
-        line: u64,
-    },
+    Json { lines: Box<dyn BufRead>, line: u64 },
+    Csv(Table),
 }
 
 impl Rows {
@@ -101,40 +116,11 @@ impl Rows {
                 None,
             ));
         }
-        let guard = Guard {
-            inner: bytes,
-            kept: Vec::new(),
-            from: 0,
-        };
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(guard);
-        let header = reader
-            .byte_headers()
-            .map_err(|error| csv_error(name, 1, error))?;
-        let names: Vec<String> = header
-            .iter()
-            .map(|cell| {
-                String::from_utf8_lossy(cell)
-                    .trim_start_matches('\u{feff}')
-                    .to_owned()
-            })
-            .collect();
-        // The header's own bytes are taken like a row's, for the count of lines.
-        let (mut line, end) = (1, reader.position().byte());
-        reader.get_mut().take(end, &mut line, &mut Row::default());
-        let columns =
-            Columns::from_header(decoder, names.iter().map(String::as_str)).map_err(|missing| {
-                Error::Header {
-                    path: name.to_owned(),
-                    missing: missing.join(", "),
-                }
-            })?;
+        let (table, columns) = Table::open(bytes, name, decoder)?;
         Ok((
             Rows {
                 path: name.to_owned(),
-                kind: Kind::Csv {
-                    reader: Box::new(reader),
-                    line,
-                },
+                kind: Kind::Csv(table),
             },
             Some(columns),
         ))
@@ -144,9 +130,8 @@ impl Rows {
     pub(super) fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
         match &mut self.kind {
             Kind::Json { lines, line } => loop {
-                row.raw.clear();
                 *line += 1;
-                let found = read_line(&mut **lines, &mut row.raw);
+                let found = read_line(&mut **lines, row);
                 if !found.map_err(|source| Error::Io {
                     path: self.path.clone(),
                     source,
@@ -161,19 +146,15 @@ impl Rows {
                     return Ok(true);
                 }
             },
-            Kind::Csv { reader, line } => {
-                let found = reader.read_byte_record(&mut row.cells);
-                let found = found.map_err(|error| csv_error(&self.path, *line, error))?;
-                let end = reader.position().byte();
-                reader.get_mut().take(end, line, row);
-                Ok(found)
-            }
+            Kind::Csv(table) => table.read(&self.path, row),
         }
     }
 }
 
 /// Reads up to the next line feed; what a line has beyond the bound is skipped.
-fn read_line(lines: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+fn read_line(lines: &mut dyn BufRead, row: &mut Row) -> io::Result<bool> {
+    row.raw.clear();
+    row.cut = false;
     let mut any = false;
     loop {
         let buffer = lines.fill_buf()?;
@@ -183,74 +164,16 @@ fn read_line(lines: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
         any = true;
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let part = &buffer[..end.unwrap_or(buffer.len())];
-        line.extend_from_slice(&part[..part.len().min(LINE_BYTES_MAX - line.len())]);
+        let room = LINE_BYTES_MAX - row.raw.len();
+        row.raw.extend_from_slice(&part[..part.len().min(room)]);
+        row.cut |= part.len() > room;
         let used = end.map_or(buffer.len(), |end| end + 1);
         lines.consume(used);
         if end.is_some() {
+            if row.raw.ends_with(b"\r") && !row.cut {
+                row.raw.pop();
+            }
             return Ok(true);
         }
-    }
-}
-
-/// Keeps the bytes of the row that is being read, and ends one that does not end by itself: an open
-/// quote must not fill the memory.
-struct Guard<R> {
-    inner: R,
-    kept: Vec<u8>,
-    /// Where in the file the kept bytes begin.
-    from: u64,
-}
-
-impl<R> Guard<R> {
-    /// Gives the row its bytes, which go up to `end` of the file, and its line; empty lines before
-    /// it are passed over. `line` moves on to what comes after it.
-    fn take(&mut self, end: u64, line: &mut u64, row: &mut Row) {
-        let length = usize::try_from(end - self.from).unwrap_or(usize::MAX);
-        let all = &self.kept[..length.min(self.kept.len())];
-        let feeds = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-        let empty = all
-            .iter()
-            .take_while(|byte| matches!(byte, b'\n' | b'\r'))
-            .count();
-        row.line = *line + feeds(&all[..empty]);
-        let mut raw = &all[empty..];
-        while let [rest @ .., b'\n' | b'\r'] = raw {
-            raw = rest;
-        }
-        row.raw.clear();
-        row.raw.extend_from_slice(raw);
-        *line += feeds(all);
-        self.kept.drain(..length.min(self.kept.len()));
-        self.from = end;
-    }
-}
-
-impl<R: Read> Read for Guard<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.kept.len() > LINE_BYTES_MAX {
-            let kind = io::ErrorKind::FileTooLarge;
-            return Err(io::Error::new(kind, "endless row"));
-        }
-        let read = self.inner.read(buffer)?;
-        self.kept.extend_from_slice(&buffer[..read]);
-        Ok(read)
-    }
-}
-
-fn csv_error(path: &Path, line: u64, error: csv::Error) -> Error {
-    let path = path.to_owned();
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
-            Error::EndlessRow {
-                path,
-                line,
-                limit: LINE_BYTES_MAX,
-            }
-        }
-        csv::ErrorKind::Io(source) => Error::Io { path, source },
-        other => Error::Io {
-            path,
-            source: io::Error::other(format!("{other:?}")),
-        },
     }
 }

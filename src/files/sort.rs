@@ -51,11 +51,14 @@ fn spill(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> Result<Run, Erro
     write(pending, folder).map_err(Error::Temporary)
 }
 
-/// Rows as: line, the bytes with their length, number of cells, then each cell with its length.
+/// Rows as: line, line of an open quote, whether cut, the bytes with their length, number of cells,
+/// then each cell with its length.
 fn write(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> io::Result<Run> {
     let mut out = BufWriter::new(tempfile::tempfile_in(folder)?);
     for (_, row) in pending.drain(..) {
         out.write_all(&row.line.to_le_bytes())?;
+        out.write_all(&row.open_quote.unwrap_or_default().to_le_bytes())?;
+        out.write_all(&[row.cut.into()])?;
         out.write_all(&(row.raw.len() as u32).to_le_bytes())?;
         out.write_all(&row.raw)?;
         out.write_all(&(row.cells.len() as u32).to_le_bytes())?;
@@ -82,6 +85,12 @@ impl Run {
             other => other?,
         }
         row.line = u64::from_le_bytes(line);
+        // No line has the number 0.
+        self.0.read_exact(&mut line)?;
+        row.open_quote = Some(u64::from_le_bytes(line)).filter(|line| *line > 0);
+        let mut cut = [0];
+        self.0.read_exact(&mut cut)?;
+        row.cut = cut[0] != 0;
         row.raw.resize(self.number()? as usize, 0);
         self.0.read_exact(&mut row.raw)?;
         row.cells.clear();

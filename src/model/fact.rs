@@ -1,5 +1,7 @@
 //! Facts: what is remembered of a customer's events, and how it is read.
 
+mod over;
+
 use super::lower::Type;
 use super::syntax::{self, Expr, Kind};
 use crate::event::{Field, Millis};
@@ -94,17 +96,14 @@ impl Declaration {
     /// Reads `count(order_completed)`, `sum(order_completed.value) over 365d` and the like.
     /// `Err` has the bytes of the text that are wrong, why, and what to do.
     pub fn parse(text: &str) -> Result<Declaration, Fault> {
-        let (call, over) = match text.rfind(" over ") {
-            Some(at) => (&text[..at], Some(at + " over ".len())),
-            None => (text, None),
-        };
-        let expr = syntax::parse(call).map_err(|error| match later_filter(call, &error) {
-            Some(fault) => fault,
-            None => Fault {
+        let (call, over) = over::split(text);
+        let expr = syntax::parse(call).map_err(|error| {
+            let known = later_filter(call, &error).or_else(|| over::other_word(text));
+            known.unwrap_or(Fault {
                 span: error.span,
                 message: error.message,
                 help: None,
-            },
+            })
         })?;
         let Kind::Call(name, arguments) = &expr.kind else {
             return Err(Fault::of(
@@ -122,7 +121,7 @@ impl Declaration {
             ));
         };
         let (event, field) = event_and_field(argument)?;
-        let window = over.map(|at| window(text, at)).transpose()?;
+        let window = over.map(|span| over::window(text, span)).transpose()?;
         let declaration = Declaration {
             aggregate,
             event,
@@ -242,25 +241,17 @@ fn event_and_field(argument: &Expr) -> Result<(Option<String>, Option<Field>), F
         Kind::Name(event) | Kind::Text(event) if !event.is_empty() => {
             Ok((Some(event.clone()), field))
         }
+        Kind::Binary("-", ..) => Err(Fault::of(
+            argument,
+            "an event type with `-` in its name is put in quotes",
+            Some("for example count('order-completed')"),
+        )),
         _ => Err(Fault::of(
             argument,
             "expected an event type, or a field of one",
             Some(SHAPES),
         )),
     }
-}
-
-fn window(text: &str, at: usize) -> Result<Window, Fault> {
-    let length = text[at..].trim();
-    Millis::parse(length)
-        .and_then(Window::of)
-        .ok_or_else(|| Fault {
-            span: at..text.len(),
-            message: format!("`{length}` is no length for a window"),
-            help: Some(
-                "up to 72h in whole hours, longer ones in whole days up to 3660d".to_owned(),
-            ),
-        })
 }
 
 fn later_filter(call: &str, error: &syntax::SyntaxError) -> Option<Fault> {
@@ -314,6 +305,16 @@ mod tests {
     }
 
     #[test]
+    fn a_word_in_quotes_is_no_window() {
+        let read = |text| Declaration::parse(text).expect(text);
+        let quoted = read("count('sold over night') over 3d");
+        assert_eq!(quoted.event.as_deref(), Some("sold over night"));
+        assert_eq!(quoted.window, Window::of(Millis(3 * Millis::DAY.0)));
+        assert_eq!(read("count(\"it's in\")").window, None);
+        assert_eq!(read("count(x)over\t3d").window, quoted.window);
+    }
+
+    #[test]
     fn a_declaration_that_makes_no_sense_says_what_to_write() {
         let fault = |text| Declaration::parse(text).expect_err(text);
         assert_eq!(
@@ -333,6 +334,20 @@ mod tests {
             "only `count` and `sum` can be taken over a window"
         );
         assert_eq!(fault("count(x) over 100h").span, 14..18);
+        assert_eq!(fault("count(x)\tover   100h ").span, 16..20);
+        assert_eq!(
+            fault("count(x) over").message,
+            "the length of the window is missing"
+        );
+        assert_eq!(
+            fault("count(x) in 30d").help.as_deref(),
+            Some("write `over 30d`")
+        );
+        assert_eq!(fault("count(x) in 30d").span, 9..15);
+        assert_eq!(
+            fault("count(order-completed)").message,
+            "an event type with `-` in its name is put in quotes"
+        );
         assert_eq!(
             fault("count(x where y == 1)").message,
             "`where` is not supported by this version yet"

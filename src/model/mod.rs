@@ -17,13 +17,16 @@ mod syntax;
 mod yaml;
 
 use crate::event::{Millis, Vocabulary};
+use problem::Problems;
 
 pub use condition::{
     Arithmetic, Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit,
 };
 pub use example::{Example, Expectation, ONLY_CUSTOMER};
 pub use fact::{Aggregate, Bucket, Declaration, Window};
-pub use problem::{Place, Problem, Report, Severity, Source, did_you_mean};
+pub use problem::{
+    PROBLEMS_SHOWN_MAX, Place, Problem, Report, Severity, Source, did_you_mean, visible,
+};
 pub use slots::{Reading, Slot, Slots};
 
 /// Most stages of a model: a chain remembers the stages it has been in as bits.
@@ -117,15 +120,12 @@ impl Models {
         };
         let mut reports = Vec::new();
         for source in sources {
-            let mut problems = Vec::new();
+            let mut problems = Problems::default();
             let model = read::model(&source, &mut models, &mut problems);
             if let Some(model) = model {
                 models.list.push(model);
             }
-            if !problems.is_empty() {
-                problems.sort();
-                reports.push(Report { source, problems });
-            }
+            reports.extend(problems.report(source));
         }
         if reports.iter().any(Report::has_errors) {
             Err(reports)

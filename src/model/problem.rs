@@ -49,7 +49,7 @@ pub struct Source {
 pub struct Report {
     /// The file.
     pub source: Source,
-    /// In order of place.
+    /// In order of place. Of very many there are [`PROBLEMS_SHOWN_MAX`] and one, which is not shown.
     pub problems: Vec<Problem>,
 }
 
@@ -65,18 +65,16 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<&str> = self.source.text.lines().collect();
-        for problem in self.problems.iter().take(SHOWN_MAX) {
+        for problem in self.problems.iter().take(PROBLEMS_SHOWN_MAX) {
             self.show(problem, &lines, out)?;
         }
-        match self.problems.len().saturating_sub(SHOWN_MAX) {
-            0 => Ok(()),
-            more => writeln!(out, "and {more} more problems in {}\n", self.source.name),
+        if self.problems.len() > PROBLEMS_SHOWN_MAX {
+            writeln!(out, "and more\n")?;
         }
+        Ok(())
     }
 }
 
-/// Most problems of one file that are shown.
-const SHOWN_MAX: usize = 100;
 /// Longest part of a line that is shown.
 const SNIPPET_CHARS_MAX: usize = 160;
 
@@ -91,9 +89,8 @@ impl Report {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let message: String = problem.message.chars().map(visible).collect();
-        writeln!(out, "{severity}: {message}")?;
-        writeln!(out, "  --> {}:{line}:{column}", self.source.name)?;
+        writeln!(out, "{severity}: {}", visible(&problem.message))?;
+        writeln!(out, "  --> {}:{line}:{column}", visible(&self.source.name))?;
         if let Some(text) = lines.get(line.saturating_sub(1)) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
@@ -103,40 +100,112 @@ impl Report {
             } else {
                 0
             };
-            let shown: String = text
-                .chars()
-                .skip(skip)
-                .take(SNIPPET_CHARS_MAX)
-                .map(visible)
-                .collect();
+            let shown: String = text.chars().skip(skip).take(SNIPPET_CHARS_MAX).collect();
             let indent = " ".repeat((column - 1).saturating_sub(skip));
             let marks =
                 "^".repeat(width.clamp(1, SNIPPET_CHARS_MAX.saturating_sub(indent.len()).max(1)));
             writeln!(out, " {margin} |")?;
-            writeln!(out, " {number} | {}", shown.trim_end())?;
+            writeln!(out, " {number} | {}", visible(&shown).trim_end())?;
             writeln!(out, " {margin} | {indent}{marks}")?;
         }
         if let Some(help) = &problem.help {
-            writeln!(out, "  help: {help}")?;
+            writeln!(out, "  help: {}", visible(help))?;
         }
         writeln!(out)
     }
 }
 
-/// A terminal must not obey what stands in a file.
-fn visible(c: char) -> char {
-    match c {
-        '\t' => ' ',
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
+/// Most problems of one file that are shown.
+pub const PROBLEMS_SHOWN_MAX: usize = 100;
+/// Longest message that is kept, in bytes: a name in it may be as long as a file.
+const MESSAGE_BYTES_MAX: usize = 1000;
+
+/// The problems of a file while it is read: of very many, the first ones.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Keeps a problem. An error comes in even when there is no room: a warning goes for it.
+    pub(super) fn push(&mut self, mut problem: Problem) {
+        if self.is_full() {
+            let is_warning = |kept: &Problem| kept.severity == Severity::Warning;
+            match self.list.iter().rposition(is_warning) {
+                Some(at) if problem.severity == Severity::Error => drop(self.list.remove(at)),
+                _ => return,
+            }
+        }
+        clip(&mut problem.message);
+        if let Some(help) = &mut problem.help {
+            clip(help);
+        }
+        self.list.push(problem);
+    }
+
+    /// Whether nothing is gained by looking closer at a further problem.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() > PROBLEMS_SHOWN_MAX
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        let error = |problem: &Problem| problem.severity == Severity::Error;
+        self.list.iter().any(error)
+    }
+
+    /// What is wrong with the file, if anything.
+    pub(super) fn report(mut self, source: Source) -> Option<Report> {
+        self.list.sort();
+        (!self.list.is_empty()).then_some(Report {
+            source,
+            problems: self.list,
+        })
     }
 }
 
+fn clip(text: &mut String) {
+    if text.len() > MESSAGE_BYTES_MAX {
+        let whole = (0..=MESSAGE_BYTES_MAX)
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
+        text.truncate(whole.unwrap_or(0));
+        text.push('…');
+    }
+}
+
+/// A text of a file as it may be shown: a terminal must not obey what stands there.
+pub fn visible(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\t' => ' ',
+        '\n' => '\u{2424}',
+        '\0'..'\u{20}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+        // These turn the text around them.
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Longest text that is taken for a misspelt name.
+const MISSPELT_BYTES_MAX: usize = 100;
+
 /// The closest of `known` to what was written, if it is close enough to be meant.
 pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
-    let close = |name: &&str| strsim::jaro_winkler(written, name) >= 0.84;
-    let best = known.into_iter().filter(close).max_by(|a, b| {
-        strsim::jaro_winkler(written, a).total_cmp(&strsim::jaro_winkler(written, b))
-    })?;
-    Some(format!("did you mean `{best}`?"))
+    closest(written, known).map(|best| format!("did you mean `{best}`?"))
+}
+
+/// As [`did_you_mean`], the name alone.
+pub(super) fn closest<'k>(
+    written: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
+    if written.len() > MISSPELT_BYTES_MAX {
+        return None;
+    }
+    let scored = known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(written, name), name));
+    let close = scored.filter(|(score, _)| *score >= 0.84);
+    close.max_by(|a, b| a.0.total_cmp(&b.0)).map(|best| best.1)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::problem::{Place, Problem, Severity};
+use super::problem::{Place, Problem, Problems, Severity};
 
 /// Largest model file.
 pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
@@ -52,6 +52,7 @@ impl Node {
     /// What to call it in a message.
     pub(super) fn what(&self) -> &'static str {
         match self.value {
+            _ if self.is_null() => "nothing",
             Value::Scalar { .. } => "a plain value",
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
@@ -60,7 +61,7 @@ impl Node {
 }
 
 /// Reads one document. On a syntax error the rest of the file is not looked at.
-pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
     if text.len() > FILE_BYTES_MAX {
         let message = format!(
             "the file has {} bytes; a model file has at most {FILE_BYTES_MAX}",
@@ -78,6 +79,7 @@ pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
         return None;
     }
     let mut tree = Tree {
+        text,
         parser: Parser::new_from_str(text),
         nodes: 0,
         problems,
@@ -93,9 +95,10 @@ pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
 }
 
 struct Tree<'t, 'p> {
+    text: &'t str,
     parser: Parser<'t, saphyr_parser::StrInput<'t>>,
     nodes: usize,
-    problems: &'p mut Vec<Problem>,
+    problems: &'p mut Problems,
 }
 
 impl<'t> Tree<'t, '_> {
@@ -182,20 +185,7 @@ impl<'t> Tree<'t, '_> {
                 None,
             ));
         }
-        let anchored = match &event {
-            Event::Alias(_) => true,
-            Event::Scalar(_, _, anchor, _)
-            | Event::SequenceStart(anchor, _)
-            | Event::MappingStart(anchor, _) => *anchor != 0,
-            _ => false,
-        };
-        if anchored {
-            return Err(error(
-                place,
-                "anchors and aliases are not used in model files".to_owned(),
-                Some("write the value out"),
-            ));
-        }
+        self.plain(&event, span)?;
         let value = match event {
             Event::Scalar(text, style, ..) => Value::Scalar {
                 text: text.into_owned(),
@@ -206,6 +196,46 @@ impl<'t> Tree<'t, '_> {
             other => return Err(error(place, format!("unexpected {other:?}"), None)),
         };
         Ok(Node { place, value })
+    }
+
+    /// Refuses what YAML can do and models do not need.
+    fn plain(&self, event: &Event<'t>, span: Span) -> Result<(), Problem> {
+        let (anchored, tag) = match event {
+            Event::Alias(_) => (true, None),
+            Event::Scalar(_, _, anchor, tag)
+            | Event::SequenceStart(anchor, tag)
+            | Event::MappingStart(anchor, tag) => (*anchor != 0, tag.as_ref()),
+            _ => (false, None),
+        };
+        // A tag first: what follows it may look like an anchor, as in `!bought && orders >= 9`.
+        if tag.is_some() {
+            return Err(error(
+                self.tag_place(span),
+                "this begins with `!`, which YAML takes for a tag".to_owned(),
+                Some("put the text in quotes"),
+            ));
+        }
+        if anchored {
+            return Err(error(
+                place(span),
+                "anchors and aliases are not used in model files".to_owned(),
+                Some("write the value out"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The tag before a value, where it stands on the value's line; else the value.
+    fn tag_place(&self, span: Span) -> Place {
+        let value = place(span);
+        let line = self.text.lines().nth(value.line - 1).unwrap_or_default();
+        let before: Vec<char> = line.chars().take(value.column - 1).collect();
+        let tag = before.iter().rposition(|c| *c == '!');
+        tag.map_or(value, |at| Place {
+            column: at + 1,
+            width: 1,
+            ..value
+        })
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, Problem> {

@@ -147,42 +147,44 @@ fn in_time(record: &Record, until: EventTime) -> bool {
 }
 
 /// Walks both lists in order; of two that differ, the earlier one is out of place. At one instant
-/// the order between customers says nothing.
+/// the order between customers says nothing, that of one customer does.
 fn compare(
     model: &Model,
     expected: &[Expectation],
     actual: &[(CustomerId, StageChange)],
 ) -> Vec<Difference> {
-    let mut lines = Vec::new();
     let mut expected: Vec<&Expectation> = expected.iter().collect();
-    expected.sort_by_key(|expectation| (expectation.at, expectation.customer.as_str()));
+    expected.sort_by_key(|e| (e.at, e.customer.as_str()));
     let mut actual: Vec<&(CustomerId, StageChange)> = actual.iter().collect();
-    actual.sort_by_key(|(customer, change)| (change.effective_at, customer.as_str()));
-    let (mut expected, mut actual) = (
-        expected.into_iter().peekable(),
-        actual.into_iter().peekable(),
-    );
-    loop {
-        match (expected.peek(), actual.peek()) {
-            (None, None) => return lines,
-            (Some(e), Some(a)) if matches(model, e, a) => {
+    actual.sort_by_key(|a| key(a));
+    let (mut expected, mut actual) = (expected.as_slice(), actual.as_slice());
+    let mut lines = Vec::new();
+    while let [e, later_expected @ ..] = expected {
+        match actual {
+            [a, later @ ..] if matches(model, e, a) => {
                 lines.push(Difference::Same(happened(model, a)));
-                expected.next();
-                actual.next();
+                (expected, actual) = (later_expected, later);
             }
-            (Some(e), a) if a.is_none_or(|(_, change)| e.at <= change.effective_at) => {
-                lines.push(Difference::Missing(wanted(e)));
-                expected.next();
-            }
-            (_, Some(a)) => {
+            // It comes later, perhaps at this very instant: then this one is out of place.
+            [a, later @ ..]
+                if key(a) < (e.at, &e.customer) || later.iter().any(|a| matches(model, e, a)) =>
+            {
                 lines.push(Difference::Unexpected(happened(model, a)));
-                actual.next();
+                actual = later;
             }
-            (Some(_), None) => {
-                unreachable!("an expectation without anything left to happen is missing")
+            _ => {
+                lines.push(Difference::Missing(wanted(e)));
+                expected = later_expected;
             }
         }
     }
+    let rest = actual.iter().map(|a| happened(model, a));
+    lines.extend(rest.map(Difference::Unexpected));
+    lines
+}
+
+fn key((customer, change): &(CustomerId, StageChange)) -> (EventTime, &str) {
+    (change.effective_at, customer.as_str())
 }
 
 /// An expectation as far as it says something, and where it stands.

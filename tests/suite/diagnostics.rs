@@ -179,6 +179,58 @@ orders >= 9 ==> 'orders >= 9 ? true : false'
   12:48 error: `a ? b : c` is not part of the language
 model: shop\ninitial ==> initial
   1:1 error: `model` is missing
+initial: new ==> intial: new
+  2:1 error: a model has no key `intial`
+latest(nps_answered.score) ==> latst(nps_answered.score)\n  again: last(x)
+  6:10 error: unknown aggregate `latst`
+new: {}\n  buyer: {} ==> 
+  7:7 error: expected a map, found nothing
+orders >= 9 ==> !order_completed && orders >= 9
+  12:35 error: this begins with `!`, which YAML takes for a tag
+orders >= 9 ==> !has(score)
+  12:35 error: this begins with `!`, which YAML takes for a tag
+initial: new ==> initial: !str new
+  2:10 error: this begins with `!`, which YAML takes for a tag
+orders >= 9 ==> "'Order Completed' && orders >= 9", hold: 3d
+  12:36 error: the event type `Order Completed` cannot be held
+orders >= 9 ==> "!'Order Completed'"
+  12:37 error: an event type cannot be negated
+orders >= 9 ==> order-completed
+  12:35 error: this is a number, not a condition
+latest(nps_answered.score) ==> count(nps-answered)
+  6:16 error: an event type with `-` in its name is put in quotes
+latest(nps_answered.score) ==> count(nps_answered) in 30d
+  6:30 error: `in` begins no window
+latest(nps_answered.score) ==> count(nps_answered)  over   100h
+  6:38 error: `100h` is no length for a window
+orders >= 9 ==> orders >= 9 OR orders < 12
+  12:47 error: `OR` is written `||`
+orders >= 9 ==> not has(score)
+  12:35 error: `not` is written `!`
+orders >= 9 ==> score == null
+  12:35 error: there is no null to compare with
+orders >= 9 ==> since(order_completed) > days(3)
+  12:41 error: `order_completed` is an event type, not a fact
+orders >= 9 ==> since(signed_up) > days(3)
+  12:41 error: `signed_up` is an event type, not a fact
+orders >= 9 ==> orders => 9
+  12:42 error: `=>` is no operator; at least is written `>=`
+orders >= 9 ==> orders <> 9
+  12:42 error: `<>` is no operator; unequal is written `!=`
+orders >= 9 ==> (orders + 1) * 2
+  12:35 error: this is a number, not a condition
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ time: 2026-01-01, type: x }], expect: [] }
+  14:27 error: an event of a test has no `time`
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-01-01, type: '' }], expect: [] }
+  14:49 error: `type` is empty
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-01-01, type: }], expect: [] }
+  14:47 error: `type` is empty
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-01-01, type: x, properties: 5 }], expect: [] }
+  14:64 error: `properties` is a map, not a plain value
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-01-01, type: x, valeu: 5 }], expect: [] }
+  14:52 warning: `valeu` is read as a property of the event
+9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-01-01, type: x, customer: a, customer_id: b }], expect: [] }
+  14:65 error: `customer` and `customer_id` are the same thing
 "#;
 
 fn source(name: &str, text: &str) -> Source {
@@ -289,6 +341,89 @@ fn every_file_is_read_whatever_is_wrong_with_those_before_it() {
         all[2],
         "four.yaml 1:1 error: expected a map, found a plain value"
     );
+}
+
+#[test]
+fn what_is_unusual_and_right_is_not_reported() {
+    let few = SHOP.split("facts:").next().unwrap().to_owned()
+        + "facts:\nstages: { new: {}, buyer: {} }\ntransitions:\n  - { from: new, to: buyer, when: x }\n";
+    for text in [
+        few,
+        // An event type that a fact names is no misspelt fact.
+        SHOP.replace(
+            "orders: count(order_completed)",
+            "order_complete: count(order_completed)",
+        )
+        .replace("orders >= 9", "order_completed"),
+        SHOP.replace("orders >= 9", "\"'Order Completed' && orders >= 9\""),
+        SHOP.replace("latest(nps_answered.score)", "count('in over 3d') over\t3d"),
+    ] {
+        assert_eq!(reports(vec![source("shop.yaml", &text)]), [], "{text}");
+    }
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_reported_too() {
+    let conditions = "score == 'a' || score == true || score || !score || since(score) > days(3)";
+    let text = SHOP
+        .replace("latest(nps_answered", "latst(nps_answered")
+        .replace("orders >= 9", conditions);
+    let reports = reports(vec![source("shop.yaml", &text)]);
+    assert_eq!(
+        lines(&reports[0]),
+        ["6:10 error: unknown aggregate `latst`"]
+    );
+}
+
+#[test]
+fn a_terminal_is_sent_no_control_characters() {
+    let report = report_after("orders >= 9 ==> \"ord\\eers >= 9 || 'x\u{7}\u{202e}' == 3\"");
+    let shown = report.to_string();
+    assert!(
+        shown.contains('\u{241b}') || shown.contains('\u{2407}'),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains(|c: char| c != '\n' && c.is_control()),
+        "{shown}"
+    );
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_are_shown_in_little_time() {
+    let bad_rows = |row: &dyn Fn(usize) -> String| {
+        let mut text = SHOP.to_owned();
+        for at in 0.. {
+            text += &row(at);
+            // A file has at most so many bytes, and so many values.
+            if text.len() > 1_000_000 || at == 13_000 {
+                return text;
+            }
+        }
+        unreachable!("the text grows")
+    };
+    let transition = |at| format!("  - {{ from: nwe, to: bu, when: ordrs{at} >= 1 }}\n");
+    let key = |at| format!("key{at}:\n");
+    let same = |_| "mdoel: x\n".to_owned();
+    let long = "  - { from: new, to: buyer, when: ".to_owned() + &"a1+b>2||".repeat(500);
+    let condition = |at| format!("{long}c{at} }}\n");
+    let line = SHOP.to_owned() + "tests: [" + &"{ nmae: a }, ".repeat(7000) + "]\n";
+    for text in [
+        bad_rows(&transition),
+        bad_rows(&key),
+        bad_rows(&same),
+        bad_rows(&condition),
+        line,
+    ] {
+        let begun = std::time::Instant::now();
+        let reports = reports(vec![source("shop.yaml", &text)]);
+        let shown = reports[0].to_string();
+        let taken = begun.elapsed();
+        assert_eq!(reports[0].problems.len(), 101, "{}", &text[..400]);
+        assert_eq!(shown.matches(" --> ").count(), 100);
+        assert!(shown.ends_with("\nand more\n\n"));
+        assert!(taken.as_secs() < 3, "{taken:?}: {}", &text[300..400]);
+    }
 }
 
 #[test]

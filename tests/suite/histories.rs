@@ -22,7 +22,7 @@ pub(crate) struct Case {
     pub until: Option<i64>,
 }
 
-/// An event whose fields are as they stand in its JSON.
+/// An event.
 #[derive(Clone, Debug)]
 pub(crate) struct Happening {
     pub customer: &'static str,
@@ -31,14 +31,8 @@ pub(crate) struct Happening {
     fields: Fields,
 }
 
-#[derive(Clone, Debug)]
-struct Fields {
-    value: Option<&'static str>,
-    score: Option<&'static str>,
-    mood: Option<&'static str>,
-    channel: Option<&'static str>,
-    vip: Option<bool>,
-}
+/// Names and values, as in JSON.
+type Fields = Vec<(&'static str, &'static str)>;
 
 // ---- generators
 
@@ -62,13 +56,20 @@ pub(crate) fn within_lateness() -> impl Strategy<Value = Case> {
     arriving(lateness.prop_map(|lateness| (lateness, lateness)))
 }
 
+/// Some events take long to arrive, and all of one customer: the watermark is past them.
 fn arriving(bounds: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Value = Case> {
-    let parts = (models::models(), history(), until(), bounds);
-    parts.prop_map(|(models, mut events, until, (lateness_ms, delay_max))| {
-        events.sort_by_key(|(event, delay)| event.time + delay.min(&delay_max));
-        let events = events.into_iter().map(|(event, _)| event).collect();
-        Case::new(models, events, lateness_ms, until)
-    })
+    let lag = prop_oneof![1 => Just(0), 1 => select(vec![DAY, 3 * DAY, 7 * DAY])];
+    let parts = (models::models(), history(), until(), bounds, lag);
+    parts.prop_map(
+        |(models, mut events, until, (lateness_ms, delay_max), lag)| {
+            events.sort_by_key(|(event, delay)| {
+                let lag = if event.customer == "ann" { lag } else { 0 };
+                event.time + (delay + lag).min(delay_max)
+            });
+            let events = events.into_iter().map(|(event, _)| event).collect();
+            Case::new(models, events, lateness_ms, until)
+        },
+    )
 }
 
 /// How long after the last event the run ends; before it, the rest is ignored.
@@ -85,7 +86,7 @@ fn history() -> impl Strategy<Value = Vec<(Happening, i64)>> {
         1 => select(vec![MINUTE, 23 * HOUR, 4 * DAY]),
     ];
     let jitter = prop_oneof![5 => Just(0), 1 => Just(1), 1 => Just(-1)];
-    let delay = prop_oneof![1 => Just(0), 1 => select(vec![1, HOUR, DAY, 3 * DAY])];
+    let delay = prop_oneof![1 => Just(0), 1 => select(vec![HOUR, 1, DAY, 3 * DAY, 7 * DAY])];
     let event = (step, jitter, delay, customer(), kind(), fields());
     let start = reference::date(2026, 1, 1);
     let start = select(vec![start, start + 30 * MINUTE]);
@@ -123,22 +124,18 @@ fn kind() -> impl Strategy<Value = &'static str> {
 }
 
 fn fields() -> impl Strategy<Value = Fields> {
-    let maybe = |values: &[&'static str]| {
-        let values = select(values.to_vec()).prop_map(Some);
-        prop_oneof![1 => Just(None), 1 => values]
+    let field = |name, values: &[&'static str]| {
+        let value = select(values.to_vec()).prop_map(move |value| Some((name, value)));
+        prop_oneof![1 => Just(None), 1 => value]
     };
-    let value = maybe(&["20", "10", "19.985", "0.01", "-5", "1000.005"]);
-    let score = maybe(&["1", "0", "-1", "0.5", "9.25"]);
-    let mood = maybe(&["bad", "good"]);
-    let channel = maybe(&["web", "good"]);
-    let vip = prop_oneof![1 => Just(None), 1 => any::<bool>().prop_map(Some)];
-    (value, score, mood, channel, vip).prop_map(|(value, score, mood, channel, vip)| Fields {
-        value,
-        score,
-        mood,
-        channel,
-        vip,
-    })
+    let fields = (
+        field("value", &["20", "10", "19.985", "0.01", "-5", "1000.005"]),
+        field("score", &["1", "0", "-1", "0.5", "9.25"]),
+        field("mood", &[r#""bad""#, r#""good""#]),
+        field("channel", &[r#""web""#, r#""good""#]),
+        field("vip", &["true", "false"]),
+    );
+    fields.prop_map(|(a, b, c, d, e)| [a, b, c, d, e].into_iter().flatten().collect())
 }
 
 // ---- what both sides make of it
@@ -179,55 +176,36 @@ impl Case {
 
 impl Happening {
     fn event(&self) -> reference::Event {
-        let Fields {
-            value,
-            score,
-            mood,
-            channel,
-            vip,
-        } = &self.fields;
-        let fields = [
-            ("value", value.map(Value::money)),
-            ("score", score.map(Value::number)),
-            ("mood", mood.map(Value::text)),
-            ("channel", channel.map(Value::text)),
-            ("vip", vip.map(Value::Bool)),
-        ];
         let event = reference::Event::new(self.customer, self.kind, self.time);
-        let carried = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)));
-        carried.fold(event, |event, (name, value)| event.with(name, value))
+        self.fields.iter().fold(event, |event, (name, json)| {
+            let value = match *name {
+                "value" => Value::money(json),
+                "score" => Value::number(json),
+                "vip" => Value::Bool(*json == "true"),
+                _ => Value::text(json.trim_matches('"')),
+            };
+            event.with(name, value)
+        })
     }
 
     /// One line of a file.
     pub(crate) fn json(&self) -> String {
-        let Fields {
-            value,
-            score,
-            mood,
-            channel,
-            vip,
-        } = &self.fields;
-        let field =
-            |name: &str, json: Option<String>| json.map(|json| format!(r#""{name}":{json}"#));
-        let quoted = |text: &str| format!(r#""{text}""#);
-        let properties = [
-            field("score", score.map(str::to_owned)),
-            field("mood", mood.map(quoted)),
-            field("vip", vip.map(|vip| vip.to_string())),
-        ];
-        let properties: Vec<_> = properties.into_iter().flatten().collect();
-        let fields = [
-            field("time", Some(quoted(&EventTime(self.time).to_string()))),
-            field("customer_id", Some(quoted(self.customer))),
-            field("type", Some(quoted(self.kind))),
-            field("value", value.map(str::to_owned)),
-            field("channel", channel.map(quoted)),
-            field("properties", Some(format!("{{{}}}", properties.join(",")))),
-        ];
-        let fields: Vec<_> = fields.into_iter().flatten().collect();
-        format!("{{{}}}", fields.join(","))
+        let of_every_event = |(name, _): &&_| ["value", "channel"].contains(name);
+        let (own, properties): (Vec<_>, Vec<_>) = self.fields.iter().partition(of_every_event);
+        let mut line = format!(
+            r#"{{"time":"{}","customer_id":"{}","type":"{}""#,
+            EventTime(self.time),
+            self.customer,
+            self.kind
+        );
+        for (name, json) in own {
+            line += &format!(r#","{name}":{json}"#);
+        }
+        let properties = properties
+            .iter()
+            .map(|(name, json)| format!(r#""{name}":{json}"#));
+        let properties: Vec<_> = properties.collect();
+        line + &format!(r#","properties":{{{}}}}}"#, properties.join(","))
     }
 }
 

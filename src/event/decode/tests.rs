@@ -109,6 +109,10 @@ fn every_kind_of_bad_record_has_its_reason() {
             r#"{"type":"t","customer_id":"a\u0000b","time":1}"#,
             Reason::BadCustomerId,
         ),
+        (
+            r#"{"type":"t","customer_id":"a\u001bb","time":1}"#,
+            Reason::BadCustomerId,
+        ),
         (r#"{"customer_id":"ann","time":1}"#, Reason::MissingType),
         (r#"{"type":"t","customer_id":"ann"}"#, Reason::MissingTime),
         (
@@ -121,6 +125,10 @@ fn every_kind_of_bad_record_has_its_reason() {
         ),
         (
             r#"{"type":"t","customer_id":"ann","time":1767225600}"#,
+            Reason::TimeOutOfRange,
+        ),
+        (
+            r#"{"type":"t","customer_id":"ann","time":253402207201000}"#,
             Reason::TimeOutOfRange,
         ),
         (

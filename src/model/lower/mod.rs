@@ -1,76 +1,16 @@
 //! From the syntax of a condition to its typed form: every name resolved, every type checked.
 
+mod known;
+mod names;
 mod term;
 
 use super::condition::{Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit};
-use super::fact::{Aggregate, Declaration, Fault};
-use super::problem::did_you_mean;
+use super::fact::Fault;
 use super::syntax::{Expr, Kind};
-use crate::event::{FieldKind, Vocabulary};
-
-/// What a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// A number or money.
-    Number,
-    /// A length of time.
-    Duration,
-    /// A point in time.
-    Instant,
-    /// Text.
-    Text,
-    /// True or false.
-    Flag,
-}
-
-impl Type {
-    /// The type of a field of known kind.
-    pub(super) fn of_field(kind: FieldKind) -> Type {
-        match kind {
-            FieldKind::Number => Type::Number,
-            FieldKind::Text | FieldKind::Any => Type::Text,
-            FieldKind::Flag => Type::Flag,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Type::Number => "a number",
-            Type::Duration => "a duration",
-            Type::Instant => "an instant",
-            Type::Text => "a text",
-            Type::Flag => "true or false",
-        }
-    }
-}
-
-/// A fact while conditions are read: the type of a property is what it is first used as.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) name: String,
-    pub(super) declaration: Declaration,
-    pub(super) value_type: Option<Type>,
-    /// Its declaration has a mistake, which is reported where it stands and nowhere else.
-    pub(super) broken: bool,
-}
-
-impl Known {
-    /// A fact of which nothing but the name is known.
-    pub(super) fn broken(name: &str) -> Known {
-        let declaration = Declaration {
-            aggregate: Aggregate::Count,
-            event: None,
-            field: None,
-            window: None,
-        };
-        Known {
-            name: name.to_owned(),
-            declaration,
-            value_type: None,
-            broken: true,
-        }
-    }
-}
+use crate::event::Vocabulary;
+pub(super) use known::Known;
+pub(super) use known::Type;
+pub(super) use names::Happening;
 
 /// Reads the conditions of one model.
 pub(super) struct Lowering<'l> {
@@ -79,8 +19,10 @@ pub(super) struct Lowering<'l> {
     /// The condition's text.
     pub(super) text: &'l str,
     pub(super) faults: &'l mut Vec<Fault>,
-    /// Names that were read as event types, with their places.
-    pub(super) events: &'l mut Vec<(String, std::ops::Range<usize>)>,
+    /// What was read as an event type.
+    pub(super) events: &'l mut Vec<Happening>,
+    /// Whether there are facts that could not be read, so that an unknown name is no mistake.
+    pub(super) incomplete: bool,
 }
 
 impl Lowering<'_> {
@@ -101,16 +43,13 @@ impl Lowering<'_> {
             }
             Kind::Binary(operator, left, right) => match comparison_operator(operator) {
                 Some(operator) => self.comparison(expr, operator, left, right),
-                None => self.fault(
-                    expr,
-                    "this is a number, not a condition",
-                    Some("compare it with something"),
-                ),
+                None => self.number_as_condition(expr),
             },
             Kind::Call(name, arguments) if name == "has" => {
                 Some(Condition::Has(self.fact_argument(expr, "has", arguments)?))
             }
             Kind::Name(name) => self.name_as_condition(expr, name),
+            Kind::Text(text) if !text.is_empty() => self.happened(expr, Some(text), true),
             _ => self.fault(
                 expr,
                 "this is a value, not a condition",
@@ -130,31 +69,6 @@ impl Lowering<'_> {
         }
     }
 
-    fn name_as_condition(&mut self, expr: &Expr, name: &str) -> Option<Condition> {
-        if let Some(fact) = self.position(name) {
-            if self.facts[fact].broken {
-                return None;
-            }
-            let value_type = self.bind(fact, Type::Flag);
-            return match value_type {
-                Type::Flag => Some(Condition::Flag {
-                    fact,
-                    is: true,
-                    text: self.text_of(expr),
-                }),
-                other => self.fault(
-                    expr,
-                    &format!("`{name}` is {}, not a condition", other.name()),
-                    Some("compare it with something"),
-                ),
-            };
-        }
-        self.events.push((name.to_owned(), expr.span.clone()));
-        Some(Condition::Happened(
-            (name != "any").then(|| self.vocabulary.intern_type(name)),
-        ))
-    }
-
     fn comparison(
         &mut self,
         expr: &Expr,
@@ -162,6 +76,11 @@ impl Lowering<'_> {
         left: &Expr,
         right: &Expr,
     ) -> Option<Condition> {
+        for (null, other) in [(left, right), (right, left)] {
+            if matches!(&null.kind, Kind::Name(name) if name.eq_ignore_ascii_case("null")) {
+                return self.null(expr, operator, other);
+            }
+        }
         let (left_type, right_type) = (self.hint(left), self.hint(right));
         let wanted = match (left_type, right_type) {
             (Some(Type::Text), _) | (_, Some(Type::Text)) => Type::Text,
@@ -295,65 +214,8 @@ impl Lowering<'_> {
         }))
     }
 
-    fn fact_argument(&mut self, expr: &Expr, function: &str, arguments: &[Expr]) -> Option<usize> {
-        match arguments {
-            [
-                Expr {
-                    kind: Kind::Name(name),
-                    ..
-                },
-            ] => self.named_fact(&arguments[0], name),
-            _ => self.fault(
-                expr,
-                &format!("`{function}` takes the name of a fact"),
-                None,
-            ),
-        }
-    }
-
-    fn named_fact(&mut self, expr: &Expr, name: &str) -> Option<usize> {
-        if let Some(at) = self.position(name) {
-            return (!self.facts[at].broken).then_some(at);
-        }
-        let help = did_you_mean(name, self.facts.iter().map(|fact| fact.name.as_str()));
-        self.fault(
-            expr,
-            &format!("unknown fact `{name}`"),
-            help.as_deref()
-                .or(Some("facts are declared under `facts:`")),
-        )
-    }
-
-    fn position(&self, name: &str) -> Option<usize> {
-        self.facts.iter().position(|fact| fact.name == name)
-    }
-
-    /// The type of the fact; one that had none yet becomes `wanted`.
-    fn bind(&mut self, fact: usize, wanted: Type) -> Type {
-        *self.facts[fact].value_type.get_or_insert(wanted)
-    }
-
-    /// The type of an operand as far as it can be seen without binding anything.
-    fn hint(&self, expr: &Expr) -> Option<Type> {
-        match &expr.kind {
-            Kind::Text(_) => Some(Type::Text),
-            Kind::Truth(_) => Some(Type::Flag),
-            Kind::Name(name) => match self.position(name) {
-                Some(at) if self.facts[at].broken => Some(Type::Number),
-                Some(at) => self.facts[at].value_type,
-                None => Some(Type::Number), // Unknown: reported when it is read as a term.
-            },
-            _ => Some(Type::Number),
-        }
-    }
-
     fn text_of(&self, expr: &Expr) -> String {
         self.text[expr.span.clone()].to_owned()
-    }
-
-    fn fault<T>(&mut self, expr: &Expr, message: &str, help: Option<&str>) -> Option<T> {
-        self.faults.push(Fault::of(expr, message, help));
-        None
     }
 }
 

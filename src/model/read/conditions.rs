@@ -3,7 +3,7 @@
 use super::Reader;
 use crate::model::condition::Condition;
 use crate::model::fact::Fault;
-use crate::model::lower::{Known, Lowering};
+use crate::model::lower::{Happening, Known, Lowering};
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{self, Expr, Kind};
 use crate::model::yaml::Node;
@@ -31,38 +31,25 @@ impl Reader<'_> {
             }
         };
         let (mut faults, mut events) = (Vec::new(), Vec::new());
-        let vocabulary = &mut self.models.vocabulary;
+        let (vocabulary, incomplete) = (&mut self.models.vocabulary, self.incomplete);
         let condition = Lowering {
             facts,
             vocabulary,
             text,
             faults: &mut faults,
             events: &mut events,
+            incomplete,
         }
         .condition(&expr);
         for fault in faults {
             self.fault(node, fault);
         }
-        for (name, span) in &events {
-            let place = self.place_within(node, span.clone());
-            if held {
-                let help = "an event is true for an instant only; hold a condition over facts, such as since(last_order) >= days(3)";
-                self.error(
-                    place,
-                    format!("the event type `{name}` cannot be held"),
-                    Some(help),
-                );
-            }
-            // A misspelt fact reads as an event type that never happens.
-            if let Some(help) = did_you_mean(name, facts.iter().map(|fact| fact.name.as_str())) {
-                self.warning(
-                    place,
-                    format!("`{name}` is no fact, so it is read as an event type"),
-                    Some(&help),
-                );
-            }
+        for event in &events {
+            self.check_event(node, event, facts, held);
         }
-        if let Some(negated) = negated_event(&expr, facts) {
+        if !self.incomplete
+            && let Some(negated) = negated_event(&expr, facts)
+        {
             let place = self.place_within(node, negated.span.clone());
             let help = "every other event would fulfil it; write since(last_...) or a count";
             self.error(
@@ -73,13 +60,37 @@ impl Reader<'_> {
         }
         condition
     }
+
+    fn check_event(&mut self, node: &Node, event: &Happening, facts: &[Known], held: bool) {
+        let Happening { name, span, quoted } = event;
+        if held {
+            let place = self.place_within(node, span.clone());
+            let help = "an event is true for an instant only; hold a condition over facts, such as since(last_order) >= days(3)";
+            self.error(
+                place,
+                format!("the event type `{name}` cannot be held"),
+                Some(help),
+            );
+        }
+        // A misspelt fact reads as an event type that never happens.
+        let declared = |fact: &Known| fact.declaration.event.as_deref() == Some(name);
+        if *quoted || self.incomplete || self.problems.is_full() || facts.iter().any(declared) {
+            return;
+        }
+        if let Some(help) = did_you_mean(name, facts.iter().map(|fact| fact.name.as_str())) {
+            let place = self.place_within(node, span.clone());
+            let message = format!("`{name}` is no fact, so it is read as an event type");
+            self.warning(place, message, Some(&help));
+        }
+    }
 }
 
-/// The first name under a `!` that is no fact, and so an event type.
+/// The first event type under a `!`: a name that is no fact, or a text.
 fn negated_event<'e>(expr: &'e Expr, facts: &[Known]) -> Option<&'e Expr> {
     fn bare<'e>(expr: &'e Expr, facts: &[Known]) -> Option<&'e Expr> {
         match &expr.kind {
             Kind::Name(name) if !facts.iter().any(|fact| fact.name == *name) => Some(expr),
+            Kind::Text(_) => Some(expr),
             Kind::Unary("!", inner) => bare(inner, facts),
             Kind::Binary("&&" | "||", left, right) => {
                 bare(left, facts).or_else(|| bare(right, facts))

@@ -1,25 +1,11 @@
 //! The `tests:` of a model file.
 
-use serde_json::{Map, Number, Value as Json};
-
 use super::{Fields, Reader};
 use crate::event::{EventTime, parse_instant, parse_until};
 use crate::model::example::{Example, Expectation, ONLY_CUSTOMER};
 use crate::model::problem::Place;
 use crate::model::yaml::{Node, Value};
 
-const EVENT_KEYS: [&str; 10] = [
-    "at",
-    "type",
-    "customer",
-    "id",
-    "channel",
-    "order_id",
-    "value",
-    "currency",
-    "properties",
-    "description",
-];
 const EXPECT_KEYS: [&str; 6] = ["at", "customer", "from", "to", "cause", "transition"];
 
 impl Reader<'_> {
@@ -71,46 +57,6 @@ impl Reader<'_> {
         })
     }
 
-    /// An event as native JSON; keys that an event does not have are properties, for short.
-    fn event(&mut self, node: &Node) -> Option<(EventTime, String)> {
-        let entries = self.map(
-            node,
-            "an event is a map, for example `{ at: 2026-01-01, type: order_completed }`",
-        )?;
-        let mut json = Map::new();
-        let mut properties = Map::new();
-        let mut at = None;
-        for (key, value) in entries {
-            match key.text.as_str() {
-                "at" => at = self.instant(value, parse_instant),
-                "customer" => drop(json.insert("customer_id".to_owned(), json_of(value))),
-                "description" => {}
-                "properties" => {
-                    if let Json::Object(own) = json_of(value) {
-                        properties.extend(own);
-                    }
-                }
-                known if EVENT_KEYS.contains(&known) => {
-                    drop(json.insert(known.to_owned(), json_of(value)))
-                }
-                other => drop(properties.insert(other.to_owned(), json_of(value))),
-            }
-        }
-        if !entries.iter().any(|(key, _)| key.text == "at") {
-            self.error(node.place, "`at` is missing".to_owned(), None);
-        }
-        if !json.contains_key("type") {
-            self.error(node.place, "`type` is missing".to_owned(), None);
-        }
-        json.entry("customer_id")
-            .or_insert_with(|| Json::String(ONLY_CUSTOMER.to_owned()));
-        json.insert("time".to_owned(), Json::String(at?.to_string()));
-        if !properties.is_empty() {
-            json.insert("properties".to_owned(), Json::Object(properties));
-        }
-        Some((at?, Json::Object(json).to_string()))
-    }
-
     fn expectation(&mut self, node: &Node, stages: &[&str]) -> Option<Expectation> {
         let fields = self.fields(node, "an expected transition", &EXPECT_KEYS, &[])?;
         let at = self
@@ -152,7 +98,11 @@ impl Reader<'_> {
         Some(text.to_owned())
     }
 
-    fn instant(&mut self, node: &Node, parse: fn(&str) -> Option<EventTime>) -> Option<EventTime> {
+    pub(super) fn instant(
+        &mut self,
+        node: &Node,
+        parse: fn(&str) -> Option<EventTime>,
+    ) -> Option<EventTime> {
         let text = self.text(node)?;
         let instant = parse(text);
         if instant.is_none() {
@@ -178,29 +128,5 @@ impl Reader<'_> {
                 &[]
             }
         }
-    }
-}
-
-/// Plain values become what they look like in JSON; quoted ones stay text.
-fn json_of(node: &Node) -> Json {
-    match &node.value {
-        Value::List(items) => Json::Array(items.iter().map(json_of).collect()),
-        Value::Map(entries) => Json::Object(
-            entries
-                .iter()
-                .map(|(key, value)| (key.text.clone(), json_of(value)))
-                .collect(),
-        ),
-        Value::Scalar { text, quoted: true } => Json::String(text.clone()),
-        Value::Scalar { .. } if node.is_null() => Json::Null,
-        Value::Scalar { text, .. } => match text.as_str() {
-            "true" => Json::Bool(true),
-            "false" => Json::Bool(false),
-            other => match other.parse::<Number>() {
-                // Only what keeps its decimal digits: a number is written back by its shortest text.
-                Ok(number) if number.to_string() == *other => Json::Number(number),
-                _ => Json::String(other.to_owned()),
-            },
-        },
     }
 }

@@ -4,18 +4,27 @@ use std::ops::Range;
 
 use super::Reader;
 use crate::event::Millis;
-use crate::model::problem::{Place, did_you_mean};
+use crate::model::problem::{Place, closest};
 use crate::model::yaml::{Key, Node, Value};
 
 /// The entries of a map whose keys are known.
-pub(super) struct Fields<'n>(&'n [(Key, Node)]);
+pub(super) struct Fields<'n> {
+    entries: &'n [(Key, Node)],
+    /// The keys that others seem to be meant for.
+    misspelt: Vec<&'static str>,
+}
 
 impl<'n> Fields<'n> {
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
-        self.0
+        self.entries
             .iter()
             .find(|(known, _)| known.text == key)
             .map(|(_, node)| node)
+    }
+
+    /// Whether this key seems to stand there in another spelling.
+    pub(super) fn is_misspelt(&self, key: &str) -> bool {
+        self.misspelt.contains(&key)
     }
 }
 
@@ -33,13 +42,14 @@ impl Reader<'_> {
         &mut self,
         node: &'n Node,
         what: &str,
-        known: &[&str],
+        known: &[&'static str],
         later: &[&str],
     ) -> Option<Fields<'n>> {
         let entries = self.map(
             node,
             &format!("{what} is a map with the keys {}", known.join(", ")),
         )?;
+        let mut misspelt = Vec::new();
         for (key, value) in entries {
             if key.text.contains(' ') && value.is_null() {
                 let help = "inside { } a comma ends the value: put the text in quotes";
@@ -55,8 +65,15 @@ impl Reader<'_> {
                     None,
                 );
             } else if !known.contains(&key.text.as_str()) {
-                let help = did_you_mean(&key.text, known.iter().copied());
-                let help = help.unwrap_or_else(|| format!("the keys are {}", known.join(", ")));
+                let meant = match self.problems.is_full() {
+                    true => None,
+                    false => closest(&key.text, known.iter().copied()),
+                };
+                misspelt.extend(meant);
+                let help = match meant {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the keys are {}", known.join(", ")),
+                };
                 self.error(
                     key.place,
                     format!("{what} has no key `{}`", key.text),
@@ -64,7 +81,7 @@ impl Reader<'_> {
                 );
             }
         }
-        Some(Fields(entries))
+        Some(Fields { entries, misspelt })
     }
 
     pub(super) fn map<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n [(Key, Node)]> {
@@ -88,7 +105,7 @@ impl Reader<'_> {
         place: Place,
     ) -> Option<&'n Node> {
         let node = fields.get(key);
-        if node.is_none() {
+        if node.is_none() && !fields.is_misspelt(key) {
             self.error(
                 Place { width: 1, ..place },
                 format!("`{key}` is missing"),
@@ -183,13 +200,11 @@ impl Reader<'_> {
         let Value::Scalar { text, quoted } = &node.value else {
             return node.place;
         };
+        if self.problems.is_full() {
+            return node.place; // A long line is not searched for what nobody will see.
+        }
         let quote = usize::from(*quoted);
-        let line = self
-            .source
-            .text
-            .lines()
-            .nth(node.place.line - 1)
-            .unwrap_or("");
+        let line = self.lines.get(node.place.line - 1).unwrap_or(&"");
         let rest: String = line.chars().skip(node.place.column - 1 + quote).collect();
         if !rest.starts_with(text.as_str()) || !text.is_char_boundary(span.start.min(text.len())) {
             return node.place;

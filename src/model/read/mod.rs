@@ -3,14 +3,16 @@
 mod conditions;
 mod examples;
 mod fields;
+mod occurrence;
+mod transitions;
 
 use std::collections::BTreeSet;
 
 use super::fact::{Declaration, Fault};
 use super::lower::Known;
-use super::problem::{Place, Problem, Severity, Source, did_you_mean};
-use super::yaml::{self, Node, Value};
-use super::{FACTS_MAX, Fact, MODELS_MAX, Model, Models, STAGES_MAX, Stage, TRANSITIONS_MAX};
+use super::problem::{Place, Problem, Problems, Severity, Source};
+use super::yaml::{self, Node};
+use super::{FACTS_MAX, Fact, MODELS_MAX, Model, Models, STAGES_MAX, Stage};
 use crate::event::Millis;
 use fields::Fields;
 
@@ -18,26 +20,27 @@ use fields::Fields;
 pub(super) fn model(
     source: &Source,
     models: &mut Models,
-    problems: &mut Vec<Problem>,
+    problems: &mut Problems,
 ) -> Option<Model> {
     let root = yaml::read(&source.text, problems)?;
     let mut reader = Reader {
         source,
+        lines: source.text.lines().collect(),
         models,
         problems,
+        incomplete: false,
     };
     let model = reader.model(&root);
-    let failed = reader
-        .problems
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
-    model.filter(|_| !failed)
+    model.filter(|_| !problems.has_errors())
 }
 
 struct Reader<'r> {
     source: &'r Source,
+    lines: Vec<&'r str>,
     models: &'r mut Models,
-    problems: &'r mut Vec<Problem>,
+    problems: &'r mut Problems,
+    /// Whether there are facts that could not be read, so that an unknown name is no mistake.
+    incomplete: bool,
 }
 
 /// The keys of a file, and those of a later version.
@@ -73,7 +76,7 @@ impl Reader<'_> {
         let examples = self.examples(&fields, &names);
         let (name, version, initial) = (name?, version?, initial?);
         // A transition with a mistake of its own is not among them.
-        if !self.has_errors() {
+        if !self.problems.has_errors() {
             self.warn_of_unreachable(&fields, &stages, initial, &transitions);
         }
         let outgoing = (0..stages.len())
@@ -114,6 +117,7 @@ impl Reader<'_> {
         Some(name)
     }
 
+    /// The stages; none if they cannot be used, which is reported here and nowhere else.
     fn stages(&mut self, fields: &Fields<'_>, place: Place) -> Vec<Stage> {
         let Some(node) = self.required(fields, "stages", place) else {
             return Vec::new();
@@ -124,14 +128,15 @@ impl Reader<'_> {
         ) else {
             return Vec::new();
         };
-        if entries.is_empty() || entries.len() > STAGES_MAX {
+        let usable = (1..=STAGES_MAX).contains(&entries.len());
+        if !usable {
             self.error(
                 node.place,
                 format!(
                     "a model has 1 to {STAGES_MAX} stages, this one {}",
                     entries.len()
                 ),
-                None,
+                Some("stages are names, for example `loyalty: {}`"),
             );
         }
         let mut stages = Vec::new();
@@ -154,26 +159,32 @@ impl Reader<'_> {
                 min_dwell,
             });
         }
+        stages.retain(|_| usable);
         stages
     }
 
     fn facts(&mut self, fields: &Fields<'_>) -> Vec<Known> {
-        let Some(node) = fields.get("facts") else {
+        let Some(node) = fields.get("facts").filter(|node| !node.is_null()) else {
+            // Under a misspelt key they may well stand.
+            self.incomplete = fields.is_misspelt("facts");
             return Vec::new();
         };
         let Some(entries) = self.map(
             node,
             "`facts` is a map, for example `orders: count(order_completed)`",
         ) else {
+            self.incomplete = true;
             return Vec::new();
         };
         if entries.len() > FACTS_MAX {
             self.error(node.place, format!("more than {FACTS_MAX} facts"), None);
+            self.incomplete = true;
         }
         let mut facts: Vec<Known> = Vec::new();
         for (key, value) in entries.iter().take(FACTS_MAX) {
             self.check_fact_name(&key.text, key.place);
             let Some(text) = self.text(value) else {
+                facts.push(Known::broken(&key.text));
                 continue;
             };
             match Declaration::parse(text) {
@@ -220,155 +231,6 @@ impl Reader<'_> {
             declaration: known.declaration,
             reading,
         }
-    }
-
-    fn transitions(
-        &mut self,
-        fields: &Fields<'_>,
-        place: Place,
-        stages: &[&str],
-        facts: &mut Vec<Known>,
-    ) -> Vec<super::Transition> {
-        let Some(node) = self.required(fields, "transitions", place) else {
-            return Vec::new();
-        };
-        let Value::List(items) = &node.value else {
-            self.error(
-                node.place,
-                format!("`transitions` is a list, not {}", node.what()),
-                Some("write `- { from: a, to: b, when: condition }`"),
-            );
-            return Vec::new();
-        };
-        if items.len() > TRANSITIONS_MAX {
-            self.error(
-                node.place,
-                format!("more than {TRANSITIONS_MAX} transitions"),
-                None,
-            );
-        }
-        let items = items.iter().take(TRANSITIONS_MAX);
-        items
-            .filter_map(|item| self.transition(item, stages, facts))
-            .collect()
-    }
-
-    fn transition(
-        &mut self,
-        item: &Node,
-        stages: &[&str],
-        facts: &mut Vec<Known>,
-    ) -> Option<super::Transition> {
-        let keys = ["from", "to", "when", "hold", "name", "description"];
-        let fields = self.fields(item, "a transition", &keys, &["cooldown"])?;
-        let from = self
-            .required(&fields, "from", item.place)
-            .map(|node| self.origins(node, stages));
-        let to = self
-            .required(&fields, "to", item.place)
-            .and_then(|node| self.stage(node, stages));
-        let name = fields
-            .get("name")
-            .and_then(|node| self.text(node))
-            .map(str::to_owned);
-        let hold = fields
-            .get("hold")
-            .map_or(Some(Millis(0)), |node| self.duration(node));
-        let when = self.required(&fields, "when", item.place);
-        let text = when.and_then(|node| self.text(node));
-        let condition = text.and_then(|text| {
-            self.condition(when?, text, facts, hold.is_some_and(|hold| hold.0 > 0))
-        });
-        let (from, to) = (from?, to?);
-        if from.contains(&to) {
-            let help = "a customer who is there already cannot enter it; leave it out of `from`";
-            self.error(
-                fields.get("to").map_or(item.place, |node| node.place),
-                format!("`{}` leads to itself", stages[to]),
-                Some(help),
-            );
-        }
-        Some(super::Transition {
-            from,
-            to,
-            name,
-            when: condition?,
-            text: text?.to_owned(),
-            hold: hold?,
-        })
-    }
-
-    fn origins(&mut self, node: &Node, stages: &[&str]) -> Vec<usize> {
-        let single = std::slice::from_ref(node);
-        let nodes = if let Value::List(items) = &node.value {
-            items.as_slice()
-        } else {
-            single
-        };
-        if nodes.is_empty() {
-            self.error(
-                node.place,
-                "a transition begins in at least one stage".to_owned(),
-                None,
-            );
-        }
-        let mut from = Vec::new();
-        for node in nodes {
-            if let Some(stage) = self.stage(node, stages) {
-                if from.contains(&stage) {
-                    self.error(
-                        node.place,
-                        format!("`{}` stands here twice", stages[stage]),
-                        None,
-                    );
-                }
-                from.push(stage);
-            }
-        }
-        from
-    }
-
-    fn stage(&mut self, node: &Node, stages: &[&str]) -> Option<usize> {
-        let name = self.text(node)?;
-        let found = stages.iter().position(|stage| *stage == name);
-        if found.is_none() {
-            let help = did_you_mean(name, stages.iter().copied())
-                .unwrap_or_else(|| format!("the stages are {}", stages.join(", ")));
-            self.error(node.place, format!("unknown stage `{name}`"), Some(&help));
-        }
-        found
-    }
-
-    fn warn_of_unreachable(
-        &mut self,
-        fields: &Fields<'_>,
-        stages: &[Stage],
-        initial: usize,
-        transitions: &[super::Transition],
-    ) {
-        let mut reached = BTreeSet::from([initial]);
-        while transitions
-            .iter()
-            .any(|t| t.from.iter().any(|from| reached.contains(from)) && reached.insert(t.to))
-        {
-        }
-        let Some(Value::Map(entries)) = fields.get("stages").map(|node| &node.value) else {
-            return;
-        };
-        for (at, (key, _)) in entries.iter().enumerate().take(stages.len()) {
-            if !reached.contains(&at) {
-                self.warning(
-                    key.place,
-                    format!("no transition leads to the stage `{}`", key.text),
-                    None,
-                );
-            }
-        }
-    }
-
-    fn has_errors(&self) -> bool {
-        let error = |problem: &Problem| problem.severity == Severity::Error;
-        self.problems.iter().any(error)
     }
 
     fn fault(&mut self, node: &Node, fault: Fault) {

@@ -205,13 +205,18 @@ impl Parser {
             Token::Number(number) => Kind::Number(number),
             Token::Text(text) => Kind::Text(text),
             Token::Name(name) if name == "true" || name == "false" => Kind::Truth(name == "true"),
-            Token::Name(name) if self.symbol(&["("]).is_some() => {
+            Token::Name(name)
+                if !name.eq_ignore_ascii_case("not") && self.symbol(&["("]).is_some() =>
+            {
                 let arguments = self.arguments(depth)?;
                 let end = self.tokens[self.at - 1].1.end;
                 return Ok(Expr {
                     span: span.start..end,
                     kind: Kind::Call(name, arguments),
                 });
+            }
+            Token::Name(name) if name.eq_ignore_ascii_case("not") && self.begins_operand() => {
+                return Err(SyntaxError::new(span, format!("`{name}` is written `!`")));
             }
             Token::Name(name) => Kind::Name(name),
         };
@@ -230,6 +235,12 @@ impl Parser {
                 return Ok(arguments);
             }
         }
+    }
+
+    fn begins_operand(&self) -> bool {
+        let next = self.tokens.get(self.at).map(|(token, _)| token);
+        !matches!(next, None | Some(Token::Symbol(_)))
+            || matches!(next, Some(Token::Symbol("(" | "!")))
     }
 
     fn bounded(&self, depth: usize) -> Result<(), SyntaxError> {
@@ -262,8 +273,12 @@ fn unexpected(token: &Token) -> String {
         Token::Name(name) if name == "in" => {
             "`in` is not part of the language; use `==` and `||`".to_owned()
         }
-        Token::Name(name) if name == "and" => "`and` is written `&&`".to_owned(),
-        Token::Name(name) if name == "or" => "`or` is written `||`".to_owned(),
+        Token::Symbol("=>") => "`=>` is no operator; at least is written `>=`".to_owned(),
+        Token::Symbol("<>") => "`<>` is no operator; unequal is written `!=`".to_owned(),
+        Token::Name(name) if name.eq_ignore_ascii_case("and") => {
+            format!("`{name}` is written `&&`")
+        }
+        Token::Name(name) if name.eq_ignore_ascii_case("or") => format!("`{name}` is written `||`"),
         other => format!("unexpected {}", shown(other)),
     }
 }
@@ -322,6 +337,18 @@ mod tests {
             "5..8: `45d` is no number; write durations as days(45), hours(12) or minutes(30)"
         );
         assert_eq!(tree("a and b"), "2..5: `and` is written `&&`");
+        assert_eq!(tree("a OR b"), "2..4: `OR` is written `||`");
+        assert_eq!(tree("a && not b"), "5..8: `not` is written `!`");
+        assert_eq!(tree("NOT (a)"), "0..3: `NOT` is written `!`");
+        assert_eq!(tree("not == a"), "(not == a)");
+        assert_eq!(
+            tree("a => 3"),
+            "2..4: `=>` is no operator; at least is written `>=`"
+        );
+        assert_eq!(
+            tree("a <> 3"),
+            "2..4: `<>` is no operator; unequal is written `!=`"
+        );
         assert_eq!(tree("a == 'x"), "5..6: this quote is never closed");
         assert_eq!(tree("a § b"), "2..4: `§` has no meaning here");
     }

@@ -38,6 +38,13 @@ fn standard_input_cannot_be_named_twice() {
 }
 
 #[test]
+fn the_same_pipe_cannot_be_named_twice() {
+    let folder = folder(&[]);
+    let run = tenure(&folder, "replay --model shop.yaml - /dev/stdin");
+    assert_eq!(run.code, 2, "{}", run.said);
+}
+
+#[test]
 fn dead_letters_never_overwrite_an_input() {
     let rows = order("c1", "2026-01-01") + "{}\n";
     let folder = folder(&[("orders", &rows)]);
@@ -88,6 +95,58 @@ fn dead_letters_hold_the_bytes_of_the_file() {
 }
 
 #[test]
+fn a_row_that_its_file_cuts_off_inside_quotes_is_rejected_and_the_quote_is_named() {
+    let table =
+        format!("{TABLE}c3,order_completed,\"2026-01-03\n\nc4,order_completed,2026-01-04\n");
+    let folder = folder(&[("table", &table)]);
+    let run = replay(&folder, "--dead-letters rejected table");
+    assert_eq!(run.moves().len(), 2);
+    assert!(
+        run.said
+            .contains("table:5: a quote is open here when the file ends; "),
+        "{}",
+        run.said
+    );
+    let letter = fs::read_to_string(folder.path().join("rejected")).unwrap();
+    let letter: serde_json::Value = serde_json::from_str(&letter).unwrap();
+    assert_eq!(
+        (&letter["reason"], &letter["line"]),
+        (&"bad_row".into(), &5.into())
+    );
+    // It is as recognisable after sorting.
+    fs::write(
+        folder.path().join("table"),
+        table.replace(
+            "c1,order_completed,2026-01-01",
+            "c1,order_completed,2026-01-09",
+        ),
+    )
+    .unwrap();
+    let run = replay(&folder, "table");
+    assert!(
+        run.said.contains("table:5: a quote is open"),
+        "{}",
+        run.said
+    );
+}
+
+#[test]
+fn a_line_that_is_too_long_to_be_kept_is_marked_as_cut() {
+    let rows = format!("{{\"x\":\"{}\"}}\r\n  {{\r\n", "x".repeat(5 << 20));
+    let folder = folder(&[("lines", &rows)]);
+    replay(&folder, "--dead-letters rejected lines");
+    let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
+    let letters: Vec<serde_json::Value> = letters
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(letters[0]["cut"], true);
+    assert_eq!(letters[0]["value"].as_str().unwrap().len(), 4 << 20);
+    assert_eq!(letters[1]["value"], "  {");
+    assert_eq!(letters[1].get("cut"), None);
+}
+
+#[test]
 fn evidence_shows_the_condition_as_it_is_written() {
     let model = MODEL.replace("orders >= 1", "(orders + 1) * 2 >= 4");
     let folder = folder(&[
@@ -105,11 +164,17 @@ fn evidence_shows_the_condition_as_it_is_written() {
 fn times_are_written_in_rfc_3339_up_to_the_last_instant() {
     let row = "{\"type\":\"order_completed\",\"customer_id\":\"c1\",\"time\":253402300799999}\n";
     let folder = folder(&[("orders", row)]);
-    let events = replay(&folder, "orders").events();
-    assert!(
-        events
-            .iter()
-            .all(|event| event["time"].as_str().unwrap().ends_with('Z'))
+    let run = replay(&folder, "orders");
+    assert_eq!(run.out, "");
+    assert!(run.said.contains("time_out_of_range"), "{}", run.said);
+    fs::write(
+        folder.path().join("orders"),
+        row.replace("253402300799999", "253402207200999"),
+    )
+    .unwrap();
+    assert_eq!(
+        replay(&folder, "orders").events()[0]["time"],
+        "9999-12-30T22:00:00.999Z"
     );
 }
 
@@ -118,11 +183,49 @@ fn one_mistake_is_reported_once() {
     for (written, mistake) in [
         ("orders >= 1", "order >= 1"),
         ("count(order", "cuont(order"),
+        ("stages: {", "stages: 5 # {"),
+        ("initial: new", "intial: new"),
+        ("facts:", "fatcs:"),
+        ("orders: count(order_completed)", "orders:"),
     ] {
         let folder = folder(&[("shop.yaml", &MODEL.replace(written, mistake))]);
         let said = tenure(&folder, "check shop.yaml").said;
         assert_eq!(said.matches(" --> ").count(), 1, "{said}");
     }
+}
+
+#[test]
+fn a_model_without_tests_says_so() {
+    let bare = MODEL.split("tests:").next().unwrap();
+    let folder = folder(&[("bare.yaml", bare)]);
+    let run = tenure(&folder, "test bare.yaml");
+    assert_eq!((run.code, run.out.as_str()), (0, "0 passed, 0 failed\n"));
+    assert_eq!(run.said, "bare.yaml: shop has no tests\n");
+}
+
+#[test]
+fn customers_of_one_instant_are_expected_in_any_order_and_each_in_its_own() {
+    let tests = "\
+tests:
+  - name: two at once
+    events:
+      - { at: 2026-01-01, type: order_completed, customer: b }
+      - { at: 2026-01-01, type: order_completed, customer_id: a }
+    expect:
+      - { at: 2026-01-01, customer: a, to: buyer }
+      - { at: 2026-01-01, customer: b, to: buyer }
+";
+    let model = MODEL.split("tests:").next().unwrap().to_owned() + tests;
+    let swapped = model.replace("customer: b, to: buyer", "customer: b, to: silent");
+    let folder = folder(&[("both.yaml", &model), ("swapped.yaml", &swapped)]);
+    assert_eq!(tenure(&folder, "test both.yaml").code, 0);
+    let run = tenure(&folder, "test swapped.yaml");
+    assert_eq!(run.code, 4);
+    assert!(
+        run.out.contains("  a: new -> buyer by event\n") && run.out.contains("b: silent (line 21)"),
+        "{}",
+        run.out
+    );
 }
 
 #[test]

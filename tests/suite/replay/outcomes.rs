@@ -28,7 +28,7 @@ fn a_record_is_a_structured_cloud_event_with_all_that_was_promised() {
             "type": "tenure.stage-changed.v1",
             "subject": "c1",
             "time": "2026-01-12T08:30:00.500Z",
-            "sequence": "2",
+            "sequence": "0000000002",
             "datacontenttype": "application/json",
             "data": {
                 "customer_id": "c1",
@@ -73,7 +73,13 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
 
     let run = replay(&folder, "--dead-letters rejected mixed");
     assert_eq!(run.moves(), ["c1 new->buyer", "c3 new->buyer"]);
-    assert!(run.said.contains("1 rejected: not_json\n"), "{}", run.said);
+    let summary = "\
+2 events, 3 rejected, 2 transitions, up to 2026-01-02T00:00:00.000Z
+1 rejected: not_utf8, first at mixed:4
+1 rejected: not_json, first at mixed:2 (write one JSON object per line)
+1 rejected: bad_time, first at mixed:3
+";
+    assert!(run.said.contains(summary), "{}", run.said);
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
     assert_eq!(
         json_lines(&letters),
@@ -120,8 +126,28 @@ fn a_table_without_the_needed_columns_is_refused() {
     assert_eq!(run.code, 1);
     assert_eq!(
         run.said,
-        "error: table: the header has no column customer_id, time; an event needs customer_id, type and time\n"
+        "error: table: the header has no column customer_id, time; an event needs customer_id, type and time; found `customer,type,at`\n"
     );
+    for (header, hint) in [
+        (
+            "customer_id;type;time",
+            "; columns are separated by commas\n",
+        ),
+        (
+            "customer_id\ttype\ttime",
+            "`customer_id type time`; columns are separated by commas\n",
+        ),
+        (
+            "\"type\": \"order\"",
+            "; JSON is read as one object per line, each in { }\n",
+        ),
+        ("\u{1b}[2J,x", "found `\u{241b}[2J,x`\n"),
+        (&"x".repeat(100), &format!("found `{}…`\n", "x".repeat(80))),
+    ] {
+        fs::write(folder.path().join("table"), format!("{header}\nrow\n")).unwrap();
+        let said = tenure(&folder, "replay --model shop.yaml table").said;
+        assert!(said.ends_with(hint), "{said}");
+    }
 }
 
 #[test]
@@ -267,6 +293,15 @@ fn the_end_is_a_whole_day_or_an_instant_and_what_is_due_there_still_happens() {
         "{}",
         run.said
     );
+    let late = tenure(
+        &folder,
+        "replay --model shop.yaml --until 9999-12-31 orders",
+    );
+    assert!(
+        late.code == 2 && late.said.contains("to 9999-12-30"),
+        "{}",
+        late.said
+    );
 }
 
 #[test]
@@ -298,7 +333,6 @@ fn a_file_that_cannot_be_read_is_named() {
     for (arguments, file) in [
         ("replay --model shop.yaml orders absent", "absent"),
         ("replay --model shop.yaml inner", "inner"),
-        ("replay --model absent.yaml orders", "absent.yaml"),
         (
             "replay --model shop.yaml --dead-letters none/there orders",
             "none/there",
@@ -311,6 +345,31 @@ fn a_file_that_cannot_be_read_is_named() {
             "{}",
             run.said
         );
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_read_is_reported_beside_the_others() {
+    let folder = folder(&[("wrong.yaml", &MODEL.replace("orders >= 1", "order >= 1"))]);
+    let latin = MODEL
+        .replace("silence is noticed", "caf\u{e9}")
+        .into_bytes();
+    let latin: Vec<u8> = latin.into_iter().filter(|byte| *byte != 0xc3).collect();
+    fs::write(folder.path().join("latin.yaml"), latin).unwrap();
+    for arguments in [
+        "check absent.yaml latin.yaml wrong.yaml",
+        "test absent.yaml latin.yaml wrong.yaml",
+        "replay --model absent.yaml --model latin.yaml --model wrong.yaml orders",
+    ] {
+        let run = tenure(&folder, arguments);
+        assert_eq!((run.code, run.out.as_str()), (78, ""), "{arguments}");
+        for expected in [
+            "error: cannot read the model absent.yaml: ",
+            "error: the model is not UTF-8 text: byte 0xa9 means nothing there\n  --> latin.yaml:15:14\n",
+            "error: unknown fact `order`\n  --> wrong.yaml:10:",
+        ] {
+            assert!(run.said.contains(expected), "{arguments}: {}", run.said);
+        }
     }
 }
 

@@ -1,0 +1,161 @@
+//! What a replay writes: transitions, dead letters, and what it came to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::say;
+use crate::cloudevent::{self, Origin};
+use crate::event::{Position, Reason, Rejection};
+use crate::files::{CUT, OPEN_QUOTE};
+use crate::model::Models;
+use crate::partition::Output;
+use crate::runtime::replay::Summary;
+
+/// `source` of the events of a replay.
+const SOURCE: &str = "tenure/replay";
+
+/// Where the outputs of a replay go.
+pub(super) struct Outputs<'o> {
+    models: &'o Models,
+    files: Vec<String>,
+    changes: BufWriter<io::Stdout>,
+    dead_letters: Option<BufWriter<File>>,
+    /// Where each reason was met first.
+    first: BTreeMap<Reason, Position>,
+}
+
+impl<'o> Outputs<'o> {
+    pub(super) fn new(
+        inputs: &[PathBuf],
+        dead_letters: Option<&Path>,
+        models: &'o Models,
+    ) -> anyhow::Result<Outputs<'o>> {
+        let create = |path: &Path| {
+            let file = File::create(path);
+            file.with_context(|| format!("cannot write {}", path.display()))
+        };
+        Ok(Outputs {
+            models,
+            files: inputs
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+            changes: BufWriter::new(io::stdout()),
+            dead_letters: dead_letters.map(create).transpose()?.map(BufWriter::new),
+            first: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn write(&mut self, output: &Output) -> io::Result<()> {
+        match output {
+            Output::StageChanged { customer, change } => {
+                let Position {
+                    input,
+                    offset: line,
+                } = change.position;
+                let origin = Origin::File {
+                    file: &self.files[input as usize],
+                    input,
+                    line,
+                };
+                let event =
+                    cloudevent::structured(self.models, SOURCE, customer, change, &origin, None);
+                writeln!(self.changes, "{event}")
+            }
+            Output::Rejected {
+                position,
+                rejection,
+            } => self.reject(*position, rejection),
+        }
+    }
+
+    fn reject(&mut self, position: Position, rejection: &Rejection) -> io::Result<()> {
+        let first = self.first.entry(rejection.reason).or_insert(position);
+        *first = position.min(*first);
+        if let Some(line) = note(rejection, OPEN_QUOTE) {
+            say(&format!(
+                "{}:{}: a quote is open here when the file ends; the row is rejected, with all that follows the quote",
+                self.files[position.input as usize],
+                String::from_utf8_lossy(line.unwrap_or_default())
+            ));
+        }
+        match &mut self.dead_letters {
+            Some(file) => writeln!(file, "{}", dead_letter(&self.files, position, rejection)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.changes.flush()?;
+        self.dead_letters.as_mut().map_or(Ok(()), Write::flush)
+    }
+
+    /// What the replay came to: customers by stage, and what was rejected.
+    pub(super) fn table(&self, summary: &Summary) -> String {
+        let rejected: u64 = summary.rejected.values().sum();
+        let mut text = format!("{} events", summary.records.saturating_sub(rejected));
+        if rejected > 0 {
+            text += &format!(", {rejected} rejected");
+        }
+        text += &format!(", {} transitions", summary.transitions);
+        if let Some(end) = summary.end {
+            text += &format!(", up to {end}");
+        }
+        for (reason, count) in &summary.rejected {
+            text += &format!("\n{count} rejected: {reason}");
+            if let Some(Position { input, offset }) = self.first.get(reason) {
+                text += &format!(", first at {}:{offset}", self.files[*input as usize]);
+            }
+            if *reason == Reason::NotJson {
+                text += " (write one JSON object per line)";
+            }
+        }
+        for (model, counts) in self.models.list.iter().zip(&summary.population.0) {
+            text += &format!("\n\n{:<24} {:>12}", model.name, "customers");
+            for (stage, count) in model.stages.iter().zip(counts) {
+                text += &format!("\n  {:<22} {count:>12}", stage.name);
+            }
+        }
+        text
+    }
+}
+
+/// What was noted of a row beside its bytes.
+fn note<'r>(rejection: &'r Rejection, name: &str) -> Option<Option<&'r [u8]>> {
+    let mut notes = rejection.headers.iter();
+    let (_, value) = notes.find(|(known, _)| known == name)?;
+    Some(value.as_deref())
+}
+
+/// A rejected row, losslessly: as text, or as hexadecimal where it is not UTF-8.
+fn dead_letter(files: &[String], position: Position, rejection: &Rejection) -> serde_json::Value {
+    let mut letter = json!({
+        "reason": rejection.reason.code(),
+        "file": files[position.input as usize],
+        "line": position.offset,
+    });
+    match rejection.value.as_deref().map(std::str::from_utf8) {
+        Some(Ok(text)) => letter["value"] = text.into(),
+        Some(Err(_)) => {
+            letter["value_hex"] = hex(rejection.value.as_deref().unwrap_or_default()).into()
+        }
+        None => {}
+    }
+    if note(rejection, CUT).is_some() {
+        letter["cut"] = true.into();
+    }
+    letter
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,66 @@
+//! Reading model files. One that cannot be read is reported beside what is wrong with the others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::model::{Models, Place, Problem, Report, Severity, Source};
+
+/// Reads and compiles all files; as [`Models::compile`].
+pub(super) fn compile(files: &[PathBuf]) -> Result<(Models, Vec<Report>), Vec<Report>> {
+    let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
+    for file in files {
+        match source(file) {
+            Ok(source) => sources.push(source),
+            Err(report) => unreadable.push(report),
+        }
+    }
+    let compiled = Models::compile(sources);
+    if unreadable.is_empty() {
+        return compiled;
+    }
+    unreadable.extend(compiled.map_or_else(|reports| reports, |(_, warnings)| warnings));
+    Err(unreadable)
+}
+
+fn source(path: &Path) -> Result<Source, Report> {
+    let name = path.display().to_string();
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let message = format!("cannot read the model {name}: {error}");
+            return Err(report(name, String::new(), message, (1, 1)));
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source { name, text }),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            let byte = error.as_bytes()[good];
+            let message =
+                format!("the model is not UTF-8 text: byte 0x{byte:02x} means nothing there");
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            Err(report(name, text, message, (line, column)))
+        }
+    }
+}
+
+fn report(name: String, text: String, message: String, (line, column): (usize, usize)) -> Report {
+    let place = Place {
+        line,
+        column,
+        width: 1,
+    };
+    let problem = Problem {
+        place,
+        severity: Severity::Error,
+        message,
+        help: None,
+    };
+    Report {
+        source: Source { name, text },
+        problems: vec![problem],
+    }
+}

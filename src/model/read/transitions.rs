@@ -1,0 +1,162 @@
+//! Transitions, and the stages they lead out of and into.
+
+use std::collections::BTreeSet;
+
+use super::{Fields, Reader};
+use crate::event::Millis;
+use crate::model::lower::Known;
+use crate::model::problem::{Place, did_you_mean};
+use crate::model::yaml::{Node, Value};
+use crate::model::{Stage, TRANSITIONS_MAX, Transition};
+
+impl Reader<'_> {
+    pub(super) fn transitions(
+        &mut self,
+        fields: &Fields<'_>,
+        place: Place,
+        stages: &[&str],
+        facts: &mut Vec<Known>,
+    ) -> Vec<Transition> {
+        let Some(node) = self.required(fields, "transitions", place) else {
+            return Vec::new();
+        };
+        let Value::List(items) = &node.value else {
+            self.error(
+                node.place,
+                format!("`transitions` is a list, not {}", node.what()),
+                Some("write `- { from: a, to: b, when: condition }`"),
+            );
+            return Vec::new();
+        };
+        if items.len() > TRANSITIONS_MAX {
+            self.error(
+                node.place,
+                format!("more than {TRANSITIONS_MAX} transitions"),
+                None,
+            );
+        }
+        let items = items.iter().take(TRANSITIONS_MAX);
+        items
+            .filter_map(|item| self.transition(item, stages, facts))
+            .collect()
+    }
+
+    fn transition(
+        &mut self,
+        item: &Node,
+        stages: &[&str],
+        facts: &mut Vec<Known>,
+    ) -> Option<Transition> {
+        let keys = ["from", "to", "when", "hold", "name", "description"];
+        let fields = self.fields(item, "a transition", &keys, &["cooldown"])?;
+        let from = self
+            .required(&fields, "from", item.place)
+            .map(|node| self.origins(node, stages));
+        let to = self
+            .required(&fields, "to", item.place)
+            .and_then(|node| self.stage(node, stages));
+        let name = fields
+            .get("name")
+            .and_then(|node| self.text(node))
+            .map(str::to_owned);
+        let hold = fields
+            .get("hold")
+            .map_or(Some(Millis(0)), |node| self.duration(node));
+        let when = self.required(&fields, "when", item.place);
+        let text = when.and_then(|node| self.text(node));
+        let condition = text.and_then(|text| {
+            self.condition(when?, text, facts, hold.is_some_and(|hold| hold.0 > 0))
+        });
+        let (from, to) = (from?, to?);
+        if from.contains(&to) {
+            let help = "a customer who is there already cannot enter it; leave it out of `from`";
+            self.error(
+                fields.get("to").map_or(item.place, |node| node.place),
+                format!("`{}` leads to itself", stages[to]),
+                Some(help),
+            );
+        }
+        Some(Transition {
+            from,
+            to,
+            name,
+            when: condition?,
+            text: text?.to_owned(),
+            hold: hold?,
+        })
+    }
+
+    fn origins(&mut self, node: &Node, stages: &[&str]) -> Vec<usize> {
+        let single = std::slice::from_ref(node);
+        let nodes = if let Value::List(items) = &node.value {
+            items.as_slice()
+        } else {
+            single
+        };
+        if nodes.is_empty() {
+            self.error(
+                node.place,
+                "a transition begins in at least one stage".to_owned(),
+                None,
+            );
+        }
+        let mut from = Vec::new();
+        for node in nodes {
+            if let Some(stage) = self.stage(node, stages) {
+                if from.contains(&stage) {
+                    self.error(
+                        node.place,
+                        format!("`{}` stands here twice", stages[stage]),
+                        None,
+                    );
+                } else {
+                    from.push(stage);
+                }
+            }
+        }
+        from
+    }
+
+    pub(super) fn stage(&mut self, node: &Node, stages: &[&str]) -> Option<usize> {
+        let name = self.text(node)?;
+        if stages.is_empty() {
+            return None; // Why there are none is reported already.
+        }
+        let found = stages.iter().position(|stage| *stage == name);
+        if found.is_none() && !self.problems.is_full() {
+            let help = did_you_mean(name, stages.iter().copied())
+                .unwrap_or_else(|| format!("the stages are {}", stages.join(", ")));
+            self.error(node.place, format!("unknown stage `{name}`"), Some(&help));
+        } else if found.is_none() {
+            self.error(node.place, format!("unknown stage `{name}`"), None);
+        }
+        found
+    }
+
+    pub(super) fn warn_of_unreachable(
+        &mut self,
+        fields: &Fields<'_>,
+        stages: &[Stage],
+        initial: usize,
+        transitions: &[Transition],
+    ) {
+        let mut reached = BTreeSet::from([initial]);
+        while transitions
+            .iter()
+            .any(|t| t.from.iter().any(|from| reached.contains(from)) && reached.insert(t.to))
+        {
+        }
+        let Some(Value::Map(entries)) = fields.get("stages").map(|node| &node.value) else {
+            return;
+        };
+        for (at, (key, _)) in entries.iter().enumerate().take(stages.len()) {
+            if !reached.contains(&at) {
+                self.warning(
+                    key.place,
+                    format!("no transition leads to the stage `{}`", key.text),
+                    None,
+                );
+            }
+        }
+    }
+}
