@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::assignment::Assignment;
 use super::settings::Settings;
+use crate::event::EventType;
 use crate::kafka::{Committed, Topology};
 use crate::model::Models;
-use crate::partition::{Batch, Commit, Output, Progress};
+use crate::partition::{Batch, Commit, Output, Progress, Record};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -88,12 +89,21 @@ impl Shared {
             let own = batch
                 .records
                 .iter()
-                .filter(|record| record.position.input as usize == input)
-                .count();
-            self.metrics
-                .records
+                .filter(|record| record.position.input as usize == input);
+            let unnamed = |record: &&Record| {
+                let kind = record.content.as_ref().map(|event| event.kind);
+                kind == Ok(EventType::UNNAMED)
+            };
+            let Metrics {
+                records,
+                unnamed_records,
+                ..
+            } = &self.metrics;
+            let (all, of_no_model) = (own.clone().count(), own.filter(unnamed).count());
+            records.with_label_values(&[topic]).inc_by(all as u64);
+            unnamed_records
                 .with_label_values(&[topic])
-                .inc_by(own as u64);
+                .inc_by(of_no_model as u64);
         }
     }
 

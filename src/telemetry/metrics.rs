@@ -15,6 +15,8 @@ pub struct Metrics {
     registry: Registry,
     /// Records applied, by topic.
     pub records: IntCounterVec,
+    /// Accepted records of an event type that no model names, by topic.
+    pub unnamed_records: IntCounterVec,
     /// Records not accepted, by reason.
     pub dead_letters: IntCounterVec,
     /// Transitions, by model, from, to and cause.
@@ -79,6 +81,11 @@ impl Metrics {
         let declare = Declare(&registry);
         let metrics = Metrics {
             records: declare.counters("records_total", "Records applied.", &["topic"])?,
+            unnamed_records: declare.counters(
+                "unnamed_records_total",
+                "Records of an event type that no model names.",
+                &["topic"],
+            )?,
             dead_letters: declare.counters(
                 "dead_letters_total",
                 "Records not accepted.",

@@ -135,6 +135,11 @@ listen = "127.0.0.1:0"
         self.process.take().unwrap().end_by("TERM")
     }
 
+    /// Sends SIGTERM, and does not wait.
+    pub(crate) fn ask_to_stop(&mut self) {
+        self.process.as_mut().unwrap().signal("TERM");
+    }
+
     /// Waits until the process has ended by itself.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let mut process = self.process.take().unwrap();

@@ -338,6 +338,9 @@ fn get(world: &World, path: &str) -> (String, String) {
 fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
     let mut world = World::new("watched", 2, "");
     let bad = Record::new(0, "secret-customer", "nonsense");
+    let unnamed = event("secret-customer", "no_model_names_it", "2026-01-01", "");
+    let unnamed = Record::new(0, "secret-customer", unnamed);
+    world.produce("clickstream", &[unnamed]);
     world.produce("purchases", &[order("secret-customer", "2026-01-01"), bad]);
     world.start();
     world.await_caught_up();
@@ -347,6 +350,7 @@ fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
     assert_eq!(status, "HTTP/1.1 200 OK");
     for line in [
         r#"tenure_records_total{topic="watched-purchases"} 2"#,
+        r#"tenure_unnamed_records_total{topic="watched-clickstream"} 1"#,
         r#"tenure_dead_letters_total{reason="not_json"} 1"#,
         r#"tenure_dead_letters_total{reason="too_deep"} 0"#,
         r#"tenure_transitions_total{cause="event",from="reach",model="retail",to="conversion"} 1"#,
@@ -424,4 +428,28 @@ fn structured_mode_is_one_json_object() {
         (&"1.0".into(), &"ann".into())
     );
     assert_eq!(event["data"]["to"], "conversion");
+}
+
+#[test]
+fn a_second_signal_ends_a_daemon_that_cannot_end_by_itself() {
+    let mut world = World::new("stuck", 1, "");
+    let file = world.folder.path().join("tenure.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    // Nobody listens there: the daemon waits for a broker.
+    fs::write(
+        &file,
+        settings.replace(world.broker.bootstrap(), "127.0.0.1:1"),
+    )
+    .unwrap();
+    world.start();
+    eventually("signals are heard", || {
+        world.said().contains("serving probes")
+    });
+    world.ask_to_stop();
+    eventually("the first is answered", || {
+        world.said().contains("a second signal ends at once")
+    });
+    world.assert_running();
+    world.ask_to_stop();
+    assert_eq!(world.ended().code(), Some(130), "{}", world.said());
 }

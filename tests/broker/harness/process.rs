@@ -48,6 +48,11 @@ impl Process {
         self.supervisor.try_wait().unwrap()
     }
 
+    /// Sends a signal.
+    pub(crate) fn signal(&mut self, name: &str) {
+        writeln!(self.orders, "{name}").unwrap();
+    }
+
     /// Sends a signal and waits for the end: 128 and the signal's number if it was that.
     pub(crate) fn end_by(&mut self, signal: &str) -> ExitStatus {
         // It may have ended by itself.
