@@ -125,7 +125,7 @@ impl Sources<'_> {
             match entry {
                 Entry::State(customer, state) => drop(states.insert(customer, state)),
                 Entry::Progress(progress, offset) => {
-                    let done = self.store.restore(
+                    let done = self.store.catch_up(
                         self.models,
                         key(partition),
                         &self.settings.identity,

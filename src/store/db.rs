@@ -1,13 +1,13 @@
-//! The database: opening, prefetching for a batch, writing a commit.
+//! The state of all partitions: prefetching for a batch, writing a commit, catching up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
-
-use super::options::{Config, families};
-use super::{Error, key};
-use crate::customer::{self, Corrupt};
+use super::engine::{Changes, Engine, Family};
+use super::options::Config;
+use super::{Error, Rocks, key};
+use crate::customer::{self, Corrupt, CustomerState};
 use crate::event::{CustomerId, EventTime, Millis};
 use crate::model::Models;
 use crate::partition::codec;
@@ -41,43 +41,46 @@ pub struct Written<'w> {
 const TIMERS_PER_BATCH_MAX: usize = 16_384;
 
 /// The state of all partitions of this process.
-pub struct Store {
-    db: DB,
+#[derive(Debug)]
+pub struct Store<E = Rocks> {
+    pub(super) engine: E,
     path: PathBuf,
-    writes: WriteOptions,
     timers_max: usize,
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Store")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Store {
     /// Opens the folder, making it if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where the folder has to be rebuilt.
     pub fn open(path: &Path, config: &Config) -> Result<Store, Error> {
-        let families = families(config);
-        let db = DB::open_cf_descriptors(&families.database, path, families.columns).map_err(
-            |source| Error::Open {
-                path: path.to_owned(),
-                source,
-            },
-        )?;
-        let mut writes = WriteOptions::default();
-        writes.disable_wal(!config.durable);
-        Ok(Store {
-            db,
+        Ok(Store::over(Rocks::open(path, config)?, path))
+    }
+
+    /// What RocksDB says of itself: a name and a number, summed over the column families.
+    pub fn properties(&self) -> Vec<(&'static str, u64)> {
+        let value = |(name, property): &(&'static str, &str)| (*name, self.engine.property(property));
+        PROPERTIES.iter().map(value).collect()
+    }
+
+    /// Makes everything written so far survive, also what no log holds.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.engine.flush()
+    }
+}
+
+impl<E: Engine> Store<E> {
+    /// A store over any engine; `path` is what errors name.
+    pub fn over(engine: E, path: &Path) -> Store<E> {
+        Store {
+            engine,
             path: path.to_owned(),
-            writes,
             timers_max: TIMERS_PER_BATCH_MAX,
-        })
+        }
     }
 
     /// Fetches fewer timers per batch, so that tests can have a batch cut between two of them.
-    pub fn with_timers_per_batch(self, timers_max: usize) -> Store {
+    pub fn with_timers_per_batch(self, timers_max: usize) -> Store<E> {
         Store { timers_max, ..self }
     }
 
@@ -88,13 +91,24 @@ impl Store {
         partition: u32,
         identity: &str,
     ) -> Result<Option<Progress>, Error> {
-        let key = key::progress(partition);
-        let found = self.db.get_pinned_cf(self.family(key::META), key);
-        let Some(bytes) = found.map_err(reading)? else {
-            return Ok(None);
+        let mut found = None;
+        let mut take = |_, bytes: &[u8]| {
+            found = Some(self.read_progress(models, bytes, identity)?);
+            Ok(())
         };
-        let progress = codec::decode(&bytes, models, identity);
-        progress.map(Some).map_err(|source| Error::Progress {
+        self.engine
+            .get(Family::Meta, &[key::progress(partition)], &mut take)?;
+        Ok(found)
+    }
+
+    pub(super) fn read_progress(
+        &self,
+        models: &Models,
+        bytes: &[u8],
+        identity: &str,
+    ) -> Result<Progress, Error> {
+        let progress = codec::decode(bytes, models, identity);
+        progress.map_err(|source| Error::Progress {
             path: self.path.clone(),
             source,
         })
@@ -102,10 +116,14 @@ impl Store {
 
     /// The offset of the changelog up to which a partition's state is complete.
     pub fn changelog_offset(&self, partition: u32) -> Result<Option<i64>, Error> {
-        let key = key::changelog_offset(partition);
-        let found = self.db.get_pinned_cf(self.family(key::META), key);
-        let bytes = found.map_err(reading)?;
-        Ok(bytes.and_then(|bytes| Some(i64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
+        let mut found = None;
+        let mut take = |_, bytes: &[u8]| {
+            found = bytes.try_into().ok().map(i64::from_be_bytes);
+            Ok(())
+        };
+        self.engine
+            .get(Family::Meta, &[key::changelog_offset(partition)], &mut take)?;
+        Ok(found)
     }
 
     /// All that applying the batch can need, in one sorted multi-get and one scan of timers.
@@ -142,24 +160,15 @@ impl Store {
         partition: u32,
         wanted: &BTreeSet<&CustomerId>,
     ) -> Result<BTreeMap<CustomerId, Known>, Error> {
-        let keys: Vec<Vec<u8>> = wanted
-            .iter()
-            .map(|id| key::customer(partition, id))
-            .collect();
-        let sorted = true;
-        let found = self
-            .db
-            .batched_multi_get_cf(self.family(key::CUSTOMERS), &keys, sorted);
+        let ids: Vec<&CustomerId> = wanted.iter().copied().collect();
+        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(partition, id)).collect();
         let mut states = BTreeMap::new();
-        for (id, value) in wanted.iter().zip(found) {
-            if let Some(bytes) = value.map_err(reading)? {
-                let state = customer::decode(&bytes, models).map_err(|source| Error::Corrupt {
-                    what: "a customer",
-                    source,
-                })?;
-                states.insert((*id).clone(), state.into());
-            }
-        }
+        let mut take = |place: usize, bytes: &[u8]| {
+            let id: &CustomerId = ids[place];
+            states.insert(id.clone(), read_state(bytes, models)?.into());
+            Ok(())
+        };
+        self.engine.get(Family::Customers, &keys, &mut take)?;
         Ok(states)
     }
 
@@ -171,90 +180,54 @@ impl Store {
         progress: &Progress,
         end: EventTime,
     ) -> Result<(BTreeSet<TimerKey>, Option<TimerKey>), Error> {
-        let bound = |due| {
-            key::timer(
-                partition,
-                &TimerKey {
-                    due,
-                    customer: CustomerId::default(),
-                },
-            )
-        };
-        let start = match &progress.fired_to {
+        let from = match &progress.fired_to {
             Some(cursor) => key::timer(partition, cursor),
-            None => bound(EventTime(i64::MIN)),
+            None => key::due(partition, EventTime(i64::MIN)),
         };
-        let upper = bound(end);
         let mut timers = BTreeSet::new();
-        if start >= upper {
-            return Ok((timers, None));
-        }
-        let mut options = ReadOptions::default();
-        options.set_iterate_upper_bound(upper);
-        let mode = IteratorMode::From(&start, Direction::Forward);
-        for entry in self
-            .db
-            .iterator_cf_opt(self.family(key::TIMERS), options, mode)
-        {
-            let (bytes, _) = entry.map_err(reading)?;
-            let timer = key::read_timer(&bytes).ok_or(Error::Corrupt {
+        let mut loaded_to = None;
+        let mut take = |bytes: &[u8], _: &[u8]| {
+            let timer = key::read_timer(bytes).ok_or(Error::Corrupt {
                 what: "a timer",
                 source: Corrupt::Damaged,
             })?;
             if timers.len() == self.timers_max {
-                return Ok((timers, Some(timer)));
+                loaded_to = Some(timer);
+                return Ok(ControlFlow::Break(()));
             }
             timers.insert(timer);
-        }
-        Ok((timers, None))
+            Ok(ControlFlow::Continue(()))
+        };
+        self.engine
+            .scan(Family::Timers, &from, &key::due(partition, end), &mut take)?;
+        Ok((timers, loaded_to))
     }
 
     /// Writes all of some commits, or nothing of them.
     pub fn write(&self, identity: &str, commits: &[Written<'_>]) -> Result<(), Error> {
-        let (customers, timers, meta) = (
-            self.family(key::CUSTOMERS),
-            self.family(key::TIMERS),
-            self.family(key::META),
-        );
-        let mut batch = WriteBatch::default();
-        let mut bytes = Vec::with_capacity(256);
-        for written in commits {
-            let (partition, commit) = (written.partition, written.commit);
-            for (id, state) in &commit.states {
-                bytes.clear();
-                customer::encode(state, &mut bytes);
-                batch.put_cf(customers, key::customer(partition, id), &bytes);
-            }
-            for timer in &commit.disarm {
-                batch.delete_cf(timers, key::timer(partition, timer));
-            }
-            for timer in &commit.arm {
-                batch.put_cf(timers, key::timer(partition, timer), []);
-            }
-            let progress = codec::encode(&commit.progress, identity);
-            batch.put_cf(meta, key::progress(partition), progress);
-            if let Some(offset) = written.changelog_offset {
-                batch.put_cf(meta, key::changelog_offset(partition), offset.to_be_bytes());
-            }
-        }
-        let written = self.db.write_opt(batch, &self.writes);
-        written.map_err(writing)
+        self.engine.write(&mut |batch| {
+            commits
+                .iter()
+                .for_each(|written| fill(batch, identity, written));
+            Ok(())
+        })
     }
 
     /// Forgets everything of a partition, to rebuild it.
     pub fn clear(&self, partition: u32) -> Result<(), Error> {
         let [from, to] = key::bounds(partition);
-        let mut batch = WriteBatch::default();
-        for name in [key::CUSTOMERS, key::TIMERS, key::META] {
-            batch.delete_range_cf(self.family(name), &from, &to);
-        }
-        self.db.write_opt(batch, &self.writes).map_err(writing)
+        self.engine.write(&mut |batch| {
+            for family in Family::ALL {
+                batch.delete_range(family, &from, &to);
+            }
+            Ok(())
+        })
     }
 
-    /// Overwrites states with what the changelog says; `None` is a tombstone. Timers follow from
-    /// the states. With `progress`, the bytes of a progress record and the offset after it, which
-    /// end a batch, everything up to here is complete.
-    pub fn restore(
+    /// Overwrites states with what one batch in the changelog says; `None` is a tombstone. Timers
+    /// follow from the states. `progress`, the bytes of the progress record and the offset after
+    /// it, ends the batch.
+    pub fn catch_up(
         &self,
         models: &Models,
         partition: u32,
@@ -263,96 +236,67 @@ impl Store {
         progress: (&[u8], i64),
     ) -> Result<(), Error> {
         // States of other models cannot be read: say so before trying.
-        codec::decode(progress.0, models, identity).map_err(|source| Error::Progress {
-            path: self.path.clone(),
-            source,
-        })?;
-        let corrupt = |source| Error::Corrupt {
-            what: "a customer",
-            source,
-        };
-        let (customers, timers, meta) = (
-            self.family(key::CUSTOMERS),
-            self.family(key::TIMERS),
-            self.family(key::META),
-        );
+        self.read_progress(models, progress.0, identity)?;
         let timer = |id: &CustomerId, due| {
-            key::timer(
-                partition,
-                &TimerKey {
-                    due,
-                    customer: id.clone(),
-                },
-            )
+            let customer = id.clone();
+            key::timer(partition, &TimerKey { due, customer })
         };
         let before = self.states(models, partition, &states.keys().collect())?;
-        let mut batch = WriteBatch::default();
-        for (id, value) in states {
-            if let Some(due) = before.get(id).and_then(|known| known.state.armed) {
-                batch.delete_cf(timers, timer(id, due));
-            }
-            let key = key::customer(partition, id);
-            match value {
-                None => batch.delete_cf(customers, key),
-                Some(value) => {
-                    let state = customer::decode(value, models).map_err(corrupt)?;
-                    batch.put_cf(customers, key, value);
-                    if let Some(due) = state.armed {
-                        batch.put_cf(timers, timer(id, due), []);
+        self.engine.write(&mut |batch| {
+            for (id, value) in states {
+                if let Some(due) = before.get(id).and_then(|known| known.state.armed) {
+                    batch.delete(Family::Timers, &timer(id, due));
+                }
+                let key = key::customer(partition, id);
+                match value {
+                    None => batch.delete(Family::Customers, &key),
+                    Some(value) => {
+                        let armed = read_state(value, models)?.armed;
+                        batch.put(Family::Customers, &key, value);
+                        if let Some(due) = armed {
+                            batch.put(Family::Timers, &timer(id, due), &[]);
+                        }
                     }
                 }
             }
-        }
-        batch.put_cf(meta, key::progress(partition), progress.0);
-        let offset = progress.1.to_be_bytes();
-        batch.put_cf(meta, key::changelog_offset(partition), offset);
-        self.db.write_opt(batch, &self.writes).map_err(writing)
-    }
-
-    /// What RocksDB says of itself: a name and a number, summed over the column families.
-    pub fn properties(&self) -> Vec<(&'static str, u64)> {
-        let names = [key::CUSTOMERS, key::TIMERS, key::META];
-        let sum = |property| {
-            let each = names.iter().filter_map(|name| {
-                self.db
-                    .property_int_value_cf(self.family(name), property)
-                    .ok()
-                    .flatten()
-            });
-            each.sum()
-        };
-        PROPERTIES
-            .iter()
-            .map(|(name, property)| (*name, sum(*property)))
-            .collect()
-    }
-
-    /// Makes everything written so far survive, also what no log holds.
-    pub fn flush(&self) -> Result<(), Error> {
-        let names = [key::CUSTOMERS, key::TIMERS, key::META];
-        let flushed = names
-            .iter()
-            .try_for_each(|name| self.db.flush_cf(self.family(name)));
-        flushed.map_err(writing)
-    }
-
-    fn family(&self, name: &str) -> &ColumnFamily {
-        self.db
-            .cf_handle(name)
-            .expect("every column family is opened with the database")
+            arrive(batch, partition, progress);
+            Ok(())
+        })
     }
 }
 
-fn reading(source: rocksdb::Error) -> Error {
-    Error::Io {
-        action: "read",
-        source,
+fn fill(batch: &mut dyn Changes, identity: &str, written: &Written<'_>) {
+    let (partition, commit) = (written.partition, written.commit);
+    let mut bytes = Vec::with_capacity(256);
+    for (id, state) in &commit.states {
+        bytes.clear();
+        customer::encode(state, &mut bytes);
+        batch.put(Family::Customers, &key::customer(partition, id), &bytes);
+    }
+    for timer in &commit.disarm {
+        batch.delete(Family::Timers, &key::timer(partition, timer));
+    }
+    for timer in &commit.arm {
+        batch.put(Family::Timers, &key::timer(partition, timer), &[]);
+    }
+    let progress = codec::encode(&commit.progress, identity);
+    batch.put(Family::Meta, &key::progress(partition), &progress);
+    if let Some(offset) = written.changelog_offset {
+        let key = key::changelog_offset(partition);
+        batch.put(Family::Meta, &key, &offset.to_be_bytes());
     }
 }
 
-fn writing(source: rocksdb::Error) -> Error {
-    Error::Io {
-        action: "written",
+/// Notes where a partition has got to by its changelog.
+pub(super) fn arrive(batch: &mut dyn Changes, partition: u32, (progress, offset): (&[u8], i64)) {
+    batch.put(Family::Meta, &key::progress(partition), progress);
+    let key = key::changelog_offset(partition);
+    batch.put(Family::Meta, &key, &offset.to_be_bytes());
+}
+
+pub(super) fn read_state(bytes: &[u8], models: &Models) -> Result<CustomerState, Error> {
+    customer::decode(bytes, models).map_err(|source| Error::Corrupt {
+        what: "a customer",
         source,
-    }
+    })
 }

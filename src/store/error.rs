@@ -5,6 +5,27 @@ use std::path::PathBuf;
 use crate::customer::Corrupt;
 use crate::partition::codec::Unusable;
 
+/// The reason that an engine gives.
+pub type Reason = Box<dyn std::error::Error + Send + Sync>;
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Step::Read => "read",
+            Step::Write => "written",
+        })
+    }
+}
+
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -13,18 +34,29 @@ pub enum Error {
     Open {
         /// The folder.
         path: PathBuf,
-        /// RocksDB's reason.
+        /// The engine's reason.
         #[source]
-        source: rocksdb::Error,
+        source: Reason,
     },
     /// Reading or writing failed: stop; what is on disk is the last commit.
-    #[error("the state on disk cannot be {action}")]
+    #[error("the state in {path} cannot be {step}; the next start goes on from the last commit")]
     Io {
-        /// `read` or `written`.
-        action: &'static str,
-        /// RocksDB's reason.
+        /// What was being done.
+        step: Step,
+        /// The folder.
+        path: PathBuf,
+        /// The engine's reason.
         #[source]
-        source: rocksdb::Error,
+        source: Reason,
+    },
+    /// The files are not what was written: rebuild them from the changelog.
+    #[error("the state in {path} is damaged; the next start rebuilds it from the changelog")]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// The engine's reason.
+        #[source]
+        source: Reason,
     },
     /// What is on disk cannot be gone on from.
     #[error("the state in {path} cannot be used")]
@@ -35,8 +67,8 @@ pub enum Error {
         #[source]
         source: Unusable,
     },
-    /// A value on disk is not what was written: rebuild.
-    #[error("the state on disk is damaged ({what})")]
+    /// A value is not one that was written: a bug, or somebody else's value.
+    #[error("a value of the state is damaged ({what})")]
     Corrupt {
         /// Which value; never a customer's id.
         what: &'static str,

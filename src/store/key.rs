@@ -12,10 +12,6 @@
 use crate::event::{CustomerId, EventTime};
 use crate::partition::TimerKey;
 
-pub(super) const CUSTOMERS: &str = "customers";
-pub(super) const TIMERS: &str = "timers";
-pub(super) const META: &str = "meta";
-
 pub(super) fn progress(partition: u32) -> Vec<u8> {
     [&partition.to_be_bytes(), b"p".as_slice()].concat()
 }
@@ -45,6 +41,18 @@ pub(super) fn timer(partition: u32, timer: &TimerKey) -> Vec<u8> {
         timer.customer.as_bytes(),
     ]
     .concat()
+}
+
+/// The first key of those due at an instant.
+pub(super) fn due(partition: u32, due: EventTime) -> Vec<u8> {
+    let customer = CustomerId::default();
+    timer(partition, &TimerKey { due, customer })
+}
+
+/// `None` for bytes that are no key of a customer.
+pub(super) fn read_customer(key: &[u8]) -> Option<CustomerId> {
+    let customer = std::str::from_utf8(key.get(4..)?).ok()?;
+    Some(customer.into())
 }
 
 /// `None` for bytes that are no key of a timer.

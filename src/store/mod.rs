@@ -2,10 +2,16 @@
 //! once. Knows how to fetch what a batch needs and how to write a commit atomically; decides nothing.
 
 mod db;
+mod engine;
 mod error;
 mod key;
 mod options;
+mod rebuild;
+mod rocks;
 
 pub use db::{Store, Written};
-pub use error::Error;
+pub use engine::{Changes, Engine, Family, Pair};
+pub use error::{Error, Reason, Step};
 pub use options::Config;
+pub use rebuild::Rebuild;
+pub use rocks::Rocks;

@@ -5,7 +5,7 @@ use rocksdb::{
     WriteBufferManager,
 };
 
-use super::key;
+use super::engine::Family;
 
 /// How much memory the store may use, and how it treats crashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +38,12 @@ pub(super) fn families(config: &Config) -> Families {
     database.set_max_open_files(512);
     database.set_keep_log_file_num(2);
     database.set_max_total_wal_size(config.memory_bytes as u64 / 2);
-    let column = |name| {
+    let column = |family: Family| {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(&cache);
         blocks.set_cache_index_and_filter_blocks(true);
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
-        if name == key::CUSTOMERS {
+        if family == Family::Customers {
             blocks.set_bloom_filter(10.0, false);
         }
         let mut options = Options::default();
@@ -52,8 +52,15 @@ pub(super) fn families(config: &Config) -> Families {
         options.set_compression_type(DBCompressionType::Lz4);
         options.set_bottommost_compression_type(DBCompressionType::Zstd);
         options.set_level_compaction_dynamic_level_bytes(true);
-        ColumnFamilyDescriptor::new(name, options)
+        ColumnFamilyDescriptor::new(family.name(), options)
     };
-    let columns = [key::CUSTOMERS, key::TIMERS, key::META].map(column).into();
+    let columns = Family::ALL.map(column).into();
     Families { database, columns }
+}
+
+/// Of files that RocksDB takes in as they are; compaction rewrites them like the others.
+pub(super) fn ingested() -> Options {
+    let mut options = Options::default();
+    options.set_compression_type(DBCompressionType::Lz4);
+    options
 }

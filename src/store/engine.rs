@@ -1,0 +1,87 @@
+//! What the store asks of a key-value engine. RocksDB is one; the simulation has another, which
+//! fails and crashes on purpose.
+
+use std::ops::ControlFlow;
+
+use super::Error;
+
+/// A column family: keys of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// States of customers.
+    Customers,
+    /// The timer index.
+    Timers,
+    /// What is known of the partitions.
+    Meta,
+}
+
+impl Family {
+    /// All there are.
+    pub const ALL: [Family; 3] = [Family::Customers, Family::Timers, Family::Meta];
+
+    /// Its name on disk.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Customers => "customers",
+            Family::Timers => "timers",
+            Family::Meta => "meta",
+        }
+    }
+}
+
+/// Changes that are made together or not at all.
+pub trait Changes {
+    /// Sets a value.
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]);
+    /// Removes a key.
+    fn delete(&mut self, family: Family, key: &[u8]);
+    /// Removes all keys from `from` to before `to`.
+    fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]);
+}
+
+/// A key and its value; without one, the key is removed.
+pub type Pair = (Vec<u8>, Option<Vec<u8>>);
+
+/// An ordered, durable map for each family.
+pub trait Engine {
+    /// Looks up keys in ascending order; `take` gets the place and the value of each that is there.
+    ///
+    /// # Errors
+    /// When reading fails, and those of `take`.
+    fn get(
+        &self,
+        family: Family,
+        keys: &[Vec<u8>],
+        take: &mut dyn FnMut(usize, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+
+    /// Hands over all entries from `from` to before `to`, in order, until `take` breaks.
+    ///
+    /// # Errors
+    /// When reading fails, and those of `take`.
+    fn scan(
+        &self,
+        family: Family,
+        from: &[u8],
+        to: &[u8],
+        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error>;
+
+    /// Makes the changes that `fill` gives, atomically, over all families. They survive a crash of
+    /// the process.
+    ///
+    /// # Errors
+    /// When writing fails, and those of `fill`; then none of them was made.
+    fn write(
+        &self,
+        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+
+    /// Makes many changes of one family faster than by `write`; `pairs` come in ascending order,
+    /// each key once.
+    ///
+    /// # Errors
+    /// When writing fails.
+    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error>;
+}

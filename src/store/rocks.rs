@@ -1,0 +1,243 @@
+//! RocksDB as the engine of the store.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rocksdb::{
+    ColumnFamily, DB, Direction, ErrorKind, IngestExternalFileOptions, IteratorMode, ReadOptions,
+    SstFileWriter, WriteBatch, WriteOptions,
+};
+
+use super::engine::{Changes, Engine, Family, Pair};
+use super::options::{Config, families, ingested};
+use super::{Error, Step};
+
+/// Where files are made before RocksDB takes them in, inside its folder.
+const INGEST_FOLDER: &str = "ingest";
+/// In a folder with this file something was found damaged; it is not opened again.
+const DAMAGED_FILE: &str = "DAMAGED";
+
+/// An open database.
+pub struct Rocks {
+    db: DB,
+    path: PathBuf,
+    writes: WriteOptions,
+    ingested: AtomicU64,
+}
+
+impl std::fmt::Debug for Rocks {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Rocks")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rocks {
+    /// Opens the folder, making it if it is not there.
+    pub(super) fn open(path: &Path, config: &Config) -> Result<Rocks, Error> {
+        if path.join(DAMAGED_FILE).exists() {
+            return Err(Error::Damaged {
+                path: path.to_owned(),
+                source: "found damaged when it was last used".into(),
+            });
+        }
+        let families = families(config);
+        let db = DB::open_cf_descriptors(&families.database, path, families.columns);
+        let db = db.map_err(|source| match is_damage(&source) {
+            true => Error::Damaged {
+                path: path.to_owned(),
+                source: source.into(),
+            },
+            false => Error::Open {
+                path: path.to_owned(),
+                source: source.into(),
+            },
+        })?;
+        let rocks = Rocks {
+            db,
+            path: path.to_owned(),
+            writes: WriteOptions::default(),
+            ingested: AtomicU64::new(0),
+        };
+        // What a crash left there belongs to nothing.
+        match std::fs::remove_dir_all(rocks.path.join(INGEST_FOLDER)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(rocks.failed(Step::Write, error.into()))
+            }
+            _ => Ok(rocks.with_log(config.durable)),
+        }
+    }
+
+    fn with_log(mut self, durable: bool) -> Rocks {
+        self.writes.disable_wal(!durable);
+        self
+    }
+
+    /// The value of a property, summed over the families.
+    pub(super) fn property(&self, name: &str) -> u64 {
+        let value = |family: Family| self.db.property_int_value_cf(self.family(family), name);
+        let values = Family::ALL
+            .into_iter()
+            .filter_map(|family| value(family).ok().flatten());
+        values.sum()
+    }
+
+    pub(super) fn flush(&self) -> Result<(), Error> {
+        let mut each = Family::ALL.into_iter();
+        each.try_for_each(|family| self.db.flush_cf(self.family(family)))
+            .map_err(|source| self.error(Step::Write, source))
+    }
+
+    fn family(&self, family: Family) -> &ColumnFamily {
+        self.db
+            .cf_handle(family.name())
+            .expect("every column family is opened with the database")
+    }
+
+    /// Damage is remembered, so that the next start begins with another folder.
+    fn error(&self, step: Step, source: rocksdb::Error) -> Error {
+        if !is_damage(&source) {
+            return self.failed(step, source.into());
+        }
+        if let Err(error) = std::fs::write(self.path.join(DAMAGED_FILE), source.to_string()) {
+            return self.failed(Step::Write, error.into());
+        }
+        Error::Damaged {
+            path: self.path.clone(),
+            source: source.into(),
+        }
+    }
+
+    fn failed(&self, step: Step, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        Error::Io {
+            step,
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn ingest_file(
+        &self,
+        family: Family,
+        file: &Path,
+        pairs: &mut dyn Iterator<Item = Pair>,
+    ) -> Result<(), rocksdb::Error> {
+        let options = ingested();
+        let mut writer = SstFileWriter::create(&options);
+        writer.open(file)?;
+        let mut any = false;
+        for (key, value) in pairs {
+            any = true;
+            match value {
+                Some(value) => writer.put(key, value)?,
+                None => writer.delete(key)?,
+            }
+        }
+        if any {
+            writer.finish()?;
+            let mut options = IngestExternalFileOptions::default();
+            options.set_move_files(true);
+            self.db
+                .ingest_external_file_cf_opts(self.family(family), &options, vec![file])?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the files are not what was written, rather than out of reach.
+fn is_damage(error: &rocksdb::Error) -> bool {
+    match error.kind() {
+        ErrorKind::Corruption => true,
+        // A file that others name is gone.
+        ErrorKind::IOError => error.as_ref().contains("No such file"),
+        _ => false,
+    }
+}
+
+/// Changes of which each knows its column family.
+struct Batch<'b> {
+    rocks: &'b Rocks,
+    batch: WriteBatch,
+}
+
+impl Changes for Batch<'_> {
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
+        self.batch.put_cf(self.rocks.family(family), key, value);
+    }
+
+    fn delete(&mut self, family: Family, key: &[u8]) {
+        self.batch.delete_cf(self.rocks.family(family), key);
+    }
+
+    fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) {
+        let family = self.rocks.family(family);
+        self.batch.delete_range_cf(family, from, to);
+    }
+}
+
+impl Engine for Rocks {
+    fn get(
+        &self,
+        family: Family,
+        keys: &[Vec<u8>],
+        take: &mut dyn FnMut(usize, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let sorted = true;
+        let found = self
+            .db
+            .batched_multi_get_cf(self.family(family), keys, sorted);
+        for (place, value) in found.into_iter().enumerate() {
+            if let Some(bytes) = value.map_err(|source| self.error(Step::Read, source))? {
+                take(place, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        family: Family,
+        from: &[u8],
+        to: &[u8],
+        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        if from >= to {
+            return Ok(());
+        }
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(to);
+        let mode = IteratorMode::From(from, Direction::Forward);
+        for entry in self.db.iterator_cf_opt(self.family(family), options, mode) {
+            let (key, value) = entry.map_err(|source| self.error(Step::Read, source))?;
+            if take(&key, &value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut batch = Batch {
+            rocks: self,
+            batch: WriteBatch::default(),
+        };
+        fill(&mut batch)?;
+        let written = self.db.write_opt(batch.batch, &self.writes);
+        written.map_err(|source| self.error(Step::Write, source))
+    }
+
+    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {
+        let folder = self.path.join(INGEST_FOLDER);
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| self.failed(Step::Write, error.into()))?;
+        let number = self.ingested.fetch_add(1, Ordering::Relaxed);
+        let file = folder.join(format!("{number}.sst"));
+        self.ingest_file(family, &file, pairs)
+            .map_err(|source| self.error(Step::Write, source))
+    }
+}
