@@ -117,6 +117,8 @@ pub enum Format {
 #[serde(deny_unknown_fields)]
 pub struct Time {
     pub lateness: Span,
+    pub idle_after: Span,
+    pub live_within: Span,
     pub floor: String,
     pub future: Span,
 }

@@ -73,6 +73,8 @@ impl Document {
             limits,
             money: self.money(),
             lateness: self.time.lateness.0,
+            idle_after: Some(self.time.idle_after.0).filter(|span| span.0 > 0),
+            live_within: self.time.live_within.0,
             state: self.store.path.clone(),
             store: store::Config {
                 memory_bytes: self.store.memory.0,

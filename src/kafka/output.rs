@@ -61,10 +61,31 @@ pub struct Outgoing {
 const DEAD_LETTER_BYTES_MAX: usize = 900 << 10;
 
 /// The key of the progress record of a partition; no customer has it.
-pub(super) const PROGRESS_KEY: &[u8] = b"p";
+const PROGRESS_KEY: &[u8] = b"p";
 
-pub(super) fn customer_key(customer: &CustomerId) -> Vec<u8> {
+fn customer_key(customer: &CustomerId) -> Vec<u8> {
     [b"c", customer.as_bytes()].concat()
+}
+
+/// One record of the changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The state of a customer; `None` is a tombstone.
+    State(CustomerId, Option<Vec<u8>>),
+    /// The progress that ends a batch, and the offset after it.
+    Progress(Vec<u8>, i64),
+}
+
+impl Entry {
+    /// What a record at `offset` says. One that is neither is not ours, and is left alone.
+    pub fn of(key: Option<&[u8]>, value: Option<&[u8]>, offset: i64) -> Option<Entry> {
+        let key = key?;
+        if key == PROGRESS_KEY {
+            return Some(Entry::Progress(value?.to_vec(), offset + 1));
+        }
+        let customer = std::str::from_utf8(key.strip_prefix(b"c")?).ok()?;
+        Some(Entry::State(customer.into(), value.map(<[u8]>::to_vec)))
+    }
 }
 
 impl Outputs {

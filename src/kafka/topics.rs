@@ -22,6 +22,12 @@ pub struct Topology {
 }
 
 impl Topology {
+    /// Stands for the changelog as it is now: its name may come to stand for another topic.
+    pub fn changelog_origin(&self) -> String {
+        let id = u128::from_be_bytes(self.changelog_id);
+        format!("{}/{id:032x}", self.cluster)
+    }
+
     /// Looks at the topics. `Err` says every one that is missing or has another number of
     /// partitions than the first input, and what to do.
     pub fn look(

@@ -29,6 +29,7 @@ pub fn apply(
             outputs: Vec::new(),
             progress: Progress {
                 batch: progress.batch + 1,
+                delay: batch.delay.or(progress.delay),
                 ..progress.clone()
             },
         },

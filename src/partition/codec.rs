@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Population, Progress, TimerKey};
-use crate::event::{EventTime, Watermark};
+use crate::event::{EventTime, Millis, Watermark};
 use crate::model::Models;
 
 #[derive(Serialize, Deserialize)]
@@ -13,6 +13,8 @@ struct Written {
     offsets: Vec<i64>,
     watermark: i64,
     highest: Option<i64>,
+    #[serde(default)]
+    delay: Option<i64>,
     fired_to: Option<(i64, String)>,
     timers: u64,
     population: Vec<Vec<u64>>,
@@ -32,12 +34,19 @@ pub enum Unusable {
         "the progress of a partition has format {0}, and this version reads {FORMAT}; run the version that wrote it"
     )]
     NewerFormat(u32),
-    /// They are of other models, another mapping or other inputs.
-    #[error("the state was made with other models, mappings or inputs")]
+    /// They are of other models, mappings or limits.
+    #[error("the state was made with other models, mappings or limits")]
     Foreign,
+    /// They are of other topics under the same names.
+    #[error(
+        "the state was made from other inputs: a topic was deleted and made again, or this is another cluster. \
+        To begin anew, use another kafka.app and an empty changelog"
+    )]
+    OtherInputs,
 }
 
-/// Writes a progress; `identity` stands for everything that `apply` sees beside the records.
+/// Writes a progress; `identity` stands for everything that `apply` sees beside the records: what
+/// was configured, and after a slash where the records come from.
 pub fn encode(progress: &Progress, identity: &str) -> Vec<u8> {
     let written = Written {
         format: FORMAT,
@@ -45,6 +54,7 @@ pub fn encode(progress: &Progress, identity: &str) -> Vec<u8> {
         offsets: progress.offsets.clone(),
         watermark: progress.watermark.0,
         highest: progress.highest.map(|time| time.0),
+        delay: progress.delay.map(|delay| delay.0),
         fired_to: progress
             .fired_to
             .as_ref()
@@ -63,7 +73,11 @@ pub fn decode(bytes: &[u8], models: &Models, identity: &str) -> Result<Progress,
         return Err(Unusable::NewerFormat(written.format));
     }
     if written.identity != identity {
-        return Err(Unusable::Foreign);
+        let rules = |identity: &str| identity.split('/').next().map(str::to_owned);
+        return Err(match rules(&written.identity) == rules(identity) {
+            true => Unusable::OtherInputs,
+            false => Unusable::Foreign,
+        });
     }
     let shape = models.list.iter().map(|model| model.stages.len());
     if !written.population.iter().map(Vec::len).eq(shape) {
@@ -74,6 +88,7 @@ pub fn decode(bytes: &[u8], models: &Models, identity: &str) -> Result<Progress,
         offsets: written.offsets,
         watermark: Watermark(written.watermark),
         highest: written.highest.map(EventTime),
+        delay: written.delay.map(Millis),
         fired_to: written.fired_to.map(|(due, customer)| TimerKey {
             due: EventTime(due),
             customer: customer.as_str().into(),

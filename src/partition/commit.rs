@@ -2,7 +2,7 @@
 
 use super::{Record, TimerKey};
 use crate::customer::{CustomerState, StageChange};
-use crate::event::{CustomerId, EventTime, Position, Rejection, Watermark};
+use crate::event::{CustomerId, EventTime, Millis, Position, Rejection, Watermark};
 use crate::model::Models;
 
 /// Everything that one batch changes. Nothing of it is visible before it is committed.
@@ -55,6 +55,9 @@ pub struct Progress {
     pub watermark: Watermark,
     /// The highest event time accepted.
     pub highest: Option<EventTime>,
+    /// How long the newest event was on its way to Kafka; `None` while nobody knows. Where it is
+    /// long, history is being loaded, and the wall clock says nothing about silence.
+    pub delay: Option<Millis>,
     /// All timers before this one have fired. It is behind the watermark only where a batch was
     /// cut between two timers.
     pub fired_to: Option<TimerKey>,
@@ -81,6 +84,7 @@ impl Progress {
             offsets: vec![0; inputs],
             watermark: Watermark::NONE,
             highest: None,
+            delay: None,
             fired_to: None,
             timers: 0,
             population: Population(population),

@@ -124,7 +124,11 @@ fn differences(
         Millis(0),
         &Progress::new(models, 1),
         View::default(),
-        Batch { records, advance },
+        Batch {
+            records,
+            advance,
+            delay: None,
+        },
     );
     let actual = commit
         .outputs

@@ -4,7 +4,7 @@
 //! but not for ever.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::mailbox::Load;
 use crate::event::EventTime;
@@ -17,7 +17,7 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Merge {
     inputs: Vec<Input>,
-    waiting_since: Option<Instant>,
+    waiting_since: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -55,19 +55,28 @@ impl Merge {
         self.inputs[input as usize].at_end = true;
     }
 
+    /// Whether all inputs are at their end, and nothing waits.
+    pub(super) fn is_idle(&self) -> bool {
+        let idle = |input: &Input| input.at_end && input.queue.is_empty();
+        self.inputs.iter().all(idle)
+    }
+
     /// The next record. `timed_out` is told when an input was waited for in vain.
-    pub(super) fn next(&mut self, timed_out: impl FnOnce()) -> Next {
+    pub(super) fn next(&mut self, now: Duration, timed_out: impl FnOnce()) -> Next {
         if self.inputs.iter().all(|input| input.queue.is_empty()) {
-            let at_end = self.inputs.iter().all(|input| input.at_end);
-            return if at_end { Next::Empty } else { Next::Waiting };
+            return if self.is_idle() {
+                Next::Empty
+            } else {
+                Next::Waiting
+            };
         }
         if self
             .inputs
             .iter()
             .any(|input| input.queue.is_empty() && !input.at_end)
         {
-            let since = *self.waiting_since.get_or_insert_with(Instant::now);
-            if since.elapsed() < WAIT_MAX {
+            let since = *self.waiting_since.get_or_insert(now);
+            if now.saturating_sub(since) < WAIT_MAX {
                 return Next::Waiting;
             }
             timed_out();

@@ -5,13 +5,18 @@ mod assignment;
 pub mod clock;
 pub mod daemon;
 pub mod example;
+mod live;
 mod mailbox;
 mod merge;
+mod polling;
 pub mod replay;
 mod report;
 mod restore;
+mod restoring;
 mod settings;
 mod worker;
+mod world;
 
 pub use restore::Error as PartitionError;
+pub use restoring::Restoring;
 pub use settings::Settings;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::assignment::Assignment;
+use super::restoring::Restoring;
 use super::settings::Settings;
 use crate::event::EventType;
 use crate::kafka::{Committed, Topology};
 use crate::model::Models;
 use crate::partition::{Batch, Commit, Output, Progress, Record};
-use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// What workers share.
@@ -17,20 +17,103 @@ pub(super) struct Shared {
     pub(super) models: Arc<Models>,
     pub(super) settings: Arc<Settings>,
     pub(super) topology: Arc<Topology>,
-    pub(super) store: Arc<Store>,
     pub(super) metrics: Metrics,
     pub(super) assignment: Arc<Assignment>,
+    pub(super) restoring: Arc<Restoring>,
+}
+
+/// In which state the local state of a partition is found when it is assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing is to be done.
+    Complete,
+    /// The end of the changelog is to be read.
+    Behind,
+    /// There is none.
+    Missing,
+    /// The changelog no longer reaches back to it.
+    TooOld,
+    /// The changelog does not reach it: records were lost.
+    Ahead,
+}
+
+impl Found {
+    fn label(self) -> &'static str {
+        match self {
+            Found::Complete => "complete",
+            Found::Behind => "behind",
+            Found::Missing => "missing",
+            Found::TooOld => "too_old",
+            Found::Ahead => "ahead",
+        }
+    }
 }
 
 impl Shared {
     pub(super) fn committed(&self, committed: &Committed) {
-        self.metrics
-            .transactions
-            .with_label_values(&["committed"])
-            .inc();
+        self.ended("committed");
         self.metrics
             .transaction_seconds
             .observe(committed.duration.as_secs_f64());
+    }
+
+    /// How a transaction ended.
+    pub(super) fn ended(&self, outcome: &str) {
+        self.metrics
+            .transactions
+            .with_label_values(&[outcome])
+            .inc();
+    }
+
+    /// Says what was found of a partition, and what is done about it.
+    pub(super) fn found(&self, partition: i32, found: Found) {
+        self.metrics
+            .restores
+            .with_label_values(&[found.label()])
+            .inc();
+        match found {
+            Found::Complete => {
+                tracing::info!(partition, "the local state is complete");
+            }
+            Found::Behind => {
+                tracing::info!(
+                    partition,
+                    "the local state is behind; reading what is missing"
+                );
+            }
+            Found::Missing => {
+                tracing::info!(partition, "no local state; building it from the changelog");
+            }
+            Found::TooOld => {
+                tracing::warn!(
+                    partition,
+                    "the changelog no longer reaches back to the local state; rebuilding it"
+                );
+            }
+            Found::Ahead => {
+                tracing::error!(partition, "the local state is ahead of the changelog");
+            }
+        }
+    }
+
+    /// Says that the group's offset of an input is not the one that was committed with the state.
+    pub(super) fn offsets_found(&self, partition: i32, what: &str) {
+        self.metrics.group_offsets.with_label_values(&[what]).inc();
+        tracing::warn!(
+            partition,
+            what,
+            "a committed offset of the group is missing (expired?) or not ours (reset?); going on \
+            from where the state stands, and committing that"
+        );
+    }
+
+    pub(super) fn lag(&self, input: usize, partition: i32, records: i64) {
+        let topic = self.settings.outputs.inputs[input].as_str();
+        let labels = [topic, &partition.to_string()];
+        self.metrics
+            .lag_records
+            .with_label_values(&labels)
+            .set(records);
     }
 
     /// Tells the metrics what a commit did.

@@ -2,15 +2,21 @@
 //!
 //! Normally there is nothing to do, or the tail of the changelog that a crash left between the
 //! transaction and the write to disk. State that is missing is rebuilt from the changelog; it is
-//! never given up.
+//! never given up. Done in steps of bounded length, so that a worker's other partitions go on.
+//!
+//! The order matters: what is committed is asked for first, and stable; then how far the changelog
+//! goes; then it is read that far. Markers of a transaction reach partitions one by one, so the end
+//! that committed readers see may lie before a batch that is committed: it is waited for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::settings::Settings;
-use crate::kafka::{self, Changelog, Consumer, Entry};
-use crate::model::Models;
+use super::report::{Found, Shared, chain};
+use super::world::World;
+use crate::event::CustomerId;
+use crate::kafka::{self, Ends, Entry};
 use crate::partition::Progress;
-use crate::store::{self, Store};
+use crate::store::{self, Rebuild};
 
 /// Why a partition cannot be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -35,159 +41,326 @@ pub enum Error {
 #[derive(Debug)]
 pub(super) struct Restored {
     pub(super) progress: Progress,
-    /// Whether no position has been committed yet.
+    /// Whether a position has still to be committed.
     pub(super) fresh: bool,
-    /// Records read from the changelog.
-    pub(super) records: u64,
 }
 
-/// Where state comes from.
+/// A partition on its way to being worked on.
 #[derive(Debug)]
-pub(super) struct Sources<'s> {
-    pub(super) models: &'s Models,
-    pub(super) settings: &'s Settings,
-    pub(super) store: &'s Store,
-    pub(super) consumer: &'s Consumer,
-    pub(super) changelog: &'s Changelog,
+pub(super) struct Restore {
+    pub(super) partition: i32,
+    pub(super) epoch: u64,
+    phase: Phase,
+    /// When something last went on, or may be tried again.
+    since: Duration,
+    records: u64,
 }
 
-impl Sources<'_> {
-    /// Restores a partition. The order matters: what is committed is asked for first and stable,
-    /// then the changelog is read to an end that cannot be before it.
-    pub(super) fn restore(&self, partition: i32) -> Result<Restored, Error> {
-        let committed = self.consumer.committed(partition)?;
-        let (start, end) = self.changelog.bounds(partition)?;
-        let from = self.beginning(partition, start, end)?;
-        let records = self.read(partition, from, end)?;
-        let identity = &self.settings.identity;
-        let progress = self.store.progress(self.models, key(partition), identity)?;
-        let batches: Vec<u64> = committed
-            .iter()
-            .flatten()
-            .filter_map(|(_, metadata)| metadata.parse().ok())
-            .collect();
-        match progress {
-            None if batches.is_empty() => {
-                let progress = self.first_progress(partition)?;
-                Ok(Restored {
-                    progress,
-                    fresh: true,
-                    records,
-                })
+type Offsets = Vec<Option<(i64, String)>>;
+
+#[derive(Debug)]
+enum Phase {
+    Asking,
+    /// Until committed readers are shown the changelog up to its end.
+    Waiting(Offsets, Ends),
+    Reading(Offsets, Reading),
+}
+
+#[derive(Debug)]
+struct Reading {
+    from: i64,
+    position: i64,
+    end: i64,
+    into: Into,
+}
+
+#[derive(Debug)]
+enum Into {
+    /// Batch by batch: a batch becomes visible on disk with the progress that ends it.
+    Old(BTreeMap<CustomerId, Option<Vec<u8>>>),
+    /// All or nothing: the last progress makes it visible.
+    Nothing(Rebuild, Option<(Vec<u8>, i64)>),
+}
+
+/// A transaction that its producer left open ends by itself after its timeout; then some.
+const OPEN_TRANSACTION_MAX: Duration = Duration::from_secs(30);
+/// Time between two looks at whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Wait after a failure that passes by itself.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+impl Restore {
+    pub(super) fn new(partition: i32, epoch: u64, now: Duration) -> Restore {
+        Restore {
+            partition,
+            epoch,
+            phase: Phase::Asking,
+            since: now,
+            records: 0,
+        }
+    }
+
+    /// A step of bounded length; `Some` after the last.
+    pub(super) fn step<W: World>(
+        &mut self,
+        shared: &Shared,
+        world: &mut W,
+    ) -> Result<Option<Restored>, Error> {
+        match self.try_step(shared, world) {
+            Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
+                let partition = self.partition;
+                tracing::warn!(partition, error = %chain(&error), "restoring failed for now");
+                world.wait(RETRY_AFTER);
+                Ok(None)
             }
-            None => Err(self.disagreement(
-                partition,
-                "the group has committed offsets, but the changelog is empty. Was it deleted? \
-                To begin anew, delete the group's offsets too",
-            )),
-            Some(progress) => {
-                self.check(partition, &progress, &batches)?;
-                Ok(Restored {
-                    progress,
-                    fresh: batches.is_empty(),
-                    records,
-                })
+            other => other,
+        }
+    }
+
+    fn try_step<W: World>(
+        &mut self,
+        shared: &Shared,
+        world: &mut W,
+    ) -> Result<Option<Restored>, Error> {
+        match std::mem::replace(&mut self.phase, Phase::Asking) {
+            Phase::Asking => {
+                let committed = world.committed(self.partition)?;
+                let ends = world.changelog_ends(self.partition)?;
+                self.since = world.uptime();
+                self.phase = Phase::Waiting(committed, ends);
+                Ok(None)
+            }
+            Phase::Waiting(committed, ends) => {
+                let now = world.changelog_ends(self.partition)?;
+                self.phase = match now.stable >= ends.end {
+                    true => Phase::Reading(committed, self.begin(shared, world, ends)?),
+                    false => self.wait(shared, world, committed, ends)?,
+                };
+                Ok(None)
+            }
+            Phase::Reading(committed, mut reading) if reading.position < reading.end => {
+                let read = self.read(shared, world, &mut reading);
+                self.phase = Phase::Reading(committed, reading);
+                read.map(|()| None)
+            }
+            Phase::Reading(committed, reading) => {
+                self.finish(shared, world, &committed, reading).map(Some)
             }
         }
     }
 
-    /// Where the changelog has to be read from; what is on disk and cannot be gone on from is
+    fn wait<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        committed: Offsets,
+        ends: Ends,
+    ) -> Result<Phase, Error> {
+        if world.uptime().saturating_sub(self.since) > OPEN_TRANSACTION_MAX {
+            return Err(Error::Kafka(kafka::Error::Topology(format!(
+                "a transaction in {} partition {} does not end; look for it with kafka-transactions.sh find-hanging",
+                shared.settings.outputs.changelog, self.partition
+            ))));
+        }
+        world.wait(LOOK_EVERY);
+        Ok(Phase::Waiting(committed, ends))
+    }
+
+    /// From where the changelog has to be read; what is on disk and cannot be gone on from is
     /// forgotten first.
-    fn beginning(&self, partition: i32, start: i64, end: i64) -> Result<i64, Error> {
-        match self.store.changelog_offset(key(partition))? {
-            Some(known) if known > end => Err(self.disagreement(
-                partition,
-                "the local state is ahead of the changelog. \
-                Was the changelog recreated? If so, delete the state folder",
-            )),
-            Some(known) if known >= start => Ok(known),
-            Some(_) => {
-                tracing::warn!(
-                    partition,
-                    "the changelog no longer reaches back to the local state; rebuilding it"
-                );
-                self.store.clear(key(partition))?;
-                Ok(start)
+    fn begin<W: World>(&self, shared: &Shared, world: &W, ends: Ends) -> Result<Reading, Error> {
+        let Ends { start, end, .. } = ends;
+        let known = world.store().changelog_offset(key(self.partition))?;
+        let found = match known {
+            Some(known) if known > end => {
+                shared.found(self.partition, Found::Ahead);
+                return Err(self.disagreement(
+                    "the local state is ahead of the changelog: records of it were lost. If that \
+                    is accepted, delete the state folder: it is rebuilt from what the changelog holds",
+                ));
             }
-            None => {
-                self.store.clear(key(partition))?;
-                Ok(start)
+            Some(known) if known == end => Found::Complete,
+            Some(known) if known >= start => Found::Behind,
+            Some(_) => Found::TooOld,
+            None => Found::Missing,
+        };
+        shared.found(self.partition, found);
+        let (from, into) = match (found, known) {
+            (Found::Complete | Found::Behind, Some(known)) => (known, Into::Old(BTreeMap::new())),
+            _ => {
+                world.store().clear(key(self.partition))?;
+                (
+                    start,
+                    Into::Nothing(Rebuild::new(key(self.partition)), None),
+                )
             }
-        }
+        };
+        Ok(Reading {
+            from,
+            position: from,
+            end,
+            into,
+        })
     }
 
-    /// Reads batch by batch: a batch becomes visible on disk with the progress that ends it.
-    fn read(&self, partition: i32, from: i64, end: i64) -> Result<u64, Error> {
-        let mut states = BTreeMap::new();
-        let mut records = 0;
-        self.changelog.read(partition, from, end, |entry| {
-            records += 1;
-            match entry {
-                Entry::State(customer, state) => drop(states.insert(customer, state)),
-                Entry::Progress(progress, offset) => {
-                    let done = self.store.catch_up(
-                        self.models,
-                        key(partition),
-                        &self.settings.identity,
-                        &states,
-                        (&progress, offset),
-                    );
-                    done?;
-                    states.clear();
-                }
+    fn read<W: World>(
+        &mut self,
+        shared: &Shared,
+        world: &mut W,
+        reading: &mut Reading,
+    ) -> Result<(), Error> {
+        let mut entries = Vec::new();
+        let mut take = |entry| entries.push(entry);
+        let Reading { position, end, .. } = *reading;
+        let reached = world.read_changelog(self.partition, position, end, &mut take)?;
+        self.records += entries.len() as u64;
+        shared.metrics.restored_records.inc_by(entries.len() as u64);
+        for entry in entries {
+            self.restore(shared, world, &mut reading.into, entry)?;
+        }
+        let now = world.uptime();
+        if reached > position {
+            reading.position = reached;
+            self.since = now;
+        } else if now.saturating_sub(self.since) > OPEN_TRANSACTION_MAX {
+            return Err(Error::Kafka(kafka::Error::Topology(format!(
+                "{} partition {} cannot be read",
+                shared.settings.outputs.changelog, self.partition
+            ))));
+        }
+        let [done, all] = [reading.position, end].map(|at| (at - reading.from).unsigned_abs());
+        shared.restoring.set(self.partition, done, all);
+        Ok(())
+    }
+
+    fn restore<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        into: &mut Into,
+        entry: Entry,
+    ) -> Result<(), Error> {
+        let (store, partition) = (world.store(), key(self.partition));
+        match (into, entry) {
+            (Into::Old(states), Entry::State(customer, state)) => {
+                drop(states.insert(customer, state));
             }
-            Ok::<(), Error>(())
-        })?;
-        if records > 0 {
-            tracing::info!(partition, records, "state restored from the changelog");
-        }
-        Ok(records)
-    }
-
-    /// The first position: where each input begins.
-    fn first_progress(&self, partition: i32) -> Result<Progress, Error> {
-        let inputs = self.settings.outputs.inputs.len();
-        let mut progress = Progress::new(self.models, inputs);
-        for (input, offset) in progress.offsets.iter_mut().enumerate() {
-            *offset = self.consumer.bounds(input as u32, partition)?.0;
-        }
-        Ok(progress)
-    }
-
-    /// Progress and committed offsets must name the same batch, and the inputs must still hold
-    /// what comes next.
-    fn check(&self, partition: i32, progress: &Progress, batches: &[u64]) -> Result<(), Error> {
-        if batches.is_empty() {
-            tracing::warn!(
-                partition,
-                "the group has no committed offsets (expired?); going on from the changelog's progress"
-            );
-        }
-        if batches.iter().any(|batch| *batch != progress.batch) {
-            let what = format!(
-                "the changelog ends with batch {}, the group's offsets with {batches:?}; \
-                somebody has changed one of them",
-                progress.batch
-            );
-            return Err(self.disagreement(partition, &what));
-        }
-        for (input, offset) in progress.offsets.iter().enumerate() {
-            let (start, _) = self.consumer.bounds(input as u32, partition)?;
-            if *offset < start {
-                let what = format!(
-                    "{} begins at offset {start}, but {offset} is the next to be read: retention has deleted \
-                    records that were never applied",
-                    self.settings.outputs.inputs[input]
-                );
-                return Err(self.disagreement(partition, &what));
+            (Into::Old(states), Entry::Progress(bytes, offset)) => {
+                let identity = &shared.settings.identity;
+                let progress = (&*bytes, offset);
+                store.catch_up(&shared.models, partition, identity, states, progress)?;
+                states.clear();
+            }
+            (Into::Nothing(rebuild, _), Entry::State(customer, state)) => {
+                store.add(rebuild, customer, state)?;
+            }
+            (Into::Nothing(_, last), Entry::Progress(bytes, offset)) => {
+                *last = Some((bytes, offset));
             }
         }
         Ok(())
     }
 
-    fn disagreement(&self, partition: i32, what: &str) -> Error {
+    fn finish<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        committed: &Offsets,
+        reading: Reading,
+    ) -> Result<Restored, Error> {
+        let (models, identity) = (&shared.models, &shared.settings.identity);
+        if let Into::Nothing(rebuild, Some((bytes, offset))) = reading.into {
+            let progress = (&*bytes, offset);
+            world.store().finish(rebuild, models, identity, progress)?;
+        }
+        shared.restoring.done(self.partition);
+        if self.records > 0 {
+            let (partition, records) = (self.partition, self.records);
+            tracing::info!(partition, records, "state restored from the changelog");
+        }
+        let known = world
+            .store()
+            .progress(models, key(self.partition), identity)?;
+        match known {
+            None if committed.iter().all(Option::is_none) => Ok(Restored {
+                progress: self.first_progress(shared, world)?,
+                fresh: true,
+            }),
+            None => Err(self.disagreement(
+                "the group has committed offsets, but the changelog is empty. Was it deleted? \
+                To begin anew, delete the group's offsets too",
+            )),
+            Some(progress) => {
+                let fresh = self.check(shared, world, &progress, committed)?;
+                Ok(Restored { progress, fresh })
+            }
+        }
+    }
+
+    /// The first position: where each input begins.
+    fn first_progress<W: World>(&self, shared: &Shared, world: &W) -> Result<Progress, Error> {
+        let inputs = shared.settings.outputs.inputs.len();
+        let mut progress = Progress::new(&shared.models, inputs);
+        for (input, offset) in progress.offsets.iter_mut().enumerate() {
+            *offset = world.input_ends(input as u32, self.partition)?.start;
+        }
+        Ok(progress)
+    }
+
+    /// Progress and committed offsets must name the same batch, and the inputs must still hold
+    /// what comes next. Progress is the authority: whether the group has to be told anew.
+    fn check<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        progress: &Progress,
+        committed: &Offsets,
+    ) -> Result<bool, Error> {
+        let mut tell = false;
+        for (found, offset) in committed.iter().zip(&progress.offsets) {
+            let batch = found.as_ref().map(|(_, batch)| batch.parse::<u64>().ok());
+            match (batch, found) {
+                (Some(Some(batch)), _) if batch != progress.batch => {
+                    let what = format!(
+                        "the changelog ends with batch {}, the group's offsets with {batch}; \
+                        somebody has changed one of them",
+                        progress.batch
+                    );
+                    return Err(self.disagreement(&what));
+                }
+                (Some(Some(_)), Some((found, _))) if found == offset => {}
+                (None, _) => {
+                    tell = true;
+                    shared.offsets_found(self.partition, "missing");
+                }
+                _ => {
+                    tell = true;
+                    shared.offsets_found(self.partition, "foreign");
+                }
+            }
+        }
+        for (input, offset) in progress.offsets.iter().enumerate() {
+            let Ends { start, end, .. } = world.input_ends(input as u32, self.partition)?;
+            let topic = &shared.settings.outputs.inputs[input];
+            if *offset < start {
+                return Err(self.disagreement(&format!(
+                    "{topic} begins at offset {start}, but {offset} is the next to be read: \
+                    retention has deleted records that were never applied"
+                )));
+            }
+            if *offset > end {
+                return Err(self.disagreement(&format!(
+                    "{topic} ends at offset {end}, but {offset} is the next to be read: records \
+                    that were applied are gone"
+                )));
+            }
+        }
+        Ok(tell)
+    }
+
+    fn disagreement(&self, what: &str) -> Error {
         Error::Disagreement {
-            partition,
+            partition: self.partition,
             what: what.to_owned(),
         }
     }

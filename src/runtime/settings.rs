@@ -23,6 +23,11 @@ pub struct Settings {
     pub money: Money,
     /// How late events may be before timers of others fire.
     pub lateness: Millis,
+    /// How long the inputs of a partition must be silent before its watermark follows the wall
+    /// clock, that much behind; `None`: it never does.
+    pub idle_after: Option<Millis>,
+    /// Longest way of the newest event to Kafka with which it does.
+    pub live_within: Millis,
     /// Where state is kept.
     pub state: PathBuf,
     /// How.
@@ -49,12 +54,7 @@ impl Settings {
             .iter()
             .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
             .collect();
-        sha256_hex(
-            format!(
-                "{}\n{}\n{ids}\n{}",
-                self.identity, topology.cluster, topology.partitions
-            )
-            .as_bytes(),
-        )
+        let inputs = format!("{}\n{ids}\n{}", topology.cluster, topology.partitions);
+        format!("{}/{}", self.identity, sha256_hex(inputs.as_bytes()))
     }
 }

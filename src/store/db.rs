@@ -57,9 +57,16 @@ impl Store {
         Ok(Store::over(Rocks::open(path, config)?, path))
     }
 
+    /// Deletes what a store has in a folder, and nothing else; it may be damaged. RocksDB's log is
+    /// kept beside, for whoever looks for the cause.
+    pub fn delete(path: &Path) -> Result<(), Error> {
+        Rocks::delete(path)
+    }
+
     /// What RocksDB says of itself: a name and a number, summed over the column families.
     pub fn properties(&self) -> Vec<(&'static str, u64)> {
-        let value = |(name, property): &(&'static str, &str)| (*name, self.engine.property(property));
+        let value =
+            |(name, property): &(&'static str, &str)| (*name, self.engine.property(property));
         PROPERTIES.iter().map(value).collect()
     }
 
@@ -124,6 +131,25 @@ impl<E: Engine> Store<E> {
         self.engine
             .get(Family::Meta, &[key::changelog_offset(partition)], &mut take)?;
         Ok(found)
+    }
+
+    /// What the store was made from, as it was noted.
+    pub fn origin(&self) -> Result<Option<String>, Error> {
+        let mut found = None;
+        let mut take = |_, bytes: &[u8]| {
+            found = Some(String::from_utf8_lossy(bytes).into_owned());
+            Ok(())
+        };
+        self.engine.get(Family::Meta, &[key::origin()], &mut take)?;
+        Ok(found)
+    }
+
+    /// Notes what the store is made from.
+    pub fn set_origin(&self, origin: &str) -> Result<(), Error> {
+        self.engine.write(&mut |batch| {
+            batch.put(Family::Meta, &key::origin(), origin.as_bytes());
+            Ok(())
+        })
     }
 
     /// All that applying the batch can need, in one sorted multi-get and one scan of timers.

@@ -6,11 +6,16 @@
 //! | `timers` | partition (u32), due (i64, sign bit flipped), customer | nothing |
 //! | `meta` | partition (u32), `p` | progress (`partition::codec`) |
 //! | `meta` | partition (u32), `c` | next offset of the changelog (i64) |
+//! | `meta` | `origin` | cluster and changelog |
 //!
 //! Numbers are big-endian. The customer stands last, so it needs no length.
 
 use crate::event::{CustomerId, EventTime};
 use crate::partition::TimerKey;
+
+pub(super) fn origin() -> Vec<u8> {
+    b"origin".to_vec()
+}
 
 pub(super) fn progress(partition: u32) -> Vec<u8> {
     [&partition.to_be_bytes(), b"p".as_slice()].concat()

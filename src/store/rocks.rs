@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    ColumnFamily, DB, Direction, ErrorKind, IngestExternalFileOptions, IteratorMode, ReadOptions,
-    SstFileWriter, WriteBatch, WriteOptions,
+    ColumnFamily, DB, Direction, ErrorKind, IngestExternalFileOptions, IteratorMode, Options,
+    ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
 };
 
 use super::engine::{Changes, Engine, Family, Pair};
@@ -17,6 +17,8 @@ use super::{Error, Step};
 const INGEST_FOLDER: &str = "ingest";
 /// In a folder with this file something was found damaged; it is not opened again.
 const DAMAGED_FILE: &str = "DAMAGED";
+/// RocksDB's log of a folder that was deleted.
+const LAST_LOG: &str = "last-log.txt";
 
 /// An open database.
 pub struct Rocks {
@@ -68,6 +70,22 @@ impl Rocks {
             }
             _ => Ok(rocks.with_log(config.durable)),
         }
+    }
+
+    /// Deletes the files of a database that is not open.
+    pub(super) fn delete(path: &Path) -> Result<(), Error> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Io {
+            step: Step::Write,
+            path: path.to_owned(),
+            source,
+        };
+        let absent_is_fine = |result: std::io::Result<()>| match result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error.into())),
+            _ => Ok(()),
+        };
+        absent_is_fine(std::fs::rename(path.join("LOG"), path.join(LAST_LOG)))?;
+        DB::destroy(&Options::default(), path).map_err(|source| failed(source.into()))?;
+        absent_is_fine(std::fs::remove_file(path.join(DAMAGED_FILE)))
     }
 
     fn with_log(mut self, durable: bool) -> Rocks {
@@ -233,8 +251,7 @@ impl Engine for Rocks {
 
     fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {
         let folder = self.path.join(INGEST_FOLDER);
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| self.failed(Step::Write, error.into()))?;
+        std::fs::create_dir_all(&folder).map_err(|error| self.failed(Step::Write, error.into()))?;
         let number = self.ingested.fetch_add(1, Ordering::Relaxed);
         let file = folder.join(format!("{number}.sst"));
         self.ingest_file(family, &file, pairs)

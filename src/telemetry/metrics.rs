@@ -41,6 +41,20 @@ pub struct Metrics {
     pub rebalances: IntCounterVec,
     /// Records read from the changelog to restore state.
     pub restored_records: IntCounter,
+    /// Partitions assigned, by the state that their local state was found in.
+    pub restores: IntCounterVec,
+    /// Committed offsets of the group that were not as they were committed, by how.
+    pub group_offsets: IntCounterVec,
+    /// Partitions that are being restored.
+    pub restoring_partitions: IntGauge,
+    /// Offsets of the changelog that are still to be read to restore state.
+    pub restoring_remaining: IntGauge,
+    /// Seconds until state is restored, estimated.
+    pub restoring_seconds: IntGauge,
+    /// State folders emptied, by reason.
+    pub stores_cleared: IntCounterVec,
+    /// Jumps of the wall clock.
+    pub clock_jumps: IntCounter,
     /// Merges that went on although an input was silent.
     pub merge_timeouts: IntCounter,
     /// What RocksDB says of itself, over all column families, by the name of the property.
@@ -125,6 +139,35 @@ impl Metrics {
             restored_records: declare.counter(
                 "restored_records_total",
                 "Changelog records read to restore state.",
+            )?,
+            restores: declare.counters(
+                "restores_total",
+                "Partitions assigned, by what their local state was found to be: complete, behind, missing, too_old or ahead of the changelog.",
+                &["found"],
+            )?,
+            group_offsets: declare.counters(
+                "group_offsets_unexpected_total",
+                "Committed offsets of the group that were missing, or not those that Tenure committed.",
+                &["found"],
+            )?,
+            restoring_partitions: declare
+                .gauge("restoring_partitions", "Partitions that are being restored.")?,
+            restoring_remaining: declare.gauge(
+                "restoring_remaining_records",
+                "Offsets of the changelog that are still to be read to restore state.",
+            )?,
+            restoring_seconds: declare.gauge(
+                "restoring_remaining_seconds",
+                "Time until state is restored, estimated; 0 when nothing is.",
+            )?,
+            stores_cleared: declare.counters(
+                "stores_cleared_total",
+                "State folders that could not be gone on with and were emptied, to be rebuilt.",
+                &["reason"],
+            )?,
+            clock_jumps: declare.counter(
+                "clock_jumps_total",
+                "Jumps of the wall clock by more than a minute.",
             )?,
             merge_timeouts: declare.counter(
                 "merge_timeouts_total",

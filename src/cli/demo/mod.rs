@@ -311,6 +311,9 @@ fn settings(state: PathBuf) -> Settings {
         limits: Limits::default(),
         money: Money::default(),
         lateness: Millis::DAY,
+        // Time is compressed: the clock on the wall says nothing.
+        idle_after: None,
+        live_within: Millis(0),
         state,
         store: store::Config {
             memory_bytes: 64 << 20,

@@ -1,10 +1,9 @@
 //! The loop that everything else serves: the only place that orders effects.
 //!
 //! ```text
-//! let batches = self.batches();               records in merge order, a bounded number
-//! let commits = self.apply(batches)?;         prefetch, then the pure core
+//! let mut commits = self.apply()?;            records in merge order, through the pure core
 //! self.transact(&mut commits)?;               outputs, states, progress, offsets: at once
-//! self.store.write(..)?;                      the same states and progress, at once
+//! self.write(&commits)?;                      the same states and progress, at once
 //! self.settle(commits);                       go on from there
 //! ```
 //!
@@ -15,25 +14,27 @@
 //! | during the write | old or new, never between | as above, or nothing |
 //! | the disk is lost | nothing | the changelog is read from its start |
 
+mod idle;
+mod observe;
 mod transact;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+use std::time::Duration;
 
+use super::clock::Steady;
 use super::mailbox::{Load, Mail, Mailbox};
 use super::merge::{Merge, Next};
-use super::report::{Shared, chain};
-use super::restore::{Error, Sources, key};
-use crate::event::{Decoder, Rejection};
-use crate::kafka::{self, Changelog, Consumer, Fetched, Log, Position};
+use super::report::Shared;
+use super::restore::{Error, Restore, Restored, key};
+use super::world::World;
+use crate::event::{Decoder, EventTime, Mapping, Millis, Rejection};
+use crate::kafka::{Fetched, Position};
 use crate::partition::{Batch, Commit, Progress, Record, apply};
 use crate::store::Written;
-use transact::ABORT_BACKOFF;
 
 /// A partition that is ready to be read, from here.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) partition: i32,
     pub(super) epoch: u64,
@@ -48,12 +49,16 @@ struct Partition {
     merge: Merge,
     /// Taken from the merge and not yet applied.
     records: Vec<Record>,
+    /// How long the newest event taken was on its way.
+    delay: Option<Millis>,
     /// Whether something has to be committed although no record is there: the first position, or
     /// timers that did not fit into the last batch.
     pending: bool,
+    idle: idle::Idle,
 }
 
 /// A commit on its way.
+#[derive(Debug)]
 struct Planned {
     partition: i32,
     epoch: u64,
@@ -61,35 +66,26 @@ struct Planned {
     changelog_offset: Option<i64>,
 }
 
-pub(super) struct Worker {
+/// Works on the partitions that its mail gives it.
+pub(super) struct Worker<W> {
     shared: Shared,
-    consumer: Consumer,
-    changelog: Changelog,
-    log: Log,
-    mailbox: Arc<Mailbox>,
-    starts: SyncSender<Start>,
+    world: W,
     decoders: Vec<Decoder>,
     partitions: BTreeMap<i32, Partition>,
-    last_commit: Instant,
-    last_look: Instant,
+    /// One at a time, in the order of their assignment.
+    restoring: VecDeque<Restore>,
+    clock: Steady,
+    last_commit: Duration,
+    last_look: Duration,
 }
 
-/// Time between two looks at lag and disk.
-const OBSERVE_EVERY: Duration = Duration::from_secs(5);
 /// Longest sleep without mail.
 const IDLE: Duration = Duration::from_millis(100);
-impl Worker {
-    pub(super) fn new(
-        shared: Shared,
-        consumer: Consumer,
-        worker: usize,
-        mailbox: Arc<Mailbox>,
-        starts: SyncSender<Start>,
-    ) -> Result<Worker, Error> {
+
+impl<W: World> Worker<W> {
+    pub(super) fn new(shared: Shared, world: W) -> Worker<W> {
         let settings = &shared.settings;
-        let log = Log::open(&settings.kafka, worker)?;
-        let changelog = Changelog::open(&settings.kafka, &settings.outputs.changelog)?;
-        let decoder = |mapping: &crate::event::Mapping| {
+        let decoder = |mapping: &Mapping| {
             Decoder::new(
                 mapping.clone(),
                 shared.models.vocabulary.clone(),
@@ -97,83 +93,84 @@ impl Worker {
                 settings.limits.clone(),
             )
         };
-        let decoders = settings.mappings.iter().map(decoder).collect();
-        Ok(Worker {
-            consumer,
-            changelog,
-            log,
-            mailbox,
-            starts,
-            decoders,
+        Worker {
+            decoders: settings.mappings.iter().map(decoder).collect(),
             partitions: BTreeMap::new(),
-            last_commit: Instant::now(),
-            last_look: Instant::now(),
+            restoring: VecDeque::new(),
+            clock: Steady::new(world.wall(), world.uptime()),
+            last_commit: world.uptime(),
+            last_look: world.uptime(),
+            world,
             shared,
-        })
+        }
     }
 
     /// Works until it is told to stop; what is in hand then is committed.
-    pub(super) fn run(mut self) -> Result<(), Error> {
-        loop {
-            for mail in self.mailbox.take(self.patience()) {
-                match mail {
-                    Mail::Assigned { partition, epoch } => self.assigned(partition, epoch)?,
-                    Mail::Revoked {
-                        partitions,
-                        released,
-                    } => {
-                        partitions
-                            .iter()
-                            .for_each(|partition| self.let_go(*partition));
-                        released.one();
-                    }
-                    Mail::Fetched {
-                        partition,
-                        epoch,
-                        input,
-                        fetched,
-                        load,
-                    } => {
-                        self.fetched(partition, epoch, input, fetched, load);
-                    }
-                    Mail::Stop => return self.commit(),
+    pub(super) fn run(mut self, mailbox: &Mailbox) -> Result<(), Error> {
+        while self.turn(mailbox.take(self.patience()))?.is_continue() {}
+        Ok(())
+    }
+
+    /// Reads its mail, and does everything once for which it is time.
+    pub(super) fn turn(&mut self, mail: VecDeque<Mail>) -> Result<ControlFlow<()>, Error> {
+        for mail in mail {
+            match mail {
+                Mail::Assigned { partition, epoch } => {
+                    let now = self.world.uptime();
+                    self.restoring
+                        .push_back(Restore::new(partition, epoch, now));
+                }
+                Mail::Revoked {
+                    partitions,
+                    released,
+                } => {
+                    partitions
+                        .iter()
+                        .for_each(|partition| self.let_go(*partition));
+                    released.one();
+                }
+                Mail::Fetched {
+                    partition,
+                    epoch,
+                    input,
+                    fetched,
+                    load,
+                } => {
+                    self.fetched(partition, epoch, input, fetched, load);
+                }
+                Mail::Stop => {
+                    self.commit()?;
+                    return Ok(ControlFlow::Break(()));
                 }
             }
-            self.observe();
-            self.gather();
-            if self.is_due() {
-                self.commit()?;
-            }
         }
+        self.observe();
+        self.gather();
+        self.follow_the_clock()?;
+        if self.is_due() {
+            self.commit()?;
+        }
+        self.restore()?;
+        Ok(ControlFlow::Continue(()))
     }
 
     fn commit(&mut self) -> Result<(), Error> {
         let mut commits = self.apply()?;
         self.transact(&mut commits)?;
-        let written: Vec<Written<'_>> = commits
-            .iter()
-            .map(|planned| Written {
-                partition: key(planned.partition),
-                commit: &planned.commit,
-                changelog_offset: planned.changelog_offset,
-            })
-            .collect();
-        self.shared
-            .store
-            .write(&self.shared.settings.identity, &written)?;
+        self.write(&commits)?;
         self.settle(commits);
         Ok(())
     }
 
     /// How long to wait for mail: until the next commit is due, if there is something to commit.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
+        if !self.restoring.is_empty() {
+            return Duration::ZERO;
+        }
+        let interval = self.shared.settings.commit_interval;
+        let waited = self.world.uptime().saturating_sub(self.last_commit);
         match self.has_work() {
-            true => self
-                .shared
-                .settings
-                .commit_interval
-                .saturating_sub(self.last_commit.elapsed())
-                .min(IDLE),
+            true => interval.saturating_sub(waited).min(IDLE),
             false => IDLE,
         }
     }
@@ -181,69 +178,67 @@ impl Worker {
     fn has_work(&self) -> bool {
         self.partitions
             .values()
-            .any(|own| own.pending || !own.records.is_empty())
+            .any(|own| own.pending || own.idle.advance.is_some() || !own.records.is_empty())
     }
 
     fn is_due(&self) -> bool {
         let full = self.shared.settings.batch_records;
-        let waited = self.last_commit.elapsed() >= self.shared.settings.commit_interval;
+        let waited = self.world.uptime().saturating_sub(self.last_commit);
         let urgent = |own: &Partition| own.pending || own.records.len() >= full;
-        self.has_work() && (waited || self.partitions.values().any(urgent))
+        self.has_work()
+            && (waited >= self.shared.settings.commit_interval
+                || self.partitions.values().any(urgent))
     }
 
-    /// Restores a partition and has it started. Its records are paused meanwhile.
-    fn assigned(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
-        let sources = Sources {
-            models: &self.shared.models,
-            settings: &self.shared.settings,
-            store: &self.shared.store,
-            consumer: &self.consumer,
-            changelog: &self.changelog,
+    /// Goes on with restoring; a partition that is done is read from where it stands.
+    fn restore(&mut self) -> Result<(), Error> {
+        let Some(restore) = self.restoring.front_mut() else {
+            return Ok(());
         };
-        let restored = loop {
-            if !self.shared.assignment.is_current(partition, epoch) {
-                return Ok(());
-            }
-            match sources.restore(partition) {
-                Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
-                    tracing::warn!(partition, error = %chain(&error), "restoring failed for now");
-                    std::thread::park_timeout(ABORT_BACKOFF);
-                }
-                other => break other?,
-            }
-        };
-        self.shared
-            .metrics
-            .restored_records
-            .inc_by(restored.records);
-        let positions = restored.progress.offsets.iter().enumerate();
-        let positions = positions
-            .map(|(input, offset)| Position {
-                input: input as u32,
-                partition,
-                offset: *offset,
-            })
-            .collect();
-        self.shared.count_population(&restored.progress, 1);
-        let inputs = self.decoders.len();
-        let own = Partition {
-            epoch,
-            progress: restored.progress,
-            merge: Merge::new(inputs),
-            records: Vec::new(),
-            pending: restored.fresh,
-        };
-        self.partitions.insert(partition, own);
-        // The polling thread may have ended already; then there is nothing to start.
-        drop(self.starts.send(Start {
-            partition,
-            epoch,
-            positions,
-        }));
+        let (partition, epoch) = (restore.partition, restore.epoch);
+        if !self.shared.assignment.is_current(partition, epoch) {
+            self.restoring.pop_front();
+            self.shared.restoring.done(partition);
+            return Ok(());
+        }
+        if let Some(restored) = restore.step(&self.shared, &mut self.world)? {
+            self.restoring.pop_front();
+            self.begin(partition, epoch, restored);
+        }
         Ok(())
     }
 
+    fn begin(&mut self, partition: i32, epoch: u64, restored: Restored) {
+        let Restored { progress, fresh } = restored;
+        let offsets = progress.offsets.iter().enumerate();
+        let position = |(input, offset): (usize, &i64)| Position {
+            input: input as u32,
+            partition,
+            offset: *offset,
+        };
+        let positions = offsets.map(position).collect();
+        self.shared.count_population(&progress, 1);
+        let own = Partition {
+            epoch,
+            merge: Merge::new(progress.offsets.len()),
+            progress,
+            records: Vec::new(),
+            delay: None,
+            pending: fresh,
+            idle: idle::Idle::default(),
+        };
+        self.partitions.insert(partition, own);
+        self.world.start(Start {
+            partition,
+            epoch,
+            positions,
+        });
+    }
+
     fn let_go(&mut self, partition: i32) {
+        self.restoring
+            .retain(|restore| restore.partition != partition);
+        self.shared.restoring.done(partition);
         if let Some(own) = self.partitions.remove(&partition) {
             self.shared.count_population(&own.progress, -1);
             self.shared.forget(partition);
@@ -258,6 +253,7 @@ impl Worker {
         else {
             return;
         };
+        own.idle.confirmed = None;
         match fetched {
             Fetched::End => own.merge.end(input),
             Fetched::Record {
@@ -277,40 +273,10 @@ impl Worker {
                         value,
                         headers,
                     });
-                own.merge.push(Record { position, content }, load);
-            }
-        }
-    }
-
-    /// Looks now and then at what only a question to the broker or the disk tells.
-    fn observe(&mut self) {
-        if self.last_look.elapsed() < OBSERVE_EVERY {
-            return;
-        }
-        self.last_look = Instant::now();
-        let Shared {
-            metrics,
-            settings,
-            store,
-            ..
-        } = &self.shared;
-        for (partition, own) in &self.partitions {
-            for (input, offset) in own.progress.offsets.iter().enumerate() {
-                if let Ok((_, end)) = self.consumer.bounds(input as u32, *partition) {
-                    let labels = [
-                        settings.outputs.inputs[input].as_str(),
-                        &partition.to_string(),
-                    ];
-                    metrics
-                        .lag_records
-                        .with_label_values(&labels)
-                        .set((end - offset).max(0));
+                if let (Ok(event), Some(arrived)) = (&content, timestamp) {
+                    own.delay = Some(EventTime(arrived).since(event.time));
                 }
-            }
-        }
-        for (property, value) in store.properties() {
-            if let Some(gauge) = metrics.rocksdb.get(property) {
-                gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+                own.merge.push(Record { position, content }, load);
             }
         }
     }
@@ -318,9 +284,11 @@ impl Worker {
     /// Fills the batches from the merges.
     fn gather(&mut self) {
         let full = self.shared.settings.batch_records;
+        let now = self.world.uptime();
         for own in self.partitions.values_mut() {
             while own.records.len() < full {
-                match own.merge.next(|| self.shared.metrics.merge_timeouts.inc()) {
+                let timed_out = || self.shared.metrics.merge_timeouts.inc();
+                match own.merge.next(now, timed_out) {
                     Next::Record(record) => own.records.push(record),
                     Next::Waiting | Next::Empty => break,
                 }
@@ -330,30 +298,26 @@ impl Worker {
 
     /// The pure core, over what was prefetched for it.
     fn apply(&mut self) -> Result<Vec<Planned>, Error> {
-        let Shared {
-            models,
-            settings,
-            store,
-            ..
-        } = &self.shared;
+        let (models, lateness) = (&self.shared.models, self.shared.settings.lateness);
         let mut commits = Vec::new();
         for (partition, own) in &mut self.partitions {
-            if !own.pending && own.records.is_empty() {
-                continue;
-            }
             let batch = Batch {
                 records: std::mem::take(&mut own.records),
-                advance: None,
+                advance: own.idle.advance.take(),
+                delay: own.delay.take(),
             };
+            if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
+                continue;
+            }
             self.shared.count_records(&batch);
-            let view = store.prefetch(
+            let view = self.world.store().prefetch(
                 models,
                 key(*partition),
-                settings.lateness,
+                lateness,
                 &own.progress,
                 &batch,
             )?;
-            let commit = apply(models, settings.lateness, &own.progress, view, batch);
+            let commit = apply(models, lateness, &own.progress, view, batch);
             commits.push(Planned {
                 partition: *partition,
                 epoch: own.epoch,
@@ -364,9 +328,23 @@ impl Worker {
         Ok(commits)
     }
 
+    /// What is now committed in Kafka goes to disk.
+    fn write(&self, commits: &[Planned]) -> Result<(), Error> {
+        let mut written = Vec::with_capacity(commits.len());
+        for planned in commits {
+            written.push(Written {
+                partition: key(planned.partition),
+                commit: &planned.commit,
+                changelog_offset: planned.changelog_offset,
+            });
+        }
+        let identity = &self.shared.settings.identity;
+        Ok(self.world.store().write(identity, &written)?)
+    }
+
     /// Goes on from what is now committed and on disk.
     fn settle(&mut self, commits: Vec<Planned>) {
-        self.last_commit = Instant::now();
+        self.last_commit = self.world.uptime();
         for Planned {
             partition,
             mut commit,

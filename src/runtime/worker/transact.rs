@@ -2,36 +2,45 @@
 
 use super::{Planned, Worker};
 use crate::kafka::{self, Share};
-use crate::runtime::clock;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
+use crate::runtime::world::World;
 use std::time::Duration;
 
 /// Wait after an aborted transaction, before the same batch is tried again.
-pub(super) const ABORT_BACKOFF: Duration = Duration::from_millis(200);
+const ABORT_BACKOFF: Duration = Duration::from_millis(200);
+/// A partition that another process has gone on with is soon said to be revoked here too.
+const REVOKE_TIME: Duration = Duration::from_secs(20);
 
-impl Worker {
+/// What became of a transaction without an answer.
+enum Outcome {
+    Committed,
+    NotCommitted,
+    /// The group stands at another batch.
+    Elsewhere {
+        partition: i32,
+        what: String,
+    },
+}
+
+impl<W: World> Worker<W> {
     /// Makes the commits visible, at once. What was revoked meanwhile is dropped from them; an
     /// aborted attempt is repeated, and one without an answer is looked into.
     pub(super) fn transact(&mut self, commits: &mut Vec<Planned>) -> Result<(), Error> {
         loop {
             // The membership first, then the epochs: the coordinator checks the member and its
             // generation, but never who owns a partition.
-            let membership = self.consumer.membership();
-            let assignment = &self.shared.assignment;
-            commits.retain(|planned| assignment.is_current(planned.partition, planned.epoch));
+            let membership = self.world.membership();
+            self.drop_what_is_elsewhere(commits);
             if commits.is_empty() {
                 return Ok(());
             }
             let Some(membership) = membership else {
-                std::thread::park_timeout(ABORT_BACKOFF);
+                self.world.wait(ABORT_BACKOFF);
                 continue;
             };
             let shares = self.shares(commits);
-            match self
-                .log
-                .transact(&self.shared.settings.outputs.inputs, &shares, &membership)
-            {
+            match self.world.transact(&shares, &membership) {
                 Ok(committed) => {
                     self.shared.committed(&committed);
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
@@ -40,20 +49,12 @@ impl Worker {
                     return Ok(());
                 }
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
-                    self.shared
-                        .metrics
-                        .transactions
-                        .with_label_values(&["aborted"])
-                        .inc();
+                    self.shared.ended("aborted");
                     tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
-                    std::thread::park_timeout(ABORT_BACKOFF);
+                    self.world.wait(ABORT_BACKOFF);
                 }
                 Err(error @ kafka::Error::Indefinite { .. }) => {
-                    self.shared
-                        .metrics
-                        .transactions
-                        .with_label_values(&["indefinite"])
-                        .inc();
+                    self.shared.ended("indefinite");
                     tracing::warn!(error = %chain(&error), "a transaction got no answer; looking what became of it");
                     if self.look_what_became_of(commits)? {
                         return Ok(());
@@ -71,6 +72,11 @@ impl Worker {
         }
     }
 
+    fn drop_what_is_elsewhere(&self, commits: &mut Vec<Planned>) {
+        let assignment = &self.shared.assignment;
+        commits.retain(|planned| assignment.is_current(planned.partition, planned.epoch));
+    }
+
     fn shares(&self, commits: &[Planned]) -> Vec<Share> {
         let Shared {
             models,
@@ -78,7 +84,7 @@ impl Worker {
             topology,
             ..
         } = &self.shared;
-        let now = clock::now();
+        let now = self.world.wall();
         let share = |planned: &Planned| Share {
             partition: planned.partition,
             batch: planned.commit.progress.batch,
@@ -97,46 +103,57 @@ impl Worker {
 
     /// A new producer ends whatever the old one left open; then the group's offsets tell. Only
     /// after that may the same batch be tried again.
-    fn look_what_became_of(&mut self, commits: &[Planned]) -> Result<bool, Error> {
+    fn look_what_became_of(&mut self, commits: &mut Vec<Planned>) -> Result<bool, Error> {
+        let begun = self.world.uptime();
         loop {
-            let found = self
-                .log
-                .renew()
-                .map_err(Error::from)
-                .and_then(|()| self.was_committed(commits));
+            let renewed = self.world.renew();
+            self.drop_what_is_elsewhere(commits);
+            let found = renewed.and_then(|()| self.outcome(commits));
             match found {
-                Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
-                    tracing::warn!(error = %chain(&error), "the group's offsets cannot be read for now");
-                    std::thread::park_timeout(ABORT_BACKOFF);
+                Ok(Outcome::Committed) => return Ok(true),
+                Ok(Outcome::NotCommitted) => return Ok(false),
+                Ok(Outcome::Elsewhere { partition, what }) => {
+                    if self.world.uptime().saturating_sub(begun) > REVOKE_TIME {
+                        return Err(Error::Disagreement { partition, what });
+                    }
                 }
-                other => return other,
+                Err(error @ kafka::Error::Retry { .. }) => {
+                    tracing::warn!(error = %chain(&error), "the group's offsets cannot be read for now");
+                }
+                Err(other) => return Err(other.into()),
             }
+            self.world.wait(ABORT_BACKOFF);
         }
     }
 
-    /// After an end without an answer: the stable committed offsets name the batch that counts.
-    fn was_committed(&self, commits: &[Planned]) -> Result<bool, Error> {
-        let mut outcomes = Vec::new();
+    /// The stable committed offsets name the batch that counts.
+    fn outcome(&self, commits: &[Planned]) -> Result<Outcome, kafka::Error> {
+        let mut committed = 0;
         for planned in commits {
-            let committed = self.consumer.committed(planned.partition)?;
-            let batch = committed
+            let offsets = self.world.committed(planned.partition)?;
+            let found = offsets
                 .iter()
                 .flatten()
-                .find_map(|(_, metadata)| metadata.parse::<u64>().ok());
+                .find_map(|(_, metadata)| metadata.parse::<u64>().ok())
+                .unwrap_or(0);
             let own = planned.commit.progress.batch;
-            match batch.unwrap_or(0) {
-                found if found == own => outcomes.push(true),
-                found if found + 1 == own => outcomes.push(false),
-                found => {
-                    let what =
-                        format!("batch {own} got no answer, and the group stands at batch {found}");
-                    return Err(Error::Disagreement {
+            match own.checked_sub(found) {
+                Some(0) => committed += 1,
+                Some(1) => {}
+                _ => {
+                    return Ok(Outcome::Elsewhere {
                         partition: planned.partition,
-                        what,
+                        what: format!(
+                            "batch {own} got no answer, and the group stands at batch {found}"
+                        ),
                     });
                 }
             }
         }
-        Ok(outcomes.iter().all(|committed| *committed))
+        // All or none: it was one transaction. What was dropped from it goes by the new owner.
+        Ok(match committed == commits.len() {
+            true => Outcome::Committed,
+            false => Outcome::NotCommitted,
+        })
     }
 }

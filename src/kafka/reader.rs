@@ -1,0 +1,164 @@
+//! Reading partitions outside of the group, up to their true end.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::consumer::client_error;
+use super::{Config, Error};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest stay in one call, so that other work of the thread goes on.
+const READ_TIME: Duration = Duration::from_millis(100);
+const POLL_TIME: Duration = Duration::from_millis(50);
+
+/// The first offset of a partition and where it ends, for two kinds of readers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The first offset.
+    pub start: i64,
+    /// The end for readers of committed records: an open transaction holds it back, and so does a
+    /// marker of a committed one that has not arrived yet.
+    pub stable: i64,
+    /// The end for readers of everything.
+    pub end: i64,
+}
+
+impl Ends {
+    /// Whether committed readers see as far as all others, so that the end is the true one.
+    pub fn agree(self) -> bool {
+        self.stable >= self.end
+    }
+}
+
+/// A record that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'r> {
+    /// Where it lies.
+    pub offset: i64,
+    /// Its key.
+    pub key: Option<&'r [u8]>,
+    /// Its value.
+    pub value: Option<&'r [u8]>,
+}
+
+/// Reads partitions outside of the group.
+pub struct Reader {
+    committed: BaseConsumer<Quiet>,
+    uncommitted: BaseConsumer<Quiet>,
+    /// What is being read, and from where the next call goes on.
+    reading: Option<(String, i32, i64)>,
+}
+
+/// Reading to the end of a partition is what this client is for.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        client_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Reader")
+            .field("reading", &self.reading)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Makes the clients.
+    pub fn open(config: &Config) -> Result<Reader, Error> {
+        let make = |settings: rdkafka::ClientConfig| settings.create_with_context(Quiet);
+        let fail = |source| Error::Fatal {
+            action: "making a reader of the changelog",
+            source,
+        };
+        Ok(Reader {
+            committed: make(config.reader()).map_err(fail)?,
+            uncommitted: make(config.end_finder()).map_err(fail)?,
+            reading: None,
+        })
+    }
+
+    /// Where a partition begins and ends. Asked in this order, so that where both ends agree
+    /// nothing before them was undecided.
+    pub fn ends(&self, topic: &str, partition: i32) -> Result<Ends, Error> {
+        let look = |client: &BaseConsumer<Quiet>| {
+            let bounds = client.fetch_watermarks(topic, partition, TIMEOUT);
+            bounds.map_err(|source| Error::plain("asking for the ends of a partition", source))
+        };
+        let (start, end) = look(&self.uncommitted)?;
+        let (_, stable) = look(&self.committed)?;
+        Ok(Ends { start, stable, end })
+    }
+
+    /// Hands over committed records from `from` on and before `end`, for at most [`READ_TIME`];
+    /// returns how far it got. Going on from there costs nothing.
+    pub fn read(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+        end: i64,
+        take: &mut dyn FnMut(&Received<'_>),
+    ) -> Result<i64, Error> {
+        if from >= end {
+            return Ok(end);
+        }
+        let begun = Instant::now();
+        self.go_to(topic, partition, from)?;
+        let mut position = from;
+        while position < end && begun.elapsed() < READ_TIME {
+            match self.committed.poll(POLL_TIME) {
+                Some(Ok(message)) if message.offset() < end => {
+                    take(&Received {
+                        offset: message.offset(),
+                        key: message.key(),
+                        value: message.payload(),
+                    });
+                    position = message.offset() + 1;
+                }
+                // Control records and aborted batches have no record to show: what comes after
+                // them, or the partition's end, tells that they have been passed.
+                Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => position = end,
+                Some(Err(source)) => {
+                    self.reading = None;
+                    return Err(Error::plain("reading a partition", source));
+                }
+                None => {}
+            }
+        }
+        self.reading = Some((topic.to_owned(), partition, position));
+        if position >= end {
+            self.leave()?;
+        }
+        Ok(position)
+    }
+
+    fn go_to(&mut self, topic: &str, partition: i32, from: i64) -> Result<(), Error> {
+        let there = matches!(&self.reading, Some((own_topic, own_partition, at))
+            if own_topic == topic && (*own_partition, *at) == (partition, from));
+        if there {
+            return Ok(());
+        }
+        let fail = |source| Error::plain("reading a partition", source);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(from))
+            .map_err(fail)?;
+        self.committed.assign(&list).map_err(fail)
+    }
+
+    fn leave(&mut self) -> Result<(), Error> {
+        self.reading = None;
+        let left = self.committed.unassign();
+        left.map_err(|source| Error::plain("leaving a partition", source))
+    }
+}

@@ -1,0 +1,196 @@
+//! The polling thread: serves the group, and moves what was fetched to the workers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::assignment::{Assignment, Change};
+use super::daemon::{Error, Handle};
+use super::mailbox::{Gauge, Mail, Mailbox, Released};
+use super::report::Shared;
+use super::restore::key;
+use super::worker::Start;
+use crate::kafka::{Consumer, Feed, Listener};
+use crate::telemetry::Metrics;
+
+/// Wait for the group when nothing is to be read.
+const IDLE_POLL: Duration = Duration::from_millis(5);
+/// Longest wait for the workers to let go, inside a poll.
+const PATIENCE_MAX: Duration = Duration::from_secs(30);
+/// What is taken from one feed before the others have their turn.
+const TAKE_MAX: usize = 512;
+
+/// Tells the workers what the group decides. Runs inside a poll.
+pub(super) struct Rebalances {
+    assignment: Arc<Assignment>,
+    mailboxes: Vec<Arc<Mailbox>>,
+    metrics: Metrics,
+    /// Longest wait for the workers to let go.
+    patience: Duration,
+}
+
+impl Rebalances {
+    pub(super) fn new(shared: &Shared, mailboxes: &[Arc<Mailbox>]) -> Rebalances {
+        let interval = shared.settings.kafka.max_poll_interval;
+        Rebalances {
+            assignment: shared.assignment.clone(),
+            mailboxes: mailboxes.to_vec(),
+            metrics: shared.metrics.clone(),
+            patience: (interval / 4).min(PATIENCE_MAX),
+        }
+    }
+}
+
+impl Listener for Rebalances {
+    fn assigned(&self, partitions: &[i32]) {
+        tracing::info!(?partitions, "partitions assigned");
+        self.metrics
+            .rebalances
+            .with_label_values(&["assigned"])
+            .inc();
+        self.metrics.partitions.add(partitions.len() as i64);
+        self.assignment.assign(partitions);
+    }
+
+    fn revoked(&self, partitions: &[i32], lost: bool) {
+        tracing::info!(?partitions, lost, "partitions revoked");
+        self.metrics
+            .rebalances
+            .with_label_values(&[if lost { "lost" } else { "revoked" }])
+            .inc();
+        self.metrics.partitions.sub(partitions.len() as i64);
+        self.assignment.revoke(partitions);
+        if self.assignment.is_closed() {
+            return; // The workers have ended: nobody is left to wait for.
+        }
+        let released = Released::by(self.mailboxes.len());
+        for mailbox in &self.mailboxes {
+            mailbox.post(Mail::Revoked {
+                partitions: partitions.to_vec(),
+                released: released.clone(),
+            });
+        }
+        if !released.wait(self.patience) {
+            tracing::warn!("a worker did not let go in time; its result will be dropped");
+        }
+    }
+}
+
+/// What the polling thread has at hand.
+pub(super) struct Polling<'p> {
+    pub(super) shared: Shared,
+    pub(super) consumer: Consumer,
+    pub(super) mailboxes: Vec<Arc<Mailbox>>,
+    pub(super) to_start: Receiver<Start>,
+    pub(super) feeds: BTreeMap<i32, Feeds>,
+    pub(super) handle: &'p Handle,
+}
+
+/// The feeds of one partition.
+#[derive(Debug)]
+pub(super) struct Feeds {
+    epoch: u64,
+    feeds: Vec<(Feed, Gauge)>,
+    /// Restored, and reading from the right place.
+    started: bool,
+}
+
+impl Polling<'_> {
+    pub(super) fn run(&mut self, workers: &[JoinHandle<()>]) -> Result<(), Error> {
+        let mut busy = false;
+        while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
+            self.handle.beat();
+            self.consumer
+                .poll(if busy { Duration::ZERO } else { IDLE_POLL })?;
+            for change in self.shared.assignment.take_changes() {
+                self.change(change)?;
+            }
+            while let Ok(start) = self.to_start.try_recv() {
+                self.start(&start)?;
+            }
+            busy = self.read()?;
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), Error> {
+        match change {
+            Change::Revoked { partition } => drop(self.feeds.remove(&partition)),
+            Change::Assigned { partition, epoch } => {
+                let feeds: Vec<(Feed, Gauge)> = self
+                    .consumer
+                    .feeds(partition)?
+                    .into_iter()
+                    .map(|feed| (feed, Gauge::default()))
+                    .collect();
+                self.feeds.insert(
+                    partition,
+                    Feeds {
+                        epoch,
+                        feeds,
+                        started: false,
+                    },
+                );
+                self.mailbox(partition)
+                    .post(Mail::Assigned { partition, epoch });
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, start: &Start) -> Result<(), Error> {
+        let Some(feeds) = self
+            .feeds
+            .get_mut(&start.partition)
+            .filter(|feeds| feeds.epoch == start.epoch)
+        else {
+            return Ok(());
+        };
+        self.consumer.start(&start.positions)?;
+        feeds.started = true;
+        if self.feeds.values().all(|feeds| feeds.started) && self.handle.get_ready() {
+            tracing::info!(partitions = self.feeds.len(), "ready");
+        }
+        Ok(())
+    }
+
+    /// Takes what was fetched, as far as there is room for it.
+    fn read(&self) -> Result<bool, Error> {
+        let mut busy = false;
+        for (
+            partition,
+            Feeds {
+                epoch,
+                feeds,
+                started,
+            },
+        ) in &self.feeds
+        {
+            for (feed, gauge) in feeds.iter().filter(|_| *started) {
+                for _ in 0..TAKE_MAX {
+                    if !gauge.has_room() {
+                        break;
+                    }
+                    let Some(fetched) = feed.next()? else { break };
+                    busy = true;
+                    let load = gauge.load(&fetched);
+                    let mail = Mail::Fetched {
+                        partition: *partition,
+                        epoch: *epoch,
+                        input: feed.input,
+                        fetched,
+                        load,
+                    };
+                    self.mailbox(*partition).post(mail);
+                }
+            }
+        }
+        Ok(busy)
+    }
+
+    fn mailbox(&self, partition: i32) -> &Mailbox {
+        &self.mailboxes[key(partition) as usize % self.mailboxes.len()]
+    }
+}
