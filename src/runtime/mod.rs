@@ -14,6 +14,9 @@ mod report;
 mod restore;
 mod restoring;
 mod settings;
+#[cfg(test)]
+#[path = "../../tests/simulation/mod.rs"]
+mod simulation;
 mod worker;
 mod world;
 

@@ -51,8 +51,9 @@ pub(super) struct Restore {
     pub(super) partition: i32,
     pub(super) epoch: u64,
     phase: Phase,
-    /// When something last went on, or may be tried again.
-    since: Duration,
+    /// Looks since something last went on. Counted, not timed: a process that was stopped for a
+    /// while has not waited in vain.
+    looks: u32,
     records: u64,
 }
 
@@ -82,20 +83,21 @@ enum Into {
     Nothing(Rebuild, Option<(Vec<u8>, i64)>),
 }
 
-/// A transaction that its producer left open ends by itself after its timeout; then some.
-const OPEN_TRANSACTION_MAX: Duration = Duration::from_secs(30);
-/// Time between two looks at whether it has.
+/// Looks at an open transaction; its producer may be dead, but then it ends after its timeout.
+/// Half a minute, twice that timeout.
+const LOOKS_MAX: u32 = 600;
+/// Time between two of them.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Wait after a failure that passes by itself.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 impl Restore {
-    pub(super) fn new(partition: i32, epoch: u64, now: Duration) -> Restore {
+    pub(super) fn new(partition: i32, epoch: u64) -> Restore {
         Restore {
             partition,
             epoch,
             phase: Phase::Asking,
-            since: now,
+            looks: 0,
             records: 0,
         }
     }
@@ -126,7 +128,7 @@ impl Restore {
             Phase::Asking => {
                 let committed = world.committed(self.partition)?;
                 let ends = world.changelog_ends(self.partition)?;
-                self.since = world.uptime();
+                self.looks = 0;
                 self.phase = Phase::Waiting(committed, ends);
                 Ok(None)
             }
@@ -150,13 +152,14 @@ impl Restore {
     }
 
     fn wait<W: World>(
-        &self,
+        &mut self,
         shared: &Shared,
         world: &W,
         committed: Offsets,
         ends: Ends,
     ) -> Result<Phase, Error> {
-        if world.uptime().saturating_sub(self.since) > OPEN_TRANSACTION_MAX {
+        self.looks += 1;
+        if self.looks > LOOKS_MAX {
             return Err(Error::Kafka(kafka::Error::Topology(format!(
                 "a transaction in {} partition {} does not end; look for it with kafka-transactions.sh find-hanging",
                 shared.settings.outputs.changelog, self.partition
@@ -218,11 +221,11 @@ impl Restore {
         for entry in entries {
             self.restore(shared, world, &mut reading.into, entry)?;
         }
-        let now = world.uptime();
+        self.looks += 1;
         if reached > position {
             reading.position = reached;
-            self.since = now;
-        } else if now.saturating_sub(self.since) > OPEN_TRANSACTION_MAX {
+            self.looks = 0;
+        } else if self.looks > LOOKS_MAX {
             return Err(Error::Kafka(kafka::Error::Topology(format!(
                 "{} partition {} cannot be read",
                 shared.settings.outputs.changelog, self.partition

@@ -116,9 +116,7 @@ impl<W: World> Worker<W> {
         for mail in mail {
             match mail {
                 Mail::Assigned { partition, epoch } => {
-                    let now = self.world.uptime();
-                    self.restoring
-                        .push_back(Restore::new(partition, epoch, now));
+                    self.restoring.push_back(Restore::new(partition, epoch));
                 }
                 Mail::Revoked {
                     partitions,

@@ -1,0 +1,373 @@
+//! A Kafka that is made up: logs, one group, transactions whose markers come late. It knows what a
+//! broker promises and no more: what is not promised is decided by chance.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::kafka::{Ends, Entry, Outgoing};
+
+/// A record of an input, and when it was produced.
+#[derive(Clone, Debug)]
+pub(super) struct Produced {
+    pub(super) at: Duration,
+    pub(super) key: Vec<u8>,
+    pub(super) value: Vec<u8>,
+}
+
+/// A place in a partition of the changelog.
+#[derive(Clone, Debug)]
+struct Slot {
+    transaction: usize,
+    /// A marker, or a record that compaction took away, has none.
+    record: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Committed,
+    Aborted,
+}
+
+#[derive(Debug)]
+struct Transaction {
+    producer: usize,
+    state: State,
+    begun: Duration,
+    /// Where it has records, and whether the marker has come.
+    partitions: BTreeMap<i32, bool>,
+    outputs: Vec<Outgoing>,
+    offsets: Vec<((u32, i32), (i64, String))>,
+    /// Whether the marker of the offsets has come.
+    offsets_marked: bool,
+}
+
+/// A member's place in the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Membership {
+    pub(super) member: u64,
+    pub(super) generation: u64,
+}
+
+/// Why a transaction went no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Fenced,
+    NotAMember,
+}
+
+#[derive(Debug)]
+pub(super) struct Cluster {
+    /// By input and partition.
+    pub(super) inputs: Vec<Vec<Vec<Produced>>>,
+    changelog: Vec<Vec<Slot>>,
+    transactions: Vec<Transaction>,
+    /// Committed, in order.
+    pub(super) outputs: Vec<Outgoing>,
+    offsets: BTreeMap<(u32, i32), (i64, String)>,
+    /// The epoch of each producer.
+    producers: BTreeMap<usize, u64>,
+    pub(super) generation: u64,
+    members: BTreeMap<usize, u64>,
+    members_ever: u64,
+    pub(super) owners: BTreeMap<i32, usize>,
+}
+
+/// As `transaction.timeout.ms`.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+impl Cluster {
+    pub(super) fn new(inputs: usize, partitions: usize) -> Cluster {
+        Cluster {
+            inputs: vec![vec![Vec::new(); partitions]; inputs],
+            changelog: vec![Vec::new(); partitions],
+            transactions: Vec::new(),
+            outputs: Vec::new(),
+            offsets: BTreeMap::new(),
+            producers: BTreeMap::new(),
+            generation: 0,
+            members: BTreeMap::new(),
+            members_ever: 0,
+            owners: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn partitions(&self) -> i32 {
+        self.changelog.len() as i32
+    }
+
+    // ---- the group
+
+    /// A process with this instance name joins. A static member that comes back takes its old
+    /// place: nothing is rebalanced.
+    pub(super) fn join(&mut self, instance: usize) -> u64 {
+        self.members_ever += 1;
+        let before = self.members.insert(instance, self.members_ever);
+        if before.is_none() {
+            self.rebalance();
+        }
+        self.members_ever
+    }
+
+    /// The session of an instance has run out, whether it knows or not.
+    pub(super) fn expel(&mut self, instance: usize) {
+        if self.members.remove(&instance).is_some() {
+            self.rebalance();
+        }
+    }
+
+    pub(super) fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn is_member(&self, instance: usize, member: u64) -> bool {
+        self.members.get(&instance) == Some(&member)
+    }
+
+    fn rebalance(&mut self) {
+        self.generation += 1;
+        let members: Vec<usize> = self.members.keys().copied().collect();
+        self.owners.clear();
+        for partition in 0..self.partitions() {
+            if !members.is_empty() {
+                let place = (partition as usize + self.generation as usize) % members.len();
+                self.owners.insert(partition, members[place]);
+            }
+        }
+    }
+
+    /// `None` while an open or unmarked transaction could change them.
+    pub(super) fn committed(
+        &self,
+        inputs: u32,
+        partition: i32,
+    ) -> Option<Vec<Option<(i64, String)>>> {
+        let touches = |transaction: &Transaction| {
+            transaction.state != State::Aborted
+                && !transaction.offsets_marked
+                && transaction
+                    .offsets
+                    .iter()
+                    .any(|((_, own), _)| *own == partition)
+        };
+        if self.transactions.iter().any(touches) {
+            return None;
+        }
+        let offset = |input| self.offsets.get(&(input, partition)).cloned();
+        Some((0..inputs).map(offset).collect())
+    }
+
+    /// Somebody deletes or expires the group's offsets of a partition.
+    pub(super) fn forget_offsets(&mut self, partition: i32) {
+        self.offsets.retain(|(_, own), _| *own != partition);
+    }
+
+    // ---- transactions
+
+    /// A producer begins: what an earlier one of its name left open is aborted, and the earlier
+    /// one is fenced.
+    pub(super) fn init(&mut self, producer: usize) -> u64 {
+        self.abort_open(|transaction| transaction.producer == producer);
+        let epoch = self.producers.entry(producer).or_default();
+        *epoch += 1;
+        *epoch
+    }
+
+    fn abort_open(&mut self, which: impl Fn(&Transaction) -> bool) -> Vec<usize> {
+        let mut aborted = Vec::new();
+        for number in 0..self.transactions.len() {
+            let transaction = &self.transactions[number];
+            if transaction.state == State::Open && which(transaction) {
+                aborted.push(transaction.producer);
+                self.end(number, State::Aborted);
+            }
+        }
+        aborted
+    }
+
+    /// Transactions that are open for too long are aborted, and their producers fenced.
+    pub(super) fn time_out(&mut self, now: Duration) {
+        let aborted = self.abort_open(|transaction| now > transaction.begun + TRANSACTION_TIMEOUT);
+        for producer in aborted {
+            *self.producers.entry(producer).or_default() += 1;
+        }
+    }
+
+    /// Opens a transaction with these records in it.
+    pub(super) fn produce(
+        &mut self,
+        producer: usize,
+        epoch: u64,
+        records: Vec<Outgoing>,
+        now: Duration,
+    ) -> Result<usize, Refused> {
+        self.check(producer, epoch)?;
+        let number = self.transactions.len();
+        let mut transaction = Transaction {
+            producer,
+            state: State::Open,
+            begun: now,
+            partitions: BTreeMap::new(),
+            outputs: Vec::new(),
+            offsets: Vec::new(),
+            offsets_marked: true,
+        };
+        for record in records {
+            match record.partition {
+                // Only the changelog names its partitions.
+                Some(partition) => {
+                    transaction.partitions.insert(partition, false);
+                    let pair = (record.key.unwrap(), record.value.unwrap());
+                    self.changelog[partition as usize].push(Slot {
+                        transaction: number,
+                        record: Some(pair),
+                    });
+                }
+                None => transaction.outputs.push(record),
+            }
+        }
+        self.transactions.push(transaction);
+        Ok(number)
+    }
+
+    /// The coordinator checks the member and its generation, and never who owns a partition.
+    pub(super) fn send_offsets(
+        &mut self,
+        number: usize,
+        epoch: u64,
+        instance: usize,
+        membership: Membership,
+        offsets: Vec<((u32, i32), (i64, String))>,
+    ) -> Result<(), Refused> {
+        self.check(self.transactions[number].producer, epoch)?;
+        if !self.is_member(instance, membership.member) || membership.generation != self.generation
+        {
+            return Err(Refused::NotAMember);
+        }
+        let transaction = &mut self.transactions[number];
+        transaction.offsets = offsets;
+        transaction.offsets_marked = false;
+        Ok(())
+    }
+
+    fn check(&self, producer: usize, epoch: u64) -> Result<(), Refused> {
+        match self.producers.get(&producer) == Some(&epoch) {
+            true => Ok(()),
+            false => Err(Refused::Fenced),
+        }
+    }
+
+    /// Commits; the markers come later. Returns where each partition's records end.
+    pub(super) fn commit(
+        &mut self,
+        number: usize,
+        epoch: u64,
+    ) -> Result<BTreeMap<i32, i64>, Refused> {
+        self.check(self.transactions[number].producer, epoch)?;
+        if self.transactions[number].state != State::Open {
+            return Err(Refused::Fenced);
+        }
+        let mut ends = BTreeMap::new();
+        for partition in self.transactions[number].partitions.keys() {
+            let slots = &self.changelog[*partition as usize];
+            let last = slots.iter().rposition(|slot| slot.transaction == number);
+            ends.insert(*partition, last.unwrap() as i64 + 1);
+        }
+        self.end(number, State::Committed);
+        Ok(ends)
+    }
+
+    pub(super) fn abort(&mut self, number: usize) {
+        if self.transactions[number].state == State::Open {
+            self.end(number, State::Aborted);
+        }
+    }
+
+    fn end(&mut self, number: usize, state: State) {
+        let transaction = &mut self.transactions[number];
+        transaction.state = state;
+        if state == State::Committed {
+            self.outputs.append(&mut transaction.outputs);
+            // Decided now, seen by others when the marker has come.
+            for (place, offset) in &transaction.offsets {
+                self.offsets.insert(*place, offset.clone());
+            }
+        }
+    }
+
+    /// One marker of an ended transaction that has not come yet comes; `false` if there is none.
+    pub(super) fn mark_one(&mut self, chance: &mut fastrand::Rng) -> bool {
+        let mut late: Vec<(usize, Option<i32>)> = Vec::new();
+        for (number, transaction) in self.transactions.iter().enumerate() {
+            if transaction.state == State::Open {
+                continue;
+            }
+            if !transaction.offsets_marked {
+                late.push((number, None));
+            }
+            let partitions = transaction.partitions.iter();
+            let unmarked = partitions.filter(|(_, marked)| !**marked);
+            late.extend(unmarked.map(|(partition, _)| (number, Some(*partition))));
+        }
+        if late.is_empty() {
+            return false;
+        }
+        let (number, place) = late[chance.usize(0..late.len())];
+        match place {
+            None => self.transactions[number].offsets_marked = true,
+            Some(partition) => {
+                self.transactions[number].partitions.insert(partition, true);
+                self.changelog[partition as usize].push(Slot {
+                    transaction: number,
+                    record: None,
+                });
+            }
+        }
+        true
+    }
+
+    // ---- reading
+
+    pub(super) fn changelog_ends(&self, partition: i32) -> Ends {
+        let slots = &self.changelog[partition as usize];
+        let undecided = |slot: &Slot| self.transactions[slot.transaction].partitions[&partition];
+        let stable = slots.iter().position(|slot| !undecided(slot));
+        Ends {
+            start: 0,
+            stable: stable.unwrap_or(slots.len()) as i64,
+            end: slots.len() as i64,
+        }
+    }
+
+    /// Committed records from `from` to before `to`.
+    pub(super) fn changelog(&self, partition: i32, from: i64, to: i64) -> Vec<Entry> {
+        let to = to.min(self.changelog_ends(partition).stable);
+        let mut entries = Vec::new();
+        for offset in from..to {
+            let slot = &self.changelog[partition as usize][offset as usize];
+            if let (Some((key, value)), State::Committed) =
+                (&slot.record, self.transactions[slot.transaction].state)
+            {
+                entries.extend(Entry::of(Some(key), Some(value), offset));
+            }
+        }
+        entries
+    }
+
+    /// Takes away every record that a later committed one with its key stands for.
+    pub(super) fn compact(&mut self, partition: i32) {
+        let stable = self.changelog_ends(partition).stable as usize;
+        let mut seen = std::collections::BTreeSet::new();
+        for slot in self.changelog[partition as usize][..stable]
+            .iter_mut()
+            .rev()
+        {
+            let committed = self.transactions[slot.transaction].state == State::Committed;
+            if let Some((key, _)) = &slot.record
+                && (!committed || !seen.insert(key.clone()))
+            {
+                slot.record = None;
+            }
+        }
+    }
+}

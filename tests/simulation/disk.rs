@@ -1,0 +1,155 @@
+//! A disk that is made up: an ordered map that keeps what was written, atomically, and may end the
+//! process before or after.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::rc::Rc;
+
+use super::universe::Universe;
+use crate::store::{Changes, Engine, Error, Family, Pair, Step};
+
+type Map = BTreeMap<(Family, Vec<u8>), Vec<u8>>;
+
+/// What survives a crash.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk(pub(super) Rc<RefCell<Map>>);
+
+/// A disk in the hands of a process.
+#[derive(Clone)]
+pub(super) struct Mounted {
+    pub(super) disk: Disk,
+    pub(super) universe: Rc<Universe>,
+    pub(super) instance: usize,
+}
+
+#[derive(Default)]
+struct Planned(Vec<Change>);
+
+enum Change {
+    Put(Family, Vec<u8>, Vec<u8>),
+    Delete(Family, Vec<u8>),
+    DeleteRange(Family, Vec<u8>, Vec<u8>),
+}
+
+impl Changes for Planned {
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
+        self.0
+            .push(Change::Put(family, key.to_vec(), value.to_vec()));
+    }
+
+    fn delete(&mut self, family: Family, key: &[u8]) {
+        self.0.push(Change::Delete(family, key.to_vec()));
+    }
+
+    fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) {
+        let (from, to) = (from.to_vec(), to.to_vec());
+        self.0.push(Change::DeleteRange(family, from, to));
+    }
+}
+
+impl Disk {
+    fn apply(&self, change: Change) {
+        let mut map = self.0.borrow_mut();
+        match change {
+            Change::Put(family, key, value) => drop(map.insert((family, key), value)),
+            Change::Delete(family, key) => drop(map.remove(&(family, key))),
+            Change::DeleteRange(family, from, to) => {
+                map.retain(|(own, key), _| *own != family || *key < from || *key >= to);
+            }
+        }
+    }
+}
+
+impl Mounted {
+    fn may_fail(&self, step: Step) -> Result<(), Error> {
+        match self.universe.strikes("disk error", 1_000) {
+            false => Ok(()),
+            true => Err(Error::Io {
+                step,
+                path: "simulated".into(),
+                source: "no space left on device".into(),
+            }),
+        }
+    }
+}
+
+impl Engine for Mounted {
+    fn get(
+        &self,
+        family: Family,
+        keys: &[Vec<u8>],
+        take: &mut dyn FnMut(usize, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.may_fail(Step::Read)?;
+        let found: Vec<Option<Vec<u8>>> = {
+            let map = self.disk.0.borrow();
+            let value = |key: &Vec<u8>| map.get(&(family, key.clone())).cloned();
+            keys.iter().map(value).collect()
+        };
+        for (place, value) in found.iter().enumerate() {
+            if let Some(value) = value {
+                take(place, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        family: Family,
+        from: &[u8],
+        to: &[u8],
+        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        if from >= to {
+            return Ok(());
+        }
+        let range = (
+            Bound::Included((family, from.to_vec())),
+            Bound::Excluded((family, to.to_vec())),
+        );
+        let map = self.disk.0.borrow();
+        let found: Vec<_> = map
+            .range(range)
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect();
+        drop(map);
+        for (key, value) in found {
+            if take(&key, &value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut planned = Planned::default();
+        fill(&mut planned)?;
+        self.may_fail(Step::Write)?;
+        self.universe.effect(self.instance, "before the write");
+        planned
+            .0
+            .into_iter()
+            .for_each(|change| self.disk.apply(change));
+        self.universe.effect(self.instance, "after the write");
+        Ok(())
+    }
+
+    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {
+        let mut before = None;
+        for (key, value) in pairs {
+            assert!(before < Some(key.clone()), "keys come in ascending order");
+            before = Some(key.clone());
+            self.disk.apply(match value {
+                Some(value) => Change::Put(family, key, value),
+                None => Change::Delete(family, key),
+            });
+        }
+        self.universe.effect(self.instance, "after an ingestion");
+        Ok(())
+    }
+}

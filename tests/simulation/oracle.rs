@@ -1,0 +1,195 @@
+//! What must be true at the end, by the pure core over the whole input at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::setting::{IDLE_AFTER, LATENESS};
+use super::universe::Universe;
+use crate::cloudevent::{self, Origin};
+use crate::customer;
+use crate::event::Rejection;
+use crate::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
+use crate::kafka::{Entry, Outgoing};
+use crate::partition::{Batch, Output, Progress, Record, View, apply};
+use crate::store::Family;
+
+/// By customer: the ids of the changes, in order, and what caused them.
+type Told = BTreeMap<String, Vec<(String, String)>>;
+
+pub(super) fn check(universe: &Universe) {
+    let seen = EventTime(universe.wall().0 - IDLE_AFTER.0 - LATENESS.0 - 61_000);
+    let cluster = universe.cluster.borrow();
+    let outputs = |topic: &str| -> Vec<&Outgoing> {
+        let of_topic = |record: &&Outgoing| record.topic == topic;
+        cluster.outputs.iter().filter(of_topic).collect()
+    };
+    let changes: Vec<Json> = outputs("stage-changes")
+        .iter()
+        .map(|record| serde_json::from_slice(record.value.as_ref().unwrap()).unwrap())
+        .collect();
+    let (mut expected, mut letters) = (Told::new(), BTreeSet::new());
+    for partition in 0..cluster.partitions() {
+        fold(universe, partition, seen, &mut expected, &mut letters);
+    }
+    assert_eq!(told(&changes, seen), expected, "stage changes");
+    assert_letters_once(&outputs("dead-letters"), &letters);
+    assert_current_stages(&changes, &outputs("customer-stages"));
+    for partition in 0..cluster.partitions() {
+        assert_state(universe, partition);
+    }
+}
+
+fn told(changes: &[Json], seen: EventTime) -> Told {
+    let mut told = Told::new();
+    for change in changes {
+        let data = &change["data"];
+        if data["effective_at"].as_str().unwrap() < seen.to_string().as_str() {
+            let text = |json: &Json| json.as_str().unwrap().to_owned();
+            let one = (text(&change["id"]), text(&data["cause"]));
+            told.entry(text(&data["customer_id"]))
+                .or_default()
+                .push(one);
+        }
+    }
+    told
+}
+
+/// The fold of one partition: everything in the order of event time, and then all silence.
+fn fold(
+    universe: &Universe,
+    partition: i32,
+    seen: EventTime,
+    expected: &mut Told,
+    letters: &mut BTreeSet<(usize, i32, usize)>,
+) {
+    let models = &universe.setting.models;
+    let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
+    let decoder = Decoder::new(Mapping::default(), vocabulary, money, Limits::default());
+    let cluster = universe.cluster.borrow();
+    let mut records = Vec::new();
+    for (input, log) in cluster.inputs.iter().enumerate() {
+        for (offset, record) in log[partition as usize].iter().enumerate() {
+            let position = Position {
+                input: input as u32,
+                offset: offset as i64,
+            };
+            match decoder.record(Some(&record.key), Some(&record.value), None) {
+                Ok(event) => records.push(Record {
+                    position,
+                    content: Ok::<_, Rejection>(event),
+                }),
+                Err(_) => drop(letters.insert((input, partition, offset))),
+            }
+        }
+    }
+    records.sort_by_key(|record| record.content.as_ref().unwrap().time);
+    let batch = Batch {
+        records,
+        advance: Some(seen),
+        delay: None,
+    };
+    let progress = Progress::new(models, cluster.inputs.len());
+    let commit = apply(models, Millis(0), &progress, View::default(), batch);
+    for output in &commit.outputs {
+        let Output::StageChanged { customer, change } = output else {
+            panic!("nothing is rejected here")
+        };
+        let origin = Origin::Topic {
+            id: &universe.setting.topology.input_ids[change.position.input as usize],
+            topic: "",
+            partition,
+            offset: change.position.offset,
+        };
+        if change.effective_at < seen {
+            expected
+                .entry(customer.as_str().to_owned())
+                .or_default()
+                .push((
+                    cloudevent::id(models, customer, change, &origin),
+                    change.cause.name().to_owned(),
+                ));
+        }
+    }
+}
+
+fn assert_letters_once(records: &[&Outgoing], expected: &BTreeSet<(usize, i32, usize)>) {
+    let header = |record: &Outgoing, name: &str| {
+        let found = record.headers.iter().find(|(known, _)| known == name);
+        String::from_utf8(found.unwrap().1.clone().unwrap()).unwrap()
+    };
+    let mut found = BTreeSet::new();
+    for record in records {
+        let input = usize::from(header(record, "tenure_topic") == "orders");
+        let place = (
+            input,
+            header(record, "tenure_partition").parse().unwrap(),
+            header(record, "tenure_offset").parse().unwrap(),
+        );
+        assert!(found.insert(place), "a dead letter came twice: {place:?}");
+    }
+    assert_eq!(&found, expected, "dead letters");
+}
+
+/// The compacted topic says what the last change of everybody says.
+fn assert_current_stages(changes: &[Json], records: &[&Outgoing]) {
+    let mut current = BTreeMap::new();
+    for record in records {
+        let value: Json = serde_json::from_slice(record.value.as_ref().unwrap()).unwrap();
+        let sequence = value["models"]["shop"]["sequence"].as_u64().unwrap();
+        current.insert(value["customer_id"].as_str().unwrap().to_owned(), sequence);
+    }
+    let mut last = BTreeMap::new();
+    for change in changes {
+        let data = &change["data"];
+        let sequence = data["sequence"].as_u64().unwrap();
+        let customer = data["customer_id"].as_str().unwrap().to_owned();
+        let before = last.insert(customer, sequence).unwrap_or(0);
+        assert_eq!(sequence, before + 1, "the sequence has a gap");
+    }
+    assert_eq!(current, last, "current stages");
+}
+
+/// State on the owner's disk = state by the changelog alone; timers = what the states are armed
+/// for; progress = the group's offsets.
+fn assert_state(universe: &Universe, partition: i32) {
+    let cluster = universe.cluster.borrow();
+    let (mut states, mut progress) = (BTreeMap::<CustomerId, Vec<u8>>::new(), None);
+    for entry in cluster.changelog(partition, 0, i64::MAX) {
+        match entry {
+            Entry::State(customer, state) => drop(states.insert(customer, state.unwrap())),
+            Entry::Progress(bytes, _) => progress = Some(bytes),
+        }
+    }
+    let owner = cluster.owners[&partition];
+    let disk = universe.seats[owner].disk.0.borrow();
+    let own = partition.to_be_bytes();
+    let of = |family: Family| {
+        let own = disk
+            .iter()
+            .filter(move |((known, key), _)| *known == family && key.starts_with(&own));
+        own.map(|((_, key), value)| (key[4..].to_vec(), value.clone()))
+    };
+    let on_disk: BTreeMap<Vec<u8>, Vec<u8>> = of(Family::Customers).collect();
+    let by_changelog = states
+        .iter()
+        .map(|(customer, state)| (customer.as_bytes().to_vec(), state.clone()));
+    assert_eq!(on_disk, by_changelog.collect(), "states");
+    let models = &universe.setting.models;
+    let armed = states.iter().filter_map(|(customer, state)| {
+        let due = customer::decode(state, models).unwrap().armed?;
+        let due = ((due.0 as u64) ^ (1 << 63)).to_be_bytes();
+        Some([&due, customer.as_bytes()].concat())
+    });
+    let timers: BTreeSet<Vec<u8>> = of(Family::Timers).map(|(key, _)| key).collect();
+    assert_eq!(timers, armed.collect(), "timers");
+    let progress: Json = serde_json::from_slice(&progress.unwrap()).unwrap();
+    let committed = cluster.committed(cluster.inputs.len() as u32, partition);
+    for (input, offset) in committed.unwrap().into_iter().enumerate() {
+        let (offset, batch) = offset.unwrap();
+        let log = &cluster.inputs[input][partition as usize];
+        assert_eq!(progress["offsets"][input], offset, "the group's offset");
+        assert_eq!(offset as usize, log.len(), "all was read");
+        assert_eq!(progress["batch"].to_string(), batch, "the group's batch");
+    }
+}

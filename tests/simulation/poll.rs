@@ -1,0 +1,151 @@
+//! The polling thread of a simulated process: follows the group, fetches, and posts mail.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::cluster::Membership;
+use super::universe::Universe;
+use crate::kafka::Fetched;
+use crate::runtime::assignment::{Assignment, Change};
+use crate::runtime::mailbox::{Gauge, Mail, Released};
+use crate::runtime::worker::Start;
+
+pub(super) struct Poll {
+    assignment: Arc<Assignment>,
+    member: u64,
+    /// The generation that this process knows of; 0 before the first.
+    generation: u64,
+    owned: Vec<i32>,
+    feeds: BTreeMap<i32, Feed>,
+    mail: VecDeque<Mail>,
+    pub(super) starts: Vec<Start>,
+}
+
+struct Feed {
+    epoch: u64,
+    /// The next offset of each input, once it is started, and whether its end was told.
+    positions: Option<Vec<(i64, bool)>>,
+}
+
+/// Most records of a turn.
+const FETCH_MAX: usize = 20;
+
+impl Poll {
+    pub(super) fn new(assignment: Arc<Assignment>, member: u64) -> Poll {
+        Poll {
+            assignment,
+            member,
+            generation: 0,
+            owned: Vec::new(),
+            feeds: BTreeMap::new(),
+            mail: VecDeque::new(),
+            starts: Vec::new(),
+        }
+    }
+
+    pub(super) fn take_mail(&mut self) -> VecDeque<Mail> {
+        std::mem::take(&mut self.mail)
+    }
+
+    pub(super) fn membership(&self) -> Option<Membership> {
+        (self.generation > 0).then_some(Membership {
+            member: self.member,
+            generation: self.generation,
+        })
+    }
+
+    pub(super) fn turn(&mut self, universe: &Universe, instance: usize) {
+        self.follow_the_group(universe, instance);
+        for start in std::mem::take(&mut self.starts) {
+            if let Some(feed) = self.feeds.get_mut(&start.partition)
+                && feed.epoch == start.epoch
+            {
+                let positions = start.positions.iter();
+                feed.positions = Some(positions.map(|own| (own.offset, false)).collect());
+            }
+        }
+        self.fetch(universe);
+    }
+
+    /// The eager protocol: everything is given up, then what is assigned is taken.
+    fn follow_the_group(&mut self, universe: &Universe, instance: usize) {
+        let mut cluster = universe.cluster.borrow_mut();
+        if !cluster.is_member(instance, self.member) {
+            self.member = cluster.join(instance);
+        }
+        if self.generation == cluster.generation {
+            return;
+        }
+        self.generation = cluster.generation;
+        if !self.owned.is_empty() {
+            self.assignment.revoke(&self.owned);
+            self.mail.push_back(Mail::Revoked {
+                partitions: std::mem::take(&mut self.owned),
+                released: Released::by(1),
+            });
+        }
+        let owners = cluster.owners.iter();
+        let own = owners.filter(|(_, owner)| **owner == instance);
+        self.owned = own.map(|(partition, _)| *partition).collect();
+        self.assignment.assign(&self.owned);
+        for change in self.assignment.take_changes() {
+            match change {
+                Change::Revoked { partition } => drop(self.feeds.remove(&partition)),
+                Change::Assigned { partition, epoch } => {
+                    let feed = Feed {
+                        epoch,
+                        positions: None,
+                    };
+                    self.feeds.insert(partition, feed);
+                    self.mail.push_back(Mail::Assigned { partition, epoch });
+                }
+            }
+        }
+    }
+
+    /// Inputs come in the order in which they were produced.
+    fn fetch(&mut self, universe: &Universe) {
+        let cluster = universe.cluster.borrow();
+        for (partition, feed) in &mut self.feeds {
+            let Some(positions) = &mut feed.positions else {
+                continue;
+            };
+            let gauge = Gauge::default();
+            let mut post = |input: usize, fetched: Fetched| {
+                self.mail.push_back(Mail::Fetched {
+                    partition: *partition,
+                    epoch: feed.epoch,
+                    input: input as u32,
+                    load: gauge.load(&fetched),
+                    fetched,
+                });
+            };
+            let log = |input: usize| &cluster.inputs[input][*partition as usize];
+            let records = universe.chance.borrow_mut().usize(0..FETCH_MAX);
+            for _ in 0..records {
+                let heads = positions.iter().enumerate().filter_map(|(input, (at, _))| {
+                    let record = log(input).get(*at as usize)?;
+                    Some((record.at, input))
+                });
+                let Some((_, input)) = heads.min() else { break };
+                let (offset, _) = positions[input];
+                let record = &log(input)[offset as usize];
+                let fetched = Fetched::Record {
+                    offset,
+                    timestamp: Some(super::setting::BASE.0 + record.at.as_millis() as i64),
+                    key: Some(record.key.clone()),
+                    value: Some(record.value.clone()),
+                    headers: Vec::new(),
+                };
+                post(input, fetched);
+                positions[input] = (offset + 1, false);
+            }
+            for (input, (at, told)) in positions.iter_mut().enumerate() {
+                if !*told && *at as usize == log(input).len() {
+                    *told = true;
+                    post(input, Fetched::End);
+                }
+            }
+        }
+    }
+}

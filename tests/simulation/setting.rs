@@ -1,0 +1,166 @@
+//! What every run has in common: the model, the settings, and what customers do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cluster::Produced;
+use super::universe::Universe;
+use crate::event::{EventTime, Limits, Mapping, Millis, Money};
+use crate::kafka::{self, Encoding, Outputs, Topology};
+use crate::model::{Models, Source};
+use crate::runtime::report::Shared;
+use crate::runtime::settings::Settings;
+use crate::store;
+use crate::telemetry::Metrics;
+
+/// When every run begins.
+pub(super) const BASE: EventTime = EventTime(1_767_225_600_000);
+
+/// A lifecycle within minutes, so that silence, holds and orders meet crashes.
+const MODEL: &str = r"
+model: shop
+version: 1
+initial: new
+facts:
+  orders: count(order)
+  last_seen: last(any)
+stages:
+  new: {}
+  active: {}
+  quiet: {}
+  gone: {}
+transitions:
+  - { from: new, to: active, when: orders >= 1 }
+  - { from: active, to: quiet, when: since(last_seen) >= minutes(1), hold: 10s }
+  - { from: quiet, to: active, when: since(last_seen) < minutes(1) }
+  - { from: quiet, to: gone, when: since(last_seen) >= minutes(3) }
+  - { from: gone, to: active, when: order }
+";
+
+const INPUTS: [&str; 2] = ["visits", "orders"];
+/// Events come later than they happen, by less than `LATENESS`.
+const JITTER: u64 = 2_000;
+pub(super) const LATENESS: Millis = Millis(5_000);
+pub(super) const IDLE_AFTER: Millis = Millis(30_000);
+
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) models: Arc<Models>,
+    settings: Arc<Settings>,
+    pub(super) topology: Arc<Topology>,
+    metrics: Metrics,
+}
+
+impl Setting {
+    pub(super) fn new() -> Setting {
+        let source = Source {
+            name: "shop.yaml".to_owned(),
+            text: MODEL.to_owned(),
+        };
+        let (models, _) = Models::compile(vec![source]).unwrap();
+        Setting {
+            models: Arc::new(models),
+            settings: Arc::new(settings()),
+            topology: Arc::new(Topology {
+                partitions: 1,
+                cluster: "simulated".to_owned(),
+                input_ids: vec![[1; 16], [2; 16]],
+                changelog_id: [3; 16],
+            }),
+            metrics: Metrics::new().unwrap(),
+        }
+    }
+
+    pub(super) fn inputs(&self) -> usize {
+        INPUTS.len()
+    }
+
+    /// What a new process starts with.
+    pub(super) fn shared(&self) -> Shared {
+        Shared {
+            models: self.models.clone(),
+            settings: self.settings.clone(),
+            topology: self.topology.clone(),
+            metrics: self.metrics.clone(),
+            assignment: Arc::default(),
+            restoring: Arc::default(),
+        }
+    }
+}
+
+fn settings() -> Settings {
+    let named = |name: &str| name.to_owned();
+    Settings {
+        kafka: kafka::Config {
+            brokers: String::new(),
+            app: named("simulated"),
+            instance: String::new(),
+            session_timeout: Duration::from_secs(10),
+            max_poll_interval: Duration::from_secs(300),
+            security: kafka::Security::default(),
+            properties: std::collections::BTreeMap::new(),
+        },
+        outputs: Outputs {
+            stage_changes: named("stage-changes"),
+            customer_stages: named("customer-stages"),
+            dead_letters: named("dead-letters"),
+            changelog: named("changelog"),
+            encoding: Encoding::Structured,
+            source: named("simulated"),
+            stages: std::collections::BTreeMap::new(),
+            inputs: INPUTS.map(named).to_vec(),
+        },
+        mappings: vec![Mapping::default(); INPUTS.len()],
+        limits: Limits::default(),
+        money: Money::default(),
+        lateness: LATENESS,
+        idle_after: Some(IDLE_AFTER),
+        live_within: Millis::HOUR,
+        state: "simulated".into(),
+        store: store::Config {
+            memory_bytes: 0,
+            durable: true,
+        },
+        workers: 1,
+        commit_interval: Duration::from_millis(100),
+        batch_records: 10,
+        shutdown_deadline: Duration::from_secs(10),
+        identity: named("simulated/inputs"),
+    }
+}
+
+/// Somebody does something: always in the same input and partition, so that their order is that of
+/// the log.
+pub(super) fn somebody_does_something(universe: &Universe) {
+    let mut chance = universe.chance.borrow_mut();
+    let mut cluster = universe.cluster.borrow_mut();
+    let customer = chance.usize(0..8);
+    let (partition, input) = (customer % cluster.partitions() as usize, customer / 4);
+    let log = &mut cluster.inputs[input][partition];
+    let at = universe.now.get();
+    let happened = at.as_millis() as u64;
+    let happened = happened.saturating_sub(chance.u64(0..JITTER)).max(
+        log.iter()
+            .rev()
+            .find_map(|record| own_time(record, customer))
+            .map_or(0, |before| before + 1),
+    );
+    let kind = ["visit", "visit", "order"][chance.usize(0..3)];
+    let time = BASE.0 + happened as i64;
+    let value = match chance.u32(0..30) {
+        0 => "junk".to_owned(),
+        _ => format!(r#"{{"type":"{kind}","customer_id":"c{customer}","time":{time}}}"#),
+    };
+    log.push(Produced {
+        at,
+        key: format!("c{customer}").into_bytes(),
+        value: value.into_bytes(),
+    });
+}
+
+fn own_time(record: &Produced, customer: usize) -> Option<u64> {
+    let event: serde_json::Value = serde_json::from_slice(&record.value).ok()?;
+    let own = event["customer_id"] == format!("c{customer}");
+    own.then(|| event["time"].as_i64().unwrap() - BASE.0)
+        .map(|time| time as u64)
+}

@@ -1,0 +1,287 @@
+//! Everything at once: the cluster, the processes, time and chance. One seed is one run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::cluster::{Cluster, Membership};
+use super::disk::{Disk, Mounted};
+use super::poll::Poll;
+use super::setting::{BASE, Setting};
+use super::world::Simulated;
+use crate::event::WallTime;
+use crate::kafka;
+use crate::runtime::report::{Shared, chain};
+use crate::runtime::restore::Error;
+use crate::runtime::worker::{Start, Worker};
+use crate::store::{self, Store};
+
+/// One place for a process with a name and a disk of its own.
+#[derive(Default)]
+pub(super) struct Seat {
+    /// The polling thread; none while there is no process.
+    pub(super) poll: RefCell<Option<Poll>>,
+    /// The worker; none while it is at work, too.
+    worker: RefCell<Option<Worker<Simulated>>>,
+    pub(super) disk: Disk,
+    backup: Disk,
+}
+
+impl Seat {
+    pub(super) fn clear(&self) {
+        self.poll.borrow_mut().take();
+        self.worker.borrow_mut().take();
+    }
+}
+
+pub(super) struct Universe {
+    pub(super) setting: Setting,
+    pub(super) chance: RefCell<Rng>,
+    pub(super) now: Cell<Duration>,
+    pub(super) cluster: RefCell<Cluster>,
+    pub(super) seats: Vec<Seat>,
+    /// Whether anything may fail.
+    pub(super) trouble: Cell<bool>,
+    /// How far the wall clock is off, in milliseconds.
+    pub(super) wall_off: Cell<i64>,
+    /// Whether something happens inside an effect already.
+    meanwhile: Cell<bool>,
+    /// What has struck, and how often.
+    pub(super) struck: RefCell<BTreeMap<String, u64>>,
+}
+
+/// The end of a process, at once.
+struct Crash;
+
+impl Universe {
+    pub(super) fn new(setting: Setting, seed: u64) -> Rc<Universe> {
+        let mut chance = Rng::with_seed(seed);
+        let partitions = chance.usize(1..4);
+        let seats = chance.usize(1..4);
+        Rc::new(Universe {
+            cluster: RefCell::new(Cluster::new(setting.inputs(), partitions)),
+            seats: (0..seats).map(|_| Seat::default()).collect(),
+            setting,
+            chance: RefCell::new(chance),
+            now: Cell::default(),
+            trouble: Cell::new(true),
+            wall_off: Cell::default(),
+            meanwhile: Cell::default(),
+            struck: RefCell::default(),
+        })
+    }
+
+    /// Time goes on; open transactions run out, and markers come now and then.
+    pub(super) fn pass(&self, time: Duration) {
+        self.now.set(self.now.get() + time);
+        let mut cluster = self.cluster.borrow_mut();
+        cluster.time_out(self.now.get());
+        let mut chance = self.chance.borrow_mut();
+        if chance.u32(0..5) == 0 || !self.trouble.get() {
+            cluster.mark_one(&mut chance);
+        }
+    }
+
+    pub(super) fn wall(&self) -> WallTime {
+        let millis = i64::try_from(self.now.get().as_millis()).unwrap();
+        WallTime(BASE.0 + millis + self.wall_off.get())
+    }
+
+    /// A number by chance.
+    pub(super) fn draw(&self, range: std::ops::Range<u64>) -> u64 {
+        self.chance.borrow_mut().u64(range)
+    }
+
+    /// Whether a misfortune happens, once in so many times.
+    pub(super) fn strikes(&self, what: &str, in_so_many: u32) -> bool {
+        let struck = self.trouble.get() && self.chance.borrow_mut().u32(0..in_so_many) == 0;
+        if struck {
+            *self.struck.borrow_mut().entry(what.to_owned()).or_default() += 1;
+        }
+        struck
+    }
+
+    /// Something a process does to the world or asks of it: it may be the last thing it does, and
+    /// others may do something first.
+    pub(super) fn effect(self: &Rc<Self>, instance: usize, what: &str) {
+        let time = self.draw(0..20);
+        self.pass(Duration::from_millis(time));
+        if !self.trouble.get() {
+            return;
+        }
+        if self.strikes("crash", 300) {
+            *self
+                .struck
+                .borrow_mut()
+                .entry(format!("crash: {what}"))
+                .or_default() += 1;
+            resume_unwind(Box::new(Crash));
+        }
+        if !self.meanwhile.get() && self.strikes("meanwhile", 12) {
+            self.meanwhile.set(true);
+            self.something_happens(Some(instance));
+            self.meanwhile.set(false);
+        }
+    }
+
+    /// While `busy` is at an effect, its polling thread and everybody else go on.
+    pub(super) fn something_happens(self: &Rc<Self>, busy: Option<usize>) {
+        let dice = self.chance.borrow_mut().u32(0..100);
+        match (dice, busy) {
+            (0..6, Some(busy)) => {
+                // A zombie: the group goes on without it, for long.
+                self.cluster.borrow_mut().expel(busy);
+                let steps = self.draw(0..40);
+                for _ in 0..steps {
+                    let other = self.any_seat();
+                    if other != busy {
+                        self.go_on(other);
+                    }
+                }
+            }
+            (0..20, Some(busy)) => self.poll(busy),
+            (25..27, None) => {
+                let off = self.draw(0..20_000_000);
+                self.wall_off.set(off.cast_signed() - 10_000_000);
+            }
+            (27..29, None) => {
+                let partition = self.any_partition();
+                self.cluster.borrow_mut().compact(partition);
+            }
+            (29, None) if self.cluster.borrow().members() > 1 => {
+                let seat = self.any_seat();
+                self.cluster.borrow_mut().expel(seat);
+            }
+            (30, None) => {
+                let seat = &self.seats[self.any_seat()];
+                *seat.backup.0.borrow_mut() = seat.disk.0.borrow().clone();
+            }
+            (31, None) => self.die(self.any_seat()),
+            (32, None) if self.strikes("offsets forgotten", 2) => {
+                let partition = self.any_partition();
+                self.cluster.borrow_mut().forget_offsets(partition);
+            }
+            _ => self.go_on(self.any_seat()),
+        }
+    }
+
+    fn any_partition(&self) -> i32 {
+        let partitions = self.cluster.borrow().partitions();
+        self.chance.borrow_mut().i32(0..partitions)
+    }
+
+    fn any_seat(&self) -> usize {
+        self.chance.borrow_mut().usize(0..self.seats.len())
+    }
+
+    /// Lets a process do a bit; starts it if there is none.
+    pub(super) fn go_on(self: &Rc<Self>, instance: usize) {
+        if self.seats[instance].poll.borrow().is_none() {
+            self.spawn(instance);
+        }
+        let polls = self.chance.borrow_mut().bool();
+        match polls {
+            true => self.poll(instance),
+            false => self.turn(instance),
+        }
+    }
+
+    /// While a worker waits, its polling thread and everybody else go on for sure.
+    pub(super) fn go_on_without(self: &Rc<Self>, busy: usize) {
+        self.poll(busy);
+        if !self.meanwhile.replace(true) {
+            let others = (0..self.seats.len()).filter(|seat| *seat != busy);
+            others.for_each(|seat| self.go_on(seat));
+            self.meanwhile.set(false);
+        }
+    }
+
+    fn spawn(self: &Rc<Self>, instance: usize) {
+        let seat = &self.seats[instance];
+        self.wall_off.set(0);
+        if self.strikes("disk lost", 8) {
+            seat.disk.0.borrow_mut().clear();
+        } else if self.strikes("disk from a backup", 8) {
+            *seat.disk.0.borrow_mut() = seat.backup.0.borrow().clone();
+        }
+        let mounted = Mounted {
+            disk: seat.disk.clone(),
+            universe: self.clone(),
+            instance,
+        };
+        let timers = self.chance.borrow_mut().usize(1..20);
+        let epoch = self.cluster.borrow_mut().init(instance);
+        let world = Simulated {
+            universe: self.clone(),
+            instance,
+            store: Store::over(mounted, "simulated".as_ref()).with_timers_per_batch(timers),
+            epoch,
+        };
+        let shared: Shared = self.setting.shared();
+        let member = self.cluster.borrow_mut().join(instance);
+        *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), member));
+        *seat.worker.borrow_mut() = Some(Worker::new(shared, world));
+    }
+
+    fn die(&self, instance: usize) {
+        self.seats[instance].clear();
+    }
+
+    pub(super) fn poll(&self, instance: usize) {
+        if let Some(poll) = self.seats[instance].poll.borrow_mut().as_mut() {
+            poll.turn(self, instance);
+        }
+    }
+
+    pub(super) fn turn(&self, instance: usize) {
+        let seat = &self.seats[instance];
+        let Some(mut worker) = seat.worker.borrow_mut().take() else {
+            return;
+        };
+        let Some(mail) = seat.poll.borrow_mut().as_mut().map(Poll::take_mail) else {
+            return;
+        };
+        match catch_unwind(AssertUnwindSafe(|| worker.turn(mail))) {
+            // It may have been killed while it was at work.
+            Ok(Ok(_)) if seat.poll.borrow().is_some() => *seat.worker.borrow_mut() = Some(worker),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                let known = may_end_with(&error) || self.offsets_are_gone(&error);
+                assert!(known, "a process ended: {}", chain(&error));
+                self.die(instance);
+            }
+            Err(cause) if cause.is::<Crash>() => self.die(instance),
+            Err(cause) => resume_unwind(cause),
+        }
+    }
+
+    /// Without the group's offsets nobody can tell what became of a transaction: the process ends,
+    /// and the next one asks the changelog.
+    fn offsets_are_gone(&self, error: &Error) -> bool {
+        matches!(error, Error::Disagreement { what, .. } if what.contains("got no answer"))
+            && self.struck.borrow().contains_key("offsets forgotten")
+    }
+
+    pub(super) fn membership(&self, instance: usize) -> Option<Membership> {
+        let poll = self.seats[instance].poll.borrow();
+        poll.as_ref().and_then(Poll::membership)
+    }
+
+    pub(super) fn start(&self, instance: usize, start: Start) {
+        if let Some(poll) = self.seats[instance].poll.borrow_mut().as_mut() {
+            poll.starts.push(start);
+        }
+    }
+}
+
+/// What ends a process by design; it is started again.
+fn may_end_with(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Kafka(kafka::Error::Fenced { .. }) | Error::Store(store::Error::Io { .. })
+    )
+}

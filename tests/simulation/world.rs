@@ -1,0 +1,223 @@
+//! A worker's world in the simulation: every call is an effect that may fail, be the last, or leave
+//! time for others to do something.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+
+use super::cluster::{Membership, Refused};
+use super::disk::Mounted;
+use super::universe::Universe;
+use crate::event::WallTime;
+use crate::kafka::{Committed, Ends, Entry, Error, Share};
+use crate::runtime::worker::Start;
+use crate::runtime::world::World;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+pub(super) struct Simulated {
+    pub(super) universe: Rc<Universe>,
+    pub(super) instance: usize,
+    pub(super) store: Store<Mounted>,
+    /// The epoch of the producer.
+    pub(super) epoch: u64,
+}
+
+fn source() -> KafkaError {
+    KafkaError::Canceled
+}
+
+fn retry() -> Error {
+    Error::Retry {
+        action: "asking",
+        source: source(),
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Error {
+        match refused {
+            Refused::Fenced => Error::Fenced {
+                action: "producing",
+                source: source(),
+            },
+            Refused::NotAMember => Error::Abort {
+                action: "sending the offsets",
+                source: source(),
+            },
+        }
+    }
+}
+
+impl Simulated {
+    fn effect(&self, what: &'static str) {
+        self.universe.effect(self.instance, what);
+    }
+
+    fn ask(&self, what: &'static str) -> Result<(), Error> {
+        self.effect(what);
+        match self.universe.strikes("no answer", 60) {
+            true => Err(retry()),
+            false => Ok(()),
+        }
+    }
+
+    fn abort(&self, number: usize) -> Error {
+        self.universe.cluster.borrow_mut().abort(number);
+        Error::Abort {
+            action: "delivering the records",
+            source: source(),
+        }
+    }
+
+    fn attempt(
+        &self,
+        shares: &[Share],
+        membership: Membership,
+    ) -> Result<BTreeMap<i32, i64>, Error> {
+        let cluster = &self.universe.cluster;
+        let records = shares.iter().flat_map(|share| share.records.clone());
+        let now = self.universe.now.get();
+        let number =
+            cluster
+                .borrow_mut()
+                .produce(self.instance, self.epoch, records.collect(), now)?;
+        self.effect("inside the transaction, records sent");
+        if self.universe.strikes("aborted", 20) {
+            return Err(self.abort(number));
+        }
+        let offsets = shares.iter().flat_map(|share| {
+            let one = |(input, offset): (usize, &i64)| {
+                let place = (input as u32, share.partition);
+                (place, (*offset, share.batch.to_string()))
+            };
+            share.offsets.iter().enumerate().map(one)
+        });
+        let sent = cluster.borrow_mut().send_offsets(
+            number,
+            self.epoch,
+            self.instance,
+            membership,
+            offsets.collect(),
+        );
+        if let Err(refused) = sent {
+            self.abort(number);
+            return Err(refused.into());
+        }
+        self.effect("inside the transaction, offsets sent");
+        let indefinite = Error::Indefinite {
+            action: "committing",
+            source: source(),
+        };
+        if self.universe.strikes("end lost on its way", 20) {
+            return Err(indefinite);
+        }
+        let ends = cluster.borrow_mut().commit(number, self.epoch)?;
+        self.effect("committed, and not yet known");
+        match self.universe.strikes("answer lost on its way", 20) {
+            true => Err(indefinite),
+            false => Ok(ends),
+        }
+    }
+}
+
+impl World for Simulated {
+    type Membership = Membership;
+    type Engine = Mounted;
+
+    fn store(&self) -> &Store<Mounted> {
+        &self.store
+    }
+
+    fn committed(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
+        self.ask("asking for the committed offsets")?;
+        let cluster = self.universe.cluster.borrow();
+        let inputs = cluster.inputs.len() as u32;
+        cluster.committed(inputs, partition).ok_or_else(retry)
+    }
+
+    fn membership(&self) -> Option<Membership> {
+        let membership = self.universe.membership(self.instance);
+        self.effect("after asking for the membership");
+        membership
+    }
+
+    fn input_ends(&self, input: u32, partition: i32) -> Result<Ends, Error> {
+        self.ask("asking for the ends of an input")?;
+        let cluster = self.universe.cluster.borrow();
+        let end = cluster.inputs[input as usize][partition as usize].len() as i64;
+        Ok(Ends {
+            start: 0,
+            stable: end,
+            end,
+        })
+    }
+
+    fn is_empty(&mut self, _: u32, _: i32, from: i64, to: i64) -> Result<bool, Error> {
+        Ok(from >= to)
+    }
+
+    fn changelog_ends(&self, partition: i32) -> Result<Ends, Error> {
+        self.ask("asking for the ends of the changelog")?;
+        Ok(self.universe.cluster.borrow().changelog_ends(partition))
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: i32,
+        from: i64,
+        end: i64,
+        take: &mut dyn FnMut(Entry),
+    ) -> Result<i64, Error> {
+        self.ask("reading the changelog")?;
+        let stable = self.universe.cluster.borrow().changelog_ends(partition);
+        let all = end.min(stable.stable);
+        let to = self.universe.chance.borrow_mut().i64(from..=all.max(from));
+        let entries = self
+            .universe
+            .cluster
+            .borrow()
+            .changelog(partition, from, to);
+        entries.into_iter().for_each(take);
+        Ok(to)
+    }
+
+    fn transact(&mut self, shares: &[Share], membership: &Membership) -> Result<Committed, Error> {
+        self.effect("before the transaction");
+        let ends = self.attempt(shares, *membership)?;
+        let unknown = self.universe.strikes("no delivery report", 50);
+        let offset = |share: &Share| Some(ends[&share.partition]).filter(|_| !unknown);
+        Ok(Committed {
+            changelog_offsets: shares.iter().map(offset).collect(),
+            duration: Duration::from_millis(5),
+        })
+    }
+
+    fn renew(&mut self) -> Result<(), Error> {
+        self.ask("making a new producer")?;
+        self.epoch = self.universe.cluster.borrow_mut().init(self.instance);
+        Ok(())
+    }
+
+    fn start(&mut self, start: Start) {
+        self.universe.start(self.instance, start);
+    }
+
+    fn observe(&self, _: &Metrics) {}
+
+    fn wall(&self) -> WallTime {
+        self.universe.wall()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.universe.now.get()
+    }
+
+    fn wait(&self, time: Duration) {
+        self.universe.pass(time);
+        self.universe.go_on_without(self.instance);
+        self.effect("waiting");
+    }
+}
