@@ -139,6 +139,7 @@ impl World for Simulated {
     }
 
     fn membership(&self) -> Option<Membership> {
+        self.effect("before asking for the membership");
         let membership = self.universe.membership(self.instance);
         self.effect("after asking for the membership");
         membership
