@@ -39,9 +39,13 @@ const ENDED_AT_ONCE: i32 = 130;
 ///
 /// # Errors
 /// When the daemon cannot start or cannot go on.
-pub fn run(models: Models, settings: Settings, listen: SocketAddr) -> Result<(), Error> {
+pub fn run(
+    models: Models,
+    settings: Settings,
+    listen: SocketAddr,
+    handle: &Arc<Handle>,
+) -> Result<(), Error> {
     let metrics = Metrics::new()?;
-    let handle = Arc::new(Handle::default());
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -67,7 +71,7 @@ pub fn run(models: Models, settings: Settings, listen: SocketAddr) -> Result<(),
             Err(error) => tracing::error!(%error, "signals cannot be received"),
         }
     });
-    let ended = daemon::run(models, settings, metrics, &handle);
+    let ended = daemon::run(models, settings, metrics, handle);
     tokio.shutdown_background();
     Ok(ended?)
 }

@@ -1,11 +1,14 @@
 //! How far a long command is: a bar on a terminal, a line each ten seconds elsewhere.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::say;
+use crate::runtime::Seen;
+use crate::runtime::daemon::Handle;
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -52,4 +55,44 @@ impl Progress {
     fn rate(&self, events: u64) -> u64 {
         (events as f64 / self.begun.elapsed().as_secs_f64().max(0.001)) as u64
     }
+}
+
+/// Time between two looks at the restoring of a daemon.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// On a terminal, a bar for as long as state is being restored.
+pub(super) fn watch(handle: &Arc<Handle>) -> io::Result<()> {
+    if !io::stderr().is_terminal() {
+        return Ok(());
+    }
+    let handle = handle.clone();
+    let look = move || {
+        let mut bar: Option<ProgressBar> = None;
+        loop {
+            std::thread::park_timeout(LOOK_EVERY);
+            let Seen {
+                partitions,
+                done,
+                all,
+            } = handle.restoring.look();
+            if partitions == 0 {
+                bar.take().iter().for_each(ProgressBar::finish_and_clear);
+                continue;
+            }
+            let bar = bar.get_or_insert_with(restoring_bar);
+            bar.set_length(all);
+            bar.set_position(done);
+        }
+    };
+    std::thread::Builder::new()
+        .name("progress".to_owned())
+        .spawn(look)?;
+    Ok(())
+}
+
+fn restoring_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "restoring {wide_bar} {human_pos}/{human_len} records, {per_sec}, {eta} left",
+    );
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

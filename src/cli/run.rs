@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Exit, Format, load, say};
+use super::{Exit, Format, load, progress, say};
 use crate::config::{self, Document, Problems};
-use crate::runtime::daemon;
+use crate::runtime::daemon::{self, Handle};
 use crate::{app, kafka, partition, runtime, store, telemetry};
 
 /// Files with settings; later ones win. Then come variables TENURE__SECTION__KEY.
@@ -67,7 +68,9 @@ impl Run {
         let (format, level) = document.logging();
         telemetry::start(format, level)
             .map_err(|problem| anyhow::anyhow!("cannot log: {problem}"))?;
-        match app::run(models, settings, document.http.listen) {
+        let handle = Arc::new(Handle::default());
+        progress::watch(&handle)?;
+        match app::run(models, settings, document.http.listen, &handle) {
             Ok(()) => Ok(Exit::Ok),
             Err(error) => {
                 let exit = exit(&error);

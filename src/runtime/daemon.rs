@@ -11,7 +11,7 @@ use super::live::Live;
 use super::mailbox::{Mail, Mailbox};
 use super::polling::{Polling, Rebalances};
 use super::report::{Shared, chain};
-use super::restoring::Restoring;
+use super::restoring::{Restoring, Teller};
 use super::settings::Settings;
 use super::worker::{Start, Worker};
 use super::{clock, restore};
@@ -142,6 +142,7 @@ pub fn run(
         to_start,
         feeds: BTreeMap::new(),
         handle,
+        teller: Teller::default(),
     };
     let polled = polling.run(&workers);
     end(polling, workers, deadline, polled, failure)

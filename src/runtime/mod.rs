@@ -21,5 +21,5 @@ mod worker;
 mod world;
 
 pub use restore::Error as PartitionError;
-pub use restoring::Restoring;
+pub use restoring::{Restoring, Seen};
 pub use settings::Settings;

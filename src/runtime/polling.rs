@@ -11,6 +11,7 @@ use super::daemon::{Error, Handle};
 use super::mailbox::{Gauge, Mail, Mailbox, Released};
 use super::report::Shared;
 use super::restore::key;
+use super::restoring::Teller;
 use super::worker::Start;
 use crate::kafka::{Consumer, Feed, Listener};
 use crate::telemetry::Metrics;
@@ -86,6 +87,7 @@ pub(super) struct Polling<'p> {
     pub(super) to_start: Receiver<Start>,
     pub(super) feeds: BTreeMap<i32, Feeds>,
     pub(super) handle: &'p Handle,
+    pub(super) teller: Teller,
 }
 
 /// The feeds of one partition.
@@ -102,6 +104,8 @@ impl Polling<'_> {
         let mut busy = false;
         while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
             self.handle.beat();
+            self.teller
+                .tell(&self.shared.restoring, &self.shared.metrics);
             self.consumer
                 .poll(if busy { Duration::ZERO } else { IDLE_POLL })?;
             for change in self.shared.assignment.take_changes() {

@@ -2,10 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crate::telemetry::Metrics;
 
 /// Changelog records read and to be read, over all partitions that are being restored.
 #[derive(Debug, Default)]
 pub struct Restoring(Mutex<BTreeMap<i32, (u64, u64)>>);
+
+/// What [`Restoring`] shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Partitions that are being restored.
+    pub partitions: usize,
+    /// Offsets of theirs that were read.
+    pub done: u64,
+    /// All that are to be read.
+    pub all: u64,
+}
 
 impl Restoring {
     pub(super) fn set(&self, partition: i32, done: u64, all: u64) {
@@ -16,12 +30,15 @@ impl Restoring {
         self.lock().remove(&partition);
     }
 
-    /// Partitions, offsets of theirs that were read, and all that are to be read.
-    pub fn look(&self) -> (usize, u64, u64) {
+    /// Where it stands now.
+    pub fn look(&self) -> Seen {
         let inner = self.lock();
-        let sum = |(done, all), (more_done, more): &(u64, u64)| (done + more_done, all + more);
-        let (done, all) = inner.values().fold((0, 0), sum);
-        (inner.len(), done, all)
+        let sum = |seen: Seen, (done, all): &(u64, u64)| Seen {
+            partitions: seen.partitions + 1,
+            done: seen.done + done,
+            all: seen.all + all,
+        };
+        inner.values().fold(Seen::default(), sum)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, (u64, u64)>> {
@@ -29,5 +46,78 @@ impl Restoring {
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Tells metrics and log how far it is, and how long it takes.
+#[derive(Debug, Default)]
+pub(super) struct Teller {
+    looked: Option<Instant>,
+    said: Option<Instant>,
+    /// What is left, and when it began to be restored.
+    begun: Option<(Instant, u64)>,
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+impl Teller {
+    pub(super) fn tell(&mut self, restoring: &Restoring, metrics: &Metrics) {
+        let now = Instant::now();
+        let waited = |since: Option<Instant>, long| {
+            since.is_none_or(|since| now.duration_since(since) >= long)
+        };
+        if !waited(self.looked, LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now);
+        let Seen {
+            partitions,
+            done,
+            all,
+        } = restoring.look();
+        let left = all.saturating_sub(done);
+        let seconds = self.estimate(now, left);
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.restoring_partitions.set(number(partitions as u64));
+        metrics.restoring_remaining.set(number(left));
+        metrics.restoring_seconds.set(number(seconds));
+        if partitions > 0 && waited(self.said, SAY_EVERY) {
+            self.said = Some(now);
+            tracing::info!(partitions, done, all, seconds, "restoring");
+        }
+    }
+
+    /// As fast as so far. A partition that comes in later makes it begin anew.
+    fn estimate(&mut self, now: Instant, left: u64) -> u64 {
+        let (begun, first) = match self.begun {
+            Some((begun, first)) if left > 0 && left <= first => (begun, first),
+            _ => (now, left),
+        };
+        self.begun = Some((begun, first));
+        let seconds = now.duration_since(begun).as_secs_f64();
+        match first - left {
+            0 => 0,
+            done => (seconds * left as f64 / done as f64).ceil() as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_takes_as_long_as_what_was_done() {
+        let mut teller = Teller::default();
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        assert_eq!(teller.estimate(begun, 1_000), 0);
+        assert_eq!(teller.estimate(after(10), 900), 90);
+        assert_eq!(teller.estimate(after(20), 500), 20);
+        // Another partition comes in.
+        assert_eq!(teller.estimate(after(21), 5_000), 0);
+        assert_eq!(teller.estimate(after(22), 4_000), 4);
+        assert_eq!(teller.estimate(after(23), 0), 0);
     }
 }
