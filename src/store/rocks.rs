@@ -38,7 +38,10 @@ impl std::fmt::Debug for Rocks {
 
 impl Rocks {
     /// Opens the folder, making it if it is not there.
-    pub(super) fn open(path: &Path, config: &Config) -> Result<Rocks, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where the files are not what was written.
+    pub fn open(path: &Path, config: &Config) -> Result<Rocks, Error> {
         if path.join(DAMAGED_FILE).exists() {
             return Err(Error::Damaged {
                 path: path.to_owned(),

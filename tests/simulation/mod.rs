@@ -8,6 +8,7 @@
 //! ```
 
 mod cluster;
+mod contract;
 mod disk;
 mod oracle;
 mod poll;
