@@ -16,3 +16,4 @@ mod promises;
 mod reference;
 #[path = "../suite/retail.rs"]
 mod retail;
+mod time;

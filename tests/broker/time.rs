@@ -1,0 +1,111 @@
+//! Time that goes on although nobody says anything, and time that must not.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::daemon::World;
+use crate::harness::{Record, eventually};
+
+const MODEL: &str = r"
+model: minute
+version: 1
+initial: here
+facts:
+  last_seen: last(any)
+stages:
+  here: {}
+  at_risk: {}
+transitions:
+  - { from: here, to: at_risk, when: since(last_seen) >= minutes(1) }
+  - { from: at_risk, to: here, when: since(last_seen) < minutes(1) }
+";
+const MINUTE: i64 = 60_000;
+
+fn world(name: &str, settings: &str) -> World {
+    let world = World::new(name, 2, settings);
+    world.model("minute.yaml", MODEL);
+    world.configure("minute.yaml", settings);
+    world
+}
+
+fn now() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since_1970.as_millis()).unwrap()
+}
+
+fn visit(partition: i32, customer: &str, time: i64) -> Record {
+    let json = format!(r#"{{"type":"visit","customer_id":"{customer}","time":{time}}}"#);
+    Record::new(partition, customer, json)
+}
+
+/// Who has been found quiet so far, in the order of the outputs of each partition.
+fn quiet(world: &World) -> Vec<String> {
+    let changes = world.stage_changes();
+    let mut quiet: Vec<String> = changes
+        .iter()
+        .filter(|data| data["to"] == "at_risk")
+        .map(|data| data["customer_id"].as_str().unwrap().to_owned())
+        .collect();
+    quiet.sort();
+    quiet
+}
+
+fn await_quiet(world: &mut World, customers: &[&str]) {
+    eventually("silence is noticed", || {
+        world.assert_running();
+        quiet(world).len() >= customers.len()
+    });
+    assert_eq!(quiet(world), customers);
+}
+
+#[test]
+fn silence_is_noticed_although_nobody_says_anything_else_and_not_while_history_is_loaded() {
+    let mut world = world("alone", "[time]\nidle_after = \"1s\"\n");
+    // A loader that pauses in 1997 says nothing about silence.
+    let then = 852_076_800_000;
+    world.produce("clickstream", &[visit(0, "historic", then)]);
+    world.produce("purchases", &[visit(1, "live", now() - 10 * MINUTE)]);
+    world.start();
+    // Partitions are looked at in their order: the historic one has been, too.
+    await_quiet(&mut world, &["live"]);
+    let took_effect = &world.stage_changes()[0]["effective_at"];
+    assert!(took_effect.as_str().unwrap() < tenure::event::EventTime(now()).to_string().as_str());
+    // The next event of that partition moves its time.
+    world.produce("clickstream", &[visit(0, "later", then + 2 * MINUTE)]);
+    await_quiet(&mut world, &["historic", "live"]);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+#[test]
+fn silence_that_lasts_longer_than_the_outage_is_noticed_after_it() {
+    let mut world = world("outage", "[time]\nidle_after = \"1s\"\n");
+    world.produce("clickstream", &[visit(0, "anna", now() - MINUTE + 5_000)]);
+    world.start();
+    world.await_caught_up();
+    world.kill();
+    assert_eq!(quiet(&world), [""; 0]);
+    world.start();
+    await_quiet(&mut world, &["anna"]);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+#[test]
+fn an_open_transaction_is_not_silence_and_the_markers_of_ended_ones_are() {
+    let mut world = world("open", "[time]\nidle_after = \"1s\"\n");
+    let long_ago = now() - 10 * MINUTE;
+    world.produce("clickstream", &[visit(0, "held", long_ago)]);
+    let mut producer = world
+        .broker
+        .transactional("open-writer", Duration::from_secs(60));
+    producer.begin();
+    // Undecided: it may yet turn out that there was no silence.
+    producer.send(
+        &world.topic("clickstream"),
+        &[visit(0, "held", now() - 5_000)],
+    );
+    world.produce("purchases", &[visit(1, "free", long_ago)]);
+    world.start();
+    await_quiet(&mut world, &["free"]);
+    producer.abort();
+    await_quiet(&mut world, &["free", "held"]);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
