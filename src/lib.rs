@@ -17,7 +17,8 @@
 //!            │ cloudevent  a transition as the record that others read               │
 //!            └───────────────────────────────────────────────────────────────────────┘
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     blind to one another
-//!      runtime/   worker: batches → prefetch, apply → Kafka transaction → RocksDB write
+//!      runtime/   worker: batches → prefetch, apply → Kafka transaction → RocksDB write,
+//!                 over a World of effects: the live one, or a simulated one that fails
 //!                 replay: the same without Kafka
 //!      telemetry/  api/  config/  app  cli/
 //! ```
@@ -39,7 +40,7 @@
 //!
 //! # Invariants
 //!
-//! - A module uses only earlier ones: `event < model < customer < partition < cloudevent < telemetry
+//! - A module uses only earlier ones: `crash < event < model < customer < partition < cloudevent < telemetry
 //!   < {store, kafka, files} < runtime < api < config < app < cli`. A test enforces it.
 //! - The core reads no clock: time is in the events and in the watermark. It can neither log nor
 //!   count: it returns what happened, and the shell reports it.
@@ -58,13 +59,13 @@
 //! The condition language is parsed here and not by the `cel` crate (`model::syntax` says why). The
 //! fired cursor and the timer index are per customer, not per customer and model: at one instant the
 //! models are looked at in their order, which gives the same sequence with one entry instead of many.
-//! The watermark does not yet follow the wall clock while inputs are idle.
 
 pub mod api;
 pub mod app;
 pub mod cli;
 pub mod cloudevent;
 pub mod config;
+pub mod crash;
 pub mod customer;
 pub mod event;
 pub mod files;

@@ -7,16 +7,20 @@ set -euo pipefail
 usage() {
   cat <<'USAGE'
 usage: tests/run.sh [--long]
-  --long   run each property test on 20000 cases; takes longer than the budget
+  --long   many more cases, seeds and kills, and the tests that need hours
 USAGE
 }
 
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
-groups=(compile:5 lint:2 suite:3 broker:7)
+groups=(compile:5 lint:2 suite:5 broker:12)
+long_groups=(mutations:15)
+
+# Everything is compiled with the places at which tests kill the daemon.
+features=(--features crash-points)
 
 group_compile() {
-  cargo test --locked --no-run
+  cargo test --locked "${features[@]}" --no-run
 }
 
 group_lint() {
@@ -28,7 +32,7 @@ group_lint() {
     skipped+=(fmt)
   fi
   if cargo clippy --version >/dev/null 2>&1; then
-    cargo clippy --locked --all-targets -- -D warnings || rc=1
+    cargo clippy --locked "${features[@]}" --all-targets -- -D warnings || rc=1
   else
     echo 'skipped: cargo clippy (clippy is not installed)'
     skipped+=(clippy)
@@ -37,11 +41,16 @@ group_lint() {
 }
 
 group_suite() {
-  local -a more=()
-  ((!long)) || more=(PROPTEST_CASES=20000)
+  local -a more=("TENURE_SEEDS=${TENURE_SEEDS:-10000}")
+  ((!long)) || more=(PROPTEST_CASES=20000 "TENURE_SEEDS=${TENURE_SEEDS:-100000}")
   # Cargo runs the examples of the documentation with nothing else.
-  env "${more[@]}" cargo test --locked --lib --bins --test suite &&
-    cargo test --locked --doc
+  env "${more[@]}" cargo test --locked "${features[@]}" --lib --bins --test suite --test mutations &&
+    cargo test --locked "${features[@]}" --doc
+}
+
+# Does the simulation find bugs? Compiles the package once for each.
+group_mutations() {
+  cargo test --locked "${features[@]}" --test mutations -- --ignored
 }
 
 # Against a real Kafka broker, which the tests start and end themselves.
@@ -49,8 +58,11 @@ group_broker() {
   local -x TENURE_KAFKA_LIBS
   TENURE_KAFKA_LIBS=$(realpath -m "${TENURE_KAFKA_LIBS:-${CARGO_TARGET_DIR:-target}/kafka-libs}")
   setup broker && fetch_kafka "$TENURE_KAFKA_LIBS" || return
+  local -a more=()
+  ((!long)) || more=("TENURE_KILLS=${TENURE_KILLS:-200}")
   # Two at a time: a test is a daemon, and the broker works for all of them.
-  RUST_TEST_THREADS=${RUST_TEST_THREADS:-2} cargo test --locked --test broker
+  env "${more[@]}" RUST_TEST_THREADS="${RUST_TEST_THREADS:-2}" \
+    cargo test --locked "${features[@]}" --test broker
 }
 
 # fetch_kafka FOLDER: fills it with the broker's jars. The copy of the pom, the
@@ -105,6 +117,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/setup.sh
 setup
 
+((!long)) || groups+=("${long_groups[@]}")
 passed=() failed=() over=() skipped=()
 for group in "${groups[@]}"; do
   run_group "${group%%:*}" "${group##*:}"

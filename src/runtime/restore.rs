@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::report::{Found, Shared, chain};
 use super::world::World;
+use crate::crash;
 use crate::event::CustomerId;
 use crate::kafka::{self, Ends, Entry};
 use crate::partition::Progress;
@@ -218,6 +219,7 @@ impl Restore {
         let reached = world.read_changelog(self.partition, position, end, &mut take)?;
         self.records += entries.len() as u64;
         shared.metrics.restored_records.inc_by(entries.len() as u64);
+        crash::point("restoring");
         for entry in entries {
             self.restore(shared, world, &mut reading.into, entry)?;
         }

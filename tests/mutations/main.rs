@@ -20,8 +20,8 @@ const MUTATIONS: [Mutation; 16] = [
         what: "state is written before the transaction",
         file: "src/runtime/worker/mod.rs",
         edits: &[(
-            "self.transact(&mut commits)?;\n        self.write(&commits)?;",
-            "self.write(&commits)?;\n        self.transact(&mut commits)?;",
+            "self.transact(&mut commits)?;\n        crash::point(\"before-write\");\n        self.write(&commits)?;",
+            "crash::point(\"before-write\");\n        self.write(&commits)?;\n        self.transact(&mut commits)?;",
         )],
     },
     Mutation {

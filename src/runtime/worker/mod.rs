@@ -28,6 +28,7 @@ use super::merge::{Merge, Next};
 use super::report::Shared;
 use super::restore::{Error, Restore, Restored, key};
 use super::world::World;
+use crate::crash;
 use crate::event::{Decoder, EventTime, Mapping, Millis, Rejection};
 use crate::kafka::{Fetched, Position};
 use crate::partition::{Batch, Commit, Progress, Record, apply};
@@ -116,12 +117,14 @@ impl<W: World> Worker<W> {
         for mail in mail {
             match mail {
                 Mail::Assigned { partition, epoch } => {
+                    crash::point("assigned");
                     self.restoring.push_back(Restore::new(partition, epoch));
                 }
                 Mail::Revoked {
                     partitions,
                     released,
                 } => {
+                    crash::point("revoked");
                     partitions
                         .iter()
                         .for_each(|partition| self.let_go(*partition));
@@ -137,6 +140,7 @@ impl<W: World> Worker<W> {
                     self.fetched(partition, epoch, input, fetched, load);
                 }
                 Mail::Stop => {
+                    crash::point("stopping");
                     self.commit()?;
                     return Ok(ControlFlow::Break(()));
                 }
@@ -154,8 +158,11 @@ impl<W: World> Worker<W> {
 
     fn commit(&mut self) -> Result<(), Error> {
         let mut commits = self.apply()?;
+        crash::point("applied");
         self.transact(&mut commits)?;
+        crash::point("before-write");
         self.write(&commits)?;
+        crash::point("written");
         self.settle(commits);
         Ok(())
     }
@@ -200,6 +207,7 @@ impl<W: World> Worker<W> {
             return Ok(());
         }
         if let Some(restored) = restore.step(&self.shared, &mut self.world)? {
+            crash::point("restored");
             self.restoring.pop_front();
             self.begin(partition, epoch, restored);
         }
