@@ -16,7 +16,6 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{Config, Error, Outgoing};
-use crate::crash;
 
 /// Longest wait for one transactional call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
@@ -143,7 +142,6 @@ impl Log {
     ) -> Result<Vec<Arc<AtomicI64>>, Error> {
         let begin = self.producer.begin_transaction();
         begin.map_err(|source| Error::transactional("beginning a transaction", source))?;
-        crash::point("begun");
         let mut places = Vec::with_capacity(shares.len());
         for share in shares {
             let place = Arc::new(AtomicI64::new(-1));
@@ -159,26 +157,22 @@ impl Log {
             }
             places.push(place);
         }
-        crash::point("records-sent");
         let flushed = self.producer.flush(CALL_TIMEOUT);
         flushed.map_err(|source| Error::Abort {
             action: "delivering the records",
             source,
         })?;
-        crash::point("records-delivered");
         let offsets = offsets(inputs, shares)?;
         let sent = self
             .producer
             .send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
         sent.map_err(|source| Error::transactional("sending the offsets", source))?;
-        crash::point("offsets-sent");
         let ended = self.producer.commit_transaction(CALL_TIMEOUT);
         ended.map_err(|source| match Error::transactional("committing", source) {
             // Without an answer the commit may have happened all the same.
             Error::Retry { action, source } => Error::Indefinite { action, source },
             other => other,
         })?;
-        crash::point("committed");
         Ok(places)
     }
 
