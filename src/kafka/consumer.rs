@@ -262,13 +262,19 @@ impl Consumer {
         let found = self.consumer.committed_offsets(list, TIMEOUT);
         let found = found.map_err(|source| Error::plain("asking for committed offsets", source))?;
         let one = |topic: &String| {
-            let element = found.find_partition(topic, partition)?;
-            match element.offset() {
+            let Some(element) = found.find_partition(topic, partition) else {
+                return Ok(None);
+            };
+            // librdkafka asks again only twice while a transaction is open, and then tells so here:
+            // that is not the same as that nothing was committed.
+            let answered = element.error();
+            answered.map_err(|source| Error::plain("asking for committed offsets", source))?;
+            Ok(match element.offset() {
                 Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
                 _ => None,
-            }
+            })
         };
-        Ok(self.inputs.iter().map(one).collect())
+        self.inputs.iter().map(one).collect()
     }
 
     /// The first offset and the end of an input's partition, as committed readers see it.

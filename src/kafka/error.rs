@@ -58,47 +58,336 @@ pub enum Error {
     Unavailable(String),
 }
 
+/// What an error code says of trying the same once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outlook {
+    /// Brokers, or the way to them: it passes by itself.
+    Passing,
+    /// The group moves on: it passes with the next membership.
+    Regrouping,
+    /// Another producer has taken this one's place, or this one stalled.
+    Fenced,
+    /// It stays until a person changes a permission, a limit or a version.
+    Standing,
+    /// The protocol knows no such answer to what is asked here.
+    Unexpected,
+}
+
+impl Outlook {
+    /// Every code that librdkafka 2.12 can report from a broker to a producer or a consumer, and
+    /// those of its own that it does not keep to itself.
+    fn of(code: RDKafkaErrorCode) -> Outlook {
+        use RDKafkaErrorCode as Code;
+        match code {
+            // librdkafka itself: no answer, or none yet.
+            Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::MessageTimedOut
+            | Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::WaitingForCoordinator
+            | Code::WaitCache
+            | Code::InProgress
+            | Code::PreviousInProgress
+            | Code::NodeUpdate
+            | Code::BrokerDestroy
+            | Code::DestroyBroker
+            | Code::UnknownBroker
+            | Code::QueueFull
+            | Code::Retry
+            | Code::PurgeQueue
+            | Code::PurgeInflight
+            | Code::Outdated
+            // An answer that was damaged on its way.
+            | Code::BadMessage
+            | Code::BadCompression
+            | Code::Underflow
+            | Code::InvalidMessage
+            // A leader, or what it needs.
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::BrokerNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::PreferredLeaderNotAvailable
+            | Code::EligibleLeadersNotAvailable
+            | Code::ElectionNotNeeded
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::ListenerNotFound
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::KafkaStorageError
+            | Code::NotController
+            | Code::StaleBrokerEpoch
+            | Code::RequestTimedOut
+            | Code::NetworkException
+            | Code::ThrottlingQuotaExceeded
+            | Code::FetchSessionIdNotFound
+            | Code::InvalidFetchSessionEpoch
+            | Code::RebootstrapRequired
+            // A coordinator, or what it is busy with.
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::ConcurrentTransactions
+            | Code::TransactionCoordinatorFenced
+            | Code::UnstableOffsetCommit => Outlook::Passing,
+
+            Code::IllegalGeneration
+            | Code::UnknownMemberId
+            | Code::RebalanceInProgress
+            | Code::MemberIdRequired
+            | Code::FencedMemberEpoch
+            | Code::StaleMemberEpoch
+            | Code::UnreleasedInstanceId
+            | Code::AssignmentLost => Outlook::Regrouping,
+
+            Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => Outlook::Fenced,
+
+            // Permissions.
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::IllegalSASLState
+            | Code::SSL
+            | Code::SecurityDisabled
+            // Limits: the same records would be refused again.
+            | Code::MessageSizeTooLarge
+            | Code::MessageBatchTooLarge
+            | Code::InvalidMessageSize
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
+            | Code::OffsetMetadataTooLarge
+            | Code::InvalidCommitOffsetSize
+            | Code::InvalidTransactionTimeout
+            | Code::InvalidSessionTimeout
+            | Code::InvalidRequiredAcks
+            | Code::GroupMaxSizeReached
+            // Versions and names.
+            | Code::UnsupportedVersion
+            | Code::UnsupportedForMessageFormat
+            | Code::UnsupportedCompressionType
+            | Code::UnsupportedFeature
+            | Code::UnsupportedAssignor
+            | Code::InconsistentGroupProtocol
+            | Code::InvalidTopic
+            | Code::InvalidGroupId
+            | Code::InvalidConfig => Outlook::Standing,
+
+            // A topic may be made again, and a producer's sequence begun anew: in a transaction
+            // that is tried again, outside a reason to end. The rest is nobody's answer here.
+            _ => Outlook::Unexpected,
+        }
+    }
+}
+
+/// What a transactional call that failed asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reaction {
+    Abort,
+    LookUp,
+    EndFenced,
+    End,
+}
+
+impl Reaction {
+    /// By the flags that librdkafka sets, at most one of them. What has none is an error of state:
+    /// a call that was not to be made now.
+    fn to(fatal: bool, requires_abort: bool, retriable: bool, outlook: Outlook) -> Reaction {
+        match (fatal, requires_abort, retriable) {
+            // Not always flagged as fatal: AddOffsetsToTxn has it abort. Whoever was fenced does
+            // not begin again in the same process.
+            _ if outlook == Outlook::Fenced => Reaction::EndFenced,
+            (true, _, _) => Reaction::End,
+            (false, true, _) => Reaction::Abort,
+            // To be called again, for a call that goes on in the background. A new producer is as
+            // good and leaves nothing behind.
+            (false, false, true) => Reaction::LookUp,
+            (false, false, false) => Reaction::End,
+        }
+    }
+}
+
 impl Error {
     /// The reaction to an error outside a transaction.
     pub(super) fn plain(action: &'static str, source: KafkaError) -> Error {
-        match source.rdkafka_error_code() {
-            Some(
-                RDKafkaErrorCode::OperationTimedOut
-                | RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::RequestTimedOut
-                | RDKafkaErrorCode::LeaderNotAvailable
-                | RDKafkaErrorCode::NotLeaderForPartition
-                | RDKafkaErrorCode::CoordinatorLoadInProgress
-                | RDKafkaErrorCode::CoordinatorNotAvailable
-                | RDKafkaErrorCode::NotCoordinator
-                | RDKafkaErrorCode::UnstableOffsetCommit
-                | RDKafkaErrorCode::Resolve,
-            ) => Error::Retry { action, source },
-            _ => Error::Fatal { action, source },
+        match source.rdkafka_error_code().map(Outlook::of) {
+            Some(Outlook::Passing | Outlook::Regrouping) => Error::Retry { action, source },
+            Some(Outlook::Fenced) => Error::Fenced { action, source },
+            Some(Outlook::Standing | Outlook::Unexpected) | None => Error::Fatal { action, source },
         }
     }
 
     /// The reaction to an error of a transactional call.
     pub(super) fn transactional(action: &'static str, source: KafkaError) -> Error {
-        let fenced = matches!(
-            source.rdkafka_error_code(),
-            Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced)
-        );
-        let (fatal, abort, retry) = match &source {
-            KafkaError::Transaction(error) => (
+        let reaction = match &source {
+            KafkaError::Transaction(error) => Reaction::to(
                 error.is_fatal(),
                 error.txn_requires_abort(),
                 error.is_retriable(),
+                Outlook::of(error.code()),
             ),
-            _ => (false, true, false),
+            // Made by rdkafka before librdkafka was asked, as when records cannot be delivered.
+            _ => Reaction::Abort,
         };
-        match (fenced, fatal, abort, retry) {
-            (true, ..) => Error::Fenced { action, source },
-            (_, true, ..) => Error::Fatal { action, source },
-            (_, _, true, _) => Error::Abort { action, source },
-            (_, _, _, true) => Error::Indefinite { action, source },
-            (false, false, false, false) => Error::Fatal { action, source },
+        match reaction {
+            Reaction::Abort => Error::Abort { action, source },
+            Reaction::LookUp => Error::Indefinite { action, source },
+            Reaction::EndFenced => Error::Fenced { action, source },
+            Reaction::End => Error::Fatal { action, source },
         }
+    }
+
+    /// The reaction to an error of the call that commits: the request may have been sent and
+    /// executed, whatever the answer says. So that nothing is aborted which is committed, the
+    /// outcome is looked up. Fatal errors end the process: its successor looks.
+    pub(super) fn committing(source: KafkaError) -> Error {
+        match Error::transactional("committing", source) {
+            Error::Abort {
+                action,
+                source: source @ KafkaError::Transaction(_),
+            } => Error::Indefinite { action, source },
+            other => other,
+        }
+    }
+
+    /// The reaction to what made an abort necessary, once aborted: the same batch again, unless it
+    /// would come to the same.
+    pub(super) fn aborted(action: &'static str, source: KafkaError) -> Error {
+        match source.rdkafka_error_code().map(Outlook::of) {
+            Some(Outlook::Standing) => Error::Fatal { action, source },
+            _ => Error::Abort { action, source },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::ResponseError;
+    use rdkafka::types::RDKafkaRespErr;
+
+    use super::*;
+
+    /// Codes that brokers send, as far as librdkafka knows them.
+    fn codes() -> impl Iterator<Item = (ResponseError, RDKafkaErrorCode)> {
+        (1..200).filter_map(|code| {
+            let known = RDKafkaRespErr::try_from(i32::from(code)).ok()?;
+            Some((ResponseError::try_from_code(code)?, known.into()))
+        })
+    }
+
+    #[test]
+    fn what_the_protocol_calls_retriable_passes() {
+        use ResponseError as Code;
+        // Retriable by looking again for a topic that is not there: here it must be.
+        let by_metadata = [Code::UnknownTopicOrPartition, Code::UnknownTopicId];
+        let retriable = codes().filter(|(code, _)| code.is_retriable());
+        let retriable: Vec<_> = retriable
+            .filter(|(code, _)| !by_metadata.contains(code))
+            .collect();
+        assert!(retriable.len() > 20, "{retriable:?}");
+        for (code, known) in retriable {
+            assert_eq!(Outlook::of(known), Outlook::Passing, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn what_passes_although_the_protocol_does_not_call_it_retriable_is_listed() {
+        use ResponseError as Code;
+        let passing = codes().filter(|(code, known)| {
+            !code.is_retriable() && Outlook::of(*known) == Outlook::Passing
+        });
+        let passing: Vec<ResponseError> = passing.map(|(code, _)| code).collect();
+        assert_eq!(
+            passing,
+            [
+                Code::BrokerNotAvailable,
+                Code::ConcurrentTransactions,
+                Code::TransactionCoordinatorFenced,
+                Code::StaleBrokerEpoch,
+                Code::RebootstrapRequired,
+            ]
+        );
+    }
+
+    fn plain(code: RDKafkaErrorCode) -> Error {
+        Error::plain("asking", KafkaError::MetadataFetch(code))
+    }
+
+    fn aborted(code: RDKafkaErrorCode) -> Error {
+        Error::aborted("producing", KafkaError::MessageProduction(code))
+    }
+
+    #[test]
+    fn a_transactional_call_is_followed_by_what_its_flags_ask_for_and_by_the_end_when_fenced() {
+        let passing = Outlook::Passing;
+        assert_eq!(Reaction::to(true, false, false, passing), Reaction::End);
+        assert_eq!(Reaction::to(false, true, false, passing), Reaction::Abort);
+        assert_eq!(Reaction::to(false, false, true, passing), Reaction::LookUp);
+        assert_eq!(Reaction::to(false, false, false, passing), Reaction::End);
+        for flags in [
+            (true, false, false),
+            (false, true, false),
+            (false, false, true),
+        ] {
+            let reaction = Reaction::to(flags.0, flags.1, flags.2, Outlook::Fenced);
+            assert_eq!(reaction, Reaction::EndFenced);
+        }
+    }
+
+    #[test]
+    fn outside_a_transaction_only_what_passes_is_tried_again() {
+        for code in [
+            RDKafkaErrorCode::BrokerTransportFailure,
+            RDKafkaErrorCode::UnstableOffsetCommit,
+            RDKafkaErrorCode::RebalanceInProgress,
+        ] {
+            assert!(matches!(plain(code), Error::Retry { .. }), "{code:?}");
+        }
+        for code in [
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            RDKafkaErrorCode::Unknown,
+            RDKafkaErrorCode::Fatal,
+        ] {
+            assert!(matches!(plain(code), Error::Fatal { .. }), "{code:?}");
+        }
+        let no_code = Error::plain("seeking", KafkaError::Seek(String::new()));
+        assert!(matches!(no_code, Error::Fatal { .. }));
+    }
+
+    #[test]
+    fn after_an_abort_only_what_would_come_to_the_same_is_not_tried_again() {
+        for code in [
+            RDKafkaErrorCode::MessageSizeTooLarge,
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+        ] {
+            assert!(matches!(aborted(code), Error::Fatal { .. }), "{code:?}");
+        }
+        for code in [
+            RDKafkaErrorCode::MessageTimedOut,
+            RDKafkaErrorCode::IllegalGeneration,
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            RDKafkaErrorCode::OutOfOrderSequenceNumber,
+            RDKafkaErrorCode::Unknown,
+        ] {
+            assert!(matches!(aborted(code), Error::Abort { .. }), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn records_that_were_not_delivered_when_the_commit_was_asked_for_are_aborted() {
+        let undelivered = KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut);
+        assert!(matches!(
+            Error::committing(undelivered),
+            Error::Abort { .. }
+        ));
     }
 }

@@ -1,11 +1,13 @@
 //! A worker's transactions: everything that a commit makes visible, at once or not at all.
 //!
-//! One attempt is: begin, records, offsets with the membership, commit. librdkafka hides an
-//! indefinite end (it repeats a lost EndTxn by itself), so that a commit that took suspiciously
-//! long is followed by a new producer, whose init ends whatever was left open.
+//! One attempt is: begin, records, offsets with the membership, commit. librdkafka hides what it
+//! had to repeat: a request that got no answer is sent again, and the first one, delayed, can then
+//! come amid the next transaction and end half of it, or set its offsets back. So a call that took
+//! long enough for that is followed by a new producer: its epoch makes the old one's requests void,
+//! and its init ends whatever was left open.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -21,11 +23,32 @@ use super::{Config, Error, Outgoing};
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 /// Longest wait for the coordinator to accept this producer and end what an earlier one left open.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// A commit that took this long may have been repeated by librdkafka.
-const SUSPICIOUS: Duration = Duration::from_millis(800);
+/// An end of a transaction that took this long may have been repeated: librdkafka does so after
+/// `retry.backoff.ms`, give or take a fifth.
+const END_SUSPICIOUS: Duration = Duration::from_millis(800);
+/// Offsets that took this long may have been sent twice: here librdkafka's pause is its own, 500 ms.
+const OFFSETS_SUSPICIOUS: Duration = Duration::from_millis(450);
 
-/// Catches the delivery of records that were sent with a place for their offset.
-struct Deliveries;
+/// Catches the delivery of records that were sent with a place for their offset, and why one was
+/// not delivered.
+#[derive(Default)]
+struct Deliveries {
+    failure: Mutex<Option<KafkaError>>,
+}
+
+impl Deliveries {
+    /// The first failure since the last call.
+    fn take_failure(&self) -> Option<KafkaError> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
+        // An error is whole whoever panicked while holding it.
+        self.failure
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
 
 impl ClientContext for Deliveries {}
 
@@ -33,8 +56,12 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Arc<AtomicI64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, offset: Self::DeliveryOpaque) {
-        if let Ok(message) = result {
-            offset.store(message.offset(), Ordering::Release);
+        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+        match result {
+            Ok(message) => offset.store(message.offset(), Ordering::Release),
+            // Given up because of another one.
+            Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
+            Err((error, _)) => drop(self.lock().get_or_insert_with(|| error.clone())),
         }
     }
 }
@@ -109,23 +136,20 @@ impl Log {
             self.renew()?;
         }
         let begun = Instant::now();
-        let outcome = self.attempt(inputs, shares, membership);
-        match outcome {
+        match self.attempt(inputs, shares, membership) {
             Ok(places) => {
-                let duration = begun.elapsed();
-                self.doubtful = duration >= SUSPICIOUS;
                 let offset = |place: &Arc<AtomicI64>| match place.load(Ordering::Acquire) {
                     known if known >= 0 => Some(known + 1),
                     _ => None,
                 };
                 Ok(Committed {
                     changelog_offsets: places.iter().map(offset).collect(),
-                    duration,
+                    duration: begun.elapsed(),
                 })
             }
-            Err(error @ Error::Abort { .. }) => {
+            Err(Error::Abort { action, source }) => {
                 self.abort()?;
-                Err(error)
+                Err(Error::aborted(action, source))
             }
             Err(other) => {
                 self.doubtful = true;
@@ -135,7 +159,7 @@ impl Log {
     }
 
     fn attempt(
-        &self,
+        &mut self,
         inputs: &[String],
         shares: &[Share],
         membership: &ConsumerGroupMetadata,
@@ -157,22 +181,18 @@ impl Log {
             }
             places.push(place);
         }
-        let flushed = self.producer.flush(CALL_TIMEOUT);
-        flushed.map_err(|source| Error::Abort {
-            action: "delivering the records",
-            source,
-        })?;
+        self.deliver()?;
         let offsets = offsets(inputs, shares)?;
+        let begun = Instant::now();
         let sent = self
             .producer
             .send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
+        self.doubtful |= begun.elapsed() >= OFFSETS_SUSPICIOUS;
         sent.map_err(|source| Error::transactional("sending the offsets", source))?;
+        let begun = Instant::now();
         let ended = self.producer.commit_transaction(CALL_TIMEOUT);
-        ended.map_err(|source| match Error::transactional("committing", source) {
-            // Without an answer the commit may have happened all the same.
-            Error::Retry { action, source } => Error::Indefinite { action, source },
-            other => other,
-        })?;
+        self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;
+        ended.map_err(Error::committing)?;
         Ok(places)
     }
 
@@ -209,10 +229,27 @@ impl Log {
         }
     }
 
+    /// Waits until all records are delivered.
+    fn deliver(&self) -> Result<(), Error> {
+        let flushed = self.producer.flush(CALL_TIMEOUT);
+        // librdkafka would tell later, and only how many were not.
+        let failure = self.producer.client().context().take_failure();
+        match failure.or(flushed.err()) {
+            None => Ok(()),
+            Some(source) => Err(Error::Abort {
+                action: "delivering the records",
+                source,
+            }),
+        }
+    }
+
     fn abort(&mut self) -> Result<(), Error> {
         // Aborting serves no delivery reports: poll for those of the purged records.
+        let begun = Instant::now();
         let aborted = self.producer.abort_transaction(CALL_TIMEOUT);
+        self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;
         self.producer.poll(Duration::ZERO);
+        drop(self.producer.client().context().take_failure());
         match aborted.map_err(|source| Error::transactional("aborting", source)) {
             Ok(()) => Ok(()),
             Err(error @ (Error::Fenced { .. } | Error::Fatal { .. })) => Err(error),
@@ -227,7 +264,7 @@ impl Log {
 fn producer(config: &Config, worker: usize) -> Result<BaseProducer<Deliveries>, Error> {
     let producer: BaseProducer<Deliveries> = config
         .producer(worker)
-        .create_with_context(Deliveries)
+        .create_with_context(Deliveries::default())
         .map_err(|source| Error::Fatal {
             action: "making a producer",
             source,

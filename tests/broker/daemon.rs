@@ -15,6 +15,8 @@ pub(crate) struct World {
     pub(crate) broker: &'static Broker,
     pub(crate) name: String,
     pub(crate) folder: TempDir,
+    /// Where the daemon finds the broker.
+    bootstrap: String,
     process: Option<Process>,
     starts: usize,
 }
@@ -22,6 +24,11 @@ pub(crate) struct World {
 impl World {
     /// Topics with so many partitions; `settings` are further lines of the configuration.
     pub(crate) fn new(name: &str, partitions: i32, settings: &str) -> World {
+        World::by_way_of(Broker::shared().bootstrap(), name, partitions, settings)
+    }
+
+    /// The daemon goes to the shared broker by way of this address; the test goes there directly.
+    pub(crate) fn by_way_of(bootstrap: &str, name: &str, partitions: i32, settings: &str) -> World {
         let broker = Broker::shared();
         for input in [
             "clickstream",
@@ -44,6 +51,7 @@ impl World {
             broker,
             name: name.to_owned(),
             folder: tempfile::tempdir().unwrap(),
+            bootstrap: bootstrap.to_owned(),
             process: None,
             starts: 0,
         };
@@ -67,7 +75,7 @@ impl World {
     pub(crate) fn configure(&self, model: &str, settings: &str) {
         let World {
             name,
-            broker,
+            bootstrap,
             folder,
             ..
         } = self;
@@ -75,7 +83,7 @@ impl World {
             r#"
 models = ["{model}"]
 [kafka]
-brokers = "{brokers}"
+brokers = "{bootstrap}"
 app = "{name}"
 instance = "0"
 session_timeout = "10s"
@@ -98,7 +106,6 @@ listen = "127.0.0.1:0"
 {settings}
 "#,
             model = folder.path().join(model).display(),
-            brokers = broker.bootstrap(),
             state = folder.path().join("state").display(),
         );
         fs::write(folder.path().join("tenure.toml"), text).unwrap();

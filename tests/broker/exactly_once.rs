@@ -68,8 +68,9 @@ fn partition(customer: &str, partitions: i32) -> i32 {
         .fold(0_i32, |sum, byte| (sum * 31 + i32::from(byte)) % partitions)
 }
 
-/// Produces the events to the topic of their type, in time order.
-fn produce(world: &World, events: &[Event], partitions: i32) -> i64 {
+/// Produces the events to the topic of their type, in time order. The horizon: what is due before
+/// it has been noticed once all is committed.
+pub(crate) fn produce(world: &World, events: &[Event], partitions: i32) -> i64 {
     let mut last = BTreeMap::new();
     let mut topics: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
     for event in events {
@@ -104,7 +105,7 @@ fn produce(world: &World, events: &[Event], partitions: i32) -> i64 {
     *last.values().min().unwrap()
 }
 
-fn assert_told_once(world: &World, events: &[Event], horizon: i64) {
+pub(crate) fn assert_told_once(world: &World, events: &[Event], horizon: i64) {
     let changes = world.stage_changes();
     let told = told(&changes, horizon);
     assert_eq!(
@@ -160,7 +161,7 @@ fn the_cdnow_sample_through_a_broker_gives_the_transitions_of_the_independent_fo
 }
 
 /// A history of visits, sign-ups and orders with long silences, by a fixed rule.
-fn history(seed: u64, customers: u64, events: u64) -> Vec<Event> {
+pub(crate) fn history(seed: u64, customers: u64, events: u64) -> Vec<Event> {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut time = reference::date(2026, 1, 1);
     (0..events)

@@ -9,9 +9,11 @@
 
 mod daemon;
 mod exactly_once;
+mod faults;
 mod harness;
 mod operation;
 mod promises;
+mod proxy;
 #[path = "../suite/reference.rs"]
 mod reference;
 #[path = "../suite/retail.rs"]
