@@ -6,6 +6,9 @@ use kafka_protocol::messages::add_partitions_to_txn_response::{
 };
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
+use kafka_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
 use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
@@ -18,9 +21,9 @@ use kafka_protocol::messages::{
     AddPartitionsToTxnResponse, EndTxnRequest, EndTxnResponse, FetchRequest, FetchResponse,
     FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
     InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse,
-    MetadataRequest, MetadataResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest,
-    ProduceResponse, SyncGroupRequest, SyncGroupResponse, TxnOffsetCommitRequest,
-    TxnOffsetCommitResponse,
+    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetFetchRequest,
+    OffsetFetchResponse, ProduceRequest, ProduceResponse, SyncGroupRequest, SyncGroupResponse,
+    TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use kafka_protocol::protocol::Request;
 
@@ -116,6 +119,29 @@ impl Faulty for FetchRequest {
             partition.error_code = error.code();
             partition.high_watermark = -1;
             partition.records = None;
+        }
+    }
+}
+
+impl Faulty for ListOffsetsRequest {
+    fn answer(self) -> ListOffsetsResponse {
+        let topics = self.topics.into_iter().map(|topic| {
+            let partitions = topic.partitions.iter();
+            let partitions = partitions.map(|it| {
+                ListOffsetsPartitionResponse::default().with_partition_index(it.partition_index)
+            });
+            ListOffsetsTopicResponse::default()
+                .with_name(topic.name)
+                .with_partitions(partitions.collect())
+        });
+        ListOffsetsResponse::default().with_topics(topics.collect())
+    }
+
+    fn spoil(answer: &mut ListOffsetsResponse, error: ResponseError) {
+        let topics = answer.topics.iter_mut();
+        for partition in topics.flat_map(|topic| &mut topic.partitions) {
+            partition.error_code = error.code();
+            partition.offset = -1;
         }
     }
 }

@@ -51,6 +51,10 @@ impl Connection {
                 Some((_, Act::CutBefore)) => return self.cut(),
                 Some((rule, Act::Refuse(error))) => answer = Some(rule.refuse(&request, *error)),
                 Some((_, Act::HoldRequest(until))) => until.wait(),
+                Some((_, Act::CutAndHold(until))) => {
+                    drop(self.client.shutdown(Shutdown::Both));
+                    until.wait();
+                }
                 _ => {}
             }
             let forwarded = answer.is_some() || send(&self.broker, &request);
@@ -94,7 +98,9 @@ impl Connection {
         };
         rule.count_executed();
         match &rule.act {
-            Act::Refuse(_) | Act::CutBefore | Act::HoldRequest(_) => Some(answer),
+            Act::Refuse(_) | Act::CutBefore | Act::CutAndHold(_) | Act::HoldRequest(_) => {
+                Some(answer)
+            }
             Act::Spoil(error) => Some(rule.spoil(&request, &answer, *error)),
             Act::HoldAnswer(until) => {
                 until.wait();

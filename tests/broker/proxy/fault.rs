@@ -20,6 +20,8 @@ pub(super) enum Act {
     Spoil(ResponseError),
     /// It reaches the broker late, even if nobody waits for it any more.
     HoldRequest(Until),
+    /// The connection is closed, and it reaches the broker late.
+    CutAndHold(Until),
     /// The broker executes it; the answer comes late.
     HoldAnswer(Until),
     /// It does not reach the broker; the connection is closed.
@@ -206,6 +208,12 @@ impl<'p, R: Faulty> Choice<'p, R> {
     /// It reaches the broker when it is let go, even if its client is there no longer.
     pub(crate) fn hold_until(self, release: &Release) -> Fault {
         self.make(Act::HoldRequest(Until::Released(release.clone())))
+    }
+
+    /// The connection is closed; it reaches the broker when it is let go, after whatever its client
+    /// sends on another one.
+    pub(crate) fn cut_and_hold(self, release: &Release) -> Fault {
+        self.make(Act::CutAndHold(Until::Released(release.clone())))
     }
 
     /// It does not reach the broker; the connection is closed.

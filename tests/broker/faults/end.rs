@@ -1,0 +1,93 @@
+//! What ends the daemon: it says why, leaves nothing behind, and a successor goes on.
+
+use kafka_protocol::ResponseError as Code;
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, EndTxnRequest, FetchRequest,
+    HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, ProduceRequest,
+    TxnOffsetCommitRequest,
+};
+
+use super::{Faulted, SETTINGS, proxy};
+use crate::proxy::Fault;
+
+const FENCED: &str = "another process uses the same instance name, or this one stalled";
+
+#[test]
+fn a_daemon_that_is_fenced_ends_and_its_successor_goes_on() {
+    let proxy = proxy();
+    let mut faulted = Faulted::new(&proxy, "fault-fenced", SETTINGS);
+    let mut fenced_by = |fault: Fault| {
+        faulted.ends(FENCED);
+        assert_eq!(fault.fired(), 1);
+    };
+    let end = || proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
+    fenced_by(end().answer(Code::ProducerFenced));
+    fenced_by(end().answer(Code::InvalidProducerEpoch));
+    fenced_by(end().answer_after(Code::ProducerFenced));
+    let produce = proxy.on::<ProduceRequest>().nth(5);
+    fenced_by(produce.answer(Code::InvalidProducerEpoch));
+    let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3);
+    fenced_by(add.answer(Code::ProducerFenced));
+    let add = proxy.on::<AddOffsetsToTxnRequest>().nth(3);
+    fenced_by(add.answer(Code::ProducerFenced));
+    let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
+    fenced_by(commit.answer(Code::InvalidProducerEpoch));
+    let init = proxy.on::<InitProducerIdRequest>();
+    fenced_by(init.answer(Code::ProducerFenced));
+    faulted.works();
+}
+
+/// Trying again would come to the same: better to end than to try for ever.
+#[test]
+fn a_daemon_that_cannot_go_on_ends_and_says_why() {
+    let proxy = proxy();
+    let mut faulted = Faulted::new(&proxy, "fault-hopeless", SETTINGS);
+    let mut ends_by = |fault: Fault, why: &str| {
+        faulted.ends(why);
+        assert_eq!(fault.fired(), 1);
+    };
+    let produce = || proxy.on::<ProduceRequest>().nth(5);
+    let too_large = produce().answer(Code::MessageTooLarge);
+    ends_by(
+        too_large,
+        "delivering the records failed: Message production error: MessageSizeTooLarge",
+    );
+    let invalid = produce().answer(Code::InvalidRecord);
+    ends_by(
+        invalid,
+        "delivering the records failed: Message production error: InvalidRecord",
+    );
+    let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3);
+    ends_by(
+        add.answer(Code::TopicAuthorizationFailed),
+        "Topic authorization failed",
+    );
+    let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
+    ends_by(
+        commit.answer(Code::GroupAuthorizationFailed),
+        "Group authorization failed",
+    );
+    let end = proxy.on::<EndTxnRequest>().nth(3);
+    ends_by(end.answer(Code::InvalidTxnState), "committing failed");
+    let fetch = proxy.on::<FetchRequest>().nth(3);
+    ends_by(
+        fetch.answer(Code::OffsetOutOfRange),
+        "reading the inputs failed",
+    );
+    let fetch = proxy.on::<FetchRequest>().nth(3);
+    ends_by(
+        fetch.answer(Code::TopicAuthorizationFailed),
+        "reading the inputs failed",
+    );
+    let heartbeat = proxy.on::<HeartbeatRequest>();
+    ends_by(
+        heartbeat.answer(Code::FencedInstanceId),
+        "reading the inputs failed",
+    );
+    let join = proxy.on::<JoinGroupRequest>();
+    ends_by(
+        join.answer(Code::FencedInstanceId),
+        "reading the inputs failed",
+    );
+    faulted.works();
+}

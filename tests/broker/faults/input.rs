@@ -1,0 +1,73 @@
+//! What the daemon reads, and what it asks before: refused, lost, damaged and late.
+
+use std::time::Duration;
+
+use kafka_protocol::ResponseError as Code;
+use kafka_protocol::messages::{
+    FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest,
+};
+
+use super::{Faulted, Faults, SETTINGS, proxy};
+
+#[test]
+fn reading_fails() {
+    let proxy = proxy();
+    let fetch = || proxy.on::<FetchRequest>().nth(3);
+    let mut faults = Faults::default();
+    for code in [
+        Code::NotLeaderOrFollower,
+        Code::LeaderNotAvailable,
+        Code::FencedLeaderEpoch,
+        Code::UnknownLeaderEpoch,
+        Code::OffsetNotAvailable,
+        Code::KafkaStorageError,
+        Code::CorruptMessage,
+        Code::UnknownServerError,
+    ] {
+        faults.add(code, fetch().answer(code));
+    }
+    faults.add("never arrived", fetch().cut_before());
+    faults.add("answer lost", fetch().cut_after());
+    faults.add("answer damaged", fetch().truncate(40));
+    faults.add("late", fetch().delay(Duration::from_millis(700)));
+    Faulted::new(&proxy, "fault-fetch", SETTINGS).works();
+    faults.assert_fired();
+}
+
+#[test]
+fn what_is_asked_before_a_partition_is_read_fails() {
+    let proxy = proxy();
+    let mut faults = Faults::default();
+    let offsets = || proxy.on::<OffsetFetchRequest>();
+    let unstable = offsets().times(8).answer(Code::UnstableOffsetCommit);
+    for code in [Code::CoordinatorLoadInProgress, Code::NotCoordinator] {
+        faults.add(code, offsets().answer(code));
+    }
+    faults.add("offsets: answer lost", offsets().cut_after());
+    faults.add("offsets: answer damaged", offsets().truncate(9));
+    let bounds = || proxy.on::<ListOffsetsRequest>().nth(2);
+    for code in [Code::NotLeaderOrFollower, Code::OffsetNotAvailable] {
+        faults.add(code, bounds().answer(code));
+    }
+    faults.add("bounds: answer lost", bounds().cut_after());
+    faults.add("bounds: answer damaged", bounds().truncate(9));
+    let mut faulted = Faulted::new(&proxy, "fault-ask", SETTINGS);
+    faulted.works();
+    faults.assert_fired();
+    assert_eq!(unstable.fired(), 8);
+}
+
+#[test]
+fn metadata_fail() {
+    let proxy = proxy();
+    let metadata = || proxy.on::<MetadataRequest>().nth(2);
+    let mut faults = Faults::default();
+    faults.add("never arrived", metadata().cut_before());
+    faults.add("answer lost", metadata().cut_after());
+    faults.add("answer damaged", metadata().truncate(20));
+    faults.add("late", metadata().delay(Duration::from_millis(700)));
+    let code = Code::LeaderNotAvailable;
+    faults.add(code, metadata().answer_after(code));
+    Faulted::new(&proxy, "fault-metadata", SETTINGS).works();
+    faults.assert_fired();
+}
