@@ -23,8 +23,9 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
-    /// Whether the transaction was committed is not known: make a new producer and look.
-    #[error("{action} got no answer")]
+    /// Whether the transaction was committed is not known, or the producer is of no use any more:
+    /// make a new one and look.
+    #[error("{action} came to no known end")]
     Indefinite {
         /// What was tried.
         action: &'static str,
@@ -205,7 +206,10 @@ impl Reaction {
             // Not always flagged as fatal: AddOffsetsToTxn has it abort. Whoever was fenced does
             // not begin again in the same process.
             _ if outlook == Outlook::Fenced => Reaction::EndFenced,
-            (true, _, _) => Reaction::End,
+            (true, _, _) if outlook == Outlook::Standing => Reaction::End,
+            // Fatal is only what is wrong between this producer and the broker, as a sequence that
+            // both count differently: the producer is of no use any more, a new one is.
+            (true, _, _) => Reaction::LookUp,
             (false, true, _) => Reaction::Abort,
             // To be called again, for a call that goes on in the background. A new producer is as
             // good and leaves nothing behind.
@@ -247,7 +251,7 @@ impl Error {
 
     /// The reaction to an error of the call that commits: the request may have been sent and
     /// executed, whatever the answer says. So that nothing is aborted which is committed, the
-    /// outcome is looked up. Fatal errors end the process: its successor looks.
+    /// outcome is looked up.
     pub(super) fn committing(source: KafkaError) -> Error {
         match Error::transactional("committing", source) {
             Error::Abort {
@@ -328,7 +332,9 @@ mod tests {
     #[test]
     fn a_transactional_call_is_followed_by_what_its_flags_ask_for_and_by_the_end_when_fenced() {
         let passing = Outlook::Passing;
-        assert_eq!(Reaction::to(true, false, false, passing), Reaction::End);
+        let fatal = |outlook| Reaction::to(true, false, false, outlook);
+        assert_eq!(fatal(Outlook::Standing), Reaction::End);
+        assert_eq!(fatal(Outlook::Unexpected), Reaction::LookUp);
         assert_eq!(Reaction::to(false, true, false, passing), Reaction::Abort);
         assert_eq!(Reaction::to(false, false, true, passing), Reaction::LookUp);
         assert_eq!(Reaction::to(false, false, false, passing), Reaction::End);

@@ -252,7 +252,10 @@ impl Log {
         drop(self.producer.client().context().take_failure());
         match aborted.map_err(|source| Error::transactional("aborting", source)) {
             Ok(()) => Ok(()),
-            Err(error @ (Error::Fenced { .. } | Error::Fatal { .. })) => Err(error),
+            Err(error @ Error::Fenced { .. }) => Err(error),
+            // Nothing was to be committed, so that there is nothing to look up: a new producer ends
+            // what is open. Often nothing is: librdkafka aborts what never began, too, as when not
+            // one partition could be added, and takes the answer for fatal.
             Err(_) => {
                 self.doubtful = true;
                 Ok(())

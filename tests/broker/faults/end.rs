@@ -67,8 +67,9 @@ fn a_daemon_that_cannot_go_on_ends_and_says_why() {
         commit.answer(Code::GroupAuthorizationFailed),
         "Group authorization failed",
     );
-    let end = proxy.on::<EndTxnRequest>().nth(3);
-    ends_by(end.answer(Code::InvalidTxnState), "committing failed");
+    let end = proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
+    let code = Code::TransactionalIdAuthorizationFailed;
+    ends_by(end.answer(code), "committing failed");
     let fetch = proxy.on::<FetchRequest>().nth(3);
     ends_by(
         fetch.answer(Code::OffsetOutOfRange),

@@ -57,9 +57,12 @@ impl Faulted {
         self.world.start();
         let status = self.world.ended();
         let said = self.world.said();
-        let last = said.rsplit("error: ").next().unwrap();
         assert_eq!(status.code(), Some(1), "{said}");
-        assert!(last.contains(why), "{why} is not in: {said}");
+        let last = said.lines().find(|line| line.starts_with("error: "));
+        assert!(
+            last.is_some_and(|it| it.contains(why)),
+            "{why} is not why: {said}"
+        );
     }
 }
 

@@ -20,6 +20,7 @@ fn ends_of_transactions_fail() {
         Code::NotCoordinator,
         Code::UnknownServerError,
         Code::InvalidProducerIdMapping,
+        Code::InvalidTxnState,
     ] {
         faults.add(code, end().answer(code));
     }
