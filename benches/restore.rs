@@ -9,7 +9,7 @@
     clippy::unwrap_used,
     reason = "a benchmark that cannot go on has failed"
 )]
-#![allow(dead_code, reason = "tests use more of the harness")]
+#![allow(dead_code, unused_imports, reason = "tests use more of the harness")]
 
 #[path = "../tests/broker/daemon.rs"]
 mod daemon;

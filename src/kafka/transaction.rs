@@ -18,6 +18,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{Config, Error, Outgoing};
+use crate::crash;
 
 /// Longest wait for one transactional call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
@@ -166,6 +167,7 @@ impl Log {
     ) -> Result<Vec<Arc<AtomicI64>>, Error> {
         let begin = self.producer.begin_transaction();
         begin.map_err(|source| Error::transactional("beginning a transaction", source))?;
+        crash::point("begun");
         let mut places = Vec::with_capacity(shares.len());
         for share in shares {
             let place = Arc::new(AtomicI64::new(-1));
@@ -181,7 +183,9 @@ impl Log {
             }
             places.push(place);
         }
+        crash::point("records-sent");
         self.deliver()?;
+        crash::point("records-delivered");
         let offsets = offsets(inputs, shares)?;
         let begun = Instant::now();
         let sent = self
@@ -189,10 +193,12 @@ impl Log {
             .send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
         self.doubtful |= begun.elapsed() >= OFFSETS_SUSPICIOUS;
         sent.map_err(|source| Error::transactional("sending the offsets", source))?;
+        crash::point("offsets-sent");
         let begun = Instant::now();
         let ended = self.producer.commit_transaction(CALL_TIMEOUT);
         self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;
         ended.map_err(Error::committing)?;
+        crash::point("committed");
         Ok(places)
     }
 

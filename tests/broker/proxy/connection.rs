@@ -120,7 +120,7 @@ impl Connection {
 }
 
 /// The next message; nothing when the other side is gone.
-fn receive(mut from: &TcpStream) -> Option<Frame> {
+fn receive(from: &TcpStream) -> Option<Frame> {
     let mut length = [0; 4];
     read(from, &mut length)?;
     let mut bytes = vec![0; u32::from_be_bytes(length) as usize];

@@ -180,11 +180,6 @@ impl<'p, R: Faulty> Choice<'p, R> {
         self
     }
 
-    /// All from there on.
-    pub(crate) fn always(self) -> Self {
-        self.times(usize::MAX)
-    }
-
     /// It does not reach the broker; the answer is this error.
     pub(crate) fn answer(self, error: ResponseError) -> Fault {
         self.make(Act::Refuse(error))
