@@ -66,6 +66,13 @@ impl Gauge {
     }
 }
 
+impl Load {
+    /// The size of the record, with what it costs beside its bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl Drop for Load {
     fn drop(&mut self) {
         self.gauge.0.fetch_sub(self.bytes, Ordering::Relaxed);

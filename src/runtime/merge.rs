@@ -30,7 +30,8 @@ struct Input {
 /// What the merge can give.
 #[derive(Debug)]
 pub(super) enum Next {
-    Record(Record),
+    /// A record and its size.
+    Record(Record, usize),
     /// An input has to be waited for.
     Waiting,
     /// All inputs are at their end.
@@ -90,10 +91,7 @@ impl Merge {
             .min()
             .and_then(|(_, rank)| self.inputs[rank].queue.pop_front())
         {
-            Some((record, load)) => {
-                drop(load);
-                Next::Record(record)
-            }
+            Some((record, load)) => Next::Record(record, load.bytes()),
             None => Next::Empty,
         }
     }

@@ -6,7 +6,7 @@ use super::assignment::Assignment;
 use super::restoring::Restoring;
 use super::settings::Settings;
 use crate::event::EventType;
-use crate::kafka::{Committed, Topology};
+use crate::kafka::{Committed, Ends, Topology};
 use crate::model::Models;
 use crate::partition::{Batch, Commit, Output, Progress, Record};
 use crate::telemetry::Metrics;
@@ -107,13 +107,18 @@ impl Shared {
         );
     }
 
-    pub(super) fn lag(&self, input: usize, partition: i32, records: i64) {
+    /// How far an input is ahead of where it is going to be read next.
+    pub(super) fn lag(&self, input: usize, partition: i32, offset: i64, ends: Ends) {
         let topic = self.settings.outputs.inputs[input].as_str();
         let labels = [topic, &partition.to_string()];
-        self.metrics
-            .lag_records
-            .with_label_values(&labels)
-            .set(records);
+        let Metrics {
+            lag_records,
+            undecided_records,
+            ..
+        } = &self.metrics;
+        let [lag, undecided] = [ends.stable - offset, ends.end - ends.stable].map(|it| it.max(0));
+        lag_records.with_label_values(&labels).set(lag);
+        undecided_records.with_label_values(&labels).set(undecided);
     }
 
     /// Tells the metrics what a commit did.
@@ -159,11 +164,14 @@ impl Shared {
                 .remove_label_values(&[&partition]),
         );
         for topic in &self.settings.outputs.inputs {
-            drop(
-                self.metrics
-                    .lag_records
-                    .remove_label_values(&[topic, &partition]),
-            );
+            let Metrics {
+                lag_records,
+                undecided_records,
+                ..
+            } = &self.metrics;
+            for series in [lag_records, undecided_records] {
+                drop(series.remove_label_values(&[topic, &partition]));
+            }
         }
     }
 

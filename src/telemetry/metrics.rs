@@ -31,6 +31,8 @@ pub struct Metrics {
     pub customers: IntGaugeVec,
     /// Records between the position and the end, by topic and partition.
     pub lag_records: IntGaugeVec,
+    /// Records behind a transaction that has not ended, by topic and partition.
+    pub undecided_records: IntGaugeVec,
     /// The watermark of a partition.
     pub watermark_seconds: IntGaugeVec,
     /// Timers that have been armed and not met.
@@ -122,6 +124,11 @@ impl Metrics {
             lag_records: declare.gauges(
                 "lag_records",
                 "Records between position and end of an input.",
+                &["topic", "partition"],
+            )?,
+            undecided_records: declare.gauges(
+                "undecided_records",
+                "Records of an input that wait for a transaction to end: nobody who reads committed records sees them.",
                 &["topic", "partition"],
             )?,
             watermark_seconds: declare.gauges(

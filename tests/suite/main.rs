@@ -5,6 +5,7 @@
 mod cdnow;
 mod config;
 mod diagnostics;
+mod guarantee;
 mod histories;
 mod properties;
 mod readme;

@@ -14,6 +14,7 @@
 //! | during the write | old or new, never between | as above, or nothing |
 //! | the disk is lost | nothing | the changelog is read from its start |
 
+mod gather;
 mod idle;
 mod observe;
 mod transact;
@@ -23,14 +24,14 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::clock::Steady;
-use super::mailbox::{Load, Mail, Mailbox};
-use super::merge::{Merge, Next};
+use super::mailbox::{Mail, Mailbox};
+use super::merge::Merge;
 use super::report::Shared;
 use super::restore::{Error, Restore, Restored, key};
 use super::world::World;
 use crate::crash;
-use crate::event::{Decoder, EventTime, Mapping, Millis, Rejection};
-use crate::kafka::{Fetched, Position};
+use crate::event::{Decoder, Mapping, Millis};
+use crate::kafka::Position;
 use crate::partition::{Batch, Commit, Progress, Record, apply};
 use crate::store::Written;
 
@@ -50,6 +51,8 @@ struct Partition {
     merge: Merge,
     /// Taken from the merge and not yet applied.
     records: Vec<Record>,
+    /// What they took in the merge.
+    bytes: usize,
     /// How long the newest event taken was on its way.
     delay: Option<Millis>,
     /// Whether something has to be committed although no record is there: the first position, or
@@ -187,9 +190,8 @@ impl<W: World> Worker<W> {
     }
 
     fn is_due(&self) -> bool {
-        let full = self.shared.settings.batch_records;
         let waited = self.world.uptime().saturating_sub(self.last_commit);
-        let urgent = |own: &Partition| own.pending || own.records.len() >= full;
+        let urgent = |own: &Partition| own.pending || self.is_full(own);
         self.has_work()
             && (waited >= self.shared.settings.commit_interval
                 || self.partitions.values().any(urgent))
@@ -229,6 +231,7 @@ impl<W: World> Worker<W> {
             merge: Merge::new(progress.offsets.len()),
             progress,
             records: Vec::new(),
+            bytes: 0,
             delay: None,
             pending: fresh,
             idle: idle::Idle::default(),
@@ -251,57 +254,6 @@ impl<W: World> Worker<W> {
         }
     }
 
-    fn fetched(&mut self, partition: i32, epoch: u64, input: u32, fetched: Fetched, load: Load) {
-        let Some(own) = self
-            .partitions
-            .get_mut(&partition)
-            .filter(|own| own.epoch == epoch)
-        else {
-            return;
-        };
-        own.idle.confirmed = None;
-        match fetched {
-            Fetched::End => own.merge.end(input),
-            Fetched::Record {
-                offset,
-                timestamp,
-                key,
-                value,
-                headers,
-            } => {
-                let position = crate::event::Position { input, offset };
-                let decoder = &self.decoders[input as usize];
-                let content = decoder
-                    .record(key.as_deref(), value.as_deref(), timestamp)
-                    .map_err(|reason| Rejection {
-                        reason,
-                        key,
-                        value,
-                        headers,
-                    });
-                if let (Ok(event), Some(arrived)) = (&content, timestamp) {
-                    own.delay = Some(EventTime(arrived).since(event.time));
-                }
-                own.merge.push(Record { position, content }, load);
-            }
-        }
-    }
-
-    /// Fills the batches from the merges.
-    fn gather(&mut self) {
-        let full = self.shared.settings.batch_records;
-        let now = self.world.uptime();
-        for own in self.partitions.values_mut() {
-            while own.records.len() < full {
-                let timed_out = || self.shared.metrics.merge_timeouts.inc();
-                match own.merge.next(now, timed_out) {
-                    Next::Record(record) => own.records.push(record),
-                    Next::Waiting | Next::Empty => break,
-                }
-            }
-        }
-    }
-
     /// The pure core, over what was prefetched for it.
     fn apply(&mut self) -> Result<Vec<Planned>, Error> {
         let (models, lateness) = (&self.shared.models, self.shared.settings.lateness);
@@ -315,6 +267,7 @@ impl<W: World> Worker<W> {
             if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
                 continue;
             }
+            own.bytes = 0;
             self.shared.count_records(&batch);
             let view = self.world.store().prefetch(
                 models,

@@ -17,8 +17,7 @@ impl<W: World> Worker<W> {
         for (partition, own) in &self.partitions {
             for (input, offset) in own.progress.offsets.iter().enumerate() {
                 if let Ok(ends) = self.world.input_ends(input as u32, *partition) {
-                    self.shared
-                        .lag(input, *partition, (ends.stable - offset).max(0));
+                    self.shared.lag(input, *partition, *offset, ends);
                 }
             }
         }
