@@ -15,6 +15,8 @@
 mod daemon;
 #[path = "../tests/broker/harness/mod.rs"]
 mod harness;
+#[path = "../tests/broker/instance.rs"]
+mod instance;
 
 use std::time::{Duration, Instant};
 

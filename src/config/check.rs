@@ -34,6 +34,7 @@ impl Document {
     pub(super) fn check(&self) -> Vec<Complaint> {
         let mut complaints = Complaints::default();
         self.check_ranges(&mut complaints);
+        self.check_group(&mut complaints);
         self.check_money(&mut complaints);
         self.check_topics(&mut complaints);
         complaints.0
@@ -78,6 +79,23 @@ impl Document {
             "time.floor",
             "write 1990-01-01 or 1990-01-01T00:00:00Z",
         );
+    }
+
+    /// librdkafka and brokers refuse others, but only at the start.
+    fn check_group(&self, complaints: &mut Complaints) {
+        let (session, poll) = (
+            self.kafka.session_timeout.0.0,
+            self.kafka.max_poll_interval.0.0,
+        );
+        let fine = (1_000..=3_600_000).contains(&session);
+        complaints.unless(fine, "kafka.session_timeout", "from 1s to 1h");
+        if !(session..=86_400_000).contains(&poll) {
+            let settings = ["kafka.max_poll_interval", "kafka.session_timeout"];
+            complaints.0.push(Complaint {
+                settings: settings.map(str::to_owned).into(),
+                text: "kafka.max_poll_interval: from kafka.session_timeout to 1d".to_owned(),
+            });
+        }
     }
 
     fn check_money(&self, complaints: &mut Complaints) {

@@ -33,10 +33,18 @@ pub struct Kafka {
     pub brokers: String,
     pub app: String,
     pub instance: String,
+    pub group_protocol: GroupProtocol,
     pub session_timeout: Span,
     pub max_poll_interval: Span,
     pub security: Security,
     pub properties: Properties,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupProtocol {
+    Classic,
+    Consumer,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

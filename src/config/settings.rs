@@ -1,7 +1,7 @@
 //! From the settings as written to what each module is given.
 
 use super::Problems;
-use super::document::{self, Document, Format, LogFormat, Protocol, TimeUnit};
+use super::document::{self, Document, Format, GroupProtocol, LogFormat, Protocol, TimeUnit};
 use crate::cloudevent::sha256_hex;
 use crate::event::{EventTime, Limits, Mapping, Money, Path, Quantity, parse_instant};
 use crate::kafka::{self, Encoding, Outputs, Security};
@@ -120,6 +120,10 @@ impl Document {
             brokers: own.brokers.clone(),
             app: own.app.clone(),
             instance: instance.unwrap_or_default().to_owned(),
+            group_protocol: match own.group_protocol {
+                GroupProtocol::Classic => kafka::GroupProtocol::Classic,
+                GroupProtocol::Consumer => kafka::GroupProtocol::Consumer,
+            },
             session_timeout: own.session_timeout.duration(),
             max_poll_interval: own.max_poll_interval.duration(),
             security,

@@ -15,7 +15,10 @@ pub struct Config {
     pub app: String,
     /// The stable name of this process among those of the app.
     pub instance: String,
-    /// How long the group waits for a process that has gone silent.
+    /// How the group shares out the partitions.
+    pub group_protocol: GroupProtocol,
+    /// How long the group waits for a process that has gone silent; the broker's own setting under
+    /// [`GroupProtocol::Consumer`].
     pub session_timeout: Duration,
     /// Longest time between two polls before the group gives up on this process.
     pub max_poll_interval: Duration,
@@ -34,6 +37,17 @@ impl std::fmt::Debug for Config {
             .field("instance", &self.instance)
             .finish_non_exhaustive()
     }
+}
+
+/// How the group shares out the partitions. Under both a process is a static member, and partitions
+/// of inputs are kept together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// A member assigns; a rebalance takes everything from everybody first.
+    #[default]
+    Classic,
+    /// The broker assigns (KIP-848); a rebalance takes only what moves.
+    Consumer,
 }
 
 /// How the connection is secured. Empty text: not set.
@@ -68,6 +82,8 @@ impl std::fmt::Debug for Security {
     }
 }
 
+/// Time between two signs of life, unless the session is so short that it needs more of them.
+const HEARTBEAT_MAX: Duration = Duration::from_secs(3);
 /// Longest transaction. An orphan holds back all readers of its partitions for this long.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest delivery of one record; must be below the transaction's.
@@ -117,10 +133,20 @@ impl Config {
         let mut config = self.reader();
         config
             .set("group.instance.id", &self.instance)
-            .set("session.timeout.ms", millis(self.session_timeout))
-            .set("max.poll.interval.ms", millis(self.max_poll_interval))
-            // The only assignor that keeps co-partitioned topics together.
-            .set("partition.assignment.strategy", "range");
+            .set("max.poll.interval.ms", millis(self.max_poll_interval));
+        let heartbeat = HEARTBEAT_MAX.min(self.session_timeout / 3);
+        // `range` is the only assignor that keeps co-partitioned topics together.
+        match self.group_protocol {
+            GroupProtocol::Classic => config
+                .set("group.protocol", "classic")
+                .set("partition.assignment.strategy", "range")
+                .set("session.timeout.ms", millis(self.session_timeout))
+                .set("heartbeat.interval.ms", millis(heartbeat)),
+            // Timeouts are the broker's; librdkafka refuses to be told others.
+            GroupProtocol::Consumer => config
+                .set("group.protocol", "consumer")
+                .set("group.remote.assignor", "range"),
+        };
         config
     }
 

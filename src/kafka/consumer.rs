@@ -4,19 +4,23 @@
 //! end of another (rdkafka does not say which topic has ended), and back-pressure is simply not to
 //! take from a queue: librdkafka stops fetching when it is full.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod feed;
+mod held;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedHeaders, Header, Headers as MessageHeaders, Message};
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{Config, Error, native};
-use crate::event::Headers;
+use super::{Config, Error, GroupProtocol, native};
+use held::Held;
+
+pub use feed::{Feed, Fetched};
 
 /// Who is told what the group decides. Called on the polling thread, from inside a poll.
 pub trait Listener: Send + Sync + 'static {
@@ -38,67 +42,11 @@ pub struct Position {
     pub offset: i64,
 }
 
-/// What a feed brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fetched {
-    /// A record.
-    Record {
-        /// Its offset.
-        offset: i64,
-        /// Its own timestamp in milliseconds, if it has one.
-        timestamp: Option<i64>,
-        /// Its key.
-        key: Option<Vec<u8>>,
-        /// Its value.
-        value: Option<Vec<u8>>,
-        /// Its headers.
-        headers: Headers,
-    },
-    /// There is no further committed record.
-    End,
-}
-
-fn headers(headers: &BorrowedHeaders) -> Headers {
-    let one = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
-    headers.iter().map(one).collect()
-}
-
-/// One partition of one input.
-pub struct Feed {
-    /// The input's order.
-    pub input: u32,
-    /// The partition.
-    pub partition: i32,
-    queue: PartitionQueue<Context>,
-}
-
-impl std::fmt::Debug for Feed {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Feed({}, {})", self.input, self.partition)
-    }
-}
-
-impl Feed {
-    /// What has been fetched next, without waiting.
-    pub fn next(&self) -> Result<Option<Fetched>, Error> {
-        match self.queue.poll(Duration::ZERO) {
-            None => Ok(None),
-            Some(Ok(message)) => Ok(Some(Fetched::Record {
-                offset: message.offset(),
-                timestamp: message.timestamp().to_millis(),
-                key: message.key().map(<[u8]>::to_vec),
-                value: message.payload().map(<[u8]>::to_vec),
-                headers: message.headers().map(headers).unwrap_or_default(),
-            })),
-            Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
-            Some(Err(error)) => quiet_unless_fatal(error).map(|()| None),
-        }
-    }
-}
-
 struct Context {
     listener: Arc<dyn Listener>,
     inputs: Vec<String>,
+    protocol: GroupProtocol,
+    held: Mutex<Held>,
 }
 
 impl ClientContext for Context {
@@ -115,9 +63,11 @@ pub(super) fn client_error(error: &KafkaError, reason: &str) {
 }
 
 impl ConsumerContext for Context {
-    /// New partitions are paused, and begin nowhere until they are started: at the end, where no
-    /// record and no error can come from, rather than at the group's offset, which is not the
-    /// authority.
+    /// New partitions are paused until they are started. librdkafka wants some offset for them; that
+    /// of the group is not the authority, and the end is worse. A pause makes librdkafka ask a second
+    /// time, after half a second, where the end is; a seek that falls into the time until the answer
+    /// is undone by it. From the beginning there is nothing to lose, and feeds drop what they had.
+    /// Under the classic protocol a list is all there is, under the other what changes.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -126,16 +76,25 @@ impl ConsumerContext for Context {
     ) {
         let done = match decision {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                let assigned = list.set_all_offsets(Offset::End);
-                let assigned = assigned.and_then(|()| consumer.assign(list));
+                let assigned = list.set_all_offsets(Offset::Beginning);
+                let assigned = assigned.and_then(|()| match self.protocol {
+                    GroupProtocol::Classic => consumer.assign(list),
+                    GroupProtocol::Consumer => consumer.incremental_assign(list),
+                });
                 let paused = assigned.and_then(|()| consumer.pause(list));
-                self.listener.assigned(&self.partitions(list));
+                let complete = self.held().add(self.partitions(list));
+                self.listener.assigned(&complete);
                 paused
             }
             _ => {
-                self.listener
-                    .revoked(&self.partitions(list), consumer.assignment_lost());
-                consumer.unassign()
+                let broken = self.held().remove(self.partitions(list));
+                if !broken.is_empty() {
+                    self.listener.revoked(&broken, consumer.assignment_lost());
+                }
+                match self.protocol {
+                    GroupProtocol::Classic => consumer.unassign(),
+                    GroupProtocol::Consumer => consumer.incremental_unassign(list),
+                }
             }
         };
         if let Err(error) = done {
@@ -145,13 +104,17 @@ impl ConsumerContext for Context {
 }
 
 impl Context {
-    fn partitions(&self, list: &TopicPartitionList) -> Vec<i32> {
-        let first = self.inputs.first().map(String::as_str);
-        let elements = list.elements();
-        let own = elements
-            .iter()
-            .filter(|element| Some(element.topic()) == first);
-        own.map(|element| element.partition()).collect()
+    /// Every partition in the list, with the order of its input.
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<(usize, i32)> {
+        let elements = list.elements().into_iter().filter_map(|element| {
+            let is_own = |input: &String| input == element.topic();
+            Some((self.inputs.iter().position(is_own)?, element.partition()))
+        });
+        elements.collect()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,10 +135,47 @@ impl std::fmt::Debug for Consumer {
 
 /// Longest wait for an answer of the coordinator or a leader.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two tries of what is not possible yet.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
+/// Between two tries to be let into the group under a name that is taken.
+const KNOCK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Consumer {
-    /// Joins the group.
+    /// Joins the group. Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of
+    /// a member that has not left, such as the predecessor that was killed, until that one's session
+    /// is over: this is waited for, unless `stop`.
     pub fn join(
+        config: &Config,
+        inputs: &[String],
+        listener: Arc<dyn Listener>,
+        stop: impl Fn() -> bool,
+    ) -> Result<Consumer, Error> {
+        loop {
+            let consumer = Consumer::knock(config, inputs, listener.clone())?;
+            if config.group_protocol == GroupProtocol::Classic || consumer.is_let_in(&stop)? {
+                return Ok(consumer);
+            }
+            tracing::warn!(
+                instance = config.instance,
+                "the group still has a member of this name; waiting until it has left or its session is over"
+            );
+            std::thread::park_timeout(KNOCK_AGAIN);
+        }
+    }
+
+    /// Whether there is no other member of this name.
+    fn is_let_in(&self, stop: impl Fn() -> bool) -> Result<bool, Error> {
+        while self.membership().is_none() && !stop() {
+            let polled = self.poll(TRY_AGAIN);
+            if self.fatal() == Some(RDKafkaErrorCode::UnreleasedInstanceId) {
+                return Ok(false);
+            }
+            polled?;
+        }
+        Ok(true)
+    }
+
+    fn knock(
         config: &Config,
         inputs: &[String],
         listener: Arc<dyn Listener>,
@@ -183,6 +183,8 @@ impl Consumer {
         let context = Context {
             listener,
             inputs: inputs.to_vec(),
+            protocol: config.group_protocol,
+            held: Mutex::new(Held::of(inputs.len())),
         };
         let consumer: BaseConsumer<Context> = config
             .consumer()
@@ -210,8 +212,24 @@ impl Consumer {
                 "a record of {} came before its partition was started",
                 message.topic()
             ))),
-            Some(Err(error)) => quiet_unless_fatal(error),
+            Some(Err(error)) => match self.fatal() {
+                Some(
+                    code @ (RDKafkaErrorCode::FencedInstanceId
+                    | RDKafkaErrorCode::UnreleasedInstanceId),
+                ) => Err(Error::Fenced {
+                    action: "staying in the group",
+                    source: KafkaError::MessageConsumptionFatal(code),
+                }),
+                Some(code) => quiet_unless_fatal(KafkaError::MessageConsumptionFatal(code)),
+                None => quiet_unless_fatal(error),
+            },
         }
+    }
+
+    /// What this client cannot go on from.
+    fn fatal(&self) -> Option<RDKafkaErrorCode> {
+        let (code, _) = self.consumer.client().fatal_error()?;
+        Some(code)
     }
 
     /// The feeds of newly assigned partitions. They must be made before the partitions are
@@ -219,18 +237,24 @@ impl Consumer {
     pub fn feeds(&self, partition: i32) -> Result<Vec<Feed>, Error> {
         let feed = |(input, topic): (usize, &String)| {
             let queue = self.consumer.split_partition_queue(topic, partition)?;
-            Some(Feed {
-                input: input as u32,
-                partition,
-                queue,
-            })
+            Some(Feed::new(input as u32, partition, queue))
         };
         let feeds: Option<Vec<Feed>> = self.inputs.iter().enumerate().map(feed).collect();
         feeds.ok_or_else(|| Error::Topology(format!("partition {partition} has no queue")))
     }
 
-    /// Sets where partitions are read from and lets them flow.
-    pub fn start(&self, positions: &[Position]) -> Result<(), Error> {
+    /// Sets where the feeds of a partition are read from and lets them flow.
+    pub fn start<'f>(
+        &self,
+        feeds: impl Iterator<Item = &'f Feed>,
+        positions: &[Position],
+    ) -> Result<(), Error> {
+        for feed in feeds {
+            let own = |position: &&Position| position.input == feed.input;
+            if let Some(position) = positions.iter().find(own) {
+                feed.begin(position.offset);
+            }
+        }
         let mut list = TopicPartitionList::new();
         for position in positions {
             let topic = &self.inputs[position.input as usize];
@@ -240,16 +264,28 @@ impl Consumer {
                     source,
                 })?;
         }
-        let set = self.consumer.seek_partitions(list, TIMEOUT);
-        let set = set.map_err(|source| Error::plain("setting the position", source))?;
-        for element in set.elements() {
-            element
-                .error()
-                .map_err(|source| Error::plain("setting the position", source))?;
+        let deadline = Instant::now() + TIMEOUT;
+        // What was just taken away and given back may still be on its way out of librdkafka.
+        while let Err(source) = self.seek(&list) {
+            let is_early = matches!(
+                source.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress)
+            );
+            if !is_early || Instant::now() >= deadline {
+                return Err(Error::plain("setting the position", source));
+            }
+            std::thread::park_timeout(TRY_AGAIN);
         }
         self.consumer
-            .resume(&set)
+            .resume(&list)
             .map_err(|source| Error::plain("resuming", source))
+    }
+
+    fn seek(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+        let set = self.consumer.seek_partitions(list.clone(), TIMEOUT)?;
+        set.elements()
+            .iter()
+            .try_for_each(|element| element.error())
     }
 
     /// The stable committed offsets of a partition's inputs, each with the metadata it was

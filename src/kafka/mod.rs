@@ -11,7 +11,7 @@ mod reader;
 mod topics;
 mod transaction;
 
-pub use client::{Config, Security};
+pub use client::{Config, GroupProtocol, Security};
 pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
 pub use error::Error;
 pub use local::{LocalCluster, Publisher, Subscriber};

@@ -10,8 +10,9 @@ use rdkafka::ClientContext;
 use rdkafka::bindings as rd;
 use rdkafka::client::Client;
 
-/// The group's generation as this member knows it; `None` while it is no member. The coordinator
-/// accepts a commit of generation −1 with an empty member unchecked: it must never be sent.
+/// The group's generation, or the member's epoch, as this member knows it; `None` while it is no
+/// member. The coordinator accepts a commit of generation −1 with an empty member unchecked: it must
+/// never be sent. Epoch 0 is that of somebody who asks to join.
 pub(super) fn generation<C: ClientContext>(client: &Client<C>) -> Option<i32> {
     // SAFETY: the client outlives the call; the metadata is owned here, read and destroyed here.
     unsafe {
@@ -23,7 +24,7 @@ pub(super) fn generation<C: ClientContext>(client: &Client<C>) -> Option<i32> {
         let member = rd::rd_kafka_consumer_group_metadata_member_id(metadata);
         let is_member = !member.is_null() && !CStr::from_ptr(member).is_empty();
         rd::rd_kafka_consumer_group_metadata_destroy(metadata);
-        (generation >= 0 && is_member).then_some(generation)
+        (generation > 0 && is_member).then_some(generation)
     }
 }
 

@@ -53,7 +53,7 @@ impl Assignment {
         self.lock().epochs.get(&partition) == Some(&epoch)
     }
 
-    /// No worker is left.
+    /// A worker has ended, and nobody waits for one any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::assignment::Assignment;
 use super::live::Live;
 use super::mailbox::{Mail, Mailbox};
 use super::polling::{Polling, Rebalances};
@@ -123,6 +124,7 @@ pub fn run(
         &shared.settings.kafka,
         &shared.settings.outputs.inputs,
         Arc::new(listener),
+        || handle.is_stopping(),
     )?;
     let (starts, to_start) = sync_channel(STARTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
@@ -193,7 +195,8 @@ fn start(
             starts.clone(),
         )?;
         let worker = Worker::new(shared.clone(), live);
-        spawn(number, worker, mailbox.clone(), failure.clone())
+        let assignment = shared.assignment.clone();
+        spawn(number, worker, mailbox.clone(), failure.clone(), assignment)
     };
     mailboxes.iter().enumerate().map(one).collect()
 }
@@ -203,8 +206,10 @@ fn spawn(
     worker: Worker<Live>,
     mailbox: Arc<Mailbox>,
     failure: Arc<OnceLock<Error>>,
+    assignment: Arc<Assignment>,
 ) -> Result<JoinHandle<()>, Error> {
     let run = move || {
+        let _closing = Closing(assignment);
         if let Err(error) = worker.run(&mailbox) {
             tracing::error!(error = %chain(&error), "a worker cannot go on");
             // The first failure is the one that is told.
@@ -215,6 +220,15 @@ fn spawn(
         .name(format!("worker-{number}"))
         .spawn(run)
         .map_err(Error::Thread)
+}
+
+/// Tells that a worker has ended, whatever it ended of.
+struct Closing(Arc<Assignment>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Lets the workers commit what is in hand, then leaves the group. If that hangs, the process
@@ -242,14 +256,12 @@ fn end(
         .mailboxes
         .iter()
         .for_each(|mailbox| mailbox.post(Mail::Stop));
-    let closing = polling.shared.assignment.clone();
     let panicked = workers
         .into_iter()
         .map(JoinHandle::join)
         .filter(Result::is_err)
         .count()
         > 0;
-    closing.close();
     drop(polling);
     watchdog.thread().unpark();
     match Arc::into_inner(failure).and_then(OnceLock::into_inner) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::assignment::{Assignment, Change};
 use super::daemon::{Error, Handle};
@@ -18,6 +18,8 @@ use crate::telemetry::Metrics;
 
 /// Wait for the group when nothing is to be read.
 const IDLE_POLL: Duration = Duration::from_millis(5);
+/// Between two looks whether there is still somebody to wait for.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Longest wait for the workers to let go, inside a poll.
 const PATIENCE_MAX: Duration = Duration::from_secs(30);
 /// What is taken from one feed before the others have their turn.
@@ -63,8 +65,9 @@ impl Listener for Rebalances {
             .inc();
         self.metrics.partitions.sub(partitions.len() as i64);
         self.assignment.revoke(partitions);
+        // Once a worker has ended, the process does too: nobody need be waited for.
         if self.assignment.is_closed() {
-            return; // The workers have ended: nobody is left to wait for.
+            return;
         }
         let released = Released::by(self.mailboxes.len());
         for mailbox in &self.mailboxes {
@@ -73,8 +76,12 @@ impl Listener for Rebalances {
                 released: released.clone(),
             });
         }
-        if !released.wait(self.patience) {
-            tracing::warn!("a worker did not let go in time; its result will be dropped");
+        let until = Instant::now() + self.patience;
+        while !released.wait(LOOK_AGAIN) && !self.assignment.is_closed() {
+            if Instant::now() >= until {
+                tracing::warn!("a worker did not let go in time; its result will be dropped");
+                return;
+            }
         }
     }
 }
@@ -152,7 +159,8 @@ impl Polling<'_> {
         else {
             return Ok(());
         };
-        self.consumer.start(&start.positions)?;
+        let own = feeds.feeds.iter().map(|(feed, _)| feed);
+        self.consumer.start(own, &start.positions)?;
         feeds.started = true;
         if self.feeds.values().all(|feeds| feeds.started) && self.handle.get_ready() {
             tracing::info!(partitions = self.feeds.len(), "ready");

@@ -1,35 +1,54 @@
 //! `tenure run` as a process, against the shared broker: topics, configuration and state of its own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitStatus;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::harness::process::Process;
 use crate::harness::{Broker, Isolation, Record, Stored, eventually};
+use crate::instance::Instance;
 
-/// One daemon's world. Topics carry its name, so that tests do not meet.
+/// The world of one app: topics, a model, and one daemon, or further ones beside it. Topics carry its
+/// name, so that tests do not meet.
 pub(crate) struct World {
     pub(crate) broker: &'static Broker,
     pub(crate) name: String,
     pub(crate) folder: TempDir,
-    /// Where the daemon finds the broker.
+    /// Where the daemons find the broker.
     bootstrap: String,
-    process: Option<Process>,
-    starts: usize,
+    pub(crate) first: Instance,
 }
 
 impl World {
     /// Topics with so many partitions; `settings` are further lines of the configuration.
     pub(crate) fn new(name: &str, partitions: i32, settings: &str) -> World {
-        World::by_way_of(Broker::shared().bootstrap(), name, partitions, settings)
+        World::on(Broker::shared(), name, partitions, settings)
+    }
+
+    /// On a broker of its own.
+    pub(crate) fn on(
+        broker: &'static Broker,
+        name: &str,
+        partitions: i32,
+        settings: &str,
+    ) -> World {
+        World::make(broker, broker.bootstrap(), name, partitions, settings)
     }
 
     /// The daemon goes to the shared broker by way of this address; the test goes there directly.
     pub(crate) fn by_way_of(bootstrap: &str, name: &str, partitions: i32, settings: &str) -> World {
-        let broker = Broker::shared();
+        World::make(Broker::shared(), bootstrap, name, partitions, settings)
+    }
+
+    fn make(
+        broker: &'static Broker,
+        bootstrap: &str,
+        name: &str,
+        partitions: i32,
+        settings: &str,
+    ) -> World {
         for input in [
             "clickstream",
             "purchases",
@@ -47,13 +66,13 @@ impl World {
             };
             broker.create_topic(&format!("{name}-{input}"), partitions, &[policy]);
         }
+        let folder = tempfile::tempdir().unwrap();
         let world = World {
             broker,
             name: name.to_owned(),
-            folder: tempfile::tempdir().unwrap(),
             bootstrap: bootstrap.to_owned(),
-            process: None,
-            starts: 0,
+            first: Instance::new(folder.path()),
+            folder,
         };
         world.configure("retail.yaml", settings);
         world.model(
@@ -111,76 +130,71 @@ listen = "127.0.0.1:0"
         fs::write(folder.path().join("tenure.toml"), text).unwrap();
     }
 
-    pub(crate) fn start(&mut self) {
-        self.starts += 1;
-        let settings = self.folder.path().join("tenure.toml");
-        let command = [
-            env!("CARGO_BIN_EXE_tenure"),
-            "run",
-            "--config",
-            settings.to_str().unwrap(),
-        ];
-        self.process = Some(Process::start(self.folder.path(), &self.log(), command));
+    /// Another process of the app, with settings of its own after `edit`.
+    pub(crate) fn instance(&self, name: &str, edit: impl Fn(String) -> String) -> Instance {
+        let folder = self.folder.path().join(format!("instance-{name}"));
+        fs::create_dir(&folder).unwrap();
+        let settings = fs::read_to_string(self.folder.path().join("tenure.toml")).unwrap();
+        let own = self.folder.path().join("state").display().to_string();
+        let settings = settings
+            .replace(r#"instance = "0""#, &format!(r#"instance = "{name}""#))
+            .replace(&own, &folder.join("state").display().to_string());
+        fs::write(folder.join("tenure.toml"), edit(settings)).unwrap();
+        Instance::new(&folder)
     }
 
-    fn log(&self) -> PathBuf {
-        self.folder.path().join(format!("log-{}", self.starts))
+    pub(crate) fn start(&mut self) {
+        self.first.start();
     }
 
     /// What the last process said.
     pub(crate) fn said(&self) -> String {
-        fs::read_to_string(self.log()).unwrap_or_default()
+        self.first.said()
     }
 
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
-        self.process = None;
+        self.first.kill();
     }
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        self.process.take().unwrap().end_by("TERM")
+        self.first.terminate()
     }
 
     /// Sends SIGTERM, and does not wait.
     pub(crate) fn ask_to_stop(&mut self) {
-        self.process.as_mut().unwrap().signal("TERM");
+        self.first.signal("TERM");
     }
 
     /// Waits until the process has ended by itself.
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        let mut process = self.process.take().unwrap();
-        let mut status = None;
-        eventually("the daemon has ended", || {
-            status = process.ended();
-            status.is_some()
-        });
-        status.unwrap()
+        self.first.ended()
     }
 
     /// Whether it is running; what it said, if it has ended.
     pub(crate) fn assert_running(&mut self) {
-        let ended = self.process.as_mut().unwrap().ended();
-        assert!(
-            ended.is_none(),
-            "the daemon ended ({ended:?}):\n{}",
-            self.said()
-        );
+        self.first.assert_running();
     }
 
     /// Returns once everything that was produced has been committed.
     pub(crate) fn await_caught_up(&mut self) {
         eventually("everything is committed", || {
             self.assert_running();
-            ["clickstream", "purchases"].iter().all(|input| {
-                let topic = self.topic(input);
-                let positions = self.broker.positions(&self.name, &topic);
-                let ends = self.broker.bounds(&topic, Isolation::Committed);
-                ends.iter().all(|(partition, (_, end))| {
-                    positions.get(partition).map_or(0, |at| at.offset) >= *end
-                }) && positions.len() == ends.len()
-            })
+            self.is_caught_up()
         });
+    }
+
+    /// Whether everything that was produced has been committed.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        ["clickstream", "purchases"].iter().all(|input| {
+            let topic = self.topic(input);
+            let positions = self.broker.positions(&self.name, &topic);
+            let ends = self.broker.bounds(&topic, Isolation::Committed);
+            ends.iter().all(|(partition, (_, end))| {
+                positions.get(partition).map_or(0, |at| at.offset) >= *end
+            }) && positions.len() == ends.len()
+        })
     }
 
     pub(crate) fn produce(&self, input: &str, records: &[Record]) {

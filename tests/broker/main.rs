@@ -11,11 +11,14 @@ mod daemon;
 mod exactly_once;
 mod faults;
 mod harness;
+mod instance;
 mod operation;
 mod promises;
 mod proxy;
+mod rebalance;
 #[path = "../suite/reference.rs"]
 mod reference;
+mod relay;
 #[path = "../suite/retail.rs"]
 mod retail;
 mod time;

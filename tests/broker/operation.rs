@@ -1,8 +1,6 @@
 //! Starting, stopping, bad input, and what is refused.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use crate::daemon::{World, header};
 use crate::harness::{Isolation, Record, Stored, eventually};
@@ -312,28 +310,6 @@ fn a_first_position_is_committed_for_every_input_silent_ones_too() {
     assert!(ends.values().all(|(_, end)| *end > 0));
 }
 
-/// One HTTP request to the daemon: status line and body.
-fn get(world: &World, path: &str) -> (String, String) {
-    let said = world.said();
-    let address = said
-        .split("address=")
-        .nth(1)
-        .unwrap()
-        .split_whitespace()
-        .next()
-        .unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
-}
-
 #[test]
 fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
     let mut world = World::new("watched", 2, "");
@@ -344,9 +320,9 @@ fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
     world.produce("purchases", &[order("secret-customer", "2026-01-01"), bad]);
     world.start();
     world.await_caught_up();
-    assert_eq!(get(&world, "/livez").0, "HTTP/1.1 200 OK");
-    assert_eq!(get(&world, "/readyz").0, "HTTP/1.1 200 OK");
-    let (status, metrics) = get(&world, "/metrics");
+    assert_eq!(world.first.get("/livez").0, "HTTP/1.1 200 OK");
+    assert_eq!(world.first.get("/readyz").0, "HTTP/1.1 200 OK");
+    let (status, metrics) = world.first.get("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     for line in [
         r#"tenure_records_total{topic="watched-purchases"} 2"#,

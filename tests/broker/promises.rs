@@ -198,7 +198,7 @@ fn compaction_comes_quickly_where_a_topic_asks_for_it() {
 
 #[test]
 fn a_broker_comes_back_with_everything_it_acknowledged() {
-    let mut broker = Broker::start();
+    let broker = Broker::start();
     let bootstrap = broker.bootstrap().to_owned();
     broker.create_topic("kept", 2, &[]);
     let batch = |from: i32| -> Vec<Record> {

@@ -93,6 +93,7 @@ fn settings() -> Settings {
     Settings {
         kafka: kafka::Config {
             brokers: String::new(),
+            group_protocol: kafka::GroupProtocol::Classic,
             app: named("simulated"),
             instance: String::new(),
             session_timeout: Duration::from_secs(10),

@@ -344,3 +344,31 @@ fn what_is_in_effect_read_again_is_the_same() {
     let (exit, out, _) = tenure_config(text, &[]);
     assert_eq!((exit, out), (Some(0), effective));
 }
+
+#[test]
+fn the_way_the_group_shares_out_is_chosen_and_its_timeouts_fit() {
+    let document = with_file("[kafka]\ngroup_protocol = \"consumer\"\n").unwrap();
+    let settings = document.settings(&retail(), None).unwrap();
+    assert_eq!(
+        settings.kafka.group_protocol,
+        tenure::kafka::GroupProtocol::Consumer
+    );
+    for (text, expected) in [
+        (
+            "group_protocol = \"next\"",
+            "kafka.group_protocol: unknown variant `next`, expected `classic` or `consumer`",
+        ),
+        (
+            "session_timeout = \"900ms\"",
+            "kafka.session_timeout: from 1s to 1h",
+        ),
+        // Longer than the default of the other.
+        (
+            "session_timeout = \"6m\"",
+            "kafka.max_poll_interval: from kafka.session_timeout to 1d\n  --> /own.toml:2:",
+        ),
+    ] {
+        let problems = with_file(&format!("[kafka]\n{text}\n")).unwrap_err();
+        assert!(problems.starts_with(expected), "{problems}");
+    }
+}

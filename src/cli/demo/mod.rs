@@ -292,6 +292,7 @@ fn settings(state: PathBuf) -> Settings {
             brokers: String::new(),
             app: "tenure-demo".to_owned(),
             instance: "demo".to_owned(),
+            group_protocol: kafka::GroupProtocol::Classic,
             session_timeout: Duration::from_secs(10),
             max_poll_interval: Duration::from_secs(300),
             security: kafka::Security::default(),

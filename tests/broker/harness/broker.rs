@@ -3,7 +3,7 @@
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminClient;
@@ -42,6 +42,10 @@ share.coordinator.state.topic.min.isr=1
 broker.heartbeat.interval.ms=250
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
+group.consumer.min.session.timeout.ms=500
+group.consumer.session.timeout.ms=7000
+group.consumer.min.heartbeat.interval.ms=100
+group.consumer.heartbeat.interval.ms=500
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 log.cleaner.backoff.ms=100
 log.initial.task.delay.ms=100
@@ -73,7 +77,7 @@ const STARTS_MAX: usize = 3;
 /// whatever that one dies of; its folder goes too.
 pub(crate) struct Broker {
     /// `None` while it is down.
-    process: Option<Process>,
+    process: Mutex<Option<Process>>,
     folder: TempDir,
     bootstrap: String,
     pub(super) admin: AdminClient<DefaultClientContext>,
@@ -123,8 +127,8 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         }
         let bootstrap = format!("127.0.0.1:{port}");
         let client = |isolation| read::reader_config(&bootstrap, isolation).create().unwrap();
-        let mut broker = Broker {
-            process: Some(java(folder.path(), &["kafka.Kafka"], &[])),
+        let broker = Broker {
+            process: Mutex::new(Some(java(folder.path(), &["kafka.Kafka"], &[]))),
             folder,
             admin: client_config(&bootstrap).create().unwrap(),
             committed: client(Isolation::Committed),
@@ -144,31 +148,45 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         self.folder.path()
     }
 
+    /// All that it has logged.
+    pub(crate) fn log(&self) -> String {
+        read_log(self.folder())
+    }
+
     /// `kill -9`.
-    pub(crate) fn kill(&mut self) {
-        self.process = None;
+    pub(crate) fn kill(&self) {
+        *self.process() = None;
+    }
+
+    /// Sends a signal: `STOP` freezes it, `CONT` lets it go on.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process().as_ref().unwrap().signal(name);
     }
 
     /// An orderly stop.
-    pub(crate) fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
+    pub(crate) fn stop(&self) {
+        if let Some(mut process) = self.process().take() {
             process.end_by("TERM");
         }
     }
 
     /// Starts it again on the same folder and port, if need be after killing it. All partitions
     /// have a leader when this returns.
-    pub(crate) fn restart(&mut self) {
+    pub(crate) fn restart(&self) {
         self.kill();
         let process = java(self.folder(), &["kafka.Kafka"], &WHEN_RESTARTED);
-        self.process = Some(process);
+        *self.process() = Some(process);
         if let Err(log) = self.await_answer() {
             panic!("the broker does not start again:\n{log}");
         }
     }
 
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap()
+    }
+
     /// `Err` is its log: it has ended.
-    fn await_answer(&mut self) -> Result<(), String> {
+    fn await_answer(&self) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             // Waits for a connection by itself.
@@ -178,7 +196,11 @@ controller.quorum.voters=1@127.0.0.1:{controller}
             if answer.is_ok_and(|metadata| is_complete(&metadata)) {
                 return Ok(());
             }
-            if self.process.as_mut().is_none_or(|it| it.ended().is_some()) {
+            if self
+                .process()
+                .as_mut()
+                .is_none_or(|it| it.ended().is_some())
+            {
                 return Err(read_log(self.folder()));
             }
             let log = || read_log(self.folder());

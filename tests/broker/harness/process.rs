@@ -49,8 +49,8 @@ impl Process {
     }
 
     /// Sends a signal.
-    pub(crate) fn signal(&mut self, name: &str) {
-        writeln!(self.orders, "{name}").unwrap();
+    pub(crate) fn signal(&self, name: &str) {
+        writeln!(&self.orders, "{name}").unwrap();
     }
 
     /// Sends a signal and waits for the end: 128 and the signal's number if it was that.

@@ -1,0 +1,97 @@
+//! What one partition of one input brings.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedHeaders, Header, Headers as MessageHeaders, Message};
+
+use super::{Context, quiet_unless_fatal};
+use crate::event::Headers;
+use crate::kafka::Error;
+
+/// What a feed brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// A record.
+    Record {
+        /// Its offset.
+        offset: i64,
+        /// Its own timestamp in milliseconds, if it has one.
+        timestamp: Option<i64>,
+        /// Its key.
+        key: Option<Vec<u8>>,
+        /// Its value.
+        value: Option<Vec<u8>>,
+        /// Its headers.
+        headers: Headers,
+    },
+    /// There is no further committed record.
+    End,
+}
+
+fn headers(headers: &BorrowedHeaders) -> Headers {
+    let one = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
+    headers.iter().map(one).collect()
+}
+
+/// One partition of one input.
+pub struct Feed {
+    /// The input's order.
+    pub input: u32,
+    /// The partition.
+    pub partition: i32,
+    queue: PartitionQueue<Context>,
+    /// The lowest offset that has not been handed over.
+    next: Cell<i64>,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Feed({}, {})", self.input, self.partition)
+    }
+}
+
+impl Feed {
+    pub(super) fn new(input: u32, partition: i32, queue: PartitionQueue<Context>) -> Feed {
+        Feed {
+            input,
+            partition,
+            queue,
+            next: Cell::new(i64::MAX),
+        }
+    }
+
+    /// What lies before the offset is dropped from now on.
+    pub(super) fn begin(&self, offset: i64) {
+        self.next.set(offset);
+    }
+
+    /// What has been fetched next, without waiting. Every record once, and none from before the
+    /// beginning, also should librdkafka go back.
+    pub fn next(&self) -> Result<Option<Fetched>, Error> {
+        loop {
+            return match self.queue.poll(Duration::ZERO) {
+                None => Ok(None),
+                Some(Ok(message)) if message.offset() < self.next.get() => continue,
+                Some(Ok(message)) => {
+                    self.next.set(message.offset() + 1);
+                    Ok(Some(record(&message)))
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
+                Some(Err(error)) => quiet_unless_fatal(error).map(|()| None),
+            };
+        }
+    }
+}
+
+fn record(message: &impl Message<Headers = BorrowedHeaders>) -> Fetched {
+    Fetched::Record {
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: message.headers().map(headers).unwrap_or_default(),
+    }
+}

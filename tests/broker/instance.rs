@@ -1,0 +1,137 @@
+//! One process of `tenure run`, in a folder of its own.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use crate::harness::eventually;
+use crate::harness::process::Process;
+
+/// One process of the app, running or not. Its settings are `tenure.toml` in its folder.
+pub(crate) struct Instance {
+    folder: PathBuf,
+    process: Option<Process>,
+    starts: usize,
+}
+
+impl Instance {
+    pub(crate) fn new(folder: &Path) -> Instance {
+        Instance {
+            folder: folder.to_owned(),
+            process: None,
+            starts: 0,
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.start_with("TENURE_TEST=");
+    }
+
+    /// With this in its environment: `NAME=value`.
+    pub(crate) fn start_with(&mut self, variable: &str) {
+        self.starts += 1;
+        let settings = self.folder.join("tenure.toml");
+        let command = [
+            "env",
+            variable,
+            env!("CARGO_BIN_EXE_tenure"),
+            "run",
+            "--config",
+            settings.to_str().unwrap(),
+        ];
+        self.process = Some(Process::start(&self.folder, &self.log(), command));
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join(format!("log-{}", self.starts))
+    }
+
+    /// What the last process said.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// How often the last process said so.
+    pub(crate) fn times_said(&self, text: &str) -> usize {
+        self.said().matches(text).count()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.process.take().unwrap().end_by("TERM")
+    }
+
+    /// Sends a signal, and does not wait.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.as_ref().unwrap().signal(name);
+    }
+
+    /// Waits until the process has ended by itself.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let mut process = self.process.take().unwrap();
+        let mut status = None;
+        eventually("the daemon has ended", || {
+            status = process.ended();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    /// Whether there is a process.
+    pub(crate) fn is_running(&mut self) -> bool {
+        let process = self.process.as_mut();
+        process.is_some_and(|process| process.ended().is_none())
+    }
+
+    /// Whether it is running; what it said, if it has ended.
+    pub(crate) fn assert_running(&mut self) {
+        let ended = self.process.as_mut().unwrap().ended();
+        assert!(
+            ended.is_none(),
+            "the daemon ended ({ended:?}):\n{}",
+            self.said()
+        );
+    }
+
+    /// One HTTP request: status line and body.
+    pub(crate) fn get(&self, path: &str) -> (String, String) {
+        let said = self.said();
+        let address = said.split("address=").nth(1).unwrap();
+        let address = address.split_whitespace().next().unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    /// A metric, all its labels together. 0 while there is none, or nobody to ask.
+    pub(crate) fn metric(&mut self, name: &str) -> i64 {
+        if !self.is_running() || !self.said().contains("address=") {
+            return 0;
+        }
+        let (_, metrics) = self.get("/metrics");
+        let values = metrics.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let is_it = series.split('{').next() == Some(name);
+            is_it.then(|| value.parse::<i64>().unwrap())
+        });
+        values.sum()
+    }
+}
