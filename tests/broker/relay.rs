@@ -4,23 +4,38 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tenure::crash::{POINTS, VARIABLE};
+use tenure::crash::VARIABLE;
 use tenure::store::{Config, Engine, Family, Rocks};
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
 use crate::harness::{Broker, Isolation, eventually};
 use crate::instance::Instance;
-use crate::reference::Event;
+use crate::reference::{self, Event};
 
 /// Kills in a normal run.
 const KILLS: usize = 30;
 const PARTITIONS: i32 = 4;
+const EVENTS_PER_KILL: usize = 1_000;
+const PAST: i64 = 10 * 365 * reference::DAY;
 const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
-/// Events that come in between two kills.
-const SLICE: usize = 60;
+/// Events that come in at a time.
+const SLICE: usize = 10;
+/// Points that every daemon comes by as long as events come in.
+const PASSED: [&str; 10] = [
+    "assigned",
+    "restored",
+    "applied",
+    "begun",
+    "records-sent",
+    "records-delivered",
+    "offsets-sent",
+    "committed",
+    "before-write",
+    "written",
+];
 
 struct Relay {
     instances: [Instance; 2],
@@ -36,7 +51,9 @@ impl Relay {
     fn new(seed: u64, kills: usize) -> Relay {
         let broker: &'static Broker = Box::leak(Box::new(Broker::start()));
         let world = World::on(broker, "relay", PARTITIONS, SETTINGS);
-        let mut events = history(seed, 300, 5_000 + 5 * (kills * SLICE) as u64);
+        let mut events = history(seed, 300, 5_000 + (kills * EVENTS_PER_KILL) as u64);
+        // Long runs must not get to times that lie in the future.
+        events.iter_mut().for_each(|it| it.time -= PAST);
         let later = events.split_off(5_000);
         produce(&world, &events, PARTITIONS);
         let produced = events.len();
@@ -62,27 +79,16 @@ impl Relay {
     /// One daemon runs until it is killed; the other one goes on.
     fn kill_one(&mut self) {
         let victim = self.chance.usize(0..2);
-        let instance = &mut self.instances[victim];
-        instance.kill();
-        let point = self.chance.choice(POINTS).unwrap();
-        // Early points are passed once in a life.
-        let passes = self.chance.u32(1..12);
-        instance.start_with(&format!("{VARIABLE}={point}:{passes}"));
-        let patience = Duration::from_millis(self.chance.u64(300..2_500));
-        let begun = Instant::now();
-        while begun.elapsed() < patience && instance.is_running() {
-            std::thread::park_timeout(Duration::from_millis(10));
+        self.instances[victim].kill();
+        match self.chance.bool() {
+            true => self.kill_at_a_point(victim),
+            false => self.kill_at_random(victim),
         }
-        let by = match instance.is_running() {
-            true => "kill -9",
-            false => {
-                let said = instance.said();
-                assert!(!said.contains("error: "), "{said}");
-                point
-            }
-        };
+        let instance = &mut self.instances[victim];
+        let said = instance.said();
+        let ended_by_itself = said.lines().any(|line| line.starts_with("error: "));
+        assert!(!ended_by_itself, "{said}");
         instance.kill();
-        *self.ends.entry(by).or_default() += 1;
         if self.chance.u32(0..8) == 0 {
             drop(fs::remove_dir_all(instance.folder().join("state")));
         }
@@ -91,6 +97,29 @@ impl Relay {
         if !other.is_running() {
             other.start();
         }
+    }
+
+    fn kill_at_a_point(&mut self, victim: usize) {
+        let point = self.chance.choice(PASSED).unwrap();
+        let passes = match point {
+            "assigned" | "restored" => 1,
+            _ => self.chance.u32(1..5),
+        };
+        self.instances[victim].start_with(&format!("{VARIABLE}={point}:{passes}"));
+        eventually("it has come to the point", || {
+            self.more_events();
+            !self.instances[victim].is_running()
+        });
+        *self.ends.entry(point).or_default() += 1;
+    }
+
+    fn kill_at_random(&mut self, victim: usize) {
+        self.more_events();
+        self.instances[victim].start();
+        // A random moment is the point: from before the group is joined to amid transactions.
+        let patience = self.chance.u64(100..2_500);
+        std::thread::park_timeout(Duration::from_millis(patience));
+        *self.ends.entry("kill -9").or_default() += 1;
     }
 
     fn kill_the_broker(&self) {
@@ -166,7 +195,6 @@ fn whoever_is_killed_wherever_everything_is_told_once() {
     println!("TENURE_SEED={seed} TENURE_KILLS={kills}");
     let mut relay = Relay::new(seed, kills);
     for kill in 1..=kills {
-        relay.more_events();
         relay.kill_one();
         if kill % 10 == 0 {
             relay.kill_the_broker();
