@@ -14,7 +14,7 @@ const SETTINGS: &str = "[kafka.properties]
 \"heartbeat.interval.ms\" = \"200\"
 [runtime]
 commit_interval = \"10ms\"
-batch_records = 12
+batch_records = 30
 ";
 
 #[test]

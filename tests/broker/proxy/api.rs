@@ -118,7 +118,8 @@ impl Faulty for FetchRequest {
         for partition in topics.flat_map(|topic| &mut topic.partitions) {
             partition.error_code = error.code();
             partition.high_watermark = -1;
-            partition.records = None;
+            // librdkafka takes none at all for damage.
+            partition.records = Some(Default::default());
         }
     }
 }
