@@ -301,8 +301,8 @@ impl Consumer {
             let Some(element) = found.find_partition(topic, partition) else {
                 return Ok(None);
             };
-            // librdkafka asks again only twice while a transaction is open, and then tells so here:
-            // that is not the same as that nothing was committed.
+            // librdkafka itself asks again while a transaction is open. What else is wrong with one
+            // partition it tells only here: not to know is not that nothing was committed.
             let answered = element.error();
             answered.map_err(|source| Error::plain("asking for committed offsets", source))?;
             Ok(match element.offset() {

@@ -1,6 +1,8 @@
 //! What can go wrong with Kafka, named by what must be done about it.
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
+
+use super::outlook::Outlook;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -57,136 +59,6 @@ pub enum Error {
     /// The broker did not answer in time.
     #[error("no broker answers at {0}")]
     Unavailable(String),
-}
-
-/// What an error code says of trying the same once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outlook {
-    /// Brokers, or the way to them: it passes by itself.
-    Passing,
-    /// The group moves on: it passes with the next membership.
-    Regrouping,
-    /// Another producer has taken this one's place, or this one stalled.
-    Fenced,
-    /// It stays until a person changes a permission, a limit or a version.
-    Standing,
-    /// The protocol knows no such answer to what is asked here.
-    Unexpected,
-}
-
-impl Outlook {
-    /// Every code that librdkafka 2.12 can report from a broker to a producer or a consumer, and
-    /// those of its own that it does not keep to itself.
-    fn of(code: RDKafkaErrorCode) -> Outlook {
-        use RDKafkaErrorCode as Code;
-        match code {
-            // librdkafka itself: no answer, or none yet.
-            Code::OperationTimedOut
-            | Code::TimedOutQueue
-            | Code::MessageTimedOut
-            | Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::Resolve
-            | Code::WaitingForCoordinator
-            | Code::WaitCache
-            | Code::InProgress
-            | Code::PreviousInProgress
-            | Code::NodeUpdate
-            | Code::BrokerDestroy
-            | Code::DestroyBroker
-            | Code::UnknownBroker
-            | Code::QueueFull
-            | Code::Retry
-            | Code::PurgeQueue
-            | Code::PurgeInflight
-            | Code::Outdated
-            // An answer that was damaged on its way.
-            | Code::BadMessage
-            | Code::BadCompression
-            | Code::Underflow
-            | Code::InvalidMessage
-            // A leader, or what it needs.
-            | Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition
-            | Code::BrokerNotAvailable
-            | Code::ReplicaNotAvailable
-            | Code::PreferredLeaderNotAvailable
-            | Code::EligibleLeadersNotAvailable
-            | Code::ElectionNotNeeded
-            | Code::FencedLeaderEpoch
-            | Code::UnknownLeaderEpoch
-            | Code::OffsetNotAvailable
-            | Code::ListenerNotFound
-            | Code::NotEnoughReplicas
-            | Code::NotEnoughReplicasAfterAppend
-            | Code::KafkaStorageError
-            | Code::NotController
-            | Code::StaleBrokerEpoch
-            | Code::RequestTimedOut
-            | Code::NetworkException
-            | Code::ThrottlingQuotaExceeded
-            | Code::FetchSessionIdNotFound
-            | Code::InvalidFetchSessionEpoch
-            | Code::RebootstrapRequired
-            // A coordinator, or what it is busy with.
-            | Code::CoordinatorLoadInProgress
-            | Code::CoordinatorNotAvailable
-            | Code::NotCoordinator
-            | Code::ConcurrentTransactions
-            | Code::TransactionCoordinatorFenced
-            | Code::UnstableOffsetCommit => Outlook::Passing,
-
-            Code::IllegalGeneration
-            | Code::UnknownMemberId
-            | Code::RebalanceInProgress
-            | Code::MemberIdRequired
-            | Code::FencedMemberEpoch
-            | Code::StaleMemberEpoch
-            | Code::UnreleasedInstanceId
-            | Code::AssignmentLost => Outlook::Regrouping,
-
-            Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => Outlook::Fenced,
-
-            // Permissions.
-            Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::TransactionalIdAuthorizationFailed
-            | Code::Authentication
-            | Code::SaslAuthenticationFailed
-            | Code::UnsupportedSASLMechanism
-            | Code::IllegalSASLState
-            | Code::SSL
-            | Code::SecurityDisabled
-            // Limits: the same records would be refused again.
-            | Code::MessageSizeTooLarge
-            | Code::MessageBatchTooLarge
-            | Code::InvalidMessageSize
-            | Code::InvalidRecord
-            | Code::InvalidTimestamp
-            | Code::PolicyViolation
-            | Code::OffsetMetadataTooLarge
-            | Code::InvalidCommitOffsetSize
-            | Code::InvalidTransactionTimeout
-            | Code::InvalidSessionTimeout
-            | Code::InvalidRequiredAcks
-            | Code::GroupMaxSizeReached
-            // Versions and names.
-            | Code::UnsupportedVersion
-            | Code::UnsupportedForMessageFormat
-            | Code::UnsupportedCompressionType
-            | Code::UnsupportedFeature
-            | Code::UnsupportedAssignor
-            | Code::InconsistentGroupProtocol
-            | Code::InvalidTopic
-            | Code::InvalidGroupId
-            | Code::InvalidConfig => Outlook::Standing,
-
-            // A topic may be made again, and a producer's sequence begun anew: in a transaction
-            // that is tried again, outside a reason to end. The rest is nobody's answer here.
-            _ => Outlook::Unexpected,
-        }
-    }
 }
 
 /// What a transactional call that failed asks for.
@@ -274,58 +146,15 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::ResponseError;
-    use rdkafka::types::RDKafkaRespErr;
+    use rdkafka::error::RDKafkaErrorCode as Code;
 
     use super::*;
 
-    /// Codes that brokers send, as far as librdkafka knows them.
-    fn codes() -> impl Iterator<Item = (ResponseError, RDKafkaErrorCode)> {
-        (1..200).filter_map(|code| {
-            let known = RDKafkaRespErr::try_from(i32::from(code)).ok()?;
-            Some((ResponseError::try_from_code(code)?, known.into()))
-        })
-    }
-
-    #[test]
-    fn what_the_protocol_calls_retriable_passes() {
-        use ResponseError as Code;
-        // Retriable by looking again for a topic that is not there: here it must be.
-        let by_metadata = [Code::UnknownTopicOrPartition, Code::UnknownTopicId];
-        let retriable = codes().filter(|(code, _)| code.is_retriable());
-        let retriable: Vec<_> = retriable
-            .filter(|(code, _)| !by_metadata.contains(code))
-            .collect();
-        assert!(retriable.len() > 20, "{retriable:?}");
-        for (code, known) in retriable {
-            assert_eq!(Outlook::of(known), Outlook::Passing, "{code:?}");
-        }
-    }
-
-    #[test]
-    fn what_passes_although_the_protocol_does_not_call_it_retriable_is_listed() {
-        use ResponseError as Code;
-        let passing = codes().filter(|(code, known)| {
-            !code.is_retriable() && Outlook::of(*known) == Outlook::Passing
-        });
-        let passing: Vec<ResponseError> = passing.map(|(code, _)| code).collect();
-        assert_eq!(
-            passing,
-            [
-                Code::BrokerNotAvailable,
-                Code::ConcurrentTransactions,
-                Code::TransactionCoordinatorFenced,
-                Code::StaleBrokerEpoch,
-                Code::RebootstrapRequired,
-            ]
-        );
-    }
-
-    fn plain(code: RDKafkaErrorCode) -> Error {
+    fn plain(code: Code) -> Error {
         Error::plain("asking", KafkaError::MetadataFetch(code))
     }
 
-    fn aborted(code: RDKafkaErrorCode) -> Error {
+    fn aborted(code: Code) -> Error {
         Error::aborted("producing", KafkaError::MessageProduction(code))
     }
 
@@ -351,17 +180,17 @@ mod tests {
     #[test]
     fn outside_a_transaction_only_what_passes_is_tried_again() {
         for code in [
-            RDKafkaErrorCode::BrokerTransportFailure,
-            RDKafkaErrorCode::UnstableOffsetCommit,
-            RDKafkaErrorCode::RebalanceInProgress,
+            Code::BrokerTransportFailure,
+            Code::UnstableOffsetCommit,
+            Code::RebalanceInProgress,
         ] {
             assert!(matches!(plain(code), Error::Retry { .. }), "{code:?}");
         }
         for code in [
-            RDKafkaErrorCode::TopicAuthorizationFailed,
-            RDKafkaErrorCode::UnknownTopicOrPartition,
-            RDKafkaErrorCode::Unknown,
-            RDKafkaErrorCode::Fatal,
+            Code::TopicAuthorizationFailed,
+            Code::UnknownTopicOrPartition,
+            Code::Unknown,
+            Code::Fatal,
         ] {
             assert!(matches!(plain(code), Error::Fatal { .. }), "{code:?}");
         }
@@ -371,18 +200,15 @@ mod tests {
 
     #[test]
     fn after_an_abort_only_what_would_come_to_the_same_is_not_tried_again() {
-        for code in [
-            RDKafkaErrorCode::MessageSizeTooLarge,
-            RDKafkaErrorCode::TopicAuthorizationFailed,
-        ] {
+        for code in [Code::MessageSizeTooLarge, Code::TopicAuthorizationFailed] {
             assert!(matches!(aborted(code), Error::Fatal { .. }), "{code:?}");
         }
         for code in [
-            RDKafkaErrorCode::MessageTimedOut,
-            RDKafkaErrorCode::IllegalGeneration,
-            RDKafkaErrorCode::UnknownTopicOrPartition,
-            RDKafkaErrorCode::OutOfOrderSequenceNumber,
-            RDKafkaErrorCode::Unknown,
+            Code::MessageTimedOut,
+            Code::IllegalGeneration,
+            Code::UnknownTopicOrPartition,
+            Code::OutOfOrderSequenceNumber,
+            Code::Unknown,
         ] {
             assert!(matches!(aborted(code), Error::Abort { .. }), "{code:?}");
         }
@@ -390,7 +216,7 @@ mod tests {
 
     #[test]
     fn records_that_were_not_delivered_when_the_commit_was_asked_for_are_aborted() {
-        let undelivered = KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut);
+        let undelivered = KafkaError::Flush(Code::OperationTimedOut);
         assert!(matches!(
             Error::committing(undelivered),
             Error::Abort { .. }

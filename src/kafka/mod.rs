@@ -6,6 +6,7 @@ mod consumer;
 mod error;
 mod local;
 mod native;
+mod outlook;
 mod output;
 mod reader;
 mod topics;

@@ -3,7 +3,7 @@
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, EndTxnRequest, FetchRequest,
-    HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, ProduceRequest,
+    HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, OffsetFetchRequest, ProduceRequest,
     TxnOffsetCommitRequest,
 };
 
@@ -70,6 +70,12 @@ fn a_daemon_that_cannot_go_on_ends_and_says_why() {
     let end = proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
     let code = Code::TransactionalIdAuthorizationFailed;
     ends_by(end.answer(code), "committing failed");
+    // Not the same as that nothing was committed.
+    let offsets = proxy.on::<OffsetFetchRequest>();
+    ends_by(
+        offsets.answer(Code::TopicAuthorizationFailed),
+        "asking for committed offsets failed",
+    );
     // The changelog is read alone.
     let fetch = || proxy.on::<FetchRequest>().when(|it| it.topics.len() > 1);
     ends_by(

@@ -224,10 +224,11 @@ impl Faulty for OffsetFetchRequest {
         OffsetFetchResponse::default().with_groups(groups.collect())
     }
 
-    /// An open transaction is an error of partitions, everything else one of the group.
+    /// Open transactions and forbidden topics are errors of partitions, the rest is the group's.
     fn spoil(answer: &mut OffsetFetchResponse, error: ResponseError) {
         for group in &mut answer.groups {
-            if error != ResponseError::UnstableOffsetCommit {
+            use ResponseError::{TopicAuthorizationFailed, UnstableOffsetCommit};
+            if ![TopicAuthorizationFailed, UnstableOffsetCommit].contains(&error) {
                 group.error_code = error.code();
                 group.topics.clear();
             }
