@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::messages::{
-    FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest,
+    EndTxnRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetFetchRequest,
 };
 
 use super::{Faulted, Faults, SETTINGS, proxy};
@@ -60,10 +61,16 @@ fn what_is_asked_before_a_partition_is_read_fails() {
     assert_eq!(unstable.fired(), 8);
 }
 
+/// The topics are looked at first, and without an answer the daemon does not begin. Later on new
+/// producers ask again.
 #[test]
 fn metadata_fail() {
     let proxy = proxy();
-    let metadata = || proxy.on::<MetadataRequest>().nth(2);
+    let looked = proxy.on::<InitProducerIdRequest>().delay(Duration::ZERO);
+    let mut faulted = Faulted::new(&proxy, "fault-metadata", SETTINGS);
+    faulted.world.start();
+    looked.await_fired();
+    let metadata = || proxy.on::<MetadataRequest>();
     let mut faults = Faults::default();
     faults.add("never arrived", metadata().cut_before());
     faults.add("answer lost", metadata().cut_after());
@@ -71,6 +78,10 @@ fn metadata_fail() {
     faults.add("late", metadata().delay(Duration::from_millis(700)));
     let code = Code::LeaderNotAvailable;
     faults.add(code, metadata().answer_after(code));
-    Faulted::new(&proxy, "fault-metadata", SETTINGS).works();
+    for renewed in 0..4 {
+        let end = proxy.on::<EndTxnRequest>().nth(3);
+        faults.add(renewed, end.answer_after(Code::UnknownServerError));
+    }
+    faulted.goes_on();
     faults.assert_fired();
 }
