@@ -63,11 +63,13 @@ pub(super) fn client_error(error: &KafkaError, reason: &str) {
 }
 
 impl ConsumerContext for Context {
-    /// New partitions are paused until they are started. librdkafka wants some offset for them; that
-    /// of the group is not the authority, and the end is worse. A pause makes librdkafka ask a second
-    /// time, after half a second, where the end is; a seek that falls into the time until the answer
-    /// is undone by it. From the beginning there is nothing to lose, and feeds drop what they had.
-    /// Under the classic protocol a list is all there is, under the other what changes.
+    /// New partitions are paused until they are started. librdkafka wants an offset for them all the
+    /// same: not the group's, which is not the authority, and not the end. librdkafka asks the broker
+    /// where that is, twice because of the pause, and an answer that comes after the seek to the true
+    /// position undoes the seek (`rd_kafka_toppar_offset_retry`): records would be skipped. Undone to
+    /// the beginning, it only costs time: feeds drop what they have handed over.
+    ///
+    /// Under the classic protocol a list is all there is, under the other one it is what changes.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,

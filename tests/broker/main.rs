@@ -10,6 +10,8 @@
 mod daemon;
 mod exactly_once;
 mod faults;
+mod feeds;
+mod fleet;
 mod harness;
 mod instance;
 mod operation;

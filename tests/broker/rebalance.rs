@@ -10,111 +10,8 @@ use std::time::Duration;
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
+use crate::fleet::{Fleet, PARTITIONS, RUNTIME, kip_848, session};
 use crate::harness::{Broker, Record, eventually};
-use crate::instance::Instance;
-use crate::reference::Event;
-
-const PARTITIONS: i32 = 4;
-/// Small batches, so that there are many to be disturbed in.
-const RUNTIME: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
-/// Events that come at a time while something is waited for.
-const SLICE: usize = 10;
-
-/// Daemons of one app, and events that come in as long as something is waited for.
-struct Fleet {
-    /// Dropped first: the world's folder holds theirs.
-    instances: Vec<Instance>,
-    world: World,
-    events: Vec<Event>,
-    produced: usize,
-}
-
-impl Fleet {
-    /// Events are there before the first daemon starts, in both inputs, and more come while it works.
-    /// Those are orders: of two topics that are written to side by side, nobody knows which event
-    /// was there first.
-    fn new(name: &str, size: usize, edit: impl Fn(String) -> String) -> Fleet {
-        let world = World::new(name, PARTITIONS, RUNTIME);
-        let mut events = history(1, 300, 15_000);
-        let later = events.split_off(4_000);
-        produce(&world, &events, PARTITIONS);
-        let produced = events.len();
-        events.extend(later.into_iter().filter(|it| it.kind == "order_completed"));
-        Fleet {
-            instances: (0..size)
-                .map(|number| world.instance(&number.to_string(), &edit))
-                .collect(),
-            world,
-            events,
-            produced,
-        }
-    }
-
-    /// Waits, while events come in.
-    fn until(&mut self, what: &str, mut condition: impl FnMut(&mut Fleet) -> bool) {
-        eventually(what, || {
-            let from = self.produced;
-            self.produced += SLICE;
-            assert!(self.produced < self.events.len(), "no more events: {what}");
-            produce(&self.world, &self.events[from..self.produced], PARTITIONS);
-            condition(self)
-        });
-    }
-
-    /// Waits until these share all partitions, each has some, and each has committed something since.
-    fn until_at_work(&mut self, names: &[usize]) {
-        let all = i64::from(PARTITIONS);
-        self.until("the partitions are shared out", |fleet| {
-            let own = fleet.metrics(names, "tenure_partitions");
-            own.iter().sum::<i64>() == all && own.iter().all(|own| *own > 0)
-        });
-        let before = self.metrics(names, "tenure_batches_total");
-        self.until("each is at work", |fleet| {
-            let now = fleet.metrics(names, "tenure_batches_total");
-            now.iter().zip(&before).all(|(now, before)| now > before)
-        });
-    }
-
-    fn until_all_at_work(&mut self) {
-        let all: Vec<usize> = (0..self.instances.len()).collect();
-        self.until_at_work(&all);
-    }
-
-    fn start_all(&mut self) {
-        self.instances.iter_mut().for_each(Instance::start);
-        self.until_all_at_work();
-    }
-
-    fn metrics(&mut self, names: &[usize], name: &str) -> Vec<i64> {
-        let all = names.iter();
-        all.map(|number| self.instances[*number].metric(name))
-            .collect()
-    }
-
-    /// The rest comes in; everything is told, and nothing twice.
-    fn assert_told_once(&mut self) {
-        let rest = &self.events[self.produced..];
-        let horizon = produce(&self.world, rest, PARTITIONS);
-        eventually("everything is committed", || self.world.is_caught_up());
-        assert_told_once(&self.world, &self.events, horizon);
-    }
-
-    fn stop(&mut self, number: usize) {
-        let instance = &mut self.instances[number];
-        let status = instance.terminate();
-        assert_eq!(status.code(), Some(0), "{}", instance.said());
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            for (number, instance) in self.instances.iter().enumerate() {
-                println!("what {number} said last:\n{}", instance.said());
-            }
-        }
-    }
-}
 
 /// The group's generation, as the broker says.
 fn generation(world: &World) -> usize {
@@ -136,16 +33,6 @@ fn changelog(world: &World) -> Vec<usize> {
         counts[usize::try_from(stored.record.partition).unwrap()] += 1;
     }
     counts
-}
-
-/// Sessions of so many seconds, and the classic protocol.
-fn session(seconds: u32) -> impl Fn(String) -> String {
-    move |settings| settings.replace("\"10s\"", &format!("\"{seconds}s\""))
-}
-
-/// The broker says how long a session is.
-fn kip_848(settings: String) -> String {
-    settings.replace("[kafka]\n", "[kafka]\ngroup_protocol = \"consumer\"\n")
 }
 
 fn grow_and_shrink(mut fleet: Fleet) {
@@ -327,17 +214,17 @@ fn own_broker() -> &'static Broker {
 fn a_daemon_that_cannot_stop_in_good_order_ends_by_the_deadline() {
     let settings = format!("{RUNTIME}shutdown_deadline = \"3s\"\n");
     let mut world = World::on(own_broker(), "deadline", 2, &settings);
-    let events = history(2, 300, 15_000);
+    let events = history(2, 300, 6_000);
     let horizon = produce(&world, &events, 2);
     world.start();
     eventually("it is at work", || {
         world.first.metric("tenure_batches_total") > 5
     });
-    world.broker.signal("STOP");
+    world.broker.freeze();
     world.ask_to_stop();
     assert_eq!(world.ended().code(), Some(1), "{}", world.said());
     assert!(world.said().contains("longer than the deadline"));
-    world.broker.signal("CONT");
+    world.broker.thaw();
     assert!(!world.is_caught_up(), "there was nothing in hand");
     world.start();
     world.await_caught_up();

@@ -70,6 +70,9 @@ share.coordinator.threads=1
 /// than by default where nobody is killed: on a busy machine a broker that is late would go.
 const WHEN_RESTARTED: [&str; 2] = ["--override", "broker.session.timeout.ms=2000"];
 
+/// A broker that has not answered for so long has been stopped.
+const FROZEN: Duration = Duration::from_secs(1);
+
 /// Tries with other ports, should somebody else be faster to take one.
 const STARTS_MAX: usize = 3;
 
@@ -158,9 +161,16 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         *self.process() = None;
     }
 
-    /// Sends a signal: `STOP` freezes it, `CONT` lets it go on.
-    pub(crate) fn signal(&self, name: &str) {
-        self.process().as_ref().unwrap().signal(name);
+    /// Stops it in the midst of everything; nothing is answered any more when this returns.
+    pub(crate) fn freeze(&self) {
+        self.process().as_ref().unwrap().signal("STOP");
+        let answer = || self.uncommitted.fetch_metadata(None, FROZEN);
+        eventually("the broker is frozen", || answer().is_err());
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.process().as_ref().unwrap().signal("CONT");
     }
 
     /// An orderly stop.
