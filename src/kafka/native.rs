@@ -29,12 +29,13 @@ pub(super) fn generation<C: ClientContext>(client: &Client<C>) -> Option<i32> {
 }
 
 /// The ids of topics: a topic that was deleted and made again has another. `None` where a topic
-/// has none or the broker does not say.
+/// has none; `None` instead of the list where the question got no answer, or only a part of one:
+/// that must not be taken for "has none".
 pub(super) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: &[&str],
     timeout: Duration,
-) -> Vec<Option<[u8; 16]>> {
+) -> Option<Vec<Option<[u8; 16]>>> {
     let names: Vec<CString> = topics
         .iter()
         .filter_map(|topic| CString::new(*topic).ok())
@@ -51,16 +52,22 @@ pub(super) fn topic_ids<C: ClientContext>(
         rd::rd_kafka_DescribeTopics(client.native_ptr(), collection, ptr::null(), queue);
         let event = rd::rd_kafka_queue_poll(queue, timeout_ms);
         let mut ids = vec![None; topics.len()];
-        let result = if event.is_null() {
-            ptr::null()
-        } else {
-            rd::rd_kafka_event_DescribeTopics_result(event)
+        let no_error = rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+        let answered = !event.is_null() && rd::rd_kafka_event_error(event) == no_error;
+        let result = match answered {
+            true => rd::rd_kafka_event_DescribeTopics_result(event),
+            false => ptr::null(),
         };
+        let mut described = 0;
         if !result.is_null() {
             let mut count = 0;
             let descriptions = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
             for at in 0..count.min(topics.len()) {
                 let description = *descriptions.add(at);
+                let error = rd::rd_kafka_TopicDescription_error(description);
+                if rd::rd_kafka_error_code(error) == no_error {
+                    described += 1;
+                }
                 let name = CStr::from_ptr(rd::rd_kafka_TopicDescription_name(description));
                 let id = rd::rd_kafka_TopicDescription_topic_id(description);
                 let place = topics
@@ -80,6 +87,6 @@ pub(super) fn topic_ids<C: ClientContext>(
         }
         rd::rd_kafka_queue_destroy(queue);
         rd::rd_kafka_TopicCollection_destroy(collection);
-        ids
+        (described == topics.len()).then_some(ids)
     }
 }

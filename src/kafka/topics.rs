@@ -66,14 +66,15 @@ impl Topology {
         }
         let mut names: Vec<&str> = inputs.iter().map(String::as_str).collect();
         names.push(changelog);
-        let mut ids = native::topic_ids(client.client(), &names, TIMEOUT);
+        // What is not answered must not be taken for something: it becomes part of the state.
+        let unavailable = || Error::Unavailable(config.brokers.clone());
+        let ids = native::topic_ids(client.client(), &names, TIMEOUT);
+        let mut ids = ids.ok_or_else(unavailable)?;
+        let cluster = client.client().fetch_cluster_id(TIMEOUT);
         let changelog_id = ids.pop().flatten().unwrap_or_default();
         Ok(Topology {
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
-            cluster: client
-                .client()
-                .fetch_cluster_id(TIMEOUT)
-                .unwrap_or_default(),
+            cluster: cluster.ok_or_else(unavailable)?,
             input_ids: ids.into_iter().map(Option::unwrap_or_default).collect(),
             changelog_id,
         })

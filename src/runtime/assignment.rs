@@ -20,12 +20,15 @@ struct Inner {
     /// The last epoch of every partition that was ever assigned; odd while it is.
     epochs: BTreeMap<i32, u64>,
     changes: Vec<Change>,
+    /// Whether the group has decided at all.
+    decided: bool,
     closed: bool,
 }
 
 impl Assignment {
     pub(super) fn assign(&self, partitions: &[i32]) {
         let mut inner = self.lock();
+        inner.decided = true;
         for partition in partitions {
             let epoch = inner.epochs.entry(*partition).or_default();
             *epoch += 1 + *epoch % 2;
@@ -51,6 +54,11 @@ impl Assignment {
     /// Whether the partition is this process's, as it was in `epoch`.
     pub(super) fn is_current(&self, partition: i32, epoch: u64) -> bool {
         self.lock().epochs.get(&partition) == Some(&epoch)
+    }
+
+    /// Whether anything was assigned yet, be it nothing.
+    pub(super) fn is_decided(&self) -> bool {
+        self.lock().decided
     }
 
     /// A worker has ended, and nobody waits for one any more.

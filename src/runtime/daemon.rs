@@ -135,13 +135,16 @@ pub fn run(
         &mailboxes,
         &starts,
         &failure,
-    )?;
+    )
+    // Leaving the group waits for workers: there are none.
+    .inspect_err(|_| shared.assignment.close())?;
     let deadline = shared.settings.shutdown_deadline;
     let mut polling = Polling {
         shared,
         consumer,
         mailboxes,
         to_start,
+        restored: Vec::new(),
         feeds: BTreeMap::new(),
         handle,
         teller: Teller::default(),

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::assignment::{Assignment, Change};
 use super::daemon::{Error, Handle};
 use super::mailbox::{Gauge, Mail, Mailbox, Released};
-use super::report::Shared;
+use super::report::{Shared, chain};
 use super::restore::key;
 use super::restoring::Teller;
 use super::worker::Start;
-use crate::kafka::{Consumer, Feed, Listener};
+use crate::kafka::{self, Consumer, Feed, GroupProtocol, Listener};
 use crate::telemetry::Metrics;
 
 /// Wait for the group when nothing is to be read.
@@ -92,6 +92,8 @@ pub(super) struct Polling<'p> {
     pub(super) consumer: Consumer,
     pub(super) mailboxes: Vec<Arc<Mailbox>>,
     pub(super) to_start: Receiver<Start>,
+    /// Restored, and not yet started.
+    pub(super) restored: Vec<Start>,
     pub(super) feeds: BTreeMap<i32, Feeds>,
     pub(super) handle: &'p Handle,
     pub(super) teller: Teller,
@@ -118,8 +120,9 @@ impl Polling<'_> {
             for change in self.shared.assignment.take_changes() {
                 self.change(change)?;
             }
-            while let Ok(start) = self.to_start.try_recv() {
-                self.start(&start)?;
+            self.start_what_is_restored()?;
+            if !self.handle.is_ready() && self.is_complete() && self.handle.get_ready() {
+                tracing::info!(partitions = self.feeds.len(), "ready");
             }
             busy = self.read()?;
         }
@@ -151,6 +154,31 @@ impl Polling<'_> {
         Ok(())
     }
 
+    /// What cannot be started for now is tried again with the next poll.
+    fn start_what_is_restored(&mut self) -> Result<(), Error> {
+        self.restored.extend(self.to_start.try_iter());
+        for start in std::mem::take(&mut self.restored) {
+            match self.start(&start) {
+                Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
+                    let partition = start.partition;
+                    tracing::warn!(partition, error = %chain(&error), "cannot be read for now");
+                    self.restored.push(start);
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all that the group has given to this process is read: nothing, maybe.
+    fn is_complete(&self) -> bool {
+        // The newer protocol does not say that there is nothing.
+        let by_epoch = self.shared.settings.kafka.group_protocol == GroupProtocol::Consumer;
+        let decided =
+            self.shared.assignment.is_decided() || by_epoch && self.consumer.membership().is_some();
+        decided && self.feeds.values().all(|feeds| feeds.started)
+    }
+
     fn start(&mut self, start: &Start) -> Result<(), Error> {
         let Some(feeds) = self
             .feeds
@@ -162,9 +190,6 @@ impl Polling<'_> {
         let own = feeds.feeds.iter().map(|(feed, _)| feed);
         self.consumer.start(own, &start.positions)?;
         feeds.started = true;
-        if self.feeds.values().all(|feeds| feeds.started) && self.handle.get_ready() {
-            tracing::info!(partitions = self.feeds.len(), "ready");
-        }
         Ok(())
     }
 

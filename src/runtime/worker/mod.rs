@@ -144,7 +144,10 @@ impl<W: World> Worker<W> {
                 }
                 Mail::Stop => {
                     crash::point("stopping");
-                    self.commit()?;
+                    // No member has nothing to commit: nobody is left who could make it one.
+                    if self.world.membership().is_some() {
+                        self.commit()?;
+                    }
                     return Ok(ControlFlow::Break(()));
                 }
             }
