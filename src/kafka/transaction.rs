@@ -89,8 +89,8 @@ impl std::fmt::Debug for Log {
 pub struct Share {
     /// The partition.
     pub partition: i32,
-    /// Its batch number, the metadata of its offsets.
-    pub batch: u64,
+    /// What is committed beside its offsets.
+    pub metadata: String,
     /// The next offset of each input.
     pub offsets: Vec<i64>,
     /// Its records; the last one is the progress.
@@ -298,7 +298,7 @@ fn offsets(inputs: &[String], shares: &[Share]) -> Result<TopicPartitionList, Er
         for (topic, offset) in inputs.iter().zip(&share.offsets) {
             let mut element = list.add_partition(topic, share.partition);
             element.set_offset(Offset::Offset(*offset)).map_err(fail)?;
-            element.set_metadata(share.batch.to_string());
+            element.set_metadata(&share.metadata);
         }
     }
     Ok(list)

@@ -17,19 +17,23 @@ pub fn now() -> WallTime {
 /// is set to next year must not make every customer silent for a year.
 #[derive(Debug)]
 pub(super) struct Steady {
-    wall: WallTime,
+    /// The latest time that it can be, in microseconds since 1970, as of `uptime`.
+    latest: i64,
     uptime: Duration,
     /// Whether the last reading was off.
     jumped: bool,
 }
 
-/// How far the two may drift apart.
+/// A wall clock that is set right gradually is followed: by a thousandth, twice what NTP allows
+/// itself.
+const SLEW: i64 = 1000;
+/// Further apart than this, somebody has set the clock.
 const TOLERANCE: Millis = Millis(60_000);
 
 impl Steady {
     pub(super) fn new(wall: WallTime, uptime: Duration) -> Steady {
         Steady {
-            wall,
+            latest: wall.0.saturating_mul(1000),
             uptime,
             jumped: false,
         }
@@ -38,18 +42,22 @@ impl Steady {
     /// The earlier of what the wall says and what can be, and how far they are apart when that
     /// has just become too much.
     pub(super) fn read(&mut self, wall: WallTime, uptime: Duration) -> (WallTime, Option<Millis>) {
-        let ticked = uptime.saturating_sub(self.uptime).as_millis();
+        let ticked = uptime.saturating_sub(self.uptime).as_micros();
         let ticked = i64::try_from(ticked).unwrap_or(i64::MAX);
-        let possible = WallTime(self.wall.0.saturating_add(ticked));
-        let apart = Millis(wall.0.saturating_sub(possible.0));
+        let latest = self.latest.saturating_add(ticked);
+        let slewed = latest.saturating_add(ticked / SLEW);
+        let apart = Millis(wall.0.saturating_sub(slewed.div_euclid(1000)));
         let is_far = apart.0.saturating_abs() > TOLERANCE.0;
         let news = is_far && !self.jumped;
         self.jumped = is_far;
-        if !is_far {
-            // Slow drift, corrected bit by bit, is followed.
-            *self = Steady::new(wall, uptime);
-        }
-        (wall.min(possible), news.then_some(apart))
+        self.uptime = uptime;
+        // A small step back is followed; after a large one, time is expected to be set right again.
+        self.latest = match is_far {
+            true => latest,
+            false => slewed.min(wall.0.saturating_mul(1000)),
+        };
+        let now = wall.min(WallTime(slewed.div_euclid(1000)));
+        (now, news.then_some(apart))
     }
 }
 
@@ -63,46 +71,50 @@ mod tests {
         Duration::from_secs(minutes * 60)
     }
 
+    /// At most so far ahead as is followed in a minute.
+    fn assert_about(now: WallTime, expected: i64) {
+        let ahead = now.0 - expected;
+        assert!((0..=60).contains(&ahead), "{now:?}, not {expected}");
+    }
+
     #[test]
     fn a_wall_clock_that_jumps_ahead_is_told_once_and_not_followed() {
-        let mut clock = Steady::new(WallTime(0), after(0));
-        assert_eq!(
-            clock.read(WallTime(MINUTE), after(1)),
-            (WallTime(MINUTE), None)
-        );
         let year = 365 * 24 * 60 * MINUTE;
-        let (now, jump) = clock.read(WallTime(year), after(2));
-        assert_eq!(
-            (now, jump),
-            (WallTime(2 * MINUTE), Some(Millis(year - 2 * MINUTE)))
-        );
-        assert_eq!(
-            clock.read(WallTime(year), after(3)),
-            (WallTime(3 * MINUTE), None)
-        );
-        // Set right again.
-        assert_eq!(
-            clock.read(WallTime(4 * MINUTE), after(4)),
-            (WallTime(4 * MINUTE), None)
-        );
+        for ahead in [10_000, 50_000, year] {
+            let mut clock = Steady::new(WallTime(0), after(0));
+            let (now, jump) = clock.read(WallTime(MINUTE), after(1));
+            assert_eq!((now, jump), (WallTime(MINUTE), None));
+            let (now, jump) = clock.read(WallTime(2 * MINUTE + ahead), after(2));
+            assert_about(now, 2 * MINUTE);
+            assert_eq!(jump.is_some(), ahead == year);
+            let (now, jump) = clock.read(WallTime(3 * MINUTE + ahead), after(3));
+            assert!(now.0 < 3 * MINUTE + 130, "{now:?}");
+            assert_eq!(jump, None);
+            // Set right again.
+            let (now, jump) = clock.read(WallTime(4 * MINUTE), after(4));
+            assert_eq!((now, jump), (WallTime(4 * MINUTE), None));
+        }
     }
 
     #[test]
-    fn a_wall_clock_that_is_set_back_holds_time_back() {
+    fn a_wall_clock_that_is_set_back_holds_time_back_until_it_is_set_right() {
         let mut clock = Steady::new(WallTime(60 * MINUTE), after(0));
         let (now, jump) = clock.read(WallTime(0), after(1));
-        assert_eq!((now, jump), (WallTime(0), Some(Millis(-61 * MINUTE))));
+        assert_eq!(now, WallTime(0));
+        assert!(jump.is_some_and(|jump| jump.0 < -60 * MINUTE), "{jump:?}");
+        let (now, jump) = clock.read(WallTime(62 * MINUTE), after(2));
+        assert_eq!((now, jump), (WallTime(62 * MINUTE), None));
     }
 
     #[test]
-    fn drift_is_followed() {
+    fn drift_is_followed_however_often_it_is_looked() {
         let mut clock = Steady::new(WallTime(0), after(0));
-        for minute in 1..1_000 {
-            // A second per minute too fast.
-            let wall = WallTime(minute * (MINUTE + 1_000));
-            let (now, jump) = clock.read(wall, after(minute.unsigned_abs()));
+        for tick in 1..1_000_000 {
+            // Half a thousandth too fast, read every 10 ms.
+            let wall = WallTime(tick * 10 + tick / 200);
+            let (now, jump) = clock.read(wall, Duration::from_millis(tick.unsigned_abs() * 10));
             assert_eq!(jump, None);
-            assert!(wall.0 - now.0 <= 1_000, "{now:?} at {wall:?}");
+            assert!(wall.0 - now.0 <= 1, "{now:?} at {wall:?}");
         }
     }
 }

@@ -15,7 +15,7 @@ use super::report::{Shared, chain};
 use super::restoring::{Restoring, Teller};
 use super::settings::Settings;
 use super::worker::{Start, Worker};
-use super::{clock, restore};
+use super::{clock, mark, restore};
 use crate::kafka::{self, Consumer, Topology};
 use crate::model::Models;
 use crate::store::{self, Store};
@@ -115,6 +115,7 @@ pub fn run(
         metrics,
         assignment: Arc::default(),
         restoring: handle.restoring.clone(),
+        writer: mark::writer().into(),
     };
     let mailboxes: Vec<Arc<Mailbox>> = (0..shared.settings.workers.max(1))
         .map(|_| Arc::default())

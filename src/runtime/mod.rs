@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod example;
 mod live;
 mod mailbox;
+mod mark;
 mod merge;
 mod polling;
 pub mod replay;

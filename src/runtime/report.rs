@@ -20,6 +20,8 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) assignment: Arc<Assignment>,
     pub(super) restoring: Arc<Restoring>,
+    /// Who commits: this process, and no other one ever ([`super::mark`]).
+    pub(super) writer: Arc<str>,
 }
 
 /// In which state the local state of a partition is found when it is assigned.

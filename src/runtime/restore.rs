@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::mark::Mark;
 use super::report::{Found, Shared, chain};
 use super::world::World;
 use crate::crash;
@@ -323,7 +324,8 @@ impl Restore {
     ) -> Result<bool, Error> {
         let mut tell = false;
         for (found, offset) in committed.iter().zip(&progress.offsets) {
-            let batch = found.as_ref().map(|(_, batch)| batch.parse::<u64>().ok());
+            let mark = found.as_ref().map(|(_, metadata)| Mark::read(metadata));
+            let batch = mark.map(|mark| mark.map(|mark| mark.batch));
             match (batch, found) {
                 (Some(Some(batch)), _) if batch != progress.batch => {
                     let what = format!(

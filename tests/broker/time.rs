@@ -109,3 +109,31 @@ fn an_open_transaction_is_not_silence_and_the_markers_of_ended_ones_are() {
     await_quiet(&mut world, &["free", "held"]);
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
 }
+
+#[test]
+fn many_who_fall_silent_at_once_are_noticed_in_batches_while_probes_stay_healthy() {
+    const CUSTOMERS: usize = 50_000;
+    let mut world = world("crowd", "[time]\nidle_after = \"1s\"\n");
+    let long_ago = now() - 10 * MINUTE;
+    let crowd: Vec<Record> = (0..CUSTOMERS)
+        .map(|number| visit(0, &format!("c{number}"), long_ago))
+        .collect();
+    world.produce("clickstream", &crowd);
+    world.start();
+    world.await_caught_up();
+    let loaded = world.first.metric("tenure_batches_total");
+    eventually("everybody's silence is noticed", || {
+        world.assert_running();
+        assert!(world.first.get("/livez").0.contains("200"));
+        world.first.metric("tenure_transitions_total") == CUSTOMERS as i64
+    });
+    // Bounded by timers, not by how many are due.
+    let batches = world.first.metric("tenure_batches_total") - loaded;
+    assert!(batches >= 3, "{batches}");
+    let mut told = quiet(&world);
+    told.dedup();
+    assert_eq!(told.len(), CUSTOMERS);
+    // The group was never kept waiting.
+    assert_eq!(world.first.metric("tenure_rebalances_total"), 1);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}

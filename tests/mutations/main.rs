@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs within which each is caught.
-const SEEDS: u32 = 2_000;
+const SEEDS: u32 = 10_000;
 
 struct Mutation {
     what: &'static str,
@@ -15,7 +15,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 16] = [
+const MUTATIONS: [Mutation; 17] = [
     Mutation {
         what: "state is written before the transaction",
         file: "src/runtime/worker/mod.rs",
@@ -54,6 +54,14 @@ const MUTATIONS: [Mutation; 16] = [
         edits: &[(
             "if self.look_what_became_of(commits)? {",
             "if self.look_what_became_of(commits)? || !commits.is_empty() {",
+        )],
+    },
+    Mutation {
+        what: "a batch of the same number is taken for one's own",
+        file: "src/runtime/worker/transact.rs",
+        edits: &[(
+            "if found.as_ref() == Some(&own) {",
+            "if found.as_ref().is_some_and(|mark| mark.batch == own.batch) {",
         )],
     },
     Mutation {
@@ -134,7 +142,7 @@ const MUTATIONS: [Mutation; 16] = [
     Mutation {
         what: "the wall clock is believed whatever it says",
         file: "src/runtime/clock.rs",
-        edits: &[("(wall.min(possible), news", "(wall, news")],
+        edits: &[("(now, news.then_some", "(wall.max(now), news.then_some")],
     },
     Mutation {
         what: "the watermark forgets how late events may be",

@@ -76,7 +76,7 @@ impl Setting {
     }
 
     /// What a new process starts with.
-    pub(super) fn shared(&self) -> Shared {
+    pub(super) fn shared(&self, process: u64) -> Shared {
         Shared {
             models: self.models.clone(),
             settings: self.settings.clone(),
@@ -84,6 +84,7 @@ impl Setting {
             metrics: self.metrics.clone(),
             assignment: Arc::default(),
             restoring: Arc::default(),
+            writer: process.to_string().into(),
         }
     }
 }

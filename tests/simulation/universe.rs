@@ -221,8 +221,8 @@ impl Universe {
             store: Store::over(mounted, "simulated".as_ref()).with_timers_per_batch(timers),
             epoch,
         };
-        let shared: Shared = self.setting.shared();
         let member = self.cluster.borrow_mut().join(instance);
+        let shared: Shared = self.setting.shared(member);
         *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), member));
         *seat.worker.borrow_mut() = Some(Worker::new(shared, world));
     }

@@ -91,7 +91,7 @@ impl Simulated {
         let offsets = shares.iter().flat_map(|share| {
             let one = |(input, offset): (usize, &i64)| {
                 let place = (input as u32, share.partition);
-                (place, (*offset, share.batch.to_string()))
+                (place, (*offset, share.metadata.clone()))
             };
             share.offsets.iter().enumerate().map(one)
         });

@@ -12,4 +12,5 @@ mod readme;
 mod reference;
 mod replay;
 mod retail;
+mod store;
 mod tidy;

@@ -2,6 +2,7 @@
 
 use super::{Planned, Worker};
 use crate::kafka::{self, Share};
+use crate::runtime::mark::Mark;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
 use crate::runtime::world::World;
@@ -87,7 +88,7 @@ impl<W: World> Worker<W> {
         let now = self.world.wall();
         let share = |planned: &Planned| Share {
             partition: planned.partition,
-            batch: planned.commit.progress.batch,
+            metadata: self.mark(planned).write(),
             offsets: planned.commit.progress.offsets.clone(),
             records: settings.outputs.records(
                 models,
@@ -99,6 +100,13 @@ impl<W: World> Worker<W> {
             ),
         };
         commits.iter().map(share).collect()
+    }
+
+    fn mark(&self, planned: &Planned) -> Mark<'_> {
+        Mark {
+            batch: planned.commit.progress.batch,
+            writer: &self.shared.writer,
+        }
     }
 
     /// A new producer ends whatever the old one left open; then the group's offsets tell. Only
@@ -131,23 +139,20 @@ impl<W: World> Worker<W> {
         let mut committed = 0;
         for planned in commits {
             let offsets = self.world.committed(planned.partition)?;
-            let found = offsets
-                .iter()
-                .flatten()
-                .find_map(|(_, metadata)| metadata.parse::<u64>().ok())
-                .unwrap_or(0);
-            let own = planned.commit.progress.batch;
-            match own.checked_sub(found) {
-                Some(0) => committed += 1,
-                Some(1) => {}
-                _ => {
-                    return Ok(Outcome::Elsewhere {
-                        partition: planned.partition,
-                        what: format!(
-                            "batch {own} got no answer, and the group stands at batch {found}"
-                        ),
-                    });
-                }
+            let mut marks = offsets.iter().flatten();
+            let found = marks.find_map(|(_, metadata)| Mark::read(metadata));
+            let own = self.mark(planned);
+            let stands_at = found.as_ref().map_or(0, |mark| mark.batch);
+            if found.as_ref() == Some(&own) {
+                committed += 1;
+            } else if stands_at + 1 != own.batch {
+                return Ok(Outcome::Elsewhere {
+                    partition: planned.partition,
+                    what: format!(
+                        "batch {} got no answer, and the group stands at batch {stands_at}, maybe of another process",
+                        own.batch
+                    ),
+                });
             }
         }
         // All or none: it was one transaction. What was dropped from it goes by the new owner.

@@ -1,0 +1,126 @@
+//! A partition that is built from nothing is the one that was caught up with batch by batch.
+
+use std::collections::BTreeMap;
+
+use tenure::event::{
+    CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position, Rejection,
+};
+use tenure::model::{Models, Source};
+use tenure::partition::{Batch, Progress, Record, View, apply, codec};
+use tenure::store::{Config, Rebuild, Store};
+
+const IDENTITY: &str = "store";
+
+struct Written {
+    states: BTreeMap<CustomerId, Option<Vec<u8>>>,
+    progress: Vec<u8>,
+}
+
+fn models() -> Models {
+    let source = Source {
+        name: "retail.yaml".to_owned(),
+        text: include_str!("../../config/models/retail.yaml").to_owned(),
+    };
+    Models::compile(vec![source]).unwrap().0
+}
+
+/// What a changelog holds after random orders, batch by batch, with a tombstone now and then.
+fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Progress) {
+    let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
+    let decoder = Decoder::new(Mapping::default(), vocabulary, money, Limits::default());
+    let mut progress = Progress::new(models, 1);
+    let (mut view, mut time, mut offset) = (View::default(), 1_767_225_600_000_i64, 0);
+    let mut batches = Vec::new();
+    for _ in 0..40 {
+        let records = (0..chance.usize(1..30)).map(|_| {
+            time += chance.i64(0..40_000_000);
+            offset += 1;
+            let json = format!(
+                r#"{{"type":"order_completed","customer_id":"c{}","time":{time},"value":9.5}}"#,
+                chance.u32(0..60)
+            );
+            let content = decoder.json(json.as_bytes());
+            Record {
+                position: Position { input: 0, offset },
+                content: content.map_err(|_| unreachable!() as Rejection),
+            }
+        });
+        let batch = Batch {
+            records: records.collect(),
+            ..Batch::default()
+        };
+        let commit = apply(models, Millis(0), &progress, view.clone(), batch);
+        let mut states = BTreeMap::new();
+        for timer in &commit.disarm {
+            view.timers.remove(timer);
+        }
+        view.timers.extend(commit.arm.iter().cloned());
+        for (customer, state) in commit.states {
+            let mut bytes = Vec::new();
+            tenure::customer::encode(&state, &mut bytes);
+            states.insert(customer.clone(), Some(bytes));
+            view.states.insert(customer, state.into());
+        }
+        progress = commit.progress;
+        batches.push(Written {
+            states,
+            progress: codec::encode(&progress, IDENTITY),
+        });
+    }
+    let erased = BTreeMap::from([(CustomerId::from("c7"), None)]);
+    batches.push(Written {
+        states: erased,
+        progress: codec::encode(&progress, IDENTITY),
+    });
+    (batches, progress)
+}
+
+/// All states and timers.
+fn everything(models: &Models, store: &Store) -> View {
+    let progress = Progress::new(models, 1);
+    let all = Batch {
+        advance: Some(EventTime::MAX),
+        ..Batch::default()
+    };
+    store
+        .prefetch(models, 3, Millis(0), &progress, &all)
+        .unwrap()
+}
+
+#[test]
+fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
+    let models = models();
+    let config = Config {
+        memory_bytes: 16 << 20,
+        durable: true,
+    };
+    for seed in 0..4 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (batches, progress) = changelog(&models, &mut chance);
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [old, new] = [0, 1].map(|at| Store::open(folders[at].path(), &config).unwrap());
+        // Pieces of a few customers each.
+        let mut rebuild = Rebuild::in_pieces(3, 4_000);
+        for (offset, batch) in batches.iter().enumerate() {
+            let progress = (&*batch.progress, offset as i64);
+            old.catch_up(&models, 3, IDENTITY, &batch.states, progress)
+                .unwrap();
+            for (customer, state) in &batch.states {
+                new.add(&mut rebuild, customer.clone(), state.clone())
+                    .unwrap();
+            }
+        }
+        let last = batches.last().unwrap();
+        let end = batches.len() as i64 - 1;
+        new.finish(rebuild, &models, IDENTITY, (&last.progress, end))
+            .unwrap();
+        let (caught_up, built) = (everything(&models, &old), everything(&models, &new));
+        assert!(built.timers.len() > 10, "{}", built.timers.len());
+        assert_eq!(built, caught_up);
+        assert_eq!(new.changelog_offset(3).unwrap(), Some(end));
+        assert_eq!(
+            new.progress(&models, 3, IDENTITY).unwrap(),
+            Some(progress.clone())
+        );
+    }
+}
