@@ -50,8 +50,10 @@ pub struct Received<'r> {
 pub struct Reader {
     committed: BaseConsumer<Quiet>,
     uncommitted: BaseConsumer<Quiet>,
-    /// What is being read, and from where the next call goes on.
-    reading: Option<(String, i32, i64)>,
+    /// What is being read, from where the next call goes on, and up to where. One that was given up
+    /// and is begun again has another end: what is left of the first, its end above all, is not
+    /// taken for the second's.
+    reading: Option<(String, i32, i64, i64)>,
 }
 
 /// Reading to the end of a partition is what this client is for.
@@ -114,7 +116,11 @@ impl Reader {
             return Ok(end);
         }
         let begun = Instant::now();
-        self.go_to(topic, partition, from)?;
+        let there = matches!(&self.reading, Some((own_topic, own_partition, own_from, own_end))
+            if own_topic == topic && (*own_partition, *own_from, *own_end) == (partition, from, end));
+        if !there {
+            self.go_to(topic, partition, from)?;
+        }
         let mut position = from;
         while position < end && begun.elapsed() < READ_TIME {
             match self.committed.poll(POLL_TIME) {
@@ -136,19 +142,14 @@ impl Reader {
                 None => {}
             }
         }
-        self.reading = Some((topic.to_owned(), partition, position));
+        self.reading = Some((topic.to_owned(), partition, position, end));
         if position >= end {
             self.leave()?;
         }
         Ok(position)
     }
 
-    fn go_to(&mut self, topic: &str, partition: i32, from: i64) -> Result<(), Error> {
-        let there = matches!(&self.reading, Some((own_topic, own_partition, at))
-            if own_topic == topic && (*own_partition, *at) == (partition, from));
-        if there {
-            return Ok(());
-        }
+    fn go_to(&self, topic: &str, partition: i32, from: i64) -> Result<(), Error> {
         let fail = |source| Error::plain("reading a partition", source);
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(from))

@@ -154,10 +154,10 @@ fn topics_are_configured_cut_and_made_anew() {
     let (policy, retention) = (("cleanup.policy", "compact"), ("retention.ms", "1000"));
     broker.create_topic("changing", 1, &[policy]);
     broker.alter_topic("changing", &[retention]);
-    assert_eq!(
-        broker.topic_config("changing"),
-        [policy, retention].map(name).into()
-    );
+    // A broker follows the controller.
+    eventually("the topic is configured", || {
+        broker.topic_config("changing") == [policy, retention].map(name).into()
+    });
     broker.alter_topic(
         "changing",
         &[("cleanup.policy", "delete"), ("retention.ms", "-1")],

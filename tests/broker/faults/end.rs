@@ -87,14 +87,8 @@ fn a_daemon_that_cannot_go_on_ends_and_says_why() {
         "reading the inputs failed",
     );
     let heartbeat = proxy.on::<HeartbeatRequest>();
-    ends_by(
-        heartbeat.answer(Code::FencedInstanceId),
-        "reading the inputs failed",
-    );
+    ends_by(heartbeat.answer(Code::FencedInstanceId), FENCED);
     let join = proxy.on::<JoinGroupRequest>();
-    ends_by(
-        join.answer(Code::FencedInstanceId),
-        "reading the inputs failed",
-    );
+    ends_by(join.answer(Code::FencedInstanceId), FENCED);
     faulted.works();
 }

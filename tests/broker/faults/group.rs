@@ -34,7 +34,10 @@ fn heartbeats_fail() {
     faults.add("never arrived", heartbeat().cut_before());
     faults.add("answer lost", heartbeat().cut_after());
     faults.add("answer damaged", heartbeat().truncate(5));
-    Faulted::new(&proxy, "fault-heartbeat", SETTINGS).works();
+    let mut faulted = Faulted::new(&proxy, "fault-heartbeat", SETTINGS);
+    faulted.world.start();
+    faults.await_fired();
+    faulted.goes_on();
     faults.assert_fired();
 }
 

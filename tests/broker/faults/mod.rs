@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
-use crate::harness::Broker;
+use crate::harness::{Broker, eventually};
 use crate::proxy::{Fault, Proxy};
 use crate::reference::Event;
 
@@ -77,6 +77,13 @@ struct Faults(Vec<(String, Fault)>);
 impl Faults {
     fn add(&mut self, name: impl Debug, fault: Fault) {
         self.0.push((format!("{name:?}"), fault));
+    }
+
+    /// Returns when each has been there: the daemon may have nothing else to do any more.
+    fn await_fired(&self) {
+        eventually("all faults have fired", || {
+            self.0.iter().all(|(_, fault)| fault.fired() > 0)
+        });
     }
 
     /// Each was there, once.
