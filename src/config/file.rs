@@ -1,7 +1,6 @@
 //! A file as a layer: its tree is walked beside the tree of what is known.
 
-use std::fs;
-use std::path::Path;
+use std::io;
 
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -12,9 +11,8 @@ use super::schema::{Schema, Step, is_open, name};
 use crate::model::did_you_mean;
 
 /// What a file says. That it cannot be read is one of its problems.
-pub(super) fn layer(path: &Path, schema: &Schema) -> Layer {
-    let file = path.display().to_string();
-    let text = match fs::read_to_string(path) {
+pub(super) fn layer(file: String, text: io::Result<String>, schema: &Schema) -> Layer {
+    let text = match text {
         Ok(text) => text,
         Err(error) => {
             let problem = format!("cannot read the settings {file}: {error}");

@@ -2,86 +2,18 @@
 //!
 //! `config/tenure.toml` is the documentation, the default and the lowest layer at once. Then come
 //! files, then variables ([`layer`]); each is compared with what there is ([`schema`]) before they
-//! are merged, so that a problem has the place where it was written; then [`check`] looks at what
-//! makes no sense.
+//! are merged ([`load()`]), so that a problem has the place where it was written; then [`check`]
+//! looks at what makes no sense.
 
 mod check;
 mod document;
 mod environment;
 mod file;
 mod layer;
+mod load;
 mod schema;
 mod settings;
 mod values;
 
-use std::path::PathBuf;
-
-use config::{File, FileFormat};
-
 pub use document::Document;
-
-use layer::Layer;
-use schema::Schema;
-
-/// The documented defaults.
-pub const DEFAULTS: &str = include_str!("../../config/tenure.toml");
-
-/// What is wrong with the settings, for the person who wrote them: for each problem what it is, and,
-/// on further lines, where it stands and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct Problems(pub Vec<String>);
-
-/// Merges all layers and checks the result.
-///
-/// # Errors
-/// Everything that is wrong, at once: unknown names and values of the wrong kind of all layers, and
-/// what makes no sense in what the others say.
-pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Document, Problems> {
-    let schema = Schema::of_defaults();
-    let mut layers = Vec::new();
-    for file in files {
-        layers.push(file::layer(file, &schema));
-    }
-    layers.push(environment::layer(environment, &schema));
-    let mut problems: Vec<String> = layers
-        .iter()
-        .flat_map(|layer| layer.problems.iter().cloned())
-        .collect();
-    let document = merge(&layers).map_err(|problem| Problems(vec![problem.to_string()]))?;
-    for complaint in document.check() {
-        let concerns = |left_out: &String| {
-            let mut settings = complaint.settings.iter();
-            settings.any(|setting| setting.starts_with(left_out.as_str()))
-        };
-        let unreadable = layers.iter().any(|layer| layer.unreadable);
-        if unreadable
-            || layers
-                .iter()
-                .flat_map(|layer| &layer.left_out)
-                .any(concerns)
-        {
-            continue; // It may be good once what is wrong there has been put right.
-        }
-        let mut places = complaint.settings.iter().flat_map(|setting| {
-            let last_first = layers.iter().rev();
-            last_first.filter_map(|layer| layer.place(setting, &complaint.text))
-        });
-        problems.push(places.next().unwrap_or(complaint.text.clone()));
-    }
-    if problems.is_empty() {
-        Ok(document)
-    } else {
-        Err(Problems(problems))
-    }
-}
-
-fn merge(layers: &[Layer]) -> Result<Document, config::ConfigError> {
-    let mut builder =
-        config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    for layer in layers {
-        let text = layer.table.to_string();
-        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
-    }
-    builder.build()?.try_deserialize()
-}
+pub use load::{DEFAULTS, Problems, Text, load, load_texts};
