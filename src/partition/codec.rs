@@ -7,6 +7,7 @@ use crate::event::{EventTime, Millis, Watermark};
 use crate::model::Models;
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Written {
     format: u32,
     batch: u64,
@@ -19,6 +20,12 @@ struct Written {
     timers: u64,
     population: Vec<Vec<u64>>,
     identity: String,
+}
+
+/// What every version of the bytes says.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
 }
 
 const FORMAT: u32 = 1;
@@ -68,9 +75,13 @@ pub fn encode(progress: &Progress, identity: &str) -> Vec<u8> {
 
 /// Reads what [`encode`] wrote, if it was written under the same identity.
 pub fn decode(bytes: &[u8], models: &Models, identity: &str) -> Result<Progress, Unusable> {
+    let Format { format } = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
+    if format > FORMAT {
+        return Err(Unusable::NewerFormat(format));
+    }
     let written: Written = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
-    if written.format > FORMAT {
-        return Err(Unusable::NewerFormat(written.format));
+    if written.format < FORMAT {
+        return Err(Unusable::Damaged); // There is none yet.
     }
     if written.identity != identity {
         let rules = |identity: &str| identity.split('/').next().map(str::to_owned);
