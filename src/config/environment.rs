@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 use super::layer::{Layer, Written};
 use super::schema::{Schema, Step, is_open, name};
-use crate::model::did_you_mean;
+use crate::model::{did_you_mean, visible};
 
 const PREFIX: &str = "TENURE__";
 
@@ -20,7 +20,7 @@ pub(super) fn layer(variables: &[(String, String)], schema: &Schema) -> Layer {
             continue;
         };
         let Some((way, known)) = way(rest, &schema.known) else {
-            let problem = format!("the variable {variable} names no setting");
+            let problem = format!("the variable {} names no setting", visible(variable));
             let help = did_you_mean(&upper, all.iter().map(String::as_str));
             let problem = help.map_or(problem.clone(), |help| format!("{problem}; {help}"));
             layer.problems.push(problem);

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::schema::{Schema, Step, name};
 use super::values::secret_begins;
-use crate::model::{Place, Problem, Report, Severity, Source};
+use crate::model::{Place, Problem, Report, Severity, Source, visible};
 
 /// What one file, or the environment, says.
 #[derive(Debug)]
@@ -83,7 +83,10 @@ impl Layer {
     fn shown(&self, written: &Written, message: String, help: Option<String>) -> String {
         let (place, source) = match written {
             Written::Variable(name) => {
-                let help = help.map_or(String::new(), |help| format!("\n  help: {help}"));
+                let (message, name) = (visible(&message), visible(name));
+                let help = help.map_or(String::new(), |help| {
+                    format!("\n  help: {}", visible(&help))
+                });
                 return format!("{message}\n  --> the variable {name}{help}");
             }
             Written::At(place) => (*place, self.source.clone()),
@@ -120,7 +123,8 @@ pub(super) fn place(text: &str, span: Range<usize>) -> Place {
     let part = text.get(span).unwrap_or_default();
     Place {
         line: before.matches('\n').count() + 1,
-        column: before[line..].chars().count() + 1,
+        // What is missing at the end of a line is missing before its carriage return.
+        column: before[line..].trim_end_matches('\r').chars().count() + 1,
         width: part.lines().next().unwrap_or_default().chars().count(),
     }
 }

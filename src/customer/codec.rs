@@ -9,7 +9,7 @@ use std::mem::discriminant;
 use smallvec::SmallVec;
 
 use super::{CustomerState, FactState, ModelState};
-use crate::event::{EventTime, Position, Quantity, Scalar};
+use crate::event::{EventTime, Millis, Position, Quantity, Scalar};
 use crate::model::{Model, Models, Slot};
 
 const VERSION: u8 = 1;
@@ -50,9 +50,9 @@ pub fn encode(state: &CustomerState, bytes: &mut Vec<u8>) {
 /// Reads what [`encode`] wrote; all bytes must be used, and the state must be one of these models.
 pub fn decode(bytes: &[u8], models: &Models) -> Result<CustomerState, Corrupt> {
     match bytes.first() {
-        None => return Err(Corrupt::Damaged),
+        Some(&VERSION) => {}
         Some(found) if *found > VERSION => return Err(Corrupt::NewerFormat { found: *found }),
-        Some(_) => {}
+        Some(_) | None => return Err(Corrupt::Damaged),
     }
     let mut from = Reader {
         rest: &bytes[1..],
@@ -82,6 +82,12 @@ fn fits(state: &CustomerState, models: &Models) -> bool {
         && state.facts.iter().zip(models.slots.iter()).all(same_kind)
         && state.models.len() == models.list.len()
         && state.models.iter().zip(&models.list).all(known_stage)
+}
+
+/// An instant that an event can have.
+fn valid(millis: i128) -> Option<EventTime> {
+    let instant = millis.try_into().ok().map(EventTime);
+    instant.filter(|instant| (EventTime::MIN..=EventTime::MAX).contains(instant))
 }
 
 struct Writer<'w> {
@@ -185,7 +191,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn state(&mut self) -> Option<CustomerState> {
-        let latest = EventTime(self.signed()?.try_into().ok()?);
+        let latest = valid(self.signed()?)?;
         self.base = latest.0;
         let position = Position {
             input: self.number()?,
@@ -209,11 +215,16 @@ impl Reader<'_> {
         Some(*first)
     }
 
+    /// A number in its one encoding: the shortest, and no bit beyond 128.
     fn unsigned(&mut self) -> Option<u128> {
         let mut number = 0_u128;
         for shift in (0..128).step_by(7) {
             let byte = self.byte()?;
-            number |= u128::from(byte & 0x7f).checked_shl(shift)?;
+            let bits = u128::from(byte & 0x7f);
+            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
+                return None;
+            }
+            number |= bits << shift;
             if byte < 0x80 {
                 return Some(number);
             }
@@ -231,8 +242,7 @@ impl Reader<'_> {
     }
 
     fn instant(&mut self) -> Option<EventTime> {
-        let instant = self.signed()?.checked_add(self.base.into())?;
-        instant.try_into().ok().map(EventTime)
+        valid(self.signed()?.checked_add(self.base.into())?)
     }
 
     fn optional_instant(&mut self) -> Option<Option<EventTime>> {
@@ -267,10 +277,13 @@ impl Reader<'_> {
 
     fn buckets(&mut self) -> Option<Vec<(i64, Quantity)>> {
         let steps = self.many(|from| Some((from.signed()?, from.signed()?)))?;
-        let mut number = 0_i64;
+        let (mut number, mut before) = (0_i64, None);
         let absolute = steps.into_iter().map(|(step, sum)| {
             number = number.checked_add(step.try_into().ok()?)?;
-            Some((number, Quantity::from_nanos(sum)))
+            // An hour is the shortest bucket.
+            valid(i128::from(number) * i128::from(Millis::HOUR.0))?;
+            let ascending = before.replace(number) < Some(number);
+            ascending.then_some((number, Quantity::from_nanos(sum)))
         });
         absolute.collect()
     }

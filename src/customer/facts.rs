@@ -35,7 +35,7 @@ impl FactState {
     /// included: no condition will be evaluated earlier. Late events count at their own time.
     pub(super) fn count(&mut self, slot: &Slot, event: &Event, latest: EventTime) {
         match (self, slot) {
-            (FactState::Count(count), Slot::Count) => *count += 1,
+            (FactState::Count(count), Slot::Count) => *count = count.saturating_add(1),
             (FactState::Sum(sum), Slot::Sum(field)) => {
                 if let Some(number) = event.number(*field) {
                     *sum = total(*sum, number);

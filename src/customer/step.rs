@@ -185,7 +185,7 @@ impl CustomerState {
         let (from, entered) = (state.stage, state.entered);
         state.stage = definition.to;
         state.entered = now;
-        state.sequence += 1;
+        state.sequence = state.sequence.saturating_add(1);
         state.holding.clear();
         StageChange {
             model,

@@ -21,7 +21,7 @@ pub enum Reason {
     TooDeep,
     /// A text, array or object longer than the limit.
     TooLong,
-    /// A key that Tenure reads stands there twice.
+    /// A key that Tenure reads stands there twice, or a column of a file does.
     DuplicateKey,
     /// A row of a file that has not the columns of its header.
     BadRow,

@@ -120,6 +120,7 @@ impl Models {
         };
         let mut reports = Vec::new();
         for source in sources {
+            let source = with_line_feeds(source);
             let mut problems = Problems::default();
             let model = read::model(&source, &mut models, &mut problems);
             if let Some(model) = model {
@@ -138,6 +139,13 @@ impl Models {
         self.slots.link(self.vocabulary.types());
         self
     }
+}
+
+/// YAML ends a line at a carriage return too, alone or before a line feed. What counts and shows
+/// lines here does so at line feeds only.
+fn with_line_feeds(source: Source) -> Source {
+    let text = source.text.replace("\r\n", "\n").replace('\r', "\n");
+    Source { text, ..source }
 }
 
 impl Model {

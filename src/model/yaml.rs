@@ -144,16 +144,16 @@ impl<'t> Tree<'t, '_> {
             Some(Ok(found)) => Ok(found),
             Some(Err(scan)) => {
                 let marker = scan.marker();
+                let line = marker.line().max(1);
+                // After what it passes over, the parser counts bytes.
+                let written = self.text.lines().nth(line - 1).unwrap_or_default();
                 let place = Place {
-                    line: marker.line().max(1),
-                    column: marker.col() + 1,
+                    line,
+                    column: marker.col().min(written.chars().count()) + 1,
                     width: 1,
                 };
-                Err(error(
-                    place,
-                    format!("this is not YAML: {}", scan.info()),
-                    None,
-                ))
+                let message = format!("this is not YAML: {}", scan.info());
+                Err(error(place, message, None))
             }
             None => Err(error(
                 Place {

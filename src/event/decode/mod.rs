@@ -117,6 +117,8 @@ impl Decoder {
         match id.len() {
             0 => Err(Reason::MissingCustomerId),
             _ if id.chars().any(char::is_control) => Err(Reason::BadCustomerId),
+            // Of a number nobody has looked at the length yet.
+            length if length > self.limits.text_bytes => Err(Reason::TooLong),
             1..=super::limits::CUSTOMER_ID_BYTES_MAX => Ok(CustomerId(id.into())),
             _ => Err(Reason::BadCustomerId),
         }

@@ -8,7 +8,11 @@ use crate::event::{Event, Reason};
 
 /// What each column of a file is read for.
 #[derive(Clone, Debug)]
-pub struct Columns(Vec<Vec<Target>>);
+pub struct Columns {
+    targets: Vec<Vec<Target>>,
+    /// Whether two columns are read for the same; then no row says which of them counts.
+    ambiguous: bool,
+}
 
 impl Columns {
     /// Reads a header. A column is named by its path (`properties.score`) or, for a property, by its
@@ -29,11 +33,19 @@ impl Columns {
             .filter(|(target, _)| !columns.iter().any(|targets| targets.contains(target)))
             .map(|(_, path)| path.0.join("."))
             .collect();
-        if missing.is_empty() {
-            Ok(Columns(columns))
-        } else {
-            Err(missing)
+        if !missing.is_empty() {
+            return Err(missing);
         }
+        let repeats = |at: usize| {
+            columns[..at]
+                .iter()
+                .flatten()
+                .any(|t| columns[at].contains(t))
+        };
+        Ok(Columns {
+            ambiguous: (0..columns.len()).any(repeats),
+            targets: columns,
+        })
     }
 }
 
@@ -61,12 +73,15 @@ impl Decoder {
         columns: &Columns,
         cells: impl ExactSizeIterator<Item = &'r [u8]>,
     ) -> Result<Event, Reason> {
-        if cells.len() != columns.0.len() {
+        if cells.len() != columns.targets.len() {
             return Err(Reason::BadRow);
+        }
+        if columns.ambiguous {
+            return Err(Reason::DuplicateKey);
         }
         let mut draft = Draft::default();
         let mut bytes = 0;
-        for (targets, cell) in columns.0.iter().zip(cells) {
+        for (targets, cell) in columns.targets.iter().zip(cells) {
             bytes += cell.len();
             if bytes > self.limits.record_bytes {
                 return Err(Reason::TooLarge);
