@@ -7,14 +7,15 @@ set -euo pipefail
 usage() {
   cat <<'USAGE'
 usage: tests/run.sh [--long]
-  --long   many more cases, seeds and kills, and the tests that need hours
+  --long   many more cases, seeds and kills, every mutation, and a minute of
+           fuzzing for each target
 USAGE
 }
 
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
 groups=(compile:5 lint:2 suite:5 broker:12)
-long_groups=(mutations:15)
+long_groups=(mutations:20 fuzz:12)
 
 # Everything is compiled with the places at which tests kill the daemon.
 features=(--features crash-points)
@@ -51,6 +52,11 @@ group_suite() {
 # Does the simulation find bugs? Compiles the package once for each.
 group_mutations() {
   cargo test --locked "${features[@]}" --test mutations -- --ignored
+}
+
+# What fuzzing has found so far is replayed by the suite.
+group_fuzz() {
+  tests/fuzz/run.sh 60
 }
 
 # Against a real Kafka broker, which the tests start and end themselves.
@@ -111,6 +117,7 @@ for arg in "$@"; do
     ;;
   esac
 done
+
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/setup.sh

@@ -5,6 +5,7 @@
 mod cdnow;
 mod config;
 mod diagnostics;
+mod fuzz;
 mod guarantee;
 mod histories;
 mod properties;

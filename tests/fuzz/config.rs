@@ -1,0 +1,21 @@
+//! As `src/config/mod.rs`, without `settings`: what the modules of the shell are given.
+
+#[path = "../../src/config/check.rs"]
+mod check;
+#[path = "../../src/config/document.rs"]
+mod document;
+#[path = "../../src/config/environment.rs"]
+mod environment;
+#[path = "../../src/config/file.rs"]
+mod file;
+#[path = "../../src/config/layer.rs"]
+mod layer;
+#[path = "../../src/config/load.rs"]
+mod load;
+#[path = "../../src/config/schema.rs"]
+mod schema;
+#[path = "../../src/config/values.rs"]
+mod values;
+
+pub use document::Document;
+pub use load::{DEFAULTS, Problems, Text, load, load_texts};

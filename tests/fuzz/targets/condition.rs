@@ -1,0 +1,71 @@
+//! Conditions, over facts that are fuzzed too: one a line, and the condition on the last.
+
+use tenure::model::{Condition, Declaration, Models, Report};
+
+use super::model::{check_condition, check_places};
+use super::source;
+
+pub(crate) fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let lines: Vec<&str> = text.split('\n').collect();
+    let Some((condition, declarations)) = lines.split_last() else {
+        return;
+    };
+    declarations.iter().for_each(|text| check_declaration(text));
+    match compile(condition, declarations) {
+        Ok((models, warnings)) => {
+            warnings.iter().for_each(check_places);
+            let model = &models.list[0];
+            let transition = &model.transitions[0];
+            assert_eq!(transition.text, *condition);
+            check_condition(model, &transition.when, 1);
+            check_texts(&transition.when, condition);
+        }
+        Err(reports) => reports.iter().for_each(check_places),
+    }
+}
+
+fn compile(condition: &str, declarations: &[&str]) -> Result<(Models, Vec<Report>), Vec<Report>> {
+    let mut text = "model: m\ninitial: a\nfacts:\n".to_owned();
+    for (name, declaration) in NAMES.iter().zip(declarations) {
+        text.push_str(&format!("  {name}: {}\n", quoted(declaration)));
+    }
+    let condition = quoted(condition);
+    text.push_str("stages: { a: {}, b: {} }\ntransitions:\n");
+    text.push_str(&format!("  - {{ from: a, to: b, when: {condition} }}\n"));
+    Models::compile(vec![source("fuzz.yaml", &text)])
+}
+
+const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+/// As YAML takes it for a text, whatever is in it.
+fn quoted(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        ' '..='~' => c.to_string(),
+        _ => format!("\\U{:08x}", u32::from(c)),
+    };
+    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
+}
+
+/// A fault points at a stretch of the text.
+fn check_declaration(text: &str) {
+    let outcome = Declaration::parse(text);
+    assert_eq!(Declaration::parse(text), outcome);
+    if let Err(fault) = outcome {
+        let within = text.get(fault.span.start..fault.span.end.min(text.len()));
+        assert!(within.is_some(), "{fault:?}");
+    }
+}
+
+/// What evidence quotes stands in the condition.
+fn check_texts(condition: &Condition, whole: &str) {
+    condition.visit(&mut |part| match part {
+        Condition::Compare(comparison) => assert!(whole.contains(&comparison.text)),
+        Condition::SameText(same) => assert!(whole.contains(&same.text)),
+        Condition::Flag { text, .. } => assert!(whole.contains(text)),
+        _ => {}
+    });
+}

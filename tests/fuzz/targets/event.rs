@@ -1,0 +1,245 @@
+//! Records and rows: what is accepted keeps all bounds, and says what the bytes say.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+use tenure::event::{
+    Columns, Decoder, Event, EventTime, FieldKind, Limits, Mapping, Millis, Money, Quantity,
+    Reason, Scalar, TimeUnit, parse_instant,
+};
+
+use super::MODELS;
+
+/// A decoder, and what it was made of.
+struct Reader {
+    decoder: Decoder,
+    mapping: Mapping,
+    limits: Limits,
+}
+
+static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
+    let narrow = Limits {
+        record_bytes: 600,
+        depth: 3,
+        text_bytes: 20,
+        elements: 6,
+        time_floor: EventTime(0),
+        future: Millis::HOUR,
+    };
+    let nested = Mapping {
+        customer_id: "user.id".into(),
+        kind: "event".into(),
+        time: "time.at".into(),
+        time_unit: TimeUnit::Seconds,
+        value: "properties.total".into(),
+        properties: "properties".into(),
+        // One place may be read for two things.
+        channel: "event".into(),
+        ..Mapping::default()
+    };
+    let micros = Mapping {
+        time_unit: TimeUnit::Microseconds,
+        ..Mapping::default()
+    };
+    let of = |mapping: Mapping, limits: Limits| {
+        let rates = [("EUR", "1.0837"), ("JPY", "0.0065"), ("KWD", "3.25")];
+        let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
+        let money = Money {
+            rates: rates.into(),
+            ..Money::default()
+        };
+        let vocabulary = MODELS.vocabulary.clone();
+        Reader {
+            decoder: Decoder::new(mapping.clone(), vocabulary, money, limits.clone()),
+            mapping,
+            limits,
+        }
+    };
+    vec![
+        of(Mapping::default(), Limits::default()),
+        of(nested, narrow.clone()),
+        of(micros, narrow),
+    ]
+});
+
+/// One record.
+pub(crate) fn json(bytes: &[u8]) {
+    for reader in READERS.iter() {
+        let outcome = reader.decoder.json(bytes);
+        assert_eq!(reader.decoder.json(bytes), outcome);
+        if let Ok(event) = outcome {
+            reader.check(&event);
+            reader.check_json(&event, bytes);
+            reader.check_record(&event, bytes);
+        }
+    }
+}
+
+/// A header and rows, one a line, without quotes: those are the business of another.
+pub(crate) fn row(bytes: &[u8]) {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let header = std::str::from_utf8(lines.next().unwrap_or_default());
+    let Ok(header) = header.map(|line| line.split(',')) else {
+        return;
+    };
+    let rows = lines.map(|line| line.split(|byte| *byte == b','));
+    let rows: Vec<Vec<&[u8]>> = rows.map(Iterator::collect).collect();
+    for reader in READERS.iter() {
+        let Ok(columns) = Columns::from_header(&reader.decoder, header.clone()) else {
+            continue;
+        };
+        for cells in &rows {
+            let outcome = reader.decoder.row(&columns, cells.iter().copied());
+            assert_eq!(reader.decoder.row(&columns, cells.iter().copied()), outcome);
+            if let Ok(event) = &outcome {
+                reader.check(event);
+            }
+            reader.check_row(&outcome, header.clone().map(str::trim), cells);
+        }
+    }
+}
+
+impl Reader {
+    fn check(&self, event: &Event) {
+        let (limits, id) = (&self.limits, event.customer.as_str());
+        assert!((1..=1024).contains(&id.len()) && !id.contains(char::is_control));
+        assert!(id.len() <= limits.text_bytes);
+        assert!((limits.time_floor..=EventTime::MAX).contains(&event.time));
+        assert_eq!(parse_instant(&event.time.to_string()), Some(event.time));
+        assert!(event.kind.index() < MODELS.vocabulary.types());
+        for (at, (field, scalar)) in event.fields.iter().enumerate() {
+            let known = MODELS.vocabulary.fields().nth(field.index());
+            let (_, _, kind) = known.expect("a field of the vocabulary");
+            assert!(event.fields[..at].iter().all(|(other, _)| other != field));
+            match (scalar, kind) {
+                (Scalar::Number(number), FieldKind::Number | FieldKind::Any) => {
+                    // An amount has 64 bits of cents, any other number 18 digits.
+                    assert!(number.nanos().unsigned_abs() <= 10_u128.pow(27));
+                    assert_eq!(Quantity::parse(&number.to_string()), Some(*number));
+                }
+                (Scalar::Text(text), FieldKind::Text | FieldKind::Any) => {
+                    assert!(text.len() <= limits.text_bytes);
+                }
+                (Scalar::Flag(_), FieldKind::Flag | FieldKind::Any) => {}
+                _ => panic!("{scalar:?} in a field that is {kind:?}"),
+            }
+        }
+    }
+
+    /// Another reader of JSON sees the same record, and nothing in it that is beyond the limits.
+    fn check_json(&self, event: &Event, bytes: &[u8]) {
+        assert!(bytes.len() <= self.limits.record_bytes);
+        // It refuses half a surrogate pair where nobody looks.
+        let Ok(record) = serde_json::from_slice::<Value>(bytes) else {
+            return;
+        };
+        check_bounds(&record, &self.limits, 1);
+        let at = |path: &[String]| path.iter().try_fold(&record, |value, key| value.get(key));
+        let customer = match at(&self.mapping.customer_id.0) {
+            Some(Value::Number(number)) => number.as_u64().map(|number| number.to_string()),
+            other => other.and_then(Value::as_str).map(str::to_owned),
+        };
+        if let Some(customer) = customer {
+            assert_eq!(event.customer.as_str(), customer);
+        }
+        let kind = at(&self.mapping.kind.0).and_then(Value::as_str).unwrap();
+        assert_eq!(event.kind, MODELS.vocabulary.type_of(kind));
+    }
+
+    fn check_record(&self, event: &Event, bytes: &[u8]) {
+        let key = event.customer.as_bytes();
+        let record = |key, at| self.decoder.record(key, Some(bytes), at);
+        assert_eq!(record(Some(key), None).as_ref(), Ok(event));
+        assert_eq!(record(Some(&key[1..]), None), Err(Reason::KeyDiffers));
+        assert_eq!(record(None, None), Err(Reason::NullKey));
+        let oldest = event.time.0 - self.limits.future.0;
+        assert_eq!(record(Some(key), Some(oldest)).as_ref(), Ok(event));
+        let future = record(Some(key), Some(oldest - 1));
+        assert_eq!(future, Err(Reason::TimeInFuture));
+    }
+
+    /// A row reads as the JSON object of the same texts, if each place has one column.
+    fn check_row<'h>(
+        &self,
+        outcome: &Result<Event, Reason>,
+        header: impl Iterator<Item = &'h str>,
+        cells: &[&[u8]],
+    ) {
+        let mut object = Value::Object(Map::new());
+        for (name, cell) in header.zip(cells) {
+            let Ok(text) = std::str::from_utf8(cell) else {
+                return;
+            };
+            if text.is_empty() {
+                continue;
+            }
+            let path: Vec<&str> = name.split('.').collect();
+            // Short for a property, a place twice, or below what is no object: JSON has none of them.
+            if !self.names_its_place(&path) || !insert(&mut object, &path, text) {
+                return;
+            }
+        }
+        let limit = [
+            Reason::TooLarge,
+            Reason::TooDeep,
+            Reason::TooLong,
+            Reason::BadRow,
+            Reason::DuplicateKey,
+        ];
+        let json = self.decoder.json(object.to_string().as_bytes());
+        let limited =
+            |outcome: &Result<_, _>| matches!(outcome, Err(reason) if limit.contains(reason));
+        if !limited(&json) && !limited(outcome) {
+            assert_eq!(*outcome, json, "{object}");
+        }
+    }
+
+    fn names_its_place(&self, path: &[&str]) -> bool {
+        let mapping = &self.mapping;
+        let mut own = [
+            &mapping.customer_id,
+            &mapping.kind,
+            &mapping.time,
+            &mapping.value,
+            &mapping.currency,
+            &mapping.id,
+            &mapping.channel,
+        ]
+        .into_iter();
+        match own.find(|place| path.iter().zip(&place.0).all(|(a, b)| a == b)) {
+            Some(place) => place.0.len() == path.len(),
+            None => path.starts_with(&["properties"]),
+        }
+    }
+}
+
+fn check_bounds(value: &Value, limits: &Limits, depth: usize) {
+    match value {
+        Value::String(text) => assert!(text.len() <= limits.text_bytes),
+        Value::Array(list) => {
+            assert!(depth <= limits.depth && list.len() <= limits.elements);
+            list.iter()
+                .for_each(|value| check_bounds(value, limits, depth + 1));
+        }
+        Value::Object(map) => {
+            assert!(depth <= limits.depth && map.len() <= limits.elements);
+            map.values()
+                .for_each(|value| check_bounds(value, limits, depth + 1));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// `false` if something stands there already.
+fn insert(into: &mut Value, path: &[&str], text: &str) -> bool {
+    let (Value::Object(map), Some((key, rest))) = (into, path.split_first()) else {
+        return false;
+    };
+    if rest.is_empty() {
+        return map
+            .insert((*key).to_owned(), Value::String(text.to_owned()))
+            .is_none();
+    }
+    let empty = Value::Object(Map::new());
+    insert(map.entry((*key).to_owned()).or_insert(empty), rest, text)
+}

@@ -1,0 +1,158 @@
+//! Model files: problems have a place in the file; a model without any can be run.
+
+use tenure::customer::{self, CustomerState};
+use tenure::event::{Decoder, Event, EventTime, Limits, Mapping, Millis, Money, Position};
+use tenure::model::{Condition, Model, Models, Reading, Report, Term, TextTerm};
+
+use super::{is_harmless, source};
+
+/// As many levels as the parser lets a condition have, one each for what `&&` and `-` add.
+const DEPTH_MAX: usize = 50;
+
+pub(crate) fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let outcome = compile(text);
+    assert_eq!(format!("{:?}", compile(text)), format!("{outcome:?}"));
+    match outcome {
+        Ok((models, warnings)) => {
+            assert!(!warnings.iter().any(Report::has_errors));
+            warnings.iter().for_each(check_places);
+            check_model(&models);
+            live(&models);
+        }
+        Err(reports) => {
+            assert!(reports.iter().any(Report::has_errors));
+            reports.iter().for_each(check_places);
+        }
+    }
+}
+
+fn compile(text: &str) -> Result<(Models, Vec<Report>), Vec<Report>> {
+    Models::compile(vec![source("fuzz.yaml", text)])
+}
+
+/// Every problem stands on a line that there is, at most behind its end; below the last line only
+/// when something is missing at the end of the file.
+pub(super) fn check_places(report: &Report) {
+    let lines: Vec<&str> = report.source.text.lines().collect();
+    assert!(!report.problems.is_empty());
+    for problem in &report.problems {
+        let place = problem.place;
+        assert!(place.line >= 1 && place.column >= 1, "{problem:?}");
+        let below = place.line == lines.len() + 1;
+        let line = lines.get(place.line - 1);
+        assert!(line.is_some() || below, "{problem:?}");
+        let chars = line.map_or(0, |line| line.chars().count());
+        assert!(place.column <= chars + 1, "{problem:?}");
+        let beyond = place.column - 1 + place.width > chars.max(place.column);
+        assert!(!beyond, "{problem:?}");
+    }
+    assert!(is_harmless(&report.to_string()));
+}
+
+fn check_model(models: &Models) {
+    for model in &models.list {
+        let stages = model.stages.len();
+        assert!(model.initial < stages && model.outgoing.len() == stages);
+        for transition in &model.transitions {
+            assert!(transition.to < stages && !transition.from.contains(&transition.to));
+            assert!(transition.from.iter().all(|from| *from < stages));
+            check_condition(model, &transition.when, 1);
+        }
+        for fact in &model.facts {
+            let (Reading::Number(slot)
+            | Reading::Window { slot, .. }
+            | Reading::Instant(slot)
+            | Reading::Kept(slot)) = fact.reading;
+            assert!(slot < models.slots.iter().len());
+        }
+    }
+}
+
+pub(super) fn check_condition(model: &Model, condition: &Condition, depth: usize) {
+    assert!(depth <= DEPTH_MAX);
+    let known = |fact: usize| assert!(fact < model.facts.len());
+    match condition {
+        Condition::Always(_) | Condition::Happened(_) => {}
+        Condition::Has(fact) | Condition::Flag { fact, .. } => known(*fact),
+        Condition::Not(inner) => check_condition(model, inner, depth + 1),
+        Condition::All(parts) | Condition::Any(parts) => parts
+            .iter()
+            .for_each(|part| check_condition(model, part, depth + 1)),
+        Condition::Compare(comparison) => {
+            let all = comparison.facts.iter().chain(&comparison.windows);
+            all.for_each(|fact| known(*fact));
+            check_term(model, &comparison.left, depth + 1);
+            check_term(model, &comparison.right, depth + 1);
+        }
+        Condition::SameText(same) => {
+            for term in [&same.left, &same.right] {
+                if let TextTerm::Fact(fact) = term {
+                    known(*fact);
+                }
+            }
+        }
+    }
+}
+
+fn check_term(model: &Model, term: &Term, depth: usize) {
+    assert!(depth <= DEPTH_MAX);
+    match term {
+        Term::Constant(_) => {}
+        Term::Fact(fact) | Term::Since(fact) => assert!(*fact < model.facts.len()),
+        Term::Negate(inner) => check_term(model, inner, depth + 1),
+        Term::Binary(_, left, right) => {
+            check_term(model, left, depth + 1);
+            check_term(model, right, depth + 1);
+        }
+    }
+}
+
+/// The events of the model's own tests, one after the other for one customer, with time between
+/// them; what comes of it is a state that can be stored.
+fn live(models: &Models) {
+    let decoder = Decoder::new(
+        Mapping::default(),
+        models.vocabulary.clone(),
+        Money::default(),
+        Limits::default(),
+    );
+    let examples = models.list.iter().flat_map(|model| &model.examples);
+    let events = examples.flat_map(|example| &example.events);
+    let events = events.filter_map(|(_, json)| decoder.json(json.as_bytes()).ok());
+    let events: Vec<Event> = events.take(EVENTS_MAX).collect();
+    let Some(first) = events.first() else {
+        return;
+    };
+    let (mut time, step) = (first.time, pause(models));
+    let mut state = CustomerState::new(models, time, Position::default());
+    let mut changes = Vec::new();
+    for event in events {
+        let event = Event { time, ..event };
+        state.receive(models, &event, Position::default(), &mut changes);
+        time = time.plus(step).unwrap_or(EventTime::MAX);
+    }
+    state.fire(models, time, &mut changes);
+    for change in &changes {
+        let definition = &models.list[change.model].transitions[change.transition];
+        assert!(definition.from.contains(&change.from) && definition.to == change.to);
+    }
+    let mut bytes = Vec::new();
+    customer::encode(&state, &mut bytes);
+    assert_eq!(customer::decode(&bytes, models), Ok(state));
+}
+
+const EVENTS_MAX: usize = 20;
+
+/// A day; less where the model can go round in a circle by timers alone in less.
+fn pause(models: &Models) -> Millis {
+    let delays = models.list.iter().flat_map(|model| {
+        let dwells = model.stages.iter().map(|stage| stage.min_dwell);
+        dwells.chain(model.transitions.iter().map(|transition| transition.hold))
+    });
+    let shortest = delays.filter(|delay| delay.0 > 0).min();
+    let day = Millis::DAY;
+    shortest.map_or(day, |delay| Millis(delay.0.saturating_mul(20)).min(day))
+}

@@ -1,0 +1,43 @@
+//! States as bytes: there is one encoding of each, and a damaged one can do no harm.
+
+use tenure::customer::{self, CustomerState, FactState};
+use tenure::event::{Event, EventTime, Millis, Position};
+
+use super::MODELS;
+
+pub(crate) fn run(bytes: &[u8]) {
+    let outcome = customer::decode(bytes, &MODELS);
+    assert_eq!(customer::decode(bytes, &MODELS), outcome);
+    let Ok(state) = outcome else {
+        return;
+    };
+    assert_eq!(encoded(&state), bytes);
+    for fact in &state.facts {
+        if let FactState::Buckets(buckets) = fact {
+            assert!(buckets.is_sorted_by(|(a, _), (b, _)| a < b));
+        }
+    }
+    live_on(state);
+}
+
+/// An event and a month of silence, as for any customer.
+fn live_on(mut state: CustomerState) {
+    let event = Event {
+        customer: "c".into(),
+        kind: MODELS.vocabulary.type_of("order_completed"),
+        time: EventTime(state.latest.0.saturating_add(1)).min(EventTime::MAX),
+        fields: Default::default(),
+    };
+    let end = event.time.plus(Millis(30 * Millis::DAY.0));
+    let mut changes = Vec::new();
+    state.receive(&MODELS, &event, Position::default(), &mut changes);
+    state.fire(&MODELS, end.unwrap_or(EventTime::MAX), &mut changes);
+    let bytes = encoded(&state);
+    assert_eq!(customer::decode(&bytes, &MODELS), Ok(state));
+}
+
+fn encoded(state: &CustomerState) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    customer::encode(state, &mut bytes);
+    bytes
+}

@@ -1,0 +1,106 @@
+//! Every input that the fuzzers were given or have found, through the targets that they run.
+
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+
+use targets::progress::IDENTITY;
+use targets::{MODELS, TARGETS};
+use tenure::customer;
+use tenure::event::{Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
+use tenure::partition::{Batch, Commit, Progress, Record, View, apply, codec};
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus")
+}
+
+fn files(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn no_input_of_the_corpus_breaks_a_promise() {
+    let mut broken = Vec::new();
+    for (name, target) in TARGETS {
+        let inputs = files(&corpus().join(name));
+        assert!(!inputs.is_empty(), "{name} has no inputs");
+        for input in inputs {
+            let bytes = fs::read(&input).unwrap();
+            if catch_unwind(|| target(&bytes)).is_err() {
+                broken.push(input);
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn every_target_has_its_folder_and_every_folder_its_target() {
+    let folders = files(&corpus());
+    let targets = TARGETS.iter().map(|(name, _)| corpus().join(name));
+    assert_eq!(folders, targets.collect());
+}
+
+/// A target that looks at nothing passes everything: each must get far with some input.
+#[test]
+fn the_corpus_has_good_states_and_progress() {
+    let good = |name: &str, decodes: fn(&[u8]) -> bool| {
+        let inputs = files(&corpus().join(name));
+        inputs
+            .iter()
+            .any(|input| decodes(&fs::read(input).unwrap()))
+    };
+    assert!(good("state", |bytes| customer::decode(bytes, &MODELS).is_ok()));
+    assert!(good("progress", |bytes| {
+        codec::decode(bytes, &MODELS, IDENTITY).is_ok()
+    }));
+}
+
+/// States and progress are bytes that nobody writes by hand; `tests/fuzz/README.md` says when.
+#[test]
+#[ignore = "writes into the corpus"]
+fn write_the_seeds_of_states_and_progress() {
+    let history = include_str!("../fuzz/history.ndjson");
+    for length in 1..=history.lines().count() {
+        let commit = after(history.lines().take(length));
+        let (_, state) = commit.states.first().unwrap();
+        let mut bytes = Vec::new();
+        customer::encode(state, &mut bytes);
+        fs::write(corpus().join(format!("state/seed-{length}")), bytes).unwrap();
+        if length % 4 == 1 {
+            let bytes = codec::encode(&commit.progress, IDENTITY);
+            fs::write(corpus().join(format!("progress/seed-{length}")), bytes).unwrap();
+        }
+    }
+}
+
+fn after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
+    let decoder = Decoder::new(
+        Mapping::default(),
+        MODELS.vocabulary.clone(),
+        Money::default(),
+        Limits::default(),
+    );
+    let record = |(offset, line): (usize, &str)| Record {
+        position: Position {
+            input: 0,
+            offset: offset as i64,
+        },
+        content: Ok(decoder.json(line.as_bytes()).unwrap()),
+    };
+    let records: Vec<Record> = lines.enumerate().map(record).collect();
+    let last = records
+        .iter()
+        .map(|record| record.content.as_ref().unwrap().time);
+    let batch = Batch {
+        advance: last.max().map(|time| EventTime(time.0 + Millis::HOUR.0)),
+        records,
+    };
+    let progress = Progress::new(&MODELS, 2);
+    apply(&MODELS, Millis(0), &progress, View::default(), batch)
+}
