@@ -20,7 +20,7 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(foreign, Err(codec::Unusable::Foreign));
     let read = |bytes| serde_json::from_slice::<Value>(bytes).unwrap();
     let (mut read, written) = (read(bytes), read(&written));
-    for absent in ["highest", "fired_to"] {
+    for absent in ["highest", "delay", "fired_to"] {
         // Nothing may be said by leaving it out.
         read.as_object_mut()
             .unwrap()
