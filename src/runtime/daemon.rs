@@ -157,7 +157,11 @@ pub fn run(
 /// Opens the state. What cannot be gone on with is deleted: the changelog has it all.
 fn open(settings: &Settings, topology: &Topology, metrics: &Metrics) -> Result<Store, Error> {
     let anew = |reason: &str, cause: String| {
-        metrics.stores_cleared.with_label_values(&[reason]).inc();
+        metrics
+            .restore
+            .stores_cleared
+            .with_label_values(&[reason])
+            .inc();
         let path = settings.state.display();
         tracing::warn!(%path, reason, cause, "the local state cannot be gone on with; rebuilding it from the changelog");
         Store::delete(&settings.state)?;

@@ -70,7 +70,8 @@ impl Shared {
     /// Says what was found of a partition, and what is done about it.
     pub(super) fn found(&self, partition: i32, found: Found) {
         self.metrics
-            .restores
+            .restore
+            .found
             .with_label_values(&[found.label()])
             .inc();
         match found {
@@ -100,7 +101,11 @@ impl Shared {
 
     /// Says that the group's offset of an input is not the one that was committed with the state.
     pub(super) fn offsets_found(&self, partition: i32, what: &str) {
-        self.metrics.group_offsets.with_label_values(&[what]).inc();
+        self.metrics
+            .restore
+            .group_offsets
+            .with_label_values(&[what])
+            .inc();
         tracing::warn!(
             partition,
             what,

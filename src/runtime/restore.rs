@@ -219,7 +219,7 @@ impl Restore {
         let Reading { position, end, .. } = *reading;
         let reached = world.read_changelog(self.partition, position, end, &mut take)?;
         self.records += entries.len() as u64;
-        shared.metrics.restored_records.inc_by(entries.len() as u64);
+        shared.metrics.restore.records.inc_by(entries.len() as u64);
         crash::point("restoring");
         for entry in entries {
             self.restore(shared, world, &mut reading.into, entry)?;

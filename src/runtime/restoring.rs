@@ -79,9 +79,9 @@ impl Teller {
         let left = all.saturating_sub(done);
         let seconds = self.estimate(now, left);
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        metrics.restoring_partitions.set(number(partitions as u64));
-        metrics.restoring_remaining.set(number(left));
-        metrics.restoring_seconds.set(number(seconds));
+        metrics.restore.partitions.set(number(partitions as u64));
+        metrics.restore.remaining_records.set(number(left));
+        metrics.restore.remaining_seconds.set(number(seconds));
         if partitions > 0 && waited(self.said, SAY_EVERY) {
             self.said = Some(now);
             tracing::info!(partitions, done, all, seconds, "restoring");

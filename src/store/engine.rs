@@ -43,18 +43,18 @@ pub trait Changes {
 /// A key and its value; without one, the key is removed.
 pub type Pair = (Vec<u8>, Option<Vec<u8>>);
 
+/// Gets the place of a key among those that were asked for, and its value.
+pub type TakeValue<'t> = dyn FnMut(usize, &[u8]) -> Result<(), Error> + 't;
+/// Gets a key and its value, and says whether to go on.
+pub type TakeEntry<'t> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error> + 't;
+
 /// An ordered, durable map for each family.
 pub trait Engine {
     /// Looks up keys in ascending order; `take` gets the place and the value of each that is there.
     ///
     /// # Errors
     /// When reading fails, and those of `take`.
-    fn get(
-        &self,
-        family: Family,
-        keys: &[Vec<u8>],
-        take: &mut dyn FnMut(usize, &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error>;
+    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error>;
 
     /// Hands over all entries from `from` to before `to`, in order, until `take` breaks.
     ///
@@ -65,7 +65,7 @@ pub trait Engine {
         family: Family,
         from: &[u8],
         to: &[u8],
-        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
+        take: &mut TakeEntry<'_>,
     ) -> Result<(), Error>;
 
     /// Makes the changes that `fill` gives, atomically, over all families. They survive a crash of

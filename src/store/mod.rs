@@ -10,7 +10,7 @@ mod rebuild;
 mod rocks;
 
 pub use db::{Store, Written};
-pub use engine::{Changes, Engine, Family, Pair};
+pub use engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
 pub use error::{Error, Reason, Step};
 pub use options::Config;
 pub use rebuild::Rebuild;

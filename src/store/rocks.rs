@@ -1,6 +1,5 @@
 //! RocksDB as the engine of the store.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +8,7 @@ use rocksdb::{
     ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
 };
 
-use super::engine::{Changes, Engine, Family, Pair};
+use super::engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
 use super::options::{Config, families, ingested};
 use super::{Error, Step};
 
@@ -199,12 +198,7 @@ impl Changes for Batch<'_> {
 }
 
 impl Engine for Rocks {
-    fn get(
-        &self,
-        family: Family,
-        keys: &[Vec<u8>],
-        take: &mut dyn FnMut(usize, &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
         let sorted = true;
         let found = self
             .db
@@ -222,7 +216,7 @@ impl Engine for Rocks {
         family: Family,
         from: &[u8],
         to: &[u8],
-        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
+        take: &mut TakeEntry<'_>,
     ) -> Result<(), Error> {
         if from >= to {
             return Ok(());

@@ -41,26 +41,33 @@ pub struct Metrics {
     pub partitions: IntGauge,
     /// Rebalances, by kind.
     pub rebalances: IntCounterVec,
-    /// Records read from the changelog to restore state.
-    pub restored_records: IntCounter,
-    /// Partitions assigned, by the state that their local state was found in.
-    pub restores: IntCounterVec,
-    /// Committed offsets of the group that were not as they were committed, by how.
-    pub group_offsets: IntCounterVec,
-    /// Partitions that are being restored.
-    pub restoring_partitions: IntGauge,
-    /// Offsets of the changelog that are still to be read to restore state.
-    pub restoring_remaining: IntGauge,
-    /// Seconds until state is restored, estimated.
-    pub restoring_seconds: IntGauge,
-    /// State folders emptied, by reason.
-    pub stores_cleared: IntCounterVec,
+    /// What restoring does.
+    pub restore: Restore,
     /// Jumps of the wall clock.
     pub clock_jumps: IntCounter,
     /// Merges that went on although an input was silent.
     pub merge_timeouts: IntCounter,
     /// What RocksDB says of itself, over all column families, by the name of the property.
     pub rocksdb: BTreeMap<&'static str, IntGauge>,
+}
+
+/// What is said of restoring.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// Records read from the changelog.
+    pub records: IntCounter,
+    /// Partitions assigned, by the state that their local state was found in.
+    pub found: IntCounterVec,
+    /// Committed offsets of the group that were not as they were committed, by how.
+    pub group_offsets: IntCounterVec,
+    /// Partitions that are being restored.
+    pub partitions: IntGauge,
+    /// Offsets of the changelog that are still to be read to restore state.
+    pub remaining_records: IntGauge,
+    /// Seconds until state is restored, estimated.
+    pub remaining_seconds: IntGauge,
+    /// State folders emptied, by reason.
+    pub stores_cleared: IntCounterVec,
 }
 
 /// Properties of RocksDB, by the names that the store gives them.
@@ -143,35 +150,7 @@ impl Metrics {
                 "Rebalances of the group.",
                 &["kind"],
             )?,
-            restored_records: declare.counter(
-                "restored_records_total",
-                "Changelog records read to restore state.",
-            )?,
-            restores: declare.counters(
-                "restores_total",
-                "Partitions assigned, by what their local state was found to be: complete, behind, missing, too_old or ahead of the changelog.",
-                &["found"],
-            )?,
-            group_offsets: declare.counters(
-                "group_offsets_unexpected_total",
-                "Committed offsets of the group that were missing, or not those that Tenure committed.",
-                &["found"],
-            )?,
-            restoring_partitions: declare
-                .gauge("restoring_partitions", "Partitions that are being restored.")?,
-            restoring_remaining: declare.gauge(
-                "restoring_remaining_records",
-                "Offsets of the changelog that are still to be read to restore state.",
-            )?,
-            restoring_seconds: declare.gauge(
-                "restoring_remaining_seconds",
-                "Time until state is restored, estimated; 0 when nothing is.",
-            )?,
-            stores_cleared: declare.counters(
-                "stores_cleared_total",
-                "State folders that could not be gone on with and were emptied, to be rebuilt.",
-                &["reason"],
-            )?,
+            restore: declare.restore()?,
             clock_jumps: declare.counter(
                 "clock_jumps_total",
                 "Jumps of the wall clock by more than a minute.",
@@ -238,6 +217,40 @@ impl Declare<'_> {
             Ok((property, self.gauge(&format!("rocksdb_{property}"), help)?))
         };
         ROCKSDB.into_iter().map(one).collect()
+    }
+
+    fn restore(&self) -> prometheus::Result<Restore> {
+        Ok(Restore {
+            records: self.counter(
+                "restored_records_total",
+                "Changelog records read to restore state.",
+            )?,
+            found: self.counters(
+                "restores_total",
+                "Partitions assigned, by what their local state was found to be: complete, behind, missing, too_old or ahead of the changelog.",
+                &["found"],
+            )?,
+            group_offsets: self.counters(
+                "group_offsets_unexpected_total",
+                "Committed offsets of the group that were missing, or not those that Tenure committed.",
+                &["found"],
+            )?,
+            partitions: self
+                .gauge("restoring_partitions", "Partitions that are being restored.")?,
+            remaining_records: self.gauge(
+                "restoring_remaining_records",
+                "Offsets of the changelog that are still to be read to restore state.",
+            )?,
+            remaining_seconds: self.gauge(
+                "restoring_remaining_seconds",
+                "Time until state is restored, estimated; 0 when nothing is.",
+            )?,
+            stores_cleared: self.counters(
+                "stores_cleared_total",
+                "State folders that could not be gone on with and were emptied, to be rebuilt.",
+                &["reason"],
+            )?,
+        })
     }
 
     fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {

@@ -1,6 +1,6 @@
 //! Time that goes on although nobody says anything, and time that must not.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::daemon::World;
 use crate::harness::{Record, eventually};
@@ -28,8 +28,7 @@ fn world(name: &str, settings: &str) -> World {
 }
 
 fn now() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(since_1970.as_millis()).unwrap()
+    tenure::runtime::clock::now().0
 }
 
 fn visit(partition: i32, customer: &str, time: i64) -> Record {

@@ -1,6 +1,12 @@
 //! Does the simulation find bugs? Each mutation breaks the source in one way that exactly once must
 //! not survive; the simulation of the broken source has to fail.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what each was caught by belongs to the report"
+)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -3,11 +3,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use super::universe::Universe;
-use crate::store::{Changes, Engine, Error, Family, Pair, Step};
+use crate::store::{Changes, Engine, Error, Family, Pair, Step, TakeEntry, TakeValue};
 
 type Map = BTreeMap<(Family, Vec<u8>), Vec<u8>>;
 
@@ -75,12 +75,7 @@ impl Mounted {
 }
 
 impl Engine for Mounted {
-    fn get(
-        &self,
-        family: Family,
-        keys: &[Vec<u8>],
-        take: &mut dyn FnMut(usize, &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
         self.may_fail(Step::Read)?;
         let found: Vec<Option<Vec<u8>>> = {
             let map = self.disk.0.borrow();
@@ -100,7 +95,7 @@ impl Engine for Mounted {
         family: Family,
         from: &[u8],
         to: &[u8],
-        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error>,
+        take: &mut TakeEntry<'_>,
     ) -> Result<(), Error> {
         if from >= to {
             return Ok(());
