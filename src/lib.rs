@@ -59,6 +59,8 @@
 //! The condition language is parsed here and not by the `cel` crate (`model::syntax` says why). The
 //! fired cursor and the timer index are per customer, not per customer and model: at one instant the
 //! models are looked at in their order, which gives the same sequence with one entry instead of many.
+//! Beside a committed offset stands the batch and the process that committed it: the number alone is
+//! not enough to know one's own (`runtime::mark`).
 
 pub mod api;
 pub mod app;
