@@ -77,7 +77,7 @@ const MUTATIONS: [Mutation; 17] = [
     },
     Mutation {
         what: "what committed readers are shown is taken for the end of the changelog",
-        file: "src/runtime/restore.rs",
+        file: "src/runtime/restore/mod.rs",
         edits: &[
             (
                 "match now.stable >= ends.end {",
@@ -91,7 +91,7 @@ const MUTATIONS: [Mutation; 17] = [
     },
     Mutation {
         what: "the end of the changelog is asked for before the committed offsets",
-        file: "src/runtime/restore.rs",
+        file: "src/runtime/restore/mod.rs",
         edits: &[(
             "let committed = world.committed(self.partition)?;\n                let ends = world.changelog_ends(self.partition)?;",
             "let ends = world.changelog_ends(self.partition)?;\n                let committed = world.committed(self.partition)?;",

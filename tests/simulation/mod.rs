@@ -114,6 +114,9 @@ fn rest(universe: &std::rc::Rc<Universe>) {
             universe.go_on(seat);
         }
         if universe.now.get() > end {
+            // The oracle reads what committed readers are shown.
+            let mut chance = universe.chance.borrow_mut();
+            while universe.cluster.borrow_mut().mark_one(&mut chance) {}
             return;
         }
     }

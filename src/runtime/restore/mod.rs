@@ -8,10 +8,11 @@
 //! goes; then it is read that far. Markers of a transaction reach partitions one by one, so the end
 //! that committed readers see may lie before a batch that is committed: it is waited for.
 
+mod position;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::mark::Mark;
 use super::report::{Found, Shared, chain};
 use super::world::World;
 use crate::crash;
@@ -74,11 +75,11 @@ struct Reading {
     from: i64,
     position: i64,
     end: i64,
-    into: Into,
+    into: Target,
 }
 
 #[derive(Debug)]
-enum Into {
+enum Target {
     /// Batch by batch: a batch becomes visible on disk with the progress that ends it.
     Old(BTreeMap<CustomerId, Option<Vec<u8>>>),
     /// All or nothing: the last progress makes it visible.
@@ -131,7 +132,10 @@ impl Restore {
                 let committed = world.committed(self.partition)?;
                 let ends = world.changelog_ends(self.partition)?;
                 self.looks = 0;
-                self.phase = Phase::Waiting(committed, ends);
+                self.phase = match self.is_complete(shared, world, &committed, ends)? {
+                    true => Phase::Reading(committed, self.nothing_to_read(shared, ends)),
+                    false => Phase::Waiting(committed, ends),
+                };
                 Ok(None)
             }
             Phase::Waiting(committed, ends) => {
@@ -148,7 +152,17 @@ impl Restore {
                 read.map(|()| None)
             }
             Phase::Reading(committed, reading) => {
-                self.finish(shared, world, &committed, reading).map(Some)
+                match self.finish(shared, world, &committed, reading) {
+                    // Somebody else has gone on meanwhile, and compaction may have taken away what
+                    // was to be read: the partition is about to be revoked here.
+                    Err(Error::Disagreement { .. })
+                        if world.committed(self.partition)? != committed =>
+                    {
+                        world.wait(RETRY_AFTER);
+                        Ok(None)
+                    }
+                    other => other.map(Some),
+                }
             }
         }
     }
@@ -171,6 +185,16 @@ impl Restore {
         Ok(Phase::Waiting(committed, ends))
     }
 
+    fn nothing_to_read(&self, shared: &Shared, ends: Ends) -> Reading {
+        shared.found(self.partition, Found::Complete);
+        Reading {
+            from: ends.end,
+            position: ends.end,
+            end: ends.end,
+            into: Target::Old(BTreeMap::new()),
+        }
+    }
+
     /// From where the changelog has to be read; what is on disk and cannot be gone on from is
     /// forgotten first.
     fn begin<W: World>(&self, shared: &Shared, world: &W, ends: Ends) -> Result<Reading, Error> {
@@ -191,12 +215,12 @@ impl Restore {
         };
         shared.found(self.partition, found);
         let (from, into) = match (found, known) {
-            (Found::Complete | Found::Behind, Some(known)) => (known, Into::Old(BTreeMap::new())),
+            (Found::Complete | Found::Behind, Some(known)) => (known, Target::Old(BTreeMap::new())),
             _ => {
                 world.store().clear(key(self.partition))?;
                 (
                     start,
-                    Into::Nothing(Rebuild::new(key(self.partition)), None),
+                    Target::Nothing(Rebuild::new(key(self.partition)), None),
                 )
             }
         };
@@ -243,24 +267,24 @@ impl Restore {
         &self,
         shared: &Shared,
         world: &W,
-        into: &mut Into,
+        into: &mut Target,
         entry: Entry,
     ) -> Result<(), Error> {
         let (store, partition) = (world.store(), key(self.partition));
         match (into, entry) {
-            (Into::Old(states), Entry::State(customer, state)) => {
+            (Target::Old(states), Entry::State(customer, state)) => {
                 drop(states.insert(customer, state));
             }
-            (Into::Old(states), Entry::Progress(bytes, offset)) => {
+            (Target::Old(states), Entry::Progress(bytes, offset)) => {
                 let identity = &shared.settings.identity;
                 let progress = (&*bytes, offset);
                 store.catch_up(&shared.models, partition, identity, states, progress)?;
                 states.clear();
             }
-            (Into::Nothing(rebuild, _), Entry::State(customer, state)) => {
+            (Target::Nothing(rebuild, _), Entry::State(customer, state)) => {
                 store.add(rebuild, customer, state)?;
             }
-            (Into::Nothing(_, last), Entry::Progress(bytes, offset)) => {
+            (Target::Nothing(_, last), Entry::Progress(bytes, offset)) => {
                 *last = Some((bytes, offset));
             }
         }
@@ -275,7 +299,7 @@ impl Restore {
         reading: Reading,
     ) -> Result<Restored, Error> {
         let (models, identity) = (&shared.models, &shared.settings.identity);
-        if let Into::Nothing(rebuild, Some((bytes, offset))) = reading.into {
+        if let Target::Nothing(rebuild, Some((bytes, offset))) = reading.into {
             let progress = (&*bytes, offset);
             world.store().finish(rebuild, models, identity, progress)?;
         }
@@ -301,68 +325,6 @@ impl Restore {
                 Ok(Restored { progress, fresh })
             }
         }
-    }
-
-    /// The first position: where each input begins.
-    fn first_progress<W: World>(&self, shared: &Shared, world: &W) -> Result<Progress, Error> {
-        let inputs = shared.settings.outputs.inputs.len();
-        let mut progress = Progress::new(&shared.models, inputs);
-        for (input, offset) in progress.offsets.iter_mut().enumerate() {
-            *offset = world.input_ends(input as u32, self.partition)?.start;
-        }
-        Ok(progress)
-    }
-
-    /// Progress and committed offsets must name the same batch, and the inputs must still hold
-    /// what comes next. Progress is the authority: whether the group has to be told anew.
-    fn check<W: World>(
-        &self,
-        shared: &Shared,
-        world: &W,
-        progress: &Progress,
-        committed: &Offsets,
-    ) -> Result<bool, Error> {
-        let mut tell = false;
-        for (found, offset) in committed.iter().zip(&progress.offsets) {
-            let mark = found.as_ref().map(|(_, metadata)| Mark::read(metadata));
-            let batch = mark.map(|mark| mark.map(|mark| mark.batch));
-            match (batch, found) {
-                (Some(Some(batch)), _) if batch != progress.batch => {
-                    let what = format!(
-                        "the changelog ends with batch {}, the group's offsets with {batch}; \
-                        somebody has changed one of them",
-                        progress.batch
-                    );
-                    return Err(self.disagreement(&what));
-                }
-                (Some(Some(_)), Some((found, _))) if found == offset => {}
-                (None, _) => {
-                    tell = true;
-                    shared.offsets_found(self.partition, "missing");
-                }
-                _ => {
-                    tell = true;
-                    shared.offsets_found(self.partition, "foreign");
-                }
-            }
-        }
-        for (input, offset) in progress.offsets.iter().enumerate() {
-            let Ends { start, end, .. } = world.input_ends(input as u32, self.partition)?;
-            let topic = &shared.settings.outputs.inputs[input];
-            if *offset < start {
-                return Err(self.disagreement(&format!(
-                    "{topic} begins at offset {start}, but {offset} is the next to be read: \
-                    retention has deleted records that were never applied"
-                )));
-            }
-            if *offset > end {
-                return Err(self.disagreement(&format!(
-                    "{topic} ends at offset {end}, but {offset} is the next to be read: records \
-                    that were applied are gone"
-                )));
-            }
-        }
-        Ok(tell)
     }
 
     fn disagreement(&self, what: &str) -> Error {

@@ -1,0 +1,104 @@
+//! Where a partition stands: by its progress, by the group's offsets, by what the inputs still hold.
+
+use super::{Error, Offsets, Restore, key};
+use crate::kafka::Ends;
+use crate::partition::Progress;
+use crate::runtime::mark::Mark;
+use crate::runtime::report::Shared;
+use crate::runtime::world::World;
+use crate::store;
+
+impl Restore {
+    /// Whether the batch that the local state ends with is the last one that was committed: then
+    /// nothing but markers can be left in the changelog.
+    pub(super) fn is_complete<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        committed: &Offsets,
+        ends: Ends,
+    ) -> Result<bool, Error> {
+        let (store, partition) = (world.store(), key(self.partition));
+        let known = store.changelog_offset(partition)?;
+        if known.is_none_or(|known| known < ends.start || known > ends.end) {
+            return Ok(false);
+        }
+        match store.progress(&shared.models, partition, &shared.settings.identity) {
+            Ok(Some(progress)) => Ok(committed.iter().all(|found| {
+                let mark = found
+                    .as_ref()
+                    .and_then(|(_, metadata)| Mark::read(metadata));
+                mark.is_some_and(|mark| mark.batch == progress.batch)
+            })),
+            // Of other models: what the changelog says counts.
+            Ok(None) | Err(store::Error::Progress { .. }) => Ok(false),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The first position: where each input begins.
+    pub(super) fn first_progress<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+    ) -> Result<Progress, Error> {
+        let inputs = shared.settings.outputs.inputs.len();
+        let mut progress = Progress::new(&shared.models, inputs);
+        for (input, offset) in progress.offsets.iter_mut().enumerate() {
+            *offset = world.input_ends(input as u32, self.partition)?.start;
+        }
+        Ok(progress)
+    }
+
+    /// Progress and committed offsets must name the same batch, and the inputs must still hold
+    /// what comes next. Progress is the authority: whether the group has to be told anew.
+    pub(super) fn check<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        progress: &Progress,
+        committed: &Offsets,
+    ) -> Result<bool, Error> {
+        let mut tell = false;
+        for (found, offset) in committed.iter().zip(&progress.offsets) {
+            let mark = found.as_ref().map(|(_, metadata)| Mark::read(metadata));
+            let batch = mark.map(|mark| mark.map(|mark| mark.batch));
+            match (batch, found) {
+                (Some(Some(batch)), _) if batch != progress.batch => {
+                    let what = format!(
+                        "the changelog ends with batch {}, the group's offsets with {batch}; \
+                        somebody has changed one of them",
+                        progress.batch
+                    );
+                    return Err(self.disagreement(&what));
+                }
+                (Some(Some(_)), Some((found, _))) if found == offset => {}
+                (None, _) => {
+                    tell = true;
+                    shared.offsets_found(self.partition, "missing");
+                }
+                _ => {
+                    tell = true;
+                    shared.offsets_found(self.partition, "foreign");
+                }
+            }
+        }
+        for (input, offset) in progress.offsets.iter().enumerate() {
+            let Ends { start, end, .. } = world.input_ends(input as u32, self.partition)?;
+            let topic = &shared.settings.outputs.inputs[input];
+            if *offset < start {
+                return Err(self.disagreement(&format!(
+                    "{topic} begins at offset {start}, but {offset} is the next to be read: \
+                    retention has deleted records that were never applied"
+                )));
+            }
+            if *offset > end {
+                return Err(self.disagreement(&format!(
+                    "{topic} ends at offset {end}, but {offset} is the next to be read: records \
+                    that were applied are gone"
+                )));
+            }
+        }
+        Ok(tell)
+    }
+}
