@@ -30,17 +30,28 @@ const END_SUSPICIOUS: Duration = Duration::from_millis(800);
 /// Offsets that took this long may have been sent twice: here librdkafka's pause is its own, 500 ms.
 const OFFSETS_SUSPICIOUS: Duration = Duration::from_millis(450);
 
-/// Catches the delivery of records that were sent with a place for their offset, and why one was
-/// not delivered.
+/// Catches where the records of a transaction were put, and why one was not.
 #[derive(Default)]
 struct Deliveries {
     failure: Mutex<Option<KafkaError>>,
 }
 
 impl Deliveries {
-    /// The first failure since the last call.
+    /// What went wrong since the last call: the first cause, if several did.
     fn take_failure(&self) -> Option<KafkaError> {
         self.lock().take()
+    }
+
+    fn fail(&self, error: KafkaError) {
+        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+        let mut failure = self.lock();
+        // A purged record was given up because of another one, whose error says more.
+        match &*failure {
+            None | Some(KafkaError::MessageProduction(PurgeInflight | PurgeQueue)) => {
+                *failure = Some(error);
+            }
+            Some(_) => {}
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
@@ -57,12 +68,17 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Arc<AtomicI64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, offset: Self::DeliveryOpaque) {
-        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         match result {
-            Ok(message) => offset.store(message.offset(), Ordering::Release),
-            // Given up because of another one.
-            Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
-            Err((error, _)) => drop(self.lock().get_or_insert_with(|| error.clone())),
+            Ok(message) if message.offset() >= 0 => {
+                offset.store(message.offset(), Ordering::Release);
+            }
+            // Nobody has said where it lies. librdkafka takes a refused record for delivered once a
+            // later one of its partition is; yet a broker that has nothing of a producer so far
+            // takes any record for its first, and the refused one is nowhere.
+            Ok(_) => self.fail(KafkaError::MessageProduction(
+                RDKafkaErrorCode::Inconsistent,
+            )),
+            Err((error, _)) => self.fail(error.clone()),
         }
     }
 }
@@ -100,9 +116,8 @@ pub struct Share {
 /// What a committed transaction came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// For each share, the offset of the changelog after its progress record; `None` where no
-    /// delivery report told it.
-    pub changelog_offsets: Vec<Option<i64>>,
+    /// For each share, the offset of the changelog after its progress record.
+    pub changelog_offsets: Vec<i64>,
     /// How long it took.
     pub duration: Duration,
 }
@@ -139,10 +154,7 @@ impl Log {
         let begun = Instant::now();
         match self.attempt(inputs, shares, membership) {
             Ok(places) => {
-                let offset = |place: &Arc<AtomicI64>| match place.load(Ordering::Acquire) {
-                    known if known >= 0 => Some(known + 1),
-                    _ => None,
-                };
+                let offset = |place: &Arc<AtomicI64>| place.load(Ordering::Acquire) + 1;
                 Ok(Committed {
                     changelog_offsets: places.iter().map(offset).collect(),
                     duration: begun.elapsed(),

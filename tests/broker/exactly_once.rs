@@ -138,6 +138,12 @@ fn assert_current_stages(world: &World, changes: &[Json]) {
     for change in changes {
         last.insert(change["customer_id"].as_str().unwrap().into(), change);
     }
+    let missing: Vec<_> = last
+        .keys()
+        .filter(|customer| !current.contains_key(*customer))
+        .map(|customer| String::from_utf8_lossy(customer))
+        .collect();
+    assert!(missing.is_empty(), "no current stage of {missing:?}");
     assert_eq!(current.len(), last.len());
     for (customer, change) in last {
         let now = &current[&customer]["models"]["retail"];

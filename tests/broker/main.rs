@@ -7,10 +7,10 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod clients;
 mod daemon;
 mod exactly_once;
 mod faults;
-mod feeds;
 mod fleet;
 mod harness;
 mod instance;

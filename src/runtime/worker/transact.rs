@@ -45,7 +45,7 @@ impl<W: World> Worker<W> {
                 Ok(committed) => {
                     self.shared.committed(&committed);
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
-                        planned.changelog_offset = offset;
+                        planned.changelog_offset = Some(offset);
                     }
                     return Ok(());
                 }

@@ -49,7 +49,9 @@ impl Connection {
             let mut answer = None;
             match rule.as_ref().map(|rule| (rule, &rule.act)) {
                 Some((_, Act::CutBefore)) => return self.cut(),
-                Some((rule, Act::Refuse(error))) => answer = Some(rule.refuse(&request, *error)),
+                Some((rule, Act::Refuse(error) | Act::RefuseLate(error, _))) => {
+                    answer = Some(rule.refuse(&request, *error));
+                }
                 Some((_, Act::HoldRequest(until))) => until.wait(),
                 Some((_, Act::CutAndHold(until))) => {
                     drop(self.client.shutdown(Shutdown::Both));
@@ -88,6 +90,9 @@ impl Connection {
             answer,
         } = due;
         if answer.is_some() {
+            if let Some(Act::RefuseLate(_, until)) = rule.as_ref().map(|rule| &rule.act) {
+                until.wait();
+            }
             return answer;
         }
         let answer = receive(&self.broker)?;
@@ -98,9 +103,11 @@ impl Connection {
         };
         rule.count_executed();
         match &rule.act {
-            Act::Refuse(_) | Act::CutBefore | Act::CutAndHold(_) | Act::HoldRequest(_) => {
-                Some(answer)
-            }
+            Act::Refuse(_)
+            | Act::RefuseLate(..)
+            | Act::CutBefore
+            | Act::CutAndHold(_)
+            | Act::HoldRequest(_) => Some(answer),
             Act::Spoil(error) => Some(rule.spoil(&request, &answer, *error)),
             Act::HoldAnswer(until) => {
                 until.wait();

@@ -16,6 +16,8 @@ use crate::harness::eventually;
 pub(super) enum Act {
     /// It does not reach the broker; the answer is this error.
     Refuse(ResponseError),
+    /// It does not reach the broker, later ones do; the answer is this error, and comes late.
+    RefuseLate(ResponseError, Until),
     /// The broker executes it; the answer is this error all the same.
     Spoil(ResponseError),
     /// It reaches the broker late, even if nobody waits for it any more.
@@ -183,6 +185,11 @@ impl<'p, R: Faulty> Choice<'p, R> {
     /// It does not reach the broker; the answer is this error.
     pub(crate) fn answer(self, error: ResponseError) -> Fault {
         self.make(Act::Refuse(error))
+    }
+
+    /// It does not reach the broker, later ones do; the answer is this error, once it is let go.
+    pub(crate) fn answer_when(self, error: ResponseError, release: &Release) -> Fault {
+        self.make(Act::RefuseLate(error, Until::Released(release.clone())))
     }
 
     /// The broker executes it; the answer is this error all the same.

@@ -1,0 +1,150 @@
+//! What Tenure's clients make of what librdkafka says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::ProduceRequest;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use tenure::kafka::{
+    Config, Consumer, Error, Feed, Fetched, GroupProtocol, Listener, Log, Outgoing, Position,
+    Security, Share,
+};
+
+use crate::harness::{Broker, Isolation, Record, eventually};
+use crate::proxy::{Proxy, Release};
+
+/// Counts what was assigned.
+#[derive(Default)]
+struct Assigned(AtomicUsize);
+
+impl Listener for Assigned {
+    fn assigned(&self, partitions: &[i32]) {
+        self.0.fetch_add(partitions.len(), Ordering::Relaxed);
+    }
+
+    fn revoked(&self, _: &[i32], _: bool) {}
+}
+
+fn config(brokers: &str, app: &str) -> Config {
+    Config {
+        brokers: brokers.to_owned(),
+        app: app.to_owned(),
+        instance: "0".to_owned(),
+        group_protocol: GroupProtocol::Classic,
+        session_timeout: Duration::from_secs(10),
+        max_poll_interval: Duration::from_secs(60),
+        security: Security::default(),
+        properties: std::collections::BTreeMap::default(),
+    }
+}
+
+/// The offsets of the records up to this one.
+fn read_to(consumer: &Consumer, feed: &Feed, last: i64) -> Vec<i64> {
+    let mut offsets = Vec::new();
+    eventually("the record is there", || {
+        consumer.poll(Duration::ZERO).unwrap();
+        while let Some(fetched) = feed.next().unwrap() {
+            if let Fetched::Record { offset, .. } = fetched {
+                offsets.push(offset);
+            }
+        }
+        offsets.last() == Some(&last)
+    });
+    offsets
+}
+
+#[test]
+fn a_feed_goes_on_from_its_beginning_and_never_back() {
+    let broker = Broker::shared();
+    broker.create_topic("feeds", 1, &[]);
+    let records = [0; 6].map(|partition| Record::new(partition, "key", "value"));
+    broker.produce("feeds", &records);
+    let assigned: Arc<Assigned> = Arc::default();
+    let inputs = ["feeds".to_owned()];
+    let listener: Arc<dyn Listener> = assigned.clone();
+    let consumer = Consumer::join(
+        &config(broker.bootstrap(), "feeds"),
+        &inputs,
+        listener,
+        || false,
+    )
+    .unwrap();
+    eventually("the partition is assigned", || {
+        consumer.poll(Duration::ZERO).unwrap();
+        assigned.0.load(Ordering::Relaxed) == 1
+    });
+    let feeds = consumer.feeds(0).unwrap();
+    let at = |offset| {
+        [Position {
+            input: 0,
+            partition: 0,
+            offset,
+        }]
+    };
+    consumer.start(feeds.iter(), &at(3)).unwrap();
+    assert_eq!(read_to(&consumer, &feeds[0], 5), [3, 4, 5]);
+    // As librdkafka does when an answer comes late.
+    consumer.start([].iter(), &at(0)).unwrap();
+    broker.produce("feeds", &records[..1]);
+    assert_eq!(read_to(&consumer, &feeds[0], 6), [6]);
+}
+
+/// librdkafka takes a record for delivered once a later one of its partition is; but a broker that
+/// has nothing of a producer yet takes any record for its first, and the refused one is nowhere.
+#[test]
+fn a_refused_record_is_not_delivered_because_the_next_one_is() {
+    let broker = Broker::shared();
+    for topic in ["deliveries", "deliveries-input"] {
+        broker.create_topic(topic, 1, &[]);
+    }
+    let proxy = Proxy::before(broker);
+    let mut config = config(&proxy.bootstrap(), "deliveries");
+    // A request for each record.
+    config
+        .properties
+        .insert("batch.num.messages".to_owned(), "1".to_owned());
+    let mut log = Log::open(&config, 0).unwrap();
+    let record = |value: &str| Outgoing {
+        topic: "deliveries".to_owned(),
+        partition: Some(0),
+        key: None,
+        value: Some(value.into()),
+        headers: Vec::new(),
+    };
+    let share = Share {
+        partition: 0,
+        metadata: String::new(),
+        offsets: vec![0],
+        records: ["1", "2", "3"].map(record).into(),
+    };
+    let transact = |log: &mut Log| {
+        let member: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap())
+            .set("group.id", "deliveries")
+            .create()
+            .unwrap();
+        let inputs = ["deliveries-input".to_owned()];
+        let membership = member.group_metadata().unwrap();
+        log.transact(&inputs, std::slice::from_ref(&share), &membership)
+    };
+    let release = Release::default();
+    let first = proxy.on::<ProduceRequest>();
+    let first = first.answer_when(ResponseError::NotEnoughReplicas, &release);
+    let second = proxy.on::<ProduceRequest>().delay(Duration::ZERO);
+    thread::scope(|scope| {
+        let attempt = scope.spawn(|| transact(&mut log));
+        first.await_fired();
+        second.await_fired();
+        release.now();
+        let failed = attempt.join().unwrap().unwrap_err();
+        assert!(matches!(failed, Error::Abort { .. }), "{failed:?}");
+    });
+    transact(&mut log).unwrap();
+    let told = broker.read("deliveries", Isolation::Committed);
+    let told: Vec<_> = told.iter().map(|stored| stored.record.text()).collect();
+    assert_eq!(told, ["1", "2", "3"]);
+}
