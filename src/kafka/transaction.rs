@@ -37,21 +37,13 @@ struct Deliveries {
 }
 
 impl Deliveries {
-    /// What went wrong since the last call: the first cause, if several did.
+    /// The first failure since the last call.
     fn take_failure(&self) -> Option<KafkaError> {
         self.lock().take()
     }
 
     fn fail(&self, error: KafkaError) {
-        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
-        let mut failure = self.lock();
-        // A purged record was given up because of another one, whose error says more.
-        match &*failure {
-            None | Some(KafkaError::MessageProduction(PurgeInflight | PurgeQueue)) => {
-                *failure = Some(error);
-            }
-            Some(_) => {}
-        }
+        self.lock().get_or_insert(error);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
@@ -68,6 +60,7 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Arc<AtomicI64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, offset: Self::DeliveryOpaque) {
+        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         match result {
             Ok(message) if message.offset() >= 0 => {
                 offset.store(message.offset(), Ordering::Release);
@@ -78,6 +71,8 @@ impl ProducerContext for Deliveries {
             Ok(_) => self.fail(KafkaError::MessageProduction(
                 RDKafkaErrorCode::Inconsistent,
             )),
+            // Given up because of something else, which the next call of the transaction tells.
+            Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
             Err((error, _)) => self.fail(error.clone()),
         }
     }
