@@ -60,7 +60,8 @@
 //! fired cursor and the timer index are per customer, not per customer and model: at one instant the
 //! models are looked at in their order, which gives the same sequence with one entry instead of many.
 //! Beside a committed offset stands the batch and the process that committed it: the number alone is
-//! not enough to know one's own (`runtime::mark`).
+//! not enough to know one's own (`runtime::mark`). At least once is an outbox in the changelog, not a
+//! second commit protocol: states stay exact, and only what readers see differs (`kafka::outbox`).
 
 pub mod api;
 pub mod app;

@@ -110,6 +110,7 @@ pub struct Output {
     pub dead_letters: String,
     pub changelog: String,
     pub format: Format,
+    pub delivery: Delivery,
     pub source: String,
     pub stages: BTreeMap<String, String>,
 }
@@ -119,6 +120,13 @@ pub struct Output {
 pub enum Format {
     Binary,
     Structured,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    ExactlyOnce,
+    AtLeastOnce,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

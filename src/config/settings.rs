@@ -1,7 +1,9 @@
 //! From the settings as written to what each module is given.
 
 use super::Problems;
-use super::document::{self, Document, Format, GroupProtocol, LogFormat, Protocol, TimeUnit};
+use super::document::{
+    self, Delivery, Document, Format, GroupProtocol, LogFormat, Protocol, TimeUnit,
+};
 use crate::cloudevent::sha256_hex;
 use crate::event::{EventTime, Limits, Mapping, Money, Path, Quantity, parse_instant};
 use crate::kafka::{self, Encoding, Outputs, Security};
@@ -173,6 +175,10 @@ impl Document {
             encoding: match own.format {
                 Format::Binary => Encoding::Binary,
                 Format::Structured => Encoding::Structured,
+            },
+            delivery: match own.delivery {
+                Delivery::ExactlyOnce => kafka::Delivery::ExactlyOnce,
+                Delivery::AtLeastOnce => kafka::Delivery::AtLeastOnce,
             },
             source: own.source.clone(),
             stages: own.stages.clone(),

@@ -179,11 +179,18 @@ impl Config {
 
     /// A worker's producer.
     pub(super) fn producer(&self, worker: usize) -> ClientConfig {
-        let mut config = self.base();
+        let mut config = self.teller();
         config
             .set("transactional.id", self.transactional_id(worker))
+            .set("transaction.timeout.ms", millis(TRANSACTION_TIMEOUT));
+        config
+    }
+
+    /// A producer outside of transactions, which keeps the order of each partition.
+    pub(super) fn teller(&self) -> ClientConfig {
+        let mut config = self.base();
+        config
             .set("enable.idempotence", "true")
-            .set("transaction.timeout.ms", millis(TRANSACTION_TIMEOUT))
             .set("message.timeout.ms", millis(MESSAGE_TIMEOUT))
             .set("compression.type", "lz4")
             .set("linger.ms", "5")

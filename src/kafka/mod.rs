@@ -3,9 +3,11 @@
 
 mod client;
 mod consumer;
+mod delivery;
 mod error;
 mod local;
 mod native;
+mod outbox;
 mod outlook;
 mod output;
 mod reader;
@@ -16,7 +18,8 @@ pub use client::{Config, GroupProtocol, Security};
 pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
 pub use error::Error;
 pub use local::{LocalCluster, Publisher, Subscriber};
-pub use output::{Encoding, Entry, Outgoing, Outputs};
+pub use outbox::Pending;
+pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs};
 /// Who a transaction is sent by, as the group knows it.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{Ends, Reader, Received};

@@ -1,10 +1,11 @@
 //! What a commit tells Kafka, as records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::Topology;
+use super::outbox::{self, Pending};
+use super::{Received, Topology};
 use crate::cloudevent::{self, Origin};
 use crate::customer::CustomerState;
 use crate::event::{CustomerId, Headers, Position, Rejection, WallTime};
@@ -21,6 +22,17 @@ pub enum Encoding {
     Structured,
 }
 
+/// When outputs are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// In the transaction of the states that told them: once, for readers of committed records.
+    #[default]
+    ExactlyOnce,
+    /// After it, outside of any transaction: all readers see them alike, and after a crash maybe
+    /// once more, the same. States are exact all the same.
+    AtLeastOnce,
+}
+
 /// Where outputs go, and what they say of their origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outputs {
@@ -34,6 +46,8 @@ pub struct Outputs {
     pub changelog: String,
     /// How stage changes are written.
     pub encoding: Encoding,
+    /// When outputs are told.
+    pub delivery: Delivery,
     /// `ce_source`.
     pub source: String,
     /// Stages whose changes also go to a topic of their own.
@@ -74,14 +88,19 @@ pub enum Entry {
     State(CustomerId, Option<Vec<u8>>),
     /// The progress that ends a batch, and the offset after it.
     Progress(Vec<u8>, i64),
+    /// An output that is told after its batch was committed.
+    Output(Pending),
 }
 
 impl Entry {
-    /// What a record at `offset` says. One that is neither is not ours, and is left alone.
-    pub fn of(key: Option<&[u8]>, value: Option<&[u8]>, offset: i64) -> Option<Entry> {
-        let key = key?;
+    /// What a record says. One that is nothing of this is not ours, and is left alone.
+    pub fn of(received: &Received<'_>) -> Option<Entry> {
+        let (key, value) = (received.key?, received.value);
         if key == PROGRESS_KEY {
-            return Some(Entry::Progress(value?.to_vec(), offset + 1));
+            return Some(Entry::Progress(value?.to_vec(), received.offset + 1));
+        }
+        if key.first() == Some(&outbox::KEY) {
+            return Pending::of(Some(key), value, &received.headers).map(Entry::Output);
         }
         let customer = std::str::from_utf8(key.strip_prefix(b"c")?).ok()?;
         Some(Entry::State(customer.into(), value.map(<[u8]>::to_vec)))
@@ -103,7 +122,8 @@ impl Outputs {
             .collect()
     }
 
-    /// All records of a commit: outputs in their order, then states, and last the progress.
+    /// All records of a commit: outputs in their order, then states, and last the progress. Outputs
+    /// that are told after it are records of the changelog, to be told by [`Pending::of`].
     pub fn records(
         &self,
         models: &Models,
@@ -113,56 +133,62 @@ impl Outputs {
         commit: &Commit,
         now: WallTime,
     ) -> Vec<Outgoing> {
-        let mut records = Vec::with_capacity(commit.outputs.len() * 2 + commit.states.len() + 1);
-        let mut moved: BTreeMap<&CustomerId, ()> = BTreeMap::new();
-        for output in &commit.outputs {
-            match output {
-                Output::StageChanged { customer, change } => {
-                    moved.insert(customer, ());
-                    let Position { input, offset } = change.position;
-                    let id = &topology.input_ids[input as usize];
-                    let topic = &self.inputs[input as usize];
-                    let origin = Origin::Topic {
-                        id,
-                        topic,
-                        partition,
-                        offset,
-                    };
-                    let event = cloudevent::structured(
-                        models,
-                        &self.source,
-                        customer,
-                        change,
-                        &origin,
-                        Some(now),
-                    );
-                    let stage = &models.list[change.model].stages[change.to].name;
-                    let topics = [Some(&self.stage_changes), self.stages.get(stage)];
-                    records.extend(
-                        topics
-                            .into_iter()
-                            .flatten()
-                            .map(|topic| self.stage_change(topic, customer, &event)),
-                    );
-                }
-                Output::Rejected {
-                    position,
-                    rejection,
-                } => {
-                    records.push(self.dead_letter(partition, *position, rejection));
-                }
-            }
+        let mut records = self.told(models, topology, partition, commit, now);
+        if self.delivery == Delivery::AtLeastOnce {
+            let batch = commit.progress.batch;
+            let carried = (0..).zip(records).map(|(number, output)| {
+                Pending { batch, output }.carried(&self.changelog, partition, number)
+            });
+            records = carried.collect();
         }
         for (customer, state) in &commit.states {
-            if moved.contains_key(customer) {
-                records.push(self.current_stages(models, customer, state));
-            }
             let mut value = Vec::new();
             crate::customer::encode(state, &mut value);
             records.push(self.changelog(partition, customer_key(customer), value));
         }
         let progress = codec::encode(&commit.progress, identity);
         records.push(self.changelog(partition, PROGRESS_KEY.to_vec(), progress));
+        records
+    }
+
+    /// The outputs of a commit in their order, then where it leaves those who moved.
+    fn told(
+        &self,
+        models: &Models,
+        topology: &Topology,
+        partition: i32,
+        commit: &Commit,
+        now: WallTime,
+    ) -> Vec<Outgoing> {
+        let mut records = Vec::with_capacity(commit.outputs.len() * 2);
+        let mut moved: BTreeSet<&CustomerId> = BTreeSet::new();
+        for output in &commit.outputs {
+            match output {
+                Output::StageChanged { customer, change } => {
+                    moved.insert(customer);
+                    let Position { input, offset } = change.position;
+                    let origin = Origin::Topic {
+                        id: &topology.input_ids[input as usize],
+                        topic: &self.inputs[input as usize],
+                        partition,
+                        offset,
+                    };
+                    let (source, now) = (&self.source, Some(now));
+                    let event =
+                        cloudevent::structured(models, source, customer, change, &origin, now);
+                    let stage = &models.list[change.model].stages[change.to].name;
+                    let topics = [Some(&self.stage_changes), self.stages.get(stage)];
+                    let topics = topics.into_iter().flatten();
+                    records.extend(topics.map(|topic| self.stage_change(topic, customer, &event)));
+                }
+                Output::Rejected {
+                    position,
+                    rejection,
+                } => records.push(self.dead_letter(partition, *position, rejection)),
+            }
+        }
+        let now_at = commit.states.iter().filter(|(id, _)| moved.contains(id));
+        records.extend(now_at.map(|(id, state)| self.current_stages(models, id, state)));
         records
     }
 

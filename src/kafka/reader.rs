@@ -8,8 +8,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::consumer::client_error;
+use super::consumer::{client_error, headers};
 use super::{Config, Error};
+use crate::event::Headers;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest stay in one call, so that other work of the thread goes on.
@@ -36,7 +37,7 @@ impl Ends {
 }
 
 /// A record that was read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Received<'r> {
     /// Where it lies.
     pub offset: i64,
@@ -44,6 +45,8 @@ pub struct Received<'r> {
     pub key: Option<&'r [u8]>,
     /// Its value.
     pub value: Option<&'r [u8]>,
+    /// Its headers.
+    pub headers: Headers,
 }
 
 /// Reads partitions outside of the group.
@@ -129,6 +132,7 @@ impl Reader {
                         offset: message.offset(),
                         key: message.key(),
                         value: message.payload(),
+                        headers: message.headers().map(headers).unwrap_or_default(),
                     });
                     position = message.offset() + 1;
                 }

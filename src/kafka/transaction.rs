@@ -6,17 +6,16 @@
 //! long enough for that is followed by a new producer: its epoch makes the old one's requests void,
 //! and its init ends whatever was left open.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::delivery::{Deliveries, deliver, send};
 use super::{Config, Error, Outgoing};
 use crate::crash;
 
@@ -30,59 +29,13 @@ const END_SUSPICIOUS: Duration = Duration::from_millis(800);
 /// Offsets that took this long may have been sent twice: here librdkafka's pause is its own, 500 ms.
 const OFFSETS_SUSPICIOUS: Duration = Duration::from_millis(450);
 
-/// Catches where the records of a transaction were put, and why one was not.
-#[derive(Default)]
-struct Deliveries {
-    failure: Mutex<Option<KafkaError>>,
-}
-
-impl Deliveries {
-    /// The first failure since the last call.
-    fn take_failure(&self) -> Option<KafkaError> {
-        self.lock().take()
-    }
-
-    fn fail(&self, error: KafkaError) {
-        self.lock().get_or_insert(error);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
-        // An error is whole whoever panicked while holding it.
-        self.failure
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Deliveries {}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Arc<AtomicI64>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, offset: Self::DeliveryOpaque) {
-        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
-        match result {
-            Ok(message) if message.offset() >= 0 => {
-                offset.store(message.offset(), Ordering::Release);
-            }
-            // Nobody has said where it lies. librdkafka takes a refused record for delivered once a
-            // later one of its partition is; yet a broker that has nothing of a producer so far
-            // takes any record for its first, and the refused one is nowhere.
-            Ok(_) => self.fail(KafkaError::MessageProduction(
-                RDKafkaErrorCode::Inconsistent,
-            )),
-            // Given up because of something else, which the next call of the transaction tells.
-            Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
-            Err((error, _)) => self.fail(error.clone()),
-        }
-    }
-}
-
 /// What one worker commits through.
 pub struct Log {
     config: Config,
     worker: usize,
     producer: BaseProducer<Deliveries>,
+    /// For what is told outside of transactions; made when there is something.
+    teller: Option<BaseProducer<Deliveries>>,
     /// Whether the producer must be replaced before the next transaction.
     doubtful: bool,
 }
@@ -125,8 +78,37 @@ impl Log {
             config: config.clone(),
             worker,
             producer,
+            teller: None,
             doubtful: false,
         })
+    }
+
+    /// Tells outputs outside of any transaction; returns once all are delivered. After `Err` some
+    /// may have been, and all are to be told again.
+    pub fn tell(&mut self, outputs: &[Outgoing]) -> Result<(), Error> {
+        let teller = match self.teller.take() {
+            Some(teller) => teller,
+            None => self
+                .config
+                .teller()
+                .create_with_context(Deliveries::default())
+                .map_err(|source| Error::Fatal {
+                    action: "making a producer",
+                    source,
+                })?,
+        };
+        match tell(&teller, outputs) {
+            Ok(()) => {
+                self.teller = Some(teller);
+                Ok(())
+            }
+            // The producer is given up: what it still holds must not come after what is told anew.
+            Err(Error::Abort { action, source }) => match Error::aborted(action, source) {
+                Error::Abort { action, source } => Err(Error::Retry { action, source }),
+                other => Err(other),
+            },
+            Err(other) => Err(other),
+        }
     }
 
     /// Replaces the producer: whatever the old one left open is ended, one way or the other.
@@ -186,12 +168,12 @@ impl Log {
                 } else {
                     Arc::new(AtomicI64::new(-1))
                 };
-                self.send(record, own)?;
+                send(&self.producer, record, own)?;
             }
             places.push(place);
         }
         crash::point("records-sent");
-        self.deliver()?;
+        deliver(&self.producer)?;
         crash::point("records-delivered");
         let offsets = offsets(inputs, shares)?;
         let begun = Instant::now();
@@ -207,53 +189,6 @@ impl Log {
         ended.map_err(Error::committing)?;
         crash::point("committed");
         Ok(places)
-    }
-
-    fn send(&self, record: &Outgoing, place: Arc<AtomicI64>) -> Result<(), Error> {
-        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        for (key, value) in &record.headers {
-            headers = headers.insert(Header {
-                key,
-                value: value.as_deref(),
-            });
-        }
-        let mut outgoing: BaseRecord<'_, [u8], [u8], _> =
-            BaseRecord::with_opaque_to(&record.topic, place).headers(headers);
-        outgoing.key = record.key.as_deref();
-        outgoing.payload = record.value.as_deref();
-        outgoing.partition = record.partition;
-        let deadline = Instant::now() + CALL_TIMEOUT;
-        loop {
-            match self.producer.send(outgoing) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if Instant::now() < deadline =>
-                {
-                    self.producer.poll(Duration::from_millis(50));
-                    outgoing = back;
-                }
-                Err((source, _)) => {
-                    return Err(Error::Abort {
-                        action: "producing a record",
-                        source,
-                    });
-                }
-            }
-        }
-    }
-
-    /// Waits until all records are delivered.
-    fn deliver(&self) -> Result<(), Error> {
-        let flushed = self.producer.flush(CALL_TIMEOUT);
-        // librdkafka would tell later, and only how many were not.
-        let failure = self.producer.client().context().take_failure();
-        match failure.or(flushed.err()) {
-            None => Ok(()),
-            Some(source) => Err(Error::Abort {
-                action: "delivering the records",
-                source,
-            }),
-        }
     }
 
     fn abort(&mut self) -> Result<(), Error> {
@@ -274,6 +209,27 @@ impl Log {
                 Ok(())
             }
         }
+    }
+}
+
+fn tell(teller: &BaseProducer<Deliveries>, outputs: &[Outgoing]) -> Result<(), Error> {
+    let mut places = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        let place = Arc::new(AtomicI64::new(-1));
+        send(teller, output, place.clone())?;
+        places.push(place);
+    }
+    deliver(teller)?;
+    // No transaction is there to tell that some were given up.
+    match places
+        .iter()
+        .all(|place| place.load(Ordering::Acquire) >= 0)
+    {
+        true => Ok(()),
+        false => Err(Error::Abort {
+            action: "delivering the records",
+            source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
+        }),
     }
 }
 

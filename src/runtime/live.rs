@@ -10,7 +10,7 @@ use super::worker::Start;
 use super::world::World;
 use crate::event::WallTime;
 use crate::kafka::{
-    Committed, Consumer, Ends, Entry, Error, Log, Membership, Reader, Received, Share,
+    Committed, Consumer, Ends, Entry, Error, Log, Membership, Outgoing, Reader, Received, Share,
 };
 use crate::store::{Rocks, Store};
 use crate::telemetry::Metrics;
@@ -102,8 +102,7 @@ impl World for Live {
     ) -> Result<i64, Error> {
         let changelog = &self.settings.outputs.changelog;
         let mut entry = |received: &Received<'_>| {
-            let (key, value) = (received.key, received.value);
-            if let Some(entry) = Entry::of(key, value, received.offset) {
+            if let Some(entry) = Entry::of(received) {
                 take(entry);
             }
         };
@@ -114,6 +113,10 @@ impl World for Live {
     fn transact(&mut self, shares: &[Share], membership: &Membership) -> Result<Committed, Error> {
         self.log
             .transact(&self.settings.outputs.inputs, shares, membership)
+    }
+
+    fn tell(&mut self, outputs: &[Outgoing]) -> Result<(), Error> {
+        self.log.tell(outputs)
     }
 
     fn renew(&mut self) -> Result<(), Error> {

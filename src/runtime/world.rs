@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::worker::Start;
 use crate::event::WallTime;
-use crate::kafka::{Committed, Ends, Entry, Error, Share};
+use crate::kafka::{Committed, Ends, Entry, Error, Outgoing, Share};
 use crate::store::{Engine, Store};
 use crate::telemetry::Metrics;
 
@@ -47,6 +47,10 @@ pub(super) trait World {
         shares: &[Share],
         membership: &Self::Membership,
     ) -> Result<Committed, Error>;
+
+    /// Tells outputs outside of any transaction, in their order; returns once all are delivered.
+    /// After `Err` some may have been.
+    fn tell(&mut self, outputs: &[Outgoing]) -> Result<(), Error>;
 
     /// Ends whatever an earlier transaction left open, one way or the other.
     fn renew(&mut self) -> Result<(), Error>;

@@ -147,6 +147,11 @@ listen = "127.0.0.1:0"
         self.first.start();
     }
 
+    /// With this in its environment: `NAME=value`.
+    pub(crate) fn start_with(&mut self, variable: &str) {
+        self.first.start_with(variable);
+    }
+
     /// What the last process said.
     pub(crate) fn said(&self) -> String {
         self.first.said()

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use tenure::crash::VARIABLE;
+
 use crate::daemon::World;
-use crate::harness::Record;
+use crate::harness::{Isolation, Record, Stored};
 use crate::reference::{self, Cause, Change, Event, Value};
 use crate::retail::{purchases, retail};
 
@@ -214,4 +216,46 @@ fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
     world.await_caught_up();
     assert_told_once(&world, &events, horizon);
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+/// Killed after a commit and before it was told, and after it was told and before it was on disk; the
+/// disk is lost once, too.
+#[test]
+fn at_least_once_is_told_to_readers_that_know_no_transactions() {
+    let settings = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
+    let mut world = World::new("atleast", 2, settings);
+    let path = world.folder.path().join("tenure.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("[output]\n", "[output]\ndelivery = \"at_least_once\"\n");
+    std::fs::write(&path, text).unwrap();
+    let events = history(1, 300, 6_000);
+    let horizon = produce(&world, &events, 2);
+    for place in ["committed:4", "before-write:6", "committed:5"] {
+        world.start_with(&format!("{VARIABLE}={place}"));
+        world.ended();
+    }
+    std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    let topic = world.topic("stage-changes");
+    let all = world.broker.read(&topic, Isolation::Uncommitted);
+    let mut next = [0; 2];
+    let mut once: Vec<&Stored> = Vec::new();
+    for stored in &all {
+        let partition = usize::try_from(stored.record.partition).unwrap();
+        assert_eq!(stored.offset, next[partition], "a marker, or nothing");
+        next[partition] += 1;
+        let content = |it: &Stored| (it.record.value.clone(), it.record.headers.clone());
+        if !once.iter().any(|known| content(known) == content(stored)) {
+            once.push(stored);
+        }
+    }
+    assert!(once.len() < all.len(), "nothing came once more");
+    let read = |stored: &&Stored| serde_json::from_str(stored.record.text()).unwrap();
+    let changes: Vec<Json> = once.iter().map(read).collect();
+    let fold = reference::replay(&[retail()], &events, None);
+    assert_eq!(told(&changes, horizon), expected(fold, horizon));
+    assert!(changes.len() > 500, "{}", changes.len());
+    assert_current_stages(&world, &changes);
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::kafka::{Ends, Entry, Outgoing};
+use crate::kafka::{Ends, Entry, Outgoing, Received};
 
 /// A record of an input, and when it was produced.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Produced {
 struct Slot {
     transaction: usize,
     /// A marker, or a record that compaction took away, has none.
-    record: Option<(Vec<u8>, Vec<u8>)>,
+    record: Option<Outgoing>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,10 +217,9 @@ impl Cluster {
                 // Only the changelog names its partitions.
                 Some(partition) => {
                     transaction.partitions.insert(partition, false);
-                    let pair = (record.key.unwrap(), record.value.unwrap());
                     self.changelog[partition as usize].push(Slot {
                         transaction: number,
-                        record: Some(pair),
+                        record: Some(record),
                     });
                 }
                 None => transaction.outputs.push(record),
@@ -345,10 +344,15 @@ impl Cluster {
         let mut entries = Vec::new();
         for offset in from..to {
             let slot = &self.changelog[partition as usize][offset as usize];
-            if let (Some((key, value)), State::Committed) =
+            if let (Some(record), State::Committed) =
                 (&slot.record, self.transactions[slot.transaction].state)
             {
-                entries.extend(Entry::of(Some(key), Some(value), offset));
+                entries.extend(Entry::of(&Received {
+                    offset,
+                    key: record.key.as_deref(),
+                    value: record.value.as_deref(),
+                    headers: record.headers.clone(),
+                }));
             }
         }
         entries
@@ -363,8 +367,8 @@ impl Cluster {
             .rev()
         {
             let committed = self.transactions[slot.transaction].state == State::Committed;
-            if let Some((key, _)) = &slot.record
-                && (!committed || !seen.insert(key.clone()))
+            if let Some(record) = &slot.record
+                && (!committed || !seen.insert(record.key.clone()))
             {
                 slot.record = None;
             }

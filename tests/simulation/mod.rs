@@ -72,6 +72,10 @@ fn whatever_fails_every_change_is_told_once_and_the_state_is_that_of_the_fold() 
 }
 
 fn run(setting: Setting, seed: u64) -> Struck {
+    let setting = match seed % 4 {
+        0 => setting.at_least_once(),
+        _ => setting,
+    };
     let universe = Universe::new(setting, seed);
     let done = catch_unwind(AssertUnwindSafe(|| {
         live(&universe);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cluster::Produced;
 use super::universe::Universe;
 use crate::event::{EventTime, Limits, Mapping, Millis, Money};
-use crate::kafka::{self, Encoding, Outputs, Topology};
+use crate::kafka::{self, Delivery, Encoding, Outputs, Topology};
 use crate::model::{Models, Source};
 use crate::runtime::report::Shared;
 use crate::runtime::settings::Settings;
@@ -71,6 +71,20 @@ impl Setting {
         }
     }
 
+    /// The same, but outputs are told after their transaction.
+    pub(super) fn at_least_once(self) -> Setting {
+        let mut settings = Settings::clone(&self.settings);
+        settings.outputs.delivery = Delivery::AtLeastOnce;
+        Setting {
+            settings: Arc::new(settings),
+            ..self
+        }
+    }
+
+    pub(super) fn delivery(&self) -> Delivery {
+        self.settings.outputs.delivery
+    }
+
     pub(super) fn inputs(&self) -> usize {
         INPUTS.len()
     }
@@ -108,6 +122,7 @@ fn settings() -> Settings {
             dead_letters: named("dead-letters"),
             changelog: named("changelog"),
             encoding: Encoding::Structured,
+            delivery: Delivery::ExactlyOnce,
             source: named("simulated"),
             stages: std::collections::BTreeMap::new(),
             inputs: INPUTS.map(named).to_vec(),

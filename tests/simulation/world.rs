@@ -11,7 +11,7 @@ use super::cluster::{Membership, Refused};
 use super::disk::Mounted;
 use super::universe::Universe;
 use crate::event::WallTime;
-use crate::kafka::{Committed, Ends, Entry, Error, Share};
+use crate::kafka::{Committed, Ends, Entry, Error, Outgoing, Share};
 use crate::runtime::worker::Start;
 use crate::runtime::world::World;
 use crate::store::Store;
@@ -193,6 +193,19 @@ impl World for Simulated {
             changelog_offsets: shares.iter().map(offset).collect(),
             duration: Duration::from_millis(5),
         })
+    }
+
+    fn tell(&mut self, outputs: &[Outgoing]) -> Result<(), Error> {
+        for output in outputs {
+            self.ask("telling an output")?;
+            self.universe
+                .cluster
+                .borrow_mut()
+                .outputs
+                .push(output.clone());
+        }
+        self.effect("all told, and not yet known");
+        Ok(())
     }
 
     fn renew(&mut self) -> Result<(), Error> {

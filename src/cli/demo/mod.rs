@@ -304,6 +304,7 @@ fn settings(state: PathBuf) -> Settings {
             dead_letters: "dead-letters".to_owned(),
             changelog: "tenure-changelog".to_owned(),
             encoding: kafka::Encoding::Binary,
+            delivery: kafka::Delivery::ExactlyOnce,
             source: "tenure/demo".to_owned(),
             stages: std::collections::BTreeMap::new(),
             inputs: vec![CLICKSTREAM.to_owned(), PURCHASES.to_owned()],

@@ -31,7 +31,7 @@ pub enum Fetched {
     End,
 }
 
-fn headers(headers: &BorrowedHeaders) -> Headers {
+pub(in crate::kafka) fn headers(headers: &BorrowedHeaders) -> Headers {
     let one = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
     headers.iter().map(one).collect()
 }

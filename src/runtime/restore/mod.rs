@@ -8,6 +8,7 @@
 //! goes; then it is read that far. Markers of a transaction reach partitions one by one, so the end
 //! that committed readers see may lie before a batch that is committed: it is waited for.
 
+mod outbox;
 mod position;
 
 use std::collections::BTreeMap;
@@ -17,9 +18,10 @@ use super::report::{Found, Shared, chain};
 use super::world::World;
 use crate::crash;
 use crate::event::CustomerId;
-use crate::kafka::{self, Ends, Entry};
+use crate::kafka::{self, Ends, Entry, Pending};
 use crate::partition::Progress;
 use crate::store::{self, Rebuild};
+use outbox::{keep_last, tell_again};
 
 /// Why a partition cannot be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,8 @@ struct Reading {
     position: i64,
     end: i64,
     into: Target,
+    /// Outputs of the last batch that carried some: whether they have been told is not known.
+    outbox: Vec<Pending>,
 }
 
 #[derive(Debug)]
@@ -147,7 +151,7 @@ impl Restore {
                 Ok(None)
             }
             Phase::Reading(committed, mut reading) if reading.position < reading.end => {
-                let read = self.read(shared, world, &mut reading);
+                let read = self.read(shared, world, &committed, &mut reading);
                 self.phase = Phase::Reading(committed, reading);
                 read.map(|()| None)
             }
@@ -192,6 +196,7 @@ impl Restore {
             position: ends.end,
             end: ends.end,
             into: Target::Old(BTreeMap::new()),
+            outbox: Vec::new(),
         }
     }
 
@@ -229,6 +234,7 @@ impl Restore {
             position: from,
             end,
             into,
+            outbox: Vec::new(),
         })
     }
 
@@ -236,6 +242,7 @@ impl Restore {
         &mut self,
         shared: &Shared,
         world: &mut W,
+        committed: &Offsets,
         reading: &mut Reading,
     ) -> Result<(), Error> {
         let mut entries = Vec::new();
@@ -246,7 +253,7 @@ impl Restore {
         shared.metrics.restore.records.inc_by(entries.len() as u64);
         crash::point("restoring");
         for entry in entries {
-            self.restore(shared, world, &mut reading.into, entry)?;
+            self.restore(shared, world, committed, reading, entry)?;
         }
         self.looks += 1;
         if reached > position {
@@ -266,23 +273,27 @@ impl Restore {
     fn restore<W: World>(
         &self,
         shared: &Shared,
-        world: &W,
-        into: &mut Target,
+        world: &mut W,
+        committed: &Offsets,
+        reading: &mut Reading,
         entry: Entry,
     ) -> Result<(), Error> {
-        let (store, partition) = (world.store(), key(self.partition));
-        match (into, entry) {
+        let partition = key(self.partition);
+        match (&mut reading.into, entry) {
+            (_, Entry::Output(pending)) => keep_last(&mut reading.outbox, pending),
             (Target::Old(states), Entry::State(customer, state)) => {
                 drop(states.insert(customer, state));
             }
             (Target::Old(states), Entry::Progress(bytes, offset)) => {
+                // Told before it is on disk: afterwards nobody would look for it.
+                tell_again(world, committed, &reading.outbox)?;
                 let identity = &shared.settings.identity;
-                let progress = (&*bytes, offset);
+                let (store, progress) = (world.store(), (&*bytes, offset));
                 store.catch_up(&shared.models, partition, identity, states, progress)?;
                 states.clear();
             }
             (Target::Nothing(rebuild, _), Entry::State(customer, state)) => {
-                store.add(rebuild, customer, state)?;
+                world.store().add(rebuild, customer, state)?;
             }
             (Target::Nothing(_, last), Entry::Progress(bytes, offset)) => {
                 *last = Some((bytes, offset));
@@ -294,12 +305,13 @@ impl Restore {
     fn finish<W: World>(
         &self,
         shared: &Shared,
-        world: &W,
+        world: &mut W,
         committed: &Offsets,
         reading: Reading,
     ) -> Result<Restored, Error> {
         let (models, identity) = (&shared.models, &shared.settings.identity);
         if let Target::Nothing(rebuild, Some((bytes, offset))) = reading.into {
+            tell_again(world, committed, &reading.outbox)?;
             let progress = (&*bytes, offset);
             world.store().finish(rebuild, models, identity, progress)?;
         }

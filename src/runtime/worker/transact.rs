@@ -1,7 +1,7 @@
 //! Making commits visible: the fencing order, and what every failure asks for.
 
 use super::{Planned, Worker};
-use crate::kafka::{self, Share};
+use crate::kafka::{self, Delivery, Outgoing, Pending, Share};
 use crate::runtime::mark::Mark;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
@@ -47,7 +47,7 @@ impl<W: World> Worker<W> {
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
                         planned.changelog_offset = Some(offset);
                     }
-                    return Ok(());
+                    return self.tell(commits, &shares);
                 }
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
                     self.shared.ended("aborted");
@@ -58,7 +58,7 @@ impl<W: World> Worker<W> {
                     self.shared.ended("indefinite");
                     tracing::warn!(error = %chain(&error), "a transaction got no answer; looking what became of it");
                     if self.look_what_became_of(commits)? {
-                        return Ok(());
+                        return self.tell(commits, &shares);
                     }
                 }
                 Err(
@@ -69,6 +69,36 @@ impl<W: World> Worker<W> {
                 ) => {
                     return Err(error.into());
                 }
+            }
+        }
+    }
+
+    /// Tells what a commit carries to be told after it. Before that nothing of it goes to disk: who
+    /// finds the disk behind the changelog tells it. What was revoked meanwhile is dropped: the new
+    /// owner finds the same.
+    fn tell(&mut self, commits: &mut Vec<Planned>, shares: &[Share]) -> Result<(), Error> {
+        if self.shared.settings.outputs.delivery == Delivery::ExactlyOnce {
+            return Ok(());
+        }
+        loop {
+            self.drop_what_is_elsewhere(commits);
+            let outputs: Vec<Outgoing> = shares
+                .iter()
+                .filter(|share| commits.iter().any(|own| own.partition == share.partition))
+                .flat_map(|share| &share.records)
+                .filter_map(|it| Pending::of(it.key.as_deref(), it.value.as_deref(), &it.headers))
+                .map(|pending| pending.output)
+                .collect();
+            if outputs.is_empty() {
+                return Ok(());
+            }
+            match self.world.tell(&outputs) {
+                Ok(()) => return Ok(()),
+                Err(error @ kafka::Error::Retry { .. }) => {
+                    tracing::warn!(error = %chain(&error), "outputs could not be told; trying again");
+                    self.world.wait(ABORT_BACKOFF);
+                }
+                Err(other) => return Err(other.into()),
             }
         }
     }

@@ -1,0 +1,115 @@
+//! Records on their way, and what counts as delivered.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use super::{Error, Outgoing};
+
+/// Longest wait for room, and for the delivery of what was sent.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Catches where the records of a transaction were put, and why one was not.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    failure: Mutex<Option<KafkaError>>,
+}
+
+impl Deliveries {
+    /// The first failure since the last call.
+    pub(super) fn take_failure(&self) -> Option<KafkaError> {
+        self.lock().take()
+    }
+
+    fn fail(&self, error: KafkaError) {
+        self.lock().get_or_insert(error);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
+        // An error is whole whoever panicked while holding it.
+        self.failure
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Arc<AtomicI64>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, offset: Self::DeliveryOpaque) {
+        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+        match result {
+            Ok(message) if message.offset() >= 0 => {
+                offset.store(message.offset(), Ordering::Release);
+            }
+            // Nobody has said where it lies. librdkafka takes a refused record for delivered once a
+            // later one of its partition is; yet a broker that has nothing of a producer so far
+            // takes any record for its first, and the refused one is nowhere.
+            Ok(_) => self.fail(KafkaError::MessageProduction(
+                RDKafkaErrorCode::Inconsistent,
+            )),
+            // Given up because of something else, which the next call of the transaction tells.
+            Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
+            Err((error, _)) => self.fail(error.clone()),
+        }
+    }
+}
+
+/// Hands a record over; `place` gets its offset once it is delivered.
+pub(super) fn send(
+    producer: &BaseProducer<Deliveries>,
+    record: &Outgoing,
+    place: Arc<AtomicI64>,
+) -> Result<(), Error> {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for (key, value) in &record.headers {
+        headers = headers.insert(Header {
+            key,
+            value: value.as_deref(),
+        });
+    }
+    let mut outgoing: BaseRecord<'_, [u8], [u8], _> =
+        BaseRecord::with_opaque_to(&record.topic, place).headers(headers);
+    outgoing.key = record.key.as_deref();
+    outgoing.payload = record.value.as_deref();
+    outgoing.partition = record.partition;
+    let deadline = Instant::now() + DELIVERY_TIMEOUT;
+    loop {
+        match producer.send(outgoing) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                if Instant::now() < deadline =>
+            {
+                producer.poll(Duration::from_millis(50));
+                outgoing = back;
+            }
+            Err((source, _)) => {
+                return Err(Error::Abort {
+                    action: "producing a record",
+                    source,
+                });
+            }
+        }
+    }
+}
+
+/// Waits until all records are delivered.
+pub(super) fn deliver(producer: &BaseProducer<Deliveries>) -> Result<(), Error> {
+    let flushed = producer.flush(DELIVERY_TIMEOUT);
+    // librdkafka would tell later, and only how many were not.
+    let failure = producer.client().context().take_failure();
+    match failure.or(flushed.err()) {
+        None => Ok(()),
+        Some(source) => Err(Error::Abort {
+            action: "delivering the records",
+            source,
+        }),
+    }
+}
