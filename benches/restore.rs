@@ -1,6 +1,7 @@
 //! How long customers wait after a crash: a million of them in the local state after `kill -9`, and
-//! all of them from the changelog when the local state is gone. The real daemon against a real
-//! broker; Kafka's session is kept by static membership.
+//! all of them from the changelog when the local state is gone, with what that takes in memory and
+//! processor time. And then, in steady state: how long the longest transaction takes. The real daemon
+//! against a real broker; Kafka's session is kept by static membership.
 //!
 //! `cargo bench --profile dev --bench restore`, with Kafka's jars where `tests/run.sh` puts them.
 
@@ -47,11 +48,84 @@ fn main() {
     world.kill();
     std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
     let took = ready(&mut world);
+    let spent = Spent::of(&world);
     println!(
-        "without local state: ready after {took:.2?}, {:.0} customers per second",
-        customers as f64 / took.as_secs_f64()
+        "without local state: ready after {took:.2?}, {:.0} customers per second and {:.0} per second \
+        of processor time; at most {} MB resident, of them {} MB of files, where the store may take 64",
+        customers as f64 / took.as_secs_f64(),
+        customers as f64 / spent.processor.as_secs_f64(),
+        spent.peak >> 20,
+        spent.files >> 20,
     );
+    let seconds = customers.min(30_000) / 1_000;
+    for second in 0..seconds {
+        let records: Vec<Record> = (0..2_000).map(|it| order(second * 2_000 + it)).collect();
+        producer.send(&world.topic("purchases"), &records);
+        std::thread::park_timeout(Duration::from_secs(1));
+    }
+    world.await_caught_up();
+    let (_, metrics) = world.first.get("/metrics");
+    let transactions = metrics
+        .lines()
+        .filter(|line| line.contains("transaction_seconds") && !line.starts_with('#'));
+    println!("2,000 orders a second for {seconds} s:");
+    transactions.for_each(|line| println!("  {line}"));
     world.terminate();
+}
+
+/// What the daemon has taken since its start.
+struct Spent {
+    /// Bytes at the highest, files in memory included.
+    peak: u64,
+    /// Bytes of files, which the kernel may take back.
+    files: u64,
+    processor: Duration,
+}
+
+impl Spent {
+    fn of(world: &World) -> Spent {
+        let settings = world.folder.path().join("tenure.toml");
+        let (pid, _) = processes()
+            .find(|(_, command)| {
+                command.starts_with(env!("CARGO_BIN_EXE_tenure"))
+                    && command.contains(settings.to_str().unwrap())
+            })
+            .unwrap();
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+        let status = read("status");
+        let bytes = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            let number = line.split_whitespace().nth(1).unwrap();
+            number.parse::<u64>().unwrap() << 10
+        };
+        // After the name, which ends with the last bracket: user and system time in hundredths.
+        let stat = read("stat");
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        let ticks: u64 = fields[11..13]
+            .iter()
+            .map(|it| it.parse::<u64>().unwrap())
+            .sum();
+        Spent {
+            peak: bytes("VmHWM"),
+            files: bytes("RssFile"),
+            processor: Duration::from_millis(ticks * 10),
+        }
+    }
+}
+
+/// Ids and command lines.
+fn processes() -> impl Iterator<Item = (u32, String)> {
+    std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let name = entry.ok()?.file_name();
+        let pid = name.to_str()?.parse().ok()?;
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        Some((pid, command.replace('\0', " ")))
+    })
 }
 
 /// From the start of the process until it reads on.
