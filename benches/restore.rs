@@ -44,7 +44,12 @@ fn main() {
     world.await_caught_up();
     println!("{customers} customers loaded in {:.1?}", loaded.elapsed());
     world.kill();
-    println!("after kill -9: ready after {:.2?}", ready(&mut world));
+    let took = ready(&mut world);
+    let idle = Spent::of(&world);
+    println!(
+        "after kill -9: ready after {took:.2?}; at most {} MB resident",
+        idle.peak >> 20
+    );
     world.kill();
     std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
     let took = ready(&mut world);

@@ -35,7 +35,12 @@ pub(super) fn bounds(partition: u32) -> [Vec<u8>; 2] {
 }
 
 pub(super) fn customer(partition: u32, customer: &CustomerId) -> Vec<u8> {
-    [&partition.to_be_bytes(), customer.as_bytes()].concat()
+    customer_of(partition, customer.as_bytes())
+}
+
+/// Of the customer with these bytes.
+pub(super) fn customer_of(partition: u32, customer: &[u8]) -> Vec<u8> {
+    [&partition.to_be_bytes(), customer].concat()
 }
 
 pub(super) fn timer(partition: u32, timer: &TimerKey) -> Vec<u8> {

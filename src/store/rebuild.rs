@@ -1,8 +1,7 @@
 //! Building a partition from nothing: all of its changelog, sorted in pieces and taken in whole,
 //! with nothing read and nothing logged in between.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::db::{arrive, read_state};
 use super::engine::{Engine, Family, Pair};
@@ -11,37 +10,90 @@ use crate::event::CustomerId;
 use crate::model::Models;
 use crate::partition::TimerKey;
 
-/// Bytes of states that are held in memory before they are sorted and taken in.
-const PIECE_BYTES_MAX: usize = 32 << 20;
+/// Bytes of states that are held in memory before they are sorted and taken in, by all that rebuild
+/// at the same time.
+const PIECES_BYTES_MAX: usize = 32 << 20;
 /// Timers that are sorted at a time.
-const TIMERS_MAX: usize = 1 << 18;
-/// What an entry costs beside its bytes.
-const ENTRY_BYTES: usize = 100;
+const TIMERS_MAX: usize = 1 << 16;
 
 /// A partition on its way from nothing. Until [`Store::finish`] the partition has no progress: a
 /// crash begins anew.
 #[derive(Debug)]
 pub struct Rebuild {
     partition: u32,
-    /// The last value of each customer since the last piece was taken in.
-    latest: HashMap<CustomerId, Option<Vec<u8>>>,
-    bytes: usize,
+    piece: Piece,
     piece_bytes_max: usize,
 }
 
+/// What has come since the last piece was taken in: in one allocation, so that its bound is true.
+#[derive(Debug, Default)]
+struct Piece {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// Where customer and value lie.
+#[derive(Debug)]
+struct Entry {
+    customer: Range<u32>,
+    value: Option<Range<u32>>,
+}
+
+impl Piece {
+    fn push(&mut self, customer: &[u8], value: Option<&[u8]>) {
+        let mut add = |bytes: &[u8]| {
+            let start = self.bytes.len() as u32;
+            self.bytes.extend_from_slice(bytes);
+            start..self.bytes.len() as u32
+        };
+        let (customer, value) = (add(customer), value.map(add));
+        self.entries.push(Entry { customer, value });
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+    }
+
+    fn get(&self, range: &Range<u32>) -> &[u8] {
+        &self.bytes[range.start as usize..range.end as usize]
+    }
+
+    /// The last value of each customer, in their order.
+    fn sorted(&mut self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let mut entries = std::mem::take(&mut self.entries);
+        // Stable: what came last of a customer stays last.
+        entries.sort_by(|a, b| self.get(&a.customer).cmp(self.get(&b.customer)));
+        self.entries = entries;
+        let is_last = |(at, entry): &(usize, &Entry)| {
+            let next = self.entries.get(at + 1);
+            next.is_none_or(|next| self.get(&next.customer) != self.get(&entry.customer))
+        };
+        let entries = self.entries.iter().enumerate().filter(is_last);
+        entries.map(|(_, entry)| {
+            let value = entry.value.as_ref().map(|value| self.get(value));
+            (self.get(&entry.customer), value)
+        })
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+}
+
 impl Rebuild {
-    /// The partition has been cleared.
-    pub fn new(partition: u32) -> Rebuild {
-        Rebuild::in_pieces(partition, PIECE_BYTES_MAX)
+    /// The partition has been cleared. Up to so many may be rebuilt at the same time.
+    pub fn new(partition: u32, at_once: usize) -> Rebuild {
+        Rebuild::in_pieces(partition, PIECES_BYTES_MAX / at_once.max(1))
     }
 
     /// With pieces of another size, so that tests can have several.
     pub fn in_pieces(partition: u32, piece_bytes_max: usize) -> Rebuild {
         Rebuild {
             partition,
-            latest: HashMap::new(),
-            bytes: 0,
-            piece_bytes_max,
+            piece: Piece::default(),
+            // Places in it are 32 bits.
+            piece_bytes_max: piece_bytes_max.min(1 << 30),
         }
     }
 }
@@ -51,16 +103,11 @@ impl<E: Engine> Store<E> {
     pub fn add(
         &self,
         rebuild: &mut Rebuild,
-        customer: CustomerId,
-        value: Option<Vec<u8>>,
+        customer: &CustomerId,
+        value: Option<&[u8]>,
     ) -> Result<(), Error> {
-        let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
-        let (id_bytes, own) = (customer.as_bytes().len(), bytes(&value));
-        match rebuild.latest.insert(customer, value) {
-            Some(before) => rebuild.bytes = (rebuild.bytes + own).saturating_sub(bytes(&before)),
-            None => rebuild.bytes += ENTRY_BYTES + id_bytes + own,
-        }
-        match rebuild.bytes < rebuild.piece_bytes_max {
+        rebuild.piece.push(customer.as_bytes(), value);
+        match rebuild.piece.bytes() < rebuild.piece_bytes_max {
             true => Ok(()),
             false => self.take_in(rebuild),
         }
@@ -68,12 +115,15 @@ impl<E: Engine> Store<E> {
 
     fn take_in(&self, rebuild: &mut Rebuild) -> Result<(), Error> {
         let partition = rebuild.partition;
-        let pair = |(id, value): (CustomerId, _)| (key::customer(partition, &id), value);
-        let mut piece: Vec<Pair> = rebuild.latest.drain().map(pair).collect();
-        rebuild.bytes = 0;
-        piece.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        self.engine
-            .ingest(Family::Customers, &mut piece.into_iter())
+        let pair = |(customer, value): (&[u8], Option<&[u8]>)| -> Pair {
+            let key = key::customer_of(partition, customer);
+            (key, value.map(<[u8]>::to_vec))
+        };
+        let mut pairs = rebuild.piece.sorted().map(pair);
+        let taken_in = self.engine.ingest(Family::Customers, &mut pairs);
+        drop(pairs);
+        rebuild.piece.clear();
+        taken_in
     }
 
     /// Takes in what is left, derives the timers and notes where the partition has got to: the

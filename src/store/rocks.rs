@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    ColumnFamily, DB, Direction, ErrorKind, IngestExternalFileOptions, IteratorMode, Options,
-    ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
+    ColumnFamily, DB, ErrorKind, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter,
+    WriteBatch, WriteOptions,
 };
 
 use super::engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
@@ -223,14 +223,16 @@ impl Engine for Rocks {
         }
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(to);
-        let mode = IteratorMode::From(from, Direction::Forward);
-        for entry in self.db.iterator_cf_opt(self.family(family), options, mode) {
-            let (key, value) = entry.map_err(|source| self.error(Step::Read, source))?;
-            if take(&key, &value)?.is_break() {
+        let mut entries = self.db.raw_iterator_cf_opt(self.family(family), options);
+        entries.seek(from);
+        while let Some((key, value)) = entries.item() {
+            if take(key, value)?.is_break() {
                 break;
             }
+            entries.next();
         }
-        Ok(())
+        let status = entries.status();
+        status.map_err(|source| self.error(Step::Read, source))
     }
 
     fn write(

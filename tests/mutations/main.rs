@@ -126,8 +126,8 @@ const MUTATIONS: [Mutation; 19] = [
         what: "a rebuild keeps the first value of a customer",
         file: "src/store/rebuild.rs",
         edits: &[(
-            "match rebuild.latest.insert(customer, value) {",
-            "if rebuild.latest.contains_key(&customer) {\n            return Ok(());\n        }\n        match rebuild.latest.insert(customer, value) {",
+            "entries.sort_by(|a, b| self.get(&a.customer)",
+            "entries.reverse();\n        entries.sort_by(|a, b| self.get(&a.customer)",
         )],
     },
     Mutation {

@@ -106,8 +106,7 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
             old.catch_up(&models, 3, IDENTITY, &batch.states, progress)
                 .unwrap();
             for (customer, state) in &batch.states {
-                new.add(&mut rebuild, customer.clone(), state.clone())
-                    .unwrap();
+                new.add(&mut rebuild, customer, state.as_deref()).unwrap();
             }
         }
         let last = batches.last().unwrap();

@@ -222,10 +222,11 @@ impl Restore {
         let (from, into) = match (found, known) {
             (Found::Complete | Found::Behind, Some(known)) => (known, Target::Old(BTreeMap::new())),
             _ => {
-                world.store().clear(key(self.partition))?;
+                let (partition, workers) = (key(self.partition), shared.settings.workers);
+                world.store().clear(partition)?;
                 (
                     start,
-                    Target::Nothing(Rebuild::new(key(self.partition)), None),
+                    Target::Nothing(Rebuild::new(partition, workers), None),
                 )
             }
         };
@@ -293,7 +294,7 @@ impl Restore {
                 states.clear();
             }
             (Target::Nothing(rebuild, _), Entry::State(customer, state)) => {
-                world.store().add(rebuild, customer, state)?;
+                world.store().add(rebuild, &customer, state.as_deref())?;
             }
             (Target::Nothing(_, last), Entry::Progress(bytes, offset)) => {
                 *last = Some((bytes, offset));
