@@ -89,22 +89,8 @@ struct Spent {
 
 impl Spent {
     fn of(world: &World) -> Spent {
-        let settings = world.folder.path().join("tenure.toml");
-        let (pid, _) = processes()
-            .find(|(_, command)| {
-                command.starts_with(env!("CARGO_BIN_EXE_tenure"))
-                    && command.contains(settings.to_str().unwrap())
-            })
-            .unwrap();
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
-        let status = read("status");
-        let bytes = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-            let number = line.split_whitespace().nth(1).unwrap();
-            number.parse::<u64>().unwrap() << 10
-        };
         // After the name, which ends with the last bracket: user and system time in hundredths.
-        let stat = read("stat");
+        let stat = world.first.process_file("stat");
         let fields: Vec<&str> = stat
             .rsplit(')')
             .next()
@@ -116,21 +102,11 @@ impl Spent {
             .map(|it| it.parse::<u64>().unwrap())
             .sum();
         Spent {
-            peak: bytes("VmHWM"),
-            files: bytes("RssFile"),
+            peak: world.first.memory("VmHWM"),
+            files: world.first.memory("RssFile"),
             processor: Duration::from_millis(ticks * 10),
         }
     }
-}
-
-/// Ids and command lines.
-fn processes() -> impl Iterator<Item = (u32, String)> {
-    std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        let name = entry.ok()?.file_name();
-        let pid = name.to_str()?.parse().ok()?;
-        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-        Some((pid, command.replace('\0', " ")))
-    })
 }
 
 /// From the start of the process until it reads on.

@@ -104,6 +104,29 @@ impl Instance {
         );
     }
 
+    /// What the kernel says of the process.
+    pub(crate) fn process_file(&self, file: &str) -> String {
+        let settings = self.folder.join("tenure.toml");
+        let own = |command: &str| {
+            command.starts_with(env!("CARGO_BIN_EXE_tenure"))
+                && command.contains(settings.to_str().unwrap())
+        };
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let folder = entries.map(|entry| entry.path()).find(|folder| {
+            let command = fs::read_to_string(folder.join("cmdline"));
+            command.is_ok_and(|command| own(&command))
+        });
+        fs::read_to_string(folder.unwrap().join(file)).unwrap()
+    }
+
+    /// Bytes, by a name from `/proc/…/status`.
+    pub(crate) fn memory(&self, name: &str) -> u64 {
+        let status = self.process_file("status");
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        let kilobytes = line.split_whitespace().nth(1).unwrap();
+        kilobytes.parse::<u64>().unwrap() << 10
+    }
+
     /// One HTTP request: status line and body.
     pub(crate) fn get(&self, path: &str) -> (String, String) {
         let said = self.said();
