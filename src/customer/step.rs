@@ -64,7 +64,7 @@ impl CustomerState {
         position: Position,
         changes: &mut Vec<StageChange>,
     ) {
-        self.fire(models, event.time, changes);
+        self.fire(models, event.time, usize::MAX, changes);
         self.latest = self.latest.max(event.time);
         self.position = position;
         for slot in models.slots.changed_by(event.kind) {
@@ -78,11 +78,22 @@ impl CustomerState {
     }
 
     /// Fires the customer's timers due before `end`, by due instant and order of the models,
-    /// those armed meanwhile included [3].
-    pub fn fire(&mut self, models: &Models, end: EventTime, changes: &mut Vec<StageChange>) {
+    /// those armed meanwhile included [3]. `false` when there were `changes_max` changes before all
+    /// had fired: stages may follow each other by time alone, without an end.
+    pub fn fire(
+        &mut self,
+        models: &Models,
+        end: EventTime,
+        changes_max: usize,
+        changes: &mut Vec<StageChange>,
+    ) -> bool {
         while let Some((due, model)) = self.first_due().filter(|(due, _)| *due < end) {
+            if changes.len() >= changes_max {
+                return false;
+            }
             self.evaluate(models, model, due, None, changes);
         }
+        true
     }
 
     fn first_due(&self) -> Option<(EventTime, usize)> {

@@ -11,7 +11,8 @@ use crate::model::Models;
 /// batches. `view` must hold the states and timers that the batch can touch.
 ///
 /// The watermark moves with every record, and timers that it passes fire before the next record.
-/// Where more timers are due than were loaded, the rest of the batch is left for the next call.
+/// Where more timers are due than were loaded, or they come to more transitions than the view allows,
+/// the rest of the batch is left for the next call.
 pub fn apply(
     models: &Models,
     lateness: Millis,
@@ -34,10 +35,17 @@ pub fn apply(
             },
         },
         loaded_to: view.loaded_to,
+        changes_max: view.changes_max.unwrap_or(usize::MAX),
     };
     let mut finished = run.fire_due();
     let mut records = batch.records.into_iter();
+    let mut unused = Vec::new();
     while finished && let Some(record) = records.next() {
+        if !run.fire_before(&record) {
+            finished = false;
+            unused.push(record);
+            break;
+        }
         let Position { input, offset } = record.position;
         run.effects.progress.offsets[input as usize] = offset + 1;
         match record.content {
@@ -48,7 +56,7 @@ pub fn apply(
             }),
         }
     }
-    let unused: Vec<Record> = records.collect();
+    unused.extend(records);
     if let Some(advance) = batch.advance.filter(|_| finished && unused.is_empty()) {
         finished = run.advance(Watermark(advance.0));
     }
@@ -61,6 +69,7 @@ struct Run<'r> {
     states: BTreeMap<CustomerId, Known>,
     /// Where the loaded timers end.
     loaded_to: Option<TimerKey>,
+    changes_max: usize,
     /// Filled and emptied for every customer; kept for its memory.
     changes: Vec<StageChange>,
     effects: Effects,
@@ -74,8 +83,34 @@ struct Effects {
 }
 
 impl Run<'_> {
+    /// How many more transitions there may be before the batch is cut.
+    fn room(&self) -> usize {
+        self.changes_max.saturating_sub(self.effects.outputs.len())
+    }
+
+    /// Fires the customer's own timers that come before an event; `false` when not all could be.
+    fn fire_before(&mut self, record: &Record) -> bool {
+        let room = self.room();
+        let Ok(event) = &record.content else {
+            return true;
+        };
+        let Some(known) = self.states.get_mut(&event.customer) else {
+            return true;
+        };
+        let (models, end) = (self.models, event.time);
+        if known.state.next_due().is_none_or(|due| due >= end) {
+            return true;
+        }
+        known.touched = true;
+        let fired = known.state.fire(models, end, room, &mut self.changes);
+        self.effects
+            .settle(&event.customer, &mut known.state, &mut self.changes);
+        fired
+    }
+
     /// An event; `false` when not all timers that it made due could be fired.
     fn receive(&mut self, event: &Event, position: Position) -> bool {
+        let room = self.room();
         let customer = &event.customer;
         let known = match self.states.entry(customer.clone()) {
             Entry::Occupied(known) => known.into_mut(),
@@ -92,9 +127,17 @@ impl Run<'_> {
         // What a late event arms before the fired cursor is met at once.
         let fired_to = self.effects.progress.fired_to.as_ref();
         let passed = fired_to.map_or(EventTime::MIN, |key| key.due);
-        known.state.fire(self.models, passed, &mut self.changes);
+        let met = known
+            .state
+            .fire(self.models, passed, room, &mut self.changes);
         self.effects
             .settle(customer, &mut known.state, &mut self.changes);
+        if !met && let Some(due) = known.state.armed {
+            // All others before the cursor have fired: it goes back to this one.
+            let customer = customer.clone();
+            self.effects.progress.fired_to = Some(TimerKey { due, customer });
+            self.loaded_to = self.effects.progress.fired_to.clone();
+        }
         let highest = &mut self.effects.progress.highest;
         *highest = (*highest).max(Some(event.time));
         self.advance(Watermark::behind(event.time, self.lateness))
@@ -113,6 +156,10 @@ impl Run<'_> {
         while let Some(key) = self.effects.timers.first() {
             if !watermark.is_past(key.due) || self.loaded_to.as_ref().is_some_and(|end| key >= end)
             {
+                break;
+            }
+            if self.room() == 0 {
+                self.loaded_to = Some(key.clone());
                 break;
             }
             self.fire();
@@ -144,7 +191,9 @@ impl Run<'_> {
         known.touched = true;
         known.state.armed = None;
         let end = EventTime(due.0 + 1);
-        known.state.fire(self.models, end, &mut self.changes);
+        known
+            .state
+            .fire(self.models, end, usize::MAX, &mut self.changes);
         self.effects
             .settle(&customer, &mut known.state, &mut self.changes);
     }

@@ -27,6 +27,8 @@ pub struct View {
     /// Where loading stopped because there were too many; `None` when all that the batch can make
     /// due are there.
     pub loaded_to: Option<TimerKey>,
+    /// Transitions with which the batch is cut before the next timer; `None`: however many.
+    pub changes_max: Option<usize>,
 }
 
 /// A customer in a view.

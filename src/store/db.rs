@@ -37,7 +37,8 @@ pub struct Written<'w> {
     pub changelog_offset: Option<i64>,
 }
 
-/// Most timers that are fetched for one batch; what is due beyond them waits for the next one.
+/// Most timers that are fetched for one batch, and most transitions before it is cut; what is due
+/// beyond them waits for the next one.
 const TIMERS_PER_BATCH_MAX: usize = 16_384;
 
 /// The state of all partitions of this process.
@@ -177,6 +178,7 @@ impl<E: Engine> Store<E> {
             states,
             timers,
             loaded_to,
+            changes_max: Some(self.timers_max),
         })
     }
 

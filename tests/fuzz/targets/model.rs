@@ -134,7 +134,7 @@ fn live(models: &Models) {
         state.receive(models, &event, Position::default(), &mut changes);
         time = time.plus(step).unwrap_or(EventTime::MAX);
     }
-    state.fire(models, time, &mut changes);
+    state.fire(models, time, 10_000, &mut changes);
     for change in &changes {
         let definition = &models.list[change.model].transitions[change.transition];
         assert!(definition.from.contains(&change.from) && definition.to == change.to);

@@ -31,7 +31,7 @@ fn live_on(mut state: CustomerState) {
     let end = event.time.plus(Millis(30 * Millis::DAY.0));
     let mut changes = Vec::new();
     state.receive(&MODELS, &event, Position::default(), &mut changes);
-    state.fire(&MODELS, end.unwrap_or(EventTime::MAX), &mut changes);
+    state.fire(&MODELS, end.unwrap_or(EventTime::MAX), 10_000, &mut changes);
     let bytes = encoded(&state);
     assert_eq!(customer::decode(&bytes, &MODELS), Ok(state));
 }

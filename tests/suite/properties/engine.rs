@@ -232,6 +232,7 @@ impl Memory {
             states: of_timers.chain(of_batch).filter_map(known).collect(),
             timers,
             loaded_to,
+            changes_max: (timers_max != usize::MAX).then_some(timers_max),
         }
     }
 

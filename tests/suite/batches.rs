@@ -1,0 +1,75 @@
+//! A batch has an end, whatever the models do.
+
+use tenure::event::{Decoder, Limits, Mapping, Millis, Money, Position, Rejection};
+use tenure::model::{Models, Source};
+use tenure::partition::{Batch, Progress, Record, View, apply};
+
+/// Goes round in a circle by time alone, twice in two seconds.
+const MODEL: &str = r"
+model: circle
+version: 1
+initial: here
+facts:
+  visits: count(visit)
+stages:
+  here: {}
+  there: {}
+transitions:
+  - { from: here, to: there, when: visits >= 1, hold: 1s }
+  - { from: there, to: here, when: visits >= 1, hold: 1s }
+";
+const CHANGES_MAX: usize = 1_000;
+
+#[test]
+fn a_day_of_a_model_that_turns_in_circles_is_cut_into_batches() {
+    let source = Source {
+        name: "circle.yaml".to_owned(),
+        text: MODEL.to_owned(),
+    };
+    let models = Models::compile(vec![source]).unwrap().0;
+    let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
+    let decoder = Decoder::new(Mapping::default(), vocabulary, money, Limits::default());
+    let visit = |offset, day: i64, customer: &str| {
+        let time = 1_767_225_600_000 + day * Millis::DAY.0;
+        let json = format!(r#"{{"type":"visit","customer_id":"{customer}","time":{time}}}"#);
+        let content = decoder.json(json.as_bytes());
+        Record {
+            position: Position { input: 0, offset },
+            content: content.map_err(|_| unreachable!() as Rejection),
+        }
+    };
+    // The second one waits for its own day; that of another takes time on; the last one is late.
+    let mut records = vec![
+        visit(0, 0, "a"),
+        visit(1, 1, "a"),
+        visit(2, 2, "b"),
+        visit(3, 1, "c"),
+    ];
+    let mut progress = Progress::new(&models, 1);
+    let mut view = View::default();
+    let (mut changes, mut batches, mut finished) = (0, 0, false);
+    while !finished || !records.is_empty() {
+        view.changes_max = Some(CHANGES_MAX);
+        let batch = Batch {
+            records,
+            ..Batch::default()
+        };
+        let commit = apply(&models, Millis(0), &progress, view.clone(), batch);
+        assert!(commit.outputs.len() <= CHANGES_MAX + 1);
+        for timer in &commit.disarm {
+            view.timers.remove(timer);
+        }
+        view.timers.extend(commit.arm);
+        let states = commit.states.into_iter();
+        view.states
+            .extend(states.map(|(id, state)| (id, state.into())));
+        changes += commit.outputs.len();
+        batches += 1;
+        (records, progress, finished) = (commit.unused, commit.progress, commit.finished);
+    }
+    // Two days of the first, one of the late one; what is due at the end itself waits.
+    let day = 86_400;
+    assert_eq!(changes, 3 * day - 2);
+    assert!(batches >= changes / CHANGES_MAX, "{batches}");
+    assert_eq!(progress.offsets, [4]);
+}
