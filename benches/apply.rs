@@ -115,6 +115,7 @@ impl Stored {
             states,
             timers,
             loaded_to: None,
+            changes_max: None,
         }
     }
 
