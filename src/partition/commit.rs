@@ -92,6 +92,14 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// How many customers there are: everybody is in one stage of each model.
+    pub fn customers(&self) -> u64 {
+        let stages = self.population.0.first();
+        stages.map_or(0, |stages| stages.iter().sum())
+    }
+}
+
 impl Population {
     pub(super) fn enter(&mut self, model: usize, stage: usize) {
         self.0[model][stage] += 1;

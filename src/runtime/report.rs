@@ -33,6 +33,8 @@ pub(super) enum Found {
     Behind,
     /// There is none.
     Missing,
+    /// Customers are missing: the disk has lost something and does not say so.
+    Incomplete,
     /// The changelog no longer reaches back to it.
     TooOld,
     /// The changelog does not reach it: records were lost.
@@ -45,6 +47,7 @@ impl Found {
             Found::Complete => "complete",
             Found::Behind => "behind",
             Found::Missing => "missing",
+            Found::Incomplete => "incomplete",
             Found::TooOld => "too_old",
             Found::Ahead => "ahead",
         }
@@ -86,6 +89,12 @@ impl Shared {
             }
             Found::Missing => {
                 tracing::info!(partition, "no local state; building it from the changelog");
+            }
+            Found::Incomplete => {
+                tracing::warn!(
+                    partition,
+                    "the local state lacks customers: the disk has lost some; rebuilding it from the changelog"
+                );
             }
             Found::TooOld => {
                 tracing::warn!(

@@ -241,6 +241,18 @@ impl<E: Engine> Store<E> {
         })
     }
 
+    /// How many customers of a partition are there. Reads all their keys.
+    pub fn count(&self, partition: u32) -> Result<u64, Error> {
+        let [from, to] = key::bounds(partition);
+        let mut count = 0;
+        let mut take = |_: &[u8], _: &[u8]| {
+            count += 1;
+            Ok(ControlFlow::Continue(()))
+        };
+        self.engine.scan(Family::Customers, &from, &to, &mut take)?;
+        Ok(count)
+    }
+
     /// Forgets everything of a partition, to rebuild it.
     pub fn clear(&self, partition: u32) -> Result<(), Error> {
         let [from, to] = key::bounds(partition);

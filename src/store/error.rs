@@ -58,6 +58,18 @@ pub enum Error {
         #[source]
         source: Reason,
     },
+    /// The changelog has lost records: stop, and let a person look.
+    #[error(
+        "the changelog holds the state of {found} customers of a partition, where it had {expected}: records were \
+        deleted from it. Its cleanup.policy must be compact alone. To begin anew, use another kafka.app and an \
+        empty changelog"
+    )]
+    Incomplete {
+        /// Customers found.
+        found: u64,
+        /// Customers that there were.
+        expected: u64,
+    },
     /// What is on disk cannot be gone on from.
     #[error("the state in {path} cannot be used")]
     Progress {

@@ -35,6 +35,9 @@ pub(super) fn families(config: &Config) -> Families {
     database.create_missing_column_families(true);
     database.set_write_buffer_manager(&buffers);
     database.set_max_background_jobs(2);
+    // States, timers and progress are of the same batch, also where damage costs the end of RocksDB's
+    // own records of what was flushed.
+    database.set_atomic_flush(true);
     database.set_max_open_files(512);
     database.set_keep_log_file_num(2);
     database.set_max_total_wal_size(config.memory_bytes as u64 / 2);

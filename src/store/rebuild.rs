@@ -128,6 +128,9 @@ impl<E: Engine> Store<E> {
 
     /// Takes in what is left, derives the timers and notes where the partition has got to: the
     /// bytes of its last progress record and the offset after it.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] where the changelog has not everybody any more.
     pub fn finish(
         &self,
         mut rebuild: Rebuild,
@@ -135,20 +138,26 @@ impl<E: Engine> Store<E> {
         identity: &str,
         progress: (&[u8], i64),
     ) -> Result<(), Error> {
-        self.read_progress(models, progress.0, identity)?;
+        let expected = self
+            .read_progress(models, progress.0, identity)?
+            .customers();
         self.take_in(&mut rebuild)?;
-        self.arm_all(models, rebuild.partition)?;
+        let found = self.arm_all(models, rebuild.partition)?;
+        if found != expected {
+            return Err(Error::Incomplete { found, expected });
+        }
         self.engine.write(&mut |batch| {
             arrive(batch, rebuild.partition, progress);
             Ok(())
         })
     }
 
-    /// Every state carries the instant that it is armed for.
-    fn arm_all(&self, models: &Models, partition: u32) -> Result<(), Error> {
+    /// Every state carries the instant that it is armed for. How many states there are.
+    fn arm_all(&self, models: &Models, partition: u32) -> Result<u64, Error> {
         let [from, to] = key::bounds(partition);
-        let mut armed = Vec::new();
+        let (mut armed, mut states) = (Vec::new(), 0);
         let mut take = |bytes: &[u8], value: &[u8]| {
+            states += 1;
             let state = read_state(value, models)?;
             if let (Some(due), Some(customer)) = (state.armed, key::read_customer(bytes)) {
                 armed.push(key::timer(partition, &TimerKey { due, customer }));
@@ -159,7 +168,8 @@ impl<E: Engine> Store<E> {
             Ok(ControlFlow::Continue(()))
         };
         self.engine.scan(Family::Customers, &from, &to, &mut take)?;
-        self.arm(&mut armed)
+        self.arm(&mut armed)?;
+        Ok(states)
     }
 
     fn arm(&self, armed: &mut Vec<Vec<u8>>) -> Result<(), Error> {

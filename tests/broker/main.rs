@@ -21,6 +21,7 @@ mod rebalance;
 #[path = "../suite/reference.rs"]
 mod reference;
 mod relay;
+mod restore;
 #[path = "../suite/retail.rs"]
 mod retail;
 mod time;

@@ -67,7 +67,9 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Prog
             progress: codec::encode(&progress, IDENTITY),
         });
     }
-    let erased = BTreeMap::from([(CustomerId::from("c7"), None)]);
+    let gone = CustomerId::from("c7");
+    progress.population.0[0][view.states[&gone].state.models[0].stage] -= 1;
+    let erased = BTreeMap::from([(gone, None)]);
     batches.push(Written {
         states: erased,
         progress: codec::encode(&progress, IDENTITY),

@@ -213,9 +213,10 @@ impl Restore {
                     is accepted, delete the state folder: it is rebuilt from what the changelog holds",
                 ));
             }
+            Some(known) if known < start => Found::TooOld,
+            Some(_) if !self.is_whole(shared, world)? => Found::Incomplete,
             Some(known) if known == end => Found::Complete,
-            Some(known) if known >= start => Found::Behind,
-            Some(_) => Found::TooOld,
+            Some(_) => Found::Behind,
             None => Found::Missing,
         };
         shared.found(self.partition, found);

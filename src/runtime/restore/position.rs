@@ -24,14 +24,28 @@ impl Restore {
             return Ok(false);
         }
         match store.progress(&shared.models, partition, &shared.settings.identity) {
-            Ok(Some(progress)) => Ok(committed.iter().all(|found| {
-                let mark = found
-                    .as_ref()
-                    .and_then(|(_, metadata)| Mark::read(metadata));
-                mark.is_some_and(|mark| mark.batch == progress.batch)
-            })),
+            Ok(Some(progress)) => {
+                let is_last = committed.iter().all(|found| {
+                    let mark = found
+                        .as_ref()
+                        .and_then(|(_, metadata)| Mark::read(metadata));
+                    mark.is_some_and(|mark| mark.batch == progress.batch)
+                });
+                Ok(is_last && self.is_whole(shared, world)?)
+            }
             // Of other models: what the changelog says counts.
             Ok(None) | Err(store::Error::Progress { .. }) => Ok(false),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Whether everybody whom the progress counts is on disk. RocksDB does not notice all that a disk
+    /// can lose, as the end of its list of files.
+    pub(super) fn is_whole<W: World>(&self, shared: &Shared, world: &W) -> Result<bool, Error> {
+        let (store, partition) = (world.store(), key(self.partition));
+        match store.progress(&shared.models, partition, &shared.settings.identity) {
+            Ok(Some(progress)) => Ok(store.count(partition)? == progress.customers()),
+            Ok(None) | Err(store::Error::Progress { .. }) => Ok(true),
             Err(other) => Err(other.into()),
         }
     }
