@@ -35,16 +35,20 @@ impl Instance {
 
     /// With this in its environment: `NAME=value`.
     pub(crate) fn start_with(&mut self, variable: &str) {
+        self.start_by(&["env", variable]);
+    }
+
+    /// By a command that executes the one given to it.
+    pub(crate) fn start_by(&mut self, command: &[&str]) {
         self.starts += 1;
         let settings = self.folder.join("tenure.toml");
-        let command = [
-            "env",
-            variable,
+        let own = [
             env!("CARGO_BIN_EXE_tenure"),
             "run",
             "--config",
             settings.to_str().unwrap(),
         ];
+        let command = command.iter().chain(&own);
         self.process = Some(Process::start(&self.folder, &self.log(), command));
     }
 

@@ -9,6 +9,7 @@
 
 mod clients;
 mod daemon;
+mod disk;
 mod exactly_once;
 mod faults;
 mod fleet;

@@ -1,0 +1,80 @@
+//! A disk that fails while the daemon is at work: it ends with what has happened and where, and once the
+//! cause is gone it goes on with nothing lost and nothing told twice.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::daemon::World;
+use crate::exactly_once::{assert_told_once, history, produce};
+use crate::harness::eventually;
+
+const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
+
+/// The daemon ends by itself, and says why and what comes next.
+fn ends(world: &mut World, why: &str) {
+    let status = world.ended();
+    let said = world.said();
+    assert_eq!(status.code(), Some(1), "{said}");
+    let last = said.lines().find(|line| line.starts_with("error: "));
+    let last = last.unwrap_or_else(|| panic!("nothing is said: {said}"));
+    assert!(last.contains(why), "{why} is not in: {last}");
+    let path = world.folder.path().join("state");
+    assert!(last.contains(path.to_str().unwrap()), "{last}");
+}
+
+fn goes_on(mut world: World, name: &str, horizon: i64) {
+    world.start();
+    world.await_caught_up();
+    assert_told_once(&world, &history(1, 300, 4_000), horizon);
+    assert_eq!(
+        world.terminate().code(),
+        Some(0),
+        "{name}: {}",
+        world.said()
+    );
+}
+
+/// Files may not grow beyond a limit, as on a disk that is full.
+#[test]
+fn a_disk_that_is_full_ends_the_daemon_and_nothing_is_lost() {
+    let mut world = World::new("full", 2, SETTINGS);
+    let horizon = produce(&world, &history(1, 300, 4_000), 2);
+    // Beyond it a write fails, instead of ending the process.
+    let limited = "trap '' XFSZ; ulimit -f 128; exec \"$@\"";
+    world.first.start_by(&["bash", "-c", limited, "limited"]);
+    ends(&mut world, "cannot be written; the next start goes on");
+    assert!(!world.is_caught_up(), "the disk was never full");
+    goes_on(world, "full", horizon);
+}
+
+/// Somebody deletes it under the daemon: what is open can be used, and nothing else be made. It ends
+/// when it needs another file, or never.
+#[test]
+fn a_folder_that_is_gone_is_built_again() {
+    let mut world = World::new("gone", 2, SETTINGS);
+    let horizon = produce(&world, &history(1, 300, 4_000), 2);
+    world.start();
+    eventually("it is at work", || {
+        world.first.metric("tenure_batches_total") > 10
+    });
+    fs::remove_dir_all(world.folder.path().join("state")).unwrap();
+    eventually("it has ended, or has nothing to do any more", || {
+        !world.first.is_running() || world.is_caught_up()
+    });
+    world.kill();
+    goes_on(world, "gone", horizon);
+}
+
+/// As on a volume that is mounted for reading only: nobody may write there, not even root.
+#[test]
+fn a_folder_that_cannot_be_written_is_said_at_the_start() {
+    let mut world = World::new("readonly", 1, SETTINGS);
+    let state = world.folder.path().join("state");
+    symlink("/sys/kernel", &state).unwrap();
+    world.start();
+    ends(&mut world, "cannot open the state");
+    fs::remove_file(&state).unwrap();
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
