@@ -17,7 +17,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{Config, Error, GroupProtocol, native};
+use super::{Config, Error, GroupProtocol, native, seldom};
 use held::Held;
 
 pub(super) use feed::headers;
@@ -52,14 +52,7 @@ struct Context {
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        client_error(&error, reason);
-    }
-}
-
-/// What a client says of itself. The end of a partition is no error.
-pub(super) fn client_error(error: &KafkaError, reason: &str) {
-    if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
-        tracing::warn!(%error, reason, "a Kafka client reports an error");
+        seldom::warn(&error, reason);
     }
 }
 
@@ -353,6 +346,6 @@ fn quiet_unless_fatal(source: KafkaError) -> Result<(), Error> {
             source,
         });
     }
-    tracing::warn!(error = %source, "reading the inputs failed for now");
+    seldom::warn(&source, "reading the inputs");
     Ok(())
 }

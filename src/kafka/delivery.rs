@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use super::{Error, Outgoing};
+use super::{Error, Outgoing, seldom};
 
 /// Longest wait for room, and for the delivery of what was sent.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
@@ -38,7 +38,11 @@ impl Deliveries {
     }
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        seldom::warn(&error, reason);
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = Arc<AtomicI64>;

@@ -11,6 +11,7 @@ mod outbox;
 mod outlook;
 mod output;
 mod reader;
+mod seldom;
 mod topics;
 mod transaction;
 

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::consumer::{client_error, headers};
+use super::consumer::headers;
+use super::seldom::Quiet;
 use super::{Config, Error};
 use crate::event::Headers;
 
@@ -58,17 +58,6 @@ pub struct Reader {
     /// taken for the second's.
     reading: Option<(String, i32, i64, i64)>,
 }
-
-/// Reading to the end of a partition is what this client is for.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn error(&self, error: KafkaError, reason: &str) {
-        client_error(&error, reason);
-    }
-}
-
-impl ConsumerContext for Quiet {}
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
+use super::seldom::Quiet;
 use super::{Config, Error, native};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -36,10 +37,14 @@ impl Topology {
         changelog: &str,
         outputs: &[String],
     ) -> Result<Topology, Error> {
-        let client: BaseConsumer = config.reader().create().map_err(|source| Error::Fatal {
-            action: "making a Kafka client",
-            source,
-        })?;
+        let client: BaseConsumer<Quiet> =
+            config
+                .reader()
+                .create_with_context(Quiet)
+                .map_err(|source| Error::Fatal {
+                    action: "making a Kafka client",
+                    source,
+                })?;
         let metadata = client
             .fetch_metadata(None, TIMEOUT)
             .map_err(|_| Error::Unavailable(config.brokers.clone()))?;
