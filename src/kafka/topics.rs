@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::seldom::Quiet;
 use super::{Config, Error, native};
+use crate::event::Millis;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -20,6 +22,8 @@ pub struct Topology {
     pub input_ids: Vec<[u8; 16]>,
     /// The id of the changelog.
     pub changelog_id: [u8; 16],
+    /// How long the changelog keeps tombstones at least; `None` where the broker does not say.
+    pub tombstones_kept: Option<Millis>,
 }
 
 impl Topology {
@@ -82,6 +86,19 @@ impl Topology {
             cluster: cluster.ok_or_else(unavailable)?,
             input_ids: ids.into_iter().map(Option::unwrap_or_default).collect(),
             changelog_id,
+            tombstones_kept: tombstones_kept(config, changelog),
         })
     }
+}
+
+/// Asked for once; not everybody may ask. Who erases customers has to see that Tenure may.
+fn tombstones_kept(config: &Config, changelog: &str) -> Option<Millis> {
+    let client: AdminClient<Quiet> = config.reader().create_with_context(Quiet).ok()?;
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let topic = ResourceSpecifier::Topic(changelog);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
+    let answer = runtime.block_on(client.describe_configs([&topic], &options));
+    let described = answer.ok()?.pop()?.ok()?;
+    let value = described.get("delete.retention.ms")?.value.as_ref()?;
+    value.parse().ok().map(Millis)
 }

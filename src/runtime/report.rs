@@ -37,6 +37,8 @@ pub(super) enum Found {
     Incomplete,
     /// The changelog no longer reaches back to it.
     TooOld,
+    /// It is so old that the changelog may have forgotten who was deleted since.
+    Stale,
     /// The changelog does not reach it: records were lost.
     Ahead,
 }
@@ -49,6 +51,7 @@ impl Found {
             Found::Missing => "missing",
             Found::Incomplete => "incomplete",
             Found::TooOld => "too_old",
+            Found::Stale => "stale",
             Found::Ahead => "ahead",
         }
     }
@@ -100,6 +103,13 @@ impl Shared {
                 tracing::warn!(
                     partition,
                     "the changelog no longer reaches back to the local state; rebuilding it"
+                );
+            }
+            Found::Stale => {
+                tracing::warn!(
+                    partition,
+                    "the local state is older than delete.retention.ms of the changelog, which may have \
+                    forgotten who was deleted since; rebuilding it"
                 );
             }
             Found::Ahead => {

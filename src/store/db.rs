@@ -8,7 +8,7 @@ use super::engine::{Changes, Engine, Family};
 use super::options::Config;
 use super::{Error, Rocks, key};
 use crate::customer::{self, Corrupt, CustomerState};
-use crate::event::{CustomerId, EventTime, Millis};
+use crate::event::{CustomerId, EventTime, Millis, WallTime};
 use crate::model::Models;
 use crate::partition::codec;
 use crate::partition::{Batch, Commit, Known, Progress, TimerKey, View};
@@ -124,13 +124,29 @@ impl<E: Engine> Store<E> {
 
     /// The offset of the changelog up to which a partition's state is complete.
     pub fn changelog_offset(&self, partition: u32) -> Result<Option<i64>, Error> {
+        self.number(&key::changelog_offset(partition))
+    }
+
+    /// When a partition's state was last known to be the last one, of all.
+    pub fn seen(&self, partition: u32) -> Result<Option<WallTime>, Error> {
+        Ok(self.number(&key::seen(partition))?.map(WallTime))
+    }
+
+    /// Notes that a partition's state is the last one.
+    pub fn set_seen(&self, partition: u32, now: WallTime) -> Result<(), Error> {
+        self.engine.write(&mut |batch| {
+            batch.put(Family::Meta, &key::seen(partition), &now.0.to_be_bytes());
+            Ok(())
+        })
+    }
+
+    fn number(&self, key: &[u8]) -> Result<Option<i64>, Error> {
         let mut found = None;
         let mut take = |_, bytes: &[u8]| {
             found = bytes.try_into().ok().map(i64::from_be_bytes);
             Ok(())
         };
-        self.engine
-            .get(Family::Meta, &[key::changelog_offset(partition)], &mut take)?;
+        self.engine.get(Family::Meta, &[key.to_vec()], &mut take)?;
         Ok(found)
     }
 

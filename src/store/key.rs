@@ -6,6 +6,7 @@
 //! | `timers` | partition (u32), due (i64, sign bit flipped), customer | nothing |
 //! | `meta` | partition (u32), `p` | progress (`partition::codec`) |
 //! | `meta` | partition (u32), `c` | next offset of the changelog (i64) |
+//! | `meta` | partition (u32), `s` | wall time at which the state was seen to be the last one (i64) |
 //! | `meta` | `origin` | cluster and changelog |
 //!
 //! Numbers are big-endian. The customer stands last, so it needs no length.
@@ -23,6 +24,10 @@ pub(super) fn progress(partition: u32) -> Vec<u8> {
 
 pub(super) fn changelog_offset(partition: u32) -> Vec<u8> {
     [&partition.to_be_bytes(), b"c".as_slice()].concat()
+}
+
+pub(super) fn seen(partition: u32) -> Vec<u8> {
+    [&partition.to_be_bytes(), b"s".as_slice()].concat()
 }
 
 /// All keys of a partition lie from the first of these to before the second.

@@ -12,7 +12,7 @@ use crate::partition::TimerKey;
 
 /// Bytes of states that are held in memory before they are sorted and taken in, by all that rebuild
 /// at the same time.
-const PIECES_BYTES_MAX: usize = 32 << 20;
+const PIECES_BYTES_MAX: usize = 16 << 20;
 /// Timers that are sorted at a time.
 const TIMERS_MAX: usize = 1 << 16;
 

@@ -191,6 +191,23 @@ fn a_changelog_that_was_cut_is_not_taken_for_all_there_is() {
     story.is_refused(incomplete);
 }
 
+/// Somebody may have been deleted in the changelog, and the deletion forgotten by now.
+#[test]
+fn state_that_is_older_than_tombstones_are_kept_is_rebuilt() {
+    let mut story = Story::new("stale");
+    story.works_through(500);
+    story.go_on(500);
+    story.world.start_with(&format!("{VARIABLE}=committed:2"));
+    story.world.ended();
+    let changelog = story.world.topic("changelog");
+    let forgets = [("delete.retention.ms", "1")];
+    story.world.broker.alter_topic(&changelog, &forgets);
+    story.works_through(500);
+    let said = story.world.said();
+    assert!(said.contains("older than delete.retention.ms"), "{said}");
+    story.ends_well();
+}
+
 /// As after an unclean election of a leader: the changelog has lost its end.
 #[test]
 fn state_that_is_ahead_of_the_changelog_is_said_and_not_gone_on_with() {

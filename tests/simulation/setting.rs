@@ -66,6 +66,7 @@ impl Setting {
                 cluster: "simulated".to_owned(),
                 input_ids: vec![[1; 16], [2; 16]],
                 changelog_id: [3; 16],
+                tombstones_kept: Some(Millis(300_000)),
             }),
             metrics: Metrics::new().unwrap(),
         }

@@ -216,6 +216,7 @@ impl Restore {
             Some(known) if known < start => Found::TooOld,
             Some(_) if !self.is_whole(shared, world)? => Found::Incomplete,
             Some(known) if known == end => Found::Complete,
+            Some(_) if self.is_stale(shared, world)? => Found::Stale,
             Some(_) => Found::Behind,
             None => Found::Missing,
         };

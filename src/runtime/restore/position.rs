@@ -50,6 +50,16 @@ impl Restore {
         }
     }
 
+    /// Whether tombstones may have been compacted away that the local state has not seen: it would
+    /// bring back who was deleted.
+    pub(super) fn is_stale<W: World>(&self, shared: &Shared, world: &W) -> Result<bool, Error> {
+        let seen = world.store().seen(key(self.partition))?;
+        let (Some(seen), Some(kept)) = (seen, shared.topology.tombstones_kept) else {
+            return Ok(false);
+        };
+        Ok(world.wall().0.saturating_sub(seen.0) > kept.0)
+    }
+
     /// The first position: where each input begins.
     pub(super) fn first_progress<W: World>(
         &self,

@@ -30,7 +30,7 @@ use super::report::Shared;
 use super::restore::{Error, Restore, Restored, key};
 use super::world::World;
 use crate::crash;
-use crate::event::{Decoder, Mapping, Millis};
+use crate::event::{Decoder, Mapping, Millis, WallTime};
 use crate::kafka::Position;
 use crate::partition::{Batch, Commit, Progress, Record, apply};
 use crate::store::Written;
@@ -59,6 +59,8 @@ struct Partition {
     /// timers that did not fit into the last batch.
     pending: bool,
     idle: idle::Idle,
+    /// When it was last noted that the state on disk is the last one.
+    seen: WallTime,
 }
 
 /// A commit on its way.
@@ -85,6 +87,8 @@ pub(super) struct Worker<W> {
 
 /// Longest sleep without mail.
 const IDLE: Duration = Duration::from_millis(100);
+/// Time between two notes that the state on disk is the last one: far less than any tombstone is kept.
+const SEEN_EVERY: Millis = Millis(60_000);
 
 impl<W: World> Worker<W> {
     pub(super) fn new(shared: Shared, world: W) -> Worker<W> {
@@ -169,8 +173,7 @@ impl<W: World> Worker<W> {
         crash::point("before-write");
         self.write(&commits)?;
         crash::point("written");
-        self.settle(commits);
-        Ok(())
+        self.settle(commits)
     }
 
     /// How long to wait for mail: until the next commit is due, if there is something to commit.
@@ -214,12 +217,12 @@ impl<W: World> Worker<W> {
         if let Some(restored) = restore.step(&self.shared, &mut self.world)? {
             crash::point("restored");
             self.restoring.pop_front();
-            self.begin(partition, epoch, restored);
+            self.begin(partition, epoch, restored)?;
         }
         Ok(())
     }
 
-    fn begin(&mut self, partition: i32, epoch: u64, restored: Restored) {
+    fn begin(&mut self, partition: i32, epoch: u64, restored: Restored) -> Result<(), Error> {
         let Restored { progress, fresh } = restored;
         let offsets = progress.offsets.iter().enumerate();
         let position = |(input, offset): (usize, &i64)| Position {
@@ -229,6 +232,8 @@ impl<W: World> Worker<W> {
         };
         let positions = offsets.map(position).collect();
         self.shared.count_population(&progress, 1);
+        let seen = self.world.wall();
+        self.world.store().set_seen(key(partition), seen)?;
         let own = Partition {
             epoch,
             merge: Merge::new(progress.offsets.len()),
@@ -238,6 +243,7 @@ impl<W: World> Worker<W> {
             delay: None,
             pending: fresh,
             idle: idle::Idle::default(),
+            seen,
         };
         self.partitions.insert(partition, own);
         self.world.start(Start {
@@ -245,6 +251,7 @@ impl<W: World> Worker<W> {
             epoch,
             positions,
         });
+        Ok(())
     }
 
     fn let_go(&mut self, partition: i32) {
@@ -305,8 +312,9 @@ impl<W: World> Worker<W> {
     }
 
     /// Goes on from what is now committed and on disk.
-    fn settle(&mut self, commits: Vec<Planned>) {
+    fn settle(&mut self, commits: Vec<Planned>) -> Result<(), Error> {
         self.last_commit = self.world.uptime();
+        let now = self.world.wall();
         for Planned {
             partition,
             mut commit,
@@ -324,6 +332,11 @@ impl<W: World> Worker<W> {
             // What the batch could not take goes before what has come in since.
             commit.unused.append(&mut own.records);
             own.records = commit.unused;
+            if now.0.saturating_sub(own.seen.0) > SEEN_EVERY.0 {
+                own.seen = now;
+                self.world.store().set_seen(key(partition), now)?;
+            }
         }
+        Ok(())
     }
 }
