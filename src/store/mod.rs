@@ -5,6 +5,7 @@ mod db;
 mod engine;
 mod error;
 mod key;
+mod meta;
 mod options;
 mod rebuild;
 mod rocks;

@@ -177,6 +177,17 @@ listen = "127.0.0.1:0"
         self.first.ended()
     }
 
+    /// It ends by itself, with exit code 1, and says why; the whole line.
+    pub(crate) fn ends(&mut self, why: &str) -> String {
+        let status = self.ended();
+        let said = self.said();
+        assert_eq!(status.code(), Some(1), "{said}");
+        let last = said.lines().find(|line| line.starts_with("error: "));
+        let last = last.unwrap_or_else(|| panic!("nothing is said: {said}"));
+        assert!(last.contains(why), "{why} is not why: {said}");
+        last.to_owned()
+    }
+
     /// Whether it is running; what it said, if it has ended.
     pub(crate) fn assert_running(&mut self) {
         self.first.assert_running();

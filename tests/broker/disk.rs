@@ -12,12 +12,7 @@ const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 6
 
 /// The daemon ends by itself, and says why and what comes next.
 fn ends(world: &mut World, why: &str) {
-    let status = world.ended();
-    let said = world.said();
-    assert_eq!(status.code(), Some(1), "{said}");
-    let last = said.lines().find(|line| line.starts_with("error: "));
-    let last = last.unwrap_or_else(|| panic!("nothing is said: {said}"));
-    assert!(last.contains(why), "{why} is not in: {last}");
+    let last = world.ends(why);
     let path = world.folder.path().join("state");
     assert!(last.contains(path.to_str().unwrap()), "{last}");
 }

@@ -73,7 +73,7 @@ const MUTATIONS: [Mutation; 19] = [
     },
     Mutation {
         what: "what a batch could not take is dropped",
-        file: "src/runtime/worker/mod.rs",
+        file: "src/runtime/worker/partition.rs",
         edits: &[("own.records = commit.unused;", "commit.unused.clear();")],
     },
     Mutation {
@@ -85,8 +85,8 @@ const MUTATIONS: [Mutation; 19] = [
                 "match now.end >= ends.end {",
             ),
             (
-                "let Ends { start, end, .. } = ends;\n        let known",
-                "let Ends { start, stable: end, .. } = ends;\n        let known",
+                "self.begin(shared, world, ends)?",
+                "self.begin(shared, world, Ends { end: now.stable, ..now })?",
             ),
         ],
     },
@@ -132,7 +132,7 @@ const MUTATIONS: [Mutation; 19] = [
     },
     Mutation {
         what: "catching up goes on one record too late",
-        file: "src/store/db.rs",
+        file: "src/store/meta.rs",
         edits: &[(
             "found = bytes.try_into().ok().map(i64::from_be_bytes);",
             "found = bytes.try_into().ok().map(i64::from_be_bytes).map(|at| at + 1);",
@@ -140,7 +140,7 @@ const MUTATIONS: [Mutation; 19] = [
     },
     Mutation {
         what: "a batch that is caught up with is taken for told",
-        file: "src/runtime/restore/mod.rs",
+        file: "src/runtime/restore/reading.rs",
         edits: &[(
             "tell_again(world, committed, &reading.outbox)?;\n                let identity",
             "let identity",

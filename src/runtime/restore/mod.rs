@@ -10,18 +10,17 @@
 
 mod outbox;
 mod position;
+mod reading;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::report::{Found, Shared, chain};
+use super::report::{Shared, chain};
 use super::world::World;
-use crate::crash;
-use crate::event::CustomerId;
-use crate::kafka::{self, Ends, Entry, Pending};
+use crate::kafka::{self, Ends};
 use crate::partition::Progress;
-use crate::store::{self, Rebuild};
-use outbox::{keep_last, tell_again};
+use crate::store;
+use outbox::tell_again;
+use reading::{Reading, Target};
 
 /// Why a partition cannot be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -70,24 +69,6 @@ enum Phase {
     /// Until committed readers are shown the changelog up to its end.
     Waiting(Offsets, Ends),
     Reading(Offsets, Reading),
-}
-
-#[derive(Debug)]
-struct Reading {
-    from: i64,
-    position: i64,
-    end: i64,
-    into: Target,
-    /// Outputs of the last batch that carried some: whether they have been told is not known.
-    outbox: Vec<Pending>,
-}
-
-#[derive(Debug)]
-enum Target {
-    /// Batch by batch: a batch becomes visible on disk with the progress that ends it.
-    Old(BTreeMap<CustomerId, Option<Vec<u8>>>),
-    /// All or nothing: the last progress makes it visible.
-    Nothing(Rebuild, Option<(Vec<u8>, i64)>),
 }
 
 /// Looks at an open transaction; its producer may be dead, but then it ends after its timeout.
@@ -187,122 +168,6 @@ impl Restore {
         }
         world.wait(LOOK_EVERY);
         Ok(Phase::Waiting(committed, ends))
-    }
-
-    fn nothing_to_read(&self, shared: &Shared, ends: Ends) -> Reading {
-        shared.found(self.partition, Found::Complete);
-        Reading {
-            from: ends.end,
-            position: ends.end,
-            end: ends.end,
-            into: Target::Old(BTreeMap::new()),
-            outbox: Vec::new(),
-        }
-    }
-
-    /// From where the changelog has to be read; what is on disk and cannot be gone on from is
-    /// forgotten first.
-    fn begin<W: World>(&self, shared: &Shared, world: &W, ends: Ends) -> Result<Reading, Error> {
-        let Ends { start, end, .. } = ends;
-        let known = world.store().changelog_offset(key(self.partition))?;
-        let found = match known {
-            Some(known) if known > end => {
-                shared.found(self.partition, Found::Ahead);
-                return Err(self.disagreement(
-                    "the local state is ahead of the changelog: records of it were lost. If that \
-                    is accepted, delete the state folder: it is rebuilt from what the changelog holds",
-                ));
-            }
-            Some(known) if known < start => Found::TooOld,
-            Some(_) if !self.is_whole(shared, world)? => Found::Incomplete,
-            Some(known) if known == end => Found::Complete,
-            Some(_) if self.is_stale(shared, world)? => Found::Stale,
-            Some(_) => Found::Behind,
-            None => Found::Missing,
-        };
-        shared.found(self.partition, found);
-        let (from, into) = match (found, known) {
-            (Found::Complete | Found::Behind, Some(known)) => (known, Target::Old(BTreeMap::new())),
-            _ => {
-                let (partition, workers) = (key(self.partition), shared.settings.workers);
-                world.store().clear(partition)?;
-                (
-                    start,
-                    Target::Nothing(Rebuild::new(partition, workers), None),
-                )
-            }
-        };
-        Ok(Reading {
-            from,
-            position: from,
-            end,
-            into,
-            outbox: Vec::new(),
-        })
-    }
-
-    fn read<W: World>(
-        &mut self,
-        shared: &Shared,
-        world: &mut W,
-        committed: &Offsets,
-        reading: &mut Reading,
-    ) -> Result<(), Error> {
-        let mut entries = Vec::new();
-        let mut take = |entry| entries.push(entry);
-        let Reading { position, end, .. } = *reading;
-        let reached = world.read_changelog(self.partition, position, end, &mut take)?;
-        self.records += entries.len() as u64;
-        shared.metrics.restore.records.inc_by(entries.len() as u64);
-        crash::point("restoring");
-        for entry in entries {
-            self.restore(shared, world, committed, reading, entry)?;
-        }
-        self.looks += 1;
-        if reached > position {
-            reading.position = reached;
-            self.looks = 0;
-        } else if self.looks > LOOKS_MAX {
-            return Err(Error::Kafka(kafka::Error::Topology(format!(
-                "{} partition {} cannot be read",
-                shared.settings.outputs.changelog, self.partition
-            ))));
-        }
-        let [done, all] = [reading.position, end].map(|at| (at - reading.from).unsigned_abs());
-        shared.restoring.set(self.partition, done, all);
-        Ok(())
-    }
-
-    fn restore<W: World>(
-        &self,
-        shared: &Shared,
-        world: &mut W,
-        committed: &Offsets,
-        reading: &mut Reading,
-        entry: Entry,
-    ) -> Result<(), Error> {
-        let partition = key(self.partition);
-        match (&mut reading.into, entry) {
-            (_, Entry::Output(pending)) => keep_last(&mut reading.outbox, pending),
-            (Target::Old(states), Entry::State(customer, state)) => {
-                drop(states.insert(customer, state));
-            }
-            (Target::Old(states), Entry::Progress(bytes, offset)) => {
-                // Told before it is on disk: afterwards nobody would look for it.
-                tell_again(world, committed, &reading.outbox)?;
-                let identity = &shared.settings.identity;
-                let (store, progress) = (world.store(), (&*bytes, offset));
-                store.catch_up(&shared.models, partition, identity, states, progress)?;
-                states.clear();
-            }
-            (Target::Nothing(rebuild, _), Entry::State(customer, state)) => {
-                world.store().add(rebuild, &customer, state.as_deref())?;
-            }
-            (Target::Nothing(_, last), Entry::Progress(bytes, offset)) => {
-                *last = Some((bytes, offset));
-            }
-        }
-        Ok(())
     }
 
     fn finish<W: World>(

@@ -17,6 +17,7 @@
 mod gather;
 mod idle;
 mod observe;
+mod partition;
 mod transact;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,15 +26,15 @@ use std::time::Duration;
 
 use super::clock::Steady;
 use super::mailbox::{Mail, Mailbox};
-use super::merge::Merge;
 use super::report::Shared;
-use super::restore::{Error, Restore, Restored, key};
+use super::restore::{Error, Restore, key};
 use super::world::World;
 use crate::crash;
-use crate::event::{Decoder, Mapping, Millis, WallTime};
+use crate::event::{Decoder, Mapping};
 use crate::kafka::Position;
-use crate::partition::{Batch, Commit, Progress, Record, apply};
+use crate::partition::{Batch, Commit, apply};
 use crate::store::Written;
+use partition::Partition;
 
 /// A partition that is ready to be read, from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,26 +42,6 @@ pub(super) struct Start {
     pub(super) partition: i32,
     pub(super) epoch: u64,
     pub(super) positions: Vec<Position>,
-}
-
-/// One partition in this worker's hands.
-#[derive(Debug)]
-struct Partition {
-    epoch: u64,
-    progress: Progress,
-    merge: Merge,
-    /// Taken from the merge and not yet applied.
-    records: Vec<Record>,
-    /// What they took in the merge.
-    bytes: usize,
-    /// How long the newest event taken was on its way.
-    delay: Option<Millis>,
-    /// Whether something has to be committed although no record is there: the first position, or
-    /// timers that did not fit into the last batch.
-    pending: bool,
-    idle: idle::Idle,
-    /// When it was last noted that the state on disk is the last one.
-    seen: WallTime,
 }
 
 /// A commit on its way.
@@ -87,8 +68,6 @@ pub(super) struct Worker<W> {
 
 /// Longest sleep without mail.
 const IDLE: Duration = Duration::from_millis(100);
-/// Time between two notes that the state on disk is the last one: far less than any tombstone is kept.
-const SEEN_EVERY: Millis = Millis(60_000);
 
 impl<W: World> Worker<W> {
     pub(super) fn new(shared: Shared, world: W) -> Worker<W> {
@@ -222,48 +201,6 @@ impl<W: World> Worker<W> {
         Ok(())
     }
 
-    fn begin(&mut self, partition: i32, epoch: u64, restored: Restored) -> Result<(), Error> {
-        let Restored { progress, fresh } = restored;
-        let offsets = progress.offsets.iter().enumerate();
-        let position = |(input, offset): (usize, &i64)| Position {
-            input: input as u32,
-            partition,
-            offset: *offset,
-        };
-        let positions = offsets.map(position).collect();
-        self.shared.count_population(&progress, 1);
-        let seen = self.world.wall();
-        self.world.store().set_seen(key(partition), seen)?;
-        let own = Partition {
-            epoch,
-            merge: Merge::new(progress.offsets.len()),
-            progress,
-            records: Vec::new(),
-            bytes: 0,
-            delay: None,
-            pending: fresh,
-            idle: idle::Idle::default(),
-            seen,
-        };
-        self.partitions.insert(partition, own);
-        self.world.start(Start {
-            partition,
-            epoch,
-            positions,
-        });
-        Ok(())
-    }
-
-    fn let_go(&mut self, partition: i32) {
-        self.restoring
-            .retain(|restore| restore.partition != partition);
-        self.shared.restoring.done(partition);
-        if let Some(own) = self.partitions.remove(&partition) {
-            self.shared.count_population(&own.progress, -1);
-            self.shared.forget(partition);
-        }
-    }
-
     /// The pure core, over what was prefetched for it.
     fn apply(&mut self) -> Result<Vec<Planned>, Error> {
         let (models, lateness) = (&self.shared.models, self.shared.settings.lateness);
@@ -309,34 +246,5 @@ impl<W: World> Worker<W> {
         }
         let identity = &self.shared.settings.identity;
         Ok(self.world.store().write(identity, &written)?)
-    }
-
-    /// Goes on from what is now committed and on disk.
-    fn settle(&mut self, commits: Vec<Planned>) -> Result<(), Error> {
-        self.last_commit = self.world.uptime();
-        let now = self.world.wall();
-        for Planned {
-            partition,
-            mut commit,
-            ..
-        } in commits
-        {
-            self.shared.count(partition, &commit);
-            let Some(own) = self.partitions.get_mut(&partition) else {
-                continue;
-            };
-            self.shared.count_population(&own.progress, -1);
-            self.shared.count_population(&commit.progress, 1);
-            own.pending = !commit.finished;
-            own.progress = commit.progress;
-            // What the batch could not take goes before what has come in since.
-            commit.unused.append(&mut own.records);
-            own.records = commit.unused;
-            if now.0.saturating_sub(own.seen.0) > SEEN_EVERY.0 {
-                own.seen = now;
-                self.world.store().set_seen(key(partition), now)?;
-            }
-        }
-        Ok(())
     }
 }

@@ -55,14 +55,7 @@ impl Faulted {
     /// The daemon ends by itself, and says why.
     fn ends(&mut self, why: &str) {
         self.world.start();
-        let status = self.world.ended();
-        let said = self.world.said();
-        assert_eq!(status.code(), Some(1), "{said}");
-        let last = said.lines().find(|line| line.starts_with("error: "));
-        assert!(
-            last.is_some_and(|it| it.contains(why)),
-            "{why} is not why: {said}"
-        );
+        self.world.ends(why);
     }
 }
 
