@@ -49,21 +49,19 @@ pub fn encode(state: &CustomerState, bytes: &mut Vec<u8>) {
 
 /// Reads what [`encode`] wrote; all bytes must be used, and the state must be one of these models.
 pub fn decode(bytes: &[u8], models: &Models) -> Result<CustomerState, Corrupt> {
-    match bytes.first() {
-        Some(&VERSION) => {}
-        Some(found) if *found > VERSION => return Err(Corrupt::NewerFormat { found: *found }),
-        Some(_) | None => return Err(Corrupt::Damaged),
-    }
-    let mut from = Reader {
-        rest: &bytes[1..],
-        base: 0,
-    };
+    let mut from = Reader::of(bytes)?;
     let state = from.state().ok_or(Corrupt::Damaged)?;
     if from.rest.is_empty() && fits(&state, models) {
         Ok(state)
     } else {
         Err(Corrupt::Damaged)
     }
+}
+
+/// The armed timer alone, which stands before all that takes long to read. The rest is not looked at.
+pub fn armed(bytes: &[u8]) -> Result<Option<EventTime>, Corrupt> {
+    let head = Reader::of(bytes)?.head().ok_or(Corrupt::Damaged)?;
+    Ok(head.armed)
 }
 
 /// Whether the state is one that the models could have made, so that no index in it can be wrong.
@@ -184,13 +182,29 @@ impl Writer<'_> {
     }
 }
 
+/// What stands before facts and models.
+struct Head {
+    latest: EventTime,
+    position: Position,
+    armed: Option<EventTime>,
+}
+
 struct Reader<'r> {
     rest: &'r [u8],
     base: i64,
 }
 
 impl Reader<'_> {
-    fn state(&mut self) -> Option<CustomerState> {
+    /// Behind the version, which must be ours.
+    fn of(bytes: &[u8]) -> Result<Reader<'_>, Corrupt> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => Ok(Reader { rest, base: 0 }),
+            Some((found, _)) if *found > VERSION => Err(Corrupt::NewerFormat { found: *found }),
+            Some(_) | None => Err(Corrupt::Damaged),
+        }
+    }
+
+    fn head(&mut self) -> Option<Head> {
         let latest = valid(self.signed()?)?;
         self.base = latest.0;
         let position = Position {
@@ -198,6 +212,19 @@ impl Reader<'_> {
             offset: self.signed()?.try_into().ok()?,
         };
         let armed = self.optional_instant()?;
+        Some(Head {
+            latest,
+            position,
+            armed,
+        })
+    }
+
+    fn state(&mut self) -> Option<CustomerState> {
+        let Head {
+            latest,
+            position,
+            armed,
+        } = self.head()?;
         let facts = self.many(Reader::fact)?;
         let models = self.many(Reader::model)?;
         Some(CustomerState {

@@ -12,7 +12,7 @@ mod facts;
 mod state;
 mod step;
 
-pub use codec::{Corrupt, decode, encode};
+pub use codec::{Corrupt, armed, decode, encode};
 pub use evidence::{Evidence, Shown};
 pub use facts::FactState;
 pub use state::{CustomerState, ModelState};

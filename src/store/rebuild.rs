@@ -3,9 +3,10 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::db::{arrive, read_state};
+use super::db::arrive;
 use super::engine::{Engine, Family, Pair};
 use super::{Error, Store, key};
+use crate::customer;
 use crate::event::CustomerId;
 use crate::model::Models;
 use crate::partition::TimerKey;
@@ -142,7 +143,7 @@ impl<E: Engine> Store<E> {
             .read_progress(models, progress.0, identity)?
             .customers();
         self.take_in(&mut rebuild)?;
-        let found = self.arm_all(models, rebuild.partition)?;
+        let found = self.arm_all(rebuild.partition)?;
         if found != expected {
             return Err(Error::Incomplete { found, expected });
         }
@@ -153,13 +154,16 @@ impl<E: Engine> Store<E> {
     }
 
     /// Every state carries the instant that it is armed for. How many states there are.
-    fn arm_all(&self, models: &Models, partition: u32) -> Result<u64, Error> {
+    fn arm_all(&self, partition: u32) -> Result<u64, Error> {
         let [from, to] = key::bounds(partition);
         let (mut armed, mut states) = (Vec::new(), 0);
         let mut take = |bytes: &[u8], value: &[u8]| {
             states += 1;
-            let state = read_state(value, models)?;
-            if let (Some(due), Some(customer)) = (state.armed, key::read_customer(bytes)) {
+            let due = customer::armed(value).map_err(|source| Error::Corrupt {
+                what: "a customer",
+                source,
+            })?;
+            if let (Some(due), Some(customer)) = (due, key::read_customer(bytes)) {
                 armed.push(key::timer(partition, &TimerKey { due, customer }));
             }
             if armed.len() == TIMERS_MAX {

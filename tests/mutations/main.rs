@@ -118,8 +118,8 @@ const MUTATIONS: [Mutation; 19] = [
         what: "a rebuilt partition has no timers",
         file: "src/store/rebuild.rs",
         edits: &[(
-            "self.arm_all(models, rebuild.partition)?;",
-            "let _ = models;",
+            "self.arm_all(rebuild.partition)?;",
+            "self.count(rebuild.partition)?;",
         )],
     },
     Mutation {
