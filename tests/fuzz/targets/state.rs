@@ -33,6 +33,7 @@ fn live_on(mut state: CustomerState) {
     state.receive(&MODELS, &event, Position::default(), &mut changes);
     state.fire(&MODELS, end.unwrap_or(EventTime::MAX), 10_000, &mut changes);
     let bytes = encoded(&state);
+    assert_eq!(customer::armed(&bytes), Ok(state.armed));
     assert_eq!(customer::decode(&bytes, &MODELS), Ok(state));
 }
 
