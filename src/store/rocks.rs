@@ -223,6 +223,9 @@ impl Engine for Rocks {
         }
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(to);
+        // Customers are read all together once, when their partition begins: in the cache they would
+        // take the place of those who are active.
+        options.fill_cache(family != Family::Customers);
         let mut entries = self.db.raw_iterator_cf_opt(self.family(family), options);
         entries.seek(from);
         while let Some((key, value)) = entries.item() {

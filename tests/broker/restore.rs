@@ -111,6 +111,7 @@ fn damaged_files_are_found_and_the_state_is_rebuilt() {
         Damage("MANIFEST", "", spoil),
         Damage("", ".sst", cut_in_half),
         Damage("", ".sst", spoil),
+        Damage("", ".log", spoil),
     ];
     for Damage(start, end, damage) in damages {
         let files = story.files(is(start, end));
@@ -127,12 +128,15 @@ fn damaged_files_are_found_and_the_state_is_rebuilt() {
             story.world.is_caught_up()
         });
         let said = story.world.said();
-        // RocksDB does not notice that the end of its list of files is gone.
-        let (whole, parts) = ("rebuilding it from the changelog", "lacks customers");
-        assert!(
-            said.contains(whole) || said.contains(parts),
-            "{start}{end}: {said}"
-        );
+        // RocksDB does not notice that the end of its list of files is gone, and takes a damaged record
+        // for the end of its log.
+        let reactions = [
+            "rebuilding it from the changelog",
+            "lacks customers",
+            "is behind",
+        ];
+        let reacted = reactions.iter().any(|reaction| said.contains(reaction));
+        assert!(reacted, "{start}{end}: {said}");
         assert_eq!(story.world.terminate().code(), Some(0), "{said}");
     }
     story.ends_well();
