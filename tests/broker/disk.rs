@@ -1,8 +1,9 @@
 //! A disk that fails while the daemon is at work: it ends with what has happened and where, and once the
 //! cause is gone it goes on with nothing lost and nothing told twice.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
@@ -71,5 +72,42 @@ fn a_folder_that_cannot_be_written_is_said_at_the_start() {
     fs::remove_file(&state).unwrap();
     world.start();
     world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+/// Whoever runs the daemon may no longer use the folder. Root always may, unless it gives up what makes
+/// it root.
+#[test]
+fn a_permission_that_is_lost_ends_the_daemon_and_nothing_is_lost() {
+    let settings = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 300\n";
+    // More than fits into the smallest buffers: files have to be made.
+    let events = history(1, 2_000, 20_000);
+    let mut world = World::new("permission", 2, settings);
+    let [state, file] = ["state", "tenure.toml"].map(|name| world.folder.path().join(name));
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("64MiB", "16MiB")).unwrap();
+    let allow = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    };
+    let no_override = [
+        "setpriv",
+        "--bounding-set=-dac_override,-dac_read_search",
+        "--inh-caps=-dac_override,-dac_read_search",
+    ];
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let who: &[&str] = if is_root { &no_override } else { &["env"] };
+    let horizon = produce(&world, &events, 2);
+    world.first.start_by(who);
+    eventually("it is at work", || {
+        world.first.metric("tenure_batches_total") > 5
+    });
+    allow(&state, 0o000);
+    ends(&mut world, "cannot be written; the next start goes on");
+    world.first.start_by(who);
+    ends(&mut world, "cannot open the state");
+    allow(&state, 0o755);
+    world.first.start_by(who);
+    world.await_caught_up();
+    assert_told_once(&world, &events, horizon);
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
 }
