@@ -3,18 +3,16 @@
 //! Silence is an event: nothing is scanned for. Every comparison that time alone can move knows
 //! when it flips (`lifecycle.md` rule 15).
 
-use super::facts::Facts;
-use crate::event::{EventTime, EventType, Quantity, Scalar};
-use crate::model::{Comparison, Condition, Fact, Operator, Term, TextTerm};
+use super::reading::Facts;
+use crate::event::{EventTime, EventType, Quantity};
+use crate::model::{Comparison, Condition, Moves, Operator, Reading, Term, TextTerm};
 
 /// One customer in one model at one instant.
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'s> {
-    /// The facts of the model.
-    pub(super) model: &'s [Fact],
-    /// Their values; `facts.now` is where windows end.
+    /// What is known; `facts.now` is where windows end.
     pub(super) facts: Facts<'s>,
-    /// The instant that `since` counts to.
+    /// The instant that `since` counts to, and the time in the current stage.
     pub(super) now: EventTime,
     /// The type of the event that is being evaluated, for the first link of a chain.
     pub(super) event: Option<EventType>,
@@ -54,14 +52,15 @@ impl Scene<'_> {
                 let edges = comparison
                     .windows
                     .iter()
-                    .filter_map(|fact| self.facts.edge(self.model[*fact].reading));
+                    .filter_map(|fact| self.edge(*fact));
                 edges.chain(self.flip(comparison)).min()
             }
-            Condition::Always(_)
-            | Condition::Happened(_)
-            | Condition::Has(_)
-            | Condition::SameText(_)
-            | Condition::Flag { .. } => None,
+            Condition::SameText(same) => {
+                let sides = [&same.left, &same.right].into_iter();
+                sides.filter_map(|side| self.edge(side.fact()?)).min()
+            }
+            Condition::Has(fact) | Condition::Flag { fact, .. } => self.edge(*fact),
+            Condition::Always(_) | Condition::Happened(_) => None,
         }
     }
 
@@ -71,25 +70,34 @@ impl Scene<'_> {
     }
 
     pub(super) fn has(&self, fact: usize) -> bool {
-        let reading = self.model[fact].reading;
-        self.facts.quantity(reading).is_some() || self.facts.kept(reading).is_some()
+        self.facts.has(self.reading(fact), self.now)
     }
 
     pub(super) fn text<'a>(&'a self, term: &'a TextTerm) -> Option<&'a str> {
         match term {
             TextTerm::Constant(text) => Some(text),
-            TextTerm::Fact(fact) => match self.facts.kept(self.model[*fact].reading) {
-                Some(Scalar::Text(text)) => Some(text),
-                _ => None,
-            },
+            TextTerm::Fact(fact) => self.facts.text(self.reading(*fact)),
         }
     }
 
     pub(super) fn flag(&self, fact: usize) -> Option<bool> {
-        match self.facts.kept(self.model[fact].reading) {
-            Some(Scalar::Flag(flag)) => Some(*flag),
-            _ => None,
-        }
+        self.facts.flag(self.reading(fact))
+    }
+
+    pub(super) fn quantity(&self, fact: usize) -> Option<Quantity> {
+        self.facts.quantity(self.reading(fact), self.now)
+    }
+
+    pub(super) fn instant(&self, fact: usize) -> Option<EventTime> {
+        self.facts.instant(self.reading(fact))
+    }
+
+    pub(super) fn reading(&self, fact: usize) -> Reading {
+        self.facts.model.facts[fact].reading
+    }
+
+    fn edge(&self, fact: usize) -> Option<EventTime> {
+        self.facts.edge(self.reading(fact))
     }
 
     fn compare(&self, comparison: &Comparison) -> bool {
@@ -102,9 +110,9 @@ impl Scene<'_> {
     fn term(&self, term: &Term) -> Option<Quantity> {
         match term {
             Term::Constant(number) => Some(*number),
-            Term::Fact(fact) => self.facts.quantity(self.model[*fact].reading),
+            Term::Fact(fact) => self.quantity(*fact),
             Term::Since(fact) => {
-                let instant = self.facts.instant(self.model[*fact].reading)?;
+                let instant = self.instant(*fact)?;
                 Some(Quantity::whole(self.now.since(instant).0.max(0)))
             }
             Term::Negate(inner) => Quantity::ZERO.minus(self.term(inner)?),
@@ -112,14 +120,21 @@ impl Scene<'_> {
         }
     }
 
-    /// When a comparison that contains `since` flips, windows staying as they are.
+    /// When a comparison that moves with time flips, windows staying as they are.
     fn flip(&self, comparison: &Comparison) -> Option<EventTime> {
-        if !comparison.moves {
-            return None;
-        }
-        match (&comparison.left, &comparison.right) {
-            (Term::Since(fact), Term::Constant(limit)) => {
-                self.since_flips(*fact, comparison.operator, *limit)
+        let Comparison {
+            operator,
+            left,
+            right,
+            ..
+        } = comparison;
+        match (comparison.moves, left, right) {
+            (Moves::Neither, ..) => None,
+            (Moves::Left, Term::Since(fact), limit) => {
+                self.since_flips(*fact, *operator, self.term(limit)?)
+            }
+            (Moves::Right, limit, Term::Since(fact)) => {
+                self.since_flips(*fact, operator.mirrored(), self.term(limit)?)
             }
             _ => self.search(comparison),
         }
@@ -127,8 +142,7 @@ impl Scene<'_> {
 
     /// `since(x) op limit`: `>=` and `<` flip at x + limit, `>` and `<=` a millisecond after.
     fn since_flips(&self, fact: usize, operator: Operator, limit: Quantity) -> Option<EventTime> {
-        const MILLI: i128 = Quantity::whole(1).nanos();
-        let instant = self.facts.instant(self.model[fact].reading)?;
+        let instant = self.instant(fact)?;
         let span = match operator {
             Operator::AtLeast | Operator::Less => -(-limit.nanos()).div_euclid(MILLI),
             Operator::Greater | Operator::AtMost => limit.nanos().div_euclid(MILLI) + 1,
@@ -140,36 +154,65 @@ impl Scene<'_> {
         (flip > self.now && flip <= EventTime::MAX).then_some(flip)
     }
 
-    /// The difference of two terms that move evenly is monotone, so the truth changes at most once:
-    /// gallop until it has, then bisect to the millisecond. About a hundred evaluations at most.
+    /// The difference of two terms that move evenly is monotone, so the truth changes at most once: a
+    /// straight line through two of its points tells about where; from there gallop until the change is
+    /// between two instants, then bisect to the millisecond.
     fn search(&self, comparison: &Comparison) -> Option<EventTime> {
         let truth = self.compare(comparison);
-        let at = |time: i64| {
-            Scene {
-                now: EventTime(time),
-                ..*self
+        let differs = |time: i64| self.at(time).compare(comparison) != truth;
+        let end = EventTime::MAX.0;
+        let guess = self.guess(comparison).clamp(self.now.0, end);
+        let (mut same, mut flipped) = match differs(guess) {
+            true if !differs((guess - 2).max(self.now.0)) => ((guess - 2).max(self.now.0), guess),
+            true => (self.now.0, guess),
+            false => {
+                let (mut same, mut step) = (guess, 1_i64);
+                loop {
+                    let probe = same.saturating_add(step).min(end);
+                    if probe == same {
+                        return None;
+                    }
+                    if differs(probe) {
+                        break (same, probe);
+                    }
+                    (same, step) = (probe, step.saturating_mul(2));
+                }
             }
-            .compare(comparison)
-        };
-        let (mut same, mut step) = (self.now.0, 1_i64);
-        let mut flipped = loop {
-            if same >= EventTime::MAX.0 {
-                return None;
-            }
-            let probe = same.saturating_add(step).min(EventTime::MAX.0);
-            if at(probe) != truth {
-                break probe;
-            }
-            (same, step) = (probe, step.saturating_mul(2));
         };
         while flipped - same > 1 {
             let middle = same + (flipped - same) / 2;
-            if at(middle) == truth {
-                same = middle
+            if differs(middle) {
+                flipped = middle;
             } else {
-                flipped = middle
+                same = middle;
             }
         }
         Some(EventTime(flipped))
     }
+
+    /// About when the two sides are equal; now where nothing tells.
+    fn guess(&self, comparison: &Comparison) -> i64 {
+        let difference = |time: i64| {
+            let (left, right) = self.at(time).sides(comparison);
+            Some(left?.minus(right?)?.nanos())
+        };
+        let about = || {
+            let (here, there) = (difference(self.now.0)?, difference(self.now.0 + STEP)?);
+            let steps = here.checked_mul(i128::from(STEP))?;
+            let ahead = steps.checked_div(here.checked_sub(there)?)?;
+            i64::try_from(i128::from(self.now.0).checked_add(ahead)?).ok()
+        };
+        about().unwrap_or(self.now.0)
+    }
+
+    fn at(&self, time: i64) -> Self {
+        Scene {
+            now: EventTime(time),
+            ..*self
+        }
+    }
 }
+
+const MILLI: i128 = Quantity::whole(1).nanos();
+/// Far enough for the slope of a line, in milliseconds.
+const STEP: i64 = 1 << 26;

@@ -1,8 +1,8 @@
 //! Why a transition was taken: the comparisons of its condition, with the values they had.
 
 use super::evaluate::Scene;
-use crate::event::{EventTime, Millis, Quantity, Scalar, Vocabulary};
-use crate::model::{Condition, Fact, TextComparison, TextTerm, Unit};
+use crate::event::{EventTime, Millis, Quantity, Vocabulary};
+use crate::model::{Condition, StageFact, TextComparison, Unit, What};
 
 /// One part of a condition, as it stood when the transition was taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,12 @@ fn one(condition: &Condition, scene: &Scene<'_>, vocabulary: &Vocabulary) -> Opt
     let evidence = |condition: String, value, threshold, facts: Vec<usize>| {
         let facts = facts
             .into_iter()
-            .map(|fact| (scene.model[fact].name.clone(), fact_shown(fact, scene)))
+            .map(|fact| {
+                (
+                    scene.facts.model.facts[fact].name.clone(),
+                    fact_shown(fact, scene),
+                )
+            })
             .collect();
         Some(Evidence {
             condition,
@@ -68,7 +73,7 @@ fn one(condition: &Condition, scene: &Scene<'_>, vocabulary: &Vocabulary) -> Opt
             evidence(name.to_owned(), None, None, Vec::new())
         }
         Condition::Has(fact) => evidence(
-            format!("has({})", scene.model[*fact].name),
+            format!("has({})", scene.facts.model.facts[*fact].name),
             None,
             None,
             vec![*fact],
@@ -88,10 +93,7 @@ fn one(condition: &Condition, scene: &Scene<'_>, vocabulary: &Vocabulary) -> Opt
             left, right, text, ..
         }) => {
             let shown = |side| scene.text(side).map(|text| Shown::Text(text.to_owned()));
-            let facts = [left, right].into_iter().filter_map(|side| match side {
-                TextTerm::Fact(fact) => Some(*fact),
-                TextTerm::Constant(_) => None,
-            });
+            let facts = [left, right].into_iter().filter_map(|side| side.fact());
             evidence(text.clone(), shown(left), shown(right), facts.collect())
         }
         Condition::Flag { fact, is, text } => evidence(
@@ -105,15 +107,23 @@ fn one(condition: &Condition, scene: &Scene<'_>, vocabulary: &Vocabulary) -> Opt
 }
 
 fn fact_shown(fact: usize, scene: &Scene<'_>) -> Option<Shown> {
-    let Fact { reading, .. } = &scene.model[fact];
-    if let Some(instant) = scene.facts.instant(*reading) {
+    let reading = scene.reading(fact);
+    if let Some(instant) = scene.instant(fact) {
         return Some(Shown::Instant(instant));
     }
-    match scene.facts.kept(*reading) {
-        Some(Scalar::Text(text)) => Some(Shown::Text(text.to_string())),
-        Some(Scalar::Flag(flag)) => Some(Shown::Flag(*flag)),
-        Some(Scalar::Number(_)) | None => scene.facts.quantity(*reading).map(Shown::Number),
+    if let Some(text) = scene.facts.text(reading) {
+        return Some(Shown::Text(text.to_owned()));
     }
+    if let Some(flag) = scene.flag(fact) {
+        return Some(Shown::Flag(flag));
+    }
+    let unit = match reading.what {
+        What::MeanGap { .. } | What::MaxGap(_) | What::Stage(StageFact::TimeIn(_)) => {
+            Unit::Duration
+        }
+        _ => Unit::Number,
+    };
+    scene.quantity(fact).map(|quantity| shown(quantity, unit))
 }
 
 fn shown(quantity: Quantity, unit: Unit) -> Shown {

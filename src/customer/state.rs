@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::FactState;
-use crate::event::{EventTime, Position};
-use crate::model::Models;
+use super::{FactState, Recent};
+use crate::event::{EventTime, Millis, Position};
+use crate::model::{Model, Models, Reentry};
 
 /// Everything that is kept of one customer, for all models.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct CustomerState {
     /// The customer's entry in the timer index. Never later than the next due instant: activity
     /// that only pushes deadlines out leaves the entry alone, and when it comes up it is moved.
     pub armed: Option<EventTime>,
+    /// The ids of recent events, where a model asks for duplicates to be recognised.
+    pub recent: Recent,
     /// By slot.
     pub facts: Vec<FactState>,
     /// By model.
@@ -29,39 +31,137 @@ pub struct ModelState {
     pub stage: usize,
     /// Since when: the `effective_at` of the last transition, or the customer's first event.
     pub entered: EventTime,
+    /// The stage before it.
+    pub previous: Option<usize>,
     /// Transitions so far.
     pub sequence: u64,
     /// The next instant at which any condition, hold or block out of this stage can change.
     pub due: Option<EventTime>,
     /// Transitions with `hold` whose condition is true, and since when.
     pub holding: SmallVec<[(usize, EventTime); 1]>,
+    /// Transitions with `cooldown`, and when they were last taken.
+    pub taken: Vec<(usize, EventTime)>,
+    /// Stages whose visits are remembered, those that the customer has been in.
+    pub visits: Vec<(usize, Visits)>,
+}
+
+/// A customer's visits to a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visits {
+    /// How many.
+    pub count: u64,
+    /// How long they were together, the current one left out.
+    pub ended: Millis,
+    /// When the last one began.
+    pub entered: EventTime,
+    /// When the last one ended that has.
+    pub left: Option<EventTime>,
 }
 
 impl CustomerState {
     /// A customer who is first heard of at `time`: in the initial stage of every model.
     pub fn new(models: &Models, time: EventTime, position: Position) -> CustomerState {
-        let begin = |initial| ModelState {
-            stage: initial,
-            entered: time,
-            sequence: 0,
-            due: None,
-            holding: SmallVec::new(),
+        let begin = |model: &Model| {
+            let mut state = ModelState {
+                stage: model.initial,
+                entered: time,
+                previous: None,
+                sequence: 0,
+                due: None,
+                holding: SmallVec::new(),
+                taken: Vec::new(),
+                visits: Vec::new(),
+            };
+            state.arrive(model);
+            state
         };
         CustomerState {
             latest: time,
             position,
             armed: None,
+            recent: Recent::default(),
             facts: models.slots.iter().map(FactState::new).collect(),
-            models: models
-                .list
-                .iter()
-                .map(|model| begin(model.initial))
-                .collect(),
+            models: models.list.iter().map(begin).collect(),
         }
     }
 
     /// The earliest instant at which anything can change if nothing happens.
     pub fn next_due(&self) -> Option<EventTime> {
         self.models.iter().filter_map(|model| model.due).min()
+    }
+}
+
+impl ModelState {
+    /// Moves to another stage.
+    pub(super) fn enter(&mut self, model: &Model, transition: usize, now: EventTime) {
+        let taken = &model.transitions[transition];
+        if let Some(visits) = self.visits_mut(self.stage) {
+            let ended = visits.ended.0 + now.since(visits.entered).0;
+            visits.ended = Millis(ended.clamp(0, Millis::MAX.0));
+            visits.left = Some(now);
+        }
+        if taken.cooldown > Millis(0) {
+            self.taken.retain(|(known, _)| *known != transition);
+            self.taken.push((transition, now));
+        }
+        self.previous = Some(self.stage);
+        self.stage = taken.to;
+        self.entered = now;
+        self.sequence = self.sequence.saturating_add(1);
+        self.holding.clear();
+        self.arrive(model);
+    }
+
+    /// Takes the entry into the current stage down.
+    fn arrive(&mut self, model: &Model) {
+        if !model.stages[self.stage].remembered {
+            return;
+        }
+        let entered = self.entered;
+        match self.visits_mut(self.stage) {
+            Some(visits) => {
+                visits.count = visits.count.saturating_add(1);
+                visits.entered = entered;
+            }
+            None => self.visits.push((
+                self.stage,
+                Visits {
+                    count: 1,
+                    ended: Millis(0),
+                    entered,
+                    left: None,
+                },
+            )),
+        }
+    }
+
+    /// The visits to a stage, if there were any.
+    pub(super) fn visits(&self, stage: usize) -> Option<&Visits> {
+        let own = self.visits.iter().find(|(known, _)| *known == stage);
+        own.map(|(_, visits)| visits)
+    }
+
+    fn visits_mut(&mut self, stage: usize) -> Option<&mut Visits> {
+        let own = self.visits.iter_mut().find(|(known, _)| *known == stage);
+        own.map(|(_, visits)| visits)
+    }
+
+    /// The instants from which minimum stay, cooldown and re-entry each let a transition out of the current
+    /// stage be taken [18]; `None` for one that never does any more.
+    pub(super) fn blocks(&self, model: &Model, transition: usize) -> [Option<EventTime>; 3] {
+        let definition = &model.transitions[transition];
+        let dwell = self.entered.plus(model.stages[self.stage].min_dwell);
+        let taken = self.taken.iter().find(|(known, _)| *known == transition);
+        let cooldown = match taken {
+            Some((_, at)) => at.plus(definition.cooldown),
+            None => Some(EventTime::MIN),
+        };
+        let left = self.visits(definition.to).and_then(|visits| visits.left);
+        let reentry = match (model.stages[definition.to].reentry, left) {
+            (Reentry::Always, _) | (_, None) => Some(EventTime::MIN),
+            (Reentry::After(span), Some(left)) => left.plus(span),
+            (Reentry::Never, Some(_)) => None,
+        };
+        [dwell, cooldown, reentry]
     }
 }

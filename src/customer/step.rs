@@ -4,7 +4,7 @@
 
 use super::evaluate::Scene;
 use super::evidence::{self, Evidence};
-use super::facts::Facts;
+use super::reading::Facts;
 use super::state::CustomerState;
 use crate::event::{Event, EventTime, EventType, Millis, Position};
 use crate::model::Models;
@@ -57,16 +57,21 @@ pub struct StageChange {
 
 impl CustomerState {
     /// Applies an event: first what came due before it [3], then the event itself, in every model.
+    /// `false` when the event came a second time and only shows that time has passed [7].
     pub fn receive(
         &mut self,
         models: &Models,
         event: &Event,
         position: Position,
         changes: &mut Vec<StageChange>,
-    ) {
+    ) -> bool {
         self.fire(models, event.time, usize::MAX, changes);
+        if self.recent.knows(models.dedupe, event) {
+            return false;
+        }
         self.latest = self.latest.max(event.time);
         self.position = position;
+        self.recent.add(models.dedupe, event, self.latest);
         for slot in models.slots.changed_by(event.kind) {
             self.facts[*slot].count(models.slots.get(*slot), event, self.latest);
         }
@@ -75,6 +80,7 @@ impl CustomerState {
             let now = self.latest.max(self.models[model].entered);
             self.evaluate(models, model, now, Some(event.kind), changes);
         }
+        true
     }
 
     /// Fires the customer's timers due before `end`, by due instant and order of the models,
@@ -143,7 +149,6 @@ impl CustomerState {
     ) -> Option<usize> {
         let definition = &models.list[model];
         let stage = self.models[model].stage;
-        let dwelt = now.since(self.models[model].entered) >= definition.stages[stage].min_dwell;
         for at in &definition.outgoing[stage] {
             let transition = &definition.transitions[*at];
             let holds = self
@@ -151,7 +156,11 @@ impl CustomerState {
                 .holds(&transition.when);
             let held = transition.hold == Millis(0)
                 || self.held(model, *at, holds, now) >= transition.hold;
-            if holds && held && dwelt && visited & 1 << transition.to == 0 {
+            let blocks = self.models[model].blocks(definition, *at);
+            let blocked = blocks
+                .iter()
+                .any(|opens| opens.is_none_or(|opens| opens > now));
+            if holds && held && !blocked && visited & 1 << transition.to == 0 {
                 return Some(*at);
             }
         }
@@ -194,10 +203,7 @@ impl CustomerState {
             .find(|(known, _)| *known == transition)
             .map(|(_, since)| *since);
         let (from, entered) = (state.stage, state.entered);
-        state.stage = definition.to;
-        state.entered = now;
-        state.sequence = state.sequence.saturating_add(1);
-        state.holding.clear();
+        state.enter(&models.list[model], transition, now);
         StageChange {
             model,
             sequence: state.sequence,
@@ -227,10 +233,13 @@ impl CustomerState {
             .holding
             .iter()
             .filter_map(|(at, since)| since.plus(definition.transitions[*at].hold));
-        let dwell = state.entered.plus(definition.stages[state.stage].min_dwell);
+        let opens = outgoing
+            .iter()
+            .flat_map(|at| state.blocks(definition, *at))
+            .flatten();
         flips
             .chain(holds)
-            .chain(dwell)
+            .chain(opens)
             .filter(|instant| *instant > now)
             .min()
     }
@@ -245,13 +254,10 @@ impl CustomerState {
         let facts = Facts {
             states: &self.facts,
             slots: &models.slots,
+            model: &models.list[model],
+            own: &self.models[model],
             now,
         };
-        Scene {
-            model: &models.list[model].facts,
-            facts,
-            now,
-            event,
-        }
+        Scene { facts, now, event }
     }
 }

@@ -74,14 +74,38 @@ pub struct Comparison {
     pub right: Term,
     /// What both sides count.
     pub unit: Unit,
-    /// Whether the passing of time alone moves it, through `since`.
-    pub moves: bool,
+    /// Which side changes with every millisecond: `since`, and how long the customer is in a stage.
+    pub moves: Moves,
     /// The windowed facts in it: their buckets leave as time passes.
     pub windows: Vec<usize>,
     /// All facts in it.
     pub facts: Vec<usize>,
     /// As written.
     pub text: String,
+}
+
+/// Which side of a comparison changes with every millisecond that passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moves {
+    /// None.
+    Neither,
+    /// The left one.
+    Left,
+    /// The right one.
+    Right,
+    /// Both.
+    Both,
+}
+
+impl Moves {
+    pub(super) fn of(left: bool, right: bool) -> Moves {
+        match (left, right) {
+            (false, false) => Moves::Neither,
+            (true, false) => Moves::Left,
+            (false, true) => Moves::Right,
+            (true, true) => Moves::Both,
+        }
+    }
 }
 
 /// An arithmetic expression over facts.
@@ -137,6 +161,16 @@ pub enum TextTerm {
     Constant(String),
 }
 
+impl TextTerm {
+    /// The fact, if it is one.
+    pub fn fact(&self) -> Option<usize> {
+        match self {
+            TextTerm::Fact(fact) => Some(*fact),
+            TextTerm::Constant(_) => None,
+        }
+    }
+}
+
 impl Operator {
     /// Whether `left` relates so to `right`.
     pub fn holds(self, left: Quantity, right: Quantity) -> bool {
@@ -147,6 +181,19 @@ impl Operator {
             Operator::AtLeast => left >= right,
             Operator::Equal => left == right,
             Operator::Unequal => left != right,
+        }
+    }
+}
+
+impl Operator {
+    /// The same with the sides exchanged.
+    pub fn mirrored(self) -> Operator {
+        match self {
+            Operator::Less => Operator::Greater,
+            Operator::AtMost => Operator::AtLeast,
+            Operator::Greater => Operator::Less,
+            Operator::AtLeast => Operator::AtMost,
+            same @ (Operator::Equal | Operator::Unequal) => same,
         }
     }
 }

@@ -16,18 +16,18 @@ mod slots;
 mod syntax;
 mod yaml;
 
-use crate::event::{Millis, Vocabulary};
+use crate::event::{FieldId, Millis, Vocabulary};
 use problem::Problems;
 
 pub use condition::{
-    Arithmetic, Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit,
+    Arithmetic, Comparison, Condition, Moves, Operator, Term, TextComparison, TextTerm, Unit,
 };
 pub use example::{Example, Expectation, ONLY_CUSTOMER};
-pub use fact::{Aggregate, Bucket, Declaration, Window};
+pub use fact::{Aggregate, Bucket, Declaration, Filter, Window};
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Place, Problem, Report, Severity, Source, did_you_mean, visible,
 };
-pub use slots::{Reading, Slot, Slots};
+pub use slots::{Keep, Reading, Slot, Slots, StageFact, Tally, What};
 
 /// Most stages of a model: a chain remembers the stages it has been in as bits.
 pub const STAGES_MAX: usize = 64;
@@ -68,6 +68,22 @@ pub struct Stage {
     pub name: String,
     /// How long a customer stays at least.
     pub min_dwell: Millis,
+    /// When a customer who has left may come back.
+    pub reentry: Reentry,
+    /// Whether visits to it are remembered: its own `reentry` or some condition asks for them.
+    pub remembered: bool,
+}
+
+/// When a customer who has left a stage may enter it again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reentry {
+    /// At any time.
+    #[default]
+    Always,
+    /// So long after leaving it.
+    After(Millis),
+    /// Not any more.
+    Never,
 }
 
 /// A way from one or more stages into another.
@@ -85,15 +101,15 @@ pub struct Transition {
     pub text: String,
     /// How long the condition must have been true without a break.
     pub hold: Millis,
+    /// How long after it was taken it is not taken again.
+    pub cooldown: Millis,
 }
 
 /// A fact and where its value is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
-    /// Its name.
+    /// Its name, or the text by which it stands in a condition.
     pub name: String,
-    /// What it remembers.
-    pub declaration: Declaration,
     /// Where.
     pub reading: Reading,
 }
@@ -107,7 +123,21 @@ pub struct Models {
     pub slots: Slots,
     /// What must be read of each event.
     pub vocabulary: Vocabulary,
+    /// How events that come twice are recognised, where a model asks for it.
+    pub dedupe: Option<Dedupe>,
 }
+
+/// How events that come twice are recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dedupe {
+    /// For how long after an event, by event time, its id is remembered.
+    pub horizon: Millis,
+    /// The ids.
+    pub id: FieldId,
+}
+
+/// Most ids that are remembered of one customer: beyond it the oldest goes.
+pub const IDS_MAX: usize = 256;
 
 impl Models {
     /// Reads all files. `Err` has a report for each file that has any problem, warnings included;
@@ -117,6 +147,7 @@ impl Models {
             list: Vec::new(),
             slots: Slots::default(),
             vocabulary: Vocabulary::default(),
+            dedupe: None,
         };
         let mut reports = Vec::new();
         for source in sources {

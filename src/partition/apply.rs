@@ -28,6 +28,7 @@ pub fn apply(
         effects: Effects {
             timers: view.timers,
             outputs: Vec::new(),
+            duplicates: 0,
             progress: Progress {
                 batch: progress.batch + 1,
                 delay: batch.delay.or(progress.delay),
@@ -79,6 +80,7 @@ struct Run<'r> {
 struct Effects {
     timers: std::collections::BTreeSet<TimerKey>,
     outputs: Vec<Output>,
+    duplicates: u64,
     progress: Progress,
 }
 
@@ -121,9 +123,10 @@ impl Run<'_> {
             }
         };
         known.touched = true;
-        known
+        let first = known
             .state
             .receive(self.models, event, position, &mut self.changes);
+        self.effects.duplicates += u64::from(!first);
         // What a late event arms before the fired cursor is met at once.
         let fired_to = self.effects.progress.fired_to.as_ref();
         let passed = fired_to.map_or(EventTime::MIN, |key| key.due);
@@ -215,6 +218,7 @@ impl Run<'_> {
         }
         let Effects {
             outputs,
+            duplicates,
             mut progress,
             ..
         } = self.effects;
@@ -224,6 +228,7 @@ impl Run<'_> {
             arm,
             disarm,
             outputs,
+            duplicates,
             unused,
             finished,
             progress,

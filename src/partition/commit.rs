@@ -16,6 +16,8 @@ pub struct Commit {
     pub disarm: Vec<TimerKey>,
     /// What to tell the world, in order.
     pub outputs: Vec<Output>,
+    /// Events that came a second time, and did nothing.
+    pub duplicates: u64,
     /// Records of the batch that were not used: they go into the next one. There are some only
     /// when more timers came due than were loaded.
     pub unused: Vec<Record>,

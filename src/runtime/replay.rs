@@ -31,6 +31,8 @@ pub struct Summary {
     pub records: u64,
     /// Transitions made.
     pub transitions: u64,
+    /// Events that came a second time, and did nothing.
+    pub duplicates: u64,
     /// Records rejected, by reason.
     pub rejected: BTreeMap<Reason, u64>,
     /// Customers in each stage at the end.
@@ -114,6 +116,7 @@ impl Replay<'_> {
             .store
             .prefetch(self.models, PARTITION, lateness, progress, &batch)?;
         let mut commit = apply(self.models, lateness, progress, view, batch);
+        summary.duplicates += commit.duplicates;
         for output in &commit.outputs {
             match output {
                 Output::StageChanged { .. } => summary.transitions += 1,

@@ -151,12 +151,13 @@ impl Shared {
     pub(super) fn count(&self, partition: i32, commit: &Commit) {
         let Metrics {
             batches,
+            input,
             transitions,
-            dead_letters,
             watermark_seconds,
             ..
         } = &self.metrics;
         batches.inc();
+        input.duplicates.inc_by(commit.duplicates);
         let watermark = commit.progress.watermark.0.div_euclid(1000);
         if commit.progress.highest.is_some() {
             watermark_seconds
@@ -173,7 +174,8 @@ impl Shared {
                         .with_label_values(&[&model.name, from, to, change.cause.name()])
                         .inc();
                 }
-                Output::Rejected { rejection, .. } => dead_letters
+                Output::Rejected { rejection, .. } => input
+                    .dead_letters
                     .with_label_values(&[rejection.reason.code()])
                     .inc(),
             }
@@ -211,14 +213,11 @@ impl Shared {
                 let kind = record.content.as_ref().map(|event| event.kind);
                 kind == Ok(EventType::UNNAMED)
             };
-            let Metrics {
-                records,
-                unnamed_records,
-                ..
-            } = &self.metrics;
+            let Metrics { input, .. } = &self.metrics;
             let (all, of_no_model) = (own.clone().count(), own.filter(unnamed).count());
-            records.with_label_values(&[topic]).inc_by(all as u64);
-            unnamed_records
+            input.records.with_label_values(&[topic]).inc_by(all as u64);
+            input
+                .unnamed
                 .with_label_values(&[topic])
                 .inc_by(of_no_model as u64);
         }

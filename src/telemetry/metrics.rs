@@ -13,12 +13,8 @@ use prometheus::{
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Records applied, by topic.
-    pub records: IntCounterVec,
-    /// Accepted records of an event type that no model names, by topic.
-    pub unnamed_records: IntCounterVec,
-    /// Records not accepted, by reason.
-    pub dead_letters: IntCounterVec,
+    /// What comes in.
+    pub input: Input,
     /// Transitions, by model, from, to and cause.
     pub transitions: IntCounterVec,
     /// Batches applied.
@@ -49,6 +45,19 @@ pub struct Metrics {
     pub merge_timeouts: IntCounter,
     /// What RocksDB says of itself, over all column families, by the name of the property.
     pub rocksdb: BTreeMap<&'static str, IntGauge>,
+}
+
+/// What is said of the records that come in.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Records applied, by topic.
+    pub records: IntCounterVec,
+    /// Accepted records of an event type that no model names, by topic.
+    pub unnamed: IntCounterVec,
+    /// Events that came a second time.
+    pub duplicates: IntCounter,
+    /// Records not accepted, by reason.
+    pub dead_letters: IntCounterVec,
 }
 
 /// What is said of restoring.
@@ -103,17 +112,7 @@ impl Metrics {
         let registry = Registry::new();
         let declare = Declare(&registry);
         let metrics = Metrics {
-            records: declare.counters("records_total", "Records applied.", &["topic"])?,
-            unnamed_records: declare.counters(
-                "unnamed_records_total",
-                "Records of an event type that no model names.",
-                &["topic"],
-            )?,
-            dead_letters: declare.counters(
-                "dead_letters_total",
-                "Records not accepted.",
-                &["reason"],
-            )?,
+            input: declare.input()?,
             transitions: declare.counters(
                 "transitions_total",
                 "Transitions made.",
@@ -163,7 +162,10 @@ impl Metrics {
             registry: registry.clone(),
         };
         for reason in crate::event::Reason::ALL {
-            metrics.dead_letters.with_label_values(&[reason.code()]);
+            metrics
+                .input
+                .dead_letters
+                .with_label_values(&[reason.code()]);
         }
         #[cfg(target_os = "linux")]
         registry.register(Box::new(
@@ -217,6 +219,26 @@ impl Declare<'_> {
             Ok((property, self.gauge(&format!("rocksdb_{property}"), help)?))
         };
         ROCKSDB.into_iter().map(one).collect()
+    }
+
+    fn input(&self) -> prometheus::Result<Input> {
+        Ok(Input {
+            records: self.counters("records_total", "Records applied.", &["topic"])?,
+            unnamed: self.counters(
+                "unnamed_records_total",
+                "Records of an event type that no model names.",
+                &["topic"],
+            )?,
+            duplicates: self.counter(
+                "duplicates_total",
+                "Events that came a second time, recognised by their id, and did nothing.",
+            )?,
+            dead_letters: self.counters(
+                "dead_letters_total",
+                "Records not accepted.",
+                &["reason"],
+            )?,
+        })
     }
 
     fn restore(&self) -> prometheus::Result<Restore> {

@@ -2,7 +2,9 @@
 //! engine. Times gather on the instants at which something can go wrong: whole hours and days, the
 //! very millisecond of a deadline and those around it, and each other.
 
-mod models;
+mod conditions;
+mod facts;
+pub(crate) mod models;
 mod yaml;
 
 use std::fmt;
@@ -28,6 +30,7 @@ pub(crate) struct Happening {
     pub customer: &'static str,
     pub kind: &'static str,
     pub time: i64,
+    pub id: Option<&'static str>,
     fields: Fields,
 }
 
@@ -87,17 +90,18 @@ fn history() -> impl Strategy<Value = Vec<(Happening, i64)>> {
     ];
     let jitter = prop_oneof![5 => Just(0), 1 => Just(1), 1 => Just(-1)];
     let delay = prop_oneof![1 => Just(0), 1 => select(vec![HOUR, 1, DAY, 3 * DAY, 7 * DAY])];
-    let event = (step, jitter, delay, customer(), kind(), fields());
+    let event = (step, jitter, delay, customer(), kind(), id(), fields());
     let start = reference::date(2026, 1, 1);
     let start = select(vec![start, start + 30 * MINUTE]);
     (start, prop::collection::vec(event, 1..=30)).prop_map(|(mut time, drawn)| {
         let mut events = Vec::new();
-        for (step, jitter, delay, customer, kind, fields) in drawn {
+        for (step, jitter, delay, customer, kind, id, fields) in drawn {
             time += step;
             let event = Happening {
                 customer,
                 kind,
                 time: time + jitter,
+                id,
                 fields,
             };
             events.push((event, delay));
@@ -123,6 +127,12 @@ fn kind() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+/// Few, so that they come again.
+fn id() -> impl Strategy<Value = Option<&'static str>> {
+    let pool = select(vec!["a", "b", "a", "c", "d", "e"]);
+    prop_oneof![1 => Just(None), 1 => pool.prop_map(Some)]
+}
+
 fn fields() -> impl Strategy<Value = Fields> {
     let field = |name, values: &[&'static str]| {
         let value = select(values.to_vec()).prop_map(move |value| Some((name, value)));
@@ -134,8 +144,13 @@ fn fields() -> impl Strategy<Value = Fields> {
         field("mood", &[r#""bad""#, r#""good""#]),
         field("channel", &[r#""web""#, r#""good""#]),
         field("vip", &["true", "false"]),
+        // Of any type.
+        field(
+            "code",
+            &["1", r#""1""#, "true", "1.0", "2", r#""web""#, "false"],
+        ),
     );
-    fields.prop_map(|(a, b, c, d, e)| [a, b, c, d, e].into_iter().flatten().collect())
+    fields.prop_map(|(a, b, c, d, e, f)| [a, b, c, d, e, f].into_iter().flatten().collect())
 }
 
 // ---- what both sides make of it
@@ -177,12 +192,13 @@ impl Case {
 impl Happening {
     fn event(&self) -> reference::Event {
         let event = reference::Event::new(self.customer, self.kind, self.time);
+        let event = self.id.iter().fold(event, |event, id| event.with_id(id));
         self.fields.iter().fold(event, |event, (name, json)| {
-            let value = match *name {
-                "value" => Value::money(json),
-                "score" => Value::number(json),
-                "vip" => Value::Bool(*json == "true"),
-                _ => Value::text(json.trim_matches('"')),
+            let value = match *json {
+                json if *name == "value" => Value::money(json),
+                "true" | "false" => Value::Bool(*json == "true"),
+                text if text.starts_with('"') => Value::text(text.trim_matches('"')),
+                number => Value::number(number),
             };
             event.with(name, value)
         })
@@ -198,6 +214,9 @@ impl Happening {
             self.customer,
             self.kind
         );
+        if let Some(id) = self.id {
+            line += &format!(r#","id":"{id}""#);
+        }
         for (name, json) in own {
             line += &format!(r#","{name}":{json}"#);
         }

@@ -16,3 +16,4 @@ mod replay;
 mod retail;
 mod store;
 mod tidy;
+mod upgrades;

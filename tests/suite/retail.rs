@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use tenure::customer::{self, CustomerState};
+use tenure::event::{Decoder, Limits, Mapping, Money, Position};
+use tenure::model::{Models, Source};
+
 use crate::reference::{
     self, DAY, Event, Value, count, date, days, event, fact, last, num, since, sum,
 };
@@ -65,4 +69,38 @@ pub(crate) fn purchases() -> Vec<Event> {
         Event::new(cells[0], cells[1], day).with("value", Value::money(cells[3]))
     })
     .collect()
+}
+
+/// What a customer of six orders and forty clicks takes up in the store and in the changelog.
+#[test]
+fn the_state_of_a_typical_customer_is_small() {
+    let text = include_str!("../../config/models/retail.yaml").to_owned();
+    let name = "retail.yaml".to_owned();
+    let (models, _) = Models::compile(vec![Source { name, text }]).unwrap();
+    let decoder = Decoder::new(
+        Mapping::default(),
+        models.vocabulary.clone(),
+        Money::default(),
+        Limits::default(),
+    );
+    let mut state = None;
+    for number in 0..46_i64 {
+        let kind = match number % 8 {
+            4 => r#""order_completed","value":49.90"#,
+            _ => r#""page_viewed""#,
+        };
+        let time = 1_767_225_600_000 + number * 5 * DAY / 4;
+        let text = format!(r#"{{"customer_id":"c","time":{time},"type":{kind}}}"#);
+        let event = decoder.json(text.as_bytes()).unwrap();
+        let position = Position {
+            input: 1,
+            offset: 3_000_000_000 + number,
+        };
+        let fresh = || CustomerState::new(&models, event.time, position);
+        let state = state.get_or_insert_with(fresh);
+        state.receive(&models, &event, position, &mut Vec::new());
+    }
+    let mut bytes = Vec::new();
+    customer::encode(&state.unwrap(), &mut bytes);
+    assert!(bytes.len() <= 200, "{} bytes", bytes.len());
 }

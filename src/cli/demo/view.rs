@@ -95,7 +95,7 @@ impl<'v> View<'v> {
         let topics = [super::CLICKSTREAM, super::PURCHASES];
         topics
             .iter()
-            .map(|topic| self.metrics.records.with_label_values(&[topic]).get())
+            .map(|topic| self.metrics.input.records.with_label_values(&[topic]).get())
             .sum()
     }
 

@@ -103,6 +103,9 @@ impl<'o> Outputs<'o> {
         if rejected > 0 {
             text += &format!(", {rejected} rejected");
         }
+        if summary.duplicates > 0 {
+            text += &format!(", {} of them duplicates", summary.duplicates);
+        }
         text += &format!(", {} transitions", summary.transitions);
         if let Some(end) = summary.end {
             text += &format!(", up to {end}");

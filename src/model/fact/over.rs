@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Fault, Window};
+use super::{Bucket, Fault, Window};
 use crate::event::Millis;
 
 /// Cuts a declaration before its `over`; with the bytes of the length after it.
@@ -13,17 +13,59 @@ pub(super) fn split(text: &str) -> (&str, Option<Range<usize>>) {
     }
 }
 
+/// Reads `90d`, or `30d before 30d`.
 pub(super) fn window(text: &str, span: Range<usize>) -> Result<Window, Fault> {
+    let within = &text[span.clone()];
+    let (length, shift) = match word(within, &["before"]) {
+        Some(found) => {
+            let shift = rest(text, span.start + found.end);
+            let end = span.start + within[..found.start].trim_end().len();
+            (span.start..end, Some(shift))
+        }
+        None => (span, None),
+    };
+    let window = measure(
+        text,
+        length,
+        "the length of the window is missing",
+        |length| {
+            Window::of(length)
+                .ok_or("up to 72h in whole hours, longer ones in whole days up to 3660d")
+        },
+    )?;
+    match shift {
+        None => Ok(window),
+        Some(shift) => measure(text, shift, "how long before is missing", |shift| {
+            window.before(shift).ok_or(match window.bucket {
+                Bucket::Hour => "a window up to 72h is moved back by whole hours up to 744h",
+                Bucket::Day => {
+                    "a window longer than 72h is moved back by whole days; both together are at most 3660d"
+                }
+            })
+        }),
+    }
+}
+
+fn measure(
+    text: &str,
+    span: Range<usize>,
+    missing: &str,
+    take: impl Fn(Millis) -> Result<Window, &'static str>,
+) -> Result<Window, Fault> {
     let length = &text[span.clone()];
     let message = match length {
-        "" => "the length of the window is missing".to_owned(),
+        "" => missing.to_owned(),
         _ => format!("`{length}` is no length for a window"),
     };
-    let window = Millis::parse(length).and_then(Window::of);
-    window.ok_or_else(|| Fault {
+    let help = match Millis::parse(length).map(take) {
+        Some(Ok(window)) => return Ok(window),
+        Some(Err(help)) => help,
+        None => "up to 72h in whole hours, longer ones in whole days up to 3660d",
+    };
+    Err(Fault {
         span,
         message,
-        help: Some("up to 72h in whole hours, longer ones in whole days up to 3660d".to_owned()),
+        help: Some(help.to_owned()),
     })
 }
 

@@ -3,18 +3,24 @@
 mod known;
 mod names;
 mod term;
+mod unnamed;
 
-use super::condition::{Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit};
+use super::condition::{
+    Comparison, Condition, Moves, Operator, Term, TextComparison, TextTerm, Unit,
+};
 use super::fact::Fault;
 use super::syntax::{Expr, Kind};
 use crate::event::Vocabulary;
-pub(super) use known::Known;
-pub(super) use known::Type;
+pub(super) use known::{About, Known, Type};
 pub(super) use names::Happening;
+pub(super) use unnamed::STAGE_NAMES;
 
 /// Reads the conditions of one model.
 pub(super) struct Lowering<'l> {
+    /// Those that stand in conditions are added.
     pub(super) facts: &'l mut Vec<Known>,
+    /// The names of the model's stages.
+    pub(super) stages: &'l [&'l str],
     pub(super) vocabulary: &'l mut Vocabulary,
     /// The condition's text.
     pub(super) text: &'l str,
@@ -48,13 +54,19 @@ impl Lowering<'_> {
             Kind::Call(name, arguments) if name == "has" => {
                 Some(Condition::Has(self.fact_argument(expr, "has", arguments)?))
             }
-            Kind::Name(name) => self.name_as_condition(expr, name),
+            Kind::Name(name) => match self.unnamed(expr) {
+                Some(fact) => self.fact_as_condition(expr, fact?),
+                None => self.name_as_condition(expr, name),
+            },
             Kind::Text(text) if !text.is_empty() => self.happened(expr, Some(text), true),
-            _ => self.fault(
-                expr,
-                "this is a value, not a condition",
-                Some("compare it with something"),
-            ),
+            _ => match self.unnamed(expr) {
+                Some(fact) => self.fact_as_condition(expr, fact?),
+                None => self.fault(
+                    expr,
+                    "this is a value, not a condition",
+                    Some("compare it with something"),
+                ),
+            },
         }
     }
 
@@ -108,6 +120,7 @@ impl Lowering<'_> {
         if wanted == Type::Flag {
             return self.flag(expr, equal, left, right);
         }
+        self.check_previous(left, right);
         let (left, right) = (self.text_term(left), self.text_term(right));
         Some(Condition::SameText(TextComparison {
             left: left?,
@@ -118,36 +131,39 @@ impl Lowering<'_> {
     }
 
     fn flag(&mut self, expr: &Expr, equal: bool, left: &Expr, right: &Expr) -> Option<Condition> {
-        let (Kind::Name(name), Kind::Truth(truth)) = (&left.kind, &right.kind) else {
+        let (Kind::Name(_) | Kind::Call(..), Kind::Truth(truth)) = (&left.kind, &right.kind) else {
             return self.fault(expr, "a truth value is compared as `fact == true`", None);
         };
-        let fact = self.named_fact(left, name)?;
+        let fact = self.fact(left)?;
         match self.bind(fact, Type::Flag) {
             Type::Flag => Some(Condition::Flag {
                 fact,
                 is: *truth == equal,
                 text: self.text_of(expr),
             }),
-            other => self.fault(
-                left,
-                &format!("`{name}` is {}, not true or false", other.name()),
-                None,
-            ),
+            other => {
+                let message = format!(
+                    "`{}` is {}, not true or false",
+                    self.text_of(left),
+                    other.name()
+                );
+                self.fault(left, &message, None)
+            }
         }
     }
 
     fn text_term(&mut self, expr: &Expr) -> Option<TextTerm> {
         match &expr.kind {
             Kind::Text(text) => Some(TextTerm::Constant(text.clone())),
-            Kind::Name(name) => {
-                let fact = self.named_fact(expr, name)?;
+            Kind::Name(_) | Kind::Call(..) => {
+                let fact = self.fact(expr)?;
                 match self.bind(fact, Type::Text) {
                     Type::Text => Some(TextTerm::Fact(fact)),
-                    other => self.fault(
-                        expr,
-                        &format!("`{name}` is {}, not a text", other.name()),
-                        None,
-                    ),
+                    other => {
+                        let message =
+                            format!("`{}` is {}, not a text", self.text_of(expr), other.name());
+                        self.fault(expr, &message, None)
+                    }
                 }
             }
             _ => self.fault(expr, "this is not a text", None),
@@ -158,10 +174,10 @@ impl Lowering<'_> {
         &mut self,
         expr: &Expr,
         operator: Operator,
-        left: &Expr,
+        left_expr: &Expr,
         right: &Expr,
     ) -> Option<Condition> {
-        let (left, right) = (self.term(left), self.term(right));
+        let (left, right) = (self.term(left_expr), self.term(right));
         let (left, right) = (left?, right?);
         if left.value_type != right.value_type {
             let message = format!(
@@ -169,7 +185,11 @@ impl Lowering<'_> {
                 left.value_type.name(),
                 right.value_type.name()
             );
+            let days = self.text_of(left_expr) == STAGE_NAMES[1];
             let help = match (left.value_type, right.value_type) {
+                (Type::Number, Type::Duration) if days => {
+                    Some("it counts days already: write days_in_stage >= 3")
+                }
                 (Type::Duration, Type::Number) | (Type::Number, Type::Duration) => {
                     Some("say the unit: days(45), hours(12), minutes(30)")
                 }
@@ -180,11 +200,11 @@ impl Lowering<'_> {
             };
             return self.fault(expr, &message, help);
         }
-        let moves = left.moves || right.moves;
-        if moves && matches!(operator, Operator::Equal | Operator::Unequal) {
+        let moves = Moves::of(left.moves, right.moves);
+        if moves != Moves::Neither && matches!(operator, Operator::Equal | Operator::Unequal) {
             return self.fault(
                 expr,
-                "`since` cannot be compared with `==` or `!=`: it is so for a millisecond only",
+                "what moves with time cannot be compared with `==` or `!=`: it is so for a millisecond only",
                 Some("use `>=` or `<`"),
             );
         }
@@ -199,7 +219,7 @@ impl Lowering<'_> {
         let windows = facts
             .iter()
             .copied()
-            .filter(|fact| self.facts[*fact].declaration.window.is_some())
+            .filter(|fact| self.facts[*fact].is_windowed())
             .collect();
         let text = self.text_of(expr);
         Some(Condition::Compare(Comparison {
@@ -235,7 +255,7 @@ fn collect_facts(term: &Term, facts: &mut Vec<usize>) {
     }
 }
 
-fn comparison_operator(symbol: &str) -> Option<Operator> {
+pub(super) fn comparison_operator(symbol: &str) -> Option<Operator> {
     Some(match symbol {
         "<" => Operator::Less,
         "<=" => Operator::AtMost,

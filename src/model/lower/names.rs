@@ -25,23 +25,10 @@ const FAULTS_HELPED_MAX: usize = 20;
 
 impl Lowering<'_> {
     pub(super) fn name_as_condition(&mut self, expr: &Expr, name: &str) -> Option<Condition> {
-        let Some(fact) = self.position(name) else {
-            return self.happened(expr, (name != "any").then_some(name), false);
-        };
-        if self.facts[fact].broken {
-            return None;
-        }
-        match self.bind(fact, Type::Flag) {
-            Type::Flag => Some(Condition::Flag {
-                fact,
-                is: true,
-                text: self.text_of(expr),
-            }),
-            other => self.fault(
-                expr,
-                &format!("`{name}` is {}, not a condition", other.name()),
-                Some("compare it with something"),
-            ),
+        match self.position(name) {
+            None => self.happened(expr, (name != "any").then_some(name), false),
+            Some(fact) if self.facts[fact].is_broken() => None,
+            Some(fact) => self.fact_as_condition(expr, fact),
         }
     }
 
@@ -108,6 +95,9 @@ impl Lowering<'_> {
         let [argument] = arguments else {
             return self.no_fact(expr, function);
         };
+        if let Some(fact) = self.unnamed(argument) {
+            return fact;
+        }
         let Kind::Name(name) = &argument.kind else {
             return self.no_fact(expr, function);
         };
@@ -132,17 +122,13 @@ impl Lowering<'_> {
     }
 
     fn is_event(&self, name: &str) -> bool {
-        let of_fact = |event: &Option<String>| event.as_deref() == Some(name);
         self.vocabulary.type_of(name) != EventType::UNNAMED
-            || self
-                .facts
-                .iter()
-                .any(|fact| of_fact(&fact.declaration.event))
+            || self.facts.iter().any(|fact| fact.event() == Some(name))
     }
 
     pub(super) fn named_fact(&mut self, expr: &Expr, name: &str) -> Option<usize> {
         if let Some(at) = self.position(name) {
-            return (!self.facts[at].broken).then_some(at);
+            return (!self.facts[at].is_broken()).then_some(at);
         }
         if self.incomplete {
             return None;
@@ -167,12 +153,15 @@ impl Lowering<'_> {
     }
 
     /// The type of an operand as far as it can be seen without binding anything.
-    pub(super) fn hint(&self, expr: &Expr) -> Option<Type> {
+    pub(super) fn hint(&mut self, expr: &Expr) -> Option<Type> {
+        if let Some(fact) = self.unnamed(expr) {
+            return fact.map_or(Some(Type::Number), |fact| self.facts[fact].value_type);
+        }
         match &expr.kind {
             Kind::Text(_) => Some(Type::Text),
             Kind::Truth(_) => Some(Type::Flag),
             Kind::Name(name) => match self.position(name) {
-                Some(at) if self.facts[at].broken => Some(Type::Number),
+                Some(at) if self.facts[at].is_broken() => Some(Type::Number),
                 Some(at) => self.facts[at].value_type,
                 None => Some(Type::Number), // Unknown: reported when it is read as a term.
             },

@@ -3,6 +3,7 @@
 use super::{Lowering, Type};
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Term};
+use crate::model::fact::AGGREGATES;
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, Kind};
 
@@ -10,11 +11,13 @@ use crate::model::syntax::{Expr, Kind};
 pub(super) struct Typed {
     pub(super) term: Term,
     pub(super) value_type: Type,
-    /// Whether it moves with time through `since`.
+    /// Whether it moves with time.
     pub(super) moves: bool,
 }
 
-const FUNCTIONS: [&str; 5] = ["since", "days", "hours", "minutes", "has"];
+const FUNCTIONS: [&str; 8] = [
+    "since", "days", "hours", "minutes", "has", "visits", "time_in", "entered",
+];
 
 impl Lowering<'_> {
     pub(super) fn term(&mut self, expr: &Expr) -> Option<Typed> {
@@ -27,20 +30,9 @@ impl Lowering<'_> {
                     None,
                 ),
             },
-            Kind::Name(name) => {
-                let fact = self.named_fact(expr, name)?;
-                match self.bind(fact, Type::Number) {
-                    value_type @ (Type::Number | Type::Instant | Type::Duration) => Some(Typed {
-                        term: Term::Fact(fact),
-                        value_type,
-                        moves: false,
-                    }),
-                    other => self.fault(
-                        expr,
-                        &format!("`{name}` is {}, not a number", other.name()),
-                        None,
-                    ),
-                }
+            Kind::Name(_) => {
+                let fact = self.fact(expr)?;
+                self.fact_term(expr, fact)
             }
             Kind::Unary("-", inner) => {
                 let inner = self.term(inner)?;
@@ -56,13 +48,30 @@ impl Lowering<'_> {
                 Some(operator) => self.arithmetic(expr, operator, left, right),
                 None => self.fault(expr, "this is a condition, not a number", None),
             },
-            Kind::Call(name, arguments) => self.call(expr, name, arguments),
+            Kind::Call(name, arguments) => match self.unnamed(expr) {
+                Some(fact) => self.fact_term(expr, fact?),
+                None => self.call(expr, name, arguments),
+            },
             Kind::Member(..) => self.fault(
                 expr,
                 "a field cannot be read in a condition",
                 Some("declare a fact for it: latest(event_type.field)"),
             ),
             _ => self.fault(expr, "this is not a number", None),
+        }
+    }
+
+    fn fact_term(&mut self, expr: &Expr, fact: usize) -> Option<Typed> {
+        match self.bind(fact, Type::Number) {
+            value_type @ (Type::Number | Type::Instant | Type::Duration) => Some(Typed {
+                term: Term::Fact(fact),
+                value_type,
+                moves: self.facts[fact].moves(),
+            }),
+            other => {
+                let message = format!("`{}` is {}, not a number", self.text_of(expr), other.name());
+                self.fault(expr, &message, None)
+            }
         }
     }
 
@@ -87,12 +96,13 @@ impl Lowering<'_> {
             "hours" => 3_600_000,
             "minutes" => 60_000,
             other => {
-                let help = did_you_mean(other, FUNCTIONS);
+                let all = FUNCTIONS.into_iter().chain(AGGREGATES);
+                let help = did_you_mean(other, all);
                 return self.fault(
                     expr,
                     &format!("unknown function `{other}`"),
                     help.as_deref().or(Some(
-                        "there are since(), days(), hours(), minutes() and has()",
+                        "there are since(), days(), hours(), minutes(), has(), visits(), time_in() and entered()",
                     )),
                 );
             }
@@ -153,7 +163,7 @@ impl Lowering<'_> {
             return self.fault(
                 expr,
                 "this does not move evenly with time",
-                Some("multiply or divide `since` by what does not move"),
+                Some("multiply or divide what moves, such as `since`, by what does not"),
             );
         }
         Some(Typed {

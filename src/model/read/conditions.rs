@@ -13,6 +13,7 @@ impl Reader<'_> {
         &mut self,
         node: &Node,
         text: &str,
+        stages: &[&str],
         facts: &mut Vec<Known>,
         held: bool,
     ) -> Option<Condition> {
@@ -34,6 +35,7 @@ impl Reader<'_> {
         let (vocabulary, incomplete) = (&mut self.models.vocabulary, self.incomplete);
         let condition = Lowering {
             facts,
+            stages,
             vocabulary,
             text,
             faults: &mut faults,
@@ -73,7 +75,7 @@ impl Reader<'_> {
             );
         }
         // A misspelt fact reads as an event type that never happens.
-        let declared = |fact: &Known| fact.declaration.event.as_deref() == Some(name);
+        let declared = |fact: &Known| fact.event() == Some(name);
         if *quoted || self.incomplete || self.problems.is_full() || facts.iter().any(declared) {
             return;
         }

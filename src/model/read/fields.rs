@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Reader;
 use crate::event::Millis;
+use crate::model::lower::STAGE_NAMES;
 use crate::model::problem::{Place, closest};
 use crate::model::yaml::{Key, Node, Value};
 
@@ -31,9 +32,9 @@ impl<'n> Fields<'n> {
 /// Longest name of a model or stage.
 const NAME_BYTES_MAX: usize = 64;
 /// Words that have a meaning in conditions.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "any", "true", "false", "null", "in", "since", "days", "hours", "minutes", "has", "over",
-    "where",
+    "before", "where",
 ];
 
 impl Reader<'_> {
@@ -185,7 +186,7 @@ impl Reader<'_> {
                 Some("use `_`"),
             );
         }
-        if RESERVED.contains(&name) {
+        if RESERVED.contains(&name) || STAGE_NAMES.contains(&name) {
             self.error(
                 place,
                 format!("`{name}` has a meaning of its own in conditions"),

@@ -1,19 +1,22 @@
 //! From the tree of a file to a model. Goes on after every problem, to find them all.
 
 mod conditions;
+mod dedupe;
 mod examples;
 mod fields;
+mod never;
 mod occurrence;
+mod stages;
 mod transitions;
 
 use std::collections::BTreeSet;
 
 use super::fact::{Declaration, Fault};
-use super::lower::Known;
+use super::lower::{About, Known};
 use super::problem::{Place, Problem, Problems, Severity, Source};
+use super::slots::{Reading, StageFact};
 use super::yaml::{self, Node};
-use super::{FACTS_MAX, Fact, MODELS_MAX, Model, Models, STAGES_MAX, Stage};
-use crate::event::Millis;
+use super::{FACTS_MAX, Fact, MODELS_MAX, Model, Models};
 use fields::Fields;
 
 /// Reads one file. `None` when it has no usable model; then there is an error among the problems.
@@ -44,17 +47,18 @@ struct Reader<'r> {
 }
 
 /// The keys of a file, and those of a later version.
-const MODEL_KEYS: [&str; 8] = [
+const MODEL_KEYS: [&str; 9] = [
     "model",
     "version",
     "description",
     "initial",
+    "dedupe",
     "facts",
     "stages",
     "transitions",
     "tests",
 ];
-const MODEL_KEYS_LATER: [&str; 5] = ["dedupe", "corrections", "emit_from", "shadow", "measures"];
+const MODEL_KEYS_LATER: [&str; 4] = ["corrections", "emit_from", "shadow", "measures"];
 
 impl Reader<'_> {
     fn model(&mut self, root: &Node) -> Option<Model> {
@@ -66,18 +70,25 @@ impl Reader<'_> {
         if let Some(description) = fields.get("description") {
             self.text(description);
         }
-        let stages = self.stages(&fields, root.place);
+        self.dedupe(&fields);
+        let mut stages = self.stages(&fields, root.place);
         let mut facts = self.facts(&fields);
-        let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+        let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let initial = self
             .required(&fields, "initial", root.place)
             .and_then(|node| self.stage(node, &names));
         let transitions = self.transitions(&fields, root.place, &names, &mut facts);
         let examples = self.examples(&fields, &names);
         let (name, version, initial) = (name?, version?, initial?);
+        let (nodes, transitions): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
         // A transition with a mistake of its own is not among them.
         if !self.problems.has_errors() {
             self.warn_of_unreachable(&fields, &stages, initial, &transitions);
+            for (at, node) in nodes.into_iter().enumerate() {
+                let (earlier, own) = (&transitions[..at], &transitions[at]);
+                self.warn_of_hidden(node, &stages, initial, earlier, own);
+            }
         }
         let outgoing = (0..stages.len())
             .map(|stage| {
@@ -86,7 +97,10 @@ impl Reader<'_> {
                     .collect()
             })
             .collect();
-        let facts = facts.into_iter().map(|known| self.link(known)).collect();
+        let facts: Vec<Fact> = facts.into_iter().map(|known| self.link(known)).collect();
+        for stage in facts.iter().filter_map(|fact| fact.reading.stage()) {
+            stages[stage].remembered = true;
+        }
         let source = self.source.clone();
         Some(Model {
             name,
@@ -117,52 +131,6 @@ impl Reader<'_> {
         Some(name)
     }
 
-    /// The stages; none if they cannot be used, which is reported here and nowhere else.
-    fn stages(&mut self, fields: &Fields<'_>, place: Place) -> Vec<Stage> {
-        let Some(node) = self.required(fields, "stages", place) else {
-            return Vec::new();
-        };
-        let Some(entries) = self.map(
-            node,
-            "`stages` is a map of stage names, for example `loyalty: {}`",
-        ) else {
-            return Vec::new();
-        };
-        let usable = (1..=STAGES_MAX).contains(&entries.len());
-        if !usable {
-            self.error(
-                node.place,
-                format!(
-                    "a model has 1 to {STAGES_MAX} stages, this one {}",
-                    entries.len()
-                ),
-                Some("stages are names, for example `loyalty: {}`"),
-            );
-        }
-        let mut stages = Vec::new();
-        for (key, value) in entries.iter().take(STAGES_MAX) {
-            self.check_name(&key.text, key.place);
-            let mut min_dwell = Millis(0);
-            if !value.is_null()
-                && let Some(own) = self.fields(
-                    value,
-                    "a stage",
-                    &["min_dwell", "description"],
-                    &["reentry"],
-                )
-                && let Some(node) = own.get("min_dwell")
-            {
-                min_dwell = self.duration(node).unwrap_or_default();
-            }
-            stages.push(Stage {
-                name: key.text.clone(),
-                min_dwell,
-            });
-        }
-        stages.retain(|_| usable);
-        stages
-    }
-
     fn facts(&mut self, fields: &Fields<'_>) -> Vec<Known> {
         let Some(node) = fields.get("facts").filter(|node| !node.is_null()) else {
             // Under a misspelt key they may well stand.
@@ -188,25 +156,14 @@ impl Reader<'_> {
                 continue;
             };
             match Declaration::parse(text) {
-                Ok(declaration) => {
-                    let value_type = declaration.value_type();
-                    facts.push(Known {
-                        name: key.text.clone(),
-                        declaration,
-                        value_type,
-                        broken: false,
-                    });
-                }
+                Ok(declaration) => facts.push(Known::of_events(&key.text, declaration)),
                 Err(fault) => {
                     self.fault(value, fault);
                     facts.push(Known::broken(&key.text));
                 }
             }
         }
-        let events: BTreeSet<&str> = facts
-            .iter()
-            .filter_map(|fact| fact.declaration.event.as_deref())
-            .collect();
+        let events: BTreeSet<&str> = facts.iter().filter_map(Known::event).collect();
         for (key, _) in entries
             .iter()
             .filter(|(key, _)| events.contains(key.text.as_str()))
@@ -225,10 +182,14 @@ impl Reader<'_> {
         let Models {
             slots, vocabulary, ..
         } = &mut *self.models;
-        let reading = slots.reading(&known.declaration, known.value_type, vocabulary);
+        let reading = match known.about {
+            About::Events(declaration) => slots.reading(&declaration, known.value_type, vocabulary),
+            About::Stages(fact) => Reading::of_stages(fact),
+            // With a mistake among its facts no model is used.
+            About::Nothing => Reading::of_stages(StageFact::Previous),
+        };
         Fact {
             name: known.name,
-            declaration: known.declaration,
             reading,
         }
     }

@@ -10,13 +10,14 @@ use crate::model::yaml::{Node, Value};
 use crate::model::{Stage, TRANSITIONS_MAX, Transition};
 
 impl Reader<'_> {
-    pub(super) fn transitions(
+    /// The transitions without a mistake, each with where it stands.
+    pub(super) fn transitions<'n>(
         &mut self,
-        fields: &Fields<'_>,
+        fields: &Fields<'n>,
         place: Place,
         stages: &[&str],
         facts: &mut Vec<Known>,
-    ) -> Vec<Transition> {
+    ) -> Vec<(&'n Node, Transition)> {
         let Some(node) = self.required(fields, "transitions", place) else {
             return Vec::new();
         };
@@ -36,9 +37,8 @@ impl Reader<'_> {
             );
         }
         let items = items.iter().take(TRANSITIONS_MAX);
-        items
-            .filter_map(|item| self.transition(item, stages, facts))
-            .collect()
+        let read = |item| Some((item, self.transition(item, stages, facts)?));
+        items.filter_map(read).collect()
     }
 
     fn transition(
@@ -47,8 +47,16 @@ impl Reader<'_> {
         stages: &[&str],
         facts: &mut Vec<Known>,
     ) -> Option<Transition> {
-        let keys = ["from", "to", "when", "hold", "name", "description"];
-        let fields = self.fields(item, "a transition", &keys, &["cooldown"])?;
+        let keys = [
+            "from",
+            "to",
+            "when",
+            "hold",
+            "cooldown",
+            "name",
+            "description",
+        ];
+        let fields = self.fields(item, "a transition", &keys, &[])?;
         let from = self
             .required(&fields, "from", item.place)
             .map(|node| self.origins(node, stages));
@@ -62,10 +70,18 @@ impl Reader<'_> {
         let hold = fields
             .get("hold")
             .map_or(Some(Millis(0)), |node| self.duration(node));
+        let cooldown = fields
+            .get("cooldown")
+            .map_or(Some(Millis(0)), |node| self.duration(node));
         let when = self.required(&fields, "when", item.place);
         let text = when.and_then(|node| self.text(node));
         let condition = text.and_then(|text| {
-            self.condition(when?, text, facts, hold.is_some_and(|hold| hold.0 > 0))
+            let held = hold.is_some_and(|hold| hold.0 > 0);
+            let condition = self.condition(when?, text, stages, facts, held);
+            if let Some(condition) = &condition {
+                self.warn_of_condition(when?, condition, facts);
+            }
+            condition
         });
         let (from, to) = (from?, to?);
         if from.contains(&to) {
@@ -83,6 +99,7 @@ impl Reader<'_> {
             when: condition?,
             text: text?.to_owned(),
             hold: hold?,
+            cooldown: cooldown?,
         })
     }
 

@@ -43,6 +43,8 @@ pub(super) enum Kind {
     Call(String, Vec<Expr>),
     /// `a.b`.
     Member(Box<Expr>, String),
+    /// `a where b`, as an argument of a call.
+    Where(Box<Expr>, Box<Expr>),
 }
 
 /// A place in the text that cannot be read, and why.
@@ -229,12 +231,25 @@ impl Parser {
             return Ok(arguments);
         }
         loop {
-            arguments.push(self.expression(0, depth + 1)?);
+            arguments.push(self.argument(depth + 1)?);
             if self.symbol(&[","]).is_none() {
                 self.expect(")")?;
                 return Ok(arguments);
             }
         }
+    }
+
+    fn argument(&mut self, depth: usize) -> Result<Expr, SyntaxError> {
+        let of = self.expression(0, depth)?;
+        match self.peek() {
+            Some((Token::Name(word), _)) if word == "where" => self.at += 1,
+            _ => return Ok(of),
+        }
+        let filter = self.expression(0, depth)?;
+        Ok(Expr {
+            span: of.span.start..filter.span.end,
+            kind: Kind::Where(Box::new(of), Box::new(filter)),
+        })
     }
 
     fn begins_operand(&self) -> bool {
@@ -301,6 +316,7 @@ mod tests {
                     args.iter().map(show).collect::<Vec<_>>().join(", ")
                 ),
                 Kind::Member(of, name) => format!("{}.{name}", show(of)),
+                Kind::Where(of, filter) => format!("({} where {})", show(of), show(filter)),
             }
         }
         parse(text).map_or_else(
@@ -320,6 +336,10 @@ mod tests {
         assert_eq!(
             tree("(a || b) && since(x) >= days(4.5)"),
             "((a || b) && (since(x) >= days(4.5)))"
+        );
+        assert_eq!(
+            tree("count(a.b where c == 'd' && e, 5)"),
+            "count((a.b where ((c == 'd') && e)), 5)"
         );
         assert_eq!(
             tree(r#"x == 'it\'s' || y.z == "é""#),

@@ -2,7 +2,7 @@
 
 use tenure::customer::{self, CustomerState};
 use tenure::event::{Decoder, Event, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Condition, Model, Models, Reading, Report, Term, TextTerm};
+use tenure::model::{Condition, Model, Models, Report, StageFact, Term, TextTerm, What};
 
 use super::{is_harmless, source};
 
@@ -62,13 +62,29 @@ fn check_model(models: &Models) {
             check_condition(model, &transition.when, 1);
         }
         for fact in &model.facts {
-            let (Reading::Number(slot)
-            | Reading::Window { slot, .. }
-            | Reading::Instant(slot)
-            | Reading::Kept(slot)) = fact.reading;
-            assert!(slot < models.slots.iter().len());
+            check_reading(models, model, fact.reading.what);
         }
     }
+}
+
+fn check_reading(models: &Models, model: &Model, what: What) {
+    let slots: &[usize] = match what {
+        What::Number(slot)
+        | What::Distinct { slot, .. }
+        | What::Instant(slot)
+        | What::Kept(slot)
+        | What::MaxGap(slot) => &[slot],
+        What::Mean { sum, count } => &[sum, count],
+        What::MeanGap { first, last, count } => &[first, last, count],
+        What::Stage(StageFact::Previous | StageFact::DaysIn) => &[],
+        What::Stage(
+            StageFact::Visits(stage) | StageFact::TimeIn(stage) | StageFact::Entered(stage),
+        ) => {
+            assert!(model.stages[stage].remembered);
+            &[]
+        }
+    };
+    assert!(slots.iter().all(|slot| *slot < models.slots.iter().len()));
 }
 
 pub(super) fn check_condition(model: &Model, condition: &Condition, depth: usize) {

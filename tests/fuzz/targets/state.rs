@@ -11,7 +11,12 @@ pub(crate) fn run(bytes: &[u8]) {
     let Ok(state) = outcome else {
         return;
     };
-    assert_eq!(encoded(&state), bytes);
+    let again = encoded(&state);
+    match again[0] == bytes[0] {
+        true => assert_eq!(again, bytes),
+        // An earlier version's.
+        false => assert_eq!(customer::decode(&again, &MODELS).as_ref(), Ok(&state)),
+    }
     for fact in &state.facts {
         if let FactState::Buckets(buckets) = fact {
             assert!(buckets.is_sorted_by(|(a, _), (b, _)| a < b));

@@ -1,15 +1,12 @@
-//! Models that the rules accept, at random. A condition names facts by what they are, and a model
-//! declares what its conditions name, so that a simpler condition makes a simpler model.
-
-use std::collections::BTreeSet;
+//! Models that the rules accept, at random. A model declares what its conditions name, so that a
+//! simpler condition makes a simpler model.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::yaml;
+use super::{conditions, facts, yaml};
 use crate::reference::{
-    self, DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Op, Stage, Transition, count, event, first,
-    first_of, has, last, latest, num, sum,
+    DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Reentry, Source, Stage, Transition, Value,
 };
 
 /// Lengths that conditions, holds and windows share with the steps of a history, so that deadlines
@@ -27,36 +24,65 @@ pub(super) const SPANS: [i64; 8] = [
 
 /// One to three models, side by side.
 pub(super) fn models() -> impl Strategy<Value = Vec<Model>> {
-    let named = |(number, model): (usize, Model)| Model {
-        name: format!("m{number}"),
-        ..model
-    };
     let several = prop_oneof![3 => 1..=1_usize, 2 => 2..=3_usize];
-    several
-        .prop_flat_map(|several| prop::collection::vec(model(), several))
-        .prop_map(move |models| models.into_iter().enumerate().map(named).collect())
+    let models = several.prop_flat_map(|several| prop::collection::vec(model(), several));
+    let horizon = select(vec![3 * DAY, DAY, 7 * DAY, HOUR]);
+    let dedupe = prop_oneof![1 => Just(None), 3 => horizon.prop_map(Some)];
+    // If there are several, one of them may not say it.
+    let silent = 0..6_usize;
+    (models, dedupe, silent).prop_map(|(models, dedupe, silent)| {
+        let several = models.len() > 1;
+        let named = |(number, model): (usize, Model)| Model {
+            name: format!("m{number}"),
+            dedupe_ms: dedupe.filter(|_| !several || number != silent),
+            ..model
+        };
+        models.into_iter().enumerate().map(named).collect()
+    })
 }
 
 fn model() -> impl Strategy<Value = Model> {
-    let dwell = prop_oneof![3 => Just(0), 2 => select(vec![HOUR, DAY, 2 * DAY])];
-    let few = prop::collection::vec(dwell.clone(), 2..=3);
-    let dwells = prop_oneof![2 => few, 1 => prop::collection::vec(dwell, 4..=6)];
-    let ways = prop::collection::vec(way(), 1..=8);
-    let unused = prop::collection::vec(select(facts()), 0..=2);
-    (dwells, 0..6_usize, ways, unused).prop_map(|(dwells, initial, ways, unused)| {
-        let stage = |number: usize| format!("s{}", number % dwells.len());
-        let stages = dwells.iter().enumerate().map(|(number, dwell)| Stage {
-            name: stage(number),
-            min_dwell_ms: *dwell,
-        });
-        let transitions: Vec<_> = ways.iter().map(|way| way.between(dwells.len())).collect();
+    let few = prop::collection::vec(stage(), 2..=3);
+    let stages = prop_oneof![2 => few, 1 => prop::collection::vec(stage(), 4..=6)];
+    let ways = prop::collection::vec(way(), 1..=9);
+    let unused = prop::collection::vec(facts::any_fact(), 0..=2);
+    let parts = (stages, 0..6_usize, ways, unused, any::<u32>());
+    parts.prop_map(|(mut stages, initial, ways, unused, inline)| {
+        for (number, stage) in stages.iter_mut().enumerate() {
+            stage.name = format!("s{number}");
+        }
+        let mut transitions: Vec<_> = ways.iter().map(|way| way.between(stages.len())).collect();
+        let mut names = Names::new(inline);
+        for transition in &mut transitions {
+            settle(&mut transition.when, stages.len(), &mut names);
+        }
+        for fact in unused {
+            names.declare(fact);
+        }
         Model {
             name: "m".to_owned(),
-            initial: stage(initial),
-            stages: stages.collect(),
-            facts: declared(&transitions, &unused),
+            initial: format!("s{}", initial % stages.len()),
+            dedupe_ms: None,
+            stages,
+            facts: names.declared,
             transitions,
         }
+    })
+}
+
+/// Not named yet.
+fn stage() -> impl Strategy<Value = Stage> {
+    let dwell = prop_oneof![3 => Just(0), 2 => select(vec![HOUR, DAY, 2 * DAY])];
+    let pause = select(vec![DAY, HOUR, 2 * DAY, 12 * HOUR, 3 * DAY]);
+    let reentry = prop_oneof![
+        8 => Just(Reentry::Always),
+        3 => pause.prop_map(Reentry::After),
+        1 => Just(Reentry::Never),
+    ];
+    (dwell, reentry).prop_map(|(min_dwell_ms, reentry)| Stage {
+        name: String::new(),
+        min_dwell_ms,
+        reentry,
     })
 }
 
@@ -68,6 +94,7 @@ struct Way {
     name: Option<&'static str>,
     when: Expr,
     hold_ms: i64,
+    cooldown_ms: i64,
 }
 
 impl Way {
@@ -84,6 +111,7 @@ impl Way {
             name: self.name.map(str::to_owned),
             when: self.when.clone(),
             hold_ms: self.hold_ms,
+            cooldown_ms: self.cooldown_ms,
         }
     }
 }
@@ -92,215 +120,120 @@ fn way() -> impl Strategy<Value = Way> {
     // Not shorter: two stages that lead to each other take turns for as long as time goes on.
     let hold = select(vec![DAY, 12 * HOUR, HOUR, 3 * DAY, 2 * HOUR + 1]);
     let when = prop_oneof![
-        3 => sudden().prop_map(|when| (when, 0)),
-        2 => (condition(), hold),
+        3 => conditions::sudden().prop_map(|when| (when, 0)),
+        2 => (conditions::held(), hold),
     ];
+    let cooldown = select(vec![DAY, HOUR, 2 * DAY, 12 * HOUR, 3 * DAY, 7 * DAY]);
+    let cooldown = prop_oneof![2 => Just(0), 1 => cooldown];
     let name = prop_oneof![3 => Just(None), 1 => select(vec![Some("alpha"), Some("beta")])];
-    let from = 0..64_u8;
-    (from, 0..6_usize, name, when).prop_map(|(from, to, name, (when, hold_ms))| Way {
+    let (from, to) = (0..64_u8, 0..6_usize);
+    let way = (from, to, name, when, cooldown);
+    way.prop_map(|(from, to, name, (when, hold_ms), cooldown_ms)| Way {
         from,
         to,
         name,
         when,
         hold_ms,
+        cooldown_ms,
     })
 }
 
-// ---- facts
+// ---- what a condition names
 
-fn facts() -> Vec<Fact> {
-    [numbers(), instants(), texts(), flags()].concat()
+/// Gives names to facts: to those with a window, and to others as the bits say.
+struct Names {
+    declared: Vec<(String, Fact)>,
+    inline: u32,
 }
 
-fn numbers() -> Vec<Fact> {
-    vec![
-        count("order"),
-        count("any"),
-        count("order").over(DAY),
-        count("order").over(7 * DAY),
-        count("any").over(2 * HOUR),
-        count("visit").over(3 * DAY),
-        count("any").over(4 * DAY),
-        sum("order", "value"),
-        sum("any", "value").over(3 * DAY),
-        sum("order", "value").over(7 * DAY),
-        sum("answer", "score").over(HOUR),
-        first_of("any", "value"),
-        latest("order", "value"),
-        latest("answer", "score"),
-        first_of("any", "score"),
-    ]
-}
-
-fn instants() -> Vec<Fact> {
-    vec![
-        last("order"),
-        last("any"),
-        first("order"),
-        first("visit"),
-        last("answer"),
-        last("Signed Up"),
-    ]
-}
-
-fn texts() -> Vec<Fact> {
-    vec![
-        latest("any", "mood"),
-        first_of("any", "channel"),
-        first_of("answer", "mood"),
-        latest("visit", "channel"),
-    ]
-}
-
-fn flags() -> Vec<Fact> {
-    vec![latest("answer", "vip"), first_of("any", "vip")]
-}
-
-/// What the conditions name, and some that nobody does.
-fn declared(transitions: &[Transition], unused: &[Fact]) -> Vec<(String, Fact)> {
-    let mut wanted: BTreeSet<String> = unused.iter().map(yaml::fact_name).collect();
-    for transition in transitions {
-        let text = yaml::condition(&transition.when);
-        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-        wanted.extend(words.map(str::to_owned));
+impl Names {
+    fn new(inline: u32) -> Names {
+        Names {
+            declared: Vec::new(),
+            inline,
+        }
     }
-    let named = facts().into_iter();
-    let mut declared: Vec<_> = named.map(|fact| (yaml::fact_name(&fact), fact)).collect();
-    declared.retain(|(name, _)| wanted.contains(name));
-    declared
+
+    fn settle(&mut self, fact: &Fact) -> Source {
+        let inline = self.inline & 1 == 1;
+        self.inline = self.inline.rotate_right(1);
+        match inline && fact.window.is_none() {
+            true => Source::Inline(fact.clone()),
+            false => Source::Named(self.declare(fact.clone())),
+        }
+    }
+
+    /// The same fact has one name.
+    fn declare(&mut self, fact: Fact) -> String {
+        let known = self.declared.iter().find(|(_, known)| *known == fact);
+        if let Some((name, _)) = known {
+            return name.clone();
+        }
+        let plain = yaml::fact_name(&fact);
+        let numbered = (2..).map(|number| format!("{plain}_{number}"));
+        let taken = |name: &String| self.declared.iter().any(|(known, _)| known == name);
+        let mut names = std::iter::once(plain.clone()).chain(numbered);
+        let name = names.find(|name| !taken(name)).unwrap_or_default();
+        self.declared.push((name.clone(), fact));
+        name
+    }
 }
 
-fn one_of(facts: Vec<Fact>) -> impl Strategy<Value = Num> + Clone {
-    let names: Vec<_> = facts.iter().map(yaml::fact_name).collect();
-    select(names).prop_map(Num::Fact)
-}
-
-// ---- terms
-
-fn literal() -> impl Strategy<Value = Num> + Clone {
-    select(vec!["1", "2", "0", "3", "20", "-1", "0.5", "19.98"]).prop_map(num)
-}
-
-fn number() -> impl Strategy<Value = Num> + Clone {
-    let leaf = prop_oneof![2 => one_of(numbers()), 1 => literal()];
-    leaf.prop_recursive(2, 4, 2, arithmetic)
-}
-
-fn arithmetic(inner: BoxedStrategy<Num>) -> impl Strategy<Value = Num> {
-    (inner.clone(), 0..3, inner).prop_map(|(a, operator, b)| match operator {
-        0 => a + b,
-        1 => a - b,
-        _ => a * b,
-    })
-}
-
-fn span() -> impl Strategy<Value = Num> + Clone {
-    select(SPANS.to_vec()).prop_map(Num::Duration)
-}
-
-fn since() -> impl Strategy<Value = Num> + Clone {
-    one_of(instants()).prop_map(|instant| match instant {
-        Num::Fact(name) => Num::Since(name),
-        other => other,
-    })
-}
-
-/// Lengths of time, most of them moving, none of them crooked.
-fn length() -> impl Strategy<Value = Num> + Clone {
-    let between = (one_of(instants()), one_of(instants())).prop_map(|(a, b)| a - b);
-    let plain = prop_oneof![4 => since(), 2 => span(), 1 => between];
-    let factor = select(vec!["2", "0.5", "-1", "0.333333333", "0.00000001"]).prop_map(num);
-    let factor = prop_oneof![2 => factor, 1 => one_of(numbers())];
-    let scaled = (factor, plain.clone(), any::<bool>());
-    let scaled = scaled.prop_map(|(n, length, left)| if left { n * length } else { length * n });
-    let term = prop_oneof![2 => plain, 1 => scaled];
-    let sum = (term.clone(), any::<bool>(), term.clone());
-    let sum = sum.prop_map(|(a, plus, b)| if plus { a + b } else { a - b });
-    prop_oneof![2 => term, 1 => sum]
-}
-
-// ---- conditions
-
-const EQUALITIES: [Op; 2] = [Op::Eq, Op::Ne];
-
-fn operator() -> impl Strategy<Value = Op> + Clone {
-    select(vec![Op::Ge, Op::Lt, Op::Gt, Op::Le, Op::Eq, Op::Ne])
-}
-
-/// A condition that may hang on the very event, and so can not be held or negated.
-fn sudden() -> impl Strategy<Value = Expr> {
-    let kinds = vec!["order", "visit", "answer", "any", "unheard_of"];
-    let happened = select(kinds).prop_map(event);
-    prop_oneof![
-        4 => condition(),
-        2 => happened.clone(),
-        1 => (happened.clone(), condition()).prop_map(|(a, b)| a & b),
-        1 => (condition(), happened.clone()).prop_map(|(a, b)| a | b),
-        1 => (condition(), happened.clone(), happened).prop_map(|(a, b, c)| a & (b | c)),
-    ]
-}
-
-fn condition() -> impl Strategy<Value = Expr> {
-    let leaf = prop_oneof![
-        4 => (one_of(numbers()), operator(), literal()).prop_map(compare),
-        1 => (number(), operator(), number()).prop_map(compare),
-        4 => (since(), operator(), span()).prop_map(compare),
-        2 => (length(), operator(), length()).prop_map(compare),
-        2 => other_atom(),
-    ];
-    leaf.prop_recursive(3, 6, 2, |inner| {
-        prop_oneof![
-            2 => (inner.clone(), inner.clone()).prop_map(|(a, b)| a & b),
-            2 => (inner.clone(), inner.clone()).prop_map(|(a, b)| a | b),
-            1 => inner.prop_map(|a| !a),
-        ]
-    })
-}
-
-/// Comparisons of instants, texts and truth values, and `has`.
-fn other_atom() -> impl Strategy<Value = Expr> {
-    let moved = (one_of(instants()), span()).prop_map(|(instant, span)| instant + span);
-    let instant = prop_oneof![one_of(instants()), moved];
-    let mood = select(vec!["bad", "good"]).prop_map(reference::text);
-    // One side must be of a type that is known by itself.
-    let channel = one_of(texts()[1..2].to_vec());
-    let truth = any::<bool>().prop_map(reference::truth);
-    prop_oneof![
-        2 => (one_of(instants()), operator(), instant).prop_map(compare),
-        2 => (one_of(texts()), select(EQUALITIES.to_vec()), mood).prop_map(compare),
-        1 => (one_of(texts()), select(EQUALITIES.to_vec()), channel).prop_map(compare),
-        2 => (one_of(flags()), select(EQUALITIES.to_vec()), truth).prop_map(compare),
-        1 => select(facts()).prop_map(|fact| has(&yaml::fact_name(&fact))),
-    ]
-}
-
-/// What would be refused is replaced by what comes close to it: `==` on what moves (rule 13), and
-/// two facts of which nothing tells what they are.
-fn compare((left, operator, right): (Num, Op, Num)) -> Expr {
-    let moves = moves(&left) || moves(&right);
-    let operator = match operator {
-        Op::Eq if moves => Op::Ge,
-        Op::Ne if moves => Op::Lt,
-        other => other,
+/// Names facts, and stages that the model has.
+fn settle(when: &mut Expr, stages: usize, names: &mut Names) {
+    let within = |stage: &mut String| {
+        let number: usize = stage[1..].parse().unwrap_or_default();
+        *stage = format!("s{}", number % stages);
     };
-    let right = match untyped(&left) && untyped(&right) {
-        true => right + num(0),
-        false => right,
-    };
-    Expr::Compare(operator, left, right)
+    each_comparison(when, &mut |left, right| {
+        if let (Num::Fact(Source::PreviousStage), Num::Literal(Value::Text(stage))) = (left, right)
+        {
+            within(stage);
+        }
+    });
+    each_source(when, &mut |source| match source {
+        Source::Inline(fact) => *source = names.settle(fact),
+        Source::Visits(stage) | Source::TimeIn(stage) | Source::Entered(stage) => within(stage),
+        Source::Named(_) | Source::PreviousStage | Source::DaysInStage => {}
+    });
 }
 
-fn moves(term: &Num) -> bool {
+fn each_comparison(expr: &mut Expr, change: &mut impl FnMut(&mut Num, &mut Num)) {
+    match expr {
+        Expr::And(a, b) | Expr::Or(a, b) => {
+            each_comparison(a, change);
+            each_comparison(b, change);
+        }
+        Expr::Not(a) => each_comparison(a, change),
+        Expr::Compare(_, a, b) => change(a, b),
+        Expr::Has(_) | Expr::Event(_) => {}
+    }
+}
+
+/// Everything that a condition knows of a customer, in order.
+pub(crate) fn each_source(expr: &mut Expr, change: &mut impl FnMut(&mut Source)) {
+    match expr {
+        Expr::And(a, b) | Expr::Or(a, b) => {
+            each_source(a, change);
+            each_source(b, change);
+        }
+        Expr::Not(a) => each_source(a, change),
+        Expr::Compare(_, a, b) => {
+            each_source_of(a, change);
+            each_source_of(b, change);
+        }
+        Expr::Has(source) => change(source),
+        Expr::Event(_) => {}
+    }
+}
+
+fn each_source_of(term: &mut Num, change: &mut impl FnMut(&mut Source)) {
     match term {
-        Num::Since(_) => true,
-        Num::Fact(_) | Num::Literal(_) | Num::Duration(_) => false,
-        Num::Plus(a, b) | Num::Minus(a, b) | Num::Times(a, b) => moves(a) || moves(b),
+        Num::Fact(source) | Num::Since(source) => change(source),
+        Num::Literal(_) | Num::Duration(_) => {}
+        Num::Plus(a, b) | Num::Minus(a, b) | Num::Times(a, b) | Num::Over(a, b) => {
+            each_source_of(a, change);
+            each_source_of(b, change);
+        }
     }
-}
-
-/// The number of a property, which is whatever it is compared with.
-fn untyped(term: &Num) -> bool {
-    let own = [latest("answer", "score"), first_of("any", "score")];
-    let is = |name: &String| own.iter().any(|fact| yaml::fact_name(fact) == *name);
-    matches!(term, Num::Fact(name) if is(name))
 }

@@ -4,31 +4,57 @@ use std::fmt::Write;
 
 use tenure::event::{Millis, Quantity};
 
-use crate::reference::{DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Op, Transition, Unit, Value};
+use crate::reference::{
+    Aggregate, DAY, Expr, Fact, Filter, HOUR, MINUTE, Model, Num, Op, Reentry, Source, Stage,
+    Transition, Unit, Value,
+};
 
 pub(crate) fn model(model: &Model) -> String {
     let mut text = format!("model: {}\ninitial: {}\n", model.name, model.initial);
+    if let Some(horizon) = model.dedupe_ms {
+        writeln!(text, "dedupe: {}", Millis(horizon)).unwrap();
+    }
     text.push_str(if model.facts.is_empty() {
         ""
     } else {
         "facts:\n"
     });
     for (name, declared) in &model.facts {
-        writeln!(text, "  {name}: {}", fact(declared)).unwrap();
+        writeln!(text, "  {name}: {}", scalar(&fact(declared))).unwrap();
     }
     text.push_str("stages:\n");
     for stage in &model.stages {
-        let dwell = match stage.min_dwell_ms {
-            0 => String::new(),
-            ms => format!(" min_dwell: {} ", Millis(ms)),
-        };
-        writeln!(text, "  {}: {{{dwell}}}", stage.name).unwrap();
+        writeln!(text, "  {}: {{{}}}", stage.name, rules_of(stage)).unwrap();
     }
     text.push_str("transitions:\n");
     for way in &model.transitions {
         writeln!(text, "  - {{ {} }}", transition(way)).unwrap();
     }
     text
+}
+
+/// In quotes where YAML would not read it as one text.
+fn scalar(text: &str) -> String {
+    match text.contains(',') || text.contains(" where ") {
+        true => format!("\"{text}\""),
+        false => text.to_owned(),
+    }
+}
+
+fn rules_of(stage: &Stage) -> String {
+    let mut rules = Vec::new();
+    if stage.min_dwell_ms > 0 {
+        rules.push(format!("min_dwell: {}", Millis(stage.min_dwell_ms)));
+    }
+    match stage.reentry {
+        Reentry::Always => {}
+        Reentry::Never => rules.push("reentry: never".to_owned()),
+        Reentry::After(ms) => rules.push(format!("reentry: after {}", Millis(ms))),
+    }
+    match rules.is_empty() {
+        true => String::new(),
+        false => format!(" {} ", rules.join(", ")),
+    }
 }
 
 fn transition(way: &Transition) -> String {
@@ -41,6 +67,9 @@ fn transition(way: &Transition) -> String {
     if way.hold_ms > 0 {
         write!(text, ", hold: {}", Millis(way.hold_ms)).unwrap();
     }
+    if way.cooldown_ms > 0 {
+        write!(text, ", cooldown: {}", Millis(way.cooldown_ms)).unwrap();
+    }
     if let Some(name) = &way.name {
         write!(text, ", name: {name}").unwrap();
     }
@@ -49,37 +78,90 @@ fn transition(way: &Transition) -> String {
 
 // ---- facts
 
-pub(super) fn fact(fact: &Fact) -> String {
-    let (aggregate, kind, field, window) = match fact {
-        Fact::Count { event, window } => ("count", event, None, *window),
-        Fact::Sum {
-            event,
-            field,
-            window,
-        } => ("sum", event, Some(field), *window),
-        Fact::First { event } => ("first", event, None, None),
-        Fact::Last { event } => ("last", event, None, None),
-        Fact::FirstOf { event, field } => ("first", event, Some(field), None),
-        Fact::Latest { event, field } => ("latest", event, Some(field), None),
+fn fact(fact: &Fact) -> String {
+    let kind = match fact.event.contains(' ') {
+        true => format!("'{}'", fact.event),
+        false => fact.event.clone(),
     };
-    let kind = match kind.contains(' ') {
-        true => format!("'{kind}'"),
-        false => kind.clone(),
-    };
-    let field = field.map_or(String::new(), |field| format!(".{field}"));
-    let over = window.map_or(String::new(), |window| match window.unit {
-        Unit::Hour => format!(" over {}h", window.buckets),
-        Unit::Day => format!(" over {}d", window.buckets),
-    });
-    format!("{aggregate}({kind}{field}){over}")
+    let mut text = format!("{}({kind}", aggregate(fact));
+    if let Some(field) = &fact.field {
+        write!(text, ".{field}").unwrap();
+    }
+    if let Some(wanted) = &fact.filter {
+        write!(text, " where {}", filter(wanted)).unwrap();
+    }
+    match fact.aggregate {
+        Aggregate::CountDistinct { cap } if cap != CAP_BY_DEFAULT => {
+            write!(text, ", {cap}").unwrap();
+        }
+        _ => {}
+    }
+    text.push(')');
+    if let Some(window) = fact.window {
+        let unit = match window.unit {
+            Unit::Hour => 'h',
+            Unit::Day => 'd',
+        };
+        write!(text, " over {}{unit}", window.buckets).unwrap();
+        if window.before > 0 {
+            write!(text, " before {}{unit}", window.before).unwrap();
+        }
+    }
+    text
 }
 
-/// What the fact is, as a name: `count_order_over_24h`.
+const CAP_BY_DEFAULT: usize = 100;
+
+fn aggregate(fact: &Fact) -> &'static str {
+    match fact.aggregate {
+        Aggregate::Count => "count",
+        Aggregate::Sum => "sum",
+        Aggregate::Min => "min",
+        Aggregate::Max => "max",
+        Aggregate::Avg => "avg",
+        Aggregate::CountDistinct { .. } => "count_distinct",
+        Aggregate::First => "first",
+        Aggregate::Last if fact.field.is_some() => "latest",
+        Aggregate::Last => "last",
+        Aggregate::MeanGap => "mean_gap",
+        Aggregate::MaxGap => "max_gap",
+    }
+}
+
+/// What the fact is, as a name, but for its filter: `count_order_where_over_24h`.
 pub(super) fn fact_name(declared: &Fact) -> String {
-    let text = fact(declared);
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let plain = Fact {
+        filter: None,
+        ..declared.clone()
+    };
+    let text = fact(&plain);
+    let text = match declared.filter {
+        Some(_) => text.replace(')', " where "),
+        None => text,
+    };
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     words.join("_")
+}
+
+fn filter(wanted: &Filter) -> String {
+    let part = |part: &Filter| match part {
+        Filter::Or(..) => format!("({})", filter(part)),
+        _ => filter(part),
+    };
+    match wanted {
+        Filter::Or(a, b) => format!("{} || {}", filter(a), filter(b)),
+        Filter::And(a, b) => format!("{} && {}", part(a), part(b)),
+        Filter::Not(a) => match **a {
+            Filter::Has(_) | Filter::Not(_) => format!("!{}", filter(a)),
+            _ => format!("!({})", filter(a)),
+        },
+        Filter::Has(field) => format!("has({field})"),
+        Filter::Compare(field, Op::Eq, Value::Bool(true)) if field == "vip" => field.clone(),
+        Filter::Compare(field, op, value) => {
+            format!("{field} {} {}", operator(*op), constant(value))
+        }
+    }
 }
 
 // ---- conditions, with no more parentheses than needed
@@ -92,9 +174,9 @@ pub(super) fn condition(expr: &Expr) -> String {
             Expr::Has(_) | Expr::Not(_) => format!("!{}", condition(a)),
             _ => format!("!({})", condition(a)),
         },
-        Expr::Has(fact) => format!("has({fact})"),
+        Expr::Has(known) => format!("has({})", source(known)),
         Expr::Event(kind) => kind.clone(),
-        Expr::Compare(Op::Eq, Num::Fact(fact), Num::Literal(Value::Bool(true))) => fact.clone(),
+        Expr::Compare(Op::Eq, Num::Fact(known), Num::Literal(Value::Bool(true))) => source(known),
         Expr::Compare(op, a, b) => format!("{} {} {}", term(a), operator(*op), term(b)),
     }
 }
@@ -119,22 +201,43 @@ fn operator(op: Op) -> &'static str {
 
 fn term(num: &Num) -> String {
     match num {
-        Num::Fact(name) => name.clone(),
-        Num::Since(name) => format!("since({name})"),
-        Num::Literal(Value::Number(number)) => Quantity::from_nanos(*number).to_string(),
-        Num::Literal(Value::Text(text)) => format!("'{text}'"),
-        Num::Literal(Value::Bool(truth)) => truth.to_string(),
+        Num::Fact(known) => source(known),
+        Num::Since(known) => format!("since({})", source(known)),
+        Num::Literal(value) => constant(value),
         Num::Duration(ms) => duration(*ms),
         Num::Plus(a, b) => format!("{} + {}", term(a), factor(b)),
         Num::Minus(a, b) => format!("{} - {}", term(a), factor(b)),
         Num::Times(a, b) => format!("{} * {}", factor(a), factor(b)),
+        Num::Over(a, b) => format!("{} / {}", factor(a), factor(b)),
+    }
+}
+
+fn source(known: &Source) -> String {
+    match known {
+        Source::Named(name) => name.clone(),
+        Source::Inline(inline) => fact(inline),
+        Source::PreviousStage => "previous_stage".to_owned(),
+        Source::DaysInStage => "days_in_stage".to_owned(),
+        Source::Visits(stage) => format!("visits({stage})"),
+        Source::TimeIn(stage) => format!("time_in({stage})"),
+        Source::Entered(stage) => format!("entered({stage})"),
+    }
+}
+
+fn constant(value: &Value) -> String {
+    match value {
+        Value::Number(number) => Quantity::from_nanos(*number).to_string(),
+        Value::Text(text) => format!("'{text}'"),
+        Value::Bool(truth) => truth.to_string(),
     }
 }
 
 /// In parentheses where the tree would not come back otherwise.
 fn factor(num: &Num) -> String {
     match num {
-        Num::Plus(..) | Num::Minus(..) | Num::Times(..) => format!("({})", term(num)),
+        Num::Plus(..) | Num::Minus(..) | Num::Times(..) | Num::Over(..) => {
+            format!("({})", term(num))
+        }
         _ => term(num),
     }
 }

@@ -7,7 +7,11 @@ use tenure::customer::{Cause, StageChange};
 use tenure::event::{EventTime, Millis};
 
 use super::engine::{Cuts, Engine, event, moved};
+use crate::histories::models::each_source;
 use crate::histories::{self, Case};
+use crate::reference::{
+    Aggregate, Fact, Model, Reentry, Source, Window, count, last, latest, max_gap,
+};
 
 /// How often something happened that the laws are about.
 #[derive(Debug, Default)]
@@ -97,4 +101,192 @@ fn time_of_cause(engine: &Engine, change: &StageChange) -> EventTime {
     let mut records = engine.records.iter();
     let cause = records.find(|record| record.position == change.position);
     event(cause.unwrap()).time
+}
+
+// ---- what the language has, as the reference sees it
+
+/// Something of the language, a number of histories that go another way without it, and models
+/// without it.
+type Part = (&'static str, usize, fn(&mut Model));
+
+/// Half of what there were when this was written.
+const PARTS: [Part; 24] = [
+    ("cooldown", 24, |model| {
+        for transition in &mut model.transitions {
+            transition.cooldown_ms = 0;
+        }
+    }),
+    ("reentry: never", 17, |model| {
+        each_reentry(model, |reentry| reentry == Reentry::Never);
+    }),
+    ("reentry: after", 28, |model| {
+        each_reentry(model, |reentry| matches!(reentry, Reentry::After(_)));
+    }),
+    ("dedupe", 22, |model| model.dedupe_ms = None),
+    ("where", 54, |model| {
+        each_fact(model, |fact| fact.filter = None)
+    }),
+    ("before", 17, |model| {
+        each_fact(model, |fact| {
+            fact.window = fact.window.map(|window| Window {
+                before: 0,
+                ..window
+            });
+        });
+    }),
+    ("windows of smallest and largest", 14, |model| {
+        unwindowed(model, |of| matches!(of, Aggregate::Min | Aggregate::Max));
+    }),
+    ("windows of averages", 12, |model| {
+        unwindowed(model, |of| of == Aggregate::Avg);
+    }),
+    ("windows of different values", 12, |model| {
+        unwindowed(model, |of| matches!(of, Aggregate::CountDistinct { .. }));
+    }),
+    ("windows of first and last", 46, |model| {
+        unwindowed(model, |of| matches!(of, Aggregate::First | Aggregate::Last));
+    }),
+    ("min, not max", 3, |model| {
+        replaced(model, |of| of == Aggregate::Min, Aggregate::Max);
+    }),
+    ("max, not min", 4, |model| {
+        replaced(model, |of| of == Aggregate::Max, Aggregate::Min);
+    }),
+    ("avg, not max", 1, |model| {
+        replaced(model, |of| of == Aggregate::Avg, Aggregate::Max);
+    }),
+    ("avg", 19, |model| {
+        forgotten(model, |of| of == Aggregate::Avg)
+    }),
+    ("different values, not all", 12, |model| {
+        let distinct = |of| matches!(of, Aggregate::CountDistinct { .. });
+        replaced(model, distinct, Aggregate::Count);
+    }),
+    ("a cap", 6, |model| {
+        let capped = |of| matches!(of, Aggregate::CountDistinct { .. });
+        replaced(model, capped, Aggregate::CountDistinct { cap: 1000 });
+    }),
+    ("mean_gap", 12, |model| {
+        forgotten(model, |of| of == Aggregate::MeanGap)
+    }),
+    ("max_gap", 17, |model| {
+        forgotten(model, |of| of == Aggregate::MaxGap)
+    }),
+    ("facts in conditions", 58, |model| {
+        each_known(model, |known| {
+            if let Source::Inline(fact) = known {
+                nobodys(fact);
+            }
+        });
+    }),
+    ("previous_stage", 9, |model| {
+        each_known(model, |known| {
+            if *known == Source::PreviousStage {
+                *known = latest("nobody", "channel").into();
+            }
+        });
+    }),
+    ("days_in_stage", 25, |model| {
+        each_known(model, |known| {
+            if *known == Source::DaysInStage {
+                *known = count("nobody").into();
+            }
+        });
+    }),
+    ("visits", 12, |model| {
+        each_known(model, |known| {
+            if matches!(known, Source::Visits(_)) {
+                *known = count("nobody").into();
+            }
+        });
+    }),
+    ("time_in", 14, |model| {
+        each_known(model, |known| {
+            if matches!(known, Source::TimeIn(_)) {
+                *known = max_gap("nobody").into();
+            }
+        });
+    }),
+    ("entered", 13, |model| {
+        each_known(model, |known| {
+            if matches!(known, Source::Entered(_)) {
+                *known = last("nobody").into();
+            }
+        });
+    }),
+];
+
+#[test]
+fn everything_that_the_language_has_decides_some_histories() {
+    let cases = prop_oneof![histories::in_order(), histories::out_of_order()];
+    let mut runner = TestRunner::deterministic();
+    let mut decided = [0; PARTS.len()];
+    for _ in 0..400 {
+        let case = cases.new_tree(&mut runner).unwrap().current();
+        let expected = case.expected();
+        for ((_, _, without), decided) in PARTS.iter().zip(&mut decided) {
+            let mut other = case.clone();
+            other.models.iter_mut().for_each(without);
+            let differs = other.models != case.models && other.expected() != expected;
+            *decided += usize::from(differs);
+        }
+    }
+    let few = PARTS.iter().zip(decided);
+    let few = few.filter(|((_, least, _), decided)| decided < least);
+    let few: Vec<_> = few.map(|((part, ..), decided)| (part, decided)).collect();
+    assert!(few.is_empty(), "too few histories: {few:?}");
+}
+
+fn each_reentry(model: &mut Model, lifted: impl Fn(Reentry) -> bool) {
+    for stage in &mut model.stages {
+        if lifted(stage.reentry) {
+            stage.reentry = Reentry::Always;
+        }
+    }
+}
+
+fn each_known(model: &mut Model, mut change: impl FnMut(&mut Source)) {
+    for transition in &mut model.transitions {
+        each_source(&mut transition.when, &mut change);
+    }
+}
+
+/// Those that are declared and those that stand in conditions.
+fn each_fact(model: &mut Model, mut change: impl FnMut(&mut Fact)) {
+    for (_, fact) in &mut model.facts {
+        change(fact);
+    }
+    each_known(model, |known| {
+        if let Source::Inline(fact) = known {
+            change(fact);
+        }
+    });
+}
+
+fn unwindowed(model: &mut Model, which: impl Fn(Aggregate) -> bool) {
+    each_fact(model, |fact| {
+        if which(fact.aggregate) {
+            fact.window = None;
+        }
+    });
+}
+
+fn replaced(model: &mut Model, which: impl Fn(Aggregate) -> bool, by: Aggregate) {
+    each_fact(model, |fact| {
+        if which(fact.aggregate) {
+            fact.aggregate = by;
+        }
+    });
+}
+
+fn forgotten(model: &mut Model, which: impl Fn(Aggregate) -> bool) {
+    each_fact(model, |fact| {
+        if which(fact.aggregate) {
+            nobodys(fact);
+        }
+    });
+}
+
+fn nobodys(fact: &mut Fact) {
+    fact.event = "nobody".to_owned();
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tenure::customer::{Cause, StageChange};
 use tenure::event::{CustomerId, EventTime, Position, Watermark};
-use tenure::model::Models;
+use tenure::model::{Models, Reentry};
 use tenure::partition::{Commit, Record, TimerKey};
 
 use super::engine::{Memory, Trial, event, moved};
@@ -32,6 +32,10 @@ struct Track {
     entered: EventTime,
     /// Every stage of the last chain.
     chain: Vec<usize>,
+    /// When each transition was last taken.
+    taken: BTreeMap<usize, EventTime>,
+    /// When each stage was last left.
+    left: BTreeMap<usize, EventTime>,
 }
 
 impl<'m> Watcher<'m> {
@@ -57,7 +61,10 @@ impl<'m> Watcher<'m> {
             {
                 self.timer(author, change, due_before)?;
             }
-            self.hear(record);
+            // One that came a second time only shows that time has passed.
+            if commit.duplicates == 0 {
+                self.hear(record);
+            }
             while let Some((customer, change)) =
                 outputs.next_if(|(_, change)| change.cause == Cause::Event)
             {
@@ -78,6 +85,8 @@ impl<'m> Watcher<'m> {
             stage: model.initial,
             entered: event.time,
             chain: Vec::new(),
+            taken: BTreeMap::new(),
+            left: BTreeMap::new(),
         });
         let seen = self.customers.entry(event.customer.clone());
         let seen = seen.or_insert_with(|| Seen {
@@ -157,6 +166,20 @@ impl Track {
             prop_assert!(since >= Some(self.entered), "held before: {change:?}");
             prop_assert!(held >= Some(declared.hold), "not held: {change:?}");
         }
+        if let Some(taken) = self.taken.insert(change.transition, change.effective_at) {
+            let pause = change.effective_at.since(taken);
+            prop_assert!(pause >= declared.cooldown, "cooling: {change:?}");
+        }
+        if let Some(left) = self.left.get(&change.to) {
+            let away = change.effective_at.since(*left);
+            let allowed = match model.stages[change.to].reentry {
+                Reentry::Always => true,
+                Reentry::After(span) => away >= span,
+                Reentry::Never => false,
+            };
+            prop_assert!(allowed, "entered again: {change:?}");
+        }
+        self.left.insert(change.from, change.effective_at);
         self.sequence = change.sequence;
         self.stage = change.to;
         self.entered = change.effective_at;

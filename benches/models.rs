@@ -1,0 +1,159 @@
+//! What a model costs per event in the core, on one core: a condition over ten facts, a model of twelve
+//! stages and twenty facts, and eight models side by side, whose facts are kept once.
+//!
+//! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench models`. The difference between `ten
+//! facts` and `no facts` is the condition; the ratio of `eight models` to `one model` says what sharing is worth.
+
+use std::fmt::Write;
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use tenure::customer::CustomerState;
+use tenure::event::{Event, EventTime, Position, Quantity, Scalar};
+use tenure::model::{Models, Source};
+
+/// 2026-01-01.
+const BEGIN: i64 = 1_767_225_600_000;
+/// Between two events.
+const STEP: i64 = 37 * 60_000;
+
+const TEN: [&str; 10] = [
+    "count(order)",
+    "sum(order.value)",
+    "max(order.value)",
+    "avg(order.value)",
+    "count(order) over 30d",
+    "sum(order.value) over 30d",
+    "count(order) over 30d before 30d",
+    "count(order where channel == 'web')",
+    "mean_gap(order) / days(1)",
+    "max(order.value) over 90d",
+];
+
+fn compile(texts: Vec<String>) -> Models {
+    let named = |(at, text): (usize, String)| Source {
+        name: format!("m{at}.yaml"),
+        text,
+    };
+    let sources = texts.into_iter().enumerate().map(named).collect();
+    Models::compile(sources)
+        .unwrap_or_else(|reports| panic!("{}", reports[0]))
+        .0
+}
+
+/// One way out, which nobody takes: looked at by every click, with a history of orders behind it.
+fn one_condition(facts: usize) -> Models {
+    let mut text = "model: m\ninitial: a\nfacts:\n  clicks: count(click)\n".to_owned();
+    let mut terms = vec!["clicks < 0".to_owned()];
+    for (at, fact) in TEN.iter().enumerate().take(facts) {
+        match fact.split_once(" / ") {
+            Some((inline, unit)) => terms.push(format!("{inline} / {unit} > 1000000.0")),
+            None => {
+                writeln!(text, "  f{at}: \"{fact}\"").expect("a text takes everything");
+                terms.push(format!("f{at} > 1000000.0"));
+            }
+        }
+    }
+    let when = terms.join(" || ");
+    writeln!(
+        text,
+        "stages: {{ a: {{}}, b: {{}} }}\ntransitions:\n  - {{ from: a, to: b, when: \"{when}\" }}"
+    )
+    .expect("a text takes everything");
+    compile(vec![text])
+}
+
+/// Twelve stages in a ring with a way on, one back and one out each, over twenty facts.
+fn ring(name: &str) -> String {
+    let mut text = format!("model: {name}\ninitial: s0\nfacts:\n");
+    for (at, of) in ["order", "click"].iter().enumerate() {
+        for (number, fact) in TEN.iter().enumerate() {
+            let fact = fact.split(" / ").next().unwrap_or_default();
+            writeln!(text, "  f{at}{number}: \"{}\"", fact.replace("order", of))
+                .expect("a text takes everything");
+        }
+    }
+    text += "stages:\n";
+    for stage in 0..12 {
+        writeln!(text, "  s{stage}: {{ min_dwell: 1h }}").expect("a text takes everything");
+    }
+    text += "transitions:\n";
+    for stage in 0..12 {
+        let (on, back, out) = ((stage + 1) % 12, (stage + 11) % 12, (stage + 6) % 12);
+        writeln!(
+            text,
+            "  - {{ from: s{stage}, to: s{on}, when: f00 >= {} && f14 > 2 }}\n  \
+               - {{ from: s{stage}, to: s{back}, when: since(last(order)) >= days(45), hold: 3d }}\n  \
+               - {{ from: s{stage}, to: s{out}, when: f01 > 100000.0 && f15 < f06 }}",
+            (stage + 1) * 40
+        )
+        .expect("a text takes everything");
+    }
+    text
+}
+
+fn event(models: &Models, kind: &str, number: i64) -> Event {
+    let fields = models.vocabulary.fields().filter_map(|(id, field, _)| {
+        let value = match format!("{field:?}").as_str() {
+            "Value" => Scalar::Number(Quantity::whole(number % 90)),
+            "Channel" => Scalar::Text("web".into()),
+            _ => return None,
+        };
+        Some((id, value))
+    });
+    Event {
+        customer: "customer".into(),
+        kind: models.vocabulary.type_of(kind),
+        time: EventTime(BEGIN + number * STEP),
+        fields: fields.collect(),
+    }
+}
+
+/// A customer of forty orders, and what comes next.
+fn customer(models: &Models) -> (CustomerState, i64) {
+    let mut state = CustomerState::new(models, EventTime(BEGIN), Position::default());
+    let mut changes = Vec::new();
+    for number in 0..400 {
+        let kind = if number % 10 == 0 { "order" } else { "click" };
+        let event = event(models, kind, number);
+        state.receive(models, &event, Position::default(), &mut changes);
+    }
+    (state, 400)
+}
+
+fn bench(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("event");
+    let cases = [
+        ("no facts", one_condition(0), "click"),
+        ("ten facts", one_condition(10), "click"),
+        ("one model", compile(vec![ring("m")]), "click"),
+        (
+            "eight models",
+            compile((0..8).map(|at| ring(&format!("m{at}"))).collect()),
+            "click",
+        ),
+    ];
+    for (name, models, kind) in &cases {
+        let (state, next) = customer(models);
+        let events: Vec<Event> = (next..next + 64).map(|n| event(models, kind, n)).collect();
+        let mut changes = Vec::new();
+        group.throughput(criterion::Throughput::Elements(events.len() as u64));
+        group.bench_function(*name, |b| {
+            b.iter_batched(
+                || state.clone(),
+                |mut state| {
+                    changes.clear();
+                    for event in &events {
+                        state.receive(models, event, Position::default(), &mut changes);
+                    }
+                    black_box(state)
+                },
+                criterion::BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);

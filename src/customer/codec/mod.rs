@@ -1,0 +1,85 @@
+//! A customer's state as bytes: compact, versioned, and never trusted when read.
+//!
+//! The version byte; the latest event time; the position; the armed timer; since version 2 the ids of
+//! recent events; the facts by slot, each with a tag; the models. Numbers are variable-length (LEB128,
+//! signed ones zigzag); instants are differences from the latest event time. A version byte is never
+//! used again, and every version is read.
+
+mod read;
+mod write;
+
+use std::mem::discriminant;
+
+use super::{CustomerState, FactState, ModelState};
+use crate::event::EventTime;
+use crate::model::{Keep, Model, Models, Slot};
+use read::Reader;
+
+const VERSION: u8 = 2;
+
+/// Bytes that are no state of the loaded models.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Corrupt {
+    /// They end early, go on too long, or contain what cannot be.
+    #[error("the bytes of a customer's state are damaged")]
+    Damaged,
+    /// They were written by a later version of Tenure.
+    #[error(
+        "a customer's state has format {found}, and this version reads up to {VERSION}; run the version that wrote it"
+    )]
+    NewerFormat {
+        /// The format found.
+        found: u8,
+    },
+}
+
+/// Appends the state to `bytes`.
+pub fn encode(state: &CustomerState, bytes: &mut Vec<u8>) {
+    bytes.push(VERSION);
+    write::state(state, bytes);
+}
+
+/// Reads what [`encode`] wrote; all bytes must be used, and the state must be one of these models.
+pub fn decode(bytes: &[u8], models: &Models) -> Result<CustomerState, Corrupt> {
+    let mut from = Reader::of(bytes)?;
+    let state = from.state().ok_or(Corrupt::Damaged)?;
+    if from.is_at_end() && fits(&state, models) {
+        Ok(state)
+    } else {
+        Err(Corrupt::Damaged)
+    }
+}
+
+/// The armed timer alone, which stands before all that takes long to read. The rest is not looked at.
+pub fn armed(bytes: &[u8]) -> Result<Option<EventTime>, Corrupt> {
+    let head = Reader::of(bytes)?.head().ok_or(Corrupt::Damaged)?;
+    Ok(head.armed)
+}
+
+/// Whether the state is one that the models could have made, so that no index in it can be wrong.
+fn fits(state: &CustomerState, models: &Models) -> bool {
+    state.facts.len() == models.slots.iter().len()
+        && state.facts.iter().zip(models.slots.iter()).all(is_of_slot)
+        && state.models.len() == models.list.len()
+        && state.models.iter().zip(&models.list).all(is_of_model)
+}
+
+fn is_of_slot((fact, slot): (&FactState, &Slot)) -> bool {
+    let bounded = match (fact, &slot.keep) {
+        (FactState::Distinct(distinct), Keep::Distinct { cap, .. }) => {
+            distinct.0.len() <= *cap as usize
+        }
+        _ => true,
+    };
+    bounded && discriminant(fact) == discriminant(&FactState::new(slot))
+}
+
+fn is_of_model((state, model): (&ModelState, &Model)) -> bool {
+    let stage = |stage: &usize| *stage < model.stages.len();
+    let transition = |at: &usize| *at < model.transitions.len();
+    stage(&state.stage)
+        && state.previous.iter().all(stage)
+        && state.holding.iter().all(|(at, _)| transition(at))
+        && state.taken.iter().all(|(at, _)| transition(at))
+        && state.visits.iter().all(|(at, _)| stage(at))
+}

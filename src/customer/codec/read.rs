@@ -1,0 +1,260 @@
+//! Bytes to state: whatever they are, to a state or to nothing.
+
+use smallvec::SmallVec;
+
+use super::{Corrupt, VERSION};
+use crate::customer::gaps::GAPS_MAX;
+use crate::customer::{CustomerState, Distinct, FactState, Gaps, ModelState, Recent, Visits};
+use crate::event::{EventTime, Millis, Position, Quantity, Scalar};
+use crate::model::IDS_MAX;
+
+/// An instant that an event can have.
+fn valid(millis: i128) -> Option<EventTime> {
+    let instant = millis.try_into().ok().map(EventTime);
+    instant.filter(|instant| (EventTime::MIN..=EventTime::MAX).contains(instant))
+}
+
+/// What stands before facts and models.
+pub(super) struct Head {
+    latest: EventTime,
+    position: Position,
+    pub(super) armed: Option<EventTime>,
+}
+
+pub(super) struct Reader<'r> {
+    version: u8,
+    rest: &'r [u8],
+    base: i64,
+}
+
+impl Reader<'_> {
+    /// Behind the version, which must be one that we know.
+    pub(super) fn of(bytes: &[u8]) -> Result<Reader<'_>, Corrupt> {
+        match bytes.split_first() {
+            Some((&version @ 1..=VERSION, rest)) => Ok(Reader {
+                version,
+                rest,
+                base: 0,
+            }),
+            Some((found, _)) if *found > VERSION => Err(Corrupt::NewerFormat { found: *found }),
+            Some(_) | None => Err(Corrupt::Damaged),
+        }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(super) fn head(&mut self) -> Option<Head> {
+        let latest = valid(self.signed()?)?;
+        self.base = latest.0;
+        let position = Position {
+            input: self.number()?,
+            offset: self.signed()?.try_into().ok()?,
+        };
+        let armed = self.optional_instant()?;
+        Some(Head {
+            latest,
+            position,
+            armed,
+        })
+    }
+
+    pub(super) fn state(&mut self) -> Option<CustomerState> {
+        let Head {
+            latest,
+            position,
+            armed,
+        } = self.head()?;
+        let recent = match self.version {
+            1 => Recent::default(),
+            _ => self.recent()?,
+        };
+        let facts = self.many(Reader::fact)?;
+        let models = self.many(Reader::model)?;
+        Some(CustomerState {
+            latest,
+            position,
+            armed,
+            recent,
+            facts,
+            models,
+        })
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*first)
+    }
+
+    /// A number in its one encoding: the shortest, and no bit beyond 128.
+    fn unsigned(&mut self) -> Option<u128> {
+        let mut number = 0_u128;
+        for shift in (0..128).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u128::from(byte & 0x7f);
+            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
+                return None;
+            }
+            number |= bits << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn number<N: TryFrom<u128>>(&mut self) -> Option<N> {
+        self.unsigned()?.try_into().ok()
+    }
+
+    fn signed(&mut self) -> Option<i128> {
+        let number = self.unsigned()?;
+        Some((number >> 1) as i128 ^ -((number & 1) as i128))
+    }
+
+    fn instant(&mut self) -> Option<EventTime> {
+        valid(self.signed()?.checked_add(self.base.into())?)
+    }
+
+    fn optional_instant(&mut self) -> Option<Option<EventTime>> {
+        match self.byte()? {
+            0 => Some(None),
+            1 => self.instant().map(Some),
+            _ => None,
+        }
+    }
+
+    /// A list; every element takes at least a byte, so that no length can ask for more memory
+    /// than there are bytes.
+    fn many<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length: usize = self.number()?;
+        if length > self.rest.len() {
+            return None;
+        }
+        (0..length).map(|_| one(self)).collect()
+    }
+
+    fn fact(&mut self) -> Option<FactState> {
+        Some(match self.byte()? {
+            0 => FactState::Count(self.number()?),
+            1 => FactState::Sum(Quantity::from_nanos(self.signed()?)),
+            2 => FactState::Instant(self.optional_instant()?),
+            3 => FactState::Kept(None),
+            4 => FactState::Kept(Some(self.timed()?)),
+            5 => FactState::Buckets(self.buckets()?),
+            6 => FactState::Extreme(None),
+            7 => FactState::Extreme(Some(Quantity::from_nanos(self.signed()?))),
+            8 => FactState::Firsts(self.ascending(Reader::timed, |(time, _)| *time)?),
+            9 => FactState::Distinct(self.distinct()?),
+            10 => FactState::Gaps(self.gaps()?),
+            _ => return None,
+        })
+    }
+
+    /// A list in which what `of` tells is larger from one to the next.
+    fn ascending<T, K: Ord>(
+        &mut self,
+        mut one: impl FnMut(&mut Self) -> Option<T>,
+        of: impl Fn(&T) -> K,
+    ) -> Option<Vec<T>> {
+        let list = self.many(&mut one)?;
+        list.is_sorted_by(|a, b| of(a) < of(b)).then_some(list)
+    }
+
+    /// A number after the one before it, which is that of a bucket.
+    fn step(&mut self, before: &mut i64) -> Option<i64> {
+        let number = before.checked_add(self.signed()?.try_into().ok()?)?;
+        // An hour is the shortest bucket.
+        valid(i128::from(number) * i128::from(Millis::HOUR.0))?;
+        *before = number;
+        Some(number)
+    }
+
+    fn buckets(&mut self) -> Option<Vec<(i64, Quantity)>> {
+        let mut before = 0;
+        let one = |from: &mut Self| {
+            let number = from.step(&mut before)?;
+            Some((number, Quantity::from_nanos(from.signed()?)))
+        };
+        self.ascending(one, |(number, _)| *number)
+    }
+
+    fn hash(&mut self) -> Option<u64> {
+        let (bytes, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(u64::from_be_bytes(*bytes))
+    }
+
+    fn distinct(&mut self) -> Option<Distinct> {
+        let mut before = 0;
+        let one = |from: &mut Self| Some((from.hash()?, from.step(&mut before)?));
+        self.ascending(one, |(hash, _)| *hash).map(Distinct)
+    }
+
+    fn recent(&mut self) -> Option<Recent> {
+        let ids = self.many(|from| Some((from.instant()?, from.hash()?)))?;
+        let good = ids.len() <= IDS_MAX && ids.is_sorted_by_key(|(time, _)| *time);
+        good.then_some(Recent(ids))
+    }
+
+    fn gaps(&mut self) -> Option<Gaps> {
+        let ends = match self.byte()? {
+            0 => None,
+            1 => Some((self.instant()?, self.instant()?)),
+            _ => return None,
+        };
+        let longest = self.many(|from| Some((from.instant()?, from.instant()?)))?;
+        let in_order =
+            longest.is_sorted_by(|a, b| a.1 <= b.0) && longest.iter().all(|g| g.0 <= g.1);
+        (in_order && longest.len() <= GAPS_MAX).then_some(Gaps { ends, longest })
+    }
+
+    fn timed(&mut self) -> Option<(EventTime, Scalar)> {
+        Some((self.instant()?, self.scalar()?))
+    }
+
+    fn scalar(&mut self) -> Option<Scalar> {
+        Some(match self.byte()? {
+            0 => Scalar::Number(Quantity::from_nanos(self.signed()?)),
+            1 => {
+                let length: usize = self.number()?;
+                let (text, rest) = self.rest.split_at_checked(length)?;
+                self.rest = rest;
+                Scalar::Text(std::str::from_utf8(text).ok()?.into())
+            }
+            2 => Scalar::Flag(false),
+            3 => Scalar::Flag(true),
+            _ => return None,
+        })
+    }
+
+    fn model(&mut self) -> Option<ModelState> {
+        let mut model = ModelState {
+            stage: self.number()?,
+            entered: self.instant()?,
+            previous: None,
+            sequence: self.number()?,
+            due: self.optional_instant()?,
+            holding: SmallVec::from_vec(self.many(|from| Some((from.number()?, from.instant()?)))?),
+            taken: Vec::new(),
+            visits: Vec::new(),
+        };
+        if self.version > 1 {
+            model.previous = self.number::<usize>()?.checked_sub(1);
+            model.taken = self.many(|from| Some((from.number()?, from.instant()?)))?;
+            model.visits = self.many(|from| Some((from.number()?, from.visits()?)))?;
+        }
+        Some(model)
+    }
+
+    fn visits(&mut self) -> Option<Visits> {
+        Some(Visits {
+            count: self.number()?,
+            ended: Some(Millis(self.number()?)).filter(|span| *span <= Millis::MAX)?,
+            entered: self.instant()?,
+            left: self.optional_instant()?,
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! Different values, counted exactly up to a cap.
+
+use sha2::{Digest, Sha256};
+
+use crate::event::Scalar;
+
+/// The different values that were seen, each as a hash with the last bucket it was seen in (0 where no
+/// window asks). Of more than the cap those go that were last seen longest ago: what is left decides for
+/// every window that ends now whether its count is below the cap. Two values of one customer have the
+/// same hash with a probability below 10⁻¹³.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Distinct(pub(super) Vec<(u64, i64)>);
+
+impl Distinct {
+    pub(super) fn add(&mut self, value: &Scalar, bucket: i64, cap: u32) {
+        let hash = hash(value);
+        match self.0.binary_search_by_key(&hash, |(known, _)| *known) {
+            Ok(at) => self.0[at].1 = self.0[at].1.max(bucket),
+            Err(at) => {
+                self.0.insert(at, (hash, bucket));
+                if self.0.len() > cap as usize {
+                    self.forget_oldest();
+                }
+            }
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let by_bucket = |(_, (hash, bucket)): &(usize, &(u64, i64))| (*bucket, *hash);
+        let oldest = self.0.iter().enumerate().min_by_key(by_bucket);
+        if let Some(at) = oldest.map(|(at, _)| at) {
+            self.0.remove(at);
+        }
+    }
+
+    pub(super) fn forget_before(&mut self, oldest: i64) {
+        self.0.retain(|(_, bucket)| *bucket >= oldest);
+    }
+
+    /// How many were last seen in `from` or later.
+    pub(super) fn since(&self, from: i64) -> usize {
+        self.0.iter().filter(|(_, bucket)| *bucket >= from).count()
+    }
+
+    /// The first bucket, from `from` on, in which one of them was last seen.
+    pub(super) fn oldest(&self, from: i64) -> Option<i64> {
+        let buckets = self.0.iter().map(|(_, bucket)| *bucket);
+        buckets.filter(|bucket| *bucket >= from).min()
+    }
+}
+
+/// The same on every machine and in every version: it is kept.
+fn hash(value: &Scalar) -> u64 {
+    let digest = match value {
+        Scalar::Number(number) => Sha256::new()
+            .chain_update([0])
+            .chain_update(number.nanos().to_be_bytes()),
+        Scalar::Text(text) => Sha256::new().chain_update([1]).chain_update(text),
+        Scalar::Flag(flag) => Sha256::new().chain_update([2, u8::from(*flag)]),
+    };
+    short(&digest.finalize())
+}
+
+/// The first eight bytes of a digest.
+fn short(digest: &[u8]) -> u64 {
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+/// An event's id, as it is remembered.
+pub(super) fn id_hash(id: &Scalar) -> u64 {
+    hash(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Quantity;
+
+    fn text(text: &str) -> Scalar {
+        Scalar::Text(text.into())
+    }
+
+    #[test]
+    fn values_of_different_types_are_different_and_numbers_equal_as_decimals() {
+        let mut distinct = Distinct::default();
+        for value in ["1", "1.0", "01"] {
+            distinct.add(&Scalar::Number(Quantity::parse(value).unwrap()), 0, 9);
+        }
+        distinct.add(&text("1"), 0, 9);
+        distinct.add(&Scalar::Flag(true), 0, 9);
+        assert_eq!(distinct.since(0), 3);
+    }
+
+    #[test]
+    fn of_more_than_the_cap_the_last_seen_stay() {
+        let mut distinct = Distinct::default();
+        for (bucket, value) in ["a", "b", "c", "a", "d"].into_iter().enumerate() {
+            distinct.add(&text(value), bucket as i64, 3);
+        }
+        // b was seen longest ago.
+        let counts = [0, 2, 3, 4, 5].map(|from| distinct.since(from));
+        assert_eq!(counts, [3, 3, 2, 1, 0]);
+        assert_eq!(distinct.oldest(3), Some(3));
+        distinct.add(&text("late"), 1, 3);
+        assert_eq!(distinct.since(2), 3);
+        distinct.forget_before(4);
+        assert_eq!(distinct.since(0), 1);
+    }
+}

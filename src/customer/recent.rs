@@ -1,0 +1,33 @@
+//! The ids of a customer's recent events: an event that comes twice is recognised [7].
+
+use super::distinct::id_hash;
+use crate::event::{Event, EventTime};
+use crate::model::{Dedupe, IDS_MAX};
+
+/// Ids as hashes, with the times of their events, ascending; at one time in the order they came in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recent(pub(super) Vec<(EventTime, u64)>);
+
+impl Recent {
+    /// Whether an event with this id is remembered.
+    pub(super) fn knows(&self, dedupe: Option<Dedupe>, event: &Event) -> bool {
+        let id = dedupe.and_then(|dedupe| event.field(dedupe.id));
+        id.map(id_hash)
+            .is_some_and(|id| self.0.iter().any(|(_, known)| *known == id))
+    }
+
+    /// Remembers an event, and forgets those that are older than the horizon.
+    pub(super) fn add(&mut self, dedupe: Option<Dedupe>, event: &Event, latest: EventTime) {
+        let Some(dedupe) = dedupe else {
+            return;
+        };
+        if let Some(id) = event.field(dedupe.id) {
+            let at = self.0.partition_point(|(time, _)| *time <= event.time);
+            self.0.insert(at, (event.time, id_hash(id)));
+        }
+        let horizon = EventTime(latest.0 - dedupe.horizon.0);
+        let old = self.0.partition_point(|(time, _)| *time < horizon);
+        let many = self.0.len().saturating_sub(IDS_MAX);
+        self.0.drain(..old.max(many));
+    }
+}

@@ -1,0 +1,109 @@
+//! What does not go together in a declaration, and what to write instead.
+
+use super::{Aggregate, Declaration, Fault};
+use crate::event::FieldKind;
+use crate::model::lower::Type;
+use crate::model::syntax::Expr;
+
+impl Declaration {
+    pub(super) fn check(&self, expr: &Expr) -> Result<(), Fault> {
+        match self.field_fault().or_else(|| self.window_fault()) {
+            Some((message, help)) => Err(Fault::of(expr, &message, Some(&help))),
+            None => Ok(()),
+        }
+    }
+
+    fn field_fault(&self) -> Option<(String, String)> {
+        let name = self.name();
+        let fault = |message: &str, help: &str| Some((message.to_owned(), help.to_owned()));
+        match (self.aggregate, &self.field) {
+            (Aggregate::Count, Some(_)) => fault(
+                "`count` counts events, not a field",
+                "write count(event_type), or count_distinct(event_type.field) for how many different values there were",
+            ),
+            (Aggregate::MeanGap | Aggregate::MaxGap, Some(_)) => fault(
+                &format!("`{name}` is about the time between events, not about a field"),
+                &format!("write {name}(event_type)"),
+            ),
+            (Aggregate::CountDistinct(_), None) => fault(
+                "`count_distinct` needs a field",
+                "write count_distinct(event_type.field)",
+            ),
+            (Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Avg, None) => fault(
+                &format!("`{name}` needs a field"),
+                &format!("write {name}(event_type.value)"),
+            ),
+            (Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Avg, Some(field))
+                if field
+                    .kind()
+                    .is_some_and(|kind| Type::of_field(kind) != Type::Number) =>
+            {
+                fault(
+                    &format!("`{name}` needs a field that is a number"),
+                    &format!("write {name}(event_type.value)"),
+                )
+            }
+            (Aggregate::Last, Some(_)) => fault(
+                "`last` is an instant",
+                "for the value of a field write latest(event_type.field)",
+            ),
+            (Aggregate::Latest, None) => fault(
+                "`latest` needs a field",
+                "for an instant write last(event_type)",
+            ),
+            _ => None,
+        }
+    }
+
+    fn window_fault(&self) -> Option<(String, String)> {
+        let window = self.window?;
+        match self.aggregate {
+            Aggregate::MeanGap | Aggregate::MaxGap => Some((
+                "a rhythm is taken over all time".to_owned(),
+                "leave out `over`".to_owned(),
+            )),
+            Aggregate::CountDistinct(_)
+            | Aggregate::First
+            | Aggregate::Last
+            | Aggregate::Latest
+                if window.before > 0 =>
+            {
+                Some((
+                    format!(
+                        "`{}` cannot be taken over a window that has ended",
+                        self.name()
+                    ),
+                    "`before` goes with count, sum, min, max and avg".to_owned(),
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.aggregate {
+            Aggregate::Count => "count",
+            Aggregate::CountDistinct(_) => "count_distinct",
+            Aggregate::Sum => "sum",
+            Aggregate::Min => "min",
+            Aggregate::Max => "max",
+            Aggregate::Avg => "avg",
+            Aggregate::First => "first",
+            Aggregate::Last => "last",
+            Aggregate::Latest => "latest",
+            Aggregate::MeanGap => "mean_gap",
+            Aggregate::MaxGap => "max_gap",
+        }
+    }
+
+    /// What the field is taken for in an event; `None` where the fact has no field.
+    pub(in crate::model) fn field_kind(&self, value_type: Option<Type>) -> FieldKind {
+        match (self.aggregate, value_type) {
+            // Values of every type are counted.
+            (Aggregate::CountDistinct(_), _) | (_, None) => FieldKind::Any,
+            (_, Some(Type::Number | Type::Duration | Type::Instant)) => FieldKind::Number,
+            (_, Some(Type::Text)) => FieldKind::Text,
+            (_, Some(Type::Flag)) => FieldKind::Flag,
+        }
+    }
+}

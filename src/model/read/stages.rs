@@ -1,0 +1,74 @@
+//! The stages of a model.
+
+use super::{Fields, Reader};
+use crate::event::Millis;
+use crate::model::problem::Place;
+use crate::model::yaml::Node;
+use crate::model::{Reentry, STAGES_MAX, Stage};
+
+const STAGE_KEYS: [&str; 3] = ["min_dwell", "reentry", "description"];
+
+impl Reader<'_> {
+    /// The stages; none if they cannot be used, which is reported here and nowhere else.
+    pub(super) fn stages(&mut self, fields: &Fields<'_>, place: Place) -> Vec<Stage> {
+        let Some(node) = self.required(fields, "stages", place) else {
+            return Vec::new();
+        };
+        let Some(entries) = self.map(
+            node,
+            "`stages` is a map of stage names, for example `loyalty: {}`",
+        ) else {
+            return Vec::new();
+        };
+        let usable = (1..=STAGES_MAX).contains(&entries.len());
+        if !usable {
+            self.error(
+                node.place,
+                format!(
+                    "a model has 1 to {STAGES_MAX} stages, this one {}",
+                    entries.len()
+                ),
+                Some("stages are names, for example `loyalty: {}`"),
+            );
+        }
+        let mut stages = Vec::new();
+        for (key, value) in entries.iter().take(STAGES_MAX) {
+            self.check_name(&key.text, key.place);
+            let mut stage = Stage {
+                name: key.text.clone(),
+                min_dwell: Millis(0),
+                reentry: Reentry::Always,
+                remembered: false,
+            };
+            if !value.is_null()
+                && let Some(own) = self.fields(value, "a stage", &STAGE_KEYS, &[])
+            {
+                let dwell = own.get("min_dwell").and_then(|node| self.duration(node));
+                stage.min_dwell = dwell.unwrap_or_default();
+                let reentry = own.get("reentry").and_then(|node| self.reentry(node));
+                stage.reentry = reentry.unwrap_or_default();
+                stage.remembered = stage.reentry != Reentry::Always;
+            }
+            stages.push(stage);
+        }
+        stages.retain(|_| usable);
+        stages
+    }
+
+    /// `always`, `never` or `after 30d`.
+    fn reentry(&mut self, node: &Node) -> Option<Reentry> {
+        let text = self.text(node)?;
+        let reentry = match text.split_once(' ') {
+            None if text == "always" => Some(Reentry::Always),
+            None if text == "never" => Some(Reentry::Never),
+            Some(("after", span)) => Millis::parse(span.trim()).map(Reentry::After),
+            _ => None,
+        };
+        if reentry.is_none() {
+            let message = format!("`{text}` does not say when a customer may come back");
+            let help = "write always, never, or after 30d";
+            self.error(node.place, message, Some(help));
+        }
+        reentry
+    }
+}
