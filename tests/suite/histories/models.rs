@@ -121,7 +121,7 @@ fn way() -> impl Strategy<Value = Way> {
     let hold = select(vec![DAY, 12 * HOUR, HOUR, 3 * DAY, 2 * HOUR + 1]);
     let when = prop_oneof![
         3 => conditions::sudden().prop_map(|when| (when, 0)),
-        2 => (conditions::held(), hold),
+        2 => (conditions::condition(), hold),
     ];
     let cooldown = select(vec![DAY, HOUR, 2 * DAY, 12 * HOUR, 3 * DAY, 7 * DAY]);
     let cooldown = prop_oneof![2 => Just(0), 1 => cooldown];
