@@ -120,7 +120,7 @@ pub fn data(
         "from": model.stages[change.from].name,
         "to": model.stages[change.to].name,
         "cause": change.cause.name(),
-        "transition": model.transition_name(change.transition, change.from),
+        "transition": change.transition_name(model),
         "evidence": change.evidence.iter().map(evidence).collect::<Vec<_>>(),
         "effective_at": change.effective_at.to_string(),
         "sequence": change.sequence,
@@ -135,6 +135,13 @@ pub fn data(
     });
     if let Some(since) = change.held_since {
         data["held_since"] = since.to_string().into();
+    }
+    if let Some(corrected) = change.corrects {
+        data["corrects"] = json!({
+            "sequence": corrected.sequence,
+            "transition": model.transition_name(change.transition, corrected.from),
+            "effective_at": corrected.effective_at.to_string(),
+        });
     }
     if let Some(decided_at) = decided_at {
         data["decided_at"] = decided_at.to_string().into();

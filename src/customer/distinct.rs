@@ -1,6 +1,7 @@
 //! Different values, counted exactly up to a cap.
 
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::event::Scalar;
 
@@ -42,10 +43,14 @@ impl Distinct {
         self.0.iter().filter(|(_, bucket)| *bucket >= from).count()
     }
 
-    /// The first bucket, from `from` on, in which one of them was last seen.
-    pub(super) fn oldest(&self, from: i64) -> Option<i64> {
+    /// The first bucket, from `from` on, in which one of them was last seen; of more than `cap`, one of
+    /// the last ones: the others do not count.
+    pub(super) fn oldest(&self, from: i64, cap: u32) -> Option<i64> {
         let buckets = self.0.iter().map(|(_, bucket)| *bucket);
-        buckets.filter(|bucket| *bucket >= from).min()
+        let mut buckets: SmallVec<[i64; 16]> = buckets.filter(|bucket| *bucket >= from).collect();
+        buckets.sort_unstable();
+        let others = buckets.len().saturating_sub(cap as usize);
+        buckets.get(others).copied()
     }
 }
 
@@ -103,7 +108,8 @@ mod tests {
         // b was seen longest ago.
         let counts = [0, 2, 3, 4, 5].map(|from| distinct.since(from));
         assert_eq!(counts, [3, 3, 2, 1, 0]);
-        assert_eq!(distinct.oldest(3), Some(3));
+        assert_eq!(distinct.oldest(3, 3), Some(3));
+        assert_eq!(distinct.oldest(0, 1), Some(4));
         distinct.add(&text("late"), 1, 3);
         assert_eq!(distinct.since(2), 3);
         distinct.forget_before(4);

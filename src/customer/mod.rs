@@ -1,17 +1,21 @@
 //! Layer 3: one customer. State and an input in; state and stage changes out (`lifecycle.md`).
 //!
-//! `facts` (what is remembered; `distinct` and `gaps` are two kinds of it, `recent` the ids of events),
+//! `facts` (what is remembered; `distinct` and `gaps` are two kinds of it, `recent` the ids of events,
+//! `orders` what can be taken back of it, `ground` what the last transition stood on),
 //! `reading` (what conditions see of it), `evaluate` (what is true now, and when that can change),
-//! `step` (the rules of transitions), `evidence` (why), `codec` (state as bytes).
+//! `step` (the rules of transitions; `correct` takes them back), `evidence` (why), `codec` (state as bytes).
 
 #![deny(clippy::disallowed_types)]
 
 mod codec;
+mod correct;
 mod distinct;
 mod evaluate;
 mod evidence;
 mod facts;
 mod gaps;
+mod ground;
+mod orders;
 mod reading;
 mod recent;
 mod state;
@@ -22,6 +26,8 @@ pub use distinct::Distinct;
 pub use evidence::{Evidence, Shown};
 pub use facts::FactState;
 pub use gaps::Gaps;
+pub use ground::Ground;
+pub use orders::Ledger;
 pub use recent::Recent;
 pub use state::{CustomerState, ModelState, Visits};
-pub use step::{Cause, StageChange};
+pub use step::{Cause, Corrected, Noticed, StageChange};

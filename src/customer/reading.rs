@@ -192,15 +192,19 @@ impl<'f> Facts<'f> {
                 let edges = [sum, count].map(|slot| self.edge_of(slot, window));
                 edges.into_iter().flatten().min()
             }
-            What::Distinct { slot, .. } | What::Instant(slot) | What::Kept(slot) => {
-                self.edge_of(slot, window)
+            What::Distinct { slot, cap } => {
+                let FactState::Distinct(distinct) = &self.states[slot] else {
+                    return None;
+                };
+                let oldest = distinct.oldest(self.first(window), cap);
+                self.next_edge(window, oldest.into_iter())
             }
+            What::Instant(slot) | What::Kept(slot) => self.edge_of(slot, window),
             What::MeanGap { .. } | What::MaxGap(_) | What::Stage(_) => None,
         }
     }
 
     fn edge_of(&self, slot: usize, window: Window) -> Option<EventTime> {
-        let first = self.first(window);
         let number = |time: EventTime| number_of(window.bucket, time);
         match &self.states[slot] {
             FactState::Buckets(buckets) => {
@@ -209,9 +213,6 @@ impl<'f> Facts<'f> {
             }
             FactState::Firsts(firsts) => {
                 self.next_edge(window, firsts.iter().map(|(time, _)| number(*time)))
-            }
-            FactState::Distinct(distinct) => {
-                self.next_edge(window, distinct.oldest(first).into_iter())
             }
             FactState::Instant(Some(time)) | FactState::Kept(Some((time, _))) => {
                 self.next_edge(window, Some(number(*time)).into_iter())

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{FactState, Recent};
+use super::{FactState, Ground, Ledger, Recent};
 use crate::event::{EventTime, Millis, Position};
 use crate::model::{Model, Models, Reentry};
 
@@ -18,6 +18,8 @@ pub struct CustomerState {
     pub armed: Option<EventTime>,
     /// The ids of recent events, where a model asks for duplicates to be recognised.
     pub recent: Recent,
+    /// The orders that can be taken back, where a model says which events are orders.
+    pub ledger: Ledger,
     /// By slot.
     pub facts: Vec<FactState>,
     /// By model.
@@ -31,6 +33,8 @@ pub struct ModelState {
     pub stage: usize,
     /// Since when: the `effective_at` of the last transition, or the customer's first event.
     pub entered: EventTime,
+    /// The latest `effective_at` of a transition: later than `entered` when one was taken back.
+    pub effective: EventTime,
     /// The stage before it.
     pub previous: Option<usize>,
     /// Transitions so far.
@@ -43,6 +47,8 @@ pub struct ModelState {
     pub taken: Vec<(usize, EventTime)>,
     /// Stages whose visits are remembered, those that the customer has been in.
     pub visits: Vec<(usize, Visits)>,
+    /// What the last transition stood on, as long as it can be corrected.
+    pub ground: Option<Box<Ground>>,
 }
 
 /// A customer's visits to a stage.
@@ -65,12 +71,14 @@ impl CustomerState {
             let mut state = ModelState {
                 stage: model.initial,
                 entered: time,
+                effective: time,
                 previous: None,
                 sequence: 0,
                 due: None,
                 holding: SmallVec::new(),
                 taken: Vec::new(),
                 visits: Vec::new(),
+                ground: None,
             };
             state.arrive(model);
             state
@@ -80,6 +88,7 @@ impl CustomerState {
             position,
             armed: None,
             recent: Recent::default(),
+            ledger: Ledger::new(&models.slots),
             facts: models.slots.iter().map(FactState::new).collect(),
             models: models.list.iter().map(begin).collect(),
         }
@@ -107,6 +116,7 @@ impl ModelState {
         self.previous = Some(self.stage);
         self.stage = taken.to;
         self.entered = now;
+        self.effective = now;
         self.sequence = self.sequence.saturating_add(1);
         self.holding.clear();
         self.arrive(model);

@@ -4,10 +4,11 @@
 
 use super::evaluate::Scene;
 use super::evidence::{self, Evidence};
+use super::orders::Part;
 use super::reading::Facts;
 use super::state::CustomerState;
 use crate::event::{Event, EventTime, EventType, Millis, Position};
-use crate::model::Models;
+use crate::model::{Model, Models};
 
 /// What made a transition happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +17,8 @@ pub enum Cause {
     Event,
     /// An instant came at which something had lasted long enough.
     Timer,
+    /// Something came late under which the transition before would not have been taken.
+    Correction,
 }
 
 impl Cause {
@@ -24,6 +27,7 @@ impl Cause {
         match self {
             Cause::Event => "event",
             Cause::Timer => "timer",
+            Cause::Correction => "correction",
         }
     }
 }
@@ -39,7 +43,7 @@ pub struct StageChange {
     pub from: usize,
     /// Index of the stage entered.
     pub to: usize,
-    /// Index of the transition.
+    /// Index of the transition; of a correction, of the one that is corrected.
     pub transition: usize,
     /// By what.
     pub cause: Cause,
@@ -53,34 +57,126 @@ pub struct StageChange {
     pub evidence: Vec<Evidence>,
     /// The event that caused it; of a timer, the customer's last applied event.
     pub position: Position,
+    /// What is corrected.
+    pub corrects: Option<Corrected>,
+}
+
+impl StageChange {
+    /// What it is called: the name of its transition, or what it does to the one before.
+    pub fn transition_name(&self, model: &Model) -> String {
+        match self.cause {
+            Cause::Event | Cause::Timer => model.transition_name(self.transition, self.from),
+            Cause::Correction => Cause::Correction.name().to_owned(),
+        }
+    }
+}
+
+/// A transition that is corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrected {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// The stage that it left.
+    pub from: usize,
+    /// When it took effect.
+    pub effective_at: EventTime,
+}
+
+/// What is worth counting about events, beside the transitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noticed {
+    /// They came a second time, and did nothing.
+    pub duplicates: u64,
+    /// They were earlier than what their customer had already seen.
+    pub late: u64,
+    /// So late that no transition can be corrected and no order taken back by them any more.
+    pub late_beyond_horizon: u64,
+    /// Refunds and cancellations whose order did not come while it was waited for.
+    pub returns_unmatched: u64,
+}
+
+impl std::ops::AddAssign for Noticed {
+    fn add_assign(&mut self, other: Noticed) {
+        self.duplicates += other.duplicates;
+        self.late += other.late;
+        self.late_beyond_horizon += other.late_beyond_horizon;
+        self.returns_unmatched += other.returns_unmatched;
+    }
 }
 
 impl CustomerState {
-    /// Applies an event: first what came due before it [3], then the event itself, in every model.
-    /// `false` when the event came a second time and only shows that time has passed [7].
+    /// Applies an event: first what came due before it [3], then the event itself, in every model. One
+    /// that came a second time only shows that time has passed [7].
     pub fn receive(
         &mut self,
         models: &Models,
         event: &Event,
         position: Position,
         changes: &mut Vec<StageChange>,
-    ) -> bool {
+    ) -> Noticed {
         self.fire(models, event.time, usize::MAX, changes);
-        if self.recent.knows(models.dedupe, event) {
-            return false;
+        let part = self.ledger.part(models.orders.as_ref(), event);
+        if self.recent.knows(models.dedupe, event) || matches!(part, Part::Placed { again: true }) {
+            return Noticed {
+                duplicates: 1,
+                ..Noticed::default()
+            };
         }
+        let late = event.time < self.latest;
+        let behind = self.latest.since(event.time);
         self.latest = self.latest.max(event.time);
         self.position = position;
         self.recent.add(models.dedupe, event, self.latest);
-        for slot in models.slots.changed_by(event.kind) {
-            self.facts[*slot].count(models.slots.get(*slot), event, self.latest);
-        }
+        let returns_unmatched = self.count(models, event, &part);
+        // What took effect at this instant may have lost its ground.
+        let concerns = |at| match part {
+            Part::Return { of: Some(order) } if order <= at => true,
+            _ => event.time < at || (late && event.time == at),
+        };
         for model in 0..models.list.len() {
             // A late event is evaluated where the customer already is [8].
-            let now = self.latest.max(self.models[model].entered);
-            self.evaluate(models, model, now, Some(event.kind), changes);
+            let now = self.latest.max(self.models[model].effective);
+            let corrected = self
+                .lost_ground(models, model, concerns)
+                .is_some_and(|ground| self.correct(models, model, &ground, now, event, changes));
+            if !corrected {
+                self.evaluate(models, model, now, Some(event.kind), changes);
+            }
+            self.forget_ground(models, model);
         }
-        true
+        Noticed {
+            duplicates: 0,
+            late: late.into(),
+            late_beyond_horizon: (late && behind > models.horizon()).into(),
+            returns_unmatched,
+        }
+    }
+
+    /// Counts an event in every fact that it changes; says how many returns have waited in vain.
+    fn count(&mut self, models: &Models, event: &Event, part: &Part) -> u64 {
+        let ordered = matches!(part, Part::Placed { .. });
+        for slot in models.slots.changed_by(event.kind) {
+            if !(ordered && models.slots.of_orders().contains(slot)) {
+                self.facts[*slot].count(models.slots.get(*slot), event, self.latest);
+            }
+        }
+        let grounds = self
+            .models
+            .iter_mut()
+            .filter_map(|model| model.ground.as_mut());
+        grounds.for_each(|ground| ground.count(models, event, false));
+        let Some(orders) = &models.orders else {
+            return 0;
+        };
+        if !matches!(part, Part::None) {
+            self.ledger
+                .take(models, orders, event, self.latest, &mut self.facts);
+        }
+        let grounds = &mut self.models;
+        self.ledger.expire(models, orders, self.latest, |event| {
+            let grounds = grounds.iter_mut().filter_map(|model| model.ground.as_mut());
+            grounds.for_each(|ground| ground.count(models, event, true));
+        })
     }
 
     /// Fires the customer's timers due before `end`, by due instant and order of the models,
@@ -128,7 +224,7 @@ impl CustomerState {
         };
         let mut visited = 1_u64 << self.models[model].stage;
         let mut link_event = event;
-        while let Some(transition) = self.open(models, model, now, link_event, visited) {
+        while let Some(transition) = self.open(models, model, now, link_event, visited, true) {
             let change = self.take(models, model, transition, now, link_event, cause);
             visited |= 1 << change.to;
             changes.push(change);
@@ -139,13 +235,14 @@ impl CustomerState {
 
     /// The first transition out of the stage, in file order, whose condition is true, has been so
     /// for its hold, and that nothing blocks. Keeps account of the holds on the way.
-    fn open(
+    pub(super) fn open(
         &mut self,
         models: &Models,
         model: usize,
         now: EventTime,
         event: Option<EventType>,
         visited: u64,
+        blocks: bool,
     ) -> Option<usize> {
         let definition = &models.list[model];
         let stage = self.models[model].stage;
@@ -156,10 +253,9 @@ impl CustomerState {
                 .holds(&transition.when);
             let held = transition.hold == Millis(0)
                 || self.held(model, *at, holds, now) >= transition.hold;
-            let blocks = self.models[model].blocks(definition, *at);
-            let blocked = blocks
-                .iter()
-                .any(|opens| opens.is_none_or(|opens| opens > now));
+            let opens = self.models[model].blocks(definition, *at);
+            let closed = |opens: &Option<EventTime>| opens.is_none_or(|opens| opens > now);
+            let blocked = blocks && opens.iter().any(closed);
             if holds && held && !blocked && visited & 1 << transition.to == 0 {
                 return Some(*at);
             }
@@ -196,6 +292,7 @@ impl CustomerState {
         let definition = &models.list[model].transitions[transition];
         let scene = self.scene(models, model, now, event);
         let evidence = evidence::of(&definition.when, &scene, &models.vocabulary);
+        let ground = self.ground(models, model, transition, now, event);
         let state = &mut self.models[model];
         let held_since = state
             .holding
@@ -204,6 +301,7 @@ impl CustomerState {
             .map(|(_, since)| *since);
         let (from, entered) = (state.stage, state.entered);
         state.enter(&models.list[model], transition, now);
+        state.ground = ground;
         StageChange {
             model,
             sequence: state.sequence,
@@ -216,12 +314,18 @@ impl CustomerState {
             held_since,
             evidence,
             position: self.position,
+            corrects: None,
         }
     }
 
     /// The earliest instant later than now at which a comparison can flip, a hold is fulfilled or
     /// a block opens, for any transition out of the stage [5, 15].
-    fn next_change(&self, models: &Models, model: usize, now: EventTime) -> Option<EventTime> {
+    pub(super) fn next_change(
+        &self,
+        models: &Models,
+        model: usize,
+        now: EventTime,
+    ) -> Option<EventTime> {
         let definition = &models.list[model];
         let state = &self.models[model];
         let scene = self.scene(models, model, now, None);
@@ -244,7 +348,7 @@ impl CustomerState {
             .min()
     }
 
-    fn scene<'s>(
+    pub(super) fn scene<'s>(
         &'s self,
         models: &'s Models,
         model: usize,

@@ -14,6 +14,11 @@ impl EventType {
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
+
+    /// The one with this index.
+    pub fn of_index(index: u16) -> EventType {
+        EventType(index)
+    }
 }
 
 /// A field of an event that some model names.
@@ -24,6 +29,11 @@ impl FieldId {
     /// As an index into [`Vocabulary::fields`].
     pub fn index(self) -> usize {
         usize::from(self.0)
+    }
+
+    /// The one with this index.
+    pub fn of_index(index: u16) -> FieldId {
+        FieldId(index)
     }
 }
 

@@ -199,6 +199,23 @@ impl Operator {
 }
 
 impl Condition {
+    /// The facts in this condition, those of conditions inside it left out.
+    pub fn facts(&self) -> Vec<usize> {
+        match self {
+            Condition::Compare(comparison) => comparison.facts.clone(),
+            Condition::Has(fact) | Condition::Flag { fact, .. } => vec![*fact],
+            Condition::SameText(same) => {
+                let sides = [&same.left, &same.right].into_iter();
+                sides.filter_map(TextTerm::fact).collect()
+            }
+            Condition::Always(_)
+            | Condition::Happened(_)
+            | Condition::Not(_)
+            | Condition::All(_)
+            | Condition::Any(_) => Vec::new(),
+        }
+    }
+
     /// Calls `see` for this condition and every one inside it.
     pub fn visit<'c>(&'c self, see: &mut impl FnMut(&'c Condition)) {
         see(self);

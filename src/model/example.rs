@@ -10,12 +10,23 @@ pub struct Example {
     pub name: String,
     /// Where it stands in the file.
     pub place: Place,
-    /// The events as native JSON, with their places.
-    pub events: Vec<(Place, String)>,
+    /// The events.
+    pub events: Vec<Occurrence>,
     /// All transitions that the events must cause.
     pub expect: Vec<Expectation>,
     /// Where time ends; the last `at` where the file does not say.
     pub until: EventTime,
+}
+
+/// An event of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// Where it stands in the file.
+    pub place: Place,
+    /// As native JSON.
+    pub json: String,
+    /// When it is told, where that is not when it happens.
+    pub arrives: Option<EventTime>,
 }
 
 /// One expected transition; what is `None` is not compared.

@@ -10,6 +10,7 @@ mod condition;
 mod example;
 mod fact;
 mod lower;
+mod orders;
 mod problem;
 mod read;
 mod slots;
@@ -22,8 +23,9 @@ use problem::Problems;
 pub use condition::{
     Arithmetic, Comparison, Condition, Moves, Operator, Term, TextComparison, TextTerm, Unit,
 };
-pub use example::{Example, Expectation, ONLY_CUSTOMER};
+pub use example::{Example, Expectation, ONLY_CUSTOMER, Occurrence};
 pub use fact::{Aggregate, Bucket, Declaration, Filter, Window};
+pub use orders::{ORDERS_MAX, Orders};
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Place, Problem, Report, Severity, Source, did_you_mean, visible,
 };
@@ -55,6 +57,8 @@ pub struct Model {
     pub outgoing: Vec<Vec<usize>>,
     /// What is remembered of a customer, by name.
     pub facts: Vec<Fact>,
+    /// For how long a transition can be corrected by what comes late; 0: never.
+    pub corrections: Millis,
     /// The model's own tests.
     pub examples: Vec<Example>,
     /// The file it was read from.
@@ -103,6 +107,8 @@ pub struct Transition {
     pub hold: Millis,
     /// How long after it was taken it is not taken again.
     pub cooldown: Millis,
+    /// What must be remembered for its condition.
+    pub slots: Vec<usize>,
 }
 
 /// A fact and where its value is read.
@@ -125,6 +131,8 @@ pub struct Models {
     pub vocabulary: Vocabulary,
     /// How events that come twice are recognised, where a model asks for it.
     pub dedupe: Option<Dedupe>,
+    /// Which events are orders, and which take them back, where a model says so.
+    pub orders: Option<Orders>,
 }
 
 /// How events that come twice are recognised.
@@ -148,6 +156,7 @@ impl Models {
             slots: Slots::default(),
             vocabulary: Vocabulary::default(),
             dedupe: None,
+            orders: None,
         };
         let mut reports = Vec::new();
         for source in sources {
@@ -166,10 +175,35 @@ impl Models {
         }
     }
 
+    /// The longest time after which anything can be taken back.
+    pub fn horizon(&self) -> Millis {
+        let corrections = self.list.iter().map(|model| model.corrections);
+        let orders = self.orders.map(|orders| orders.within);
+        corrections.chain(orders).max().unwrap_or_default()
+    }
+
     fn linked(mut self) -> Models {
-        self.slots.link(self.vocabulary.types());
+        let placed = self.orders.map(|orders| orders.placed);
+        self.slots.link(self.vocabulary.types(), placed);
+        for model in &mut self.list {
+            for transition in &mut model.transitions {
+                transition.slots = slots_of(&transition.when, &model.facts);
+            }
+        }
         self
     }
+}
+
+/// The slots that a condition looks at, each once.
+fn slots_of(when: &Condition, facts: &[Fact]) -> Vec<usize> {
+    let mut slots = Vec::new();
+    when.visit(&mut |part| {
+        let facts = part.facts().into_iter().map(|fact| &facts[fact]);
+        slots.extend(facts.flat_map(|fact| fact.reading.what.slots()));
+    });
+    slots.sort_unstable();
+    slots.dedup();
+    slots
 }
 
 /// YAML ends a line at a carriage return too, alone or before a line feed. What counts and shows

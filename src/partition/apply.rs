@@ -3,7 +3,7 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::{Batch, Commit, Known, Output, Progress, Record, TimerKey, View};
-use crate::customer::{CustomerState, StageChange};
+use crate::customer::{CustomerState, Noticed, StageChange};
 use crate::event::{CustomerId, Event, EventTime, Millis, Position, Watermark};
 use crate::model::Models;
 
@@ -28,7 +28,7 @@ pub fn apply(
         effects: Effects {
             timers: view.timers,
             outputs: Vec::new(),
-            duplicates: 0,
+            noticed: Noticed::default(),
             progress: Progress {
                 batch: progress.batch + 1,
                 delay: batch.delay.or(progress.delay),
@@ -80,7 +80,7 @@ struct Run<'r> {
 struct Effects {
     timers: std::collections::BTreeSet<TimerKey>,
     outputs: Vec<Output>,
-    duplicates: u64,
+    noticed: Noticed,
     progress: Progress,
 }
 
@@ -123,10 +123,10 @@ impl Run<'_> {
             }
         };
         known.touched = true;
-        let first = known
-            .state
-            .receive(self.models, event, position, &mut self.changes);
-        self.effects.duplicates += u64::from(!first);
+        self.effects.noticed +=
+            known
+                .state
+                .receive(self.models, event, position, &mut self.changes);
         // What a late event arms before the fired cursor is met at once.
         let fired_to = self.effects.progress.fired_to.as_ref();
         let passed = fired_to.map_or(EventTime::MIN, |key| key.due);
@@ -218,7 +218,7 @@ impl Run<'_> {
         }
         let Effects {
             outputs,
-            duplicates,
+            noticed,
             mut progress,
             ..
         } = self.effects;
@@ -228,7 +228,7 @@ impl Run<'_> {
             arm,
             disarm,
             outputs,
-            duplicates,
+            noticed,
             unused,
             finished,
             progress,

@@ -1,7 +1,7 @@
 //! What a batch results in.
 
 use super::{Record, TimerKey};
-use crate::customer::{CustomerState, StageChange};
+use crate::customer::{CustomerState, Noticed, StageChange};
 use crate::event::{CustomerId, EventTime, Millis, Position, Rejection, Watermark};
 use crate::model::Models;
 
@@ -16,8 +16,8 @@ pub struct Commit {
     pub disarm: Vec<TimerKey>,
     /// What to tell the world, in order.
     pub outputs: Vec<Output>,
-    /// Events that came a second time, and did nothing.
-    pub duplicates: u64,
+    /// What is worth counting about the events.
+    pub noticed: Noticed,
     /// Records of the batch that were not used: they go into the next one. There are some only
     /// when more timers came due than were loaded.
     pub unused: Vec<Record>,

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use crate::customer::StageChange;
-use crate::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
+use crate::customer::{Cause, StageChange};
+use crate::event::{
+    CustomerId, Decoder, Event, EventTime, EventType, Limits, Mapping, Millis, Money, Position,
+};
 use crate::model::{Example, Expectation, Model, Models, ONLY_CUSTOMER, Place};
 use crate::partition::{Batch, Output, Progress, Record, View, apply};
 
@@ -93,31 +95,29 @@ fn differences(
 ) -> Vec<Difference> {
     let mut records = Vec::new();
     let mut differences = Vec::new();
-    for (line, (place, json)) in example.events.iter().enumerate() {
+    for (line, occurrence) in example.events.iter().enumerate() {
         let position = Position {
             input: 0,
             offset: line as i64,
         };
-        match decoder.json(json.as_bytes()) {
-            Ok(event) => records.push((
-                event.time,
-                Record {
-                    position,
-                    content: Ok(event),
-                },
-            )),
+        match decoder.json(occurrence.json.as_bytes()) {
+            Ok(event) if event.time <= example.until => {
+                let told = occurrence.arrives.unwrap_or(event.time);
+                if occurrence.arrives.is_some() {
+                    records.push((told, clock(told)));
+                }
+                let content = Ok(event);
+                records.push((told, Record { position, content }));
+            }
+            Ok(_) => {}
             Err(reason) => differences.push(Difference::BadEvent(format!(
                 "line {}: the event is rejected: {reason}",
-                place.line
+                occurrence.place.line
             ))),
         }
     }
-    records.sort_by_key(|(time, _)| *time);
-    let records = records
-        .into_iter()
-        .map(|(_, record)| record)
-        .filter(|record| in_time(record, example.until))
-        .collect();
+    records.sort_by_key(|(told, _)| *told);
+    let records = records.into_iter().map(|(_, record)| record).collect();
     let advance = Some(EventTime(example.until.0.saturating_add(1)));
     let commit = apply(
         models,
@@ -134,7 +134,9 @@ fn differences(
         .outputs
         .into_iter()
         .filter_map(|output| match output {
-            Output::StageChanged { customer, change } if change.model == at => {
+            Output::StageChanged { customer, change }
+                if change.model == at && customer.as_str() != CLOCK =>
+            {
                 Some((customer, change))
             }
             Output::StageChanged { .. } | Output::Rejected { .. } => None,
@@ -143,11 +145,21 @@ fn differences(
     differences
 }
 
-fn in_time(record: &Record, until: EventTime) -> bool {
-    record
-        .content
-        .as_ref()
-        .is_ok_and(|event| event.time <= until)
+/// Nobody's id: ids have no control characters.
+const CLOCK: &str = "\0";
+
+/// Something that somebody else does shows that it is so late.
+fn clock(time: EventTime) -> Record {
+    let event = Event {
+        customer: CLOCK.into(),
+        kind: EventType::UNNAMED,
+        time,
+        fields: Default::default(),
+    };
+    Record {
+        position: Position::default(),
+        content: Ok(event),
+    }
 }
 
 /// Walks both lists in order; of two that differ, the earlier one is out of place. At one instant
@@ -206,10 +218,11 @@ fn wanted(expected: &Expectation) -> String {
 
 fn happened(model: &Model, (customer, change): &(CustomerId, StageChange)) -> String {
     let [from, to] = [change.from, change.to].map(|stage| &model.stages[stage].name);
-    let name = &model.transitions[change.transition].name;
-    let details: Vec<&str> = std::iter::once(change.cause.name())
-        .chain(name.as_deref())
-        .collect();
+    let name = match change.cause {
+        Cause::Event | Cause::Timer => model.transitions[change.transition].name.as_deref(),
+        Cause::Correction => None,
+    };
+    let details: Vec<&str> = std::iter::once(change.cause.name()).chain(name).collect();
     shown(
         change.effective_at,
         customer.as_str(),
@@ -235,7 +248,7 @@ fn matches(
     expected: &Expectation,
     (customer, change): &(CustomerId, StageChange),
 ) -> bool {
-    let name = model.transition_name(change.transition, change.from);
+    let name = change.transition_name(model);
     expected.at == change.effective_at
         && expected.customer == customer.as_str()
         && expected.to == model.stages[change.to].name

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::customer::Noticed;
 use crate::event::{EventTime, Millis, Reason};
 use crate::files::{self, Merged};
 use crate::model::Models;
@@ -31,8 +32,8 @@ pub struct Summary {
     pub records: u64,
     /// Transitions made.
     pub transitions: u64,
-    /// Events that came a second time, and did nothing.
-    pub duplicates: u64,
+    /// What is worth counting about the events.
+    pub noticed: Noticed,
     /// Records rejected, by reason.
     pub rejected: BTreeMap<Reason, u64>,
     /// Customers in each stage at the end.
@@ -116,7 +117,7 @@ impl Replay<'_> {
             .store
             .prefetch(self.models, PARTITION, lateness, progress, &batch)?;
         let mut commit = apply(self.models, lateness, progress, view, batch);
-        summary.duplicates += commit.duplicates;
+        summary.noticed += commit.noticed;
         for output in &commit.outputs {
             match output {
                 Output::StageChanged { .. } => summary.transitions += 1,

@@ -157,7 +157,15 @@ impl Shared {
             ..
         } = &self.metrics;
         batches.inc();
-        input.duplicates.inc_by(commit.duplicates);
+        let noticed = commit.noticed;
+        for (counter, count) in [
+            (&input.duplicates, noticed.duplicates),
+            (&input.late, noticed.late),
+            (&input.late_beyond_horizon, noticed.late_beyond_horizon),
+            (&input.returns_unmatched, noticed.returns_unmatched),
+        ] {
+            counter.inc_by(count);
+        }
         let watermark = commit.progress.watermark.0.div_euclid(1000);
         if commit.progress.highest.is_some() {
             watermark_seconds

@@ -56,6 +56,12 @@ pub struct Input {
     pub unnamed: IntCounterVec,
     /// Events that came a second time.
     pub duplicates: IntCounter,
+    /// Events earlier than what their customer had already seen.
+    pub late: IntCounter,
+    /// Late events by which nothing can be corrected any more.
+    pub late_beyond_horizon: IntCounter,
+    /// Refunds and cancellations without an order.
+    pub returns_unmatched: IntCounter,
     /// Records not accepted, by reason.
     pub dead_letters: IntCounterVec,
 }
@@ -231,7 +237,19 @@ impl Declare<'_> {
             )?,
             duplicates: self.counter(
                 "duplicates_total",
-                "Events that came a second time, recognised by their id, and did nothing.",
+                "Events that came a second time, recognised by their id or order id, and did nothing.",
+            )?,
+            late: self.counter(
+                "late_events_total",
+                "Events earlier than what their customer had already seen.",
+            )?,
+            late_beyond_horizon: self.counter(
+                "late_events_beyond_horizon_total",
+                "Late events by which no transition is corrected and no order taken back any more.",
+            )?,
+            returns_unmatched: self.counter(
+                "returns_unmatched_total",
+                "Refunds and cancellations whose order did not come while it was waited for.",
             )?,
             dead_letters: self.counters(
                 "dead_letters_total",

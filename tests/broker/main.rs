@@ -26,3 +26,10 @@ mod restore;
 #[path = "../suite/retail.rs"]
 mod retail;
 mod time;
+mod whole;
+#[path = "../suite/histories/yaml.rs"]
+#[expect(
+    dead_code,
+    reason = "made for random models, of which there are none here"
+)]
+mod yaml;

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tenure::event::{EventTime, Millis};
 
-use crate::reference::{self, Change, DAY, HOUR, MINUTE, Model, Value};
+use crate::reference::{self, Change, DAY, HOUR, MINUTE, Model, Value, World};
 
 /// Models, and events in the order in which they arrive. Printed as a person would write it.
 #[derive(Clone)]
@@ -31,6 +31,7 @@ pub(crate) struct Happening {
     pub kind: &'static str,
     pub time: i64,
     pub id: Option<&'static str>,
+    pub order_id: Option<&'static str>,
     fields: Fields,
 }
 
@@ -41,7 +42,7 @@ type Fields = Vec<(&'static str, &'static str)>;
 
 /// Events by time, as a replay sees them.
 pub(crate) fn in_order() -> impl Strategy<Value = Case> {
-    (models::models(), history(), until()).prop_map(|(models, events, until)| {
+    (models_and_events(), until()).prop_map(|((models, events), until)| {
         let events = events.into_iter().map(|(event, _)| event).collect();
         Case::new(models, events, 0, until)
     })
@@ -62,9 +63,9 @@ pub(crate) fn within_lateness() -> impl Strategy<Value = Case> {
 /// Some events take long to arrive, and all of one customer: the watermark is past them.
 fn arriving(bounds: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Value = Case> {
     let lag = prop_oneof![1 => Just(0), 1 => select(vec![DAY, 3 * DAY, 7 * DAY])];
-    let parts = (models::models(), history(), until(), bounds, lag);
+    let parts = (models_and_events(), until(), bounds, lag);
     parts.prop_map(
-        |(models, mut events, until, (lateness_ms, delay_max), lag)| {
+        |((models, mut events), until, (lateness_ms, delay_max), lag)| {
             events.sort_by_key(|(event, delay)| {
                 let lag = if event.customer == "ann" { lag } else { 0 };
                 event.time + (delay + lag).min(delay_max)
@@ -82,26 +83,74 @@ fn until() -> impl Strategy<Value = Option<i64>> {
 }
 
 /// Events by time, each with how long it takes to arrive.
-fn history() -> impl Strategy<Value = Vec<(Happening, i64)>> {
+type History = Vec<(Happening, i64)>;
+
+fn models_and_events() -> impl Strategy<Value = (Vec<Model>, History)> {
+    let any_models = models::models(prop_oneof![5 => models::model(), 1 => models::doubtful()]);
+    let any_events = prop_oneof![2 => of_many_kinds(), 1 => of_orders()];
+    prop_oneof![
+        1 => (any_models, any_events),
+        1 => (models::models(models::doubtful()), of_orders()),
+    ]
+}
+
+fn of_many_kinds() -> impl Strategy<Value = History> {
     let step = prop_oneof![
         2 => Just(0),
         5 => select(models::SPANS.to_vec()),
         1 => select(vec![MINUTE, 23 * HOUR, 4 * DAY]),
     ];
-    let jitter = prop_oneof![5 => Just(0), 1 => Just(1), 1 => Just(-1)];
     let delay = prop_oneof![1 => Just(0), 1 => select(vec![HOUR, 1, DAY, 3 * DAY, 7 * DAY])];
-    let event = (step, jitter, delay, customer(), kind(), id(), fields());
+    // Nobody names the last one.
+    let kind = select(vec![
+        "order",
+        "order",
+        "visit",
+        "answer",
+        "refund",
+        "Signed Up",
+        "noise",
+    ]);
+    let what = (customer(), kind, id(), order_id());
+    spread(30, step.boxed(), delay.boxed(), what)
+}
+
+/// One customer, who orders and returns day by day.
+fn of_orders() -> impl Strategy<Value = History> {
+    let step = prop_oneof![
+        1 => Just(0),
+        5 => select(vec![12 * HOUR, HOUR, DAY, 2 * HOUR, 2 * DAY]),
+    ];
+    let delay = prop_oneof![2 => Just(0), 1 => select(vec![DAY, 12 * HOUR, 2 * DAY, 3 * DAY])];
+    let kind = select(vec![
+        "order", "refund", "order", "visit", "cancel", "answer",
+    ]);
+    let customer = prop_oneof![6 => Just("ann"), 1 => Just("bob")];
+    let id = prop_oneof![2 => Just(None), 1 => id()];
+    let what = (customer, kind, id, order_id());
+    spread(50, step.boxed(), delay.boxed(), what)
+}
+
+fn spread(
+    most: usize,
+    step: BoxedStrategy<i64>,
+    delay: BoxedStrategy<i64>,
+    what: impl Strategy<Value = What> + 'static,
+) -> impl Strategy<Value = History> {
+    let jitter = prop_oneof![5 => Just(0), 1 => Just(1), 1 => Just(-1)];
+    let event = (step, jitter, delay, what, fields());
     let start = reference::date(2026, 1, 1);
     let start = select(vec![start, start + 30 * MINUTE]);
-    (start, prop::collection::vec(event, 1..=30)).prop_map(|(mut time, drawn)| {
+    (start, prop::collection::vec(event, 1..=most)).prop_map(|(mut time, drawn)| {
         let mut events = Vec::new();
-        for (step, jitter, delay, customer, kind, id, fields) in drawn {
+        for (step, jitter, delay, (customer, kind, id, order_id), fields) in drawn {
             time += step;
             let event = Happening {
                 customer,
                 kind,
                 time: time + jitter,
                 id,
+                order_id: order_id.of(kind, &events),
                 fields,
             };
             events.push((event, delay));
@@ -111,20 +160,34 @@ fn history() -> impl Strategy<Value = Vec<(Happening, i64)>> {
     })
 }
 
-fn customer() -> impl Strategy<Value = &'static str> {
-    select(vec!["ann", "ann", "ann", "bob", "bob", "Zoë", "b"])
+/// Customer, type, id, order.
+type What = (&'static str, &'static str, Option<&'static str>, OrderId);
+
+/// Before it is known what has happened so far.
+#[derive(Clone, Copy, Debug)]
+enum OrderId {
+    None,
+    One(&'static str),
+    /// This one, but of a return that of the last order.
+    Last(&'static str),
 }
 
-fn kind() -> impl Strategy<Value = &'static str> {
-    // Nobody names the last one.
-    select(vec![
-        "order",
-        "order",
-        "visit",
-        "answer",
-        "Signed Up",
-        "noise",
-    ])
+impl OrderId {
+    /// Only orders and returns have one.
+    fn of(self, kind: &str, before: &[(Happening, i64)]) -> Option<&'static str> {
+        let mut latest_first = before.iter().rev().map(|(event, _)| event);
+        match (self, kind) {
+            (OrderId::Last(_), "refund" | "cancel") => {
+                latest_first.find(|event| event.kind == "order")?.order_id
+            }
+            (OrderId::One(id) | OrderId::Last(id), "order" | "refund" | "cancel") => Some(id),
+            _ => None,
+        }
+    }
+}
+
+fn customer() -> impl Strategy<Value = &'static str> {
+    select(vec!["ann", "ann", "ann", "bob", "bob", "Zoë", "b"])
 }
 
 /// Few, so that they come again.
@@ -133,13 +196,25 @@ fn id() -> impl Strategy<Value = Option<&'static str>> {
     prop_oneof![1 => Just(None), 1 => pool.prop_map(Some)]
 }
 
+/// Few, so that orders are repeated and taken back.
+fn order_id() -> impl Strategy<Value = OrderId> {
+    let pool = || select(vec!["o1", "o2", "o3", "o4"]);
+    prop_oneof![
+        1 => Just(OrderId::None),
+        4 => pool().prop_map(OrderId::One),
+        4 => pool().prop_map(OrderId::Last),
+    ]
+}
+
 fn fields() -> impl Strategy<Value = Fields> {
     let field = |name, values: &[&'static str]| {
         let value = select(values.to_vec()).prop_map(move |value| Some((name, value)));
         prop_oneof![1 => Just(None), 1 => value]
     };
+    let value = select(vec!["20", "10", "19.985", "0.01", "-5", "1000.005"]);
+    let value = prop_oneof![1 => Just(None), 2 => value.prop_map(|value| Some(("value", value)))];
     let fields = (
-        field("value", &["20", "10", "19.985", "0.01", "-5", "1000.005"]),
+        value,
         field("score", &["1", "0", "-1", "0.5", "9.25"]),
         field("mood", &[r#""bad""#, r#""good""#]),
         field("channel", &[r#""web""#, r#""good""#]),
@@ -179,8 +254,17 @@ impl Case {
 
     /// What the rules say.
     pub(crate) fn expected(&self) -> Vec<Change> {
+        self.world().changes
+    }
+
+    /// How many corrections come to nothing.
+    pub(crate) fn in_vain(&self) -> usize {
+        self.world().in_vain
+    }
+
+    fn world(&self) -> World<'_> {
         let events: Vec<_> = self.events.iter().map(Happening::event).collect();
-        reference::arrive(&self.models, &events, self.lateness_ms, self.until)
+        reference::world_after(&self.models, &events, self.lateness_ms, self.until)
     }
 
     /// The model files.
@@ -190,9 +274,12 @@ impl Case {
 }
 
 impl Happening {
-    fn event(&self) -> reference::Event {
+    /// As the reference has it.
+    pub(crate) fn event(&self) -> reference::Event {
         let event = reference::Event::new(self.customer, self.kind, self.time);
         let event = self.id.iter().fold(event, |event, id| event.with_id(id));
+        let orders = self.order_id.iter();
+        let event = orders.fold(event, |event, id| event.of_order(id));
         self.fields.iter().fold(event, |event, (name, json)| {
             let value = match *json {
                 json if *name == "value" => Value::money(json),
@@ -216,6 +303,9 @@ impl Happening {
         );
         if let Some(id) = self.id {
             line += &format!(r#","id":"{id}""#);
+        }
+        if let Some(id) = self.order_id {
+            line += &format!(r#","order_id":"{id}""#);
         }
         for (name, json) in own {
             line += &format!(r#","{name}":{json}"#);

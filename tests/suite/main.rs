@@ -5,6 +5,7 @@
 mod batches;
 mod cdnow;
 mod config;
+mod corrections;
 mod diagnostics;
 mod fuzz;
 mod guarantee;

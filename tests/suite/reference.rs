@@ -9,8 +9,9 @@
 //! with time, unknown names).
 //!
 //! Rules 1-20 are here, with the second part of the language: all aggregates, filters, windows that
-//! lie back, stage facts, cooldown, re-entry, duplicates. Left out: refunds and orders by their id
-//! (7), ids (21), everything beyond one pass (22-25).
+//! lie back, stage facts, cooldown, re-entry, duplicates; and its third part: orders that are
+//! refunded or cancelled (7), corrections (22). Left out: ids (21), what else lies beyond one pass
+//! (23-25).
 #![allow(
     dead_code,
     reason = "two test binaries share it, and neither needs all of it"
@@ -18,10 +19,20 @@
 
 #[path = "reference/build.rs"]
 mod build;
+#[path = "reference/chains.rs"]
+mod chains;
 #[path = "reference/conditions.rs"]
 mod conditions;
+#[path = "reference/corrections.rs"]
+mod corrections;
 #[path = "reference/facts.rs"]
 mod facts;
+#[path = "reference/language.rs"]
+mod language;
+#[path = "reference/orders.rs"]
+mod orders;
+#[path = "reference/past.rs"]
+mod past;
 #[cfg(test)]
 #[path = "reference/tests.rs"]
 mod tests;
@@ -29,7 +40,11 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub(crate) use build::*;
-use conditions::Look;
+use chains::{Blocks, Chain};
+use corrections::{Ground, News};
+pub(crate) use language::*;
+use orders::{Ledger, Seen};
+use past::Past;
 
 pub(crate) const SECOND: i64 = 1_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -44,178 +59,7 @@ const SCALE: i128 = 1_000_000_000;
 /// No more ids than this are remembered of a customer (rule 7).
 const IDS_MAX: usize = 256;
 
-// ---- models
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Model {
-    pub name: String,
-    pub initial: String,
-    /// How long the ids of events are remembered. Where several models say it, they say the same,
-    /// and it holds for all.
-    pub dedupe_ms: Option<i64>,
-    pub stages: Vec<Stage>,
-    pub facts: Vec<(String, Fact)>,
-    pub transitions: Vec<Transition>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stage {
-    pub name: String,
-    pub min_dwell_ms: i64,
-    pub reentry: Reentry,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reentry {
-    Always,
-    Never,
-    /// So many milliseconds after the last exit.
-    After(i64),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Transition {
-    pub from: Vec<String>,
-    pub to: String,
-    pub name: Option<String>,
-    pub when: Expr,
-    pub hold_ms: i64,
-    pub cooldown_ms: i64,
-}
-
-/// `AGGREGATE(EVENT[.FIELD] [where FILTER] [, CAP]) [over W [before D]]`. The event may be `any`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fact {
-    pub aggregate: Aggregate,
-    pub event: String,
-    pub field: Option<String>,
-    pub filter: Option<Filter>,
-    pub window: Option<Window>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Aggregate {
-    Count,
-    Sum,
-    Min,
-    Max,
-    Avg,
-    CountDistinct {
-        cap: usize,
-    },
-    /// An instant, or the value of the field. `Last` with a field is written `latest`.
-    First,
-    Last,
-    MeanGap,
-    MaxGap,
-}
-
-/// What an event must be like to count in a fact.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Filter {
-    And(Box<Filter>, Box<Filter>),
-    Or(Box<Filter>, Box<Filter>),
-    Not(Box<Filter>),
-    Has(String),
-    Compare(String, Op, Value),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
-    Hour = HOUR as isize,
-    Day = DAY as isize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window {
-    pub unit: Unit,
-    pub buckets: i64,
-    /// So many buckets ago; 0 is now.
-    pub before: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Expr {
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    Not(Box<Expr>),
-    Compare(Op, Num, Num),
-    Has(Source),
-    Event(String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Op {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-}
-
-/// One side of a comparison. Texts and truth values may be facts and literals, and be compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Num {
-    Fact(Source),
-    Literal(Value),
-    Since(Source),
-    Duration(i64),
-    Plus(Box<Num>, Box<Num>),
-    Minus(Box<Num>, Box<Num>),
-    Times(Box<Num>, Box<Num>),
-    Over(Box<Num>, Box<Num>),
-}
-
-/// What a condition knows of the customer: a declared fact, one that stands in the condition itself,
-/// or a stage fact of the condition's model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
-    Named(String),
-    Inline(Fact),
-    PreviousStage,
-    DaysInStage,
-    Visits(String),
-    TimeIn(String),
-    Entered(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    Number(i128),
-    Text(String),
-    Bool(bool),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub customer: String,
-    pub id: Option<String>,
-    pub kind: String,
-    pub time: i64,
-    pub fields: BTreeMap<String, Value>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    Event,
-    Timer,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub customer: String,
-    pub model: String,
-    pub sequence: u64,
-    pub from: String,
-    pub to: String,
-    pub transition: String,
-    pub effective_at: i64,
-    pub cause: Cause,
-    pub entered_previous_at: i64,
-}
-
-// ---- the three entries
+// ---- the entries
 
 /// `events` in input order. They are sorted by (time, input order) first (rule 2). The replay ends
 /// at `until`, or else at the last event's time (rule 4).
@@ -233,15 +77,25 @@ pub(crate) fn arrive(
     lateness: i64,
     until: Option<i64>,
 ) -> Vec<Change> {
-    let Some(end) = until.or(events.iter().map(|event| event.time).max()) else {
-        return Vec::new();
-    };
+    world_after(models, events, lateness, until).changes
+}
+
+/// As it is once all events have arrived and time has ended.
+pub(crate) fn world_after<'m>(
+    models: &'m [Model],
+    events: &[Event],
+    lateness: i64,
+    until: Option<i64>,
+) -> World<'m> {
     let mut world = World::new(models, lateness);
+    let Some(end) = until.or(events.iter().map(|event| event.time).max()) else {
+        return world;
+    };
     for event in events.iter().filter(|event| event.time <= end) {
         world.accept(event);
     }
     world.advance(end);
-    world.changes
+    world
 }
 
 /// The same changes, customer by customer: for comparisons that do not look at the order between
@@ -260,6 +114,8 @@ pub(crate) struct World<'a> {
     highest: i64,
     customers: BTreeMap<String, Customer>,
     pub changes: Vec<Change>,
+    /// How many corrections came to nothing (rule 22).
+    pub in_vain: usize,
 }
 
 struct Customer {
@@ -272,23 +128,14 @@ struct Customer {
 /// A customer in a model.
 struct Track {
     past: Past,
+    /// Of the last transition.
+    sequence: u64,
+    /// Of the last transition, or else when the customer was created.
+    effective_at: i64,
     /// Number of the transition -> since when its condition has been true.
     true_since: BTreeMap<usize, i64>,
     timer: Option<i64>,
-}
-
-/// Every stage the customer has been in, in order: one more than there were transitions.
-struct Past {
-    stays: Vec<Stay>,
-}
-
-struct Stay {
-    stage: String,
-    from: i64,
-    /// None for the stage that the customer is in.
-    until: Option<i64>,
-    /// The number of the transition that led here; none for the customer's creation.
-    by: Option<usize>,
+    ground: Option<Ground>,
 }
 
 impl<'a> World<'a> {
@@ -299,6 +146,7 @@ impl<'a> World<'a> {
             highest: i64::MIN,
             customers: BTreeMap::new(),
             changes: Vec::new(),
+            in_vain: 0,
         }
     }
 
@@ -316,29 +164,36 @@ impl<'a> World<'a> {
     }
 
     fn apply(&mut self, event: &Event) {
+        let orders = agreed(self.models, |model| model.orders.as_ref());
         // Rule 6: the first event creates the customer.
         let entry = self.customers.entry(event.customer.clone());
         let customer = entry.or_insert_with(|| Customer::new(self.models, event.time));
+        let news = News::of(event, &customer.events, orders);
         customer.events.push(event.clone());
         // Rule 8: a late event is evaluated later than its own time.
-        let latest = customer.events.iter().map(|e| e.time).max().unwrap();
+        let latest = customer.latest();
         for model in 0..self.models.len() {
-            let past = &self.customers[&event.customer].tracks[model].past;
-            let now = latest.max(past.current().from);
-            self.evaluate(&event.customer, model, now, Some(&event.kind));
+            let track = &self.customers[&event.customer].tracks[model];
+            let now = latest.max(track.effective_at);
+            if !self.correct(&news, model, now) {
+                self.evaluate(&event.customer, model, now, Some(&event.kind));
+            }
         }
+        let customer = self.customers.get_mut(&event.customer).unwrap();
+        customer.drop_grounds(self.models);
     }
 
-    /// Rule 7.
+    /// Rule 7: by its id, or by that of its order.
     fn is_duplicate(&self, event: &Event) -> bool {
-        let horizons: Vec<i64> = self.models.iter().filter_map(|m| m.dedupe_ms).collect();
-        let agreed = horizons.iter().all(|horizon| *horizon == horizons[0]);
-        assert!(agreed, "refused: {horizons:?}");
-        let (Some(id), Some(horizon)) = (&event.id, horizons.first()) else {
+        let Some(customer) = self.customers.get(&event.customer) else {
             return false;
         };
-        let customer = self.customers.get(&event.customer);
-        customer.is_some_and(|customer| customer.remembered(*horizon).contains(&id.as_str()))
+        let horizon = agreed(self.models, |model| model.dedupe_ms.as_ref());
+        let by_id = horizon.is_some_and(|horizon| customer.remembers(*horizon, event));
+        let orders = agreed(self.models, |model| model.orders.as_ref());
+        let by_order = orders
+            .is_some_and(|orders| Ledger::after(orders, &customer.events).repeats(orders, event));
+        by_id || by_order
     }
 
     /// Time passes without an event: timers due up to and including `end` fire.
@@ -377,38 +232,19 @@ impl<'a> World<'a> {
         earliest.map(|(due, name, model)| (due, name.clone(), model))
     }
 
-    /// Rule 16: one chain. `event` is the type of the event that is being evaluated; none for a
-    /// timer.
+    /// `event` is the type of the event that is being evaluated; none for a timer.
     fn evaluate(&mut self, name: &str, model_number: usize, now: i64, event: Option<&str>) {
         let customer = self.customers.get_mut(name).unwrap();
-        let model = &self.models[model_number];
-        let cause = event.map_or(Cause::Timer, |_| Cause::Event);
-        let Track {
-            past,
-            true_since,
-            timer,
-        } = &mut customer.tracks[model_number];
-        let mut visited = vec![past.current().stage.clone()];
-        let mut event = event;
-        loop {
-            let look = Look {
-                model,
-                events: &customer.events,
-                past,
-                now,
-                facts_at: now,
-                event,
-            };
-            let Some(number) = choose(&look, true_since, &visited) else {
-                *timer = next_instant(&look, true_since);
-                return;
-            };
-            let change = past.take(name, model, number, now, cause);
-            visited.push(change.to.clone());
-            self.changes.push(change);
-            true_since.clear(); // rule 17: any stage entry starts holds anew
-            event = None; // rule 14: only for the first link
-        }
+        let chain = Chain {
+            customer: name,
+            model: &self.models[model_number],
+            seen: &Seen::of(&customer.events, self.models),
+            now,
+            event,
+            blocks: Blocks::Matter,
+        };
+        let changes = chain.run(&mut customer.tracks[model_number]);
+        self.changes.extend(changes);
     }
 }
 
@@ -416,8 +252,11 @@ impl Customer {
     fn new(models: &[Model], created_at: i64) -> Customer {
         let begin = |model: &Model| Track {
             past: Past::new(&model.initial, created_at),
+            sequence: 0,
+            effective_at: created_at,
             true_since: BTreeMap::new(),
             timer: None,
+            ground: None,
         };
         Customer {
             events: Vec::new(),
@@ -425,152 +264,29 @@ impl Customer {
         }
     }
 
+    fn latest(&self) -> i64 {
+        self.events.iter().map(|event| event.time).max().unwrap()
+    }
+
     /// Rule 7: the ids of events no older than the horizon, at most so many, those of the latest
     /// time; at equal times those that came in first.
-    fn remembered(&self, horizon: i64) -> Vec<&str> {
-        let latest = self.events.iter().map(|event| event.time).max().unwrap();
+    fn remembers(&self, horizon: i64, candidate: &Event) -> bool {
+        let latest = self.latest();
         let mut recent: Vec<&Event> = self.events.iter().collect();
         recent.retain(|event| event.id.is_some() && event.time >= latest - horizon);
         recent.sort_by_key(|event| -event.time); // stable
         recent.truncate(IDS_MAX);
-        let ids = recent.iter().filter_map(|event| event.id.as_deref());
-        ids.collect()
+        recent.iter().any(|event| event.id == candidate.id)
     }
 }
 
-// ---- transitions (rules 15-20)
-
-/// The number of the first transition in file order that holds and is not blocked.
-fn choose(look: &Look, true_since: &mut BTreeMap<usize, i64>, visited: &[String]) -> Option<usize> {
-    let mut chosen = None;
-    for (number, transition) in outgoing(look) {
-        let held = is_held(look, true_since, number, transition);
-        let blocks = look.past.blocks(look.model, number);
-        let open = blocks.iter().all(|&opens_at| look.now >= opens_at);
-        let again = visited.contains(&transition.to);
-        if held && open && !again && chosen.is_none() {
-            chosen = Some(number);
-        }
-    }
-    chosen
-}
-
-/// Rule 17. A start later than now (rule 8 can go back) is none.
-fn is_held(
-    look: &Look,
-    true_since: &mut BTreeMap<usize, i64>,
-    number: usize,
-    transition: &Transition,
-) -> bool {
-    if !look.holds(&transition.when) {
-        true_since.remove(&number);
-        return false;
-    }
-    let start = match true_since.get(&number) {
-        Some(&start) if start <= look.now => start,
-        _ => look.now,
-    };
-    true_since.insert(number, start);
-    look.now >= start + transition.hold_ms
-}
-
-/// The timer: the earliest instant later than now at which anything about the transitions out of
-/// the current stage can change.
-fn next_instant(look: &Look, true_since: &BTreeMap<usize, i64>) -> Option<i64> {
-    let mut instants = Vec::new();
-    for (number, transition) in outgoing(look) {
-        instants.extend(look.past.blocks(look.model, number));
-        look.flips(&transition.when, &mut instants);
-        if let Some(start) = true_since.get(&number) {
-            instants.push(start + transition.hold_ms);
-        }
-    }
-    instants.retain(|&instant| instant > look.now && instant != NEVER);
-    instants.into_iter().min()
-}
-
-/// The transitions out of the current stage, with their numbers.
-fn outgoing<'m>(look: &Look<'m>) -> Vec<(usize, &'m Transition)> {
-    let stage = &look.past.current().stage;
-    let all = look.model.transitions.iter().enumerate();
-    all.filter(|(_, transition)| transition.from.contains(stage))
-        .collect()
-}
-
-/// When a block opens that does not.
-const NEVER: i64 = i64::MAX;
-
-impl Past {
-    fn new(initial: &str, created_at: i64) -> Past {
-        let created = Stay {
-            stage: initial.to_string(),
-            from: created_at,
-            until: None,
-            by: None,
-        };
-        Past {
-            stays: vec![created],
-        }
-    }
-
-    fn current(&self) -> &Stay {
-        self.stays.last().unwrap()
-    }
-
-    fn stays_in(&self, stage: &str) -> impl DoubleEndedIterator<Item = &Stay> {
-        self.stays.iter().filter(move |stay| stay.stage == stage)
-    }
-
-    /// Rule 18: the instants at which the blocks on the way of a transition out of the current stage
-    /// open.
-    fn blocks(&self, model: &Model, number: usize) -> Vec<i64> {
-        let transition = &model.transitions[number];
-        let find_stage = |name: &str| model.stages.iter().find(|s| s.name == name).unwrap();
-        let here = self.current();
-        let mut blocks = vec![here.from + find_stage(&here.stage).min_dwell_ms];
-        let mut latest_first = self.stays.iter().rev();
-        let last_taking = latest_first.find(|stay| stay.by == Some(number));
-        blocks.extend(last_taking.map(|stay| stay.from + transition.cooldown_ms));
-        let last_stay = self.stays_in(&transition.to).next_back();
-        let last_exit = last_stay.and_then(|stay| stay.until);
-        blocks.extend(match find_stage(&transition.to).reentry {
-            Reentry::Always => None,
-            Reentry::Never => last_exit.map(|_| NEVER),
-            Reentry::After(pause_ms) => last_exit.map(|exit| exit + pause_ms),
-        });
-        blocks
-    }
-
-    fn take(
-        &mut self,
-        customer: &str,
-        model: &Model,
-        number: usize,
-        now: i64,
-        cause: Cause,
-    ) -> Change {
-        let taken = &model.transitions[number];
-        let sequence = self.stays.len() as u64;
-        let left = self.stays.last_mut().unwrap();
-        left.until = Some(now);
-        let default_name = format!("{}->{}", left.stage, taken.to);
-        let change = Change {
-            customer: customer.to_string(),
-            model: model.name.clone(),
-            sequence,
-            from: left.stage.clone(),
-            to: taken.to.clone(),
-            transition: taken.name.clone().unwrap_or(default_name),
-            effective_at: now,
-            cause,
-            entered_previous_at: left.from,
-        };
-        self.stays.push(Stay {
-            stage: taken.to.clone(),
-            from: now,
-            until: None,
-            by: Some(number),
-        });
-        change
-    }
+/// What all models that say it say.
+fn agreed<'m, T: PartialEq>(
+    models: &'m [Model],
+    said: impl Fn(&'m Model) -> Option<&'m T>,
+) -> Option<&'m T> {
+    let all: Vec<&T> = models.iter().filter_map(said).collect();
+    let one = *all.first()?;
+    assert!(all.iter().all(|other| *other == one), "refused");
+    Some(one)
 }

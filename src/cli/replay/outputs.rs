@@ -103,8 +103,12 @@ impl<'o> Outputs<'o> {
         if rejected > 0 {
             text += &format!(", {rejected} rejected");
         }
-        if summary.duplicates > 0 {
-            text += &format!(", {} of them duplicates", summary.duplicates);
+        if summary.noticed.duplicates > 0 {
+            text += &format!(", {} of them duplicates", summary.noticed.duplicates);
+        }
+        if summary.noticed.returns_unmatched > 0 {
+            let count = summary.noticed.returns_unmatched;
+            text += &format!(", {count} refunds or cancellations without an order");
         }
         text += &format!(", {} transitions", summary.transitions);
         if let Some(end) = summary.end {

@@ -11,7 +11,7 @@ mod write;
 use std::mem::discriminant;
 
 use super::{CustomerState, FactState, ModelState};
-use crate::event::EventTime;
+use crate::event::{EventTime, EventType};
 use crate::model::{Keep, Model, Models, Slot};
 use read::Reader;
 
@@ -58,10 +58,20 @@ pub fn armed(bytes: &[u8]) -> Result<Option<EventTime>, Corrupt> {
 
 /// Whether the state is one that the models could have made, so that no index in it can be wrong.
 fn fits(state: &CustomerState, models: &Models) -> bool {
+    let of_orders = models.slots.of_orders();
+    let base = state.ledger.base.iter().zip(of_orders);
+    let of_slot = |(fact, slot): (&FactState, &usize)| is_of_slot((fact, models.slots.get(*slot)));
+    let fields = models.vocabulary.fields().count();
+    let mut orders = state.ledger.orders.iter().flat_map(|order| &order.placed);
     state.facts.len() == models.slots.iter().len()
         && state.facts.iter().zip(models.slots.iter()).all(is_of_slot)
+        && state.ledger.base.len() == of_orders.len()
+        && base.into_iter().all(of_slot)
+        && orders.all(|order| order.iter().all(|(field, _)| field.index() < fields))
+        && (models.orders.is_some() || state.ledger.orders.is_empty())
         && state.models.len() == models.list.len()
         && state.models.iter().zip(&models.list).all(is_of_model)
+        && state.models.iter().all(|model| has_ground(model, models))
 }
 
 fn is_of_slot((fact, slot): (&FactState, &Slot)) -> bool {
@@ -77,9 +87,25 @@ fn is_of_slot((fact, slot): (&FactState, &Slot)) -> bool {
 fn is_of_model((state, model): (&ModelState, &Model)) -> bool {
     let stage = |stage: &usize| *stage < model.stages.len();
     let transition = |at: &usize| *at < model.transitions.len();
+    let ground = state.ground.iter();
     stage(&state.stage)
         && state.previous.iter().all(stage)
         && state.holding.iter().all(|(at, _)| transition(at))
         && state.taken.iter().all(|(at, _)| transition(at))
         && state.visits.iter().all(|(at, _)| stage(at))
+        && ground
+            .into_iter()
+            .all(|ground| transition(&ground.transition) && is_of_model((&ground.before, model)))
+}
+
+/// Whether a ground, if there is one, has the slots of the models.
+fn has_ground(state: &ModelState, models: &Models) -> bool {
+    let slots = models.slots.iter().len();
+    state.ground.iter().all(|ground| {
+        let known = |kind: EventType| kind.index() < models.vocabulary.types();
+        let of_slot = |(slot, fact): &(usize, FactState)| {
+            *slot < slots && is_of_slot((fact, models.slots.get(*slot)))
+        };
+        ground.event.is_none_or(known) && ground.slots.iter().all(of_slot)
+    })
 }

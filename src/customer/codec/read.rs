@@ -4,9 +4,12 @@ use smallvec::SmallVec;
 
 use super::{Corrupt, VERSION};
 use crate::customer::gaps::GAPS_MAX;
-use crate::customer::{CustomerState, Distinct, FactState, Gaps, ModelState, Recent, Visits};
-use crate::event::{EventTime, Millis, Position, Quantity, Scalar};
-use crate::model::IDS_MAX;
+use crate::customer::orders::{Extent, Order, Returned};
+use crate::customer::{
+    CustomerState, Distinct, FactState, Gaps, Ground, Ledger, ModelState, Recent, Visits,
+};
+use crate::event::{EventTime, EventType, FieldId, Millis, Position, Quantity, Scalar};
+use crate::model::{IDS_MAX, ORDERS_MAX};
 
 /// An instant that an event can have.
 fn valid(millis: i128) -> Option<EventTime> {
@@ -25,6 +28,8 @@ pub(super) struct Reader<'r> {
     version: u8,
     rest: &'r [u8],
     base: i64,
+    /// Of grounds that are being read.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -35,6 +40,7 @@ impl Reader<'_> {
                 version,
                 rest,
                 base: 0,
+                depth: 0,
             }),
             Some((found, _)) if *found > VERSION => Err(Corrupt::NewerFormat { found: *found }),
             Some(_) | None => Err(Corrupt::Damaged),
@@ -70,6 +76,10 @@ impl Reader<'_> {
             1 => Recent::default(),
             _ => self.recent()?,
         };
+        let ledger = match self.version {
+            1 => Ledger::default(),
+            _ => self.ledger()?,
+        };
         let facts = self.many(Reader::fact)?;
         let models = self.many(Reader::model)?;
         Some(CustomerState {
@@ -77,6 +87,7 @@ impl Reader<'_> {
             position,
             armed,
             recent,
+            ledger,
             facts,
             models,
         })
@@ -199,6 +210,53 @@ impl Reader<'_> {
         good.then_some(Recent(ids))
     }
 
+    fn ledger(&mut self) -> Option<Ledger> {
+        let orders = self.many(Reader::order)?;
+        let good = orders.len() <= ORDERS_MAX && orders.is_sorted_by_key(|order| order.time);
+        let base = self.many(Reader::fact)?;
+        good.then_some(Ledger { orders, base })
+    }
+
+    fn order(&mut self) -> Option<Order> {
+        let id = match self.flag()? {
+            false => None,
+            true => Some(self.hash()?),
+        };
+        let time = self.instant()?;
+        let field = |from: &mut Self| Some((FieldId::of_index(from.number()?), from.scalar()?));
+        let placed = match self.flag()? {
+            false => None,
+            true => Some(SmallVec::from_vec(self.many(field)?)),
+        };
+        let (refunded, cancelled) = (self.returned()?, self.returned()?);
+        Some(Order {
+            id,
+            time,
+            placed,
+            refunded,
+            cancelled,
+        })
+    }
+
+    fn returned(&mut self) -> Option<Returned> {
+        let extent = match self.byte()? {
+            0 => Extent::Nothing,
+            1 => Extent::Part,
+            2 => Extent::Whole,
+            _ => return None,
+        };
+        let total = Quantity::from_nanos(self.signed()?);
+        Some(Returned { total, extent })
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
     fn gaps(&mut self) -> Option<Gaps> {
         let ends = match self.byte()? {
             0 => None,
@@ -231,22 +289,50 @@ impl Reader<'_> {
     }
 
     fn model(&mut self) -> Option<ModelState> {
+        let stage = self.number()?;
+        let entered = self.instant()?;
         let mut model = ModelState {
-            stage: self.number()?,
-            entered: self.instant()?,
+            stage,
+            entered,
+            effective: entered,
             previous: None,
             sequence: self.number()?,
             due: self.optional_instant()?,
             holding: SmallVec::from_vec(self.many(|from| Some((from.number()?, from.instant()?)))?),
             taken: Vec::new(),
             visits: Vec::new(),
+            ground: None,
         };
         if self.version > 1 {
+            model.effective = valid(self.signed()?.checked_add(entered.0.into())?)?;
             model.previous = self.number::<usize>()?.checked_sub(1);
             model.taken = self.many(|from| Some((from.number()?, from.instant()?)))?;
             model.visits = self.many(|from| Some((from.number()?, from.visits()?)))?;
+            if self.flag()? {
+                model.ground = Some(Box::new(self.ground()?));
+            }
         }
         Some(model)
+    }
+
+    /// One has no other within.
+    fn ground(&mut self) -> Option<Ground> {
+        let transition = self.number()?;
+        let at = self.instant()?;
+        let event = self.number::<u16>()?.checked_sub(1);
+        self.depth += 1;
+        let before = (self.depth == 1).then(|| self.model())??;
+        self.depth -= 1;
+        Some(Ground {
+            transition,
+            at,
+            event: event.map(EventType::of_index),
+            before,
+            slots: self.ascending(
+                |from| Some((from.number()?, from.fact()?)),
+                |(slot, _)| *slot,
+            )?,
+        })
     }
 
     fn visits(&mut self) -> Option<Visits> {

@@ -1,5 +1,6 @@
 //! State to bytes.
 
+use crate::customer::orders::{Extent, Order};
 use crate::customer::{CustomerState, FactState, ModelState};
 use crate::event::{EventTime, Scalar};
 
@@ -17,6 +18,8 @@ pub(super) fn state(state: &CustomerState, bytes: &mut Vec<u8>) {
         out.instant(*time);
         out.bytes.extend_from_slice(&id.to_be_bytes());
     });
+    out.many(&state.ledger.orders, Writer::order);
+    out.many(&state.ledger.base, Writer::fact);
     out.many(&state.facts, Writer::fact);
     out.many(&state.models, Writer::model);
 }
@@ -125,8 +128,35 @@ impl Writer<'_> {
         }
     }
 
+    fn order(&mut self, order: &Order) {
+        self.bytes.push(order.id.is_some().into());
+        if let Some(id) = order.id {
+            self.bytes.extend_from_slice(&id.to_be_bytes());
+        }
+        self.instant(order.time);
+        self.bytes.push(order.placed.is_some().into());
+        if let Some(fields) = &order.placed {
+            self.many(fields, |out, (field, value)| {
+                out.unsigned(field.index() as u128);
+                out.scalar(value);
+            });
+        }
+        for returned in [order.refunded, order.cancelled] {
+            self.bytes.push(match returned.extent {
+                Extent::Nothing => 0,
+                Extent::Part => 1,
+                Extent::Whole => 2,
+            });
+            self.signed(returned.total.nanos());
+        }
+    }
+
     fn timed(&mut self, time: EventTime, value: &Scalar) {
         self.instant(time);
+        self.scalar(value);
+    }
+
+    fn scalar(&mut self, value: &Scalar) {
         match value {
             Scalar::Number(number) => {
                 self.bytes.push(0);
@@ -149,6 +179,7 @@ impl Writer<'_> {
             out.unsigned(*transition as u128);
             out.instant(*since);
         });
+        self.signed(i128::from(model.effective.since(model.entered).0));
         self.unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
         self.many(&model.taken, |out, (transition, at)| {
             out.unsigned(*transition as u128);
@@ -161,5 +192,16 @@ impl Writer<'_> {
             out.instant(visits.entered);
             out.optional_instant(visits.left);
         });
+        self.bytes.push(model.ground.is_some().into());
+        if let Some(ground) = &model.ground {
+            self.unsigned(ground.transition as u128);
+            self.instant(ground.at);
+            self.unsigned(ground.event.map_or(0, |kind| kind.index() as u128 + 1));
+            self.model(&ground.before);
+            self.many(&ground.slots, |out, (slot, fact)| {
+                out.unsigned(*slot as u128);
+                out.fact(fact);
+            });
+        }
     }
 }

@@ -29,9 +29,9 @@ impl Reader<'_> {
         let mut events = Vec::new();
         if let Some(node) = self.required(&fields, "events", item.place) {
             for event in self.list(node, "`events`") {
-                if let Some((at, json)) = self.event(event) {
-                    end = end.max(Some(at));
-                    events.push((event.place, json));
+                if let Some((at, occurrence)) = self.event(event) {
+                    end = end.max(Some(at)).max(occurrence.arrives);
+                    events.push(occurrence);
                 }
             }
         }
@@ -88,11 +88,11 @@ impl Reader<'_> {
 
     fn cause(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node)?;
-        if !["event", "timer"].contains(&text) {
+        if !["event", "timer", "correction"].contains(&text) {
             self.error(
                 node.place,
                 format!("`{text}` is no cause"),
-                Some("the causes are event and timer"),
+                Some("the causes are event, timer and correction"),
             );
         }
         Some(text.to_owned())

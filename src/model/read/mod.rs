@@ -1,11 +1,12 @@
 //! From the tree of a file to a model. Goes on after every problem, to find them all.
 
 mod conditions;
-mod dedupe;
+
 mod examples;
 mod fields;
 mod never;
 mod occurrence;
+mod shared;
 mod stages;
 mod transitions;
 
@@ -47,18 +48,20 @@ struct Reader<'r> {
 }
 
 /// The keys of a file, and those of a later version.
-const MODEL_KEYS: [&str; 9] = [
+const MODEL_KEYS: [&str; 11] = [
     "model",
     "version",
     "description",
     "initial",
     "dedupe",
+    "orders",
+    "corrections",
     "facts",
     "stages",
     "transitions",
     "tests",
 ];
-const MODEL_KEYS_LATER: [&str; 4] = ["corrections", "emit_from", "shadow", "measures"];
+const MODEL_KEYS_LATER: [&str; 3] = ["emit_from", "shadow", "measures"];
 
 impl Reader<'_> {
     fn model(&mut self, root: &Node) -> Option<Model> {
@@ -71,6 +74,8 @@ impl Reader<'_> {
             self.text(description);
         }
         self.dedupe(&fields);
+        self.orders(&fields);
+        let corrections = self.corrections(&fields).unwrap_or_default();
         let mut stages = self.stages(&fields, root.place);
         let mut facts = self.facts(&fields);
         let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
@@ -110,6 +115,7 @@ impl Reader<'_> {
             transitions,
             outgoing,
             facts,
+            corrections,
             examples,
             source,
         })

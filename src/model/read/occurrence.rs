@@ -4,11 +4,12 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::Reader;
 use crate::event::{EventTime, parse_instant};
-use crate::model::example::ONLY_CUSTOMER;
+use crate::model::example::{ONLY_CUSTOMER, Occurrence};
 use crate::model::yaml::{Key, Node, Value};
 
-const EVENT_KEYS: [&str; 11] = [
+const EVENT_KEYS: [&str; 12] = [
     "at",
+    "arrives",
     "type",
     "customer",
     "customer_id",
@@ -25,13 +26,14 @@ const EVENT_KEYS: [&str; 11] = [
 #[derive(Default)]
 struct Draft {
     at: Option<EventTime>,
+    arrives: Option<EventTime>,
     json: Map<String, Json>,
     properties: Map<String, Json>,
 }
 
 impl Reader<'_> {
-    /// An event as native JSON; keys that an event does not have are properties, for short.
-    pub(super) fn event(&mut self, node: &Node) -> Option<(EventTime, String)> {
+    /// An event and when it happens; keys that an event does not have are properties, for short.
+    pub(super) fn event(&mut self, node: &Node) -> Option<(EventTime, Occurrence)> {
         let entries = self.map(
             node,
             "an event is a map, for example `{ at: 2026-01-01, type: order_completed }`",
@@ -53,26 +55,38 @@ impl Reader<'_> {
         }
         let Draft {
             at,
+            arrives,
             mut json,
             properties,
         } = draft;
+        if arrives.is_some() && arrives < at {
+            let message = "an event does not arrive before it happens".to_owned();
+            self.error(node.place, message, None);
+        }
         json.entry("customer_id")
             .or_insert_with(|| Json::String(ONLY_CUSTOMER.to_owned()));
         json.insert("time".to_owned(), Json::String(at?.to_string()));
         if !properties.is_empty() {
             json.insert("properties".to_owned(), Json::Object(properties));
         }
-        Some((at?, Json::Object(json).to_string()))
+        let occurrence = Occurrence {
+            place: node.place,
+            json: Json::Object(json).to_string(),
+            arrives,
+        };
+        Some((at?, occurrence))
     }
 
     fn event_key(&mut self, key: &Key, value: &Node, draft: &mut Draft) {
         let Draft {
             at,
+            arrives,
             json,
             properties,
         } = draft;
         match key.text.as_str() {
             "at" => *at = self.instant(value, parse_instant),
+            "arrives" => *arrives = self.instant(value, parse_instant),
             "time" => self.error(
                 key.place,
                 "an event of a test has no `time`".to_owned(),

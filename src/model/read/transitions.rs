@@ -100,6 +100,7 @@ impl Reader<'_> {
             text: text?.to_owned(),
             hold: hold?,
             cooldown: cooldown?,
+            slots: Vec::new(), // Known when all facts are.
         })
     }
 

@@ -73,6 +73,39 @@ pub enum Tally {
     First,
 }
 
+impl Slot {
+    /// The fields that it looks at.
+    pub(super) fn fields(&self) -> Vec<FieldId> {
+        let mut fields = Vec::new();
+        if let Some(filter) = &self.filter {
+            let _same = filter.map(&mut |field, _| {
+                fields.push(*field);
+                *field
+            });
+        }
+        match &self.keep {
+            Keep::Tally(tally) | Keep::Buckets { tally, .. } => fields.extend(tally.field()),
+            Keep::FirstOf(field)
+            | Keep::LatestOf(field)
+            | Keep::Firsts { field, .. }
+            | Keep::Distinct { field, .. } => fields.push(*field),
+            Keep::Last | Keep::Gaps => {}
+        }
+        fields
+    }
+}
+
+impl Tally {
+    fn field(self) -> Option<FieldId> {
+        match self {
+            Tally::CountOf(field) | Tally::Sum(field) | Tally::Min(field) | Tally::Max(field) => {
+                Some(field)
+            }
+            Tally::Count | Tally::First => None,
+        }
+    }
+}
+
 impl Keep {
     /// Whether this, with a reach or cap that is large enough, is all that `wanted` needs.
     pub(super) fn serves_as(&self, wanted: &Keep) -> bool {

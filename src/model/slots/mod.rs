@@ -15,6 +15,10 @@ pub use reading::{Reading, StageFact, What};
 pub struct Slots {
     list: Vec<Slot>,
     by_type: Vec<Vec<usize>>,
+    /// Those about orders.
+    of_orders: Vec<usize>,
+    /// The fields of orders that they look at.
+    order_fields: Vec<FieldId>,
 }
 
 impl Slots {
@@ -31,6 +35,16 @@ impl Slots {
     /// The slots that an event of this type may change.
     pub fn changed_by(&self, kind: EventType) -> &[usize] {
         self.by_type.get(kind.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The slots about orders, which are kept apart as long as an order can be taken back.
+    pub fn of_orders(&self) -> &[usize] {
+        &self.of_orders
+    }
+
+    /// The fields that slots about orders look at.
+    pub fn order_fields(&self) -> &[FieldId] {
+        &self.order_fields
     }
 
     /// The reading of a declared fact; its slots are shared with every fact that needs the same.
@@ -86,7 +100,15 @@ impl Slots {
         }
     }
 
-    pub(super) fn link(&mut self, types: usize) {
+    pub(super) fn link(&mut self, types: usize, placed: Option<EventType>) {
+        let about = |slot: &Slot| placed.is_some() && slot.event == placed;
+        let slots = self.list.iter().enumerate();
+        self.of_orders = slots
+            .filter(|(_, slot)| about(slot))
+            .map(|(at, _)| at)
+            .collect();
+        let slots = self.of_orders.iter().map(|slot| &self.list[*slot]);
+        self.order_fields = slots.flat_map(Slot::fields).collect();
         let changed_by = |kind: usize| {
             let concerned = |slot: &Slot| slot.event.is_none_or(|event| event.index() == kind);
             let slots = self.list.iter().enumerate();

@@ -83,6 +83,22 @@ impl Reading {
     }
 }
 
+impl What {
+    /// The slots that it is read from.
+    pub fn slots(self) -> Vec<usize> {
+        match self {
+            What::Number(slot)
+            | What::Distinct { slot, .. }
+            | What::Instant(slot)
+            | What::Kept(slot)
+            | What::MaxGap(slot) => vec![slot],
+            What::Mean { sum, count } => vec![sum, count],
+            What::MeanGap { first, last, count } => vec![first, last, count],
+            What::Stage(_) => Vec::new(),
+        }
+    }
+}
+
 impl StageFact {
     /// Whether the passing of time alone changes it.
     pub fn moves(self) -> bool {

@@ -68,22 +68,13 @@ fn check_model(models: &Models) {
 }
 
 fn check_reading(models: &Models, model: &Model, what: What) {
-    let slots: &[usize] = match what {
-        What::Number(slot)
-        | What::Distinct { slot, .. }
-        | What::Instant(slot)
-        | What::Kept(slot)
-        | What::MaxGap(slot) => &[slot],
-        What::Mean { sum, count } => &[sum, count],
-        What::MeanGap { first, last, count } => &[first, last, count],
-        What::Stage(StageFact::Previous | StageFact::DaysIn) => &[],
-        What::Stage(
-            StageFact::Visits(stage) | StageFact::TimeIn(stage) | StageFact::Entered(stage),
-        ) => {
-            assert!(model.stages[stage].remembered);
-            &[]
-        }
-    };
+    if let What::Stage(
+        StageFact::Visits(stage) | StageFact::TimeIn(stage) | StageFact::Entered(stage),
+    ) = what
+    {
+        assert!(model.stages[stage].remembered);
+    }
+    let slots = what.slots();
     assert!(slots.iter().all(|slot| *slot < models.slots.iter().len()));
 }
 
@@ -137,7 +128,7 @@ fn live(models: &Models) {
     );
     let examples = models.list.iter().flat_map(|model| &model.examples);
     let events = examples.flat_map(|example| &example.events);
-    let events = events.filter_map(|(_, json)| decoder.json(json.as_bytes()).ok());
+    let events = events.filter_map(|event| decoder.json(event.json.as_bytes()).ok());
     let events: Vec<Event> = events.take(EVENTS_MAX).collect();
     let Some(first) = events.first() else {
         return;
@@ -153,7 +144,13 @@ fn live(models: &Models) {
     state.fire(models, time, 10_000, &mut changes);
     for change in &changes {
         let definition = &models.list[change.model].transitions[change.transition];
-        assert!(definition.from.contains(&change.from) && definition.to == change.to);
+        match change.corrects {
+            None => assert!(definition.from.contains(&change.from) && definition.to == change.to),
+            Some(corrected) => {
+                assert!(definition.from.contains(&corrected.from));
+                assert!(definition.to == change.from && change.from != change.to);
+            }
+        }
     }
     let mut bytes = Vec::new();
     customer::encode(&state, &mut bytes);

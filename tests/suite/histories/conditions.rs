@@ -7,13 +7,28 @@ use proptest::sample::{Index, select};
 use super::facts::{self, Facts};
 use super::models::SPANS;
 use crate::reference::{
-    self, Aggregate, Expr, Fact, Num, Op, Source, entered, event, fact, last, max_gap, mean_gap,
-    num, since, time_in, visits,
+    self, Aggregate, DAY, Expr, Fact, HOUR, Num, Op, Source, count, entered, event, fact, last,
+    max_gap, mean_gap, num, since, time_in, visits,
 };
+
+/// May a condition be true again and again, sooner after each stage entry than a history can bear?
+/// Two stages that lead to each other would take turns for as long as time goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Any,
+    /// What a stage entry starts anew is compared with no less than half an hour.
+    Slow,
+}
+
+/// A condition for a transition with a hold.
+pub(super) fn held() -> impl Strategy<Value = Expr> {
+    condition(Pace::Any)
+}
 
 /// A condition that may hang on the very event, and so can not be held or negated.
 pub(super) fn sudden() -> impl Strategy<Value = Expr> {
-    let kinds = vec!["order", "visit", "answer", "any", "unheard_of"];
+    let condition = || condition(Pace::Slow);
+    let kinds = vec!["order", "visit", "answer", "any", "refund", "unheard_of"];
     let happened = select(kinds).prop_map(event);
     prop_oneof![
         4 => condition(),
@@ -24,10 +39,7 @@ pub(super) fn sudden() -> impl Strategy<Value = Expr> {
     ]
 }
 
-/// As time goes by, what a stage entry starts anew flips no sooner than some minutes after it, also
-/// under a hold, since every flip is a timer: two stages that lead to each other would take turns
-/// from millisecond to millisecond otherwise, for as long as time goes on.
-pub(super) fn condition() -> impl Strategy<Value = Expr> {
+fn condition(pace: Pace) -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
         6 => usual(facts::numbers()),
         3 => usual(facts::extremes()),
@@ -36,9 +48,9 @@ pub(super) fn condition() -> impl Strategy<Value = Expr> {
         2 => (number(), operator(), number()).prop_map(compare),
         4 => average(),
         6 => (since_one_of(facts::instants()), operator(), span()).prop_map(compare),
-        3 => (length(), operator(), length()).prop_map(compare),
+        3 => (length(pace), operator(), length(pace)).prop_map(compare),
         3 => rhythm(),
-        8 => of_stages(),
+        8 => of_stages(pace),
         4 => other_atom(),
     ]
     .boxed();
@@ -50,6 +62,72 @@ pub(super) fn condition() -> impl Strategy<Value = Expr> {
         ]
     });
     prop_oneof![leaf, tree]
+}
+
+// ---- what late events and returns take back
+
+/// Mostly false once more has become known of the time before: of returns, or of late events.
+pub(super) fn doubtful() -> impl Strategy<Value = Expr> {
+    prop_oneof![3 => mixed(of_orders().boxed()), 2 => mixed(of_silence().boxed())]
+}
+
+fn mixed(leaf: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
+    let other = prop_oneof![4 => leaf.clone(), 1 => other_atom()];
+    prop_oneof![
+        8 => leaf.clone(),
+        1 => (leaf.clone(), other.clone()).prop_map(|(a, b)| a & b),
+        1 => (leaf.clone(), other).prop_map(|(a, b)| a | b),
+    ]
+}
+
+/// That there are orders, that the last is not long ago, that they are worth something.
+fn of_orders() -> impl Strategy<Value = Expr> {
+    let few = select(vec!["1", "2"]).prop_map(num);
+    let worth = select(vec!["20", "10", "0.01", "15"]).prop_map(num);
+    let recently = (Just(since(last("order"))), at_most(), some_time());
+    let rhythm = prop_oneof![Just(mean_gap("order")), Just(max_gap("order"))];
+    let rhythm = (one_of(rhythm.boxed()), operator(), some_time());
+    prop_oneof![
+        3 => (one_of(facts::numbers_of_orders()), at_least(), few).prop_map(compare),
+        3 => (one_of(facts::totals_of_orders()), at_least(), worth).prop_map(compare),
+        5 => recently.prop_map(compare),
+        2 => rhythm.prop_map(compare),
+        1 => Just(reference::has(last("order"))),
+    ]
+}
+
+/// That nothing has happened for a while, or no more than that.
+fn of_silence() -> impl Strategy<Value = Expr> {
+    let few = select(vec!["1", "2", "3"]).prop_map(num);
+    let number = prop_oneof![one_of(facts::plain_counts()), one_of(facts::different())];
+    prop_oneof![
+        3 => (since_one_of(facts::last_ones()), at_least(), some_time()).prop_map(compare),
+        1 => (number, at_most(), few).prop_map(compare),
+    ]
+}
+
+/// What is true once a return, or a late event, has come.
+pub(super) fn by_returns() -> impl Strategy<Value = Expr> {
+    let kinds = select(vec!["any", "refund", "cancel"]);
+    let happened = kinds.prop_map(event);
+    let returned = Just(event("refund") | event("cancel"));
+    let ever = select(vec!["refund", "cancel"]);
+    let ever = ever.prop_map(|kind| fact(count(kind)).ge(num(1)));
+    let none = Just(fact(count("order")).lt(num(1)));
+    prop_oneof![3 => returned, 2 => happened, 1 => ever, 1 => none, 1 => doubtful()]
+}
+
+/// As long as it takes some events to arrive.
+fn some_time() -> impl Strategy<Value = Num> + Clone {
+    select(vec![DAY, 12 * HOUR, 2 * DAY, 3 * DAY, 2 * HOUR]).prop_map(Num::Duration)
+}
+
+fn at_least() -> impl Strategy<Value = Op> + Clone {
+    select(vec![Op::Ge, Op::Gt])
+}
+
+fn at_most() -> impl Strategy<Value = Op> + Clone {
+    select(vec![Op::Lt, Op::Le])
 }
 
 // ---- terms
@@ -91,15 +169,30 @@ fn stage() -> impl Strategy<Value = String> + Clone {
     (0..6_usize).prop_map(|number| format!("s{number}"))
 }
 
+fn since_entered() -> impl Strategy<Value = Num> + Clone {
+    stage().prop_map(|stage| since(entered(&stage)))
+}
+
 /// Lengths of time, most of them moving, none of them crooked.
-fn length() -> impl Strategy<Value = Num> {
+fn length(pace: Pace) -> impl Strategy<Value = Num> {
     let instant = || one_of(facts::instants());
     let between = (instant(), instant()).prop_map(|(a, b)| a - b);
+    let since = since_one_of(facts::instants());
+    let of_stages = match pace {
+        Pace::Any => since_entered().boxed(),
+        Pace::Slow => since.clone(),
+    };
+    let stayed = match pace {
+        Pace::Any => stage().prop_map(|stage| fact(time_in(&stage))).boxed(),
+        Pace::Slow => span().boxed(),
+    };
     let plain = prop_oneof![
-        4 => since_one_of(facts::instants()),
+        4 => since,
         2 => span(),
         1 => between,
         1 => facts::event().prop_map(|event| fact(max_gap(event))),
+        1 => of_stages,
+        1 => stayed,
     ];
     let plain = plain.boxed();
     let factor = select(vec!["2", "0.5", "-1", "0.333333333", "0.00000001"]).prop_map(num);
@@ -173,9 +266,12 @@ fn rhythm() -> impl Strategy<Value = Expr> {
     prop_oneof![3 => overdue, 2 => compared]
 }
 
-fn of_stages() -> impl Strategy<Value = Expr> {
+fn of_stages(pace: Pace) -> impl Strategy<Value = Expr> {
+    let stayed = || fact(Source::DaysInStage);
+    let days = select(vec!["1", "0.5", "2", "1.5", "3", "0.25"]).prop_map(num);
     let few = select(vec!["1", "2", "0", "3"]).prop_map(num);
     let visits = stage().prop_map(|stage| fact(visits(&stage)));
+    let time_in = stage().prop_map(|stage| fact(time_in(&stage)));
     let entered = stage().prop_map(|stage| fact(entered(&stage)));
     let previous = (select(EQUALITIES.to_vec()), stage()).prop_map(move |(operator, stage)| {
         compare((
@@ -189,64 +285,38 @@ fn of_stages() -> impl Strategy<Value = Expr> {
         2 => stage().prop_map(|stage| reference::entered(&stage)),
     ];
     let instant = prop_oneof![one_of(facts::instants()), entered.clone()];
+    let in_days = match pace {
+        Pace::Any => one_of(facts::numbers()),
+        Pace::Slow => days.clone().boxed(),
+    };
+    let shifted = match pace {
+        Pace::Any => crooked().boxed(),
+        Pace::Slow => Just(num(2) * stayed() + num("0.25")).boxed(),
+    };
     prop_oneof![
-        6 => days_in_stage(),
+        4 => (Just(stayed()), operator(), days.clone()).prop_map(compare),
+        1 => (Just(stayed()), operator(), in_days).prop_map(compare),
+        1 => (shifted, operator(), days).prop_map(compare),
         3 => (visits.clone(), operator(), few).prop_map(compare),
         1 => (visits, operator(), one_of(facts::numbers())).prop_map(compare),
-        4 => time_in_stage(),
-        4 => entered_since(),
+        3 => (time_in, operator(), span()).prop_map(compare),
+        3 => (since_entered(), operator(), span()).prop_map(compare),
         1 => (entered, operator(), instant).prop_map(compare),
         3 => previous,
         1 => has.prop_map(reference::has),
     ]
 }
 
-fn days_in_stage() -> impl Strategy<Value = Expr> {
+/// Days in the stage, and what does not move.
+fn crooked() -> impl Strategy<Value = Num> {
     let stayed = || fact(Source::DaysInStage);
-    let count = || one_of(facts::counts());
-    let term = prop_oneof![
-        6 => Just(stayed()),
-        1 => Just(num(2) * stayed() - num("0.25")),
-        1 => Just(num("3.5") - stayed()),
-        1 => count().prop_map(move |n| stayed() - n),
-        1 => count().prop_map(move |n| n * stayed()),
-        1 => count().prop_map(move |n| stayed() / num("0.5") + n * num(-1)),
-    ];
-    let days = select(vec!["1", "0.5", "2", "1.5", "3", "0.25"]).prop_map(num);
-    (term, operator(), days).prop_map(compare)
-}
-
-/// No two stays against each other, nor against what moves: in and out by turns, they would keep
-/// each other equal.
-fn time_in_stage() -> impl Strategy<Value = Expr> {
-    let time_in = stage().prop_map(|stage| fact(time_in(&stage)));
-    let scaled = time_in.clone().prop_map(|length| num(2) * length);
-    let length = prop_oneof![3 => time_in, 1 => scaled];
-    let less = (usual_gap(), span()).prop_map(|(gap, span)| gap - span);
-    let bound = prop_oneof![3 => span().boxed(), 1 => usual_gap(), 1 => less.boxed()];
-    (length, operator(), bound).prop_map(compare)
-}
-
-fn entered_since() -> impl Strategy<Value = Expr> {
-    let entered = || stage().prop_map(|stage| since(entered(&stage)));
-    let more = (usual_gap(), span()).prop_map(|(gap, span)| gap + span);
-    let bound = prop_oneof![3 => span().boxed(), 1 => more.boxed()];
-    let later = (entered(), span(), any::<bool>());
-    let later = later.prop_map(|(length, span, plus)| match plus {
-        true => length + span,
-        false => num(2) * length,
-    });
+    let number = || one_of(facts::numbers());
     prop_oneof![
-        4 => (entered(), operator(), bound).prop_map(compare),
-        1 => (later, operator(), since_one_of(facts::instants())).prop_map(compare),
+        1 => number().prop_map(move |n| stayed() - n),
+        1 => one_of(facts::averages()).prop_map(move |n| n + stayed()),
+        1 => one_of(facts::counts()).prop_map(move |n| n * stayed()),
+        1 => number().prop_map(move |n| stayed() / num("0.5") - n * num(-1)),
     ]
-}
-
-/// Not less than nothing.
-fn usual_gap() -> BoxedStrategy<Num> {
-    let max = facts::event().prop_map(|event| fact(max_gap(event)));
-    let mean = facts::event().prop_map(|event| num(2) * fact(mean_gap(event)));
-    prop_oneof![max, mean].boxed()
 }
 
 /// Comparisons of instants, texts and truth values, and `has`.

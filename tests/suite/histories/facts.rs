@@ -103,8 +103,45 @@ pub(super) fn gaps() -> Facts {
     filtered(plain.boxed())
 }
 
+/// How many orders there are, or kinds of them.
+pub(super) fn numbers_of_orders() -> Facts {
+    let fields = (
+        select(vec!["value", "channel", "code"]),
+        select(vec![100, 2, 1]),
+    );
+    let different = fields.prop_map(|(field, cap)| count_distinct("order", field, cap));
+    let plain = prop_oneof![3 => Just(count("order")), 1 => different];
+    seldom_varied(plain.boxed())
+}
+
+/// What orders are worth.
+pub(super) fn totals_of_orders() -> Facts {
+    let plain = select(vec![
+        sum("order", "value"),
+        latest("order", "value"),
+        max("order", "value"),
+        avg("order", "value"),
+        min("order", "value"),
+        first_of("order", "value"),
+    ]);
+    seldom_varied(plain.boxed())
+}
+
+pub(super) fn last_ones() -> Facts {
+    let kind = prop_oneof![1 => Just("any"), 1 => event()];
+    seldom_varied(kind.prop_map(last).boxed())
+}
+
+pub(super) fn plain_counts() -> Facts {
+    seldom_varied(event().prop_map(count).boxed())
+}
+
+fn seldom_varied(plain: Facts) -> Facts {
+    prop_oneof![3 => plain.clone(), 1 => varied(plain)].boxed()
+}
+
 pub(super) fn event() -> impl Strategy<Value = &'static str> + Clone {
-    select(vec!["order", "any", "order", "visit", "answer"])
+    select(vec!["order", "any", "order", "visit", "answer", "refund"])
 }
 
 fn amount() -> impl Strategy<Value = &'static str> {

@@ -6,7 +6,7 @@ use proptest::sample::select;
 
 use super::{conditions, facts, yaml};
 use crate::reference::{
-    DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Reentry, Source, Stage, Transition, Value,
+    DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Orders, Reentry, Source, Stage, Transition, Value,
 };
 
 /// Lengths that conditions, holds and windows share with the steps of a history, so that deadlines
@@ -23,51 +23,115 @@ pub(super) const SPANS: [i64; 8] = [
 ];
 
 /// One to three models, side by side.
-pub(super) fn models() -> impl Strategy<Value = Vec<Model>> {
+pub(super) fn models(
+    model: impl Strategy<Value = Model> + 'static,
+) -> impl Strategy<Value = Vec<Model>> {
+    let model = model.boxed();
     let several = prop_oneof![3 => 1..=1_usize, 2 => 2..=3_usize];
-    let models = several.prop_flat_map(|several| prop::collection::vec(model(), several));
+    let models =
+        several.prop_flat_map(move |several| prop::collection::vec(model.clone(), several));
     let horizon = select(vec![3 * DAY, DAY, 7 * DAY, HOUR]);
     let dedupe = prop_oneof![1 => Just(None), 3 => horizon.prop_map(Some)];
+    let orders = prop_oneof![1 => Just(None), 5 => orders().prop_map(Some)];
     // If there are several, one of them may not say it.
-    let silent = 0..6_usize;
-    (models, dedupe, silent).prop_map(|(models, dedupe, silent)| {
+    let silent = (0..6_usize, 0..6_usize);
+    let parts = (models, dedupe, orders, silent);
+    parts.prop_map(|(models, dedupe, orders, silent)| {
         let several = models.len() > 1;
         let named = |(number, model): (usize, Model)| Model {
             name: format!("m{number}"),
-            dedupe_ms: dedupe.filter(|_| !several || number != silent),
+            dedupe_ms: dedupe.filter(|_| !several || number != silent.0),
+            orders: orders.clone().filter(|_| !several || number != silent.1),
             ..model
         };
         models.into_iter().enumerate().map(named).collect()
     })
 }
 
-fn model() -> impl Strategy<Value = Model> {
+fn orders() -> impl Strategy<Value = Orders> {
+    let within = select(vec![7 * DAY, 3 * DAY, 7 * DAY, DAY]);
+    let taken_back = select(vec![
+        (true, true),
+        (true, true),
+        (true, false),
+        (false, true),
+    ]);
+    (within, taken_back).prop_map(|(within_ms, (refunded, cancelled))| Orders {
+        placed: "order".to_owned(),
+        refunded: refunded.then(|| "refund".to_owned()),
+        cancelled: cancelled.then(|| "cancel".to_owned()),
+        within_ms,
+    })
+}
+
+pub(super) fn model() -> impl Strategy<Value = Model> {
     let few = prop::collection::vec(stage(), 2..=3);
     let stages = prop_oneof![2 => few, 1 => prop::collection::vec(stage(), 4..=6)];
+    let corrections = prop_oneof![2 => Just(None), 1 => corrections().prop_map(Some)];
     let ways = prop::collection::vec(way(), 1..=9);
+    made_of(stages.boxed(), corrections.boxed(), ways.boxed())
+}
+
+/// A model whose transitions are often taken back: few, so that the last one stays the last, and
+/// over what late events and returns change.
+pub(super) fn doubtful() -> impl Strategy<Value = Model> {
+    let stages = prop_oneof![
+        1 => prop::collection::vec(stage(), 2..=2),
+        3 => prop::collection::vec(stage(), 3..=3),
+    ];
+    let next = prop::collection::vec(doubtful_way(), 2..=3);
+    let other = prop_oneof![3 => turn().boxed(), 1 => way().boxed()];
+    let others = prop::collection::vec(other, 1..=3);
+    // There is a way out of every stage, to the next one.
+    let ways = (next, others).prop_map(|(mut ways, others)| {
+        for (number, way) in ways.iter_mut().enumerate() {
+            way.from = 1 << number;
+            way.to = number + 1;
+        }
+        ways.extend(others);
+        ways
+    });
+    let corrections = corrections().prop_map(Some);
+    made_of(stages.boxed(), corrections.boxed(), ways.boxed())
+}
+
+fn corrections() -> impl Strategy<Value = i64> {
+    select(vec![7 * DAY, 3 * DAY, 7 * DAY, DAY])
+}
+
+fn made_of(
+    stages: BoxedStrategy<Vec<Stage>>,
+    corrections: BoxedStrategy<Option<i64>>,
+    ways: BoxedStrategy<Vec<Way>>,
+) -> impl Strategy<Value = Model> {
     let unused = prop::collection::vec(facts::any_fact(), 0..=2);
-    let parts = (stages, 0..6_usize, ways, unused, any::<u32>());
-    parts.prop_map(|(mut stages, initial, ways, unused, inline)| {
-        for (number, stage) in stages.iter_mut().enumerate() {
-            stage.name = format!("s{number}");
-        }
-        let mut transitions: Vec<_> = ways.iter().map(|way| way.between(stages.len())).collect();
-        let mut names = Names::new(inline);
-        for transition in &mut transitions {
-            settle(&mut transition.when, stages.len(), &mut names);
-        }
-        for fact in unused {
-            names.declare(fact);
-        }
-        Model {
-            name: "m".to_owned(),
-            initial: format!("s{}", initial % stages.len()),
-            dedupe_ms: None,
-            stages,
-            facts: names.declared,
-            transitions,
-        }
-    })
+    let parts = (stages, 0..6_usize, corrections, ways, unused, any::<u32>());
+    parts.prop_map(
+        |(mut stages, initial, corrections_ms, ways, unused, inline)| {
+            for (number, stage) in stages.iter_mut().enumerate() {
+                stage.name = format!("s{number}");
+            }
+            let mut transitions: Vec<_> =
+                ways.iter().map(|way| way.between(stages.len())).collect();
+            let mut names = Names::new(inline);
+            for transition in &mut transitions {
+                settle(&mut transition.when, stages.len(), &mut names);
+            }
+            for fact in unused {
+                names.declare(fact);
+            }
+            Model {
+                name: "m".to_owned(),
+                initial: format!("s{}", initial % stages.len()),
+                dedupe_ms: None,
+                orders: None,
+                corrections_ms,
+                stages,
+                facts: names.declared,
+                transitions,
+            }
+        },
+    )
 }
 
 /// Not named yet.
@@ -121,10 +185,38 @@ fn way() -> impl Strategy<Value = Way> {
     let hold = select(vec![DAY, 12 * HOUR, HOUR, 3 * DAY, 2 * HOUR + 1]);
     let when = prop_oneof![
         3 => conditions::sudden().prop_map(|when| (when, 0)),
-        2 => (conditions::condition(), hold),
+        2 => (conditions::held(), hold),
     ];
-    let cooldown = select(vec![DAY, HOUR, 2 * DAY, 12 * HOUR, 3 * DAY, 7 * DAY]);
-    let cooldown = prop_oneof![2 => Just(0), 1 => cooldown];
+    let cooldown = prop_oneof![2 => Just(0), 1 => cooldown()];
+    way_of(when.boxed(), cooldown.boxed())
+}
+
+fn doubtful_way() -> impl Strategy<Value = Way> {
+    let hold = prop_oneof![4 => Just(0), 1 => select(vec![DAY, 12 * HOUR, HOUR])];
+    let cooldown = prop_oneof![4 => Just(0), 1 => cooldown()];
+    way_of((conditions::doubtful(), hold).boxed(), cooldown.boxed())
+}
+
+/// Another way out of a stage: to the same one as the first, or to the one after it.
+fn turn() -> impl Strategy<Value = Way> {
+    let when = conditions::by_returns().prop_map(|when| (when, 0));
+    let way = way_of(when.boxed(), Just(0).boxed());
+    let stages = (0..3_usize, select(vec![2, 1, 2]));
+    (way, stages).prop_map(|(way, (from, further))| Way {
+        from: 1 << from,
+        to: from + further,
+        ..way
+    })
+}
+
+fn cooldown() -> impl Strategy<Value = i64> {
+    select(vec![DAY, HOUR, 2 * DAY, 12 * HOUR, 3 * DAY, 7 * DAY])
+}
+
+fn way_of(
+    when: BoxedStrategy<(Expr, i64)>,
+    cooldown: BoxedStrategy<i64>,
+) -> impl Strategy<Value = Way> {
     let name = prop_oneof![3 => Just(None), 1 => select(vec![Some("alpha"), Some("beta")])];
     let (from, to) = (0..64_u8, 0..6_usize);
     let way = (from, to, name, when, cooldown);

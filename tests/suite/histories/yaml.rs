@@ -5,14 +5,20 @@ use std::fmt::Write;
 use tenure::event::{Millis, Quantity};
 
 use crate::reference::{
-    Aggregate, DAY, Expr, Fact, Filter, HOUR, MINUTE, Model, Num, Op, Reentry, Source, Stage,
-    Transition, Unit, Value,
+    Aggregate, DAY, Expr, Fact, Filter, HOUR, MINUTE, Model, Num, Op, Orders, Reentry, Source,
+    Stage, Transition, Unit, Value,
 };
 
 pub(crate) fn model(model: &Model) -> String {
     let mut text = format!("model: {}\ninitial: {}\n", model.name, model.initial);
     if let Some(horizon) = model.dedupe_ms {
         writeln!(text, "dedupe: {}", Millis(horizon)).unwrap();
+    }
+    if let Some(orders) = &model.orders {
+        text.push_str(&returns(orders));
+    }
+    if let Some(horizon) = model.corrections_ms {
+        writeln!(text, "corrections: {}", Millis(horizon)).unwrap();
     }
     text.push_str(if model.facts.is_empty() {
         ""
@@ -31,6 +37,20 @@ pub(crate) fn model(model: &Model) -> String {
         writeln!(text, "  - {{ {} }}", transition(way)).unwrap();
     }
     text
+}
+
+fn returns(orders: &Orders) -> String {
+    let mut text = format!("orders:\n  placed: {}\n", orders.placed);
+    let others = [
+        ("refunded", &orders.refunded),
+        ("cancelled", &orders.cancelled),
+    ];
+    for (name, kind) in others {
+        if let Some(kind) = kind {
+            writeln!(text, "  {name}: {kind}").unwrap();
+        }
+    }
+    text + &format!("  within: {}\n", Millis(orders.within_ms))
 }
 
 /// In quotes where YAML would not read it as one text.

@@ -158,12 +158,16 @@ impl Engine {
                 sequence: change.sequence,
                 from: model.stages[change.from].name.clone(),
                 to: model.stages[change.to].name.clone(),
-                transition: model.transition_name(change.transition, change.from),
+                transition: change.transition_name(model),
                 effective_at: change.effective_at.0,
                 cause: match change.cause {
                     Cause::Event => reference::Cause::Event,
                     Cause::Timer => reference::Cause::Timer,
+                    Cause::Correction => reference::Cause::Correction,
                 },
+                corrects: change
+                    .corrects
+                    .map(|corrected| (corrected.sequence, corrected.effective_at.0)),
                 entered_previous_at: change.entered.0,
             }
         });

@@ -29,7 +29,8 @@ struct Seen {
 struct Track {
     sequence: u64,
     stage: usize,
-    entered: EventTime,
+    /// After a correction nobody can tell without the rules.
+    entered: Option<EventTime>,
     /// Every stage of the last chain.
     chain: Vec<usize>,
     /// When each transition was last taken.
@@ -62,11 +63,11 @@ impl<'m> Watcher<'m> {
                 self.timer(author, change, due_before)?;
             }
             // One that came a second time only shows that time has passed.
-            if commit.duplicates == 0 {
+            if commit.noticed.duplicates == 0 {
                 self.hear(record);
             }
             while let Some((customer, change)) =
-                outputs.next_if(|(_, change)| change.cause == Cause::Event)
+                outputs.next_if(|(_, change)| change.cause != Cause::Timer)
             {
                 prop_assert_eq!(customer, author);
                 self.event(author, change)?;
@@ -83,7 +84,7 @@ impl<'m> Watcher<'m> {
         let tracks = self.models.list.iter().map(|model| Track {
             sequence: 0,
             stage: model.initial,
-            entered: event.time,
+            entered: Some(event.time),
             chain: Vec::new(),
             taken: BTreeMap::new(),
             left: BTreeMap::new(),
@@ -100,10 +101,43 @@ impl<'m> Watcher<'m> {
 
     /// An event is evaluated at its own time, or a late one where the customer already is.
     fn event(&mut self, customer: &CustomerId, change: &StageChange) -> Trial<()> {
-        let entered = self.customers[customer].tracks[change.model].entered;
-        let now = self.customers[customer].latest.max(entered);
-        prop_assert_eq!(change.effective_at, now, "{:?}", change);
-        self.link(customer, change)
+        let latest = self.customers[customer].latest;
+        let track = &self.customers[customer].tracks[change.model];
+        match track.entered {
+            Some(entered) => {
+                prop_assert_eq!(change.effective_at, latest.max(entered), "{:?}", change)
+            }
+            None => prop_assert!(change.effective_at >= latest, "{:?}", change),
+        }
+        match change.corrects {
+            None => self.link(customer, change),
+            Some(_) => self.correction(customer, change),
+        }
+    }
+
+    /// It takes the transition before back, whatever is declared.
+    fn correction(&mut self, customer: &CustomerId, change: &StageChange) -> Trial<()> {
+        self.before = None;
+        let Some(seen) = self.customers.get_mut(customer) else {
+            return Err(TestCaseError::fail(format!("unheard of: {customer:?}")));
+        };
+        prop_assert_eq!(change.cause, Cause::Correction, "{:?}", change);
+        prop_assert_eq!(change.position, seen.position, "{:?}", change);
+        let track = &mut seen.tracks[change.model];
+        prop_assert_eq!(change.from, track.stage, "{:?}", change);
+        prop_assert!(change.to != change.from, "{change:?}");
+        prop_assert_eq!(change.sequence, track.sequence + 1, "{:?}", change);
+        let corrected = change.corrects.map(|corrected| corrected.sequence);
+        prop_assert_eq!(corrected, Some(track.sequence), "{:?}", change);
+        *track = Track {
+            sequence: change.sequence,
+            stage: change.to,
+            entered: None,
+            chain: Vec::new(),
+            taken: BTreeMap::new(),
+            left: BTreeMap::new(),
+        };
+        Ok(())
     }
 
     /// A timer is for an instant later than anything known of the customer, and fires once that
@@ -139,7 +173,8 @@ impl<'m> Watcher<'m> {
             prop_assert!(!track.chain.contains(&change.to), "again: {change:?}");
         } else {
             // A timer that fired once is gone: the next one is later than all that was done.
-            let again = change.cause == Cause::Timer && change.effective_at <= track.entered;
+            let timer = change.cause == Cause::Timer;
+            let again = timer && Some(change.effective_at) <= track.entered;
             prop_assert!(!again, "again: {change:?}");
             track.chain = vec![change.from];
         }
@@ -155,15 +190,20 @@ impl Track {
         prop_assert!(declared.from.contains(&change.from), "{change:?}");
         prop_assert_eq!(declared.to, change.to, "{:?}", change);
         prop_assert_eq!(change.from, self.stage, "{:?}", change);
-        prop_assert_eq!(change.entered, self.entered, "{:?}", change);
+        prop_assert_eq!(
+            change.entered,
+            self.entered.unwrap_or(change.entered),
+            "{:?}",
+            change
+        );
         prop_assert_eq!(change.sequence, self.sequence + 1, "{:?}", change);
-        let stayed = change.effective_at.since(self.entered);
+        let stayed = change.effective_at.since(change.entered);
         let min_dwell = model.stages[change.from].min_dwell;
         prop_assert!(stayed.0 >= 0 && stayed >= min_dwell, "too soon: {change:?}");
         if declared.hold.0 > 0 {
             let since = change.held_since;
             let held = since.map(|since| change.effective_at.since(since));
-            prop_assert!(since >= Some(self.entered), "held before: {change:?}");
+            prop_assert!(since >= self.entered, "held before: {change:?}");
             prop_assert!(held >= Some(declared.hold), "not held: {change:?}");
         }
         if let Some(taken) = self.taken.insert(change.transition, change.effective_at) {
@@ -182,7 +222,7 @@ impl Track {
         self.left.insert(change.from, change.effective_at);
         self.sequence = change.sequence;
         self.stage = change.to;
-        self.entered = change.effective_at;
+        self.entered = Some(change.effective_at);
         Ok(())
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::ops;
 
 use super::{
-    Aggregate, DAY, Event, Expr, Fact, Filter, HOUR, Model, Num, Op, Reentry, SCALE, Source, Stage,
-    Transition, Value, Window,
+    Aggregate, DAY, Event, Expr, Fact, Filter, HOUR, Model, Num, Op, Orders, Reentry, SCALE,
+    Source, Stage, Transition, Value, Window,
 };
 
 impl Model {
@@ -16,6 +16,8 @@ impl Model {
             name,
             initial,
             dedupe_ms: None,
+            orders: None,
+            corrections_ms: None,
             stages: Vec::new(),
             facts: Vec::new(),
             transitions: Vec::new(),
@@ -44,6 +46,16 @@ impl Model {
 
     pub(crate) fn dedupe(mut self, horizon_ms: i64) -> Model {
         self.dedupe_ms = Some(horizon_ms);
+        self
+    }
+
+    pub(crate) fn orders(mut self, orders: Orders) -> Model {
+        self.orders = Some(orders);
+        self
+    }
+
+    pub(crate) fn corrections(mut self, horizon_ms: i64) -> Model {
+        self.corrections_ms = Some(horizon_ms);
         self
     }
 
@@ -284,6 +296,7 @@ impl Event {
         Event {
             customer,
             id: None,
+            order_id: None,
             kind,
             time,
             fields: BTreeMap::new(),
@@ -292,6 +305,11 @@ impl Event {
 
     pub(crate) fn with_id(mut self, id: &str) -> Event {
         self.id = Some(id.to_string());
+        self
+    }
+
+    pub(crate) fn of_order(mut self, order_id: &str) -> Event {
+        self.order_id = Some(order_id.to_string());
         self
     }
 

@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 
 use super::facts::half_even;
-use super::{DAY, Event, Expr, Model, Num, Op, Past, SCALE, Source, Value};
+use super::orders::Seen;
+use super::past::Past;
+use super::{DAY, Expr, Model, Num, Op, SCALE, Source, Value};
 
 /// 3000-01-01: a comparison with what moves is not expected to flip later than this.
 const HORIZON: i64 = 32_503_680_000_000;
@@ -13,7 +15,7 @@ const HORIZON: i64 = 32_503_680_000_000;
 #[derive(Clone, Copy)]
 pub(super) struct Look<'a> {
     pub model: &'a Model,
-    pub events: &'a [Event],
+    pub seen: &'a Seen<'a>,
     pub past: &'a Past,
     pub now: i64,
     pub facts_at: i64,

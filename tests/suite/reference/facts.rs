@@ -20,7 +20,7 @@ impl Look<'_> {
     pub(super) fn fact(&self, fact: &Fact) -> Option<Value> {
         let inside = |w: Window, event: &Event| w.contains(event.time, self.facts_at);
         let counts = |e: &&Event| fact.takes(e) && fact.window.is_none_or(|w| inside(w, e));
-        let mut taken: Vec<&Event> = self.events.iter().filter(counts).collect();
+        let mut taken: Vec<&Event> = self.seen.by(fact).filter(counts).collect();
         taken.sort_by_key(|event| event.time); // stable: by (time, input order)
         let (first, last) = (taken.first(), taken.last());
         let number = match fact.aggregate {
@@ -66,7 +66,7 @@ impl Look<'_> {
         let Some(window) = fact.window else {
             return;
         };
-        let counted = self.events.iter().filter(|event| fact.takes(event));
+        let counted = self.seen.by(fact).filter(|event| fact.takes(event));
         let mut counted: Vec<&Event> = counted.collect();
         counted.sort_by_key(|event| event.time); // stable
         // What later events say once more does not change when it leaves.

@@ -2,9 +2,15 @@
 
 #[path = "tests/blocks.rs"]
 mod blocks;
+#[path = "tests/corrections.rs"]
+mod corrections;
 #[path = "tests/facts.rs"]
 mod facts;
+#[path = "tests/orders.rs"]
+mod orders;
 
+use super::conditions::Look;
+use super::orders::Seen;
 use super::*;
 
 /// 2026-01-01, a whole UTC day.

@@ -17,7 +17,7 @@ fn worth(value: &str, time: i64) -> Event {
 fn value_at(fact: Fact, events: &[Event], now: i64) -> Option<Value> {
     let look = Look {
         model: &Model::new("m", "a"),
-        events,
+        seen: &Seen::of(events, &[]),
         past: &Past::new("a", T),
         now,
         facts_at: now,

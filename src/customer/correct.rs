@@ -1,0 +1,98 @@
+//! Corrections: a transition whose ground is gone is taken back, and one net transition tells so [22].
+
+use super::evidence::{self, Evidence};
+use super::ground::Ground;
+use super::state::CustomerState;
+use super::step::{Cause, Corrected, StageChange};
+use crate::event::{Event, EventTime};
+use crate::model::Models;
+
+impl CustomerState {
+    /// The ground of the last transition, if what has come concerns its instant, and it would not have been
+    /// taken with what is known by now. It is gone then.
+    pub(super) fn lost_ground(
+        &mut self,
+        models: &Models,
+        model: usize,
+        concerns: impl Fn(EventTime) -> bool,
+    ) -> Option<Box<Ground>> {
+        let ground = self.models[model].ground.take()?;
+        if concerns(ground.at) && !self.stands(models, model, &ground) {
+            return Some(ground);
+        }
+        self.models[model].ground = Some(ground);
+        None
+    }
+
+    /// What no longer can be corrected need not be known.
+    pub(super) fn forget_ground(&mut self, models: &Models, model: usize) {
+        let span = models.list[model].corrections;
+        let latest = self.latest;
+        let own = &mut self.models[model].ground;
+        if own
+            .as_ref()
+            .is_some_and(|ground| latest.since(ground.at) > span)
+        {
+            *own = None;
+        }
+    }
+
+    /// Puts the customer back to where they were before the transition, and evaluates at once, without
+    /// minimum stay, cooldown and re-entry. `false` when that ends where the customer is: then nothing
+    /// has happened.
+    pub(super) fn correct(
+        &mut self,
+        models: &Models,
+        model: usize,
+        ground: &Ground,
+        now: EventTime,
+        event: &Event,
+        changes: &mut Vec<StageChange>,
+    ) -> bool {
+        let evidence = self.evidence_of(models, model, ground);
+        let definition = &models.list[model];
+        let here = std::mem::replace(&mut self.models[model], ground.before.clone());
+        let mut visited = 1_u64 << self.models[model].stage;
+        let mut kind = Some(event.kind);
+        while let Some(transition) = self.open(models, model, now, kind, visited, false) {
+            self.models[model].enter(definition, transition, now);
+            visited |= 1 << self.models[model].stage;
+            kind = None; // An event is itself only for the first link [14].
+        }
+        let to = self.models[model].stage;
+        if to == here.stage {
+            self.models[model] = here;
+            return false;
+        }
+        self.models[model].sequence = here.sequence.saturating_add(1);
+        self.models[model].effective = now;
+        self.models[model].due = self.next_change(models, model, now);
+        changes.push(StageChange {
+            model,
+            sequence: self.models[model].sequence,
+            from: here.stage,
+            to,
+            transition: ground.transition,
+            cause: Cause::Correction,
+            effective_at: now,
+            entered: here.entered,
+            held_since: None,
+            evidence,
+            position: self.position,
+            corrects: Some(Corrected {
+                sequence: here.sequence,
+                from: ground.before.stage,
+                effective_at: ground.at,
+            }),
+        });
+        true
+    }
+
+    /// The condition of the transition at its instant, as it is known by now.
+    fn evidence_of(&self, models: &Models, model: usize, ground: &Ground) -> Vec<Evidence> {
+        let when = &models.list[model].transitions[ground.transition].when;
+        let states = self.states_at(models, ground);
+        let scene = ground.scene(models, model, &states);
+        evidence::of(when, &scene, &models.vocabulary)
+    }
+}

@@ -1,0 +1,231 @@
+//! A customer's orders as long as they can be taken back: what is left of each is what facts see [22].
+
+use smallvec::SmallVec;
+
+use super::FactState;
+use super::distinct::id_hash;
+use crate::event::{CustomerId, Event, EventTime, FieldId, Quantity, Scalar};
+use crate::model::{Models, ORDERS_MAX, Orders, Slots};
+
+/// The orders within the horizon, ascending by time, at one time as they came; and what all before them
+/// came to.
+///
+/// Facts about orders are `base` and what is left of the orders, put together anew whenever that changes:
+/// so every fact can be taken back, whatever its aggregate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ledger {
+    pub(super) orders: Vec<Order>,
+    /// By slot about orders.
+    pub(super) base: Vec<FactState>,
+}
+
+/// An order, or what was said of one that has not come yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Order {
+    /// A hash of its id; an order without one cannot be taken back.
+    pub(super) id: Option<u64>,
+    /// Of the order; before it has come, of the first event that takes it back.
+    pub(super) time: EventTime,
+    /// Its fields, once it has come.
+    pub(super) placed: Option<SmallVec<[(FieldId, Scalar); 2]>>,
+    pub(super) refunded: Returned,
+    pub(super) cancelled: Returned,
+}
+
+/// How much of an order was returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Returned {
+    pub(super) total: Quantity,
+    pub(super) extent: Extent,
+}
+
+/// Whether anything was returned, and whether all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Extent {
+    #[default]
+    Nothing,
+    Part,
+    Whole,
+}
+
+/// What an event is to the orders.
+pub(super) enum Part {
+    /// An order; `true` when it is one that is there already.
+    Placed { again: bool },
+    /// It takes an order back; with the time of the order if it is there.
+    Return { of: Option<EventTime> },
+    /// Something else.
+    None,
+}
+
+impl Ledger {
+    pub(super) fn new(slots: &Slots) -> Ledger {
+        let of_orders = slots.of_orders().iter();
+        Ledger {
+            orders: Vec::new(),
+            base: of_orders
+                .map(|slot| FactState::new(slots.get(*slot)))
+                .collect(),
+        }
+    }
+
+    /// What the event is to the orders as they stand.
+    pub(super) fn part(&self, orders: Option<&Orders>, event: &Event) -> Part {
+        let Some(orders) = orders else {
+            return Part::None;
+        };
+        let known = order_id(orders, event).and_then(|id| self.find(id));
+        let placed = known.filter(|at| self.orders[*at].placed.is_some());
+        let kind = Some(event.kind);
+        if event.kind == orders.placed {
+            Part::Placed {
+                again: placed.is_some(),
+            }
+        } else if (kind == orders.refunded || kind == orders.cancelled)
+            && event.field(orders.id).is_some()
+        {
+            Part::Return {
+                of: placed.map(|at| self.orders[at].time),
+            }
+        } else {
+            Part::None
+        }
+    }
+
+    /// Takes an order, or what takes one back, and puts the facts about orders together anew.
+    pub(super) fn take(
+        &mut self,
+        models: &Models,
+        orders: &Orders,
+        event: &Event,
+        latest: EventTime,
+        facts: &mut [FactState],
+    ) {
+        let id = order_id(orders, event);
+        let known = id.and_then(|id| self.find(id));
+        let mut order = match known {
+            Some(at) => self.orders.remove(at),
+            None => Order {
+                id,
+                time: event.time,
+                placed: None,
+                refunded: Returned::default(),
+                cancelled: Returned::default(),
+            },
+        };
+        if event.kind == orders.placed {
+            order.time = event.time;
+            let wanted = models.slots.order_fields();
+            let fields = event.fields.iter();
+            let fields = fields.filter(|(id, _)| *id == orders.value || wanted.contains(id));
+            order.placed = Some(fields.cloned().collect());
+        } else {
+            let value = event.number(orders.value);
+            if Some(event.kind) == orders.refunded {
+                order.refunded.add(value);
+            } else {
+                order.cancelled.add(value);
+            }
+        }
+        let at = self
+            .orders
+            .partition_point(|other| other.time <= order.time);
+        self.orders.insert(at, order);
+        let slots = models.slots.of_orders();
+        for (slot, base) in slots.iter().zip(&self.base) {
+            facts[*slot].clone_from(base);
+        }
+        for event in self.left(orders, EventTime::MAX) {
+            for slot in slots {
+                facts[*slot].count(models.slots.get(*slot), &event, latest);
+            }
+        }
+    }
+
+    /// What is left of each order up to `end`, as events.
+    pub(super) fn left(&self, orders: &Orders, end: EventTime) -> impl Iterator<Item = Event> {
+        let within = self
+            .orders
+            .iter()
+            .take_while(move |order| order.time <= end);
+        within.filter_map(move |order| order.left(orders))
+    }
+
+    /// Orders that can no longer be taken back become final: `settle` gets what is left of each. Says how
+    /// many returns there were of which no order has come.
+    pub(super) fn expire(
+        &mut self,
+        models: &Models,
+        orders: &Orders,
+        latest: EventTime,
+        mut settle: impl FnMut(&Event),
+    ) -> u64 {
+        let horizon = EventTime(latest.0 - orders.within.0);
+        let old = self.orders.partition_point(|order| order.time < horizon);
+        let many = self.orders.len().saturating_sub(ORDERS_MAX);
+        let mut unmatched = 0;
+        for order in self.orders.drain(..old.max(many)) {
+            unmatched += u64::from(order.placed.is_none());
+            let Some(event) = order.left(orders) else {
+                continue;
+            };
+            for (slot, base) in models.slots.of_orders().iter().zip(&mut self.base) {
+                base.count(models.slots.get(*slot), &event, latest);
+            }
+            settle(&event);
+        }
+        unmatched
+    }
+
+    fn find(&self, id: u64) -> Option<usize> {
+        self.orders.iter().position(|order| order.id == Some(id))
+    }
+}
+
+impl Order {
+    /// What is left of it; nothing before it has come, and nothing when it is gone.
+    fn left(&self, orders: &Orders) -> Option<Event> {
+        let mut fields = self.placed.clone()?;
+        let returns = [self.refunded, self.cancelled];
+        let value = fields.iter_mut().find(|(field, _)| *field == orders.value);
+        match value {
+            _ if returns.iter().any(|part| part.extent == Extent::Whole) => return None,
+            Some((_, Scalar::Number(value))) => {
+                // What was cancelled may be refunded too: it is returned once.
+                let returned = self.refunded.total.max(self.cancelled.total);
+                if returned > Quantity::ZERO {
+                    *value = value
+                        .minus(returned)
+                        .filter(|left| *left > Quantity::ZERO)?;
+                }
+            }
+            _ if returns.iter().any(|part| part.extent == Extent::Part) => return None,
+            _ => {}
+        }
+        Some(Event {
+            customer: CustomerId::default(),
+            kind: orders.placed,
+            time: self.time,
+            fields,
+        })
+    }
+}
+
+impl Returned {
+    /// So much, or without a value all of it.
+    fn add(&mut self, value: Option<Quantity>) {
+        match value {
+            None => self.extent = Extent::Whole,
+            Some(value) => {
+                self.total = self.total.plus(value).unwrap_or(self.total);
+                if self.extent == Extent::Nothing {
+                    self.extent = Extent::Part;
+                }
+            }
+        }
+    }
+}
+
+fn order_id(orders: &Orders, event: &Event) -> Option<u64> {
+    event.field(orders.id).map(id_hash)
+}

@@ -1,0 +1,104 @@
+//! What a model says of events as such: how those that come twice are recognised, and which of them are
+//! orders. It holds for all loaded models, because something either happened or did not.
+
+use super::{Fields, Reader};
+use crate::event::{EventType, Field, FieldKind, Millis};
+use crate::model::yaml::Node;
+use crate::model::{Dedupe, Orders};
+
+/// Longest horizon: what is within it is kept.
+const HORIZON_MAX: Millis = Millis(366 * Millis::DAY.0);
+const ORDER_KEYS: [&str; 4] = ["placed", "refunded", "cancelled", "within"];
+
+impl Reader<'_> {
+    /// `dedupe: 7d`
+    pub(super) fn dedupe(&mut self, fields: &Fields<'_>) {
+        let Some(node) = fields.get("dedupe") else {
+            return;
+        };
+        let Some(horizon) = self.horizon(node, "ids are remembered") else {
+            return;
+        };
+        let vocabulary = &mut self.models.vocabulary;
+        let id = vocabulary.intern_field(Field::Id, FieldKind::Any);
+        let wanted = Dedupe { horizon, id };
+        match self.models.dedupe.replace(wanted) {
+            Some(other) if other != wanted => {
+                self.disagrees(node, &format!("`dedupe: {}`", other.horizon));
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// `orders: { placed: order_completed, refunded: order_refunded, within: 90d }`
+    pub(super) fn orders(&mut self, fields: &Fields<'_>) {
+        let Some(node) = fields.get("orders") else {
+            return;
+        };
+        let Some(own) = self.fields(node, "`orders`", &ORDER_KEYS, &[]) else {
+            return;
+        };
+        let placed = self
+            .required(&own, "placed", node.place)
+            .and_then(|node| self.order_type(node));
+        let [refunded, cancelled] = ["refunded", "cancelled"]
+            .map(|key| own.get(key).map(|node| (node, self.order_type(node))));
+        let within = self
+            .required(&own, "within", node.place)
+            .and_then(|node| self.horizon(node, "an order can be taken back"));
+        let (Some(placed), Some(within)) = (placed, within) else {
+            return;
+        };
+        for (node, kind) in [refunded, cancelled].into_iter().flatten() {
+            if kind == Some(placed) {
+                let message = "orders cannot be taken back by events of their own type".to_owned();
+                self.error(node.place, message, None);
+            }
+        }
+        let vocabulary = &mut self.models.vocabulary;
+        let wanted = Orders {
+            placed,
+            refunded: refunded.and_then(|(_, kind)| kind),
+            cancelled: cancelled.and_then(|(_, kind)| kind),
+            within,
+            id: vocabulary.intern_field(Field::OrderId, FieldKind::Text),
+            value: vocabulary.intern_field(Field::Value, FieldKind::Number),
+        };
+        match self.models.orders.replace(wanted) {
+            Some(other) if other != wanted => self.disagrees(node, "other `orders`"),
+            Some(_) | None => {}
+        }
+    }
+
+    /// `corrections: 30d`
+    pub(super) fn corrections(&mut self, fields: &Fields<'_>) -> Option<Millis> {
+        let node = fields.get("corrections")?;
+        self.horizon(node, "a transition can be corrected")
+    }
+
+    fn order_type(&mut self, node: &Node) -> Option<EventType> {
+        let name = self.text(node)?;
+        if name.is_empty() {
+            self.error(node.place, "this is no event type".to_owned(), None);
+            return None;
+        }
+        Some(self.models.vocabulary.intern_type(name))
+    }
+
+    fn horizon(&mut self, node: &Node, what: &str) -> Option<Millis> {
+        let horizon = self.duration(node)?;
+        if horizon.0 == 0 || horizon > HORIZON_MAX {
+            let help = format!("write a duration up to {HORIZON_MAX}, or leave it out");
+            let message = format!("{what} for some time and not for ever");
+            self.error(node.place, message, Some(&help));
+            return None;
+        }
+        Some(horizon)
+    }
+
+    fn disagrees(&mut self, node: &Node, other: &str) {
+        let message = format!("another loaded model has {other}");
+        let help = "models side by side see the same events: let them agree, or leave it out here";
+        self.error(node.place, message, Some(help));
+    }
+}

@@ -1,0 +1,132 @@
+//! Orders that are taken back, and transitions that lose their ground, as a lifecycle manager would write
+//! them down. The laws against the independent fold are in `properties`.
+
+use tenure::event::Money;
+use tenure::model::{Models, Source};
+use tenure::runtime::example;
+
+/// A shop with everything that can be corrected. Its tests say what happens.
+const SHOP: &str = "\
+model: shop
+initial: new
+orders: { placed: order, refunded: refund, cancelled: cancel, within: 60d }
+corrections: 30d
+facts:
+  orders: count(order)
+  spend: sum(order.value)
+  largest: max(order.value)
+  last_order: last(order)
+stages:
+  new: {}
+  buyer: {}
+  big: {}
+  at_risk: {}
+transitions:
+  - { from: new, to: buyer, when: orders >= 1 }
+  - { from: buyer, to: big, when: largest >= 100.0 }
+  - { from: [buyer, big], to: at_risk, when: since(last_order) >= days(10), hold: 1d }
+  - { from: at_risk, to: buyer, when: since(last_order) < days(10), name: won_back }
+tests:
+";
+
+const TESTS: &str = "
+  - name: an order that comes late takes back that the customer was at risk
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 20 }
+      - { at: 2026-01-09, arrives: 2026-01-14, type: order, order_id: b, value: 20 }
+    until: 2026-01-21
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-12, to: at_risk, cause: timer }
+      - { at: 2026-01-12, from: at_risk, to: buyer, cause: correction, transition: correction }
+      - { at: 2026-01-20, to: at_risk, cause: timer }
+
+  - name: an order that comes late and was too early changes nothing
+    events:
+      - { at: 2026-01-02, type: order, order_id: a, value: 20 }
+      - { at: 2026-01-01, arrives: 2026-01-14, type: order, order_id: b, value: 20 }
+    until: 2026-01-20
+    expect:
+      - { at: 2026-01-02, to: buyer }
+      - { at: 2026-01-13, to: at_risk, cause: timer }
+
+  - name: what comes late beyond the horizon counts, and corrects nothing
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 20 }
+      - { at: 2026-02-20, type: visit }
+      - { at: 2026-01-09, arrives: 2026-02-21, type: order, order_id: b, value: 200 }
+    until: 2026-02-22
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-12, to: at_risk, cause: timer }
+
+  - name: who has bought nothing that stayed is new again
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 20 }
+      - { at: 2026-01-05, type: refund, order_id: a, value: 20 }
+    until: 2026-02-20
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-05, from: buyer, to: new, cause: correction }
+
+  - name: a part that is refunded is taken off the value
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 120 }
+      - { at: 2026-01-05, type: refund, order_id: a, value: 30 }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-01, to: big }
+      - { at: 2026-01-05, from: big, to: buyer, cause: correction }
+
+  - name: a refund after a cancellation counts once
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 120 }
+      - { at: 2026-01-02, type: cancel, order_id: a, value: 10 }
+      - { at: 2026-01-03, type: refund, order_id: a, value: 20 }
+      - { at: 2026-01-04, type: cancel, order_id: a, value: 10 }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-01, to: big }
+
+  - name: an order that was cancelled before it came never counts
+    events:
+      - { at: 2026-01-01, type: cancel, order_id: a }
+      - { at: 2026-01-02, type: order, order_id: a, value: 20 }
+      - { at: 2026-01-03, type: order, order_id: a, value: 20 }
+    expect: []
+
+  - name: an order that comes twice counts once
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 60 }
+      - { at: 2026-01-01T00:00:05Z, type: order, order_id: a, value: 60 }
+      - { at: 2026-01-02, type: refund, order_id: a }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-02, to: new, cause: correction }
+
+  - name: what was corrected in vain goes on
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 120 }
+      - { at: 2026-01-02, type: order, order_id: b, value: 130 }
+      - { at: 2026-01-03, type: refund, order_id: a }
+    until: 2026-01-14
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-01, to: big }
+      - { at: 2026-01-13, to: at_risk }
+";
+
+#[test]
+fn what_comes_late_and_what_is_taken_back_is_put_right() {
+    let source = Source {
+        name: "shop.yaml".to_owned(),
+        text: format!("{SHOP}{TESTS}"),
+    };
+    let (models, _) =
+        Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
+    let outcomes = example::run_all(&models, &Money::default());
+    assert!(outcomes.len() > 5);
+    let failures = outcomes.iter().filter(|outcome| !outcome.passed());
+    let failures: Vec<String> = failures.map(|outcome| format!("{outcome:#?}")).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}

@@ -1,0 +1,394 @@
+//! Transitions whose ground a late event or a return takes away.
+
+use super::*;
+
+fn run(model: Model, events: &[Event]) -> Vec<Change> {
+    arrive(&[model], events, 0, None)
+}
+
+fn until(model: Model, events: &[Event], end: i64) -> Vec<Change> {
+    arrive(&[model], events, 0, Some(end))
+}
+
+fn quiet() -> Model {
+    silence().corrections(30 * DAY)
+}
+
+fn order(day: i64) -> Event {
+    at("order", T + day * DAY)
+}
+
+fn visit(day: i64) -> Event {
+    at("visit", T + day * DAY)
+}
+
+/// The order `x`, and what takes it back.
+fn x(kind: &str, time: i64) -> Event {
+    at(kind, time).of_order("x")
+}
+
+fn buying() -> Model {
+    Model::new("m", "a")
+        .orders(Orders {
+            placed: "order".to_string(),
+            refunded: Some("refund".to_string()),
+            cancelled: None,
+            within_ms: 20 * DAY,
+        })
+        .corrections(10 * DAY)
+        .stages(&["a", "b", "c"])
+}
+
+const SILENT: (&str, i64, Cause) = ("active->silent", 10 * DAY, Cause::Timer);
+
+fn corrected(after: i64) -> (&'static str, i64, Cause) {
+    ("correction", after, Cause::Correction)
+}
+
+#[test]
+fn a_late_event_puts_the_customer_back_and_names_what_it_corrects() {
+    // Silent on day 10. On day 12 it turns out that there was an order on day 5.
+    let events = [order(0), visit(12), order(5)];
+    let found = until(quiet(), &events, T + 99 * DAY);
+    let again = ("active->silent", 15 * DAY, Cause::Timer);
+    assert_eq!(short(&found), [SILENT, corrected(12 * DAY), again]);
+    let correction = Change {
+        customer: "ann".to_string(),
+        model: "m".to_string(),
+        sequence: 2,
+        from: "silent".to_string(),
+        to: "active".to_string(),
+        transition: "correction".to_string(),
+        effective_at: T + 12 * DAY,
+        cause: Cause::Correction,
+        entered_previous_at: T + 10 * DAY,
+        corrects: Some((1, T + 10 * DAY)),
+    };
+    assert_eq!(found[1], correction);
+    // They are active since they were before.
+    assert_eq!((found[2].sequence, found[2].entered_previous_at), (3, T));
+    assert_eq!(found[2].corrects, None);
+    // Not asked for, it is a transition.
+    let back = ("back", 12 * DAY, Cause::Event);
+    assert_eq!(short(&run(silence(), &events)), [SILENT, back]);
+}
+
+#[test]
+fn a_condition_that_held_whatever_came_is_left_alone() {
+    // Silent on day 10 with or without a visit. The order of day 11 is later than that.
+    let seen = [order(0), visit(12), visit(5)];
+    assert_eq!(short(&run(quiet(), &seen)), [SILENT]);
+    let later = [order(0), visit(12), order(11)];
+    let back = ("back", 12 * DAY, Cause::Event);
+    assert_eq!(short(&run(quiet(), &later)), [SILENT, back]);
+    // Of that instant, and late.
+    let then = [order(0), visit(12), order(10)];
+    let taken_back = [SILENT, corrected(12 * DAY)];
+    assert_eq!(short(&run(quiet(), &then)), taken_back);
+}
+
+#[test]
+fn an_event_that_comes_after_the_timer_it_would_have_cancelled_takes_that_back() {
+    // Bob moves the watermark past Ann's deadline. Her order of day 9 is her latest event.
+    let bob = Event::new("bob", "visit", T + 12 * DAY);
+    let events = [order(0), bob, order(9)];
+    assert_eq!(short(&run(quiet(), &events)), [SILENT, corrected(10 * DAY)]);
+}
+
+#[test]
+fn facts_are_those_of_then_with_all_that_has_come_by_now() {
+    let model = || {
+        Model::new("m", "a")
+            .corrections(30 * DAY)
+            .stages(&["a", "b"])
+            .fact("today", count("visit").over(4 * DAY))
+            .go(&["a"], "b", event("go") & fact("today").lt(num(2)))
+    };
+    let go = at("go", T + 5 * DAY);
+    let taken = ("a->b", 5 * DAY, Cause::Event);
+    // Days 2 to 5. What came after the transition is of day 6.
+    let quiet = [go.clone(), visit(6), visit(6), visit(1), visit(2)];
+    assert_eq!(short(&run(model(), &quiet)), [taken]);
+    let busy = [&quiet[..], &[visit(3)]].concat();
+    assert_eq!(short(&run(model(), &busy)), [taken, corrected(6 * DAY)]);
+    // Of that very instant: it counts, but is not late itself.
+    let at_once = [go, visit(5), visit(5), visit(6), at("noise", T)];
+    assert_eq!(short(&run(model(), &at_once[..4])), [taken]);
+    assert_eq!(short(&run(model(), &at_once)), [taken, corrected(6 * DAY)]);
+}
+
+#[test]
+fn the_event_of_the_link_is_still_its_event() {
+    let model = Model::new("m", "a")
+        .corrections(30 * DAY)
+        .stages(&["a", "b", "c"])
+        .go(&["a"], "b", event("visit"))
+        .go(&["b"], "c", fact(count("order")).lt(num(1)))
+        .go(&["c"], "a", event("back"));
+    // a->b by the visit, b->c as its second link. An order makes b->c untrue, not a->b.
+    let events = [visit(3), visit(4), order(2)];
+    let found = run(model, &events);
+    let [first, second] = ["a->b", "b->c"].map(|name| (name, 3 * DAY, Cause::Event));
+    assert_eq!(short(&found), [first, second, corrected(4 * DAY)]);
+    let way = (found[2].from.as_str(), found[2].to.as_str());
+    assert_eq!(
+        (way, found[2].corrects),
+        (("c", "b"), Some((2, T + 3 * DAY)))
+    );
+    let alone = Model::new("m", "a")
+        .corrections(30 * DAY)
+        .stages(&["a", "b"])
+        .go(&["a"], "b", event("visit"));
+    assert_eq!(short(&run(alone, &events)), [first]);
+}
+
+#[test]
+fn a_return_of_an_order_of_then_takes_its_ground() {
+    let model = || buying().go(&["a"], "b", fact(count("order")).ge(num(1)));
+    let there = ("a->b", 0, Cause::Event);
+    let events = [x("order", T), x("refund", T + 2 * DAY)];
+    assert_eq!(short(&run(model(), &events)), [there, corrected(2 * DAY)]);
+    // There is another order that holds it.
+    let two = [order(0), x("order", T), x("refund", T + 2 * DAY)];
+    assert_eq!(short(&run(model(), &two)), [there]);
+    // A return that came before its order.
+    let early = [order(0), x("refund", T), x("order", T)];
+    assert_eq!(short(&run(model(), &early)), [there]);
+    // In part.
+    let worth = |event: Event, value| event.with("value", Value::money(value));
+    let spent = buying().go(&["a"], "b", fact(sum("order", "value")).ge(num(10)));
+    let parts = [
+        worth(x("order", T), "20"),
+        worth(x("refund", T + DAY), "10"),
+        worth(x("refund", T + 2 * DAY), "0.01"),
+    ];
+    assert_eq!(short(&run(spent, &parts)), [there, corrected(2 * DAY)]);
+    // An order that came later was no ground.
+    let other = buying().go(&["a"], "b", event("visit")).go(
+        &["b"],
+        "c",
+        fact(count("order")).lt(num(1)) & event("refund"),
+    );
+    let later = [visit(0), x("order", T + DAY), x("refund", T + 2 * DAY)];
+    let left = ("b->c", 2 * DAY, Cause::Event);
+    assert_eq!(short(&run(other, &later)), [there, left]);
+}
+
+#[test]
+fn the_ground_is_kept_for_the_horizon_and_until_the_next_transition() {
+    let model = || buying().go(&["a"], "b", fact(count("order")).ge(num(1)));
+    let there = ("a->b", 0, Cause::Event);
+    let refund = |after| x("refund", T + after);
+    let edge = 10 * DAY;
+    let with = |events: &[Event]| run(model(), &[&[x("order", T)], events].concat());
+    let kept = with(&[visit(10), refund(edge)]);
+    assert_eq!(short(&kept), [there, corrected(edge)]);
+    let dropped = with(&[at("visit", T + edge + 1), refund(edge + 1)]);
+    assert_eq!(short(&dropped), [there]);
+    // It was there still when the return came.
+    assert_eq!(
+        short(&with(&[refund(edge + 1)])),
+        [there, corrected(edge + 1)]
+    );
+    let next = model().go(&["b"], "c", event("visit"));
+    let events = [x("order", T), visit(1), refund(2 * DAY)];
+    let further = ("b->c", DAY, Cause::Event);
+    assert_eq!(short(&run(next, &events)), [there, further]);
+}
+
+#[test]
+fn a_correction_has_no_ground_itself() {
+    let model = buying()
+        .go(&["a"], "b", fact(count("order")).ge(num(1)))
+        .go(&["a"], "c", fact(count("refund")).eq(num(1)));
+    // To c for there was one refund. Then there is another one, of before.
+    let events = [
+        x("order", T),
+        x("refund", T + 2 * DAY),
+        at("refund", T + DAY),
+    ];
+    let found = run(model, &events);
+    let there = ("a->b", 0, Cause::Event);
+    assert_eq!(short(&found), [there, corrected(2 * DAY)]);
+    assert_eq!(found[1].to, "c");
+}
+
+#[test]
+fn a_hold_is_not_looked_at_but_holds_start_anew() {
+    let model = Model::new("m", "a")
+        .corrections(30 * DAY)
+        .stages(&["a", "b"])
+        .go(&["a"], "b", since(last("order")).ge(days(5)))
+        .hold(3 * DAY);
+    let taken = ("a->b", 8 * DAY, Cause::Timer);
+    // On day 8 the order of day 3 was five days ago, though not for three.
+    let held = [order(0), visit(9), order(3)];
+    assert_eq!(short(&run(model.clone(), &held)), [taken]);
+    // On day 9 the order of day 4 is five days ago, and on day 12 for three.
+    let broken = [order(0), visit(9), order(4)];
+    let found = until(model, &broken, T + 99 * DAY);
+    let again = ("a->b", 12 * DAY, Cause::Timer);
+    assert_eq!(short(&found), [taken, corrected(9 * DAY), again]);
+}
+
+#[test]
+fn a_way_on_from_the_place_put_back_to_is_one_transition_with_it() {
+    let model = buying()
+        .go(&["a"], "b", fact(count("order")).ge(num(1)))
+        .go(&["a"], "c", fact(count("refund")).ge(num(1)))
+        .go(
+            &["c"],
+            "b",
+            fact(Source::PreviousStage).eq(text("a")) & event("visit"),
+        );
+    let events = [x("order", T), x("refund", T + 2 * DAY), visit(3)];
+    let found = run(model, &events);
+    let there = ("a->b", 0, Cause::Event);
+    let by_way_of_a = ("c->b", 3 * DAY, Cause::Event);
+    assert_eq!(short(&found), [there, corrected(2 * DAY), by_way_of_a]);
+    assert_eq!((found[1].from.as_str(), found[1].to.as_str()), ("b", "c"));
+    // Since the evaluation.
+    assert_eq!(found[2].entered_previous_at, T + 2 * DAY);
+}
+
+#[test]
+fn the_event_is_that_of_the_first_link_of_the_chain() {
+    let model = buying()
+        .go(&["a"], "b", fact(count("order")).ge(num(1)))
+        .go(&["a"], "c", event("refund"))
+        .go(&["c"], "a", event("refund"))
+        .go(&["c"], "b", event("refund"));
+    let found = run(model, &[x("order", T), x("refund", T + DAY)]);
+    let there = ("a->b", 0, Cause::Event);
+    assert_eq!(short(&found), [there, corrected(DAY)]);
+    assert_eq!(found[1].to, "c");
+}
+
+#[test]
+fn the_chain_is_without_blocks_and_may_not_come_back_to_where_it_began() {
+    let returned = || fact(count("refund")).ge(num(1));
+    let model = buying()
+        .go(&["a"], "b", fact(count("order")).ge(num(1)))
+        .stage("d", 9 * DAY)
+        .reentry(Reentry::Never);
+    let model = Model {
+        initial: "d".to_string(),
+        ..model
+    };
+    // d was left on day 9 for good.
+    let model = model
+        .go(&["d"], "a", event("start"))
+        .go(&["a"], "d", returned())
+        .go(&["d"], "a", returned())
+        .go(&["d"], "c", returned());
+    let events = [
+        at("noise", T),
+        at("start", T + 9 * DAY),
+        x("order", T + 11 * DAY),
+        x("refund", T + 12 * DAY),
+    ];
+    let found = run(model, &events);
+    let by_event = |name, day| (name, day * DAY, Cause::Event);
+    let expected = [
+        by_event("d->a", 9),
+        by_event("a->b", 11),
+        corrected(12 * DAY),
+    ];
+    // a->d, which is entered once only; not d->a; d->c, although the stay in d has just begun.
+    assert_eq!(short(&found), expected);
+    assert_eq!((found[2].from.as_str(), found[2].to.as_str()), ("b", "c"));
+}
+
+#[test]
+fn a_transition_that_cools_down_is_a_link_of_the_chain() {
+    // Put back to b, and on to c although that was taken on day 1.
+    let model = buying()
+        .go(&["a"], "b", event("visit"))
+        .go(&["b"], "c", event("bad") | fact(count("refund")).ge(num(1)))
+        .cooldown(30 * DAY)
+        .go(&["c"], "b", event("good"))
+        .go(&["b"], "a", fact(count("order")).ge(num(1)));
+    let events = [
+        visit(0),
+        at("bad", T + DAY),
+        at("good", T + 36 * HOUR),
+        x("order", T + 2 * DAY),
+        x("refund", T + 3 * DAY),
+    ];
+    let found = run(model, &events);
+    let by_event = |name, day| (name, day * DAY, Cause::Event);
+    let first = [by_event("a->b", 0), by_event("b->c", 1)];
+    let good = ("c->b", 36 * HOUR, Cause::Event);
+    let rest = [good, by_event("b->a", 2), corrected(3 * DAY)];
+    assert_eq!(short(&found), [&first[..], &rest].concat());
+    assert_eq!((found[4].from.as_str(), found[4].to.as_str()), ("a", "c"));
+}
+
+#[test]
+fn a_correction_that_ends_where_the_customer_is_has_not_happened() {
+    // The order of day 1 was not ten days ago on day 10, but is on day 12.
+    let events = [order(0), visit(12), order(1)];
+    let found = until(quiet(), &events, T + 20 * DAY);
+    assert_eq!(short(&found), [SILENT]);
+    // Its ground is gone: what takes it away again is a transition.
+    let again = [&events[..], &[order(3)]].concat();
+    let back = ("back", 12 * DAY, Cause::Event);
+    assert_eq!(short(&run(quiet(), &again)), [SILENT, back]);
+    // They are silent since day 10, and evaluated by the event itself.
+    let model = quiet()
+        .stages(&["asked"])
+        .go(&["silent"], "asked", event("order"));
+    let found = run(model, &events);
+    let asked = ("silent->asked", 12 * DAY, Cause::Event);
+    assert_eq!(short(&found), [SILENT, asked]);
+    assert_eq!(found[1].entered_previous_at, T + 10 * DAY);
+    assert_eq!(found[1].sequence, 2);
+}
+
+#[test]
+fn the_place_of_before_has_its_visits_cooldowns_and_exits() {
+    let model = |way: Expr| {
+        buying()
+            .reentry(Reentry::After(50 * DAY))
+            .go(&["a"], "b", fact(count("order")).ge(num(1)))
+            .cooldown(50 * DAY)
+            .go(&["a"], "c", event("ask") & way)
+    };
+    let events = [
+        visit(0),
+        x("order", T + DAY),
+        x("refund", T + 2 * DAY),
+        at("ask", T + 3 * DAY),
+    ];
+    let asked = |way: Expr| run(model(way), &events).len() == 3;
+    assert!(asked(fact(visits("a")).eq(num(1))));
+    assert!(asked(fact(visits("b")).eq(num(0))));
+    assert!(asked(!has(entered("b"))));
+    assert!(asked(!has(Source::PreviousStage)));
+    assert!(asked(fact(time_in("a")).ge(days(3))));
+    assert!(asked(fact(Source::DaysInStage).ge(num(3))));
+    // a->b was never taken.
+    let anew = [&events[..3], &[order(4)]].concat();
+    let found = run(model(event("never")), &anew);
+    let names = ["a->b", "correction", "a->b"];
+    let sequence = found.iter().map(|c| (c.transition.as_str(), c.sequence));
+    let expected = names.into_iter().zip(1..);
+    assert_eq!(sequence.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn after_a_correction_nothing_takes_effect_before_it() {
+    // Silent on day 10, corrected at day 12 for an order of day 5: late events are evaluated then.
+    let model = quiet()
+        .stages(&["asked"])
+        .go(&["active"], "asked", event("visit"));
+    let model = Model {
+        transitions: model.transitions.into_iter().rev().collect(),
+        ..model
+    };
+    let asked = ("active->asked", 12 * DAY, Cause::Event);
+    let events = [order(0), at("noise", T + 12 * DAY), order(5), visit(11)];
+    let found = run(model, &events);
+    assert_eq!(short(&found), [SILENT, corrected(12 * DAY), asked]);
+    assert_eq!(found[2].entered_previous_at, T);
+}
