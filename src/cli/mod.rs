@@ -5,6 +5,7 @@ mod demo;
 mod progress;
 mod replay;
 mod run;
+mod schemas;
 mod sources;
 mod test;
 
@@ -64,6 +65,10 @@ enum Command {
     Check(check::Check),
     /// Run the tests that model files contain.
     Test(test::Test),
+    /// Print the JSON Schema of model files, for editors.
+    ///
+    /// Write it to a file, and begin a model with: # yaml-language-server: $schema=FILE
+    Schemas(schemas::Schemas),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -98,6 +103,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Replay(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
+        Command::Schemas(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tenure", &mut script);

@@ -2,7 +2,7 @@
 //!
 //! `yaml` (text to a tree with places) → `read` (tree to declarations) → `syntax` and `lower`
 //! (conditions to typed form) → `slots` (what must be remembered of each customer, shared by all
-//! models). Nothing here is evaluated: that is the next layer.
+//! models). Nothing here is evaluated: that is the next layer. `schema` says for editors what `read` takes.
 
 #![deny(clippy::disallowed_types)]
 
@@ -13,6 +13,7 @@ mod lower;
 mod orders;
 mod problem;
 mod read;
+mod schema;
 mod slots;
 mod syntax;
 mod yaml;
@@ -24,11 +25,13 @@ pub use condition::{
     Arithmetic, Comparison, Condition, Moves, Operator, Term, TextComparison, TextTerm, Unit,
 };
 pub use example::{Example, Expectation, ONLY_CUSTOMER, Occurrence};
-pub use fact::{Aggregate, Bucket, Declaration, Filter, Window};
+pub use fact::{AGGREGATES, Aggregate, Bucket, Declaration, Filter, Window};
+pub use lower::{FUNCTIONS, STAGE_NAMES};
 pub use orders::{ORDERS_MAX, Orders};
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Place, Problem, Report, Severity, Source, did_you_mean, visible,
 };
+pub use schema::model_schema;
 pub use slots::{Keep, Reading, Slot, Slots, StageFact, Tally, What};
 
 /// Most stages of a model: a chain remembers the stages it has been in as bits.

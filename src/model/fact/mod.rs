@@ -81,7 +81,7 @@ impl Aggregate {
 }
 
 /// The names of all aggregates.
-pub(super) const AGGREGATES: [&str; 11] = [
+pub const AGGREGATES: [&str; 11] = [
     "count",
     "count_distinct",
     "sum",

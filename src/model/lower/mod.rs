@@ -13,7 +13,8 @@ use super::syntax::{Expr, Kind};
 use crate::event::Vocabulary;
 pub(super) use known::{About, Known, Type};
 pub(super) use names::Happening;
-pub(super) use unnamed::STAGE_NAMES;
+pub use term::FUNCTIONS;
+pub use unnamed::STAGE_NAMES;
 
 /// Reads the conditions of one model.
 pub(super) struct Lowering<'l> {

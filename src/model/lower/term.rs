@@ -15,7 +15,8 @@ pub(super) struct Typed {
     pub(super) moves: bool,
 }
 
-const FUNCTIONS: [&str; 8] = [
+/// The functions of conditions, beside the aggregates.
+pub const FUNCTIONS: [&str; 8] = [
     "since", "days", "hours", "minutes", "has", "visits", "time_in", "entered",
 ];
 

@@ -11,7 +11,7 @@ use crate::model::slots::StageFact;
 use crate::model::syntax::{Expr, Kind};
 
 /// The stage facts that are written without parentheses.
-pub(in crate::model) const STAGE_NAMES: [&str; 2] = ["previous_stage", "days_in_stage"];
+pub const STAGE_NAMES: [&str; 2] = ["previous_stage", "days_in_stage"];
 
 impl Lowering<'_> {
     /// The fact that stands here, by name or by itself; `None` after something was wrong with it.

@@ -6,7 +6,13 @@ use crate::model::example::{Example, Expectation, ONLY_CUSTOMER};
 use crate::model::problem::Place;
 use crate::model::yaml::{Node, Value};
 
-const EXPECT_KEYS: [&str; 6] = ["at", "customer", "from", "to", "cause", "transition"];
+/// The keys of a test.
+pub(in crate::model) const TEST_KEYS: [&str; 4] = ["name", "events", "expect", "until"];
+/// The keys of an expected transition.
+pub(in crate::model) const EXPECT_KEYS: [&str; 6] =
+    ["at", "customer", "from", "to", "cause", "transition"];
+/// What can make a transition happen.
+pub(in crate::model) const CAUSES: [&str; 3] = ["event", "timer", "correction"];
 
 impl Reader<'_> {
     pub(super) fn examples(&mut self, fields: &Fields<'_>, stages: &[&str]) -> Vec<Example> {
@@ -21,7 +27,7 @@ impl Reader<'_> {
     }
 
     fn example(&mut self, item: &Node, stages: &[&str]) -> Option<Example> {
-        let fields = self.fields(item, "a test", &["name", "events", "expect", "until"], &[])?;
+        let fields = self.fields(item, "a test", &TEST_KEYS, &[])?;
         let name = self
             .required(&fields, "name", item.place)
             .and_then(|node| self.text(node));
@@ -88,12 +94,9 @@ impl Reader<'_> {
 
     fn cause(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node)?;
-        if !["event", "timer", "correction"].contains(&text) {
-            self.error(
-                node.place,
-                format!("`{text}` is no cause"),
-                Some("the causes are event, timer and correction"),
-            );
+        if !CAUSES.contains(&text) {
+            let help = format!("the causes are {}", CAUSES.join(", "));
+            self.error(node.place, format!("`{text}` is no cause"), Some(&help));
         }
         Some(text.to_owned())
     }

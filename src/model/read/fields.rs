@@ -29,10 +29,10 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// Longest name of a model or stage.
-const NAME_BYTES_MAX: usize = 64;
-/// Words that have a meaning in conditions.
-const RESERVED: [&str; 13] = [
+/// Longest name of a model, stage or fact.
+pub(in crate::model) const NAME_BYTES_MAX: usize = 64;
+/// Words that have a meaning in conditions, and so are no names of facts.
+pub(in crate::model) const RESERVED: [&str; 13] = [
     "any", "true", "false", "null", "in", "since", "days", "hours", "minutes", "has", "over",
     "before", "where",
 ];

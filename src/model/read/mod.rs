@@ -20,6 +20,12 @@ use super::yaml::{self, Node};
 use super::{FACTS_MAX, Fact, MODELS_MAX, Model, Models};
 use fields::Fields;
 
+pub(super) use examples::{CAUSES, EXPECT_KEYS, TEST_KEYS};
+pub(super) use fields::{NAME_BYTES_MAX, RESERVED};
+pub(super) use occurrence::EVENT_KEYS;
+pub(super) use stages::STAGE_KEYS;
+pub(super) use transitions::TRANSITION_KEYS;
+
 /// Reads one file. `None` when it has no usable model; then there is an error among the problems.
 pub(super) fn model(
     source: &Source,
@@ -48,7 +54,7 @@ struct Reader<'r> {
 }
 
 /// The keys of a file, and those of a later version.
-const MODEL_KEYS: [&str; 11] = [
+pub(super) const MODEL_KEYS: [&str; 11] = [
     "model",
     "version",
     "description",

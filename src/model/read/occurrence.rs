@@ -7,7 +7,8 @@ use crate::event::{EventTime, parse_instant};
 use crate::model::example::{ONLY_CUSTOMER, Occurrence};
 use crate::model::yaml::{Key, Node, Value};
 
-const EVENT_KEYS: [&str; 12] = [
+/// The keys of an event of a test; any other is a property of the event.
+pub(in crate::model) const EVENT_KEYS: [&str; 12] = [
     "at",
     "arrives",
     "type",

@@ -6,7 +6,8 @@ use crate::model::problem::Place;
 use crate::model::yaml::Node;
 use crate::model::{Reentry, STAGES_MAX, Stage};
 
-const STAGE_KEYS: [&str; 3] = ["min_dwell", "reentry", "description"];
+/// The keys of a stage.
+pub(in crate::model) const STAGE_KEYS: [&str; 3] = ["min_dwell", "reentry", "description"];
 
 impl Reader<'_> {
     /// The stages; none if they cannot be used, which is reported here and nowhere else.

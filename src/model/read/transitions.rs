@@ -9,6 +9,17 @@ use crate::model::problem::{Place, did_you_mean};
 use crate::model::yaml::{Node, Value};
 use crate::model::{Stage, TRANSITIONS_MAX, Transition};
 
+/// The keys of a transition.
+pub(in crate::model) const TRANSITION_KEYS: [&str; 7] = [
+    "from",
+    "to",
+    "when",
+    "hold",
+    "cooldown",
+    "name",
+    "description",
+];
+
 impl Reader<'_> {
     /// The transitions without a mistake, each with where it stands.
     pub(super) fn transitions<'n>(
@@ -47,16 +58,7 @@ impl Reader<'_> {
         stages: &[&str],
         facts: &mut Vec<Known>,
     ) -> Option<Transition> {
-        let keys = [
-            "from",
-            "to",
-            "when",
-            "hold",
-            "cooldown",
-            "name",
-            "description",
-        ];
-        let fields = self.fields(item, "a transition", &keys, &[])?;
+        let fields = self.fields(item, "a transition", &TRANSITION_KEYS, &[])?;
         let from = self
             .required(&fields, "from", item.place)
             .map(|node| self.origins(node, stages));

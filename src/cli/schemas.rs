@@ -1,0 +1,18 @@
+//! `tenure schemas`: what editors are told of model files.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::Exit;
+use crate::model::model_schema;
+
+#[derive(Debug, Args)]
+pub(super) struct Schemas {}
+
+impl Schemas {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        writeln!(io::stdout(), "{:#}", model_schema())?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,175 @@
+//! What each key means, and what may stand behind it.
+
+use serde_json::{Value as Json, json};
+
+use super::{DURATION, list, refer, told};
+use crate::model::fact::AGGREGATES;
+use crate::model::lower::STAGE_NAMES;
+use crate::model::read::{CAUSES, NAME_BYTES_MAX, RESERVED};
+use crate::model::{FACTS_MAX, STAGES_MAX, TRANSITIONS_MAX};
+
+const FOR_PEOPLE: &str = "A text, for people.";
+
+/// A key that the reader knows and this file does not: anything goes, and a test complains.
+fn undescribed() -> Json {
+    json!(true)
+}
+
+pub(super) fn model_key(key: &str) -> Json {
+    match key {
+        "model" => told("name", "The name of the model."),
+        "version" => json!({
+            "description": "A whole number, for people; 1 where it is left out.",
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "pattern": "^[0-9]+$",
+        }),
+        "description" => told("text", FOR_PEOPLE),
+        "initial" => told("name", "The stage in which every customer begins."),
+        "dedupe" => told(
+            "duration",
+            "For how long events that come twice are recognised by their id, up to 366d.",
+        ),
+        "facts" => facts(),
+        "stages" => json!({
+            "description": "Where a customer can be: names, each with its settings or {}.",
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": STAGES_MAX,
+            "propertyNames": refer("name"),
+            "additionalProperties": refer("stage"),
+        }),
+        "transitions" => json!({
+            "description": "How a customer moves: the first that is true and may be taken is taken.",
+            "type": "array",
+            "maxItems": TRANSITIONS_MAX,
+            "items": refer("transition"),
+        }),
+        "tests" => list(
+            "test",
+            "Histories, and the transitions that they must cause.",
+        ),
+        _ => undescribed(),
+    }
+}
+
+fn facts() -> Json {
+    let reserved: Vec<&str> = RESERVED.into_iter().chain(STAGE_NAMES).collect();
+    json!({
+        "description": "What is remembered of a customer's events: names and aggregates.",
+        "type": ["object", "null"],
+        "maxProperties": FACTS_MAX,
+        "propertyNames": {
+            "pattern": "^[A-Za-z][A-Za-z0-9_]*$",
+            "maxLength": NAME_BYTES_MAX,
+            "not": { "enum": reserved },
+        },
+        "additionalProperties": {
+            "description": "AGGREGATE(EVENT.FIELD where FILTER) over WINDOW before SPAN",
+            "type": "string",
+            "pattern": format!("^[ \\t(]*({})[ \\t]*\\(", AGGREGATES.join("|")),
+            "examples": [
+                "count(order_completed)",
+                "sum(order_completed.value) over 90d",
+                "last(any)",
+                "latest(nps_answered.score)",
+                "count(order_completed where channel == 'web') over 30d before 30d",
+            ],
+        },
+    })
+}
+
+pub(super) fn stage_key(key: &str) -> Json {
+    match key {
+        "min_dwell" => told("duration", "How long a customer stays at least."),
+        "reentry" => json!({
+            "description": "When a customer who has left may come back.",
+            "type": "string",
+            "pattern": format!("^(always|never|after +{DURATION})$"),
+            "examples": ["always", "never", "after 30d"],
+        }),
+        "description" => told("text", FOR_PEOPLE),
+        _ => undescribed(),
+    }
+}
+
+pub(super) fn transition_key(key: &str) -> Json {
+    match key {
+        "from" => json!({
+            "description": "The stage it leads out of, or a list of them.",
+            "oneOf": [
+                refer("name"),
+                { "type": "array", "minItems": 1, "uniqueItems": true, "items": refer("name") },
+            ],
+        }),
+        "to" => told("name", "The stage it leads into."),
+        "when" => told("condition", "When it may be taken."),
+        "hold" => told(
+            "duration",
+            "How long the condition must have been true without a break.",
+        ),
+        "cooldown" => told(
+            "duration",
+            "How long after it was taken it is not taken again.",
+        ),
+        "name" => told(
+            "text",
+            "What it is called in outputs and tests; from->to where it is left out.",
+        ),
+        "description" => told("text", FOR_PEOPLE),
+        _ => undescribed(),
+    }
+}
+
+pub(super) fn test_key(key: &str) -> Json {
+    match key {
+        "name" => told("text", "What the test proves, as a sentence."),
+        "events" => list("event", "What happens."),
+        "expect" => list("expectation", "Every transition that follows; [] for none."),
+        "until" => told(
+            "instant",
+            "Where time ends, a date with its whole day; the last `at` where it is left out.",
+        ),
+        _ => undescribed(),
+    }
+}
+
+pub(super) fn event_key(key: &str) -> Json {
+    let scalar = |description: &str| {
+        let types = ["string", "number", "boolean", "null"];
+        json!({ "description": description, "type": types })
+    };
+    match key {
+        "at" => told("instant", "When."),
+        "type" => json!({
+            "description": "What kind of event.",
+            "type": ["string", "number", "boolean"],
+            "minLength": 1,
+        }),
+        "customer" => scalar("Who, where there is more than one."),
+        "customer_id" => scalar("The same as customer."),
+        "id" => scalar("By which an event that comes twice is recognised."),
+        "channel" => scalar("Where it happened."),
+        "order_id" => scalar("The order that it is about."),
+        "value" => scalar("Money."),
+        "currency" => scalar("The currency of value."),
+        "properties" => json!({
+            "description": "The event's own properties; any key that an event does not have is one too.",
+            "type": "object",
+        }),
+        "description" => json!({ "description": FOR_PEOPLE }),
+        _ => undescribed(),
+    }
+}
+
+pub(super) fn expectation_key(key: &str) -> Json {
+    match key {
+        "at" => told("instant", "When it takes effect."),
+        "customer" => told("text", "Whose, where there is more than one."),
+        "from" => told("name", "Out of which stage."),
+        "to" => told("name", "Into which stage."),
+        "cause" => json!({ "description": "By what.", "enum": CAUSES }),
+        "transition" => told("text", "Which one: its name, or from->to."),
+        _ => undescribed(),
+    }
+}
