@@ -10,6 +10,7 @@ mod diagnostics;
 mod fuzz;
 mod guarantee;
 mod histories;
+mod language;
 mod properties;
 mod readme;
 mod reference;

@@ -96,6 +96,7 @@ fn every_command_and_file_that_is_named_exists() {
         "deploy/demo.sh",
         "tests/run.sh",
         "config/tenure.toml",
+        "config/models/README.md",
         "config/models/retail.yaml",
         "tests/data/cdnow_sample.csv",
     ] {
@@ -110,6 +111,7 @@ fn every_command_and_file_that_is_named_exists() {
         "check",
         "test",
         "config",
+        "schemas",
         "completions",
     ] {
         assert!(help.contains(&format!("  {command} ")), "{command}");

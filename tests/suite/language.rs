@@ -1,0 +1,138 @@
+//! What the reference of model files says is so, and nothing that may stand in one is left out.
+
+mod schema;
+mod validate;
+mod yaml;
+
+use std::fs;
+use std::path::Path;
+
+use tenure::event::Money;
+use tenure::model::{
+    AGGREGATES, FACTS_MAX, FUNCTIONS, IDS_MAX, MODELS_MAX, Models, PROBLEMS_SHOWN_MAX, Report,
+    STAGE_NAMES, STAGES_MAX, Source, TRANSITIONS_MAX, model_schema,
+};
+use tenure::runtime::example::{Outcome, run_all};
+
+fn file(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn reference() -> String {
+    file("config/models/README.md")
+}
+
+/// The models that the reference shows.
+fn blocks() -> Vec<String> {
+    let text = reference();
+    let fence = "```yaml\n";
+    let begins = text.match_indices(fence).map(|(at, _)| at + fence.len());
+    begins
+        .map(|at| text[at..].split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+fn compile(text: &str) -> Result<(Models, Vec<Report>), Vec<Report>> {
+    Models::compile(vec![Source {
+        name: "model.yaml".to_owned(),
+        text: text.to_owned(),
+    }])
+}
+
+#[test]
+fn every_model_compiles_without_a_warning_and_passes_its_own_tests() {
+    let blocks = blocks();
+    assert!(blocks.len() >= 9, "{}", blocks.len());
+    for text in blocks {
+        let (models, warnings) = compile(&text).unwrap_or_else(|reports| panic!("{}", reports[0]));
+        assert_eq!(warnings, [], "{text}");
+        let outcomes = run_all(&models, &Money::default());
+        assert!(!outcomes.is_empty(), "{text}");
+        assert!(outcomes.iter().all(Outcome::passed), "{outcomes:#?}");
+    }
+}
+
+#[test]
+fn the_reference_names_every_key_aggregate_and_function() {
+    let text = reference();
+    for key in schema::keys(&model_schema()) {
+        assert!(text.contains(&format!("`{key}`")), "the key {key}");
+    }
+    for name in AGGREGATES.iter().chain(&FUNCTIONS) {
+        assert!(text.contains(&format!("`{name}(")), "{name}()");
+    }
+    for name in STAGE_NAMES {
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+    }
+    for name in schema::reserved(&model_schema()) {
+        assert!(text.contains(&format!("`{name}`")), "the name {name}");
+    }
+}
+
+/// In its own words: each line of the table of what is refused.
+#[test]
+fn what_is_refused_is_told_as_the_reference_says() {
+    let text = reference();
+    let (_, section) = text.split_once("### What is refused, and why").unwrap();
+    let section = section.split("\n#").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let mut wrong = Vec::new();
+    let mut cases = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let condition = cells[0].trim_start_matches("| ").trim_matches('`');
+        let said = errors(condition);
+        let expected = cells[1].trim();
+        if !matches!(said.as_slice(), [only] if only.starts_with(expected)) {
+            wrong.push(format!("{condition}: {said:?}, not {expected}"));
+        }
+        cases += 1;
+    }
+    assert!(cases >= 14, "{cases}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What is wrong with a transition that has this condition.
+fn errors(condition: &str) -> Vec<String> {
+    let frame = "
+model: frame
+initial: new
+facts:
+  orders: count(order_completed)
+  last_order: last(order_completed)
+  score: latest(nps_answered.score)
+stages: { new: {}, buyer: {} }
+transitions:
+  - from: new
+    to: buyer
+    when: \"CONDITION\"
+";
+    let reports = compile(&frame.replace("CONDITION", condition)).err();
+    let reports = reports.unwrap_or_default();
+    let problems = reports.iter().flat_map(|report| &report.problems);
+    problems.map(|problem| problem.message.clone()).collect()
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    let text = reference();
+    for (what, most) in [
+        ("stages of a model", STAGES_MAX),
+        ("transitions of a model", TRANSITIONS_MAX),
+        (
+            "facts of a model, those that stand in conditions included",
+            FACTS_MAX,
+        ),
+        ("models side by side", MODELS_MAX),
+        ("problems shown of one file", PROBLEMS_SHOWN_MAX),
+    ] {
+        assert!(text.contains(&format!("| {what} | {most} |")), "{what}");
+    }
+    assert!(text.contains(&format!("at most {IDS_MAX} ids")));
+    let condition = |length: usize| format!("score == '{}'", "x".repeat(length - 11));
+    assert_eq!(errors(&condition(4096)), [""; 0]);
+    assert_eq!(errors(&condition(4097)), ["longer than 4096 bytes"]);
+    let row = |signs: usize| vec!["orders"; signs + 1].join(" + ") + " > 0";
+    assert_eq!(errors(&row(48)), [""; 0]);
+    assert_eq!(errors(&row(49)), ["nested too deeply"]);
+}
