@@ -211,6 +211,18 @@ orders >= 9 ==> days_in_stage * days_in_stage > 3
   12:35 error: this does not move evenly with time
 orders >= 9 ==> avg(nps_answered) >= 9
   12:35 error: `avg` needs a field
+orders >= 9 ==> sinse(last_order) == 'new'
+  12:35 error: unknown function `sinse`
+orders >= 9 ==> previous_stage() == 'new'
+  12:35 error: `previous_stage` is written without parentheses
+orders >= 9 ==> has(score) == true
+  12:35 error: `has` is a condition, not a value
+orders >= 9 ==> has(score) > 0
+  12:35 error: `has` is a condition, not a value
+orders >= 9 ==> since(last_order) == 'long'
+  12:35 error: `since(last_order)` is a duration, not a fact
+orders >= 9 ==> days(3) == true
+  12:35 error: `days(3)` is a duration, not a fact
 orders >= 9 ==> visits() >= 9
   12:35 error: `visits` takes the name of a stage
 orders >= 9 ==> orders < 0

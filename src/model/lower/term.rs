@@ -1,6 +1,6 @@
 //! Terms: numbers, durations and instants, and what may be computed with them.
 
-use super::{Lowering, Type};
+use super::{Lowering, STAGE_NAMES, Type};
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Term};
 use crate::model::fact::AGGREGATES;
@@ -96,6 +96,14 @@ impl Lowering<'_> {
             "days" => 86_400_000,
             "hours" => 3_600_000,
             "minutes" => 60_000,
+            "has" => {
+                let help = "leave out the comparison: write has(fact) or !has(fact)";
+                return self.fault(expr, "`has` is a condition, not a value", Some(help));
+            }
+            other if STAGE_NAMES.contains(&other) => {
+                let message = format!("`{other}` is written without parentheses");
+                return self.fault(expr, &message, None);
+            }
             other => {
                 let all = FUNCTIONS.into_iter().chain(AGGREGATES);
                 let help = did_you_mean(other, all);

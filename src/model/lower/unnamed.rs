@@ -19,8 +19,16 @@ impl Lowering<'_> {
         match (self.unnamed(expr), &expr.kind) {
             (Some(found), _) => found,
             (None, Kind::Name(name)) => self.named_fact(expr, name),
-            (None, _) => None,
+            (None, _) => self.computed(expr),
         }
+    }
+
+    /// `since(x) == 'text'`: what stands where a fact is needed is computed, or nothing at all.
+    fn computed<T>(&mut self, expr: &Expr) -> Option<T> {
+        let computed = self.term(expr)?;
+        let text = self.text_of(expr);
+        let message = format!("`{text}` is {}, not a fact", computed.value_type.name());
+        self.tell(Fault::of(expr, &message, None))
     }
 
     /// The fact that stands here by itself, added to those of the model. `None` when what stands here is
