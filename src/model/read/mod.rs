@@ -23,6 +23,7 @@ use fields::Fields;
 pub(super) use examples::{CAUSES, EXPECT_KEYS, TEST_KEYS};
 pub(super) use fields::{NAME_BYTES_MAX, RESERVED};
 pub(super) use occurrence::EVENT_KEYS;
+pub(super) use shared::ORDER_KEYS;
 pub(super) use stages::STAGE_KEYS;
 pub(super) use transitions::TRANSITION_KEYS;
 

@@ -8,7 +8,8 @@ use crate::model::{Dedupe, Orders};
 
 /// Longest horizon: what is within it is kept.
 const HORIZON_MAX: Millis = Millis(366 * Millis::DAY.0);
-const ORDER_KEYS: [&str; 4] = ["placed", "refunded", "cancelled", "within"];
+/// The keys of `orders`.
+pub(in crate::model) const ORDER_KEYS: [&str; 4] = ["placed", "refunded", "cancelled", "within"];
 
 impl Reader<'_> {
     /// `dedupe: 7d`

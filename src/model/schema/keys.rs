@@ -30,6 +30,14 @@ pub(super) fn model_key(key: &str) -> Json {
             "duration",
             "For how long events that come twice are recognised by their id, up to 366d.",
         ),
+        "orders" => told(
+            "orders",
+            "Which events are orders, and which take them back.",
+        ),
+        "corrections" => told(
+            "duration",
+            "For how long a transition is taken back when something comes late, up to 366d.",
+        ),
         "facts" => facts(),
         "stages" => json!({
             "description": "Where a customer can be: names, each with its settings or {}.",
@@ -77,6 +85,25 @@ fn facts() -> Json {
             ],
         },
     })
+}
+
+pub(super) fn order_key(key: &str) -> Json {
+    match key {
+        "placed" => told("text", "The event type that is an order."),
+        "refunded" => told(
+            "text",
+            "The event type by which an order, or so much of its value, is refunded.",
+        ),
+        "cancelled" => told(
+            "text",
+            "The event type by which an order, or so much of its value, is cancelled.",
+        ),
+        "within" => told(
+            "duration",
+            "For how long after it an order can be taken back, up to 366d.",
+        ),
+        _ => undescribed(),
+    }
 }
 
 pub(super) fn stage_key(key: &str) -> Json {
@@ -141,6 +168,7 @@ pub(super) fn event_key(key: &str) -> Json {
     };
     match key {
         "at" => told("instant", "When."),
+        "arrives" => told("instant", "When it is told, where it comes late."),
         "type" => json!({
             "description": "What kind of event.",
             "type": ["string", "number", "boolean"],

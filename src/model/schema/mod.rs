@@ -11,9 +11,10 @@ mod keys;
 use serde_json::{Map, Value as Json, json};
 
 use super::read::{
-    EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, STAGE_KEYS, TEST_KEYS, TRANSITION_KEYS,
+    EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS, STAGE_KEYS, TEST_KEYS,
+    TRANSITION_KEYS,
 };
-use keys::{event_key, expectation_key, model_key, stage_key, test_key, transition_key};
+use keys::{event_key, expectation_key, model_key, order_key, stage_key, test_key, transition_key};
 
 /// JSON Schema, draft 2020-12, of a model file. Every key that the reader knows is among the
 /// `properties` of its map, with a `description`; keys that it refuses are refused.
@@ -59,6 +60,7 @@ fn definitions() -> Json {
             "type": ["string", "boolean"],
             "examples": ["signed_up", "orders >= 2", "since(last_order) >= days(45)", "!has(score)"],
         },
+        "orders": object(&ORDER_KEYS, &["placed", "within"], order_key),
         "stage": stage(),
         "transition": object(&TRANSITION_KEYS, &["from", "to", "when"], transition_key),
         "test": object(&TEST_KEYS, &["name", "events", "expect"], test_key),

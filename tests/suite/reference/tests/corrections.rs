@@ -137,8 +137,8 @@ fn the_event_of_the_link_is_still_its_event() {
     );
     let alone = Model::new("m", "a")
         .corrections(30 * DAY)
-        .stages(&["a", "b"])
-        .go(&["a"], "b", event("visit"));
+        .stages(&["a", "b"]);
+    let alone = alone.go(&["a"], "b", event("visit"));
     assert_eq!(short(&run(alone, &events)), [first]);
 }
 
@@ -154,14 +154,11 @@ fn a_return_of_an_order_of_then_takes_its_ground() {
     // A return that came before its order.
     let early = [order(0), x("refund", T), x("order", T)];
     assert_eq!(short(&run(model(), &early)), [there]);
-    // In part.
     let worth = |event: Event, value| event.with("value", Value::money(value));
     let spent = buying().go(&["a"], "b", fact(sum("order", "value")).ge(num(10)));
-    let parts = [
-        worth(x("order", T), "20"),
-        worth(x("refund", T + DAY), "10"),
-        worth(x("refund", T + 2 * DAY), "0.01"),
-    ];
+    let [all, half] = [("order", 0, "20"), ("refund", DAY, "10")]
+        .map(|(kind, after, value)| worth(x(kind, T + after), value));
+    let parts = [all, half, worth(x("refund", T + 2 * DAY), "0.01")];
     assert_eq!(short(&run(spent, &parts)), [there, corrected(2 * DAY)]);
     // An order that came later was no ground.
     let other = buying().go(&["a"], "b", event("visit")).go(
@@ -247,7 +244,6 @@ fn a_way_on_from_the_place_put_back_to_is_one_transition_with_it() {
     let by_way_of_a = ("c->b", 3 * DAY, Cause::Event);
     assert_eq!(short(&found), [there, corrected(2 * DAY), by_way_of_a]);
     assert_eq!((found[1].from.as_str(), found[1].to.as_str()), ("b", "c"));
-    // Since the evaluation.
     assert_eq!(found[2].entered_previous_at, T + 2 * DAY);
 }
 
@@ -334,6 +330,14 @@ fn a_correction_that_ends_where_the_customer_is_has_not_happened() {
     let again = [&events[..], &[order(3)]].concat();
     let back = ("back", 12 * DAY, Cause::Event);
     assert_eq!(short(&run(quiet(), &again)), [SILENT, back]);
+    // Holds go on: this one has begun on day 10.
+    let lost = quiet().stages(&["lost"]);
+    let lost = lost
+        .go(&["silent"], "lost", has(last("order")))
+        .hold(4 * DAY);
+    let found = until(lost, &events, T + 20 * DAY);
+    let held = ("silent->lost", 14 * DAY, Cause::Timer);
+    assert_eq!(short(&found), [SILENT, held]);
     // They are silent since day 10, and evaluated by the event itself.
     let model = quiet()
         .stages(&["asked"])
