@@ -15,25 +15,22 @@ impl CustomerState {
         models: &Models,
         model: usize,
         concerns: impl Fn(EventTime) -> bool,
-    ) -> Option<Box<Ground>> {
-        let ground = self.models[model].ground.take()?;
-        if concerns(ground.at) && !self.stands(models, model, &ground) {
-            return Some(ground);
-        }
-        self.models[model].ground = Some(ground);
-        None
+    ) -> Option<Ground> {
+        let ground = self.models[model].past.as_ref()?.ground.as_ref()?;
+        let lost = concerns(ground.at) && !self.stands(models, model, ground);
+        lost.then(|| self.models[model].take_ground())?
     }
 
     /// What no longer can be corrected need not be known.
     pub(super) fn forget_ground(&mut self, models: &Models, model: usize) {
         let span = models.list[model].corrections;
         let latest = self.latest;
-        let own = &mut self.models[model].ground;
+        let own = &mut self.models[model];
         if own
-            .as_ref()
+            .ground_mut()
             .is_some_and(|ground| latest.since(ground.at) > span)
         {
-            *own = None;
+            own.put_ground(None);
         }
     }
 

@@ -101,10 +101,14 @@ impl Scene<'_> {
     }
 
     fn compare(&self, comparison: &Comparison) -> bool {
-        match self.sides(comparison) {
-            (Some(left), Some(right)) => comparison.operator.holds(left, right),
-            _ => false,
-        }
+        let Some(left) = self.term(&comparison.left) else {
+            return false;
+        };
+        let right = match &comparison.right {
+            Term::Constant(limit) => Some(*limit),
+            other => self.term(other),
+        };
+        right.is_some_and(|right| comparison.operator.holds(left, right))
     }
 
     fn term(&self, term: &Term) -> Option<Quantity> {

@@ -32,7 +32,7 @@ impl CustomerState {
         transition: usize,
         at: EventTime,
         event: Option<EventType>,
-    ) -> Option<Box<Ground>> {
+    ) -> Option<Ground> {
         let definition = &models.list[model];
         if definition.corrections.0 == 0 {
             return None;
@@ -40,24 +40,24 @@ impl CustomerState {
         let of_orders = models.slots.of_orders();
         let slot = |slot: &usize| {
             let order = of_orders.iter().position(|known| known == slot);
-            let state = match order {
-                Some(order) => &self.ledger.base[order],
-                None => &self.facts[*slot],
+            let state = match (order, &self.ledger) {
+                (Some(order), Some(ledger)) => &ledger.base[order],
+                _ => &self.facts[*slot],
             };
             (*slot, state.clone())
         };
         let slots = definition.transitions[transition].slots.iter();
         let mut before = self.models[model].clone();
-        before.ground = None;
+        before.put_ground(None);
         before.holding.clear();
         before.due = None;
-        Some(Box::new(Ground {
+        Some(Ground {
             transition,
             at,
             event,
             before,
             slots: slots.map(slot).collect(),
-        }))
+        })
     }
 
     /// Whether the condition is still true at the instant of the transition, as far as is known by now.
@@ -73,13 +73,13 @@ impl CustomerState {
         for (slot, state) in &ground.slots {
             states[*slot].clone_from(state);
         }
-        let Some(orders) = &models.orders else {
+        let (Some(orders), Some(ledger)) = (&models.orders, &self.ledger) else {
             return states;
         };
         let of_orders = models.slots.of_orders();
         let own = ground.slots.iter().map(|(slot, _)| *slot);
         let own: Vec<usize> = own.filter(|slot| of_orders.contains(slot)).collect();
-        for event in self.ledger.left(orders, ground.at) {
+        for event in ledger.left(orders, ground.at) {
             for slot in &own {
                 states[*slot].count(models.slots.get(*slot), &event, ground.at);
             }

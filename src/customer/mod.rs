@@ -29,5 +29,5 @@ pub use gaps::Gaps;
 pub use ground::Ground;
 pub use orders::Ledger;
 pub use recent::Recent;
-pub use state::{CustomerState, ModelState, Visits};
+pub use state::{CustomerState, ModelState, Past, Visits};
 pub use step::{Cause, Corrected, Noticed, StageChange};

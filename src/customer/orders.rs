@@ -70,10 +70,7 @@ impl Ledger {
     }
 
     /// What the event is to the orders as they stand.
-    pub(super) fn part(&self, orders: Option<&Orders>, event: &Event) -> Part {
-        let Some(orders) = orders else {
-            return Part::None;
-        };
+    pub(super) fn part(&self, orders: &Orders, event: &Event) -> Part {
         let known = order_id(orders, event).and_then(|id| self.find(id));
         let placed = known.filter(|at| self.orders[*at].placed.is_some());
         let kind = Some(event.kind);

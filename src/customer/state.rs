@@ -19,7 +19,7 @@ pub struct CustomerState {
     /// The ids of recent events, where a model asks for duplicates to be recognised.
     pub recent: Recent,
     /// The orders that can be taken back, where a model says which events are orders.
-    pub ledger: Ledger,
+    pub ledger: Option<Box<Ledger>>,
     /// By slot.
     pub facts: Vec<FactState>,
     /// By model.
@@ -43,12 +43,19 @@ pub struct ModelState {
     pub due: Option<EventTime>,
     /// Transitions with `hold` whose condition is true, and since when.
     pub holding: SmallVec<[(usize, EventTime); 1]>,
+    /// What only some models want to know; there is none without anything in it.
+    pub past: Option<Box<Past>>,
+}
+
+/// What a customer has been through in a model, as far as the model asks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
     /// Transitions with `cooldown`, and when they were last taken.
     pub taken: Vec<(usize, EventTime)>,
     /// Stages whose visits are remembered, those that the customer has been in.
     pub visits: Vec<(usize, Visits)>,
     /// What the last transition stood on, as long as it can be corrected.
-    pub ground: Option<Box<Ground>>,
+    pub ground: Option<Ground>,
 }
 
 /// A customer's visits to a stage.
@@ -76,9 +83,7 @@ impl CustomerState {
                 sequence: 0,
                 due: None,
                 holding: SmallVec::new(),
-                taken: Vec::new(),
-                visits: Vec::new(),
-                ground: None,
+                past: None,
             };
             state.arrive(model);
             state
@@ -88,7 +93,7 @@ impl CustomerState {
             position,
             armed: None,
             recent: Recent::default(),
-            ledger: Ledger::new(&models.slots),
+            ledger: models.orders.map(|_| Box::new(Ledger::new(&models.slots))),
             facts: models.slots.iter().map(FactState::new).collect(),
             models: models.list.iter().map(begin).collect(),
         }
@@ -110,8 +115,9 @@ impl ModelState {
             visits.left = Some(now);
         }
         if taken.cooldown > Millis(0) {
-            self.taken.retain(|(known, _)| *known != transition);
-            self.taken.push((transition, now));
+            let past = self.past.get_or_insert_default();
+            past.taken.retain(|(known, _)| *known != transition);
+            past.taken.push((transition, now));
         }
         self.previous = Some(self.stage);
         self.stage = taken.to;
@@ -133,26 +139,51 @@ impl ModelState {
                 visits.count = visits.count.saturating_add(1);
                 visits.entered = entered;
             }
-            None => self.visits.push((
-                self.stage,
-                Visits {
+            None => {
+                let visits = Visits {
                     count: 1,
                     ended: Millis(0),
                     entered,
                     left: None,
-                },
-            )),
+                };
+                let past = self.past.get_or_insert_default();
+                past.visits.push((self.stage, visits));
+            }
+        }
+    }
+
+    /// What the last transition stood on, as long as it is known.
+    pub(super) fn ground_mut(&mut self) -> Option<&mut Ground> {
+        self.past.as_mut().and_then(|past| past.ground.as_mut())
+    }
+
+    /// Forgets the ground, and gives it.
+    pub(super) fn take_ground(&mut self) -> Option<Ground> {
+        let ground = self.past.as_mut().and_then(|past| past.ground.take());
+        if self.past.as_ref().is_some_and(|past| past.is_empty()) {
+            self.past = None;
+        }
+        ground
+    }
+
+    /// Keeps the ground of the transition that was just taken, in place of the one before.
+    pub(super) fn put_ground(&mut self, ground: Option<Ground>) {
+        match ground {
+            Some(ground) => self.past.get_or_insert_default().ground = Some(ground),
+            None => drop(self.take_ground()),
         }
     }
 
     /// The visits to a stage, if there were any.
     pub(super) fn visits(&self, stage: usize) -> Option<&Visits> {
-        let own = self.visits.iter().find(|(known, _)| *known == stage);
+        let mut own = self.past.iter().flat_map(|past| &past.visits);
+        let own = own.find(|(known, _)| *known == stage);
         own.map(|(_, visits)| visits)
     }
 
     fn visits_mut(&mut self, stage: usize) -> Option<&mut Visits> {
-        let own = self.visits.iter_mut().find(|(known, _)| *known == stage);
+        let mut own = self.past.iter_mut().flat_map(|past| &mut past.visits);
+        let own = own.find(|(known, _)| *known == stage);
         own.map(|(_, visits)| visits)
     }
 
@@ -161,7 +192,8 @@ impl ModelState {
     pub(super) fn blocks(&self, model: &Model, transition: usize) -> [Option<EventTime>; 3] {
         let definition = &model.transitions[transition];
         let dwell = self.entered.plus(model.stages[self.stage].min_dwell);
-        let taken = self.taken.iter().find(|(known, _)| *known == transition);
+        let mut taken = self.past.iter().flat_map(|past| &past.taken);
+        let taken = taken.find(|(known, _)| *known == transition);
         let cooldown = match taken {
             Some((_, at)) => at.plus(definition.cooldown),
             None => Some(EventTime::MIN),
@@ -173,5 +205,11 @@ impl ModelState {
             (Reentry::Never, Some(_)) => None,
         };
         [dwell, cooldown, reentry]
+    }
+}
+
+impl Past {
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken.is_empty() && self.visits.is_empty() && self.ground.is_none()
     }
 }

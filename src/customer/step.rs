@@ -115,7 +115,10 @@ impl CustomerState {
         changes: &mut Vec<StageChange>,
     ) -> Noticed {
         self.fire(models, event.time, usize::MAX, changes);
-        let part = self.ledger.part(models.orders.as_ref(), event);
+        let part = match (&self.ledger, &models.orders) {
+            (Some(ledger), Some(orders)) => ledger.part(orders, event),
+            _ => Part::None,
+        };
         if self.recent.knows(models.dedupe, event) || matches!(part, Part::Placed { again: true }) {
             return Noticed {
                 duplicates: 1,
@@ -163,18 +166,17 @@ impl CustomerState {
         let grounds = self
             .models
             .iter_mut()
-            .filter_map(|model| model.ground.as_mut());
+            .filter_map(|model| model.ground_mut());
         grounds.for_each(|ground| ground.count(models, event, false));
-        let Some(orders) = &models.orders else {
+        let (Some(orders), Some(ledger)) = (&models.orders, &mut self.ledger) else {
             return 0;
         };
         if !matches!(part, Part::None) {
-            self.ledger
-                .take(models, orders, event, self.latest, &mut self.facts);
+            ledger.take(models, orders, event, self.latest, &mut self.facts);
         }
         let grounds = &mut self.models;
-        self.ledger.expire(models, orders, self.latest, |event| {
-            let grounds = grounds.iter_mut().filter_map(|model| model.ground.as_mut());
+        ledger.expire(models, orders, self.latest, |event| {
+            let grounds = grounds.iter_mut().filter_map(|model| model.ground_mut());
             grounds.for_each(|ground| ground.count(models, event, true));
         })
     }
@@ -301,7 +303,7 @@ impl CustomerState {
             .map(|(_, since)| *since);
         let (from, entered) = (state.stage, state.entered);
         state.enter(&models.list[model], transition, now);
-        state.ground = ground;
+        state.put_ground(ground);
         StageChange {
             model,
             sequence: state.sequence,

@@ -157,10 +157,9 @@ fn scan(text: &str) -> Option<(i128, i32)> {
 }
 
 fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
-    let (quotient, rest) = (
-        numerator.div_euclid(denominator),
-        numerator.rem_euclid(denominator),
-    );
+    let quotient = numerator.div_euclid(denominator);
+    // One division is enough: the difference fits, whatever the product does.
+    let rest = numerator.wrapping_sub(quotient.wrapping_mul(denominator));
     // Euclidean: 0 <= rest < |denominator|, and rounding away from the quotient goes by its sign.
     let step = denominator.signum();
     let (rest, half) = (rest.unsigned_abs(), denominator.unsigned_abs());

@@ -10,7 +10,7 @@ mod write;
 
 use std::mem::discriminant;
 
-use super::{CustomerState, FactState, ModelState};
+use super::{CustomerState, FactState, Ledger, ModelState};
 use crate::event::{EventTime, EventType};
 use crate::model::{Keep, Model, Models, Slot};
 use read::Reader;
@@ -58,20 +58,24 @@ pub fn armed(bytes: &[u8]) -> Result<Option<EventTime>, Corrupt> {
 
 /// Whether the state is one that the models could have made, so that no index in it can be wrong.
 fn fits(state: &CustomerState, models: &Models) -> bool {
-    let of_orders = models.slots.of_orders();
-    let base = state.ledger.base.iter().zip(of_orders);
-    let of_slot = |(fact, slot): (&FactState, &usize)| is_of_slot((fact, models.slots.get(*slot)));
-    let fields = models.vocabulary.fields().count();
-    let mut orders = state.ledger.orders.iter().flat_map(|order| &order.placed);
     state.facts.len() == models.slots.iter().len()
         && state.facts.iter().zip(models.slots.iter()).all(is_of_slot)
-        && state.ledger.base.len() == of_orders.len()
-        && base.into_iter().all(of_slot)
-        && orders.all(|order| order.iter().all(|(field, _)| field.index() < fields))
-        && (models.orders.is_some() || state.ledger.orders.is_empty())
+        && state.ledger.is_some() == models.orders.is_some()
+        && state.ledger.iter().all(|ledger| has_slots(ledger, models))
         && state.models.len() == models.list.len()
         && state.models.iter().zip(&models.list).all(is_of_model)
         && state.models.iter().all(|model| has_ground(model, models))
+}
+
+/// Whether what is known of orders is about the slots and fields of the models.
+fn has_slots(ledger: &Ledger, models: &Models) -> bool {
+    let of_orders = models.slots.of_orders();
+    let mut base = ledger.base.iter().zip(of_orders);
+    let fields = models.vocabulary.fields().count();
+    let mut orders = ledger.orders.iter().flat_map(|order| &order.placed);
+    ledger.base.len() == of_orders.len()
+        && base.all(|(fact, slot)| is_of_slot((fact, models.slots.get(*slot))))
+        && orders.all(|order| order.iter().all(|(field, _)| field.index() < fields))
 }
 
 fn is_of_slot((fact, slot): (&FactState, &Slot)) -> bool {
@@ -87,21 +91,24 @@ fn is_of_slot((fact, slot): (&FactState, &Slot)) -> bool {
 fn is_of_model((state, model): (&ModelState, &Model)) -> bool {
     let stage = |stage: &usize| *stage < model.stages.len();
     let transition = |at: &usize| *at < model.transitions.len();
-    let ground = state.ground.iter();
+    let past = state.past.iter();
     stage(&state.stage)
         && state.previous.iter().all(stage)
         && state.holding.iter().all(|(at, _)| transition(at))
-        && state.taken.iter().all(|(at, _)| transition(at))
-        && state.visits.iter().all(|(at, _)| stage(at))
-        && ground
-            .into_iter()
-            .all(|ground| transition(&ground.transition) && is_of_model((&ground.before, model)))
+        && past.into_iter().all(|past| {
+            past.taken.iter().all(|(at, _)| transition(at))
+                && past.visits.iter().all(|(at, _)| stage(at))
+                && past.ground.iter().all(|ground| {
+                    transition(&ground.transition) && is_of_model((&ground.before, model))
+                })
+        })
 }
 
 /// Whether a ground, if there is one, has the slots of the models.
 fn has_ground(state: &ModelState, models: &Models) -> bool {
     let slots = models.slots.iter().len();
-    state.ground.iter().all(|ground| {
+    let mut grounds = state.past.iter().filter_map(|past| past.ground.as_ref());
+    grounds.all(|ground| {
         let known = |kind: EventType| kind.index() < models.vocabulary.types();
         let of_slot = |(slot, fact): &(usize, FactState)| {
             *slot < slots && is_of_slot((fact, models.slots.get(*slot)))

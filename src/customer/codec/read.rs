@@ -6,7 +6,7 @@ use super::{Corrupt, VERSION};
 use crate::customer::gaps::GAPS_MAX;
 use crate::customer::orders::{Extent, Order, Returned};
 use crate::customer::{
-    CustomerState, Distinct, FactState, Gaps, Ground, Ledger, ModelState, Recent, Visits,
+    CustomerState, Distinct, FactState, Gaps, Ground, Ledger, ModelState, Past, Recent, Visits,
 };
 use crate::event::{EventTime, EventType, FieldId, Millis, Position, Quantity, Scalar};
 use crate::model::{IDS_MAX, ORDERS_MAX};
@@ -77,8 +77,11 @@ impl Reader<'_> {
             _ => self.recent()?,
         };
         let ledger = match self.version {
-            1 => Ledger::default(),
-            _ => self.ledger()?,
+            1 => None,
+            _ => match self.flag()? {
+                true => Some(Box::new(self.ledger()?)),
+                false => None,
+            },
         };
         let facts = self.many(Reader::fact)?;
         let models = self.many(Reader::model)?;
@@ -299,20 +302,31 @@ impl Reader<'_> {
             sequence: self.number()?,
             due: self.optional_instant()?,
             holding: SmallVec::from_vec(self.many(|from| Some((from.number()?, from.instant()?)))?),
-            taken: Vec::new(),
-            visits: Vec::new(),
-            ground: None,
+            past: None,
         };
         if self.version > 1 {
             model.effective = valid(self.signed()?.checked_add(entered.0.into())?)?;
             model.previous = self.number::<usize>()?.checked_sub(1);
-            model.taken = self.many(|from| Some((from.number()?, from.instant()?)))?;
-            model.visits = self.many(|from| Some((from.number()?, from.visits()?)))?;
             if self.flag()? {
-                model.ground = Some(Box::new(self.ground()?));
+                model.past = Some(Box::new(self.past()?));
             }
         }
         Some(model)
+    }
+
+    fn past(&mut self) -> Option<Past> {
+        let taken = self.many(|from| Some((from.number()?, from.instant()?)))?;
+        let visits = self.many(|from| Some((from.number()?, from.visits()?)))?;
+        let ground = match self.flag()? {
+            true => Some(self.ground()?),
+            false => None,
+        };
+        let past = Past {
+            taken,
+            visits,
+            ground,
+        };
+        (!past.is_empty()).then_some(past)
     }
 
     /// One has no other within.

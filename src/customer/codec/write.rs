@@ -1,7 +1,7 @@
 //! State to bytes.
 
 use crate::customer::orders::{Extent, Order};
-use crate::customer::{CustomerState, FactState, ModelState};
+use crate::customer::{CustomerState, FactState, ModelState, Past};
 use crate::event::{EventTime, Scalar};
 
 /// Appends everything behind the version.
@@ -18,8 +18,11 @@ pub(super) fn state(state: &CustomerState, bytes: &mut Vec<u8>) {
         out.instant(*time);
         out.bytes.extend_from_slice(&id.to_be_bytes());
     });
-    out.many(&state.ledger.orders, Writer::order);
-    out.many(&state.ledger.base, Writer::fact);
+    out.bytes.push(state.ledger.is_some().into());
+    if let Some(ledger) = &state.ledger {
+        out.many(&ledger.orders, Writer::order);
+        out.many(&ledger.base, Writer::fact);
+    }
     out.many(&state.facts, Writer::fact);
     out.many(&state.models, Writer::model);
 }
@@ -181,19 +184,26 @@ impl Writer<'_> {
         });
         self.signed(i128::from(model.effective.since(model.entered).0));
         self.unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
-        self.many(&model.taken, |out, (transition, at)| {
+        self.bytes.push(model.past.is_some().into());
+        if let Some(past) = &model.past {
+            self.past(past);
+        }
+    }
+
+    fn past(&mut self, past: &Past) {
+        self.many(&past.taken, |out, (transition, at)| {
             out.unsigned(*transition as u128);
             out.instant(*at);
         });
-        self.many(&model.visits, |out, (stage, visits)| {
+        self.many(&past.visits, |out, (stage, visits)| {
             out.unsigned(*stage as u128);
             out.unsigned(visits.count.into());
             out.unsigned(visits.ended.0.unsigned_abs().into());
             out.instant(visits.entered);
             out.optional_instant(visits.left);
         });
-        self.bytes.push(model.ground.is_some().into());
-        if let Some(ground) = &model.ground {
+        self.bytes.push(past.ground.is_some().into());
+        if let Some(ground) = &past.ground {
             self.unsigned(ground.transition as u128);
             self.instant(ground.at);
             self.unsigned(ground.event.map_or(0, |kind| kind.index() as u128 + 1));
