@@ -1,5 +1,5 @@
-//! Layer 0: places at which a test can have the process end at once, as by `kill -9`. Compiled in
-//! only with the feature `crash-points`; elsewhere a point is nothing.
+//! Layer 0: places at which a test can have the process end at once, as by `kill -9`, or take long, as
+//! with a slow disk. Compiled in only with the feature `crash-points`; elsewhere a point is nothing.
 
 /// Every point, in the order in which a commit and a restore pass them.
 pub const POINTS: [&str; 13] = [
@@ -20,25 +20,41 @@ pub const POINTS: [&str; 13] = [
 
 /// The variable that names a point and how often it is passed first: `offsets-sent:3`.
 pub const VARIABLE: &str = "TENURE_CRASH_AT";
+/// The variable that names a point and how many milliseconds it takes to pass: `before-write:2000`.
+pub const SLOW: &str = "TENURE_SLOW_AT";
 
-/// Ends the process here if this is the point that was named, for the last time.
+/// Ends the process here if this is the point that was named, for the last time; or waits here.
 #[cfg(feature = "crash-points")]
 pub(crate) fn point(name: &'static str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Duration;
 
-    static PLAN: OnceLock<Option<(String, AtomicI64)>> = OnceLock::new();
+    type Plan = OnceLock<Option<(String, AtomicI64)>>;
+    static CRASH: Plan = OnceLock::new();
+    static WAIT: Plan = OnceLock::new();
     debug_assert!(POINTS.contains(&name), "{name}");
-    let plan = PLAN.get_or_init(|| {
-        let text = std::env::var(VARIABLE).ok()?;
-        let (point, times) = text.split_once(':')?;
-        Some((point.to_owned(), AtomicI64::new(times.parse().ok()?)))
-    });
-    if let Some((point, left)) = plan
-        && point == name
+    let plan = |plan: &'static Plan, variable| {
+        let read = || {
+            let text = std::env::var(variable).ok()?;
+            let (point, number) = text.split_once(':')?;
+            Some((point.to_owned(), AtomicI64::new(number.parse().ok()?)))
+        };
+        let own = plan.get_or_init(read).as_ref();
+        own.filter(|(point, _)| point == name)
+            .map(|(_, number)| number)
+    };
+    if let Some(left) = plan(&CRASH, VARIABLE)
         && left.fetch_sub(1, Ordering::Relaxed) == 1
     {
         std::process::abort();
+    }
+    if let Some(millis) = plan(&WAIT, SLOW) {
+        let millis = millis.load(Ordering::Relaxed).unsigned_abs();
+        let end = std::time::Instant::now() + Duration::from_millis(millis);
+        while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
+            std::thread::park_timeout(left);
+        }
     }
 }
 

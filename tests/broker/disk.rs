@@ -5,6 +5,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
+use tenure::crash::SLOW;
+
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
 use crate::harness::eventually;
@@ -109,5 +111,32 @@ fn a_permission_that_is_lost_ends_the_daemon_and_nothing_is_lost() {
     world.first.start_by(who);
     world.await_caught_up();
     assert_told_once(&world, &events, horizon);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+/// Every write takes longer than the group waits between two polls. Nobody else waits for it: the group is
+/// polled, probes answer, and what was written so slowly is all there.
+#[test]
+fn a_slow_disk_keeps_its_input_waiting_and_nobody_else() {
+    let events = history(1, 300, 4_000);
+    let mut world = World::new("slow", 2, "[runtime]\ncommit_interval = \"2s\"\n");
+    let file = world.folder.path().join("tenure.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let session = "session_timeout = \"10s\"\n";
+    assert!(text.contains(session));
+    let both = format!("{session}max_poll_interval = \"10s\"\n");
+    fs::write(&file, text.replace(session, &both)).unwrap();
+    let horizon = produce(&world, &events, 2);
+    world
+        .first
+        .start_with(&format!("{SLOW}=before-write:12000"));
+    eventually("all is committed", || {
+        world.assert_running();
+        let served = world.said().contains("address=");
+        assert!(!served || world.first.get("/livez").0.contains("200"));
+        world.is_caught_up()
+    });
+    assert_told_once(&world, &events, horizon);
+    assert_eq!(world.first.metric("tenure_rebalances_total"), 1);
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
 }

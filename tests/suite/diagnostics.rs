@@ -167,6 +167,8 @@ orders >= 9 ==> orders >=
   12:44 error: something is missing at the end
 orders >= 9 ==> (orders >= 9
   12:47 error: expected `)`, found the end
+orders >= 9 ==> count(order_completed) over 30d >= 2
+  12:58 error: a fact with a window needs a name
 orders >= 9 ==> orders = 9
   12:42 error: `=` is no operator; compare with `==`
 orders >= 9 ==> orders >= 9 and orders < 12

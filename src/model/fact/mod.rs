@@ -6,6 +6,8 @@ mod over;
 mod parse;
 mod window;
 
+pub(super) use over::misplaced as misplaced_window;
+
 use super::lower::Type;
 use super::syntax::Expr;
 use crate::event::Field;

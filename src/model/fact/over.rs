@@ -5,6 +5,16 @@ use std::ops::Range;
 use super::{Bucket, Fault, Window};
 use crate::event::Millis;
 
+/// Where a window stands in a text that can have none: a condition.
+pub(in crate::model) fn misplaced(text: &str) -> Option<Fault> {
+    let found = word(text, &["over"])?;
+    Some(Fault {
+        span: found,
+        message: "a fact with a window needs a name".to_owned(),
+        help: Some("write `name: count(order_completed) over 30d` under `facts:`".to_owned()),
+    })
+}
+
 /// Cuts a declaration before its `over`; with the bytes of the length after it.
 pub(super) fn split(text: &str) -> (&str, Option<Range<usize>>) {
     match word(text, &["over"]) {

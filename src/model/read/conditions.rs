@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::model::condition::Condition;
-use crate::model::fact::Fault;
+use crate::model::fact::{Fault, misplaced_window};
 use crate::model::lower::{Happening, Known, Lowering};
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{self, Expr, Kind};
@@ -20,14 +20,12 @@ impl Reader<'_> {
         let expr = match syntax::parse(text) {
             Ok(expr) => expr,
             Err(error) => {
-                self.fault(
-                    node,
-                    Fault {
-                        span: error.span,
-                        message: error.message,
-                        help: None,
-                    },
-                );
+                let fault = misplaced_window(text).unwrap_or(Fault {
+                    span: error.span,
+                    message: error.message,
+                    help: None,
+                });
+                self.fault(node, fault);
                 return None;
             }
         };
