@@ -115,7 +115,7 @@ impl Ledger {
             let wanted = models.slots.order_fields();
             let fields = event.fields.iter();
             let fields = fields.filter(|(id, _)| *id == orders.value || wanted.contains(id));
-            order.placed = Some(fields.cloned().collect());
+            order.placed = Some(fields.map(|(id, value)| (*id, bounded(value))).collect());
         } else {
             let value = event.number(orders.value);
             if Some(event.kind) == orders.refunded {
@@ -220,6 +220,20 @@ impl Returned {
                 }
             }
         }
+    }
+}
+
+/// Longest text of an order that is kept, in bytes: there may be many orders.
+const TEXT_BYTES_MAX: usize = 1024;
+
+fn bounded(value: &Scalar) -> Scalar {
+    match value {
+        Scalar::Text(text) if text.len() > TEXT_BYTES_MAX => {
+            let whole = (0..=TEXT_BYTES_MAX).rev();
+            let end = whole.into_iter().find(|at| text.is_char_boundary(*at));
+            Scalar::Text(text[..end.unwrap_or(0)].into())
+        }
+        other => other.clone(),
     }
 }
 

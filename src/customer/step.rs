@@ -150,7 +150,7 @@ impl CustomerState {
         Noticed {
             duplicates: 0,
             late: late.into(),
-            late_beyond_horizon: (late && behind > models.horizon()).into(),
+            late_beyond_horizon: (late && models.horizon().is_some_and(|it| behind > it)).into(),
             returns_unmatched,
         }
     }

@@ -178,11 +178,12 @@ impl Models {
         }
     }
 
-    /// The longest time after which anything can be taken back.
-    pub fn horizon(&self) -> Millis {
+    /// The longest time after which anything can be taken back, if anything ever can.
+    pub fn horizon(&self) -> Option<Millis> {
         let corrections = self.list.iter().map(|model| model.corrections);
         let orders = self.orders.map(|orders| orders.within);
-        corrections.chain(orders).max().unwrap_or_default()
+        let spans = corrections.chain(orders).filter(|span| span.0 > 0);
+        spans.max()
     }
 
     fn linked(mut self) -> Models {
