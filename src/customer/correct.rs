@@ -1,9 +1,9 @@
 //! Corrections: a transition whose ground is gone is taken back, and one net transition tells so [22].
 
+use super::change::{Cause, Corrected, StageChange};
 use super::evidence::{self, Evidence};
 use super::ground::Ground;
 use super::state::CustomerState;
-use super::step::{Cause, Corrected, StageChange};
 use crate::event::{Event, EventTime};
 use crate::model::Models;
 

@@ -3,7 +3,7 @@
 use crate::event::{EventTime, Millis};
 
 /// The longest gaps that are kept. A late event may split one, and the next longest must be known then.
-pub(super) const GAPS_MAX: usize = 16;
+const GAPS_MAX: usize = 16;
 
 /// The first and the last event, and the longest gaps between neighbours, ascending by time.
 ///
@@ -51,6 +51,18 @@ impl Gaps {
             None if self.longest.is_empty() => self.longest.push((time, time)),
             None => {}
         }
+    }
+
+    /// Whether events can have led to this: of bytes nobody knows.
+    pub(super) fn is_possible(&self) -> bool {
+        let one_after_the_other = self.longest.is_sorted_by(|a, b| a.1 <= b.0);
+        let forward = self.longest.iter().all(|(from, to)| from <= to);
+        let within = match (self.ends, self.longest.first(), self.longest.last()) {
+            (None, first, _) => first.is_none(),
+            (Some((first, last)), Some(begin), Some(end)) => first <= begin.0 && end.1 <= last,
+            (Some((first, last)), _, _) => first == last,
+        };
+        one_after_the_other && forward && within && self.longest.len() <= GAPS_MAX
     }
 
     /// The longest, once there are two events.

@@ -3,10 +3,11 @@
 //! `facts` (what is remembered; `distinct` and `gaps` are two kinds of it, `recent` the ids of events,
 //! `orders` what can be taken back of it, `ground` what the last transition stood on),
 //! `reading` (what conditions see of it), `evaluate` (what is true now, and when that can change),
-//! `step` (the rules of transitions; `correct` takes them back), `evidence` (why), `codec` (state as bytes).
+//! `step` (the rules of transitions; `correct` takes them back), `change` and `evidence` (what is told, and why), `codec` (state as bytes).
 
 #![deny(clippy::disallowed_types)]
 
+mod change;
 mod codec;
 mod correct;
 mod distinct;
@@ -21,6 +22,7 @@ mod recent;
 mod state;
 mod step;
 
+pub use change::{Cause, Corrected, Noticed, StageChange};
 pub use codec::{Corrupt, armed, decode, encode};
 pub use distinct::Distinct;
 pub use evidence::{Evidence, Shown};
@@ -30,4 +32,3 @@ pub use ground::Ground;
 pub use orders::Ledger;
 pub use recent::Recent;
 pub use state::{CustomerState, ModelState, Past, Visits};
-pub use step::{Cause, Corrected, Noticed, StageChange};

@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 
 use super::{Corrupt, VERSION};
-use crate::customer::gaps::GAPS_MAX;
 use crate::customer::orders::{Extent, Order, Returned};
 use crate::customer::{
     CustomerState, Distinct, FactState, Gaps, Ground, Ledger, ModelState, Past, Recent, Visits,
@@ -267,9 +266,8 @@ impl Reader<'_> {
             _ => return None,
         };
         let longest = self.many(|from| Some((from.instant()?, from.instant()?)))?;
-        let in_order =
-            longest.is_sorted_by(|a, b| a.1 <= b.0) && longest.iter().all(|g| g.0 <= g.1);
-        (in_order && longest.len() <= GAPS_MAX).then_some(Gaps { ends, longest })
+        let gaps = Gaps { ends, longest };
+        gaps.is_possible().then_some(gaps)
     }
 
     fn timed(&mut self) -> Option<(EventTime, Scalar)> {
