@@ -46,7 +46,6 @@ impl CustomerState {
         event: &Event,
         changes: &mut Vec<StageChange>,
     ) -> bool {
-        let evidence = self.evidence_of(models, model, ground);
         let definition = &models.list[model];
         let here = std::mem::replace(&mut self.models[model], ground.before.clone());
         let mut visited = 1_u64 << self.models[model].stage;
@@ -74,7 +73,7 @@ impl CustomerState {
             effective_at: now,
             entered: here.entered,
             held_since: None,
-            evidence,
+            evidence: self.evidence_of(models, model, ground),
             position: self.position,
             corrects: Some(Corrected {
                 sequence: here.sequence,

@@ -47,7 +47,11 @@ impl Distinct {
     /// the last ones: the others do not count.
     pub(super) fn oldest(&self, from: i64, cap: u32) -> Option<i64> {
         let buckets = self.0.iter().map(|(_, bucket)| *bucket);
-        let mut buckets: SmallVec<[i64; 16]> = buckets.filter(|bucket| *bucket >= from).collect();
+        let buckets = buckets.filter(|bucket| *bucket >= from);
+        if self.since(from) <= cap as usize {
+            return buckets.min();
+        }
+        let mut buckets: SmallVec<[i64; 16]> = buckets.collect();
         buckets.sort_unstable();
         let others = buckets.len().saturating_sub(cap as usize);
         buckets.get(others).copied()

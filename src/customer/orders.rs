@@ -98,37 +98,17 @@ impl Ledger {
         latest: EventTime,
         facts: &mut [FactState],
     ) {
-        let id = order_id(orders, event);
-        let known = id.and_then(|id| self.find(id));
-        let mut order = match known {
-            Some(at) => self.orders.remove(at),
-            None => Order {
-                id,
-                time: event.time,
-                placed: None,
-                refunded: Returned::default(),
-                cancelled: Returned::default(),
-            },
+        let last = match event.kind == orders.placed {
+            true => self.place(models, orders, event),
+            false => self.give_back(orders, event),
         };
-        if event.kind == orders.placed {
-            order.time = event.time;
-            let wanted = models.slots.order_fields();
-            let fields = event.fields.iter();
-            let fields = fields.filter(|(id, _)| *id == orders.value || wanted.contains(id));
-            order.placed = Some(fields.map(|(id, value)| (*id, bounded(value))).collect());
-        } else {
-            let value = event.number(orders.value);
-            if Some(event.kind) == orders.refunded {
-                order.refunded.add(value);
-            } else {
-                order.cancelled.add(value);
-            }
-        }
-        let at = self
-            .orders
-            .partition_point(|other| other.time <= order.time);
-        self.orders.insert(at, order);
         let slots = models.slots.of_orders();
+        if last {
+            for slot in slots {
+                facts[*slot].count(models.slots.get(*slot), event, latest);
+            }
+            return;
+        }
         for (slot, base) in slots.iter().zip(&self.base) {
             facts[*slot].clone_from(base);
         }
@@ -137,6 +117,46 @@ impl Ledger {
                 facts[*slot].count(models.slots.get(*slot), &event, latest);
             }
         }
+    }
+
+    /// An order. `true` when nothing comes after it and nothing was said of it before.
+    fn place(&mut self, models: &Models, orders: &Orders, event: &Event) -> bool {
+        let id = order_id(orders, event);
+        let known = id.and_then(|id| self.find(id));
+        let mut order = match known {
+            Some(at) => self.orders.remove(at),
+            None => Order::new(id, event.time),
+        };
+        let wanted = models.slots.order_fields();
+        let fields = event.fields.iter();
+        let fields = fields.filter(|(id, _)| *id == orders.value || wanted.contains(id));
+        order.time = event.time;
+        order.placed = Some(fields.cloned().collect());
+        let at = self.after(order.time);
+        self.orders.insert(at, order);
+        known.is_none() && at + 1 == self.orders.len()
+    }
+
+    /// What takes an order back, which may come later. Never the last word.
+    fn give_back(&mut self, orders: &Orders, event: &Event) -> bool {
+        let id = order_id(orders, event);
+        let at = id.and_then(|id| self.find(id)).unwrap_or_else(|| {
+            let at = self.after(event.time);
+            self.orders.insert(at, Order::new(id, event.time));
+            at
+        });
+        let value = event.number(orders.value);
+        if Some(event.kind) == orders.refunded {
+            self.orders[at].refunded.add(value);
+        } else {
+            self.orders[at].cancelled.add(value);
+        }
+        false
+    }
+
+    /// Where what happens now comes in: behind all up to that time.
+    fn after(&self, time: EventTime) -> usize {
+        self.orders.partition_point(|other| other.time <= time)
     }
 
     /// What is left of each order up to `end`, as events.
@@ -159,19 +179,20 @@ impl Ledger {
     ) -> u64 {
         let horizon = EventTime(latest.0 - orders.within.0);
         let old = self.orders.partition_point(|order| order.time < horizon);
-        let many = self.orders.len().saturating_sub(ORDERS_MAX);
-        let mut unmatched = 0;
-        for order in self.orders.drain(..old.max(many)) {
-            unmatched += u64::from(order.placed.is_none());
-            let Some(event) = order.left(orders) else {
-                continue;
-            };
+        let mut gone: Vec<Order> = self.orders.drain(..old).collect();
+        while self.orders.len() > ORDERS_MAX {
+            // One without an id cannot be taken back anyway.
+            let first = self.orders.iter().position(|order| order.id.is_none());
+            gone.push(self.orders.remove(first.unwrap_or(0)));
+        }
+        let unmatched = gone.iter().filter(|order| order.placed.is_none()).count();
+        for event in gone.iter().filter_map(|order| order.left(orders)) {
             for (slot, base) in models.slots.of_orders().iter().zip(&mut self.base) {
                 base.count(models.slots.get(*slot), &event, latest);
             }
             settle(&event);
         }
-        unmatched
+        unmatched as u64
     }
 
     fn find(&self, id: u64) -> Option<usize> {
@@ -180,6 +201,16 @@ impl Ledger {
 }
 
 impl Order {
+    fn new(id: Option<u64>, time: EventTime) -> Order {
+        Order {
+            id,
+            time,
+            placed: None,
+            refunded: Returned::default(),
+            cancelled: Returned::default(),
+        }
+    }
+
     /// What is left of it; nothing before it has come, and nothing when it is gone.
     fn left(&self, orders: &Orders) -> Option<Event> {
         let mut fields = self.placed.clone()?;
@@ -220,20 +251,6 @@ impl Returned {
                 }
             }
         }
-    }
-}
-
-/// Longest text of an order that is kept, in bytes: there may be many orders.
-const TEXT_BYTES_MAX: usize = 1024;
-
-fn bounded(value: &Scalar) -> Scalar {
-    match value {
-        Scalar::Text(text) if text.len() > TEXT_BYTES_MAX => {
-            let whole = (0..=TEXT_BYTES_MAX).rev();
-            let end = whole.into_iter().find(|at| text.is_char_boundary(*at));
-            Scalar::Text(text[..end.unwrap_or(0)].into())
-        }
-        other => other.clone(),
     }
 }
 

@@ -88,7 +88,10 @@ impl<'f> Facts<'f> {
                 FactState::Instant(Some(last)) => self.within(window, *last).then_some(*last),
                 FactState::Buckets(_) => {
                     let millis = self.number(slot, Some(window))?.nanos() / MILLI;
-                    millis.try_into().ok().map(EventTime)
+                    let instant = millis.try_into().ok().map(EventTime)?;
+                    (EventTime::MIN..=EventTime::MAX)
+                        .contains(&instant)
+                        .then_some(instant)
                 }
                 _ => None,
             },

@@ -19,6 +19,8 @@ pub struct Limits {
     pub future: Millis,
 }
 
+/// Longest text of a field that facts look at, in bytes; what comes after it is cut off.
+pub(crate) const FIELD_BYTES_MAX: usize = 1024;
 /// Longest customer id, in bytes: it is part of every key.
 pub(crate) const CUSTOMER_ID_BYTES_MAX: usize = 1024;
 

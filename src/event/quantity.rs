@@ -91,7 +91,9 @@ impl Quantity {
     /// The same, rounded half to even to fewer digits after the point (at most 9).
     pub fn rounded(self, digits: u32) -> Quantity {
         let unit = 10_i128.pow(DIGITS - digits);
-        Quantity(divide_half_even(self.0, unit) * unit)
+        let rounded = divide_half_even(self.0, unit).checked_mul(unit);
+        // At the very end of what fits there is nothing to round to.
+        rounded.map_or(self, Quantity)
     }
 }
 
@@ -232,6 +234,7 @@ mod tests {
         assert_eq!(q("1").over(Quantity::ZERO), None);
         assert_eq!(Quantity(i128::MAX).plus(Quantity(1)), None);
         assert_eq!(Quantity(i128::MAX).times(q("2")), None);
+        assert_eq!(Quantity(i128::MAX).rounded(0), Quantity(i128::MAX));
         assert_eq!(q("7").remainder(q("4")), Some(q("3")));
     }
 }

@@ -76,7 +76,8 @@ impl Field {
     pub fn kind(&self) -> Option<FieldKind> {
         match self {
             Field::Value => Some(FieldKind::Number),
-            Field::Id | Field::OrderId | Field::Channel | Field::Currency => Some(FieldKind::Text),
+            Field::Id | Field::OrderId => Some(FieldKind::Id),
+            Field::Channel | Field::Currency => Some(FieldKind::Text),
             Field::Property(_) => None,
         }
     }
@@ -93,6 +94,8 @@ pub enum FieldKind {
     Flag,
     /// Whatever it is; no condition looks at it.
     Any,
+    /// What tells one thing from others: text, or a number as it is written. Never empty.
+    Id,
 }
 
 /// Names to small numbers. Built once from all loaded models.

@@ -148,6 +148,11 @@ impl Problems {
         self.list.len() > PROBLEMS_SHOWN_MAX
     }
 
+    /// Whether this is told already.
+    pub(super) fn has(&self, message: &str) -> bool {
+        self.list.iter().any(|problem| problem.message == message)
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         let error = |problem: &Problem| problem.severity == Severity::Error;
         self.list.iter().any(error)

@@ -16,6 +16,7 @@ facts:
   spend: sum(order.value)
   largest: max(order.value)
   last_order: last(order)
+  channel: latest(order.channel)
 stages:
   new: {}
   buyer: {}
@@ -23,7 +24,7 @@ stages:
   at_risk: {}
 transitions:
   - { from: new, to: buyer, when: orders >= 1 }
-  - { from: buyer, to: big, when: largest >= 100.0 }
+  - { from: buyer, to: big, when: largest >= 100.0 || channel == 'web' && orders >= 2 }
   - { from: [buyer, big], to: at_risk, when: since(last_order) >= days(10), hold: 1d }
   - { from: at_risk, to: buyer, when: since(last_order) < days(10), name: won_back }
 tests:
@@ -94,6 +95,31 @@ const TESTS: &str = "
       - { at: 2026-01-02, type: order, order_id: a, value: 20 }
       - { at: 2026-01-03, type: order, order_id: a, value: 20 }
     expect: []
+
+  - name: a refund does not change which of two orders at one instant came first
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 100, channel: web }
+      - { at: 2026-01-01, type: order, order_id: b, value: 1, channel: app }
+      - { at: 2026-01-02, type: refund, order_id: a, value: 50 }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-01, to: big }
+      - { at: 2026-01-02, to: buyer, cause: correction }
+
+  - name: numbers are ids too
+    events:
+      - { at: 2026-01-01, type: order, order_id: 4711, value: 20 }
+      - { at: 2026-01-02, type: refund, order_id: 4711 }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-02, to: new, cause: correction }
+
+  - name: what arrives after the end is not told
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 20 }
+      - { at: 2026-01-03, arrives: 2026-02-20, type: order, order_id: b, value: 200 }
+    until: 2026-01-05
+    expect: [{ at: 2026-01-01, to: buyer }]
 
   - name: an order that comes twice counts once
     events:

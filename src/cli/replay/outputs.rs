@@ -100,11 +100,11 @@ impl<'o> Outputs<'o> {
     pub(super) fn table(&self, summary: &Summary) -> String {
         let rejected: u64 = summary.rejected.values().sum();
         let mut text = format!("{} events", summary.records.saturating_sub(rejected));
-        if rejected > 0 {
-            text += &format!(", {rejected} rejected");
-        }
         if summary.noticed.duplicates > 0 {
             text += &format!(", {} of them duplicates", summary.noticed.duplicates);
+        }
+        if rejected > 0 {
+            text += &format!(", {rejected} rejected");
         }
         if summary.noticed.returns_unmatched > 0 {
             let count = summary.noticed.returns_unmatched;

@@ -1,7 +1,9 @@
 //! A customer's state as bytes: compact, versioned, and never trusted when read.
 //!
 //! The version byte; the latest event time; the position; the armed timer; since version 2 the ids of
-//! recent events; the facts by slot, each with a tag; the models. Numbers are variable-length (LEB128,
+//! recent events, and the orders with what all before them came to; the facts by slot, each with a tag;
+//! the models, since version 2 each with its latest `effective_at`, the stage before, and the past that the
+//! model asks for, in which the ground holds the model's state of before once more. Numbers are variable-length (LEB128,
 //! signed ones zigzag); instants are differences from the latest event time. A version byte is never
 //! used again, and every version is read.
 
@@ -21,7 +23,7 @@ const VERSION: u8 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Corrupt {
     /// They end early, go on too long, or contain what cannot be.
-    #[error("the bytes of a customer's state are damaged")]
+    #[error("the bytes of a customer's state are damaged, or of other models")]
     Damaged,
     /// They were written by a later version of Tenure.
     #[error(

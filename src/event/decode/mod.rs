@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::limits::FIELD_BYTES_MAX;
 use super::mapping::{Node, Target};
 use super::time::parse_instant;
 use super::{
@@ -221,21 +222,35 @@ impl<'a> Draft<'a> {
 fn scalar(token: Token<'_>, kind: FieldKind) -> Result<Option<Scalar>, Reason> {
     Ok(match (kind, token) {
         (_, Token::Null | Token::Container) => None,
-        (FieldKind::Number | FieldKind::Any, Token::Number(text)) => Some(Scalar::Number(
+        (FieldKind::Number, Token::Number(text)) => Some(Scalar::Number(
             Quantity::parse(text)
                 .filter(bounded)
                 .ok_or(Reason::BadNumber)?,
         )),
+        (FieldKind::Any, Token::Number(text)) => {
+            Quantity::parse(text).filter(bounded).map(Scalar::Number)
+        }
         (FieldKind::Number, Token::Text(text)) => {
             Quantity::parse(&text).filter(bounded).map(Scalar::Number)
         }
-        (FieldKind::Text | FieldKind::Any, Token::Text(text)) => Some(Scalar::Text(text.into())),
+        (FieldKind::Id, Token::Text(text)) if text.is_empty() => None,
+        (FieldKind::Text | FieldKind::Any | FieldKind::Id, Token::Text(text)) => {
+            Some(Scalar::Text(kept(&text).into()))
+        }
+        (FieldKind::Id, Token::Number(text)) => Some(Scalar::Text(kept(text).into())),
         (FieldKind::Flag | FieldKind::Any, Token::Flag(flag)) => Some(Scalar::Flag(flag)),
         (FieldKind::Flag, Token::Text(text)) => text.parse().ok().map(Scalar::Flag),
-        (FieldKind::Number, Token::Flag(_))
+        (FieldKind::Number | FieldKind::Id, Token::Flag(_))
         | (FieldKind::Text, Token::Number(_) | Token::Flag(_))
         | (FieldKind::Flag, Token::Number(_)) => None,
     })
+}
+
+/// As much of a text as facts look at: a state holds many.
+fn kept(text: &str) -> &str {
+    let whole = (0..=FIELD_BYTES_MAX.min(text.len())).rev();
+    let end = whole.into_iter().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 /// Up to 10¹⁸: a sum over a customer's whole life cannot overflow then.

@@ -39,6 +39,36 @@ fn a_native_event_is_reduced_to_what_the_vocabulary_names() {
 }
 
 #[test]
+fn an_id_is_a_text_or_a_number_as_written_and_never_empty() {
+    let mut vocabulary = Vocabulary::default();
+    let id = vocabulary.intern_field(Field::Id, FieldKind::Id);
+    let decoder = Decoder::new(
+        Mapping::default(),
+        vocabulary,
+        Money::default(),
+        Limits::default(),
+    );
+    let read = |id_json: &str| {
+        let text =
+            format!(r#"{{"type":"x","customer_id":"c","time":"2026-01-01","id":{id_json}}}"#);
+        let event = decoder.json(text.as_bytes()).unwrap();
+        event.field(id).cloned()
+    };
+    let text = |text: &str| Some(Scalar::Text(text.into()));
+    assert_eq!(read(r#""a-1""#), text("a-1"));
+    assert_eq!(
+        read("1834567890123456789012"),
+        text("1834567890123456789012")
+    );
+    assert_eq!(read("0.1234567891"), text("0.1234567891"));
+    assert_eq!(read(r#""""#), None);
+    assert_eq!(read("null"), None);
+    assert_eq!(read("true"), None);
+    let long = format!("{}é", "x".repeat(1023));
+    assert_eq!(read(&format!("\"{long}\"")), text(&"x".repeat(1023)));
+}
+
+#[test]
 fn an_unknown_type_is_accepted() {
     let event = decoder()
         .json(br#"{"type":"whatever","customer_id":7,"time":1767225600000}"#)

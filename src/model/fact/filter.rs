@@ -147,7 +147,7 @@ fn takes(expr: &Expr, field: &Field, kind: FieldKind) -> Result<(), Fault> {
         Some(FieldKind::Number) if kind != FieldKind::Number => {
             Err(Fault::of(expr, "`value` is a number", Some(SHAPE)))
         }
-        Some(FieldKind::Text) if kind != FieldKind::Text => {
+        Some(FieldKind::Text | FieldKind::Id) if kind != FieldKind::Text => {
             Err(Fault::of(expr, "this field is a text", Some(SHAPE)))
         }
         _ => Ok(()),

@@ -24,7 +24,7 @@ impl Type {
     pub(in crate::model) fn of_field(kind: FieldKind) -> Type {
         match kind {
             FieldKind::Number => Type::Number,
-            FieldKind::Text | FieldKind::Any => Type::Text,
+            FieldKind::Text | FieldKind::Any | FieldKind::Id => Type::Text,
             FieldKind::Flag => Type::Flag,
         }
     }

@@ -54,6 +54,9 @@ struct Reader<'r> {
     incomplete: bool,
 }
 
+/// Most fields of events that all models name, in facts and filters: each is looked for in every event.
+const FIELDS_MAX: usize = 4096;
+
 /// The keys of a file, and those of a later version.
 pub(super) const MODEL_KEYS: [&str; 11] = [
     "model",
@@ -192,6 +195,22 @@ impl Reader<'_> {
     }
 
     fn link(&mut self, known: Known) -> Fact {
+        if self.models.vocabulary.fields().count() > FIELDS_MAX {
+            let message = format!("all models name more than {FIELDS_MAX} fields of events");
+            if !self.problems.has(&message) {
+                let beginning = Place {
+                    line: 1,
+                    column: 1,
+                    width: 1,
+                };
+                self.error(beginning, message, None);
+            }
+            let reading = Reading::of_stages(StageFact::Previous);
+            return Fact {
+                name: known.name,
+                reading,
+            };
+        }
         let Models {
             slots, vocabulary, ..
         } = &mut *self.models;

@@ -57,7 +57,8 @@ impl Reader<'_> {
         if earlier.iter().any(|other| hides(&other)) {
             let message =
                 "a transition before it has the same condition and is taken first".to_owned();
-            self.warning(node.place, message, Some("no customer will take this one"));
+            let help = "this one is left for who has just been where that one leads";
+            self.warning(node.place, message, Some(help));
         } else if own.to == initial && to.is_some_and(|to| to.reentry == Reentry::Never) {
             let message =
                 "everybody has been in the initial stage, and `reentry: never` keeps them out";

@@ -21,7 +21,7 @@ impl Reader<'_> {
             return;
         };
         let vocabulary = &mut self.models.vocabulary;
-        let id = vocabulary.intern_field(Field::Id, FieldKind::Any);
+        let id = vocabulary.intern_field(Field::Id, FieldKind::Id);
         let wanted = Dedupe { horizon, id };
         match self.models.dedupe.replace(wanted) {
             Some(other) if other != wanted => {
@@ -62,7 +62,7 @@ impl Reader<'_> {
             refunded: refunded.and_then(|(_, kind)| kind),
             cancelled: cancelled.and_then(|(_, kind)| kind),
             within,
-            id: vocabulary.intern_field(Field::OrderId, FieldKind::Text),
+            id: vocabulary.intern_field(Field::OrderId, FieldKind::Id),
             value: vocabulary.intern_field(Field::Value, FieldKind::Number),
         };
         match self.models.orders.replace(wanted) {

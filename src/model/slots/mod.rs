@@ -109,6 +109,8 @@ impl Slots {
             .collect();
         let slots = self.of_orders.iter().map(|slot| &self.list[*slot]);
         self.order_fields = slots.flat_map(Slot::fields).collect();
+        self.order_fields.sort_unstable();
+        self.order_fields.dedup();
         let changed_by = |kind: usize| {
             let concerned = |slot: &Slot| slot.event.is_none_or(|event| event.index() == kind);
             let slots = self.list.iter().enumerate();

@@ -117,8 +117,9 @@ impl Reader {
                     assert!(number.nanos().unsigned_abs() <= 10_u128.pow(27));
                     assert_eq!(Quantity::parse(&number.to_string()), Some(*number));
                 }
-                (Scalar::Text(text), FieldKind::Text | FieldKind::Any) => {
+                (Scalar::Text(text), FieldKind::Text | FieldKind::Any | FieldKind::Id) => {
                     assert!(text.len() <= limits.text_bytes);
+                    assert!(kind != FieldKind::Id || !text.is_empty());
                 }
                 (Scalar::Flag(_), FieldKind::Flag | FieldKind::Any) => {}
                 _ => panic!("{scalar:?} in a field that is {kind:?}"),
