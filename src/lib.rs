@@ -60,7 +60,9 @@
 //! fired cursor and the timer index are per customer, not per customer and model: at one instant the
 //! models are looked at in their order, which gives the same sequence with one entry instead of many.
 //! Beside a committed offset stands the batch and the process that committed it: the number alone is
-//! not enough to know one's own (`runtime::mark`). At least once is an outbox in the changelog, not a
+//! not enough to know one's own (`runtime::mark`). What can be taken back is kept apart from all before it
+//! and put together anew (`customer::Ledger`), instead of subtracted: so every aggregate can be the ground of
+//! a transition that is corrected, `max` and distinct counts too. At least once is an outbox in the changelog, not a
 //! second commit protocol: states stay exact, and only what readers see differs (`kafka::outbox`).
 
 pub mod api;
