@@ -119,6 +119,7 @@ impl Document {
             .into_iter()
             .find(|name| !name.is_empty());
         kafka::Config {
+            is_local: false,
             brokers: own.brokers.clone(),
             app: own.app.clone(),
             instance: instance.unwrap_or_default().to_owned(),

@@ -26,6 +26,9 @@ pub struct Config {
     pub security: Security,
     /// Further librdkafka properties; those that Tenure needs win over them.
     pub properties: BTreeMap<String, String>,
+    /// Whether this is the cluster inside the process, which knows neither ids nor settings of topics and
+    /// does not answer when asked.
+    pub is_local: bool,
 }
 
 impl std::fmt::Debug for Config {

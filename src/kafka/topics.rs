@@ -77,7 +77,10 @@ impl Topology {
         names.push(changelog);
         // What is not answered must not be taken for something: it becomes part of the state.
         let unavailable = || Error::Unavailable(config.brokers.clone());
-        let ids = native::topic_ids(client.client(), &names, TIMEOUT);
+        let ids = match config.is_local {
+            true => Some(vec![None; names.len()]),
+            false => native::topic_ids(client.client(), &names, TIMEOUT),
+        };
         let mut ids = ids.ok_or_else(unavailable)?;
         let cluster = client.client().fetch_cluster_id(TIMEOUT);
         let changelog_id = ids.pop().flatten().unwrap_or_default();
@@ -86,7 +89,10 @@ impl Topology {
             cluster: cluster.ok_or_else(unavailable)?,
             input_ids: ids.into_iter().map(Option::unwrap_or_default).collect(),
             changelog_id,
-            tombstones_kept: tombstones_kept(config, changelog),
+            tombstones_kept: match config.is_local {
+                true => None,
+                false => tombstones_kept(config, changelog),
+            },
         })
     }
 }

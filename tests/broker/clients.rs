@@ -31,6 +31,7 @@ impl Listener for Assigned {
 
 fn config(brokers: &str, app: &str) -> Config {
     Config {
+        is_local: false,
         brokers: brokers.to_owned(),
         app: app.to_owned(),
         instance: "0".to_owned(),

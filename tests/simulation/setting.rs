@@ -108,6 +108,7 @@ fn settings() -> Settings {
     let named = |name: &str| name.to_owned();
     Settings {
         kafka: kafka::Config {
+            is_local: false,
             brokers: String::new(),
             group_protocol: kafka::GroupProtocol::Classic,
             app: named("simulated"),

@@ -6,6 +6,7 @@ mod batches;
 mod cdnow;
 mod config;
 mod corrections;
+mod demo;
 mod diagnostics;
 mod fuzz;
 mod guarantee;

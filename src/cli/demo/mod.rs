@@ -289,6 +289,7 @@ fn ctrl_c(then: impl Fn() + Send + 'static) -> anyhow::Result<()> {
 fn settings(state: PathBuf) -> Settings {
     Settings {
         kafka: kafka::Config {
+            is_local: true,
             brokers: String::new(),
             app: "tenure-demo".to_owned(),
             instance: "demo".to_owned(),
