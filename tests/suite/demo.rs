@@ -5,7 +5,7 @@ use std::process::Command;
 #[test]
 fn the_demo_shows_customers_who_move_and_ends_in_good_order() {
     let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .args(["demo", "--duration", "4s", "--speed", "60"])
+        .args(["demo", "--duration", "8s", "--speed", "60"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
