@@ -58,8 +58,9 @@ impl Distinct {
     }
 }
 
-/// The same on every machine and in every version: it is kept.
-fn hash(value: &Scalar) -> u64 {
+/// The first eight bytes of a digest of a value or of an event's id: the same on every machine and in every
+/// version, because it is kept.
+pub(super) fn hash(value: &Scalar) -> u64 {
     let digest = match value {
         Scalar::Number(number) => Sha256::new()
             .chain_update([0])
@@ -67,20 +68,9 @@ fn hash(value: &Scalar) -> u64 {
         Scalar::Text(text) => Sha256::new().chain_update([1]).chain_update(text),
         Scalar::Flag(flag) => Sha256::new().chain_update([2, u8::from(*flag)]),
     };
-    short(&digest.finalize())
-}
-
-/// The first eight bytes of a digest.
-fn short(digest: &[u8]) -> u64 {
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |hash, byte| hash << 8 | u64::from(*byte))
-}
-
-/// An event's id, as it is remembered.
-pub(super) fn id_hash(id: &Scalar) -> u64 {
-    hash(id)
+    let digest = digest.finalize();
+    let first = digest.iter().take(8);
+    first.fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

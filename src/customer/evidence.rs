@@ -127,10 +127,10 @@ fn fact_shown(fact: usize, scene: &Scene<'_>) -> Option<Shown> {
 }
 
 fn shown(quantity: Quantity, unit: Unit) -> Shown {
-    let whole = i64::try_from(quantity.rounded(0).nanos() / Quantity::whole(1).nanos());
+    let whole = quantity.rounded(0).whole_part();
     match (unit, whole) {
-        (Unit::Duration, Ok(millis)) => Shown::Duration(Millis(millis)),
-        (Unit::Instant, Ok(millis)) => Shown::Instant(EventTime(millis)),
-        (Unit::Number, _) | (_, Err(_)) => Shown::Number(quantity),
+        (Unit::Duration, Some(millis)) => Shown::Duration(Millis(millis)),
+        (Unit::Instant, Some(millis)) => Shown::Instant(EventTime(millis)),
+        (Unit::Number, _) | (_, None) => Shown::Number(quantity),
     }
 }

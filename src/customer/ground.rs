@@ -37,10 +37,8 @@ impl CustomerState {
         if definition.corrections.0 == 0 {
             return None;
         }
-        let of_orders = models.slots.of_orders();
         let slot = |slot: &usize| {
-            let order = of_orders.iter().position(|known| known == slot);
-            let state = match (order, &self.ledger) {
+            let state = match (models.slots.order_slot(*slot), &self.ledger) {
                 (Some(order), Some(ledger)) => &ledger.base[order],
                 _ => &self.facts[*slot],
             };
@@ -76,12 +74,11 @@ impl CustomerState {
         let (Some(orders), Some(ledger)) = (&models.orders, &self.ledger) else {
             return states;
         };
-        let of_orders = models.slots.of_orders();
         let own = ground.slots.iter().map(|(slot, _)| *slot);
-        let own: Vec<usize> = own.filter(|slot| of_orders.contains(slot)).collect();
+        let own = own.filter(|slot| models.slots.order_slot(*slot).is_some());
         for event in ledger.left(orders, ground.at) {
-            for slot in &own {
-                states[*slot].count(models.slots.get(*slot), &event, ground.at);
+            for slot in own.clone() {
+                states[slot].count(models.slots.get(slot), &event, ground.at);
             }
         }
         states
@@ -116,10 +113,9 @@ impl Ground {
         if event.time > self.at {
             return;
         }
-        let orders = models.slots.of_orders();
         let changed = models.slots.changed_by(event.kind);
         for (slot, state) in &mut self.slots {
-            if changed.contains(slot) && orders.contains(slot) == of_orders {
+            if changed.contains(slot) && models.slots.order_slot(*slot).is_some() == of_orders {
                 state.count(models.slots.get(*slot), event, self.at);
             }
         }

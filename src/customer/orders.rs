@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::FactState;
-use super::distinct::id_hash;
+use super::distinct::hash;
 use crate::event::{CustomerId, Event, EventTime, FieldId, Quantity, Scalar};
 use crate::model::{Models, ORDERS_MAX, Orders, Slots};
 
@@ -98,12 +98,10 @@ impl Ledger {
         latest: EventTime,
         facts: &mut [FactState],
     ) {
-        let last = match event.kind == orders.placed {
-            true => self.place(models, orders, event),
-            false => self.give_back(orders, event),
-        };
         let slots = models.slots.of_orders();
-        if last {
+        if event.kind != orders.placed {
+            self.give_back(orders, event);
+        } else if self.place(models, orders, event) {
             for slot in slots {
                 facts[*slot].count(models.slots.get(*slot), event, latest);
             }
@@ -137,8 +135,8 @@ impl Ledger {
         known.is_none() && at + 1 == self.orders.len()
     }
 
-    /// What takes an order back, which may come later. Never the last word.
-    fn give_back(&mut self, orders: &Orders, event: &Event) -> bool {
+    /// What takes an order back, which may come later.
+    fn give_back(&mut self, orders: &Orders, event: &Event) {
         let id = order_id(orders, event);
         let at = id.and_then(|id| self.find(id)).unwrap_or_else(|| {
             let at = self.after(event.time);
@@ -151,7 +149,6 @@ impl Ledger {
         } else {
             self.orders[at].cancelled.add(value);
         }
-        false
     }
 
     /// Where what happens now comes in: behind all up to that time.
@@ -255,5 +252,5 @@ impl Returned {
 }
 
 fn order_id(orders: &Orders, event: &Event) -> Option<u64> {
-    event.field(orders.id).map(id_hash)
+    event.field(orders.id).map(hash)
 }

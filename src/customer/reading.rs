@@ -87,8 +87,7 @@ impl<'f> Facts<'f> {
             (What::Instant(slot), Some(window)) => match &self.states[slot] {
                 FactState::Instant(Some(last)) => self.within(window, *last).then_some(*last),
                 FactState::Buckets(_) => {
-                    let millis = self.number(slot, Some(window))?.nanos() / MILLI;
-                    let instant = millis.try_into().ok().map(EventTime)?;
+                    let instant = EventTime(self.number(slot, Some(window))?.whole_part()?);
                     (EventTime::MIN..=EventTime::MAX)
                         .contains(&instant)
                         .then_some(instant)
@@ -266,5 +265,3 @@ impl<'f> Facts<'f> {
         number_of(bucket, self.now)
     }
 }
-
-const MILLI: i128 = Quantity::whole(1).nanos();

@@ -1,6 +1,6 @@
 //! The ids of a customer's recent events: an event that comes twice is recognised [7].
 
-use super::distinct::id_hash;
+use super::distinct::hash;
 use crate::event::{Event, EventTime};
 use crate::model::{Dedupe, IDS_MAX};
 
@@ -12,7 +12,7 @@ impl Recent {
     /// Whether an event with this id is remembered.
     pub(super) fn knows(&self, dedupe: Option<Dedupe>, event: &Event) -> bool {
         let id = dedupe.and_then(|dedupe| event.field(dedupe.id));
-        id.map(id_hash)
+        id.map(hash)
             .is_some_and(|id| self.0.iter().any(|(_, known)| *known == id))
     }
 
@@ -23,7 +23,7 @@ impl Recent {
         };
         if let Some(id) = event.field(dedupe.id) {
             let at = self.0.partition_point(|(time, _)| *time <= event.time);
-            self.0.insert(at, (event.time, id_hash(id)));
+            self.0.insert(at, (event.time, hash(id)));
         }
         let horizon = EventTime(latest.0 - dedupe.horizon.0);
         let old = self.0.partition_point(|(time, _)| *time < horizon);

@@ -66,7 +66,7 @@ impl CustomerState {
     fn count(&mut self, models: &Models, event: &Event, part: &Part) -> u64 {
         let ordered = matches!(part, Part::Placed { .. });
         for slot in models.slots.changed_by(event.kind) {
-            if !(ordered && models.slots.of_orders().contains(slot)) {
+            if !(ordered && models.slots.order_slot(*slot).is_some()) {
                 self.facts[*slot].count(models.slots.get(*slot), event, self.latest);
             }
         }

@@ -32,6 +32,11 @@ impl Quantity {
         self.0
     }
 
+    /// What stands before the point, if it fits.
+    pub fn whole_part(self) -> Option<i64> {
+        i64::try_from(self.0 / ONE).ok()
+    }
+
     /// Reads a decimal number, `12`, `-0.50`, `1.5e3`; digits past the ninth are rounded half to
     /// even. `None` when it is no number or does not fit.
     pub fn parse(text: &str) -> Option<Quantity> {

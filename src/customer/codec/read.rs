@@ -260,10 +260,9 @@ impl Reader<'_> {
     }
 
     fn gaps(&mut self) -> Option<Gaps> {
-        let ends = match self.byte()? {
-            0 => None,
-            1 => Some((self.instant()?, self.instant()?)),
-            _ => return None,
+        let ends = match self.flag()? {
+            false => None,
+            true => Some((self.instant()?, self.instant()?)),
         };
         let longest = self.many(|from| Some((from.instant()?, from.instant()?)))?;
         let gaps = Gaps { ends, longest };

@@ -14,7 +14,7 @@ impl Declaration {
     }
 
     fn field_fault(&self) -> Option<(String, String)> {
-        let name = self.name();
+        let name = self.aggregate.name();
         let fault = |message: &str, help: &str| Some((message.to_owned(), help.to_owned()));
         match (self.aggregate, &self.field) {
             (Aggregate::Count, Some(_)) => fault(
@@ -71,28 +71,12 @@ impl Declaration {
                 Some((
                     format!(
                         "`{}` cannot be taken over a window that has ended",
-                        self.name()
+                        self.aggregate.name()
                     ),
                     "`before` goes with count, sum, min, max and avg".to_owned(),
                 ))
             }
             _ => None,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self.aggregate {
-            Aggregate::Count => "count",
-            Aggregate::CountDistinct(_) => "count_distinct",
-            Aggregate::Sum => "sum",
-            Aggregate::Min => "min",
-            Aggregate::Max => "max",
-            Aggregate::Avg => "avg",
-            Aggregate::First => "first",
-            Aggregate::Last => "last",
-            Aggregate::Latest => "latest",
-            Aggregate::MeanGap => "mean_gap",
-            Aggregate::MaxGap => "max_gap",
         }
     }
 

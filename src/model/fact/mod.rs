@@ -8,6 +8,8 @@ mod window;
 
 pub(super) use over::misplaced as misplaced_window;
 
+use std::mem::discriminant;
+
 use super::lower::Type;
 use super::syntax::Expr;
 use crate::event::Field;
@@ -62,40 +64,46 @@ pub(super) const DISTINCT_MAX: u32 = 1000;
 /// How many are, where the model does not say.
 const DISTINCT_DEFAULT: u32 = 100;
 
+/// Every aggregate by its name.
+const NAMED: [(&str, Aggregate); 11] = [
+    ("count", Aggregate::Count),
+    ("count_distinct", Aggregate::CountDistinct(DISTINCT_DEFAULT)),
+    ("sum", Aggregate::Sum),
+    ("min", Aggregate::Min),
+    ("max", Aggregate::Max),
+    ("avg", Aggregate::Avg),
+    ("first", Aggregate::First),
+    ("last", Aggregate::Last),
+    ("latest", Aggregate::Latest),
+    ("mean_gap", Aggregate::MeanGap),
+    ("max_gap", Aggregate::MaxGap),
+];
+
+/// The names of all aggregates.
+pub const AGGREGATES: [&str; NAMED.len()] = {
+    let mut names = [""; NAMED.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = NAMED[at].0;
+        at += 1;
+    }
+    names
+};
+
 impl Aggregate {
     /// The aggregate of this name, if there is one.
     pub(super) fn named(name: &str) -> Option<Aggregate> {
-        Some(match name {
-            "count" => Aggregate::Count,
-            "count_distinct" => Aggregate::CountDistinct(DISTINCT_DEFAULT),
-            "sum" => Aggregate::Sum,
-            "min" => Aggregate::Min,
-            "max" => Aggregate::Max,
-            "avg" => Aggregate::Avg,
-            "first" => Aggregate::First,
-            "last" => Aggregate::Last,
-            "latest" => Aggregate::Latest,
-            "mean_gap" => Aggregate::MeanGap,
-            "max_gap" => Aggregate::MaxGap,
-            _ => return None,
-        })
+        let known = NAMED.into_iter().find(|(known, _)| *known == name);
+        known.map(|(_, aggregate)| aggregate)
+    }
+
+    /// Its name; whatever its cap.
+    fn name(self) -> &'static str {
+        let same = |other: Aggregate| discriminant(&other) == discriminant(&self);
+        let own = NAMED.into_iter().find(|(_, known)| same(*known));
+        own.map_or("", |(name, _)| name)
     }
 }
-
-/// The names of all aggregates.
-pub const AGGREGATES: [&str; 11] = [
-    "count",
-    "count_distinct",
-    "sum",
-    "min",
-    "max",
-    "avg",
-    "first",
-    "last",
-    "latest",
-    "mean_gap",
-    "max_gap",
-];
 
 impl Declaration {
     /// The type of the fact's value, where the declaration alone decides it.

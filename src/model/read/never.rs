@@ -72,8 +72,7 @@ fn long_threshold(comparison: &Comparison) -> Option<Millis> {
     let (Unit::Duration, Term::Constant(limit)) = (comparison.unit, &comparison.right) else {
         return None;
     };
-    let limit =
-        Millis(i64::try_from(limit.nanos() / Quantity::whole(1).nanos()).unwrap_or(i64::MAX));
+    let limit = Millis(limit.whole_part().unwrap_or(i64::MAX));
     (limit > THRESHOLD_MAX).then_some(limit.min(Millis::MAX))
 }
 

@@ -42,6 +42,11 @@ impl Slots {
         &self.of_orders
     }
 
+    /// Where a slot stands among those about orders, if it is one.
+    pub fn order_slot(&self, slot: usize) -> Option<usize> {
+        self.of_orders.binary_search(&slot).ok()
+    }
+
     /// The fields that slots about orders look at.
     pub fn order_fields(&self) -> &[FieldId] {
         &self.order_fields

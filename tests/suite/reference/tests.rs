@@ -28,6 +28,19 @@ fn short(changes: &[Change]) -> Vec<(&str, i64, Cause)> {
         .collect()
 }
 
+/// What happens to Ann until 100 days have passed.
+fn run(model: Model, events: &[Event]) -> Vec<(String, i64, Cause)> {
+    let changes = replay(&[model], events, Some(T + 100 * DAY));
+    let short = short(&changes).into_iter();
+    short
+        .map(|(name, at, by)| (name.to_string(), at, by))
+        .collect()
+}
+
+fn took(name: &str, at: i64, by: Cause) -> (String, i64, Cause) {
+    (name.to_string(), at, by)
+}
+
 fn silence() -> Model {
     Model::new("m", "active")
         .stages(&["active", "silent"])

@@ -2,18 +2,6 @@
 
 use super::*;
 
-fn run(model: Model, events: &[Event]) -> Vec<(String, i64, Cause)> {
-    let changes = replay(&[model], events, Some(T + 100 * DAY));
-    let short = short(&changes).into_iter();
-    short
-        .map(|(name, at, by)| (name.to_string(), at, by))
-        .collect()
-}
-
-fn took(name: &str, at: i64, by: Cause) -> (String, i64, Cause) {
-    (name.to_string(), at, by)
-}
-
 fn mood(mood: &str, time: i64) -> Event {
     at("answer", time).with("mood", Value::text(mood))
 }

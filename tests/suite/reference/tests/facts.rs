@@ -34,19 +34,6 @@ fn ms(ms: i64) -> Option<Value> {
     number(&ms.to_string())
 }
 
-/// What happens to Ann until 100 days have passed.
-fn run(model: Model, events: &[Event]) -> Vec<(String, i64, Cause)> {
-    let changes = replay(&[model], events, Some(T + 100 * DAY));
-    let short = short(&changes).into_iter();
-    short
-        .map(|(name, at, by)| (name.to_string(), at, by))
-        .collect()
-}
-
-fn took(name: &str, at: i64, by: Cause) -> (String, i64, Cause) {
-    (name.to_string(), at, by)
-}
-
 /// The instant, after T, of the first transition under this condition.
 fn first_flip(when: Expr, events: &[Event]) -> i64 {
     let model = Model::new("m", "a").stages(&["a", "b"]);
