@@ -112,6 +112,10 @@ fn a_partition_that_comes_back_restores_only_the_difference() {
     let mut fleet = Fleet::new("back", 2, session(4));
     fleet.instances[0].start();
     fleet.until_at_work(&[0]);
+    // Of a partition without any state the difference would be all of it.
+    fleet.until("every partition has state", |fleet| {
+        changelog(&fleet.world).iter().all(|records| *records > 0)
+    });
     let before = changelog(&fleet.world);
     fleet.instances[1].start();
     fleet.until_at_work(&[0, 1]);
