@@ -112,6 +112,7 @@ impl Stored {
             .filter_map(|id| Some((id.clone(), self.states.get(id)?.clone().into())))
             .collect();
         View {
+            sweep: None,
             states,
             timers,
             loaded_to: None,

@@ -9,11 +9,11 @@ use std::path::Path;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tenure::event::{Decoder, Limits, Mapping, Millis, Money, Position};
 use tenure::model::{Models, Source};
+use tenure::partition::codec::Identity;
 use tenure::partition::{Batch, Progress, Record, apply};
 use tenure::store::{Config, Store, Written};
 
 const CUSTOMERS: u64 = 200_000;
-const IDENTITY: &str = "bench";
 /// 2026-01-01.
 const BEGIN: i64 = 1_767_225_600_000;
 
@@ -79,8 +79,11 @@ fn bench(criterion: &mut Criterion) {
             partition: 0,
             commit: &commit,
             changelog_offset: None,
+            generation: None,
         };
-        store.write(IDENTITY, &[written]).expect("it writes");
+        store
+            .write(&Identity::default(), &[written])
+            .expect("it writes");
         *progress = commit.progress;
     };
     for _ in 0..50 {

@@ -133,6 +133,9 @@ pub fn data(
             Origin::File { file, line, .. } => json!({"file": file, "line": line}),
         },
     });
+    if let Some(quiet) = model.quiet(change.effective_at) {
+        data["quiet"] = quiet.name().into();
+    }
     if let Some(since) = change.held_since {
         data["held_since"] = since.to_string().into();
     }

@@ -8,8 +8,9 @@ use clap::Args;
 
 use super::{Exit, Format, load, progress, say};
 use crate::config::{self, Document, Problems};
+use crate::partition::codec::Unusable;
 use crate::runtime::daemon::{self, Handle};
-use crate::{app, kafka, partition, runtime, store, telemetry};
+use crate::{app, kafka, runtime, store, telemetry};
 
 /// Files with settings; later ones win. Then come variables TENURE__SECTION__KEY.
 #[derive(Debug, Args)]
@@ -99,10 +100,13 @@ fn exit(error: &app::Error) -> Exit {
         }
         app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Store(
             store::Error::Progress {
-                source: partition::codec::Unusable::Foreign,
+                source: Unusable::Foreign | Unusable::ForeignModels | Unusable::Models(_),
                 ..
             },
         ))) => Exit::Configuration,
+        app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Models {
+            ..
+        })) => Exit::Configuration,
         _ => Exit::Failed,
     }
 }

@@ -139,10 +139,14 @@ impl Document {
         let own = &self.output;
         let outputs = [
             ("stage_changes", &own.stage_changes),
+            ("quiet", &own.quiet),
             ("customer_stages", &own.customer_stages),
             ("dead_letters", &own.dead_letters),
             ("changelog", &own.changelog),
         ];
+        // One of them need not be there.
+        let named = |(key, topic): &(&str, &String)| *key != "quiet" || !topic.is_empty();
+        let outputs = outputs.into_iter().filter(named);
         let outputs = outputs.map(|(key, topic)| (format!("output.{key}"), topic.as_str()));
         let stages = own.stages.iter();
         let stages = stages.map(|(stage, topic)| (format!("{STAGES}{stage}"), topic.as_str()));

@@ -15,6 +15,7 @@ use super::values::{Bytes, Properties, Secret, Span};
 #[serde(deny_unknown_fields)]
 pub struct Document {
     pub models: Vec<PathBuf>,
+    pub missing_facts: MissingFacts,
     pub kafka: Kafka,
     pub input: Vec<Input>,
     pub output: Output,
@@ -25,6 +26,13 @@ pub struct Document {
     pub runtime: Runtime,
     pub http: Http,
     pub log: Log,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingFacts {
+    Refuse,
+    StartAtZero,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -106,6 +114,7 @@ pub enum TimeUnit {
 #[serde(deny_unknown_fields)]
 pub struct Output {
     pub stage_changes: String,
+    pub quiet: String,
     pub customer_stages: String,
     pub dead_letters: String,
     pub changelog: String,

@@ -2,12 +2,14 @@
 
 use super::Problems;
 use super::document::{
-    self, Delivery, Document, Format, GroupProtocol, LogFormat, Protocol, TimeUnit,
+    self, Delivery, Document, Format, GroupProtocol, LogFormat, MissingFacts, Protocol, TimeUnit,
 };
 use crate::cloudevent::sha256_hex;
 use crate::event::{EventTime, Limits, Mapping, Money, Path, Quantity, parse_instant};
 use crate::kafka::{self, Encoding, Outputs, Security};
 use crate::model::{Models, did_you_mean};
+use crate::partition::codec::Identity;
+use crate::partition::{GENERATION_BYTES_MAX, Generation};
 use crate::runtime::Settings;
 use crate::{event, store, telemetry};
 
@@ -40,6 +42,12 @@ impl Document {
     /// A stage that no model has, or a secret's file that cannot be read.
     pub fn settings(&self, models: &Models, hostname: Option<&str>) -> Result<Settings, Problems> {
         let mut problems = self.unknown_stages(models);
+        let bytes = Generation::first(models).encode().len();
+        if bytes > GENERATION_BYTES_MAX {
+            problems.push(format!(
+                "models: all files together take {bytes} bytes, more than {GENERATION_BYTES_MAX}; their texts are kept beside the states"
+            ));
+        }
         let security = self.security().unwrap_or_else(|problem| {
             problems.push(problem);
             Security::default()
@@ -64,10 +72,8 @@ impl Document {
             .iter()
             .map(|input| input.topic.as_str())
             .collect();
-        let identity = format!(
-            "{texts:?}\n{inputs:?}\n{mappings:?}\n{limits:?}\n{:?}",
-            self.money()
-        );
+        let rules = format!("{inputs:?}\n{mappings:?}\n{limits:?}\n{:?}", self.money());
+        let with_models = format!("{texts:?}\n{rules}");
         Ok(Settings {
             kafka: self.kafka(security, hostname),
             outputs: self.outputs(),
@@ -90,7 +96,12 @@ impl Document {
             commit_interval: self.runtime.commit_interval.duration(),
             batch_records: self.runtime.batch_records,
             shutdown_deadline: self.runtime.shutdown_deadline.duration(),
-            identity: sha256_hex(identity.as_bytes()),
+            identity: Identity {
+                rules: sha256_hex(rules.as_bytes()),
+                inputs: String::new(), // Known when Kafka has been asked.
+                format_1: sha256_hex(with_models.as_bytes()),
+            },
+            start_at_zero: self.missing_facts == MissingFacts::StartAtZero,
         })
     }
 
@@ -170,6 +181,7 @@ impl Document {
         let own = &self.output;
         Outputs {
             stage_changes: own.stage_changes.clone(),
+            quiet: Some(own.quiet.clone()).filter(|topic| !topic.is_empty()),
             customer_stages: own.customer_stages.clone(),
             dead_letters: own.dead_letters.clone(),
             changelog: own.changelog.clone(),

@@ -13,6 +13,8 @@ pub enum Cause {
     Timer,
     /// Something came late under which the transition before would not have been taken.
     Correction,
+    /// Another version of the model looked at where they are.
+    ModelChange,
 }
 
 impl Cause {
@@ -22,6 +24,7 @@ impl Cause {
             Cause::Event => "event",
             Cause::Timer => "timer",
             Cause::Correction => "correction",
+            Cause::ModelChange => "model_change",
         }
     }
 }
@@ -59,7 +62,9 @@ impl StageChange {
     /// What it is called: the name of its transition, or what it does to the one before.
     pub fn transition_name(&self, model: &Model) -> String {
         match self.cause {
-            Cause::Event | Cause::Timer => model.transition_name(self.transition, self.from),
+            Cause::Event | Cause::Timer | Cause::ModelChange => {
+                model.transition_name(self.transition, self.from)
+            }
             Cause::Correction => Cause::Correction.name().to_owned(),
         }
     }

@@ -3,7 +3,7 @@
 //! `facts` (what is remembered; `distinct` and `gaps` are two kinds of it, `recent` the ids of events,
 //! `orders` what can be taken back of it, `ground` what the last transition stood on),
 //! `reading` (what conditions see of it), `evaluate` (what is true now, and when that can change),
-//! `step` (the rules of transitions; `correct` takes them back), `change` and `evidence` (what is told, and why), `codec` (state as bytes).
+//! `step` (the rules of transitions; `correct` takes them back; `migrate` brings them under other models), `change` and `evidence` (what is told, and why), `codec` (state as bytes).
 
 #![deny(clippy::disallowed_types)]
 
@@ -16,6 +16,7 @@ mod evidence;
 mod facts;
 mod gaps;
 mod ground;
+mod migrate;
 mod orders;
 mod reading;
 mod recent;
@@ -23,12 +24,13 @@ mod state;
 mod step;
 
 pub use change::{Cause, Corrected, Noticed, StageChange};
-pub use codec::{Corrupt, armed, decode, encode};
+pub use codec::{Corrupt, armed, decode, encode, generation};
 pub use distinct::Distinct;
 pub use evidence::{Evidence, Shown};
 pub use facts::FactState;
 pub use gaps::Gaps;
 pub use ground::Ground;
+pub use migrate::Migration;
 pub use orders::Ledger;
 pub use recent::Recent;
 pub use state::{CustomerState, ModelState, Past, Visits};

@@ -9,6 +9,8 @@ use crate::model::{Model, Models, Reentry};
 /// Everything that is kept of one customer, for all models.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CustomerState {
+    /// Which version of the models it is of, in the count of its partition.
+    pub generation: u32,
     /// The latest event time seen; earlier events are late.
     pub latest: EventTime,
     /// The last applied event.
@@ -74,21 +76,9 @@ pub struct Visits {
 impl CustomerState {
     /// A customer who is first heard of at `time`: in the initial stage of every model.
     pub fn new(models: &Models, time: EventTime, position: Position) -> CustomerState {
-        let begin = |model: &Model| {
-            let mut state = ModelState {
-                stage: model.initial,
-                entered: time,
-                effective: time,
-                previous: None,
-                sequence: 0,
-                due: None,
-                holding: SmallVec::new(),
-                past: None,
-            };
-            state.arrive(model);
-            state
-        };
+        let begin = |model| ModelState::begin(model, time);
         CustomerState {
+            generation: 0,
             latest: time,
             position,
             armed: None,
@@ -106,6 +96,22 @@ impl CustomerState {
 }
 
 impl ModelState {
+    /// Who is new to a model is in its initial stage.
+    pub(super) fn begin(model: &Model, time: EventTime) -> ModelState {
+        let mut state = ModelState {
+            stage: model.initial,
+            entered: time,
+            effective: time,
+            previous: None,
+            sequence: 0,
+            due: None,
+            holding: SmallVec::new(),
+            past: None,
+        };
+        state.arrive(model);
+        state
+    }
+
     /// Moves to another stage.
     pub(super) fn enter(&mut self, model: &Model, transition: usize, now: EventTime) {
         let taken = &model.transitions[transition];
@@ -129,7 +135,7 @@ impl ModelState {
     }
 
     /// Takes the entry into the current stage down.
-    fn arrive(&mut self, model: &Model) {
+    pub(super) fn arrive(&mut self, model: &Model) {
         if !model.stages[self.stage].remembered {
             return;
         }

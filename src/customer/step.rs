@@ -50,7 +50,7 @@ impl CustomerState {
                 .lost_ground(models, model, concerns)
                 .is_some_and(|ground| self.correct(models, model, &ground, now, event, changes));
             if !corrected {
-                self.evaluate(models, model, now, Some(event.kind), changes);
+                self.evaluate(models, model, now, Some(event.kind), Cause::Event, changes);
             }
             self.forget_ground(models, model);
         }
@@ -102,7 +102,7 @@ impl CustomerState {
             if changes.len() >= changes_max {
                 return false;
             }
-            self.evaluate(models, model, due, None, changes);
+            self.evaluate(models, model, due, None, Cause::Timer, changes);
         }
         true
     }
@@ -118,22 +118,20 @@ impl CustomerState {
 
     /// Takes every transition that is open at `now`, one after the other [16], and finds the next
     /// instant to look again.
-    fn evaluate(
+    pub(super) fn evaluate(
         &mut self,
         models: &Models,
         model: usize,
         now: EventTime,
         event: Option<EventType>,
+        cause: Cause,
         changes: &mut Vec<StageChange>,
     ) {
-        let cause = if event.is_some() {
-            Cause::Event
-        } else {
-            Cause::Timer
-        };
+        // Who is looked at anew because the rules are others is not kept by what the old ones had begun [18].
+        let blocks = cause != Cause::ModelChange;
         let mut visited = 1_u64 << self.models[model].stage;
         let mut link_event = event;
-        while let Some(transition) = self.open(models, model, now, link_event, visited, true) {
+        while let Some(transition) = self.open(models, model, now, link_event, visited, blocks) {
             let change = self.take(models, model, transition, now, link_event, cause);
             visited |= 1 << change.to;
             changes.push(change);

@@ -20,7 +20,7 @@ pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
 pub use error::Error;
 pub use local::{LocalCluster, Publisher, Subscriber};
 pub use outbox::Pending;
-pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs};
+pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs, Telling};
 /// Who a transaction is sent by, as the group knows it.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{Ends, Reader, Received};

@@ -10,7 +10,8 @@ use crate::cloudevent::{self, Origin};
 use crate::customer::CustomerState;
 use crate::event::{CustomerId, Headers, Position, Rejection, WallTime};
 use crate::model::Models;
-use crate::partition::{Commit, Output, codec};
+use crate::partition::codec::{self, Identity};
+use crate::partition::{Commit, Generation, Output};
 
 /// How stage changes are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,8 +37,10 @@ pub enum Delivery {
 /// Where outputs go, and what they say of their origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outputs {
-    /// One record per transition.
+    /// One record per transition that subscribers are told of.
     pub stage_changes: String,
+    /// One record per transition that they are not told of, flagged; `None`: nowhere.
+    pub quiet: Option<String>,
     /// The current stages of each customer, compacted.
     pub customer_stages: String,
     /// What was not accepted.
@@ -54,6 +57,21 @@ pub struct Outputs {
     pub stages: BTreeMap<String, String>,
     /// The inputs, by their order.
     pub inputs: Vec<String>,
+}
+
+/// With what a commit is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling<'t> {
+    /// The models that it was made with.
+    pub models: &'t Models,
+    /// Those models, where the partition is not yet known to be worked on with them.
+    pub generation: Option<&'t Generation>,
+    /// The ids of the inputs.
+    pub topology: &'t Topology,
+    /// What its progress was made under.
+    pub identity: &'t Identity,
+    /// When it is decided.
+    pub now: WallTime,
 }
 
 /// A record to be produced.
@@ -76,6 +94,8 @@ const DEAD_LETTER_BYTES_MAX: usize = 900 << 10;
 
 /// The key of the progress record of a partition; no customer has it.
 const PROGRESS_KEY: &[u8] = b"p";
+/// Begins the key of a generation of the models; the last two are kept.
+const GENERATION_KEY: u8 = b'm';
 
 fn customer_key(customer: &CustomerId) -> Vec<u8> {
     [b"c", customer.as_bytes()].concat()
@@ -86,6 +106,8 @@ fn customer_key(customer: &CustomerId) -> Vec<u8> {
 pub enum Entry {
     /// The state of a customer; `None` is a tombstone.
     State(CustomerId, Option<Vec<u8>>),
+    /// The models that the partition is worked on with from the end of this batch on.
+    Generation(Generation),
     /// The progress that ends a batch, and the offset after it.
     Progress(Vec<u8>, i64),
     /// An output that is told after its batch was committed.
@@ -98,6 +120,9 @@ impl Entry {
         let (key, value) = (received.key?, received.value);
         if key == PROGRESS_KEY {
             return Some(Entry::Progress(value?.to_vec(), received.offset + 1));
+        }
+        if key.first() == Some(&GENERATION_KEY) {
+            return Generation::decode(value?).ok().map(Entry::Generation);
         }
         if key.first() == Some(&outbox::KEY) {
             return Pending::of(Some(key), value, &received.headers).map(Entry::Output);
@@ -117,6 +142,7 @@ impl Outputs {
         ];
         named
             .into_iter()
+            .chain(self.quiet.iter())
             .chain(self.stages.values())
             .cloned()
             .collect()
@@ -124,16 +150,8 @@ impl Outputs {
 
     /// All records of a commit: outputs in their order, then states, and last the progress. Outputs
     /// that are told after it are records of the changelog, to be told by [`Pending::of`].
-    pub fn records(
-        &self,
-        models: &Models,
-        topology: &Topology,
-        partition: i32,
-        identity: &str,
-        commit: &Commit,
-        now: WallTime,
-    ) -> Vec<Outgoing> {
-        let mut records = self.told(models, topology, partition, commit, now);
+    pub fn records(&self, partition: i32, commit: &Commit, telling: &Telling<'_>) -> Vec<Outgoing> {
+        let mut records = self.told(partition, commit, telling);
         if self.delivery == Delivery::AtLeastOnce {
             let batch = commit.progress.batch;
             let carried = (0..).zip(records).map(|(number, output)| {
@@ -146,26 +164,34 @@ impl Outputs {
             crate::customer::encode(state, &mut value);
             records.push(self.changelog(partition, customer_key(customer), value));
         }
-        let progress = codec::encode(&commit.progress, identity);
+        if let Some(generation) = telling.generation {
+            let key = vec![GENERATION_KEY, (generation.number % 2) as u8];
+            records.push(self.changelog(partition, key, generation.encode()));
+        }
+        let progress = codec::encode(&commit.progress, telling.identity);
         records.push(self.changelog(partition, PROGRESS_KEY.to_vec(), progress));
         records
     }
 
-    /// The outputs of a commit in their order, then where it leaves those who moved.
-    fn told(
-        &self,
-        models: &Models,
-        topology: &Topology,
-        partition: i32,
-        commit: &Commit,
-        now: WallTime,
-    ) -> Vec<Outgoing> {
+    /// The outputs of a commit in their order, then where it leaves those who moved. History that is not
+    /// told is seen there all the same, so that a subscriber can begin with everybody; what is only tried is not.
+    fn told(&self, partition: i32, commit: &Commit, telling: &Telling<'_>) -> Vec<Outgoing> {
+        let Telling {
+            models,
+            topology,
+            now,
+            ..
+        } = *telling;
         let mut records = Vec::with_capacity(commit.outputs.len() * 2);
         let mut moved: BTreeSet<&CustomerId> = BTreeSet::new();
         for output in &commit.outputs {
             match output {
                 Output::StageChanged { customer, change } => {
-                    moved.insert(customer);
+                    let model = &models.list[change.model];
+                    let quiet = model.quiet(change.effective_at);
+                    if !model.shadow {
+                        moved.insert(customer);
+                    }
                     let Position { input, offset } = change.position;
                     let origin = Origin::Topic {
                         id: &topology.input_ids[input as usize],
@@ -176,8 +202,11 @@ impl Outputs {
                     let (source, now) = (&self.source, Some(now));
                     let event =
                         cloudevent::structured(models, source, customer, change, &origin, now);
-                    let stage = &models.list[change.model].stages[change.to].name;
-                    let topics = [Some(&self.stage_changes), self.stages.get(stage)];
+                    let stage = &model.stages[change.to].name;
+                    let topics = match quiet {
+                        Some(_) => [self.quiet.as_ref(), None],
+                        None => [Some(&self.stage_changes), self.stages.get(stage)],
+                    };
                     let topics = topics.into_iter().flatten();
                     records.extend(topics.map(|topic| self.stage_change(topic, customer, &event)));
                 }
@@ -185,6 +214,7 @@ impl Outputs {
                     position,
                     rejection,
                 } => records.push(self.dead_letter(partition, *position, rejection)),
+                Output::Restated { customer } => drop(moved.insert(customer)),
             }
         }
         let now_at = commit.states.iter().filter(|(id, _)| moved.contains(id));
@@ -223,7 +253,9 @@ impl Outputs {
         customer: &CustomerId,
         state: &CustomerState,
     ) -> Outgoing {
-        let stages = models.list.iter().zip(&state.models).map(|(model, own)| {
+        let models = models.list.iter().zip(&state.models);
+        let told = models.filter(|(model, _)| !model.shadow);
+        let stages = told.map(|(model, own)| {
             let stage = json!({
                 "stage": model.stages[own.stage].name,
                 "version": model.version,

@@ -2,25 +2,28 @@
 //!
 //! `yaml` (text to a tree with places) → `read` (tree to declarations) → `syntax` and `lower`
 //! (conditions to typed form) → `slots` (what must be remembered of each customer, shared by all
-//! models). Nothing here is evaluated: that is the next layer. `schema` says for editors what `read` takes.
+//! models) → `change` (from one version of them to the next). Nothing here is evaluated: that is the next layer. `schema` says for editors what `read` takes.
 
 #![deny(clippy::disallowed_types)]
 
+mod change;
 mod condition;
 mod example;
 mod fact;
 mod lower;
 mod orders;
 mod problem;
+mod quiet;
 mod read;
 mod schema;
 mod slots;
 mod syntax;
 mod yaml;
 
-use crate::event::{FieldId, Millis, Vocabulary};
+use crate::event::{EventTime, FieldId, Millis, Vocabulary};
 use problem::Problems;
 
+pub use change::{Change, Successor};
 pub use condition::{
     Arithmetic, Comparison, Condition, Moves, Operator, Term, TextComparison, TextTerm, Unit,
 };
@@ -31,6 +34,7 @@ pub use orders::{ORDERS_MAX, Orders};
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Place, Problem, Report, Severity, Source, did_you_mean, visible,
 };
+pub use quiet::Quiet;
 pub use schema::model_schema;
 pub use slots::{Keep, Reading, Slot, Slots, StageFact, Tally, What};
 
@@ -48,6 +52,8 @@ pub const MODELS_MAX: usize = 64;
 pub struct Model {
     /// Its name.
     pub name: String,
+    /// What it was called before.
+    pub was: Option<String>,
     /// The number its author gave it.
     pub version: u64,
     /// Where every customer begins.
@@ -62,6 +68,10 @@ pub struct Model {
     pub facts: Vec<Fact>,
     /// For how long a transition can be corrected by what comes late; 0: never.
     pub corrections: Millis,
+    /// Transitions that took effect before it are history: subscribers are not told.
+    pub emit_from: Option<EventTime>,
+    /// Whether it is only tried: subscribers are told nothing.
+    pub shadow: bool,
     /// The model's own tests.
     pub examples: Vec<Example>,
     /// The file it was read from.
@@ -73,6 +83,8 @@ pub struct Model {
 pub struct Stage {
     /// Its name.
     pub name: String,
+    /// What it was called before; several stages may have become one.
+    pub was: Vec<String>,
     /// How long a customer stays at least.
     pub min_dwell: Millis,
     /// When a customer who has left may come back.

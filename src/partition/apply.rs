@@ -2,10 +2,10 @@
 
 use std::collections::btree_map::{BTreeMap, Entry};
 
-use super::{Batch, Commit, Known, Output, Progress, Record, TimerKey, View};
+use super::{Batch, Commit, Known, Lineage, Output, Progress, Record, Sweep, TimerKey, View};
 use crate::customer::{CustomerState, Noticed, StageChange};
 use crate::event::{CustomerId, Event, EventTime, Millis, Position, Watermark};
-use crate::model::Models;
+use crate::model::{Change, Models};
 
 /// Applies a batch. Pure: the same values give the same commit, however a history is cut into
 /// batches. `view` must hold the states and timers that the batch can touch.
@@ -13,15 +13,20 @@ use crate::model::Models;
 /// The watermark moves with every record, and timers that it passes fire before the next record.
 /// Where more timers are due than were loaded, or they come to more transitions than the view allows,
 /// the rest of the batch is left for the next call.
-pub fn apply(
-    models: &Models,
+///
+/// Customers whose state is of the models before are brought under those of today when they are met, and
+/// after the records so many of them as the sweep was loaded to. Which of the two comes first is the same.
+pub fn apply<'m>(
+    lineage: impl Into<Lineage<'m>>,
     lateness: Millis,
     progress: &Progress,
     view: View,
     batch: Batch,
 ) -> Commit {
+    let Lineage { models, before } = lineage.into();
     let mut run = Run {
         models,
+        change: before.map(|(_, change)| change),
         lateness,
         states: view.states,
         changes: Vec::new(),
@@ -61,11 +66,17 @@ pub fn apply(
     if let Some(advance) = batch.advance.filter(|_| finished && unused.is_empty()) {
         finished = run.advance(Watermark(advance.0));
     }
+    if let Some(sweep) = view.sweep {
+        run.sweep(&sweep);
+    }
+    let finished = finished && run.effects.progress.sweep.is_none();
     run.commit(unused, finished)
 }
 
 struct Run<'r> {
     models: &'r Models,
+    /// From the models before, while states of theirs are left.
+    change: Option<&'r Change>,
     lateness: Millis,
     states: BTreeMap<CustomerId, Known>,
     /// Where the loaded timers end.
@@ -100,6 +111,13 @@ impl Run<'_> {
             return true;
         };
         let (models, end) = (self.models, event.time);
+        self.effects.adopt(
+            models,
+            self.change,
+            &event.customer,
+            known,
+            &mut self.changes,
+        );
         if known.state.next_due().is_none_or(|due| due >= end) {
             return true;
         }
@@ -117,7 +135,8 @@ impl Run<'_> {
         let known = match self.states.entry(customer.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let state = CustomerState::new(self.models, event.time, position);
+                let mut state = CustomerState::new(self.models, event.time, position);
+                state.generation = self.effects.progress.generation;
                 self.effects.created(&state);
                 unknown.insert(state.into())
             }
@@ -127,7 +146,17 @@ impl Run<'_> {
             known
                 .state
                 .receive(self.models, event, position, &mut self.changes);
-        // What a late event arms before the fired cursor is met at once.
+        self.meet(customer, room);
+        let highest = &mut self.effects.progress.highest;
+        *highest = (*highest).max(Some(event.time));
+        self.advance(Watermark::behind(event.time, self.lateness))
+    }
+
+    /// What a late event, or another model, has armed before the fired cursor is met at once.
+    fn meet(&mut self, customer: &CustomerId, room: usize) {
+        let Some(known) = self.states.get_mut(customer) else {
+            return;
+        };
         let fired_to = self.effects.progress.fired_to.as_ref();
         let passed = fired_to.map_or(EventTime::MIN, |key| key.due);
         let met = known
@@ -141,9 +170,34 @@ impl Run<'_> {
             self.effects.progress.fired_to = Some(TimerKey { due, customer });
             self.loaded_to = self.effects.progress.fired_to.clone();
         }
-        let highest = &mut self.effects.progress.highest;
-        *highest = (*highest).max(Some(event.time));
-        self.advance(Watermark::behind(event.time, self.lateness))
+    }
+
+    /// Brings all that were loaded under the models of today, as far as there is room for what they do.
+    fn sweep(&mut self, loaded: &Sweep) {
+        let outdated = self.states.iter().filter(|(_, known)| known.is_outdated);
+        let outdated: Vec<CustomerId> = outdated.map(|(id, _)| id.clone()).collect();
+        let mut next = match loaded {
+            Sweep::UpTo(next) => Some(next.clone()),
+            Sweep::End => None,
+        };
+        for customer in outdated {
+            let room = self.room();
+            if room == 0 {
+                next = next.into_iter().chain([customer]).min();
+                break;
+            }
+            if let Some(known) = self.states.get_mut(&customer) {
+                self.effects.adopt(
+                    self.models,
+                    self.change,
+                    &customer,
+                    known,
+                    &mut self.changes,
+                );
+                self.meet(&customer, room);
+            }
+        }
+        self.effects.progress.sweep = next;
     }
 
     fn advance(&mut self, watermark: Watermark) -> bool {
@@ -193,6 +247,13 @@ impl Run<'_> {
         };
         known.touched = true;
         known.state.armed = None;
+        self.effects.adopt(
+            self.models,
+            self.change,
+            &customer,
+            known,
+            &mut self.changes,
+        );
         let end = EventTime(due.0 + 1);
         known
             .state
@@ -241,6 +302,30 @@ impl Effects {
         for (model, own) in state.models.iter().enumerate() {
             self.progress.population.enter(model, own.stage);
         }
+    }
+
+    /// Brings a customer under the models of today, if their state is of those before.
+    fn adopt(
+        &mut self,
+        models: &Models,
+        change: Option<&Change>,
+        customer: &CustomerId,
+        known: &mut Known,
+        changes: &mut Vec<StageChange>,
+    ) {
+        let Some(change) = change.filter(|_| known.is_outdated) else {
+            return;
+        };
+        (known.is_outdated, known.touched) = (false, true);
+        let at = self.progress.adopted_at;
+        known.state.adopt(models, change, at, changes);
+        let own = known.state.models.iter().zip(&models.list);
+        let mut told = own.filter(|(own, model)| own.sequence > 0 && !model.shadow);
+        if change.is_seen && told.next().is_some() {
+            let customer = customer.clone();
+            self.outputs.push(Output::Restated { customer });
+        }
+        self.settle(customer, &mut known.state, changes);
     }
 
     /// Emits what happened to a customer and keeps an entry in the timer index that is not later

@@ -1,10 +1,10 @@
 //! Progress as bytes: JSON, because an operator may have to read it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Population, Progress, TimerKey};
 use crate::event::{EventTime, Millis, Watermark};
-use crate::model::Models;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +17,10 @@ struct Written {
     #[serde(default)]
     delay: Option<i64>,
     fired_to: Option<(i64, String)>,
+    generation: u32,
+    models: String,
+    adopted_at: i64,
+    sweep: Option<String>,
     timers: u64,
     population: Vec<Vec<u64>>,
     identity: String,
@@ -28,7 +32,7 @@ struct Format {
     format: u32,
 }
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Why bytes are no progress that can be gone on from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,9 +45,23 @@ pub enum Unusable {
         "the progress of a partition has format {0}, and this version reads {FORMAT}; run the version that wrote it"
     )]
     NewerFormat(u32),
-    /// They are of other models, mappings or limits.
-    #[error("the state was made with other models, mappings or limits")]
+    /// They are of other mappings or limits.
+    #[error(
+        "the state was made with other inputs, mappings, limits or money; start once with those that it was made \
+        with. To begin anew with the new ones, use another kafka.app and an empty changelog"
+    )]
     Foreign,
+    /// An earlier version of Tenure wrote them, with other models than are loaded now.
+    #[error(
+        "the state was made with other models, by a version of Tenure that did not keep them; start once with the \
+        models that it was made with"
+    )]
+    ForeignModels,
+    /// The models that they are of are no models to this version.
+    #[error(
+        "the models that the state was made with are not taken by this version any more ({0}); change them with the version that wrote it"
+    )]
+    Models(String),
     /// They are of other topics under the same names.
     #[error(
         "the state was made from other inputs: a topic was deleted and made again, or this is another cluster. \
@@ -52,9 +70,35 @@ pub enum Unusable {
     OtherInputs,
 }
 
-/// Writes a progress; `identity` stands for everything that `apply` sees beside the records: what
-/// was configured, and after a slash where the records come from.
-pub fn encode(progress: &Progress, identity: &str) -> Vec<u8> {
+/// Everything that `apply` sees beside models and records, each as a hash or another short text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// What was configured: mappings, limits, money.
+    pub rules: String,
+    /// Where the records come from.
+    pub inputs: String,
+    /// What format 1 says of the rules together with the models that are loaded now.
+    pub format_1: String,
+}
+
+impl Identity {
+    fn written(&self) -> String {
+        format!("{}/{}", self.rules, self.inputs)
+    }
+}
+
+/// Whether bytes are of a format that is known here.
+pub(super) fn known_format(bytes: &[u8], newest: u32) -> Result<u32, Unusable> {
+    let Format { format } = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
+    match format {
+        0 => Err(Unusable::Damaged), // There never was one.
+        newer if newer > newest => Err(Unusable::NewerFormat(newer)),
+        known => Ok(known),
+    }
+}
+
+/// Writes a progress that was made under an identity.
+pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
     let written = Written {
         format: FORMAT,
         batch: progress.batch,
@@ -66,33 +110,52 @@ pub fn encode(progress: &Progress, identity: &str) -> Vec<u8> {
             .fired_to
             .as_ref()
             .map(|key| (key.due.0, key.customer.as_str().to_owned())),
+        generation: progress.generation,
+        models: progress.models.clone(),
+        adopted_at: progress.adopted_at.0,
+        sweep: progress
+            .sweep
+            .as_ref()
+            .map(|customer| customer.as_str().to_owned()),
         timers: progress.timers,
         population: progress.population.0.clone(),
-        identity: identity.to_owned(),
+        identity: identity.written(),
     };
     serde_json::to_vec(&written).expect("numbers and text are always JSON")
 }
 
-/// Reads what [`encode`] wrote, if it was written under the same identity.
-pub fn decode(bytes: &[u8], models: &Models, identity: &str) -> Result<Progress, Unusable> {
-    let Format { format } = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
-    if format > FORMAT {
-        return Err(Unusable::NewerFormat(format));
+/// Format 1 knew no generations: all states are of the models that its identity stands for.
+fn of_format_1(bytes: &[u8], models: &str) -> Option<Written> {
+    let mut written: serde_json::Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+    for (key, value) in [
+        ("generation", 0.into()),
+        ("models", models.into()),
+        ("adopted_at", i64::MIN.into()),
+        ("sweep", Value::Null),
+    ] {
+        written.insert(key.to_owned(), value);
     }
-    let written: Written = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
-    if written.format < FORMAT {
-        return Err(Unusable::Damaged); // There is none yet.
+    serde_json::from_value(Value::Object(written)).ok()
+}
+
+/// Reads what [`encode`] wrote, if it was written under the same identity. What format 1 says fits only
+/// where `models`, the hash of those that are loaded, are those that it was written with.
+pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progress, Unusable> {
+    let format = known_format(bytes, FORMAT)?;
+    let written = match format {
+        1 => of_format_1(bytes, models),
+        _ => serde_json::from_slice(bytes).ok(),
+    };
+    let written: Written = written.ok_or(Unusable::Damaged)?;
+    let (rules, inputs) = written.identity.split_once('/').ok_or(Unusable::Damaged)?;
+    if format == 1 && rules != identity.format_1 {
+        return Err(Unusable::ForeignModels);
     }
-    if written.identity != identity {
-        let rules = |identity: &str| identity.split('/').next().map(str::to_owned);
-        return Err(match rules(&written.identity) == rules(identity) {
-            true => Unusable::OtherInputs,
-            false => Unusable::Foreign,
-        });
+    if format > 1 && rules != identity.rules {
+        return Err(Unusable::Foreign);
     }
-    let shape = models.list.iter().map(|model| model.stages.len());
-    if !written.population.iter().map(Vec::len).eq(shape) {
-        return Err(Unusable::Damaged);
+    if inputs != identity.inputs {
+        return Err(Unusable::OtherInputs);
     }
     Ok(Progress {
         batch: written.batch,
@@ -104,6 +167,10 @@ pub fn decode(bytes: &[u8], models: &Models, identity: &str) -> Result<Progress,
             due: EventTime(due),
             customer: customer.as_str().into(),
         }),
+        generation: written.generation,
+        models: written.models,
+        adopted_at: EventTime(written.adopted_at),
+        sweep: written.sweep.map(|customer| customer.as_str().into()),
         timers: written.timers,
         population: Population(written.population),
     })

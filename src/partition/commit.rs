@@ -1,9 +1,9 @@
 //! What a batch results in.
 
-use super::{Record, TimerKey};
+use super::{Generation, Record, TimerKey};
 use crate::customer::{CustomerState, Noticed, StageChange};
 use crate::event::{CustomerId, EventTime, Millis, Position, Rejection, Watermark};
-use crate::model::Models;
+use crate::model::{Change, Model, Models, Successor};
 
 /// Everything that one batch changes. Nothing of it is visible before it is committed.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,11 @@ pub enum Output {
         /// Its bytes, and why.
         rejection: Rejection,
     },
+    /// Where a customer is has other names now; nobody moved.
+    Restated {
+        /// Who.
+        customer: CustomerId,
+    },
 }
 
 /// Where a partition stands: with the states, all that is needed to go on.
@@ -63,6 +68,14 @@ pub struct Progress {
     /// All timers before this one have fired. It is behind the watermark only where a batch was
     /// cut between two timers.
     pub fired_to: Option<TimerKey>,
+    /// Which version of the models states are of, in the count of the partition.
+    pub generation: u32,
+    /// The hash of those models.
+    pub models: String,
+    /// When they took effect.
+    pub adopted_at: EventTime,
+    /// Customers from this one on have still to be brought under them; `None`: nobody has.
+    pub sweep: Option<CustomerId>,
     /// How many customers have an entry in the timer index.
     pub timers: u64,
     /// How many customers are in which stage.
@@ -88,6 +101,10 @@ impl Progress {
             highest: None,
             delay: None,
             fired_to: None,
+            generation: 0,
+            models: super::hash(models),
+            adopted_at: EventTime(i64::MIN),
+            sweep: None,
             timers: 0,
             population: Population(population),
         }
@@ -95,6 +112,27 @@ impl Progress {
 }
 
 impl Progress {
+    /// Whether it counts customers in the stages of these models.
+    pub fn is_of(&self, models: &Models) -> bool {
+        let shape = models.list.iter().map(|model| model.stages.len());
+        self.population.0.iter().map(Vec::len).eq(shape)
+    }
+
+    /// The next version of the models takes effect, where time stands. Everybody is brought under it by and
+    /// by: who comes first does, and a sweep for all others.
+    pub fn adopt(&mut self, next: &Generation, models: &Models, change: &Change) {
+        self.models.clone_from(&next.hash);
+        if change.in_words_only {
+            return;
+        }
+        let watermark = EventTime(self.watermark.0);
+        let fired_to = self.fired_to.as_ref().map(|key| key.due);
+        self.generation = next.number;
+        self.adopted_at = fired_to.map_or(watermark, |due| due.min(watermark));
+        self.population = self.population.under(models, change, self.customers());
+        self.sweep = (self.customers() > 0).then(CustomerId::default);
+    }
+
     /// How many customers there are: everybody is in one stage of each model.
     pub fn customers(&self) -> u64 {
         let stages = self.population.0.first();
@@ -103,6 +141,24 @@ impl Progress {
 }
 
 impl Population {
+    /// Where everybody is under other models, before anybody is looked at anew.
+    fn under(&self, models: &Models, change: &Change, customers: u64) -> Population {
+        let of = |(model, successor): (&Model, &Successor)| {
+            let mut stages = vec![0; model.stages.len()];
+            match successor.of {
+                None => stages[model.initial] = customers,
+                Some(of) => {
+                    let counts = self.0[of].iter().zip(&successor.stages);
+                    for (count, after) in counts {
+                        stages[after.unwrap_or(model.initial)] += count;
+                    }
+                }
+            }
+            stages
+        };
+        Population(models.list.iter().zip(&change.models).map(of).collect())
+    }
+
     pub(super) fn enter(&mut self, model: usize, stage: usize) {
         self.0[model][stage] += 1;
     }

@@ -10,9 +10,11 @@ mod apply;
 mod batch;
 pub mod codec;
 mod commit;
+mod generation;
 mod view;
 
 pub use apply::apply;
 pub use batch::{Batch, Record};
 pub use commit::{Commit, Output, Population, Progress};
-pub use view::{Known, TimerKey, View};
+pub use generation::{GENERATION_BYTES_MAX, Generation, Lineage, Standing, hash};
+pub use view::{Known, Sweep, TimerKey, View};

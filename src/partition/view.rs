@@ -27,8 +27,20 @@ pub struct View {
     /// Where loading stopped because there were too many; `None` when all that the batch can make
     /// due are there.
     pub loaded_to: Option<TimerKey>,
+    /// How far the customers are there who have still to be brought under the models: all of them before
+    /// this one. `None` where there are none, or none were loaded.
+    pub sweep: Option<Sweep>,
     /// Transitions with which the batch is cut before the next timer; `None`: however many.
     pub changes_max: Option<usize>,
+}
+
+/// How far a sweep over all customers has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// To before this one.
+    UpTo(CustomerId),
+    /// To the last one.
+    End,
 }
 
 /// A customer in a view.
@@ -38,6 +50,8 @@ pub struct Known {
     pub state: CustomerState,
     /// The customer's entry in the timer index before the batch.
     pub(super) armed_before: Option<EventTime>,
+    /// Whether the state was made with the models before, which is all that it has been brought over from.
+    pub(super) is_outdated: bool,
     /// Whether the batch did anything to the customer.
     pub(super) touched: bool,
 }
@@ -47,7 +61,18 @@ impl From<CustomerState> for Known {
         Known {
             armed_before: state.armed,
             state,
+            is_outdated: false,
             touched: false,
+        }
+    }
+}
+
+impl Known {
+    /// A state that was made with the models before, as one of the models of today.
+    pub fn outdated(state: CustomerState) -> Known {
+        Known {
+            is_outdated: true,
+            ..Known::from(state)
         }
     }
 }

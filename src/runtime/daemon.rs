@@ -202,7 +202,7 @@ fn start(
             number,
             starts.clone(),
         )?;
-        let worker = Worker::new(shared.clone(), live);
+        let worker = Worker::new(number, shared.clone(), live);
         let assignment = shared.assignment.clone();
         spawn(number, worker, mailbox.clone(), failure.clone(), assignment)
     };

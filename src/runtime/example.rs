@@ -141,7 +141,7 @@ fn differences(
             {
                 Some((customer, change))
             }
-            Output::StageChanged { .. } | Output::Rejected { .. } => None,
+            Output::StageChanged { .. } | Output::Rejected { .. } | Output::Restated { .. } => None,
         });
     differences.extend(compare(model, &example.expect, &actual.collect::<Vec<_>>()));
     differences
@@ -223,6 +223,7 @@ fn happened(model: &Model, (customer, change): &(CustomerId, StageChange)) -> St
     let name = match change.cause {
         Cause::Event | Cause::Timer => model.transitions[change.transition].name.as_deref(),
         Cause::Correction => None,
+        Cause::ModelChange => None,
     };
     let details: Vec<&str> = std::iter::once(change.cause.name()).chain(name).collect();
     shown(

@@ -8,6 +8,7 @@ use crate::customer::Noticed;
 use crate::event::{EventTime, Millis, Reason};
 use crate::files::{self, Merged};
 use crate::model::Models;
+use crate::partition::codec::Identity;
 use crate::partition::{Batch, Output, Population, Progress, Record, apply};
 use crate::store::{self, Store, Written};
 
@@ -32,6 +33,8 @@ pub struct Summary {
     pub records: u64,
     /// Transitions made.
     pub transitions: u64,
+    /// Those of them of which subscribers would not be told.
+    pub quiet: u64,
     /// What is worth counting about the events.
     pub noticed: Noticed,
     /// Records rejected, by reason.
@@ -57,8 +60,6 @@ pub struct Replay<'r> {
 
 /// Files have no partitions.
 const PARTITION: u32 = 0;
-/// A replay begins with no state and is never gone on with.
-const IDENTITY: &str = "replay";
 
 impl Replay<'_> {
     /// Runs to the end; `tell` gets every output in order, and `report` the count of records after
@@ -120,7 +121,12 @@ impl Replay<'_> {
         summary.noticed += commit.noticed;
         for output in &commit.outputs {
             match output {
-                Output::StageChanged { .. } => summary.transitions += 1,
+                Output::Restated { .. } => {}
+                Output::StageChanged { change, .. } => {
+                    let model = &self.models.list[change.model];
+                    summary.transitions += 1;
+                    summary.quiet += u64::from(model.quiet(change.effective_at).is_some());
+                }
                 Output::Rejected { rejection, .. } => {
                     *summary.rejected.entry(rejection.reason).or_default() += 1
                 }
@@ -128,11 +134,12 @@ impl Replay<'_> {
             tell(output).map_err(Error::Output)?;
         }
         self.store.write(
-            IDENTITY,
+            &Identity::default(),
             &[Written {
                 partition: PARTITION,
                 commit: &commit,
                 changelog_offset: None,
+                generation: None,
             }],
         )?;
         let rest = std::mem::take(&mut commit.unused);

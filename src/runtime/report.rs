@@ -8,7 +8,8 @@ use super::settings::Settings;
 use crate::event::EventType;
 use crate::kafka::{Committed, Ends, Topology};
 use crate::model::Models;
-use crate::partition::{Batch, Commit, Output, Progress, Record};
+use crate::partition::{Batch, Commit, Output, Progress, Record, hash};
+use crate::store::{self, Engine, Store};
 use crate::telemetry::Metrics;
 
 /// What workers share.
@@ -58,6 +59,15 @@ impl Found {
 }
 
 impl Shared {
+    /// Where a partition stands on disk.
+    pub(super) fn progress<E: Engine>(
+        &self,
+        store: &Store<E>,
+        partition: u32,
+    ) -> Result<Option<Progress>, store::Error> {
+        store.progress(partition, &self.settings.identity, &hash(&self.models))
+    }
+
     pub(super) fn committed(&self, committed: &Committed) {
         self.ended("committed");
         self.metrics
@@ -148,11 +158,12 @@ impl Shared {
     }
 
     /// Tells the metrics what a commit did.
-    pub(super) fn count(&self, partition: i32, commit: &Commit) {
+    pub(super) fn count(&self, models: &Models, partition: i32, commit: &Commit) {
         let Metrics {
             batches,
             input,
             transitions,
+            quiet_transitions,
             watermark_seconds,
             ..
         } = &self.metrics;
@@ -175,17 +186,23 @@ impl Shared {
         for output in &commit.outputs {
             match output {
                 Output::StageChanged { change, .. } => {
-                    let model = &self.models.list[change.model];
+                    let model = &models.list[change.model];
                     let [from, to] =
                         [change.from, change.to].map(|stage| model.stages[stage].name.as_str());
                     transitions
                         .with_label_values(&[&model.name, from, to, change.cause.name()])
                         .inc();
+                    if let Some(quiet) = model.quiet(change.effective_at) {
+                        quiet_transitions
+                            .with_label_values(&[&model.name, quiet.name()])
+                            .inc();
+                    }
                 }
                 Output::Rejected { rejection, .. } => input
                     .dead_letters
                     .with_label_values(&[rejection.reason.code()])
                     .inc(),
+                Output::Restated { .. } => {}
             }
         }
     }
@@ -232,11 +249,11 @@ impl Shared {
     }
 
     /// Adds or takes away what a partition has.
-    pub(super) fn count_population(&self, progress: &Progress, sign: i64) {
+    pub(super) fn count_population(&self, models: &Models, progress: &Progress, sign: i64) {
         self.metrics
             .timers
             .add(sign * i64::try_from(progress.timers).unwrap_or(i64::MAX));
-        for (model, counts) in self.models.list.iter().zip(&progress.population.0) {
+        for (model, counts) in models.list.iter().zip(&progress.population.0) {
             for (stage, count) in model.stages.iter().zip(counts) {
                 let customers = self
                     .metrics

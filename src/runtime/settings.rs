@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cloudevent::sha256_hex;
 use crate::event::{Limits, Mapping, Millis, Money};
 use crate::kafka::{self, Outputs, Topology};
+use crate::partition::codec::Identity;
 use crate::store;
 
 /// Everything that the daemon needs to know.
@@ -40,21 +41,26 @@ pub struct Settings {
     pub batch_records: usize,
     /// Longest time to end in.
     pub shutdown_deadline: Duration,
-    /// Stands for everything that `apply` sees beside the records: models, mappings, limits.
+    /// Stands for everything that `apply` sees beside models and records: mappings, limits, money.
     /// State made under another is not gone on with.
-    pub identity: String,
+    pub identity: Identity,
+    /// Whether facts that earlier models did not keep may begin with what comes from now on.
+    pub start_at_zero: bool,
 }
 
 impl Settings {
     /// The identity of state made with these settings on these topics: a topic that was made anew
     /// has other records under the same offsets.
-    pub(super) fn identity_with(&self, topology: &Topology) -> String {
+    pub(super) fn identity_with(&self, topology: &Topology) -> Identity {
         let ids: String = topology
             .input_ids
             .iter()
             .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
             .collect();
         let inputs = format!("{}\n{ids}\n{}", topology.cluster, topology.partitions);
-        format!("{}/{}", self.identity, sha256_hex(inputs.as_bytes()))
+        Identity {
+            inputs: sha256_hex(inputs.as_bytes()),
+            ..self.identity.clone()
+        }
     }
 }

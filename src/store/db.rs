@@ -11,7 +11,10 @@ use crate::customer::{self, Corrupt, CustomerState};
 use crate::event::{CustomerId, EventTime, Millis};
 use crate::model::Models;
 use crate::partition::codec;
-use crate::partition::{Batch, Commit, Known, Progress, TimerKey, View};
+use crate::partition::codec::Identity;
+use crate::partition::{
+    Batch, Commit, Generation, Known, Lineage, Progress, Sweep, TimerKey, View,
+};
 
 /// Properties that are reported, by the name they are reported under.
 const PROPERTIES: [(&str, &str); 6] = [
@@ -35,11 +38,19 @@ pub struct Written<'w> {
     pub commit: &'w Commit,
     /// The offset of the changelog after this commit, where there is a changelog.
     pub changelog_offset: Option<i64>,
+    /// The models that the partition is worked on with from here on, where they are new to it.
+    pub generation: Option<&'w Generation>,
 }
 
 /// Most timers that are fetched for one batch, and most transitions before it is cut; what is due
 /// beyond them waits for the next one.
 const TIMERS_PER_BATCH_MAX: usize = 16_384;
+
+/// Most customers that a batch brings under other models beside those whom it concerns anyway, most bytes of
+/// their states, and most entries that are looked at to find them.
+const SWEPT_PER_BATCH_MAX: usize = 4096;
+const SWEPT_BYTES_MAX: usize = 4 << 20;
+const SWEPT_OVER_MAX: usize = 1 << 16;
 
 /// The state of all partitions of this process.
 #[derive(Debug)]
@@ -92,15 +103,20 @@ impl<E: Engine> Store<E> {
         Store { timers_max, ..self }
     }
 
-    /// All that applying the batch can need, in one sorted multi-get and one scan of timers.
-    pub fn prefetch(
+    /// All that applying the batch can need, in one sorted multi-get and one scan of timers; and while
+    /// customers are left who have to be brought under other models, the next of them.
+    pub fn prefetch<'m>(
         &self,
-        models: &Models,
+        lineage: impl Into<Lineage<'m>>,
         partition: u32,
         lateness: Millis,
         progress: &Progress,
         batch: &Batch,
     ) -> Result<View, Error> {
+        let reader = Reader {
+            lineage: lineage.into(),
+            progress,
+        };
         let watermark = batch.watermark(progress.watermark, lateness);
         let (timers, loaded_to) = self.timers(partition, progress, EventTime(watermark.0))?;
         let mut wanted: BTreeSet<&CustomerId> =
@@ -112,18 +128,23 @@ impl<E: Engine> Store<E> {
                 .filter_map(|record| record.content.as_ref().ok())
                 .map(|event| &event.customer),
         );
-        let states = self.states(models, partition, &wanted)?;
+        let mut states = self.states(reader, partition, &wanted)?;
+        let sweep = match &progress.sweep {
+            Some(from) => Some(self.sweep(reader, partition, from, &mut states)?),
+            None => None,
+        };
         Ok(View {
             states,
             timers,
             loaded_to,
+            sweep,
             changes_max: Some(self.timers_max),
         })
     }
 
     fn states(
         &self,
-        models: &Models,
+        reader: Reader<'_>,
         partition: u32,
         wanted: &BTreeSet<&CustomerId>,
     ) -> Result<BTreeMap<CustomerId, Known>, Error> {
@@ -132,11 +153,43 @@ impl<E: Engine> Store<E> {
         let mut states = BTreeMap::new();
         let mut take = |place: usize, bytes: &[u8]| {
             let id: &CustomerId = ids[place];
-            states.insert(id.clone(), read_state(bytes, models)?.into());
+            states.insert(id.clone(), reader.read(bytes)?);
             Ok(())
         };
         self.engine.get(Family::Customers, &keys, &mut take)?;
         Ok(states)
+    }
+
+    /// The next customers, from `from` on, whose state is of the models before.
+    fn sweep(
+        &self,
+        reader: Reader<'_>,
+        partition: u32,
+        from: &CustomerId,
+        states: &mut BTreeMap<CustomerId, Known>,
+    ) -> Result<Sweep, Error> {
+        let [_, to] = key::bounds(partition);
+        let (mut looked, mut found, mut bytes) = (0, 0, 0);
+        let mut reached = Sweep::End;
+        let mut take = |entry: &[u8], value: &[u8]| {
+            let id = key::read_customer(entry).ok_or(Error::Corrupt {
+                what: "a customer's key",
+                source: Corrupt::Damaged,
+            })?;
+            if found == SWEPT_PER_BATCH_MAX || bytes > SWEPT_BYTES_MAX || looked == SWEPT_OVER_MAX {
+                reached = Sweep::UpTo(id);
+                return Ok(ControlFlow::Break(()));
+            }
+            looked += 1;
+            if !states.contains_key(&id) && reader.is_outdated(value)? {
+                (found, bytes) = (found + 1, bytes + value.len());
+                states.insert(id, reader.read(value)?);
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        let from = key::customer(partition, from);
+        self.engine.scan(Family::Customers, &from, &to, &mut take)?;
+        Ok(reached)
     }
 
     /// Timers from the fired cursor up to `end`. Starting at the cursor keeps the scan from walking
@@ -171,7 +224,7 @@ impl<E: Engine> Store<E> {
     }
 
     /// Writes all of some commits, or nothing of them.
-    pub fn write(&self, identity: &str, commits: &[Written<'_>]) -> Result<(), Error> {
+    pub fn write(&self, identity: &Identity, commits: &[Written<'_>]) -> Result<(), Error> {
         self.engine.write(&mut |batch| {
             commits
                 .iter()
@@ -208,29 +261,25 @@ impl<E: Engine> Store<E> {
     /// it, ends the batch.
     pub fn catch_up(
         &self,
-        models: &Models,
         partition: u32,
-        identity: &str,
         states: &BTreeMap<CustomerId, Option<Vec<u8>>>,
         progress: (&[u8], i64),
     ) -> Result<(), Error> {
-        // States of other models cannot be read: say so before trying.
-        self.read_progress(models, progress.0, identity)?;
         let timer = |id: &CustomerId, due| {
             let customer = id.clone();
             key::timer(partition, &TimerKey { due, customer })
         };
-        let before = self.states(models, partition, &states.keys().collect())?;
+        let before = self.armed(partition, states.keys())?;
         self.engine.write(&mut |batch| {
             for (id, value) in states {
-                if let Some(due) = before.get(id).and_then(|known| known.state.armed) {
-                    batch.delete(Family::Timers, &timer(id, due));
+                if let Some(due) = before.get(id) {
+                    batch.delete(Family::Timers, &timer(id, *due));
                 }
                 let key = key::customer(partition, id);
                 match value {
                     None => batch.delete(Family::Customers, &key),
                     Some(value) => {
-                        let armed = read_state(value, models)?.armed;
+                        let armed = customer::armed(value).map_err(corrupt)?;
                         batch.put(Family::Customers, &key, value);
                         if let Some(due) = armed {
                             batch.put(Family::Timers, &timer(id, due), &[]);
@@ -242,9 +291,54 @@ impl<E: Engine> Store<E> {
             Ok(())
         })
     }
+
+    /// Who of these has an entry in the timer index, and when.
+    fn armed<'c>(
+        &self,
+        partition: u32,
+        customers: impl Iterator<Item = &'c CustomerId>,
+    ) -> Result<BTreeMap<&'c CustomerId, EventTime>, Error> {
+        let ids: Vec<&CustomerId> = customers.collect();
+        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(partition, id)).collect();
+        let mut found = BTreeMap::new();
+        let mut take = |place: usize, bytes: &[u8]| {
+            let armed = customer::armed(bytes).map_err(corrupt)?;
+            found.extend(armed.map(|due| (ids[place], due)));
+            Ok(())
+        };
+        self.engine.get(Family::Customers, &keys, &mut take)?;
+        Ok(found)
+    }
 }
 
-fn fill(batch: &mut dyn Changes, identity: &str, written: &Written<'_>) {
+/// How states of a partition are read: those of the models before are brought over at once.
+#[derive(Clone, Copy)]
+struct Reader<'r> {
+    lineage: Lineage<'r>,
+    progress: &'r Progress,
+}
+
+impl Reader<'_> {
+    fn is_outdated(&self, bytes: &[u8]) -> Result<bool, Error> {
+        Ok(customer::generation(bytes).map_err(corrupt)? != self.progress.generation)
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Known, Error> {
+        let generation = customer::generation(bytes).map_err(corrupt)?;
+        if generation == self.progress.generation {
+            return Ok(read_state(bytes, self.lineage.models)?.into());
+        }
+        match self.lineage.migration(self.progress.adopted_at) {
+            Some(migration) if generation + 1 == self.progress.generation => {
+                let state = read_state(bytes, migration.before)?;
+                Ok(Known::outdated(migration.of(state)))
+            }
+            _ => Err(corrupt(Corrupt::Generation { generation })),
+        }
+    }
+}
+
+fn fill(batch: &mut dyn Changes, identity: &Identity, written: &Written<'_>) {
     let (partition, commit) = (written.partition, written.commit);
     let mut bytes = Vec::with_capacity(256);
     for (id, state) in &commit.states {
@@ -257,6 +351,10 @@ fn fill(batch: &mut dyn Changes, identity: &str, written: &Written<'_>) {
     }
     for timer in &commit.arm {
         batch.put(Family::Timers, &key::timer(partition, timer), &[]);
+    }
+    if let Some(generation) = written.generation {
+        let key = key::generation(partition, generation.number);
+        batch.put(Family::Meta, &key, &generation.encode());
     }
     let progress = codec::encode(&commit.progress, identity);
     batch.put(Family::Meta, &key::progress(partition), &progress);
@@ -273,9 +371,13 @@ pub(super) fn arrive(batch: &mut dyn Changes, partition: u32, (progress, offset)
     batch.put(Family::Meta, &key, &offset.to_be_bytes());
 }
 
-pub(super) fn read_state(bytes: &[u8], models: &Models) -> Result<CustomerState, Error> {
-    customer::decode(bytes, models).map_err(|source| Error::Corrupt {
+fn read_state(bytes: &[u8], models: &Models) -> Result<CustomerState, Error> {
+    customer::decode(bytes, models).map_err(corrupt)
+}
+
+pub(super) fn corrupt(source: Corrupt) -> Error {
+    Error::Corrupt {
         what: "a customer",
         source,
-    })
+    }
 }

@@ -5,6 +5,7 @@
 //! | `customers` | partition (u32), customer | state (`customer::codec`) |
 //! | `timers` | partition (u32), due (i64, sign bit flipped), customer | nothing |
 //! | `meta` | partition (u32), `p` | progress (`partition::codec`) |
+//! | `meta` | partition (u32), `m`, 0 or 1 | a generation of its models, by whether its number is even (`partition::generation`) |
 //! | `meta` | partition (u32), `c` | next offset of the changelog (i64) |
 //! | `meta` | partition (u32), `s` | wall time at which the state was seen to be the last one (i64) |
 //! | `meta` | `origin` | cluster and changelog |
@@ -20,6 +21,16 @@ pub(super) fn origin() -> Vec<u8> {
 
 pub(super) fn progress(partition: u32) -> Vec<u8> {
     [&partition.to_be_bytes(), b"p".as_slice()].concat()
+}
+
+/// The last two generations are kept: a new one begins only when no state is older than the last.
+pub(super) fn generation(partition: u32, number: u32) -> Vec<u8> {
+    [
+        &partition.to_be_bytes(),
+        b"m".as_slice(),
+        &[(number % 2) as u8],
+    ]
+    .concat()
 }
 
 pub(super) fn changelog_offset(partition: u32) -> Vec<u8> {

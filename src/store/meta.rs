@@ -3,20 +3,22 @@
 use super::engine::{Engine, Family};
 use super::{Error, Store, key};
 use crate::event::WallTime;
-use crate::model::Models;
-use crate::partition::{Progress, codec};
+use crate::partition::codec::{self, Identity, Unusable};
+use crate::partition::{Generation, Progress};
 
 impl<E: Engine> Store<E> {
-    /// Where a partition stands; `None` if nothing was committed yet.
+    /// Where a partition stands; `None` if nothing was committed yet. `models` is the hash of those that
+    /// are loaded ([`codec::decode`]).
     pub fn progress(
         &self,
-        models: &Models,
         partition: u32,
-        identity: &str,
+        identity: &Identity,
+        models: &str,
     ) -> Result<Option<Progress>, Error> {
         let mut found = None;
         let mut take = |_, bytes: &[u8]| {
-            found = Some(self.read_progress(models, bytes, identity)?);
+            let progress = codec::decode(bytes, identity, models);
+            found = Some(progress.map_err(|source| self.unusable(source))?);
             Ok(())
         };
         self.engine
@@ -24,17 +26,34 @@ impl<E: Engine> Store<E> {
         Ok(found)
     }
 
-    pub(super) fn read_progress(
-        &self,
-        models: &Models,
-        bytes: &[u8],
-        identity: &str,
-    ) -> Result<Progress, Error> {
-        let progress = codec::decode(bytes, models, identity);
-        progress.map_err(|source| Error::Progress {
+    /// A version of the models that a partition was worked on with: the last one, or the one before it.
+    pub fn generation(&self, partition: u32, number: u32) -> Result<Option<Generation>, Error> {
+        let mut found = None;
+        let mut take = |_, bytes: &[u8]| {
+            let generation = Generation::decode(bytes).map_err(|source| self.unusable(source))?;
+            found = Some(generation).filter(|found| found.number == number);
+            Ok(())
+        };
+        let key = key::generation(partition, number);
+        self.engine.get(Family::Meta, &[key], &mut take)?;
+        Ok(found)
+    }
+
+    /// Keeps a version of the models as the changelog has it. On its own: the progress that names it follows.
+    pub fn keep_generation(&self, partition: u32, generation: &Generation) -> Result<(), Error> {
+        self.engine.write(&mut |batch| {
+            let key = key::generation(partition, generation.number);
+            batch.put(Family::Meta, &key, &generation.encode());
+            Ok(())
+        })
+    }
+
+    /// State in this folder cannot be gone on with.
+    pub fn unusable(&self, source: Unusable) -> Error {
+        Error::Progress {
             path: self.path.clone(),
             source,
-        })
+        }
     }
 
     /// The offset of the changelog up to which a partition's state is complete.

@@ -4,12 +4,13 @@
 use std::ops::{ControlFlow, Range};
 
 use super::db::arrive;
+use super::db::corrupt;
 use super::engine::{Engine, Family, Pair};
 use super::{Error, Store, key};
 use crate::customer;
 use crate::event::CustomerId;
-use crate::model::Models;
 use crate::partition::TimerKey;
+use crate::partition::codec::{self, Identity};
 
 /// Bytes of states that are held in memory before they are sorted and taken in, by all that rebuild
 /// at the same time.
@@ -135,13 +136,12 @@ impl<E: Engine> Store<E> {
     pub fn finish(
         &self,
         mut rebuild: Rebuild,
-        models: &Models,
-        identity: &str,
+        identity: &Identity,
+        models: &str,
         progress: (&[u8], i64),
     ) -> Result<(), Error> {
-        let expected = self
-            .read_progress(models, progress.0, identity)?
-            .customers();
+        let known = codec::decode(progress.0, identity, models);
+        let expected = known.map_err(|source| self.unusable(source))?.customers();
         self.take_in(&mut rebuild)?;
         let found = self.arm_all(rebuild.partition)?;
         if found != expected {
@@ -159,10 +159,7 @@ impl<E: Engine> Store<E> {
         let (mut armed, mut states) = (Vec::new(), 0);
         let mut take = |bytes: &[u8], value: &[u8]| {
             states += 1;
-            let due = customer::armed(value).map_err(|source| Error::Corrupt {
-                what: "a customer",
-                source,
-            })?;
+            let due = customer::armed(value).map_err(corrupt)?;
             if let (Some(due), Some(customer)) = (due, key::read_customer(bytes)) {
                 armed.push(key::timer(partition, &TimerKey { due, customer }));
             }

@@ -17,6 +17,8 @@ pub struct Metrics {
     pub input: Input,
     /// Transitions, by model, from, to and cause.
     pub transitions: IntCounterVec,
+    /// Transitions that subscribers are not told of, by model and why.
+    pub quiet_transitions: IntCounterVec,
     /// Batches applied.
     pub batches: IntCounter,
     /// Transactions, by outcome.
@@ -35,6 +37,10 @@ pub struct Metrics {
     pub timers: IntGauge,
     /// Partitions of this process.
     pub partitions: IntGauge,
+    /// Partitions that others have gone on with, with newer models, by worker.
+    pub left_alone_partitions: IntGaugeVec,
+    /// Partitions for which other models than before took over.
+    pub model_changes: IntCounter,
     /// Rebalances, by kind.
     pub rebalances: IntCounterVec,
     /// What restoring does.
@@ -124,6 +130,11 @@ impl Metrics {
                 "Transitions made.",
                 &["model", "from", "to", "cause"],
             )?,
+            quiet_transitions: declare.counters(
+                "quiet_transitions_total",
+                "Transitions made of which subscribers are not told: before emit_from, or of a model in shadow.",
+                &["model", "reason"],
+            )?,
             batches: declare.counter("batches_total", "Batches applied.")?,
             transactions: declare.counters(
                 "transactions_total",
@@ -150,6 +161,15 @@ impl Metrics {
             )?,
             timers: declare.gauge("timers", "Customers with an armed timer.")?,
             partitions: declare.gauge("partitions", "Partitions this process works on.")?,
+            left_alone_partitions: declare.gauges(
+                "left_alone_partitions",
+                "Partitions of this process that others have worked on with newer models, and that are left alone until they have these.",
+                &["worker"],
+            )?,
+            model_changes: declare.counter(
+                "model_changes_total",
+                "Times that other models than before took over a partition.",
+            )?,
             rebalances: declare.counters(
                 "rebalances_total",
                 "Rebalances of the group.",

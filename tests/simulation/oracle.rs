@@ -105,7 +105,7 @@ fn fold(
         delay: None,
     };
     let progress = Progress::new(models, cluster.inputs.len());
-    let commit = apply(models, Millis(0), &progress, View::default(), batch);
+    let commit = apply(&**models, Millis(0), &progress, View::default(), batch);
     for output in &commit.outputs {
         let Output::StageChanged { customer, change } = output else {
             panic!("nothing is rejected here")
@@ -174,7 +174,7 @@ fn assert_state(universe: &Universe, partition: i32) {
         match entry {
             Entry::State(customer, state) => drop(states.insert(customer, state.unwrap())),
             Entry::Progress(bytes, _) => progress = Some(bytes),
-            Entry::Output(_) => {}
+            Entry::Output(_) | Entry::Generation(_) => {}
         }
     }
     let owner = cluster.owners[&partition];

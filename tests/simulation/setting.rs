@@ -8,6 +8,7 @@ use super::universe::Universe;
 use crate::event::{EventTime, Limits, Mapping, Millis, Money};
 use crate::kafka::{self, Delivery, Encoding, Outputs, Topology};
 use crate::model::{Models, Source};
+use crate::partition::codec::Identity;
 use crate::runtime::report::Shared;
 use crate::runtime::settings::Settings;
 use crate::store;
@@ -120,6 +121,7 @@ fn settings() -> Settings {
         },
         outputs: Outputs {
             stage_changes: named("stage-changes"),
+            quiet: None,
             customer_stages: named("customer-stages"),
             dead_letters: named("dead-letters"),
             changelog: named("changelog"),
@@ -144,7 +146,8 @@ fn settings() -> Settings {
         commit_interval: Duration::from_millis(100),
         batch_records: 10,
         shutdown_deadline: Duration::from_secs(10),
-        identity: named("simulated/inputs"),
+        identity: Identity::default(),
+        start_at_zero: false,
     }
 }
 

@@ -224,7 +224,7 @@ impl Universe {
         let member = self.cluster.borrow_mut().join(instance);
         let shared: Shared = self.setting.shared(member);
         *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), member));
-        *seat.worker.borrow_mut() = Some(Worker::new(shared, world));
+        *seat.worker.borrow_mut() = Some(Worker::new(0, shared, world));
     }
 
     fn die(&self, instance: usize) {

@@ -147,8 +147,16 @@ model: shop ==> model: shop\ndedupe: 7
   2:9 error: `7` is no duration
 model: shop ==> model: shop\ndedupe: 0s
   2:9 error: ids are remembered for some time and not for ever
-model: shop ==> model: shop\nshadow: true
-  2:1 error: `shadow` is not supported by this version yet
+model: shop ==> model: shop\nmeasures: true
+  2:1 error: `measures` is not supported by this version yet
+model: shop ==> model: shop\nshadow: maybe
+  2:9 error: `maybe` is neither true nor false
+model: shop ==> model: shop\nemit_from: soon
+  2:12 error: `soon` is no instant
+buyer: {} ==> buyer: { was: new }
+  9:17 error: `new` is a stage itself
+buyer: {} ==> buyer: { was: [old, old] }
+  9:23 error: two stages were `old`
 initial: new ==> initial: new\ninitial: buyer
   3:1 error: `initial` stands here twice
 new: {} ==> new: &same {}

@@ -8,7 +8,7 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-use targets::progress::IDENTITY;
+use targets::progress::identity;
 use targets::{MODELS, TARGETS};
 use tenure::customer;
 use tenure::event::{Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
@@ -57,7 +57,7 @@ fn the_corpus_has_good_states_and_progress() {
     };
     assert!(good("state", |bytes| customer::decode(bytes, &MODELS).is_ok()));
     assert!(good("progress", |bytes| {
-        codec::decode(bytes, &MODELS, IDENTITY).is_ok()
+        codec::decode(bytes, &identity(), "models").is_ok()
     }));
 }
 
@@ -73,7 +73,7 @@ fn write_the_seeds_of_states_and_progress() {
         customer::encode(state, &mut bytes);
         fs::write(corpus().join(format!("state/seed-{length}")), bytes).unwrap();
         if length % 4 == 1 {
-            let bytes = codec::encode(&commit.progress, IDENTITY);
+            let bytes = codec::encode(&commit.progress, &identity());
             fs::write(corpus().join(format!("progress/seed-{length}")), bytes).unwrap();
         }
     }
@@ -103,5 +103,5 @@ fn after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
         delay: None,
     };
     let progress = Progress::new(&MODELS, 2);
-    apply(&MODELS, Millis(0), &progress, View::default(), batch)
+    apply(&*MODELS, Millis(0), &progress, View::default(), batch)
 }

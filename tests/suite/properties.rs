@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tenure::customer::{self, CustomerState};
 use tenure::event::{CustomerId, EventTime};
+use tenure::partition::codec::Identity;
 use tenure::partition::{Batch, Commit, Output, Progress, TimerKey, View, apply};
 use tenure::store::{Config, Store, Written};
 
@@ -167,7 +168,7 @@ proptest! {
         store.flush().unwrap();
         drop(store);
         let store = open(folder.path());
-        let kept = store.progress(&engine.models, PARTITION, IDENTITY).unwrap();
+        let kept = store.progress(PARTITION, &Identity::default(), "").unwrap();
         prop_assert_eq!(kept.as_ref(), Some(&progress));
         let found = found(&engine, &store, &progress);
         prop_assert_eq!(unarmed(found)?, unarmed(whole.memory)?);
@@ -270,7 +271,6 @@ fn encoded(state: &CustomerState) -> Vec<u8> {
 }
 
 const PARTITION: u32 = 3;
-const IDENTITY: &str = "properties";
 
 fn open(folder: &Path) -> Store {
     let config = Config {
@@ -288,8 +288,9 @@ fn step(engine: &Engine, store: &Store, progress: &Progress, batch: Batch) -> Co
         partition: PARTITION,
         commit: &commit,
         changelog_offset: None,
+        generation: None,
     };
-    store.write(IDENTITY, &[written]).unwrap();
+    store.write(&Identity::default(), &[written]).unwrap();
     commit
 }
 

@@ -6,10 +6,9 @@ use tenure::event::{
     CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position, Rejection,
 };
 use tenure::model::{Models, Source};
-use tenure::partition::{Batch, Progress, Record, View, apply, codec};
+use tenure::partition::codec::{self, Identity};
+use tenure::partition::{Batch, Progress, Record, View, apply};
 use tenure::store::{Config, Rebuild, Store};
-
-const IDENTITY: &str = "store";
 
 struct Written {
     states: BTreeMap<CustomerId, Option<Vec<u8>>>,
@@ -64,7 +63,7 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Prog
         progress = commit.progress;
         batches.push(Written {
             states,
-            progress: codec::encode(&progress, IDENTITY),
+            progress: codec::encode(&progress, &Identity::default()),
         });
     }
     let gone = CustomerId::from("c7");
@@ -72,7 +71,7 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Prog
     let erased = BTreeMap::from([(gone, None)]);
     batches.push(Written {
         states: erased,
-        progress: codec::encode(&progress, IDENTITY),
+        progress: codec::encode(&progress, &Identity::default()),
     });
     (batches, progress)
 }
@@ -105,22 +104,21 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
         let mut rebuild = Rebuild::in_pieces(3, 4_000);
         for (offset, batch) in batches.iter().enumerate() {
             let progress = (&*batch.progress, offset as i64);
-            old.catch_up(&models, 3, IDENTITY, &batch.states, progress)
-                .unwrap();
+            old.catch_up(3, &batch.states, progress).unwrap();
             for (customer, state) in &batch.states {
                 new.add(&mut rebuild, customer, state.as_deref()).unwrap();
             }
         }
         let last = batches.last().unwrap();
         let end = batches.len() as i64 - 1;
-        new.finish(rebuild, &models, IDENTITY, (&last.progress, end))
+        new.finish(rebuild, &Identity::default(), "", (&last.progress, end))
             .unwrap();
         let (caught_up, built) = (everything(&models, &old), everything(&models, &new));
         assert!(built.timers.len() > 10, "{}", built.timers.len());
         assert_eq!(built, caught_up);
         assert_eq!(new.changelog_offset(3).unwrap(), Some(end));
         assert_eq!(
-            new.progress(&models, 3, IDENTITY).unwrap(),
+            new.progress(3, &Identity::default(), "").unwrap(),
             Some(progress.clone())
         );
     }

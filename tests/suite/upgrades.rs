@@ -68,6 +68,18 @@ fn a_state_of_format_1_is_what_the_same_history_comes_to_today() {
 }
 
 #[test]
+fn a_state_of_format_2_is_what_the_same_history_comes_to_today() {
+    let folder = folder(2);
+    let models = models(&folder);
+    let bytes = fs::read(folder.join("state.bin")).unwrap();
+    assert_eq!(bytes[0], 2);
+    let state = today(&folder, &models);
+    assert_eq!(customer::generation(&bytes), Ok(0));
+    assert_eq!(customer::armed(&bytes), Ok(state.armed));
+    assert_eq!(customer::decode(&bytes, &models), Ok(state));
+}
+
+#[test]
 fn a_format_that_is_newer_names_the_way_out() {
     let folder = folder(1);
     let mut bytes = fs::read(folder.join("state.bin")).unwrap();

@@ -18,6 +18,7 @@ use crate::event::{EventTime, Limits, Mapping, Millis, Money};
 use crate::files::{Merged, Order};
 use crate::kafka::{self, LocalCluster, Publisher, Subscriber};
 use crate::model::{Models, Source};
+use crate::partition::codec::Identity;
 use crate::runtime::daemon::{self, Handle};
 use crate::runtime::{Settings, clock};
 use crate::store;
@@ -301,6 +302,7 @@ fn settings(state: PathBuf) -> Settings {
         },
         outputs: kafka::Outputs {
             stage_changes: "stage-changes".to_owned(),
+            quiet: None,
             customer_stages: "customer-stages".to_owned(),
             dead_letters: "dead-letters".to_owned(),
             changelog: "tenure-changelog".to_owned(),
@@ -326,6 +328,7 @@ fn settings(state: PathBuf) -> Settings {
         commit_interval: Duration::from_millis(100),
         batch_records: 4096,
         shutdown_deadline: Duration::from_secs(10),
-        identity: "demo".to_owned(),
+        identity: Identity::default(),
+        start_at_zero: false,
     }
 }

@@ -72,6 +72,7 @@ impl<'o> Outputs<'o> {
                 position,
                 rejection,
             } => self.reject(*position, rejection),
+            Output::Restated { .. } => Ok(()),
         }
     }
 
@@ -111,6 +112,9 @@ impl<'o> Outputs<'o> {
             text += &format!(", {count} refunds or cancellations without an order");
         }
         text += &format!(", {} transitions", summary.transitions);
+        if summary.quiet > 0 {
+            text += &format!(", {} of them quiet", summary.quiet);
+        }
         if let Some(end) = summary.end {
             text += &format!(", up to {end}");
         }

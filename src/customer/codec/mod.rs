@@ -1,6 +1,6 @@
 //! A customer's state as bytes: compact, versioned, and never trusted when read.
 //!
-//! The version byte; the latest event time; the position; the armed timer; since version 2 the ids of
+//! The version byte; since version 3 the generation of the models; the latest event time; the position; the armed timer; since version 2 the ids of
 //! recent events, and the orders with what all before them came to; the facts by slot, each with a tag;
 //! the models, since version 2 each with its latest `effective_at`, the stage before, and the past that the
 //! model asks for, in which the ground holds the model's state of before once more. Numbers are variable-length (LEB128,
@@ -17,7 +17,7 @@ use crate::event::{EventTime, EventType};
 use crate::model::{Keep, Model, Models, Slot};
 use read::Reader;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Bytes that are no state of the loaded models.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,14 @@ pub enum Corrupt {
     NewerFormat {
         /// The format found.
         found: u8,
+    },
+    /// They are of models that nobody has any more.
+    #[error(
+        "a customer's state is of the models of generation {generation}, which are neither the last ones nor those before"
+    )]
+    Generation {
+        /// Of which.
+        generation: u32,
     },
 }
 
@@ -50,6 +58,12 @@ pub fn decode(bytes: &[u8], models: &Models) -> Result<CustomerState, Corrupt> {
     } else {
         Err(Corrupt::Damaged)
     }
+}
+
+/// The version of the models that a state is of, which [`decode`] has to be given. The rest is not looked at.
+pub fn generation(bytes: &[u8]) -> Result<u32, Corrupt> {
+    let head = Reader::of(bytes)?.head().ok_or(Corrupt::Damaged)?;
+    Ok(head.generation)
 }
 
 /// The armed timer alone, which stands before all that takes long to read. The rest is not looked at.

@@ -18,6 +18,7 @@ fn valid(millis: i128) -> Option<EventTime> {
 
 /// What stands before facts and models.
 pub(super) struct Head {
+    pub(super) generation: u32,
     latest: EventTime,
     position: Position,
     pub(super) armed: Option<EventTime>,
@@ -51,6 +52,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn head(&mut self) -> Option<Head> {
+        let generation = match self.version {
+            1 | 2 => 0,
+            _ => self.number()?,
+        };
         let latest = valid(self.signed()?)?;
         self.base = latest.0;
         let position = Position {
@@ -59,6 +64,7 @@ impl Reader<'_> {
         };
         let armed = self.optional_instant()?;
         Some(Head {
+            generation,
             latest,
             position,
             armed,
@@ -67,6 +73,7 @@ impl Reader<'_> {
 
     pub(super) fn state(&mut self) -> Option<CustomerState> {
         let Head {
+            generation,
             latest,
             position,
             armed,
@@ -85,6 +92,7 @@ impl Reader<'_> {
         let facts = self.many(Reader::fact)?;
         let models = self.many(Reader::model)?;
         Some(CustomerState {
+            generation,
             latest,
             position,
             armed,

@@ -10,6 +10,7 @@ pub(super) fn state(state: &CustomerState, bytes: &mut Vec<u8>) {
         bytes,
         base: state.latest.0,
     };
+    out.unsigned(state.generation.into());
     out.signed(state.latest.0.into());
     out.unsigned(state.position.input.into());
     out.signed(state.position.offset.into());

@@ -143,6 +143,16 @@ impl Reader<'_> {
         number
     }
 
+    pub(super) fn truth(&mut self, node: &Node) -> Option<bool> {
+        let text = self.text(node)?;
+        let truth = text.parse().ok();
+        if truth.is_none() {
+            let message = format!("`{text}` is neither true nor false");
+            self.error(node.place, message, None);
+        }
+        truth
+    }
+
     pub(super) fn duration(&mut self, node: &Node) -> Option<Millis> {
         let text = self.text(node)?;
         let duration = Millis::parse(text);

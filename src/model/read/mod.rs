@@ -18,6 +18,7 @@ use super::problem::{Place, Problem, Problems, Severity, Source};
 use super::slots::{Reading, StageFact};
 use super::yaml::{self, Node};
 use super::{FACTS_MAX, Fact, MODELS_MAX, Model, Models};
+use crate::event::parse_instant;
 use fields::Fields;
 
 pub(super) use examples::{CAUSES, EXPECT_KEYS, TEST_KEYS};
@@ -58,25 +59,29 @@ struct Reader<'r> {
 const FIELDS_MAX: usize = 4096;
 
 /// The keys of a file, and those of a later version.
-pub(super) const MODEL_KEYS: [&str; 11] = [
+pub(super) const MODEL_KEYS: [&str; 14] = [
     "model",
+    "was",
     "version",
     "description",
     "initial",
     "dedupe",
     "orders",
     "corrections",
+    "emit_from",
+    "shadow",
     "facts",
     "stages",
     "transitions",
     "tests",
 ];
-const MODEL_KEYS_LATER: [&str; 3] = ["emit_from", "shadow", "measures"];
+const MODEL_KEYS_LATER: [&str; 1] = ["measures"];
 
 impl Reader<'_> {
     fn model(&mut self, root: &Node) -> Option<Model> {
         let fields = self.fields(root, "a model", &MODEL_KEYS, &MODEL_KEYS_LATER)?;
         let name = self.model_name(&fields, root.place);
+        let was = fields.get("was").and_then(|node| self.name(node));
         let version = fields
             .get("version")
             .map_or(Some(1), |node| self.whole_number(node));
@@ -86,6 +91,9 @@ impl Reader<'_> {
         self.dedupe(&fields);
         self.orders(&fields);
         let corrections = self.corrections(&fields).unwrap_or_default();
+        let emit_from = fields.get("emit_from");
+        let emit_from = emit_from.and_then(|node| self.instant(node, parse_instant));
+        let shadow = fields.get("shadow").and_then(|node| self.truth(node));
         let mut stages = self.stages(&fields, root.place);
         let mut facts = self.facts(&fields);
         let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
@@ -119,6 +127,7 @@ impl Reader<'_> {
         let source = self.source.clone();
         Some(Model {
             name,
+            was,
             version,
             initial,
             stages,
@@ -126,6 +135,8 @@ impl Reader<'_> {
             outgoing,
             facts,
             corrections,
+            emit_from,
+            shadow: shadow.unwrap_or_default(),
             examples,
             source,
         })

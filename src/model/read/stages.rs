@@ -3,11 +3,11 @@
 use super::{Fields, Reader};
 use crate::event::Millis;
 use crate::model::problem::Place;
-use crate::model::yaml::Node;
+use crate::model::yaml::{Node, Value};
 use crate::model::{Reentry, STAGES_MAX, Stage};
 
 /// The keys of a stage.
-pub(in crate::model) const STAGE_KEYS: [&str; 3] = ["min_dwell", "reentry", "description"];
+pub(in crate::model) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "description"];
 
 impl Reader<'_> {
     /// The stages; none if they cannot be used, which is reported here and nowhere else.
@@ -32,11 +32,12 @@ impl Reader<'_> {
                 Some("stages are names, for example `loyalty: {}`"),
             );
         }
-        let mut stages = Vec::new();
+        let (mut stages, mut former) = (Vec::new(), Vec::new());
         for (key, value) in entries.iter().take(STAGES_MAX) {
             self.check_name(&key.text, key.place);
             let mut stage = Stage {
                 name: key.text.clone(),
+                was: Vec::new(),
                 min_dwell: Millis(0),
                 reentry: Reentry::Always,
                 remembered: false,
@@ -48,12 +49,41 @@ impl Reader<'_> {
                 stage.min_dwell = dwell.unwrap_or_default();
                 let reentry = own.get("reentry").and_then(|node| self.reentry(node));
                 stage.reentry = reentry.unwrap_or_default();
+                let was = own
+                    .get("was")
+                    .map_or_else(Vec::new, |node| self.names(node));
+                stage.was = was.iter().map(|(name, _)| name.clone()).collect();
+                former.extend(was);
                 stage.remembered = stage.reentry != Reentry::Always;
             }
             stages.push(stage);
         }
+        self.check_former_names(&stages, &former);
         stages.retain(|_| usable);
         stages
+    }
+
+    /// A customer of a former stage is in one stage now. `former` has each name with where it stands.
+    fn check_former_names(&mut self, stages: &[Stage], former: &[(String, Place)]) {
+        for (at, (was, place)) in former.iter().enumerate() {
+            if stages.iter().any(|stage| stage.name == *was) {
+                let help = "`was` is what a stage was called before";
+                self.error(*place, format!("`{was}` is a stage itself"), Some(help));
+            } else if former[..at].iter().any(|(other, _)| other == was) {
+                let help = "a customer is in one stage: let one of them be it";
+                self.error(*place, format!("two stages were `{was}`"), Some(help));
+            }
+        }
+    }
+
+    /// A name, or a list of them.
+    fn names(&mut self, node: &Node) -> Vec<(String, Place)> {
+        let nodes = match &node.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let name = |node: &Node| Some((self.name(node)?, node.place));
+        nodes.iter().filter_map(name).collect()
     }
 
     /// `always`, `never` or `after 30d`.

@@ -18,6 +18,10 @@ fn undescribed() -> Json {
 pub(super) fn model_key(key: &str) -> Json {
     match key {
         "model" => told("name", "The name of the model."),
+        "was" => told(
+            "name",
+            "What the model was called before: customers stay where they are.",
+        ),
         "version" => json!({
             "description": "A whole number, for people; 1 where it is left out.",
             "type": ["integer", "string"],
@@ -38,6 +42,14 @@ pub(super) fn model_key(key: &str) -> Json {
             "duration",
             "For how long a transition is taken back when something comes late, up to 366d.",
         ),
+        "emit_from" => told(
+            "instant",
+            "Transitions that took effect before it are kept, and subscribers are not told.",
+        ),
+        "shadow" => json!({
+            "description": "Whether the model is only tried: kept, and subscribers are told nothing.",
+            "type": "boolean",
+        }),
         "facts" => facts(),
         "stages" => json!({
             "description": "Where a customer can be: names, each with its settings or {}.",
@@ -114,6 +126,13 @@ pub(super) fn stage_key(key: &str) -> Json {
             "type": "string",
             "pattern": format!("^(always|never|after +{DURATION})$"),
             "examples": ["always", "never", "after 30d"],
+        }),
+        "was" => json!({
+            "description": "What the stage was called before, or a list: several stages may have become one.",
+            "oneOf": [
+                refer("name"),
+                { "type": "array", "uniqueItems": true, "items": refer("name") },
+            ],
         }),
         "description" => told("text", FOR_PEOPLE),
         _ => undescribed(),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::report::{Shared, chain};
 use super::world::World;
 use crate::kafka::{self, Ends};
-use crate::partition::Progress;
+use crate::partition::{Progress, hash};
 use crate::store;
 use outbox::tell_again;
 use reading::{Reading, Target};
@@ -31,6 +31,14 @@ pub enum Error {
     /// The disk, or state of other models.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The loaded models cannot take over from those that the state was made with.
+    #[error("partition {partition}: the loaded models do not take over its state: {what}")]
+    Models {
+        /// The partition.
+        partition: i32,
+        /// Why, and what to do.
+        what: String,
+    },
     /// Kafka and the state disagree: a person has to look.
     #[error("partition {partition}: {what}")]
     Disagreement {
@@ -177,21 +185,18 @@ impl Restore {
         committed: &Offsets,
         reading: Reading,
     ) -> Result<Restored, Error> {
-        let (models, identity) = (&shared.models, &shared.settings.identity);
         if let Target::Nothing(rebuild, Some((bytes, offset))) = reading.into {
             tell_again(world, committed, &reading.outbox)?;
             let progress = (&*bytes, offset);
-            world.store().finish(rebuild, models, identity, progress)?;
+            let (identity, models) = (&shared.settings.identity, hash(&shared.models));
+            world.store().finish(rebuild, identity, &models, progress)?;
         }
         shared.restoring.done(self.partition);
         if self.records > 0 {
             let (partition, records) = (self.partition, self.records);
             tracing::info!(partition, records, "state restored from the changelog");
         }
-        let known = world
-            .store()
-            .progress(models, key(self.partition), identity)?;
-        match known {
+        match shared.progress(world.store(), key(self.partition))? {
             None if committed.iter().all(Option::is_none) => Ok(Restored {
                 progress: self.first_progress(shared, world)?,
                 fresh: true,

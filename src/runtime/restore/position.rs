@@ -23,7 +23,7 @@ impl Restore {
         if known.is_none_or(|known| known < ends.start || known > ends.end) {
             return Ok(false);
         }
-        match store.progress(&shared.models, partition, &shared.settings.identity) {
+        match shared.progress(store, partition) {
             Ok(Some(progress)) => {
                 let is_last = committed.iter().all(|found| {
                     let mark = found
@@ -43,7 +43,7 @@ impl Restore {
     /// can lose, as the end of its list of files.
     pub(super) fn is_whole<W: World>(&self, shared: &Shared, world: &W) -> Result<bool, Error> {
         let (store, partition) = (world.store(), key(self.partition));
-        match store.progress(&shared.models, partition, &shared.settings.identity) {
+        match shared.progress(store, partition) {
             Ok(Some(progress)) => Ok(store.count(partition)? == progress.customers()),
             Ok(None) | Err(store::Error::Progress { .. }) => Ok(true),
             Err(other) => Err(other.into()),

@@ -104,7 +104,7 @@ impl Restore {
         shared.metrics.restore.records.inc_by(entries.len() as u64);
         crash::point("restoring");
         for entry in entries {
-            self.restore(shared, world, committed, reading, entry)?;
+            self.restore(world, committed, reading, entry)?;
         }
         self.looks += 1;
         if reached > position {
@@ -123,7 +123,6 @@ impl Restore {
 
     fn restore<W: World>(
         &self,
-        shared: &Shared,
         world: &mut W,
         committed: &Offsets,
         reading: &mut Reading,
@@ -132,15 +131,16 @@ impl Restore {
         let partition = key(self.partition);
         match (&mut reading.into, entry) {
             (_, Entry::Output(pending)) => keep_last(&mut reading.outbox, pending),
+            // It is looked for only when the progress that names it is there.
+            (_, Entry::Generation(known)) => world.store().keep_generation(partition, &known)?,
             (Target::Old(states), Entry::State(customer, state)) => {
                 drop(states.insert(customer, state));
             }
             (Target::Old(states), Entry::Progress(bytes, offset)) => {
                 // Told before it is on disk: afterwards nobody would look for it.
                 tell_again(world, committed, &reading.outbox)?;
-                let identity = &shared.settings.identity;
-                let (store, progress) = (world.store(), (&*bytes, offset));
-                store.catch_up(&shared.models, partition, identity, states, progress)?;
+                let progress = (&*bytes, offset);
+                world.store().catch_up(partition, states, progress)?;
                 states.clear();
             }
             (Target::Nothing(rebuild, _), Entry::State(customer, state)) => {

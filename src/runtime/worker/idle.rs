@@ -11,7 +11,7 @@ use super::{Partition, Worker};
 use crate::event::{EventTime, Millis, WallTime, Watermark};
 use crate::kafka;
 use crate::partition::Batch;
-use crate::runtime::report::{Shared, chain};
+use crate::runtime::report::chain;
 use crate::runtime::restore::{Error, key};
 use crate::runtime::world::World;
 
@@ -106,13 +106,10 @@ impl<W: World> Worker<W> {
             advance: Some(EventTime(to.0)),
             ..Batch::default()
         };
-        let Shared {
-            models, settings, ..
-        } = &self.shared;
         let view = self.world.store().prefetch(
-            models,
+            own.under.lineage(),
             key(partition),
-            settings.lateness,
+            self.shared.settings.lateness,
             progress,
             &batch,
         )?;

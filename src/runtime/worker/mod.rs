@@ -14,13 +14,14 @@
 //! | during the write | old or new, never between | as above, or nothing |
 //! | the disk is lost | nothing | the changelog is read from its start |
 
+mod adopt;
 mod gather;
 mod idle;
 mod observe;
 mod partition;
 mod transact;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -32,8 +33,9 @@ use super::world::World;
 use crate::crash;
 use crate::event::{Decoder, Mapping};
 use crate::kafka::Position;
-use crate::partition::{Batch, Commit, apply};
+use crate::partition::{Batch, Commit, Generation, apply};
 use crate::store::Written;
+use adopt::Under;
 use partition::Partition;
 
 /// A partition that is ready to be read, from here.
@@ -49,6 +51,10 @@ pub(super) struct Start {
 struct Planned {
     partition: i32,
     epoch: u64,
+    /// The models that it was made with.
+    under: Under,
+    /// Those models, where the partition is not yet known to be worked on with them.
+    generation: Option<Generation>,
     commit: Commit,
     changelog_offset: Option<i64>,
 }
@@ -57,8 +63,12 @@ struct Planned {
 pub(super) struct Worker<W> {
     shared: Shared,
     world: W,
+    /// Among the workers of the process.
+    number: usize,
     decoders: Vec<Decoder>,
     partitions: BTreeMap<i32, Partition>,
+    /// Partitions that others have gone on with, with newer models.
+    left_alone: BTreeSet<i32>,
     /// One at a time, in the order of their assignment.
     restoring: VecDeque<Restore>,
     clock: Steady,
@@ -70,7 +80,7 @@ pub(super) struct Worker<W> {
 const IDLE: Duration = Duration::from_millis(100);
 
 impl<W: World> Worker<W> {
-    pub(super) fn new(shared: Shared, world: W) -> Worker<W> {
+    pub(super) fn new(number: usize, shared: Shared, world: W) -> Worker<W> {
         let settings = &shared.settings;
         let decoder = |mapping: &Mapping| {
             Decoder::new(
@@ -82,7 +92,9 @@ impl<W: World> Worker<W> {
         };
         Worker {
             decoders: settings.mappings.iter().map(decoder).collect(),
+            number,
             partitions: BTreeMap::new(),
+            left_alone: BTreeSet::new(),
             restoring: VecDeque::new(),
             clock: Steady::new(world.wall(), world.uptime()),
             last_commit: world.uptime(),
@@ -203,7 +215,7 @@ impl<W: World> Worker<W> {
 
     /// The pure core, over what was prefetched for it.
     fn apply(&mut self) -> Result<Vec<Planned>, Error> {
-        let (models, lateness) = (&self.shared.models, self.shared.settings.lateness);
+        let lateness = self.shared.settings.lateness;
         let mut commits = Vec::new();
         for (partition, own) in &mut self.partitions {
             let batch = Batch {
@@ -216,17 +228,20 @@ impl<W: World> Worker<W> {
             }
             own.bytes = 0;
             self.shared.count_records(&batch);
+            let lineage = own.under.lineage();
             let view = self.world.store().prefetch(
-                models,
+                lineage,
                 key(*partition),
                 lateness,
                 &own.progress,
                 &batch,
             )?;
-            let commit = apply(models, lateness, &own.progress, view, batch);
+            let commit = apply(lineage, lateness, &own.progress, view, batch);
             commits.push(Planned {
                 partition: *partition,
                 epoch: own.epoch,
+                under: own.under.clone(),
+                generation: own.generation.take(),
                 commit,
                 changelog_offset: None,
             });
@@ -242,6 +257,7 @@ impl<W: World> Worker<W> {
                 partition: key(planned.partition),
                 commit: &planned.commit,
                 changelog_offset: planned.changelog_offset,
+                generation: planned.generation.as_ref(),
             });
         }
         let identity = &self.shared.settings.identity;

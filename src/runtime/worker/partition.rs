@@ -1,9 +1,10 @@
 //! A partition in a worker's hands: from where it is restored to where it is revoked.
 
+use super::adopt::{TakenUp, Under};
 use super::{Planned, Start, Worker, idle};
 use crate::event::{Millis, WallTime};
 use crate::kafka::Position;
-use crate::partition::{Progress, Record};
+use crate::partition::{Generation, Progress, Record};
 use crate::runtime::merge::Merge;
 use crate::runtime::restore::{Error, Restored, key};
 use crate::runtime::world::World;
@@ -13,6 +14,12 @@ use crate::runtime::world::World;
 pub(super) struct Partition {
     pub(super) epoch: u64,
     pub(super) progress: Progress,
+    pub(super) under: Under,
+    /// Those models, as long as no commit has named them.
+    pub(super) generation: Option<Generation>,
+    /// Whether the loaded models have to wait until the sweep of those before is done; until then nothing is
+    /// read.
+    pub(super) is_waiting: bool,
     pub(super) merge: Merge,
     /// Taken from the merge and not yet applied.
     pub(super) records: Vec<Record>,
@@ -39,6 +46,32 @@ impl<W: World> Worker<W> {
         restored: Restored,
     ) -> Result<(), Error> {
         let Restored { progress, fresh } = restored;
+        let seen = self.world.wall();
+        self.world.store().set_seen(key(partition), seen)?;
+        self.take_up(partition, epoch, progress, fresh)
+    }
+
+    pub(super) fn take_up(
+        &mut self,
+        partition: i32,
+        epoch: u64,
+        progress: Progress,
+        fresh: bool,
+    ) -> Result<(), Error> {
+        let taken_up = self.shared.take_up(&self.world, partition, progress)?;
+        let (under, progress, generation, is_waiting) = match taken_up {
+            TakenUp::Ready {
+                under,
+                progress,
+                generation,
+            } => (under, progress, generation, false),
+            TakenUp::First { under, progress } => (under, progress, None, true),
+            TakenUp::Behind => {
+                self.leave_alone(partition);
+                return Ok(());
+            }
+        };
+        self.shared.count_population(&under.models, &progress, 1);
         let offsets = progress.offsets.iter().enumerate();
         let position = |(input, offset): (usize, &i64)| Position {
             input: input as u32,
@@ -46,26 +79,28 @@ impl<W: World> Worker<W> {
             offset: *offset,
         };
         let positions = offsets.map(position).collect();
-        self.shared.count_population(&progress, 1);
-        let seen = self.world.wall();
-        self.world.store().set_seen(key(partition), seen)?;
         let own = Partition {
             epoch,
             merge: Merge::new(progress.offsets.len()),
-            progress,
             records: Vec::new(),
             bytes: 0,
             delay: None,
-            pending: fresh,
+            pending: fresh || generation.is_some() || progress.sweep.is_some(),
             idle: idle::Idle::default(),
-            seen,
+            seen: self.world.wall(),
+            progress,
+            under,
+            generation,
+            is_waiting,
         };
         self.partitions.insert(partition, own);
-        self.world.start(Start {
-            partition,
-            epoch,
-            positions,
-        });
+        if !is_waiting {
+            self.world.start(Start {
+                partition,
+                epoch,
+                positions,
+            });
+        }
         Ok(())
     }
 
@@ -74,9 +109,12 @@ impl<W: World> Worker<W> {
             .retain(|restore| restore.partition != partition);
         self.shared.restoring.done(partition);
         if let Some(own) = self.partitions.remove(&partition) {
-            self.shared.count_population(&own.progress, -1);
+            self.shared
+                .count_population(&own.under.models, &own.progress, -1);
             self.shared.forget(partition);
         }
+        self.left_alone.remove(&partition);
+        self.count_left_alone();
     }
 
     /// Goes on from what is now committed and on disk.
@@ -86,15 +124,17 @@ impl<W: World> Worker<W> {
         for Planned {
             partition,
             mut commit,
+            under,
             ..
         } in commits
         {
-            self.shared.count(partition, &commit);
+            self.shared.count(&under.models, partition, &commit);
             let Some(own) = self.partitions.get_mut(&partition) else {
                 continue;
             };
-            self.shared.count_population(&own.progress, -1);
-            self.shared.count_population(&commit.progress, 1);
+            let models = &under.models;
+            self.shared.count_population(models, &own.progress, -1);
+            self.shared.count_population(models, &commit.progress, 1);
             own.pending = !commit.finished;
             own.progress = commit.progress;
             // What the batch could not take goes before what has come in since.
@@ -104,6 +144,7 @@ impl<W: World> Worker<W> {
                 own.seen = now;
                 self.world.store().set_seen(key(partition), now)?;
             }
+            self.take_over(partition)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Making commits visible: the fencing order, and what every failure asks for.
 
 use super::{Planned, Worker};
-use crate::kafka::{self, Delivery, Outgoing, Pending, Share};
+use crate::kafka::{self, Delivery, Outgoing, Pending, Share, Telling};
 use crate::runtime::mark::Mark;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
@@ -110,10 +110,7 @@ impl<W: World> Worker<W> {
 
     fn shares(&self, commits: &[Planned]) -> Vec<Share> {
         let Shared {
-            models,
-            settings,
-            topology,
-            ..
+            settings, topology, ..
         } = &self.shared;
         let now = self.world.wall();
         let share = |planned: &Planned| Share {
@@ -121,12 +118,15 @@ impl<W: World> Worker<W> {
             metadata: self.mark(planned).write(),
             offsets: planned.commit.progress.offsets.clone(),
             records: settings.outputs.records(
-                models,
-                topology,
                 planned.partition,
-                &settings.identity,
                 &planned.commit,
-                now,
+                &Telling {
+                    models: &planned.under.models,
+                    generation: planned.generation.as_ref(),
+                    topology,
+                    identity: &settings.identity,
+                    now,
+                },
             ),
         };
         commits.iter().map(share).collect()

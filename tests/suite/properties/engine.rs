@@ -164,6 +164,7 @@ impl Engine {
                     Cause::Event => reference::Cause::Event,
                     Cause::Timer => reference::Cause::Timer,
                     Cause::Correction => reference::Cause::Correction,
+                    Cause::ModelChange => panic!("the models stay the same"),
                 },
                 corrects: change
                     .corrects
@@ -190,6 +191,7 @@ pub(super) fn moved(output: &Output) -> (&CustomerId, &StageChange) {
     match output {
         Output::StageChanged { customer, change } => (customer, change),
         Output::Rejected { position, .. } => panic!("rejected: {position:?}"),
+        Output::Restated { .. } => panic!("the models stay the same"),
     }
 }
 
@@ -236,6 +238,7 @@ impl Memory {
             states: of_timers.chain(of_batch).filter_map(known).collect(),
             timers,
             loaded_to,
+            sweep: None,
             changes_max: (timers_max != usize::MAX).then_some(timers_max),
         }
     }

@@ -94,7 +94,7 @@ impl Counts {
                 self.dwelt += usize::from(min_dwell > Millis(0) && stayed == min_dwell);
                 self.at_an_event += usize::from(times.any(|time| time == change.effective_at));
             }
-            Cause::Correction => {}
+            Cause::Correction | Cause::ModelChange => {}
         }
     }
 }

@@ -1,0 +1,292 @@
+//! From one version of the models to the next: what of a customer's state goes on, and as what [24].
+//!
+//! Models, stages, events and fields go on by their names, or by what they say they were; slots and
+//! transitions by what they mean. What has no counterpart before begins anew; what has none after ends.
+
+mod meaning;
+mod report;
+
+use std::collections::BTreeMap;
+
+use super::{Model, Models, Reading, Slot, What, Window};
+use crate::event::{EventType, FieldId};
+use meaning::Meaning;
+
+/// How states of the models before become states of the models after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// By slot after: the slot before that has kept the same.
+    pub slots: Vec<Option<usize>>,
+    /// By model after.
+    pub models: Vec<Successor>,
+    /// By event type before.
+    kinds: Vec<EventType>,
+    /// By field before.
+    fields: Vec<Option<FieldId>>,
+    /// States are the same to the last byte: only words have changed.
+    pub in_words_only: bool,
+    /// Whether others see the difference in where a customer is said to be, also where nobody moves.
+    pub is_seen: bool,
+    /// Facts that the models after look at, and that were not kept before; for people.
+    pub missing: Vec<String>,
+    /// Stages before in which customers may be, and that none after says it was; for people.
+    pub lost: Vec<String>,
+    /// What changes, for people.
+    pub told: Vec<String>,
+}
+
+/// What a model goes on from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Successor {
+    /// The model before; a new one begins with everybody in its initial stage.
+    pub of: Option<usize>,
+    /// By stage before: the stage after.
+    pub stages: Vec<Option<usize>>,
+    /// By transition before: the one after with the same condition into the same stage.
+    pub transitions: Vec<Option<usize>>,
+    /// By transition before: the one after of the same name, whatever its condition.
+    pub named: Vec<Option<usize>>,
+    /// Whether it means what it meant, so that nobody moves by the change.
+    pub is_same: bool,
+}
+
+impl Change {
+    /// What becomes of everything.
+    pub fn between(before: &Models, after: &Models) -> Change {
+        let known: BTreeMap<String, usize> = (before.slots.iter().enumerate())
+            .map(|(at, slot)| (meaning::slot(before, slot), at))
+            .collect();
+        let slot = |slot: &Slot| known.get(&meaning::slot(after, slot)).copied();
+        let slots: Vec<Option<usize>> = after.slots.iter().map(slot).collect();
+        let mut change = Change {
+            models: Vec::with_capacity(after.list.len()),
+            kinds: kinds(before, after),
+            fields: fields(before, after),
+            in_words_only: false,
+            is_seen: false,
+            missing: Vec::new(),
+            lost: Vec::new(),
+            told: Vec::new(),
+            slots,
+        };
+        for model in &after.list {
+            let successor = change.successor(before, after, model);
+            change.models.push(successor);
+        }
+        change.is_seen = is_seen(before, after, &change.models);
+        change.in_words_only = !change.is_seen && change.keeps_bytes(before, after);
+        change.tell(before, after);
+        change
+    }
+
+    /// What events of a type are now.
+    pub fn kind(&self, before: EventType) -> EventType {
+        let known = self.kinds.get(before.index());
+        known.copied().unwrap_or(EventType::UNNAMED)
+    }
+
+    /// What a field is now, if anything looks at it.
+    pub fn field(&self, before: FieldId) -> Option<FieldId> {
+        self.fields.get(before.index()).copied().flatten()
+    }
+
+    /// Where a slot has gone, if anywhere.
+    pub fn slot_after(&self, before: usize) -> Option<usize> {
+        self.slots.iter().position(|from| *from == Some(before))
+    }
+
+    fn successor(&mut self, before: &Models, after: &Models, model: &Model) -> Successor {
+        let named = |name: &str| before.list.iter().position(|known| known.name == name);
+        let former = || {
+            let was = model.was.as_deref()?;
+            let is_taken = after.list.iter().any(|other| other.name == was);
+            named(was).filter(|_| !is_taken)
+        };
+        let Some(of) = named(&model.name).or_else(former) else {
+            self.look_for_facts(before, model, None);
+            return Successor::default();
+        };
+        let old = &before.list[of];
+        let stages: Vec<Option<usize>> = old
+            .stages
+            .iter()
+            .map(|stage| stage_after(model, &stage.name))
+            .collect();
+        for (stage, after) in old.stages.iter().zip(&stages) {
+            if after.is_none() {
+                self.lost.push(format!("`{}` of {}", stage.name, old.name));
+            }
+        }
+        let missing = self.look_for_facts(before, model, Some((old, &stages)));
+        let was = Meaning {
+            models: before,
+            model: old,
+            stages: renamed(old, model, &stages),
+        };
+        let is = Meaning {
+            models: after,
+            model,
+            stages: model.stages.iter().map(|stage| &*stage.name).collect(),
+        };
+        let ways: Vec<String> = (0..model.transitions.len()).map(|at| is.way(at)).collect();
+        let same_way = |at| {
+            let way = was.way(at);
+            ways.iter().position(|known| *known == way)
+        };
+        let same_name = |at: usize| {
+            let name = is_called(&was, at);
+            (0..model.transitions.len()).find(|at| is_called(&is, *at) == name)
+        };
+        let transitions = 0..old.transitions.len();
+        Successor {
+            of: Some(of),
+            transitions: transitions.clone().map(same_way).collect(),
+            named: transitions.map(same_name).collect(),
+            is_same: !missing && was.model() == is.model(),
+            stages,
+        }
+    }
+
+    /// Notes what a model looks at that was not kept; whether there is any.
+    fn look_for_facts(
+        &mut self,
+        before: &Models,
+        model: &Model,
+        old: Option<(&Model, &[Option<usize>])>,
+    ) -> bool {
+        let known = self.missing.len();
+        let facts = model.facts.iter();
+        let facts = facts.filter(|fact| !self.is_kept(before, fact.reading));
+        let mut missing: Vec<String> = facts
+            .map(|fact| format!("`{}` of {}", fact.name, model.name))
+            .collect();
+        if let Some((old, stages)) = old {
+            for (stage, own) in model.stages.iter().enumerate() {
+                let mut former = (0..)
+                    .zip(stages)
+                    .filter(|(_, after)| **after == Some(stage));
+                let remembered =
+                    former.all(|(before, _): (usize, _)| old.stages[before].remembered);
+                if own.remembered && !remembered {
+                    missing.push(format!("visits to `{}` of {}", own.name, model.name));
+                }
+            }
+        }
+        self.missing.append(&mut missing);
+        self.missing.len() > known
+    }
+
+    /// Whether all that a fact is read from was kept as far back, and as much of it.
+    fn is_kept(&self, before: &Models, reading: Reading) -> bool {
+        reading.what.slots().into_iter().all(|slot| {
+            let Some(old) = self.slots[slot] else {
+                return false;
+            };
+            let (reach, cap) = meaning::reach(&before.slots.get(old).keep);
+            let told = match reading.what {
+                What::Distinct { cap, .. } => cap,
+                _ => 0,
+            };
+            reach >= reading.window.map_or(0, Window::reach) && cap >= told
+        })
+    }
+
+    /// Whether a state of before, as it stands, is one of after.
+    fn keeps_bytes(&self, before: &Models, after: &Models) -> bool {
+        let in_order = |(at, slot): (usize, &Option<usize>)| *slot == Some(at);
+        let same_model = |(at, model): (usize, &Successor)| {
+            model.of == Some(at) && model.is_same && {
+                let stages = model.stages.iter().enumerate();
+                let transitions = model.transitions.iter().enumerate();
+                stages.map(|(at, after)| (at, *after)).all(is_itself)
+                    && transitions.map(|(at, after)| (at, *after)).all(is_itself)
+            }
+        };
+        let keeps = before.slots.iter().zip(after.slots.iter());
+        let remembered = |models: &Models| -> Vec<Vec<bool>> {
+            let stages = models.list.iter().map(|model| &model.stages);
+            stages
+                .map(|stages| stages.iter().map(|stage| stage.remembered).collect())
+                .collect()
+        };
+        before.list.len() == after.list.len()
+            && before.slots.iter().len() == after.slots.iter().len()
+            && self.slots.iter().enumerate().all(in_order)
+            && keeps.fold(true, |same, (a, b)| {
+                same && meaning::reach(&a.keep) == meaning::reach(&b.keep)
+            })
+            && self.models.iter().enumerate().all(same_model)
+            && before.vocabulary == after.vocabulary
+            && before.orders == after.orders
+            && before.dedupe == after.dedupe
+            && remembered(before) == remembered(after)
+    }
+}
+
+fn is_itself((at, after): (usize, Option<usize>)) -> bool {
+    after == Some(at)
+}
+
+/// The stage that a stage of before is now.
+fn stage_after(model: &Model, name: &str) -> Option<usize> {
+    let mut stages = model.stages.iter();
+    let same = stages.position(|stage| stage.name == name);
+    let says_so = || {
+        let mut stages = model.stages.iter();
+        stages.position(|stage| stage.was.iter().any(|was| was == name))
+    };
+    same.or_else(says_so)
+}
+
+/// The names that stages of before have after; one that is lost is called what no stage can be.
+fn renamed<'m>(old: &Model, new: &'m Model, stages: &[Option<usize>]) -> Vec<&'m str> {
+    let name = |at: usize| stages[at].map_or("?", |stage| new.stages[stage].name.as_str());
+    (0..old.stages.len()).map(name).collect()
+}
+
+/// Its name, or where it leads from and to.
+fn is_called(of: &Meaning<'_>, transition: usize) -> String {
+    let transition = &of.model.transitions[transition];
+    match &transition.name {
+        Some(name) => name.clone(),
+        None => {
+            let from: Vec<&str> = transition.from.iter().map(|at| of.stages[*at]).collect();
+            format!("{from:?}->{}", of.stages[transition.to])
+        }
+    }
+}
+
+fn kinds(before: &Models, after: &Models) -> Vec<EventType> {
+    let known = |index: u16| {
+        let name = before.vocabulary.type_name(EventType::of_index(index));
+        name.map_or(EventType::UNNAMED, |name| after.vocabulary.type_of(name))
+    };
+    (0..before.vocabulary.types() as u16).map(known).collect()
+}
+
+fn fields(before: &Models, after: &Models) -> Vec<Option<FieldId>> {
+    let same = |(_, field, kind)| {
+        let mut fields = after.vocabulary.fields();
+        let found = fields.find(|(_, other, own)| (*other, *own) == (field, kind));
+        found.map(|(id, ..)| id)
+    };
+    before.vocabulary.fields().map(same).collect()
+}
+
+/// Whether the models that others see, or the names of their stages, are others than before.
+fn is_seen(before: &Models, after: &Models, models: &[Successor]) -> bool {
+    let told = |models: &Models| models.list.iter().filter(|model| !model.shadow).count();
+    let renamed = |(model, successor): (&Model, &Successor)| {
+        let Some(of) = successor.of else {
+            return !model.shadow;
+        };
+        let old = &before.list[of];
+        let stages = old.stages.iter().zip(&successor.stages);
+        let same = |(stage, after): (&super::Stage, &Option<usize>)| {
+            after.is_some_and(|after| model.stages[after].name == stage.name)
+        };
+        model.shadow != old.shadow
+            || !model.shadow && (model.name != old.name || !stages.into_iter().all(same))
+    };
+    told(before) != told(after) || after.list.iter().zip(models).any(renamed)
+}

@@ -1,0 +1,101 @@
+//! A change in words, for whoever has to accept it.
+
+use super::{Change, Successor};
+use crate::model::{Model, Models};
+
+impl Change {
+    pub(super) fn tell(&mut self, before: &Models, after: &Models) {
+        let mut told = Vec::new();
+        for (model, successor) in after.list.iter().zip(&self.models) {
+            match successor.of {
+                None => told.push(format!(
+                    "{}: new; everybody begins in `{}` and moves on from there",
+                    model.name, model.stages[model.initial].name
+                )),
+                Some(of) => tell_model(&before.list[of], model, successor, &mut told),
+            }
+        }
+        for (at, model) in before.list.iter().enumerate() {
+            if !self.models.iter().any(|it| it.of == Some(at)) {
+                told.push(format!(
+                    "{}: gone, with what it knew of its stages",
+                    model.name
+                ));
+            }
+        }
+        if before.orders.is_none() && after.orders.is_some() {
+            told.push("orders that have come so far cannot be taken back".to_owned());
+        }
+        if before.dedupe.is_none() && after.dedupe.is_some() {
+            told.push(
+                "events that have come so far are not recognised when they come again".to_owned(),
+            );
+        }
+        self.told = told;
+    }
+
+    /// Why the change cannot be taken, if it cannot; `start_at_zero`: facts that were not kept may
+    /// begin with what comes from now on.
+    pub fn refusal(&self, start_at_zero: bool) -> Option<String> {
+        if !self.lost.is_empty() {
+            return Some(format!(
+                "there is no stage any more for customers in {}; let another stage say `was: {}`",
+                self.lost.join(", "),
+                self.lost[0].split('`').nth(1).unwrap_or_default()
+            ));
+        }
+        if !self.missing.is_empty() && !start_at_zero {
+            return Some(format!(
+                "the models before did not keep {}. With missing_facts = \"start_at_zero\" these begin with what \
+                comes from now on; to have them right from the beginning, read the inputs once more under another \
+                kafka.app, with `emit_from` in the model",
+                self.missing.join(", ")
+            ));
+        }
+        None
+    }
+}
+
+fn tell_model(old: &Model, model: &Model, successor: &Successor, told: &mut Vec<String>) {
+    let name = &model.name;
+    if old.name != *name {
+        told.push(format!("{name}: was {}", old.name));
+    }
+    if successor.is_same {
+        told.push(format!("{name}: nobody moves"));
+    } else {
+        told.push(format!("{name}: everybody is looked at anew"));
+    }
+    for (stage, after) in old.stages.iter().zip(&successor.stages) {
+        match after.map(|after| &model.stages[after].name) {
+            Some(after) if *after != stage.name => {
+                told.push(format!("{name}: the stage `{after}` was `{}`", stage.name));
+            }
+            Some(_) => {}
+            None => told.push(format!("{name}: the stage `{}` is gone", stage.name)),
+        }
+    }
+    for (at, stage) in model.stages.iter().enumerate() {
+        if !successor.stages.contains(&Some(at)) {
+            told.push(format!("{name}: the stage `{}` is new", stage.name));
+        }
+    }
+    for (at, transition) in model.transitions.iter().enumerate() {
+        let called = model.transition_name(at, transition.from[0]);
+        let text = &transition.text;
+        match (
+            successor.transitions.contains(&Some(at)),
+            successor.named.contains(&Some(at)),
+        ) {
+            (true, _) => {}
+            (false, true) => told.push(format!("{name}: {called} now when {text}")),
+            (false, false) => told.push(format!("{name}: {called} is new, when {text}")),
+        }
+    }
+    for (at, transition) in old.transitions.iter().enumerate() {
+        if successor.transitions[at].is_none() && successor.named[at].is_none() {
+            let called = old.transition_name(at, transition.from[0]);
+            told.push(format!("{name}: {called} is gone"));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Which models the states of a partition are of: kept beside them, so that a state can be read whatever
+//! has been loaded since, and nobody with older models turns it back [24].
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::codec::Unusable;
+use crate::customer::Migration;
+use crate::event::EventTime;
+use crate::model::{Change, Models, Source};
+
+/// One version of the models in the life of a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    format: u32,
+    /// Its number; a change of words alone begins no new one.
+    pub number: u32,
+    /// What [`hash`] says of its models.
+    pub hash: String,
+    /// The hashes of those before it, the latest last.
+    earlier: Vec<String>,
+    files: Vec<File>,
+}
+
+/// A model file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    version: u64,
+    text: String,
+}
+
+const FORMAT: u32 = 1;
+/// Most earlier models that are remembered.
+const EARLIER_MAX: usize = 64;
+/// Most bytes of all model files, as they are kept: one record of the changelog.
+pub const GENERATION_BYTES_MAX: usize = 900 << 10;
+
+/// What loaded models are to those of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The same.
+    Current,
+    /// They were there before: whoever has loaded them is behind.
+    Older,
+    /// They were never there.
+    Newer,
+}
+
+/// A hash of the texts of all models in their order: what stands in them, not the number that a person gave.
+pub fn hash(models: &Models) -> String {
+    let mut hash = Sha256::new();
+    for model in &models.list {
+        let text = model.source.text.as_bytes();
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    let digest = hash.finalize();
+    digest
+        .iter()
+        .take(16)
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+impl Generation {
+    /// The first one.
+    pub fn first(models: &Models) -> Generation {
+        let file = |model: &crate::model::Model| File {
+            name: model.name.clone(),
+            version: model.version,
+            text: model.source.text.clone(),
+        };
+        Generation {
+            format: FORMAT,
+            number: 0,
+            hash: hash(models),
+            earlier: Vec::new(),
+            files: models.list.iter().map(file).collect(),
+        }
+    }
+
+    /// The one after this, with other models.
+    pub fn next(&self, models: &Models, change: &Change) -> Generation {
+        let mut earlier = self.earlier.clone();
+        earlier.push(self.hash.clone());
+        let many = earlier.len().saturating_sub(EARLIER_MAX);
+        earlier.drain(..many);
+        Generation {
+            number: self.number + u32::from(!change.in_words_only),
+            earlier,
+            ..Generation::first(models)
+        }
+    }
+
+    /// What other models are to it. A version that a person has counted down is older, too.
+    pub fn standing(&self, models: &Models) -> Standing {
+        let other = hash(models);
+        let counted_down = |file: &File| {
+            let mut same = models.list.iter().filter(|model| model.name == file.name);
+            same.any(|model| model.version < file.version)
+        };
+        if other == self.hash {
+            Standing::Current
+        } else if self.earlier.contains(&other) || self.files.iter().any(counted_down) {
+            Standing::Older
+        } else {
+            Standing::Newer
+        }
+    }
+
+    /// Its models.
+    ///
+    /// # Errors
+    /// Where this version of Tenure does not take what an earlier one took.
+    pub fn models(&self) -> Result<Models, Unusable> {
+        let source = |file: &File| Source {
+            name: file.name.clone(),
+            text: file.text.clone(),
+        };
+        let compiled = Models::compile(self.files.iter().map(source).collect());
+        compiled.map(|(models, _)| models).map_err(|reports| {
+            let first = reports.first().and_then(|report| report.problems.first());
+            Unusable::Models(first.map_or_else(String::new, |problem| problem.message.clone()))
+        })
+    }
+
+    /// As bytes: JSON, because an operator may have to read it.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers and text are always JSON")
+    }
+
+    /// Reads what [`Generation::encode`] wrote.
+    ///
+    /// # Errors
+    /// Where it is damaged, or of a later version of Tenure.
+    pub fn decode(bytes: &[u8]) -> Result<Generation, Unusable> {
+        super::codec::known_format(bytes, FORMAT)?;
+        serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)
+    }
+}
+
+/// The models that a partition is worked on with, and while states of the ones before are left, how
+/// those are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Lineage<'l> {
+    /// The models.
+    pub models: &'l Models,
+    /// Those before, and the way from them.
+    pub before: Option<(&'l Models, &'l Change)>,
+}
+
+impl<'l> From<&'l Models> for Lineage<'l> {
+    fn from(models: &'l Models) -> Self {
+        Lineage {
+            models,
+            before: None,
+        }
+    }
+}
+
+impl Lineage<'_> {
+    /// How a state of the models before becomes one of today.
+    pub fn migration(&self, at: EventTime) -> Option<Migration<'_>> {
+        let (before, change) = self.before?;
+        Some(Migration {
+            change,
+            before,
+            after: self.models,
+            at,
+        })
+    }
+}
