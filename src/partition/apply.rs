@@ -345,8 +345,11 @@ impl Effects {
             });
         }
         let due = state.next_due();
+        // What lies before the fired cursor is never looked at again.
+        let cursor = self.progress.fired_to.as_ref();
+        let is_ahead = |armed| cursor.is_none_or(|to| (armed, customer) >= (to.due, &to.customer));
         let early_enough = match (state.armed, due) {
-            (Some(armed), Some(due)) => armed <= due,
+            (Some(armed), Some(due)) => armed <= due && is_ahead(armed),
             (_, None) => true,
             (None, Some(_)) => false,
         };

@@ -4,6 +4,7 @@
 
 mod batches;
 mod cdnow;
+mod change;
 mod config;
 mod corrections;
 mod demo;

@@ -1,0 +1,230 @@
+//! Other models take over: what goes on, what begins anew, and that it does not matter who is met first.
+
+mod laws;
+mod names;
+
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+use tenure::customer::{Cause, CustomerState, StageChange};
+use tenure::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
+use tenure::model::{Change, Models, Source};
+use tenure::partition::codec::Identity;
+use tenure::partition::{
+    Batch, Commit, Generation, Lineage, Output, Progress, Record, Standing, apply,
+};
+use tenure::store::{Config, Store, Written};
+
+const PARTITION: u32 = 5;
+const DAY: i64 = Millis::DAY.0;
+/// 2026-01-01
+const BEGIN: i64 = 1_767_225_600_000;
+
+fn models(texts: &[&str]) -> Models {
+    let source = |text: &&str| Source {
+        name: "model.yaml".to_owned(),
+        text: (*text).to_owned(),
+    };
+    let compiled = Models::compile(texts.iter().map(source).collect());
+    compiled
+        .unwrap_or_else(|reports| panic!("{}", reports[0]))
+        .0
+}
+
+/// A partition on disk, worked on with models that can be exchanged.
+struct Shop {
+    store: Store,
+    _folder: TempDir,
+    models: Models,
+    before: Option<(Models, Change)>,
+    generation: Generation,
+    progress: Progress,
+    offset: i64,
+    /// As they were last written.
+    states: BTreeMap<CustomerId, CustomerState>,
+}
+
+/// What a customer did, in days since the beginning.
+struct Did<'d> {
+    who: &'d str,
+    what: &'d str,
+    at: i64,
+    more: &'d str,
+}
+
+fn did<'d>(who: &'d str, what: &'d str, day: i64) -> Did<'d> {
+    Did {
+        who,
+        what,
+        at: day * DAY,
+        more: "",
+    }
+}
+
+impl Shop {
+    fn open(models: Models) -> Shop {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            memory_bytes: 8 << 20,
+            durable: false,
+        };
+        Shop {
+            store: Store::open(folder.path(), &config).unwrap(),
+            _folder: folder,
+            progress: Progress::new(&models, 1),
+            generation: Generation::first(&models),
+            before: None,
+            models,
+            offset: 0,
+            states: BTreeMap::new(),
+        }
+    }
+
+    /// Events in the order in which they come; time does not go on by them.
+    fn tell(&mut self, events: &[Did<'_>]) -> Vec<Output> {
+        let decoder = Decoder::new(
+            Mapping::default(),
+            self.models.vocabulary.clone(),
+            Money::default(),
+            Limits::default(),
+        );
+        let records = events.iter().map(|event| {
+            self.offset += 1;
+            let Did {
+                who,
+                what,
+                at,
+                more,
+            } = event;
+            let time = BEGIN + at;
+            let json = format!(r#"{{"type":"{what}","customer_id":"{who}","time":{time}{more}}}"#);
+            Record {
+                position: Position {
+                    input: 0,
+                    offset: self.offset,
+                },
+                content: Ok(decoder.json(json.as_bytes()).unwrap()),
+            }
+        });
+        let records = records.collect();
+        self.step(Batch {
+            records,
+            ..Batch::default()
+        })
+        .outputs
+    }
+
+    /// Time goes on to a day, and everything that it makes due is done.
+    fn wait(&mut self, day: i64) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        loop {
+            let commit = self.step(Batch {
+                advance: Some(EventTime(BEGIN + day * DAY + 1)),
+                ..Batch::default()
+            });
+            outputs.extend(commit.outputs);
+            if commit.finished {
+                return outputs;
+            }
+        }
+    }
+
+    fn step(&mut self, batch: Batch) -> Commit {
+        let before = self.before.as_ref();
+        let lineage = Lineage {
+            models: &self.models,
+            before: before.map(|(models, change)| (models, change)),
+        };
+        let progress = &self.progress;
+        let view = self
+            .store
+            .prefetch(lineage, PARTITION, Millis(0), progress, &batch);
+        let commit = apply(lineage, Millis(0), progress, view.unwrap(), batch);
+        assert!(commit.unused.is_empty());
+        let written = Written {
+            partition: PARTITION,
+            commit: &commit,
+            changelog_offset: None,
+            generation: None,
+        };
+        self.store.write(&Identity::default(), &[written]).unwrap();
+        self.progress = commit.progress.clone();
+        self.states.extend(commit.states.iter().cloned());
+        commit
+    }
+
+    /// Other models take over; nobody has been met yet.
+    fn change(&mut self, after: Models) -> Change {
+        assert_eq!(self.progress.sweep, None, "one after the other");
+        assert_eq!(self.generation.standing(&after), Standing::Newer);
+        let change = Change::between(&self.models, &after);
+        self.generation = self.generation.next(&after, &change);
+        self.progress.adopt(&self.generation, &after, &change);
+        let before = std::mem::replace(&mut self.models, after);
+        self.before = Some((before, change.clone()));
+        change
+    }
+
+    /// Brings everybody under the models; time stands.
+    fn sweep(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        while self.progress.sweep.is_some() {
+            outputs.extend(self.step(Batch::default()).outputs);
+        }
+        self.before = None;
+        outputs
+    }
+
+    /// The moves of a sweep.
+    fn swept(&mut self) -> Vec<String> {
+        let outputs = self.sweep();
+        self.moves(&outputs)
+    }
+
+    /// The moves that time brings until a day.
+    fn waited(&mut self, day: i64) -> Vec<String> {
+        let outputs = self.wait(day);
+        self.moves(&outputs)
+    }
+
+    /// `anna: a->b event 3d`, for each transition, in order.
+    fn moves(&self, outputs: &[Output]) -> Vec<String> {
+        let moved = outputs.iter().filter_map(|output| match output {
+            Output::StageChanged { customer, change } => {
+                Some(format!("{}: {}", customer.as_str(), self.said(change)))
+            }
+            Output::Restated { .. } => None,
+            Output::Rejected { position, .. } => panic!("{position:?}"),
+        });
+        moved.collect()
+    }
+
+    fn said(&self, change: &StageChange) -> String {
+        let model = &self.models.list[change.model];
+        let [from, to] = [change.from, change.to].map(|stage| &model.stages[stage].name);
+        let since = Millis(change.effective_at.0 - BEGIN);
+        format!("{from}->{to} {} {since}", change.cause.name())
+    }
+
+    fn population(&self, model: &str) -> Vec<(String, u64)> {
+        let mut models = self.models.list.iter().zip(&self.progress.population.0);
+        let (model, counts) = models.find(|(own, _)| own.name == model).unwrap();
+        let stages = model.stages.iter().zip(counts);
+        stages
+            .filter(|(_, count)| **count > 0)
+            .map(|(stage, count)| (stage.name.clone(), *count))
+            .collect()
+    }
+}
+
+fn restated(outputs: &[Output]) -> Vec<&str> {
+    let restated = outputs.iter().filter_map(|output| match output {
+        Output::Restated { customer } => Some(customer.as_str()),
+        _ => None,
+    });
+    restated.collect()
+}
+
+fn is_by_change(output: &Output) -> bool {
+    matches!(output, Output::StageChanged { change, .. } if change.cause == Cause::ModelChange)
+}
