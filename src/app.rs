@@ -1,7 +1,7 @@
-//! The composition root of `run`: the order of start and of stop, on one screen.
+//! The composition root of `run`: the order of start, of going on with other models, and of stop.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,8 +34,13 @@ pub enum Error {
 /// Exit code of a process that a second signal ends at once.
 const ENDED_AT_ONCE: i32 = 130;
 
+/// What a look at the model files comes to: others that take over, `None` where they are the running ones, or
+/// all that keeps them from it.
+pub type Reloaded = Result<Option<(Models, Settings)>, Vec<String>>;
+
 /// Runs until a signal asks to stop: SIGTERM or SIGINT. What is in hand is committed then; a second
-/// signal ends the process at once, which recovery makes safe.
+/// signal ends the process at once, which recovery makes safe. At SIGHUP `reload` looks at the model files;
+/// others take over in the same process, which keeps its place in the group and its local state.
 ///
 /// # Errors
 /// When the daemon cannot start or cannot go on.
@@ -44,6 +49,7 @@ pub fn run(
     settings: Settings,
     listen: SocketAddr,
     handle: &Arc<Handle>,
+    reload: impl Fn(&Models) -> Reloaded + Send + Sync + 'static,
 ) -> Result<(), Error> {
     let metrics = Metrics::new()?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
@@ -71,9 +77,85 @@ pub fn run(
             Err(error) => tracing::error!(%error, "signals cannot be received"),
         }
     });
-    let ended = daemon::run(models, settings, metrics, handle);
+    let (mut models, mut settings) = (Arc::new(models), settings);
+    let running = Arc::new(Mutex::new(models.clone()));
+    let reloads = Reloads {
+        handle: handle.clone(),
+        metrics: metrics.clone(),
+        running: running.clone(),
+        reload,
+    };
+    tokio.spawn(async move {
+        match reloads.serve().await {
+            Ok(()) => {}
+            Err(error) => tracing::error!(%error, "models cannot be read again by SIGHUP"),
+        }
+    });
+    let ended = loop {
+        let ended = daemon::run(models, settings, metrics.clone(), handle);
+        let Some(next) = handle.next().filter(|_| ended.is_ok()) else {
+            break ended;
+        };
+        tracing::info!("going on with other models");
+        metrics.forget_partitions();
+        (models, settings) = (Arc::new(next.0), next.1);
+        models.clone_into(&mut lock(&running));
+    };
     tokio.shutdown_background();
     Ok(ended?)
+}
+
+/// Looks at the model files at every SIGHUP.
+struct Reloads<R> {
+    handle: Arc<Handle>,
+    metrics: Metrics,
+    /// Those that are worked with.
+    running: Arc<Mutex<Arc<Models>>>,
+    reload: R,
+}
+
+impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> Reloads<R> {
+    async fn serve(self) -> std::io::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let shared = Arc::new(self);
+        while hangup.recv().await.is_some() {
+            let own = shared.clone();
+            // Files may be slow, and the thread serves probes.
+            if let Err(error) = tokio::task::spawn_blocking(move || own.look()).await {
+                tracing::error!(%error, "the models could not be read again");
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&self) {
+        let running = lock(&self.running).clone();
+        let outcome = match (self.reload)(&running) {
+            Ok(None) => {
+                tracing::info!("SIGHUP: the model files are those that are running");
+                "unchanged"
+            }
+            Ok(Some((models, settings))) => {
+                self.handle.go_on_with(models, settings);
+                "accepted"
+            }
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!(
+                        problem,
+                        "SIGHUP: the models cannot take over; going on as before"
+                    );
+                }
+                "refused"
+            }
+        };
+        self.metrics.reloads.with_label_values(&[outcome]).inc();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is in it is whole whoever panicked while holding it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn signals(handle: &Handle) -> std::io::Result<()> {

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::run::{ConfigFiles, tell};
 use super::{Exit, Format, say, show, sources};
-use crate::model::{PROBLEMS_SHOWN_MAX, Report, Severity};
+use crate::config::Document;
+use crate::model::{Change, PROBLEMS_SHOWN_MAX, Report, Severity};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -17,6 +18,10 @@ pub(super) struct Check {
     models: Vec<PathBuf>,
     #[command(flatten)]
     config: ConfigFiles,
+    /// Model files that these would replace, all that are loaded together: says what the change does, and
+    /// whether it would be taken.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    replacing: Vec<PathBuf>,
     /// Exit with 3 when there are warnings.
     #[arg(long)]
     strict: bool,
@@ -42,8 +47,21 @@ impl Check {
             Ok((models, warnings)) => (Some(models), warnings),
             Err(reports) => (None, reports),
         };
+        let replaced = match sources::compile(&self.replacing) {
+            Ok((replaced, _)) => replaced,
+            Err(reports) => {
+                show(&reports);
+                return Ok(Exit::Configuration);
+            }
+        };
+        let at_zero = document.as_ref().is_some_and(Document::starts_at_zero);
+        let change = compiled.as_ref().filter(|_| !self.replacing.is_empty());
+        let change = change.map(|models| Change::between(&replaced, models));
         match self.format {
-            Format::Json => writeln!(io::stdout(), "{:#}", problems_as_json(&reports))?,
+            Format::Json => {
+                let json = as_json(problems_as_json(&reports), change.as_ref(), at_zero);
+                writeln!(io::stdout(), "{json:#}")?;
+            }
             Format::Text => show(&reports),
         }
         let Some(models) = compiled else {
@@ -70,11 +88,59 @@ impl Check {
                 ));
             }
         }
+        if let Some(change) = &change
+            && !self.accepts(change, at_zero)
+        {
+            return Ok(Exit::Configuration);
+        }
         Ok(if self.strict && !reports.is_empty() {
             Exit::Warnings
         } else {
             Exit::Ok
         })
+    }
+}
+
+impl Check {
+    /// Says what a change does; whether it would be taken.
+    fn accepts(&self, change: &Change, start_at_zero: bool) -> bool {
+        let refusal = change.refusal(start_at_zero);
+        if self.format == Format::Text {
+            for told in &change.told {
+                say(told);
+            }
+            for missing in change.missing.iter().filter(|_| refusal.is_none()) {
+                say(&format!("not kept so far, begins at zero: {missing}"));
+            }
+            if change.in_words_only {
+                say("only words change: it takes effect at once");
+            }
+            if let Some(refusal) = &refusal {
+                say(&format!("error: the change would be refused: {refusal}"));
+            }
+        }
+        refusal.is_none()
+    }
+}
+
+/// The problems; with a change, beside what it does.
+fn as_json(
+    problems: serde_json::Value,
+    change: Option<&Change>,
+    start_at_zero: bool,
+) -> serde_json::Value {
+    match change {
+        None => problems,
+        Some(change) => json!({
+            "problems": problems,
+            "change": {
+                "told": change.told,
+                "missing_facts": change.missing,
+                "lost_stages": change.lost,
+                "in_words_only": change.in_words_only,
+                "refused": change.refusal(start_at_zero),
+            },
+        }),
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod progress;
+mod reload;
 mod replay;
 mod run;
 mod schemas;

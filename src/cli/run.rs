@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::reload::Reload;
 use super::{Exit, Format, load, progress, say};
 use crate::config::{self, Document, Problems};
+use crate::model::Models;
 use crate::partition::codec::Unusable;
 use crate::runtime::daemon::{self, Handle};
 use crate::{app, kafka, runtime, store, telemetry};
@@ -71,7 +73,10 @@ impl Run {
             .map_err(|problem| anyhow::anyhow!("cannot log: {problem}"))?;
         let handle = Arc::new(Handle::default());
         progress::watch(&handle)?;
-        match app::run(models, settings, document.http.listen, &handle) {
+        let listen = document.http.listen;
+        let reload = Reload { document, hostname };
+        let reload = move |running: &Models| reload.read(running);
+        match app::run(models, settings, listen, &handle, reload) {
             Ok(()) => Ok(Exit::Ok),
             Err(error) => {
                 let exit = exit(&error);

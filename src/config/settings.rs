@@ -23,6 +23,11 @@ impl Document {
         (format, &self.log.level)
     }
 
+    /// Whether facts that earlier models did not keep may begin with what comes from now on.
+    pub fn starts_at_zero(&self) -> bool {
+        self.missing_facts == MissingFacts::StartAtZero
+    }
+
     /// What money is read as.
     pub fn money(&self) -> Money {
         let rates = self
@@ -101,7 +106,7 @@ impl Document {
                 inputs: String::new(), // Known when Kafka has been asked.
                 format_1: sha256_hex(with_models.as_bytes()),
             },
-            start_at_zero: self.missing_facts == MissingFacts::StartAtZero,
+            start_at_zero: self.starts_at_zero(),
         })
     }
 

@@ -46,13 +46,13 @@ impl CustomerState {
         for model in 0..models.list.len() {
             // A late event is evaluated where the customer already is [8].
             let now = self.latest.max(self.models[model].effective);
+            self.forget_ground(models, model);
             let corrected = self
                 .lost_ground(models, model, concerns)
                 .is_some_and(|ground| self.correct(models, model, &ground, now, event, changes));
             if !corrected {
                 self.evaluate(models, model, now, Some(event.kind), Cause::Event, changes);
             }
-            self.forget_ground(models, model);
         }
         Noticed {
             duplicates: 0,

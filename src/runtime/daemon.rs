@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub enum Error {
 #[derive(Debug, Default)]
 pub struct Handle {
     stop: AtomicBool,
+    /// With what to go on after an orderly end.
+    next: Mutex<Option<(Models, Settings)>>,
     /// All partitions of the first assignment have been restored once.
     ready: AtomicBool,
     /// When the polling thread was last seen alive.
@@ -57,6 +59,22 @@ impl Handle {
     /// Asks the daemon to commit what is in hand and end.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+    }
+
+    /// Asks the daemon to commit what is in hand and end, so that it can go on with other models.
+    pub fn go_on_with(&self, models: Models, settings: Settings) {
+        *self.lock() = Some((models, settings));
+    }
+
+    /// With what to go on; unless it was asked to stop for good.
+    pub fn next(&self) -> Option<(Models, Settings)> {
+        let next = self.lock().take();
+        next.filter(|_| !self.stop.load(Ordering::Acquire))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Models, Settings)>> {
+        // It is set or not, whoever panicked while holding it.
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the first restore is done.
@@ -79,9 +97,9 @@ impl Handle {
         self.heartbeat.store(clock::now().0, Ordering::Release);
     }
 
-    /// Whether it was asked to stop.
+    /// Whether it was asked to end.
     pub fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
+        self.stop.load(Ordering::Acquire) || self.lock().is_some()
     }
 }
 
@@ -90,12 +108,13 @@ const STARTS_MAX: usize = 4096;
 
 /// Runs until it is told to stop, or cannot go on.
 pub fn run(
-    models: Models,
+    models: Arc<Models>,
     settings: Settings,
     metrics: Metrics,
     handle: &Handle,
 ) -> Result<(), Error> {
     handle.beat();
+    handle.restoring.clear();
     let outputs = &settings.outputs;
     let topology = Topology::look(
         &settings.kafka,
@@ -109,7 +128,7 @@ pub fn run(
     };
     let store = open(&settings, &topology, &metrics)?;
     let shared = Shared {
-        models: Arc::new(models),
+        models,
         settings: Arc::new(settings),
         topology: Arc::new(topology),
         metrics,

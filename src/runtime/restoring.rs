@@ -30,6 +30,11 @@ impl Restoring {
         self.lock().remove(&partition);
     }
 
+    /// For a daemon that begins anew.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// Where it stands now.
     pub fn look(&self) -> Seen {
         let inner = self.lock();

@@ -41,6 +41,8 @@ pub struct Metrics {
     pub left_alone_partitions: IntGaugeVec,
     /// Partitions for which other models than before took over.
     pub model_changes: IntCounter,
+    /// Looks at the model files while it runs, by what came of them.
+    pub reloads: IntCounterVec,
     /// Rebalances, by kind.
     pub rebalances: IntCounterVec,
     /// What restoring does.
@@ -170,6 +172,11 @@ impl Metrics {
                 "model_changes_total",
                 "Times that other models than before took over a partition.",
             )?,
+            reloads: declare.counters(
+                "model_reloads_total",
+                "Times that SIGHUP had the model files read again: accepted, refused or unchanged.",
+                &["outcome"],
+            )?,
             rebalances: declare.counters(
                 "rebalances_total",
                 "Rebalances of the group.",
@@ -198,6 +205,20 @@ impl Metrics {
             prometheus::process_collector::ProcessCollector::for_self(),
         ))?;
         Ok(metrics)
+    }
+
+    /// Removes what is said of partitions, for a daemon that begins anew in the same process.
+    pub fn forget_partitions(&self) {
+        self.partitions.set(0);
+        self.timers.set(0);
+        let gauges = [
+            &self.customers,
+            &self.lag_records,
+            &self.undecided_records,
+            &self.watermark_seconds,
+            &self.left_alone_partitions,
+        ];
+        gauges.into_iter().for_each(IntGaugeVec::reset);
     }
 
     /// All values in the Prometheus text format.

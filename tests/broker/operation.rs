@@ -260,17 +260,31 @@ fn a_restart_goes_on_where_it_stopped_and_an_empty_disk_is_filled_from_the_chang
 }
 
 #[test]
-fn a_changed_model_is_refused_until_it_has_a_meaning() {
+fn other_limits_and_models_that_cannot_take_over_are_refused_with_the_way_out() {
     let mut world = World::new("changed", 1, "");
     world.produce("purchases", &[order("ann", "2026-01-01")]);
     world.start();
     world.await_caught_up();
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
     let model = fs::read_to_string(world.folder.path().join("retail.yaml")).unwrap();
-    world.model("retail.yaml", &model.replace("days(45)", "days(46)"));
+    let more = model.replace("facts:", "facts:\n  reviews: count(review_written)");
+    let more = more.replace("days(45)", "days(45) && reviews < 3");
+    world.model("retail.yaml", &more);
     world.start();
     assert_eq!(world.ended().code(), Some(78), "{}", world.said());
-    assert!(world.said().contains("other models"), "{}", world.said());
+    let said = world.said();
+    assert!(said.contains("did not keep `reviews` of retail"), "{said}");
+    assert!(said.contains("start_at_zero"), "{said}");
+    world.model("retail.yaml", &model);
+    world.configure("retail.yaml", "[limits]\ndepth = 16\n");
+    world.start();
+    assert_eq!(world.ended().code(), Some(78), "{}", world.said());
+    let said = world.said();
+    assert!(said.contains("other inputs, mappings, limits"), "{said}");
+    world.configure("retail.yaml", "");
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
 }
 
 #[test]

@@ -31,6 +31,13 @@ tests:
 ";
 
 const TESTS: &str = "
+  - name: a refund after more than thirty days corrects nothing, although nothing has happened meanwhile
+    events:
+      - { at: 2026-01-01, type: order, order_id: a, value: 20 }
+      - { at: 2026-02-12, type: refund, order_id: a }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-12, to: at_risk, cause: timer }
   - name: an order that comes late takes back that the customer was at risk
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 20 }

@@ -172,6 +172,7 @@ impl<'a> World<'a> {
         customer.events.push(event.clone());
         // Rule 8: a late event is evaluated later than its own time.
         let latest = customer.latest();
+        customer.drop_grounds(self.models);
         for model in 0..self.models.len() {
             let track = &self.customers[&event.customer].tracks[model];
             let now = latest.max(track.effective_at);
@@ -179,8 +180,6 @@ impl<'a> World<'a> {
                 self.evaluate(&event.customer, model, now, Some(&event.kind));
             }
         }
-        let customer = self.customers.get_mut(&event.customer).unwrap();
-        customer.drop_grounds(self.models);
     }
 
     /// Rule 7: by its id, or by that of its order.

@@ -83,8 +83,12 @@ impl Demo {
         ctrl_c(move || stopping.stop())?;
         std::thread::scope(|scope| {
             let daemon = scope.spawn(|| {
-                let outcome =
-                    daemon::run(models.clone(), settings.clone(), metrics.clone(), &handle);
+                let outcome = daemon::run(
+                    models.clone().into(),
+                    settings.clone(),
+                    metrics.clone(),
+                    &handle,
+                );
                 ended.store(true, Ordering::Release);
                 outcome
             });
