@@ -149,7 +149,11 @@ impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> Reloads<R> {
                 "refused"
             }
         };
-        self.metrics.reloads.with_label_values(&[outcome]).inc();
+        self.metrics
+            .change
+            .reloads
+            .with_label_values(&[outcome])
+            .inc();
     }
 }
 

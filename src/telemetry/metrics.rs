@@ -37,12 +37,8 @@ pub struct Metrics {
     pub timers: IntGauge,
     /// Partitions of this process.
     pub partitions: IntGauge,
-    /// Partitions that others have gone on with, with newer models, by worker.
-    pub left_alone_partitions: IntGaugeVec,
-    /// Partitions for which other models than before took over.
-    pub model_changes: IntCounter,
-    /// Looks at the model files while it runs, by what came of them.
-    pub reloads: IntCounterVec,
+    /// What is said of models that change.
+    pub change: Change,
     /// Rebalances, by kind.
     pub rebalances: IntCounterVec,
     /// What restoring does.
@@ -72,6 +68,17 @@ pub struct Input {
     pub returns_unmatched: IntCounter,
     /// Records not accepted, by reason.
     pub dead_letters: IntCounterVec,
+}
+
+/// What is said of models that change.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Partitions that others have gone on with, with newer models, by worker.
+    pub left_alone_partitions: IntGaugeVec,
+    /// Partitions for which other models than before took over.
+    pub changes: IntCounter,
+    /// Looks at the model files while it runs, by what came of them.
+    pub reloads: IntCounterVec,
 }
 
 /// What is said of restoring.
@@ -163,20 +170,7 @@ impl Metrics {
             )?,
             timers: declare.gauge("timers", "Customers with an armed timer.")?,
             partitions: declare.gauge("partitions", "Partitions this process works on.")?,
-            left_alone_partitions: declare.gauges(
-                "left_alone_partitions",
-                "Partitions of this process that others have worked on with newer models, and that are left alone until they have these.",
-                &["worker"],
-            )?,
-            model_changes: declare.counter(
-                "model_changes_total",
-                "Times that other models than before took over a partition.",
-            )?,
-            reloads: declare.counters(
-                "model_reloads_total",
-                "Times that SIGHUP had the model files read again: accepted, refused or unchanged.",
-                &["outcome"],
-            )?,
+            change: declare.change()?,
             rebalances: declare.counters(
                 "rebalances_total",
                 "Rebalances of the group.",
@@ -216,7 +210,7 @@ impl Metrics {
             &self.lag_records,
             &self.undecided_records,
             &self.watermark_seconds,
-            &self.left_alone_partitions,
+            &self.change.left_alone_partitions,
         ];
         gauges.into_iter().for_each(IntGaugeVec::reset);
     }
@@ -296,6 +290,25 @@ impl Declare<'_> {
                 "dead_letters_total",
                 "Records not accepted.",
                 &["reason"],
+            )?,
+        })
+    }
+
+    fn change(&self) -> prometheus::Result<Change> {
+        Ok(Change {
+            left_alone_partitions: self.gauges(
+                "left_alone_partitions",
+                "Partitions of this process that others have worked on with newer models, and that are left alone until they have these.",
+                &["worker"],
+            )?,
+            changes: self.counter(
+                "model_changes_total",
+                "Times that other models than before took over a partition.",
+            )?,
+            reloads: self.counters(
+                "model_reloads_total",
+                "Times that SIGHUP had the model files read again: accepted, refused or unchanged.",
+                &["outcome"],
             )?,
         })
     }

@@ -13,6 +13,7 @@ mod fuzz;
 mod guarantee;
 mod histories;
 mod language;
+mod presets;
 mod properties;
 mod readme;
 mod reference;

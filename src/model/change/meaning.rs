@@ -1,7 +1,5 @@
 //! What models mean, whatever their slots, types and stages are numbered: as text, to be compared.
 
-use std::fmt::Write as _;
-
 use crate::event::{EventType, FieldId, FieldKind};
 use crate::model::{
     Bucket, Comparison, Condition, Keep, Model, Models, Slot, StageFact, Term, TextTerm, What,
@@ -82,15 +80,14 @@ impl Meaning<'_> {
     pub(super) fn model(&self) -> String {
         let mut text = format!("{:?}\n", self.model.corrections);
         for (stage, name) in self.model.stages.iter().zip(&self.stages) {
-            // Infallible: it is text.
-            let _ = writeln!(text, "{name} {:?} {:?}", stage.min_dwell, stage.reentry);
+            text += &format!("{name} {:?} {:?}\n", stage.min_dwell, stage.reentry);
         }
         for at in 0..self.model.transitions.len() {
             let transition = &self.model.transitions[at];
             let from: Vec<&str> = transition.from.iter().map(|at| self.stages[*at]).collect();
             let (hold, cooldown) = (transition.hold, transition.cooldown);
             let way = self.way(at);
-            let _ = writeln!(text, "{from:?} {way} {hold:?} {cooldown:?}");
+            text += &format!("{from:?} {way} {hold:?} {cooldown:?}\n");
         }
         text
     }

@@ -152,7 +152,7 @@ impl Shared {
         progress.adopt(&next, &models, &change);
         let generation = progress.generation;
         tracing::info!(partition, generation, "other models than before take over");
-        self.metrics.model_changes.inc();
+        self.metrics.change.changes.inc();
         let before = progress.sweep.is_some();
         Ok(TakenUp::Ready {
             under: Under {
@@ -186,6 +186,7 @@ impl<W: World> Worker<W> {
         // Every worker has its own.
         self.shared
             .metrics
+            .change
             .left_alone_partitions
             .with_label_values(&[&self.number.to_string()])
             .set(count);

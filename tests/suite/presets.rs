@@ -1,0 +1,70 @@
+//! The models that ship with the program: each is good by itself, and all of them side by side.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tenure::event::Money;
+use tenure::model::{Models, Source};
+use tenure::runtime::example::{Outcome, run_all};
+
+fn files() -> BTreeSet<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|it| it == "yaml"))
+        .collect()
+}
+
+fn source(path: &Path) -> Source {
+    Source {
+        name: path.display().to_string(),
+        text: fs::read_to_string(path).unwrap(),
+    }
+}
+
+#[test]
+fn each_preset_passes_its_tests_without_a_warning_and_has_no_dead_end() {
+    let files = files();
+    assert!(files.len() >= 12, "{files:?}");
+    for file in files {
+        let (models, warnings) = Models::compile(vec![source(&file)]).unwrap();
+        assert_eq!(warnings, [], "{}", file.display());
+        let model = &models.list[0];
+        assert_eq!(
+            Some(&*model.name),
+            file.file_stem().and_then(|it| it.to_str())
+        );
+        let outcomes = run_all(&models, &Money::default());
+        assert!(outcomes.len() >= 2, "{}", model.name);
+        let failed: Vec<&Outcome> = outcomes.iter().filter(|it| !it.passed()).collect();
+        assert!(failed.is_empty(), "{}: {failed:#?}", model.name);
+        for (stage, outgoing) in model.stages.iter().zip(&model.outgoing) {
+            assert!(
+                !outgoing.is_empty(),
+                "{}: {} is never left",
+                model.name,
+                stage.name
+            );
+        }
+    }
+}
+
+#[test]
+fn all_presets_can_be_loaded_side_by_side() {
+    let sources = files().iter().map(|file| source(file)).collect();
+    let (models, warnings) = Models::compile(sources).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(models.list.len(), files().len());
+}
+
+#[test]
+fn the_readme_names_every_preset() {
+    let readme = include_str!("../../README.md");
+    for file in files() {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+}
