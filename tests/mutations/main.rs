@@ -110,7 +110,7 @@ const MUTATIONS: [Mutation; 19] = [
         what: "timers that a caught up batch has moved are kept",
         file: "src/store/db.rs",
         edits: &[(
-            "batch.delete(Family::Timers, &timer(id, due));",
+            "batch.delete(Family::Timers, &timer(id, *due));",
             "let _ = due;",
         )],
     },
@@ -142,8 +142,8 @@ const MUTATIONS: [Mutation; 19] = [
         what: "a batch that is caught up with is taken for told",
         file: "src/runtime/restore/reading.rs",
         edits: &[(
-            "tell_again(world, committed, &reading.outbox)?;\n                let identity",
-            "let identity",
+            "tell_again(world, committed, &reading.outbox)?;\n                let progress",
+            "let progress",
         )],
     },
     Mutation {
