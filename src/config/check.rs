@@ -35,6 +35,7 @@ impl Document {
         let mut complaints = Complaints::default();
         self.check_ranges(&mut complaints);
         self.check_group(&mut complaints);
+        self.check_burst(&mut complaints);
         self.check_money(&mut complaints);
         self.check_topics(&mut complaints);
         complaints.0
@@ -96,6 +97,16 @@ impl Document {
                 text: "kafka.max_poll_interval: from kafka.session_timeout to 1d".to_owned(),
             });
         }
+    }
+
+    fn check_burst(&self, complaints: &mut Complaints) {
+        let own = &self.burst;
+        let mut unless = |fine, setting, text| complaints.unless(fine, setting, text);
+        let fine = own.share.0 > Quantity::ZERO && own.share.0 <= Quantity::whole(1);
+        unless(fine, "burst.share", "more than 0, and at most 1");
+        let fine = (1_000..=86_400_000).contains(&own.within.0.0);
+        unless(fine, "burst.within", "from 1s to 1d");
+        unless(own.least >= 1, "burst.least", "at least 1");
     }
 
     fn check_money(&self, complaints: &mut Complaints) {

@@ -22,7 +22,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 19] = [
+const MUTATIONS: [Mutation; 21] = [
     Mutation {
         what: "state is written before the transaction",
         file: "src/runtime/worker/mod.rs",
@@ -70,6 +70,19 @@ const MUTATIONS: [Mutation; 19] = [
             "if found.as_ref() == Some(&own) {",
             "if found.as_ref().is_some_and(|mark| mark.batch == own.batch) {",
         )],
+    },
+    Mutation {
+        what: "more is applied while a burst is held back",
+        file: "src/runtime/worker/mod.rs",
+        edits: &[
+            ("if self.held.is_empty() {", "if self.number == 0 {"),
+            ("self.held.is_empty() && self.partitions", "self.partitions"),
+        ],
+    },
+    Mutation {
+        what: "a burst is dropped instead of held back",
+        file: "src/runtime/worker/mod.rs",
+        edits: &[("self.held = commits;", "drop(commits);")],
     },
     Mutation {
         what: "what a batch could not take is dropped",
