@@ -1,6 +1,7 @@
 //! What makes no sense although each value is of the right kind.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::document::Document;
 use crate::event::{Quantity, parse_instant};
@@ -36,6 +37,7 @@ impl Document {
         self.check_ranges(&mut complaints);
         self.check_group(&mut complaints);
         self.check_burst(&mut complaints);
+        self.check_admin(&mut complaints);
         self.check_money(&mut complaints);
         self.check_topics(&mut complaints);
         complaints.0
@@ -107,6 +109,28 @@ impl Document {
         let fine = (1_000..=86_400_000).contains(&own.within.0.0);
         unless(fine, "burst.within", "from 1s to 1d");
         unless(own.least >= 1, "burst.least", "at least 1");
+    }
+
+    /// Whoever reaches it decides what subscribers are told.
+    fn check_admin(&self, complaints: &mut Complaints) {
+        let admin = self.http.admin.0;
+        let fine = admin.is_none_or(|address| address.ip().is_loopback());
+        let text = "only this machine may reach it: an address of loopback such as 127.0.0.1:8081, or \"\" for none";
+        complaints.unless(fine, "http.admin", text);
+        let listen = self.http.listen;
+        let is_taken = |admin: &SocketAddr| {
+            let is_there = listen.ip() == admin.ip() || listen.ip().is_unspecified();
+            // Port 0 is any that is free.
+            is_there && listen.port() == admin.port() && admin.port() != 0
+        };
+        if admin.as_ref().is_some_and(is_taken) {
+            complaints.0.push(Complaint {
+                settings: ["http.admin", "http.listen"].map(str::to_owned).into(),
+                text: format!(
+                    "http.admin: http.listen takes {listen} already; choose another port"
+                ),
+            });
+        }
     }
 
     fn check_money(&self, complaints: &mut Complaints) {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Bytes, Properties, Secret, Share, Span};
+use super::values::{Address, Bytes, Properties, Secret, Share, Span};
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +194,7 @@ pub struct Burst {
 #[serde(deny_unknown_fields)]
 pub struct Http {
     pub listen: std::net::SocketAddr,
+    pub admin: Address,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

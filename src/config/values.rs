@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -108,6 +109,34 @@ impl Serialize for Share {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let number: Result<f64, _> = self.0.to_string().parse();
         to.serialize_f64(number.map_err(serde::ser::Error::custom)?)
+    }
+}
+
+/// Where to listen; empty text is nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub Option<SocketAddr>);
+
+impl<'d> Deserialize<'d> for Address {
+    fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() {
+            return Ok(Address(None));
+        }
+        let address = text.parse().map(|address| Address(Some(address)));
+        address.map_err(|_| {
+            Error::custom(format!(
+                "`{text}` is no address; write 127.0.0.1:8081, or \"\" for none"
+            ))
+        })
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(address) => to.collect_str(&address),
+            None => to.serialize_str(""),
+        }
     }
 }
 
