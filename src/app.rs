@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::api;
@@ -48,6 +49,7 @@ pub fn run(
     models: Models,
     settings: Settings,
     listen: SocketAddr,
+    admin: Option<SocketAddr>,
     handle: &Arc<Handle>,
     reload: impl Fn(&Models) -> Reloaded + Send + Sync + 'static,
 ) -> Result<(), Error> {
@@ -60,16 +62,21 @@ pub fn run(
             action: "start the runtime for HTTP and signals",
             source,
         })?;
-    let listener = tokio
-        .block_on(tokio::net::TcpListener::bind(listen))
-        .map_err(|source| Error::System {
-            action: "listen for HTTP (setting http.listen)",
-            source,
-        })?;
-    tokio.spawn(api::serve(
-        listener,
-        api::router(handle.clone(), metrics.clone()),
-    ));
+    let bind = |address: SocketAddr, action| {
+        let bound = tokio.block_on(TcpListener::bind(address));
+        bound.map_err(|source| Error::System { action, source })
+    };
+    let listener = bind(listen, "listen for HTTP (setting http.listen)")?;
+    let router = api::router(handle.clone(), metrics.clone());
+    tokio.spawn(api::serve(listener, "probes and metrics", router));
+    if let Some(address) = admin {
+        let listener = bind(address, "listen for operators (setting http.admin)")?;
+        tokio.spawn(api::serve(
+            listener,
+            "operators",
+            api::admin::router(handle),
+        ));
+    }
     let stopping = handle.clone();
     tokio.spawn(async move {
         match signals(&stopping).await {

@@ -1,4 +1,6 @@
-//! Layer 7: HTTP. Probes and metrics, without any customer's data.
+//! Layer 7: HTTP. Probes and metrics, without any customer's data; beside them a listener for operators.
+
+pub mod admin;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +34,10 @@ pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
         .with_state(Shared { handle, metrics })
 }
 
-/// Serves until the process ends.
-pub async fn serve(listener: TcpListener, router: Router) {
+/// Serves until the process ends; `what` is for the log.
+pub async fn serve(listener: TcpListener, what: &'static str, router: Router) {
     match listener.local_addr() {
-        Ok(address) => tracing::info!(%address, "serving probes and metrics"),
+        Ok(address) => tracing::info!(%address, "serving {what}"),
         Err(error) => tracing::warn!(%error, "the address of the HTTP listener is not known"),
     }
     if let Err(error) = axum::serve(listener, router).await {

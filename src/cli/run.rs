@@ -73,10 +73,10 @@ impl Run {
             .map_err(|problem| anyhow::anyhow!("cannot log: {problem}"))?;
         let handle = Arc::new(Handle::default());
         progress::watch(&handle)?;
-        let listen = document.http.listen;
+        let (listen, admin) = (document.http.listen, document.http.admin.0);
         let reload = Reload { document, hostname };
         let reload = move |running: &Models| reload.read(running);
-        match app::run(models, settings, listen, &handle, reload) {
+        match app::run(models, settings, listen, admin, &handle, reload) {
             Ok(()) => Ok(Exit::Ok),
             Err(error) => {
                 let exit = exit(&error);

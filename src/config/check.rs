@@ -1,6 +1,7 @@
 //! What makes no sense although each value is of the right kind.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::document::Document;
 use crate::event::{Quantity, parse_instant};
@@ -35,6 +36,8 @@ impl Document {
         let mut complaints = Complaints::default();
         self.check_ranges(&mut complaints);
         self.check_group(&mut complaints);
+        self.check_burst(&mut complaints);
+        self.check_admin(&mut complaints);
         self.check_money(&mut complaints);
         self.check_topics(&mut complaints);
         complaints.0
@@ -94,6 +97,38 @@ impl Document {
             complaints.0.push(Complaint {
                 settings: settings.map(str::to_owned).into(),
                 text: "kafka.max_poll_interval: from kafka.session_timeout to 1d".to_owned(),
+            });
+        }
+    }
+
+    fn check_burst(&self, complaints: &mut Complaints) {
+        let own = &self.burst;
+        let mut unless = |fine, setting, text| complaints.unless(fine, setting, text);
+        let fine = own.share.0 > Quantity::ZERO && own.share.0 <= Quantity::whole(1);
+        unless(fine, "burst.share", "more than 0, and at most 1");
+        let fine = (1_000..=86_400_000).contains(&own.within.0.0);
+        unless(fine, "burst.within", "from 1s to 1d");
+        unless(own.least >= 1, "burst.least", "at least 1");
+    }
+
+    /// Whoever reaches it decides what subscribers are told.
+    fn check_admin(&self, complaints: &mut Complaints) {
+        let admin = self.http.admin.0;
+        let fine = admin.is_none_or(|address| address.ip().is_loopback());
+        let text = "only this machine may reach it: an address of loopback such as 127.0.0.1:8081, or \"\" for none";
+        complaints.unless(fine, "http.admin", text);
+        let listen = self.http.listen;
+        let is_taken = |admin: &SocketAddr| {
+            let is_there = listen.ip() == admin.ip() || listen.ip().is_unspecified();
+            // Port 0 is any that is free.
+            is_there && listen.port() == admin.port() && admin.port() != 0
+        };
+        if admin.as_ref().is_some_and(is_taken) {
+            complaints.0.push(Complaint {
+                settings: ["http.admin", "http.listen"].map(str::to_owned).into(),
+                text: format!(
+                    "http.admin: http.listen takes {listen} already; choose another port"
+                ),
             });
         }
     }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Bytes, Properties, Secret, Span};
+use super::values::{Address, Bytes, Properties, Secret, Share, Span};
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +24,7 @@ pub struct Document {
     pub money: Money,
     pub store: Store,
     pub runtime: Runtime,
+    pub burst: Burst,
     pub http: Http,
     pub log: Log,
 }
@@ -182,8 +183,18 @@ pub struct Runtime {
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+pub struct Burst {
+    pub share: Share,
+    pub within: Span,
+    pub least: u64,
+    pub fuse: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Http {
     pub listen: std::net::SocketAddr,
+    pub admin: Address,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -73,7 +73,8 @@ fn typed(text: &str, known: &Json) -> Value {
                 .filter(|text| !text.is_empty());
             Value::Array(elements.map(Value::from).collect())
         }
-        Json::Null | Json::Bool(_) | Json::String(_) | Json::Object(_) => as_is(),
+        Json::Bool(_) => text.trim().parse().map_or_else(|_| as_is(), Value::Boolean),
+        Json::Null | Json::String(_) | Json::Object(_) => as_is(),
     }
 }
 

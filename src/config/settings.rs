@@ -10,7 +10,7 @@ use crate::kafka::{self, Encoding, Outputs, Security};
 use crate::model::{Models, did_you_mean};
 use crate::partition::codec::Identity;
 use crate::partition::{GENERATION_BYTES_MAX, Generation};
-use crate::runtime::Settings;
+use crate::runtime::{Burst, Settings};
 use crate::{event, store, telemetry};
 
 impl Document {
@@ -107,6 +107,7 @@ impl Document {
                 format_1: sha256_hex(with_models.as_bytes()),
             },
             start_at_zero: self.starts_at_zero(),
+            burst: self.burst(),
         })
     }
 
@@ -201,6 +202,15 @@ impl Document {
             source: own.source.clone(),
             stages: own.stages.clone(),
             inputs: self.input.iter().map(|input| input.topic.clone()).collect(),
+        }
+    }
+
+    fn burst(&self) -> Burst {
+        Burst {
+            share: self.burst.share.0,
+            least: self.burst.least,
+            within: self.burst.within.duration(),
+            fuse: self.burst.fuse,
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::event::Millis;
+use crate::event::{Millis, Quantity};
 
 /// A duration as in model files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,66 @@ impl Serialize for Bytes {
             .find(|(_, factor)| self.0.is_multiple_of(*factor) && self.0 > 0)
             .unwrap_or(("", 1));
         to.collect_str(&format_args!("{}{unit}", self.0 / factor))
+    }
+}
+
+/// A part of a whole: a number, or decimal text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share(pub Quantity);
+
+impl<'d> Deserialize<'d> for Share {
+    fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Whole(i64),
+            Number(f64),
+            Text(String),
+        }
+        // The shortest decimal text of a number is the one that was written.
+        let text = match Written::deserialize(from) {
+            Ok(Written::Whole(number)) => number.to_string(),
+            Ok(Written::Number(number)) => number.to_string(),
+            Ok(Written::Text(text)) => text,
+            Err(_) => return Err(Error::custom("this is no number; write 0.05")),
+        };
+        let share = Quantity::parse(text.trim()).map(Share);
+        share.ok_or_else(|| Error::custom(format!("`{text}` is no number; write 0.05")))
+    }
+}
+
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let number: Result<f64, _> = self.0.to_string().parse();
+        to.serialize_f64(number.map_err(serde::ser::Error::custom)?)
+    }
+}
+
+/// Where to listen; empty text is nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub Option<SocketAddr>);
+
+impl<'d> Deserialize<'d> for Address {
+    fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() {
+            return Ok(Address(None));
+        }
+        let address = text.parse().map(|address| Address(Some(address)));
+        address.map_err(|_| {
+            Error::custom(format!(
+                "`{text}` is no address; write 127.0.0.1:8081, or \"\" for none"
+            ))
+        })
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(address) => to.collect_str(&address),
+            None => to.serialize_str(""),
+        }
     }
 }
 

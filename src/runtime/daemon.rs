@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
+use super::fuse::Fuse;
 use super::live::Live;
 use super::mailbox::{Mail, Mailbox};
 use super::polling::{Polling, Rebalances};
@@ -53,6 +54,8 @@ pub struct Handle {
     heartbeat: AtomicI64,
     /// What is being restored.
     pub restoring: Arc<Restoring>,
+    /// Holds back bursts until an operator says go on.
+    pub fuse: Arc<Fuse>,
 }
 
 impl Handle {
@@ -115,6 +118,7 @@ pub fn run(
 ) -> Result<(), Error> {
     handle.beat();
     handle.restoring.clear();
+    handle.fuse.clear(&metrics);
     let outputs = &settings.outputs;
     let topology = Topology::look(
         &settings.kafka,
@@ -134,6 +138,7 @@ pub fn run(
         metrics,
         assignment: Arc::default(),
         restoring: handle.restoring.clone(),
+        fuse: handle.fuse.clone(),
         writer: mark::writer().into(),
     };
     let mailboxes: Vec<Arc<Mailbox>> = (0..shared.settings.workers.max(1))

@@ -5,6 +5,7 @@ mod assignment;
 pub mod clock;
 pub mod daemon;
 pub mod example;
+mod fuse;
 mod live;
 mod mailbox;
 mod mark;
@@ -21,6 +22,7 @@ mod simulation;
 mod worker;
 mod world;
 
+pub use fuse::{Blown, Burst, Fuse};
 pub use restore::Error as PartitionError;
 pub use restoring::{Restoring, Seen};
 pub use settings::Settings;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::assignment::Assignment;
+use super::fuse::Fuse;
 use super::restoring::Restoring;
 use super::settings::Settings;
 use crate::event::EventType;
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) assignment: Arc<Assignment>,
     pub(super) restoring: Arc<Restoring>,
+    pub(super) fuse: Arc<Fuse>,
     /// Who commits: this process, and no other one ever ([`super::mark`]).
     pub(super) writer: Arc<str>,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::fuse::Burst;
 use crate::cloudevent::sha256_hex;
 use crate::event::{Limits, Mapping, Millis, Money};
 use crate::kafka::{self, Outputs, Topology};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub identity: Identity,
     /// Whether facts that earlier models did not keep may begin with what comes from now on.
     pub start_at_zero: bool,
+    /// When unusually many customers move, and what is done about it.
+    pub burst: Burst,
 }
 
 impl Settings {

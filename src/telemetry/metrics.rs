@@ -19,6 +19,8 @@ pub struct Metrics {
     pub transitions: IntCounterVec,
     /// Transitions that subscribers are not told of, by model and why.
     pub quiet_transitions: IntCounterVec,
+    /// Unusually many transitions at once.
+    pub bursts: Bursts,
     /// Batches applied.
     pub batches: IntCounter,
     /// Transactions, by outcome.
@@ -81,6 +83,17 @@ pub struct Change {
     pub reloads: IntCounterVec,
 }
 
+/// What is said of unusually many transitions at once.
+#[derive(Clone, Debug)]
+pub struct Bursts {
+    /// Those that have begun.
+    pub begun: IntCounter,
+    /// How far it is to the next, or how much is in this one.
+    pub reached_percent: IntGauge,
+    /// Whether transitions wait for an operator.
+    pub fuse_blown: IntGauge,
+}
+
 /// What is said of restoring.
 #[derive(Clone, Debug)]
 pub struct Restore {
@@ -132,18 +145,12 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let declare = Declare(&registry);
+        let [transitions, quiet_transitions] = declare.transitions()?;
         let metrics = Metrics {
             input: declare.input()?,
-            transitions: declare.counters(
-                "transitions_total",
-                "Transitions made.",
-                &["model", "from", "to", "cause"],
-            )?,
-            quiet_transitions: declare.counters(
-                "quiet_transitions_total",
-                "Transitions made of which subscribers are not told: before emit_from, or of a model in shadow.",
-                &["model", "reason"],
-            )?,
+            transitions,
+            quiet_transitions,
+            bursts: declare.bursts()?,
             batches: declare.counter("batches_total", "Batches applied.")?,
             transactions: declare.counters(
                 "transactions_total",
@@ -188,12 +195,6 @@ impl Metrics {
             rocksdb: declare.rocksdb()?,
             registry: registry.clone(),
         };
-        for reason in crate::event::Reason::ALL {
-            metrics
-                .input
-                .dead_letters
-                .with_label_values(&[reason.code()]);
-        }
         #[cfg(target_os = "linux")]
         registry.register(Box::new(
             prometheus::process_collector::ProcessCollector::for_self(),
@@ -263,6 +264,11 @@ impl Declare<'_> {
     }
 
     fn input(&self) -> prometheus::Result<Input> {
+        let dead_letters =
+            self.counters("dead_letters_total", "Records not accepted.", &["reason"])?;
+        for reason in crate::event::Reason::ALL {
+            dead_letters.with_label_values(&[reason.code()]);
+        }
         Ok(Input {
             records: self.counters("records_total", "Records applied.", &["topic"])?,
             unnamed: self.counters(
@@ -286,10 +292,23 @@ impl Declare<'_> {
                 "returns_unmatched_total",
                 "Refunds and cancellations whose order did not come while it was waited for.",
             )?,
-            dead_letters: self.counters(
-                "dead_letters_total",
-                "Records not accepted.",
-                &["reason"],
+            dead_letters,
+        })
+    }
+
+    fn bursts(&self) -> prometheus::Result<Bursts> {
+        Ok(Bursts {
+            begun: self.counter(
+                "bursts_total",
+                "Times that unusually many transitions were told at once, or were held back instead (settings burst).",
+            )?,
+            reached_percent: self.gauge(
+                "burst_reached_percent",
+                "Transitions told within burst.within or held back, in percent of those that make a burst: from 100 on it is one.",
+            )?,
+            fuse_blown: self.gauge(
+                "fuse_blown",
+                "Whether transitions are held back, and the input with them, until an operator says go on (POST /go-on at http.admin).",
             )?,
         })
     }
@@ -311,6 +330,18 @@ impl Declare<'_> {
                 &["outcome"],
             )?,
         })
+    }
+
+    /// Those that happened, and of them those that subscribers are not told of.
+    fn transitions(&self) -> prometheus::Result<[IntCounterVec; 2]> {
+        let labels = ["model", "from", "to", "cause"];
+        let all = self.counters("transitions_total", "Transitions made.", &labels)?;
+        let quiet = self.counters(
+            "quiet_transitions_total",
+            "Transitions made of which subscribers are not told: before emit_from, or of a model in shadow.",
+            &["model", "reason"],
+        )?;
+        Ok([all, quiet])
     }
 
     fn restore(&self) -> prometheus::Result<Restore> {

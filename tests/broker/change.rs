@@ -182,7 +182,7 @@ fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
 #[test]
 fn a_process_with_older_models_leaves_alone_what_others_have_taken_further() {
     let customers = 40;
-    let mut world = shop("rolling", customers);
+    let mut world = shop("rolling-models", customers);
     world.model("new.yaml", &two_orders_are_enough());
     let mut new = world.instance("1", |settings| settings.replace("shop.yaml", "new.yaml"));
     world.start();

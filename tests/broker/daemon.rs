@@ -122,6 +122,7 @@ path = "{state}"
 memory = "64MiB"
 [http]
 listen = "127.0.0.1:0"
+admin = "127.0.0.1:0"
 {settings}
 "#,
             model = folder.path().join(model).display(),

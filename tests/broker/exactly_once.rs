@@ -14,14 +14,14 @@ use crate::reference::{self, Cause, Change, Event, Value};
 use crate::retail::{purchases, retail};
 
 /// What must be equal (rule 21), per customer.
-type Told = BTreeMap<String, Vec<(u64, String, String, String, String, String)>>;
+pub(crate) type Told = BTreeMap<String, Vec<(u64, String, String, String, String, String)>>;
 
 fn instant(millis: i64) -> String {
     tenure::event::EventTime(millis).to_string()
 }
 
 /// Changes that took effect before `horizon`: later ones may or may not have been noticed.
-fn told(changes: &[Json], horizon: i64) -> Told {
+pub(crate) fn told(changes: &[Json], horizon: i64) -> Told {
     let text = |json: &Json| json.as_str().unwrap().to_owned();
     let mut told = Told::new();
     for data in changes
@@ -40,7 +40,7 @@ fn told(changes: &[Json], horizon: i64) -> Told {
     told
 }
 
-fn expected(changes: Vec<Change>, horizon: i64) -> Told {
+pub(crate) fn expected(changes: Vec<Change>, horizon: i64) -> Told {
     let mut told = Told::new();
     for change in changes
         .into_iter()
@@ -142,7 +142,7 @@ pub(crate) fn assert_is_fold(world: &World, model: &str, fold: Vec<Change>, hori
 }
 
 /// The compacted topic says of everybody what their last transition says.
-fn assert_current_stages(world: &World, model: &str, changes: &[Json]) {
+pub(crate) fn assert_current_stages(world: &World, model: &str, changes: &[Json]) {
     let mut current: BTreeMap<Vec<u8>, Json> = BTreeMap::new();
     for stored in world.read("customer-stages") {
         current.insert(

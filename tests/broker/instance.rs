@@ -131,15 +131,26 @@ impl Instance {
         kilobytes.parse::<u64>().unwrap() << 10
     }
 
-    /// One HTTP request: status line and body.
+    /// What probes and metrics say: status line and body.
     pub(crate) fn get(&self, path: &str) -> (String, String) {
+        self.ask("probes and metrics", "GET", path)
+    }
+
+    /// What the listener for operators says: status line and body.
+    pub(crate) fn operate(&self, method: &str, path: &str) -> (String, String) {
+        self.ask("operators", method, path)
+    }
+
+    /// One HTTP request to one of its listeners.
+    fn ask(&self, listener: &str, method: &str, path: &str) -> (String, String) {
         let said = self.said();
-        let address = said.split("address=").nth(1).unwrap();
+        let serving = format!("serving {listener} address=");
+        let address = said.split(&serving).nth(1).unwrap();
         let address = address.split_whitespace().next().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         )
         .unwrap();
         let mut answer = String::new();
@@ -150,7 +161,7 @@ impl Instance {
 
     /// A metric, all its labels together. 0 while there is none, or nobody to ask.
     pub(crate) fn metric(&mut self, name: &str) -> i64 {
-        if !self.is_running() || !self.said().contains("address=") {
+        if !self.is_running() || !self.said().contains("serving probes") {
             return 0;
         }
         let (_, metrics) = self.get("/metrics");

@@ -19,6 +19,7 @@ mod instance;
 mod operation;
 mod promises;
 mod proxy;
+mod quiet;
 mod rebalance;
 #[path = "../suite/reference.rs"]
 mod reference;

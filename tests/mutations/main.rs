@@ -22,7 +22,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 19] = [
+const MUTATIONS: [Mutation; 21] = [
     Mutation {
         what: "state is written before the transaction",
         file: "src/runtime/worker/mod.rs",
@@ -72,6 +72,19 @@ const MUTATIONS: [Mutation; 19] = [
         )],
     },
     Mutation {
+        what: "more is applied while a burst is held back",
+        file: "src/runtime/worker/mod.rs",
+        edits: &[
+            ("if self.held.is_empty() {", "if self.number == 0 {"),
+            ("self.held.is_empty() && self.partitions", "self.partitions"),
+        ],
+    },
+    Mutation {
+        what: "a burst is dropped instead of held back",
+        file: "src/runtime/worker/mod.rs",
+        edits: &[("self.held = commits;", "drop(commits);")],
+    },
+    Mutation {
         what: "what a batch could not take is dropped",
         file: "src/runtime/worker/partition.rs",
         edits: &[("own.records = commit.unused;", "commit.unused.clear();")],
@@ -110,7 +123,7 @@ const MUTATIONS: [Mutation; 19] = [
         what: "timers that a caught up batch has moved are kept",
         file: "src/store/db.rs",
         edits: &[(
-            "batch.delete(Family::Timers, &timer(id, due));",
+            "batch.delete(Family::Timers, &timer(id, *due));",
             "let _ = due;",
         )],
     },
@@ -142,8 +155,8 @@ const MUTATIONS: [Mutation; 19] = [
         what: "a batch that is caught up with is taken for told",
         file: "src/runtime/restore/reading.rs",
         edits: &[(
-            "tell_again(world, committed, &reading.outbox)?;\n                let identity",
-            "let identity",
+            "tell_again(world, committed, &reading.outbox)?;\n                let progress",
+            "let progress",
         )],
     },
     Mutation {

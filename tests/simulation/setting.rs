@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::cluster::Produced;
 use super::universe::Universe;
-use crate::event::{EventTime, Limits, Mapping, Millis, Money};
+use crate::event::{EventTime, Limits, Mapping, Millis, Money, Quantity};
 use crate::kafka::{self, Delivery, Encoding, Outputs, Topology};
 use crate::model::{Models, Source};
 use crate::partition::codec::Identity;
+use crate::runtime::fuse::{Burst, Fuse};
 use crate::runtime::report::Shared;
 use crate::runtime::settings::Settings;
 use crate::store;
@@ -43,6 +44,8 @@ const INPUTS: [&str; 2] = ["visits", "orders"];
 const JITTER: u64 = 2_000;
 pub(super) const LATENESS: Millis = Millis(5_000);
 pub(super) const IDLE_AFTER: Millis = Millis(30_000);
+/// More than this many transitions within half a minute are unusual.
+const BURST: u64 = 4;
 
 #[derive(Clone)]
 pub(super) struct Setting {
@@ -83,6 +86,16 @@ impl Setting {
         }
     }
 
+    /// The same, but bursts wait for an operator.
+    pub(super) fn with_fuse(self) -> Setting {
+        let mut settings = Settings::clone(&self.settings);
+        settings.burst.fuse = true;
+        Setting {
+            settings: Arc::new(settings),
+            ..self
+        }
+    }
+
     pub(super) fn delivery(&self) -> Delivery {
         self.settings.outputs.delivery
     }
@@ -92,7 +105,7 @@ impl Setting {
     }
 
     /// What a new process starts with.
-    pub(super) fn shared(&self, process: u64) -> Shared {
+    pub(super) fn shared(&self, process: u64, fuse: Arc<Fuse>) -> Shared {
         Shared {
             models: self.models.clone(),
             settings: self.settings.clone(),
@@ -100,6 +113,7 @@ impl Setting {
             metrics: self.metrics.clone(),
             assignment: Arc::default(),
             restoring: Arc::default(),
+            fuse,
             writer: process.to_string().into(),
         }
     }
@@ -148,6 +162,12 @@ fn settings() -> Settings {
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         start_at_zero: false,
+        burst: Burst {
+            share: Quantity::whole(1),
+            least: BURST,
+            within: Duration::from_secs(30),
+            fuse: false,
+        },
     }
 }
 

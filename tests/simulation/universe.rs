@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -15,6 +16,7 @@ use super::setting::{BASE, Setting};
 use super::world::Simulated;
 use crate::event::WallTime;
 use crate::kafka;
+use crate::runtime::fuse::Fuse;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
 use crate::runtime::worker::{Start, Worker};
@@ -27,6 +29,8 @@ pub(super) struct Seat {
     pub(super) poll: RefCell<Option<Poll>>,
     /// The worker; none while it is at work, too.
     worker: RefCell<Option<Worker<Simulated>>>,
+    /// What an operator sees of the process.
+    fuse: RefCell<Arc<Fuse>>,
     pub(super) disk: Disk,
     backup: Disk,
 }
@@ -222,9 +226,19 @@ impl Universe {
             epoch,
         };
         let member = self.cluster.borrow_mut().join(instance);
-        let shared: Shared = self.setting.shared(member);
+        let fuse: Arc<Fuse> = Arc::default();
+        *seat.fuse.borrow_mut() = fuse.clone();
+        let shared: Shared = self.setting.shared(member, fuse);
         *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), member));
         *seat.worker.borrow_mut() = Some(Worker::new(0, shared, world));
+    }
+
+    /// An operator says go on to a process that waits for it.
+    pub(super) fn say_go_on(&self, instance: usize) {
+        if self.seats[instance].fuse.borrow().go_on().is_some() {
+            let mut struck = self.struck.borrow_mut();
+            *struck.entry("held back".to_owned()).or_default() += 1;
+        }
     }
 
     fn die(&self, instance: usize) {

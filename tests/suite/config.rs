@@ -372,3 +372,71 @@ fn the_way_the_group_shares_out_is_chosen_and_its_timeouts_fit() {
         assert!(problems.starts_with(expected), "{problems}");
     }
 }
+
+#[test]
+fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
+    let environment = variables(&[
+        ("TENURE__BURST__SHARE", "0.2"),
+        ("TENURE__BURST__FUSE", "true"),
+        ("TENURE__HTTP__ADMIN", ""),
+    ]);
+    let document = load(&[], &environment).unwrap();
+    assert_eq!(document.http.admin.0, None);
+    let burst = document.settings(&retail(), None).unwrap().burst;
+    assert_eq!(
+        (burst.share.to_string().as_str(), burst.fuse),
+        ("0.2", true)
+    );
+    for share in ["1", "1.0", "\"0.25\"", "0.000000001"] {
+        let document = with_file(&format!("[burst]\nshare = {share}\n")).unwrap();
+        assert_eq!(with_file(&document.effective_toml()).unwrap(), document);
+    }
+    for address in ["127.0.0.1:0", "127.0.0.2:8080", "[::1]:8081"] {
+        let text = format!("[http]\nadmin = \"{address}\"\n");
+        assert!(with_file(&text).is_ok(), "{address}");
+    }
+    let bad = "[burst]\nshare = 5\nwithin = \"0s\"\nleast = 0\n[http]\nadmin = \"0.0.0.0:8081\"\n";
+    let problems = with_file(bad).unwrap_err();
+    let heads = problems.lines().filter(|line| !line.starts_with(' '));
+    assert_eq!(
+        heads.collect::<Vec<_>>(),
+        [
+            "burst.share: more than 0, and at most 1",
+            "burst.within: from 1s to 1d",
+            "burst.least: at least 1",
+            "http.admin: only this machine may reach it: an address of loopback such as 127.0.0.1:8081, or \"\" for none",
+        ]
+    );
+    for (text, expected) in [
+        (
+            "[burst]\nshare = \"5%\"",
+            "burst.share: `5%` is no number; write 0.05",
+        ),
+        (
+            "[burst]\nshare = nan",
+            "burst.share: `NaN` is no number; write 0.05",
+        ),
+        (
+            "[burst]\nshare = true",
+            "burst.share: this is no number; write 0.05",
+        ),
+        (
+            "[burst]\nleast = -1",
+            "burst.least: invalid value: integer `-1`",
+        ),
+        (
+            "[http]\nadmin = \"here\"",
+            "http.admin: `here` is no address; write 127.0.0.1:8081",
+        ),
+        (
+            "[http]\nlisten = \"0.0.0.0:8081\"",
+            "http.admin: http.listen takes 0.0.0.0:8081 already; choose another port\n  --> /own.toml:2:",
+        ),
+    ] {
+        let problems = with_file(&format!("{text}\n")).unwrap_err();
+        assert!(problems.starts_with(expected), "{problems}");
+    }
+    let environment = variables(&[("TENURE__BURST__FUSE", "maybe")]);
+    let Problems(problems) = load(&[], &environment).unwrap_err();
+    assert!(problems[0].starts_with("burst.fuse: invalid type: string \"maybe\""));
+}

@@ -14,13 +14,13 @@ use clap::Args;
 use self::generator::Generator;
 use self::view::View;
 use super::Exit;
-use crate::event::{EventTime, Limits, Mapping, Millis, Money};
+use crate::event::{EventTime, Limits, Mapping, Millis, Money, Quantity};
 use crate::files::{Merged, Order};
 use crate::kafka::{self, LocalCluster, Publisher, Subscriber};
 use crate::model::{Models, Source};
 use crate::partition::codec::Identity;
 use crate::runtime::daemon::{self, Handle};
-use crate::runtime::{Settings, clock};
+use crate::runtime::{Burst, Settings, clock};
 use crate::store;
 use crate::telemetry::Metrics;
 
@@ -334,5 +334,12 @@ fn settings(state: PathBuf) -> Settings {
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         start_at_zero: false,
+        // What is unusual in a minute is not in days of the story.
+        burst: Burst {
+            share: Quantity::whole(1),
+            least: u64::MAX,
+            within: Duration::from_secs(1),
+            fuse: false,
+        },
     }
 }

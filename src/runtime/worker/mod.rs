@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! let mut commits = self.apply()?;            records in merge order, through the pure core
+//! if self.holds(&commits) { return }          a burst waits for an operator (fuse)
 //! self.transact(&mut commits)?;               outputs, states, progress, offsets: at once
 //! self.write(&commits)?;                      the same states and progress, at once
 //! self.settle(commits);                       go on from there
@@ -16,6 +17,7 @@
 
 mod adopt;
 mod gather;
+mod hold;
 mod idle;
 mod observe;
 mod partition;
@@ -71,6 +73,9 @@ pub(super) struct Worker<W> {
     left_alone: BTreeSet<i32>,
     /// One at a time, in the order of their assignment.
     restoring: VecDeque<Restore>,
+    /// Applied, and not committed before an operator says go on. While anything is, nothing else is
+    /// applied: it comes after.
+    held: Vec<Planned>,
     clock: Steady,
     last_commit: Duration,
     last_look: Duration,
@@ -96,6 +101,7 @@ impl<W: World> Worker<W> {
             partitions: BTreeMap::new(),
             left_alone: BTreeSet::new(),
             restoring: VecDeque::new(),
+            held: Vec::new(),
             clock: Steady::new(world.wall(), world.uptime()),
             last_commit: world.uptime(),
             last_look: world.uptime(),
@@ -104,7 +110,7 @@ impl<W: World> Worker<W> {
         }
     }
 
-    /// Works until it is told to stop; what is in hand then is committed.
+    /// Works until it is told to stop; what is in hand then is committed, but what is held.
     pub(super) fn run(mut self, mailbox: &Mailbox) -> Result<(), Error> {
         while self.turn(mailbox.take(self.patience()))?.is_continue() {}
         Ok(())
@@ -139,31 +145,49 @@ impl<W: World> Worker<W> {
                 }
                 Mail::Stop => {
                     crash::point("stopping");
-                    // No member has nothing to commit: nobody is left who could make it one.
-                    if self.world.membership().is_some() {
+                    // No member has nothing to commit: nobody is left who could make it one. What is held
+                    // ends here, and what came after it.
+                    if self.held.is_empty() && self.world.membership().is_some() {
                         self.commit()?;
+                    }
+                    if !self.held.is_empty() {
+                        tracing::info!(
+                            "what is held back is not committed: the next start reads it again"
+                        );
                     }
                     return Ok(ControlFlow::Break(()));
                 }
             }
         }
         self.observe();
-        self.gather();
-        self.follow_the_clock()?;
-        if self.is_due() {
-            self.commit()?;
+        self.let_go_on()?;
+        if self.held.is_empty() {
+            self.gather();
+            self.follow_the_clock()?;
+            if self.is_due() {
+                self.commit()?;
+            }
         }
         self.restore()?;
         Ok(ControlFlow::Continue(()))
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        let mut commits = self.apply()?;
+        let commits = self.apply()?;
         crash::point("applied");
+        if self.holds(&commits) {
+            self.held = commits;
+            return Ok(());
+        }
+        self.make_visible(commits)
+    }
+
+    fn make_visible(&mut self, mut commits: Vec<Planned>) -> Result<(), Error> {
         self.transact(&mut commits)?;
         crash::point("before-write");
         self.write(&commits)?;
         crash::point("written");
+        self.count_told(&commits);
         self.settle(commits)
     }
 
@@ -181,9 +205,9 @@ impl<W: World> Worker<W> {
     }
 
     fn has_work(&self) -> bool {
-        self.partitions
-            .values()
-            .any(|own| own.pending || own.idle.advance.is_some() || !own.records.is_empty())
+        let any =
+            |own: &Partition| own.pending || own.idle.advance.is_some() || !own.records.is_empty();
+        self.held.is_empty() && self.partitions.values().any(any)
     }
 
     fn is_due(&self) -> bool {

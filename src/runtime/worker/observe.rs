@@ -21,6 +21,7 @@ impl<W: World> Worker<W> {
                 }
             }
         }
+        self.look_on_bursts();
         self.world.observe(&self.shared.metrics);
     }
 }

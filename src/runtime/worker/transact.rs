@@ -103,7 +103,7 @@ impl<W: World> Worker<W> {
         }
     }
 
-    fn drop_what_is_elsewhere(&self, commits: &mut Vec<Planned>) {
+    pub(super) fn drop_what_is_elsewhere(&self, commits: &mut Vec<Planned>) {
         let assignment = &self.shared.assignment;
         commits.retain(|planned| assignment.is_current(planned.partition, planned.epoch));
     }
