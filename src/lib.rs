@@ -38,6 +38,16 @@
 //! 5. The [`partition::Commit`] becomes one Kafka transaction: outputs, dead letters, states,
 //!    progress, offsets. Only after it is committed does RocksDB take the same, atomically.
 //!
+//! # The life of a model
+//!
+//! The models that the states of a partition are of are kept beside them, in the changelog and on disk
+//! ([`partition::Generation`]); each state says which generation of them it is. When others are loaded,
+//! [`model::Change`] says what becomes of everything, and `runtime::worker::adopt` whether they may take
+//! over. From then on [`store::Store::prefetch`] reads older states by the models before and brings them
+//! over ([`customer::Migration`]), `apply` has each looked at anew when it is met, and a sweep whose cursor
+//! is part of the progress brings all others. The next change waits until the sweep is done, so there are
+//! never more than two generations.
+//!
 //! # Invariants
 //!
 //! - A module uses only earlier ones: `crash < event < model < customer < partition < cloudevent < telemetry
@@ -48,6 +58,7 @@
 //! - One timer per customer: the earliest instant at which anything can change if nothing happens.
 //!   Nothing is ever scanned for.
 //! - No binary floating point: numbers, money, durations and instants are [`event::Quantity`].
+//! - A state's models never go back: a process with older ones leaves a partition alone.
 //! - What is on disk was committed in Kafka before. A crash never wipes it.
 //! - Only `runtime::worker` orders effects; only `kafka::client` spells librdkafka's properties for
 //!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only

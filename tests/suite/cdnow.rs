@@ -1,13 +1,16 @@
 //! Real input: the CDNOW sample through the binary, against the independent fold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value as Json;
 
+use crate::histories::yaml;
 use crate::reference::{self, Cause, Change, date};
 use crate::retail::{purchases, retail};
+use crate::whole::whole;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -62,9 +65,13 @@ fn expected(changes: Vec<Change>) -> BTreeMap<String, Vec<Told>> {
 }
 
 fn replay(arguments: &[&str]) -> Vec<Json> {
+    replay_with("config/models/retail.yaml", arguments)
+}
+
+fn replay_with(model: &str, arguments: &[&str]) -> Vec<Json> {
     let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
         .current_dir(root())
-        .args(["replay", "--model", "config/models/retail.yaml"])
+        .args(["replay", "--model", model])
         .args(arguments)
         .output()
         .unwrap();
@@ -91,11 +98,30 @@ fn the_cdnow_sample_gives_the_transitions_of_the_independent_fold() {
         expected(reference::replay(&[retail()], &purchases, None))
     );
     assert_eq!(told.len(), 2357);
-    let ids: std::collections::BTreeSet<_> = events
+    let ids: BTreeSet<_> = events
         .iter()
         .map(|event| event["id"].as_str().unwrap())
         .collect();
     assert_eq!(ids.len(), events.len(), "ids repeat");
+}
+
+#[test]
+fn a_model_that_uses_all_of_the_language_agrees_on_the_cdnow_sample_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("whole.yaml");
+    fs::write(&file, yaml::model(&whole())).unwrap();
+    let events = replay_with(file.to_str().unwrap(), &["tests/data/cdnow_sample.csv"]);
+    let told = told(&events);
+    assert_eq!(
+        told,
+        expected(reference::replay(&[whole()], &purchases(), None))
+    );
+    // Nobody stays where they began.
+    assert_eq!(told.len(), 2357);
+    let stages: BTreeSet<&Told> = told.values().flatten().collect();
+    for stage in ["buyer", "regular", "big", "at_risk", "lost"] {
+        assert!(stages.iter().any(|(_, _, to, ..)| to == stage), "{stage}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Other models take over: what goes on, what begins anew, and that it does not matter who is met first.
 
+mod command;
 mod laws;
 mod names;
 

@@ -5,7 +5,7 @@
 mod conditions;
 mod facts;
 pub(crate) mod models;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::fmt;
 

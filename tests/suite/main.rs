@@ -22,3 +22,6 @@ mod retail;
 mod store;
 mod tidy;
 mod upgrades;
+#[path = "../broker/whole.rs"]
+#[expect(dead_code, reason = "its history is for the broker")]
+mod whole;

@@ -1,0 +1,60 @@
+//! `tenure check --replacing`: what a change would do, before it is loaded.
+
+use std::fs;
+use std::process::{Command, Output};
+
+fn check(new: &str, old: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("new.yaml"), new).unwrap();
+    fs::write(folder.path().join("old.yaml"), old).unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder.path())
+        .args(["check", "new.yaml", "--replacing", "old.yaml"])
+        .args(more)
+        .output()
+        .unwrap();
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
+    (status.code(), stdout, stderr)
+}
+
+const OLD: &str = "
+model: shop
+initial: new
+facts: { orders: count(order_completed) }
+stages: { new: {}, buyer: {} }
+transitions:
+  - { from: new, to: buyer, when: orders >= 1 }
+";
+
+#[test]
+fn it_says_what_changes_and_whether_it_would_be_taken() {
+    let (code, _, said) = check(&OLD.replace(">= 1", ">= 2"), OLD, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("shop: new->buyer now when orders >= 2"),
+        "{said}"
+    );
+    let (code, _, said) = check(&format!("# Words.\n{OLD}"), OLD, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("only words change"), "{said}");
+    let lost = OLD.replace("buyer", "customer");
+    let (code, _, said) = check(&lost, OLD, &[]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(
+        said.contains("error: the change would be refused"),
+        "{said}"
+    );
+    assert!(
+        said.contains("let another stage say `was: buyer`"),
+        "{said}"
+    );
+    let (code, stdout, _) = check(&lost, OLD, &["--format", "json"]);
+    assert_eq!(code, Some(78), "{stdout}");
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json["change"]["lost_stages"][0], "`buyer` of shop");
+    assert_eq!(json["problems"].as_array().map(Vec::len), Some(0));
+}
