@@ -68,6 +68,8 @@ pub fn apply<'m>(
     }
     if let Some(sweep) = view.sweep {
         run.sweep(&sweep);
+        // What the change has made due, and there was no room for, is left to the next batch.
+        finished = run.fire_due() && finished;
     }
     let finished = finished && run.effects.progress.sweep.is_none();
     run.commit(unused, finished)

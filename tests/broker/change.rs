@@ -180,6 +180,60 @@ fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
 }
 
 #[test]
+fn a_change_amid_a_change_waits_until_everybody_is_brought_under_the_first() {
+    let mut world = shop("amid", CUSTOMERS);
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.model("shop.yaml", &two_orders_are_enough());
+    world.start_with(&format!("{VARIABLE}=written:1"));
+    assert_ne!(world.ended().code(), Some(0), "{}", world.said());
+    // Only where the first change had begun it has to be brought to its end.
+    let begun: Vec<bool> = (0..i64::from(PARTITIONS))
+        .map(|partition| {
+            let lives = lives(&world);
+            let own = |it: &i64| it % 4 < 2 && it % i64::from(PARTITIONS) == partition;
+            let moved = (0..CUSTOMERS).filter(own);
+            let moved = moved.filter(|it| lives[&format!("c{it}")].len() == 2);
+            (1..CUSTOMERS / 4).contains(&(moved.count() as i64))
+        })
+        .collect();
+    assert!(begun.contains(&true), "{begun:?}");
+    // It knows a way on from the stage that the first change leads to, and not the way there.
+    let further = two_orders_are_enough()
+        .replace("regular: {}", "regular: {}, friend: {}")
+        .replace(
+            "{ from: buyer, to: regular, when: orders >= 2 }",
+            "{ from: regular, to: friend, when: orders >= 2 }",
+        )
+        .replace("[buyer, regular]", "[buyer, regular, friend]");
+    world.model("shop.yaml", &further);
+    world.start();
+    let twice = begun.iter().filter(|begun| **begun).count() as i64 * CUSTOMERS / 2;
+    eventually("everybody is brought over twice", || {
+        world.assert_running();
+        by_change(&mut world) >= twice
+    });
+    let lives = lives(&world);
+    for customer in 0..CUSTOMERS {
+        let moves = customer % 4 < 2 && begun[(customer % i64::from(PARTITIONS)) as usize];
+        let expected = match moves {
+            true => &[
+                "new->buyer event 1",
+                "buyer->regular model_change 2",
+                "regular->friend model_change 3",
+            ][..],
+            false => &["new->buyer event 1"],
+        };
+        assert_eq!(lives[&format!("c{customer}")], expected, "c{customer}");
+    }
+    assert_eq!(world.first.metric("tenure_customers"), CUSTOMERS);
+    world.produce("purchases", &[order(0, BEGIN + 2 * DAY)]);
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+#[test]
 fn a_process_with_older_models_leaves_alone_what_others_have_taken_further() {
     let customers = 40;
     let mut world = shop("rolling-models", customers);
