@@ -19,10 +19,15 @@ impl Distinct {
             Ok(at) => self.0[at].1 = self.0[at].1.max(bucket),
             Err(at) => {
                 self.0.insert(at, (hash, bucket));
-                if self.0.len() > cap as usize {
-                    self.forget_oldest();
-                }
+                self.keep(cap);
             }
+        }
+    }
+
+    /// Forgets what is more than the cap.
+    pub(super) fn keep(&mut self, cap: u32) {
+        while self.0.len() > cap as usize {
+            self.forget_oldest();
         }
     }
 

@@ -3,13 +3,12 @@
 
 use super::FactState;
 use super::change::{Cause, StageChange};
-use super::distinct::Distinct;
 use super::ground::Ground;
 use super::orders::Ledger;
 use super::recent::Recent;
 use super::state::{CustomerState, ModelState, Past, Visits};
 use crate::event::{EventTime, Millis};
-use crate::model::{Change, Keep, Model, Models, Successor};
+use crate::model::{Change, Keep, Model, Models, Slot, Successor};
 
 /// From one version of the models to the next, at an instant.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +55,7 @@ impl Migration<'_> {
     /// What was kept, as far as it is asked for; the rest begins with nothing.
     fn facts(&self, facts: &[FactState]) -> Vec<FactState> {
         let slots = self.after.slots.iter().zip(&self.change.slots);
-        let fact = |(slot, from): (&crate::model::Slot, &Option<usize>)| match from {
+        let fact = |(slot, from): (&Slot, &Option<usize>)| match from {
             Some(from) => facts[*from].clone().within(&slot.keep),
             None => FactState::new(slot),
         };
@@ -205,14 +204,8 @@ fn add_visits(known: &mut Vec<(usize, Visits)>, stage: usize, visits: Visits) {
 impl FactState {
     /// As much of it as a slot keeps.
     fn within(mut self, keep: &Keep) -> FactState {
-        if let (FactState::Distinct(Distinct(values)), Keep::Distinct { cap, .. }) =
-            (&mut self, keep)
-        {
-            let mut newest: Vec<_> = values.iter().map(|(hash, seen)| (*seen, *hash)).collect();
-            newest.sort_unstable();
-            let kept = newest.len().saturating_sub(*cap as usize);
-            let kept = &newest[kept..];
-            values.retain(|(hash, seen)| kept.contains(&(*seen, *hash)));
+        if let (FactState::Distinct(distinct), Keep::Distinct { cap, .. }) = (&mut self, keep) {
+            distinct.keep(*cap);
         }
         self
     }

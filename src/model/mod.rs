@@ -2,7 +2,8 @@
 //!
 //! `yaml` (text to a tree with places) → `read` (tree to declarations) → `syntax` and `lower`
 //! (conditions to typed form) → `slots` (what must be remembered of each customer, shared by all
-//! models) → `change` (from one version of them to the next). Nothing here is evaluated: that is the next layer. `schema` says for editors what `read` takes.
+//! models) → `change` (from one version of them to the next). Nothing here is evaluated: that is the next
+//! layer. `schema` says for editors what `read` takes.
 
 #![deny(clippy::disallowed_types)]
 

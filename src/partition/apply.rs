@@ -327,7 +327,6 @@ impl Effects {
             let customer = customer.clone();
             self.outputs.push(Output::Restated { customer });
         }
-        self.settle(customer, &mut known.state, changes);
     }
 
     /// Emits what happened to a customer and keeps an entry in the timer index that is not later

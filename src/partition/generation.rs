@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::codec::Unusable;
 use crate::customer::Migration;
 use crate::event::EventTime;
-use crate::model::{Change, Models, Source};
+use crate::model::{Change, Model, Models, Source};
 
 /// One version of the models in the life of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,16 +58,16 @@ pub fn hash(models: &Models) -> String {
         hash.update(text);
     }
     let digest = hash.finalize();
-    digest
+    digest[..16]
         .iter()
-        .take(16)
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl Generation {
     /// The first one.
     pub fn first(models: &Models) -> Generation {
-        let file = |model: &crate::model::Model| File {
+        let file = |model: &Model| File {
             name: model.name.clone(),
             version: model.version,
             text: model.source.text.clone(),

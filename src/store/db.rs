@@ -148,16 +148,26 @@ impl<E: Engine> Store<E> {
         partition: u32,
         wanted: &BTreeSet<&CustomerId>,
     ) -> Result<BTreeMap<CustomerId, Known>, Error> {
-        let ids: Vec<&CustomerId> = wanted.iter().copied().collect();
-        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(partition, id)).collect();
         let mut states = BTreeMap::new();
-        let mut take = |place: usize, bytes: &[u8]| {
-            let id: &CustomerId = ids[place];
+        let take = |id: &CustomerId, bytes: &[u8]| {
             states.insert(id.clone(), reader.read(bytes)?);
             Ok(())
         };
-        self.engine.get(Family::Customers, &keys, &mut take)?;
+        self.each(partition, wanted.iter().copied(), take)?;
         Ok(states)
+    }
+
+    /// Looks customers up, given in ascending order; `take` gets each that is there, with its bytes.
+    fn each<'c>(
+        &self,
+        partition: u32,
+        customers: impl Iterator<Item = &'c CustomerId>,
+        mut take: impl FnMut(&'c CustomerId, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let ids: Vec<&CustomerId> = customers.collect();
+        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(partition, id)).collect();
+        let mut take = |place: usize, bytes: &[u8]| take(ids[place], bytes);
+        self.engine.get(Family::Customers, &keys, &mut take)
     }
 
     /// The next customers, from `from` on, whose state is of the models before.
@@ -269,7 +279,15 @@ impl<E: Engine> Store<E> {
             let customer = id.clone();
             key::timer(partition, &TimerKey { due, customer })
         };
-        let before = self.armed(partition, states.keys())?;
+        let mut before = BTreeMap::new();
+        self.each(partition, states.keys(), |id, bytes| {
+            before.extend(
+                customer::armed(bytes)
+                    .map_err(corrupt)?
+                    .map(|due| (id, due)),
+            );
+            Ok(())
+        })?;
         self.engine.write(&mut |batch| {
             for (id, value) in states {
                 if let Some(due) = before.get(id) {
@@ -290,24 +308,6 @@ impl<E: Engine> Store<E> {
             arrive(batch, partition, progress);
             Ok(())
         })
-    }
-
-    /// Who of these has an entry in the timer index, and when.
-    fn armed<'c>(
-        &self,
-        partition: u32,
-        customers: impl Iterator<Item = &'c CustomerId>,
-    ) -> Result<BTreeMap<&'c CustomerId, EventTime>, Error> {
-        let ids: Vec<&CustomerId> = customers.collect();
-        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(partition, id)).collect();
-        let mut found = BTreeMap::new();
-        let mut take = |place: usize, bytes: &[u8]| {
-            let armed = customer::armed(bytes).map_err(corrupt)?;
-            found.extend(armed.map(|due| (ids[place], due)));
-            Ok(())
-        };
-        self.engine.get(Family::Customers, &keys, &mut take)?;
-        Ok(found)
     }
 }
 

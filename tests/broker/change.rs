@@ -52,6 +52,16 @@ fn two_orders_are_enough() -> String {
     MODEL.replace("orders >= 3", "orders >= 2")
 }
 
+/// Everybody is there, and the next start is with the new rule.
+fn about_to_change(name: &str) -> World {
+    let mut world = shop(name, CUSTOMERS);
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.model("shop.yaml", &two_orders_are_enough());
+    world
+}
+
 /// `from->to cause sequence` of each customer, in order.
 fn lives(world: &World) -> BTreeMap<String, Vec<String>> {
     let mut lives: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -147,11 +157,7 @@ fn sighup_takes_what_is_right_and_changes_nothing_where_it_is_not() {
 
 #[test]
 fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
-    let mut world = shop("sweep", CUSTOMERS);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
-    world.model("shop.yaml", &two_orders_are_enough());
+    let mut world = about_to_change("sweep");
     let mut seen = Vec::new();
     for point in [
         "records-sent:2",
@@ -181,11 +187,7 @@ fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
 
 #[test]
 fn a_change_amid_a_change_waits_until_everybody_is_brought_under_the_first() {
-    let mut world = shop("amid", CUSTOMERS);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
-    world.model("shop.yaml", &two_orders_are_enough());
+    let mut world = about_to_change("amid");
     world.start_with(&format!("{VARIABLE}=written:1"));
     assert_ne!(world.ended().code(), Some(0), "{}", world.said());
     // Only where the first change had begun it has to be brought to its end.

@@ -1,7 +1,7 @@
 //! A customer's state as bytes: compact, versioned, and never trusted when read.
 //!
-//! The version byte; since version 3 the generation of the models; the latest event time; the position; the armed timer; since version 2 the ids of
-//! recent events, and the orders with what all before them came to; the facts by slot, each with a tag;
+//! The version byte; since version 3 the generation of the models; the latest event time; the position; the
+//! armed timer; since version 2 the ids of recent events, and the orders with what all before them came to; the facts by slot, each with a tag;
 //! the models, since version 2 each with its latest `effective_at`, the stage before, and the past that the
 //! model asks for, in which the ground holds the model's state of before once more. Numbers are variable-length (LEB128,
 //! signed ones zigzag); instants are differences from the latest event time. A version byte is never

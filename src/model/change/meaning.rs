@@ -1,8 +1,9 @@
 //! What models mean, whatever their slots, types and stages are numbered: as text, to be compared.
 
-use crate::event::{EventType, FieldId, FieldKind};
+use crate::event::{EventType, Field, FieldId, FieldKind};
 use crate::model::{
-    Bucket, Comparison, Condition, Keep, Model, Models, Slot, StageFact, Term, TextTerm, What,
+    Bucket, Comparison, Condition, Keep, Model, Models, Slot, StageFact, Tally, Term, TextTerm,
+    What,
 };
 
 /// One model of several, read with names that another version understands.
@@ -49,14 +50,13 @@ pub(super) fn reach(keep: &Keep) -> (u32, u32) {
     }
 }
 
-fn named(models: &Models, field: FieldId) -> Option<(&crate::event::Field, FieldKind)> {
+fn named(models: &Models, field: FieldId) -> Option<(&Field, FieldKind)> {
     let mut fields = models.vocabulary.fields();
     let (_, field, kind) = fields.find(|(id, ..)| *id == field)?;
     Some((field, kind))
 }
 
-fn tally_of(models: &Models, tally: crate::model::Tally) -> String {
-    use crate::model::Tally;
+fn tally_of(models: &Models, tally: Tally) -> String {
     match tally {
         Tally::Count => "count".to_owned(),
         Tally::CountOf(field) => format!("count of {:?}", named(models, field)),
@@ -68,7 +68,7 @@ fn tally_of(models: &Models, tally: crate::model::Tally) -> String {
 }
 
 /// In quotes: `any` is no event type.
-pub(super) fn kind(models: &Models, kind: Option<EventType>) -> String {
+fn kind(models: &Models, kind: Option<EventType>) -> String {
     match kind {
         None => "any".to_owned(),
         Some(kind) => format!("{:?}", models.vocabulary.type_name(kind)),

@@ -8,7 +8,7 @@ mod report;
 
 use std::collections::BTreeMap;
 
-use super::{Model, Models, Reading, Slot, What, Window};
+use super::{Model, Models, Reading, Slot, Stage, What, Window};
 use crate::event::{EventType, FieldId};
 use meaning::Meaning;
 
@@ -193,38 +193,33 @@ impl Change {
 
     /// Whether a state of before, as it stands, is one of after.
     fn keeps_bytes(&self, before: &Models, after: &Models) -> bool {
-        let in_order = |(at, slot): (usize, &Option<usize>)| *slot == Some(at);
+        let mut slots = before.slots.iter().zip(after.slots.iter());
         let same_model = |(at, model): (usize, &Successor)| {
-            model.of == Some(at) && model.is_same && {
-                let stages = model.stages.iter().enumerate();
-                let transitions = model.transitions.iter().enumerate();
-                stages.map(|(at, after)| (at, *after)).all(is_itself)
-                    && transitions.map(|(at, after)| (at, *after)).all(is_itself)
-            }
-        };
-        let keeps = before.slots.iter().zip(after.slots.iter());
-        let remembered = |models: &Models| -> Vec<Vec<bool>> {
-            let stages = models.list.iter().map(|model| &model.stages);
-            stages
-                .map(|stages| stages.iter().map(|stage| stage.remembered).collect())
-                .collect()
+            let remembered = |models: &Models| -> Vec<bool> {
+                let stages = models.list[at].stages.iter();
+                stages.map(|stage| stage.remembered).collect()
+            };
+            model.of == Some(at)
+                && model.is_same
+                && in_place(&model.stages)
+                && in_place(&model.transitions)
+                && remembered(before) == remembered(after)
         };
         before.list.len() == after.list.len()
             && before.slots.iter().len() == after.slots.iter().len()
-            && self.slots.iter().enumerate().all(in_order)
-            && keeps.fold(true, |same, (a, b)| {
-                same && meaning::reach(&a.keep) == meaning::reach(&b.keep)
-            })
+            && in_place(&self.slots)
+            && slots.all(|(a, b)| meaning::reach(&a.keep) == meaning::reach(&b.keep))
             && self.models.iter().enumerate().all(same_model)
             && before.vocabulary == after.vocabulary
             && before.orders == after.orders
             && before.dedupe == after.dedupe
-            && remembered(before) == remembered(after)
     }
 }
 
-fn is_itself((at, after): (usize, Option<usize>)) -> bool {
-    after == Some(at)
+/// Whether each has the number that it had.
+fn in_place(numbers: &[Option<usize>]) -> bool {
+    let mut numbers = numbers.iter().enumerate();
+    numbers.all(|(at, number)| *number == Some(at))
 }
 
 /// The stage that a stage of before is now.
@@ -282,7 +277,7 @@ fn is_seen(before: &Models, after: &Models, models: &[Successor]) -> bool {
         };
         let old = &before.list[of];
         let stages = old.stages.iter().zip(&successor.stages);
-        let same = |(stage, after): (&super::Stage, &Option<usize>)| {
+        let same = |(stage, after): (&Stage, &Option<usize>)| {
             after.is_some_and(|after| model.stages[after].name == stage.name)
         };
         model.shadow != old.shadow

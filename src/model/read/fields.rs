@@ -143,6 +143,14 @@ impl Reader<'_> {
         number
     }
 
+    /// The values of a list, or the one that stands alone.
+    pub(super) fn one_or_many(node: &Node) -> &[Node] {
+        match &node.value {
+            Value::List(items) => items,
+            _ => std::slice::from_ref(node),
+        }
+    }
+
     pub(super) fn truth(&mut self, node: &Node) -> Option<bool> {
         let text = self.text(node)?;
         let truth = text.parse().ok();

@@ -3,7 +3,7 @@
 use super::{Fields, Reader};
 use crate::event::Millis;
 use crate::model::problem::Place;
-use crate::model::yaml::{Node, Value};
+use crate::model::yaml::Node;
 use crate::model::{Reentry, STAGES_MAX, Stage};
 
 /// The keys of a stage.
@@ -78,12 +78,8 @@ impl Reader<'_> {
 
     /// A name, or a list of them.
     fn names(&mut self, node: &Node) -> Vec<(String, Place)> {
-        let nodes = match &node.value {
-            Value::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
         let name = |node: &Node| Some((self.name(node)?, node.place));
-        nodes.iter().filter_map(name).collect()
+        Self::one_or_many(node).iter().filter_map(name).collect()
     }
 
     /// `always`, `never` or `after 30d`.

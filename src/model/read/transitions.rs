@@ -107,12 +107,7 @@ impl Reader<'_> {
     }
 
     fn origins(&mut self, node: &Node, stages: &[&str]) -> Vec<usize> {
-        let single = std::slice::from_ref(node);
-        let nodes = if let Value::List(items) = &node.value {
-            items.as_slice()
-        } else {
-            single
-        };
+        let nodes = Self::one_or_many(node);
         if nodes.is_empty() {
             self.error(
                 node.place,
