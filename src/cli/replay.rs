@@ -65,7 +65,7 @@ impl Replay {
         let decoder = Decoder::new(
             Mapping::default(),
             models.vocabulary.clone(),
-            Money::default(),
+            Money::of_one_currency(models.currency.as_deref()),
             Limits::default(),
         );
         let order = if self.presorted {

@@ -1,9 +1,10 @@
 //! Reading model files. One that cannot be read is reported beside what is wrong with the others.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::model::{Models, Place, Problem, Report, Severity, Source};
+use crate::model::{MODEL_BYTES_MAX, Models, Place, Problem, Report, Severity, Source};
 
 /// Reads and compiles all files; as [`Models::compile`].
 pub(super) fn compile(files: &[PathBuf]) -> Result<(Models, Vec<Report>), Vec<Report>> {
@@ -24,13 +25,18 @@ pub(super) fn compile(files: &[PathBuf]) -> Result<(Models, Vec<Report>), Vec<Re
 
 fn source(path: &Path) -> Result<Source, Report> {
     let name = path.display().to_string();
-    let bytes = match fs::read(path) {
+    let bytes = match read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read the model {name}: {error}");
             return Err(report(name, String::new(), message, (1, 1)));
         }
     };
+    if bytes.len() > MODEL_BYTES_MAX {
+        // Refused by its length, whatever it is.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        return Ok(Source { name, text });
+    }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source { name, text }),
         Err(error) => {
@@ -45,6 +51,14 @@ fn source(path: &Path) -> Result<Source, Report> {
             Err(report(name, text, message, (line, column)))
         }
     }
+}
+
+/// A file as far as its length can be refused by.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = MODEL_BYTES_MAX as u64 + 1;
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn report(name: String, text: String, message: String, (line, column): (usize, usize)) -> Report {

@@ -30,7 +30,8 @@ impl Test {
                 model.source.name, model.name
             ));
         }
-        let outcomes = example::run_all(&models, &Money::default());
+        let outcomes =
+            example::run_all(&models, &Money::of_one_currency(models.currency.as_deref()));
         let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
         let mut out = io::stdout().lock();
         match self.format {

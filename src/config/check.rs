@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::document::Document;
-use crate::event::{Quantity, parse_instant};
+use crate::event::{Money, Quantity, parse_instant};
 
 /// Something that makes no sense.
 #[derive(Debug)]
@@ -134,11 +134,13 @@ impl Document {
     }
 
     fn check_money(&self, complaints: &mut Complaints) {
-        let fine = self.money.currency.len() == 3;
+        let fine = Money::is_code(&self.money.currency);
         complaints.unless(fine, "money.currency", "an ISO 4217 code such as USD");
         for (currency, rate) in &self.money.rates {
             let fine = Quantity::parse(rate).is_some_and(|rate| rate > Quantity::ZERO);
             let setting = format!("money.rates.{currency}");
+            let known = Money::is_code(currency);
+            complaints.unless(known, &setting, "an ISO 4217 code such as EUR");
             complaints.unless(
                 fine,
                 &setting,

@@ -44,7 +44,7 @@ impl Document {
     /// What the daemon is told.
     ///
     /// # Errors
-    /// A stage that no model has, or a secret's file that cannot be read.
+    /// A stage that no model has, models in another currency, or a secret's file that cannot be read.
     pub fn settings(&self, models: &Models, hostname: Option<&str>) -> Result<Settings, Problems> {
         let mut problems = self.unknown_stages(models);
         let bytes = Generation::first(models).encode().len();
@@ -53,6 +53,7 @@ impl Document {
                 "models: all files together take {bytes} bytes, more than {GENERATION_BYTES_MAX}; their texts are kept beside the states"
             ));
         }
+        problems.extend(self.other_currency(models));
         let security = self.security().unwrap_or_else(|problem| {
             problems.push(problem);
             Security::default()
@@ -108,6 +109,16 @@ impl Document {
             },
             start_at_zero: self.starts_at_zero(),
             burst: self.burst(),
+        })
+    }
+
+    /// Amounts in the models are compared with what values are converted into.
+    fn other_currency(&self, models: &Models) -> Option<String> {
+        let (own, wanted) = (self.money().currency, models.currency.as_ref()?);
+        (own != *wanted).then(|| {
+            format!(
+                "money.currency: values are read in {own}, and the models say `currency: {wanted}`; set {wanted} here, or write the models' amounts in {own}"
+            )
         })
     }
 

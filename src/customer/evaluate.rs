@@ -5,7 +5,7 @@
 
 use super::reading::Facts;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{Comparison, Condition, Moves, Operator, Reading, Term, TextTerm};
+use crate::model::{Comparison, Condition, Moves, Operator, Reading, Term, TextTerm, What};
 
 /// One customer in one model at one instant.
 #[derive(Clone, Copy)]
@@ -40,27 +40,31 @@ impl Scene<'_> {
         }
     }
 
-    /// The first instant later than now at which some comparison in the condition can change by
-    /// the passing of time alone.
-    pub(super) fn next_change(&self, condition: &Condition) -> Option<EventTime> {
-        match condition {
-            Condition::Not(inner) => self.next_change(inner),
-            Condition::All(parts) | Condition::Any(parts) => {
-                parts.iter().filter_map(|part| self.next_change(part)).min()
-            }
+    /// The first instant later than now at which one of a transition's clocks can change by the passing of
+    /// time alone.
+    pub(super) fn next_change(&self, clocks: &[Condition]) -> Option<EventTime> {
+        clocks.iter().filter_map(|clock| self.flips(clock)).min()
+    }
+
+    fn flips(&self, clock: &Condition) -> Option<EventTime> {
+        match clock {
             Condition::Compare(comparison) => {
-                let edges = comparison
-                    .windows
-                    .iter()
-                    .filter_map(|fact| self.edge(*fact));
-                edges.chain(self.flip(comparison)).min()
+                let mut next = self.flip(comparison);
+                for fact in &comparison.windows {
+                    next = earlier(next, self.edge(*fact));
+                }
+                next
             }
             Condition::SameText(same) => {
                 let sides = [&same.left, &same.right].into_iter();
                 sides.filter_map(|side| self.edge(side.fact()?)).min()
             }
             Condition::Has(fact) | Condition::Flag { fact, .. } => self.edge(*fact),
-            Condition::Always(_) | Condition::Happened(_) => None,
+            Condition::Always(_)
+            | Condition::Happened(_)
+            | Condition::Not(_)
+            | Condition::All(_)
+            | Condition::Any(_) => None,
         }
     }
 
@@ -85,7 +89,11 @@ impl Scene<'_> {
     }
 
     pub(super) fn quantity(&self, fact: usize) -> Option<Quantity> {
-        self.facts.quantity(self.reading(fact), self.now)
+        let reading = &self.facts.model.facts[fact].reading;
+        match (reading.what, reading.window) {
+            (What::Number(slot), None) => self.facts.tally(slot),
+            _ => self.facts.quantity(*reading, self.now),
+        }
     }
 
     pub(super) fn instant(&self, fact: usize) -> Option<EventTime> {
@@ -104,17 +112,25 @@ impl Scene<'_> {
         let Some(left) = self.term(&comparison.left) else {
             return false;
         };
-        let right = match &comparison.right {
-            Term::Constant(limit) => Some(*limit),
-            other => self.term(other),
+        let Some(right) = self.term(&comparison.right) else {
+            return false;
         };
-        right.is_some_and(|right| comparison.operator.holds(left, right))
+        comparison.operator.holds(left, right)
     }
 
+    /// Most sides of comparisons are a fact or a constant.
+    #[inline(always)]
     fn term(&self, term: &Term) -> Option<Quantity> {
         match term {
             Term::Constant(number) => Some(*number),
             Term::Fact(fact) => self.quantity(*fact),
+            other => self.computed(other),
+        }
+    }
+
+    fn computed(&self, term: &Term) -> Option<Quantity> {
+        match term {
+            Term::Constant(_) | Term::Fact(_) => None,
             Term::Since(fact) => {
                 let instant = self.instant(*fact)?;
                 Some(Quantity::whole(self.now.since(instant).0.max(0)))
@@ -214,6 +230,13 @@ impl Scene<'_> {
             now: EventTime(time),
             ..*self
         }
+    }
+}
+
+fn earlier(one: Option<EventTime>, other: Option<EventTime>) -> Option<EventTime> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Facts as conditions see them: the value at an instant, and when a window changes it next.
 
-use super::facts::{FactState, joined, number_of};
+use super::facts::{FactState, number_of};
 use super::state::ModelState;
 use crate::event::{EventTime, Millis, Quantity, Scalar};
 use crate::model::{Bucket, Keep, Model, Reading, Slots, StageFact, Tally, What, Window};
@@ -158,30 +158,38 @@ impl<'f> Facts<'f> {
     /// A tally, of all time or of the buckets in a window; absent where only events have a value.
     fn number(&self, slot: usize, window: Option<Window>) -> Option<Quantity> {
         match (&self.states[slot], window) {
-            (FactState::Count(count), None) => i64::try_from(*count).ok().map(Quantity::whole),
-            (FactState::Sum(sum), None) => Some(*sum),
-            (FactState::Extreme(extreme), None) => *extreme,
+            (_, None) => self.tally(slot),
             (FactState::Buckets(buckets), Some(window)) => {
-                let Keep::Buckets { tally, .. } = self.slots.get(slot).keep else {
-                    return None;
-                };
-                let (first, last) = (self.first(window), self.last(window));
-                let from = buckets.partition_point(|(number, _)| *number < first);
-                let inside = buckets[from..]
-                    .iter()
-                    .take_while(|(number, _)| *number <= last);
-                let values = inside.map(|(_, value)| *value);
-                match tally {
-                    Tally::Count | Tally::CountOf(_) | Tally::Sum(_) => {
-                        Some(values.fold(Quantity::ZERO, |sum, value| joined(tally, sum, value)))
-                    }
-                    Tally::Min(_) | Tally::Max(_) | Tally::First => {
-                        values.reduce(|a, b| joined(tally, a, b))
-                    }
-                }
+                self.within_window(slot, buckets, window)
             }
             _ => None,
         }
+    }
+
+    /// A tally of all time.
+    #[inline(always)]
+    pub(super) fn tally(&self, slot: usize) -> Option<Quantity> {
+        match &self.states[slot] {
+            FactState::Count(count) => i64::try_from(*count).ok().map(Quantity::whole),
+            FactState::Sum(sum) => Some(*sum),
+            FactState::Extreme(extreme) => *extreme,
+            _ => None,
+        }
+    }
+
+    fn within_window(
+        &self,
+        slot: usize,
+        buckets: &[(i64, Quantity)],
+        window: Window,
+    ) -> Option<Quantity> {
+        let Keep::Buckets { tally, .. } = self.slots.get(slot).keep else {
+            return None;
+        };
+        total(
+            tally,
+            inside(buckets, self.first(window), self.last(window)),
+        )
     }
 
     /// The next instant at which the passing of time alone takes anything out of the fact's window, or
@@ -263,5 +271,34 @@ impl<'f> Facts<'f> {
 
     fn current(&self, bucket: Bucket) -> i64 {
         number_of(bucket, self.now)
+    }
+}
+
+/// The buckets from `first` to `last`; most often it is all of them.
+fn inside(buckets: &[(i64, Quantity)], first: i64, last: i64) -> &[(i64, Quantity)] {
+    let before = match buckets.first() {
+        Some((number, _)) if *number < first => {
+            buckets.partition_point(|(number, _)| *number < first)
+        }
+        _ => 0,
+    };
+    let after = match buckets.last() {
+        Some((number, _)) if *number > last => {
+            buckets.partition_point(|(number, _)| *number <= last)
+        }
+        _ => buckets.len(),
+    };
+    &buckets[before..after]
+}
+
+/// What buckets come to together; absent where only events have a value.
+fn total(tally: Tally, buckets: &[(i64, Quantity)]) -> Option<Quantity> {
+    let values = buckets.iter().map(|(_, value)| *value);
+    match tally {
+        Tally::Count | Tally::CountOf(_) | Tally::Sum(_) => {
+            Some(values.fold(Quantity::ZERO, |sum, value| sum.plus(value).unwrap_or(sum)))
+        }
+        Tally::Min(_) | Tally::First => values.min(),
+        Tally::Max(_) => values.max(),
     }
 }

@@ -239,7 +239,7 @@ impl CustomerState {
         let outgoing = &definition.outgoing[state.stage];
         let flips = outgoing
             .iter()
-            .filter_map(|at| scene.next_change(&definition.transitions[*at].when));
+            .filter_map(|at| scene.next_change(&definition.transitions[*at].clocks));
         let holds = state
             .holding
             .iter()

@@ -17,6 +17,7 @@ use compact_str::CompactString;
 use smallvec::SmallVec;
 
 pub use decode::{Columns, Decoder};
+pub(crate) use limits::FIELD_BYTES_MAX;
 pub use limits::Limits;
 pub use mapping::{Mapping, Path, TimeUnit};
 pub use money::Money;

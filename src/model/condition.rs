@@ -173,19 +173,32 @@ impl TextTerm {
 
 impl Operator {
     /// Whether `left` relates so to `right`.
+    #[inline]
     pub fn holds(self, left: Quantity, right: Quantity) -> bool {
+        let order = left.cmp(&right);
         match self {
-            Operator::Less => left < right,
-            Operator::AtMost => left <= right,
-            Operator::Greater => left > right,
-            Operator::AtLeast => left >= right,
-            Operator::Equal => left == right,
-            Operator::Unequal => left != right,
+            Operator::Less => order.is_lt(),
+            Operator::AtMost => order.is_le(),
+            Operator::Greater => order.is_gt(),
+            Operator::AtLeast => order.is_ge(),
+            Operator::Equal => order.is_eq(),
+            Operator::Unequal => order.is_ne(),
         }
     }
-}
 
-impl Operator {
+    /// The operator that is written so, if there is one.
+    pub(super) fn written(symbol: &str) -> Option<Operator> {
+        Some(match symbol {
+            "<" => Operator::Less,
+            "<=" => Operator::AtMost,
+            ">" => Operator::Greater,
+            ">=" => Operator::AtLeast,
+            "==" => Operator::Equal,
+            "!=" => Operator::Unequal,
+            _ => return None,
+        })
+    }
+
     /// The same with the sides exchanged.
     pub fn mirrored(self) -> Operator {
         match self {

@@ -17,8 +17,10 @@ mod problem;
 mod quiet;
 mod read;
 mod schema;
+mod size;
 mod slots;
 mod syntax;
+mod value_type;
 mod yaml;
 
 use crate::event::{EventTime, FieldId, Millis, Vocabulary};
@@ -37,7 +39,9 @@ pub use problem::{
 };
 pub use quiet::Quiet;
 pub use schema::model_schema;
+pub use size::STATE_BYTES_MAX;
 pub use slots::{Keep, Reading, Slot, Slots, StageFact, Tally, What};
+pub use yaml::MODEL_BYTES_MAX;
 
 /// Most stages of a model: a chain remembers the stages it has been in as bits.
 pub const STAGES_MAX: usize = 64;
@@ -125,6 +129,8 @@ pub struct Transition {
     pub cooldown: Millis,
     /// What must be remembered for its condition.
     pub slots: Vec<usize>,
+    /// The parts of its condition that time alone can change.
+    pub clocks: Vec<Condition>,
 }
 
 /// A fact and where its value is read.
@@ -149,6 +155,8 @@ pub struct Models {
     pub dedupe: Option<Dedupe>,
     /// Which events are orders, and which take them back, where a model says so.
     pub orders: Option<Orders>,
+    /// The currency that amounts of money in the models are in, where one says so: an ISO 4217 code.
+    pub currency: Option<String>,
 }
 
 /// How events that come twice are recognised.
@@ -173,6 +181,7 @@ impl Models {
             vocabulary: Vocabulary::default(),
             dedupe: None,
             orders: None,
+            currency: None,
         };
         let mut reports = Vec::new();
         for source in sources {
@@ -205,6 +214,7 @@ impl Models {
         for model in &mut self.list {
             for transition in &mut model.transitions {
                 transition.slots = slots_of(&transition.when, &model.facts);
+                transition.clocks = clocks_of(&transition.when, &model.facts);
             }
         }
         self
@@ -221,6 +231,19 @@ fn slots_of(when: &Condition, facts: &[Fact]) -> Vec<usize> {
     slots.sort_unstable();
     slots.dedup();
     slots
+}
+
+/// The parts of a condition with a window in them, and those that move with every millisecond.
+fn clocks_of(when: &Condition, facts: &[Fact]) -> Vec<Condition> {
+    let mut clocks = Vec::new();
+    when.visit(&mut |part| {
+        let moves = matches!(part, Condition::Compare(it) if it.moves != Moves::Neither);
+        let is_windowed = |fact: &usize| facts[*fact].reading.window.is_some();
+        if moves || part.facts().iter().any(is_windowed) {
+            clocks.push(part.clone());
+        }
+    });
+    clocks
 }
 
 /// YAML ends a line at a carriage return too, alone or before a line feed. What counts and shows

@@ -9,8 +9,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::problem::{Place, Problem, Problems, Severity};
 
-/// Largest model file.
-pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
+/// Largest model file, in bytes.
+pub const MODEL_BYTES_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 32;
 const NODES_MAX: usize = 100_000;
 
@@ -62,11 +62,9 @@ impl Node {
 
 /// Reads one document. On a syntax error the rest of the file is not looked at.
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
-    if text.len() > FILE_BYTES_MAX {
-        let message = format!(
-            "the file has {} bytes; a model file has at most {FILE_BYTES_MAX}",
-            text.len()
-        );
+    if text.len() > MODEL_BYTES_MAX {
+        let message =
+            format!("a model file has at most {MODEL_BYTES_MAX} bytes, and this one more");
         problems.push(error(
             Place {
                 line: 1,

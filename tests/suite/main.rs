@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod batches;
+mod bounds;
 mod cdnow;
 mod change;
 mod config;
 mod corrections;
 mod demo;
 mod diagnostics;
+mod endless;
 mod fuzz;
 mod guarantee;
 mod histories;

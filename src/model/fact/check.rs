@@ -2,8 +2,8 @@
 
 use super::{Aggregate, Declaration, Fault};
 use crate::event::FieldKind;
-use crate::model::lower::Type;
 use crate::model::syntax::Expr;
+use crate::model::value_type::Type;
 
 impl Declaration {
     pub(super) fn check(&self, expr: &Expr) -> Result<(), Fault> {

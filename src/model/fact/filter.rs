@@ -3,7 +3,6 @@
 use super::Fault;
 use crate::event::{Field, FieldKind, Quantity};
 use crate::model::condition::Operator;
-use crate::model::lower::comparison_operator;
 use crate::model::syntax::{Expr, Kind};
 
 /// A truth about one event's own fields. A comparison with a field that the event does not carry is false.
@@ -62,7 +61,7 @@ pub(super) fn filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
                 _ => Filter::Any(parts),
             })
         }
-        Kind::Binary(operator, left, right) => match comparison_operator(operator) {
+        Kind::Binary(operator, left, right) => match Operator::written(operator) {
             Some(operator) => match field(left) {
                 Some(name) => comparison(expr, name, operator, right),
                 None => match field(right) {

@@ -10,8 +10,8 @@ pub(super) use over::misplaced as misplaced_window;
 
 use std::mem::discriminant;
 
-use super::lower::Type;
 use super::syntax::Expr;
+use super::value_type::Type;
 use crate::event::Field;
 
 pub use filter::Filter;

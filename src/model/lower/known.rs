@@ -1,44 +1,8 @@
 //! What is known of facts while conditions are read.
 
-use crate::event::FieldKind;
 use crate::model::fact::Declaration;
 use crate::model::slots::StageFact;
-
-/// What a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// A number or money.
-    Number,
-    /// A length of time.
-    Duration,
-    /// A point in time.
-    Instant,
-    /// Text.
-    Text,
-    /// True or false.
-    Flag,
-}
-
-impl Type {
-    /// The type of a field of known kind.
-    pub(in crate::model) fn of_field(kind: FieldKind) -> Type {
-        match kind {
-            FieldKind::Number => Type::Number,
-            FieldKind::Text | FieldKind::Any | FieldKind::Id => Type::Text,
-            FieldKind::Flag => Type::Flag,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Type::Number => "a number",
-            Type::Duration => "a duration",
-            Type::Instant => "an instant",
-            Type::Text => "a text",
-            Type::Flag => "true or false",
-        }
-    }
-}
+use crate::model::value_type::Type;
 
 /// A fact while conditions are read: the type of a property is what it is first used as.
 #[derive(Clone, Debug)]

@@ -10,8 +10,9 @@ use super::condition::{
 };
 use super::fact::Fault;
 use super::syntax::{Expr, Kind};
+use super::value_type::Type;
 use crate::event::Vocabulary;
-pub(super) use known::{About, Known, Type};
+pub(super) use known::{About, Known};
 pub(super) use names::Happening;
 pub use term::FUNCTIONS;
 pub use unnamed::STAGE_NAMES;
@@ -48,7 +49,7 @@ impl Lowering<'_> {
                     Condition::Any(parts)
                 })
             }
-            Kind::Binary(operator, left, right) => match comparison_operator(operator) {
+            Kind::Binary(operator, left, right) => match Operator::written(operator) {
                 Some(operator) => self.comparison(expr, operator, left, right),
                 None => self.number_as_condition(expr),
             },
@@ -254,16 +255,4 @@ fn collect_facts(term: &Term, facts: &mut Vec<usize>) {
             collect_facts(right, facts);
         }
     }
-}
-
-pub(super) fn comparison_operator(symbol: &str) -> Option<Operator> {
-    Some(match symbol {
-        "<" => Operator::Less,
-        "<=" => Operator::AtMost,
-        ">" => Operator::Greater,
-        ">=" => Operator::AtLeast,
-        "==" => Operator::Equal,
-        "!=" => Operator::Unequal,
-        _ => return None,
-    })
 }

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Condition, Fault, Lowering, Operator, Type};
+use super::{Condition, Fault, Lowering, Operator};
 use crate::event::EventType;
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, Kind};
+use crate::model::value_type::Type;
 
 /// An event type that stands in a condition.
 #[derive(Clone, Debug)]

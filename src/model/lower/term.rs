@@ -1,11 +1,12 @@
 //! Terms: numbers, durations and instants, and what may be computed with them.
 
-use super::{Lowering, STAGE_NAMES, Type};
+use super::{Lowering, STAGE_NAMES};
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Term};
 use crate::model::fact::AGGREGATES;
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, Kind};
+use crate::model::value_type::Type;
 
 /// A term with what is known of it.
 pub(super) struct Typed {

@@ -1,7 +1,7 @@
 //! Facts that are not declared but stand in the condition itself: aggregates of events, and where
 //! the customer is and has been.
 
-use super::{Lowering, Type};
+use super::Lowering;
 use crate::model::FACTS_MAX;
 use crate::model::condition::Condition;
 use crate::model::fact::{Aggregate, Declaration, Fault};
@@ -9,6 +9,7 @@ use crate::model::lower::Known;
 use crate::model::problem::did_you_mean;
 use crate::model::slots::StageFact;
 use crate::model::syntax::{Expr, Kind};
+use crate::model::value_type::Type;
 
 /// The stage facts that are written without parentheses.
 pub const STAGE_NAMES: [&str; 2] = ["previous_stage", "days_in_stage"];

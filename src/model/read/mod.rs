@@ -1,8 +1,9 @@
 //! From the tree of a file to a model. Goes on after every problem, to find them all.
 
 mod conditions;
-
+mod endless;
 mod examples;
+mod facts;
 mod fields;
 mod never;
 mod occurrence;
@@ -10,14 +11,10 @@ mod shared;
 mod stages;
 mod transitions;
 
-use std::collections::BTreeSet;
-
-use super::fact::{Declaration, Fault};
-use super::lower::{About, Known};
+use super::fact::Fault;
 use super::problem::{Place, Problem, Problems, Severity, Source};
-use super::slots::{Reading, StageFact};
 use super::yaml::{self, Node};
-use super::{FACTS_MAX, Fact, MODELS_MAX, Model, Models};
+use super::{Fact, MODELS_MAX, Model, Models};
 use crate::event::parse_instant;
 use fields::Fields;
 
@@ -55,16 +52,14 @@ struct Reader<'r> {
     incomplete: bool,
 }
 
-/// Most fields of events that all models name, in facts and filters: each is looked for in every event.
-const FIELDS_MAX: usize = 4096;
-
 /// The keys of a file, and those of a later version.
-pub(super) const MODEL_KEYS: [&str; 14] = [
+pub(super) const MODEL_KEYS: [&str; 15] = [
     "model",
     "was",
     "version",
     "description",
     "initial",
+    "currency",
     "dedupe",
     "orders",
     "corrections",
@@ -88,6 +83,7 @@ impl Reader<'_> {
         if let Some(description) = fields.get("description") {
             self.text(description);
         }
+        self.currency(&fields);
         self.dedupe(&fields);
         self.orders(&fields);
         let corrections = self.corrections(&fields).unwrap_or_default();
@@ -108,10 +104,12 @@ impl Reader<'_> {
         // A transition with a mistake of its own is not among them.
         if !self.problems.has_errors() {
             self.warn_of_unreachable(&fields, &stages, initial, &transitions);
+            self.warn_of_endless(&nodes, &stages, &transitions, &facts);
             for (at, node) in nodes.into_iter().enumerate() {
                 let (earlier, own) = (&transitions[..at], &transitions[at]);
                 self.warn_of_hidden(node, &stages, initial, earlier, own);
             }
+            self.warn_of_unused(&fields, &transitions, &facts);
         }
         let outgoing = (0..stages.len())
             .map(|stage| {
@@ -125,7 +123,7 @@ impl Reader<'_> {
             stages[stage].remembered = true;
         }
         let source = self.source.clone();
-        Some(Model {
+        let model = Model {
             name,
             was,
             version,
@@ -139,7 +137,9 @@ impl Reader<'_> {
             shadow: shadow.unwrap_or_default(),
             examples,
             source,
-        })
+        };
+        self.check_size(&model, &fields, root.place);
+        Some(model)
     }
 
     fn model_name(&mut self, fields: &Fields<'_>, place: Place) -> Option<String> {
@@ -156,85 +156,6 @@ impl Reader<'_> {
             self.error(node.place, format!("more than {MODELS_MAX} models"), None);
         }
         Some(name)
-    }
-
-    fn facts(&mut self, fields: &Fields<'_>) -> Vec<Known> {
-        let Some(node) = fields.get("facts").filter(|node| !node.is_null()) else {
-            // Under a misspelt key they may well stand.
-            self.incomplete = fields.is_misspelt("facts");
-            return Vec::new();
-        };
-        let Some(entries) = self.map(
-            node,
-            "`facts` is a map, for example `orders: count(order_completed)`",
-        ) else {
-            self.incomplete = true;
-            return Vec::new();
-        };
-        if entries.len() > FACTS_MAX {
-            self.error(node.place, format!("more than {FACTS_MAX} facts"), None);
-            self.incomplete = true;
-        }
-        let mut facts: Vec<Known> = Vec::new();
-        for (key, value) in entries.iter().take(FACTS_MAX) {
-            self.check_fact_name(&key.text, key.place);
-            let Some(text) = self.text(value) else {
-                facts.push(Known::broken(&key.text));
-                continue;
-            };
-            match Declaration::parse(text) {
-                Ok(declaration) => facts.push(Known::of_events(&key.text, declaration)),
-                Err(fault) => {
-                    self.fault(value, fault);
-                    facts.push(Known::broken(&key.text));
-                }
-            }
-        }
-        let events: BTreeSet<&str> = facts.iter().filter_map(Known::event).collect();
-        for (key, _) in entries
-            .iter()
-            .filter(|(key, _)| events.contains(key.text.as_str()))
-        {
-            let help = "give the fact another name; in a condition the event type stands for the event itself";
-            self.error(
-                key.place,
-                format!("`{}` is an event type of this model too", key.text),
-                Some(help),
-            );
-        }
-        facts
-    }
-
-    fn link(&mut self, known: Known) -> Fact {
-        if self.models.vocabulary.fields().count() > FIELDS_MAX {
-            let message = format!("all models name more than {FIELDS_MAX} fields of events");
-            if !self.problems.has(&message) {
-                let beginning = Place {
-                    line: 1,
-                    column: 1,
-                    width: 1,
-                };
-                self.error(beginning, message, None);
-            }
-            let reading = Reading::of_stages(StageFact::Previous);
-            return Fact {
-                name: known.name,
-                reading,
-            };
-        }
-        let Models {
-            slots, vocabulary, ..
-        } = &mut *self.models;
-        let reading = match known.about {
-            About::Events(declaration) => slots.reading(&declaration, known.value_type, vocabulary),
-            About::Stages(fact) => Reading::of_stages(fact),
-            // With a mistake among its facts no model is used.
-            About::Nothing => Reading::of_stages(StageFact::Previous),
-        };
-        Fact {
-            name: known.name,
-            reading,
-        }
     }
 
     fn fault(&mut self, node: &Node, fault: Fault) {

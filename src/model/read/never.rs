@@ -77,7 +77,7 @@ fn long_threshold(comparison: &Comparison) -> Option<Millis> {
 }
 
 /// Whether the condition is false whatever happens.
-fn is_never(condition: &Condition, facts: &[Known]) -> bool {
+pub(super) fn is_never(condition: &Condition, facts: &[Known]) -> bool {
     match condition {
         Condition::Always(truth) => !truth,
         Condition::Any(parts) => parts.iter().all(|part| is_never(part, facts)),

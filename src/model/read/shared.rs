@@ -1,8 +1,8 @@
-//! What a model says of events as such: how those that come twice are recognised, and which of them are
-//! orders. It holds for all loaded models, because something either happened or did not.
+//! What a model says of events as such: what their money is, how those that come twice are recognised, and
+//! which of them are orders. It holds for all loaded models, because something either happened or did not.
 
 use super::{Fields, Reader};
-use crate::event::{EventType, Field, FieldKind, Millis};
+use crate::event::{EventType, Field, FieldKind, Millis, Money};
 use crate::model::yaml::Node;
 use crate::model::{Dedupe, Orders};
 
@@ -12,6 +12,29 @@ const HORIZON_MAX: Millis = Millis(366 * Millis::DAY.0);
 pub(in crate::model) const ORDER_KEYS: [&str; 4] = ["placed", "refunded", "cancelled", "within"];
 
 impl Reader<'_> {
+    /// `currency: EUR`
+    pub(super) fn currency(&mut self, fields: &Fields<'_>) {
+        let Some(node) = fields.get("currency") else {
+            return;
+        };
+        let Some(text) = self.text(node) else {
+            return;
+        };
+        if !Money::is_code(text) {
+            let message = format!("`{text}` is no currency");
+            let help = "write its ISO 4217 code, three letters such as EUR";
+            self.error(node.place, message, Some(help));
+            return;
+        }
+        let wanted = text.to_ascii_uppercase();
+        match self.models.currency.replace(wanted.clone()) {
+            Some(other) if other != wanted => {
+                self.disagrees(node, &format!("`currency: {other}`"));
+            }
+            Some(_) | None => {}
+        }
+    }
+
     /// `dedupe: 7d`
     pub(super) fn dedupe(&mut self, fields: &Fields<'_>) {
         let Some(node) = fields.get("dedupe") else {

@@ -102,7 +102,9 @@ impl Reader<'_> {
             text: text?.to_owned(),
             hold: hold?,
             cooldown: cooldown?,
-            slots: Vec::new(), // Known when all facts are.
+            // Known when all facts are.
+            slots: Vec::new(),
+            clocks: Vec::new(),
         })
     }
 

@@ -30,6 +30,11 @@ pub(super) fn model_key(key: &str) -> Json {
         }),
         "description" => told("text", FOR_PEOPLE),
         "initial" => told("name", "The stage in which every customer begins."),
+        "currency" => json!({
+            "description": "The currency of all amounts of money in the model: an ISO 4217 code.",
+            "type": "string",
+            "pattern": "^[A-Za-z]{3}$",
+        }),
         "dedupe" => told(
             "duration",
             "For how long events that come twice are recognised by their id, up to 366d.",

@@ -75,7 +75,7 @@ pub enum Tally {
 
 impl Slot {
     /// The fields that it looks at.
-    pub(super) fn fields(&self) -> Vec<FieldId> {
+    pub(in crate::model) fn fields(&self) -> Vec<FieldId> {
         let mut fields = Vec::new();
         if let Some(filter) = &self.filter {
             let _same = filter.map(&mut |field, _| {

@@ -4,7 +4,7 @@ mod keep;
 mod reading;
 
 use super::fact::{Aggregate, Declaration, Filter, Window};
-use super::lower::Type;
+use super::value_type::Type;
 use crate::event::{EventType, Field, FieldId, Vocabulary};
 
 pub use keep::{Keep, Slot, Tally};
