@@ -139,6 +139,9 @@ pub fn data(
     if let Some(since) = change.held_since {
         data["held_since"] = since.to_string().into();
     }
+    if let Some(behind) = change.late_by {
+        data["late_by_ms"] = behind.0.into();
+    }
     if let Some(corrected) = change.corrects {
         data["corrects"] = json!({
             "sequence": corrected.sequence,

@@ -1,7 +1,7 @@
 //! What happens to a customer, as the rest of the world is told: transitions, and what is counted.
 
 use super::evidence::Evidence;
-use crate::event::{EventTime, Position};
+use crate::event::{EventTime, Millis, Position};
 use crate::model::Model;
 
 /// What made a transition happen.
@@ -56,6 +56,8 @@ pub struct StageChange {
     pub position: Position,
     /// What is corrected.
     pub corrects: Option<Corrected>,
+    /// How much earlier than what the customer had already done the event was that caused it, if it came late.
+    pub late_by: Option<Millis>,
 }
 
 impl StageChange {

@@ -80,6 +80,7 @@ impl CustomerState {
                 from: ground.before.stage,
                 effective_at: ground.at,
             }),
+            late_by: None,
         });
         true
     }

@@ -43,6 +43,7 @@ impl CustomerState {
             Part::Return { of: Some(order) } if order <= at => true,
             _ => event.time < at || (late && event.time == at),
         };
+        let known = changes.len();
         for model in 0..models.list.len() {
             // A late event is evaluated where the customer already is [8].
             let now = self.latest.max(self.models[model].effective);
@@ -53,6 +54,9 @@ impl CustomerState {
             if !corrected {
                 self.evaluate(models, model, now, Some(event.kind), Cause::Event, changes);
             }
+        }
+        for change in &mut changes[known..] {
+            change.late_by = late.then_some(behind);
         }
         Noticed {
             duplicates: 0,
@@ -222,6 +226,7 @@ impl CustomerState {
             evidence,
             position: self.position,
             corrects: None,
+            late_by: None,
         }
     }
 

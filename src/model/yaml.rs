@@ -150,7 +150,11 @@ impl<'t> Tree<'t, '_> {
                     column: marker.col().min(written.chars().count()) + 1,
                     width: 1,
                 };
-                let message = format!("this is not YAML: {}", scan.info());
+                let message = match scan.info() {
+                    // The parser looks ahead, and gives up before the reader does.
+                    "recursion limit exceeded" => too_deep(),
+                    other => format!("this is not YAML: {other}"),
+                };
                 Err(error(place, message, None))
             }
             None => Err(error(
@@ -170,11 +174,7 @@ impl<'t> Tree<'t, '_> {
         let place = place(span);
         self.nodes += 1;
         if depth > DEPTH_MAX {
-            return Err(error(
-                place,
-                format!("nested deeper than {DEPTH_MAX} levels"),
-                None,
-            ));
+            return Err(error(place, too_deep(), None));
         }
         if self.nodes > NODES_MAX {
             return Err(error(
@@ -294,6 +294,10 @@ fn place(span: Span) -> Place {
         column: span.start.col() + 1,
         width,
     }
+}
+
+fn too_deep() -> String {
+    format!("nested deeper than {DEPTH_MAX} levels")
 }
 
 fn error(place: Place, message: String, help: Option<&str>) -> Problem {

@@ -54,17 +54,19 @@ const REPEATED: [&str; 24] = [
     "- ",
 ];
 
-fn check(file: &Path) -> Option<i32> {
+/// How it ended, and what was said.
+fn check(file: &Path) -> (Option<i32>, String) {
     // Only data counts: neither the program itself nor what it has of the disk.
     let limited = format!(
         "ulimit -c 0; ulimit -d {MEMORY_KIB}; ulimit -t {SECONDS}; exec \"$0\" check \"$1\""
     );
-    let status = Command::new("sh")
+    let output = Command::new("sh")
         .args(["-c", &limited, env!("CARGO_BIN_EXE_tenure")])
         .arg(file)
         .output()
         .unwrap();
-    status.status.code()
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said)
 }
 
 #[test]
@@ -84,10 +86,10 @@ fn no_model_file_takes_more_than_200_mb_to_be_checked() {
             text += &next;
         }
         fs::write(&file, &text).unwrap();
-        let code = check(&file);
+        let (code, said) = check(&file);
         assert!(
             matches!(code, Some(0 | 78)),
-            "{beginning:?} and {repeated:?}: {code:?}"
+            "{beginning:?} and {repeated:?}: {code:?} {said}"
         );
     }
 }
@@ -99,8 +101,26 @@ fn a_file_that_is_too_long_is_refused_and_not_read_to_its_end() {
     for length in [10_u64 << 20, 10 << 40] {
         // It takes no room: what was never written reads as zeros.
         fs::File::create(&file).unwrap().set_len(length).unwrap();
-        assert_eq!(check(&file), Some(78), "{length} bytes");
+        let (code, said) = check(&file);
+        assert_eq!(code, Some(78), "{length} bytes");
+        let expected = "error: a model file has at most 1048576 bytes, and this one more\n";
+        assert!(said.starts_with(expected), "{said}");
     }
+}
+
+#[test]
+fn what_is_nested_ten_thousand_deep_is_refused_where_it_gets_too_deep() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.yaml");
+    fs::write(&file, format!("model: {}", "[".repeat(10_000))).unwrap();
+    let (code, said) = check(&file);
+    assert_eq!(code, Some(78));
+    assert!(
+        said.starts_with("error: nested deeper than 32 levels\n"),
+        "{said}"
+    );
+    // The parser looks ahead.
+    assert!(said.contains("m.yaml:1:263\n"), "{said}");
 }
 
 /// One fact of every kind, each with texts or numbers as long as they come, over a window and without.

@@ -1,7 +1,10 @@
 //! Orders that are taken back, and transitions that lose their ground, as a lifecycle manager would write
 //! them down. The laws against the independent fold are in `properties`.
 
-use tenure::event::Money;
+use serde_json::json;
+use tenure::cloudevent::{self, Origin};
+use tenure::customer::CustomerState;
+use tenure::event::{Event, EventTime, Field, Millis, Money, Position, Scalar};
 use tenure::model::{Models, Source};
 use tenure::runtime::example;
 
@@ -162,4 +165,49 @@ fn what_comes_late_and_what_is_taken_back_is_put_right() {
     let failures = outcomes.iter().filter(|outcome| !outcome.passed());
     let failures: Vec<String> = failures.map(|outcome| format!("{outcome:#?}")).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_move_that_a_late_event_causes_says_by_how_much_it_came_late() {
+    let text = SHOP.replace("tests:\n", "");
+    let source = Source {
+        name: "shop.yaml".to_owned(),
+        text,
+    };
+    let (models, _) =
+        Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
+    let order = |id: &str, day: i64| Event {
+        customer: "c".into(),
+        kind: models.vocabulary.type_of("order"),
+        time: EventTime(day * Millis::DAY.0),
+        fields: models
+            .vocabulary
+            .fields()
+            .filter_map(|(field, name, _)| match name {
+                Field::OrderId => Some((field, Scalar::Text(id.into()))),
+                Field::Channel => Some((field, Scalar::Text("web".into()))),
+                _ => None,
+            })
+            .collect(),
+    };
+    let begin = EventTime(20_000 * Millis::DAY.0);
+    let mut state = CustomerState::new(&models, begin, Position::default());
+    let mut changes = Vec::new();
+    for event in [order("a", 20_005), order("b", 20_002)] {
+        state.receive(&models, &event, Position::default(), &mut changes);
+    }
+    let origin = Origin::File {
+        file: "f",
+        input: 0,
+        line: 1,
+    };
+    let late = changes.iter().map(|change| {
+        let data = cloudevent::data(&models, &"c".into(), change, &origin, None);
+        (data["to"].clone(), data["late_by_ms"].clone())
+    });
+    let (on_time, three_days) = (serde_json::Value::Null, json!(3 * Millis::DAY.0));
+    assert_eq!(
+        late.collect::<Vec<_>>(),
+        [(json!("buyer"), on_time), (json!("big"), three_days)]
+    );
 }
