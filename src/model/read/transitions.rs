@@ -103,6 +103,7 @@ impl Reader<'_> {
             hold: hold?,
             cooldown: cooldown?,
             slots: Vec::new(), // Known when all facts are.
+            facts: Vec::new(),
         })
     }
 
