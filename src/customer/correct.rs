@@ -3,6 +3,7 @@
 use super::change::{Cause, Corrected, StageChange};
 use super::evidence::{self, Evidence};
 use super::ground::Ground;
+use super::last::By;
 use super::state::CustomerState;
 use crate::event::{Event, EventTime};
 use crate::model::Models;
@@ -63,6 +64,8 @@ impl CustomerState {
         self.models[model].sequence = here.sequence.saturating_add(1);
         self.models[model].effective = now;
         self.models[model].due = self.next_change(models, model, now);
+        let (evidence, by) = self.evidence_of(models, model, ground);
+        self.models[model].keep_last(Cause::Correction, by);
         changes.push(StageChange {
             model,
             sequence: self.models[model].sequence,
@@ -73,7 +76,7 @@ impl CustomerState {
             effective_at: now,
             entered: here.entered,
             held_since: None,
-            evidence: self.evidence_of(models, model, ground),
+            evidence,
             position: self.position,
             corrects: Some(Corrected {
                 sequence: here.sequence,
@@ -86,10 +89,14 @@ impl CustomerState {
     }
 
     /// The condition of the transition at its instant, as it is known by now.
-    fn evidence_of(&self, models: &Models, model: usize, ground: &Ground) -> Vec<Evidence> {
+    fn evidence_of(&self, models: &Models, model: usize, ground: &Ground) -> (Vec<Evidence>, By) {
         let when = &models.list[model].transitions[ground.transition].when;
         let states = self.states_at(models, ground);
         let scene = ground.scene(models, model, &states);
-        evidence::of(when, &scene, &models.vocabulary)
+        let by = By {
+            took_back: Some((ground.before.stage, ground.at)),
+            ..By::seen(ground.transition, &scene)
+        };
+        (evidence::of(when, &scene, &models.vocabulary), by)
     }
 }

@@ -47,6 +47,7 @@ impl CustomerState {
         let slots = definition.transitions[transition].slots.iter();
         let mut before = self.models[model].clone();
         before.put_ground(None);
+        before.last = None; // Who is put back came there by the correction.
         before.holding.clear();
         before.due = None;
         Some(Ground {

@@ -4,6 +4,7 @@
 use super::FactState;
 use super::change::{Cause, StageChange};
 use super::ground::Ground;
+use super::last::{By, Last, Value};
 use super::orders::Ledger;
 use super::recent::Recent;
 use super::state::{CustomerState, ModelState, Past, Visits};
@@ -124,7 +125,15 @@ impl Migration<'_> {
             due: old.due.filter(|_| successor.is_same),
             holding: holding.collect(),
             past: None,
+            last: None,
         };
+        own.last = old.last.as_deref().map(|last| {
+            let by = last.by.as_ref();
+            Box::new(Last {
+                cause: last.cause,
+                by: by.and_then(|by| self.by(by, model, successor)),
+            })
+        });
         let past = old
             .past
             .as_deref()
@@ -180,6 +189,29 @@ impl Migration<'_> {
             before: self.model(&old.before, model, successor),
             slots,
         })
+    }
+}
+
+impl Migration<'_> {
+    /// The transition that led here, if it is one of the model still.
+    fn by(&self, old: &By, model: &Model, successor: &Successor) -> Option<By> {
+        let value = |value: &Option<Value>| match value {
+            Some(Value::Stage(stage)) => successor.stages[*stage].map(Value::Stage),
+            other => other.clone(),
+        };
+        let took_back = match old.took_back {
+            Some((stage, at)) => Some((successor.stages[stage]?, at)),
+            None => None,
+        };
+        let by = By {
+            transition: successor.transitions[old.transition]?,
+            event: old.event.map(|kind| self.change.kind(kind)),
+            held_since: old.held_since,
+            facts: old.facts.iter().map(value).collect(),
+            took_back,
+        };
+        // The same condition looks at the same facts; who reads it does not rely on that.
+        by.fits(model, self.after).then_some(by)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::{FactState, Ground, Ledger, Recent};
+use super::change::Cause;
+use super::last::By;
+use super::{FactState, Ground, Last, Ledger, Recent};
 use crate::event::{EventTime, Millis, Position};
 use crate::model::{Model, Models, Reentry};
 
@@ -47,6 +49,9 @@ pub struct ModelState {
     pub holding: SmallVec<[(usize, EventTime); 1]>,
     /// What only some models want to know; there is none without anything in it.
     pub past: Option<Box<Past>>,
+    /// The transition that led here; `None` before the first one, and where an earlier version of Tenure took
+    /// it and did not say.
+    pub last: Option<Box<Last>>,
 }
 
 /// What a customer has been through in a model, as far as the model asks.
@@ -107,6 +112,7 @@ impl ModelState {
             due: None,
             holding: SmallVec::new(),
             past: None,
+            last: None,
         };
         state.arrive(model);
         state
@@ -177,6 +183,18 @@ impl ModelState {
         match ground {
             Some(ground) => self.past.get_or_insert_default().ground = Some(ground),
             None => drop(self.take_ground()),
+        }
+    }
+
+    /// Keeps how the customer came here, in place of the transition before.
+    pub(super) fn keep_last(&mut self, cause: Cause, by: By) {
+        let last = Last {
+            cause,
+            by: Some(by),
+        };
+        match &mut self.last {
+            Some(known) => **known = last,
+            none => *none = Some(Box::new(last)),
         }
     }
 

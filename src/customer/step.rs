@@ -5,6 +5,7 @@
 use super::change::{Cause, Noticed, StageChange};
 use super::evaluate::Scene;
 use super::evidence;
+use super::last::By;
 use super::orders::Part;
 use super::reading::Facts;
 use super::state::CustomerState;
@@ -203,6 +204,7 @@ impl CustomerState {
         let definition = &models.list[model].transitions[transition];
         let scene = self.scene(models, model, now, event);
         let evidence = evidence::of(&definition.when, &scene, &models.vocabulary);
+        let mut by = By::seen(transition, &scene);
         let ground = self.ground(models, model, transition, now, event);
         let state = &mut self.models[model];
         let held_since = state
@@ -210,9 +212,11 @@ impl CustomerState {
             .iter()
             .find(|(known, _)| *known == transition)
             .map(|(_, since)| *since);
+        by.held_since = held_since;
         let (from, entered) = (state.stage, state.entered);
         state.enter(&models.list[model], transition, now);
         state.put_ground(ground);
+        state.keep_last(cause, by);
         StageChange {
             model,
             sequence: state.sequence,

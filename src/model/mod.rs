@@ -131,6 +131,8 @@ pub struct Transition {
     pub slots: Vec<usize>,
     /// The parts of its condition that time alone can change.
     pub clocks: Vec<Condition>,
+    /// The facts of its condition in the order of the text, each reading once.
+    pub facts: Vec<usize>,
 }
 
 /// A fact and where its value is read.
@@ -215,6 +217,7 @@ impl Models {
             for transition in &mut model.transitions {
                 transition.slots = slots_of(&transition.when, &model.facts);
                 transition.clocks = clocks_of(&transition.when, &model.facts);
+                transition.facts = facts_of(&transition.when, &model.facts);
             }
         }
         self
@@ -244,6 +247,21 @@ fn clocks_of(when: &Condition, facts: &[Fact]) -> Vec<Condition> {
         }
     });
     clocks
+}
+
+/// The facts that a condition looks at, in the order of the text, each reading once: another name for the same
+/// changes nothing.
+fn facts_of(when: &Condition, facts: &[Fact]) -> Vec<usize> {
+    let mut found: Vec<usize> = Vec::new();
+    when.visit(&mut |part| {
+        for fact in part.facts() {
+            let is_new = |known: &usize| facts[*known].reading != facts[fact].reading;
+            if found.iter().all(is_new) {
+                found.push(fact);
+            }
+        }
+    });
+    found
 }
 
 /// YAML ends a line at a carriage return too, alone or before a line feed. What counts and shows

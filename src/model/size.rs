@@ -4,8 +4,8 @@
 //! The numbers follow how `customer` keeps states as bytes; a test holds them against the largest states.
 
 use super::orders::ORDERS_MAX;
-use super::slots::{Keep, Slot, Tally};
-use super::{Fact, IDS_MAX, Model, Models, Reentry, slots_of};
+use super::slots::{Keep, Slot, Tally, What};
+use super::{Fact, IDS_MAX, Model, Models, Reentry, Transition, facts_of, slots_of};
 use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis};
 
 /// Most bytes of a customer's state: below the largest record that Kafka takes where nobody has said
@@ -86,6 +86,19 @@ fn value_bytes(models: &Models, field: FieldId) -> usize {
     }
 }
 
+/// What a fact was when a transition was taken.
+fn seen_bytes(models: &Models, fact: &Fact) -> usize {
+    let What::Kept(slot) = fact.reading.what else {
+        return TAG + NUMBER;
+    };
+    match models.slots.get(slot).keep {
+        Keep::FirstOf(field) | Keep::LatestOf(field) | Keep::Firsts { field, .. } => {
+            value_bytes(models, field)
+        }
+        _ => TAG + NUMBER,
+    }
+}
+
 /// The orders that can be taken back, and what all before them came to.
 fn orders_bytes(models: &Models) -> usize {
     let Some(orders) = &models.orders else {
@@ -107,8 +120,7 @@ fn orders_bytes(models: &Models) -> usize {
 }
 
 fn model_bytes(models: &Models, model: &Model) -> usize {
-    let count =
-        |wanted: fn(&&super::Transition) -> bool| model.transitions.iter().filter(wanted).count();
+    let count = |wanted: fn(&&Transition) -> bool| model.transitions.iter().filter(wanted).count();
     let held = count(|transition| transition.hold > Millis(0));
     let cooled = count(|transition| transition.cooldown > Millis(0));
     let visited = model
@@ -117,11 +129,19 @@ fn model_bytes(models: &Models, model: &Model) -> usize {
         .filter(|stage| stage.remembered || stage.reentry != Reentry::Always);
     let visits = visited.count() * (INDEX + 2 * COUNT + TAG + 2 * INSTANT);
     let known = PLACE + (held + cooled) * (INDEX + INSTANT) + visits;
-    let condition = |transition: &super::Transition| {
+    let condition = |transition: &Transition| {
         let slots = slots_of(&transition.when, &model.facts).into_iter();
         let slots = slots.map(|slot| slot_bytes(models, models.slots.get(slot)));
         slots.sum::<usize>()
     };
+    let seen = |transition: &Transition| {
+        let facts = facts_of(&transition.when, &model.facts).into_iter();
+        let values = facts.map(|fact| seen_bytes(models, &model.facts[fact]));
+        values.sum::<usize>()
+    };
+    let seen = model.transitions.iter().map(seen).max().unwrap_or(0);
+    // By which transition the customer came, and what its condition saw.
+    let known = known + TAG + 3 * INDEX + 2 * (TAG + INSTANT) + seen;
     let ground = match model.corrections {
         Millis(0) => 0,
         // Where the customer was before, and all that the condition looked at.

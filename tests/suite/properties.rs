@@ -2,6 +2,7 @@
 //! reference, and against itself.
 
 mod engine;
+mod explained;
 mod variety;
 mod watcher;
 

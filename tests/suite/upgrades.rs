@@ -62,6 +62,7 @@ fn a_state_of_format_1_is_what_the_same_history_comes_to_today() {
     for model in &mut state.models {
         // Nobody asked for it then.
         model.previous = None;
+        model.last = None;
     }
     assert_eq!(read, state);
     assert_eq!(customer::armed(&bytes), Ok(state.armed));
@@ -73,10 +74,34 @@ fn a_state_of_format_2_is_what_the_same_history_comes_to_today() {
     let models = models(&folder);
     let bytes = fs::read(folder.join("state.bin")).unwrap();
     assert_eq!(bytes[0], 2);
-    let state = today(&folder, &models);
+    let state = before_4(today(&folder, &models));
     assert_eq!(customer::generation(&bytes), Ok(0));
     assert_eq!(customer::armed(&bytes), Ok(state.armed));
     assert_eq!(customer::decode(&bytes, &models), Ok(state));
+}
+
+#[test]
+fn a_state_of_format_3_is_what_the_same_history_comes_to_today() {
+    let folder = folder(3);
+    let models = models(&folder);
+    let bytes = fs::read(folder.join("state.bin")).unwrap();
+    assert_eq!(bytes[0], 3);
+    let state = CustomerState {
+        generation: 5,
+        ..before_4(today(&folder, &models))
+    };
+    assert_eq!(customer::generation(&bytes), Ok(5));
+    assert_eq!(customer::armed(&bytes), Ok(state.armed));
+    assert_eq!(customer::decode(&bytes, &models), Ok(state));
+}
+
+/// Before format 4 nobody kept how a customer came into their stage.
+fn before_4(mut state: CustomerState) -> CustomerState {
+    for model in &mut state.models {
+        assert!(model.sequence > 0 && model.last.is_some());
+        model.last = None;
+    }
+    state
 }
 
 #[test]

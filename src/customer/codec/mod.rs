@@ -3,10 +3,12 @@
 //! The version byte; since version 3 the generation of the models; the latest event time; the position; the
 //! armed timer; since version 2 the ids of recent events, and the orders with what all before them came to; the facts by slot, each with a tag;
 //! the models, since version 2 each with its latest `effective_at`, the stage before, and the past that the
-//! model asks for, in which the ground holds the model's state of before once more. Numbers are variable-length (LEB128,
+//! model asks for, in which the ground holds the model's state of before once more; since version 4 the last
+//! transition with the facts of its condition. Numbers are variable-length (LEB128,
 //! signed ones zigzag); instants are differences from the latest event time. A version byte is never
 //! used again, and every version is read.
 
+mod last;
 mod read;
 mod write;
 
@@ -17,7 +19,7 @@ use crate::event::{EventTime, EventType};
 use crate::model::{Keep, Model, Models, Slot};
 use read::Reader;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Bytes that are no state of the loaded models.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +74,12 @@ pub fn armed(bytes: &[u8]) -> Result<Option<EventTime>, Corrupt> {
     Ok(head.armed)
 }
 
+/// The latest event time alone. The rest is not looked at.
+pub fn latest(bytes: &[u8]) -> Result<EventTime, Corrupt> {
+    let head = Reader::of(bytes)?.head().ok_or(Corrupt::Damaged)?;
+    Ok(head.latest)
+}
+
 /// Whether the state is one that the models could have made, so that no index in it can be wrong.
 fn fits(state: &CustomerState, models: &Models) -> bool {
     state.facts.len() == models.slots.iter().len()
@@ -79,7 +87,11 @@ fn fits(state: &CustomerState, models: &Models) -> bool {
         && state.ledger.is_some() == models.orders.is_some()
         && state.ledger.iter().all(|ledger| has_slots(ledger, models))
         && state.models.len() == models.list.len()
-        && state.models.iter().zip(&models.list).all(is_of_model)
+        && state
+            .models
+            .iter()
+            .zip(&models.list)
+            .all(|(own, model)| is_of_model(own, model, models))
         && state.models.iter().all(|model| has_ground(model, models))
 }
 
@@ -104,18 +116,22 @@ fn is_of_slot((fact, slot): (&FactState, &Slot)) -> bool {
     bounded && discriminant(fact) == discriminant(&FactState::new(slot))
 }
 
-fn is_of_model((state, model): (&ModelState, &Model)) -> bool {
+fn is_of_model(state: &ModelState, model: &Model, models: &Models) -> bool {
     let stage = |stage: &usize| *stage < model.stages.len();
     let transition = |at: &usize| *at < model.transitions.len();
     let past = state.past.iter();
     stage(&state.stage)
         && state.previous.iter().all(stage)
         && state.holding.iter().all(|(at, _)| transition(at))
+        && state
+            .last
+            .iter()
+            .all(|last| state.sequence > 0 && last.by.iter().all(|by| by.fits(model, models)))
         && past.into_iter().all(|past| {
             past.taken.iter().all(|(at, _)| transition(at))
                 && past.visits.iter().all(|(at, _)| stage(at))
                 && past.ground.iter().all(|ground| {
-                    transition(&ground.transition) && is_of_model((&ground.before, model))
+                    transition(&ground.transition) && is_of_model(&ground.before, model, models)
                 })
         })
 }

@@ -19,7 +19,7 @@ fn valid(millis: i128) -> Option<EventTime> {
 /// What stands before facts and models.
 pub(super) struct Head {
     pub(super) generation: u32,
-    latest: EventTime,
+    pub(super) latest: EventTime,
     position: Position,
     pub(super) armed: Option<EventTime>,
 }
@@ -103,7 +103,7 @@ impl Reader<'_> {
         })
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*first)
@@ -126,20 +126,20 @@ impl Reader<'_> {
         None
     }
 
-    fn number<N: TryFrom<u128>>(&mut self) -> Option<N> {
+    pub(super) fn number<N: TryFrom<u128>>(&mut self) -> Option<N> {
         self.unsigned()?.try_into().ok()
     }
 
-    fn signed(&mut self) -> Option<i128> {
+    pub(super) fn signed(&mut self) -> Option<i128> {
         let number = self.unsigned()?;
         Some((number >> 1) as i128 ^ -((number & 1) as i128))
     }
 
-    fn instant(&mut self) -> Option<EventTime> {
+    pub(super) fn instant(&mut self) -> Option<EventTime> {
         valid(self.signed()?.checked_add(self.base.into())?)
     }
 
-    fn optional_instant(&mut self) -> Option<Option<EventTime>> {
+    pub(super) fn optional_instant(&mut self) -> Option<Option<EventTime>> {
         match self.byte()? {
             0 => Some(None),
             1 => self.instant().map(Some),
@@ -149,7 +149,10 @@ impl Reader<'_> {
 
     /// A list; every element takes at least a byte, so that no length can ask for more memory
     /// than there are bytes.
-    fn many<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn many<T>(
+        &mut self,
+        mut one: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let length: usize = self.number()?;
         if length > self.rest.len() {
             return None;
@@ -284,12 +287,7 @@ impl Reader<'_> {
     fn scalar(&mut self) -> Option<Scalar> {
         Some(match self.byte()? {
             0 => Scalar::Number(Quantity::from_nanos(self.signed()?)),
-            1 => {
-                let length: usize = self.number()?;
-                let (text, rest) = self.rest.split_at_checked(length)?;
-                self.rest = rest;
-                Scalar::Text(std::str::from_utf8(text).ok()?.into())
-            }
+            1 => Scalar::Text(self.text()?.into()),
             2 => Scalar::Flag(false),
             3 => Scalar::Flag(true),
             _ => return None,
@@ -308,6 +306,7 @@ impl Reader<'_> {
             due: self.optional_instant()?,
             holding: SmallVec::from_vec(self.many(|from| Some((from.number()?, from.instant()?)))?),
             past: None,
+            last: None,
         };
         if self.version > 1 {
             model.effective = valid(self.signed()?.checked_add(entered.0.into())?)?;
@@ -316,7 +315,17 @@ impl Reader<'_> {
                 model.past = Some(Box::new(self.past()?));
             }
         }
+        if self.version > 3 {
+            model.last = self.last()?.map(Box::new);
+        }
         Some(model)
+    }
+
+    pub(super) fn text(&mut self) -> Option<&str> {
+        let length: usize = self.number()?;
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        std::str::from_utf8(text).ok()
     }
 
     fn past(&mut self) -> Option<Past> {

@@ -28,13 +28,13 @@ pub(super) fn state(state: &CustomerState, bytes: &mut Vec<u8>) {
     out.many(&state.models, Writer::model);
 }
 
-struct Writer<'w> {
-    bytes: &'w mut Vec<u8>,
+pub(super) struct Writer<'w> {
+    pub(super) bytes: &'w mut Vec<u8>,
     base: i64,
 }
 
 impl Writer<'_> {
-    fn unsigned(&mut self, mut number: u128) {
+    pub(super) fn unsigned(&mut self, mut number: u128) {
         while number >= 0x80 {
             self.bytes.push(number as u8 | 0x80);
             number >>= 7;
@@ -42,27 +42,27 @@ impl Writer<'_> {
         self.bytes.push(number as u8);
     }
 
-    fn signed(&mut self, number: i128) {
+    pub(super) fn signed(&mut self, number: i128) {
         self.unsigned(((number << 1) ^ (number >> 127)) as u128);
     }
 
-    fn instant(&mut self, instant: EventTime) {
+    pub(super) fn instant(&mut self, instant: EventTime) {
         self.signed(i128::from(instant.0) - i128::from(self.base));
     }
 
-    fn optional_instant(&mut self, instant: Option<EventTime>) {
+    pub(super) fn optional_instant(&mut self, instant: Option<EventTime>) {
         self.bytes.push(instant.is_some().into());
         if let Some(instant) = instant {
             self.instant(instant);
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.unsigned(text.len() as u128);
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    fn many<T>(&mut self, list: &[T], mut one: impl FnMut(&mut Self, &T)) {
+    pub(super) fn many<T>(&mut self, list: &[T], mut one: impl FnMut(&mut Self, &T)) {
         self.unsigned(list.len() as u128);
         list.iter().for_each(|item| one(self, item));
     }
@@ -189,6 +189,7 @@ impl Writer<'_> {
         if let Some(past) = &model.past {
             self.past(past);
         }
+        self.last(model.last.as_deref());
     }
 
     fn past(&mut self, past: &Past) {

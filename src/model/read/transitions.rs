@@ -105,6 +105,7 @@ impl Reader<'_> {
             // Known when all facts are.
             slots: Vec::new(),
             clocks: Vec::new(),
+            facts: Vec::new(),
         })
     }
 

@@ -1,0 +1,54 @@
+//! The time to come, if nothing happens: the customer's own timers, fired on a copy.
+
+use super::Next;
+use crate::customer::change::{Cause, StageChange};
+use crate::customer::state::CustomerState;
+use crate::event::{EventTime, Millis};
+use crate::model::Models;
+
+/// Most timers that are fired to find out what comes next.
+const TIMERS_MAX: usize = 10_000;
+/// How far ahead is looked.
+const HORIZON: Millis = Millis(36_525 * Millis::DAY.0);
+
+impl CustomerState {
+    /// What comes next in a model if nothing happens.
+    pub(super) fn next_moves(&self, models: &Models, model: usize) -> Next {
+        let mut copy = self.clone();
+        let mut changes = Vec::new();
+        let first = copy.models[model].due;
+        let end = first
+            .and_then(|first| first.plus(HORIZON))
+            .unwrap_or(EventTime::MAX);
+        for _ in 0..TIMERS_MAX {
+            match copy.models[model].due {
+                None => return Next::Never,
+                Some(due) if due > end => return Next::NotBefore(due),
+                Some(due) => copy.evaluate(models, model, due, None, Cause::Timer, &mut changes),
+            }
+            if !changes.is_empty() {
+                return Next::Moves(changes);
+            }
+        }
+        Next::NotBefore(copy.models[model].due.unwrap_or(end))
+    }
+
+    /// Lets time pass up to and including `now` without any event; `changes` gets what happens meanwhile.
+    /// `false` where that is too much: stages may follow each other by time alone, without an end.
+    pub fn wait(
+        &mut self,
+        models: &Models,
+        now: EventTime,
+        changes: &mut Vec<StageChange>,
+    ) -> bool {
+        for _ in 0..TIMERS_MAX {
+            match self.next_due() {
+                Some(due) if due <= now => {
+                    self.fire(models, EventTime(due.0 + 1), usize::MAX, changes);
+                }
+                _ => return true,
+            }
+        }
+        false
+    }
+}
