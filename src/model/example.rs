@@ -1,7 +1,13 @@
 //! A model's own tests: a history, and the transitions it must cause.
 
+mod patch;
+mod quote;
+mod rewrite;
+
 use super::problem::Place;
 use crate::event::EventTime;
+
+pub use rewrite::{Change, Edit, Refusal, Script};
 
 /// One test.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +22,8 @@ pub struct Example {
     pub expect: Vec<Expectation>,
     /// Where time ends; the last `at` where the file does not say.
     pub until: EventTime,
+    /// Whether the file says so.
+    pub until_stated: bool,
 }
 
 /// An event of a test.
@@ -23,6 +31,8 @@ pub struct Example {
 pub struct Occurrence {
     /// Where it stands in the file.
     pub place: Place,
+    /// When it happens.
+    pub at: EventTime,
     /// As native JSON.
     pub json: String,
     /// When it is told, where that is not when it happens.
@@ -42,7 +52,7 @@ pub struct Expectation {
     pub from: Option<String>,
     /// Into which stage.
     pub to: String,
-    /// By what: `event` or `timer`.
+    /// By what: `event`, `timer` or `correction`.
     pub cause: Option<String>,
     /// Which transition.
     pub transition: Option<String>,
@@ -50,3 +60,14 @@ pub struct Expectation {
 
 /// The customer of events and expectations that name none.
 pub const ONLY_CUSTOMER: &str = "customer";
+
+/// An instant as one writes it in a test: midnight as its date, and no fraction that is zero.
+pub fn written(instant: EventTime) -> String {
+    let text = instant.to_string();
+    let date = text.strip_suffix("T00:00:00.000Z");
+    match (date, text.strip_suffix(".000Z")) {
+        (Some(date), _) => date.to_owned(),
+        (None, Some(whole)) => format!("{whole}Z"),
+        (None, None) => text,
+    }
+}

@@ -30,7 +30,10 @@ pub use change::{Change, Successor};
 pub use condition::{
     Arithmetic, Comparison, Condition, Moves, Operator, Term, TextComparison, TextTerm, Unit,
 };
-pub use example::{Example, Expectation, ONLY_CUSTOMER, Occurrence};
+pub use example::{
+    Change as ExpectationChange, Edit, Example, Expectation, ONLY_CUSTOMER, Occurrence, Refusal,
+    Script, written,
+};
 pub use fact::{AGGREGATES, Aggregate, Bucket, Declaration, Filter, Window};
 pub use lower::{FUNCTIONS, STAGE_NAMES};
 pub use orders::{ORDERS_MAX, Orders};
@@ -187,7 +190,7 @@ impl Models {
         };
         let mut reports = Vec::new();
         for source in sources {
-            let source = with_line_feeds(source);
+            let source = source.with_line_feeds();
             let mut problems = Problems::default();
             let model = read::model(&source, &mut models, &mut problems);
             if let Some(model) = model {
@@ -264,11 +267,19 @@ fn facts_of(when: &Condition, facts: &[Fact]) -> Vec<usize> {
     found
 }
 
-/// YAML ends a line at a carriage return too, alone or before a line feed. What counts and shows
-/// lines here does so at line feeds only.
-fn with_line_feeds(source: Source) -> Source {
-    let text = source.text.replace("\r\n", "\n").replace('\r', "\n");
-    Source { text, ..source }
+impl Source {
+    /// YAML ends a line at a carriage return too, alone or before a line feed. What counts and shows
+    /// lines here does so at line feeds only.
+    pub fn with_line_feeds(&self) -> Source {
+        Source {
+            name: self.name.clone(),
+            text: line_feeds(&self.text),
+        }
+    }
+}
+
+fn line_feeds(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 impl Model {

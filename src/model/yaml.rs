@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 use super::problem::{Place, Problem, Problems, Severity};
 
@@ -19,6 +19,10 @@ const NODES_MAX: usize = 100_000;
 pub(super) struct Node {
     /// Where it begins.
     pub place: Place,
+    /// Line and column right after a plain text or a closing bracket; after others, perhaps further on.
+    pub end: (usize, usize),
+    /// Whether it is a list or map in brackets.
+    pub bracketed: bool,
     /// What it is.
     pub value: Value,
 }
@@ -44,6 +48,15 @@ pub(super) struct Key {
 }
 
 impl Node {
+    /// The entry of a map under this key.
+    pub(super) fn get(&self, key: &str) -> Option<(&Key, &Node)> {
+        let Value::Map(entries) = &self.value else {
+            return None;
+        };
+        let entry = entries.iter().find(|(known, _)| known.text == key)?;
+        Some((&entry.0, &entry.1))
+    }
+
     /// Whether it is an empty value, `~` or `null`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, quoted: false } if matches!(text.as_str(), "" | "~" | "null"))
@@ -184,16 +197,24 @@ impl<'t> Tree<'t, '_> {
             ));
         }
         self.plain(&event, span)?;
-        let value = match event {
-            Event::Scalar(text, style, ..) => Value::Scalar {
-                text: text.into_owned(),
-                quoted: style != ScalarStyle::Plain,
-            },
+        // The beginning of a list or map without brackets has no extent.
+        let bracketed = !span.is_empty();
+        let (value, end) = match event {
+            Event::Scalar(text, style, ..) => {
+                let quoted = style != ScalarStyle::Plain;
+                let text = text.into_owned();
+                (Value::Scalar { text, quoted }, span.end)
+            }
             Event::SequenceStart(..) => self.list(depth)?,
             Event::MappingStart(..) => self.map(depth)?,
             other => return Err(error(place, format!("unexpected {other:?}"), None)),
         };
-        Ok(Node { place, value })
+        Ok(Node {
+            place,
+            end: (end.line().max(1), end.col() + 1),
+            bracketed: bracketed && !matches!(value, Value::Scalar { .. }),
+            value,
+        })
     }
 
     /// Refuses what YAML can do and models do not need.
@@ -236,22 +257,22 @@ impl<'t> Tree<'t, '_> {
         })
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Problem> {
+    fn list(&mut self, depth: usize) -> Result<(Value, Marker), Problem> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (Event::SequenceEnd, span) => return Ok((Value::List(items), after(span))),
                 (event, span) => items.push(self.node(event, span, depth + 1)?),
             }
         }
     }
 
-    fn map(&mut self, depth: usize) -> Result<Value, Problem> {
+    fn map(&mut self, depth: usize) -> Result<(Value, Marker), Problem> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         let mut known = BTreeSet::new();
         loop {
             let key = match self.next()? {
-                (Event::MappingEnd, _) => return Ok(Value::Map(entries)),
+                (Event::MappingEnd, span) => return Ok((Value::Map(entries), after(span))),
                 (event, span) => self.node(event, span, depth + 1)?,
             };
             let (event, span) = self.next()?;
@@ -281,6 +302,12 @@ impl<'t> Tree<'t, '_> {
             ));
         }
     }
+}
+
+/// Right after a closing bracket. What the parser calls its end counts in what is passed over after it.
+fn after(bracket: Span) -> Marker {
+    let Span { start, .. } = bracket;
+    Marker::new(start.index() + 1, start.line(), start.col() + 1)
 }
 
 fn place(span: Span) -> Place {

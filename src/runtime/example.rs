@@ -1,13 +1,23 @@
 //! Runs the tests that a model file contains.
+//!
+//! Here they run; `timeline` holds what was expected against what happened, `align` finds out which of the
+//! two belong together, `row` is what comes of it. `edit` says what must change in the file so that what
+//! happened is what is expected, and `update` tries it.
 
-use std::fmt;
+mod align;
+mod edit;
+mod row;
+mod timeline;
+mod update;
 
-use crate::customer::{Cause, StageChange};
 use crate::event::{
     CustomerId, Decoder, Event, EventTime, EventType, Limits, Mapping, Millis, Money, Position,
 };
-use crate::model::{Example, Expectation, Model, Models, ONLY_CUSTOMER, Place};
+use crate::model::{Example, Model, Models, Place};
 use crate::partition::{Batch, Output, Progress, Record, View, apply};
+
+pub use row::{Detail, Move, Row, Stay, Told};
+pub use update::{Update, Verdict, update};
 
 /// How a test came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,40 +30,16 @@ pub struct Outcome {
     pub file: String,
     /// Where in the file.
     pub place: Place,
-    /// What is different, line by line; nothing when the test passed.
-    pub differences: Vec<Difference>,
-}
-
-/// One line of expected and actual transitions side by side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// Expected, and it happened.
-    Same(String),
-    /// Expected, and it did not happen.
-    Missing(String),
-    /// It happened, and was not expected.
-    Unexpected(String),
-    /// An event of the test that cannot be read.
-    BadEvent(String),
+    /// The model's number among those that are loaded, and the test's in its file.
+    pub number: (usize, usize),
+    /// What was told, what was expected and what happened, in the order of what happened.
+    pub rows: Vec<Row>,
 }
 
 impl Outcome {
     /// Whether all that was expected happened, and nothing else.
     pub fn passed(&self) -> bool {
-        self.differences
-            .iter()
-            .all(|line| matches!(line, Difference::Same(_)))
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Difference::Same(line) => write!(out, "    {line}"),
-            Difference::Missing(line) => write!(out, "  - {line}   expected, did not happen"),
-            Difference::Unexpected(line) => write!(out, "  + {line}   happened, not expected"),
-            Difference::BadEvent(line) => write!(out, "  ! {line}"),
-        }
+        !self.rows.iter().any(Row::is_wrong)
     }
 }
 
@@ -65,86 +51,113 @@ pub fn run_all(models: &Models, money: &Money) -> Vec<Outcome> {
         money.clone(),
         Limits::default(),
     );
-    let run = |at: usize, model: &Model, example: &Example| {
-        let differences = differences(models, at, model, example, &decoder);
-        Outcome {
-            model: model.name.clone(),
-            name: example.name.clone(),
-            file: model.source.name.clone(),
-            place: example.place,
-            differences,
+    let mut outcomes = Vec::new();
+    for (at, model) in models.list.iter().enumerate() {
+        for (number, example) in model.examples.iter().enumerate() {
+            outcomes.push(Outcome {
+                model: model.name.clone(),
+                name: example.name.clone(),
+                file: model.source.name.clone(),
+                place: example.place,
+                number: (at, number),
+                rows: rows(models, at, example, &decoder),
+            });
         }
-    };
-    let each = models.list.iter().enumerate();
-    each.flat_map(|(at, model)| {
-        model
-            .examples
-            .iter()
-            .map(move |example| (at, model, example))
-    })
-    .map(|(at, model, example)| run(at, model, example))
-    .collect()
+    }
+    outcomes
 }
 
-fn differences(
-    models: &Models,
-    at: usize,
-    model: &Model,
-    example: &Example,
-    decoder: &Decoder,
-) -> Vec<Difference> {
-    let mut records = Vec::new();
-    let mut differences = Vec::new();
+/// How far beyond the end of a test is looked for what it expected: the last one is longer than a year.
+const BEYOND: [Millis; 4] = [
+    Millis(Millis::DAY.0),
+    Millis(8 * Millis::DAY.0),
+    Millis(64 * Millis::DAY.0),
+    Millis(512 * Millis::DAY.0),
+];
+/// How many transitions are looked at beyond the end.
+const MOVES_BEYOND_MAX: usize = 10_000;
+
+fn rows(models: &Models, at: usize, example: &Example, decoder: &Decoder) -> Vec<Row> {
+    let model = &models.list[at];
+    let (told, records) = told(example, decoder);
+    let run = |span, most| {
+        let end = example.until.plus(span).unwrap_or(EventTime::MAX);
+        outputs(models, records.clone(), end, most)
+    };
+    let outputs = run(Millis(0), None);
+    let most = outputs.len() + MOVES_BEYOND_MAX;
+    let mut rows = timeline::of(model, example, &told, moves(model, at, outputs));
+    for span in BEYOND {
+        if !rows.iter().any(Row::is_waited_for) {
+            break;
+        }
+        let moves = moves(model, at, run(span, Some(most)));
+        rows = timeline::of(model, example, &told, moves);
+    }
+    rows
+}
+
+/// The events of a test as people see them, and as records in the order in which they are told.
+fn told(example: &Example, decoder: &Decoder) -> (Vec<Told>, Vec<Record>) {
+    let (mut all, mut records) = (Vec::new(), Vec::new());
     for (line, occurrence) in example.events.iter().enumerate() {
         let position = Position {
             input: 0,
             offset: line as i64,
         };
+        let arrives = occurrence.arrives.unwrap_or(occurrence.at);
+        let after_the_end = arrives > example.until;
+        let mut rejected = None;
         match decoder.json(occurrence.json.as_bytes()) {
+            Err(reason) => rejected = Some(reason),
+            Ok(_) if after_the_end => {}
             Ok(event) => {
-                let told = occurrence.arrives.unwrap_or(event.time);
-                if told > example.until {
-                    continue;
-                }
                 if occurrence.arrives.is_some() {
-                    records.push((told, clock(told)));
+                    records.push((arrives, clock(arrives)));
                 }
                 let content = Ok(event);
-                records.push((told, Record { position, content }));
+                records.push((arrives, Record { position, content }));
             }
-            Err(reason) => differences.push(Difference::BadEvent(format!(
-                "line {}: the event is rejected: {reason}",
-                occurrence.place.line
-            ))),
         }
-    }
-    records.sort_by_key(|(told, _)| *told);
-    let records = records.into_iter().map(|(_, record)| record).collect();
-    let advance = Some(EventTime(example.until.0.saturating_add(1)));
-    let commit = apply(
-        models,
-        Millis(0),
-        &Progress::new(models, 1),
-        View::default(),
-        Batch {
-            records,
-            advance,
-            delay: None,
-        },
-    );
-    let actual = commit
-        .outputs
-        .into_iter()
-        .filter_map(|output| match output {
-            Output::StageChanged { customer, change }
-                if change.model == at && customer.as_str() != CLOCK =>
-            {
-                Some((customer, change))
-            }
-            Output::StageChanged { .. } | Output::Rejected { .. } | Output::Restated { .. } => None,
+        all.push(Told {
+            occurrence: occurrence.clone(),
+            rejected,
+            after_the_end,
         });
-    differences.extend(compare(model, &example.expect, &actual.collect::<Vec<_>>()));
-    differences
+    }
+    records.sort_by_key(|(arrives, _)| *arrives);
+    (all, records.into_iter().map(|(_, record)| record).collect())
+}
+
+/// What these records and silence until the end cause, each customer's in order.
+fn outputs(
+    models: &Models,
+    records: Vec<Record>,
+    end: EventTime,
+    most: Option<usize>,
+) -> Vec<Output> {
+    let view = View {
+        changes_max: most,
+        ..View::default()
+    };
+    let batch = Batch {
+        records,
+        advance: Some(EventTime(end.0.saturating_add(1))),
+        delay: None,
+    };
+    apply(models, Millis(0), &Progress::new(models, 1), view, batch).outputs
+}
+
+fn moves(model: &Model, at: usize, outputs: Vec<Output>) -> Vec<Move> {
+    let of_model = |output| match output {
+        Output::StageChanged { customer, change }
+            if change.model == at && customer.as_str() != CLOCK =>
+        {
+            Some(Move::of(model, &customer, &change))
+        }
+        Output::StageChanged { .. } | Output::Rejected { .. } | Output::Restated { .. } => None,
+    };
+    outputs.into_iter().filter_map(of_model).collect()
 }
 
 /// Nobody's id: ids have no control characters.
@@ -153,7 +166,7 @@ const CLOCK: &str = "\0";
 /// Something that somebody else does shows that it is so late.
 fn clock(time: EventTime) -> Record {
     let event = Event {
-        customer: CLOCK.into(),
+        customer: CustomerId::from(CLOCK),
         kind: EventType::UNNAMED,
         time,
         fields: Default::default(),
@@ -162,109 +175,4 @@ fn clock(time: EventTime) -> Record {
         position: Position::default(),
         content: Ok(event),
     }
-}
-
-/// Walks both lists in order; of two that differ, the earlier one is out of place. At one instant
-/// the order between customers says nothing, that of one customer does.
-fn compare(
-    model: &Model,
-    expected: &[Expectation],
-    actual: &[(CustomerId, StageChange)],
-) -> Vec<Difference> {
-    let mut expected: Vec<&Expectation> = expected.iter().collect();
-    expected.sort_by_key(|e| (e.at, e.customer.as_str()));
-    let mut actual: Vec<&(CustomerId, StageChange)> = actual.iter().collect();
-    actual.sort_by_key(|a| key(a));
-    let (mut expected, mut actual) = (expected.as_slice(), actual.as_slice());
-    let mut lines = Vec::new();
-    while let [e, later_expected @ ..] = expected {
-        match actual {
-            [a, later @ ..] if matches(model, e, a) => {
-                lines.push(Difference::Same(happened(model, a)));
-                (expected, actual) = (later_expected, later);
-            }
-            // It comes later, perhaps at this very instant: then this one is out of place.
-            [a, later @ ..]
-                if key(a) < (e.at, &e.customer) || later.iter().any(|a| matches(model, e, a)) =>
-            {
-                lines.push(Difference::Unexpected(happened(model, a)));
-                actual = later;
-            }
-            _ => {
-                lines.push(Difference::Missing(wanted(e)));
-                expected = later_expected;
-            }
-        }
-    }
-    let rest = actual.iter().map(|a| happened(model, a));
-    lines.extend(rest.map(Difference::Unexpected));
-    lines
-}
-
-fn key((customer, change): &(CustomerId, StageChange)) -> (EventTime, &str) {
-    (change.effective_at, customer.as_str())
-}
-
-/// An expectation as far as it says something, and where it stands.
-fn wanted(expected: &Expectation) -> String {
-    let from = expected.from.as_deref().map(|from| format!("{from} -> "));
-    let details = [&expected.cause, &expected.transition];
-    let details: Vec<&str> = details
-        .into_iter()
-        .filter_map(|detail| detail.as_deref())
-        .collect();
-    let line = format!("{}{}", from.unwrap_or_default(), expected.to);
-    let place = format!(" (line {})", expected.place.line);
-    shown(expected.at, &expected.customer, &line, &details) + &place
-}
-
-fn happened(model: &Model, (customer, change): &(CustomerId, StageChange)) -> String {
-    let [from, to] = [change.from, change.to].map(|stage| &model.stages[stage].name);
-    let name = match change.cause {
-        Cause::Event | Cause::Timer => model.transitions[change.transition].name.as_deref(),
-        Cause::Correction => None,
-        Cause::ModelChange => None,
-    };
-    let details: Vec<&str> = std::iter::once(change.cause.name()).chain(name).collect();
-    shown(
-        change.effective_at,
-        customer.as_str(),
-        &format!("{from} -> {to}"),
-        &details,
-    )
-}
-
-fn shown(at: EventTime, customer: &str, moved: &str, details: &[&str]) -> String {
-    let who = match customer {
-        ONLY_CUSTOMER => String::new(),
-        other => format!("{other}: "),
-    };
-    let details = match details {
-        [] => String::new(),
-        some => format!(" by {}", some.join(", ")),
-    };
-    format!("{at}  {who}{moved}{details}")
-}
-
-fn matches(
-    model: &Model,
-    expected: &Expectation,
-    (customer, change): &(CustomerId, StageChange),
-) -> bool {
-    let name = change.transition_name(model);
-    expected.at == change.effective_at
-        && expected.customer == customer.as_str()
-        && expected.to == model.stages[change.to].name
-        && expected
-            .from
-            .as_ref()
-            .is_none_or(|from| *from == model.stages[change.from].name)
-        && expected
-            .cause
-            .as_ref()
-            .is_none_or(|cause| cause == change.cause.name())
-        && expected
-            .transition
-            .as_ref()
-            .is_none_or(|wanted| *wanted == name)
 }

@@ -15,6 +15,7 @@ mod fuzz;
 mod guarantee;
 mod histories;
 mod language;
+mod model_tests;
 mod presets;
 mod properties;
 mod readme;

@@ -52,14 +52,14 @@ impl Reader<'_> {
         }
         let until = fields
             .get("until")
-            .and_then(|node| self.instant(node, parse_until))
-            .or(end);
+            .and_then(|node| self.instant(node, parse_until));
         Some(Example {
             name: name?.to_owned(),
             place: item.place,
             events,
             expect,
-            until: until.unwrap_or_default(),
+            until: until.or(end).unwrap_or_default(),
+            until_stated: until.is_some(),
         })
     }
 

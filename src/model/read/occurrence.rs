@@ -72,6 +72,7 @@ impl Reader<'_> {
         }
         let occurrence = Occurrence {
             place: node.place,
+            at: at?,
             json: Json::Object(json).to_string(),
             arrives,
         };

@@ -229,37 +229,6 @@ fn a_wrong_model_stops_every_command_before_it_begins() {
 }
 
 #[test]
-fn a_failing_model_test_shows_what_happened_beside_what_was_expected() {
-    let folder = folder(&[(
-        "hasty.yaml",
-        &MODEL.replace("at: 2026-01-12,", "at: 2026-01-11,"),
-    )]);
-    let run = tenure(&folder, "test shop.yaml");
-    assert_eq!(
-        (run.code, run.out.as_str()),
-        (0, "ok      shop: silence is noticed\n1 passed, 0 failed\n")
-    );
-    let run = tenure(&folder, "test hasty.yaml");
-    assert_eq!(run.code, 4);
-    assert_eq!(
-        run.out,
-        "\
-FAILED  shop: silence is noticed
-        hasty.yaml:15:5
-        2026-01-01T00:00:00.000Z  new -> buyer by event
-      - 2026-01-11T00:00:00.000Z  silent by timer (line 20)   expected, did not happen
-0 passed, 1 failed
-"
-    );
-    let run = tenure(&folder, "test --format json hasty.yaml");
-    let outcomes: Json = serde_json::from_str(&run.out).unwrap();
-    assert_eq!(
-        (run.code, &outcomes[0]["passed"], &outcomes[0]["line"]),
-        (4, &json!(false), &json!(15))
-    );
-}
-
-#[test]
 fn the_end_is_a_whole_day_or_an_instant_and_what_is_due_there_still_happens() {
     let rows = order("a", "2026-01-01")
         + &order("b", "2026-01-12T23:59:59.999Z")

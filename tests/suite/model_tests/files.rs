@@ -1,0 +1,142 @@
+//! What becomes of files, and what is left alone.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::{Run, SHOP, run, shop};
+
+/// Two tests that fail, one that can be updated and one that cannot, and one that passes.
+const THREE: &str = "
+  - name: silence comes after nine days
+    events:
+      - { at: 2026-01-01, type: bought }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-11, to: silent }   # ten days
+  - name: nobody can read this
+    events:
+      - { at: 2026-01-01, type: bought, value: much }
+    expect:
+      - { at: 2026-01-01, to: buyer }
+  - name: one order
+    events: [{ at: 2026-01-01, type: bought }]
+    expect: [{ at: 2026-01-01, to: buyer }]
+";
+
+#[test]
+fn what_happened_is_written_into_the_file_and_told() {
+    let folder = shop(THREE);
+    let Run { code, out, .. } = run(folder.path(), "test shop.yaml --update --only silence");
+    assert_eq!(code, 0, "{out}");
+    let told = "\
+UPDATED shop: silence comes after nine days
+        shop.yaml:12
+        changed  line 17: silent, at 2026-01-11 -> 2026-01-10
+0 passed, 1 updated, 0 failed
+";
+    assert_eq!(out, told);
+    let file = fs::read_to_string(folder.path().join("shop.yaml")).unwrap();
+    let tests = THREE.replace("2026-01-11, to: silent", "2026-01-10, to: silent");
+    assert_eq!(file, format!("{SHOP}{tests}"));
+    let again = run(folder.path(), "test shop.yaml --update --only SILENCE");
+    assert_eq!((again.code, again.said.trim()), (0, "nothing to update"));
+}
+
+#[test]
+fn what_cannot_be_updated_stays_and_says_why_and_the_rest_is_updated() {
+    let folder = shop(THREE);
+    let Run { code, out, .. } = run(folder.path(), "test shop.yaml --update");
+    assert_eq!(code, 4, "{out}");
+    let told = "
+  not updated: put this event right first, which is rejected
+  --> shop.yaml:20:9
+
+ok      shop: one order
+1 passed, 1 updated, 1 failed
+";
+    assert!(out.ends_with(told), "{out}");
+    let file = fs::read_to_string(folder.path().join("shop.yaml")).unwrap();
+    let tests = THREE.replace("2026-01-11, to: silent", "2026-01-10, to: silent");
+    assert_eq!(file, format!("{SHOP}{tests}"));
+}
+
+#[test]
+fn without_update_no_file_is_written() {
+    let folder = shop(THREE);
+    let file = folder.path().join("shop.yaml");
+    let before = (
+        fs::read(&file).unwrap(),
+        fs::metadata(&file).unwrap().modified().unwrap(),
+    );
+    assert_eq!(run(folder.path(), "test shop.yaml").code, 4);
+    assert_eq!(
+        (
+            fs::read(&file).unwrap(),
+            fs::metadata(&file).unwrap().modified().unwrap()
+        ),
+        before
+    );
+}
+
+#[test]
+fn a_link_stays_a_link_and_permissions_stay_what_they_are() {
+    let folder = shop(THREE);
+    let own = folder.path().join("own.yaml");
+    fs::rename(folder.path().join("shop.yaml"), &own).unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o640)).unwrap();
+    let link = folder.path().join("shop.yaml");
+    symlink("own.yaml", &link).unwrap();
+    assert_eq!(
+        run(folder.path(), "test shop.yaml --update --only silence").code,
+        0
+    );
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(
+        fs::read_to_string(&own)
+            .unwrap()
+            .contains("2026-01-10, to: silent")
+    );
+    let mode = fs::metadata(&own).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o640);
+    // Nothing is left beside it.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_file_that_is_read_only_is_not_written() {
+    let folder = shop(THREE);
+    let file = folder.path().join("shop.yaml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    let Run { code, said, .. } = run(folder.path(), "test shop.yaml --update");
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("cannot update shop.yaml: it is read-only"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{SHOP}{THREE}"));
+}
+
+#[test]
+fn what_is_no_file_is_not_updated() {
+    let folder = shop(THREE);
+    let command = "cat shop.yaml | \"$0\" test /dev/stdin --update";
+    let output = std::process::Command::new("sh")
+        .args(["-c", command, env!("CARGO_BIN_EXE_tenure")])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("/dev/stdin is no file that could be updated"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_name_that_no_test_has_is_a_mistake() {
+    let folder = shop(THREE);
+    let Run { code, said, .. } = run(folder.path(), "test shop.yaml --only silance");
+    assert_eq!(code, 2);
+    assert!(said.contains("no test has `silance` in its name"), "{said}");
+}
