@@ -22,6 +22,7 @@ use crate::event::parse_instant;
 use fields::Fields;
 
 pub(super) use examples::{CAUSES, EXPECT_KEYS, TEST_KEYS};
+pub use fields::name_fault;
 pub(super) use fields::{NAME_BYTES_MAX, RESERVED};
 pub(super) use occurrence::EVENT_KEYS;
 pub(super) use shared::ORDER_KEYS;
@@ -85,9 +86,7 @@ impl Reader<'_> {
         let version = fields
             .get("version")
             .map_or(Some(1), |node| self.whole_number(node));
-        if let Some(description) = fields.get("description") {
-            self.text(description);
-        }
+        let description = self.description(&fields);
         self.dedupe(&fields);
         self.orders(&fields);
         let corrections = self.corrections(&fields).unwrap_or_default();
@@ -129,6 +128,7 @@ impl Reader<'_> {
             name,
             was,
             version,
+            description,
             initial,
             stages,
             transitions,
