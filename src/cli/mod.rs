@@ -2,6 +2,8 @@
 
 mod check;
 mod demo;
+mod models;
+mod new;
 mod progress;
 mod reload;
 mod replay;
@@ -62,6 +64,10 @@ enum Command {
     ///
     /// Outputs are in order for each customer, not across customers.
     Replay(replay::Replay),
+    /// List the models that ship with the program; show and draw them, or your own.
+    Models(models::Presets),
+    /// Copy a model that ships with the program, to start from.
+    New(new::New),
     /// Check model files and print everything that is wrong with them.
     Check(check::Check),
     /// Run the tests that model files contain.
@@ -102,6 +108,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Config(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Models(command) => command.run(),
+        Command::New(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Schemas(command) => command.run(),

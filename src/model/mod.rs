@@ -3,7 +3,7 @@
 //! `yaml` (text to a tree with places) → `read` (tree to declarations) → `syntax` and `lower`
 //! (conditions to typed form) → `slots` (what must be remembered of each customer, shared by all
 //! models) → `change` (from one version of them to the next). Nothing here is evaluated: that is the next
-//! layer. `schema` says for editors what `read` takes.
+//! layer. `schema` says for editors what `read` takes; `graph` draws a model; `presets` are those that ship.
 
 #![deny(clippy::disallowed_types)]
 
@@ -11,8 +11,10 @@ mod change;
 mod condition;
 mod example;
 mod fact;
+mod graph;
 mod lower;
 mod orders;
+mod presets;
 mod problem;
 mod quiet;
 mod read;
@@ -35,12 +37,15 @@ pub use example::{
     Script, written,
 };
 pub use fact::{AGGREGATES, Aggregate, Bucket, Declaration, Filter, Window};
+pub use graph::{Drawing, graph};
 pub use lower::{FUNCTIONS, STAGE_NAMES};
 pub use orders::{ORDERS_MAX, Orders};
+pub use presets::{PRESETS, Preset};
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Place, Problem, Report, Severity, Source, did_you_mean, visible,
 };
 pub use quiet::Quiet;
+pub use read::name_fault;
 pub use schema::model_schema;
 pub use size::STATE_BYTES_MAX;
 pub use slots::{Keep, Reading, Slot, Slots, StageFact, Tally, What};
@@ -64,6 +69,8 @@ pub struct Model {
     pub was: Option<String>,
     /// The number its author gave it.
     pub version: u64,
+    /// What it is, for people.
+    pub description: Option<String>,
     /// Where every customer begins.
     pub initial: usize,
     /// The stages, in file order.
@@ -93,6 +100,8 @@ pub struct Stage {
     pub name: String,
     /// What it was called before; several stages may have become one.
     pub was: Vec<String>,
+    /// What it is, for people.
+    pub description: Option<String>,
     /// How long a customer stays at least.
     pub min_dwell: Millis,
     /// When a customer who has left may come back.

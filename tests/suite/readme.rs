@@ -108,6 +108,8 @@ fn every_command_and_file_that_is_named_exists() {
         "run",
         "demo",
         "replay",
+        "models",
+        "new",
         "check",
         "test",
         "config",

@@ -131,6 +131,12 @@ impl Reader<'_> {
         }
     }
 
+    /// What something is, for people.
+    pub(super) fn description(&mut self, fields: &Fields<'_>) -> Option<String> {
+        let text = self.text(fields.get("description")?)?;
+        Some(text.to_owned())
+    }
+
     pub(super) fn whole_number(&mut self, node: &Node) -> Option<u64> {
         let text = self.text(node)?;
         let number = text
@@ -182,15 +188,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn check_name(&mut self, name: &str, place: Place) {
-        let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-            && name.len() <= NAME_BYTES_MAX;
-        if !good {
-            let help = format!(
-                "a name begins with a letter and has letters, digits, `_` and `-`, at most {NAME_BYTES_MAX}"
-            );
+        if let Some(help) = name_fault(name) {
             self.error(place, format!("`{name}` cannot be a name"), Some(&help));
         }
     }
@@ -239,4 +237,18 @@ impl Reader<'_> {
             width,
         }
     }
+}
+
+/// What names of models and stages are like, if this is none.
+pub fn name_fault(name: &str) -> Option<String> {
+    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && name.len() <= NAME_BYTES_MAX;
+    (!good).then(|| {
+        format!(
+            "a name begins with a letter and has letters, digits, `_` and `-`, at most {NAME_BYTES_MAX}"
+        )
+    })
 }

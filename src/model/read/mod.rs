@@ -19,6 +19,7 @@ use crate::event::parse_instant;
 use fields::Fields;
 
 pub(super) use examples::{CAUSES, EXPECT_KEYS, TEST_KEYS};
+pub use fields::name_fault;
 pub(super) use fields::{NAME_BYTES_MAX, RESERVED};
 pub(super) use occurrence::EVENT_KEYS;
 pub(super) use shared::ORDER_KEYS;
@@ -80,9 +81,7 @@ impl Reader<'_> {
         let version = fields
             .get("version")
             .map_or(Some(1), |node| self.whole_number(node));
-        if let Some(description) = fields.get("description") {
-            self.text(description);
-        }
+        let description = self.description(&fields);
         self.currency(&fields);
         self.dedupe(&fields);
         self.orders(&fields);
@@ -127,6 +126,7 @@ impl Reader<'_> {
             name,
             was,
             version,
+            description,
             initial,
             stages,
             transitions,

@@ -38,6 +38,7 @@ impl Reader<'_> {
             let mut stage = Stage {
                 name: key.text.clone(),
                 was: Vec::new(),
+                description: None,
                 min_dwell: Millis(0),
                 reentry: Reentry::Always,
                 remembered: false,
@@ -45,6 +46,7 @@ impl Reader<'_> {
             if !value.is_null()
                 && let Some(own) = self.fields(value, "a stage", &STAGE_KEYS, &[])
             {
+                stage.description = self.description(&own);
                 let dwell = own.get("min_dwell").and_then(|node| self.duration(node));
                 stage.min_dwell = dwell.unwrap_or_default();
                 let reentry = own.get("reentry").and_then(|node| self.reentry(node));

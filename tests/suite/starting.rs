@@ -1,0 +1,239 @@
+//! The commands by which somebody begins: the presets as list, file and picture, and a copy of one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+use tenure::model::{Drawing, Models, PRESETS, Preset, Source, graph};
+
+struct Run {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn tenure(folder: &Path, arguments: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn compile(texts: &[&str]) -> Models {
+    let sources = texts.iter().map(|text| Source {
+        name: "copy.yaml".to_owned(),
+        text: (*text).to_owned(),
+    });
+    let (models, warnings) = Models::compile(sources.collect()).unwrap();
+    assert_eq!(warnings, []);
+    models
+}
+
+#[test]
+fn the_presets_of_the_program_are_those_of_the_folder() {
+    let presets = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models");
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(presets).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "yaml") {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            files.insert((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+    let known = PRESETS.iter();
+    let known: Vec<_> = known
+        .map(|preset| (preset.name.to_owned(), preset.text.to_owned()))
+        .collect();
+    assert_eq!(known, Vec::from_iter(files), "by name, each once");
+}
+
+#[test]
+fn the_list_says_in_a_line_each_what_there_is() {
+    let run = tenure(folder().path(), &["models"]);
+    assert_eq!(run.code, Some(0));
+    assert_eq!(run.stdout.lines().count(), PRESETS.len());
+    let json = tenure(folder().path(), &["models", "--format", "json"]);
+    let json: Vec<Json> = serde_json::from_str(&json.stdout).unwrap();
+    for ((line, json), preset) in run.stdout.lines().zip(json).zip(PRESETS) {
+        assert!(line.chars().count() <= 80, "{line}");
+        let (name, description) = line.split_once(' ').unwrap();
+        let description = description.trim_start();
+        assert_eq!(name, preset.name);
+        assert_eq!(description.find('.'), Some(description.len() - 1), "{line}");
+        assert_eq!(json["name"], name);
+        assert_eq!(json["description"], description);
+        assert_eq!(json["version"], 1);
+        assert!(json["stages"].as_array().unwrap().len() >= 4, "{json}");
+    }
+}
+
+#[test]
+fn a_preset_is_shown_as_its_file_stands() {
+    for preset in PRESETS {
+        let run = tenure(folder().path(), &["models", "show", preset.name]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(0), preset.text));
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
+fn a_picture_is_of_a_preset_or_of_a_file() {
+    let folder = folder();
+    let models = Preset::named("retail").unwrap().compiled();
+    fs::write(folder.path().join("own.yaml"), PRESETS[9].text).unwrap();
+    for model in ["retail", "own.yaml", "./own.yaml"] {
+        for (format, drawing) in [("mermaid", Drawing::Mermaid), ("dot", Drawing::Dot)] {
+            let arguments = ["models", "graph", model, "--format", format];
+            let run = tenure(folder.path(), &arguments);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+            assert_eq!(run.stdout, graph(&models.list[0], &models.slots, drawing));
+        }
+    }
+    let plain = tenure(folder.path(), &["models", "graph", "retail"]);
+    assert!(plain.stdout.contains("\nflowchart "), "{}", plain.stdout);
+}
+
+#[test]
+fn an_unknown_name_is_told_with_those_there_are() {
+    let folder = folder();
+    for arguments in [
+        ["models", "show", "retial"].as_slice(),
+        &["models", "graph", "retial"],
+        &["new", "retial"],
+    ] {
+        let run = tenure(folder.path(), arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        for told in [
+            "error: no model called `retial` ships with the program",
+            "did you mean `retail`?",
+            "there are activity, attract, b2b, ",
+        ] {
+            assert!(run.stderr.contains(told), "{}", run.stderr);
+        }
+    }
+    let far = tenure(folder.path(), &["models", "graph", "zzz"]);
+    assert!(!far.stderr.contains("did you mean"), "{}", far.stderr);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_is_wrong_is_reported_and_not_drawn() {
+    let folder = folder();
+    fs::write(folder.path().join("own.yaml"), "model: own\ninitail: a\n").unwrap();
+    for (file, told) in [
+        ("own.yaml", "did you mean `initial`?"),
+        ("none.yaml", "cannot read the model none.yaml"),
+    ] {
+        let run = tenure(folder.path(), &["models", "graph", file]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(78), ""));
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_copy_is_verbatim_and_says_what_next() {
+    let folder = folder();
+    let run = tenure(folder.path(), &["new", "rfm"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
+    let text = fs::read_to_string(folder.path().join("rfm.yaml")).unwrap();
+    assert_eq!(text, Preset::named("rfm").unwrap().text);
+    let run = tenure(
+        folder.path(),
+        &["new", "rfm", "our models.yaml", "--name", "ours"],
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for next in [
+        "tenure check 'our models.yaml' ",
+        "tenure test 'our models.yaml' ",
+        "tenure models graph 'our models.yaml' ",
+        "tenure replay --model 'our models.yaml' ",
+    ] {
+        assert!(run.stderr.contains(next), "{}", run.stderr);
+    }
+    let checked = tenure(
+        folder.path(),
+        &["check", "--strict", "our models.yaml", "rfm.yaml"],
+    );
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+}
+
+#[test]
+fn a_copy_takes_nothings_place() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("retail.yaml"), "mine").unwrap();
+    std::os::unix::fs::symlink(path("nowhere"), path("link.yaml")).unwrap();
+    for arguments in [
+        ["new", "retail"].as_slice(),
+        &["new", "rfm", "retail.yaml"],
+        &["new", "rfm", "--name", "retail"],
+        &["new", "rfm", "link.yaml"],
+        &["new", "rfm", "."],
+    ] {
+        let run = tenure(folder.path(), arguments);
+        assert_eq!(run.code, Some(1), "{arguments:?}");
+        assert!(run.stderr.contains("is there already"), "{}", run.stderr);
+    }
+    assert_eq!(fs::read_to_string(path("retail.yaml")).unwrap(), "mine");
+    assert!(!path("nowhere").exists());
+    let run = tenure(folder.path(), &["new", "rfm", "no/folder/rfm.yaml"]);
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains("cannot write no/folder/rfm.yaml"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn under_another_name_each_preset_runs_beside_itself() {
+    for preset in PRESETS {
+        let text = preset.under("another-one");
+        let models = compile(&[preset.text, &text]);
+        assert_eq!(models.list[1].name, "another-one");
+        let pairs = preset.text.lines().zip(text.lines());
+        let changed: Vec<_> = pairs.filter(|(before, after)| before != after).collect();
+        let own = format!("model: {}", preset.name);
+        assert_eq!(changed, [(own.as_str(), "model: another-one")]);
+        assert_eq!(preset.text.lines().count(), text.lines().count());
+    }
+}
+
+#[test]
+fn a_name_is_one_that_a_model_can_have() {
+    let folder = folder();
+    let long = "a".repeat(65);
+    for name in ["", "1st", "my shop", "a: b", "a\nb", "größe", long.as_str()] {
+        let run = tenure(folder.path(), &["new", "retail", "--name", name]);
+        assert_eq!(run.code, Some(2), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains("cannot be a name"), "{}", run.stderr);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    for name in ["null", "true", "yes", "a-1_b"] {
+        let run = tenure(folder.path(), &["new", "retail", "--name", name]);
+        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        let text = fs::read_to_string(folder.path().join(format!("{name}.yaml"))).unwrap();
+        assert_eq!(compile(&[&text]).list[0].name, name);
+    }
+}
+
+#[test]
+fn shells_complete_the_names_of_presets() {
+    for shell in ["bash", "zsh"] {
+        let script = tenure(folder().path(), &["completions", shell]).stdout;
+        assert!(script.contains("customer_classes"), "{shell}");
+    }
+}
