@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod progress;
 mod reload;
 mod replay;
@@ -62,6 +63,10 @@ enum Command {
     ///
     /// Outputs are in order for each customer, not across customers.
     Replay(replay::Replay),
+    /// Say why a customer is where they are, what keeps them there, and what comes next.
+    ///
+    /// From a folder of state, from a running daemon, or from files of events.
+    Explain(explain::Explain),
     /// Check model files and print everything that is wrong with them.
     Check(check::Check),
     /// Run the tests that model files contain.
@@ -102,6 +107,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Config(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Schemas(command) => command.run(),

@@ -9,6 +9,7 @@ mod config;
 mod corrections;
 mod demo;
 mod diagnostics;
+mod explain;
 mod fuzz;
 mod guarantee;
 mod histories;
