@@ -155,7 +155,8 @@ pub fn data(
     data
 }
 
-fn evidence(evidence: &Evidence) -> Value {
+/// A part of a condition with its values.
+pub(crate) fn evidence(evidence: &Evidence) -> Value {
     let facts = evidence
         .facts
         .iter()
@@ -175,7 +176,7 @@ fn evidence(evidence: &Evidence) -> Value {
 }
 
 /// Durations as in model files, instants in RFC 3339, numbers as decimal JSON numbers.
-fn shown(value: &Shown) -> Value {
+pub(crate) fn shown(value: &Shown) -> Value {
     match value {
         Shown::Number(number) => number
             .to_string()

@@ -15,6 +15,7 @@
 //!            │ customer/   one customer: facts, conditions, timers, transitions      │
 //!            │ partition/  apply(models, progress, view, batch) -> Commit            │
 //!            │ cloudevent  a transition as the record that others read               │
+//!            │ explanation/  why a customer is where they are, as text and as JSON   │
 //!            └───────────────────────────────────────────────────────────────────────┘
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     blind to one another
 //!      runtime/   worker: batches → prefetch, apply → Kafka transaction → RocksDB write,
@@ -50,8 +51,8 @@
 //!
 //! # Invariants
 //!
-//! - A module uses only earlier ones: `crash < event < model < customer < partition < cloudevent < telemetry
-//!   < {store, kafka, files} < runtime < api < config < app < cli`. A test enforces it.
+//! - A module uses only earlier ones: `crash < event < model < customer < partition < cloudevent
+//!   < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. A test enforces it.
 //! - The core reads no clock: time is in the events and in the watermark. It can neither log nor
 //!   count: it returns what happened, and the shell reports it.
 //! - However a history is cut into batches, the outputs are the same.
@@ -84,6 +85,7 @@ pub mod config;
 pub mod crash;
 pub mod customer;
 pub mod event;
+pub mod explanation;
 pub mod files;
 pub mod kafka;
 pub mod model;

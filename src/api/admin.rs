@@ -3,21 +3,100 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
-use crate::runtime::Fuse;
+use super::guard;
+use crate::event::{CustomerId, EventTime, parse_until};
+use crate::explanation::About;
 use crate::runtime::daemon::Handle;
+use crate::runtime::{Customers, Fuse, Unexplained};
 
-/// The routes: `GET /fuse` (what is held back), `POST /go-on` (has it told).
+/// The routes: `GET /fuse` (what is held back), `POST /go-on` (has it told), `GET /customers/{id}` (why somebody
+/// is where they are; `?format=text`, `?at=TIME`). No web page gets at them.
 pub fn router(handle: &Handle) -> Router {
-    Router::new()
+    let fuse = Router::new()
         .route("/fuse", get(fuse))
         .route("/go-on", post(go_on))
-        .with_state(handle.fuse.clone())
+        .with_state(handle.fuse.clone());
+    Router::new()
+        .route("/customers/{id}", get(customer))
+        .with_state(handle.customers.clone())
+        .merge(fuse)
+        .layer(middleware::from_fn(guard::local))
+}
+
+/// What is asked of a customer.
+#[derive(Default)]
+struct Asked {
+    text: bool,
+    at: Option<EventTime>,
+}
+
+impl Asked {
+    fn of(query: &str) -> Result<Asked, String> {
+        let mut asked = Asked::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("format", "json")) => asked.text = false,
+                Some(("format", "text")) => asked.text = true,
+                Some(("at", time)) => {
+                    let time = parse_until(time);
+                    asked.at = Some(time.ok_or("at: write 2026-01-31, or 2026-01-31T08:30:00Z\n")?);
+                }
+                _ => {
+                    return Err("what can be asked: format=json, format=text, at=TIME\n".to_owned());
+                }
+            }
+        }
+        Ok(asked)
+    }
+}
+
+async fn customer(
+    State(customers): State<Arc<Customers>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let asked = match Asked::of(&query.unwrap_or_default()) {
+        Ok(asked) => asked,
+        Err(wrong) => return (StatusCode::BAD_REQUEST, wrong).into_response(),
+    };
+    let look = move || {
+        let tell = |about: &About<'_>| match asked.text {
+            true => about.to_string(),
+            false => format!("{:#}\n", about.json()),
+        };
+        customers.explain(&CustomerId::from(id.as_str()), asked.at, tell)
+    };
+    let content = match asked.text {
+        true => "text/plain; charset=utf-8",
+        false => "application/json",
+    };
+    // It reads the disk.
+    match tokio::task::spawn_blocking(look).await {
+        Ok(Ok(told)) => ([(header::CONTENT_TYPE, content)], told).into_response(),
+        Ok(Err(error)) => {
+            let status = match &error {
+                Unexplained::Unknown { .. } => StatusCode::NOT_FOUND,
+                Unexplained::NotYet => StatusCode::SERVICE_UNAVAILABLE,
+                Unexplained::Unsaid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Unexplained::Store(error) => {
+                    tracing::error!(%error, "a customer could not be explained");
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
+            };
+            (status, format!("{error}\n")).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a customer could not be explained");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 async fn fuse(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {

@@ -1,6 +1,7 @@
 //! Layer 7: HTTP. Probes and metrics, without any customer's data; beside them a listener for operators.
 
 pub mod admin;
+mod guard;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod models;
 mod new;
 mod progress;
@@ -68,6 +69,10 @@ enum Command {
     Models(models::Presets),
     /// Copy a model that ships with the program, to start from.
     New(new::New),
+    /// Say why a customer is where they are, what keeps them there, and what comes next.
+    ///
+    /// From a folder of state, from a running daemon, or from files of events.
+    Explain(explain::Explain),
     /// Check model files and print everything that is wrong with them.
     Check(check::Check),
     /// Run the tests that model files contain.
@@ -110,6 +115,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Replay(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::New(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Schemas(command) => command.run(),

@@ -1,20 +1,22 @@
 //! `tenure replay`: models over files, without a broker.
 
+pub(super) mod inputs;
 mod outputs;
+mod story;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use super::progress::Progress;
-use super::{Exit, load, say};
-use crate::event::{Decoder, EventTime, Limits, Mapping, Money, parse_until};
-use crate::files::{Merged, Order};
+use super::{Exit, Format, load, say};
+use crate::event::{EventTime, parse_until};
+use crate::files::Order;
 use crate::runtime::replay;
 use crate::store::{self, Store};
+use inputs::is_same_file;
 use outputs::Outputs;
 
 #[derive(Debug, Args)]
@@ -35,6 +37,12 @@ pub(super) struct Replay {
     /// held before is lost; it must not be an input or a model.
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
+    /// Print the history of this customer alone, event by event: facts, timers, transitions with their reason.
+    #[arg(long, value_name = "CUSTOMER", conflicts_with_all = ["state", "dead_letters", "strict"])]
+    story: Option<String>,
+    /// How the story is printed; as JSON, one object per step.
+    #[arg(long, value_enum, default_value_t, requires = "story")]
+    format: Format,
     /// Exit with 3 when rows were rejected or a model has warnings.
     #[arg(long)]
     strict: bool,
@@ -48,7 +56,7 @@ const STATE_MEMORY_BYTES: usize = 96 << 20;
 
 const UNTIL: &str = "write 2026-01-31, or 2026-01-31T08:30:00Z, from 0001-01-01 to 9999-12-30";
 
-fn until(text: &str) -> Result<EventTime, String> {
+pub(super) fn until(text: &str) -> Result<EventTime, String> {
     parse_until(text).ok_or_else(|| UNTIL.to_owned())
 }
 
@@ -57,31 +65,22 @@ impl Replay {
         let Some((models, warnings)) = load(&self.models)? else {
             return Ok(Exit::Configuration);
         };
-        if let Some(problem) = self.misuse() {
+        if let Some(problem) = inputs::misuse(&self.inputs).or_else(|| self.misuse()) {
             say(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
         let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let decoder = Decoder::new(
-            Mapping::default(),
-            models.vocabulary.clone(),
-            Money::of_one_currency(models.currency.as_deref()),
-            Limits::default(),
-        );
         let order = if self.presorted {
             Order::Presorted
         } else {
             Order::Sort
         };
-        let sorting = |path: &Path| {
-            say(&format!(
-                "{} is not in time order; sorting it first",
-                path.display()
-            ));
-        };
         self.refuse_used_state()?;
         // The inputs first: a run that cannot begin leaves no state behind.
-        let inputs = Merged::open(&self.inputs, &decoder, order, scratch.path(), sorting)?;
+        let inputs = inputs::open(&self.inputs, &models, order, scratch.path())?;
+        if let Some(customer) = &self.story {
+            return self.tell_story(&models, customer, inputs);
+        }
         let mut out = Outputs::new(&self.inputs, self.dead_letters.as_deref(), &models)?;
         let folder = self.state_folder(scratch.path())?;
         let memory = store::Config {
@@ -118,13 +117,6 @@ impl Replay {
 
     /// What cannot be meant.
     fn misuse(&self) -> Option<String> {
-        let once = |path: &Path| path.as_os_str() == "-" || !path.is_file();
-        for (at, path) in self.inputs.iter().enumerate() {
-            let mut before = self.inputs[..at].iter();
-            if once(path) && before.any(|other| once(other) && is_same_file(other, path)) {
-                return Some(format!("{} can be read once only", path.display()));
-            }
-        }
         // A pipe or a terminal cannot be overwritten.
         let letters = self.dead_letters.as_deref().filter(|path| path.is_file())?;
         let read = self
@@ -160,18 +152,4 @@ impl Replay {
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         Ok(folder.clone())
     }
-}
-
-/// Whether both name one file that exists.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| {
-        let standard_input = path.as_os_str() == "-";
-        let path = if standard_input {
-            Path::new("/dev/stdin")
-        } else {
-            path
-        };
-        fs::metadata(path).map(|found| (found.dev(), found.ino()))
-    };
-    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }

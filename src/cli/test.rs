@@ -92,7 +92,13 @@ impl Test {
             return Ok(Updated::new());
         }
         let texts = files::texts(&self.models.files, models)?;
-        let update = example::update(models, &texts, outcomes, wanted, &Money::of_one_currency(models.currency.as_deref()));
+        let update = example::update(
+            models,
+            &texts,
+            outcomes,
+            wanted,
+            &Money::of_one_currency(models.currency.as_deref()),
+        );
         files::write(&self.models.files, &texts, &update.texts)?;
         let before = std::mem::replace(outcomes, update.outcomes);
         let mut verdicts = update.verdicts;

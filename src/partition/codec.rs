@@ -157,21 +157,37 @@ pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progres
     if inputs != identity.inputs {
         return Err(Unusable::OtherInputs);
     }
-    Ok(Progress {
-        batch: written.batch,
-        offsets: written.offsets,
-        watermark: Watermark(written.watermark),
-        highest: written.highest.map(EventTime),
-        delay: written.delay.map(Millis),
-        fired_to: written.fired_to.map(|(due, customer)| TimerKey {
+    Ok(written.progress())
+}
+
+/// Reads what [`encode`] wrote, whatever it was written under: for whoever only looks.
+pub fn read(bytes: &[u8]) -> Result<Progress, Unusable> {
+    if known_format(bytes, FORMAT)? == 1 {
+        return Err(Unusable::ForeignModels);
+    }
+    let written: Written = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
+    Ok(written.progress())
+}
+
+impl Written {
+    fn progress(self) -> Progress {
+        let key = |(due, customer): (i64, String)| TimerKey {
             due: EventTime(due),
             customer: customer.as_str().into(),
-        }),
-        generation: written.generation,
-        models: written.models,
-        adopted_at: EventTime(written.adopted_at),
-        sweep: written.sweep.map(|customer| customer.as_str().into()),
-        timers: written.timers,
-        population: Population(written.population),
-    })
+        };
+        Progress {
+            batch: self.batch,
+            offsets: self.offsets,
+            watermark: Watermark(self.watermark),
+            highest: self.highest.map(EventTime),
+            delay: self.delay.map(Millis),
+            fired_to: self.fired_to.map(key),
+            generation: self.generation,
+            models: self.models,
+            adopted_at: EventTime(self.adopted_at),
+            sweep: self.sweep.map(|customer| customer.as_str().into()),
+            timers: self.timers,
+            population: Population(self.population),
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
+use super::customers::Customers;
 use super::fuse::Fuse;
 use super::live::Live;
 use super::mailbox::{Mail, Mailbox};
@@ -56,6 +57,8 @@ pub struct Handle {
     pub restoring: Arc<Restoring>,
     /// Holds back bursts until an operator says go on.
     pub fuse: Arc<Fuse>,
+    /// Whom operators can ask about.
+    pub customers: Arc<Customers>,
 }
 
 impl Handle {
@@ -130,7 +133,9 @@ pub fn run(
         identity: settings.identity_with(&topology),
         ..settings
     };
-    let store = open(&settings, &topology, &metrics)?;
+    let store = Arc::new(open(&settings, &topology, &metrics)?);
+    handle.customers.open(store.clone());
+    let _closing = Closed(&handle.customers);
     let shared = Shared {
         models,
         settings: Arc::new(settings),
@@ -139,6 +144,7 @@ pub fn run(
         assignment: Arc::default(),
         restoring: handle.restoring.clone(),
         fuse: handle.fuse.clone(),
+        customers: handle.customers.clone(),
         writer: mark::writer().into(),
     };
     let mailboxes: Vec<Arc<Mailbox>> = (0..shared.settings.workers.max(1))
@@ -153,16 +159,9 @@ pub fn run(
     )?;
     let (starts, to_start) = sync_channel(STARTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
-    let workers = start(
-        &shared,
-        Arc::new(store),
-        &consumer,
-        &mailboxes,
-        &starts,
-        &failure,
-    )
-    // Leaving the group waits for workers: there are none.
-    .inspect_err(|_| shared.assignment.close())?;
+    let workers = start(&shared, store, &consumer, &mailboxes, &starts, &failure)
+        // Leaving the group waits for workers: there are none.
+        .inspect_err(|_| shared.assignment.close())?;
     let deadline = shared.settings.shutdown_deadline;
     let mut polling = Polling {
         shared,
@@ -176,6 +175,15 @@ pub fn run(
     };
     let polled = polling.run(&workers);
     end(polling, workers, deadline, polled, failure)
+}
+
+/// Has the store closed, however the daemon ends: it may begin anew in this process.
+struct Closed<'c>(&'c Customers);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Opens the state. What cannot be gone on with is deleted: the changelog has it all.

@@ -3,6 +3,7 @@
 
 mod assignment;
 pub mod clock;
+mod customers;
 pub mod daemon;
 pub mod example;
 mod fuse;
@@ -19,9 +20,11 @@ mod settings;
 #[cfg(test)]
 #[path = "../../tests/simulation/mod.rs"]
 mod simulation;
+pub mod story;
 mod worker;
 mod world;
 
+pub use customers::{Customers, Unexplained, about};
 pub use fuse::{Blown, Burst, Fuse};
 pub use restore::Error as PartitionError;
 pub use restoring::{Restoring, Seen};

@@ -9,7 +9,7 @@ use crate::event::{EventTime, Millis, Reason};
 use crate::files::{self, Merged};
 use crate::model::Models;
 use crate::partition::codec::Identity;
-use crate::partition::{Batch, Output, Population, Progress, Record, apply};
+use crate::partition::{Batch, Generation, Output, Population, Progress, Record, apply};
 use crate::store::{self, Store, Written};
 
 /// Why a replay ended early.
@@ -133,13 +133,15 @@ impl Replay<'_> {
             }
             tell(output).map_err(Error::Output)?;
         }
+        // Whoever looks into the folder later has to know what the states are of.
+        let first = (progress.batch == 0).then(|| Generation::first(self.models));
         self.store.write(
             &Identity::default(),
             &[Written {
                 partition: PARTITION,
                 commit: &commit,
                 changelog_offset: None,
-                generation: None,
+                generation: first.as_ref(),
             }],
         )?;
         let rest = std::mem::take(&mut commit.unused);

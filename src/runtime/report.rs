@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::assignment::Assignment;
+use super::customers::Customers;
 use super::fuse::Fuse;
 use super::restoring::Restoring;
 use super::settings::Settings;
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) assignment: Arc<Assignment>,
     pub(super) restoring: Arc<Restoring>,
     pub(super) fuse: Arc<Fuse>,
+    pub(super) customers: Arc<Customers>,
     /// Who commits: this process, and no other one ever ([`super::mark`]).
     pub(super) writer: Arc<str>,
 }

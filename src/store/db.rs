@@ -69,6 +69,15 @@ impl Store {
         Ok(Store::over(Rocks::open(path, config)?, path))
     }
 
+    /// Opens a folder to look into it, also while a process works on it: as it is now, and without changing
+    /// anything.
+    ///
+    /// # Errors
+    /// [`Rocks::open_to_read`]
+    pub fn open_to_read(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
+        Ok(Store::over(Rocks::open_to_read(path, memory_bytes)?, path))
+    }
+
     /// Deletes what a store has in a folder, and nothing else; it may be damaged. RocksDB's log is
     /// kept beside, for whoever looks for the cause.
     pub fn delete(path: &Path) -> Result<(), Error> {

@@ -4,6 +4,7 @@
 mod db;
 mod engine;
 mod error;
+mod find;
 mod key;
 mod meta;
 mod options;
@@ -13,6 +14,7 @@ mod rocks;
 pub use db::{Store, Written};
 pub use engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
 pub use error::{Error, Reason, Step};
+pub use find::Found;
 pub use options::Config;
 pub use rebuild::Rebuild;
 pub use rocks::Rocks;

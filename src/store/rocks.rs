@@ -10,7 +10,7 @@ use rocksdb::{
 
 use super::engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
 use super::options::{Config, families, ingested};
-use super::{Error, Step};
+use super::{Error, Reason, Step};
 
 /// Where files are made before RocksDB takes them in, inside its folder.
 const INGEST_FOLDER: &str = "ingest";
@@ -25,6 +25,8 @@ pub struct Rocks {
     path: PathBuf,
     writes: WriteOptions,
     ingested: AtomicU64,
+    /// Whether it is somebody else's, or nobody's: nothing in its folder is changed.
+    read_only: bool,
 }
 
 impl std::fmt::Debug for Rocks {
@@ -64,6 +66,7 @@ impl Rocks {
             path: path.to_owned(),
             writes: WriteOptions::default(),
             ingested: AtomicU64::new(0),
+            read_only: false,
         };
         // What a crash left there belongs to nothing.
         match std::fs::remove_dir_all(rocks.path.join(INGEST_FOLDER)) {
@@ -72,6 +75,44 @@ impl Rocks {
             }
             _ => Ok(rocks.with_log(config.durable)),
         }
+    }
+
+    /// Opens a folder to read it as it is now, also while a process works on it. Nothing in it is changed.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] also where that process has just thrown away a file: then it helps to open it again.
+    pub fn open_to_read(path: &Path, memory_bytes: usize) -> Result<Rocks, Error> {
+        let open = |source: Reason| Error::Open {
+            path: path.to_owned(),
+            source,
+        };
+        // RocksDB would make a folder.
+        if !path.join("CURRENT").is_file() {
+            return Err(open("there is none in it".into()));
+        }
+        let families = families(&Config {
+            memory_bytes,
+            durable: true,
+        });
+        let mut database = families.database;
+        database.create_if_missing(false);
+        database.create_missing_column_families(false);
+        database.set_skip_stats_update_on_db_open(true);
+        let db = DB::open_cf_descriptors_read_only(&database, path, families.columns, false);
+        let db = db.map_err(|source| match is_damage(&source) {
+            true => Error::Damaged {
+                path: path.to_owned(),
+                source: source.into(),
+            },
+            false => open(source.into()),
+        })?;
+        Ok(Rocks {
+            db,
+            path: path.to_owned(),
+            writes: WriteOptions::default(),
+            ingested: AtomicU64::new(0),
+            read_only: true,
+        })
     }
 
     /// Deletes the files of a database that is not open.
@@ -121,7 +162,9 @@ impl Rocks {
         if !is_damage(&source) {
             return self.failed(step, source.into());
         }
-        if let Err(error) = std::fs::write(self.path.join(DAMAGED_FILE), source.to_string()) {
+        if !self.read_only
+            && let Err(error) = std::fs::write(self.path.join(DAMAGED_FILE), source.to_string())
+        {
             return self.failed(Step::Write, error.into());
         }
         Error::Damaged {

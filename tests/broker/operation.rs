@@ -336,6 +336,14 @@ fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
     world.await_caught_up();
     assert_eq!(world.first.get("/livez").0, "HTTP/1.1 200 OK");
     assert_eq!(world.first.get("/readyz").0, "HTTP/1.1 200 OK");
+    // Who is asked about is told of, and nowhere else.
+    let (status, said) = world
+        .first
+        .operate("GET", "/customers/secret%2Dcustomer?format=text");
+    assert_eq!(status, "HTTP/1.1 200 OK", "{said}");
+    assert!(said.contains("secret-customer has been in "), "{said}");
+    let (status, said) = world.first.operate("GET", "/customers/Secret-customer");
+    assert_eq!(status, "HTTP/1.1 404 Not Found", "{said}");
     let (status, metrics) = world.first.get("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     for line in [

@@ -114,6 +114,7 @@ impl Setting {
             assignment: Arc::default(),
             restoring: Arc::default(),
             fuse,
+            customers: Arc::default(),
             writer: process.to_string().into(),
         }
     }

@@ -1,6 +1,7 @@
 //! Other models take over: what goes on, what begins anew, and that it does not matter who is met first.
 
 mod command;
+mod explained;
 mod laws;
 mod names;
 

@@ -11,6 +11,7 @@ mod corrections;
 mod demo;
 mod diagnostics;
 mod endless;
+mod explain;
 mod fuzz;
 mod graph;
 mod guarantee;

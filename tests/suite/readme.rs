@@ -76,6 +76,23 @@ fn the_record_and_the_table_are_what_replay_prints() {
 }
 
 #[test]
+fn the_explanation_is_what_is_printed() {
+    let [shown] = blocks("text").try_into().unwrap();
+    let text = readme();
+    let commands = blocks("sh").into_iter().flat_map(|block| {
+        let lines = block.lines().map(str::to_owned);
+        lines
+            .filter(|line| line.starts_with("tenure explain "))
+            .collect::<Vec<_>>()
+    });
+    let [command] = <[String; 1]>::try_from(commands.collect::<Vec<_>>()).unwrap();
+    let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+    let printed = String::from_utf8(tenure(&arguments).stdout).unwrap();
+    assert_eq!(printed, shown);
+    assert!(text.contains("tenure replay --story 0001"));
+}
+
+#[test]
 fn the_configuration_is_accepted() {
     let [text] = blocks("toml").try_into().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -110,6 +127,7 @@ fn every_command_and_file_that_is_named_exists() {
         "replay",
         "models",
         "new",
+        "explain",
         "check",
         "test",
         "config",

@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["customer"],
     &["partition"],
     &["cloudevent"],
+    &["explanation"],
     &["telemetry"],
     &["store", "files", "kafka"],
     &["runtime"],

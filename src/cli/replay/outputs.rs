@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::json;
 
+use super::inputs::names;
 use super::say;
 use crate::cloudevent::{self, Origin};
 use crate::event::{Position, Reason, Rejection};
@@ -18,7 +19,7 @@ use crate::partition::Output;
 use crate::runtime::replay::Summary;
 
 /// `source` of the events of a replay.
-const SOURCE: &str = "tenure/replay";
+pub(super) const SOURCE: &str = "tenure/replay";
 
 /// Where the outputs of a replay go.
 pub(super) struct Outputs<'o> {
@@ -42,10 +43,7 @@ impl<'o> Outputs<'o> {
         };
         Ok(Outputs {
             models,
-            files: inputs
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect(),
+            files: names(inputs),
             changes: BufWriter::new(io::stdout()),
             dead_letters: dead_letters.map(create).transpose()?.map(BufWriter::new),
             first: BTreeMap::new(),

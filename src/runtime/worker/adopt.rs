@@ -211,6 +211,7 @@ impl<W: World> Worker<W> {
         self.shared
             .count_population(&own.under.models, &progress, -1);
         self.partitions.remove(&partition);
+        self.shared.customers.release(partition);
         self.take_up(partition, epoch, progress, false)
     }
 }

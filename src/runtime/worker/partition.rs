@@ -94,6 +94,7 @@ impl<W: World> Worker<W> {
             is_waiting,
         };
         self.partitions.insert(partition, own);
+        self.shared.customers.hold(partition);
         if !is_waiting {
             self.world.start(Start {
                 partition,
@@ -108,6 +109,7 @@ impl<W: World> Worker<W> {
         self.restoring
             .retain(|restore| restore.partition != partition);
         self.shared.restoring.done(partition);
+        self.shared.customers.release(partition);
         if let Some(own) = self.partitions.remove(&partition) {
             self.shared
                 .count_population(&own.under.models, &own.progress, -1);

@@ -1,0 +1,99 @@
+//! Keeps web pages away from what only operators may see and do. A browser on this machine reaches loopback
+//! for any page that it shows: a page that has its name lead here (DNS rebinding) is known by the name that it
+//! asks for, any other by where it says that it is from.
+
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Lets through what asks for this machine by a name of its own, and comes from no web page but its own.
+pub(super) async fn local(request: Request, next: Next) -> Response {
+    match refusal(&request) {
+        None => next.run(request).await,
+        Some(why) => (StatusCode::FORBIDDEN, why).into_response(),
+    }
+}
+
+fn refusal(request: &Request) -> Option<&'static str> {
+    let headers = request.headers();
+    let host = one(headers, header::HOST);
+    let asked = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str());
+    let names = [host, asked];
+    if host.is_none() || !names.into_iter().flatten().all(is_loopback) {
+        return Some("refused: ask for this machine as localhost or by a loopback address\n");
+    }
+    let own = |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
+    let is_foreign =
+        headers.contains_key(header::ORIGIN) && !one(headers, header::ORIGIN).is_some_and(own);
+    is_foreign.then_some("refused: a web page asks, and it is not of here\n")
+}
+
+/// The value of a header that may be there once only.
+fn one(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// Whether a host, with or without a port, is a name of this machine that nobody else can give out.
+fn is_loopback(host: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, "")) => name,
+        Some((name, rest)) if rest.strip_prefix(':').is_some_and(is_port) => name,
+        Some(_) => return false,
+        None => match host.split_once(':') {
+            None => host,
+            Some((name, port)) if is_port(port) => name,
+            Some(_) => return false,
+        },
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_nobody_else_gives_out_are_of_this_machine() {
+        for host in [
+            "localhost",
+            "LocalHost:8081",
+            "127.0.0.1",
+            "127.0.0.1:1",
+            "127.9.9.9:8081",
+            "[::1]",
+            "[::1]:8081",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            ":8081",
+            "evil.example",
+            "evil.example:8081",
+            "localhost.evil.example",
+            "localhost:8081:1",
+            "localhost:",
+            "127.0.0.1.evil.example",
+            "127.0.0.1:80a",
+            "10.0.0.1:8081",
+            "0.0.0.0:8081",
+            "[::1]evil.example",
+            "[::2]:8081",
+            "user@localhost",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One customer, for whoever only looks: found by key, read by the models that are kept beside them.
+
+use std::ops::ControlFlow;
+
+use super::db::corrupt;
+use super::engine::{Engine, Family};
+use super::{Error, Store, key};
+use crate::customer::{self, Corrupt, CustomerState, Migration};
+use crate::event::CustomerId;
+use crate::model::{Change, Models};
+use crate::partition::Progress;
+use crate::partition::codec::{self, Unusable};
+
+/// A customer, and where their partition stands.
+#[derive(Debug)]
+pub struct Found {
+    /// The models that the partition is worked on with.
+    pub models: Models,
+    /// Who they are under these models.
+    pub state: CustomerState,
+    /// Where the partition stands.
+    pub progress: Progress,
+    /// The state on disk is of the models before; this is what it comes to under those of today.
+    pub is_brought_over: bool,
+}
+
+/// Times that a customer is looked up again because their partition went on meanwhile.
+const LOOKS_MAX: usize = 5;
+
+impl<E: Engine> Store<E> {
+    /// The partitions that something is known of.
+    pub fn partitions(&self) -> Result<Vec<u32>, Error> {
+        let (mut found, mut from) = (Vec::new(), Vec::new());
+        let [_, end] = key::bounds(u32::MAX);
+        loop {
+            // One key of each tells: what else is kept of a partition may be long.
+            let mut next = None;
+            let mut take = |key: &[u8], _: &[u8]| {
+                next = key.first_chunk().copied().map(u32::from_be_bytes);
+                Ok(ControlFlow::Break(()))
+            };
+            self.engine.scan(Family::Meta, &from, &end, &mut take)?;
+            let Some(partition) = next else {
+                return Ok(found);
+            };
+            if self.progress_of(partition)?.is_some() {
+                found.push(partition);
+            }
+            let [_, after] = key::bounds(partition);
+            from = after;
+        }
+    }
+
+    /// Looks a customer up in these partitions.
+    pub fn find(&self, partitions: &[u32], customer: &CustomerId) -> Result<Option<Found>, Error> {
+        let mut partitions = partitions.to_vec();
+        partitions.sort_unstable();
+        let keys = partitions
+            .iter()
+            .map(|partition| key::customer(*partition, customer));
+        let keys: Vec<Vec<u8>> = keys.collect();
+        for look in 1..=LOOKS_MAX {
+            let Some((partition, bytes)) = self.latest_of(&partitions, &keys)? else {
+                return Ok(None);
+            };
+            let before = self.progress_of(partition)?;
+            let mut again = None;
+            let mut take = |_, bytes: &[u8]| {
+                again = Some(bytes.to_vec());
+                Ok(())
+            };
+            let key = key::customer(partition, customer);
+            self.engine.get(Family::Customers, &[key], &mut take)?;
+            // State and progress are of one commit, or nearly so where commits are very close.
+            let same = again.as_ref() == Some(&bytes);
+            if let Some(progress) = before.filter(|_| same || look == LOOKS_MAX) {
+                return self.read_found(partition, progress, &bytes).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where partitions have been handed to and fro, what is left of somebody may be in several.
+    fn latest_of(
+        &self,
+        partitions: &[u32],
+        keys: &[Vec<u8>],
+    ) -> Result<Option<(u32, Vec<u8>)>, Error> {
+        let mut found = Vec::new();
+        let mut take = |place: usize, bytes: &[u8]| {
+            let latest = customer::latest(bytes).map_err(corrupt)?;
+            found.push((latest, partitions[place], bytes.to_vec()));
+            Ok(())
+        };
+        self.engine.get(Family::Customers, keys, &mut take)?;
+        let last = found.into_iter().max_by_key(|(latest, ..)| *latest);
+        Ok(last.map(|(_, partition, bytes)| (partition, bytes)))
+    }
+
+    fn read_found(&self, partition: u32, progress: Progress, bytes: &[u8]) -> Result<Found, Error> {
+        let read = |models: &Models| customer::decode(bytes, models).map_err(corrupt);
+        let models = self.models_of(partition, progress.generation)?;
+        let generation = customer::generation(bytes).map_err(corrupt)?;
+        let is_brought_over = generation != progress.generation;
+        let state = match is_brought_over {
+            false => read(&models)?,
+            true if generation.checked_add(1) == Some(progress.generation) => {
+                let before = self.models_of(partition, generation)?;
+                let change = Change::between(&before, &models);
+                let (change, at) = (&change, progress.adopted_at);
+                let migration = Migration {
+                    change,
+                    before: &before,
+                    after: &models,
+                    at,
+                };
+                let mut state = migration.of(read(&before)?);
+                state.adopt(&models, change, at, &mut Vec::new());
+                state
+            }
+            true => return Err(corrupt(Corrupt::Generation { generation })),
+        };
+        Ok(Found {
+            models,
+            state,
+            progress,
+            is_brought_over,
+        })
+    }
+
+    fn models_of(&self, partition: u32, generation: u32) -> Result<Models, Error> {
+        let known = self.generation(partition, generation)?;
+        let known = known.ok_or_else(|| self.unusable(Unusable::ForeignModels))?;
+        known.models().map_err(|source| self.unusable(source))
+    }
+
+    fn progress_of(&self, partition: u32) -> Result<Option<Progress>, Error> {
+        let mut found = None;
+        let mut take = |_, bytes: &[u8]| {
+            let progress = codec::read(bytes);
+            found = Some(progress.map_err(|source| self.unusable(source))?);
+            Ok(())
+        };
+        let key = key::progress(partition);
+        self.engine.get(Family::Meta, &[key], &mut take)?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,73 @@
+//! `tenure explain` and `tenure replay --story` as they are run, and what they say.
+
+mod admin;
+mod sources;
+mod story;
+mod texts;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// What one run of the program said.
+struct Run {
+    code: i32,
+    out: String,
+    said: String,
+}
+
+impl Run {
+    fn json(&self) -> Json {
+        assert_eq!(self.code, 0, "{}", self.said);
+        serde_json::from_str(&self.out).unwrap()
+    }
+}
+
+fn tenure(folder: &Path, arguments: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        said: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder with a model and a history: a line is `TIME CUSTOMER TYPE` and further fields as JSON.
+fn folder(model: &str, history: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("model.yaml"), model).unwrap();
+    let event = |line: &str| {
+        let mut parts = line.trim().splitn(4, ' ');
+        let mut part = || parts.next().unwrap_or_default();
+        let (time, customer, kind, more) = (part(), part(), part(), part());
+        format!(r#"{{"time":"{time}","customer_id":"{customer}","type":"{kind}"{more}}}"#) + "\n"
+    };
+    let lines = history.lines().filter(|line| !line.trim().is_empty());
+    let events: String = lines.map(event).collect();
+    fs::write(folder.path().join("events.ndjson"), events).unwrap();
+    folder
+}
+
+/// Every file of a folder, with its bytes.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| match path.is_dir() {
+        true => files(&path).into_iter().collect(),
+        false => vec![(path.clone(), fs::read(&path).unwrap())],
+    };
+    entries.flat_map(read).collect()
+}

@@ -1,0 +1,215 @@
+//! The listener for operators: whom it answers, and what it says of a customer.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use tenure::api;
+use tenure::runtime::daemon::Handle;
+use tenure::store::{Config, Store};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use super::*;
+
+/// A listener over the state of a replay, without a daemon.
+struct Listener {
+    address: SocketAddr,
+    handle: Handle,
+    _runtime: Runtime,
+    folder: TempDir,
+}
+
+const STRANGE: &str = "ä/../b?c=d&e %2F#f";
+
+impl Listener {
+    fn start() -> Listener {
+        let model = include_str!("../../../config/models/retail.yaml");
+        let history = format!(
+            "2026-01-01 anna order_completed\n2026-02-01 {} visit",
+            STRANGE.replace(' ', "\\u0020")
+        );
+        let folder = folder(model, &history);
+        let arguments = [
+            "replay",
+            "--model",
+            "model.yaml",
+            "--state",
+            "state",
+            "events.ndjson",
+        ];
+        let run = tenure(folder.path(), &arguments);
+        assert_eq!(run.code, 0, "{}", run.said);
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let handle = Handle::default();
+        let router = api::admin::router(&handle);
+        runtime.spawn(api::serve(listener, "operators", router));
+        Listener {
+            address,
+            handle,
+            _runtime: runtime,
+            folder,
+        }
+    }
+
+    fn open(&self) {
+        let config = Config {
+            memory_bytes: 16 << 20,
+            durable: true,
+        };
+        let store = Store::open(&self.folder.path().join("state"), &config).unwrap();
+        self.handle.customers.open(Arc::new(store));
+        self.handle.customers.hold(0);
+    }
+
+    /// The whole answer to a request with these headers.
+    fn ask(&self, request: &str, headers: &[&str]) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let headers: String = headers
+            .iter()
+            .map(|header| format!("{header}\r\n"))
+            .collect();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn explain(&self, customer: &str, more: &[&str]) -> Run {
+        let address = self.address.to_string();
+        let arguments = ["explain", customer, "--admin", &address];
+        tenure(self.folder.path(), &[&arguments, more].concat())
+    }
+}
+
+#[test]
+fn no_web_page_gets_at_anything() {
+    let listener = Listener::start();
+    listener.open();
+    let address = listener.address;
+    let own = format!("Host: {address}");
+    let port = address.port();
+    for request in [
+        "GET /customers/anna",
+        "GET /fuse",
+        "POST /go-on",
+        "GET /none",
+    ] {
+        for refused in [
+            &[][..],
+            &["Host: evil.example"],
+            &["Host: evil.example:8081"],
+            &["Host: localhost.evil.example"],
+            &["Host: localhost", "Host: evil.example"],
+            &[&own, "Origin: http://evil.example"],
+            &[&own, "Origin: null"],
+            &[&own, "Origin: http://localhost:3000"],
+            &[&own, &format!("Origin: https://{address}")],
+        ] {
+            let answer = listener.ask(request, refused);
+            let status = answer.split(' ').nth(1).unwrap();
+            // Without any name HTTP itself refuses.
+            assert!(
+                ["400", "403"].contains(&status),
+                "{request} {refused:?}: {answer}"
+            );
+            assert!(!answer.contains("anna"), "{answer}");
+        }
+        for taken in [
+            &[&own[..]][..],
+            &["Host: localhost"],
+            &[&format!("Host: LOCALHOST:{port}")],
+            &["Host: [::1]:9"],
+            &[&own, &format!("Origin: http://{address}")],
+        ] {
+            let answer = listener.ask(request, taken);
+            let expected = match request {
+                "GET /none" => "404",
+                "POST /go-on" => "409",
+                _ => "200",
+            };
+            assert_eq!(
+                answer.split(' ').nth(1),
+                Some(expected),
+                "{request} {taken:?}: {answer}"
+            );
+        }
+    }
+    let rebound = listener.ask("GET http://evil.example/fuse", &["Host: localhost"]);
+    assert_eq!(rebound.split(' ').nth(1), Some("403"), "{rebound}");
+}
+
+#[test]
+fn what_it_says_is_what_the_command_says_of_the_folder() {
+    let listener = Listener::start();
+    let folder = ["--state", "state"];
+    let of_folder = |customer: &str, more: &[&str]| {
+        let arguments = ["explain", customer, folder[0], folder[1]];
+        tenure(listener.folder.path(), &[&arguments, more].concat())
+    };
+    let before = listener.explain("anna", &[]);
+    assert_eq!(before.code, 1);
+    assert!(
+        before.said.contains("not open yet") && before.said.contains("(503)"),
+        "{}",
+        before.said
+    );
+    let expected: Vec<Run> = ["anna", STRANGE]
+        .iter()
+        .flat_map(|customer| {
+            [&[][..], &["--format", "json"], &["--at", "2026-06-01"]]
+                .map(|more| of_folder(customer, more))
+        })
+        .collect();
+    listener.open();
+    let mut expected = expected.iter();
+    for customer in ["anna", STRANGE] {
+        for more in [&[][..], &["--format", "json"], &["--at", "2026-06-01"]] {
+            let (run, expected) = (listener.explain(customer, more), expected.next().unwrap());
+            assert_eq!((run.code, &*run.said), (0, ""), "{customer} {more:?}");
+            assert_eq!(run.out, expected.out);
+        }
+    }
+    let unknown = listener.explain("Anna", &[]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown
+            .said
+            .contains("no such customer in this process: 1 partitions"),
+        "{}",
+        unknown.said
+    );
+    let early = listener.explain("anna", &["--at", "2026-01-02"]);
+    assert!(early.said.contains("(422)"), "{}", early.said);
+    // What others have taken over is on the disk for a while, and no longer true.
+    listener.handle.customers.release(0);
+    assert!(listener.explain("anna", &[]).said.contains("(404)"));
+    // The store can be opened anew.
+    listener.handle.customers.close();
+    listener.open();
+    assert_eq!(listener.explain("anna", &[]).code, 0);
+}
+
+#[test]
+fn what_is_asked_wrongly_is_said() {
+    let listener = Listener::start();
+    listener.open();
+    let host = format!("Host: {}", listener.address);
+    for (path, status) in [
+        ("/customers/anna?format=yaml", "400"),
+        ("/customers/anna?at=tomorrow", "400"),
+        ("/customers/anna?format=text&at=2027-01-01T00:00:00Z", "200"),
+        ("/customers/%ff", "400"),
+        ("/customers/", "404"),
+        ("/customers/a/b", "404"),
+    ] {
+        let answer = listener.ask(&format!("GET {path}"), &[&host]);
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{path}: {answer}");
+    }
+}
