@@ -27,7 +27,7 @@ const BEGINNINGS: [&str; 8] = [
 ];
 
 /// With `#` for a number that counts up.
-const REPEATED: [&str; 24] = [
+const REPEATED: [&str; 23] = [
     "[",
     "{",
     "- ",
@@ -51,7 +51,6 @@ const REPEATED: [&str; 24] = [
     "count(e#) > 1 && ",
     "since(",
     "'a' == ",
-    "- ",
 ];
 
 /// How it ended, and what was said.
