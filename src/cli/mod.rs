@@ -1,5 +1,6 @@
 //! The command line. Standard output is data, standard error is for people.
 
+mod backtest;
 mod check;
 mod demo;
 mod progress;
@@ -62,6 +63,8 @@ enum Command {
     ///
     /// Outputs are in order for each customer, not across customers.
     Replay(replay::Replay),
+    /// Compare two versions of a model over a history: who moves, when, and what each predicts.
+    Backtest(backtest::Backtest),
     /// Check model files and print everything that is wrong with them.
     Check(check::Check),
     /// Run the tests that model files contain.
@@ -102,6 +105,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Config(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Backtest(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Schemas(command) => command.run(),

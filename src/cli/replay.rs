@@ -48,7 +48,7 @@ const STATE_MEMORY_BYTES: usize = 96 << 20;
 
 const UNTIL: &str = "write 2026-01-31, or 2026-01-31T08:30:00Z, from 0001-01-01 to 9999-12-30";
 
-fn until(text: &str) -> Result<EventTime, String> {
+pub(super) fn until(text: &str) -> Result<EventTime, String> {
     parse_until(text).ok_or_else(|| UNTIL.to_owned())
 }
 
@@ -163,7 +163,7 @@ impl Replay {
 }
 
 /// Whether both name one file that exists.
-fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| {
         let standard_input = path.as_os_str() == "-";
         let path = if standard_input {
