@@ -1,5 +1,5 @@
-//! `tenure replay` of five million events over a million customers, through the binary: events per
-//! second and peak memory.
+//! `tenure replay` of five million events over a million customers, through the binary, and `tenure backtest`
+//! of two models over the same: events per second, peak memory, and how many replays a backtest takes.
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench replay [-- EVENTS CUSTOMERS]`
 
@@ -28,10 +28,33 @@ fn main() -> std::io::Result<()> {
         "{events} events, {customers} customers, {} MB",
         fs::metadata(&path)?.len() >> 20
     );
-    for presorted in [false, true] {
-        measure(&path, presorted, events)?;
-    }
+    let retail = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
+    let patient = folder.path().join("patient.yaml");
+    fs::write(
+        &patient,
+        fs::read_to_string(&retail)?.replace("days(45)", "days(60)"),
+    )?;
+    let mut command = tenure("replay", &[&retail], &path);
+    let replay = measure("replay, checked for order first", &mut command, events)?;
+    let mut command = tenure("replay", &[&retail], &path);
+    command.arg("--presorted");
+    measure("replay, presorted", &mut command, events)?;
+    let mut command = tenure("backtest", &[&retail, &patient], &path);
+    command.args(["--outcome", "order_completed", "--within", "30d"]);
+    command.args(["--stage", "at_risk"]);
+    let backtest = measure("backtest of two models", &mut command, events)?;
+    println!("a backtest takes {:.2} replays", backtest / replay);
     Ok(())
+}
+
+fn tenure(what: &str, models: &[&Path], events: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
+    command.arg(what).arg(events);
+    for model in models {
+        command.arg("--model").arg(model);
+    }
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 /// In time order; nine clicks to an order; every customer is as likely as any other.
@@ -59,40 +82,28 @@ fn generate(path: &Path, events: u64, customers: u64) -> std::io::Result<()> {
     out.flush()
 }
 
-fn measure(path: &Path, presorted: bool, events: u64) -> std::io::Result<()> {
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
-    command
-        .arg("replay")
-        .arg("--model")
-        .arg(model)
-        .arg(path)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if presorted {
-        command.arg("--presorted");
-    }
+/// Runs a command and says what it took; in seconds.
+fn measure(name: &str, command: &mut Command, events: u64) -> std::io::Result<f64> {
     let begun = Instant::now();
     let mut child = command.spawn()?;
     let status = format!("/proc/{}/status", child.id());
     let mut peak_kb = 0;
     // The high-water mark only grows, so that the last look before the end is close to the truth.
-    while child.try_wait()?.is_none() {
+    let exit = loop {
+        if let Some(exit) = child.try_wait()? {
+            break exit;
+        }
         peak_kb = high_water_mark_kb(&status).unwrap_or(peak_kb);
         std::thread::park_timeout(Duration::from_millis(20));
-    }
-    let seconds = begun.elapsed().as_secs_f64();
-    let how = if presorted {
-        "presorted"
-    } else {
-        "checked for order first"
     };
+    assert!(exit.success(), "{name}: {exit}");
+    let seconds = begun.elapsed().as_secs_f64();
     println!(
-        "{how}: {seconds:.1} s, {:.0} events/s, peak {} MB",
+        "{name}: {seconds:.1} s, {:.0} events/s, peak {} MB",
         events as f64 / seconds,
         peak_kb >> 10
     );
-    Ok(())
+    Ok(seconds)
 }
 
 fn high_water_mark_kb(status: &str) -> Option<u64> {

@@ -16,6 +16,7 @@
 //!            │ partition/  apply(models, progress, view, batch) -> Commit            │
 //!            │ cloudevent  a transition as the record that others read               │
 //!            │ explanation/  why a customer is where they are, as text and as JSON   │
+//!            │ backtest/   histories of customers under two versions -> what differs │
 //!            └───────────────────────────────────────────────────────────────────────┘
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     blind to one another
 //!      runtime/   worker: batches → prefetch, apply → Kafka transaction → RocksDB write,
@@ -51,7 +52,7 @@
 //!
 //! # Invariants
 //!
-//! - A module uses only earlier ones: `crash < event < model < customer < partition < cloudevent
+//! - A module uses only earlier ones: `crash < event < model < customer < {partition, backtest} < cloudevent
 //!   < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. A test enforces it.
 //! - The core reads no clock: time is in the events and in the watermark. It can neither log nor
 //!   count: it returns what happened, and the shell reports it.
@@ -79,6 +80,7 @@
 
 pub mod api;
 pub mod app;
+pub mod backtest;
 pub mod cli;
 pub mod cloudevent;
 pub mod config;

@@ -1,5 +1,6 @@
 //! The command line. Standard output is data, standard error is for people.
 
+mod backtest;
 mod check;
 mod demo;
 mod explain;
@@ -73,6 +74,8 @@ enum Command {
     ///
     /// From a folder of state, from a running daemon, or from files of events.
     Explain(explain::Explain),
+    /// Compare two versions of a model over a history: who moves, when, and what each predicts.
+    Backtest(backtest::Backtest),
     /// Check model files and print everything that is wrong with them.
     Check(check::Check),
     /// Run the tests that model files contain.
@@ -116,6 +119,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Models(command) => command.run(),
         Command::New(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Backtest(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Schemas(command) => command.run(),

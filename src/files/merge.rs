@@ -1,12 +1,11 @@
 //! All inputs as one, by (time, order of the files, line).
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::heads::Heads;
 use super::rows::{Reading, Row, Rows};
 use super::sort::{self, Run};
 use crate::event::{Decoder, EventTime, Position};
@@ -25,9 +24,7 @@ pub enum Order {
 pub struct Merged {
     sources: Vec<Source>,
     /// The next event of each source that has one.
-    heads: BinaryHeap<Reverse<Head>>,
-    /// Sources whose next event is not yet known.
-    unread: Vec<usize>,
+    heads: Heads<(EventTime, Position), Record>,
     order: Order,
     files: usize,
     /// The row that is being looked at.
@@ -54,39 +51,6 @@ enum RowSource {
     Run(Run),
 }
 
-/// Ordered by time, file and line; the source breaks no tie, since a line is in one source only.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Head {
-    time: EventTime,
-    input: u32,
-    line: i64,
-    source: usize,
-    record: Hidden,
-}
-
-/// A record that takes no part in comparisons.
-struct Hidden(Record);
-
-impl PartialEq for Hidden {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Hidden {}
-
-impl PartialOrd for Hidden {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Hidden {
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
-    }
-}
-
 impl Merged {
     /// Opens the files; `notice` is told which of them have to be sorted. Temporary files go to
     /// `folder` and vanish with this value.
@@ -103,12 +67,8 @@ impl Merged {
             let path = spooled
                 .as_ref()
                 .map_or(name.as_path(), tempfile::NamedTempFile::path);
-            let (rows, columns) = Rows::open(path, name, decoder)?;
-            let reading = Reading {
-                input: input as u32,
-                decoder: decoder.clone(),
-                columns,
-            };
+            let (rows, header) = Rows::open(path, name)?;
+            let reading = Reading::new(input as u32, decoder, header.as_ref(), name)?;
             let source = |rows| Source {
                 name: name.clone(),
                 reading: reading.clone(),
@@ -118,23 +78,27 @@ impl Merged {
             if order == Order::Presorted {
                 sources.push(source(RowSource::File(rows)));
             } else if is_sorted(rows, &reading)? {
-                sources.push(source(RowSource::File(Rows::open(path, name, decoder)?.0)));
+                sources.push(source(RowSource::File(Rows::open(path, name)?.0)));
             } else {
                 notice(name);
-                let rows = Rows::open(path, name, decoder)?.0;
+                let rows = Rows::open(path, name)?.0;
+                // A rejected row goes where the event before it goes.
+                let mut time = EventTime::MIN;
+                let key = |row: &Row| {
+                    time = reading.event(row).map_or(time, |event| event.time);
+                    Some(time)
+                };
                 sources.extend(
-                    sort::runs(rows, &reading, name, folder)?
+                    sort::runs(rows, key, name, folder)?
                         .into_iter()
                         .map(RowSource::Run)
                         .map(source),
                 );
             }
         }
-        let unread = (0..sources.len()).rev().collect();
         Ok(Merged {
+            heads: Heads::new(sources.len()),
             sources,
-            heads: BinaryHeap::new(),
-            unread,
             order,
             files: paths.len(),
             row: Row::default(),
@@ -148,17 +112,13 @@ impl Merged {
 
     /// The next record; `None` at the end. A rejected row is handed out as it is met.
     pub fn next_record(&mut self) -> Result<Option<Record>, Error> {
-        while let Some(source) = self.unread.pop() {
+        while let Some(source) = self.heads.unread() {
             if let Some(rejected) = self.read(source)? {
-                self.unread.push(source);
+                self.heads.read_again(source);
                 return Ok(Some(rejected));
             }
         }
-        let Some(Reverse(head)) = self.heads.pop() else {
-            return Ok(None);
-        };
-        self.unread.push(head.source);
-        Ok(Some(head.record.0))
+        Ok(self.heads.pop().map(|(_, record)| record))
     }
 
     /// Reads one row of a source: its next event, or a rejected row, which is returned.
@@ -180,17 +140,7 @@ impl Merged {
             });
         }
         source.latest = time;
-        let Position {
-            input,
-            offset: line,
-        } = record.position;
-        self.heads.push(Reverse(Head {
-            time,
-            input,
-            line,
-            source: at,
-            record: Hidden(record),
-        }));
+        self.heads.push((time, record.position), at, record);
         Ok(None)
     }
 }

@@ -1,6 +1,8 @@
 //! Layer 5: events in files. NDJSON or CSV, plain or compressed, in time order whatever the order
 //! they were written in, in bounded memory.
 
+mod grouped;
+mod heads;
 mod merge;
 mod open;
 mod rows;
@@ -10,6 +12,7 @@ mod table;
 use std::io;
 use std::path::PathBuf;
 
+pub use grouped::{Grouped, Occurrence, Survey};
 pub use merge::{Merged, Order};
 pub use rows::{CUT, OPEN_QUOTE};
 
@@ -60,7 +63,9 @@ pub enum Error {
         line: u64,
     },
     /// More runs than the merge of one unsorted file can hold open.
-    #[error("{path} is too large to be sorted here; sort it by time first, or split it")]
+    #[error(
+        "{path} is too large to be sorted here; split it, or for a replay sort it by time first"
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,

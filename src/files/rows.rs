@@ -7,7 +7,7 @@ use csv::ByteRecord;
 
 use super::Error;
 use super::open::{Format, format, open};
-use super::table::Table;
+use super::table::{Header, Table};
 use crate::event::{Columns, Decoder, Event, Headers, Position, Reason, Rejection};
 use crate::partition::Record;
 
@@ -47,6 +47,21 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Of the file of this name and order, by a decoder; `header` if it is CSV.
+    pub(super) fn new(
+        input: u32,
+        decoder: &Decoder,
+        header: Option<&Header>,
+        name: &Path,
+    ) -> Result<Reading, Error> {
+        let columns = header.map(|header| header.columns(name, decoder));
+        Ok(Reading {
+            input,
+            decoder: decoder.clone(),
+            columns: columns.transpose()?,
+        })
+    }
+
     pub(super) fn event(&self, row: &Row) -> Result<Event, Reason> {
         match &self.columns {
             // What follows the quote may be many rows, or the file is cut off.
@@ -56,11 +71,15 @@ impl Reading {
         }
     }
 
-    pub(super) fn record(&self, row: &Row) -> Record {
-        let position = Position {
+    pub(super) fn position(&self, row: &Row) -> Position {
+        Position {
             input: self.input,
             offset: i64::try_from(row.line).unwrap_or(i64::MAX),
-        };
+        }
+    }
+
+    pub(super) fn record(&self, row: &Row) -> Record {
+        let position = self.position(row);
         let content = self.event(row).map_err(|reason| Rejection {
             reason,
             key: None,
@@ -94,11 +113,7 @@ enum Kind {
 
 impl Rows {
     /// Opens a file and, if it is CSV, reads its header.
-    pub(super) fn open(
-        path: &Path,
-        name: &Path,
-        decoder: &Decoder,
-    ) -> Result<(Rows, Option<Columns>), Error> {
+    pub(super) fn open(path: &Path, name: &Path) -> Result<(Rows, Option<Header>), Error> {
         let fail = |source| Error::Io {
             path: name.to_owned(),
             source,
@@ -116,13 +131,13 @@ impl Rows {
                 None,
             ));
         }
-        let (table, columns) = Table::open(bytes, name, decoder)?;
+        let (table, header) = Table::open(bytes, name)?;
         Ok((
             Rows {
                 path: name.to_owned(),
                 kind: Kind::Csv(table),
             },
-            Some(columns),
+            Some(header),
         ))
     }
 

@@ -5,8 +5,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::Error;
-use super::rows::{Reading, Row, Rows};
-use crate::event::EventTime;
+use super::rows::{Row, Rows};
 
 /// Memory for one run while it is being sorted.
 const RUN_BYTES: usize = 48 << 20;
@@ -18,20 +17,23 @@ const RUNS_MAX: usize = 512;
 /// A sorted stretch of a file on disk.
 pub(super) struct Run(BufReader<File>);
 
-/// Cuts a file into sorted runs. A rejected row goes where the event before it goes.
-pub(super) fn runs(
+/// Cuts a file into runs that are sorted by a key of their rows, and then by line. A row without a key
+/// is left out.
+pub(super) fn runs<K: Ord>(
     mut rows: Rows,
-    reading: &Reading,
+    mut key: impl FnMut(&Row) -> Option<K>,
     path: &Path,
     folder: &Path,
 ) -> Result<Vec<Run>, Error> {
     let mut runs = Vec::new();
-    let mut pending: Vec<(EventTime, Row)> = Vec::new();
-    let (mut row, mut bytes, mut time) = (Row::default(), 0, EventTime::MIN);
+    let mut pending: Vec<(K, Row)> = Vec::new();
+    let (mut row, mut bytes) = (Row::default(), 0);
     while rows.read(&mut row)? {
-        time = reading.event(&row).map_or(time, |event| event.time);
+        let Some(key) = key(&row) else {
+            continue;
+        };
         bytes += row.raw.len() + row.cells.as_slice().len() + ROW_OVERHEAD_BYTES;
-        pending.push((time, std::mem::take(&mut row)));
+        pending.push((key, std::mem::take(&mut row)));
         if bytes >= RUN_BYTES {
             runs.push(spill(&mut pending, folder)?);
             bytes = 0;
@@ -46,14 +48,14 @@ pub(super) fn runs(
     Ok(runs)
 }
 
-fn spill(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> Result<Run, Error> {
-    pending.sort_by_key(|(time, row)| (*time, row.line));
+fn spill<K: Ord>(pending: &mut Vec<(K, Row)>, folder: &Path) -> Result<Run, Error> {
+    pending.sort_by(|(one, row), (other, its)| (one, row.line).cmp(&(other, its.line)));
     write(pending, folder).map_err(Error::Temporary)
 }
 
 /// Rows as: line, line of an open quote, whether cut, the bytes with their length, number of cells,
 /// then each cell with its length.
-fn write(pending: &mut Vec<(EventTime, Row)>, folder: &Path) -> io::Result<Run> {
+fn write<K>(pending: &mut Vec<(K, Row)>, folder: &Path) -> io::Result<Run> {
     let mut out = BufWriter::new(tempfile::tempfile_in(folder)?);
     for (_, row) in pending.drain(..) {
         out.write_all(&row.line.to_le_bytes())?;

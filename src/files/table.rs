@@ -19,11 +19,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Reads the header.
-    pub(super) fn open(
-        bytes: Box<dyn BufRead>,
-        name: &Path,
-        decoder: &Decoder,
-    ) -> Result<(Table, Columns), Error> {
+    pub(super) fn open(bytes: Box<dyn BufRead>, name: &Path) -> Result<(Table, Header), Error> {
         let guard = Guard {
             inner: bytes,
             kept: Vec::new(),
@@ -47,10 +43,9 @@ impl Table {
         let (mut line, end) = (1, reader.position().byte());
         let mut header = Row::default();
         reader.get_mut().take(end, &mut line, &mut header);
-        let columns = Columns::from_header(decoder, names.iter().map(String::as_str))
-            .map_err(|missing| wrong_header(name, &missing, &header.raw))?;
         let reader = Box::new(reader);
-        Ok((Table { reader, line }, columns))
+        let raw = header.raw;
+        Ok((Table { reader, line }, Header { names, raw }))
     }
 
     /// The next row; `false` at the end.
@@ -60,6 +55,20 @@ impl Table {
         let end = self.reader.position().byte();
         self.reader.get_mut().take(end, &mut self.line, row);
         Ok(found)
+    }
+}
+
+/// The first row of a CSV file.
+pub(super) struct Header {
+    names: Vec<String>,
+    raw: Vec<u8>,
+}
+
+impl Header {
+    /// What a decoder reads each column for.
+    pub(super) fn columns(&self, path: &Path, decoder: &Decoder) -> Result<Columns, Error> {
+        Columns::from_header(decoder, self.names.iter().map(String::as_str))
+            .map_err(|missing| wrong_header(path, &missing, &self.raw))
     }
 }
 

@@ -2,6 +2,7 @@
 //! about customers.
 
 mod assignment;
+pub mod backtest;
 pub mod clock;
 mod customers;
 pub mod daemon;

@@ -4,6 +4,7 @@
 mod engine;
 mod explained;
 mod variety;
+mod walk;
 mod watcher;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +89,13 @@ proptest! {
         prop_assert_eq!(cut.progress.timers, cut.memory.timers.len() as u64);
         prop_assert_eq!(unarmed(cut.memory)?, unarmed(whole.memory)?);
         prop_assert_eq!(uncounted(cut.progress), uncounted(whole.progress));
+    }
+
+    #[test]
+    fn a_backtest_makes_of_a_history_what_a_replay_does(
+        case in prop_oneof![histories::in_order(), histories::out_of_order()],
+    ) {
+        walk::agrees_with_replay(&case)?;
     }
 
     #[test]

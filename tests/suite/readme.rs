@@ -93,6 +93,65 @@ fn the_explanation_is_what_is_printed() {
 }
 
 #[test]
+fn the_backtest_is_what_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let patient = folder.path().join("patient.yaml");
+    let retail = "config/models/retail.yaml";
+    let model = fs::read_to_string(root().join(retail)).unwrap();
+    fs::write(&patient, model.replace("days(45)", "days(60)")).unwrap();
+    let report = |stage| {
+        let patient = patient.to_str().unwrap();
+        let output = tenure(&[
+            "backtest",
+            "--model",
+            retail,
+            "--model",
+            patient,
+            "--outcome",
+            "order_completed",
+            "--within",
+            "90d",
+            "--stage",
+            stage,
+            "tests/data/cdnow_sample.csv",
+        ]);
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = readme();
+    let (_, section) = text.split_once("## Try a change on history first").unwrap();
+    let (_, shown) = section.split_once("above:\n\n```\n").unwrap();
+    let (shown, said) = shown.split_once("\n```\n").unwrap();
+    let said = said.split("## ").next().unwrap();
+    let printed = report("at_risk");
+    for line in shown.lines() {
+        assert!(printed.contains(line), "{line}");
+    }
+    assert!(said.contains("58 moves are undone within a week, not 96"));
+    assert!(
+        printed.contains("OLD: 96 of 11,432 moves are undone") && printed.contains("NEW: 58 of")
+    );
+    assert!(said.contains("82.9 %") && printed.contains("82.9 % of these times none came"));
+    let both = report("at_risk,churned");
+    for (rule, precision) in [("OLD", "88.0 %"), ("NEW", "88.8 %")] {
+        let mut rows = both
+            .lines()
+            .filter(|line| line.split("  ").next().unwrap().ends_with(rule));
+        let figures = |row: &str| row[row.find(rule).unwrap() + 3..].trim().to_owned();
+        let own = rows.find(|row| row.contains(" to ")).map(figures).unwrap();
+        let recency = rows
+            .find(|row| row.starts_with("recency for"))
+            .map(figures)
+            .unwrap();
+        assert!(
+            own == recency && own.contains(precision),
+            "{own} | {recency}"
+        );
+        assert!(said.contains(precision));
+    }
+}
+
+#[test]
 fn the_configuration_is_accepted() {
     let [text] = blocks("toml").try_into().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -128,6 +187,7 @@ fn every_command_and_file_that_is_named_exists() {
         "models",
         "new",
         "explain",
+        "backtest",
         "check",
         "test",
         "config",

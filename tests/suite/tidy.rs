@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["event"],
     &["model"],
     &["customer"],
-    &["partition"],
+    &["partition", "backtest"],
     &["cloudevent"],
     &["explanation"],
     &["telemetry"],

@@ -52,7 +52,7 @@ pub(in crate::cli) fn names(inputs: &[PathBuf]) -> Vec<String> {
 }
 
 /// Whether both name one file that exists.
-pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(in crate::cli) fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| {
         let standard_input = path.as_os_str() == "-";
         let path = if standard_input {

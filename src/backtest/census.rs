@@ -1,0 +1,54 @@
+//! Who is where, at dates spread over the history.
+
+use super::history::History;
+use crate::event::EventTime;
+
+/// Most dates that are shown as tables.
+pub const CENSUSES_SHOWN_MAX: usize = 12;
+
+/// Counts of customers at dates, the last of which is the end. Whoever has not been heard of yet is not there.
+#[derive(Clone, Debug)]
+pub struct Census {
+    /// When.
+    pub dates: Vec<EventTime>,
+    /// By date, version and stage: the customers there.
+    pub population: Vec<Vec<Vec<u64>>>,
+    /// By date, old stage and new stage, with two versions.
+    pub matrix: Vec<Vec<Vec<u64>>>,
+}
+
+impl Census {
+    pub(super) fn new(dates: Vec<EventTime>, stages: &[usize]) -> Census {
+        let population: Vec<Vec<u64>> = stages.iter().map(|count| vec![0; *count]).collect();
+        let matrix = match stages {
+            [old, new] => vec![vec![0; *new]; *old],
+            _ => Vec::new(),
+        };
+        Census {
+            population: vec![population; dates.len()],
+            matrix: vec![matrix; dates.len()],
+            dates,
+        }
+    }
+
+    pub(super) fn add(&mut self, history: &History) {
+        let first = self.dates.partition_point(|date| *date < history.begin);
+        for at in first..self.dates.len() {
+            let stage = |version: usize| history.lines[version].stage_at(self.dates[at]);
+            for version in 0..history.lines.len() {
+                self.population[at][version][stage(version)] += 1;
+            }
+            if history.lines.len() == 2 {
+                self.matrix[at][stage(0)][stage(1)] += 1;
+            }
+        }
+    }
+
+    /// The indices of up to [`CENSUSES_SHOWN_MAX`] of the dates, evenly, the last one included.
+    pub fn shown(&self) -> Vec<usize> {
+        let step = self.dates.len().div_ceil(CENSUSES_SHOWN_MAX).max(1);
+        let mut shown: Vec<usize> = (0..self.dates.len()).rev().step_by(step).collect();
+        shown.reverse();
+        shown
+    }
+}

@@ -1,0 +1,83 @@
+//! One customer's history under each version.
+
+use crate::event::EventTime;
+
+/// What a customer went through.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// Their first event.
+    pub begin: EventTime,
+    /// When the outcome came, in order, if one was asked for.
+    pub outcomes: Vec<EventTime>,
+    /// By version.
+    pub lines: Vec<Lifeline>,
+}
+
+/// The stages of a customer under one version.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lifeline {
+    /// Where they began.
+    pub initial: usize,
+    /// Where they went, in order.
+    pub moves: Vec<Move>,
+}
+
+/// A transition that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Move {
+    /// When it took effect, and was decided: nothing that came later had a part in it.
+    pub at: EventTime,
+    /// The stage left.
+    pub from: usize,
+    /// The stage entered.
+    pub to: usize,
+}
+
+/// A visit to a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The stage.
+    pub stage: usize,
+    /// When it began.
+    pub entered: EventTime,
+    /// When it ended, if it has.
+    pub left: Option<EventTime>,
+}
+
+impl Lifeline {
+    /// The stage at an instant, after everything that happened at it.
+    pub fn stage_at(&self, at: EventTime) -> usize {
+        let past = self.moves.partition_point(|other| other.at <= at);
+        match past {
+            0 => self.initial,
+            past => self.moves[past - 1].to,
+        }
+    }
+
+    /// The stage in the end.
+    pub fn last(&self) -> usize {
+        self.moves.last().map_or(self.initial, |last| last.to)
+    }
+
+    /// All visits of a customer who began at `begin`.
+    pub fn stays(&self, begin: EventTime) -> impl Iterator<Item = Stay> {
+        let entries = std::iter::once((begin, self.initial));
+        let entries = entries.chain(self.moves.iter().map(|one| (one.at, one.to)));
+        let exits = self.moves.iter().map(|one| Some(one.at));
+        let exits = exits.chain(std::iter::once(None));
+        entries.zip(exits).map(|((entered, stage), left)| Stay {
+            stage,
+            entered,
+            left,
+        })
+    }
+}
+
+impl History {
+    /// The last outcome up to an instant, and the next one after it.
+    pub fn outcomes_around(&self, at: EventTime) -> (Option<EventTime>, Option<EventTime>) {
+        let past = self.outcomes.partition_point(|outcome| *outcome <= at);
+        let last = past.checked_sub(1).map(|last| self.outcomes[last]);
+        (last, self.outcomes.get(past).copied())
+    }
+}

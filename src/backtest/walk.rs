@@ -1,0 +1,130 @@
+//! One customer after the other through the rules of each version.
+
+use super::Version;
+use super::history::{History, Lifeline, Move};
+use crate::customer::{CustomerState, StageChange};
+use crate::event::{Event, EventTime, EventType, Position};
+
+/// Most moves of one customer under one version.
+const MOVES_MAX: usize = 1 << 20;
+/// Most outcomes of one customer.
+const OUTCOMES_MAX: usize = 1 << 22;
+/// Moves between two looks at how many there are: stages can follow each other by time alone.
+const MOVES_AT_ONCE: usize = 1024;
+
+/// A customer with whom the bounds are not enough.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMuch {
+    /// Moves without end.
+    #[error(
+        "{model}: a customer makes more than {MOVES_MAX} moves; do stages follow each other by time alone?"
+    )]
+    Moves {
+        /// The model.
+        model: String,
+    },
+    /// More outcomes than are kept.
+    #[error("a customer has more than {OUTCOMES_MAX} outcomes; leave out whoever is no customer")]
+    Outcomes,
+}
+
+/// Takes the events of one customer after the other.
+#[derive(Debug)]
+pub struct Walker<'w> {
+    versions: &'w [Version],
+    /// The event type that is the outcome, as the first version's decoder numbers it.
+    outcome: Option<EventType>,
+    end: EventTime,
+    /// By version; empty before a customer's first event.
+    states: Vec<CustomerState>,
+    history: History,
+    /// Emptied after every step; kept for its memory.
+    changes: Vec<StageChange>,
+}
+
+impl<'w> Walker<'w> {
+    /// Up to the end of time.
+    pub fn new(versions: &'w [Version], outcome: Option<EventType>, end: EventTime) -> Walker<'w> {
+        Walker {
+            versions,
+            outcome,
+            end,
+            states: Vec::new(),
+            history: History::default(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// The customer's next event, not earlier than the one before, as each version reads it.
+    pub fn receive(&mut self, mut events: Vec<Event>, position: Position) -> Result<(), TooMuch> {
+        let time = events[0].time;
+        if self.outcome == Some(events[0].kind) {
+            self.history.outcomes.push(time);
+            if self.history.outcomes.len() > OUTCOMES_MAX {
+                return Err(TooMuch::Outcomes);
+            }
+        }
+        if self.states.is_empty() {
+            self.begin(time, position);
+        }
+        for (at, event) in events.iter_mut().enumerate() {
+            let models = &self.versions[at].models;
+            if event.kind.index() >= models.vocabulary.types() {
+                event.kind = EventType::UNNAMED; // Only the outcome has a number that no model gave.
+            }
+            self.fire(at, event.time)?;
+            let changes = &mut self.changes;
+            let _noticed = self.states[at].receive(models, event, position, changes);
+            self.take(at)?;
+        }
+        Ok(())
+    }
+
+    /// Lets time go on to the end, and gives the history; the next event begins another customer.
+    pub fn finish(&mut self) -> Result<History, TooMuch> {
+        for at in 0..self.states.len() {
+            self.fire(at, EventTime(self.end.0.saturating_add(1)))?;
+        }
+        self.states.clear();
+        Ok(std::mem::take(&mut self.history))
+    }
+
+    fn begin(&mut self, time: EventTime, position: Position) {
+        self.history.begin = time;
+        for version in self.versions {
+            let state = CustomerState::new(&version.models, time, position);
+            self.states.push(state);
+            self.history.lines.push(Lifeline {
+                initial: version.model().initial,
+                moves: Vec::new(),
+            });
+        }
+    }
+
+    /// Fires what is due before `end`.
+    fn fire(&mut self, at: usize, end: EventTime) -> Result<(), TooMuch> {
+        let models = &self.versions[at].models;
+        loop {
+            let changes = &mut self.changes;
+            let all = self.states[at].fire(models, end, MOVES_AT_ONCE, changes);
+            self.take(at)?;
+            if all {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, at: usize) -> Result<(), TooMuch> {
+        let moves = &mut self.history.lines[at].moves;
+        moves.extend(self.changes.drain(..).map(|change| Move {
+            at: change.effective_at,
+            from: change.from,
+            to: change.to,
+        }));
+        if moves.len() > MOVES_MAX {
+            let model = self.versions[at].model().name.clone();
+            return Err(TooMuch::Moves { model });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! `tenure backtest`: a history under one version of a model, or under two, and what differs.
+
+mod findings;
+mod html;
+mod json;
+mod ratio;
+mod tables;
+mod text;
+mod words;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::progress::Progress;
+use super::replay::inputs::{self, is_same_file};
+use super::replay::until;
+use super::{Exit, Format, load, say};
+use crate::backtest::{Asked, EXAMPLES_MAX, Questions, Version};
+use crate::event::{EventTime, Millis};
+use crate::model::{Model, did_you_mean, visible};
+use crate::runtime::backtest::{Error, Walk};
+use findings::Findings;
+
+#[derive(Debug, Args)]
+pub(super) struct Backtest {
+    /// A model file (YAML): the old version, then the new one. One alone is measured by itself.
+    #[arg(long = "model", value_name = "FILE", required = true)]
+    models: Vec<PathBuf>,
+    /// Where time ends: RFC 3339, or a date, which means its whole day. Later events are ignored.
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    until: Option<EventTime>,
+    /// A move that is undone sooner than this is a flap.
+    #[arg(long, value_name = "SPAN", default_value = "7d", value_parser = span)]
+    flap: Millis,
+    /// The event type whose absence a stage is to predict, such as order_completed.
+    #[arg(long, value_name = "TYPE", requires_all = ["within", "stages"])]
+    outcome: Option<String>,
+    /// How long the outcome is waited for, such as 90d.
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "outcome")]
+    within: Option<Millis>,
+    /// The stage that is to say that the outcome will not come; several with commas. Repeat it where the
+    /// stages of the new version are called otherwise.
+    #[arg(long = "stage", value_name = "NAME", requires = "outcome")]
+    stages: Vec<String>,
+    /// How many customers are shown whose histories differ.
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = examples)]
+    examples: usize,
+    /// Exit with 3 when rows were rejected or a model has warnings.
+    #[arg(long)]
+    strict: bool,
+    /// How the report is printed.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the report as one HTML page to this file, too. What it held before is lost.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Files of events: NDJSON or CSV, plain, .gz or .zst; `-` is standard input.
+    #[arg(value_name = "INPUT", required = true)]
+    inputs: Vec<PathBuf>,
+}
+
+fn span(text: &str) -> Result<Millis, String> {
+    let span = Millis::parse(text).filter(|span| span.0 > 0);
+    span.ok_or_else(|| "write 7d, 12h or 1d12h".to_owned())
+}
+
+fn examples(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count <= EXAMPLES_MAX);
+    count.ok_or_else(|| format!("write a number up to {EXAMPLES_MAX}"))
+}
+
+impl Backtest {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        if let Some(problem) = self.misuse() {
+            return Ok(refuse(&problem));
+        }
+        let (mut versions, mut warnings) = (Vec::new(), 0);
+        for file in &self.models {
+            let Some((models, found)) = load(std::slice::from_ref(file))? else {
+                return Ok(Exit::Configuration);
+            };
+            warnings += found;
+            versions.push(Version { models, flagged: 0 });
+        }
+        for (at, version) in versions.iter_mut().enumerate() {
+            match self.flagged(at, version.model()) {
+                Ok(flagged) => version.flagged = flagged,
+                Err(problem) => return Ok(refuse(&problem)),
+            }
+        }
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let walk = Walk {
+            versions: &versions,
+            until: self.until,
+            folder: folder.path(),
+        };
+        let mut progress = Progress::new();
+        let outcome = self.outcome.as_deref();
+        let questions = |begin, end| self.questions(begin, end);
+        let reached = |rows| progress.reached(rows);
+        let walked = walk.run(&self.inputs, outcome, questions, reached);
+        progress.end();
+        let (survey, backtest) = match walked {
+            Err(Error::Short(short)) => return Ok(refuse(&short.to_string())),
+            other => other?,
+        };
+        let flawed = warnings > 0 || !survey.rejected.is_empty();
+        let findings = Findings {
+            files: &self.models,
+            inputs: &self.inputs,
+            versions: &versions,
+            survey: &survey,
+            backtest: &backtest,
+        };
+        if let Some(path) = &self.html {
+            fs::write(path, html::report(&findings))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Text => out.write_all(text::report(&findings).as_bytes())?,
+            Format::Json => writeln!(out, "{:#}", json::report(&findings))?,
+        }
+        Ok(if self.strict && flawed {
+            Exit::Warnings
+        } else {
+            Exit::Ok
+        })
+    }
+
+    fn questions(&self, begin: EventTime, end: EventTime) -> Questions {
+        let asked = self.outcome.clone().zip(self.within);
+        Questions {
+            begin,
+            end,
+            flap: self.flap,
+            examples: self.examples,
+            asked: asked.map(|(outcome, within)| Asked { outcome, within }),
+        }
+    }
+
+    /// What cannot be meant.
+    fn misuse(&self) -> Option<String> {
+        if self.models.len() > 2 {
+            return Some(
+                "at most two --model are compared, the old one and the new one".to_owned(),
+            );
+        }
+        if self.stages.len() > self.models.len() {
+            return Some("there are more --stage than --model".to_owned());
+        }
+        if let Some(twice) = inputs::misuse(&self.inputs) {
+            return Some(twice);
+        }
+        let page = self.html.as_deref().filter(|path| path.is_file())?;
+        let read = self.inputs.iter().chain(&self.models);
+        let read = read.into_iter().find(|path| is_same_file(path, page))?;
+        Some(format!(
+            "--html would overwrite {}, which is read",
+            read.display()
+        ))
+    }
+
+    /// The stages of a version that flag a customer, as bits.
+    fn flagged(&self, version: usize, model: &Model) -> Result<u64, String> {
+        let Some(names) = self.stages.get(version).or(self.stages.last()) else {
+            return Ok(0);
+        };
+        let stage = |name: &str| {
+            let name = name.trim();
+            let at = model.stages.iter().position(|stage| stage.name == name);
+            at.ok_or_else(|| {
+                let known = model.stages.iter().map(|stage| stage.name.as_str());
+                let meant = did_you_mean(name, known).map(|meant| format!("; {meant}"));
+                format!(
+                    "--stage: {} has no stage `{}`{}",
+                    self.models[version].display(),
+                    visible(name),
+                    meant.unwrap_or_default()
+                )
+            })
+        };
+        let stages = names.split(',').map(stage);
+        let stages: Vec<usize> = stages.collect::<Result<_, _>>()?;
+        Ok(stages.iter().fold(0, |bits, stage| bits | 1 << stage))
+    }
+}
+
+fn refuse(problem: &str) -> Exit {
+    say(&format!("error: {problem}"));
+    Exit::Usage
+}

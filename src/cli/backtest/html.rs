@@ -1,0 +1,247 @@
+//! The report as one page that stands alone: no script, no font, nothing from elsewhere.
+
+mod chart;
+mod page;
+mod strip;
+
+use super::findings::Findings;
+use super::ratio::Rates;
+use super::tables;
+use super::words::day;
+use crate::backtest::{Differences, Lengths, Prediction};
+use crate::event::Millis;
+use crate::model::visible;
+use chart::{Bar, Kind, Series};
+use page::{Cell, Page, escape};
+
+pub(super) fn report(findings: &Findings<'_>) -> String {
+    let mut page = Page::new("Backtest");
+    page.paragraph(&findings.scope());
+    let versions = 0..findings.versions.len();
+    let titles = versions.clone();
+    let titles = titles.map(|at| format!("{}: {}", findings.label(at), findings.title(at)));
+    let left_out = findings.left_out().into_iter();
+    let titles = titles.chain(left_out.map(|line| format!("Left out: {line}")));
+    page.list(&titles.collect::<Vec<_>>());
+    page.section("Who moves");
+    page.paragraph(&findings.moved());
+    let differences = findings.backtest.differences.as_ref();
+    if let Some(differences) = differences {
+        page.table(&tables::moves(differences));
+        page.table(&tables::arrivals(differences));
+    }
+    page.section("Where customers are");
+    page.paragraph(&findings.settled());
+    over_time(&mut page, findings);
+    if let Some(differences) = differences {
+        at_the_end(&mut page, findings, differences);
+        if differences.comparable {
+            page.table(&tables::apart(findings, differences));
+        }
+    }
+    for version in versions.clone() {
+        page.table(&tables::population(findings, version));
+    }
+    page.section("How long they stay");
+    page.paragraph(&findings.lasting());
+    lengths(&mut page, findings);
+    page.table(&tables::stays(findings));
+    page.section("Flapping");
+    page.list(&versions.map(|at| findings.restless(at)).collect::<Vec<_>>());
+    page.table(&tables::undone(findings));
+    if let Some(prediction) = &findings.backtest.prediction {
+        page.section("Prediction");
+        predicted(&mut page, findings, prediction);
+    }
+    if let Some(differences) = differences {
+        examples(&mut page, findings, differences);
+    }
+    page.section("What is counted");
+    page.list(&findings.definitions());
+    page.end()
+}
+
+/// The hue of a version's stage: that of the stage as both know it.
+fn hue(findings: &Findings<'_>, version: usize, stage: usize) -> u32 {
+    chart::hue(findings.unified(version, stage))
+}
+
+fn over_time(page: &mut Page, findings: &Findings<'_>) {
+    let census = &findings.backtest.census;
+    page.begin_figures();
+    for version in 0..findings.versions.len() {
+        let stages = findings.versions[version].model().stages.iter().enumerate();
+        let series: Vec<Series> = stages
+            .map(|(stage, named)| Series {
+                name: named.name.clone(),
+                kind: Kind::Stage(hue(findings, version, stage)),
+                values: census
+                    .population
+                    .iter()
+                    .map(|at| Some(at[version][stage] as f64))
+                    .collect(),
+            })
+            .collect();
+        let title = format!("{}: customers by stage", findings.label(version));
+        page.figure(
+            &title,
+            &chart::areas(&title, &census.dates, &series),
+            &series,
+        );
+    }
+    page.end_figures();
+}
+
+/// The matrix, darker where more customers are; those who are elsewhere in the other version in another tone.
+fn at_the_end(page: &mut Page, findings: &Findings<'_>, differences: &Differences) {
+    let (Some(table), Some(counts)) = (
+        tables::matrix(findings),
+        findings.backtest.census.matrix.last(),
+    ) else {
+        return;
+    };
+    let most = counts.iter().flatten().copied().max().unwrap_or(0).max(1);
+    let shade = |old: usize, new: usize| {
+        let there = *counts.get(old)?.get(new)?;
+        let same = differences.unified[0][old] == differences.unified[1][new];
+        // By the root, so that few are seen beside many.
+        Some(((there as f64 / most as f64).sqrt(), same))
+    };
+    let rows = table.rows.into_iter().enumerate().map(|(old, row)| {
+        let cells = row.into_iter().enumerate();
+        let cells = cells.map(|(column, text)| {
+            match column.checked_sub(1).and_then(|new| shade(old, new)) {
+                Some((shade, same)) => Cell::shaded(&text, shade, same),
+                None => Cell::from(text),
+            }
+        });
+        cells.collect()
+    });
+    page.cells(&table.caption, &table.header, rows.collect());
+}
+
+fn lengths(page: &mut Page, findings: &Findings<'_>) {
+    let days = |lengths: &Lengths, percent| {
+        let length = lengths.percentile(percent);
+        length.map(|it| it.0 as f64 / Millis::DAY.0 as f64)
+    };
+    let bars = tables::visited(findings).into_iter();
+    let bars = bars.filter_map(|(version, stage, own)| {
+        Some(Bar {
+            name: format!(
+                "{} {}",
+                findings.stage(version, stage),
+                findings.label(version)
+            ),
+            hue: hue(findings, version, stage),
+            median: days(&own.completed, 50)?,
+            most: days(&own.completed, 90)?,
+        })
+    });
+    let bars: Vec<Bar> = bars.collect();
+    if !bars.is_empty() {
+        let title = "Days in a stage, of visits that ended: the median, and a line to what nine of ten do not exceed";
+        page.figure(title, &chart::bars(title, &bars), &[]);
+    }
+}
+
+fn predicted(page: &mut Page, findings: &Findings<'_>, prediction: &Prediction) {
+    for line in findings.predicted(prediction) {
+        page.paragraph(&line);
+    }
+    let versions = 0..findings.versions.len();
+    for version in versions.clone() {
+        page.paragraph(&findings.early(prediction, version));
+    }
+    page.table(&tables::scores(findings, prediction));
+    page.begin_figures();
+    by_date(page, findings, prediction, "Precision by date", |rates| {
+        rates.precision
+    });
+    by_date(page, findings, prediction, "Recall by date", |rates| {
+        rates.recall
+    });
+    page.end_figures();
+    for version in versions {
+        page.table(&tables::scores_by_date(findings, prediction, version));
+    }
+}
+
+/// A rate of each version and of recency, as lines.
+fn by_date(
+    page: &mut Page,
+    findings: &Findings<'_>,
+    prediction: &Prediction,
+    title: &str,
+    rate: impl Fn(&Rates) -> f64,
+) {
+    let rate = |score| Some(rate(&Rates::of(&score))).filter(|rate| !rate.is_nan());
+    let tallies = &prediction.tallies;
+    let mut series = Vec::new();
+    for version in 0..findings.versions.len() {
+        let label = findings.label(version);
+        series.push(Series {
+            name: label.to_owned(),
+            kind: Kind::Version(version),
+            values: tallies
+                .iter()
+                .map(|tally| rate(tally.score(version)))
+                .collect(),
+        });
+        series.push(Series {
+            name: format!("recency for {label}"),
+            kind: Kind::Recency(version),
+            values: tallies
+                .iter()
+                .map(|tally| rate(tally.recency(version)))
+                .collect(),
+        });
+    }
+    let dates: Vec<_> = tallies.iter().map(|tally| tally.date).collect();
+    page.figure(title, &chart::lines(title, &dates, &series), &series);
+}
+
+fn examples(page: &mut Page, findings: &Findings<'_>, differences: &Differences) {
+    let examples = differences.examples();
+    if examples.is_empty() {
+        return;
+    }
+    page.section("Some customers whose histories differ");
+    page.paragraph(&findings.chosen(differences));
+    let stages = differences.stages.iter().enumerate();
+    let legend: Vec<Series> = stages
+        .map(|(stage, name)| Series {
+            name: name.clone(),
+            kind: Kind::Stage(chart::hue(stage)),
+            values: Vec::new(),
+        })
+        .collect();
+    page.legend(&legend);
+    let rows = examples.into_iter().map(|example| {
+        let picture = strip::strips(findings, differences, example);
+        let words = (0..2).map(|at| {
+            escape(&format!(
+                "{} {}",
+                findings.label(at),
+                findings.path(example, at)
+            ))
+        });
+        let words: Vec<String> = words.collect();
+        vec![
+            Cell::from(visible(example.customer.as_str())),
+            Cell::from(day(example.begin)),
+            Cell::markup(format!("{picture}<small>{}</small>", words.join("<br>"))),
+        ]
+    });
+    let header = [
+        "customer",
+        "since",
+        "stages under OLD above those under NEW",
+    ]
+    .map(str::to_owned);
+    page.cells(
+        "From the first event of all to the end",
+        &header,
+        rows.collect(),
+    );
+}

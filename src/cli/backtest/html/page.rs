@@ -1,0 +1,184 @@
+//! The page: headings, paragraphs, tables, figures. Everything that is told is escaped here.
+
+use super::chart::Series;
+use crate::cli::backtest::tables::Table;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Text as it may stand in an element or an attribute.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A page that is being written.
+pub(super) struct Page {
+    html: String,
+    in_section: bool,
+}
+
+/// What stands in a table.
+pub(super) struct Cell {
+    markup: String,
+    class: Option<&'static str>,
+    shade: Option<f64>,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Cell {
+        Cell {
+            markup: escape(&text),
+            class: is_number(&text).then_some("n"),
+            shade: None,
+        }
+    }
+}
+
+impl Cell {
+    /// A count, the darker the more, from 0 to 1; the expected ones in another tone than the others.
+    pub(super) fn shaded(text: &str, shade: f64, expected: bool) -> Cell {
+        Cell {
+            markup: escape(text),
+            class: Some(if expected { "n same" } else { "n other" }),
+            shade: Some(shade),
+        }
+    }
+
+    /// What is escaped already.
+    pub(super) fn markup(markup: String) -> Cell {
+        Cell {
+            markup,
+            class: None,
+            shade: None,
+        }
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text == "–" || text == "·" || text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+impl Page {
+    pub(super) fn new(title: &str) -> Page {
+        let title = escape(title);
+        let html = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+             content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+        );
+        Page {
+            html,
+            in_section: false,
+        }
+    }
+
+    pub(super) fn section(&mut self, title: &str) {
+        self.close();
+        self.in_section = true;
+        self.html += &format!("<section>\n<h2>{}</h2>\n", escape(title));
+    }
+
+    fn close(&mut self) {
+        if std::mem::take(&mut self.in_section) {
+            self.html += "</section>\n";
+        }
+    }
+
+    pub(super) fn paragraph(&mut self, text: &str) {
+        self.html += &format!("<p>{}</p>\n", escape(text));
+    }
+
+    pub(super) fn list(&mut self, items: &[String]) {
+        self.html += "<ul>\n";
+        for item in items {
+            self.html += &format!("<li>{}</li>\n", escape(item));
+        }
+        self.html += "</ul>\n";
+    }
+
+    /// A table of text; none without rows.
+    pub(super) fn table(&mut self, table: &Table) {
+        let cells = |row: &Vec<String>| row.iter().cloned().map(Cell::from).collect();
+        let rows = table.rows.iter().map(cells).collect();
+        self.cells(&table.caption, &table.header, rows);
+    }
+
+    /// The first cell of a row names it.
+    pub(super) fn cells(&mut self, caption: &str, header: &[String], rows: Vec<Vec<Cell>>) {
+        let Some(first) = rows.first() else {
+            return;
+        };
+        let numbers: Vec<bool> = first.iter().map(|cell| cell.class.is_some()).collect();
+        self.html += &format!(
+            "<div class=\"wide\"><table>\n<caption>{}</caption>\n<thead><tr>",
+            escape(caption)
+        );
+        for (at, (name, number)) in header.iter().zip(numbers).enumerate() {
+            let class = if number && at > 0 { " class=\"n\"" } else { "" };
+            self.html += &format!("<th scope=\"col\"{class}>{}</th>", escape(name));
+        }
+        self.html += "</tr></thead>\n<tbody>\n";
+        for row in rows {
+            self.html += "<tr>";
+            for (at, cell) in row.iter().enumerate() {
+                let class = cell
+                    .class
+                    .filter(|_| at > 0)
+                    .map(|it| format!(" class=\"{it}\""));
+                let shade = cell.shade.map(|it| format!(" style=\"--shade:{it:.3}\""));
+                let attributes = class.unwrap_or_default() + &shade.unwrap_or_default();
+                self.html += &match at {
+                    0 => format!("<th scope=\"row\">{}</th>", cell.markup),
+                    _ => format!("<td{attributes}>{}</td>", cell.markup),
+                };
+            }
+            self.html += "</tr>\n";
+        }
+        self.html += "</tbody>\n</table></div>\n";
+    }
+
+    /// Figures side by side, where there is room.
+    pub(super) fn begin_figures(&mut self) {
+        self.html += "<div class=\"figures\">\n";
+    }
+
+    pub(super) fn end_figures(&mut self) {
+        self.html += "</div>\n";
+    }
+
+    /// A picture, which tells the same as a table beside it.
+    pub(super) fn figure(&mut self, caption: &str, picture: &str, series: &[Series]) {
+        self.html += &format!(
+            "<figure>\n<figcaption>{}</figcaption>\n{picture}",
+            escape(caption)
+        );
+        self.legend(series);
+        self.html += "</figure>\n";
+    }
+
+    pub(super) fn legend(&mut self, series: &[Series]) {
+        if series.is_empty() {
+            return;
+        }
+        self.html += "<ul class=\"legend\">\n";
+        for one in series {
+            self.html += &format!("<li>{} {}</li>\n", one.swatch(), escape(&one.name));
+        }
+        self.html += "</ul>\n";
+    }
+
+    pub(super) fn end(mut self) -> String {
+        self.close();
+        self.html + "</main>\n</body>\n</html>\n"
+    }
+}

@@ -1,0 +1,245 @@
+//! The report for programs: all numbers. `config/models/README.md` says what the keys mean.
+
+use serde_json::{Value as Json, json};
+
+use super::findings::Findings;
+use super::ratio::Rates;
+use super::words::years;
+use crate::backtest::{
+    Arrivals, Differences, Example, Lengths, Move, Prediction, Score, StageStays,
+};
+
+pub(super) fn report(findings: &Findings<'_>) -> Json {
+    let backtest = findings.backtest;
+    let versions = 0..findings.versions.len();
+    json!({
+        "history": history(findings),
+        "versions": versions.map(|at| version(findings, at)).collect::<Json>(),
+        "population": population(findings),
+        "matrices": matrices(findings),
+        "differences": backtest.differences.as_ref().map(|it| differences(findings, it)),
+        "prediction": backtest.prediction.as_ref().map(|it| prediction(findings, it)),
+    })
+}
+
+fn history(findings: &Findings<'_>) -> Json {
+    let (survey, backtest) = (findings.survey, findings.backtest);
+    let rejected = survey.rejected.iter().map(|(reason, (count, first))| {
+        json!({
+            "reason": reason.code(),
+            "count": count,
+            "first": {
+                "file": findings.inputs[first.input as usize].display().to_string(),
+                "line": first.offset,
+            },
+        })
+    });
+    json!({
+        "begin": backtest.questions.begin.to_string(),
+        "end": backtest.questions.end.to_string(),
+        "events": survey.events,
+        "later": survey.later,
+        "rejected": rejected.collect::<Json>(),
+        "customers": backtest.customers,
+        "customer_years": years(backtest.customer_time),
+    })
+}
+
+fn version(findings: &Findings<'_>, at: usize) -> Json {
+    let backtest = findings.backtest;
+    let (model, flaps) = (findings.versions[at].model(), &backtest.flaps[at]);
+    let stage = |(stage, own): (usize, &StageStays)| {
+        json!({
+            "stage": findings.stage(at, stage),
+            "at_end": own.ongoing.count,
+            "entries": own.entries,
+            "exits": own.exits(),
+            "passed": own.passed,
+            "completed": lengths(&own.completed),
+            "ongoing": lengths(&own.ongoing),
+        })
+    };
+    let undone = flaps.undone.iter().map(|((from, to), undone)| {
+        json!({
+            "from": findings.stage(at, *from),
+            "to": findings.stage(at, *to),
+            "made": undone.made,
+            "undone": undone.undone,
+        })
+    });
+    json!({
+        "file": findings.files[at].display().to_string(),
+        "model": model.name,
+        "version": model.version,
+        "transitions": flaps.moves,
+        "stages": backtest.stays[at].stages.iter().enumerate().map(stage).collect::<Json>(),
+        "flaps": {
+            "within_ms": backtest.questions.flap.0,
+            "count": flaps.flaps,
+            "customers": flaps.customers,
+            "most": flaps.most,
+            "per_customer_year": ratio(flaps.flaps as f64 / years(backtest.customer_time)),
+            "chains": flaps.chains,
+            "longest_chain": flaps.longest_chain,
+            "moves": undone.collect::<Json>(),
+        },
+    })
+}
+
+fn lengths(lengths: &Lengths) -> Json {
+    json!({
+        "count": lengths.count,
+        "mean_ms": lengths.mean().map(|it| it.0),
+        "median_ms": lengths.percentile(50).map(|it| it.0),
+        "p90_ms": lengths.percentile(90).map(|it| it.0),
+    })
+}
+
+fn population(findings: &Findings<'_>) -> Json {
+    let census = &findings.backtest.census;
+    let dates = census.dates.iter().zip(&census.population);
+    let named = |(at, counts): (usize, &Vec<u64>)| {
+        let named = counts
+            .iter()
+            .enumerate()
+            .map(|(stage, count)| (findings.stage(at, stage).to_owned(), json!(count)));
+        Json::Object(named.collect())
+    };
+    let date = |(date, versions): (&crate::event::EventTime, &Vec<Vec<u64>>)| {
+        json!({
+            "date": date.to_string(),
+            "versions": versions.iter().enumerate().map(named).collect::<Json>(),
+        })
+    };
+    dates.map(date).collect()
+}
+
+fn matrices(findings: &Findings<'_>) -> Json {
+    if findings.versions.len() < 2 {
+        return Json::Null;
+    }
+    let names = |at: usize| -> Json {
+        let stages = &findings.versions[at].model().stages;
+        stages.iter().map(|stage| stage.name.clone()).collect()
+    };
+    let census = &findings.backtest.census;
+    let dates = census
+        .shown()
+        .into_iter()
+        .map(|at| json!({"date": census.dates[at].to_string(), "counts": census.matrix[at]}));
+    json!({"rows": names(0), "columns": names(1), "dates": dates.collect::<Json>()})
+}
+
+fn differences(findings: &Findings<'_>, differences: &Differences) -> Json {
+    let flows = differences.flows.iter().map(|((from, to), flow)| {
+        json!({
+            "from": differences.stages[*from],
+            "to": differences.stages[*to],
+            "both": flow.both,
+            "only_old": flow.only[0],
+            "only_new": flow.only[1],
+        })
+    });
+    let arrivals = |(stage, own): (&String, &Arrivals)| {
+        json!({
+            "stage": stage,
+            "same": own.same,
+            "earlier": lengths(&own.earlier),
+            "later": lengths(&own.later),
+            "only_old": own.only[0],
+            "only_new": own.only[1],
+        })
+    };
+    let examples = differences.examples();
+    json!({
+        "comparable": differences.comparable,
+        "customers_at_end": differences.at_end,
+        "customers_ever": differences.histories,
+        "share_of_time": ratio(differences.time_apart as f64 / findings.backtest.customer_time as f64),
+        "moves": flows.collect::<Json>(),
+        "first_entries": differences.stages.iter().zip(&differences.arrivals).map(arrivals).collect::<Json>(),
+        "examples": examples.into_iter().map(|it| example(findings, it)).collect::<Json>(),
+    })
+}
+
+fn example(findings: &Findings<'_>, example: &Example) -> Json {
+    let line = |at: usize| -> Json {
+        let moves = example.moves[at].iter().map(|Move { at: time, from, to }| {
+            json!({
+                "at": time.to_string(),
+                "from": findings.stage(at, *from),
+                "to": findings.stage(at, *to),
+            })
+        });
+        json!({
+            "initial": findings.stage(at, example.initial[at]),
+            "moves": moves.collect::<Json>(),
+            "more": example.more[at],
+        })
+    };
+    json!({
+        "customer_id": example.customer.as_str(),
+        "begin": example.begin.to_string(),
+        "old": line(0),
+        "new": line(1),
+    })
+}
+
+fn prediction(findings: &Findings<'_>, prediction: &Prediction) -> Json {
+    let versions = 0..findings.versions.len();
+    let dates = prediction.tallies.iter().map(|tally| {
+        let scored = |at| with_recency(&tally.score(at), &tally.recency(at));
+        json!({
+            "date": tally.date.to_string(),
+            "versions": versions.clone().map(scored).collect::<Json>(),
+        })
+    });
+    let pooled = versions.clone().map(|at| {
+        let mut pooled = with_recency(&prediction.score(at), &prediction.recency(at));
+        let leads = &prediction.leads[at];
+        pooled["stages"] = findings.flagging(at).split(" or ").collect();
+        pooled["lead"] = json!({
+            "flags": leads.spells,
+            "right": leads.ahead.count,
+            "late": leads.late,
+            "median_ms": leads.ahead.percentile(50).map(|it| it.0),
+            "p90_ms": leads.ahead.percentile(90).map(|it| it.0),
+        });
+        pooled
+    });
+    let (outcome, _) = findings.asked();
+    let asked = findings.backtest.questions.asked.as_ref();
+    json!({
+        "outcome": outcome,
+        "within_ms": asked.map(|asked| asked.within.0),
+        "dates": dates.collect::<Json>(),
+        "pooled": pooled.collect::<Json>(),
+    })
+}
+
+fn with_recency(own: &Score, recency: &Score) -> Json {
+    let mut scored = score(own);
+    scored["recency"] = score(recency);
+    scored
+}
+
+fn score(score: &Score) -> Json {
+    let rates = Rates::of(score);
+    json!({
+        "population": score.population,
+        "stopped": score.stopped,
+        "flagged": score.flagged,
+        "hits": score.hits as f64 / Score::PARTS as f64,
+        "precision": ratio(rates.precision),
+        "precision_95": [ratio(rates.interval.0), ratio(rates.interval.1)],
+        "recall": ratio(rates.recall),
+        "f1": ratio(rates.f1),
+        "flagged_share": ratio(rates.flagged_share),
+        "base_rate": ratio(rates.base_rate),
+    })
+}
+
+/// Null where there was nothing to divide by.
+fn ratio(ratio: f64) -> Json {
+    serde_json::Number::from_f64(ratio).map_or(Json::Null, Json::Number)
+}

@@ -1,0 +1,155 @@
+//! All inputs as one, customer by customer, each read by several decoders.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::heads::Heads;
+use super::rows::{Reading, Row, Rows};
+use super::sort::{self, Run};
+use crate::event::{CustomerId, Decoder, Event, EventTime, Position, Reason};
+
+/// Rows between two reports.
+const REPORT_ROWS: u64 = 8192;
+
+/// The inputs by (customer, time, order of the files, line), sorted on disk in bounded memory.
+pub struct Grouped {
+    sources: Vec<Source>,
+    heads: Heads<(CustomerId, EventTime, Position), Vec<Event>>,
+    row: Row,
+}
+
+impl std::fmt::Debug for Grouped {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Grouped")
+            .field("sources", &self.sources.len())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Source {
+    /// By decoder.
+    readings: Vec<Reading>,
+    rows: Run,
+}
+
+/// One row, as each decoder reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Occurrence {
+    /// Where it stands.
+    pub position: Position,
+    /// By decoder. They agree on customer and time.
+    pub events: Vec<Event>,
+}
+
+/// What all inputs come to, known before the first occurrence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Events, those that one of the decoders rejects left out.
+    pub events: u64,
+    /// Events later than the end.
+    pub later: u64,
+    /// Rows that one of the decoders rejects, by its reason, and where the first of them stands.
+    pub rejected: BTreeMap<Reason, (u64, Position)>,
+    /// The times of the first event and of the last.
+    pub span: Option<(EventTime, EventTime)>,
+}
+
+impl Survey {
+    /// Counts a row; its key, if it is taken.
+    fn key(
+        &mut self,
+        readings: &[Reading],
+        until: EventTime,
+        row: &Row,
+    ) -> Option<(CustomerId, EventTime)> {
+        let mut key = None;
+        for reading in readings {
+            match reading.event(row) {
+                Ok(event) => key = Some((event.customer, event.time)),
+                Err(reason) => {
+                    let first = (0, reading.position(row));
+                    self.rejected.entry(reason).or_insert(first).0 += 1;
+                    return None;
+                }
+            }
+        }
+        let (customer, time) = key?;
+        if time > until {
+            self.later += 1;
+            return None;
+        }
+        self.events += 1;
+        let (begin, end) = self.span.unwrap_or((time, time));
+        self.span = Some((begin.min(time), end.max(time)));
+        Some((customer, time))
+    }
+}
+
+impl Grouped {
+    /// Reads all files, each once, and sorts them. A row that one of the decoders rejects is left out for
+    /// all, and so is what is later than `until`. Temporary files go to `folder` and vanish with this value.
+    pub fn open(
+        paths: &[PathBuf],
+        decoders: &[Decoder],
+        until: Option<EventTime>,
+        folder: &Path,
+        mut report: impl FnMut(u64),
+    ) -> Result<(Grouped, Survey), Error> {
+        let (mut sources, mut survey) = (Vec::new(), Survey::default());
+        let (until, mut read) = (until.unwrap_or(EventTime::MAX), 0);
+        for (input, path) in paths.iter().enumerate() {
+            let (rows, header) = Rows::open(path, path)?;
+            let readings = decoders
+                .iter()
+                .map(|decoder| Reading::new(input as u32, decoder, header.as_ref(), path));
+            let readings: Vec<Reading> = readings.collect::<Result<_, _>>()?;
+            let key = |row: &Row| {
+                read += 1;
+                if read % REPORT_ROWS == 0 {
+                    report(read);
+                }
+                survey.key(&readings, until, row)
+            };
+            for rows in sort::runs(rows, key, path, folder)? {
+                let readings = readings.clone();
+                sources.push(Source { readings, rows });
+            }
+        }
+        let grouped = Grouped {
+            heads: Heads::new(sources.len()),
+            sources,
+            row: Row::default(),
+        };
+        Ok((grouped, survey))
+    }
+
+    /// The next occurrence and whose it is; `None` at the end.
+    pub fn next_occurrence(&mut self) -> Result<Option<(CustomerId, Occurrence)>, Error> {
+        while let Some(source) = self.heads.unread() {
+            self.read(source)?;
+        }
+        Ok(self
+            .heads
+            .pop()
+            .map(|((customer, _, position), events)| (customer, Occurrence { position, events })))
+    }
+
+    fn read(&mut self, at: usize) -> Result<(), Error> {
+        let Source { readings, rows } = &mut self.sources[at];
+        if !rows.read(&mut self.row)? {
+            return Ok(());
+        }
+        let events = readings.iter().map(|reading| reading.event(&self.row));
+        let events: Result<Vec<Event>, Reason> = events.collect();
+        let events = events.expect("only rows that every decoder accepts are kept");
+        let first = &events[0];
+        let key = (
+            first.customer.clone(),
+            first.time,
+            readings[0].position(&self.row),
+        );
+        self.heads.push(key, at, events);
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! `backtest`: a history, customer by customer, under one version of a model or two.
+
+use std::path::{Path, PathBuf};
+
+use crate::backtest::{Backtest, Questions, TooMuch, TooShort, Version, Walker};
+use crate::event::{Decoder, EventTime, EventType, Limits, Mapping, Money};
+use crate::files::{self, Grouped, Survey};
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An input cannot be read.
+    #[error(transparent)]
+    Input(#[from] files::Error),
+    /// A customer is beyond the bounds.
+    #[error("{file}:{line}")]
+    Customer {
+        /// Where the last of their events was read.
+        file: String,
+        /// On which line.
+        line: i64,
+        /// What is too much.
+        #[source]
+        source: TooMuch,
+    },
+    /// There is too little history.
+    #[error(transparent)]
+    Short(#[from] TooShort),
+    /// There is none at all.
+    #[error("there is no event to look at")]
+    Empty,
+}
+
+/// What is to be walked through.
+#[derive(Debug)]
+pub struct Walk<'w> {
+    /// The versions, the old one first.
+    pub versions: &'w [Version],
+    /// Events later than this are ignored; without it, time ends at the last event.
+    pub until: Option<EventTime>,
+    /// Where temporary files go.
+    pub folder: &'w Path,
+}
+
+impl Walk<'_> {
+    /// Reads everything once, sorted by customer, and measures. `questions` is asked once the span of time
+    /// is known; `report` gets the count of rows read.
+    pub fn run(
+        &self,
+        inputs: &[PathBuf],
+        outcome: Option<&str>,
+        questions: impl FnOnce(EventTime, EventTime) -> Questions,
+        report: impl FnMut(u64),
+    ) -> Result<(Survey, Backtest), Error> {
+        let (decoders, outcome) = self.decoders(outcome);
+        let (mut grouped, survey) =
+            Grouped::open(inputs, &decoders, self.until, self.folder, report)?;
+        let (begin, last) = survey.span.ok_or(Error::Empty)?;
+        let end = self.until.unwrap_or(last);
+        let mut backtest = Backtest::new(self.versions, questions(begin, end))?;
+        let mut walker = Walker::new(self.versions, outcome, end);
+        let mut next = grouped.next_occurrence()?;
+        while let Some((customer, mut occurrence)) = next {
+            loop {
+                let position = occurrence.position;
+                let fail = |source| Error::Customer {
+                    file: inputs[position.input as usize].display().to_string(),
+                    line: position.offset,
+                    source,
+                };
+                walker.receive(occurrence.events, position).map_err(fail)?;
+                match grouped.next_occurrence()? {
+                    Some((same, another)) if same == customer => occurrence = another,
+                    other => {
+                        next = other;
+                        let history = walker.finish().map_err(fail)?;
+                        backtest.add(self.versions, &customer, &history);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok((survey, backtest))
+    }
+
+    /// One decoder for each version, and how the first of them numbers the outcome.
+    fn decoders(&self, outcome: Option<&str>) -> (Vec<Decoder>, Option<EventType>) {
+        let (mut decoders, mut kind) = (Vec::new(), None);
+        for version in self.versions {
+            let mut vocabulary = version.models.vocabulary.clone();
+            if let Some(outcome) = outcome.filter(|_| decoders.is_empty()) {
+                kind = Some(vocabulary.intern_type(outcome));
+            }
+            decoders.push(Decoder::new(
+                Mapping::default(),
+                vocabulary,
+                Money::of_one_currency(version.models.currency.as_deref()),
+                Limits::default(),
+            ));
+        }
+        (decoders, kind)
+    }
+}

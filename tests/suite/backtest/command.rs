@@ -1,0 +1,378 @@
+//! The command as it is run.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+/// Ten days of silence, or twenty.
+const OLD: &str = "\
+model: shop
+initial: new
+facts: { orders: count(order), last_order: last(order) }
+stages: { new: {}, buyer: {}, at_risk: {} }
+transitions:
+  - { from: new, to: buyer, when: orders >= 1 }
+  - { from: buyer, to: at_risk, when: since(last_order) >= days(10) }
+  - { from: at_risk, to: buyer, when: since(last_order) < days(10) }
+";
+
+/// Three who order on these days of a hundred and one, and one who only looks.
+const EVENTS: &str = "\
+customer_id,type,time
+ann,order,2026-01-01
+cem,order,2026-01-01
+bea,order,2026-01-05
+ann,order,2026-01-13
+bea,order,2026-01-20
+dan,visit,2026-02-01
+bea,order,2026-02-13
+bea,oops,never
+ann,order,2026-04-11
+";
+
+struct Run {
+    code: i32,
+    out: String,
+    said: String,
+}
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let new = OLD.replace("days(10)", "days(20)");
+    for (name, text) in [
+        ("old.yaml", OLD),
+        ("new.yaml", &new),
+        ("events.csv", EVENTS),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn tenure(folder: &TempDir, arguments: &str) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .current_dir(folder.path())
+        .args(["backtest"])
+        .args(arguments.split_whitespace())
+        .stdin(Stdio::from(
+            fs::File::open(folder.path().join("events.csv")).unwrap(),
+        ))
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        said: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+const BOTH: &str = "--model old.yaml --model new.yaml";
+const ASKED: &str = "--outcome order --within 20d --stage at_risk";
+
+#[test]
+fn a_small_history_reads_as_it_should() {
+    let folder = folder();
+    let run = tenure(&folder, &format!("{BOTH} {ASKED} events.csv"));
+    assert_eq!((run.code, run.said.as_str()), (0, ""));
+    let expected = include_str!("report.txt");
+    assert_eq!(run.out, expected, "{}", run.out);
+    assert!(run.out.lines().all(|line| line.chars().count() <= 100));
+}
+
+fn keys(json: &Json) -> Vec<&str> {
+    json.as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn the_json_report_has_all_its_keys_and_numbers() {
+    let folder = folder();
+    let run = tenure(&folder, &format!("{BOTH} {ASKED} --format json events.csv"));
+    let report: Json = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(
+        keys(&report),
+        [
+            "history",
+            "versions",
+            "population",
+            "matrices",
+            "differences",
+            "prediction"
+        ]
+    );
+    let history = &report["history"];
+    assert_eq!(history["customers"], 4);
+    assert_eq!(history["events"], 8);
+    assert_eq!(
+        history["rejected"],
+        json!([{"reason": "bad_time", "count": 1, "first": {"file": "events.csv", "line": 9}}])
+    );
+    let [old, new] = [0, 1].map(|at| &report["versions"][at]);
+    assert_eq!(
+        (&old["transitions"], &new["transitions"]),
+        (&json!(13), &json!(9))
+    );
+    assert_eq!(
+        keys(&old["stages"][0]),
+        [
+            "stage",
+            "at_end",
+            "entries",
+            "exits",
+            "passed",
+            "completed",
+            "ongoing"
+        ]
+    );
+    assert_eq!(
+        keys(&old["flaps"]),
+        [
+            "within_ms",
+            "count",
+            "customers",
+            "most",
+            "per_customer_year",
+            "chains",
+            "longest_chain",
+            "moves"
+        ]
+    );
+    // ann at risk 11 to 13 January, bea 15 to 20 January: moves that are undone within a week.
+    assert_eq!(
+        (&old["flaps"]["count"], &new["flaps"]["count"]),
+        (&json!(2), &json!(1))
+    );
+}
+
+#[test]
+fn the_json_report_has_what_differs_and_what_was_predicted() {
+    let folder = folder();
+    let run = tenure(&folder, &format!("{BOTH} {ASKED} --format json events.csv"));
+    let report: Json = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["population"].as_array().unwrap().len(), 48);
+    assert_eq!(report["matrices"]["dates"].as_array().unwrap().len(), 12);
+    assert_eq!(
+        report["matrices"]["dates"][11]["counts"],
+        json!([[1, 0, 0], [0, 1, 0], [0, 0, 2]])
+    );
+    assert_eq!(
+        keys(&report["differences"]),
+        [
+            "comparable",
+            "customers_at_end",
+            "customers_ever",
+            "share_of_time",
+            "moves",
+            "first_entries",
+            "examples"
+        ]
+    );
+    assert_eq!(report["differences"]["customers_ever"], 3);
+    let pooled = &report["prediction"]["pooled"][0];
+    assert_eq!(
+        keys(pooled),
+        [
+            "population",
+            "stopped",
+            "flagged",
+            "hits",
+            "precision",
+            "precision_95",
+            "recall",
+            "f1",
+            "flagged_share",
+            "base_rate",
+            "recency",
+            "stages",
+            "lead"
+        ]
+    );
+    assert_eq!(pooled["stages"], json!(["at_risk"]));
+}
+
+#[test]
+fn one_model_alone_is_measured_by_itself() {
+    let folder = folder();
+    let run = tenure(&folder, "--model old.yaml --format json events.csv");
+    let report: Json = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["differences"], Json::Null);
+    assert_eq!(report["matrices"], Json::Null);
+    assert_eq!(report["prediction"], Json::Null);
+    assert_eq!(report["versions"].as_array().unwrap().len(), 1);
+    let text = tenure(&folder, "--model old.yaml events.csv").out;
+    assert!(
+        !text.contains("OLD") && text.contains("Customers make 13 moves."),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_order_of_the_rows_and_a_pipe_make_no_difference() {
+    let folder = folder();
+    let arguments = format!("{BOTH} {ASKED} --format json");
+    let plain = tenure(&folder, &format!("{arguments} events.csv"));
+    assert_eq!(
+        tenure(&folder, &format!("{arguments} -"))
+            .out
+            .replace("\"-\"", "\"events.csv\""),
+        plain.out
+    );
+    let mut rows: Vec<&str> = EVENTS.lines().collect();
+    rows[1..].reverse();
+    fs::write(folder.path().join("back.csv"), rows.join("\n")).unwrap();
+    let line = |text: &str, line: &str| {
+        text.replace("back.csv", "events.csv")
+            .replace(line, "\"line\": 9")
+    };
+    let back = tenure(&folder, &format!("{arguments} back.csv")).out;
+    assert_eq!(line(&back, "\"line\": 3"), plain.out);
+}
+
+#[test]
+fn time_ends_where_it_is_said() {
+    let folder = folder();
+    let run = tenure(
+        &folder,
+        "--model old.yaml --format json --until 2026-01-12 events.csv",
+    );
+    let report: Json = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["history"]["end"], "2026-01-12T23:59:59.999Z");
+    assert_eq!(
+        (&report["history"]["events"], &report["history"]["later"]),
+        (&json!(3), &json!(5))
+    );
+    // Silence is noticed up to the end: ann and cem on the 11th.
+    assert_eq!(report["versions"][0]["stages"][2]["at_end"], 2);
+}
+
+#[test]
+fn what_cannot_be_meant_is_said() {
+    let folder = folder();
+    fs::write(folder.path().join("empty.csv"), "customer_id,type,time\n").unwrap();
+    for (arguments, code, said) in [
+        (
+            &*format!("{BOTH} --model old.yaml events.csv"),
+            2,
+            "at most two --model",
+        ),
+        (
+            "--model old.yaml --outcome order --within 20d --stage at_rsk events.csv",
+            2,
+            "did you mean `at_risk`?",
+        ),
+        (
+            &format!("--model old.yaml {ASKED} --stage buyer events.csv"),
+            2,
+            "more --stage than --model",
+        ),
+        ("--model old.yaml --outcome order events.csv", 2, "--within"),
+        ("--model old.yaml --flap 0d events.csv", 2, "write 7d"),
+        (
+            "--model old.yaml --outcome order --within 60d --stage at_risk events.csv",
+            2,
+            "too short",
+        ),
+        ("--model old.yaml - -", 2, "once only"),
+        (
+            "--model old.yaml --html events.csv events.csv",
+            2,
+            "--html would overwrite events.csv",
+        ),
+        ("--model none.yaml events.csv", 78, "none.yaml"),
+        ("--model old.yaml empty.csv", 1, "no event"),
+        ("--model old.yaml --strict events.csv", 3, ""),
+    ] {
+        let run = tenure(&folder, arguments);
+        assert_eq!(run.code, code, "{arguments}: {}", run.said);
+        assert!(run.said.contains(said), "{arguments}: {}", run.said);
+    }
+}
+
+#[test]
+fn stages_that_follow_each_other_by_time_alone_end_with_a_reason() {
+    let folder = folder();
+    let model = "\
+model: clock
+initial: a
+stages: { a: {}, b: {} }
+transitions:
+  - { from: a, to: b, when: days_in_stage >= 0.00000001 }
+  - { from: b, to: a, when: days_in_stage >= 0.00000001 }
+";
+    fs::write(folder.path().join("clock.yaml"), model).unwrap();
+    let run = tenure(&folder, "--model clock.yaml events.csv");
+    assert_eq!(run.code, 1, "{}", run.said);
+    assert!(
+        run.said
+            .contains("do stages follow each other by time alone?"),
+        "{}",
+        run.said
+    );
+}
+
+/// Every element is closed in its turn, and every attribute is in quotes.
+fn well_formed(html: &str) {
+    const VOID: [&str; 3] = ["meta", "br", "!DOCTYPE"];
+    let (_, style_and_rest) = html.split_once("<style>").unwrap();
+    let (_, rest) = style_and_rest.split_once("</style>").unwrap();
+    let mut open: Vec<String> = ["html", "head"].map(str::to_owned).into();
+    for tag in rest.split('<').skip(1) {
+        let (tag, text) = tag.split_once('>').unwrap_or_else(|| panic!("{tag}"));
+        assert!(!text.contains('>'), "{text}");
+        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name));
+            continue;
+        }
+        let name = tag.split([' ', '/']).next().unwrap();
+        if !tag.ends_with('/') && !VOID.contains(&name) {
+            open.push(name.to_owned());
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn the_page_is_well_formed_stands_alone_and_escapes_what_is_foreign() {
+    let folder = folder();
+    let evil = "<b>&\"'";
+    let events = EVENTS.replace("ann", "<script>alert(1)</script>");
+    fs::write(folder.path().join("evil.csv"), events).unwrap();
+    let model = fs::read_to_string(folder.path().join("new.yaml")).unwrap();
+    fs::write(folder.path().join(format!("{evil}.yaml")), model).unwrap();
+    let run = tenure(
+        &folder,
+        &format!("--model old.yaml --model {evil}.yaml {ASKED} --html page.html evil.csv"),
+    );
+    assert_eq!(run.code, 0, "{}", run.said);
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    well_formed(&page);
+    for never in [
+        "http:", "https:", "src=", "href=", "url(", "@import", "<script", evil,
+    ] {
+        assert!(!page.contains(never), "{never}");
+    }
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(page.contains("&lt;b&gt;&amp;&quot;&#39;.yaml"));
+    for needed in [
+        "prefers-color-scheme: dark",
+        "@media print",
+        "role=\"img\"",
+        "<title>Backtest</title>",
+        "<desc>",
+    ] {
+        assert!(page.contains(needed), "{needed}");
+    }
+    // A picture each: two of where customers are, one of how long they stay, two of predictions.
+    assert_eq!(page.matches("class=\"chart\"").count(), 5);
+    assert_eq!(page.matches("class=\"strips\"").count(), 3);
+    // One model alone has a page too.
+    let run = tenure(&folder, "--model old.yaml --html alone.html events.csv");
+    assert_eq!(run.code, 0, "{}", run.said);
+    well_formed(&fs::read_to_string(folder.path().join("alone.html")).unwrap());
+}

@@ -1,0 +1,160 @@
+//! Predictions, counted by hand.
+
+use tenure::backtest::{Asked, Backtest, Prediction, Questions, Score};
+use tenure::event::Millis;
+
+use super::{DAY, at, history, measured, questions, version};
+
+/// Of days 0 to 100, within ten: looked at from day 10 to day 90.
+fn asking() -> Questions {
+    Questions {
+        asked: Some(Asked {
+            outcome: "order".to_owned(),
+            within: Millis(10 * DAY),
+        }),
+        ..questions()
+    }
+}
+
+fn predicted(histories: &[tenure::backtest::History]) -> Prediction {
+    let versions = [version("a risk", 0b10)];
+    measured(&versions, asking(), histories).prediction.unwrap()
+}
+
+fn on(prediction: &Prediction, day: i64) -> (Score, Score) {
+    let tally = prediction
+        .tallies
+        .iter()
+        .find(|tally| tally.date == at(day));
+    let tally = tally.unwrap_or_else(|| panic!("day {day} is no date"));
+    (tally.score(0), tally.recency(0))
+}
+
+const ONE: u64 = Score::PARTS;
+
+#[test]
+fn dates_begin_and_end_where_there_is_enough_to_look_back_and_ahead() {
+    let prediction = predicted(&[]);
+    let dates: Vec<i64> = prediction
+        .tallies
+        .iter()
+        .map(|it| it.date.0 / DAY)
+        .collect();
+    assert_eq!(dates.len(), 24);
+    assert_eq!((dates[0], dates[23]), (10, 90));
+    assert!(
+        dates
+            .windows(2)
+            .all(|it| (3..=4).contains(&(it[1] - it[0]))),
+        "{dates:?}"
+    );
+    let mut short = asking();
+    short.end = at(19);
+    let refused = Backtest::new(&[version("a risk", 0)], short).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the history of 19d is too short: to look back and ahead by 10d it has to be twice as long as that"
+    );
+}
+
+#[test]
+fn the_flagged_and_those_who_stop_are_counted_among_those_who_had_the_outcome() {
+    let prediction = predicted(&[
+        // Flagged on day 10, and stopped: a hit.
+        history(0, &[0], &[&[(5, 1)]]),
+        // Flagged, and ordered ten days later: that is within, so a false alarm.
+        history(0, &[1, 20], &[&[(5, 1)]]),
+        // Not flagged, and ordered a day too late: missed.
+        history(0, &[2, 21], &[&[]]),
+        // Not flagged, and went on.
+        history(0, &[10, 15], &[&[]]),
+        // Flagged, and has never ordered so far: not looked at.
+        history(0, &[12], &[&[(5, 1)]]),
+        // Not there yet.
+        history(11, &[11], &[&[]]),
+    ]);
+    let (own, recency) = on(&prediction, 10);
+    let expected = Score {
+        population: 4,
+        stopped: 2,
+        flagged: 2,
+        hits: ONE,
+    };
+    assert_eq!(own, expected);
+    // Recency flags the two whose orders are oldest, days 0 and 1: one of them stopped.
+    assert_eq!(recency, expected);
+}
+
+#[test]
+fn of_those_who_tie_at_the_cut_the_share_that_is_to_be_expected_is_counted() {
+    let flagged: &[(i64, usize)] = &[(10, 1)];
+    let prediction = predicted(&[
+        // Last on day 0, and stopped.
+        history(0, &[0], &[&[]]),
+        // Three with an order on day 4: two of them stopped.
+        history(0, &[4], &[flagged]),
+        history(0, &[4], &[flagged]),
+        history(0, &[4, 12], &[&[]]),
+        history(0, &[9, 12], &[&[]]),
+    ]);
+    let (own, recency) = on(&prediction, 10);
+    assert_eq!((own.flagged, own.stopped, own.hits), (2, 3, 2 * ONE));
+    // One who was silent longest, and one of the three who tie: 1 + 2/3.
+    assert_eq!(recency.hits, ONE + 2 * ONE / 3);
+    assert_eq!(recency.flagged, 2);
+}
+
+#[test]
+fn the_pool_is_the_sum_of_all_dates() {
+    let prediction = predicted(&[history(0, &[0], &[&[(50, 1)]])]);
+    let dates = prediction.tallies.len() as u64;
+    let flagged = prediction
+        .tallies
+        .iter()
+        .filter(|it| it.date >= at(50))
+        .count() as u64;
+    assert_eq!(
+        prediction.score(0),
+        Score {
+            population: dates,
+            stopped: dates,
+            flagged,
+            hits: flagged * ONE,
+        }
+    );
+    assert_eq!(prediction.recency(0).hits, flagged * ONE);
+}
+
+#[test]
+fn lead_time_is_from_the_flag_to_the_end_of_the_silence_that_proves_it_right() {
+    let prediction = predicted(&[
+        // Last order on day 20, flagged on day 24: sure on day 30, six days later.
+        history(0, &[20], &[&[(24, 1)]]),
+        // Flagged 12 days after the last order: no lead.
+        history(0, &[20], &[&[(32, 1)]]),
+        // A false alarm: an order within ten days after the flag.
+        history(0, &[20, 33], &[&[(24, 1), (33, 0)]]),
+        // Too late to be seen, never ordered, and left at once: not counted.
+        history(0, &[20], &[&[(91, 1)]]),
+        history(0, &[], &[&[(24, 1)]]),
+        history(0, &[20], &[&[(24, 1), (24, 0)]]),
+        // Twice: right after three days, and right again after two.
+        history(0, &[10, 40], &[&[(13, 1), (40, 0), (42, 1)]]),
+    ]);
+    let leads = &prediction.leads[0];
+    assert_eq!((leads.spells, leads.ahead.count, leads.late), (5, 4, 1));
+    let lead = |percent| leads.ahead.percentile(percent).unwrap().0 / DAY;
+    // 0, 6, 7 and 8 days.
+    assert_eq!([25, 50, 75, 90].map(lead), [0, 6, 7, 8]);
+}
+
+#[test]
+fn stages_that_flag_side_by_side_are_one_flag() {
+    let versions = [version("a risk gone", 0b110)];
+    let histories = [history(0, &[20], &[&[(24, 1), (28, 2)]])];
+    let prediction = measured(&versions, asking(), &histories)
+        .prediction
+        .unwrap();
+    assert_eq!(prediction.leads[0].spells, 1);
+    assert_eq!(on(&prediction, 90).0.flagged, 1);
+}

@@ -1,0 +1,147 @@
+//! Every preset over the CDNOW sample moves customers as `tenure replay` says; and nothing looks ahead.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use tenure::backtest::{Version, Walker};
+use tenure::event::{Decoder, EventTime, Limits, Mapping, Money, parse_instant};
+use tenure::files::{Grouped, Survey};
+use tenure::model::{Models, Source};
+
+/// When, from where, and to where.
+type Told = BTreeMap<String, Vec<(EventTime, String, String)>>;
+
+fn version(text: String) -> Version {
+    let source = Source {
+        name: "model.yaml".to_owned(),
+        text,
+    };
+    let (models, _) = Models::compile(vec![source]).unwrap();
+    Version { models, flagged: 0 }
+}
+
+fn decoder(version: &Version) -> Decoder {
+    Decoder::new(
+        Mapping::default(),
+        version.models.vocabulary.clone(),
+        Money::default(),
+        Limits::default(),
+    )
+}
+
+/// All versions side by side, by what each makes of every customer.
+fn walked(versions: &[Version], inputs: &[PathBuf]) -> (Survey, Vec<Told>) {
+    let folder = tempfile::tempdir().unwrap();
+    let decoders: Vec<Decoder> = versions.iter().map(decoder).collect();
+    let (mut grouped, survey) =
+        Grouped::open(inputs, &decoders, None, folder.path(), |_| {}).unwrap();
+    let (_, end) = survey.span.unwrap();
+    let mut walker = Walker::new(versions, None, end);
+    let mut told = vec![Told::new(); versions.len()];
+    let mut next = grouped.next_occurrence().unwrap();
+    while let Some((customer, occurrence)) = next {
+        walker
+            .receive(occurrence.events, occurrence.position)
+            .unwrap();
+        next = grouped.next_occurrence().unwrap();
+        if next.as_ref().is_none_or(|(other, _)| *other != customer) {
+            let history = walker.finish().unwrap();
+            for (at, line) in history.lines.iter().enumerate() {
+                let name = |stage: usize| versions[at].model().stages[stage].name.clone();
+                let moves = line
+                    .moves
+                    .iter()
+                    .map(|one| (one.at, name(one.from), name(one.to)));
+                let moves: Vec<_> = moves.collect();
+                if !moves.is_empty() {
+                    told[at].insert(customer.as_str().to_owned(), moves);
+                }
+            }
+        }
+    }
+    (survey, told)
+}
+
+fn replayed(model: &Path, input: &Path) -> Told {
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .args(["replay".as_ref(), "--model".as_ref(), model, input])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let mut told = Told::new();
+    for event in String::from_utf8(output.stdout).unwrap().lines() {
+        let event: Json = serde_json::from_str(event).unwrap();
+        let text = |key: &str| event["data"][key].as_str().unwrap().to_owned();
+        let at = parse_instant(&text("effective_at")).unwrap();
+        let own = told.entry(text("customer_id")).or_default();
+        own.push((at, text("from"), text("to")));
+    }
+    told
+}
+
+#[test]
+fn the_presets_move_the_customers_of_the_cdnow_sample_as_replay_does() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let input = root.join("tests/data/cdnow_sample.csv");
+    let files = fs::read_dir(root.join("config/models")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|it| it.extension().is_some_and(|it| it == "yaml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 12);
+    // As many side by side as there are: each has its own decoder and its own view of the events.
+    let versions: Vec<Version> = files
+        .iter()
+        .map(|file| version(fs::read_to_string(file).unwrap()))
+        .collect();
+    let (survey, told) = walked(&versions, std::slice::from_ref(&input));
+    assert_eq!(survey.events, 6919);
+    let mut moved = 0;
+    for (file, told) in files.iter().zip(told) {
+        let expected = replayed(file, &input);
+        moved += expected.len();
+        assert_eq!(told, expected, "{}", file.display());
+    }
+    assert!(moved > 10_000);
+}
+
+/// A cancellation takes back that the customer had come back. Whoever looked on the day between saw them there.
+#[test]
+fn what_is_taken_back_later_was_true_until_then() {
+    let model = "\
+model: shop
+initial: new
+orders: { placed: order, cancelled: cancel, within: 60d }
+corrections: 60d
+facts: { orders: count(order), last_order: last(order) }
+stages: { new: {}, buyer: {}, at_risk: {} }
+transitions:
+  - { from: new, to: buyer, when: orders >= 1 }
+  - { from: buyer, to: at_risk, when: since(last_order) >= days(10) }
+  - { from: at_risk, to: buyer, when: since(last_order) < days(10) }
+";
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("history.ndjson");
+    let events = [
+        r#"{"customer_id":"ann","type":"order","time":"2026-01-01","order_id":"a"}"#,
+        r#"{"customer_id":"ann","type":"order","time":"2026-01-20","order_id":"b"}"#,
+        r#"{"customer_id":"ann","type":"cancel","time":"2026-01-25","order_id":"b"}"#,
+    ];
+    fs::write(&input, events.join("\n")).unwrap();
+    let (_, told) = walked(&[version(model.to_owned())], &[input]);
+    let on = |day: &str| parse_instant(day).unwrap();
+    let moved = |day, from: &str, to: &str| (on(day), from.to_owned(), to.to_owned());
+    assert_eq!(
+        told[0]["ann"],
+        [
+            moved("2026-01-01", "new", "buyer"),
+            moved("2026-01-11", "buyer", "at_risk"),
+            moved("2026-01-20", "at_risk", "buyer"),
+            moved("2026-01-25", "buyer", "at_risk"),
+        ]
+    );
+}
