@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::{ANY_OTHER, BEGINNING, Sketch};
 
+/// What Mermaid reads even where each character is written as its number: a new line, a formula, an icon, and its
+/// own signs for such numbers.
+const PAIRS: [(char, char); 5] = [('\\', 'n'), ('$', '$'), (':', 'f'), ('ﬂ', '°'), ('¶', 'ß')];
 /// A character that is not to be seen, and has no width.
 const JOINER: &str = "#8288;";
 const BY_TIME: &str = "dotted: by time alone, when nothing happens";
@@ -53,8 +56,9 @@ fn escaped<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
                 // A string takes whatever is written to it.
                 false => write!(out, "#{};", u32::from(c)).unwrap_or_default(),
             }
-            // These two mean something even where each is written as its number: a line, a formula, a number.
-            if let ('\\', Some('n')) | ('$', Some('$')) | ('ﬂ', Some('°')) = (c, rest.peek()) {
+            if let Some(next) = rest.peek()
+                && PAIRS.contains(&(c, *next))
+            {
                 out.push_str(JOINER);
             }
             before = Some(c);

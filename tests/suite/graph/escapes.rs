@@ -84,7 +84,7 @@ fn from_mermaid(quoted: &str) -> String {
         c.unwrap().to_string()
     });
     // Tried with Mermaid 11: it reads these once more after the numbers.
-    for pair in ["\\n", "$$", "ﬂ°"] {
+    for pair in ["\\n", "$$", ":f", "ﬂ°", "¶ß"] {
         assert!(!text.contains(pair), "{quoted}");
     }
     text.replace('\u{2060}', "")
