@@ -13,7 +13,6 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::{Exit, Format, ModelFiles, load, say};
-use crate::event::Money;
 use crate::model::Models;
 use crate::runtime::example::{self, Outcome, Verdict};
 
@@ -49,7 +48,7 @@ impl Test {
                 model.source.name, model.name
             ));
         }
-        let money = Money::of_one_currency(models.currency.as_deref());
+        let money = models.money();
         let mut outcomes = example::run_all(&models, &money);
         if let Some(only) = &self.only
             && !outcomes.iter().any(|outcome| self.is_wanted(outcome))
@@ -92,13 +91,7 @@ impl Test {
             return Ok(Updated::new());
         }
         let texts = files::texts(&self.models.files, models)?;
-        let update = example::update(
-            models,
-            &texts,
-            outcomes,
-            wanted,
-            &Money::of_one_currency(models.currency.as_deref()),
-        );
+        let update = example::update(models, &texts, outcomes, wanted, &models.money());
         files::write(&self.models.files, &texts, &update.texts)?;
         let before = std::mem::replace(outcomes, update.outcomes);
         let mut verdicts = update.verdicts;

@@ -23,17 +23,6 @@ impl Default for Money {
 }
 
 impl Money {
-    /// Values in this currency alone; without one, in the default.
-    pub fn of_one_currency(code: Option<&str>) -> Money {
-        match code {
-            Some(code) => Money {
-                currency: code.to_owned(),
-                rates: BTreeMap::new(),
-            },
-            None => Money::default(),
-        }
-    }
-
     /// Whether a text has the form of an ISO 4217 code.
     pub fn is_code(text: &str) -> bool {
         text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic())

@@ -25,7 +25,7 @@ mod syntax;
 mod value_type;
 mod yaml;
 
-use crate::event::{EventTime, FieldId, Millis, Vocabulary};
+use crate::event::{EventTime, FieldId, Millis, Money, Vocabulary};
 use problem::Problems;
 
 pub use change::{Change, Successor};
@@ -220,6 +220,15 @@ impl Models {
         let orders = self.orders.map(|orders| orders.within);
         let spans = corrections.chain(orders).filter(|span| span.0 > 0);
         spans.max()
+    }
+
+    /// What values are read as where no settings say: money in the models' currency, and in no other.
+    pub fn money(&self) -> Money {
+        let mut money = Money::default();
+        if let Some(currency) = &self.currency {
+            money.currency.clone_from(currency);
+        }
+        money
     }
 
     fn linked(mut self) -> Models {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::backtest::{Backtest, Questions, TooMuch, TooShort, Version, Walker};
-use crate::event::{Decoder, EventTime, EventType, Limits, Mapping, Money};
+use crate::event::{Decoder, EventTime, EventType, Limits, Mapping};
 use crate::files::{self, Grouped, Survey};
 
 /// Why there is no result.
@@ -94,7 +94,7 @@ impl Walk<'_> {
             decoders.push(Decoder::new(
                 Mapping::default(),
                 vocabulary,
-                Money::of_one_currency(version.models.currency.as_deref()),
+                version.models.money(),
                 Limits::default(),
             ));
         }

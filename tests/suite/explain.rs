@@ -8,37 +8,11 @@ mod texts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-/// What one run of the program said.
-struct Run {
-    code: i32,
-    out: String,
-    said: String,
-}
-
-impl Run {
-    fn json(&self) -> Json {
-        assert_eq!(self.code, 0, "{}", self.said);
-        serde_json::from_str(&self.out).unwrap()
-    }
-}
-
-fn tenure(folder: &Path, arguments: &[&str]) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        said: String::from_utf8(output.stderr).unwrap(),
-    }
-}
+use super::program::{Run, tenure};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

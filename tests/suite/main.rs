@@ -20,6 +20,7 @@ mod histories;
 mod language;
 mod model_tests;
 mod presets;
+mod program;
 mod properties;
 mod readme;
 mod reference;

@@ -6,10 +6,11 @@ mod styles;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+
+use super::program::{Run, program};
 
 /// Nobody is silent for nine days; the tests below think that it takes ten.
 const SHOP: &str = "\
@@ -25,24 +26,13 @@ transitions:
 tests:
 ";
 
-/// What one run of the program said.
-struct Run {
-    code: i32,
-    out: String,
-    said: String,
-}
-
 fn run(folder: &Path, arguments: &str) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder)
-        .args(arguments.split_whitespace())
-        .output()
-        .unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        said: String::from_utf8(output.stderr).unwrap(),
-    }
+    Run::of(
+        program(folder)
+            .args(arguments.split_whitespace())
+            .output()
+            .unwrap(),
+    )
 }
 
 /// A folder with the shop and these tests.

@@ -6,10 +6,12 @@ mod outcomes;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+
+use super::program::{Run, program};
 
 const MODEL: &str = "\
 model: shop
@@ -33,13 +35,6 @@ tests:
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-12, to: silent, cause: timer }
 ";
-
-/// What one run of the program said.
-struct Run {
-    code: i32,
-    out: String,
-    said: String,
-}
 
 impl Run {
     fn events(&self) -> Vec<Json> {
@@ -97,8 +92,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn start(folder: &Path, arguments: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder)
+    program(folder)
         .args(arguments.split_whitespace())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -108,12 +102,7 @@ fn start(folder: &Path, arguments: &str) -> Child {
 }
 
 fn finish(child: Child) -> Run {
-    let output = child.wait_with_output().unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        said: String::from_utf8(output.stderr).unwrap(),
-    }
+    Run::of(child.wait_with_output().unwrap())
 }
 
 fn tenure(folder: &TempDir, arguments: &str) -> Run {

@@ -3,30 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 use tenure::model::{Drawing, Models, PRESETS, Preset, Source, graph};
 
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-fn tenure(folder: &Path, arguments: &[&str]) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap();
-    Run {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
+use super::program::tenure;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -63,11 +45,11 @@ fn the_presets_of_the_program_are_those_of_the_folder() {
 #[test]
 fn the_list_says_in_a_line_each_what_there_is() {
     let run = tenure(folder().path(), &["models"]);
-    assert_eq!(run.code, Some(0));
-    assert_eq!(run.stdout.lines().count(), PRESETS.len());
+    assert_eq!(run.code, 0);
+    assert_eq!(run.out.lines().count(), PRESETS.len());
     let json = tenure(folder().path(), &["models", "--format", "json"]);
-    let json: Vec<Json> = serde_json::from_str(&json.stdout).unwrap();
-    for ((line, json), preset) in run.stdout.lines().zip(json).zip(PRESETS) {
+    let json: Vec<Json> = serde_json::from_str(&json.out).unwrap();
+    for ((line, json), preset) in run.out.lines().zip(json).zip(PRESETS) {
         assert!(line.chars().count() <= 80, "{line}");
         let (name, description) = line.split_once(' ').unwrap();
         let description = description.trim_start();
@@ -84,8 +66,8 @@ fn the_list_says_in_a_line_each_what_there_is() {
 fn a_preset_is_shown_as_its_file_stands() {
     for preset in PRESETS {
         let run = tenure(folder().path(), &["models", "show", preset.name]);
-        assert_eq!((run.code, run.stdout.as_str()), (Some(0), preset.text));
-        assert_eq!(run.stderr, "");
+        assert_eq!((run.code, run.out.as_str()), (0, preset.text));
+        assert_eq!(run.said, "");
     }
 }
 
@@ -98,12 +80,12 @@ fn a_picture_is_of_a_preset_or_of_a_file() {
         for (format, drawing) in [("mermaid", Drawing::Mermaid), ("dot", Drawing::Dot)] {
             let arguments = ["models", "graph", model, "--format", format];
             let run = tenure(folder.path(), &arguments);
-            assert_eq!(run.code, Some(0), "{}", run.stderr);
-            assert_eq!(run.stdout, graph(&models.list[0], &models.slots, drawing));
+            assert_eq!(run.code, 0, "{}", run.said);
+            assert_eq!(run.out, graph(&models.list[0], &models.slots, drawing));
         }
     }
     let plain = tenure(folder.path(), &["models", "graph", "retail"]);
-    assert!(plain.stdout.contains("\nflowchart "), "{}", plain.stdout);
+    assert!(plain.out.contains("\nflowchart "), "{}", plain.out);
 }
 
 #[test]
@@ -115,17 +97,17 @@ fn an_unknown_name_is_told_with_those_there_are() {
         &["new", "retial"],
     ] {
         let run = tenure(folder.path(), arguments);
-        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert_eq!((run.code, run.out.as_str()), (2, ""));
         for told in [
             "error: no model called `retial` ships with the program",
             "did you mean `retail`?",
             "there are activity, attract, b2b, ",
         ] {
-            assert!(run.stderr.contains(told), "{}", run.stderr);
+            assert!(run.said.contains(told), "{}", run.said);
         }
     }
     let far = tenure(folder.path(), &["models", "graph", "zzz"]);
-    assert!(!far.stderr.contains("did you mean"), "{}", far.stderr);
+    assert!(!far.said.contains("did you mean"), "{}", far.said);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -138,8 +120,8 @@ fn a_file_that_is_wrong_is_reported_and_not_drawn() {
         ("none.yaml", "cannot read the model none.yaml"),
     ] {
         let run = tenure(folder.path(), &["models", "graph", file]);
-        assert_eq!((run.code, run.stdout.as_str()), (Some(78), ""));
-        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert_eq!((run.code, run.out.as_str()), (78, ""));
+        assert!(run.said.contains(told), "{}", run.said);
     }
 }
 
@@ -147,27 +129,27 @@ fn a_file_that_is_wrong_is_reported_and_not_drawn() {
 fn a_copy_is_verbatim_and_says_what_next() {
     let folder = folder();
     let run = tenure(folder.path(), &["new", "rfm"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
+    assert_eq!((run.code, run.out.as_str()), (0, ""));
     let text = fs::read_to_string(folder.path().join("rfm.yaml")).unwrap();
     assert_eq!(text, Preset::named("rfm").unwrap().text);
     let run = tenure(
         folder.path(),
         &["new", "rfm", "our models.yaml", "--name", "ours"],
     );
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.code, 0, "{}", run.said);
     for next in [
         "tenure check 'our models.yaml' ",
         "tenure test 'our models.yaml' ",
         "tenure models graph 'our models.yaml' ",
         "tenure replay --model 'our models.yaml' ",
     ] {
-        assert!(run.stderr.contains(next), "{}", run.stderr);
+        assert!(run.said.contains(next), "{}", run.said);
     }
     let checked = tenure(
         folder.path(),
         &["check", "--strict", "our models.yaml", "rfm.yaml"],
     );
-    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert_eq!(checked.code, 0, "{}", checked.said);
 }
 
 #[test]
@@ -184,17 +166,17 @@ fn a_copy_takes_nothings_place() {
         &["new", "rfm", "."],
     ] {
         let run = tenure(folder.path(), arguments);
-        assert_eq!(run.code, Some(1), "{arguments:?}");
-        assert!(run.stderr.contains("is there already"), "{}", run.stderr);
+        assert_eq!(run.code, 1, "{arguments:?}");
+        assert!(run.said.contains("is there already"), "{}", run.said);
     }
     assert_eq!(fs::read_to_string(path("retail.yaml")).unwrap(), "mine");
     assert!(!path("nowhere").exists());
     let run = tenure(folder.path(), &["new", "rfm", "no/folder/rfm.yaml"]);
-    assert_eq!(run.code, Some(1));
+    assert_eq!(run.code, 1);
     assert!(
-        run.stderr.contains("cannot write no/folder/rfm.yaml"),
+        run.said.contains("cannot write no/folder/rfm.yaml"),
         "{}",
-        run.stderr
+        run.said
     );
 }
 
@@ -218,13 +200,13 @@ fn a_name_is_one_that_a_model_can_have() {
     let long = "a".repeat(65);
     for name in ["", "1st", "my shop", "a: b", "a\nb", "größe", long.as_str()] {
         let run = tenure(folder.path(), &["new", "retail", "--name", name]);
-        assert_eq!(run.code, Some(2), "{name}: {}", run.stderr);
-        assert!(run.stderr.contains("cannot be a name"), "{}", run.stderr);
+        assert_eq!(run.code, 2, "{name}: {}", run.said);
+        assert!(run.said.contains("cannot be a name"), "{}", run.said);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     for name in ["null", "true", "yes", "a-1_b"] {
         let run = tenure(folder.path(), &["new", "retail", "--name", name]);
-        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        assert_eq!(run.code, 0, "{name}: {}", run.said);
         let text = fs::read_to_string(folder.path().join(format!("{name}.yaml"))).unwrap();
         assert_eq!(compile(&[&text]).list[0].name, name);
     }
@@ -233,7 +215,7 @@ fn a_name_is_one_that_a_model_can_have() {
 #[test]
 fn shells_complete_the_names_of_presets() {
     for shell in ["bash", "zsh"] {
-        let script = tenure(folder().path(), &["completions", shell]).stdout;
+        let script = tenure(folder().path(), &["completions", shell]).out;
         assert!(script.contains("customer_classes"), "{shell}");
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::say;
-use crate::event::{Decoder, Limits, Mapping, Money};
+use crate::event::{Decoder, Limits, Mapping};
 use crate::files::{self, Merged, Order};
 use crate::model::Models;
 
@@ -19,7 +19,7 @@ pub(in crate::cli) fn open(
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
-        Money::of_one_currency(models.currency.as_deref()),
+        models.money(),
         Limits::default(),
     );
     let sorting = |path: &Path| {

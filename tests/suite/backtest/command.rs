@@ -1,10 +1,12 @@
 //! The command as it is run.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+
+use crate::program::{Run, program};
 
 /// Ten days of silence, or twenty.
 const OLD: &str = "\
@@ -32,12 +34,6 @@ bea,oops,never
 ann,order,2026-04-11
 ";
 
-struct Run {
-    code: i32,
-    out: String,
-    said: String,
-}
-
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let new = OLD.replace("days(10)", "days(20)");
@@ -52,20 +48,10 @@ fn folder() -> TempDir {
 }
 
 fn tenure(folder: &TempDir, arguments: &str) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder.path())
-        .args(["backtest"])
-        .args(arguments.split_whitespace())
-        .stdin(Stdio::from(
-            fs::File::open(folder.path().join("events.csv")).unwrap(),
-        ))
-        .output()
-        .unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        said: String::from_utf8(output.stderr).unwrap(),
-    }
+    let events = fs::File::open(folder.path().join("events.csv")).unwrap();
+    let mut program = program(folder.path());
+    let backtest = program.arg("backtest").args(arguments.split_whitespace());
+    Run::of(backtest.stdin(Stdio::from(events)).output().unwrap())
 }
 
 const BOTH: &str = "--model old.yaml --model new.yaml";
