@@ -3,9 +3,11 @@
 //! Silence is an event: nothing is scanned for. Every comparison that time alone can move knows
 //! when it flips (`lifecycle.md` rule 15).
 
+use super::explain;
+use super::looked::Looked;
 use super::reading::Facts;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{Comparison, Condition, Moves, Operator, Reading, Term, TextTerm, What};
+use crate::model::{Comparison, Condition, Model, Moves, Operator, Reading, Term, What};
 
 /// One customer in one model at one instant.
 #[derive(Clone, Copy)]
@@ -18,35 +20,59 @@ pub(super) struct Scene<'s> {
     pub(super) event: Option<EventType>,
 }
 
-impl Scene<'_> {
-    /// Whether the condition is true.
-    pub(super) fn holds(&self, condition: &Condition) -> bool {
-        match condition {
-            Condition::Always(truth) => *truth,
-            Condition::Happened(kind) => match (kind, self.event) {
-                (None, event) => event.is_some(),
-                (kind, event) => *kind == event,
-            },
-            Condition::Has(fact) => self.has(*fact),
-            Condition::Not(inner) => !self.holds(inner),
-            Condition::All(parts) => parts.iter().all(|part| self.holds(part)),
-            Condition::Any(parts) => parts.iter().any(|part| self.holds(part)),
-            Condition::Compare(comparison) => self.compare(comparison),
-            Condition::SameText(same) => match (self.text(&same.left), self.text(&same.right)) {
-                (Some(left), Some(right)) => (left == right) == same.equal,
-                _ => false,
-            },
-            Condition::Flag { fact, is, .. } => self.flag(*fact) == Some(*is),
+impl Looked for Scene<'_> {
+    fn model(&self) -> &Model {
+        self.facts.model
+    }
+
+    fn event(&self) -> Option<EventType> {
+        self.event
+    }
+
+    fn now(&self) -> EventTime {
+        self.now
+    }
+
+    fn has(&self, fact: usize) -> bool {
+        self.facts.has(self.reading(fact), self.now)
+    }
+
+    fn quantity(&self, fact: usize) -> Option<Quantity> {
+        let reading = &self.facts.model.facts[fact].reading;
+        match (reading.what, reading.window) {
+            (What::Number(slot), None) => self.facts.tally(slot),
+            _ => self.facts.quantity(*reading, self.now),
         }
     }
 
+    fn instant(&self, fact: usize) -> Option<EventTime> {
+        self.facts.instant(self.reading(fact))
+    }
+
+    fn text_of(&self, fact: usize) -> Option<&str> {
+        self.facts.text(self.reading(fact))
+    }
+
+    fn flag(&self, fact: usize) -> Option<bool> {
+        self.facts.flag(self.reading(fact))
+    }
+
+    fn flips(&self, condition: &Condition) -> Option<EventTime> {
+        explain::flips(condition, self)
+    }
+}
+
+impl Scene<'_> {
     /// The first instant later than now at which one of a transition's clocks can change by the passing of
     /// time alone.
     pub(super) fn next_change(&self, clocks: &[Condition]) -> Option<EventTime> {
-        clocks.iter().filter_map(|clock| self.flips(clock)).min()
+        clocks
+            .iter()
+            .filter_map(|clock| self.clock_changes(clock))
+            .min()
     }
 
-    fn flips(&self, clock: &Condition) -> Option<EventTime> {
+    fn clock_changes(&self, clock: &Condition) -> Option<EventTime> {
         match clock {
             Condition::Compare(comparison) => {
                 let mut next = self.flip(comparison);
@@ -68,76 +94,12 @@ impl Scene<'_> {
         }
     }
 
-    /// Both sides of a comparison, where they have a value.
-    pub(super) fn sides(&self, comparison: &Comparison) -> (Option<Quantity>, Option<Quantity>) {
-        (self.term(&comparison.left), self.term(&comparison.right))
-    }
-
-    pub(super) fn has(&self, fact: usize) -> bool {
-        self.facts.has(self.reading(fact), self.now)
-    }
-
-    pub(super) fn text<'a>(&'a self, term: &'a TextTerm) -> Option<&'a str> {
-        match term {
-            TextTerm::Constant(text) => Some(text),
-            TextTerm::Fact(fact) => self.facts.text(self.reading(*fact)),
-        }
-    }
-
-    pub(super) fn flag(&self, fact: usize) -> Option<bool> {
-        self.facts.flag(self.reading(fact))
-    }
-
-    pub(super) fn quantity(&self, fact: usize) -> Option<Quantity> {
-        let reading = &self.facts.model.facts[fact].reading;
-        match (reading.what, reading.window) {
-            (What::Number(slot), None) => self.facts.tally(slot),
-            _ => self.facts.quantity(*reading, self.now),
-        }
-    }
-
-    pub(super) fn instant(&self, fact: usize) -> Option<EventTime> {
-        self.facts.instant(self.reading(fact))
-    }
-
     pub(super) fn reading(&self, fact: usize) -> Reading {
         self.facts.model.facts[fact].reading
     }
 
     fn edge(&self, fact: usize) -> Option<EventTime> {
         self.facts.edge(self.reading(fact))
-    }
-
-    fn compare(&self, comparison: &Comparison) -> bool {
-        let Some(left) = self.term(&comparison.left) else {
-            return false;
-        };
-        let Some(right) = self.term(&comparison.right) else {
-            return false;
-        };
-        comparison.operator.holds(left, right)
-    }
-
-    /// Most sides of comparisons are a fact or a constant.
-    #[inline(always)]
-    fn term(&self, term: &Term) -> Option<Quantity> {
-        match term {
-            Term::Constant(number) => Some(*number),
-            Term::Fact(fact) => self.quantity(*fact),
-            other => self.computed(other),
-        }
-    }
-
-    fn computed(&self, term: &Term) -> Option<Quantity> {
-        match term {
-            Term::Constant(_) | Term::Fact(_) => None,
-            Term::Since(fact) => {
-                let instant = self.instant(*fact)?;
-                Some(Quantity::whole(self.now.since(instant).0.max(0)))
-            }
-            Term::Negate(inner) => Quantity::ZERO.minus(self.term(inner)?),
-            Term::Binary(operator, left, right) => operator.of(self.term(left)?, self.term(right)?),
-        }
     }
 
     /// When a comparison that moves with time flips, windows staying as they are.

@@ -1,11 +1,8 @@
 //! Why a transition was taken: the comparisons of its condition, with the values they had.
 
-use super::evaluate::Scene;
-use super::explain;
+use super::looked::Looked;
 use crate::event::{EventTime, Millis, Quantity, Vocabulary};
-use crate::model::{
-    Comparison, Condition, Model, Reading, StageFact, TextComparison, TextTerm, Unit, What,
-};
+use crate::model::{Condition, Reading, StageFact, TextComparison, Unit, What};
 
 /// One part of a condition, as it stood when the transition was taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,61 +32,6 @@ pub enum Shown {
     Text(String),
     /// True or false.
     Flag(bool),
-}
-
-/// Whoever can say what a condition and its parts come to.
-pub(super) trait Looked {
-    fn model(&self) -> &Model;
-    fn holds(&self, condition: &Condition) -> bool;
-    /// Both sides of a comparison, where they have a value.
-    fn sides(&self, comparison: &Comparison) -> (Option<Quantity>, Option<Quantity>);
-    fn text<'t>(&'t self, term: &'t TextTerm) -> Option<&'t str>;
-    fn flag(&self, fact: usize) -> Option<bool>;
-    /// What a fact is, for a reader.
-    fn fact(&self, fact: usize) -> Option<Shown>;
-    /// When a part of the condition comes out otherwise by the passing of time alone; what is past never does.
-    fn flips(&self, condition: &Condition) -> Option<EventTime>;
-}
-
-impl Looked for Scene<'_> {
-    fn model(&self) -> &Model {
-        self.facts.model
-    }
-
-    fn holds(&self, condition: &Condition) -> bool {
-        Scene::holds(self, condition)
-    }
-
-    fn sides(&self, comparison: &Comparison) -> (Option<Quantity>, Option<Quantity>) {
-        Scene::sides(self, comparison)
-    }
-
-    fn text<'t>(&'t self, term: &'t TextTerm) -> Option<&'t str> {
-        Scene::text(self, term)
-    }
-
-    fn flag(&self, fact: usize) -> Option<bool> {
-        Scene::flag(self, fact)
-    }
-
-    fn fact(&self, fact: usize) -> Option<Shown> {
-        let reading = self.reading(fact);
-        if let Some(instant) = self.instant(fact) {
-            return Some(Shown::Instant(instant));
-        }
-        if let Some(text) = self.facts.text(reading) {
-            return Some(Shown::Text(text.to_owned()));
-        }
-        if let Some(flag) = self.flag(fact) {
-            return Some(Shown::Flag(flag));
-        }
-        let quantity = self.quantity(fact);
-        quantity.map(|quantity| shown(quantity, unit_of(reading)))
-    }
-
-    fn flips(&self, condition: &Condition) -> Option<EventTime> {
-        explain::flips(condition, self)
-    }
 }
 
 /// The parts of `condition`, in the order they are written.

@@ -2,6 +2,7 @@
 
 use super::FactState;
 use super::evaluate::Scene;
+use super::looked::Looked;
 use super::reading::Facts;
 use super::state::{CustomerState, ModelState};
 use crate::event::{Event, EventTime, EventType};

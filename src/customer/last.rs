@@ -6,11 +6,9 @@ use compact_str::CompactString;
 
 use super::change::Cause;
 use super::evaluate::Scene;
-use super::evidence::{Looked, Shown, shown, unit_of};
+use super::looked::Looked;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{
-    Comparison, Condition, Model, Models, Reading, StageFact, Term, TextTerm, What,
-};
+use crate::model::{Model, Models, Reading, StageFact, What};
 
 /// The last transition of a customer in a model, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +88,7 @@ impl Value {
         if let Some(instant) = scene.instant(fact) {
             return Some(Value::Instant(instant));
         }
-        if let Some(text) = scene.facts.text(reading) {
+        if let Some(text) = scene.text_of(fact) {
             return Some(Value::Text(text.into()));
         }
         match scene.flag(fact) {
@@ -134,6 +132,32 @@ impl Recorded<'_> {
         let same = |known: &usize| self.model.facts[*known].reading == reading;
         self.by.facts.get(named.iter().position(same)?)?.as_ref()
     }
+}
+
+impl Looked for Recorded<'_> {
+    fn model(&self) -> &Model {
+        self.model
+    }
+
+    fn event(&self) -> Option<EventType> {
+        self.by.event
+    }
+
+    fn now(&self) -> EventTime {
+        self.at
+    }
+
+    fn has(&self, fact: usize) -> bool {
+        self.value(fact).is_some()
+    }
+
+    fn quantity(&self, fact: usize) -> Option<Quantity> {
+        match self.value(fact)? {
+            Value::Number(number) => Some(*number),
+            Value::Instant(instant) => Some(Quantity::whole(instant.0)),
+            Value::Text(_) | Value::Flag(_) | Value::Stage(_) => None,
+        }
+    }
 
     fn instant(&self, fact: usize) -> Option<EventTime> {
         match self.value(fact)? {
@@ -142,62 +166,11 @@ impl Recorded<'_> {
         }
     }
 
-    fn term(&self, term: &Term) -> Option<Quantity> {
-        match term {
-            Term::Constant(number) => Some(*number),
-            Term::Fact(fact) => match self.value(*fact)? {
-                Value::Number(number) => Some(*number),
-                Value::Instant(instant) => Some(Quantity::whole(instant.0)),
-                Value::Text(_) | Value::Flag(_) | Value::Stage(_) => None,
-            },
-            Term::Since(fact) => {
-                let span = self.at.since(self.instant(*fact)?);
-                Some(Quantity::whole(span.0.max(0)))
-            }
-            Term::Negate(inner) => Quantity::ZERO.minus(self.term(inner)?),
-            Term::Binary(operator, left, right) => operator.of(self.term(left)?, self.term(right)?),
-        }
-    }
-}
-
-impl Looked for Recorded<'_> {
-    fn model(&self) -> &Model {
-        self.model
-    }
-
-    fn holds(&self, condition: &Condition) -> bool {
-        match condition {
-            Condition::Always(truth) => *truth,
-            Condition::Happened(None) => self.by.event.is_some(),
-            Condition::Happened(kind) => *kind == self.by.event,
-            Condition::Has(fact) => self.value(*fact).is_some(),
-            Condition::Not(inner) => !self.holds(inner),
-            Condition::All(parts) => parts.iter().all(|part| self.holds(part)),
-            Condition::Any(parts) => parts.iter().any(|part| self.holds(part)),
-            Condition::Compare(comparison) => match self.sides(comparison) {
-                (Some(left), Some(right)) => comparison.operator.holds(left, right),
-                _ => false,
-            },
-            Condition::SameText(same) => match (self.text(&same.left), self.text(&same.right)) {
-                (Some(left), Some(right)) => (left == right) == same.equal,
-                _ => false,
-            },
-            Condition::Flag { fact, is, .. } => self.flag(*fact) == Some(*is),
-        }
-    }
-
-    fn sides(&self, comparison: &Comparison) -> (Option<Quantity>, Option<Quantity>) {
-        (self.term(&comparison.left), self.term(&comparison.right))
-    }
-
-    fn text<'t>(&'t self, term: &'t TextTerm) -> Option<&'t str> {
-        match term {
-            TextTerm::Constant(text) => Some(text),
-            TextTerm::Fact(fact) => match self.value(*fact)? {
-                Value::Text(text) => Some(text),
-                Value::Stage(stage) => Some(&self.model.stages[*stage].name),
-                Value::Number(_) | Value::Instant(_) | Value::Flag(_) => None,
-            },
+    fn text_of(&self, fact: usize) -> Option<&str> {
+        match self.value(fact)? {
+            Value::Text(text) => Some(text),
+            Value::Stage(stage) => Some(&self.model.stages[*stage].name),
+            Value::Number(_) | Value::Instant(_) | Value::Flag(_) => None,
         }
     }
 
@@ -206,19 +179,5 @@ impl Looked for Recorded<'_> {
             Value::Flag(flag) => Some(*flag),
             _ => None,
         }
-    }
-
-    fn fact(&self, fact: usize) -> Option<Shown> {
-        Some(match self.value(fact)? {
-            Value::Number(number) => shown(*number, unit_of(self.model.facts[fact].reading)),
-            Value::Instant(instant) => Shown::Instant(*instant),
-            Value::Text(text) => Shown::Text(text.to_string()),
-            Value::Flag(flag) => Shown::Flag(*flag),
-            Value::Stage(stage) => Shown::Text(self.model.stages[*stage].name.clone()),
-        })
-    }
-
-    fn flips(&self, _: &Condition) -> Option<EventTime> {
-        None
     }
 }

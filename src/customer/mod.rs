@@ -20,6 +20,7 @@ mod facts;
 mod gaps;
 mod ground;
 mod last;
+mod looked;
 mod migrate;
 mod orders;
 mod reading;

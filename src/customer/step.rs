@@ -6,6 +6,7 @@ use super::change::{Cause, Noticed, StageChange};
 use super::evaluate::Scene;
 use super::evidence;
 use super::last::By;
+use super::looked::Looked;
 use super::orders::Part;
 use super::reading::Facts;
 use super::state::CustomerState;

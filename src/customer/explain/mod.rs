@@ -9,8 +9,9 @@ mod ways;
 pub(super) use ways::flips;
 
 use super::change::{Cause, Corrected, StageChange};
-use super::evidence::{Evidence, Looked, Shown};
+use super::evidence::{Evidence, Shown};
 use super::last::{Last, Recorded};
+use super::looked::Looked;
 use super::state::{CustomerState, ModelState};
 use crate::event::{EventTime, EventType, Millis};
 use crate::model::{Model, Models, What};
@@ -222,15 +223,13 @@ impl CustomerState {
             next: self.next_moves(models, model),
         }
     }
-}
 
-impl CustomerState {
     /// What the facts of a model are at an instant, for a reader; what is known of stages is left out.
     pub fn facts_at(&self, models: &Models, model: usize, now: EventTime) -> Vec<Option<Shown>> {
         let scene = self.scene(models, model, now, None);
         let fact = |at: usize| match models.list[model].facts[at].reading.what {
             What::Stage(_) => None,
-            _ => Looked::fact(&scene, at),
+            _ => scene.fact(at),
         };
         (0..models.list[model].facts.len()).map(fact).collect()
     }

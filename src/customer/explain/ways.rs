@@ -2,7 +2,8 @@
 
 use super::{Block, BlockKind, Checked, Hold, Parts, Varies, Way};
 use crate::customer::evaluate::Scene;
-use crate::customer::evidence::{self, Looked, Shown};
+use crate::customer::evidence::{self, Shown};
+use crate::customer::looked::Looked;
 use crate::customer::reading::Facts;
 use crate::customer::state::CustomerState;
 use crate::event::{EventTime, Millis, Vocabulary};
