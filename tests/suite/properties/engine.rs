@@ -34,6 +34,8 @@ pub(super) struct Cuts {
 
 /// Far more than any history here takes.
 const BATCHES_MAX: usize = 100_000;
+/// Most transitions of a batch, by far: a model that goes round by time alone fails, and is shown.
+const CHANGES_MAX: usize = 100_000;
 
 impl Cuts {
     pub(super) fn one_by_one() -> Cuts {
@@ -239,7 +241,7 @@ impl Memory {
             timers,
             loaded_to,
             sweep: None,
-            changes_max: (timers_max != usize::MAX).then_some(timers_max),
+            changes_max: Some(timers_max.min(CHANGES_MAX)),
         }
     }
 
