@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
+use super::places::Places;
 use super::progress::Progress;
 use super::replay::inputs::{self, is_same_file};
 use super::replay::until;
@@ -58,6 +59,8 @@ pub(super) struct Backtest {
     /// Write the report as one HTML page to this file, too. What it held before is lost.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    places: Places,
     /// Files of events: NDJSON or CSV, plain, .gz or .zst; `-` is standard input.
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
@@ -95,6 +98,7 @@ impl Backtest {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let walk = Walk {
             versions: &versions,
+            mapping: self.places.mapping(),
             until: self.until,
             folder: folder.path(),
         };

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
+use super::places::Places;
 use super::replay::{inputs, until};
 use super::{Exit, Format, load, say};
 use crate::event::{CustomerId, EventTime};
@@ -42,6 +43,8 @@ pub(super) struct Explain {
     /// How it is printed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    places: Places,
     /// Files of events, as for `tenure replay`.
     #[arg(value_name = "INPUT", requires = "models")]
     inputs: Vec<PathBuf>,
@@ -118,7 +121,13 @@ impl Explain {
             return Ok(Exit::Usage);
         }
         let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let merged = inputs::open(&self.inputs, &models, Order::Sort, scratch.path())?;
+        let merged = inputs::open(
+            &self.inputs,
+            &self.places,
+            &models,
+            Order::Sort,
+            scratch.path(),
+        )?;
         let customer = CustomerId::from(self.customer.as_str());
         let story = story::Story {
             models: &models,

@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod models;
 mod new;
+mod places;
 mod progress;
 mod reload;
 mod replay;

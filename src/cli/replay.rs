@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::places::Places;
 use super::progress::Progress;
 use super::{Exit, Format, load, say};
 use crate::event::{EventTime, parse_until};
@@ -46,6 +47,8 @@ pub(super) struct Replay {
     /// Exit with 3 when rows were rejected or a model has warnings.
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    places: Places,
     /// Files of events: NDJSON or CSV, plain, .gz or .zst; `-` is standard input.
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
@@ -77,7 +80,7 @@ impl Replay {
         };
         self.refuse_used_state()?;
         // The inputs first: a run that cannot begin leaves no state behind.
-        let inputs = inputs::open(&self.inputs, &models, order, scratch.path())?;
+        let inputs = inputs::open(&self.inputs, &self.places, &models, order, scratch.path())?;
         if let Some(customer) = &self.story {
             return self.tell_story(&models, customer, inputs);
         }

@@ -40,6 +40,7 @@ impl Document {
         self.check_admin(&mut complaints);
         self.check_money(&mut complaints);
         self.check_topics(&mut complaints);
+        self.check_mappings(&mut complaints);
         complaints.0
     }
 
@@ -82,6 +83,23 @@ impl Document {
             "time.floor",
             "write 1990-01-01 or 1990-01-01T00:00:00Z",
         );
+    }
+
+    /// An empty place is nowhere.
+    fn check_mappings(&self, complaints: &mut Complaints) {
+        for (at, input) in self.input.iter().enumerate() {
+            let mapping = &input.mapping;
+            let required = [
+                ("customer_id", &mapping.customer_id),
+                ("type", &mapping.r#type),
+                ("time", &mapping.time),
+            ];
+            for (field, place) in required {
+                let setting = format!("input[{at}].mapping.{field}");
+                let fine = place.as_deref() != Some("");
+                complaints.unless(fine, &setting, "no event can do without it");
+            }
+        }
     }
 
     /// librdkafka and brokers refuse others, but only at the start.

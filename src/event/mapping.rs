@@ -2,13 +2,17 @@
 
 use super::{Field, FieldId, FieldKind, Vocabulary};
 
-/// Keys from the outermost object inwards; written with dots.
+/// Keys from the outermost object inwards; written with dots. Without any it is nowhere, or, for the object of
+/// the properties, the record itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub Vec<String>);
 
 impl From<&str> for Path {
     fn from(text: &str) -> Self {
-        Path(text.split('.').map(str::to_owned).collect())
+        match text {
+            "" => Path(Vec::new()),
+            _ => Path(text.split('.').map(str::to_owned).collect()),
+        }
     }
 }
 
@@ -63,6 +67,42 @@ impl Default for Mapping {
             currency: "currency".into(),
             properties: "properties".into(),
         }
+    }
+}
+
+impl Mapping {
+    /// The fields that have a place, by the names that users write.
+    pub const FIELDS: [&str; 9] = [
+        "customer_id",
+        "type",
+        "time",
+        "id",
+        "order_id",
+        "channel",
+        "value",
+        "currency",
+        "properties",
+    ];
+
+    /// The place of one of [`Mapping::FIELDS`].
+    pub fn place_mut(&mut self, field: &str) -> Option<&mut Path> {
+        Some(match field {
+            "customer_id" => &mut self.customer_id,
+            "type" => &mut self.kind,
+            "time" => &mut self.time,
+            "id" => &mut self.id,
+            "order_id" => &mut self.order_id,
+            "channel" => &mut self.channel,
+            "value" => &mut self.value,
+            "currency" => &mut self.currency,
+            "properties" => &mut self.properties,
+            _ => return None,
+        })
+    }
+
+    /// Whether an event can not do without one of [`Mapping::FIELDS`].
+    pub fn is_required(field: &str) -> bool {
+        matches!(field, "customer_id" | "type" | "time")
     }
 }
 
@@ -124,6 +164,9 @@ impl Node {
     }
 
     fn add(&mut self, path: &[String], target: Target) {
+        if path.is_empty() {
+            return;
+        }
         let mut node = self;
         for key in path {
             let at = node.child(key).unwrap_or_else(|| {

@@ -139,7 +139,7 @@ impl fmt::Display for WallTime {
     }
 }
 
-/// Reads RFC 3339 with an offset, or a bare date, which means midnight UTC.
+/// Reads RFC 3339, in UTC where no offset is written, as databases print it; or a bare date, which means midnight.
 pub fn parse_instant(text: &str) -> Option<EventTime> {
     parse(text)
 }
@@ -158,6 +158,8 @@ fn parse(text: &str) -> Option<EventTime> {
     let instant = if is_bare_date(text) {
         let date = text.parse::<Date>().ok()?;
         Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?
+    } else if is_without_offset(text) {
+        Offset::UTC.to_timestamp(text.parse().ok()?).ok()?
     } else {
         text.parse::<Timestamp>().ok()?
     };
@@ -171,6 +173,18 @@ fn parse(text: &str) -> Option<EventTime> {
 
 fn is_bare_date(text: &str) -> bool {
     text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-'
+}
+
+/// A date and a time to the minute at least, and nothing that could name a zone.
+fn is_without_offset(text: &str) -> bool {
+    let Some((date, time)) = text.split_at_checked(10) else {
+        return false;
+    };
+    let digits = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.');
+    is_bare_date(date)
+        && time.len() >= 6
+        && time.starts_with([' ', 'T', 't'])
+        && time.bytes().skip(1).all(digits)
 }
 
 #[cfg(test)]
@@ -194,6 +208,33 @@ mod tests {
     }
 
     #[test]
+    fn without_an_offset_a_time_is_that_of_utc() {
+        let noon = parse_instant("2024-03-13T12:00:00Z");
+        assert!(noon.is_some());
+        for same in [
+            "2024-03-13 12:00:00",
+            "2024-03-13T12:00",
+            "2024-03-13 12:00:00.000",
+        ] {
+            assert_eq!(parse_instant(same), noon, "{same}");
+        }
+        for refused in [
+            "2024-03-13 12",
+            "2024-03-13 25:00:00",
+            "2024-03-13 12:00:00 CET",
+            "2024-03-13T12:00:00[Europe/Berlin]",
+            "2024-03-13T12:00:00+",
+            "2024-03-13_12:00:00",
+            "13.03.2024 12:00:00",
+            "2024-03-1312:00:00",
+            "2024-03-13 12:00:00:00",
+            "2024-03-13 1200.0",
+        ] {
+            assert_eq!(parse_instant(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
     fn a_bare_date_is_midnight_but_as_an_end_it_is_the_whole_day() {
         assert_eq!(parse_instant("1970-01-02"), Some(EventTime(86_400_000)));
         assert_eq!(
@@ -212,7 +253,6 @@ mod tests {
             "",
             "tomorrow",
             "1970-13-01",
-            "1970-01-01T00:00:00",
             "19700101",
             "éééééé",
             "2026-02-30",

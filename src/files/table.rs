@@ -88,7 +88,9 @@ fn wrong_header(path: &Path, missing: &[String], header: &[u8]) -> Error {
     let expected = match (json, separated) {
         (true, _) => "; JSON is read as one object per line, each in { }",
         (_, true) => "; columns are separated by commas",
-        (false, false) => "",
+        (false, false) => {
+            "; where a column is called otherwise, say so, as in --map customer_id=user_id"
+        }
     };
     Error::Header {
         path: path.to_owned(),

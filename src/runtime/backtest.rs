@@ -36,6 +36,8 @@ pub enum Error {
 pub struct Walk<'w> {
     /// The versions, the old one first.
     pub versions: &'w [Version],
+    /// Where the fields of events stand in the files.
+    pub mapping: Mapping,
     /// Events later than this are ignored; without it, time ends at the last event.
     pub until: Option<EventTime>,
     /// Where temporary files go.
@@ -92,7 +94,7 @@ impl Walk<'_> {
                 kind = Some(vocabulary.intern_type(outcome));
             }
             decoders.push(Decoder::new(
-                Mapping::default(),
+                self.mapping.clone(),
                 vocabulary,
                 version.models.money(),
                 Limits::default(),

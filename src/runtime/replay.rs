@@ -39,6 +39,8 @@ pub struct Summary {
     pub noticed: Noticed,
     /// Records rejected, by reason.
     pub rejected: BTreeMap<Reason, u64>,
+    /// Which of the models' event types there were, by index.
+    pub met: Vec<bool>,
     /// Customers in each stage at the end.
     pub population: Population,
     /// Where time ended; `None` without any event.
@@ -71,7 +73,10 @@ impl Replay<'_> {
         mut report: impl FnMut(u64),
     ) -> Result<Summary, Error> {
         let mut progress = Progress::new(self.models, inputs.files());
-        let mut summary = Summary::default();
+        let mut summary = Summary {
+            met: vec![false; self.models.vocabulary.types()],
+            ..Summary::default()
+        };
         let mut records = Vec::new();
         let mut open = true;
         loop {
@@ -80,6 +85,9 @@ impl Replay<'_> {
                     Some(record) if self.too_late(&record) => open = false,
                     Some(record) => {
                         summary.records += 1;
+                        if let Ok(event) = &record.content {
+                            summary.met[event.kind.index()] = true;
+                        }
                         records.push(record);
                     }
                     None => open = false,

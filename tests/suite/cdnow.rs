@@ -17,9 +17,9 @@ fn root() -> PathBuf {
 }
 
 /// What all implementations must agree on (rule 21).
-type Told = (u64, String, String, String, String, String, String);
+pub(crate) type Told = (u64, String, String, String, String, String, String);
 
-fn told(events: &[Json]) -> BTreeMap<String, Vec<Told>> {
+pub(crate) fn told(events: &[Json]) -> BTreeMap<String, Vec<Told>> {
     let mut by_customer: BTreeMap<String, Vec<Told>> = BTreeMap::new();
     for event in events {
         let data = &event["data"];
@@ -42,7 +42,7 @@ fn told(events: &[Json]) -> BTreeMap<String, Vec<Told>> {
     by_customer
 }
 
-fn expected(changes: Vec<Change>) -> BTreeMap<String, Vec<Told>> {
+pub(crate) fn expected(changes: Vec<Change>) -> BTreeMap<String, Vec<Told>> {
     let mut by_customer: BTreeMap<String, Vec<Told>> = BTreeMap::new();
     for change in changes {
         let instant = |at| tenure::event::EventTime(at).to_string();

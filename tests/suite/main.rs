@@ -7,6 +7,7 @@ mod batches;
 mod bounds;
 mod cdnow;
 mod change;
+mod clickstream;
 mod config;
 mod corrections;
 mod demo;

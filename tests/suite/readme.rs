@@ -76,6 +76,37 @@ fn the_record_and_the_table_are_what_replay_prints() {
 }
 
 #[test]
+fn the_clickstream_is_read_as_it_says() {
+    let (readme, folder) = (readme(), tempfile::tempdir().unwrap());
+    let commands = blocks("sh");
+    let commands = commands
+        .iter()
+        .find(|it| it.contains("ecom.csv.gz"))
+        .unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_tenure"));
+    let script = commands
+        .replace("tenure replay", &format!("{} replay", program.display()))
+        .replace(
+            " clicks.yaml",
+            &format!(" {}/clicks.yaml", folder.path().display()),
+        )
+        .replace("> changes.ndjson", "> /dev/null");
+    let output = Command::new("sh")
+        .args(["-ec", &script])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("31106 events, 633 transitions, "), "{said}");
+    assert!(
+        said.contains("\nthe models ask for events that never came: signed_up\n"),
+        "{said}"
+    );
+    assert!(readme.contains("reads 31,106 events, makes 633 transitions, and says which"));
+}
+
+#[test]
 fn the_explanation_is_what_is_printed() {
     let [shown] = blocks("text").try_into().unwrap();
     let text = readme();

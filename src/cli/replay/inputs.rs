@@ -4,20 +4,22 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::places::Places;
 use crate::cli::say;
-use crate::event::{Decoder, Limits, Mapping};
+use crate::event::{Decoder, Limits};
 use crate::files::{self, Merged, Order};
 use crate::model::Models;
 
 /// Opens the files; which of them are sorted first is told.
 pub(in crate::cli) fn open(
     inputs: &[PathBuf],
+    places: &Places,
     models: &Models,
     order: Order,
     scratch: &Path,
 ) -> Result<Merged, files::Error> {
     let decoder = Decoder::new(
-        Mapping::default(),
+        places.mapping(),
         models.vocabulary.clone(),
         models.money(),
         Limits::default(),

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::inputs::names;
 use super::say;
 use crate::cloudevent::{self, Origin};
-use crate::event::{Position, Reason, Rejection};
+use crate::event::{EventType, Position, Reason, Rejection};
 use crate::files::{CUT, OPEN_QUOTE};
 use crate::model::Models;
 use crate::partition::Output;
@@ -125,6 +125,7 @@ impl<'o> Outputs<'o> {
                 text += " (write one JSON object per line)";
             }
         }
+        text += &self.unmet(&summary.met);
         for (model, counts) in self.models.list.iter().zip(&summary.population.0) {
             text += &format!("\n\n{:<24} {:>12}", model.name, "customers");
             for (stage, count) in model.stages.iter().zip(counts) {
@@ -132,6 +133,24 @@ impl<'o> Outputs<'o> {
             }
         }
         text
+    }
+
+    /// Events that a model asks for and that nobody sends are most often called otherwise.
+    fn unmet(&self, met: &[bool]) -> String {
+        let vocabulary = &self.models.vocabulary;
+        let unmet = met.iter().enumerate().filter(|(_, met)| !**met);
+        let names = unmet.filter_map(|(at, _)| {
+            let kind = EventType::of_index(u16::try_from(at).ok()?);
+            vocabulary.type_name(kind)
+        });
+        let names: Vec<&str> = names.collect();
+        match names.is_empty() {
+            true => String::new(),
+            false => format!(
+                "\nthe models ask for events that never came: {}",
+                names.join(", ")
+            ),
+        }
     }
 }
 

@@ -126,7 +126,8 @@ fn a_table_without_the_needed_columns_is_refused() {
     assert_eq!(run.code, 1);
     assert_eq!(
         run.said,
-        "error: table: the header has no column customer_id, time; an event needs customer_id, type and time; found `customer,type,at`\n"
+        "error: table: the header has no column customer_id, time; an event needs customer_id, type and time; found `customer,type,at`; \
+         where a column is called otherwise, say so, as in --map customer_id=user_id\n"
     );
     for (header, hint) in [
         (
@@ -141,12 +142,15 @@ fn a_table_without_the_needed_columns_is_refused() {
             "\"type\": \"order\"",
             "; JSON is read as one object per line, each in { }\n",
         ),
-        ("\u{1b}[2J,x", "found `\u{241b}[2J,x`\n"),
-        (&"x".repeat(100), &format!("found `{}…`\n", "x".repeat(80))),
+        ("\u{1b}[2J,x", "found `\u{241b}[2J,x`; where"),
+        (
+            &"x".repeat(100),
+            &format!("found `{}…`; where", "x".repeat(80)),
+        ),
     ] {
         fs::write(folder.path().join("table"), format!("{header}\nrow\n")).unwrap();
         let said = tenure(&folder, "replay --model shop.yaml table").said;
-        assert!(said.ends_with(hint), "{said}");
+        assert!(said.contains(hint), "{said}");
     }
 }
 

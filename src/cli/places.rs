@@ -1,0 +1,67 @@
+//! `--map`: where the fields of events stand in files that were written for something else.
+
+use clap::Args;
+
+use crate::event::{Mapping, Path, TimeUnit};
+use crate::model::{did_you_mean, visible};
+
+/// What `input.mapping` is to topics.
+#[derive(Debug, Default, Args)]
+pub(super) struct Places {
+    /// Where a field of events stands, as FIELD=PLACE; repeat for several. A place is a column, or keys of JSON with
+    /// dots between them. Fields: customer_id, type, time, id, order_id, channel, value, currency, properties (the
+    /// object of all others; nothing after the =: the record itself); time_unit is seconds, milliseconds or
+    /// microseconds, for times that are numbers.
+    #[arg(long = "map", value_name = "FIELD=PLACE", value_parser = place)]
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Field(String, Path),
+    Unit(TimeUnit),
+}
+
+const TIME_UNIT: &str = "time_unit";
+
+impl Places {
+    /// What is not said stands where the native form has it. Of what is said twice the last counts.
+    pub(super) fn mapping(&self) -> Mapping {
+        let mut mapping = Mapping::default();
+        for place in &self.places {
+            match place {
+                Place::Unit(unit) => mapping.time_unit = *unit,
+                Place::Field(field, path) => {
+                    let place = mapping.place_mut(field);
+                    place.into_iter().for_each(|place| *place = path.clone());
+                }
+            }
+        }
+        mapping
+    }
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    let (field, place) = text
+        .split_once('=')
+        .ok_or("write FIELD=PLACE, such as customer_id=user_id")?;
+    if field == TIME_UNIT {
+        return match place {
+            "seconds" => Ok(Place::Unit(TimeUnit::Seconds)),
+            "milliseconds" => Ok(Place::Unit(TimeUnit::Milliseconds)),
+            "microseconds" => Ok(Place::Unit(TimeUnit::Microseconds)),
+            _ => Err("write seconds, milliseconds or microseconds".to_owned()),
+        };
+    }
+    if !Mapping::FIELDS.contains(&field) {
+        let fields = Mapping::FIELDS.iter().copied().chain([TIME_UNIT]);
+        let meant = did_you_mean(field, fields.clone());
+        let fields: Vec<&str> = fields.collect();
+        let meant = meant.unwrap_or_else(|| format!("there are {}", fields.join(", ")));
+        return Err(format!("no field `{}`; {meant}", visible(field)));
+    }
+    if place.is_empty() && Mapping::is_required(field) {
+        return Err(format!("no event can do without {field}"));
+    }
+    Ok(Place::Field(field.to_owned(), Path::from(place)))
+}
