@@ -37,6 +37,7 @@ impl Looked for Scene<'_> {
         self.facts.has(self.reading(fact), self.now)
     }
 
+    #[inline(always)]
     fn quantity(&self, fact: usize) -> Option<Quantity> {
         let reading = &self.facts.model.facts[fact].reading;
         match (reading.what, reading.window) {

@@ -48,8 +48,8 @@ pub(super) trait Looked {
             },
             Condition::Has(fact) => self.has(*fact),
             Condition::Not(inner) => !self.holds(inner),
-            Condition::All(parts) => parts.iter().all(|part| self.holds(part)),
-            Condition::Any(parts) => parts.iter().any(|part| self.holds(part)),
+            Condition::All(parts) => parts.iter().all(|part| self.part_holds(part)),
+            Condition::Any(parts) => parts.iter().any(|part| self.part_holds(part)),
             Condition::Compare(comparison) => self.compare(comparison),
             Condition::SameText(same) => match (self.text(&same.left), self.text(&same.right)) {
                 (Some(left), Some(right)) => (left == right) == same.equal,
@@ -59,6 +59,16 @@ pub(super) trait Looked {
         }
     }
 
+    /// Most parts are comparisons: these are worth the room that they take in the loop.
+    #[inline(always)]
+    fn part_holds(&self, part: &Condition) -> bool {
+        match part {
+            Condition::Compare(comparison) => self.compare(comparison),
+            other => self.holds(other),
+        }
+    }
+
+    #[inline(always)]
     fn compare(&self, comparison: &Comparison) -> bool {
         let Some(left) = self.term(&comparison.left) else {
             return false;

@@ -166,14 +166,18 @@ impl CustomerState {
                 .holds(&transition.when);
             let held = transition.hold == Millis(0)
                 || self.held(model, *at, holds, now) >= transition.hold;
-            let opens = self.models[model].blocks(definition, *at);
-            let closed = |opens: &Option<EventTime>| opens.is_none_or(|opens| opens > now);
-            let blocked = blocks && opens.iter().any(closed);
-            if holds && held && !blocked && visited & 1 << transition.to == 0 {
+            let ready = holds && held && visited & 1 << transition.to == 0;
+            if ready && !(blocks && self.is_blocked(models, model, *at, now)) {
                 return Some(*at);
             }
         }
         None
+    }
+
+    fn is_blocked(&self, models: &Models, model: usize, transition: usize, now: EventTime) -> bool {
+        let opens = self.models[model].blocks(&models.list[model], transition);
+        let closed = |opens: &Option<EventTime>| opens.is_none_or(|opens| opens > now);
+        opens.iter().any(closed)
     }
 
     /// For how long a condition with `hold` has been true; a false evaluation starts it anew [17].
