@@ -1,5 +1,6 @@
 //! `tenure replay` of five million events over a million customers, through the binary, and `tenure backtest`
-//! of two models over the same: events per second, peak memory, and how many replays a backtest takes.
+//! of two models over the same: events per second, peak memory, and how many replays a backtest takes. Then
+//! `tenure explain` of one of the customers, from the folder of the replay.
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench replay [-- EVENTS CUSTOMERS]`
 
@@ -37,14 +38,15 @@ fn main() -> std::io::Result<()> {
     let mut command = tenure("replay", &[&retail], &path);
     let replay = measure("replay, checked for order first", &mut command, events)?;
     let mut command = tenure("replay", &[&retail], &path);
-    command.arg("--presorted");
+    let state = folder.path().join("state");
+    command.arg("--presorted").arg("--state").arg(&state);
     measure("replay, presorted", &mut command, events)?;
     let mut command = tenure("backtest", &[&retail, &patient], &path);
     command.args(["--outcome", "order_completed", "--within", "30d"]);
     command.args(["--stage", "at_risk"]);
     let backtest = measure("backtest of two models", &mut command, events)?;
     println!("a backtest takes {:.2} replays", backtest / replay);
-    Ok(())
+    explain(&state, customers)
 }
 
 fn tenure(what: &str, models: &[&Path], events: &Path) -> Command {
@@ -104,6 +106,33 @@ fn measure(name: &str, command: &mut Command, events: u64) -> std::io::Result<f6
         peak_kb >> 10
     );
     Ok(seconds)
+}
+
+/// Of customers all over the store, each by a run of its own; the first one warms up.
+fn explain(state: &Path, customers: u64) -> std::io::Result<()> {
+    let mut took = Vec::new();
+    for customer in (0..customers).step_by(customers.div_ceil(20) as usize) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
+        command
+            .args(["explain", &format!("c-{customer}"), "--state"])
+            .arg(state);
+        let begun = Instant::now();
+        let output = command.output()?;
+        took.push(begun.elapsed());
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let (first, rest) = (took[0], &mut took[1..]);
+    rest.sort();
+    println!(
+        "explain from the folder: {first:.0?} at first, then {:.0?} (median), {:.0?} at most",
+        rest[rest.len() / 2],
+        rest[rest.len() - 1]
+    );
+    Ok(())
 }
 
 fn high_water_mark_kb(status: &str) -> Option<u64> {
