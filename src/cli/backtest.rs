@@ -12,7 +12,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use super::places::Places;
@@ -21,7 +21,7 @@ use super::replay::inputs::{self, is_same_file};
 use super::replay::until;
 use super::{Exit, Format, load, say};
 use crate::backtest::{Asked, EXAMPLES_MAX, Questions, Version};
-use crate::event::{EventTime, Millis};
+use crate::event::{EventTime, EventType, Millis};
 use crate::model::{Model, did_you_mean, visible};
 use crate::runtime::backtest::{Error, Walk};
 use findings::Findings;
@@ -41,7 +41,7 @@ pub(super) struct Backtest {
     #[arg(long, value_name = "TYPE", requires_all = ["within", "stages"])]
     outcome: Option<String>,
     /// How long the outcome is waited for, such as 90d.
-    #[arg(long, value_name = "SPAN", value_parser = span, requires = "outcome")]
+    #[arg(long, value_name = "SPAN", value_parser = within, requires = "outcome")]
     within: Option<Millis>,
     /// The stage that is to say that the outcome will not come; several with commas. Repeat it where the
     /// stages of the new version are called otherwise.
@@ -68,7 +68,17 @@ pub(super) struct Backtest {
 
 fn span(text: &str) -> Result<Millis, String> {
     let span = Millis::parse(text).filter(|span| span.0 > 0);
-    span.ok_or_else(|| "write 7d, 12h or 1d12h".to_owned())
+    span.ok_or_else(|| "write 7d, 12h or 1d12h; m is minutes, and three months are 90d".to_owned())
+}
+
+/// Nobody waits for minutes, and `3m` are no months.
+fn within(text: &str) -> Result<Millis, String> {
+    match span(text)? {
+        short if short < Millis::HOUR => Err(format!(
+            "{text} is less than an hour; m is minutes, and three months are 90d"
+        )),
+        span => Ok(span),
+    }
 }
 
 fn examples(text: &str) -> Result<usize, String> {
@@ -110,8 +120,16 @@ impl Backtest {
         progress.end();
         let (survey, backtest) = match walked {
             Err(Error::Short(short)) => return Ok(refuse(&short.to_string())),
+            Err(Error::Empty(survey)) => {
+                let left_out = findings::left_out(&self.inputs, &survey);
+                let lines = ["there is no event to look at".to_owned()].into_iter();
+                bail!(lines.chain(left_out).collect::<Vec<_>>().join("\n"));
+            }
             other => other?,
         };
+        if let Some(problem) = self.unanswered(&versions, &backtest) {
+            return Ok(refuse(&problem));
+        }
         let flawed = warnings > 0 || !survey.rejected.is_empty();
         let findings = Findings {
             files: &self.models,
@@ -145,6 +163,29 @@ impl Backtest {
             examples: self.examples,
             asked: asked.map(|(outcome, within)| Asked { outcome, within }),
         }
+    }
+
+    /// A question about an outcome that nobody had.
+    fn unanswered(
+        &self,
+        versions: &[Version],
+        backtest: &crate::backtest::Backtest,
+    ) -> Option<String> {
+        let (outcome, prediction) = (self.outcome.as_deref()?, backtest.prediction.as_ref()?);
+        if prediction.score(0).population > 0 {
+            return None;
+        }
+        let vocabularies = versions.iter().map(|version| &version.models.vocabulary);
+        let known = vocabularies.flat_map(|vocabulary| {
+            let kinds = (1..vocabulary.types()).filter_map(|at| u16::try_from(at).ok());
+            kinds.filter_map(|at| vocabulary.type_name(EventType::of_index(at)))
+        });
+        let meant = did_you_mean(outcome, known).map(|meant| format!("; {meant}"));
+        Some(format!(
+            "--outcome: at none of the dates had anybody had an event of type `{}` before{}",
+            visible(outcome),
+            meant.unwrap_or_default()
+        ))
     }
 
     /// What cannot be meant.

@@ -115,8 +115,9 @@ impl Check {
             if change.in_words_only {
                 say("only words change: it takes effect at once");
             }
-            if let Some(refusal) = &refusal {
-                say(&format!("error: the change would be refused: {refusal}"));
+            match &refusal {
+                Some(refusal) => say(&format!("error: the change would be refused: {refusal}")),
+                None => say("the change would be taken"),
             }
         }
         refusal.is_none()

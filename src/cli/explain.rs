@@ -134,15 +134,12 @@ impl Explain {
             customer: &customer,
             until: self.at,
         };
-        let story::Ended { state, end } = story.run(merged, |_| Ok(()))?;
-        let (Some(state), Some(end)) = (state, end) else {
-            say(&format!(
-                "error: there is no event of {}",
-                visible(&self.customer)
-            ));
+        let ended = story.run(merged, |_| Ok(()))?;
+        let (Some(state), Some(end)) = (&ended.state, ended.end) else {
+            say(&inputs::nobody(&self.inputs, &self.customer, &ended));
             return Ok(Exit::Failed);
         };
-        let about = About::of(&models, &customer, &state, (end, AsOf::End), None, false);
+        let about = About::of(&models, &customer, state, (end, AsOf::End), None, false);
         self.tell(&models, about)
     }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::model::{MODEL_BYTES_MAX, Models, Place, Problem, Report, Severity, Source};
+use crate::model::{MODEL_BYTES_MAX, Models, Place, Preset, Problem, Report, Severity, Source};
 
 /// Reads and compiles all files; as [`Models::compile`].
 pub(super) fn compile(files: &[PathBuf]) -> Result<(Models, Vec<Report>), Vec<Report>> {
@@ -29,7 +29,13 @@ fn source(path: &Path) -> Result<Source, Report> {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read the model {name}: {error}");
-            return Err(report(name, String::new(), message, (1, 1)));
+            let preset = Preset::named(&name).map(|preset| {
+                let name = preset.name;
+                format!("`{name}` ships with the program: `tenure new {name}` makes a file of it")
+            });
+            let mut report = report(name, String::new(), message, (1, 1));
+            report.problems[0].help = preset;
+            return Err(report);
         }
     };
     if bytes.len() > MODEL_BYTES_MAX {

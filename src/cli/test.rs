@@ -74,7 +74,10 @@ impl Test {
             say("nothing to update");
         }
         if self.format == Format::Text && failed && !self.update {
-            say("If what happened is right, `tenure test --update` writes it into the file.");
+            say(
+                "A test that fails after a threshold was changed shows what the change does. If what happened is right, \
+                 the same command with --update writes it into the file; if not, the model is wrong.",
+            );
         }
         Ok(if failed { Exit::Different } else { Exit::Ok })
     }

@@ -26,9 +26,9 @@ pub enum Error {
     /// There is too little history.
     #[error(transparent)]
     Short(#[from] TooShort),
-    /// There is none at all.
+    /// There is none at all; why rows were left out, if there were any.
     #[error("there is no event to look at")]
-    Empty,
+    Empty(Box<Survey>),
 }
 
 /// What is to be walked through.
@@ -57,7 +57,9 @@ impl Walk<'_> {
         let (decoders, outcome) = self.decoders(outcome);
         let (mut grouped, survey) =
             Grouped::open(inputs, &decoders, self.until, self.folder, report)?;
-        let (begin, last) = survey.span.ok_or(Error::Empty)?;
+        let Some((begin, last)) = survey.span else {
+            return Err(Error::Empty(Box::new(survey)));
+        };
         let end = self.until.unwrap_or(last);
         let mut backtest = Backtest::new(self.versions, questions(begin, end))?;
         let mut walker = Walker::new(self.versions, outcome, end);

@@ -5,7 +5,7 @@
 
 use super::replay::Error;
 use crate::customer::{CustomerState, Noticed, StageChange};
-use crate::event::{CustomerId, EventTime, Millis};
+use crate::event::{CustomerId, EventTime, Millis, Position, Reason};
 use crate::explanation::Step;
 use crate::files::Merged;
 use crate::model::Models;
@@ -29,6 +29,8 @@ pub struct Ended {
     pub state: Option<CustomerState>,
     /// Where time has ended; `None` without any event.
     pub end: Option<EventTime>,
+    /// How many rows were rejected, and of the first one why and where.
+    pub rejected: (u64, Option<(Reason, Position)>),
 }
 
 impl Story<'_> {
@@ -47,10 +49,17 @@ impl Story<'_> {
             progress: Progress::new(self.models, inputs.files()),
             state: None,
         };
-        let mut last = None;
+        let (mut last, mut rejected) = (None, (0, None));
         while let Some(record) = inputs.next_record()? {
-            let Ok(event) = &record.content else {
-                continue;
+            let event = match &record.content {
+                Ok(event) => event,
+                Err(rejection) => {
+                    rejected.0 += 1;
+                    rejected
+                        .1
+                        .get_or_insert((rejection.reason, record.position));
+                    continue;
+                }
             };
             if self.until.is_some_and(|until| event.time > until) {
                 break;
@@ -70,6 +79,7 @@ impl Story<'_> {
         Ok(Ended {
             state: told.state,
             end,
+            rejected,
         })
     }
 }

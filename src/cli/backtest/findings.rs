@@ -21,6 +21,27 @@ pub(super) struct Findings<'f> {
     pub(super) backtest: &'f Backtest,
 }
 
+/// Rows that were left out, line by line.
+pub(super) fn left_out(inputs: &[PathBuf], survey: &Survey) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (reason, (count, first)) in &survey.rejected {
+        let file = inputs[first.input as usize].display().to_string();
+        let advice = reason.advice().map(|advice| format!(" ({advice})"));
+        lines.push(format!(
+            "{} rejected: {reason}, first at {}:{}{}",
+            HumanCount(*count),
+            visible(&file),
+            first.offset,
+            advice.unwrap_or_default()
+        ));
+    }
+    if survey.later > 0 {
+        let later = HumanCount(survey.later);
+        lines.push(format!("{later} later than --until"));
+    }
+    lines
+}
+
 impl Findings<'_> {
     /// What a version is called.
     pub(super) fn label(&self, version: usize) -> &'static str {
@@ -72,21 +93,7 @@ impl Findings<'_> {
 
     /// Rows that were left out, line by line.
     pub(super) fn left_out(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (reason, (count, first)) in &self.survey.rejected {
-            let file = self.inputs[first.input as usize].display().to_string();
-            lines.push(format!(
-                "{} rejected: {reason}, first at {}:{}",
-                HumanCount(*count),
-                visible(&file),
-                first.offset
-            ));
-        }
-        if self.survey.later > 0 {
-            let later = HumanCount(self.survey.later);
-            lines.push(format!("{later} later than --until"));
-        }
-        lines
+        left_out(self.inputs, self.survey)
     }
 
     /// The sentence about who moves.
@@ -241,10 +248,17 @@ impl Findings<'_> {
             less if less < -0.005 => "recency alone tells more",
             _ => "the stage tells no more than recency does",
         };
+        let advice = match own.precision < own.base_rate {
+            true => format!(
+                " Whoever has moved on from {stage} is not flagged: where that means that they are lost, name that \
+                 stage too, with a comma."
+            ),
+            false => String::new(),
+        };
         format!(
             "{label} flagged {} of them as {stage}: {} of the flagged stopped (precision), where {} of all did; {} \
              of those who stopped were flagged (recall). With as many flagged by plain recency it is {} and {}: \
-             {verdict}.",
+             {verdict}.{advice}",
             shown(own.flagged_share),
             shown(own.precision),
             shown(own.base_rate),

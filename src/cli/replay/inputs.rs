@@ -8,7 +8,8 @@ use crate::cli::places::Places;
 use crate::cli::say;
 use crate::event::{Decoder, Limits};
 use crate::files::{self, Merged, Order};
-use crate::model::Models;
+use crate::model::{Models, visible};
+use crate::runtime::story::Ended;
 
 /// Opens the files; which of them are sorted first is told.
 pub(in crate::cli) fn open(
@@ -51,6 +52,21 @@ pub(in crate::cli) fn names(inputs: &[PathBuf]) -> Vec<String> {
         .iter()
         .map(|path| path.display().to_string())
         .collect()
+}
+
+/// That no event is of a customer; who reads it learns of rows that could have been.
+pub(in crate::cli) fn nobody(inputs: &[PathBuf], customer: &str, ended: &Ended) -> String {
+    let text = format!("error: there is no event of {}", visible(customer));
+    let (rejected, Some((reason, first))) = ended.rejected else {
+        return text;
+    };
+    let advice = reason.advice().map(|advice| format!(" ({advice})"));
+    format!(
+        "{text}; {rejected} rows were rejected, the first at {}:{}: {reason}{}",
+        inputs[first.input as usize].display(),
+        first.offset,
+        advice.unwrap_or_default()
+    )
 }
 
 /// Whether both name one file that exists.

@@ -121,8 +121,8 @@ impl<'o> Outputs<'o> {
             if let Some(Position { input, offset }) = self.first.get(reason) {
                 text += &format!(", first at {}:{offset}", self.files[*input as usize]);
             }
-            if *reason == Reason::NotJson {
-                text += " (write one JSON object per line)";
+            if let Some(advice) = reason.advice() {
+                text += &format!(" ({advice})");
             }
         }
         text += &self.unmet(&summary.met);

@@ -8,7 +8,7 @@ use crate::cli::{Exit, Format, say};
 use crate::event::CustomerId;
 use crate::explanation::{self, Step};
 use crate::files::Merged;
-use crate::model::{Models, visible};
+use crate::model::Models;
 use crate::runtime::story;
 
 impl Replay {
@@ -34,10 +34,7 @@ impl Replay {
         let ended = of.run(merged, tell)?;
         out.flush()?;
         if ended.state.is_none() {
-            say(&format!(
-                "error: there is no event of {}",
-                visible(customer)
-            ));
+            say(&inputs::nobody(&self.inputs, customer, &ended));
             return Ok(Exit::Failed);
         }
         if let Some(end) = ended.end {

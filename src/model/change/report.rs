@@ -1,6 +1,7 @@
 //! A change in words, for whoever has to accept it.
 
 use super::{Change, Successor};
+use crate::event::Millis;
 use crate::model::{Model, Models};
 
 impl Change {
@@ -81,7 +82,7 @@ fn tell_model(old: &Model, model: &Model, successor: &Successor, told: &mut Vec<
         }
     }
     for (at, transition) in model.transitions.iter().enumerate() {
-        let called = model.transition_name(at, transition.from[0]);
+        let called = called(model, at);
         let text = &transition.text;
         match (
             successor.transitions.contains(&Some(at)),
@@ -92,10 +93,50 @@ fn tell_model(old: &Model, model: &Model, successor: &Successor, told: &mut Vec<
             (false, false) => told.push(format!("{name}: {called} is new, when {text}")),
         }
     }
-    for (at, transition) in old.transitions.iter().enumerate() {
+    for at in 0..old.transitions.len() {
         if successor.transitions[at].is_none() && successor.named[at].is_none() {
-            let called = old.transition_name(at, transition.from[0]);
-            told.push(format!("{name}: {called} is gone"));
+            told.push(format!("{name}: {} is gone", called(old, at)));
         }
     }
+    tell_spans(old, model, successor, told);
+}
+
+/// Spans of time that are others.
+fn tell_spans(old: &Model, model: &Model, successor: &Successor, told: &mut Vec<String>) {
+    let name = &model.name;
+    let mut differs = |what: &str, before: Millis, after: Millis| {
+        if before != after {
+            told.push(format!("{name}: {what} is {after}, was {before}"));
+        }
+    };
+    for (at, before) in old.transitions.iter().enumerate() {
+        let Some(after) = successor.transitions[at].or(successor.named[at]) else {
+            continue;
+        };
+        let called = called(model, after);
+        let after = &model.transitions[after];
+        differs(&format!("the hold of {called}"), before.hold, after.hold);
+        differs(
+            &format!("the cooldown of {called}"),
+            before.cooldown,
+            after.cooldown,
+        );
+    }
+    for (before, after) in old.stages.iter().zip(&successor.stages) {
+        let Some(after) = after.map(|after| &model.stages[after]) else {
+            continue;
+        };
+        let what = format!("the min_dwell of `{}`", after.name);
+        differs(&what, before.min_dwell, after.min_dwell);
+    }
+}
+
+/// By the names under which it is taken, one for each stage that it leads out of.
+fn called(model: &Model, transition: usize) -> String {
+    let from = model.transitions[transition].from.iter();
+    let mut names: Vec<_> = from
+        .map(|from| model.transition_name(transition, *from))
+        .collect();
+    names.dedup();
+    names.join(", ")
 }

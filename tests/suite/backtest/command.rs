@@ -362,3 +362,53 @@ fn the_page_is_well_formed_stands_alone_and_escapes_what_is_foreign() {
     assert_eq!(run.code, 0, "{}", run.said);
     well_formed(&fs::read_to_string(folder.path().join("alone.html")).unwrap());
 }
+
+#[test]
+fn a_question_that_has_no_answer_is_refused_with_what_may_be_meant() {
+    let folder = folder();
+    for (asked, said) in [
+        (
+            "--outcome ordr --within 20d --stage at_risk",
+            "had anybody had an event of type `ordr` before; did you mean `order`?\n",
+        ),
+        (
+            "--outcome order --within 3m --stage at_risk",
+            "3m is less than an hour; m is minutes, and three months are 90d",
+        ),
+    ] {
+        let run = tenure(&folder, &format!("{BOTH} {asked} events.csv"));
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{}", run.said);
+        assert!(run.said.contains(said), "{}", run.said);
+    }
+}
+
+#[test]
+fn where_nothing_can_be_read_it_says_why() {
+    let folder = folder();
+    let german = "customer_id,type,time\nann,order,01.01.1997\nann,order,02.01.1997\n";
+    fs::write(folder.path().join("german.csv"), german).unwrap();
+    let why = "bad_time (write 1997-01-31 or 1997-01-31T08:30:00Z)\n";
+    let run = tenure(&folder, "--model old.yaml german.csv");
+    assert_eq!(run.code, 1);
+    assert_eq!(
+        run.said,
+        "error: there is no event to look at\n\
+         2 rejected: bad_time, first at german.csv:2 \
+         (write 1997-01-31 or 1997-01-31T08:30:00Z)\n"
+    );
+    let explain = ["explain", "ann", "--model", "old.yaml", "german.csv"];
+    let story = [
+        "replay",
+        "--story",
+        "ann",
+        "--model",
+        "old.yaml",
+        "german.csv",
+    ];
+    for command in [&explain[..], &story[..]] {
+        let run = crate::program::tenure(folder.path(), command);
+        let said = "there is no event of ann; 2 rows were rejected, the first at german.csv:2: ";
+        assert_eq!(run.code, 1);
+        assert!(run.said.ends_with(&format!("{said}{why}")), "{}", run.said);
+    }
+}

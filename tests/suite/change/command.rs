@@ -58,3 +58,34 @@ fn it_says_what_changes_and_whether_it_would_be_taken() {
     assert_eq!(json["change"]["lost_stages"][0], "`buyer` of shop");
     assert_eq!(json["problems"].as_array().map(Vec::len), Some(0));
 }
+
+#[test]
+fn a_rule_of_several_stages_is_named_for_each_and_spans_of_time_are_told() {
+    let old = "
+model: shop
+initial: new
+facts: { last_order: last(order_completed) }
+stages: { new: {}, buyer: { min_dwell: 1d }, lost: {} }
+transitions:
+  - { from: new, to: buyer, when: order_completed }
+  - { from: [new, buyer], to: lost, when: since(last_order) >= days(45), hold: 3d, cooldown: 7d }
+";
+    let new = old.replace("days(45)", "days(60)");
+    let (code, _, said) = check(&new, old, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let told = "shop: new->lost, buyer->lost now when since(last_order) >= days(60)";
+    assert!(said.contains(told), "{said}");
+    assert!(said.ends_with("the change would be taken\n"), "{said}");
+    let new = old
+        .replace("3d", "5d")
+        .replace("1d", "0s")
+        .replace("7d", "9d");
+    let (_, _, said) = check(&new, old, &[]);
+    for told in [
+        "shop: the hold of new->lost, buyer->lost is 5d, was 3d",
+        "shop: the cooldown of new->lost, buyer->lost is 9d, was 7d",
+        "shop: the min_dwell of `buyer` is 0s, was 1d",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+}

@@ -77,7 +77,7 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
 2 events, 3 rejected, 2 transitions, up to 2026-01-02T00:00:00.000Z
 1 rejected: not_utf8, first at mixed:4
 1 rejected: not_json, first at mixed:2 (write one JSON object per line)
-1 rejected: bad_time, first at mixed:3
+1 rejected: bad_time, first at mixed:3 (write 1997-01-31 or 1997-01-31T08:30:00Z)
 ";
     assert!(run.said.contains(summary), "{}", run.said);
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
