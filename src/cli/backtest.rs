@@ -20,8 +20,8 @@ use super::progress::Progress;
 use super::replay::inputs::{self, is_same_file};
 use super::replay::until;
 use super::{Exit, Format, load, say};
-use crate::backtest::{Asked, EXAMPLES_MAX, Questions, Version};
-use crate::event::{EventTime, EventType, Millis};
+use crate::backtest::{Asked, EXAMPLES_MAX, Prediction, Questions, Version};
+use crate::event::{EventTime, Millis};
 use crate::model::{Model, did_you_mean, visible};
 use crate::runtime::backtest::{Error, Walk};
 use findings::Findings;
@@ -66,17 +66,17 @@ pub(super) struct Backtest {
     inputs: Vec<PathBuf>,
 }
 
+const NO_MONTHS: &str = "m is minutes, and three months are 90d";
+
 fn span(text: &str) -> Result<Millis, String> {
     let span = Millis::parse(text).filter(|span| span.0 > 0);
-    span.ok_or_else(|| "write 7d, 12h or 1d12h; m is minutes, and three months are 90d".to_owned())
+    span.ok_or_else(|| format!("write 7d, 12h or 1d12h; {NO_MONTHS}"))
 }
 
 /// Nobody waits for minutes, and `3m` are no months.
 fn within(text: &str) -> Result<Millis, String> {
     match span(text)? {
-        short if short < Millis::HOUR => Err(format!(
-            "{text} is less than an hour; m is minutes, and three months are 90d"
-        )),
+        short if short < Millis::HOUR => Err(format!("{text} is less than an hour; {NO_MONTHS}")),
         span => Ok(span),
     }
 }
@@ -120,14 +120,15 @@ impl Backtest {
         progress.end();
         let (survey, backtest) = match walked {
             Err(Error::Short(short)) => return Ok(refuse(&short.to_string())),
-            Err(Error::Empty(survey)) => {
-                let left_out = findings::left_out(&self.inputs, &survey);
-                let lines = ["there is no event to look at".to_owned()].into_iter();
-                bail!(lines.chain(left_out).collect::<Vec<_>>().join("\n"));
+            Err(ref error @ Error::Empty(ref survey)) => {
+                let mut lines = vec![error.to_string()];
+                lines.extend(findings::left_out(&self.inputs, survey));
+                bail!(lines.join("\n"));
             }
             other => other?,
         };
-        if let Some(problem) = self.unanswered(&versions, &backtest) {
+        let prediction = backtest.prediction.as_ref();
+        if let Some(problem) = prediction.and_then(|it| self.unanswered(&versions, it)) {
             return Ok(refuse(&problem));
         }
         let flawed = warnings > 0 || !survey.rejected.is_empty();
@@ -166,20 +167,14 @@ impl Backtest {
     }
 
     /// A question about an outcome that nobody had.
-    fn unanswered(
-        &self,
-        versions: &[Version],
-        backtest: &crate::backtest::Backtest,
-    ) -> Option<String> {
-        let (outcome, prediction) = (self.outcome.as_deref()?, backtest.prediction.as_ref()?);
+    fn unanswered(&self, versions: &[Version], prediction: &Prediction) -> Option<String> {
+        let outcome = self.outcome.as_deref()?;
         if prediction.score(0).population > 0 {
             return None;
         }
         let vocabularies = versions.iter().map(|version| &version.models.vocabulary);
-        let known = vocabularies.flat_map(|vocabulary| {
-            let kinds = (1..vocabulary.types()).filter_map(|at| u16::try_from(at).ok());
-            kinds.filter_map(|at| vocabulary.type_name(EventType::of_index(at)))
-        });
+        let known = vocabularies.flat_map(|vocabulary| vocabulary.named_types());
+        let known = known.map(|(_, name)| name);
         let meant = did_you_mean(outcome, known).map(|meant| format!("; {meant}"));
         Some(format!(
             "--outcome: at none of the dates had anybody had an event of type `{}` before{}",

@@ -31,10 +31,7 @@ impl Places {
         for place in &self.places {
             match place {
                 Place::Unit(unit) => mapping.time_unit = *unit,
-                Place::Field(field, path) => {
-                    let place = mapping.place_mut(field);
-                    place.into_iter().for_each(|place| *place = path.clone());
-                }
+                Place::Field(field, path) => mapping.put(field, path.clone()),
             }
         }
         mapping

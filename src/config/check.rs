@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::document::Document;
-use crate::event::{Money, Quantity, parse_instant};
+use crate::event::{Mapping, Money, Quantity, parse_instant};
 
 /// Something that makes no sense.
 #[derive(Debug)]
@@ -88,15 +88,9 @@ impl Document {
     /// An empty place is nowhere.
     fn check_mappings(&self, complaints: &mut Complaints) {
         for (at, input) in self.input.iter().enumerate() {
-            let mapping = &input.mapping;
-            let required = [
-                ("customer_id", &mapping.customer_id),
-                ("type", &mapping.r#type),
-                ("time", &mapping.time),
-            ];
-            for (field, place) in required {
+            for (field, place) in input.mapping.written() {
                 let setting = format!("input[{at}].mapping.{field}");
-                let fine = place.as_deref() != Some("");
+                let fine = !place.is_empty() || !Mapping::is_required(field);
                 complaints.unless(fine, &setting, "no event can do without it");
             }
         }

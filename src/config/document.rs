@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::values::{Address, Bytes, Properties, Secret, Share, Span};
+use crate::event;
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +101,26 @@ pub struct Mapping {
     pub value: Option<String>,
     pub currency: Option<String>,
     pub properties: Option<String>,
+}
+
+impl Mapping {
+    /// The places that are written, each with its field.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        // As `FIELDS` has them.
+        let places = [
+            &self.customer_id,
+            &self.r#type,
+            &self.time,
+            &self.id,
+            &self.order_id,
+            &self.channel,
+            &self.value,
+            &self.currency,
+            &self.properties,
+        ];
+        let fields = event::Mapping::FIELDS.into_iter().zip(places);
+        fields.filter_map(|(field, place)| Some((field, place.as_deref()?)))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

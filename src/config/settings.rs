@@ -239,23 +239,16 @@ impl Document {
 
 /// What is not written stands where the native form has it.
 fn mapping(own: &document::Mapping) -> Mapping {
-    let native = Mapping::default();
-    let path =
-        |written: &Option<String>, native: Path| written.as_deref().map_or(native, Path::from);
-    Mapping {
-        customer_id: path(&own.customer_id, native.customer_id),
-        kind: path(&own.r#type, native.kind),
-        time: path(&own.time, native.time),
+    let mut mapping = Mapping {
         time_unit: match own.time_unit {
             TimeUnit::Seconds => event::TimeUnit::Seconds,
             TimeUnit::Milliseconds => event::TimeUnit::Milliseconds,
             TimeUnit::Microseconds => event::TimeUnit::Microseconds,
         },
-        id: path(&own.id, native.id),
-        order_id: path(&own.order_id, native.order_id),
-        channel: path(&own.channel, native.channel),
-        value: path(&own.value, native.value),
-        currency: path(&own.currency, native.currency),
-        properties: path(&own.properties, native.properties),
+        ..Mapping::default()
+    };
+    for (field, place) in own.written() {
+        mapping.put(field, Path::from(place));
     }
+    mapping
 }

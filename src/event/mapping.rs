@@ -84,9 +84,9 @@ impl Mapping {
         "properties",
     ];
 
-    /// The place of one of [`Mapping::FIELDS`].
-    pub fn place_mut(&mut self, field: &str) -> Option<&mut Path> {
-        Some(match field {
+    /// Puts one of [`Mapping::FIELDS`] at a place.
+    pub fn put(&mut self, field: &str, place: Path) {
+        let known = match field {
             "customer_id" => &mut self.customer_id,
             "type" => &mut self.kind,
             "time" => &mut self.time,
@@ -96,8 +96,9 @@ impl Mapping {
             "value" => &mut self.value,
             "currency" => &mut self.currency,
             "properties" => &mut self.properties,
-            _ => return None,
-        })
+            _ => return,
+        };
+        *known = place;
     }
 
     /// Whether an event can not do without one of [`Mapping::FIELDS`].

@@ -103,16 +103,17 @@ impl Reason {
         }
     }
 
-    /// How it is written right, where a word of advice helps whoever wrote the file.
-    pub fn advice(self) -> Option<&'static str> {
+    /// How it is written right, where a word of advice helps whoever wrote the file: what to put after the code,
+    /// or nothing.
+    pub fn advice(self) -> &'static str {
         match self {
-            Reason::NotJson => Some("write one JSON object per line"),
-            Reason::BadRow => Some("a row has as many cells as the header"),
-            Reason::BadTime => Some("write 1997-01-31 or 1997-01-31T08:30:00Z"),
+            Reason::NotJson => " (write one JSON object per line)",
+            Reason::BadRow => " (a row has as many cells as the header)",
+            Reason::BadTime => " (write 1997-01-31 or 1997-01-31T08:30:00Z)",
             Reason::BadValue => {
-                Some("write an amount as 29.33, and its currency in a field of its own")
+                " (write an amount as 29.33, and its currency in a field of its own)"
             }
-            _ => None,
+            _ => "",
         }
     }
 }

@@ -141,20 +141,6 @@ impl fmt::Display for WallTime {
 
 /// Reads RFC 3339, in UTC where no offset is written, as databases print it; or a bare date, which means midnight.
 pub fn parse_instant(text: &str) -> Option<EventTime> {
-    parse(text)
-}
-
-/// As [`parse_instant`], but a bare date means its whole day: its last millisecond.
-pub fn parse_until(text: &str) -> Option<EventTime> {
-    let instant = parse_instant(text)?;
-    if is_bare_date(text) {
-        // The last day of all ends early.
-        return Some(EventTime(instant.0 + Millis::DAY.0 - 1).min(EventTime::MAX));
-    }
-    Some(instant)
-}
-
-fn parse(text: &str) -> Option<EventTime> {
     let instant = if is_bare_date(text) {
         let date = text.parse::<Date>().ok()?;
         Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?
@@ -169,6 +155,16 @@ fn parse(text: &str) -> Option<EventTime> {
         .ok()
         .map(EventTime)
         .filter(|t| *t >= EventTime::MIN && *t <= EventTime::MAX)
+}
+
+/// As [`parse_instant`], but a bare date means its whole day: its last millisecond.
+pub fn parse_until(text: &str) -> Option<EventTime> {
+    let instant = parse_instant(text)?;
+    if is_bare_date(text) {
+        // The last day of all ends early.
+        return Some(EventTime(instant.0 + Millis::DAY.0 - 1).min(EventTime::MAX));
+    }
+    Some(instant)
 }
 
 fn is_bare_date(text: &str) -> bool {

@@ -149,6 +149,12 @@ impl Vocabulary {
             .map(String::as_str)
     }
 
+    /// Every event type that a model names.
+    pub fn named_types(&self) -> impl Iterator<Item = (EventType, &str)> {
+        let named = self.types.iter().enumerate();
+        named.map(|(at, name)| (EventType(at as u16 + 1), name.as_str()))
+    }
+
     /// How many event types there are, the unnamed one included.
     pub fn types(&self) -> usize {
         self.types.len() + 1

@@ -30,7 +30,7 @@ pub struct Ended {
     /// Where time has ended; `None` without any event.
     pub end: Option<EventTime>,
     /// How many rows were rejected, and of the first one why and where.
-    pub rejected: (u64, Option<(Reason, Position)>),
+    pub rejected: Option<(u64, Reason, Position)>,
 }
 
 impl Story<'_> {
@@ -49,15 +49,13 @@ impl Story<'_> {
             progress: Progress::new(self.models, inputs.files()),
             state: None,
         };
-        let (mut last, mut rejected) = (None, (0, None));
+        let (mut last, mut rejected) = (None, None);
         while let Some(record) = inputs.next_record()? {
             let event = match &record.content {
                 Ok(event) => event,
                 Err(rejection) => {
-                    rejected.0 += 1;
-                    rejected
-                        .1
-                        .get_or_insert((rejection.reason, record.position));
+                    let first = (0, rejection.reason, record.position);
+                    rejected.get_or_insert(first).0 += 1;
                     continue;
                 }
             };

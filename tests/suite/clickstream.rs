@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::cdnow::{expected, told};
+use crate::presets;
 use crate::program::{Run, tenure};
 use crate::reference::{self, Event, Value};
 use crate::retail::retail;
@@ -82,10 +83,8 @@ fn clicks() -> Vec<Click> {
 #[test]
 fn every_preset_runs_over_a_clickstream_and_keeps_every_customer_of_it() {
     let folder = tempfile::tempdir().unwrap();
-    let presets = fs::read_dir(root().join("config/models")).unwrap();
-    let presets = presets.map(|entry| entry.unwrap().path());
-    let presets = presets.filter(|path| path.extension().is_some_and(|it| it == "yaml"));
-    let models: Vec<PathBuf> = presets.map(|it| preset(&it, folder.path())).collect();
+    let files = presets::files();
+    let models: Vec<PathBuf> = files.iter().map(|it| preset(it, folder.path())).collect();
     assert!(models.len() >= 12);
     let run = run(folder.path(), "replay", &models, &[]);
     assert!(run.said.contains("\n31106 events, "), "{}", run.said);

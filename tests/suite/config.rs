@@ -46,6 +46,44 @@ fn the_documented_defaults_are_the_defaults_of_the_code() {
 }
 
 #[test]
+fn every_field_is_read_where_the_mapping_says() {
+    let fields = Mapping::FIELDS.map(|field| format!("{field} = \"in.{field}\"\n"));
+    let text = format!(
+        "[[input]]\ntopic = \"t\"\n[input.mapping]\n{}",
+        fields.concat()
+    );
+    let settings = with_file(&text).unwrap().settings(&retail(), None).unwrap();
+    let expected = Mapping {
+        customer_id: "in.customer_id".into(),
+        kind: "in.type".into(),
+        time: "in.time".into(),
+        id: "in.id".into(),
+        order_id: "in.order_id".into(),
+        channel: "in.channel".into(),
+        value: "in.value".into(),
+        currency: "in.currency".into(),
+        properties: "in.properties".into(),
+        ..Mapping::default()
+    };
+    assert_eq!(settings.mappings, [expected]);
+}
+
+#[test]
+fn a_field_that_every_event_needs_has_a_place() {
+    let text = "[[input]]\ntopic = \"t\"\nmapping.time = \"\"\nmapping.value = \"\"\nmapping.properties = \"\"\n";
+    let problems = with_file(text).unwrap_err();
+    assert!(
+        problems.contains("input[0].mapping.time: no event can do without it"),
+        "{problems}"
+    );
+    assert_eq!(
+        problems.matches("input[0].mapping.").count(),
+        1,
+        "{problems}"
+    );
+}
+
+#[test]
 fn every_setting_is_documented_and_nothing_else_is() {
     let mut examples = String::new();
     for line in DEFAULTS.lines() {

@@ -8,7 +8,7 @@ use tenure::event::Money;
 use tenure::model::{Models, Source};
 use tenure::runtime::example::{Outcome, run_all};
 
-fn files() -> BTreeSet<PathBuf> {
+pub(crate) fn files() -> BTreeSet<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models");
     let files = fs::read_dir(folder)
         .unwrap()

@@ -26,13 +26,12 @@ pub(super) fn left_out(inputs: &[PathBuf], survey: &Survey) -> Vec<String> {
     let mut lines = Vec::new();
     for (reason, (count, first)) in &survey.rejected {
         let file = inputs[first.input as usize].display().to_string();
-        let advice = reason.advice().map(|advice| format!(" ({advice})"));
         lines.push(format!(
             "{} rejected: {reason}, first at {}:{}{}",
             HumanCount(*count),
             visible(&file),
             first.offset,
-            advice.unwrap_or_default()
+            reason.advice()
         ));
     }
     if survey.later > 0 {

@@ -57,15 +57,14 @@ pub(in crate::cli) fn names(inputs: &[PathBuf]) -> Vec<String> {
 /// That no event is of a customer; who reads it learns of rows that could have been.
 pub(in crate::cli) fn nobody(inputs: &[PathBuf], customer: &str, ended: &Ended) -> String {
     let text = format!("error: there is no event of {}", visible(customer));
-    let (rejected, Some((reason, first))) = ended.rejected else {
+    let Some((rejected, reason, first)) = ended.rejected else {
         return text;
     };
-    let advice = reason.advice().map(|advice| format!(" ({advice})"));
     format!(
         "{text}; {rejected} rows were rejected, the first at {}:{}: {reason}{}",
         inputs[first.input as usize].display(),
         first.offset,
-        advice.unwrap_or_default()
+        reason.advice()
     )
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::inputs::names;
 use super::say;
 use crate::cloudevent::{self, Origin};
-use crate::event::{EventType, Position, Reason, Rejection};
+use crate::event::{Position, Reason, Rejection};
 use crate::files::{CUT, OPEN_QUOTE};
 use crate::model::Models;
 use crate::partition::Output;
@@ -121,9 +121,7 @@ impl<'o> Outputs<'o> {
             if let Some(Position { input, offset }) = self.first.get(reason) {
                 text += &format!(", first at {}:{offset}", self.files[*input as usize]);
             }
-            if let Some(advice) = reason.advice() {
-                text += &format!(" ({advice})");
-            }
+            text += reason.advice();
         }
         text += &self.unmet(&summary.met);
         for (model, counts) in self.models.list.iter().zip(&summary.population.0) {
@@ -137,13 +135,9 @@ impl<'o> Outputs<'o> {
 
     /// Events that a model asks for and that nobody sends are most often called otherwise.
     fn unmet(&self, met: &[bool]) -> String {
-        let vocabulary = &self.models.vocabulary;
-        let unmet = met.iter().enumerate().filter(|(_, met)| !**met);
-        let names = unmet.filter_map(|(at, _)| {
-            let kind = EventType::of_index(u16::try_from(at).ok()?);
-            vocabulary.type_name(kind)
-        });
-        let names: Vec<&str> = names.collect();
+        let named = self.models.vocabulary.named_types();
+        let unmet = named.filter(|(kind, _)| !met[kind.index()]);
+        let names: Vec<&str> = unmet.map(|(_, name)| name).collect();
         match names.is_empty() {
             true => String::new(),
             false => format!(
