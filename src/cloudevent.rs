@@ -145,7 +145,7 @@ pub fn data(
     if let Some(corrected) = change.corrects {
         data["corrects"] = json!({
             "sequence": corrected.sequence,
-            "transition": model.transition_name(change.transition, corrected.from),
+            "transition": model.transition_name(corrected.transition, corrected.from),
             "effective_at": corrected.effective_at.to_string(),
         });
     }

@@ -40,7 +40,8 @@ pub struct StageChange {
     pub from: usize,
     /// Index of the stage entered.
     pub to: usize,
-    /// Index of the transition; of a correction, of the one that is corrected.
+    /// Index of the transition; of a correction, of the one whose condition is no longer true: the one that is
+    /// corrected, or one that an earlier correction has found to lead to the same stage.
     pub transition: usize,
     /// By what.
     pub cause: Cause,
@@ -77,6 +78,8 @@ impl StageChange {
 pub struct Corrected {
     /// Its sequence number.
     pub sequence: u64,
+    /// Its index.
+    pub transition: usize,
     /// The stage that it left.
     pub from: usize,
     /// When it took effect.

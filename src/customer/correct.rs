@@ -3,7 +3,7 @@
 use super::change::{Cause, Corrected, StageChange};
 use super::evidence::{self, Evidence};
 use super::ground::Ground;
-use super::last::By;
+use super::last::{By, TookBack};
 use super::state::CustomerState;
 use crate::event::{Event, EventTime};
 use crate::model::Models;
@@ -15,10 +15,10 @@ impl CustomerState {
         &mut self,
         models: &Models,
         model: usize,
-        concerns: impl Fn(EventTime) -> bool,
+        concerns: impl Fn(&Ground) -> bool,
     ) -> Option<Ground> {
         let ground = self.models[model].past.as_ref()?.ground.as_ref()?;
-        let lost = concerns(ground.at) && !self.stands(models, model, ground);
+        let lost = concerns(ground) && !self.stands(models, model, ground);
         lost.then(|| self.models[model].take_ground())?
     }
 
@@ -37,7 +37,7 @@ impl CustomerState {
 
     /// Puts the customer back to where they were before the transition, and evaluates at once, without
     /// minimum stay, cooldown and re-entry. `false` when that ends where the customer is: then nothing
-    /// has happened.
+    /// has happened, and what led there now is what the customer's stay stands on.
     pub(super) fn correct(
         &mut self,
         models: &Models,
@@ -50,8 +50,10 @@ impl CustomerState {
         let definition = &models.list[model];
         let here = std::mem::replace(&mut self.models[model], ground.before.clone());
         let mut visited = 1_u64 << self.models[model].stage;
-        let mut kind = Some(event.kind);
-        while let Some(transition) = self.open(models, model, now, kind, visited, false) {
+        let (mut kind, mut found) = (Some(event.kind), None);
+        while let Some(transition) = self.open(models, model, now, kind, visited, Cause::Correction)
+        {
+            found = self.ground(models, model, transition, now, kind, Cause::Correction);
             self.models[model].enter(definition, transition, now);
             visited |= 1 << self.models[model].stage;
             kind = None; // An event is itself only for the first link [14].
@@ -59,12 +61,21 @@ impl CustomerState {
         let to = self.models[model].stage;
         if to == here.stage {
             self.models[model] = here;
+            self.models[model].put_ground(found);
             return false;
         }
         self.models[model].sequence = here.sequence.saturating_add(1);
         self.models[model].effective = now;
         self.models[model].due = self.next_change(models, model, now);
-        let (evidence, by) = self.evidence_of(models, model, ground);
+        // The ground may have been found by an earlier correction, and be later than what was told.
+        let told = here.last.as_ref().and_then(|last| last.by.as_ref());
+        let corrected = Corrected {
+            sequence: here.sequence,
+            transition: told.map_or(ground.transition, |by| by.transition),
+            from: here.previous.unwrap_or(ground.before.stage),
+            effective_at: here.entered,
+        };
+        let (evidence, by) = self.evidence_of(models, model, ground, corrected);
         self.models[model].keep_last(Cause::Correction, by);
         changes.push(StageChange {
             model,
@@ -78,23 +89,30 @@ impl CustomerState {
             held_since: None,
             evidence,
             position: self.position,
-            corrects: Some(Corrected {
-                sequence: here.sequence,
-                from: ground.before.stage,
-                effective_at: ground.at,
-            }),
+            corrects: Some(corrected),
             late_by: None,
         });
         true
     }
 
     /// The condition of the transition at its instant, as it is known by now.
-    fn evidence_of(&self, models: &Models, model: usize, ground: &Ground) -> (Vec<Evidence>, By) {
+    fn evidence_of(
+        &self,
+        models: &Models,
+        model: usize,
+        ground: &Ground,
+        corrected: Corrected,
+    ) -> (Vec<Evidence>, By) {
         let when = &models.list[model].transitions[ground.transition].when;
         let states = self.states_at(models, ground);
         let scene = ground.scene(models, model, &states);
         let by = By {
-            took_back: Some((ground.before.stage, ground.at)),
+            took_back: Some(TookBack {
+                transition: corrected.transition,
+                from: corrected.from,
+                effective_at: corrected.effective_at,
+                at: ground.at,
+            }),
             ..By::seen(ground.transition, &scene)
         };
         (evidence::of(when, &scene, &models.vocabulary), by)

@@ -1,6 +1,7 @@
 //! What the last transition stood on, so that it can be taken back when something comes late [22].
 
 use super::FactState;
+use super::change::Cause;
 use super::evaluate::Scene;
 use super::looked::Looked;
 use super::reading::Facts;
@@ -17,11 +18,25 @@ pub struct Ground {
     pub(super) at: EventTime,
     /// The event type that its condition saw.
     pub(super) event: Option<EventType>,
+    /// What it saw of its own instant.
+    pub(super) seen: Seen,
     /// Where the customer was just before.
     pub(super) before: ModelState,
     /// The slots of the condition as of that instant, with all that has come since; of those about orders
     /// without the orders that can still be taken back.
     pub(super) slots: Vec<(usize, FactState)>,
+}
+
+/// Which events of its own instant a transition saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// All of them, those included that come in afterwards: an event counts before a timer of its instant [3].
+    All,
+    /// Those that had been applied; of orders, those with a smaller number than this.
+    Applied {
+        /// How many orders there had been.
+        orders: u64,
+    },
 }
 
 impl CustomerState {
@@ -33,6 +48,7 @@ impl CustomerState {
         transition: usize,
         at: EventTime,
         event: Option<EventType>,
+        cause: Cause,
     ) -> Option<Ground> {
         let definition = &models.list[model];
         if definition.corrections.0 == 0 {
@@ -55,6 +71,12 @@ impl CustomerState {
             transition,
             at,
             event,
+            seen: match cause {
+                Cause::Timer => Seen::All,
+                Cause::Event | Cause::Correction | Cause::ModelChange => Seen::Applied {
+                    orders: self.ledger.as_ref().map_or(0, |ledger| ledger.placed),
+                },
+            },
             before,
             slots: slots.map(slot).collect(),
         })
@@ -78,7 +100,9 @@ impl CustomerState {
         };
         let own = ground.slots.iter().map(|(slot, _)| *slot);
         let own = own.filter(|slot| models.slots.order_slot(*slot).is_some());
-        for event in ledger.left(orders, ground.at) {
+        let left = ledger.left(orders);
+        for (_, event) in left.filter(|(number, event)| ground.includes(event.time, Some(*number)))
+        {
             for slot in own.clone() {
                 states[slot].count(models.slots.get(slot), &event, ground.at);
             }
@@ -109,15 +133,26 @@ impl Ground {
         }
     }
 
-    /// Counts what comes after the transition and was before it, or at its instant. Orders count when they
-    /// can no longer be taken back.
-    pub(super) fn count(&mut self, models: &Models, event: &Event, of_orders: bool) {
-        if event.time > self.at {
+    /// Whether the transition stands on what happens at an instant: an order with this number, or an event
+    /// that has just come.
+    pub(super) fn includes(&self, time: EventTime, order: Option<u64>) -> bool {
+        let is_seen = match self.seen {
+            Seen::All => true,
+            Seen::Applied { orders } => order.is_some_and(|number| number < orders),
+        };
+        time < self.at || (time == self.at && is_seen)
+    }
+
+    /// Counts what comes after the transition and is included: an event that has just come, or an order with
+    /// its number, once it can no longer be taken back.
+    pub(super) fn count(&mut self, models: &Models, event: &Event, order: Option<u64>) {
+        if !self.includes(event.time, order) {
             return;
         }
         let changed = models.slots.changed_by(event.kind);
         for (slot, state) in &mut self.slots {
-            if changed.contains(slot) && models.slots.order_slot(*slot).is_some() == of_orders {
+            let of_orders = models.slots.order_slot(*slot).is_some();
+            if changed.contains(slot) && of_orders == order.is_some() {
                 state.count(models.slots.get(*slot), event, self.at);
             }
         }

@@ -22,7 +22,7 @@ pub struct Last {
 /// A transition of the model, as it was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct By {
-    /// The transition; of a correction, the one that was taken back.
+    /// The transition; of a correction, the one whose condition is no longer true.
     pub(super) transition: usize,
     /// The type of the event that its condition saw.
     pub(super) event: Option<EventType>,
@@ -30,8 +30,22 @@ pub(super) struct By {
     pub(super) held_since: Option<EventTime>,
     /// What the facts of its condition were, by those that the transition names.
     pub(super) facts: Vec<Option<Value>>,
-    /// Of a correction alone: the stage that the one which was taken back had left, and when.
-    pub(super) took_back: Option<(usize, EventTime)>,
+    /// Of a correction alone: what it took back.
+    pub(super) took_back: Option<TookBack>,
+}
+
+/// A transition that a correction took back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TookBack {
+    /// Its index.
+    pub(super) transition: usize,
+    /// The stage that it had left.
+    pub(super) from: usize,
+    /// When it took effect.
+    pub(super) effective_at: EventTime,
+    /// The instant of the condition that was no longer true: later, where an earlier correction had led to the
+    /// same stage.
+    pub(super) at: EventTime,
 }
 
 /// What a fact was.
@@ -73,9 +87,13 @@ impl By {
         self.facts.len() == transition.facts.len()
             && transition.facts.iter().zip(&self.facts).all(fact)
             && self.event.is_none_or(known)
-            && self
-                .took_back
-                .is_none_or(|(stage, _)| stage < model.stages.len())
+            && self.took_back.is_none_or(|took_back| took_back.fits(model))
+    }
+}
+
+impl TookBack {
+    fn fits(&self, model: &Model) -> bool {
+        self.from < model.stages.len() && self.transition < model.transitions.len()
     }
 }
 

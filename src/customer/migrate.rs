@@ -4,7 +4,7 @@
 use super::FactState;
 use super::change::{Cause, StageChange};
 use super::ground::Ground;
-use super::last::{By, Last, Value};
+use super::last::{By, Last, TookBack, Value};
 use super::orders::Ledger;
 use super::recent::Recent;
 use super::state::{CustomerState, ModelState, Past, Visits};
@@ -73,16 +73,18 @@ impl Migration<'_> {
             before.is_some_and(|before| self.change.kind(before.placed) == orders.placed)
         });
         if let Some(old) = old {
-            ledger.orders = old.orders.clone();
+            (ledger.placed, ledger.orders) = (old.placed, old.orders.clone());
             let placed = ledger.orders.iter_mut().flat_map(|order| &mut order.placed);
-            for fields in placed {
-                fields.retain_mut(|(field, _)| match self.change.field(*field) {
-                    Some(after) => {
-                        *field = after;
-                        true
-                    }
-                    None => false,
-                });
+            for order in placed {
+                order
+                    .fields
+                    .retain_mut(|(field, _)| match self.change.field(*field) {
+                        Some(after) => {
+                            *field = after;
+                            true
+                        }
+                        None => false,
+                    });
             }
         }
         for (at, slot) in self.after.slots.of_orders().iter().enumerate() {
@@ -98,7 +100,7 @@ impl Migration<'_> {
                 // What has come so far is final.
                 ledger.base[at].clone_from(&state.facts[*slot]);
             } else {
-                for event in ledger.left(orders, EventTime::MAX) {
+                for (_, event) in ledger.left(orders) {
                     state.facts[*slot].count(definition, &event, state.latest);
                 }
             }
@@ -186,6 +188,7 @@ impl Migration<'_> {
             transition: successor.transitions[old.transition]?,
             at: old.at,
             event: old.event.map(|kind| self.change.kind(kind)),
+            seen: old.seen,
             before: self.model(&old.before, model, successor),
             slots,
         })
@@ -200,7 +203,11 @@ impl Migration<'_> {
             other => other.clone(),
         };
         let took_back = match old.took_back {
-            Some((stage, at)) => Some((successor.stages[stage]?, at)),
+            Some(took_back) => Some(TookBack {
+                transition: successor.transitions[took_back.transition]?,
+                from: successor.stages[took_back.from]?,
+                ..took_back
+            }),
             None => None,
         };
         let by = By {

@@ -40,6 +40,6 @@ pub use gaps::Gaps;
 pub use ground::Ground;
 pub use last::Last;
 pub use migrate::Migration;
-pub use orders::Ledger;
+pub use orders::{Ledger, OpenOrder};
 pub use recent::Recent;
 pub use state::{CustomerState, ModelState, Past, Visits};

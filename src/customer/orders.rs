@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::FactState;
 use super::distinct::hash;
+use super::{CustomerState, FactState};
 use crate::event::{CustomerId, Event, EventTime, FieldId, Quantity, Scalar};
 use crate::model::{Models, ORDERS_MAX, Orders, Slots};
 
@@ -14,6 +14,8 @@ use crate::model::{Models, ORDERS_MAX, Orders, Slots};
 /// so every fact can be taken back, whatever its aggregate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
+    /// How many orders there have been: the number of the next one.
+    pub(super) placed: u64,
     pub(super) orders: Vec<Order>,
     /// By slot about orders.
     pub(super) base: Vec<FactState>,
@@ -26,10 +28,18 @@ pub(super) struct Order {
     pub(super) id: Option<u64>,
     /// Of the order; before it has come, of the first event that takes it back.
     pub(super) time: EventTime,
-    /// Its fields, once it has come.
-    pub(super) placed: Option<SmallVec<[(FieldId, Scalar); 2]>>,
+    /// The order itself, once it has come.
+    pub(super) placed: Option<Placed>,
     pub(super) refunded: Returned,
     pub(super) cancelled: Returned,
+}
+
+/// An order that has come.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Placed {
+    /// Of all orders of the customer, in the order in which they came: tells two of one instant apart.
+    pub(super) number: u64,
+    pub(super) fields: SmallVec<[(FieldId, Scalar); 2]>,
 }
 
 /// How much of an order was returned.
@@ -52,16 +62,41 @@ pub(super) enum Extent {
 pub(super) enum Part {
     /// An order; `true` when it is one that is there already.
     Placed { again: bool },
-    /// It takes an order back; with the time of the order if it is there.
-    Return { of: Option<EventTime> },
+    /// It takes an order back; with the time and the number of the order if it is there.
+    Return { of: Option<(EventTime, u64)> },
     /// Something else.
     None,
+}
+
+/// An order that can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOrder {
+    /// Of all orders of the customer, in the order in which they came.
+    pub number: u64,
+    /// Whether nothing is left of it.
+    pub is_gone: bool,
+}
+
+impl CustomerState {
+    /// The order that an event is, or takes back, once the event was received; `None` where it is neither, or the
+    /// order cannot be taken back or has not come.
+    pub fn order(&self, models: &Models, event: &Event) -> Option<OpenOrder> {
+        let (ledger, orders) = (self.ledger.as_ref()?, models.orders.as_ref()?);
+        let is_about_orders = !matches!(ledger.part(orders, event, self.latest), Part::None);
+        let id = order_id(orders, event).filter(|_| is_about_orders)?;
+        let order = &ledger.orders[ledger.find(id)?];
+        Some(OpenOrder {
+            number: order.placed.as_ref()?.number,
+            is_gone: order.left(orders).is_none(),
+        })
+    }
 }
 
 impl Ledger {
     pub(super) fn new(slots: &Slots) -> Ledger {
         let of_orders = slots.of_orders().iter();
         Ledger {
+            placed: 0,
             orders: Vec::new(),
             base: of_orders
                 .map(|slot| FactState::new(slots.get(*slot)))
@@ -69,10 +104,15 @@ impl Ledger {
         }
     }
 
-    /// What the event is to the orders as they stand.
-    pub(super) fn part(&self, orders: &Orders, event: &Event) -> Part {
+    /// What the event is to the orders as they stand at `latest`, the customer's latest event time with this
+    /// event: what is final then is not looked at, whether or not it is still there.
+    pub(super) fn part(&self, orders: &Orders, event: &Event, latest: EventTime) -> Part {
         let known = order_id(orders, event).and_then(|id| self.find(id));
-        let placed = known.filter(|at| self.orders[*at].placed.is_some());
+        let known = known.filter(|at| *at >= self.older(orders, latest));
+        let placed = known.and_then(|at| {
+            let order = &self.orders[at];
+            Some((order.time, order.placed.as_ref()?.number))
+        });
         let kind = Some(event.kind);
         if event.kind == orders.placed {
             Part::Placed {
@@ -81,9 +121,7 @@ impl Ledger {
         } else if (kind == orders.refunded || kind == orders.cancelled)
             && event.field(orders.id).is_some()
         {
-            Part::Return {
-                of: placed.map(|at| self.orders[at].time),
-            }
+            Part::Return { of: placed }
         } else {
             Part::None
         }
@@ -110,7 +148,7 @@ impl Ledger {
         for (slot, base) in slots.iter().zip(&self.base) {
             facts[*slot].clone_from(base);
         }
-        for event in self.left(orders, EventTime::MAX) {
+        for (_, event) in self.left(orders) {
             for slot in slots {
                 facts[*slot].count(models.slots.get(*slot), &event, latest);
             }
@@ -129,7 +167,11 @@ impl Ledger {
         let fields = event.fields.iter();
         let fields = fields.filter(|(id, _)| *id == orders.value || wanted.contains(id));
         order.time = event.time;
-        order.placed = Some(fields.cloned().collect());
+        order.placed = Some(Placed {
+            number: self.placed,
+            fields: fields.cloned().collect(),
+        });
+        self.placed = self.placed.saturating_add(1);
         let at = self.after(order.time);
         self.orders.insert(at, order);
         known.is_none() && at + 1 == self.orders.len()
@@ -156,26 +198,21 @@ impl Ledger {
         self.orders.partition_point(|other| other.time <= time)
     }
 
-    /// What is left of each order up to `end`, as events.
-    pub(super) fn left(&self, orders: &Orders, end: EventTime) -> impl Iterator<Item = Event> {
-        let within = self
-            .orders
-            .iter()
-            .take_while(move |order| order.time <= end);
-        within.filter_map(move |order| order.left(orders))
+    /// What is left of each order, as its number and an event.
+    pub(super) fn left(&self, orders: &Orders) -> impl Iterator<Item = (u64, Event)> {
+        self.orders.iter().filter_map(|order| order.left(orders))
     }
 
-    /// Orders that can no longer be taken back become final: `settle` gets what is left of each. Says how
-    /// many returns there were of which no order has come.
+    /// Orders that can no longer be taken back become final: `settle` gets what is left of each, and its number.
+    /// Says how many returns there were of which no order has come.
     pub(super) fn expire(
         &mut self,
         models: &Models,
         orders: &Orders,
         latest: EventTime,
-        mut settle: impl FnMut(&Event),
+        mut settle: impl FnMut(&Event, u64),
     ) -> u64 {
-        let horizon = EventTime(latest.0 - orders.within.0);
-        let old = self.orders.partition_point(|order| order.time < horizon);
+        let old = self.older(orders, latest);
         let mut gone: Vec<Order> = self.orders.drain(..old).collect();
         while self.orders.len() > ORDERS_MAX {
             // One without an id cannot be taken back anyway.
@@ -183,13 +220,19 @@ impl Ledger {
             gone.push(self.orders.remove(first.unwrap_or(0)));
         }
         let unmatched = gone.iter().filter(|order| order.placed.is_none()).count();
-        for event in gone.iter().filter_map(|order| order.left(orders)) {
+        for (number, event) in gone.iter().filter_map(|order| order.left(orders)) {
             for (slot, base) in models.slots.of_orders().iter().zip(&mut self.base) {
                 base.count(models.slots.get(*slot), &event, latest);
             }
-            settle(&event);
+            settle(&event, number);
         }
         unmatched as u64
+    }
+
+    /// How many are older than the horizon.
+    fn older(&self, orders: &Orders, latest: EventTime) -> usize {
+        let horizon = EventTime(latest.0 - orders.within.0);
+        self.orders.partition_point(|order| order.time < horizon)
     }
 
     fn find(&self, id: u64) -> Option<usize> {
@@ -208,9 +251,9 @@ impl Order {
         }
     }
 
-    /// What is left of it; nothing before it has come, and nothing when it is gone.
-    fn left(&self, orders: &Orders) -> Option<Event> {
-        let mut fields = self.placed.clone()?;
+    /// Its number and what is left of it; nothing before it has come, and nothing when it is gone.
+    fn left(&self, orders: &Orders) -> Option<(u64, Event)> {
+        let Placed { number, mut fields } = self.placed.clone()?;
         let returns = [self.refunded, self.cancelled];
         let value = fields.iter_mut().find(|(field, _)| *field == orders.value);
         match value {
@@ -227,12 +270,13 @@ impl Order {
             _ if returns.iter().any(|part| part.extent == Extent::Part) => return None,
             _ => {}
         }
-        Some(Event {
+        let event = Event {
             customer: CustomerId::default(),
             kind: orders.placed,
             time: self.time,
             fields,
-        })
+        };
+        Some((number, event))
     }
 }
 

@@ -9,11 +9,15 @@ use crate::model::{Dedupe, IDS_MAX};
 pub struct Recent(pub(super) Vec<(EventTime, u64)>);
 
 impl Recent {
-    /// Whether an event with this id is remembered.
-    pub(super) fn knows(&self, dedupe: Option<Dedupe>, event: &Event) -> bool {
-        let id = dedupe.and_then(|dedupe| event.field(dedupe.id));
-        id.map(hash)
-            .is_some_and(|id| self.0.iter().any(|(_, known)| *known == id))
+    /// Whether an event with this id is remembered at `latest`, the customer's latest event time with this
+    /// event: what is older than the horizon then is not looked at, whether or not it is still there.
+    pub(super) fn knows(&self, dedupe: Option<Dedupe>, event: &Event, latest: EventTime) -> bool {
+        let Some(dedupe) = dedupe else {
+            return false;
+        };
+        let recent = &self.0[self.older(dedupe, latest)..];
+        let id = event.field(dedupe.id).map(hash);
+        id.is_some_and(|id| recent.iter().any(|(_, known)| *known == id))
     }
 
     /// Remembers an event, and forgets those that are older than the horizon.
@@ -25,9 +29,13 @@ impl Recent {
             let at = self.0.partition_point(|(time, _)| *time <= event.time);
             self.0.insert(at, (event.time, hash(id)));
         }
-        let horizon = EventTime(latest.0 - dedupe.horizon.0);
-        let old = self.0.partition_point(|(time, _)| *time < horizon);
         let many = self.0.len().saturating_sub(IDS_MAX);
-        self.0.drain(..old.max(many));
+        self.0.drain(..self.older(dedupe, latest).max(many));
+    }
+
+    /// How many are older than the horizon.
+    fn older(&self, dedupe: Dedupe, latest: EventTime) -> usize {
+        let horizon = EventTime(latest.0 - dedupe.horizon.0);
+        self.0.partition_point(|(time, _)| *time < horizon)
     }
 }

@@ -5,6 +5,7 @@
 use super::change::{Cause, Noticed, StageChange};
 use super::evaluate::Scene;
 use super::evidence;
+use super::ground::Ground;
 use super::last::By;
 use super::looked::Looked;
 use super::orders::Part;
@@ -24,11 +25,13 @@ impl CustomerState {
         changes: &mut Vec<StageChange>,
     ) -> Noticed {
         self.fire(models, event.time, usize::MAX, changes);
+        let latest = self.latest.max(event.time);
         let part = match (&self.ledger, &models.orders) {
-            (Some(ledger), Some(orders)) => ledger.part(orders, event),
+            (Some(ledger), Some(orders)) => ledger.part(orders, event, latest),
             _ => Part::None,
         };
-        if self.recent.knows(models.dedupe, event) || matches!(part, Part::Placed { again: true }) {
+        let is_known = self.recent.knows(models.dedupe, event, latest);
+        if is_known || matches!(part, Part::Placed { again: true }) {
             return Noticed {
                 duplicates: 1,
                 ..Noticed::default()
@@ -36,14 +39,15 @@ impl CustomerState {
         }
         let late = event.time < self.latest;
         let behind = self.latest.since(event.time);
-        self.latest = self.latest.max(event.time);
+        self.latest = latest;
         self.position = position;
         self.recent.add(models.dedupe, event, self.latest);
         let returns_unmatched = self.count(models, event, &part);
-        // What took effect at this instant may have lost its ground.
-        let concerns = |at| match part {
-            Part::Return { of: Some(order) } if order <= at => true,
-            _ => event.time < at || (late && event.time == at),
+        let concerns = |ground: &Ground| match part {
+            Part::Return {
+                of: Some((time, number)),
+            } if ground.includes(time, Some(number)) => true,
+            _ => ground.includes(event.time, None),
         };
         let known = changes.len();
         for model in 0..models.list.len() {
@@ -80,18 +84,21 @@ impl CustomerState {
             .models
             .iter_mut()
             .filter_map(|model| model.ground_mut());
-        grounds.for_each(|ground| ground.count(models, event, false));
+        grounds.for_each(|ground| ground.count(models, event, None));
         let (Some(orders), Some(ledger)) = (&models.orders, &mut self.ledger) else {
             return 0;
         };
+        let grounds = &mut self.models;
+        let mut settle = |event: &Event, number| {
+            let grounds = grounds.iter_mut().filter_map(|model| model.ground_mut());
+            grounds.for_each(|ground| ground.count(models, event, Some(number)));
+        };
+        // What this event has made final is neither repeated nor taken back by it.
+        let before = ledger.expire(models, orders, self.latest, &mut settle);
         if !matches!(part, Part::None) {
             ledger.take(models, orders, event, self.latest, &mut self.facts);
         }
-        let grounds = &mut self.models;
-        ledger.expire(models, orders, self.latest, |event| {
-            let grounds = grounds.iter_mut().filter_map(|model| model.ground_mut());
-            grounds.for_each(|ground| ground.count(models, event, true));
-        })
+        before + ledger.expire(models, orders, self.latest, settle)
     }
 
     /// Fires the customer's timers due before `end`, by due instant and order of the models,
@@ -133,11 +140,9 @@ impl CustomerState {
         cause: Cause,
         changes: &mut Vec<StageChange>,
     ) {
-        // Who is looked at anew because the rules are others is not kept by what the old ones had begun [18].
-        let blocks = cause != Cause::ModelChange;
         let mut visited = 1_u64 << self.models[model].stage;
         let mut link_event = event;
-        while let Some(transition) = self.open(models, model, now, link_event, visited, blocks) {
+        while let Some(transition) = self.open(models, model, now, link_event, visited, cause) {
             let change = self.take(models, model, transition, now, link_event, cause);
             visited |= 1 << change.to;
             changes.push(change);
@@ -147,7 +152,8 @@ impl CustomerState {
     }
 
     /// The first transition out of the stage, in file order, whose condition is true, has been so
-    /// for its hold, and that nothing blocks. Keeps account of the holds on the way.
+    /// for its hold, and that nothing blocks; for a timer, one that was not open before [16]. Keeps account of
+    /// the holds on the way.
     pub(super) fn open(
         &mut self,
         models: &Models,
@@ -155,8 +161,10 @@ impl CustomerState {
         now: EventTime,
         event: Option<EventType>,
         visited: u64,
-        blocks: bool,
+        cause: Cause,
     ) -> Option<usize> {
+        // Who is put back, or looked at anew because the rules are others, is not kept by what has begun [18].
+        let blocks = matches!(cause, Cause::Event | Cause::Timer);
         let definition = &models.list[model];
         let stage = self.models[model].stage;
         for at in &definition.outgoing[stage] {
@@ -167,11 +175,34 @@ impl CustomerState {
             let held = transition.hold == Millis(0)
                 || self.held(model, *at, holds, now) >= transition.hold;
             let ready = holds && held && visited & 1 << transition.to == 0;
-            if ready && !(blocks && self.is_blocked(models, model, *at, now)) {
+            if ready
+                && !(blocks && self.is_blocked(models, model, *at, now))
+                && !(cause == Cause::Timer && self.was_open(models, model, *at, now))
+            {
                 return Some(*at);
             }
         }
         None
+    }
+
+    /// Whether a transition was open a millisecond ago already. Every instant at which one opens is looked at, so
+    /// this one was stopped then: it leads to a stage of the chain that led here. Looking again changes nothing.
+    fn was_open(&self, models: &Models, model: usize, transition: usize, now: EventTime) -> bool {
+        let before = EventTime(now.0 - 1);
+        let (definition, own) = (
+            &models.list[model].transitions[transition],
+            &self.models[model],
+        );
+        let is_held = definition.hold == Millis(0)
+            || own.holding.iter().any(|(known, since)| {
+                *known == transition && before.since(*since) >= definition.hold
+            });
+        own.entered <= before
+            && is_held
+            && !self.is_blocked(models, model, transition, before)
+            && self
+                .scene(models, model, before, None)
+                .holds(&definition.when)
     }
 
     fn is_blocked(&self, models: &Models, model: usize, transition: usize, now: EventTime) -> bool {
@@ -210,7 +241,7 @@ impl CustomerState {
         let scene = self.scene(models, model, now, event);
         let evidence = evidence::of(&definition.when, &scene, &models.vocabulary);
         let mut by = By::seen(transition, &scene);
-        let ground = self.ground(models, model, transition, now, event);
+        let ground = self.ground(models, model, transition, now, event, cause);
         let state = &mut self.models[model];
         let held_since = state
             .holding

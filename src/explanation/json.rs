@@ -93,7 +93,7 @@ fn came(model: &Model, vocabulary: &Vocabulary, last: &Came, to: usize) -> Value
     if let Some(corrected) = corrects {
         json["corrects"] = json!({
             "sequence": corrected.sequence,
-            "transition": name(corrected.from),
+            "transition": model.transition_name(corrected.transition, corrected.from),
             "effective_at": corrected.effective_at.to_string(),
         });
     }
@@ -109,6 +109,7 @@ fn of_way(model: &Model, way: &Way, from: usize) -> Value {
         "holds": way.holds,
         "evidence": checked(&way.parts),
         "blocks": way.blocks.iter().map(block).collect::<Vec<_>>(),
+        "waits_for_event": way.waits_for_event,
     });
     if let Some(hold) = way.hold {
         json["hold"] = json!({

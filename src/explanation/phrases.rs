@@ -79,6 +79,7 @@ pub(super) fn standing(way: &Way, now: EventTime) -> &'static str {
         (false, ..) => "no",
         (true, true, _) => "true, but not for long enough yet",
         (true, false, true) => "true, but closed",
+        (true, false, false) if way.waits_for_event => "true, but waits for an event",
         (true, false, false) => "true, to be taken next",
     }
 }
@@ -107,7 +108,12 @@ pub(super) fn closed(way: &Way) -> Vec<String> {
             None => format!("closed for ever: {why}"),
         }
     });
-    hold.into_iter().chain(blocks).collect()
+    let stopped = way.waits_for_event.then(|| {
+        "the customer was in that stage at the instant at which they came here: an event takes it, or its coming \
+        true anew"
+            .to_owned()
+    });
+    hold.into_iter().chain(blocks).chain(stopped).collect()
 }
 
 /// A comparison of a transition that was taken.

@@ -256,7 +256,7 @@ impl<'s> Story<'s> {
         let what = format!("{}: from {from} {}", model.name, moves(model, change));
         line(text, 1, &what);
         if let Some(corrected) = change.corrects {
-            let name = model.transition_name(change.transition, corrected.from);
+            let name = model.transition_name(corrected.transition, corrected.from);
             let at = instant(corrected.effective_at);
             line(text, 2, &format!("takes back {} of {at}", visible(&name)));
         }

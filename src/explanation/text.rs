@@ -110,7 +110,7 @@ impl Page<'_> {
                 cause.name()
             );
         };
-        let name = |from| visible(&self.model.transition_name(taken.transition, from));
+        let name = |transition, from| visible(&self.model.transition_name(transition, from));
         match (&taken.corrects, taken.from) {
             (Some(corrected), _) => {
                 writeln!(
@@ -118,13 +118,13 @@ impl Page<'_> {
                     "  Why: on {} the transition {} of {} was taken back: something came late, or was returned, under \
                     which it would not have been taken.",
                     instant(*effective_at),
-                    name(corrected.from),
+                    name(corrected.transition, corrected.from),
                     instant(corrected.effective_at)
                 )?;
             }
             (None, from) => {
                 let from_name = from.map_or("an earlier stage", |from| self.stage(from));
-                let by = from.map(|from| format!(" by {}", name(from)));
+                let by = from.map(|from| format!(" by {}", name(taken.transition, from)));
                 writeln!(
                     out,
                     "  Why: came from {from_name}{}, {}.",

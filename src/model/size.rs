@@ -115,8 +115,9 @@ fn orders_bytes(models: &Models) -> usize {
     let fields = fields
         .into_iter()
         .map(|field| INDEX + value_bytes(models, field));
-    let order = TAG + HASH + INSTANT + TAG + INDEX + fields.sum::<usize>() + 2 * (TAG + NUMBER);
-    ORDERS_MAX * order + about().map(|slot| slot_bytes(models, slot)).sum::<usize>()
+    let returned = 2 * (TAG + NUMBER);
+    let order = TAG + HASH + INSTANT + TAG + COUNT + INDEX + fields.sum::<usize>() + returned;
+    COUNT + ORDERS_MAX * order + about().map(|slot| slot_bytes(models, slot)).sum::<usize>()
 }
 
 fn model_bytes(models: &Models, model: &Model) -> usize {
@@ -141,11 +142,11 @@ fn model_bytes(models: &Models, model: &Model) -> usize {
     };
     let seen = model.transitions.iter().map(seen).max().unwrap_or(0);
     // By which transition the customer came, and what its condition saw.
-    let known = known + TAG + 3 * INDEX + 2 * (TAG + INSTANT) + seen;
+    let known = known + TAG + 3 * INDEX + 2 * (TAG + INSTANT) + INSTANT + INDEX + seen;
     let ground = match model.corrections {
         Millis(0) => 0,
-        // Where the customer was before, and all that the condition looked at.
-        _ => known + model.transitions.iter().map(condition).max().unwrap_or(0),
+        // Where the customer was before, what it saw of its instant, and all that the condition looked at.
+        _ => known + COUNT + model.transitions.iter().map(condition).max().unwrap_or(0),
     };
     known + ground
 }

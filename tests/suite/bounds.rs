@@ -227,7 +227,7 @@ fn models_whose_states_would_not_fit_into_a_record_are_refused() {
     assert!(said <= STATE_BYTES_MAX);
     assert_eq!(
         compile(&[long(900)]).unwrap_err(),
-        "error: what is kept of a customer could take 933614 bytes, more than 921600, which fit into a record of Kafka
+        "error: what is kept of a customer could take 933625 bytes, more than 921600, which fit into a record of Kafka
   --> m0.yaml:4:3
    |
  4 |   note: first(click.note) over 900d

@@ -88,9 +88,10 @@ type History = Vec<(Happening, i64)>;
 fn models_and_events() -> impl Strategy<Value = (Vec<Model>, History)> {
     let any_models = models::models(prop_oneof![5 => models::model(), 1 => models::doubtful()]);
     let any_events = prop_oneof![2 => of_many_kinds(), 1 => of_orders()];
+    let orders = prop_oneof![3 => of_orders(), 1 => of_dates(), 1 => of_horizons()];
     prop_oneof![
         1 => (any_models, any_events),
-        1 => (models::models(models::doubtful()), of_orders()),
+        1 => (models::models(models::doubtful()), orders),
     ]
 }
 
@@ -131,6 +132,34 @@ fn of_orders() -> impl Strategy<Value = History> {
     spread(50, step.boxed(), delay.boxed(), what)
 }
 
+/// Orders and returns whose times are dates: several at one instant, in every order.
+fn of_dates() -> impl Strategy<Value = History> {
+    let step = prop_oneof![3 => Just(0), 2 => Just(DAY), 1 => select(vec![2 * DAY, 3 * DAY])];
+    let delay = prop_oneof![2 => Just(0), 1 => select(vec![HOUR, DAY, 3 * DAY])];
+    let kind = select(vec!["order", "order", "refund", "cancel", "visit"]);
+    let id = prop_oneof![1 => Just(None), 1 => id()];
+    let what = (Just("ann"), kind, id, order_id());
+    timed(30, Just(0).boxed(), step.boxed(), delay.boxed(), what)
+}
+
+/// Few events, as far from each other as ids and orders are remembered, to the millisecond.
+fn of_horizons() -> impl Strategy<Value = History> {
+    let step = select(vec![7 * DAY, 3 * DAY, DAY, HOUR, 0]);
+    let delay = prop_oneof![3 => Just(0), 1 => select(vec![DAY, 3 * DAY])];
+    let kind = select(vec!["order", "refund", "order", "cancel", "visit"]);
+    let id = prop_oneof![1 => Just(None), 1 => select(vec!["a", "b"]).prop_map(Some)];
+    let order_id = prop_oneof![
+        1 => select(vec!["o1", "o2"]).prop_map(OrderId::One),
+        2 => Just(OrderId::Last("o1")),
+    ];
+    spread(
+        12,
+        step.boxed(),
+        delay.boxed(),
+        (Just("ann"), kind, id, order_id),
+    )
+}
+
 fn spread(
     most: usize,
     step: BoxedStrategy<i64>,
@@ -138,6 +167,16 @@ fn spread(
     what: impl Strategy<Value = What> + 'static,
 ) -> impl Strategy<Value = History> {
     let jitter = prop_oneof![5 => Just(0), 1 => Just(1), 1 => Just(-1)];
+    timed(most, jitter.boxed(), step, delay, what)
+}
+
+fn timed(
+    most: usize,
+    jitter: BoxedStrategy<i64>,
+    step: BoxedStrategy<i64>,
+    delay: BoxedStrategy<i64>,
+    what: impl Strategy<Value = What> + 'static,
+) -> impl Strategy<Value = History> {
     let event = (step, jitter, delay, what, fields());
     let start = reference::date(2026, 1, 1);
     let start = select(vec![start, start + 30 * MINUTE]);

@@ -27,6 +27,7 @@ mod readme;
 mod reference;
 mod replay;
 mod retail;
+mod rules;
 mod starting;
 mod store;
 mod tidy;

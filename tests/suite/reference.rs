@@ -190,8 +190,9 @@ impl<'a> World<'a> {
         let horizon = agreed(self.models, |model| model.dedupe_ms.as_ref());
         let by_id = horizon.is_some_and(|horizon| customer.remembers(*horizon, event));
         let orders = agreed(self.models, |model| model.orders.as_ref());
-        let by_order = orders
-            .is_some_and(|orders| Ledger::after(orders, &customer.events).repeats(orders, event));
+        let by_order = orders.is_some_and(|orders| {
+            Ledger::before(orders, &customer.events, event).repeats(orders, event)
+        });
         by_id || by_order
     }
 
@@ -270,7 +271,7 @@ impl Customer {
     /// Rule 7: the ids of events no older than the horizon, at most so many, those of the latest
     /// time; at equal times those that came in first.
     fn remembers(&self, horizon: i64, candidate: &Event) -> bool {
-        let latest = self.latest();
+        let latest = self.latest().max(candidate.time);
         let mut recent: Vec<&Event> = self.events.iter().collect();
         recent.retain(|event| event.id.is_some() && event.time >= latest - horizon);
         recent.sort_by_key(|event| -event.time); // stable

@@ -2,7 +2,7 @@
 
 use super::read::Reader;
 use super::write::Writer;
-use crate::customer::last::{By, Value};
+use crate::customer::last::{By, TookBack, Value};
 use crate::customer::{Cause, Last};
 use crate::event::{EventType, Quantity};
 
@@ -35,9 +35,11 @@ impl Writer<'_> {
         self.unsigned(by.transition as u128);
         self.unsigned(by.event.map_or(0, |kind| kind.index() as u128 + 1));
         self.optional_instant(by.held_since);
-        if let Some((stage, at)) = by.took_back {
-            self.unsigned(stage as u128);
-            self.instant(at);
+        if let Some(took_back) = by.took_back {
+            self.unsigned(took_back.from as u128);
+            self.instant(took_back.effective_at);
+            self.instant(took_back.at);
+            self.unsigned(took_back.transition as u128);
         }
         self.many(&by.facts, |out, value| match value {
             None => out.bytes.push(0),
@@ -93,7 +95,7 @@ impl Reader<'_> {
         let event = self.number::<u16>()?.checked_sub(1);
         let held_since = self.optional_instant()?;
         let took_back = match cause {
-            Cause::Correction => Some((self.number()?, self.instant()?)),
+            Cause::Correction => Some(self.took_back(transition)?),
             Cause::Event | Cause::Timer | Cause::ModelChange => None,
         };
         Some(By {
@@ -102,6 +104,21 @@ impl Reader<'_> {
             held_since,
             facts: self.many(Reader::value)?,
             took_back,
+        })
+    }
+
+    /// Before version 5 it was `transition`, and looked at when it had taken effect.
+    fn took_back(&mut self, transition: usize) -> Option<TookBack> {
+        let (from, effective_at) = (self.number()?, self.instant()?);
+        let (at, transition) = match self.version {
+            ..=4 => (effective_at, transition),
+            _ => (self.instant()?, self.number()?),
+        };
+        Some(TookBack {
+            transition,
+            from,
+            effective_at,
+            at,
         })
     }
 

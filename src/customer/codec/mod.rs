@@ -4,11 +4,13 @@
 //! armed timer; since version 2 the ids of recent events, and the orders with what all before them came to; the facts by slot, each with a tag;
 //! the models, since version 2 each with its latest `effective_at`, the stage before, and the past that the
 //! model asks for, in which the ground holds the model's state of before once more; since version 4 the last
-//! transition with the facts of its condition. Numbers are variable-length (LEB128,
+//! transition with the facts of its condition; since version 5 the numbers of orders, what a ground saw of its own
+//! instant, and when the condition of what was taken back was looked at. Numbers are variable-length (LEB128,
 //! signed ones zigzag); instants are differences from the latest event time. A version byte is never
 //! used again, and every version is read.
 
 mod last;
+mod orders;
 mod read;
 mod write;
 
@@ -19,7 +21,7 @@ use crate::event::{EventTime, EventType};
 use crate::model::{Keep, Model, Models, Slot};
 use read::Reader;
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Bytes that are no state of the loaded models.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +105,7 @@ fn has_slots(ledger: &Ledger, models: &Models) -> bool {
     let mut orders = ledger.orders.iter().flat_map(|order| &order.placed);
     ledger.base.len() == of_orders.len()
         && base.all(|(fact, slot)| is_of_slot((fact, models.slots.get(*slot))))
-        && orders.all(|order| order.iter().all(|(field, _)| field.index() < fields))
+        && orders.all(|order| order.fields.iter().all(|(field, _)| field.index() < fields))
 }
 
 fn is_of_slot((fact, slot): (&FactState, &Slot)) -> bool {

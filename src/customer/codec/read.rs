@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::{Corrupt, VERSION};
-use crate::customer::orders::{Extent, Order, Returned};
+use crate::customer::ground::Seen;
 use crate::customer::{
-    CustomerState, Distinct, FactState, Gaps, Ground, Ledger, ModelState, Past, Recent, Visits,
+    CustomerState, Distinct, FactState, Gaps, Ground, ModelState, Past, Recent, Visits,
 };
-use crate::event::{EventTime, EventType, FieldId, Millis, Position, Quantity, Scalar};
-use crate::model::{IDS_MAX, ORDERS_MAX};
+use crate::event::{EventTime, EventType, Millis, Position, Quantity, Scalar};
+use crate::model::IDS_MAX;
 
 /// An instant that an event can have.
 fn valid(millis: i128) -> Option<EventTime> {
@@ -25,9 +25,11 @@ pub(super) struct Head {
 }
 
 pub(super) struct Reader<'r> {
-    version: u8,
+    pub(super) version: u8,
     rest: &'r [u8],
     base: i64,
+    /// How many orders there have been.
+    pub(super) placed: u64,
     /// Of grounds that are being read.
     depth: usize,
 }
@@ -40,6 +42,7 @@ impl Reader<'_> {
                 version,
                 rest,
                 base: 0,
+                placed: 0,
                 depth: 0,
             }),
             Some((found, _)) if *found > VERSION => Err(Corrupt::NewerFormat { found: *found }),
@@ -160,7 +163,7 @@ impl Reader<'_> {
         (0..length).map(|_| one(self)).collect()
     }
 
-    fn fact(&mut self) -> Option<FactState> {
+    pub(super) fn fact(&mut self) -> Option<FactState> {
         Some(match self.byte()? {
             0 => FactState::Count(self.number()?),
             1 => FactState::Sum(Quantity::from_nanos(self.signed()?)),
@@ -205,7 +208,7 @@ impl Reader<'_> {
         self.ascending(one, |(number, _)| *number)
     }
 
-    fn hash(&mut self) -> Option<u64> {
+    pub(super) fn hash(&mut self) -> Option<u64> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(u64::from_be_bytes(*bytes))
@@ -223,46 +226,7 @@ impl Reader<'_> {
         good.then_some(Recent(ids))
     }
 
-    fn ledger(&mut self) -> Option<Ledger> {
-        let orders = self.many(Reader::order)?;
-        let good = orders.len() <= ORDERS_MAX && orders.is_sorted_by_key(|order| order.time);
-        let base = self.many(Reader::fact)?;
-        good.then_some(Ledger { orders, base })
-    }
-
-    fn order(&mut self) -> Option<Order> {
-        let id = match self.flag()? {
-            false => None,
-            true => Some(self.hash()?),
-        };
-        let time = self.instant()?;
-        let field = |from: &mut Self| Some((FieldId::of_index(from.number()?), from.scalar()?));
-        let placed = match self.flag()? {
-            false => None,
-            true => Some(SmallVec::from_vec(self.many(field)?)),
-        };
-        let (refunded, cancelled) = (self.returned()?, self.returned()?);
-        Some(Order {
-            id,
-            time,
-            placed,
-            refunded,
-            cancelled,
-        })
-    }
-
-    fn returned(&mut self) -> Option<Returned> {
-        let extent = match self.byte()? {
-            0 => Extent::Nothing,
-            1 => Extent::Part,
-            2 => Extent::Whole,
-            _ => return None,
-        };
-        let total = Quantity::from_nanos(self.signed()?);
-        Some(Returned { total, extent })
-    }
-
-    fn flag(&mut self) -> Option<bool> {
+    pub(super) fn flag(&mut self) -> Option<bool> {
         match self.byte()? {
             0 => Some(false),
             1 => Some(true),
@@ -284,7 +248,7 @@ impl Reader<'_> {
         Some((self.instant()?, self.scalar()?))
     }
 
-    fn scalar(&mut self) -> Option<Scalar> {
+    pub(super) fn scalar(&mut self) -> Option<Scalar> {
         Some(match self.byte()? {
             0 => Scalar::Number(Quantity::from_nanos(self.signed()?)),
             1 => Scalar::Text(self.text()?.into()),
@@ -348,6 +312,7 @@ impl Reader<'_> {
         let transition = self.number()?;
         let at = self.instant()?;
         let event = self.number::<u16>()?.checked_sub(1);
+        let seen = self.seen(event.is_some())?;
         self.depth += 1;
         let before = (self.depth == 1).then(|| self.model())??;
         self.depth -= 1;
@@ -355,12 +320,22 @@ impl Reader<'_> {
             transition,
             at,
             event: event.map(EventType::of_index),
+            seen,
             before,
             slots: self.ascending(
                 |from| Some((from.number()?, from.fact()?)),
                 |(slot, _)| *slot,
             )?,
         })
+    }
+
+    /// Before version 5 all that had come of a ground's instant was taken for seen.
+    fn seen(&mut self, is_by_event: bool) -> Option<Seen> {
+        let orders = match self.version {
+            ..=4 => is_by_event.then_some(self.placed),
+            _ => self.number::<u64>()?.checked_sub(1),
+        };
+        Some(orders.map_or(Seen::All, |orders| Seen::Applied { orders }))
     }
 
     fn visits(&mut self) -> Option<Visits> {

@@ -1,6 +1,6 @@
 //! State to bytes.
 
-use crate::customer::orders::{Extent, Order};
+use crate::customer::ground::Seen;
 use crate::customer::{CustomerState, FactState, ModelState, Past};
 use crate::event::{EventTime, Scalar};
 
@@ -21,8 +21,7 @@ pub(super) fn state(state: &CustomerState, bytes: &mut Vec<u8>) {
     });
     out.bytes.push(state.ledger.is_some().into());
     if let Some(ledger) = &state.ledger {
-        out.many(&ledger.orders, Writer::order);
-        out.many(&ledger.base, Writer::fact);
+        out.ledger(ledger);
     }
     out.many(&state.facts, Writer::fact);
     out.many(&state.models, Writer::model);
@@ -73,7 +72,7 @@ impl Writer<'_> {
         *before = number;
     }
 
-    fn fact(&mut self, fact: &FactState) {
+    pub(super) fn fact(&mut self, fact: &FactState) {
         match fact {
             FactState::Count(count) => {
                 self.bytes.push(0);
@@ -132,35 +131,12 @@ impl Writer<'_> {
         }
     }
 
-    fn order(&mut self, order: &Order) {
-        self.bytes.push(order.id.is_some().into());
-        if let Some(id) = order.id {
-            self.bytes.extend_from_slice(&id.to_be_bytes());
-        }
-        self.instant(order.time);
-        self.bytes.push(order.placed.is_some().into());
-        if let Some(fields) = &order.placed {
-            self.many(fields, |out, (field, value)| {
-                out.unsigned(field.index() as u128);
-                out.scalar(value);
-            });
-        }
-        for returned in [order.refunded, order.cancelled] {
-            self.bytes.push(match returned.extent {
-                Extent::Nothing => 0,
-                Extent::Part => 1,
-                Extent::Whole => 2,
-            });
-            self.signed(returned.total.nanos());
-        }
-    }
-
     fn timed(&mut self, time: EventTime, value: &Scalar) {
         self.instant(time);
         self.scalar(value);
     }
 
-    fn scalar(&mut self, value: &Scalar) {
+    pub(super) fn scalar(&mut self, value: &Scalar) {
         match value {
             Scalar::Number(number) => {
                 self.bytes.push(0);
@@ -209,6 +185,10 @@ impl Writer<'_> {
             self.unsigned(ground.transition as u128);
             self.instant(ground.at);
             self.unsigned(ground.event.map_or(0, |kind| kind.index() as u128 + 1));
+            self.unsigned(match ground.seen {
+                Seen::All => 0,
+                Seen::Applied { orders } => u128::from(orders) + 1,
+            });
             self.model(&ground.before);
             self.many(&ground.slots, |out, (slot, fact)| {
                 out.unsigned(*slot as u128);

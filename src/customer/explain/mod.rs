@@ -49,7 +49,7 @@ pub struct Came {
 /// A transition that was taken, or taken back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taken {
-    /// The transition; of a correction, the one that was taken back.
+    /// The transition; of a correction, the one whose condition is no longer true.
     pub transition: usize,
     /// The stage that was left, where that is known.
     pub from: Option<usize>,
@@ -76,6 +76,9 @@ pub struct Way {
     pub hold: Option<Hold>,
     /// What may keep it closed although it is true.
     pub blocks: Vec<Block>,
+    /// Whether it may be taken, and was not, since it leads to a stage that the customer was in at the instant at
+    /// which they came here: an event takes it, or its coming true anew [16].
+    pub waits_for_event: bool,
 }
 
 /// A condition, so far apart that each part can be told alone. There is no "not": what is negated is told
@@ -241,16 +244,17 @@ fn came(last: &Last, own: &ModelState, model: &Model, models: &Models) -> Came {
         // What was taken back had led to where the correction began.
         let (from, corrects) = match by.took_back {
             None => (own.previous, None),
-            Some((from, at)) => {
+            Some(took_back) => {
                 let corrected = Corrected {
                     sequence: own.sequence.saturating_sub(1),
-                    from,
-                    effective_at: at,
+                    transition: took_back.transition,
+                    from: took_back.from,
+                    effective_at: took_back.effective_at,
                 };
                 (Some(definition.to), Some(corrected))
             }
         };
-        let at = corrects.map_or(own.effective, |corrected| corrected.effective_at);
+        let at = by.took_back.map_or(own.effective, |took_back| took_back.at);
         let recorded = Recorded { model, by, at };
         Taken {
             transition: by.transition,

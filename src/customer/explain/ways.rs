@@ -20,12 +20,18 @@ impl CustomerState {
         let way = |at: &usize| {
             let transition = &definition.transitions[*at];
             let holds = scene.holds(&transition.when);
+            let hold = self.hold_of(models, model, *at, holds, now);
+            let blocks = self.blocks_of(models, model, *at, now);
+            let is_held = hold.is_none_or(|hold| hold.until.is_some_and(|until| until <= now));
+            let is_open = holds && is_held && !blocks.iter().any(|block| block.is_closed);
             Way {
                 transition: *at,
                 holds,
                 parts: parts(&transition.when, false, &scene, &models.vocabulary),
-                hold: self.hold_of(models, model, *at, holds, now),
-                blocks: self.blocks_of(models, model, *at, now),
+                hold,
+                blocks,
+                // Whatever else was open has been taken, unless its timer is still to fire.
+                waits_for_event: is_open && self.models[model].due.is_none_or(|due| due > now),
             }
         };
         let outgoing = &definition.outgoing[self.models[model].stage];

@@ -171,7 +171,10 @@ fn the_json_has_the_shape_that_programs_rely_on() {
         "condition holds facts value threshold is_met"
     );
     let way = &model["transitions"][0];
-    assert_eq!(keys(way), "transition to when holds evidence blocks");
+    assert_eq!(
+        keys(way),
+        "transition to when holds evidence blocks waits_for_event"
+    );
     assert_eq!(keys(&model["next"]), "moves never");
     let since = parse_instant(model["since"].as_str().unwrap()).unwrap();
     let as_of = parse_instant(json["as_of"].as_str().unwrap()).unwrap();

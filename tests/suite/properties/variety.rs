@@ -165,7 +165,7 @@ const PARTS: [Part; 29] = [
     ("max, not min", 3, |model| {
         replaced(model, |of| of == Aggregate::Max, Aggregate::Min);
     }),
-    ("avg, not max", 4, |model| {
+    ("avg, not max", 3, |model| {
         replaced(model, |of| of == Aggregate::Avg, Aggregate::Max);
     }),
     ("avg", 17, |model| {
@@ -341,7 +341,7 @@ fn transitions_are_taken_back_by_late_events_and_returns() {
 fn taken(cases: impl Strategy<Value = Case>) -> Taken {
     let mut runner = TestRunner::deterministic();
     let mut taken = Taken::default();
-    for _ in 0..400 {
+    for _ in 0..800 {
         let case = cases.new_tree(&mut runner).unwrap().current();
         let changes = case.expected();
         let corrections = || changes.iter().filter(|c| c.corrects.is_some());

@@ -39,7 +39,18 @@ impl Chain<'_> {
                 facts_at: self.now,
                 event,
             };
-            let chosen = choose(&look, &mut track.true_since, &visited, self.blocks);
+            // Rule 16: what was open before and not taken was stopped, and goes on to be where only time passes.
+            let stopped = match changes.is_empty() && self.event.is_none() {
+                true => open_before(&look, &track.true_since),
+                false => Vec::new(),
+            };
+            let chosen = choose(
+                &look,
+                &mut track.true_since,
+                &visited,
+                &stopped,
+                self.blocks,
+            );
             let Some(number) = chosen else {
                 track.timer = next_instant(&look, &track.true_since);
                 return changes;
@@ -71,6 +82,7 @@ impl Chain<'_> {
             transition: number,
             at: now,
             event: event.map(str::to_string),
+            applied: self.event.map(|_| self.seen.events()),
             place: track.past.clone(),
         });
         track.past.take(model, number, now);
@@ -86,6 +98,7 @@ fn choose(
     look: &Look,
     true_since: &mut BTreeMap<usize, i64>,
     visited: &[String],
+    stopped: &[usize],
     blocks: Blocks,
 ) -> Option<usize> {
     let mut chosen = None;
@@ -94,12 +107,36 @@ fn choose(
         let opens = look.past.blocks(look.model, number);
         let open = opens.iter().all(|&opens_at| look.now >= opens_at);
         let open = open || blocks == Blocks::DoNot;
-        let again = visited.contains(&transition.to);
+        let again = visited.contains(&transition.to) || stopped.contains(&number);
         if held && open && !again && chosen.is_none() {
             chosen = Some(number);
         }
     }
     chosen
+}
+
+/// The transitions out of the current stage that were open a millisecond ago, if the customer was in it then.
+fn open_before(look: &Look, true_since: &BTreeMap<usize, i64>) -> Vec<usize> {
+    let at = look.now - 1;
+    if look.past.current().from > at {
+        return Vec::new();
+    }
+    let then = Look {
+        now: at,
+        facts_at: at,
+        ..*look
+    };
+    let is_open = |(number, transition): &(usize, &Transition)| {
+        let start = true_since.get(number);
+        let held = match transition.hold_ms {
+            0 => true,
+            hold => start.is_some_and(|start| start + hold <= at),
+        };
+        let opens = look.past.blocks(look.model, *number);
+        held && opens.iter().all(|opens_at| *opens_at <= at) && then.holds(&transition.when)
+    };
+    let open = outgoing(look).into_iter().filter(is_open);
+    open.map(|(number, _)| number).collect()
 }
 
 /// Rule 17. A start later than now (rule 8 can go back) is none.

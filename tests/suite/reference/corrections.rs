@@ -17,6 +17,9 @@ pub(super) struct Ground {
     pub at: i64,
     /// The event type of its link (rule 14).
     pub event: Option<String>,
+    /// How many events had been applied when an event took it. A timer comes after all events of its
+    /// instant (rule 3), also after those that were not known then.
+    pub applied: Option<usize>,
     /// The customer's place just before it.
     pub place: Past,
 }
@@ -24,30 +27,29 @@ pub(super) struct Ground {
 /// An accepted event, and how it finds its customer.
 pub(super) struct News<'a> {
     event: &'a Event,
-    /// The customer's latest event time before it.
-    latest_before: Option<i64>,
-    /// The instant of the order that it is a return of, if that is in the ledger.
-    order_at: Option<i64>,
+    /// It is the customer's event number so many.
+    number: usize,
+    /// The number and the instant of the order that it is a return of, if that is in the ledger.
+    order: Option<(usize, i64)>,
 }
 
 impl News<'_> {
     /// `before`: the events that the customer had before it.
     pub(super) fn of<'a>(event: &'a Event, before: &[Event], orders: Option<&Orders>) -> News<'a> {
-        let order_of = |orders| Ledger::after(orders, before).order_of(orders, event);
+        let order_of = |orders| Ledger::before(orders, before, event).order_of(orders, event);
         News {
             event,
-            latest_before: before.iter().map(|event| event.time).max(),
-            order_at: orders.and_then(order_of),
+            number: before.len(),
+            order: orders.and_then(order_of),
         }
     }
 
-    /// Is a transition that was taken then looked at again?
-    fn concerns(&self, at: i64) -> bool {
-        let time = self.event.time;
-        let late = self.latest_before.is_some_and(|latest| time < latest);
-        let late = time < at || (late && time == at);
-        let takes_back = self.order_at.is_some_and(|order_at| order_at <= at);
-        late || takes_back
+    /// Is the transition looked at again?
+    fn concerns(&self, ground: &Ground) -> bool {
+        let takes_back = self
+            .order
+            .is_some_and(|(number, at)| ground.covers(number, at));
+        takes_back || ground.covers(self.number, self.event.time)
     }
 }
 
@@ -60,8 +62,9 @@ impl World<'_> {
         let events = &customer.events;
         let track = &mut customer.tracks[model_number];
         let concerned = track.ground.take_if(|ground| {
-            let seen = Seen::of(events, self.models).up_to(ground.at);
-            news.concerns(ground.at) && !ground.holds(model, &seen)
+            let seen = Seen::of(events, self.models);
+            let seen = seen.only(|number, at| ground.covers(number, at));
+            news.concerns(ground) && !ground.holds(model, &seen)
         });
         let Some(ground) = concerned else {
             return false;
@@ -87,10 +90,11 @@ impl World<'_> {
             blocks: Blocks::DoNot,
         };
         chain.run(&mut other);
-        // 3. Nothing has happened, but the ground is gone.
+        // 3. Nothing has happened, but the stay has another ground.
         let here = other.past.current();
         if here.stage == there.stage {
             self.in_vain += 1;
+            track.ground = other.ground;
             return false;
         }
         // 4. One transition for it all, which has no ground.
@@ -117,6 +121,12 @@ impl World<'_> {
 }
 
 impl Ground {
+    /// Does the transition stand on the event with this number and time?
+    fn covers(&self, number: usize, time: i64) -> bool {
+        let applied = self.applied.is_none_or(|applied| number < applied);
+        time < self.at || (time == self.at && applied)
+    }
+
     /// Does the condition hold at that instant, as far as is known now?
     fn holds(&self, model: &Model, seen: &Seen) -> bool {
         let look = Look {

@@ -57,8 +57,7 @@ impl Look<'_> {
     }
 
     /// The instants later than now at which a bucket that holds a counted event leaves the window of
-    /// the fact or enters it. Of a last value it is that of the last event, of different values those in which
-    /// each was seen last.
+    /// the fact or enters it. At some of them nothing changes, and looking there does no harm.
     pub(super) fn window_moves(&self, source: &Source, instants: &mut Vec<i64>) {
         let Some(fact) = self.declared(source) else {
             return;
@@ -67,24 +66,7 @@ impl Look<'_> {
             return;
         };
         let counted = self.seen.by(fact).filter(|event| fact.takes(event));
-        let mut counted: Vec<&Event> = counted.collect();
-        counted.sort_by_key(|event| event.time); // stable
-        // What later events say once more does not change when it leaves.
-        match fact.aggregate {
-            Aggregate::Last => drop(counted.drain(..counted.len().saturating_sub(1))),
-            Aggregate::CountDistinct { cap } => {
-                let mut last_seen: Vec<(Option<Value>, &Event)> = Vec::new();
-                for event in counted {
-                    let value = fact.read(event);
-                    last_seen.retain(|(known, _)| *known != value);
-                    last_seen.push((value, event));
-                }
-                let known = last_seen.into_iter().rev().take(cap);
-                counted = known.map(|(_, event)| event).collect();
-            }
-            _ => {}
-        }
-        let edges = counted.iter().flat_map(|event| window.edges(event.time));
+        let edges = counted.flat_map(|event| window.edges(event.time));
         instants.extend(edges.filter(|&instant| instant > self.now));
     }
 }

@@ -43,9 +43,19 @@ impl<'e> Ledger<'e> {
         let mut latest = i64::MIN;
         for (number, event) in events.iter().enumerate() {
             latest = latest.max(event.time);
+            ledger.forget(latest - orders.within_ms);
             ledger.enter(orders, number, event);
             ledger.forget(latest - orders.within_ms);
         }
+        ledger
+    }
+
+    /// As the event finds it, which comes after the others: by its time some orders may be final.
+    pub(super) fn before(orders: &Orders, events: &'e [Event], event: &Event) -> Ledger<'e> {
+        let mut ledger = Ledger::after(orders, events);
+        let times = events.iter().map(|event| event.time);
+        let latest = times.fold(event.time, i64::max);
+        ledger.forget(latest - orders.within_ms);
         ledger
     }
 
@@ -111,12 +121,12 @@ impl<'e> Ledger<'e> {
         event.kind == orders.placed && known
     }
 
-    /// The instant of the order that an event takes back, if that is in the ledger.
-    pub(super) fn order_of(&self, orders: &Orders, event: &Event) -> Option<i64> {
+    /// Number and instant of the order that an event takes back, if that is in the ledger.
+    pub(super) fn order_of(&self, orders: &Orders, event: &Event) -> Option<(usize, i64)> {
         let takes_back = [&orders.refunded, &orders.cancelled];
         let takes_back = takes_back.contains(&&Some(event.kind.clone()));
         let entry = self.find(event).filter(|_| takes_back)?;
-        entry.order.map(|_| entry.time)
+        entry.order.map(|number| (number, entry.time))
     }
 }
 
@@ -148,11 +158,11 @@ fn value(event: &Event) -> Option<i128> {
     }
 }
 
-/// A customer's events in order of arrival, as facts see them.
+/// A customer's events in order of arrival, each with its number, as facts see them.
 pub(super) struct Seen<'e> {
-    as_they_came: Vec<Cow<'e, Event>>,
+    as_they_came: Vec<(usize, Cow<'e, Event>)>,
     /// With what is left of the orders in their place.
-    netted: Vec<Cow<'e, Event>>,
+    netted: Vec<(usize, Cow<'e, Event>)>,
     /// The type that orders are of.
     placed: Option<&'e str>,
 }
@@ -160,12 +170,12 @@ pub(super) struct Seen<'e> {
 impl<'e> Seen<'e> {
     pub(super) fn of(events: &'e [Event], models: &'e [Model]) -> Seen<'e> {
         let orders = agreed(models, |model| model.orders.as_ref());
-        let as_they_came = events.iter().map(Cow::Borrowed).collect();
+        let as_they_came = events.iter().map(Cow::Borrowed).enumerate().collect();
         let netted = orders.map(|orders| {
             let returned = Ledger::after(orders, events).returned;
-            let pairs = events.iter().zip(&returned);
+            let pairs = events.iter().zip(&returned).enumerate();
             pairs
-                .filter_map(|(event, returned)| returned.left_of(event))
+                .filter_map(|(number, (event, returned))| Some((number, returned.left_of(event)?)))
                 .collect()
         });
         Seen {
@@ -175,11 +185,17 @@ impl<'e> Seen<'e> {
         }
     }
 
-    /// Without those later than the instant.
-    pub(super) fn up_to(mut self, instant: i64) -> Seen<'e> {
-        self.as_they_came.retain(|event| event.time <= instant);
-        self.netted.retain(|event| event.time <= instant);
+    /// Those that are wanted, by number and time.
+    pub(super) fn only(mut self, wanted: impl Fn(usize, i64) -> bool) -> Seen<'e> {
+        let wanted = |(number, event): &(usize, Cow<Event>)| wanted(*number, event.time);
+        self.as_they_came.retain(&wanted);
+        self.netted.retain(&wanted);
         self
+    }
+
+    /// How many there are.
+    pub(super) fn events(&self) -> usize {
+        self.as_they_came.len()
     }
 
     /// Those that a fact is computed from: of its type, and more.
@@ -190,6 +206,6 @@ impl<'e> Seen<'e> {
         } else {
             &self.as_they_came
         };
-        events.iter().map(Cow::as_ref)
+        events.iter().map(|(_, event)| event.as_ref())
     }
 }

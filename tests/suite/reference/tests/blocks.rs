@@ -149,8 +149,11 @@ fn an_id_is_remembered_for_the_horizon_before_the_latest_event() {
     assert_eq!(accepted(&[x(0), visit("y", T)]), 2);
     assert_eq!(accepted(&[x(0), quiet(3 * DAY), x(3 * DAY)]), 2);
     assert_eq!(accepted(&[x(0), quiet(3 * DAY + 1), x(3 * DAY + 1)]), 3);
-    // Nothing was accepted since that would have made it forgotten, not the duplicate either.
-    assert_eq!(accepted(&[x(0), x(9 * DAY), x(9 * DAY)]), 1);
+    // The latest event is the one that is looked at.
+    assert_eq!(accepted(&[x(0), x(3 * DAY), x(3 * DAY)]), 1);
+    assert_eq!(accepted(&[x(0), x(3 * DAY + 1), x(3 * DAY + 1)]), 2);
+    // A duplicate is none of those that make others forgotten.
+    assert_eq!(accepted(&[x(0), quiet(DAY), x(3 * DAY), x(DAY)]), 2);
     // Too late to be remembered at all.
     assert_eq!(accepted(&[quiet(9 * DAY), x(0), x(0)]), 3);
     // Another customer's.

@@ -111,10 +111,28 @@ fn facts_are_those_of_then_with_all_that_has_come_by_now() {
     assert_eq!(short(&run(model(), &quiet)), [taken]);
     let busy = [&quiet[..], &[visit(3)]].concat();
     assert_eq!(short(&run(model(), &busy)), [taken, corrected(6 * DAY)]);
-    // Of that very instant: it counts, but is not late itself.
-    let at_once = [go, visit(5), visit(5), visit(6), at("noise", T)];
-    assert_eq!(short(&run(model(), &at_once[..4])), [taken]);
-    assert_eq!(short(&run(model(), &at_once)), [taken, corrected(6 * DAY)]);
+    // What came later at that very instant was not seen.
+    let at_once = [
+        go.clone(),
+        visit(5),
+        visit(5),
+        visit(6),
+        visit(5),
+        at("noise", T),
+    ];
+    assert_eq!(short(&run(model(), &at_once)), [taken]);
+    let before = [go, visit(6), visit(2), visit(3)];
+    assert_eq!(short(&run(model(), &before)), [taken, corrected(6 * DAY)]);
+}
+
+#[test]
+fn a_timer_stands_on_all_events_of_its_instant() {
+    // Bob moves the watermark past Ann's deadline on day 10.
+    let bob = Event::new("bob", "visit", T + 12 * DAY);
+    let events = [order(0), bob, order(10)];
+    assert_eq!(short(&run(quiet(), &events)), [SILENT, corrected(10 * DAY)]);
+    let late = [order(0), visit(12), order(10)];
+    assert_eq!(short(&run(quiet(), &late)), [SILENT, corrected(12 * DAY)]);
 }
 
 #[test]
@@ -323,10 +341,11 @@ fn a_correction_that_ends_where_the_customer_is_has_not_happened() {
     let events = [order(0), visit(12), order(1)];
     let found = until(quiet(), &events, T + 20 * DAY);
     assert_eq!(short(&found), [SILENT]);
-    // Its ground is gone: what takes it away again is a transition.
-    let again = [&events[..], &[order(3)]].concat();
-    let back = ("back", 12 * DAY, Cause::Event);
-    assert_eq!(short(&run(quiet(), &again)), [SILENT, back]);
+    // What they stand on is day 12 then: the order of day 2 was ten days ago, and that of day 3 was not.
+    let again = [&events[..], &[order(2)]].concat();
+    assert_eq!(short(&run(quiet(), &again)), [SILENT]);
+    let again = [&again[..], &[order(3)]].concat();
+    assert_eq!(short(&run(quiet(), &again)), [SILENT, corrected(12 * DAY)]);
     // Holds go on: this one has begun on day 10.
     let lost = quiet().stages(&["lost"]);
     let lost = lost

@@ -179,8 +179,10 @@ fn an_entry_leaves_and_what_was_returned_stays_as_it_was() {
     assert_eq!(counted(&[x(0), noise(edge), back(edge)]), is(1, "15"));
     let late = edge + 1;
     assert_eq!(counted(&[x(0), noise(late), back(late)]), is(1, "20"));
-    // It was there still when the return came.
-    assert_eq!(counted(&[x(0), back(late), back(late)]), is(1, "15"));
+    // The time is that of the return itself.
+    assert_eq!(counted(&[x(0), back(edge), back(late)]), is(1, "15"));
+    assert_eq!(counted(&[x(0), back(late), back(late)]), is(1, "20"));
+    assert_eq!(counted(&[x(0), x(late)]), is(2, "40"));
     // Nothing shows any more that it came before.
     assert_eq!(counted(&[x(0), noise(edge), x(edge)]), is(1, "20"));
     assert_eq!(counted(&[x(0), noise(late), x(late)]), is(2, "40"));

@@ -1,0 +1,30 @@
+//! Rules at their edges, each as a model with tests that a lifecycle manager can read.
+
+use std::fs;
+use std::path::Path;
+
+use tenure::event::Money;
+use tenure::model::{Models, Source};
+use tenure::runtime::example::{Outcome, run_all};
+
+#[test]
+fn every_model_with_tests_of_a_rule_passes_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rules");
+    let (mut tests, mut failed) = (0, Vec::new());
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let source = Source {
+            name: path.display().to_string(),
+            text: fs::read_to_string(&path).unwrap(),
+        };
+        let (models, _) = Models::compile(vec![source]).unwrap_or_else(|reports| {
+            let reports: Vec<String> = reports.iter().map(ToString::to_string).collect();
+            panic!("{}", reports.concat())
+        });
+        let outcomes = run_all(&models, &Money::default());
+        tests += outcomes.len();
+        failed.extend(outcomes.into_iter().filter(|it: &Outcome| !it.passed()));
+    }
+    assert!(tests >= 20, "{tests}");
+    assert!(failed.is_empty(), "{failed:#?}");
+}
