@@ -8,9 +8,29 @@ pub struct History {
     /// Their first event.
     pub begin: EventTime,
     /// When the outcome came, in order, if one was asked for.
-    pub outcomes: Vec<EventTime>,
+    pub outcomes: Vec<Outcome>,
     /// By version.
     pub lines: Vec<Lifeline>,
+}
+
+/// An outcome, as the models count it: what came twice is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// When it came.
+    pub at: EventTime,
+    /// When nothing was left of it: an order that was refunded or cancelled as a whole.
+    pub taken_back: Option<EventTime>,
+    /// Which order of the customer it is, as long as it can be taken back.
+    pub(super) order: Option<u64>,
+}
+
+impl From<EventTime> for Outcome {
+    fn from(at: EventTime) -> Outcome {
+        Outcome {
+            at,
+            ..Outcome::default()
+        }
+    }
 }
 
 /// The stages of a customer under one version.
@@ -74,10 +94,13 @@ impl Lifeline {
 }
 
 impl History {
-    /// The last outcome up to an instant, and the next one after it.
+    /// The last outcome up to an instant, as far as was known then, and the next one after it that lasts.
     pub fn outcomes_around(&self, at: EventTime) -> (Option<EventTime>, Option<EventTime>) {
-        let past = self.outcomes.partition_point(|outcome| *outcome <= at);
-        let last = past.checked_sub(1).map(|last| self.outcomes[last]);
-        (last, self.outcomes.get(past).copied())
+        let past = self.outcomes.partition_point(|outcome| outcome.at <= at);
+        let (before, after) = self.outcomes.split_at(past);
+        let mut known = before.iter().rev();
+        let last = known.find(|outcome| outcome.taken_back.is_none_or(|back| back > at));
+        let next = after.iter().find(|outcome| outcome.taken_back.is_none());
+        (last.map(|it| it.at), next.map(|it| it.at))
     }
 }

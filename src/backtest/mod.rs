@@ -23,7 +23,7 @@ pub use census::{CENSUSES_SHOWN_MAX, Census};
 pub use dates::DATES_MAX;
 pub use differences::{Arrivals, Differences, EXAMPLES_MAX, Example, Flow, MOVES_SHOWN_MAX};
 pub use flaps::{Flaps, Undone};
-pub use history::{History, Lifeline, Move, Stay};
+pub use history::{History, Lifeline, Move, Outcome, Stay};
 pub use lengths::Lengths;
 pub use prediction::{Asked, Leads, Prediction, Score, Tally, TooShort};
 pub use stays::{StageStays, Stays};

@@ -1,7 +1,7 @@
 //! One customer after the other through the rules of each version.
 
 use super::Version;
-use super::history::{History, Lifeline, Move};
+use super::history::{History, Lifeline, Move, Outcome};
 use crate::customer::{CustomerState, StageChange};
 use crate::event::{Event, EventTime, EventType, Position};
 
@@ -32,7 +32,8 @@ pub enum TooMuch {
 #[derive(Debug)]
 pub struct Walker<'w> {
     versions: &'w [Version],
-    /// The event type that is the outcome, as the first version's decoder numbers it.
+    /// The event type that is the outcome, as the last version's decoder numbers it: it is that version which
+    /// says what is counted.
     outcome: Option<EventType>,
     end: EventTime,
     /// By version; empty before a customer's first event.
@@ -57,15 +58,9 @@ impl<'w> Walker<'w> {
 
     /// The customer's next event, not earlier than the one before, as each version reads it.
     pub fn receive(&mut self, mut events: Vec<Event>, position: Position) -> Result<(), TooMuch> {
-        let time = events[0].time;
-        if self.outcome == Some(events[0].kind) {
-            self.history.outcomes.push(time);
-            if self.history.outcomes.len() > OUTCOMES_MAX {
-                return Err(TooMuch::Outcomes);
-            }
-        }
+        let is_outcome = events.last().map(|event| event.kind) == self.outcome;
         if self.states.is_empty() {
-            self.begin(time, position);
+            self.begin(events[0].time, position);
         }
         for (at, event) in events.iter_mut().enumerate() {
             let models = &self.versions[at].models;
@@ -74,10 +69,36 @@ impl<'w> Walker<'w> {
             }
             self.fire(at, event.time)?;
             let changes = &mut self.changes;
-            let _noticed = self.states[at].receive(models, event, position, changes);
+            let noticed = self.states[at].receive(models, event, position, changes);
             self.take(at)?;
+            if self.outcome.is_some() && at + 1 == self.versions.len() && noticed.duplicates == 0 {
+                self.count(at, event, is_outcome)?;
+            }
         }
         Ok(())
+    }
+
+    /// Counts an outcome, or sees one be taken back.
+    fn count(&mut self, at: usize, event: &Event, is_outcome: bool) -> Result<(), TooMuch> {
+        let outcomes = &mut self.history.outcomes;
+        let order = self.states[at].order(&self.versions[at].models, event);
+        if is_outcome {
+            outcomes.push(Outcome {
+                at: event.time,
+                taken_back: None,
+                order: order.map(|order| order.number),
+            });
+        }
+        if let Some(order) = order {
+            let mut latest_first = outcomes.iter_mut().rev();
+            if let Some(own) = latest_first.find(|it| it.order == Some(order.number)) {
+                own.taken_back = order.is_gone.then_some(event.time);
+            }
+        }
+        match outcomes.len() > OUTCOMES_MAX {
+            true => Err(TooMuch::Outcomes),
+            false => Ok(()),
+        }
     }
 
     /// Lets time go on to the end, and gives the history; the next event begins another customer.

@@ -1,5 +1,6 @@
 //! `tenure backtest`: a history under one version of a model, or under two, and what differs.
 
+mod counting;
 mod findings;
 mod html;
 mod json;

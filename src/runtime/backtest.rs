@@ -87,12 +87,12 @@ impl Walk<'_> {
         Ok((survey, backtest))
     }
 
-    /// One decoder for each version, and how the first of them numbers the outcome.
+    /// One decoder for each version, and how the last of them numbers the outcome.
     fn decoders(&self, outcome: Option<&str>) -> (Vec<Decoder>, Option<EventType>) {
         let (mut decoders, mut kind) = (Vec::new(), None);
-        for version in self.versions {
+        for (at, version) in self.versions.iter().enumerate() {
             let mut vocabulary = version.models.vocabulary.clone();
-            if let Some(outcome) = outcome.filter(|_| decoders.is_empty()) {
+            if let Some(outcome) = outcome.filter(|_| at + 1 == self.versions.len()) {
                 kind = Some(vocabulary.intern_type(outcome));
             }
             decoders.push(Decoder::new(

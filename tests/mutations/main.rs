@@ -1,6 +1,6 @@
-//! Does the simulation find bugs? Each mutation breaks the source in one way that exactly once must
-//! not survive; the simulation of the broken source has to fail. `TENURE_MUTATION=told` tries only
-//! those whose description has that in it.
+//! Do the tests find bugs? Each mutation breaks the source in one way that what is guaranteed must not
+//! survive, and names the suite that has to fail then. `TENURE_MUTATION=told,disk` tries only
+//! those whose description has one of these in it.
 
 #![expect(
     clippy::print_stdout,
@@ -12,19 +12,31 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs within which each is caught.
+/// Runs of the simulation within which each is caught.
 const SEEDS: u32 = 10_000;
+/// Cases within which each is caught by the laws.
+const CASES: u32 = 1_000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Suite {
+    /// Of the daemon, with faults: that all is told exactly once.
+    Simulation,
+    /// On random models and histories: that the rules of lifecycles are followed.
+    Laws,
+}
 
 struct Mutation {
     what: &'static str,
+    caught_by: Suite,
     file: &'static str,
     /// Each text, found exactly once, and what stands there instead.
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 21] = [
+const MUTATIONS: [Mutation; 28] = [
     Mutation {
         what: "state is written before the transaction",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/mod.rs",
         edits: &[(
             "self.transact(&mut commits)?;\n        crash::point(\"before-write\");\n        self.write(&commits)?;",
@@ -33,6 +45,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "the ownership epoch is forgotten",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
             "assignment.is_current(planned.partition, planned.epoch)",
@@ -41,6 +54,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "epochs are looked at before the membership is asked for",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
             "let membership = self.world.membership();\n            self.drop_what_is_elsewhere(commits);",
@@ -49,6 +63,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a transaction without an answer is taken for aborted",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
             "if self.look_what_became_of(commits)? {",
@@ -57,6 +72,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a transaction without an answer is taken for committed",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
             "if self.look_what_became_of(commits)? {",
@@ -65,6 +81,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a batch of the same number is taken for one's own",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
             "if found.as_ref() == Some(&own) {",
@@ -73,6 +90,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "more is applied while a burst is held back",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/mod.rs",
         edits: &[
             ("if self.held.is_empty() {", "if self.number == 0 {"),
@@ -81,16 +99,19 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a burst is dropped instead of held back",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/mod.rs",
         edits: &[("self.held = commits;", "drop(commits);")],
     },
     Mutation {
         what: "what a batch could not take is dropped",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/partition.rs",
         edits: &[("own.records = commit.unused;", "commit.unused.clear();")],
     },
     Mutation {
         what: "what committed readers are shown is taken for the end of the changelog",
+        caught_by: Suite::Simulation,
         file: "src/runtime/restore/mod.rs",
         edits: &[
             (
@@ -105,6 +126,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "the end of the changelog is asked for before the committed offsets",
+        caught_by: Suite::Simulation,
         file: "src/runtime/restore/mod.rs",
         edits: &[(
             "let committed = world.committed(self.partition)?;\n                let ends = world.changelog_ends(self.partition)?;",
@@ -113,6 +135,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "the timers of a batch that is caught up with are dropped",
+        caught_by: Suite::Simulation,
         file: "src/store/db.rs",
         edits: &[(
             "batch.put(Family::Timers, &timer(id, due), &[]);\n                        }",
@@ -121,6 +144,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "timers that a caught up batch has moved are kept",
+        caught_by: Suite::Simulation,
         file: "src/store/db.rs",
         edits: &[(
             "batch.delete(Family::Timers, &timer(id, *due));",
@@ -129,6 +153,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a rebuilt partition has no timers",
+        caught_by: Suite::Simulation,
         file: "src/store/rebuild.rs",
         edits: &[(
             "self.arm_all(rebuild.partition)?;",
@@ -137,6 +162,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a rebuild keeps the first value of a customer",
+        caught_by: Suite::Simulation,
         file: "src/store/rebuild.rs",
         edits: &[(
             "entries.sort_by(|a, b| self.get(&a.customer)",
@@ -145,6 +171,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "catching up goes on one record too late",
+        caught_by: Suite::Simulation,
         file: "src/store/meta.rs",
         edits: &[(
             "found = bytes.try_into().ok().map(i64::from_be_bytes);",
@@ -153,6 +180,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a batch that is caught up with is taken for told",
+        caught_by: Suite::Simulation,
         file: "src/runtime/restore/reading.rs",
         edits: &[(
             "tell_again(world, committed, &reading.outbox)?;\n                let progress",
@@ -161,6 +189,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "a partition is rebuilt and its last batch taken for told",
+        caught_by: Suite::Simulation,
         file: "src/runtime/restore/mod.rs",
         edits: &[(
             "tell_again(world, committed, &reading.outbox)?;\n            let progress",
@@ -169,6 +198,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "silence is not confirmed",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",
         edits: &[(
             "&& !self.world.is_empty(input as u32, partition, *offset, end)?",
@@ -177,15 +207,80 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         what: "the wall clock is believed whatever it says",
+        caught_by: Suite::Simulation,
         file: "src/runtime/clock.rs",
         edits: &[("(now, news.then_some", "(wall.max(now), news.then_some")],
     },
     Mutation {
         what: "the watermark forgets how late events may be",
+        caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",
         edits: &[(
             "idle_after.0.saturating_add(self.shared.settings.lateness.0)",
             "idle_after.0.saturating_sub(idle_after.0)",
+        )],
+    },
+    Mutation {
+        what: "ids are pruned by earlier events only",
+        caught_by: Suite::Laws,
+        file: "src/customer/step.rs",
+        edits: &[(
+            "self.recent.knows(models.dedupe, event, latest)",
+            "self.recent.knows(models.dedupe, event, self.latest)",
+        )],
+    },
+    Mutation {
+        what: "orders are final by earlier events only",
+        caught_by: Suite::Laws,
+        file: "src/customer/step.rs",
+        edits: &[
+            (
+                "ledger.part(orders, event, latest)",
+                "ledger.part(orders, event, self.latest)",
+            ),
+            (
+                "let before = ledger.expire(models, orders, self.latest, &mut settle);",
+                "let before = 0;",
+            ),
+        ],
+    },
+    Mutation {
+        what: "an event at the instant of a timer that has fired takes nothing back",
+        caught_by: Suite::Laws,
+        file: "src/customer/ground.rs",
+        edits: &[("Seen::All => true,", "Seen::All => order.is_some(),")],
+    },
+    Mutation {
+        what: "a transition stands on later events of its instant",
+        caught_by: Suite::Laws,
+        file: "src/customer/ground.rs",
+        edits: &[(
+            "time < self.at || (time == self.at && is_seen)",
+            "time < self.at || (time == self.at && (is_seen || order.is_none()))",
+        )],
+    },
+    Mutation {
+        what: "a transition stands on later orders of its instant",
+        caught_by: Suite::Laws,
+        file: "src/customer/ground.rs",
+        edits: &[(
+            "order.is_some_and(|number| number < orders)",
+            "order.is_some_and(|number| number <= orders.max(number))",
+        )],
+    },
+    Mutation {
+        what: "a correction in vain leaves no ground",
+        caught_by: Suite::Laws,
+        file: "src/customer/correct.rs",
+        edits: &[("self.models[model].put_ground(found);", "drop(found);")],
+    },
+    Mutation {
+        what: "what the chain rule has stopped is taken by the next timer",
+        caught_by: Suite::Laws,
+        file: "src/customer/step.rs",
+        edits: &[(
+            "!(cause == Cause::Timer && self.was_open",
+            "!(cause == Cause::ModelChange && self.was_open",
         )],
     },
 ];
@@ -193,7 +288,10 @@ const MUTATIONS: [Mutation; 21] = [
 #[test]
 fn every_mutation_is_of_the_source_as_it_is() {
     let mut stale = Vec::new();
-    for Mutation { what, file, edits } in &MUTATIONS {
+    for Mutation {
+        what, file, edits, ..
+    } in &MUTATIONS
+    {
         let text = fs::read_to_string(root().join(file)).unwrap();
         let once = |from: &str| text.matches(from).count() == 1;
         if !edits.iter().all(|(from, _)| once(from)) {
@@ -205,25 +303,36 @@ fn every_mutation_is_of_the_source_as_it_is() {
 
 #[test]
 #[ignore = "compiles the package once for each mutation: tests/run.sh --long"]
-fn every_mutation_is_caught_by_the_simulation() {
+fn every_mutation_is_caught_by_its_suite() {
     let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutations");
     if package.exists() {
         fs::remove_dir_all(&package).unwrap();
     }
     copy(root(), &package);
-    let (fine, output) = simulate(&package);
-    assert!(fine, "it fails without any mutation:\n{output}");
-    let mut survivors = Vec::new();
     let wanted = std::env::var("TENURE_MUTATION").unwrap_or_default();
-    let chosen = MUTATIONS.iter().filter(|it| it.what.contains(&wanted));
-    for Mutation { what, file, edits } in chosen {
+    let is_wanted = |it: &&Mutation| wanted.split(',').any(|part| it.what.contains(part));
+    let chosen: Vec<&Mutation> = MUTATIONS.iter().filter(is_wanted).collect();
+    for suite in [Suite::Simulation, Suite::Laws] {
+        if chosen.iter().any(|it| it.caught_by == suite) {
+            let (fine, output) = suite.run(&package);
+            assert!(fine, "it fails without any mutation:\n{output}");
+        }
+    }
+    let mut survivors = Vec::new();
+    for Mutation {
+        what,
+        caught_by,
+        file,
+        edits,
+    } in chosen
+    {
         let path = package.join(file);
         let before = fs::read_to_string(&path).unwrap();
         let mutated = edits.iter().fold(before.clone(), |text, (from, to)| {
             text.replacen(from, to, 1)
         });
         fs::write(&path, mutated).unwrap();
-        let (fine, output) = simulate(&package);
+        let (fine, output) = caught_by.run(&package);
         assert!(
             !output.contains("could not compile"),
             "{what} does not compile:\n{output}"
@@ -242,17 +351,26 @@ fn every_mutation_is_caught_by_the_simulation() {
     assert!(survivors.is_empty(), "not caught: {survivors:#?}");
 }
 
-/// Whether all runs are fine, and what was said.
-fn simulate(package: &Path) -> (bool, String) {
-    let run = Command::new(env!("CARGO"))
-        .args(["test", "--offline", "--locked", "--lib", "simulation"])
-        .current_dir(package)
-        .env("CARGO_TARGET_DIR", target())
-        .env("TENURE_SEEDS", SEEDS.to_string())
-        .output()
-        .unwrap();
-    let text = [run.stdout, run.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    (run.status.success(), text.concat())
+impl Suite {
+    /// Whether all is fine, and what was said.
+    fn run(self, package: &Path) -> (bool, String) {
+        let tests: &[&str] = match self {
+            Suite::Simulation => &["--lib", "simulation"],
+            Suite::Laws => &["--test", "suite", "as_the_reference_says"],
+        };
+        let run = Command::new(env!("CARGO"))
+            .args(["test", "--offline", "--locked"])
+            .args(tests)
+            .current_dir(package)
+            .env("CARGO_TARGET_DIR", target())
+            .env("TENURE_SEEDS", SEEDS.to_string())
+            .env("PROPTEST_CASES", CASES.to_string())
+            .output()
+            .unwrap();
+        let text =
+            [run.stdout, run.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (run.status.success(), text.concat())
+    }
 }
 
 /// The target folder in use, where the dependencies are compiled.
@@ -272,6 +390,7 @@ fn copy(from: &Path, to: &Path) {
     let needed = [
         "Cargo.toml",
         "Cargo.lock",
+        "README.md",
         "src",
         "config",
         "benches",

@@ -60,7 +60,7 @@ fn line(moves: &[(i64, usize)]) -> Lifeline {
 fn history(begin: i64, outcomes: &[i64], lines: &[&[(i64, usize)]]) -> History {
     History {
         begin: at(begin),
-        outcomes: outcomes.iter().map(|day| at(*day)).collect(),
+        outcomes: outcomes.iter().map(|day| at(*day).into()).collect(),
         lines: lines.iter().map(|moves| line(moves)).collect(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod engine;
 mod explained;
+mod looks;
 mod variety;
 mod walk;
 mod watcher;
@@ -96,6 +97,11 @@ proptest! {
         case in prop_oneof![histories::in_order(), histories::out_of_order()],
     ) {
         walk::agrees_with_replay(&case)?;
+    }
+
+    #[test]
+    fn a_backtest_takes_for_outcomes_what_models_count(case in histories::in_order()) {
+        walk::outcomes_are_those_that_models_count(&case)?;
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use indicatif::HumanCount;
 
+use super::counting;
 use super::ratio::{Rates, percent};
 use super::tables;
 use super::words::{self, day, length, shown, years};
@@ -228,6 +229,7 @@ impl Findings<'_> {
             HumanCount(base.population),
             percent(base.stopped, base.population),
         )];
+        lines.push(counting::sentence(self));
         for version in 0..self.versions.len() {
             lines.push(self.scored(prediction, version));
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::counting;
 use super::findings::Findings;
 use super::ratio::Rates;
 use super::words::years;
@@ -212,6 +213,7 @@ fn prediction(findings: &Findings<'_>, prediction: &Prediction) -> Json {
     json!({
         "outcome": outcome,
         "within_ms": asked.map(|asked| asked.within.0),
+        "counted": counting::json(findings),
         "dates": dates.collect::<Json>(),
         "pooled": pooled.collect::<Json>(),
     })

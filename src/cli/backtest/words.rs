@@ -34,10 +34,12 @@ const MEASURED: [&str; 3] = [
     "A flap is a move back into the stage that the move before it had left, sooner than --flap after that move.",
 ];
 
-const PREDICTED: [&str; 4] = [
+const PREDICTED: [&str; 5] = [
     "Prediction: at each date, of the customers who had the outcome at or before it, those who are in the \
      stage are flagged; they stopped if the outcome does not come after the date within the span. Only what had \
      happened by the date decides who is flagged.",
+    "An outcome that was taken back as a whole had come, at the dates before that, as far as anybody knew; at all \
+     others, and as what comes after a date, it never came.",
     "Plain recency flags as many customers at the same date, those whose last outcome is the most whole days \
      ago; of those who tie at the cut, the share that is to be expected is counted.",
     "Precision: the share of the flagged who stopped. Recall: the share of those who stopped that was flagged. \

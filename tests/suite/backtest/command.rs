@@ -136,6 +136,62 @@ fn the_json_report_has_all_its_keys_and_numbers() {
 }
 
 #[test]
+fn outcomes_are_counted_as_the_model_says_and_the_report_says_how() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = "model: shop\ninitial: new\ndedupe: 30d\n\
+        orders: { placed: order, refunded: refund, cancelled: cancel, within: 60d }\n\
+        facts: { orders: count(order) }\nstages: { new: {}, buyer: {} }\n\
+        transitions:\n  - { from: new, to: buyer, when: orders >= 1 }\n";
+    fs::write(folder.path().join("shop.yaml"), model).unwrap();
+    // Ordered on 1 January, and later: once more, the same order, the same event, one that is cancelled, nothing.
+    let events = "\
+customer_id,type,time,order_id,id
+again,order,2026-01-01,a1,1
+again,order,2026-01-25,a2,2
+order,order,2026-01-01,b1,3
+order,order,2026-01-25,b1,4
+event,order,2026-01-01,,5
+event,order,2026-01-25,,5
+cancel,order,2026-01-01,d1,6
+cancel,order,2026-01-25,d2,7
+cancel,cancel,2026-01-26,d2,8
+never,order,2026-01-01,e1,9
+never,page,2026-02-28,,10
+";
+    fs::write(folder.path().join("events.csv"), events).unwrap();
+    let asked = "--model shop.yaml --outcome order --within 14d --stage buyer events.csv";
+    let run = tenure(&folder, asked);
+    let said = run.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains(
+            "Events of the type order are counted as MODEL says: events that come again by their id within 30d count \
+             once; orders that come again within 60d count once, and those taken back as a whole within 60d do not \
+             count."
+        ),
+        "{}",
+        run.out
+    );
+    let run = tenure(&folder, &format!("{asked} --format json"));
+    let report: Json = serde_json::from_str(&run.out).unwrap();
+    let prediction = &report["prediction"];
+    let expected = json!({
+        "by": "shop.yaml",
+        "dedupe_ms": 30 * 86_400_000_i64,
+        "orders_within_ms": 60 * 86_400_000_i64,
+    });
+    assert_eq!(prediction["counted"], expected);
+    let dates = prediction["dates"].as_array().unwrap();
+    let on = |day: &str| {
+        let date = dates
+            .iter()
+            .find(|it| it["date"].as_str().unwrap().starts_with(day));
+        let own = &date.unwrap()["versions"][0];
+        (own["population"].clone(), own["stopped"].clone())
+    };
+    assert_eq!(on("2026-01-15"), (json!(5), json!(4)));
+}
+
+#[test]
 fn the_json_report_has_what_differs_and_what_was_predicted() {
     let folder = folder();
     let run = tenure(&folder, &format!("{BOTH} {ASKED} --format json events.csv"));

@@ -86,6 +86,28 @@ fn the_flagged_and_those_who_stop_are_counted_among_those_who_had_the_outcome() 
 }
 
 #[test]
+fn an_outcome_that_is_taken_back_had_come_before_that_and_never_does_afterwards() {
+    let taken_back = |mut history: tenure::backtest::History, outcome: usize, day: i64| {
+        history.outcomes[outcome].taken_back = Some(at(day));
+        history
+    };
+    let prediction = predicted(&[
+        // Taken back before day 10: they are not looked at.
+        taken_back(history(0, &[2], &[&[]]), 0, 8),
+        // Taken back after it, which nobody knew on day 10.
+        taken_back(history(0, &[2], &[&[]]), 0, 12),
+        // The next one is taken back, too: it has not come, on whatever day that is known.
+        taken_back(history(0, &[3, 14], &[&[(5, 1)]]), 1, 40),
+        taken_back(history(0, &[3, 14, 19], &[&[]]), 1, 40),
+        // As recent as the one before it.
+        taken_back(history(0, &[0, 9], &[&[]]), 1, 9),
+    ]);
+    let (own, recency) = on(&prediction, 10);
+    assert_eq!((own.population, own.stopped), (4, 3));
+    assert_eq!((own.flagged, own.hits, recency.hits), (1, ONE, ONE));
+}
+
+#[test]
 fn of_those_who_tie_at_the_cut_the_share_that_is_to_be_expected_is_counted() {
     let flagged: &[(i64, usize)] = &[(10, 1)];
     let prediction = predicted(&[

@@ -2,16 +2,17 @@
 //! simpler condition makes a simpler model.
 
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 
 use super::{conditions, facts, yaml};
 use crate::reference::{
     DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Orders, Reentry, Source, Stage, Transition, Value,
+    count, fact, has, hours, last, latest, num, since,
 };
 
 /// Lengths that conditions, holds and windows share with the steps of a history, so that deadlines
 /// and events meet.
-pub(super) const SPANS: [i64; 8] = [
+pub(crate) const SPANS: [i64; 8] = [
     HOUR,
     DAY,
     2 * HOUR,
@@ -207,6 +208,60 @@ fn turn() -> impl Strategy<Value = Way> {
         to: from + further,
         ..way
     })
+}
+
+/// What decides nothing, and is looked at all the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Aside {
+    /// Which transition it is added to, or where it becomes one.
+    at: Index,
+    way: Way,
+    never: Expr,
+}
+
+pub(crate) fn aside() -> impl Strategy<Value = Aside> {
+    let nobody = "unheard_of";
+    let never = select(vec![
+        fact(count(nobody)).ge(num(1)),
+        fact(latest(nobody, "score")).gt(num(0)),
+        has(last(nobody)),
+        since(last(nobody)).ge(hours(1)),
+    ]);
+    let when = conditions::held().prop_map(|when| (when, 0));
+    let hold = prop_oneof![2 => Just(0), 1 => select(vec![HOUR, DAY])];
+    let way = (way_of(when.boxed(), cooldown().boxed()), hold);
+    let way = way.prop_map(|(way, hold_ms)| Way { hold_ms, ..way });
+    (any::<Index>(), way, never).prop_map(|(at, way, never)| Aside { at, way, never })
+}
+
+impl Aside {
+    /// It can never be taken.
+    pub(crate) fn add_transition(&self, model: &mut Model) {
+        let mut transition = self.way.between(model.stages.len());
+        transition.when = self.settled(model);
+        let at = self.at.index(model.transitions.len() + 1);
+        model.transitions.insert(at, transition);
+    }
+
+    /// It is one of two that are enough, and is never true.
+    pub(crate) fn add_comparison(&self, model: &mut Model) {
+        let aside = self.settled(model);
+        let at = self.at.index(model.transitions.len());
+        let when = &mut model.transitions[at].when;
+        *when = when.clone() | aside;
+    }
+
+    /// With names for its facts in the model.
+    fn settled(&self, model: &mut Model) -> Expr {
+        let mut names = Names {
+            declared: std::mem::take(&mut model.facts),
+            inline: u32::MAX,
+        };
+        let mut when = self.way.when.clone() & self.never.clone();
+        settle(&mut when, model.stages.len(), &mut names);
+        model.facts = names.declared;
+        when
+    }
 }
 
 fn cooldown() -> impl Strategy<Value = i64> {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tenure::backtest::{Lifeline, Move, Version, Walker};
-use tenure::event::CustomerId;
+use tenure::backtest::{History, Lifeline, Move, Version, Walker};
+use tenure::customer::{CustomerState, Shown};
+use tenure::event::{CustomerId, EventType, Quantity};
 
 use super::engine::{Cuts, Engine, Trial, event, moved};
 use crate::histories::Case;
+use crate::reference::count;
 
 /// Each model of a case alone, as a backtest has it.
 pub(super) fn agrees_with_replay(case: &Case) -> Trial<()> {
@@ -43,25 +45,72 @@ pub(super) fn agrees_with_replay(case: &Case) -> Trial<()> {
     Ok(())
 }
 
+/// Outcomes that last are what a count of them comes to.
+pub(super) fn outcomes_are_those_that_models_count(case: &Case) -> Trial<()> {
+    let mut model = case.models[0].clone();
+    model.facts.push(("outcomes".to_owned(), count("order")));
+    let mut events = case.events.clone();
+    events.sort_by_key(|event| event.time);
+    let engine = Engine::of(&Case {
+        models: vec![model],
+        events,
+        lateness_ms: 0,
+        until: case.until,
+    })?;
+    let facts = &engine.models.list[0].facts;
+    let fact = facts
+        .iter()
+        .position(|fact| fact.name == "outcomes")
+        .unwrap();
+    let counted =
+        |state: &CustomerState| state.facts_at(&engine.models, 0, engine.end)[fact].clone();
+    let run = engine.run(&Cuts::none())?;
+    let counted = run
+        .memory
+        .states
+        .iter()
+        .map(|(id, state)| (id.clone(), counted(state)));
+    let counted: BTreeMap<_, _> = counted.collect();
+    let lasting = |history: History| {
+        let outcomes = history.outcomes.iter();
+        let lasting = outcomes
+            .filter(|outcome| outcome.taken_back.is_none())
+            .count();
+        Some(Shown::Number(Quantity::whole(lasting as i64)))
+    };
+    let outcome = engine.models.vocabulary.type_of("order");
+    let walked = histories(&engine, Some(outcome))?.into_iter();
+    let walked: BTreeMap<_, _> = walked.map(|(id, history)| (id, lasting(history))).collect();
+    prop_assert_eq!(walked, counted);
+    Ok(())
+}
+
 fn walk(engine: &Engine) -> Trial<BTreeMap<CustomerId, Lifeline>> {
+    let walked = histories(engine, None)?.into_iter();
+    Ok(walked
+        .map(|(id, mut history)| (id, history.lines.remove(0)))
+        .collect())
+}
+
+fn histories(engine: &Engine, outcome: Option<EventType>) -> Trial<BTreeMap<CustomerId, History>> {
     let version = Version {
         models: engine.models.clone(),
         flagged: 0,
     };
     let versions = [version];
-    let mut walker = Walker::new(&versions, None, engine.end);
+    let mut walker = Walker::new(&versions, outcome, engine.end);
     let mut records: Vec<_> = engine.records.iter().collect();
     records.sort_by_key(|record| &event(record).customer);
-    let mut lines = BTreeMap::new();
+    let mut histories = BTreeMap::new();
     for own in records.chunk_by(|one, other| event(one).customer == event(other).customer) {
         for record in own {
             walker
                 .receive(vec![event(record).clone()], record.position)
                 .unwrap();
         }
-        let mut history = walker.finish().unwrap();
+        let history = walker.finish().unwrap();
         prop_assert_eq!(history.begin, event(own[0]).time);
-        lines.insert(event(own[0]).customer.clone(), history.lines.remove(0));
+        histories.insert(event(own[0]).customer.clone(), history);
     }
-    Ok(lines)
+    Ok(histories)
 }
