@@ -73,6 +73,7 @@ fn batch(decoder: &Decoder, events: &[String]) -> Batch {
             input: 0,
             offset: line as i64,
         },
+        timestamp: None,
         content: Ok(decoder
             .json(text.as_bytes())
             .expect("generated events are good")),

@@ -42,6 +42,7 @@ fn batch(decoder: &Decoder, first: u64, records: u64) -> Batch {
                 input: 0,
                 offset: n as i64,
             },
+            timestamp: None,
             content: Ok(decoder
                 .json(text.as_bytes())
                 .expect("generated events are good")),

@@ -38,8 +38,12 @@ pub enum Reason {
     BadTime,
     /// An event time before the floor (seconds taken for milliseconds?) or after 9999-12-30.
     TimeOutOfRange,
-    /// An event time too far after the record's own timestamp.
+    /// An event time too far after the record's own timestamp; in a file, after now.
     TimeInFuture,
+    /// The record has no timestamp of its own, against which its event could be judged.
+    NoTimestamp,
+    /// The record's own timestamp is too far after the clock of whoever reads it.
+    TimestampInFuture,
     /// A number, in whatever field, that is not finite or does not fit.
     BadNumber,
     /// A value that is no decimal number.
@@ -52,7 +56,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for counters that must exist before the first rejection.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 23] = [
         Reason::Tombstone,
         Reason::NullKey,
         Reason::KeyDiffers,
@@ -70,6 +74,8 @@ impl Reason {
         Reason::BadTime,
         Reason::TimeOutOfRange,
         Reason::TimeInFuture,
+        Reason::NoTimestamp,
+        Reason::TimestampInFuture,
         Reason::BadNumber,
         Reason::BadValue,
         Reason::ValueOutOfRange,
@@ -96,6 +102,8 @@ impl Reason {
             Reason::BadTime => "bad_time",
             Reason::TimeOutOfRange => "time_out_of_range",
             Reason::TimeInFuture => "time_in_future",
+            Reason::NoTimestamp => "no_timestamp",
+            Reason::TimestampInFuture => "timestamp_in_future",
             Reason::BadNumber => "bad_number",
             Reason::BadValue => "bad_value",
             Reason::ValueOutOfRange => "value_out_of_range",

@@ -86,7 +86,11 @@ impl Reading {
             value: Some(row.raw.clone()),
             headers: notes(row),
         });
-        Record { position, content }
+        Record {
+            position,
+            timestamp: None,
+            content,
+        }
     }
 }
 

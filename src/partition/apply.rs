@@ -10,7 +10,8 @@ use crate::model::{Change, Models};
 /// Applies a batch. Pure: the same values give the same commit, however a history is cut into
 /// batches. `view` must hold the states and timers that the batch can touch.
 ///
-/// The watermark moves with every record, and timers that it passes fire before the next record.
+/// The watermark moves with every record, but never beyond a record's own timestamp, and timers that it passes
+/// fire before the next record.
 /// Where more timers are due than were loaded, or they come to more transitions than the view allows,
 /// the rest of the batch is left for the next call.
 ///
@@ -53,9 +54,10 @@ pub fn apply<'m>(
             break;
         }
         let Position { input, offset } = record.position;
+        let time = record.time();
         run.effects.progress.offsets[input as usize] = offset + 1;
         match record.content {
-            Ok(event) => finished = run.receive(&event, record.position),
+            Ok(event) => finished = run.receive(&event, record.position, time),
             Err(rejection) => run.effects.outputs.push(Output::Rejected {
                 position: record.position,
                 rejection,
@@ -130,8 +132,9 @@ impl Run<'_> {
         fired
     }
 
-    /// An event; `false` when not all timers that it made due could be fired.
-    fn receive(&mut self, event: &Event, position: Position) -> bool {
+    /// An event, and the time that it moves others to; `false` when not all timers that it made due could be
+    /// fired.
+    fn receive(&mut self, event: &Event, position: Position, time: Option<EventTime>) -> bool {
         let room = self.room();
         let customer = &event.customer;
         let known = match self.states.entry(customer.clone()) {
@@ -150,8 +153,11 @@ impl Run<'_> {
                 .receive(self.models, event, position, &mut self.changes);
         self.meet(customer, room);
         let highest = &mut self.effects.progress.highest;
-        *highest = (*highest).max(Some(event.time));
-        self.advance(Watermark::behind(event.time, self.lateness))
+        *highest = (*highest).max(time);
+        self.advance(Watermark::behind(
+            time.unwrap_or(EventTime::MIN),
+            self.lateness,
+        ))
     }
 
     /// What a late event, or another model, has armed before the fired cursor is met at once.

@@ -7,8 +7,20 @@ use crate::event::{Event, EventTime, Millis, Position, Rejection, Watermark};
 pub struct Record {
     /// Where it was read.
     pub position: Position,
+    /// Its own timestamp, beyond which it moves nobody's time but its own customer's; `None`: it has come by
+    /// way of no topic.
+    pub timestamp: Option<EventTime>,
     /// The event in it, or why there is none.
     pub content: Result<Event, Rejection>,
+}
+
+impl Record {
+    /// The time that it moves others to: of an event that claims to be later than its record, that of the
+    /// record. A record that was rejected has none.
+    pub fn time(&self) -> Option<EventTime> {
+        let event = self.content.as_ref().ok()?;
+        Some(event.time.min(self.timestamp.unwrap_or(EventTime::MAX)))
+    }
 }
 
 /// Records in merge order, and then possibly a step of the watermark without a record.
@@ -25,11 +37,8 @@ pub struct Batch {
 impl Batch {
     /// The watermark that the whole batch leads to, from `watermark`.
     pub fn watermark(&self, watermark: Watermark, lateness: Millis) -> Watermark {
-        let events = self
-            .records
-            .iter()
-            .filter_map(|record| record.content.as_ref().ok());
-        let reached = events.map(|event| Watermark::behind(event.time, lateness));
+        let times = self.records.iter().filter_map(Record::time);
+        let reached = times.map(|time| Watermark::behind(time, lateness));
         let advanced = self.advance.map(|time| Watermark(time.0));
         reached.chain(advanced).fold(watermark, Ord::max)
     }

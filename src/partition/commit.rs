@@ -60,7 +60,7 @@ pub struct Progress {
     pub offsets: Vec<i64>,
     /// All timers due before it fire.
     pub watermark: Watermark,
-    /// The highest event time accepted.
+    /// The highest event time accepted, of each event no later than its record.
     pub highest: Option<EventTime>,
     /// How long the newest event was on its way to Kafka; `None` while nobody knows. Where it is
     /// long, history is being loaded, and the wall clock says nothing about silence.

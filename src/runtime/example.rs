@@ -116,7 +116,12 @@ fn told(example: &Example, decoder: &Decoder) -> (Vec<Told>, Vec<Record>) {
                     records.push((arrives, clock(arrives)));
                 }
                 let content = Ok(event);
-                records.push((arrives, Record { position, content }));
+                let record = Record {
+                    position,
+                    timestamp: None,
+                    content,
+                };
+                records.push((arrives, record));
             }
         }
         all.push(Told {
@@ -173,6 +178,7 @@ fn clock(time: EventTime) -> Record {
     };
     Record {
         position: Position::default(),
+        timestamp: None,
         content: Ok(event),
     }
 }

@@ -1,4 +1,4 @@
-//! The inputs of one partition as one, by (event time, rank of the topic, offset).
+//! The inputs of one partition as one, by (event time, no later than that of the record, rank of the topic, offset).
 //!
 //! A topic that is at its end holds nobody up; one that has records on the broker is waited for,
 //! but not for ever.
@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::mailbox::Load;
-use crate::event::EventTime;
 use crate::partition::Record;
 
 /// Longest wait for an input that is not at its end and sends nothing.
@@ -85,7 +84,8 @@ impl Merge {
         self.waiting_since = None;
         let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
             let (record, _) = input.queue.front()?;
-            Some((time(record), rank))
+            // A rejected record has no time: it goes out as soon as it is at the head.
+            Some((record.time(), rank))
         });
         match first
             .min()
@@ -95,12 +95,4 @@ impl Merge {
             None => Next::Empty,
         }
     }
-}
-
-/// A rejected record has no time: it goes out as soon as it is at the head.
-fn time(record: &Record) -> EventTime {
-    record
-        .content
-        .as_ref()
-        .map_or(EventTime::MIN, |event| event.time)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::event::EventTime;
 use crate::kafka::{Ends, Entry, Outgoing, Received};
 
 /// A record of an input, and when it was produced.
@@ -12,6 +13,13 @@ pub(super) struct Produced {
     pub(super) at: Duration,
     pub(super) key: Vec<u8>,
     pub(super) value: Vec<u8>,
+}
+
+impl Produced {
+    /// Its own timestamp.
+    pub(super) fn timestamp(&self) -> EventTime {
+        EventTime(super::setting::BASE.0 + self.at.as_millis() as i64)
+    }
 }
 
 /// A place in a partition of the changelog.

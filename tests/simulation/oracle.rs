@@ -70,7 +70,7 @@ fn told(changes: &[Json], seen: EventTime) -> Told {
     told
 }
 
-/// The fold of one partition: everything in the order of event time, and then all silence.
+/// The fold of one partition: everything in the order of time, and then all silence.
 fn fold(
     universe: &Universe,
     partition: i32,
@@ -89,16 +89,18 @@ fn fold(
                 input: input as u32,
                 offset: offset as i64,
             };
-            match decoder.record(Some(&record.key), Some(&record.value), None) {
+            let timestamp = record.timestamp();
+            match decoder.record(Some(&record.key), Some(&record.value), Some(timestamp.0)) {
                 Ok(event) => records.push(Record {
                     position,
+                    timestamp: Some(timestamp),
                     content: Ok::<_, Rejection>(event),
                 }),
                 Err(_) => drop(letters.insert((input, partition, offset))),
             }
         }
     }
-    records.sort_by_key(|record| record.content.as_ref().unwrap().time);
+    records.sort_by_key(Record::time);
     let batch = Batch {
         records,
         advance: Some(seen),

@@ -132,7 +132,7 @@ impl Poll {
                 let record = &log(input)[offset as usize];
                 let fetched = Fetched::Record {
                     offset,
-                    timestamp: Some(super::setting::BASE.0 + record.at.as_millis() as i64),
+                    timestamp: Some(record.timestamp().0),
                     key: Some(record.key.clone()),
                     value: Some(record.value.clone()),
                     headers: Vec::new(),

@@ -42,6 +42,8 @@ transitions:
 const INPUTS: [&str; 2] = ["visits", "orders"];
 /// Events come later than they happen, by less than `LATENESS`.
 const JITTER: u64 = 2_000;
+/// Some clocks of customers are ahead, by less than this.
+const AHEAD: u64 = 600_000;
 pub(super) const LATENESS: Millis = Millis(5_000);
 pub(super) const IDLE_AFTER: Millis = Millis(30_000);
 /// More than this many transitions within half a minute are unusual.
@@ -189,7 +191,11 @@ pub(super) fn somebody_does_something(universe: &Universe) {
             .map_or(0, |before| before + 1),
     );
     let kind = ["visit", "visit", "order"][chance.usize(0..3)];
-    let time = BASE.0 + happened as i64;
+    let ahead = match chance.u32(0..20) {
+        0 => chance.u64(0..AHEAD),
+        _ => 0,
+    };
+    let time = BASE.0 + (happened + ahead) as i64;
     let value = match chance.u32(0..30) {
         0 => "junk".to_owned(),
         _ => format!(r#"{{"type":"{kind}","customer_id":"c{customer}","time":{time}}}"#),
@@ -204,6 +210,6 @@ pub(super) fn somebody_does_something(universe: &Universe) {
 fn own_time(record: &Produced, customer: usize) -> Option<u64> {
     let event: serde_json::Value = serde_json::from_slice(&record.value).ok()?;
     let own = event["customer_id"] == format!("c{customer}");
-    own.then(|| event["time"].as_i64().unwrap() - BASE.0)
-        .map(|time| time as u64)
+    let time = event["time"].as_i64().unwrap().min(record.timestamp().0);
+    own.then_some((time - BASE.0) as u64)
 }

@@ -35,6 +35,7 @@ fn a_day_of_a_model_that_turns_in_circles_is_cut_into_batches() {
         let content = decoder.json(json.as_bytes());
         Record {
             position: Position { input: 0, offset },
+            timestamp: None,
             content: content.map_err(|_| unreachable!() as Rejection),
         }
     };

@@ -105,6 +105,7 @@ impl Shop {
                     input: 0,
                     offset: self.offset,
                 },
+                timestamp: None,
                 content: Ok(decoder.json(json.as_bytes()).unwrap()),
             }
         });

@@ -91,6 +91,7 @@ fn after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
             input: 0,
             offset: offset as i64,
         },
+        timestamp: None,
         content: Ok(decoder.json(line.as_bytes()).unwrap()),
     };
     let records: Vec<Record> = lines.enumerate().map(record).collect();

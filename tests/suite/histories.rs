@@ -32,6 +32,8 @@ pub(crate) struct Happening {
     pub time: i64,
     pub id: Option<&'static str>,
     pub order_id: Option<&'static str>,
+    /// The timestamp of its record, where the event claims to be later than that.
+    pub written: Option<i64>,
     fields: Fields,
 }
 
@@ -43,7 +45,12 @@ type Fields = Vec<(&'static str, &'static str)>;
 /// Events by time, as a replay sees them.
 pub(crate) fn in_order() -> impl Strategy<Value = Case> {
     (models_and_events(), until()).prop_map(|((models, events), until)| {
-        let events = events.into_iter().map(|(event, _)| event).collect();
+        // Rows of a file have no timestamp of their own.
+        let read = |(event, _): (Happening, i64)| Happening {
+            written: None,
+            ..event
+        };
+        let events = events.into_iter().map(read).collect();
         Case::new(models, events, 0, until)
     })
 }
@@ -68,7 +75,7 @@ fn arriving(bounds: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Value = 
         |((models, mut events), until, (lateness_ms, delay_max), lag)| {
             events.sort_by_key(|(event, delay)| {
                 let lag = if event.customer == "ann" { lag } else { 0 };
-                event.time + (delay + lag).min(delay_max)
+                event.written.unwrap_or(event.time) + (delay + lag).min(delay_max)
             });
             let events = events.into_iter().map(|(event, _)| event).collect();
             Case::new(models, events, lateness_ms, until)
@@ -177,17 +184,19 @@ fn timed(
     delay: BoxedStrategy<i64>,
     what: impl Strategy<Value = What> + 'static,
 ) -> impl Strategy<Value = History> {
-    let event = (step, jitter, delay, what, fields());
+    let ahead = prop_oneof![9 => Just(0), 1 => select(vec![DAY, HOUR, 12 * HOUR, 3 * DAY])];
+    let event = (step, jitter, (delay, ahead), what, fields());
     let start = reference::date(2026, 1, 1);
     let start = select(vec![start, start + 30 * MINUTE]);
     (start, prop::collection::vec(event, 1..=most)).prop_map(|(mut time, drawn)| {
         let mut events = Vec::new();
-        for (step, jitter, delay, (customer, kind, id, order_id), fields) in drawn {
+        for (step, jitter, (delay, ahead), (customer, kind, id, order_id), fields) in drawn {
             time += step;
             let event = Happening {
                 customer,
                 kind,
-                time: time + jitter,
+                time: time + jitter + ahead,
+                written: (ahead > 0).then_some(time + jitter),
                 id,
                 order_id: order_id.of(kind, &events),
                 fields,
@@ -316,6 +325,10 @@ impl Happening {
     /// As the reference has it.
     pub(crate) fn event(&self) -> reference::Event {
         let event = reference::Event::new(self.customer, self.kind, self.time);
+        let event = self
+            .written
+            .iter()
+            .fold(event, |event, at| event.written_at(*at));
         let event = self.id.iter().fold(event, |event, id| event.with_id(id));
         let orders = self.order_id.iter();
         let event = orders.fold(event, |event, id| event.of_order(id));
@@ -363,7 +376,11 @@ impl fmt::Debug for Case {
             writeln!(out, "\n{model}")?;
         }
         for (line, event) in self.events.iter().enumerate() {
-            writeln!(out, "{line}: {}", event.json())?;
+            write!(out, "{line}: {}", event.json())?;
+            match event.written {
+                Some(at) => writeln!(out, " in a record of {}", EventTime(at))?,
+                None => writeln!(out)?,
+            }
         }
         writeln!(
             out,

@@ -158,7 +158,7 @@ impl<'a> World<'a> {
             self.apply(event);
         }
         // The watermark moves with every event; timers fire when it is past them.
-        self.highest = self.highest.max(event.time);
+        self.highest = self.highest.max(event.time.min(event.written));
         let watermark = self.highest - self.lateness;
         self.fire(watermark - 1, None);
     }

@@ -41,6 +41,7 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Prog
             let content = decoder.json(json.as_bytes());
             Record {
                 position: Position { input: 0, offset },
+                timestamp: None,
                 content: content.map_err(|_| unreachable!() as Rejection),
             }
         });

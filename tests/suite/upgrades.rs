@@ -35,6 +35,7 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
             input: 0,
             offset: offset as i64,
         },
+        timestamp: None,
         content: Ok(decoder.json(line.as_bytes()).unwrap()),
     };
     let records: Vec<Record> = history.lines().enumerate().map(record).collect();

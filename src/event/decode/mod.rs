@@ -57,7 +57,8 @@ impl Decoder {
     }
 
     /// Reads a record of a topic: as [`Decoder::json`], and the key must be the customer id.
-    /// `timestamp` is the record's own, in milliseconds, against which the future is judged.
+    /// `timestamp` is the record's own, in milliseconds, against which the future is judged: without one
+    /// nothing would keep an event from moving everybody's time.
     pub fn record(
         &self,
         key: Option<&[u8]>,
@@ -71,10 +72,11 @@ impl Decoder {
             Some(_) => {}
         }
         match timestamp {
+            None => Err(Reason::NoTimestamp),
             Some(at) if event.time.0.saturating_sub(at) > self.limits.future.0 => {
                 Err(Reason::TimeInFuture)
             }
-            _ => Ok(event),
+            Some(_) => Ok(event),
         }
     }
 

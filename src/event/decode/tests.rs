@@ -191,7 +191,7 @@ fn the_key_of_a_record_must_be_its_customer_and_its_time_not_ahead_of_the_broker
             .map(|_| ())
     };
     assert_eq!(record(Some(b"ann"), Some(at)), Ok(()));
-    assert_eq!(record(Some(b"ann"), None), Ok(()));
+    assert_eq!(record(Some(b"ann"), None), Err(Reason::NoTimestamp));
     assert_eq!(record(Some(b"bob"), Some(at)), Err(Reason::KeyDiffers));
     assert_eq!(record(None, Some(at)), Err(Reason::NullKey));
     assert_eq!(record(Some(b"ann"), Some(at - Millis::DAY.0)), Ok(()));

@@ -50,7 +50,12 @@ impl<W: World> Worker<W> {
                 if let (Ok(event), Some(arrived)) = (&content, timestamp) {
                     own.delay = Some(EventTime(arrived).since(event.time));
                 }
-                own.merge.push(Record { position, content }, load);
+                let record = Record {
+                    position,
+                    timestamp: timestamp.map(EventTime),
+                    content,
+                };
+                own.merge.push(record, load);
             }
         }
     }

@@ -83,12 +83,17 @@ pub(super) fn doubtful() -> impl Strategy<Value = Model> {
     let next = prop::collection::vec(doubtful_way(), 2..=3);
     let other = prop_oneof![3 => turn().boxed(), 1 => way().boxed()];
     let others = prop::collection::vec(other, 1..=3);
+    // Other reasons for the same, so that a correction often comes to where the customer is.
+    let again = prop::collection::vec(doubtful_way(), 0..=3);
     // There is a way out of every stage, to the next one.
-    let ways = (next, others).prop_map(|(mut ways, others)| {
-        for (number, way) in ways.iter_mut().enumerate() {
-            way.from = 1 << number;
-            way.to = number + 1;
+    let ways = (next, again, others).prop_map(|(mut ways, mut again, others)| {
+        for way in [&mut ways, &mut again] {
+            for (number, way) in way.iter_mut().enumerate() {
+                way.from = 1 << number;
+                way.to = number + 1;
+            }
         }
+        ways.extend(again);
         ways.extend(others);
         ways
     });

@@ -83,10 +83,15 @@ impl Engine {
                 input: 0,
                 offset: line as i64,
             };
+            let written = event.written.map(EventTime);
             let event = decoder.json(event.json().as_bytes());
             let refused = |reason| TestCaseError::fail(format!("event {line}: {reason}"));
             let content = Ok(event.map_err(refused)?);
-            records.push(Record { position, content });
+            records.push(Record {
+                position,
+                timestamp: written,
+                content,
+            });
         }
         Ok(Engine {
             models,

@@ -299,12 +299,18 @@ impl Event {
             order_id: None,
             kind,
             time,
+            written: i64::MAX,
             fields: BTreeMap::new(),
         }
     }
 
     pub(crate) fn with_id(mut self, id: &str) -> Event {
         self.id = Some(id.to_string());
+        self
+    }
+
+    pub(crate) fn written_at(mut self, written: i64) -> Event {
+        self.written = written;
         self
     }
 

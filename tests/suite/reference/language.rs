@@ -165,6 +165,8 @@ pub(crate) struct Event {
     pub order_id: Option<String>,
     pub kind: String,
     pub time: i64,
+    /// When its record was written: it moves nobody's time but its own customer's beyond that.
+    pub written: i64,
     pub fields: BTreeMap<String, Value>,
 }
 
