@@ -110,6 +110,7 @@ impl Backtest {
         let walk = Walk {
             versions: &versions,
             mapping: self.places.mapping(),
+            limits: self.places.limits(),
             until: self.until,
             folder: folder.path(),
         };
@@ -132,6 +133,7 @@ impl Backtest {
         if let Some(problem) = prediction.and_then(|it| self.unanswered(&versions, it)) {
             return Ok(refuse(&problem));
         }
+        inputs::tell_outlier(&self.inputs, survey.ends, self.until);
         let flawed = warnings > 0 || !survey.rejected.is_empty();
         let findings = Findings {
             files: &self.models,

@@ -1,9 +1,11 @@
-//! `--map`: where the fields of events stand in files that were written for something else.
+//! `--map`: where the fields of events stand in files that were written for something else; and what such files
+//! may contain.
 
 use clap::Args;
 
-use crate::event::{Mapping, Path, TimeUnit};
+use crate::event::{EventTime, Limits, Mapping, Path, TimeUnit};
 use crate::model::{did_you_mean, visible};
+use crate::runtime::clock;
 
 /// What `input.mapping` is to topics.
 #[derive(Debug, Default, Args)]
@@ -14,6 +16,10 @@ pub(super) struct Places {
     /// microseconds, for times that are numbers.
     #[arg(long = "map", value_name = "FIELD=PLACE", value_parser = place)]
     places: Vec<Place>,
+    /// Read events that are later than now, too: without it they are rejected, since one of them alone moves
+    /// everybody's time.
+    #[arg(long)]
+    allow_future: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -25,6 +31,19 @@ enum Place {
 const TIME_UNIT: &str = "time_unit";
 
 impl Places {
+    /// What a row may contain.
+    pub(super) fn limits(&self) -> Limits {
+        let now = EventTime(clock::now().0);
+        Limits {
+            latest: if self.allow_future {
+                EventTime::MAX
+            } else {
+                now
+            },
+            ..Limits::default()
+        }
+    }
+
     /// What is not said stands where the native form has it. Of what is said twice the last counts.
     pub(super) fn mapping(&self) -> Mapping {
         let mut mapping = Mapping::default();

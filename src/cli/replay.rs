@@ -109,6 +109,7 @@ impl Replay {
         if self.state.is_some() {
             store.flush()?;
         }
+        inputs::tell_outlier(&self.inputs, summary.ends, self.until);
         say(&out.table(&summary));
         let flawed = warnings > 0 || !summary.rejected.is_empty();
         Ok(if self.strict && flawed {

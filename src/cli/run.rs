@@ -96,6 +96,7 @@ fn exit(error: &app::Error) -> Exit {
         | kafka::Error::Abort { .. }
         | kafka::Error::Indefinite { .. }
         | kafka::Error::Fenced { .. }
+        | kafka::Error::Refused(_)
         | kafka::Error::Fatal { .. } => Exit::Failed,
     };
     match error {

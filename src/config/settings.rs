@@ -232,6 +232,7 @@ impl Document {
             text_bytes: self.limits.text.0,
             elements: self.limits.elements,
             time_floor: parse_instant(&self.time.floor).unwrap_or(EventTime(0)),
+            latest: EventTime::MAX, // The record's own timestamp and the clock bound it.
             future: self.time.future.0,
         }
     }

@@ -15,6 +15,8 @@ pub struct Limits {
     pub elements: usize,
     /// Earliest event time; catches seconds taken for milliseconds.
     pub time_floor: EventTime,
+    /// Latest event time: of files now, since nothing else tells what is of a time to come.
+    pub latest: EventTime,
     /// How far an event may lie after its record's own timestamp.
     pub future: Millis,
 }
@@ -32,6 +34,7 @@ impl Default for Limits {
             text_bytes: 64 << 10,
             elements: 10_000,
             time_floor: EventTime(631_152_000_000), // 1990-01-01
+            latest: EventTime::MAX,
             future: Millis(Millis::DAY.0),
         }
     }

@@ -17,8 +17,8 @@ use compact_str::CompactString;
 use smallvec::SmallVec;
 
 pub use decode::{Columns, Decoder};
-pub(crate) use limits::FIELD_BYTES_MAX;
 pub use limits::Limits;
+pub(crate) use limits::{CUSTOMER_ID_BYTES_MAX, FIELD_BYTES_MAX};
 pub use mapping::{Mapping, Path, TimeUnit};
 pub use money::Money;
 pub use quantity::Quantity;

@@ -118,6 +118,9 @@ impl Reason {
             Reason::NotJson => " (write one JSON object per line)",
             Reason::BadRow => " (a row has as many cells as the header)",
             Reason::BadTime => " (write 1997-01-31 or 1997-01-31T08:30:00Z)",
+            Reason::TimeInFuture => {
+                " (later than now; --allow-future reads it, and time goes on up to it)"
+            }
             Reason::BadValue => {
                 " (write an amount as 29.33, and its currency in a field of its own)"
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::ends::Ends;
 use super::heads::Heads;
 use super::rows::{Reading, Row, Rows};
 use super::sort::{self, Run};
@@ -51,8 +52,8 @@ pub struct Survey {
     pub later: u64,
     /// Rows that one of the decoders rejects, by its reason, and where the first of them stands.
     pub rejected: BTreeMap<Reason, (u64, Position)>,
-    /// The times of the first event and of the last.
-    pub span: Option<(EventTime, EventTime)>,
+    /// Where the history begins and ends.
+    pub ends: Option<Ends>,
 }
 
 impl Survey {
@@ -80,8 +81,7 @@ impl Survey {
             return None;
         }
         self.events += 1;
-        let (begin, end) = self.span.unwrap_or((time, time));
-        self.span = Some((begin.min(time), end.max(time)));
+        Ends::add(&mut self.ends, time, readings.first()?.position(row));
         Some((customer, time))
     }
 }

@@ -1,6 +1,7 @@
 //! Layer 5: events in files. NDJSON or CSV, plain or compressed, in time order whatever the order
 //! they were written in, in bounded memory.
 
+mod ends;
 mod grouped;
 mod heads;
 mod merge;
@@ -12,6 +13,7 @@ mod table;
 use std::io;
 use std::path::PathBuf;
 
+pub use ends::{Ends, Outlier};
 pub use grouped::{Grouped, Occurrence, Survey};
 pub use merge::{Merged, Order};
 pub use rows::{CUT, OPEN_QUOTE};

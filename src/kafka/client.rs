@@ -181,22 +181,24 @@ impl Config {
     }
 
     /// A worker's producer.
-    pub(super) fn producer(&self, worker: usize) -> ClientConfig {
-        let mut config = self.teller();
+    pub(super) fn producer(&self, worker: usize, batch_bytes: usize) -> ClientConfig {
+        let mut config = self.teller(batch_bytes);
         config
             .set("transactional.id", self.transactional_id(worker))
             .set("transaction.timeout.ms", millis(TRANSACTION_TIMEOUT));
         config
     }
 
-    /// A producer outside of transactions, which keeps the order of each partition.
-    pub(super) fn teller(&self) -> ClientConfig {
+    /// A producer outside of transactions, which keeps the order of each partition. Its batches are no larger
+    /// than every topic takes: a broker refuses a batch as a whole.
+    pub(super) fn teller(&self, batch_bytes: usize) -> ClientConfig {
         let mut config = self.base();
         config
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", millis(MESSAGE_TIMEOUT))
             .set("compression.type", "lz4")
             .set("linger.ms", "5")
+            .set("batch.size", batch_bytes.to_string())
             // As Java's producers, so that outputs lie where inputs with the same key lie.
             .set("partitioner", "murmur2_random")
             // librdkafka repeats a lost EndTxn by itself; the repetition must not come so soon

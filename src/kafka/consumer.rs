@@ -20,7 +20,6 @@ use rdkafka::types::RDKafkaRespErr;
 use super::{Config, Error, GroupProtocol, native, seldom};
 use held::Held;
 
-pub(super) use feed::headers;
 pub use feed::{Feed, Fetched};
 
 /// Who is told what the group decides. Called on the polling thread, from inside a poll.

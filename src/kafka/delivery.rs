@@ -1,18 +1,63 @@
 //! Records on their way, and what counts as delivered.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, Timestamp};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
+use super::outlook::Outlook;
 use super::{Error, Outgoing, seldom};
+use crate::event::WallTime;
 
 /// Longest wait for room, and for the delivery of what was sent.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// What became of a record.
+#[derive(Debug)]
+pub(super) struct Place {
+    offset: AtomicI64,
+    appended: AtomicI64,
+    refused: AtomicBool,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place {
+            offset: AtomicI64::new(-1),
+            appended: AtomicI64::new(-1),
+            refused: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Place {
+    /// Its offset, once it is delivered.
+    pub(super) fn offset(&self) -> Option<i64> {
+        Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset >= 0)
+    }
+
+    /// When the broker appended it, where the topic keeps that.
+    pub(super) fn appended(&self) -> Option<WallTime> {
+        let millis = self.appended.load(Ordering::Acquire);
+        (millis >= 0).then_some(WallTime(millis))
+    }
+
+    /// Whether it was refused for what it is: it always will be.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
+    }
+
+    fn fail(&self, error: &KafkaError) {
+        let code = error.rdkafka_error_code();
+        if code.is_some_and(|code| Outlook::of(code) == Outlook::Unfit) {
+            self.refused.store(true, Ordering::Release);
+        }
+    }
+}
 
 /// Catches where the records of a transaction were put, and why one was not.
 #[derive(Default)]
@@ -45,13 +90,16 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Arc<AtomicI64>;
+    type DeliveryOpaque = Arc<Place>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, offset: Self::DeliveryOpaque) {
+    fn delivery(&self, result: &DeliveryResult<'_>, place: Self::DeliveryOpaque) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         match result {
             Ok(message) if message.offset() >= 0 => {
-                offset.store(message.offset(), Ordering::Release);
+                if let Timestamp::LogAppendTime(millis) = message.timestamp() {
+                    place.appended.store(millis, Ordering::Release);
+                }
+                place.offset.store(message.offset(), Ordering::Release);
             }
             // Nobody has said where it lies. librdkafka takes a refused record for delivered once a
             // later one of its partition is; yet a broker that has nothing of a producer so far
@@ -61,16 +109,19 @@ impl ProducerContext for Deliveries {
             )),
             // Given up because of something else, which the next call of the transaction tells.
             Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
-            Err((error, _)) => self.fail(error.clone()),
+            Err((error, _)) => {
+                place.fail(error);
+                self.fail(error.clone());
+            }
         }
     }
 }
 
-/// Hands a record over; `place` gets its offset once it is delivered.
+/// Hands a record over; `place` gets what becomes of it.
 pub(super) fn send(
     producer: &BaseProducer<Deliveries>,
     record: &Outgoing,
-    place: Arc<AtomicI64>,
+    place: &Arc<Place>,
 ) -> Result<(), Error> {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (key, value) in &record.headers {
@@ -80,7 +131,7 @@ pub(super) fn send(
         });
     }
     let mut outgoing: BaseRecord<'_, [u8], [u8], _> =
-        BaseRecord::with_opaque_to(&record.topic, place).headers(headers);
+        BaseRecord::with_opaque_to(&record.topic, place.clone()).headers(headers);
     outgoing.key = record.key.as_deref();
     outgoing.payload = record.value.as_deref();
     outgoing.partition = record.partition;
@@ -95,6 +146,7 @@ pub(super) fn send(
                 outgoing = back;
             }
             Err((source, _)) => {
+                place.fail(&source);
                 return Err(Error::Abort {
                     action: "producing a record",
                     source,

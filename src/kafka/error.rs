@@ -44,6 +44,9 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
+    /// Records of a transaction are not taken for what they are, and it was aborted.
+    #[error(transparent)]
+    Refused(Box<Refused>),
     /// It cannot work: end, and let a person look.
     #[error("{action} failed")]
     Fatal {
@@ -59,6 +62,19 @@ pub enum Error {
     /// The broker did not answer in time.
     #[error("no broker answers at {0}")]
     Unavailable(String),
+}
+
+/// Records that are not taken for what they are: too large, or invalid.
+#[derive(Debug, thiserror::Error)]
+#[error("a record for the topic {topic} was refused for what it is")]
+pub struct Refused {
+    /// To which topic.
+    pub topic: String,
+    /// Which: of which share, and which of its records.
+    pub records: Vec<(usize, usize)>,
+    /// The reason.
+    #[source]
+    pub source: KafkaError,
 }
 
 /// What a transactional call that failed asks for.
@@ -78,7 +94,7 @@ impl Reaction {
             // Not always flagged as fatal: AddOffsetsToTxn has it abort. Whoever was fenced does
             // not begin again in the same process.
             _ if outlook == Outlook::Fenced => Reaction::EndFenced,
-            (true, _, _) if outlook == Outlook::Standing => Reaction::End,
+            (true, _, _) if matches!(outlook, Outlook::Standing | Outlook::Unfit) => Reaction::End,
             // Fatal is only what is wrong between this producer and the broker, as a sequence that
             // both count differently: the producer is of no use any more, a new one is.
             (true, _, _) => Reaction::LookUp,
@@ -97,7 +113,9 @@ impl Error {
         match source.rdkafka_error_code().map(Outlook::of) {
             Some(Outlook::Passing | Outlook::Regrouping) => Error::Retry { action, source },
             Some(Outlook::Fenced) => Error::Fenced { action, source },
-            Some(Outlook::Standing | Outlook::Unexpected) | None => Error::Fatal { action, source },
+            Some(Outlook::Standing | Outlook::Unfit | Outlook::Unexpected) | None => {
+                Error::Fatal { action, source }
+            }
         }
     }
 
@@ -138,7 +156,7 @@ impl Error {
     /// would come to the same.
     pub(super) fn aborted(action: &'static str, source: KafkaError) -> Error {
         match source.rdkafka_error_code().map(Outlook::of) {
-            Some(Outlook::Standing) => Error::Fatal { action, source },
+            Some(Outlook::Standing | Outlook::Unfit) => Error::Fatal { action, source },
             _ => Error::Abort { action, source },
         }
     }

@@ -3,6 +3,7 @@
 
 mod client;
 mod consumer;
+mod dead_letter;
 mod delivery;
 mod error;
 mod local;
@@ -17,7 +18,7 @@ mod transaction;
 
 pub use client::{Config, GroupProtocol, Security};
 pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
-pub use error::Error;
+pub use error::{Error, Refused};
 pub use local::{LocalCluster, Publisher, Subscriber};
 pub use outbox::Pending;
 pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs, Telling};

@@ -1,6 +1,6 @@
-//! What rdkafka 0.39 hides: the generation inside the group metadata, and topic ids. The only file
-//! with `unsafe`.
-#![allow(unsafe_code, reason = "the safe wrapper has no call for these two")]
+//! What rdkafka 0.39 hides: the generation inside the group metadata, topic ids, and names of headers that are
+//! not UTF-8. The only file with `unsafe`.
+#![allow(unsafe_code, reason = "the safe wrapper has no call for these")]
 
 use std::ffi::{CStr, CString};
 use std::ptr;
@@ -9,6 +9,9 @@ use std::time::Duration;
 use rdkafka::ClientContext;
 use rdkafka::bindings as rd;
 use rdkafka::client::Client;
+use rdkafka::message::{BorrowedHeaders, Headers as _};
+
+use crate::event::Headers;
 
 /// The group's generation, or the member's epoch, as this member knows it; `None` while it is no
 /// member. The coordinator accepts a commit of generation −1 with an empty member unchecked: it must
@@ -26,6 +29,34 @@ pub(super) fn generation<C: ClientContext>(client: &Client<C>) -> Option<i32> {
         rd::rd_kafka_consumer_group_metadata_destroy(metadata);
         (generation > 0 && is_member).then_some(generation)
     }
+}
+
+/// The headers of a record. A name is whatever bytes the producer has written, and rdkafka panics where they are
+/// no UTF-8: such a name is given with its other bytes as `\xff`.
+pub(super) fn headers(headers: &BorrowedHeaders) -> Headers {
+    let pointer = ptr::from_ref(headers).cast::<rd::rd_kafka_headers_t>();
+    let mut found = Headers::with_capacity(headers.count());
+    for at in 0..headers.count() {
+        let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: the reference is librdkafka's own pointer, as `BorrowedHeaders` makes it, and outlives the
+        // call; name and value are copied before the record can go.
+        unsafe {
+            let error =
+                rd::rd_kafka_header_get_all(pointer, at, &mut name, &mut value, &mut length);
+            if error != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                break;
+            }
+            let name = CStr::from_ptr(name).to_bytes();
+            let name = match std::str::from_utf8(name) {
+                Ok(name) => name.to_owned(),
+                Err(_) => name.escape_ascii().to_string(),
+            };
+            let value = (!value.is_null())
+                .then(|| std::slice::from_raw_parts(value.cast::<u8>(), length).to_vec());
+            found.push((name, value));
+        }
+    }
+    found
 }
 
 /// The ids of topics: a topic that was deleted and made again has another. `None` where a topic

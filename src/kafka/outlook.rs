@@ -13,6 +13,8 @@ pub(super) enum Outlook {
     Fenced,
     /// It stays until a person changes a permission, a limit or a version.
     Standing,
+    /// The record is not taken for what it is: too large, or invalid.
+    Unfit,
     /// The protocol knows no such answer to what is asked here.
     Unexpected,
 }
@@ -32,6 +34,7 @@ impl Outlook {
             | Code::AssignmentLost => Outlook::Regrouping,
             Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => Outlook::Fenced,
             _ if is_passing(code) => Outlook::Passing,
+            _ if is_unfit(code) => Outlook::Unfit,
             _ if is_standing(code) => Outlook::Standing,
             // A topic may be made again, and a producer's sequence begun anew: in a transaction
             // that is tried again, outside a reason to end. The rest is nobody's answer here.
@@ -63,6 +66,8 @@ fn is_passing(code: Code) -> bool {
             | Code::PurgeQueue
             | Code::PurgeInflight
             | Code::Outdated
+            // Another record of the same batch was unfit.
+            | Code::InvalidDifferentRecord
             // An answer that was damaged on its way.
             | Code::BadMessage
             | Code::BadCompression
@@ -101,6 +106,19 @@ fn is_passing(code: Code) -> bool {
     )
 }
 
+fn is_unfit(code: Code) -> bool {
+    matches!(
+        code,
+        Code::MessageSizeTooLarge
+            | Code::MessageBatchTooLarge
+            | Code::InvalidMessageSize
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
+            | Code::UnsupportedForMessageFormat
+    )
+}
+
 fn is_standing(code: Code) -> bool {
     matches!(
         code,
@@ -115,13 +133,7 @@ fn is_standing(code: Code) -> bool {
             | Code::IllegalSASLState
             | Code::SSL
             | Code::SecurityDisabled
-            // Limits: the same records would be refused again.
-            | Code::MessageSizeTooLarge
-            | Code::MessageBatchTooLarge
-            | Code::InvalidMessageSize
-            | Code::InvalidRecord
-            | Code::InvalidTimestamp
-            | Code::PolicyViolation
+            // Limits.
             | Code::OffsetMetadataTooLarge
             | Code::InvalidCommitOffsetSize
             | Code::InvalidTransactionTimeout
@@ -130,7 +142,6 @@ fn is_standing(code: Code) -> bool {
             | Code::GroupMaxSizeReached
             // Versions and names.
             | Code::UnsupportedVersion
-            | Code::UnsupportedForMessageFormat
             | Code::UnsupportedCompressionType
             | Code::UnsupportedFeature
             | Code::UnsupportedAssignor

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::outbox::{self, Pending};
-use super::{Received, Topology};
+use super::{Received, Topology, dead_letter};
 use crate::cloudevent::{self, Origin};
 use crate::customer::CustomerState;
-use crate::event::{CustomerId, Headers, Position, Rejection, WallTime};
+use crate::event::{CustomerId, Headers, Position, WallTime};
 use crate::model::Models;
 use crate::partition::codec::{self, Identity};
 use crate::partition::{Commit, Generation, Output};
@@ -88,9 +88,6 @@ pub struct Outgoing {
     /// Its headers.
     pub headers: Headers,
 }
-
-/// Largest value of a dead letter; a longer one is cut, with its length told.
-const DEAD_LETTER_BYTES_MAX: usize = 900 << 10;
 
 /// The key of the progress record of a partition; no customer has it.
 const PROGRESS_KEY: &[u8] = b"p";
@@ -183,6 +180,7 @@ impl Outputs {
             ..
         } = *telling;
         let mut records = Vec::with_capacity(commit.outputs.len() * 2);
+        let room = self.dead_letter_room(topology);
         let mut moved: BTreeSet<&CustomerId> = BTreeSet::new();
         for output in &commit.outputs {
             match output {
@@ -213,13 +211,22 @@ impl Outputs {
                 Output::Rejected {
                     position,
                     rejection,
-                } => records.push(self.dead_letter(partition, *position, rejection)),
+                } => records.push(self.dead_letter(partition, *position, rejection, room)),
                 Output::Restated { customer } => drop(moved.insert(customer)),
             }
         }
         let now_at = commit.states.iter().filter(|(id, _)| moved.contains(id));
         records.extend(now_at.map(|(id, state)| self.current_stages(models, id, state)));
         records
+    }
+
+    /// Most bytes of a dead letter: the changelog may have to carry it.
+    fn dead_letter_room(&self, topology: &Topology) -> usize {
+        let of = |topic: &String| dead_letter::room(topology.record_bytes.get(topic).copied());
+        match self.delivery {
+            Delivery::ExactlyOnce => of(&self.dead_letters),
+            Delivery::AtLeastOnce => of(&self.dead_letters).min(of(&self.changelog)),
+        }
     }
 
     fn stage_change(
@@ -277,37 +284,6 @@ impl Outputs {
         }
     }
 
-    /// Key, value and headers verbatim, with the reason and the place beside them.
-    fn dead_letter(&self, partition: i32, position: Position, rejection: &Rejection) -> Outgoing {
-        let mut headers = rejection.headers.clone();
-        headers.extend([
-            header("tenure_reason", rejection.reason.code()),
-            header("tenure_topic", &self.inputs[position.input as usize]),
-            header("tenure_partition", &partition.to_string()),
-            header("tenure_offset", &position.offset.to_string()),
-            header("tenure_version", env!("CARGO_PKG_VERSION")),
-        ]);
-        let mut value = rejection.value.clone();
-        if let Some(bytes) = value
-            .as_mut()
-            .filter(|bytes| bytes.len() > DEAD_LETTER_BYTES_MAX)
-        {
-            headers.push(header("tenure_original_length", &bytes.len().to_string()));
-            headers.push(header(
-                "tenure_original_sha256",
-                &cloudevent::sha256_hex(bytes),
-            ));
-            bytes.truncate(DEAD_LETTER_BYTES_MAX);
-        }
-        Outgoing {
-            topic: self.dead_letters.clone(),
-            partition: None,
-            key: rejection.key.clone(),
-            value,
-            headers,
-        }
-    }
-
     fn changelog(&self, partition: i32, key: Vec<u8>, value: Vec<u8>) -> Outgoing {
         Outgoing {
             topic: self.changelog.clone(),
@@ -319,7 +295,7 @@ impl Outputs {
     }
 }
 
-fn header(name: &str, value: &str) -> (String, Option<Vec<u8>>) {
+pub(super) fn header(name: &str, value: &str) -> (String, Option<Vec<u8>>) {
     (name.to_owned(), Some(value.as_bytes().to_vec()))
 }
 

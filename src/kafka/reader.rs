@@ -7,9 +7,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::consumer::headers;
 use super::seldom::Quiet;
-use super::{Config, Error};
+use super::{Config, Error, native};
 use crate::event::Headers;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -121,7 +120,7 @@ impl Reader {
                         offset: message.offset(),
                         key: message.key(),
                         value: message.payload(),
-                        headers: message.headers().map(headers).unwrap_or_default(),
+                        headers: message.headers().map(native::headers).unwrap_or_default(),
                     });
                     position = message.offset() + 1;
                 }

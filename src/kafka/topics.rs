@@ -1,14 +1,20 @@
 //! The topics as they are: looked at once, before anything is read.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::metadata::Metadata;
 
 use super::seldom::Quiet;
 use super::{Config, Error, native};
 use crate::event::Millis;
 
+/// The largest batch of a producer where the topics take larger ones: librdkafka's own.
+const BATCH_BYTES: usize = 1_000_000;
+/// What a batch and its one record take beside key and value.
+const RECORD_OVERHEAD: usize = 512;
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What was found.
@@ -24,6 +30,10 @@ pub struct Topology {
     pub changelog_id: [u8; 16],
     /// How long the changelog keeps tombstones at least; `None` where the broker does not say.
     pub tombstones_kept: Option<Millis>,
+    /// Whether the brokers stamp what is appended to the changelog with their own time.
+    pub appends_time: bool,
+    /// The largest batch of records that each topic takes which is written to, where the broker says.
+    pub record_bytes: BTreeMap<String, usize>,
 }
 
 impl Topology {
@@ -31,6 +41,24 @@ impl Topology {
     pub fn changelog_origin(&self) -> String {
         let id = u128::from_be_bytes(self.changelog_id);
         format!("{}/{id:032x}", self.cluster)
+    }
+
+    /// Whether a topic takes the largest record that may have to be written to it.
+    pub fn check_room(&self, topic: &str, bytes: usize) -> Result<(), Error> {
+        let needed = bytes + RECORD_OVERHEAD;
+        match self.record_bytes.get(topic) {
+            Some(found) if *found < needed => Err(Error::Topology(format!(
+                "{topic} takes records of {found} bytes (max.message.bytes), and the state of a customer could take \
+                 {needed} with these models: raise it to {needed} or more, or keep less (tenure check says what is large)"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The largest batch that every topic takes which is written to.
+    pub fn batch_bytes(&self) -> usize {
+        let smallest = self.record_bytes.values().copied().min();
+        smallest.unwrap_or(BATCH_BYTES).clamp(1, BATCH_BYTES)
     }
 
     /// Looks at the topics. `Err` says every one that is missing or has another number of
@@ -52,27 +80,7 @@ impl Topology {
         let metadata = client
             .fetch_metadata(None, TIMEOUT)
             .map_err(|_| Error::Unavailable(config.brokers.clone()))?;
-        let count = |topic: &str| {
-            let found = metadata.topics().iter().find(|found| found.name() == topic);
-            found.map_or(0, |found| found.partitions().len())
-        };
-        let partitions = inputs.first().map_or(0, |topic| count(topic));
-        let mut wrong = Vec::new();
-        for topic in inputs.iter().map(String::as_str).chain([changelog]) {
-            match count(topic) {
-                0 => wrong.push(format!("the topic {topic} does not exist; create it with {} partitions", partitions.max(1))),
-                found if found != partitions => wrong.push(format!(
-                    "the topic {topic} has {found} partitions and {} has {partitions}; all inputs and the changelog need the same number",
-                    inputs[0]
-                )),
-                _ => {}
-            }
-        }
-        let missing = outputs.iter().filter(|topic| count(topic) == 0);
-        wrong.extend(missing.map(|topic| format!("the topic {topic} does not exist; create it")));
-        if !wrong.is_empty() {
-            return Err(Error::Topology(wrong.join("\n")));
-        }
+        let partitions = partitions(&metadata, inputs, changelog, outputs)?;
         let mut names: Vec<&str> = inputs.iter().map(String::as_str).collect();
         names.push(changelog);
         // What is not answered must not be taken for something: it becomes part of the state.
@@ -84,27 +92,90 @@ impl Topology {
         let mut ids = ids.ok_or_else(unavailable)?;
         let cluster = client.client().fetch_cluster_id(TIMEOUT);
         let changelog_id = ids.pop().flatten().unwrap_or_default();
+        let written: Vec<&str> = outputs
+            .iter()
+            .map(String::as_str)
+            .chain([changelog])
+            .collect();
+        let described = match config.is_local {
+            true => None,
+            false => describe(config, &written),
+        };
+        let described = described.unwrap_or_default();
+        let setting = |topic: &str, name: &str| described.get(topic)?.get(name);
         Ok(Topology {
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
             cluster: cluster.ok_or_else(unavailable)?,
             input_ids: ids.into_iter().map(Option::unwrap_or_default).collect(),
             changelog_id,
-            tombstones_kept: match config.is_local {
-                true => None,
-                false => tombstones_kept(config, changelog),
-            },
+            tombstones_kept: setting(changelog, "delete.retention.ms")
+                .and_then(|kept| kept.parse().ok())
+                .map(Millis),
+            appends_time: setting(changelog, "message.timestamp.type")
+                .is_some_and(|kind| kind == "LogAppendTime"),
+            record_bytes: described
+                .keys()
+                .filter_map(|topic| {
+                    let bytes = setting(topic, "max.message.bytes")?.parse().ok()?;
+                    Some((topic.clone(), bytes))
+                })
+                .collect(),
         })
     }
 }
 
-/// Asked for once; not everybody may ask. Who erases customers has to see that Tenure may.
-fn tombstones_kept(config: &Config, changelog: &str) -> Option<Millis> {
+/// How many partitions inputs and changelog have; `Err` says every topic that is missing or has another number.
+fn partitions(
+    metadata: &Metadata,
+    inputs: &[String],
+    changelog: &str,
+    outputs: &[String],
+) -> Result<usize, Error> {
+    let count = |topic: &str| {
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        found.map_or(0, |found| found.partitions().len())
+    };
+    let partitions = inputs.first().map_or(0, |topic| count(topic));
+    let mut wrong = Vec::new();
+    for topic in inputs.iter().map(String::as_str).chain([changelog]) {
+        match count(topic) {
+            0 => wrong.push(format!("the topic {topic} does not exist; create it with {} partitions", partitions.max(1))),
+            found if found != partitions => wrong.push(format!(
+                "the topic {topic} has {found} partitions and {} has {partitions}; all inputs and the changelog need the same number",
+                inputs[0]
+            )),
+            _ => {}
+        }
+    }
+    let missing = outputs.iter().filter(|topic| count(topic) == 0);
+    wrong.extend(missing.map(|topic| format!("the topic {topic} does not exist; create it")));
+    if !wrong.is_empty() {
+        return Err(Error::Topology(wrong.join("\n")));
+    }
+    Ok(partitions)
+}
+
+/// Settings by topic and name, as far as the broker says: not everybody may ask. Who erases customers has to
+/// see that Tenure may.
+type Described = BTreeMap<String, BTreeMap<String, String>>;
+
+fn describe(config: &Config, topics: &[&str]) -> Option<Described> {
     let client: AdminClient<Quiet> = config.reader().create_with_context(Quiet).ok()?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-    let topic = ResourceSpecifier::Topic(changelog);
+    let asked: Vec<_> = topics
+        .iter()
+        .map(|topic| ResourceSpecifier::Topic(topic))
+        .collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
-    let answer = runtime.block_on(client.describe_configs([&topic], &options));
-    let described = answer.ok()?.pop()?.ok()?;
-    let value = described.get("delete.retention.ms")?.value.as_ref()?;
-    value.parse().ok().map(Millis)
+    let answer = runtime.block_on(client.describe_configs(&asked, &options));
+    let described = answer.ok()?.into_iter().filter_map(|resource| {
+        let resource = resource.ok()?;
+        let OwnedResourceSpecifier::Topic(topic) = &resource.specifier else {
+            return None;
+        };
+        let entries = resource.entries.into_iter();
+        let values = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+        Some((topic.clone(), values.collect()))
+    });
+    Some(described.collect())
 }

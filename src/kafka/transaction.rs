@@ -7,7 +7,6 @@
 //! and its init ends whatever was left open.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -15,9 +14,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::delivery::{Deliveries, deliver, send};
-use super::{Config, Error, Outgoing};
+use super::delivery::{Deliveries, Place, deliver, send};
+use super::{Config, Error, Outgoing, Refused};
 use crate::crash;
+use crate::event::WallTime;
 
 /// Longest wait for one transactional call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
@@ -33,11 +33,14 @@ const OFFSETS_SUSPICIOUS: Duration = Duration::from_millis(450);
 pub struct Log {
     config: Config,
     worker: usize,
+    batch_bytes: usize,
     producer: BaseProducer<Deliveries>,
     /// For what is told outside of transactions; made when there is something.
     teller: Option<BaseProducer<Deliveries>>,
     /// Whether the producer must be replaced before the next transaction.
     doubtful: bool,
+    /// What became of the records of the last attempt, by share.
+    places: Vec<Vec<Arc<Place>>>,
 }
 
 impl std::fmt::Debug for Log {
@@ -68,13 +71,18 @@ pub struct Committed {
     pub changelog_offsets: Vec<i64>,
     /// How long it took.
     pub duration: Duration,
+    /// When the brokers appended the last of the changelog's records, by their clock, where it keeps that.
+    pub appended: Option<WallTime>,
 }
 
 impl Log {
-    /// Makes the worker's producer. Fences an earlier one and aborts what it left open.
-    pub fn open(config: &Config, worker: usize) -> Result<Log, Error> {
-        let producer = producer(config, worker)?;
+    /// Makes the worker's producer. Fences an earlier one and aborts what it left open. `batch_bytes` is the
+    /// largest batch that every topic takes.
+    pub fn open(config: &Config, worker: usize, batch_bytes: usize) -> Result<Log, Error> {
+        let producer = producer(config, worker, batch_bytes)?;
         Ok(Log {
+            batch_bytes,
+            places: Vec::new(),
             config: config.clone(),
             worker,
             producer,
@@ -90,30 +98,41 @@ impl Log {
             Some(teller) => teller,
             None => self
                 .config
-                .teller()
+                .teller(self.batch_bytes)
                 .create_with_context(Deliveries::default())
                 .map_err(|source| Error::Fatal {
                     action: "making a producer",
                     source,
                 })?,
         };
-        match tell(&teller, outputs) {
+        let mut places = Vec::with_capacity(outputs.len());
+        match tell(&teller, outputs, &mut places) {
             Ok(()) => {
                 self.teller = Some(teller);
                 Ok(())
             }
             // The producer is given up: what it still holds must not come after what is told anew.
-            Err(Error::Abort { action, source }) => match Error::aborted(action, source) {
-                Error::Abort { action, source } => Err(Error::Retry { action, source }),
-                other => Err(other),
-            },
+            Err(Error::Abort { action, source }) => {
+                let refused = places.iter().position(|place| place.is_refused());
+                Err(match (refused, Error::aborted(action, source)) {
+                    (Some(record), Error::Fatal { source, .. }) => {
+                        Error::Refused(Box::new(Refused {
+                            topic: outputs[record].topic.clone(),
+                            records: vec![(0, record)],
+                            source,
+                        }))
+                    }
+                    (_, Error::Abort { action, source }) => Error::Retry { action, source },
+                    (_, other) => other,
+                })
+            }
             Err(other) => Err(other),
         }
     }
 
     /// Replaces the producer: whatever the old one left open is ended, one way or the other.
     pub fn renew(&mut self) -> Result<(), Error> {
-        self.producer = producer(&self.config, self.worker)?;
+        self.producer = producer(&self.config, self.worker, self.batch_bytes)?;
         self.doubtful = false;
         Ok(())
     }
@@ -130,16 +149,19 @@ impl Log {
         }
         let begun = Instant::now();
         match self.attempt(inputs, shares, membership) {
-            Ok(places) => {
-                let offset = |place: &Arc<AtomicI64>| place.load(Ordering::Acquire) + 1;
+            Ok(()) => {
+                // The last record of each share is its progress.
+                let progress = || self.places.iter().filter_map(|places| places.last());
+                let offset = |place: &Arc<Place>| place.offset().map_or(0, |offset| offset + 1);
                 Ok(Committed {
-                    changelog_offsets: places.iter().map(offset).collect(),
+                    changelog_offsets: progress().map(offset).collect(),
                     duration: begun.elapsed(),
+                    appended: progress().filter_map(|place| place.appended()).max(),
                 })
             }
             Err(Error::Abort { action, source }) => {
                 self.abort()?;
-                Err(Error::aborted(action, source))
+                Err(self.refused(shares, action, source))
             }
             Err(other) => {
                 self.doubtful = true;
@@ -153,24 +175,20 @@ impl Log {
         inputs: &[String],
         shares: &[Share],
         membership: &ConsumerGroupMetadata,
-    ) -> Result<Vec<Arc<AtomicI64>>, Error> {
+    ) -> Result<(), Error> {
+        self.places.clear();
         let begin = self.producer.begin_transaction();
         begin.map_err(|source| Error::transactional("beginning a transaction", source))?;
         crash::point("begun");
-        let mut places = Vec::with_capacity(shares.len());
         for share in shares {
-            let place = Arc::new(AtomicI64::new(-1));
-            let last = share.records.len().saturating_sub(1);
-            for (at, record) in share.records.iter().enumerate() {
-                // Only the place of the progress record is of interest.
-                let own = if at == last {
-                    place.clone()
-                } else {
-                    Arc::new(AtomicI64::new(-1))
-                };
-                send(&self.producer, record, own)?;
+            self.places.push(Vec::with_capacity(share.records.len()));
+            for record in &share.records {
+                let place = Arc::new(Place::default());
+                if let Some(places) = self.places.last_mut() {
+                    places.push(place.clone());
+                }
+                send(&self.producer, record, &place)?;
             }
-            places.push(place);
         }
         crash::point("records-sent");
         deliver(&self.producer)?;
@@ -188,7 +206,34 @@ impl Log {
         self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;
         ended.map_err(Error::committing)?;
         crash::point("committed");
-        Ok(places)
+        Ok(())
+    }
+
+    /// Why an attempt was aborted: for records that will always be refused, or something else. Of several
+    /// records that are too large for a topic, which may have been one batch, the largest one is.
+    fn refused(&self, shares: &[Share], action: &'static str, source: KafkaError) -> Error {
+        let record = |(share, record): (usize, usize)| &shares[share].records[record];
+        let places = self.places.iter().enumerate().flat_map(|(share, places)| {
+            let refused = places
+                .iter()
+                .enumerate()
+                .filter(|(_, place)| place.is_refused());
+            refused.map(move |(record, _)| (share, record))
+        });
+        let mut records: Vec<(usize, usize)> = places.collect();
+        let Some(topic) = records.first().map(|at| record(*at).topic.clone()) else {
+            return Error::aborted(action, source);
+        };
+        records.retain(|at| record(*at).topic == topic);
+        if source.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+            let largest = records.iter().copied().max_by_key(|at| record(*at).bytes());
+            records.retain(|at| Some(*at) == largest);
+        }
+        Error::Refused(Box::new(Refused {
+            topic,
+            records,
+            source,
+        }))
     }
 
     fn abort(&mut self) -> Result<(), Error> {
@@ -212,19 +257,19 @@ impl Log {
     }
 }
 
-fn tell(teller: &BaseProducer<Deliveries>, outputs: &[Outgoing]) -> Result<(), Error> {
-    let mut places = Vec::with_capacity(outputs.len());
+fn tell(
+    teller: &BaseProducer<Deliveries>,
+    outputs: &[Outgoing],
+    places: &mut Vec<Arc<Place>>,
+) -> Result<(), Error> {
     for output in outputs {
-        let place = Arc::new(AtomicI64::new(-1));
-        send(teller, output, place.clone())?;
-        places.push(place);
+        let place = Arc::new(Place::default());
+        places.push(place.clone());
+        send(teller, output, &place)?;
     }
     deliver(teller)?;
     // No transaction is there to tell that some were given up.
-    match places
-        .iter()
-        .all(|place| place.load(Ordering::Acquire) >= 0)
-    {
+    match places.iter().all(|place| place.offset().is_some()) {
         true => Ok(()),
         false => Err(Error::Abort {
             action: "delivering the records",
@@ -233,9 +278,13 @@ fn tell(teller: &BaseProducer<Deliveries>, outputs: &[Outgoing]) -> Result<(), E
     }
 }
 
-fn producer(config: &Config, worker: usize) -> Result<BaseProducer<Deliveries>, Error> {
+fn producer(
+    config: &Config,
+    worker: usize,
+    batch_bytes: usize,
+) -> Result<BaseProducer<Deliveries>, Error> {
     let producer: BaseProducer<Deliveries> = config
-        .producer(worker)
+        .producer(worker, batch_bytes)
         .create_with_context(Deliveries::default())
         .map_err(|source| Error::Fatal {
             action: "making a producer",

@@ -38,6 +38,8 @@ pub struct Walk<'w> {
     pub versions: &'w [Version],
     /// Where the fields of events stand in the files.
     pub mapping: Mapping,
+    /// What a row may contain.
+    pub limits: Limits,
     /// Events later than this are ignored; without it, time ends at the last event.
     pub until: Option<EventTime>,
     /// Where temporary files go.
@@ -57,10 +59,10 @@ impl Walk<'_> {
         let (decoders, outcome) = self.decoders(outcome);
         let (mut grouped, survey) =
             Grouped::open(inputs, &decoders, self.until, self.folder, report)?;
-        let Some((begin, last)) = survey.span else {
+        let Some(ends) = survey.ends else {
             return Err(Error::Empty(Box::new(survey)));
         };
-        let end = self.until.unwrap_or(last);
+        let (begin, end) = (ends.first, self.until.unwrap_or(ends.last));
         let mut backtest = Backtest::new(self.versions, questions(begin, end))?;
         let mut walker = Walker::new(self.versions, outcome, end);
         let mut next = grouped.next_occurrence()?;
@@ -99,7 +101,7 @@ impl Walk<'_> {
                 self.mapping.clone(),
                 vocabulary,
                 version.models.money(),
-                Limits::default(),
+                self.limits.clone(),
             ));
         }
         (decoders, kind)

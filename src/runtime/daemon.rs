@@ -18,6 +18,7 @@ use super::restoring::{Restoring, Teller};
 use super::settings::Settings;
 use super::worker::{Start, Worker};
 use super::{clock, mark, restore};
+use crate::event::CUSTOMER_ID_BYTES_MAX;
 use crate::kafka::{self, Consumer, Topology};
 use crate::model::Models;
 use crate::store::{self, Store};
@@ -129,6 +130,8 @@ pub fn run(
         &outputs.changelog,
         &outputs.topics(),
     )?;
+    let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
+    topology.check_room(&outputs.changelog, largest)?;
     let settings = Settings {
         identity: settings.identity_with(&topology),
         ..settings
@@ -232,6 +235,7 @@ fn start(
             store.clone(),
             consumer.clone(),
             number,
+            shared.topology.batch_bytes(),
             starts.clone(),
         )?;
         let worker = Worker::new(number, shared.clone(), live);

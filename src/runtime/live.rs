@@ -35,10 +35,11 @@ impl Live {
         store: Arc<Store>,
         consumer: Consumer,
         worker: usize,
+        batch_bytes: usize,
         starts: SyncSender<Start>,
     ) -> Result<Live, Error> {
         Ok(Live {
-            log: Log::open(&settings.kafka, worker)?,
+            log: Log::open(&settings.kafka, worker, batch_bytes)?,
             reader: Reader::open(&settings.kafka)?,
             settings,
             store,

@@ -12,6 +12,8 @@ use crate::kafka::Fetched;
 const FEED_BYTES_MAX: usize = 4 << 20;
 /// What a record costs beside its bytes.
 const RECORD_BYTES: usize = 200;
+/// What a header costs beside its bytes.
+const HEADER_BYTES: usize = 48;
 
 /// Something a worker has to know.
 #[derive(Debug)]
@@ -53,8 +55,18 @@ impl Gauge {
 
     pub(super) fn load(&self, fetched: &Fetched) -> Load {
         let bytes = match fetched {
-            Fetched::Record { key, value, .. } => {
-                RECORD_BYTES + key.as_ref().map_or(0, Vec::len) + value.as_ref().map_or(0, Vec::len)
+            Fetched::Record {
+                key,
+                value,
+                headers,
+                ..
+            } => {
+                let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+                let header = |(name, value): &(String, Option<Vec<u8>>)| {
+                    HEADER_BYTES + name.len() + length(value)
+                };
+                let headers: usize = headers.iter().map(header).sum();
+                RECORD_BYTES + length(key) + length(value) + headers
             }
             Fetched::End => 0,
         };

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::mailbox::Load;
+use crate::event::{Event, Reason};
 use crate::partition::Record;
 
 /// Longest wait for an input that is not at its end and sends nothing.
@@ -21,9 +22,26 @@ pub(super) struct Merge {
 
 #[derive(Debug, Default)]
 struct Input {
-    queue: VecDeque<(Record, Load)>,
+    queue: VecDeque<Queued>,
     /// Nothing more is on the broker, as far as was heard.
     at_end: bool,
+}
+
+/// A record that waits for its turn.
+#[derive(Debug)]
+struct Queued {
+    record: Record,
+    load: Load,
+    doubt: Option<Doubtful>,
+}
+
+/// A record whose own timestamp is of a time to come: rejected, unless that turns out to be right.
+#[derive(Debug)]
+pub(super) struct Doubtful {
+    /// Its timestamp.
+    pub(super) timestamp: i64,
+    /// What it says.
+    pub(super) content: Result<Event, Reason>,
 }
 
 /// What the merge can give.
@@ -31,6 +49,8 @@ struct Input {
 pub(super) enum Next {
     /// A record and its size.
     Record(Record, usize),
+    /// A record that has to be decided about before anything else: of which input, and its timestamp.
+    Doubtful(usize, i64),
     /// An input has to be waited for.
     Waiting,
     /// All inputs are at their end.
@@ -45,10 +65,30 @@ impl Merge {
         }
     }
 
-    pub(super) fn push(&mut self, record: Record, load: Load) {
+    pub(super) fn push(&mut self, record: Record, load: Load, doubt: Option<Doubtful>) {
         let input = &mut self.inputs[record.position.input as usize];
         input.at_end = false;
-        input.queue.push_back((record, load));
+        input.queue.push_back(Queued {
+            record,
+            load,
+            doubt,
+        });
+    }
+
+    /// Decides about a doubtful record at the head of an input.
+    pub(super) fn decide(&mut self, input: usize, is_right: bool) {
+        let Some(queued) = self.inputs[input].queue.front_mut() else {
+            return;
+        };
+        let content = queued.doubt.take().filter(|_| is_right);
+        match (
+            content.map(|doubt| doubt.content),
+            &mut queued.record.content,
+        ) {
+            (Some(Ok(event)), content) => *content = Ok(event),
+            (Some(Err(reason)), Err(rejection)) => rejection.reason = reason,
+            _ => {}
+        }
     }
 
     pub(super) fn end(&mut self, input: u32) {
@@ -70,6 +110,12 @@ impl Merge {
                 Next::Waiting
             };
         }
+        // Rejected records have no time, so that one at a head goes out before all others.
+        let heads = self.inputs.iter().map(|input| input.queue.front());
+        let doubts = heads.map(|head| Some(head?.doubt.as_ref()?.timestamp));
+        if let Some((input, timestamp)) = doubts.enumerate().find_map(|(at, it)| Some((at, it?))) {
+            return Next::Doubtful(input, timestamp);
+        }
         if self
             .inputs
             .iter()
@@ -83,7 +129,7 @@ impl Merge {
         }
         self.waiting_since = None;
         let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
-            let (record, _) = input.queue.front()?;
+            let Queued { record, .. } = input.queue.front()?;
             // A rejected record has no time: it goes out as soon as it is at the head.
             Some((record.time(), rank))
         });
@@ -91,7 +137,7 @@ impl Merge {
             .min()
             .and_then(|(_, rank)| self.inputs[rank].queue.pop_front())
         {
-            Some((record, load)) => Next::Record(record, load.bytes()),
+            Some(Queued { record, load, .. }) => Next::Record(record, load.bytes()),
             None => Next::Empty,
         }
     }

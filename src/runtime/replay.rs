@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::customer::Noticed;
 use crate::event::{EventTime, Millis, Reason};
-use crate::files::{self, Merged};
+use crate::files::{self, Ends, Merged};
 use crate::model::Models;
 use crate::partition::codec::Identity;
 use crate::partition::{Batch, Generation, Output, Population, Progress, Record, apply};
@@ -43,6 +43,8 @@ pub struct Summary {
     pub met: Vec<bool>,
     /// Customers in each stage at the end.
     pub population: Population,
+    /// Where the events begin and end; `None` without any.
+    pub ends: Option<Ends>,
     /// Where time ended; `None` without any event.
     pub end: Option<EventTime>,
 }
@@ -87,6 +89,7 @@ impl Replay<'_> {
                         summary.records += 1;
                         if let Ok(event) = &record.content {
                             summary.met[event.kind.index()] = true;
+                            Ends::add(&mut summary.ends, event.time, record.position);
                         }
                         records.push(record);
                     }

@@ -1,13 +1,15 @@
 //! Every metric, with its name and its help. No other file declares one. Labels come from closed
 //! sets: topics, partitions, models, stages, reasons; never a customer.
 
+mod declare;
+
 use std::collections::BTreeMap;
 
-use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
+
+use declare::Declare;
 
 /// All metrics of the process.
 #[derive(Clone, Debug)]
@@ -45,8 +47,8 @@ pub struct Metrics {
     pub rebalances: IntCounterVec,
     /// What restoring does.
     pub restore: Restore,
-    /// Jumps of the wall clock.
-    pub clock_jumps: IntCounter,
+    /// What is said of clocks.
+    pub clock: Clock,
     /// Merges that went on although an input was silent.
     pub merge_timeouts: IntCounter,
     /// What RocksDB says of itself, over all column families, by the name of the property.
@@ -70,6 +72,8 @@ pub struct Input {
     pub returns_unmatched: IntCounter,
     /// Records not accepted, by reason.
     pub dead_letters: IntCounterVec,
+    /// Outputs that the broker refused for what they are, by topic.
+    pub refused_outputs: IntCounterVec,
 }
 
 /// What is said of models that change.
@@ -92,6 +96,17 @@ pub struct Bursts {
     pub reached_percent: IntGauge,
     /// Whether transitions wait for an operator.
     pub fuse_blown: IntGauge,
+}
+
+/// What is said of clocks.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// Jumps of the wall clock.
+    pub jumps: IntCounter,
+    /// How far the brokers' clock was ahead at the last commit, by worker.
+    pub brokers_ahead_seconds: IntGaugeVec,
+    /// Partitions that wait for a doubt about the own clock to end, by worker.
+    pub doubtful_partitions: IntGaugeVec,
 }
 
 /// What is said of restoring.
@@ -130,11 +145,6 @@ const ROCKSDB: [(&str, &str); 6] = [
         "write_stopped",
         "Whether writes are stopped until compaction catches up.",
     ),
-];
-
-/// Seconds.
-const LATENCY_BUCKETS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 2.0, 5.0, 10.0,
 ];
 
 impl Metrics {
@@ -184,10 +194,7 @@ impl Metrics {
                 &["kind"],
             )?,
             restore: declare.restore()?,
-            clock_jumps: declare.counter(
-                "clock_jumps_total",
-                "Jumps of the wall clock by more than a minute.",
-            )?,
+            clock: declare.clock()?,
             merge_timeouts: declare.counter(
                 "merge_timeouts_total",
                 "Inputs that were waited for in vain.",
@@ -226,34 +233,21 @@ impl Metrics {
     }
 }
 
-/// Declares metrics under the common prefix.
-struct Declare<'r>(&'r Registry);
-
 impl Declare<'_> {
-    fn register<M: Collector + Clone + 'static>(&self, metric: M) -> prometheus::Result<M> {
-        self.0.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.register(IntCounter::with_opts(options(name, help))?)
-    }
-
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.register(IntCounterVec::new(options(name, help), labels)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.register(IntGauge::with_opts(options(name, help))?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
-        self.register(IntGaugeVec::new(options(name, help), labels)?)
+    fn clock(&self) -> prometheus::Result<Clock> {
+        Ok(Clock {
+            jumps: self.counter("clock_jumps_total", "Jumps of the wall clock by more than a minute.")?,
+            brokers_ahead_seconds: self.gauges(
+                "brokers_clock_ahead_seconds",
+                "How far the brokers' clock was ahead of this machine's at the last commit.",
+                &["worker"],
+            )?,
+            doubtful_partitions: self.gauges(
+                "clock_doubt_partitions",
+                "Partitions that wait: either this machine's clock is slow, or records have timestamps of a time to come.",
+                &["worker"],
+            )?,
+        })
     }
 
     fn rocksdb(&self) -> prometheus::Result<BTreeMap<&'static str, IntGauge>> {
@@ -293,6 +287,11 @@ impl Declare<'_> {
                 "Refunds and cancellations whose order did not come while it was waited for.",
             )?,
             dead_letters,
+            refused_outputs: self.counters(
+                "refused_outputs_total",
+                "Outputs that the broker refused for what they are (too large, invalid), each replaced by a small dead letter.",
+                &["topic"],
+            )?,
         })
     }
 
@@ -377,13 +376,4 @@ impl Declare<'_> {
             )?,
         })
     }
-
-    fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
-        let options = HistogramOpts::from(options(name, help)).buckets(LATENCY_BUCKETS.to_vec());
-        self.register(Histogram::with_opts(options)?)
-    }
-}
-
-fn options(name: &str, help: &str) -> Opts {
-    Opts::new(format!("tenure_{name}"), help)
 }

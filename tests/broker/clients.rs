@@ -108,7 +108,7 @@ fn a_refused_record_is_not_delivered_because_the_next_one_is() {
     config
         .properties
         .insert("batch.num.messages".to_owned(), "1".to_owned());
-    let mut log = Log::open(&config, 0).unwrap();
+    let mut log = Log::open(&config, 0, 1_000_000).unwrap();
     let record = |value: &str| Outgoing {
         topic: "deliveries".to_owned(),
         partition: Some(0),

@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 28] = [
+const MUTATIONS: [Mutation; 29] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
@@ -183,7 +183,7 @@ const MUTATIONS: [Mutation; 28] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/reading.rs",
         edits: &[(
-            "tell_again(world, committed, &reading.outbox)?;\n                let progress",
+            "tell_again(world, shared, committed, &reading.outbox)?;\n                let progress",
             "let progress",
         )],
     },
@@ -192,7 +192,7 @@ const MUTATIONS: [Mutation; 28] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/mod.rs",
         edits: &[(
-            "tell_again(world, committed, &reading.outbox)?;\n            let progress",
+            "tell_again(world, shared, committed, &reading.outbox)?;\n            let progress",
             "let progress",
         )],
     },
@@ -266,6 +266,15 @@ const MUTATIONS: [Mutation; 28] = [
         edits: &[(
             "order.is_some_and(|number| number < orders)",
             "order.is_some_and(|number| number <= orders.max(number))",
+        )],
+    },
+    Mutation {
+        what: "a clock that is ahead moves everybody",
+        caught_by: Suite::Laws,
+        file: "src/partition/batch.rs",
+        edits: &[(
+            "Some(event.time.min(self.timestamp.unwrap_or(EventTime::MAX)))",
+            "Some(event.time)",
         )],
     },
     Mutation {

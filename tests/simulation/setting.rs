@@ -73,6 +73,8 @@ impl Setting {
                 input_ids: vec![[1; 16], [2; 16]],
                 changelog_id: [3; 16],
                 tombstones_kept: Some(Millis(300_000)),
+                appends_time: true,
+                record_bytes: std::collections::BTreeMap::new(),
             }),
             metrics: Metrics::new().unwrap(),
         }

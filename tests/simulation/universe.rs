@@ -95,6 +95,11 @@ impl Universe {
         WallTime(BASE.0 + millis + self.wall_off.get())
     }
 
+    /// What the brokers' clock shows.
+    pub(super) fn true_wall(&self) -> WallTime {
+        WallTime(self.wall().0 - self.wall_off.get())
+    }
+
     /// A number by chance.
     pub(super) fn draw(&self, range: std::ops::Range<u64>) -> u64 {
         self.chance.borrow_mut().u64(range)

@@ -192,6 +192,7 @@ impl World for Simulated {
         Ok(Committed {
             changelog_offsets: shares.iter().map(offset).collect(),
             duration: Duration::from_millis(5),
+            appended: Some(self.universe.true_wall()),
         })
     }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::places::Places;
 use crate::cli::say;
-use crate::event::{Decoder, Limits};
-use crate::files::{self, Merged, Order};
+use crate::event::{Decoder, EventTime, Millis};
+use crate::files::{self, Ends, Merged, Order};
 use crate::model::{Models, visible};
 use crate::runtime::story::Ended;
 
@@ -23,7 +23,7 @@ pub(in crate::cli) fn open(
         places.mapping(),
         models.vocabulary.clone(),
         models.money(),
-        Limits::default(),
+        places.limits(),
     );
     let sorting = |path: &Path| {
         say(&format!(
@@ -44,6 +44,31 @@ pub(in crate::cli) fn misuse(inputs: &[PathBuf]) -> Option<String> {
         }
     }
     None
+}
+
+/// That a single event sets the end of time, which may be a mistake; nothing where somebody has said when it ends.
+pub(in crate::cli) fn tell_outlier(
+    inputs: &[PathBuf],
+    ends: Option<Ends>,
+    until: Option<EventTime>,
+) {
+    let outlier = ends.filter(|_| until.is_none());
+    let Some(outlier) = outlier.and_then(|ends| ends.outlier()) else {
+        return;
+    };
+    let days = outlier.at.since(outlier.before).0 / Millis::DAY.0;
+    say(&format!(
+        "note: the last event, {}:{} of {}, is {days} days after all others, and time goes on up to it: whoever did \
+         nothing in between is taken to have been silent. If it is a mistake, leave it out with --until {}",
+        visible(
+            &inputs[outlier.position.input as usize]
+                .display()
+                .to_string()
+        ),
+        outlier.position.offset,
+        outlier.at,
+        outlier.before,
+    ));
 }
 
 /// The files as they were named.

@@ -137,6 +137,7 @@ impl Decoder {
             Some(Token::Flag(_) | Token::Container) => return Err(Reason::BadTime),
         };
         match time >= self.limits.time_floor && time <= EventTime::MAX {
+            true if time > self.limits.latest => Err(Reason::TimeInFuture),
             true => Ok(time),
             false => Err(Reason::TimeOutOfRange),
         }

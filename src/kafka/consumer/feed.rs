@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedHeaders, Header, Headers as MessageHeaders, Message};
+use rdkafka::message::{BorrowedHeaders, Message};
 
 use super::{Context, quiet_unless_fatal};
 use crate::event::Headers;
-use crate::kafka::Error;
+use crate::kafka::{Error, native};
 
 /// What a feed brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +29,6 @@ pub enum Fetched {
     },
     /// There is no further committed record.
     End,
-}
-
-pub(in crate::kafka) fn headers(headers: &BorrowedHeaders) -> Headers {
-    let one = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
-    headers.iter().map(one).collect()
 }
 
 /// One partition of one input.
@@ -92,6 +87,6 @@ fn record(message: &impl Message<Headers = BorrowedHeaders>) -> Fetched {
         timestamp: message.timestamp().to_millis(),
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
-        headers: message.headers().map(headers).unwrap_or_default(),
+        headers: message.headers().map(native::headers).unwrap_or_default(),
     }
 }

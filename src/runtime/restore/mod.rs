@@ -186,7 +186,7 @@ impl Restore {
         reading: Reading,
     ) -> Result<Restored, Error> {
         if let Target::Nothing(rebuild, Some((bytes, offset))) = reading.into {
-            tell_again(world, committed, &reading.outbox)?;
+            tell_again(world, shared, committed, &reading.outbox)?;
             let progress = (&*bytes, offset);
             let (identity, models) = (&shared.settings.identity, hash(&shared.models));
             world.store().finish(rebuild, identity, &models, progress)?;

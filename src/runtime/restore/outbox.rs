@@ -3,6 +3,8 @@
 use super::{Error, Offsets};
 use crate::kafka::Pending;
 use crate::runtime::mark::Mark;
+use crate::runtime::refused;
+use crate::runtime::report::Shared;
 use crate::runtime::world::World;
 
 /// Compaction leaves outputs of old batches behind, those that no later batch had as many of.
@@ -20,6 +22,7 @@ pub(super) fn keep_last(outbox: &mut Vec<Pending>, pending: Pending) {
 /// of earlier ones were told before a later one was begun.
 pub(super) fn tell_again<W: World>(
     world: &mut W,
+    shared: &Shared,
     committed: &Offsets,
     outbox: &[Pending],
 ) -> Result<(), Error> {
@@ -30,9 +33,9 @@ pub(super) fn tell_again<W: World>(
     let untold = outbox
         .iter()
         .filter(|pending| last.is_none_or(|last| pending.batch == last));
-    let untold: Vec<_> = untold.map(|pending| pending.output.clone()).collect();
+    let mut untold: Vec<_> = untold.map(|pending| pending.output.clone()).collect();
     match untold.is_empty() {
         true => Ok(()),
-        false => Ok(world.tell(&untold)?),
+        false => Ok(refused::tell(world, shared, &mut untold)?),
     }
 }

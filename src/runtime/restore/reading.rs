@@ -104,7 +104,7 @@ impl Restore {
         shared.metrics.restore.records.inc_by(entries.len() as u64);
         crash::point("restoring");
         for entry in entries {
-            self.restore(world, committed, reading, entry)?;
+            self.restore(shared, world, committed, reading, entry)?;
         }
         self.looks += 1;
         if reached > position {
@@ -123,6 +123,7 @@ impl Restore {
 
     fn restore<W: World>(
         &self,
+        shared: &Shared,
         world: &mut W,
         committed: &Offsets,
         reading: &mut Reading,
@@ -138,7 +139,7 @@ impl Restore {
             }
             (Target::Old(states), Entry::Progress(bytes, offset)) => {
                 // Told before it is on disk: afterwards nobody would look for it.
-                tell_again(world, committed, &reading.outbox)?;
+                tell_again(world, shared, committed, &reading.outbox)?;
                 let progress = (&*bytes, offset);
                 world.store().catch_up(partition, states, progress)?;
                 states.clear();

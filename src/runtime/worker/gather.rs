@@ -1,16 +1,18 @@
 //! From what was fetched to the batch of each partition, which is bounded in records and bytes.
 
 use super::{Partition, Worker};
-use crate::event::{EventTime, Position, Rejection};
+use crate::event::{EventTime, Position, Reason, Rejection};
 use crate::kafka::Fetched;
 use crate::partition::Record;
+use crate::runtime::doubt::Verdict;
 use crate::runtime::mailbox::Load;
-use crate::runtime::merge::Next;
+use crate::runtime::merge::{Doubtful, Next};
 use crate::runtime::world::World;
 
 /// Most bytes of the records behind one transaction, give or take a record of each partition: it
 /// must be delivered well before its timeout, and dead letters carry their bytes on.
 const BATCH_BYTES_MAX: usize = 16 << 20;
+
 impl<W: World> Worker<W> {
     pub(super) fn fetched(
         &mut self,
@@ -39,14 +41,28 @@ impl<W: World> Worker<W> {
             } => {
                 let position = Position { input, offset };
                 let decoder = &self.decoders[input as usize];
-                let content = decoder
-                    .record(key.as_deref(), value.as_deref(), timestamp)
-                    .map_err(|reason| Rejection {
-                        reason,
-                        key,
-                        value,
-                        headers,
-                    });
+                let content = decoder.record(key.as_deref(), value.as_deref(), timestamp);
+                let settings = &self.shared.settings;
+                let (wall, future) = (self.wall, settings.limits.future);
+                if let Some(timestamp) = timestamp {
+                    self.doubt.see(timestamp, wall, future);
+                }
+                let doubtful = timestamp.filter(|timestamp| {
+                    self.doubt.verdict(*timestamp, wall, future) != Verdict::Fine
+                });
+                let rejection = |reason| Rejection {
+                    reason,
+                    key,
+                    value,
+                    headers,
+                };
+                let (content, doubt) = match doubtful {
+                    None => (content.map_err(rejection), None),
+                    Some(timestamp) => {
+                        let doubt = Doubtful { timestamp, content };
+                        (Err(rejection(Reason::TimestampInFuture)), Some(doubt))
+                    }
+                };
                 if let (Ok(event), Some(arrived)) = (&content, timestamp) {
                     own.delay = Some(EventTime(arrived).since(event.time));
                 }
@@ -55,7 +71,7 @@ impl<W: World> Worker<W> {
                     timestamp: timestamp.map(EventTime),
                     content,
                 };
-                own.merge.push(record, load);
+                own.merge.push(record, load, doubt);
             }
         }
     }
@@ -64,7 +80,9 @@ impl<W: World> Worker<W> {
     pub(super) fn gather(&mut self) {
         let now = self.world.uptime();
         let (records, bytes) = self.batch_limits();
-        for own in self.partitions.values_mut() {
+        let future = self.shared.settings.limits.future;
+        let mut waiting = Vec::new();
+        for (partition, own) in &mut self.partitions {
             while own.records.len() < records && own.bytes < bytes {
                 let timed_out = || self.shared.metrics.merge_timeouts.inc();
                 match own.merge.next(now, timed_out) {
@@ -72,10 +90,37 @@ impl<W: World> Worker<W> {
                         own.records.push(record);
                         own.bytes += bytes;
                     }
+                    Next::Doubtful(input, timestamp) => {
+                        match self.doubt.verdict(timestamp, self.wall, future) {
+                            Verdict::Wait => {
+                                waiting.push(*partition);
+                                break;
+                            }
+                            verdict => own.merge.decide(input, verdict == Verdict::Fine),
+                        }
+                    }
                     Next::Waiting | Next::Empty => break,
                 }
             }
         }
+        self.tell_of_doubt(waiting);
+    }
+
+    /// Says which partitions wait since nobody can tell whether a record or the own clock is wrong.
+    fn tell_of_doubt(&mut self, waiting: Vec<i32>) {
+        let metric = &self.shared.metrics.clock.doubtful_partitions;
+        let worker = self.number.to_string();
+        let count = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
+        metric.with_label_values(&[&worker]).set(count);
+        if !waiting.is_empty() && waiting != self.in_doubt {
+            tracing::warn!(
+                partitions = ?waiting, clock = %self.wall,
+                "most records that were read last have timestamps later than this machine's clock by more than \
+                time.future: if the clock is slow, set it right; if the records are wrong, they go to the dead letters \
+                once others have come. Until then these partitions wait"
+            );
+        }
+        self.in_doubt = waiting;
     }
 
     /// Records and bytes with which the batch of a partition is full. One transaction takes the

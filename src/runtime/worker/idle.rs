@@ -43,6 +43,10 @@ impl<W: World> Worker<W> {
             .filter(|(_, own)| self.may_be_idle(own, now))
             .map(|(partition, _)| *partition)
             .collect();
+        if self.doubt.has_to_ask(now) && self.shared.topology.appends_time {
+            self.ask_the_time(&partitions, now);
+            return Ok(());
+        }
         for partition in partitions {
             let wall = self.now();
             let behind = Millis(idle_after.0.saturating_add(self.shared.settings.lateness.0));
@@ -63,6 +67,16 @@ impl<W: World> Worker<W> {
         Ok(())
     }
 
+    /// Where the brokers' clock can be known, the own one is compared with it before it is followed: a commit
+    /// tells, of however little.
+    fn ask_the_time(&mut self, partitions: &[i32], now: Duration) {
+        let first = partitions.first();
+        if let Some(own) = first.and_then(|first| self.partitions.get_mut(first)) {
+            own.pending = true;
+            own.idle.looked = now;
+        }
+    }
+
     /// What does not need to ask anybody.
     fn may_be_idle(&self, own: &Partition, now: Duration) -> bool {
         let is_live = |delay: Millis| delay <= self.shared.settings.live_within;
@@ -78,14 +92,14 @@ impl<W: World> Worker<W> {
     fn now(&mut self) -> WallTime {
         let (now, jumped) = self.clock.read(self.world.wall(), self.world.uptime());
         if let Some(jump) = jumped {
-            self.shared.metrics.clock_jumps.inc();
+            self.shared.metrics.clock.jumps.inc();
             let seconds = jump.0 / 1000;
             tracing::warn!(
                 seconds,
                 "the wall clock has jumped; time goes on from before it. If the new time is right, restart"
             );
         }
-        now
+        self.doubt.corrected(now)
     }
 
     /// Whether a timer is due by then, or the watermark has stood for long.

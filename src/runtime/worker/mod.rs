@@ -28,12 +28,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::clock::Steady;
+use super::doubt::Doubt;
 use super::mailbox::{Mail, Mailbox};
 use super::report::Shared;
 use super::restore::{Error, Restore, key};
 use super::world::World;
 use crate::crash;
-use crate::event::{Decoder, Mapping};
+use crate::event::{Decoder, Mapping, WallTime};
 use crate::kafka::Position;
 use crate::partition::{Batch, Commit, Generation, apply};
 use crate::store::Written;
@@ -77,6 +78,11 @@ pub(super) struct Worker<W> {
     /// applied: it comes after.
     held: Vec<Planned>,
     clock: Steady,
+    /// What the wall showed at the beginning of this turn.
+    wall: WallTime,
+    doubt: Doubt,
+    /// Partitions that wait for it to end.
+    in_doubt: Vec<i32>,
     last_commit: Duration,
     last_look: Duration,
 }
@@ -103,6 +109,9 @@ impl<W: World> Worker<W> {
             restoring: VecDeque::new(),
             held: Vec::new(),
             clock: Steady::new(world.wall(), world.uptime()),
+            wall: world.wall(),
+            doubt: Doubt::default(),
+            in_doubt: Vec::new(),
             last_commit: world.uptime(),
             last_look: world.uptime(),
             world,
@@ -118,6 +127,7 @@ impl<W: World> Worker<W> {
 
     /// Reads its mail, and does everything once for which it is time.
     pub(super) fn turn(&mut self, mail: VecDeque<Mail>) -> Result<ControlFlow<()>, Error> {
+        self.wall = self.world.wall();
         for mail in mail {
             match mail {
                 Mail::Assigned { partition, epoch } => {

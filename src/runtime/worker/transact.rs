@@ -1,11 +1,15 @@
 //! Making commits visible: the fencing order, and what every failure asks for.
 
 use super::{Planned, Worker};
+use crate::event::WallTime;
 use crate::kafka::{self, Delivery, Outgoing, Pending, Share, Telling};
+use crate::runtime::doubt::Doubt;
 use crate::runtime::mark::Mark;
+use crate::runtime::refused;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
 use crate::runtime::world::World;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Wait after an aborted transaction, before the same batch is tried again.
@@ -28,6 +32,7 @@ impl<W: World> Worker<W> {
     /// Makes the commits visible, at once. What was revoked meanwhile is dropped from them; an
     /// aborted attempt is repeated, and one without an answer is looked into.
     pub(super) fn transact(&mut self, commits: &mut Vec<Planned>) -> Result<(), Error> {
+        let mut replaced: BTreeMap<(i32, usize), Outgoing> = BTreeMap::new();
         loop {
             // The membership first, then the epochs: the coordinator checks the member and its
             // generation, but never who owns a partition.
@@ -40,10 +45,18 @@ impl<W: World> Worker<W> {
                 self.world.wait(ABORT_BACKOFF);
                 continue;
             };
-            let shares = self.shares(commits);
+            let mut shares = self.shares(commits);
+            for ((partition, record), letter) in &replaced {
+                if let Some(share) = shares.iter_mut().find(|it| it.partition == *partition) {
+                    share.records[*record].clone_from(letter);
+                }
+            }
             match self.world.transact(&shares, &membership) {
                 Ok(committed) => {
                     self.shared.committed(&committed);
+                    if let Some(appended) = committed.appended {
+                        self.compare_clocks(appended);
+                    }
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
                         planned.changelog_offset = Some(offset);
                     }
@@ -53,6 +66,15 @@ impl<W: World> Worker<W> {
                     self.shared.ended("aborted");
                     tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
                     self.world.wait(ABORT_BACKOFF);
+                }
+                Err(kafka::Error::Refused(refused)) => {
+                    self.shared.ended("aborted");
+                    let why = refused.source.to_string();
+                    for (share, record) in refused.records {
+                        let (topic, one) = (&refused.topic, &shares[share].records[record]);
+                        let letter = refused::letter(&self.shared, one, topic, &why)?;
+                        replaced.insert((shares[share].partition, record), letter);
+                    }
                 }
                 Err(error @ kafka::Error::Indefinite { .. }) => {
                     self.shared.ended("indefinite");
@@ -73,6 +95,24 @@ impl<W: World> Worker<W> {
         }
     }
 
+    /// Compares the own clock with that of the brokers, which was read before the commit had ended.
+    fn compare_clocks(&mut self, appended: WallTime) {
+        let wall = self.world.wall();
+        let was_far = self.doubt.apart().is_some_and(Doubt::is_far);
+        let apart = self.doubt.compare(appended, wall, self.world.uptime());
+        let seconds = apart.0 / 1000;
+        let worker = self.number.to_string();
+        let metric = &self.shared.metrics.clock.brokers_ahead_seconds;
+        metric.with_label_values(&[&worker]).set(seconds);
+        if Doubt::is_far(apart) && !was_far {
+            tracing::warn!(
+                seconds,
+                "the brokers' clock is so far ahead of this machine's (behind it, if negative); set the wrong one right. \
+                Silence is counted by the earlier one, and what is of a time to come by the later one"
+            );
+        }
+    }
+
     /// Tells what a commit carries to be told after it. Before that nothing of it goes to disk: who
     /// finds the disk behind the changelog tells it. What was revoked meanwhile is dropped: the new
     /// owner finds the same.
@@ -82,7 +122,7 @@ impl<W: World> Worker<W> {
         }
         loop {
             self.drop_what_is_elsewhere(commits);
-            let outputs: Vec<Outgoing> = shares
+            let mut outputs: Vec<Outgoing> = shares
                 .iter()
                 .filter(|share| commits.iter().any(|own| own.partition == share.partition))
                 .flat_map(|share| &share.records)
@@ -92,7 +132,7 @@ impl<W: World> Worker<W> {
             if outputs.is_empty() {
                 return Ok(());
             }
-            match self.world.tell(&outputs) {
+            match refused::tell(&mut self.world, &self.shared, &mut outputs) {
                 Ok(()) => return Ok(()),
                 Err(error @ kafka::Error::Retry { .. }) => {
                     tracing::warn!(error = %chain(&error), "outputs could not be told; trying again");

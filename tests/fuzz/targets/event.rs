@@ -24,6 +24,7 @@ static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
         text_bytes: 20,
         elements: 6,
         time_floor: EventTime(0),
+        latest: EventTime::MAX,
         future: Millis::HOUR,
     };
     let nested = Mapping {

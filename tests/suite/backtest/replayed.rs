@@ -38,7 +38,7 @@ fn walked(versions: &[Version], inputs: &[PathBuf]) -> (Survey, Vec<Told>) {
     let decoders: Vec<Decoder> = versions.iter().map(decoder).collect();
     let (mut grouped, survey) =
         Grouped::open(inputs, &decoders, None, folder.path(), |_| {}).unwrap();
-    let (_, end) = survey.span.unwrap();
+    let end = survey.ends.unwrap().last;
     let mut walker = Walker::new(versions, None, end);
     let mut told = vec![Told::new(); versions.len()];
     let mut next = grouped.next_occurrence().unwrap();

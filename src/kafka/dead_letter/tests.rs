@@ -1,0 +1,158 @@
+use super::*;
+use crate::event::Reason;
+use crate::kafka::{Delivery, Encoding};
+
+fn outputs() -> Outputs {
+    let named = |name: &str| name.to_owned();
+    Outputs {
+        stage_changes: named("stage-changes"),
+        quiet: None,
+        customer_stages: named("customer-stages"),
+        dead_letters: named("dead-letters"),
+        changelog: named("changelog"),
+        encoding: Encoding::Binary,
+        delivery: Delivery::ExactlyOnce,
+        source: named("test"),
+        stages: std::collections::BTreeMap::new(),
+        inputs: vec![named("clicks"), named("orders")],
+    }
+}
+
+fn rejection(key: usize, value: usize, headers: &[usize]) -> Rejection {
+    let headers = headers
+        .iter()
+        .map(|length| ("trace".to_owned(), Some(vec![b'h'; *length])));
+    Rejection {
+        reason: Reason::NotJson,
+        key: Some(vec![b'k'; key]),
+        value: Some(vec![b'v'; value]),
+        headers: headers.collect(),
+    }
+}
+
+const PLACE: Position = Position {
+    input: 1,
+    offset: 77,
+};
+
+fn text<'o>(letter: &'o Outgoing, name: &str) -> Option<&'o str> {
+    let mut latest = letter.headers.iter().rev();
+    let found = latest.find(|(known, _)| known == name)?;
+    std::str::from_utf8(found.1.as_deref()?).ok()
+}
+
+#[test]
+fn what_fits_is_kept_verbatim_with_the_reason_and_the_place_behind_it() {
+    let rejection = rejection(10, 1000, &[20, 0]);
+    let letter = outputs().dead_letter(3, PLACE, &rejection, room(None));
+    assert_eq!(
+        (&letter.key, &letter.value),
+        (&rejection.key, &rejection.value)
+    );
+    assert_eq!(letter.headers[..2], rejection.headers[..]);
+    let said = [REASON, TOPIC, PARTITION, OFFSET].map(|name| text(&letter, name));
+    assert_eq!(
+        said,
+        [Some("not_json"), Some("orders"), Some("3"), Some("77")]
+    );
+    assert_eq!(letter.headers.len(), 7);
+}
+
+#[test]
+fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
+    let huge = 5 << 20;
+    for batch in [None, Some(100_000), Some(50_000_000), Some(10_000)] {
+        let room = room(batch);
+        for (key, value, headers) in [
+            (huge, 10, vec![]),
+            (10, huge, vec![]),
+            (10, 10, vec![huge]),
+            (10, 10, vec![100; 50_000]),
+            (huge, huge, vec![10, huge, 10]),
+            (room, 1, vec![]),
+        ] {
+            let rejection = rejection(key, value, &headers);
+            let letter = outputs().dead_letter(3, PLACE, &rejection, room);
+            let limit = batch.unwrap_or(RECORD_BYTES).min(CLIENT_BYTES);
+            assert!(letter.bytes() < limit, "{} of {limit}", letter.bytes());
+            assert_eq!(text(&letter, OFFSET), Some("77"));
+            let whole = letter.key == rejection.key;
+            assert_eq!(text(&letter, "tenure_key_length").is_none(), whole);
+            let whole = letter.value == rejection.value;
+            assert_eq!(text(&letter, "tenure_original_length").is_none(), whole);
+            let kept = letter
+                .headers
+                .iter()
+                .filter(|(name, _)| name == "trace")
+                .count();
+            assert_eq!(
+                text(&letter, "tenure_headers_count").is_none(),
+                kept == headers.len()
+            );
+        }
+    }
+    let letter = outputs().dead_letter(3, PLACE, &rejection(10, huge, &[]), room(None));
+    assert!(letter.value.as_ref().unwrap().len() > 900_000);
+    assert_eq!(text(&letter, "tenure_original_length"), Some("5242880"));
+    let hash = sha256_hex(&vec![b'v'; huge]);
+    assert_eq!(text(&letter, "tenure_original_sha256"), Some(hash.as_str()));
+}
+
+#[test]
+fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
+    let refused = outputs().dead_letter(3, PLACE, &rejection(10, 1000, &[500_000]), room(None));
+    let last = outputs()
+        .last_resort(&refused, "MessageSizeTooLarge")
+        .unwrap();
+    assert!(last.bytes() < 1000);
+    let said = [REASON, TOPIC, PARTITION, OFFSET, REFUSED].map(|name| text(&last, name));
+    let place = [
+        Some("not_json"),
+        Some("orders"),
+        Some("3"),
+        Some("77"),
+        Some("MessageSizeTooLarge"),
+    ];
+    assert_eq!(said, place);
+    assert_eq!(outputs().last_resort(&last, "MessageSizeTooLarge"), None);
+
+    let input = r#""input":{"topic":"orders","partition":3,"offset":77}"#;
+    for value in [
+        format!("{{{input}}}"),
+        format!(r#"{{"id":"1","data":{{{input}}}}}"#),
+    ] {
+        let change = Outgoing {
+            topic: "stage-changes".to_owned(),
+            partition: None,
+            key: Some(b"ann".to_vec()),
+            value: Some(value.into_bytes()),
+            headers: vec![
+                header("ce_id", "1"),
+                header("ce_subject", &"x".repeat(1000)),
+            ],
+        };
+        let last = outputs().last_resort(&change, "InvalidRecord").unwrap();
+        assert_eq!(last.topic, "dead-letters");
+        assert_eq!((last.key.as_ref(), last.value.as_ref()), (None, None));
+        let said = [REASON, TOPIC, PARTITION, OFFSET, "ce_id"].map(|name| text(&last, name));
+        let place = [
+            Some("refused_output"),
+            Some("orders"),
+            Some("3"),
+            Some("77"),
+            Some("1"),
+        ];
+        assert_eq!(said, place);
+        assert_eq!(text(&last, "tenure_refused_topic"), Some("stage-changes"));
+        assert_eq!(text(&last, "ce_subject"), None);
+    }
+
+    let state = Outgoing {
+        topic: "changelog".to_owned(),
+        partition: Some(3),
+        key: Some(b"cann".to_vec()),
+        value: Some(Vec::new()),
+        headers: Headers::new(),
+    };
+    assert_eq!(outputs().last_resort(&state, "MessageSizeTooLarge"), None);
+}
