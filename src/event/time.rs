@@ -130,7 +130,7 @@ impl Watermark {
 }
 
 /// What a clock on the wall shows; read in one place of the shell only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WallTime(pub i64);
 
 impl fmt::Display for WallTime {

@@ -23,6 +23,8 @@ pub(super) struct Merge {
 #[derive(Debug, Default)]
 struct Input {
     queue: VecDeque<Queued>,
+    /// How many of them are in doubt.
+    doubtful: usize,
     /// Nothing more is on the broker, as far as was heard.
     at_end: bool,
 }
@@ -49,12 +51,28 @@ pub(super) struct Doubtful {
 pub(super) enum Next {
     /// A record and its size.
     Record(Record, usize),
-    /// A record that has to be decided about before anything else: of which input, and its timestamp.
-    Doubtful(usize, i64),
+    /// A record that has to be decided about before anything else.
+    Doubtful {
+        /// Of which input.
+        input: usize,
+        /// Its timestamp.
+        timestamp: i64,
+        /// Whether most records behind it are in no doubt.
+        is_outlier: bool,
+    },
     /// An input has to be waited for.
     Waiting,
     /// All inputs are at their end.
     Empty,
+}
+
+impl Input {
+    /// The timestamp of a doubtful record at the head, and whether most records behind it are in no doubt.
+    fn doubt(&self) -> Option<(i64, bool)> {
+        let timestamp = self.queue.front()?.doubt.as_ref()?.timestamp;
+        let behind = self.queue.len() - 1;
+        Some((timestamp, (self.doubtful - 1) * 2 < behind))
+    }
 }
 
 impl Merge {
@@ -68,6 +86,7 @@ impl Merge {
     pub(super) fn push(&mut self, record: Record, load: Load, doubt: Option<Doubtful>) {
         let input = &mut self.inputs[record.position.input as usize];
         input.at_end = false;
+        input.doubtful += usize::from(doubt.is_some());
         input.queue.push_back(Queued {
             record,
             load,
@@ -111,10 +130,16 @@ impl Merge {
             };
         }
         // Rejected records have no time, so that one at a head goes out before all others.
-        let heads = self.inputs.iter().map(|input| input.queue.front());
-        let doubts = heads.map(|head| Some(head?.doubt.as_ref()?.timestamp));
-        if let Some((input, timestamp)) = doubts.enumerate().find_map(|(at, it)| Some((at, it?))) {
-            return Next::Doubtful(input, timestamp);
+        let doubts = self.inputs.iter().map(Input::doubt);
+        if let Some((input, (timestamp, is_outlier))) = doubts
+            .enumerate()
+            .find_map(|(at, doubt)| Some((at, doubt?)))
+        {
+            return Next::Doubtful {
+                input,
+                timestamp,
+                is_outlier,
+            };
         }
         if self
             .inputs

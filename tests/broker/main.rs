@@ -17,6 +17,7 @@ mod fleet;
 mod harness;
 mod instance;
 mod operation;
+mod poison;
 mod promises;
 mod proxy;
 mod quiet;

@@ -151,7 +151,11 @@ fn settings() -> Settings {
             inputs: INPUTS.map(named).to_vec(),
         },
         mappings: vec![Mapping::default(); INPUTS.len()],
-        limits: Limits::default(),
+        limits: Limits {
+            // Less than clocks of processes are off.
+            future: Millis::HOUR,
+            ..Limits::default()
+        },
         money: Money::default(),
         lateness: LATENESS,
         idle_after: Some(IDLE_AFTER),

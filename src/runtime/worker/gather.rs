@@ -43,13 +43,9 @@ impl<W: World> Worker<W> {
                 let decoder = &self.decoders[input as usize];
                 let content = decoder.record(key.as_deref(), value.as_deref(), timestamp);
                 let settings = &self.shared.settings;
-                let (wall, future) = (self.wall, settings.limits.future);
-                if let Some(timestamp) = timestamp {
-                    self.doubt.see(timestamp, wall, future);
-                }
-                let doubtful = timestamp.filter(|timestamp| {
-                    self.doubt.verdict(*timestamp, wall, future) != Verdict::Fine
-                });
+                let (now, future) = (self.now, settings.limits.future);
+                let doubtful =
+                    timestamp.filter(|timestamp| self.doubt.is_ahead(*timestamp, now, future));
                 let rejection = |reason| Rejection {
                     reason,
                     key,
@@ -90,15 +86,17 @@ impl<W: World> Worker<W> {
                         own.records.push(record);
                         own.bytes += bytes;
                     }
-                    Next::Doubtful(input, timestamp) => {
-                        match self.doubt.verdict(timestamp, self.wall, future) {
-                            Verdict::Wait => {
-                                waiting.push(*partition);
-                                break;
-                            }
-                            verdict => own.merge.decide(input, verdict == Verdict::Fine),
+                    Next::Doubtful {
+                        input,
+                        timestamp,
+                        is_outlier,
+                    } => match self.doubt.verdict(timestamp, self.now, future, is_outlier) {
+                        Verdict::Wait => {
+                            waiting.push(*partition);
+                            break;
                         }
-                    }
+                        verdict => own.merge.decide(input, verdict == Verdict::Fine),
+                    },
                     Next::Waiting | Next::Empty => break,
                 }
             }
@@ -114,10 +112,10 @@ impl<W: World> Worker<W> {
         metric.with_label_values(&[&worker]).set(count);
         if !waiting.is_empty() && waiting != self.in_doubt {
             tracing::warn!(
-                partitions = ?waiting, clock = %self.wall,
-                "most records that were read last have timestamps later than this machine's clock by more than \
-                time.future: if the clock is slow, set it right; if the records are wrong, they go to the dead letters \
-                once others have come. Until then these partitions wait"
+                partitions = ?waiting, clock = %self.now.wall,
+                "records have timestamps later than this machine's clock by more than time.future: if the clock is slow, \
+                set it right; if the records are wrong, they go to the dead letters once right ones have come behind \
+                them. Until then these partitions wait"
             );
         }
         self.in_doubt = waiting;

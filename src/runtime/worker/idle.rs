@@ -11,6 +11,7 @@ use super::{Partition, Worker};
 use crate::event::{EventTime, Millis, WallTime, Watermark};
 use crate::kafka;
 use crate::partition::Batch;
+use crate::runtime::doubt::Now;
 use crate::runtime::report::chain;
 use crate::runtime::restore::{Error, key};
 use crate::runtime::world::World;
@@ -43,7 +44,7 @@ impl<W: World> Worker<W> {
             .filter(|(_, own)| self.may_be_idle(own, now))
             .map(|(partition, _)| *partition)
             .collect();
-        if self.doubt.has_to_ask(now) && self.shared.topology.appends_time {
+        if self.doubt.has_to_ask(self.clocks()) && self.shared.topology.appends_time {
             self.ask_the_time(&partitions, now);
             return Ok(());
         }
@@ -99,7 +100,8 @@ impl<W: World> Worker<W> {
                 "the wall clock has jumped; time goes on from before it. If the new time is right, restart"
             );
         }
-        self.doubt.corrected(now)
+        let uptime = self.world.uptime();
+        self.doubt.corrected(Now { wall: now, uptime })
     }
 
     /// Whether a timer is due by then, or the watermark has stood for long.

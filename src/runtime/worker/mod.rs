@@ -28,13 +28,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::clock::Steady;
-use super::doubt::Doubt;
+use super::doubt::{Doubt, Now};
 use super::mailbox::{Mail, Mailbox};
 use super::report::Shared;
 use super::restore::{Error, Restore, key};
 use super::world::World;
 use crate::crash;
-use crate::event::{Decoder, Mapping, WallTime};
+use crate::event::{Decoder, Mapping};
 use crate::kafka::Position;
 use crate::partition::{Batch, Commit, Generation, apply};
 use crate::store::Written;
@@ -78,8 +78,8 @@ pub(super) struct Worker<W> {
     /// applied: it comes after.
     held: Vec<Planned>,
     clock: Steady,
-    /// What the wall showed at the beginning of this turn.
-    wall: WallTime,
+    /// What the clocks showed at the beginning of this turn.
+    now: Now,
     doubt: Doubt,
     /// Partitions that wait for it to end.
     in_doubt: Vec<i32>,
@@ -109,7 +109,7 @@ impl<W: World> Worker<W> {
             restoring: VecDeque::new(),
             held: Vec::new(),
             clock: Steady::new(world.wall(), world.uptime()),
-            wall: world.wall(),
+            now: Now::default(),
             doubt: Doubt::default(),
             in_doubt: Vec::new(),
             last_commit: world.uptime(),
@@ -127,7 +127,7 @@ impl<W: World> Worker<W> {
 
     /// Reads its mail, and does everything once for which it is time.
     pub(super) fn turn(&mut self, mail: VecDeque<Mail>) -> Result<ControlFlow<()>, Error> {
-        self.wall = self.world.wall();
+        self.now = self.clocks();
         for mail in mail {
             match mail {
                 Mail::Assigned { partition, epoch } => {
@@ -180,6 +180,13 @@ impl<W: World> Worker<W> {
         }
         self.restore()?;
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn clocks(&self) -> Now {
+        Now {
+            wall: self.world.wall(),
+            uptime: self.world.uptime(),
+        }
     }
 
     fn commit(&mut self) -> Result<(), Error> {

@@ -3,7 +3,6 @@
 use super::{Planned, Worker};
 use crate::event::WallTime;
 use crate::kafka::{self, Delivery, Outgoing, Pending, Share, Telling};
-use crate::runtime::doubt::Doubt;
 use crate::runtime::mark::Mark;
 use crate::runtime::refused;
 use crate::runtime::report::{Shared, chain};
@@ -97,14 +96,13 @@ impl<W: World> Worker<W> {
 
     /// Compares the own clock with that of the brokers, which was read before the commit had ended.
     fn compare_clocks(&mut self, appended: WallTime) {
-        let wall = self.world.wall();
-        let was_far = self.doubt.apart().is_some_and(Doubt::is_far);
-        let apart = self.doubt.compare(appended, wall, self.world.uptime());
-        let seconds = apart.0 / 1000;
+        let now = self.clocks();
+        let was_far = self.doubt.is_far_off(now);
+        let seconds = self.doubt.compare(appended, now).0 / 1000;
         let worker = self.number.to_string();
         let metric = &self.shared.metrics.clock.brokers_ahead_seconds;
         metric.with_label_values(&[&worker]).set(seconds);
-        if Doubt::is_far(apart) && !was_far {
+        if self.doubt.is_far_off(now) && !was_far {
             tracing::warn!(
                 seconds,
                 "the brokers' clock is so far ahead of this machine's (behind it, if negative); set the wrong one right. \

@@ -68,6 +68,7 @@ impl Broker {
         let mut config = client_config(self.bootstrap());
         config
             .set("enable.idempotence", "true")
+            .set("compression.type", "gzip")
             // A topic may take more than a client sends by default.
             .set("message.max.bytes", "20000000");
         config
