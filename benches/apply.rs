@@ -81,7 +81,6 @@ fn batch(decoder: &Decoder, events: &[String]) -> Batch {
     Batch {
         records: events.iter().enumerate().map(record).collect(),
         advance: None,
-        delay: None,
     }
 }
 

@@ -37,7 +37,6 @@ pub fn apply<'m>(
             noticed: Noticed::default(),
             progress: Progress {
                 batch: progress.batch + 1,
-                delay: batch.delay.or(progress.delay),
                 ..progress.clone()
             },
         },
@@ -57,7 +56,12 @@ pub fn apply<'m>(
         let time = record.time();
         run.effects.progress.offsets[input as usize] = offset + 1;
         match record.content {
-            Ok(event) => finished = run.receive(&event, record.position, time),
+            Ok(event) => {
+                if let Some(arrived) = record.timestamp {
+                    run.effects.progress.arrived(arrived, event.time);
+                }
+                finished = run.receive(&event, record.position, time);
+            }
             Err(rejection) => run.effects.outputs.push(Output::Rejected {
                 position: record.position,
                 rejection,

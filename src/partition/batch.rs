@@ -30,8 +30,6 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// Where the watermark goes after them: at the end of a replay, or while the input is idle.
     pub advance: Option<EventTime>,
-    /// How long the newest event was on its way to Kafka, where that is known.
-    pub delay: Option<Millis>,
 }
 
 impl Batch {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Population, Progress, TimerKey};
+use super::{Population, Progress, Quickest, TimerKey};
 use crate::event::{EventTime, Millis, Watermark};
 
 #[derive(Serialize, Deserialize)]
@@ -16,6 +16,9 @@ struct Written {
     highest: Option<i64>,
     #[serde(default)]
     delay: Option<i64>,
+    /// When the event with this delay was there; format 2 did not say.
+    #[serde(default)]
+    arrived: Option<i64>,
     fired_to: Option<(i64, String)>,
     generation: u32,
     models: String,
@@ -32,7 +35,7 @@ struct Format {
     format: u32,
 }
 
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Why bytes are no progress that can be gone on from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +108,8 @@ pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
         offsets: progress.offsets.clone(),
         watermark: progress.watermark.0,
         highest: progress.highest.map(|time| time.0),
-        delay: progress.delay.map(|delay| delay.0),
+        delay: progress.quickest.map(|quickest| quickest.delay.0),
+        arrived: progress.quickest.map(|quickest| quickest.arrived.0),
         fired_to: progress
             .fired_to
             .as_ref()
@@ -171,6 +175,11 @@ pub fn read(bytes: &[u8]) -> Result<Progress, Unusable> {
 
 impl Written {
     fn progress(self) -> Progress {
+        let arrived = EventTime(self.arrived.or(self.highest).unwrap_or_default());
+        let quickest = self.delay.map(|delay| Quickest {
+            delay: Millis(delay),
+            arrived,
+        });
         let key = |(due, customer): (i64, String)| TimerKey {
             due: EventTime(due),
             customer: customer.as_str().into(),
@@ -180,7 +189,7 @@ impl Written {
             offsets: self.offsets,
             watermark: Watermark(self.watermark),
             highest: self.highest.map(EventTime),
-            delay: self.delay.map(Millis),
+            quickest,
             fired_to: self.fired_to.map(key),
             generation: self.generation,
             models: self.models,

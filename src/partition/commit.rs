@@ -62,9 +62,9 @@ pub struct Progress {
     pub watermark: Watermark,
     /// The highest event time accepted, of each event no later than its record.
     pub highest: Option<EventTime>,
-    /// How long the newest event was on its way to Kafka; `None` while nobody knows. Where it is
-    /// long, history is being loaded, and the wall clock says nothing about silence.
-    pub delay: Option<Millis>,
+    /// The quickest of the events that came lately; `None` while there was none. Where all took long, history is
+    /// being loaded, and the wall clock says nothing about silence.
+    pub quickest: Option<Quickest>,
     /// All timers before this one have fired. It is behind the watermark only where a batch was
     /// cut between two timers.
     pub fired_to: Option<TimerKey>,
@@ -81,6 +81,21 @@ pub struct Progress {
     /// How many customers are in which stage.
     pub population: Population,
 }
+
+/// An event on its way to Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quickest {
+    /// How long it took, a minute at least.
+    pub delay: Millis,
+    /// When it was there: the timestamp of its record.
+    pub arrived: EventTime,
+}
+
+/// The quickest event is looked for among those that came less than this before the newest: one that takes long
+/// changes nothing for a partition with others.
+const LATELY: Millis = Millis::DAY;
+/// Whatever is quicker is as quick: of all live events the newest is kept.
+const AT_ONCE: Millis = Millis(60_000);
 
 /// Customers by model and stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,7 +114,7 @@ impl Progress {
             offsets: vec![0; inputs],
             watermark: Watermark::NONE,
             highest: None,
-            delay: None,
+            quickest: None,
             fired_to: None,
             generation: 0,
             models: super::hash(models),
@@ -112,6 +127,17 @@ impl Progress {
 }
 
 impl Progress {
+    /// Takes down how long an accepted event took.
+    pub(super) fn arrived(&mut self, arrived: EventTime, happened: EventTime) {
+        let delay = arrived.since(happened).max(AT_ONCE);
+        let stays = self
+            .quickest
+            .is_some_and(|known| known.delay < delay && arrived.since(known.arrived) <= LATELY);
+        if !stays {
+            self.quickest = Some(Quickest { delay, arrived });
+        }
+    }
+
     /// Whether it counts customers in the stages of these models.
     pub fn is_of(&self, models: &Models) -> bool {
         let shape = models.list.iter().map(|model| model.stages.len());
@@ -165,5 +191,48 @@ impl Population {
 
     pub(super) fn leave(&mut self, model: usize, stage: usize) {
         self.0[model][stage] = self.0[model][stage].saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = Millis::HOUR.0;
+
+    /// The quickest of events that arrived at these hours, each after so many hours.
+    fn quickest(events: &[(i64, i64)]) -> Option<i64> {
+        let mut progress = Progress {
+            batch: 0,
+            offsets: Vec::new(),
+            watermark: Watermark::NONE,
+            highest: None,
+            quickest: None,
+            fired_to: None,
+            generation: 0,
+            models: String::new(),
+            adopted_at: EventTime(0),
+            sweep: None,
+            timers: 0,
+            population: Population::default(),
+        };
+        for (arrived, delay) in events {
+            let [arrived, happened] =
+                [*arrived, arrived - delay].map(|hour| EventTime(hour * HOUR));
+            progress.arrived(arrived, happened);
+        }
+        progress.quickest.map(|quickest| quickest.delay.0 / HOUR)
+    }
+
+    #[test]
+    fn a_straggler_does_not_change_what_others_of_the_last_day_say() {
+        assert_eq!(quickest(&[]), None);
+        assert_eq!(quickest(&[(0, 0), (5, 300)]), Some(0));
+        assert_eq!(quickest(&[(0, 0), (23, 0), (47, 300)]), Some(0));
+        // A clock that is ahead is as quick as any other.
+        assert_eq!(quickest(&[(0, -5), (20, 0), (43, 300)]), Some(0));
+        // History alone is slow, and so is what goes on for more than a day after the last live event.
+        assert_eq!(quickest(&[(0, 5000), (1, 4000), (2, 4500)]), Some(4000));
+        assert_eq!(quickest(&[(0, 0), (10, 300), (25, 300)]), Some(300));
     }
 }

@@ -15,6 +15,6 @@ mod view;
 
 pub use apply::apply;
 pub use batch::{Batch, Record};
-pub use commit::{Commit, Output, Population, Progress};
+pub use commit::{Commit, Output, Population, Progress, Quickest};
 pub use generation::{GENERATION_BYTES_MAX, Generation, Lineage, Standing, hash};
 pub use view::{Known, Sweep, TimerKey, View};

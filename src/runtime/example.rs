@@ -148,7 +148,6 @@ fn outputs(
     let batch = Batch {
         records,
         advance: Some(EventTime(end.0.saturating_add(1))),
-        delay: None,
     };
     apply(models, Millis(0), &Progress::new(models, 1), view, batch).outputs
 }

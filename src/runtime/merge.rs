@@ -1,7 +1,7 @@
 //! The inputs of one partition as one, by (event time, no later than that of the record, rank of the topic, offset).
 //!
 //! A topic that is at its end holds nobody up; one that has records on the broker is waited for,
-//! but not for ever.
+//! but not for ever: an input that has sent nothing for a while is gone on without until it does again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,14 +10,13 @@ use super::mailbox::Load;
 use crate::event::{Event, Reason};
 use crate::partition::Record;
 
-/// Longest wait for an input that is not at its end and sends nothing.
+/// Longest wait for an input that is not at its end and sends nothing, once for each of its silences.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The records of one partition on their way into batches.
 #[derive(Debug)]
 pub(super) struct Merge {
     inputs: Vec<Input>,
-    waiting_since: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +26,18 @@ struct Input {
     doubtful: usize,
     /// Nothing more is on the broker, as far as was heard.
     at_end: bool,
+    /// What has been heard of it last, where it is waited for.
+    silence: Silence,
+}
+
+/// Of an input that is not at its end.
+#[derive(Clone, Copy, Debug, Default)]
+enum Silence {
+    #[default]
+    None,
+    Since(Duration),
+    /// For so long that it is not waited for any more.
+    GoneOnWithout,
 }
 
 /// A record that waits for its turn.
@@ -66,7 +77,33 @@ pub(super) enum Next {
     Empty,
 }
 
+/// Whether inputs have to be waited for; one that has is more than one that has not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Waited {
+    No,
+    InVain,
+    Still,
+}
+
 impl Input {
+    fn wait(&mut self, now: Duration) -> Waited {
+        if self.at_end || !self.queue.is_empty() {
+            return Waited::No;
+        }
+        match self.silence {
+            Silence::GoneOnWithout => Waited::No,
+            Silence::None => {
+                self.silence = Silence::Since(now);
+                Waited::Still
+            }
+            Silence::Since(since) if now.saturating_sub(since) < WAIT_MAX => Waited::Still,
+            Silence::Since(_) => {
+                self.silence = Silence::GoneOnWithout;
+                Waited::InVain
+            }
+        }
+    }
+
     /// The timestamp of a doubtful record at the head, and whether most records behind it are in no doubt.
     fn doubt(&self) -> Option<(i64, bool)> {
         let timestamp = self.queue.front()?.doubt.as_ref()?.timestamp;
@@ -79,13 +116,13 @@ impl Merge {
     pub(super) fn new(inputs: usize) -> Merge {
         Merge {
             inputs: (0..inputs).map(|_| Input::default()).collect(),
-            waiting_since: None,
         }
     }
 
     pub(super) fn push(&mut self, record: Record, load: Load, doubt: Option<Doubtful>) {
         let input = &mut self.inputs[record.position.input as usize];
         input.at_end = false;
+        input.silence = Silence::None;
         input.doubtful += usize::from(doubt.is_some());
         input.queue.push_back(Queued {
             record,
@@ -111,7 +148,9 @@ impl Merge {
     }
 
     pub(super) fn end(&mut self, input: u32) {
-        self.inputs[input as usize].at_end = true;
+        let input = &mut self.inputs[input as usize];
+        input.at_end = true;
+        input.silence = Silence::None;
     }
 
     /// Whether all inputs are at their end, and nothing waits.
@@ -141,18 +180,12 @@ impl Merge {
                 is_outlier,
             };
         }
-        if self
-            .inputs
-            .iter()
-            .any(|input| input.queue.is_empty() && !input.at_end)
-        {
-            let since = *self.waiting_since.get_or_insert(now);
-            if now.saturating_sub(since) < WAIT_MAX {
-                return Next::Waiting;
-            }
-            timed_out();
+        let waited = self.inputs.iter_mut().map(|input| input.wait(now));
+        match waited.fold(Waited::No, |all, one| all.max(one)) {
+            Waited::No => {}
+            Waited::InVain => timed_out(),
+            Waited::Still => return Next::Waiting,
         }
-        self.waiting_since = None;
         let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
             let Queued { record, .. } = input.queue.front()?;
             // A rejected record has no time: it goes out as soon as it is at the head.
@@ -164,6 +197,143 @@ impl Merge {
         {
             Some(Queued { record, load, .. }) => Next::Record(record, load.bytes()),
             None => Next::Empty,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{CustomerId, EventTime, EventType, Position, Rejection};
+    use crate::kafka::Fetched;
+    use crate::runtime::mailbox::Gauge;
+
+    fn event(time: i64) -> Event {
+        Event {
+            customer: CustomerId::default(),
+            kind: EventType::UNNAMED,
+            time: EventTime(time),
+            fields: Default::default(),
+        }
+    }
+
+    /// An event at `time` in a record of `timestamp`; its offset is its time.
+    fn record(input: u32, time: i64, timestamp: i64) -> Record {
+        Record {
+            position: Position {
+                input,
+                offset: time,
+            },
+            timestamp: Some(EventTime(timestamp)),
+            content: Ok(event(time)),
+        }
+    }
+
+    fn rejected(input: u32, offset: i64) -> Record {
+        let rejection = Rejection {
+            reason: Reason::TimestampInFuture,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        };
+        Record {
+            content: Err(rejection),
+            ..record(input, offset, offset)
+        }
+    }
+
+    impl Merge {
+        fn add(&mut self, record: Record, doubt: Option<Doubtful>) {
+            self.push(record, Gauge::default().load(&Fetched::End), doubt);
+        }
+
+        /// The offset of the next record, or why there is none, after so many seconds.
+        fn after(&mut self, seconds: u64, timeouts: &mut u32) -> Result<i64, &'static str> {
+            match self.next(Duration::from_secs(seconds), || *timeouts += 1) {
+                Next::Record(record, _) => Ok(record.position.offset),
+                Next::Doubtful { .. } => Err("doubtful"),
+                Next::Waiting => Err("waiting"),
+                Next::Empty => Err("empty"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_silent_input_is_waited_for_once_in_each_of_its_silences() {
+        let (mut merge, mut timeouts) = (Merge::new(2), 0);
+        for time in 1..=5 {
+            merge.add(record(0, time, time), None);
+        }
+        assert_eq!(merge.after(0, &mut timeouts), Err("waiting"));
+        assert_eq!(merge.after(9, &mut timeouts), Err("waiting"));
+        // All that the other one has goes on, not one record every ten seconds.
+        let gone: Vec<_> = (1..=3).map(|_| merge.after(10, &mut timeouts)).collect();
+        assert_eq!((gone, timeouts), (vec![Ok(1), Ok(2), Ok(3)], 1));
+        // It speaks, and falls silent again.
+        merge.add(record(1, 2, 2), None);
+        assert_eq!(merge.after(11, &mut timeouts), Ok(2));
+        assert_eq!(merge.after(12, &mut timeouts), Err("waiting"));
+        assert_eq!(merge.after(22, &mut timeouts), Ok(4));
+        assert_eq!(timeouts, 2);
+        merge.end(1);
+        assert_eq!(merge.after(22, &mut timeouts), Ok(5));
+        assert_eq!(merge.after(22, &mut timeouts), Err("waiting"));
+        merge.end(0);
+        assert_eq!(merge.after(22, &mut timeouts), Err("empty"));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_holds_up_neither_its_own_input_nor_another() {
+        let (mut merge, mut timeouts) = (Merge::new(2), 0);
+        merge.add(record(0, 1000, 1), None);
+        merge.add(record(0, 3, 3), None);
+        merge.add(record(1, 2, 2), None);
+        merge.end(1);
+        let order: Vec<_> = (0..3).map(|_| merge.after(0, &mut timeouts)).collect();
+        assert_eq!(order, [Ok(1000), Ok(2), Ok(3)]);
+    }
+
+    #[test]
+    fn a_doubtful_record_is_decided_about_at_the_head_and_is_then_what_it_says_or_rejected() {
+        let doubt = |content| {
+            Some(Doubtful {
+                timestamp: 99,
+                content,
+            })
+        };
+        for (is_right, content, accepted) in [
+            (true, Ok(event(5)), true),
+            (false, Ok(event(5)), false),
+            (true, Err(Reason::NotJson), false),
+        ] {
+            let mut merge = Merge::new(1);
+            let reason = content.as_ref().err().copied();
+            merge.add(rejected(0, 5), doubt(content));
+            let Next::Doubtful { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
+                panic!("not in doubt");
+            };
+            assert!(!is_outlier, "nothing has come behind it");
+            merge.add(record(0, 6, 6), None);
+            let Next::Doubtful {
+                input,
+                timestamp,
+                is_outlier,
+            } = merge.next(Duration::ZERO, || {})
+            else {
+                panic!("not in doubt");
+            };
+            assert_eq!((input, timestamp, is_outlier), (0, 99, true));
+            merge.decide(input, is_right);
+            let Next::Record(record, _) = merge.next(Duration::ZERO, || {}) else {
+                panic!("still in doubt");
+            };
+            assert_eq!(record.content.is_ok(), accepted);
+            if let Err(rejection) = record.content {
+                assert_eq!(
+                    rejection.reason,
+                    reason.unwrap_or(Reason::TimestampInFuture)
+                );
+            }
         }
     }
 }

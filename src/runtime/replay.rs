@@ -104,7 +104,6 @@ impl Replay<'_> {
             let batch = Batch {
                 records: std::mem::take(&mut records),
                 advance,
-                delay: None,
             };
             let (finished, rest) = self.step(&mut progress, batch, &mut summary, &mut tell)?;
             records = rest;

@@ -346,6 +346,37 @@ fn is_kept(letter: &Stored, kept: &Option<Vec<u8>>, whole: &Option<Vec<u8>>, nam
 }
 
 #[test]
+fn a_single_record_of_a_time_to_come_waits_for_another_or_for_the_brokers_clock() {
+    for stamped in [false, true] {
+        let mut world = world(if stamped { "judged" } else { "waits" });
+        if stamped {
+            let stamped = [
+                ("message.timestamp.type", "LogAppendTime"),
+                ("cleanup.policy", "compact"),
+            ];
+            world
+                .broker
+                .alter_topic(&world.topic("changelog"), &stamped);
+        }
+        world.produce("purchases", &[ann("").at(4_102_444_800_000)]);
+        world.start();
+        if !stamped {
+            // It may be the own clock that is wrong.
+            eventually("the doubt is told", || {
+                world.said().contains("Until then these partitions wait")
+            });
+            assert_eq!(world.read("dead-letters").len(), 0);
+            world.produce("purchases", &[order("bob", DAY)]);
+        }
+        world.await_caught_up();
+        let [letter] = world.read("dead-letters").try_into().unwrap();
+        let reason = header(&letter, "tenure_reason");
+        assert_eq!(reason.as_deref(), Some("timestamp_in_future"));
+        assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    }
+}
+
+#[test]
 fn a_clock_that_is_ahead_moves_its_own_customer_and_nobody_else() {
     let mut world = world("ahead");
     let model = r"

@@ -104,7 +104,6 @@ fn fold(
     let batch = Batch {
         records,
         advance: Some(seen),
-        delay: None,
     };
     let progress = Progress::new(models, cluster.inputs.len());
     let commit = apply(&**models, Millis(0), &progress, View::default(), batch);

@@ -314,7 +314,6 @@ fn found(engine: &Engine, store: &Store, progress: &Progress) -> Memory {
     let all = Batch {
         records: engine.records.clone(),
         advance: Some(EventTime::MAX),
-        delay: None,
     };
     let (models, lateness) = (&engine.models, engine.lateness);
     let view = store.prefetch(models, PARTITION, lateness, progress, &all);

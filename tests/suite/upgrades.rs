@@ -44,7 +44,6 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
     let batch = Batch {
         advance: Some(EventTime(end.0 + Millis::HOUR.0)),
         records,
-        delay: None,
     };
     let progress = Progress::new(models, 2);
     let commit = apply(models, Millis(0), &progress, View::default(), batch);

@@ -59,9 +59,6 @@ impl<W: World> Worker<W> {
                         (Err(rejection(Reason::TimestampInFuture)), Some(doubt))
                     }
                 };
-                if let (Ok(event), Some(arrived)) = (&content, timestamp) {
-                    own.delay = Some(EventTime(arrived).since(event.time));
-                }
                 let record = Record {
                     position,
                     timestamp: timestamp.map(EventTime),

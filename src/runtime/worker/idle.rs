@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Partition, Worker};
 use crate::event::{EventTime, Millis, WallTime, Watermark};
 use crate::kafka;
-use crate::partition::Batch;
+use crate::partition::{Batch, Quickest};
 use crate::runtime::doubt::Now;
 use crate::runtime::report::chain;
 use crate::runtime::restore::{Error, key};
@@ -80,13 +80,14 @@ impl<W: World> Worker<W> {
 
     /// What does not need to ask anybody.
     fn may_be_idle(&self, own: &Partition, now: Duration) -> bool {
-        let is_live = |delay: Millis| delay <= self.shared.settings.live_within;
+        let within = self.shared.settings.live_within;
+        let is_live = |quickest: Quickest| quickest.delay <= within;
         own.merge.is_idle()
             && own.records.is_empty()
             && !own.pending
             && own.idle.advance.is_none()
             && now.saturating_sub(own.idle.looked) >= LOOK_EVERY
-            && own.progress.delay.is_some_and(is_live)
+            && own.progress.quickest.is_some_and(is_live)
     }
 
     /// The wall clock, as far as it can be believed.

@@ -262,7 +262,6 @@ impl<W: World> Worker<W> {
             let batch = Batch {
                 records: std::mem::take(&mut own.records),
                 advance: own.idle.advance.take(),
-                delay: own.delay.take(),
             };
             if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
                 continue;

@@ -25,8 +25,6 @@ pub(super) struct Partition {
     pub(super) records: Vec<Record>,
     /// What they took in the merge.
     pub(super) bytes: usize,
-    /// How long the newest event taken was on its way.
-    pub(super) delay: Option<Millis>,
     /// Whether something has to be committed although no record is there: the first position, or
     /// timers that did not fit into the last batch.
     pub(super) pending: bool,
@@ -84,7 +82,6 @@ impl<W: World> Worker<W> {
             merge: Merge::new(progress.offsets.len()),
             records: Vec::new(),
             bytes: 0,
-            delay: None,
             pending: fresh || generation.is_some() || progress.sweep.is_some(),
             idle: idle::Idle::default(),
             seen: self.world.wall(),

@@ -139,7 +139,6 @@ impl Engine {
             let batch = Batch {
                 records: std::mem::take(&mut waiting),
                 advance: (!open).then_some(EventTime(self.end.0 + 1)),
-                delay: None,
             };
             let commit = step(&progress, batch)?;
             let all_timers_there = cuts.timers == usize::MAX;

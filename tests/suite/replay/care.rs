@@ -173,7 +173,7 @@ fn times_are_written_in_rfc_3339_up_to_the_last_instant() {
     )
     .unwrap();
     assert_eq!(
-        replay(&folder, "orders").events()[0]["time"],
+        replay(&folder, "--allow-future orders").events()[0]["time"],
         "9999-12-30T22:00:00.999Z"
     );
 }
@@ -241,4 +241,36 @@ fn a_failing_model_test_shows_the_cause_that_differs() {
         "{}",
         run.out
     );
+}
+
+#[test]
+fn one_device_whose_clock_is_years_ahead_moves_nobody_and_is_told() {
+    let row = |customer: &str, kind: &str, time: &str| {
+        format!(r#"{{"customer_id":"{customer}","type":"{kind}","time":"{time}"}}"#)
+    };
+    let rows = [
+        row("c0", "order_completed", "2024-06-10T10:00:00Z"),
+        row("c1", "order_completed", "2024-06-11T10:00:00Z"),
+        row("skewed", "page_viewed", "9000-01-01"),
+    ];
+    let folder = folder(&[("orders", &rows.join("\n"))]);
+    let run = replay(&folder, "orders");
+    assert_eq!(run.events().len(), 2, "{}", run.out);
+    assert!(
+        run.said.contains(
+            "1 rejected: time_in_future, first at orders:3 (later than now; --allow-future reads it"
+        ),
+        "{}",
+        run.said
+    );
+    let run = replay(&folder, "--allow-future orders");
+    assert!(run.events().len() > 2, "{}", run.out);
+    let days = "note: the last event, orders:3 of 9000-01-01T00:00:00.000Z, is";
+    assert!(run.said.contains(days), "{}", run.said);
+    let run = replay(
+        &folder,
+        "--allow-future --until 2024-06-11T10:00:00Z orders",
+    );
+    assert!(!run.said.contains("note:"), "{}", run.said);
+    assert_eq!(run.events().len(), 2, "{}", run.out);
 }
