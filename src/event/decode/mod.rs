@@ -71,7 +71,7 @@ impl Decoder {
             Some(_) => {}
         }
         match timestamp {
-            Some(at) if event.time.0.saturating_sub(at) > self.limits.future.0 => {
+            Some(at) if event.time.since(EventTime(at)) > self.limits.future => {
                 Err(Reason::TimeInFuture)
             }
             _ => Ok(event),
