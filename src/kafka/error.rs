@@ -35,7 +35,8 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
-    /// Another producer has taken this one's place, or this one stalled for too long: end.
+    /// Another process has taken this one's place, as a producer or in the group, or this one stalled for too
+    /// long: end.
     #[error("{action} failed: another process uses the same instance name, or this one stalled")]
     Fenced {
         /// What was tried.
@@ -193,6 +194,9 @@ mod tests {
             Code::Fatal,
         ] {
             assert!(matches!(plain(code), Error::Fatal { .. }), "{code:?}");
+        }
+        for code in [Code::FencedInstanceId, Code::ProducerFenced, Code::Fenced] {
+            assert!(matches!(plain(code), Error::Fenced { .. }), "{code:?}");
         }
         let no_code = Error::plain("seeking", KafkaError::Seek(String::new()));
         assert!(matches!(no_code, Error::Fatal { .. }));
