@@ -93,6 +93,29 @@ const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// What librdkafka fetches ahead, for each partition of each input.
 const FETCH_AHEAD_KILOBYTES: u32 = 2 << 10;
+/// What a broker is asked for at most, of one partition and in one answer. A batch that is larger comes all the
+/// same, alone: otherwise nothing behind it could ever be read.
+const FETCH_PARTITION_BYTES: u32 = 1 << 20;
+const FETCH_BYTES: u32 = FETCH_AHEAD_KILOBYTES << 10;
+/// Longest answer that is taken in, whatever was asked for: the largest batch, compressed as it lies in its topic,
+/// that can be read. A longer one is refused before it has a place in memory, with a line of the log.
+///
+/// What a batch comes to once it is decompressed is bounded by this for zstd alone. Of gzip, lz4 and snappy
+/// librdkafka makes whatever the batch holds: up to some 1000, 255 and 20 times of what the topic's
+/// `max.message.bytes` lets in, which by default is 1 MiB. It has no setting for that, and counts it in
+/// what is fetched ahead only afterwards. It decompresses one batch at a time for each broker and client, and
+/// keeps it until the last of its records is taken. So whoever may produce to an input can have this process
+/// take about 1 GiB by a single batch, and `max.message.bytes` of the inputs is what keeps that small.
+const ANSWER_BYTES_MAX: u32 = 100_000_000;
+/// librdkafka wants room around what it asks for.
+const _: () =
+    assert!(FETCH_PARTITION_BYTES <= FETCH_BYTES && FETCH_BYTES + 512 <= ANSWER_BYTES_MAX);
+
+/// Properties that Tenure decides alone, each with what to tell whoever sets it: the configuration refuses them.
+pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
+    "check.crcs",
+    "all that is read is checked against its checksum, and that cannot be chosen; leave it out",
+)];
 
 impl Config {
     /// The id of a worker's producer: the same after every restart, so that its open transaction
@@ -169,7 +192,25 @@ impl Config {
                 FETCH_AHEAD_KILOBYTES.to_string(),
             )
             .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "100");
+            .set("fetch.wait.max.ms", "100")
+            // What a disk or a wire has damaged is neither read nor passed over (`Error::unless_damaged`).
+            // Behind it librdkafka 2.12 goes on at a wrong place, and may fail an assertion: that ends us too.
+            .set("check.crcs", "true")
+            // For producers; librdkafka refuses readers that are bounded below it.
+            .set("message.max.bytes", "1000000");
+        // Topics with larger batches need larger ones: librdkafka looks whether they fit together.
+        for (names, bytes) in [
+            (
+                ["fetch.message.max.bytes", "max.partition.fetch.bytes"].as_slice(),
+                FETCH_PARTITION_BYTES,
+            ),
+            (&["fetch.max.bytes"], FETCH_BYTES),
+            (&["receive.message.max.bytes"], ANSWER_BYTES_MAX),
+        ] {
+            if names.iter().all(|name| config.get(name).is_none()) {
+                config.set(names[0], bytes.to_string());
+            }
+        }
         config
     }
 
@@ -209,4 +250,69 @@ impl Config {
 
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+
+    fn with(properties: &[(&str, &str)]) -> Config {
+        let properties = properties.iter();
+        Config {
+            brokers: "127.0.0.1:1".to_owned(),
+            app: "app".to_owned(),
+            instance: "0".to_owned(),
+            group_protocol: GroupProtocol::Classic,
+            session_timeout: Duration::from_secs(45),
+            max_poll_interval: Duration::from_secs(300),
+            security: Security::default(),
+            properties: properties
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            is_local: false,
+        }
+    }
+
+    #[test]
+    fn whoever_reads_checks_what_it_reads_whatever_the_properties_say() {
+        let refused = REFUSED_PROPERTIES.map(|(name, _)| (name, "false"));
+        for group_protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
+            let config = Config {
+                group_protocol,
+                ..with(&refused)
+            };
+            for reader in [config.consumer(), config.reader(), config.end_finder()] {
+                let native = reader.create_native_config().unwrap();
+                assert_eq!(native.get("check.crcs").unwrap(), "true");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_broker_answers_is_bounded_by_what_librdkafka_takes() {
+        let bounds = |properties: &[(&str, &str)]| {
+            let reader = with(properties).reader();
+            let made: Result<BaseConsumer, _> = reader.create();
+            assert!(made.is_ok(), "{properties:?}: {:?}", made.err());
+            let native = reader.create_native_config().unwrap();
+            [
+                "fetch.message.max.bytes",
+                "fetch.max.bytes",
+                "receive.message.max.bytes",
+            ]
+            .map(|name| native.get(name).unwrap().parse::<u32>().unwrap())
+        };
+        let own = [FETCH_PARTITION_BYTES, FETCH_BYTES, ANSWER_BYTES_MAX];
+        assert_eq!(bounds(&[]), own);
+        // For large outputs.
+        assert_eq!(bounds(&[("message.max.bytes", "20000000")]), own);
+        // For large inputs.
+        let large = [
+            ("max.partition.fetch.bytes", "300000000"),
+            ("receive.message.max.bytes", "400000000"),
+        ];
+        assert_eq!(bounds(&large), [300_000_000, FETCH_BYTES, 400_000_000]);
+    }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with Kafka, named by what must be done about it.
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::outlook::Outlook;
 
@@ -102,6 +102,19 @@ impl Error {
         }
     }
 
+    /// The reaction to what reading a partition came to. A batch that is damaged, or of a format that librdkafka does
+    /// not know, is told in the queue of its partition, and what comes next there may lie anywhere behind it: it
+    /// must not be passed over. Anything else is given back.
+    pub(super) fn unless_damaged(source: KafkaError) -> Result<KafkaError, Error> {
+        match source.rdkafka_error_code() {
+            Some(Code::BadMessage | Code::NotImplemented) => Err(Error::Fatal {
+                action: "checking a batch of records against its checksum",
+                source,
+            }),
+            _ => Ok(source),
+        }
+    }
+
     /// The reaction to an error of a transactional call.
     pub(super) fn transactional(action: &'static str, source: KafkaError) -> Error {
         let reaction = match &source {
@@ -147,8 +160,6 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::error::RDKafkaErrorCode as Code;
-
     use super::*;
 
     fn plain(code: Code) -> Error {
@@ -216,6 +227,17 @@ mod tests {
         ] {
             assert!(matches!(aborted(code), Error::Abort { .. }), "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_damaged_batch_is_not_passed_over() {
+        let read = |code| Error::unless_damaged(KafkaError::MessageConsumption(code));
+        for code in [Code::BadMessage, Code::NotImplemented] {
+            assert!(matches!(read(code), Err(Error::Fatal { .. })), "{code:?}");
+        }
+        // The broker knows, and was asked again.
+        assert!(read(Code::InvalidMessage).is_ok());
+        assert!(read(Code::NotLeaderForPartition).is_ok());
     }
 
     #[test]

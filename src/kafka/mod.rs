@@ -15,7 +15,7 @@ mod seldom;
 mod topics;
 mod transaction;
 
-pub use client::{Config, GroupProtocol, Security};
+pub use client::{Config, GroupProtocol, REFUSED_PROPERTIES, Security};
 pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
 pub use error::Error;
 pub use local::{LocalCluster, Publisher, Subscriber};

@@ -130,6 +130,14 @@ impl Reader {
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => position = end,
                 Some(Err(source)) => {
                     self.reading = None;
+                    let source = Error::unless_damaged(source).inspect_err(|_| {
+                        tracing::error!(
+                            topic,
+                            partition,
+                            position,
+                            "a batch is damaged on its broker's disk or on its way; a restart reads it again"
+                        );
+                    })?;
                     return Err(Error::plain("reading a partition", source));
                 }
                 None => {}

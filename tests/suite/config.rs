@@ -478,3 +478,17 @@ fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
     let Problems(problems) = load(&[], &environment).unwrap_err();
     assert!(problems[0].starts_with("burst.fuse: invalid type: string \"maybe\""));
 }
+
+#[test]
+fn what_is_read_is_checked_and_nobody_can_choose_otherwise() {
+    let text = "[kafka.properties]\n\"queued.min.messages\" = \"7\"\n\"check.crcs\" = \"true\"\n";
+    let expected = "kafka.properties.check.crcs: all that is read is checked against its checksum, and that cannot be \
+        chosen; leave it out\n  --> /own.toml:3:";
+    let problems = with_file(text).unwrap_err();
+    assert!(problems.starts_with(expected), "{problems}");
+    let environment = variables(&[("TENURE__KAFKA__PROPERTIES__CHECK.CRCS", "false")]);
+    let Problems(problems) = load(&[], &environment).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let place = "leave it out\n  --> the variable TENURE__KAFKA__PROPERTIES__CHECK.CRCS";
+    assert!(problems[0].ends_with(place), "{problems:?}");
+}

@@ -10,6 +10,7 @@ mod change;
 mod clickstream;
 mod config;
 mod corrections;
+mod damage;
 mod demo;
 mod diagnostics;
 mod endless;
