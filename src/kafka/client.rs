@@ -117,6 +117,50 @@ pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
     "all that is read is checked against its checksum, and that cannot be chosen; leave it out",
 )];
 
+/// How the connection is secured: [`Security::protocol`] wins over it.
+pub const PROTOCOL_PROPERTY: &str = "security.protocol";
+/// What the properties of a login begin with.
+pub const LOGIN_PROPERTIES: &str = "sasl.";
+/// What those of encrypting begin with.
+pub const ENCRYPTION_PROPERTIES: &str = "ssl.";
+
+/// What the name of a property has in it whose value is a secret.
+const SECRET_WORDS: [&str; 7] = [
+    "password",
+    "passphrase",
+    "secret",
+    "jaas",
+    "token",
+    "credential",
+    "key.pem",
+];
+/// What stands under `sasl.` and is none; all else there may be.
+const SHOWN_OF_SASL: [&str; 10] = [
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.min.time.before.relogin",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.service.name",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.method",
+    "sasl.oauthbearer.scope",
+];
+
+/// Where in the name of a property it has become clear that its value may be a secret; `None` where it is none. By
+/// a rule, so that what this version of librdkafka does not know yet is not shown either.
+pub fn secret_in(property: &str) -> Option<usize> {
+    let name = property.to_ascii_lowercase();
+    let words = SECRET_WORDS.iter();
+    let words = words.filter_map(|word| Some(name.find(word)? + word.len()));
+    let is_key = name.starts_with(ENCRYPTION_PROPERTIES)
+        && name.contains("key")
+        && !name.ends_with(".location");
+    let is_of_sasl = name.starts_with(LOGIN_PROPERTIES) && !SHOWN_OF_SASL.contains(&name.as_str());
+    words.min().or((is_key || is_of_sasl).then_some(name.len()))
+}
+
 impl Config {
     /// The id of a worker's producer: the same after every restart, so that its open transaction
     /// is aborted when the next one begins.
@@ -131,7 +175,7 @@ impl Config {
         }
         let security = &self.security;
         for (name, value) in [
-            ("security.protocol", &security.protocol),
+            (PROTOCOL_PROPERTY, &security.protocol),
             ("sasl.mechanism", &security.mechanism),
             ("sasl.username", &security.username),
             ("sasl.password", &security.password),
@@ -253,66 +297,4 @@ fn millis(duration: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use rdkafka::consumer::BaseConsumer;
-
-    use super::*;
-
-    fn with(properties: &[(&str, &str)]) -> Config {
-        let properties = properties.iter();
-        Config {
-            brokers: "127.0.0.1:1".to_owned(),
-            app: "app".to_owned(),
-            instance: "0".to_owned(),
-            group_protocol: GroupProtocol::Classic,
-            session_timeout: Duration::from_secs(45),
-            max_poll_interval: Duration::from_secs(300),
-            security: Security::default(),
-            properties: properties
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-            is_local: false,
-        }
-    }
-
-    #[test]
-    fn whoever_reads_checks_what_it_reads_whatever_the_properties_say() {
-        let refused = REFUSED_PROPERTIES.map(|(name, _)| (name, "false"));
-        for group_protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
-            let config = Config {
-                group_protocol,
-                ..with(&refused)
-            };
-            for reader in [config.consumer(), config.reader(), config.end_finder()] {
-                let native = reader.create_native_config().unwrap();
-                assert_eq!(native.get("check.crcs").unwrap(), "true");
-            }
-        }
-    }
-
-    #[test]
-    fn what_a_broker_answers_is_bounded_by_what_librdkafka_takes() {
-        let bounds = |properties: &[(&str, &str)]| {
-            let reader = with(properties).reader();
-            let made: Result<BaseConsumer, _> = reader.create();
-            assert!(made.is_ok(), "{properties:?}: {:?}", made.err());
-            let native = reader.create_native_config().unwrap();
-            [
-                "fetch.message.max.bytes",
-                "fetch.max.bytes",
-                "receive.message.max.bytes",
-            ]
-            .map(|name| native.get(name).unwrap().parse::<u32>().unwrap())
-        };
-        let own = [FETCH_PARTITION_BYTES, FETCH_BYTES, ANSWER_BYTES_MAX];
-        assert_eq!(bounds(&[]), own);
-        // For large outputs.
-        assert_eq!(bounds(&[("message.max.bytes", "20000000")]), own);
-        // For large inputs.
-        let large = [
-            ("max.partition.fetch.bytes", "300000000"),
-            ("receive.message.max.bytes", "400000000"),
-        ];
-        assert_eq!(bounds(&large), [300_000_000, FETCH_BYTES, 400_000_000]);
-    }
-}
+mod tests;

@@ -186,10 +186,7 @@ impl Consumer {
         let consumer: BaseConsumer<Context> = config
             .consumer()
             .create_with_context(context)
-            .map_err(|source| Error::Fatal {
-                action: "making the consumer",
-                source,
-            })?;
+            .map_err(|source| Error::making("making the consumer", source))?;
         let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|source| Error::Fatal {
             action: "subscribing to the inputs",

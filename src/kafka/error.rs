@@ -2,6 +2,7 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use super::client::secret_in;
 use super::outlook::Outlook;
 
 /// Why something could not be done.
@@ -93,6 +94,20 @@ impl Reaction {
 }
 
 impl Error {
+    /// A client could not be made, most often because of a property, whose value may be a secret.
+    pub(super) fn making(action: &'static str, source: KafkaError) -> Error {
+        let source = match source {
+            KafkaError::ClientConfig(result, told, name, value)
+                if secret_in(&name).is_some() && !value.is_empty() =>
+            {
+                let told = told.replace(&value, "***");
+                KafkaError::ClientConfig(result, told, name, "***".to_owned())
+            }
+            other => other,
+        };
+        Error::Fatal { action, source }
+    }
+
     /// The reaction to an error outside a transaction.
     pub(super) fn plain(action: &'static str, source: KafkaError) -> Error {
         match source.rdkafka_error_code().map(Outlook::of) {
@@ -226,6 +241,23 @@ mod tests {
             Code::Unknown,
         ] {
             assert!(matches!(aborted(code), Error::Abort { .. }), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_made_shows_no_secret() {
+        for (name, shown) in [("sasl.pasword", false), ("queue.sise", true)] {
+            let mut config = rdkafka::ClientConfig::new();
+            config.set(name, "hunter2");
+            let made: Result<rdkafka::consumer::BaseConsumer, _> = config.create();
+            let Err(Error::Fatal { source, .. }) =
+                made.map_err(|source| Error::making("making a client", source))
+            else {
+                panic!("{name} was taken");
+            };
+            let told = format!("{source} {source:?}");
+            assert!(told.contains(name), "{told}");
+            assert_eq!(told.contains("hunter2"), shown, "{told}");
         }
     }
 

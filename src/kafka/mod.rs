@@ -15,7 +15,10 @@ mod seldom;
 mod topics;
 mod transaction;
 
-pub use client::{Config, GroupProtocol, REFUSED_PROPERTIES, Security};
+pub use client::{
+    Config, ENCRYPTION_PROPERTIES, GroupProtocol, LOGIN_PROPERTIES, PROTOCOL_PROPERTY,
+};
+pub use client::{REFUSED_PROPERTIES, Security, secret_in};
 pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
 pub use error::Error;
 pub use local::{LocalCluster, Publisher, Subscriber};

@@ -71,10 +71,7 @@ impl Reader {
     /// Makes the clients.
     pub fn open(config: &Config) -> Result<Reader, Error> {
         let make = |settings: rdkafka::ClientConfig| settings.create_with_context(Quiet);
-        let fail = |source| Error::Fatal {
-            action: "making a reader of the changelog",
-            source,
-        };
+        let fail = |source| Error::making("making a reader of the changelog", source);
         Ok(Reader {
             committed: make(config.reader()).map_err(fail)?,
             uncommitted: make(config.end_finder()).map_err(fail)?,

@@ -92,10 +92,7 @@ impl Log {
                 .config
                 .teller()
                 .create_with_context(Deliveries::default())
-                .map_err(|source| Error::Fatal {
-                    action: "making a producer",
-                    source,
-                })?,
+                .map_err(|source| Error::making("making a producer", source))?,
         };
         match tell(&teller, outputs) {
             Ok(()) => {
@@ -237,10 +234,7 @@ fn producer(config: &Config, worker: usize) -> Result<BaseProducer<Deliveries>, 
     let producer: BaseProducer<Deliveries> = config
         .producer(worker)
         .create_with_context(Deliveries::default())
-        .map_err(|source| Error::Fatal {
-            action: "making a producer",
-            source,
-        })?;
+        .map_err(|source| Error::making("making a producer", source))?;
     let initialised = producer.init_transactions(INIT_TIMEOUT);
     initialised.map_err(
         |source| match Error::transactional("beginning to produce", source) {

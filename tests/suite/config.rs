@@ -492,3 +492,56 @@ fn what_is_read_is_checked_and_nobody_can_choose_otherwise() {
     let place = "leave it out\n  --> the variable TENURE__KAFKA__PROPERTIES__CHECK.CRCS";
     assert!(problems[0].ends_with(place), "{problems:?}");
 }
+
+#[test]
+fn what_may_be_a_secret_is_shown_nowhere_whatever_it_is_called() {
+    let secrets = [
+        "sasl.password",
+        "sasl.jaas.config",
+        "sasl.oauthbearer.config",
+        "sasl.oauthbearer.client.secret",
+        "sasl.what.comes.next",
+        "ssl.key.pem",
+        "ssl.key.password",
+        "ssl.keystore.password",
+        "oauth.token",
+    ];
+    let mut text =
+        "[kafka.properties]\n\"sasl.username\" = \"shown\"\n\"ssl.key.location\" = \"shown\"\n"
+            .to_owned();
+    for secret in secrets {
+        text += &format!("\"{secret}\" = \"hunter2\"\n");
+    }
+    let document = with_file(&text).unwrap();
+    let settings = document.settings(&retail(), None).unwrap();
+    let debug = format!("{document:?} {settings:?}");
+    assert!(!debug.contains("hunter"), "{debug}");
+    for format in ["text", "json"] {
+        let (exit, out, err) = tenure_config(&text, &["--format", format]);
+        assert_eq!(exit, Some(0), "{err}");
+        assert_eq!(out.matches("***").count(), secrets.len(), "{out}");
+        assert_eq!(out.matches("\"shown\"").count(), 2, "{out}");
+        assert!(!(out + &err).contains("hunter"), "{err}");
+    }
+    for secret in secrets {
+        for bad in [
+            format!("[kafka.properties]\n\"{secret}\" = \"hunter2\n"),
+            format!("[kafka.properties]\n{secret} = \"hunter2\n"),
+            format!("[kafka.properties]\n{secret} = \"hunter2\"\n"),
+            format!("kafka.properties.{secret} = \"hunter2\" x\n"),
+            format!(
+                "[kafka.properties]\n{} = hunter2\n",
+                secret.replace('.', " . ")
+            ),
+            format!("[kafka]\nproperties = {{ {} = \"hunter2\" }}\n", secret),
+            format!("[kafka]\nproperties = {{ {} = hunter2 }}\n", secret),
+            format!("[kafka]\nproperties = \"{secret}=hunter2\"\n"),
+            format!("[kafka.properties]\n\"{secret}\" = [\"hunter2\"]\n"),
+            format!("[kafka.properties]\n\"{secret}\" = 2\n\"check.crcs\" = \"hunter2\"\n"),
+        ] {
+            let (exit, out, err) = tenure_config(&bad, &[]);
+            assert_eq!((exit, out.as_str()), (Some(78), ""), "{bad}{err}");
+            assert!(!err.contains("hunter"), "{bad}\n{err}");
+        }
+    }
+}
