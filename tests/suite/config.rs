@@ -545,3 +545,98 @@ fn what_may_be_a_secret_is_shown_nowhere_whatever_it_is_called() {
         }
     }
 }
+
+#[test]
+fn what_is_not_used_is_told_with_what_to_write_instead() {
+    let security = |text: &str| with_file(&format!("[kafka.security]\n{text}\n")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    fs::write(&file, "hunter2").unwrap();
+    let by_file = format!("password_file = \"{}\"", file.display());
+    for (text, named, protocol, instead) in [
+        (
+            "username = \"u\"\npassword = \"hunter2\"",
+            "kafka.security.username, kafka.security.password",
+            "plaintext",
+            "\"sasl_plaintext\", or \"sasl_ssl\"",
+        ),
+        (
+            by_file.as_str(),
+            "kafka.security.password_file",
+            "plaintext",
+            "\"sasl_plaintext\"",
+        ),
+        (
+            "protocol = \"ssl\"\nca_file = \"ca\"\npassword = \"hunter2\"",
+            "kafka.security.password",
+            "ssl",
+            "\"sasl_ssl\"",
+        ),
+        (
+            "protocol = \"sasl_plaintext\"\nusername = \"u\"\nca_file = \"ca\"",
+            "kafka.security.ca_file",
+            "sasl_plaintext",
+            "\"sasl_ssl\"",
+        ),
+        (
+            "[kafka.properties]\n\"sasl.password\" = \"hunter2\"",
+            "kafka.properties.sasl.password",
+            "plaintext",
+            "\"sasl_plaintext\"",
+        ),
+        (
+            "[kafka.properties]\n\"security.protocol\" = \"SASL_SSL\"",
+            "kafka.properties.security.protocol",
+            "plaintext",
+            "write it there",
+        ),
+    ] {
+        let warnings = security(text).warnings();
+        let [warning] = warnings.as_slice() else {
+            panic!("{text}: {warnings:?}");
+        };
+        assert!(
+            warning.starts_with(&format!("{named}: not used, ")),
+            "{warning}"
+        );
+        assert!(
+            warning.contains(&format!("kafka.security.protocol = \"{protocol}\"")),
+            "{warning}"
+        );
+        assert!(warning.contains(instead), "{warning}");
+        assert!(!warning.contains("hunter"), "{warning}");
+    }
+    for used in [
+        "",
+        "protocol = \"ssl\"\nca_file = \"ca\"",
+        "protocol = \"sasl_plaintext\"\nusername = \"u\"\npassword = \"p\"",
+        "protocol = \"sasl_ssl\"\nusername = \"u\"\npassword = \"p\"\nca_file = \"ca\"",
+    ] {
+        assert_eq!(security(used).warnings(), [""; 0], "{used}");
+    }
+}
+
+#[test]
+fn warnings_are_told_and_are_what_strict_is_for() {
+    let text = "[kafka.security]\nusername = \"u\"\n";
+    let told = "warning: kafka.security.username: not used, ";
+    let (exit, out, err) = tenure_config(text, &[]);
+    assert_eq!(exit, Some(0));
+    assert!(
+        err.starts_with(told) && !out.contains("warning"),
+        "{err}{out}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.toml"), text).unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/config/models/retail.yaml");
+    for (arguments, code) in [(vec![], 0), (vec!["--strict"], 3)] {
+        let own = ["check", "--config", "own.toml", model];
+        let run = super::program::tenure(folder.path(), &[&own, arguments.as_slice()].concat());
+        assert_eq!(run.code, code, "{}", run.said);
+        assert!(run.said.starts_with(told), "{}", run.said);
+    }
+    // It ends for want of models, after the settings were read.
+    let run = super::program::tenure(folder.path(), &["run", "--config", "own.toml"]);
+    assert_eq!(run.code, 78, "{}", run.said);
+    assert!(run.said.starts_with(told), "{}", run.said);
+}
