@@ -19,6 +19,7 @@ mod fuzz;
 mod graph;
 mod guarantee;
 mod histories;
+mod http;
 mod language;
 mod model_tests;
 mod presets;
