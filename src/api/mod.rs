@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod guard;
+mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use tokio::net::TcpListener;
 
 use crate::runtime::daemon::Handle;
 use crate::telemetry::Metrics;
+
+pub use serve::{Bounds, serve, serve_within};
 
 /// A polling thread that was not seen for this long is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -33,17 +35,6 @@ pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(render))
         .with_state(Shared { handle, metrics })
-}
-
-/// Serves until the process ends; `what` is for the log.
-pub async fn serve(listener: TcpListener, what: &'static str, router: Router) {
-    match listener.local_addr() {
-        Ok(address) => tracing::info!(%address, "serving {what}"),
-        Err(error) => tracing::warn!(%error, "the address of the HTTP listener is not known"),
-    }
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "HTTP is no longer served");
-    }
 }
 
 async fn livez(State(shared): State<Shared>) -> impl IntoResponse {

@@ -99,15 +99,16 @@ impl Prediction {
         versions: usize,
     ) -> Result<Prediction, TooShort> {
         let within = asked.within;
-        let (first, last) = (begin.0 + within.0, end.0 - within.0);
+        let first = begin.plus(within).unwrap_or(EventTime::MAX);
+        let last = end.before(within);
         if first > last {
             let history = end.since(begin);
             return Err(TooShort { within, history });
         }
-        let dates = dates::spread(EventTime(first), EventTime(last), DATES_MAX);
+        let dates = dates::spread(first, last, DATES_MAX);
         Ok(Prediction {
             within,
-            last: EventTime(last),
+            last,
             tallies: (dates.into_iter())
                 .map(|date| Tally::new(date, versions))
                 .collect(),
@@ -156,7 +157,7 @@ impl Prediction {
             };
             leads.spells += 1;
             if has_stopped(stay.entered, next, self.within) {
-                let ahead = self.within.0 - stay.entered.since(last).0;
+                let ahead = self.within.0.saturating_sub(stay.entered.since(last).0);
                 leads.late += u64::from(ahead <= 0);
                 leads.ahead.add(Millis(ahead));
             }

@@ -104,7 +104,7 @@ impl<'w> Walker<'w> {
     /// Lets time go on to the end, and gives the history; the next event begins another customer.
     pub fn finish(&mut self) -> Result<History, TooMuch> {
         for at in 0..self.states.len() {
-            self.fire(at, EventTime(self.end.0.saturating_add(1)))?;
+            self.fire(at, self.end.just_after())?;
         }
         self.states.clear();
         Ok(std::mem::take(&mut self.history))

@@ -93,7 +93,8 @@ impl Check {
         {
             return Ok(Exit::Configuration);
         }
-        Ok(if self.strict && !reports.is_empty() {
+        let warned = document.is_some_and(|document| !document.warnings().is_empty());
+        Ok(if self.strict && (warned || !reports.is_empty()) {
             Exit::Warnings
         } else {
             Exit::Ok

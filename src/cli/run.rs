@@ -23,14 +23,19 @@ pub(super) struct ConfigFiles {
 }
 
 impl ConfigFiles {
-    /// The settings in effect; problems are told. `None` when there are any.
+    /// The settings in effect; warnings and problems are told. `None` when there are problems.
     pub(super) fn load(&self) -> Option<Document> {
         // A variable of ours that is no text is kept, damaged, to be complained about.
         let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
         let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
         let environment: Vec<(String, String)> = variables.collect();
         match config::load(&self.files, &environment) {
-            Ok(document) => Some(document),
+            Ok(document) => {
+                for warning in document.warnings() {
+                    say(&format!("warning: {warning}"));
+                }
+                Some(document)
+            }
             Err(problems) => {
                 tell(&problems);
                 None

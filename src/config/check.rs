@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::document::Document;
 use crate::event::{Mapping, Money, Quantity, parse_instant};
+use crate::kafka;
 
 /// Something that makes no sense.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl Document {
         let mut complaints = Complaints::default();
         self.check_ranges(&mut complaints);
         self.check_group(&mut complaints);
+        self.check_properties(&mut complaints);
         self.check_burst(&mut complaints);
         self.check_admin(&mut complaints);
         self.check_money(&mut complaints);
@@ -110,6 +112,13 @@ impl Document {
                 settings: settings.map(str::to_owned).into(),
                 text: "kafka.max_poll_interval: from kafka.session_timeout to 1d".to_owned(),
             });
+        }
+    }
+
+    fn check_properties(&self, complaints: &mut Complaints) {
+        for (name, why) in kafka::REFUSED_PROPERTIES {
+            let fine = !self.kafka.properties.0.contains_key(name);
+            complaints.unless(fine, &format!("kafka.properties.{name}"), why);
         }
     }
 

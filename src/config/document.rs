@@ -80,6 +80,18 @@ pub enum Protocol {
     SaslSsl,
 }
 
+impl Protocol {
+    /// As it is written, here and for librdkafka.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Protocol::Plaintext => "plaintext",
+            Protocol::Ssl => "ssl",
+            Protocol::SaslPlaintext => "sasl_plaintext",
+            Protocol::SaslSsl => "sasl_ssl",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {

@@ -1,6 +1,7 @@
 //! A file as a layer: its tree is walked beside the tree of what is known.
 
 use std::io;
+use std::ops::Range;
 
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -8,6 +9,7 @@ use toml::{Spanned, Table, Value};
 
 use super::layer::{Layer, Written, place};
 use super::schema::{Schema, Step, is_open, name};
+use super::values::{PROPERTIES, is_secret};
 use crate::model::did_you_mean;
 
 /// What a file says. That it cannot be read is one of its problems.
@@ -67,7 +69,8 @@ impl Walk<'_> {
                     self.unknown(written, known, &at);
                 }
                 (known, Some(value)) => {
-                    let value = self.value(value, spanned, known.unwrap_or(&Json::Null));
+                    let at = self.written(key.span(), spanned.span());
+                    let value = self.value(value, spanned, at, known.unwrap_or(&Json::Null));
                     good.extend(value.map(|value| (written.to_owned(), value)));
                 }
                 (_, None) => {}
@@ -75,6 +78,15 @@ impl Walk<'_> {
             self.way.pop();
         }
         good
+    }
+
+    /// Where the setting at the end of the way stands: not with its value, where that may be a secret.
+    fn written(&self, key: Range<usize>, value: Range<usize>) -> Written {
+        let setting = name(&self.way);
+        match setting.starts_with(PROPERTIES) || is_secret(&setting) {
+            true => Written::Key(place(self.text, key)),
+            false => Written::At(place(self.text, value)),
+        }
     }
 
     fn unknown(&mut self, written: &str, known: &Json, at: &Written) {
@@ -87,8 +99,13 @@ impl Walk<'_> {
     }
 
     /// The good part of a value; nothing of a list of tables in which anything is wrong.
-    fn value(&mut self, plain: &Value, tree: &Spanned<DeValue<'_>>, known: &Json) -> Option<Value> {
-        let at = Written::At(place(self.text, tree.span()));
+    fn value(
+        &mut self,
+        plain: &Value,
+        tree: &Spanned<DeValue<'_>>,
+        at: Written,
+        known: &Json,
+    ) -> Option<Value> {
         self.layer.places.insert(name(&self.way), at.clone());
         match (plain, tree.get_ref(), known) {
             (Value::Table(plain), DeValue::Table(tree), Json::Object(_)) => {
@@ -116,9 +133,9 @@ impl Walk<'_> {
     /// First each key of an element by itself, then the whole: is a key missing?
     fn element(&mut self, plain: &Value, tree: &Spanned<DeValue<'_>>, known: &Json) {
         let before = self.layer.problems.len();
-        self.value(plain, tree, known);
+        let at = Written::At(place(self.text, tree.span()));
+        self.value(plain, tree, at.clone(), known);
         if plain.is_table() && self.layer.problems.len() == before {
-            let at = Written::At(place(self.text, tree.span()));
             self.layer.accept(&self.way, plain, &at, self.schema);
         }
     }

@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::values::is_secret;
+use super::values::{PROPERTIES, is_secret};
 use super::{DEFAULTS, Document};
 use crate::model::did_you_mean;
 
 /// Tables whose names are the user's.
-const OPEN: [&str; 3] = ["kafka.properties", "output.stages", "money.rates"];
+const OPEN: [&str; 3] = [PROPERTIES, "output.stages", "money.rates"];
 
 /// All settings with their defaults.
 #[derive(Debug)]
@@ -58,6 +58,10 @@ impl Schema {
         put(&mut tried, way, value.clone());
         let error = Document::deserialize(tried).err()?;
         let setting = name(way);
+        // What was written there is not quoted.
+        if setting == PROPERTIES {
+            return Some((format!("{setting}: must be a table"), None));
+        }
         if is_secret(&setting) {
             return Some((format!("{setting}: must be text"), None));
         }

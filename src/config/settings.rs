@@ -2,7 +2,7 @@
 
 use super::Problems;
 use super::document::{
-    self, Delivery, Document, Format, GroupProtocol, LogFormat, MissingFacts, Protocol, TimeUnit,
+    self, Delivery, Document, Format, GroupProtocol, LogFormat, MissingFacts, TimeUnit,
 };
 use crate::cloudevent::sha256_hex;
 use crate::event::{EventTime, Limits, Mapping, Money, Path, Quantity, parse_instant};
@@ -175,15 +175,9 @@ impl Document {
                     )
                 })?,
         };
-        let protocol = match own.protocol {
-            Protocol::Plaintext => "plaintext",
-            Protocol::Ssl => "ssl",
-            Protocol::SaslPlaintext => "sasl_plaintext",
-            Protocol::SaslSsl => "sasl_ssl",
-        };
         let file = |path: &std::path::Path| path.display().to_string();
         Ok(Security {
-            protocol: protocol.to_owned(),
+            protocol: own.protocol.name().to_owned(),
             mechanism: own.mechanism.clone(),
             username: own.username.clone(),
             password,

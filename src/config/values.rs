@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::event::{Millis, Quantity};
+use crate::kafka;
 
 /// A duration as in model files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,22 +164,49 @@ impl fmt::Display for Secret {
     }
 }
 
-const SECRETS: [&str; 4] = ["password", "passphrase", "secret", "key.pem"];
+/// Where the properties of librdkafka stand.
+pub(super) const PROPERTIES: &str = "kafka.properties";
 
-/// Whether the name is that of a secret, ours or one of librdkafka's.
-pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    !name.ends_with("_file") && SECRETS.iter().any(|word| name.contains(word))
+/// Whether a setting, or one of librdkafka's properties, is a secret.
+pub(super) fn is_secret(setting: &str) -> bool {
+    secret_ends(setting).is_some()
+}
+
+/// The name of a file is no secret.
+fn secret_ends(setting: &str) -> Option<usize> {
+    let begin = setting
+        .find("properties.")
+        .map_or(0, |at| at + "properties.".len());
+    let end = kafka::secret_in(&setting[begin..])?;
+    (!setting.to_ascii_lowercase().ends_with("_file")).then_some(begin + end)
 }
 
 /// Where in a line of a file the name of a secret ends, so that the secret may follow.
 pub(super) fn secret_begins(line: &str) -> Option<usize> {
-    let lower = line.to_ascii_lowercase(); // as long as the line
-    let ends = SECRETS.iter().flat_map(|word| {
-        let found = lower.match_indices(word);
-        found.map(|(at, word)| at + word.len())
-    });
-    ends.filter(|end| !lower[*end..].starts_with("_file")).min()
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let mut begin = 0;
+    for name in line.split(|c| !is_of_name(c)) {
+        let end = begin + name.len();
+        let of_name = secret_ends(name).map(|end| begin + end);
+        let of_table = is_table_of_secrets(name, &line[end..]).then_some(end);
+        if let Some(end) = of_name.or(of_table) {
+            return Some(end);
+        }
+        begin = end + line[end..].chars().next().map_or(0, char::len_utf8);
+    }
+    None
+}
+
+/// Whether secrets stand below, under names that do not say so.
+fn is_table_of_secrets(name: &str, rest: &str) -> bool {
+    let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
+    match name {
+        "sasl" | "ssl" => rest.starts_with(['.', '=']),
+        "properties" => rest
+            .strip_prefix('=')
+            .is_some_and(|value| value.trim_start().starts_with('{')),
+        _ => false,
+    }
 }
 
 /// Properties of librdkafka; the values of those that are secrets are not shown.

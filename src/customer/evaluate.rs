@@ -127,7 +127,11 @@ impl Scene<'_> {
     fn since_flips(&self, fact: usize, operator: Operator, limit: Quantity) -> Option<EventTime> {
         let instant = self.instant(fact)?;
         let span = match operator {
-            Operator::AtLeast | Operator::Less => -(-limit.nanos()).div_euclid(MILLI),
+            Operator::AtLeast | Operator::Less => {
+                // Rounded up; the negative of the lowest number would not fit.
+                let is_between = limit.nanos().rem_euclid(MILLI) > 0;
+                limit.nanos().div_euclid(MILLI) + i128::from(is_between)
+            }
             Operator::Greater | Operator::AtMost => limit.nanos().div_euclid(MILLI) + 1,
             Operator::Equal | Operator::Unequal => return None, // Refused at load.
         };
@@ -143,7 +147,7 @@ impl Scene<'_> {
     fn search(&self, comparison: &Comparison) -> Option<EventTime> {
         let truth = self.compare(comparison);
         let differs = |time: i64| self.at(time).compare(comparison) != truth;
-        let end = EventTime::MAX.0;
+        let end = EventTime::MAX.max(self.now).0;
         let guess = self.guess(comparison).clamp(self.now.0, end);
         let (mut same, mut flipped) = match differs(guess) {
             true if !differs((guess - 2).max(self.now.0)) => ((guess - 2).max(self.now.0), guess),
@@ -180,7 +184,10 @@ impl Scene<'_> {
             Some(left?.minus(right?)?.nanos())
         };
         let about = || {
-            let (here, there) = (difference(self.now.0)?, difference(self.now.0 + STEP)?);
+            let (here, there) = (
+                difference(self.now.0)?,
+                difference(self.now.0.saturating_add(STEP))?,
+            );
             let steps = here.checked_mul(i128::from(STEP))?;
             let ahead = steps.checked_div(here.checked_sub(there)?)?;
             i64::try_from(i128::from(self.now.0).checked_add(ahead)?).ok()

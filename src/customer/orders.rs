@@ -231,7 +231,7 @@ impl Ledger {
 
     /// How many are older than the horizon.
     fn older(&self, orders: &Orders, latest: EventTime) -> usize {
-        let horizon = EventTime(latest.0 - orders.within.0);
+        let horizon = latest.before(orders.within);
         self.orders.partition_point(|order| order.time < horizon)
     }
 

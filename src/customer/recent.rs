@@ -35,7 +35,7 @@ impl Recent {
 
     /// How many are older than the horizon.
     fn older(&self, dedupe: Dedupe, latest: EventTime) -> usize {
-        let horizon = EventTime(latest.0 - dedupe.horizon.0);
+        let horizon = latest.before(dedupe.horizon);
         self.0.partition_point(|(time, _)| *time < horizon)
     }
 }

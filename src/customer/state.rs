@@ -122,7 +122,8 @@ impl ModelState {
     pub(super) fn enter(&mut self, model: &Model, transition: usize, now: EventTime) {
         let taken = &model.transitions[transition];
         if let Some(visits) = self.visits_mut(self.stage) {
-            let ended = visits.ended.0 + now.since(visits.entered).0;
+            let here = now.since(visits.entered).0;
+            let ended = visits.ended.0.saturating_add(here);
             visits.ended = Millis(ended.clamp(0, Millis::MAX.0));
             visits.left = Some(now);
         }

@@ -188,7 +188,7 @@ impl CustomerState {
     /// Whether a transition was open a millisecond ago already. Every instant at which one opens is looked at, so
     /// this one was stopped then: it leads to a stage of the chain that led here. Looking again changes nothing.
     fn was_open(&self, models: &Models, model: usize, transition: usize, now: EventTime) -> bool {
-        let before = EventTime(now.0 - 1);
+        let before = now.before(Millis(1));
         let (definition, own) = (
             &models.list[model].transitions[transition],
             &self.models[model],

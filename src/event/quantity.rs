@@ -148,7 +148,7 @@ fn scan(text: &str) -> Option<(i128, i32)> {
             text[at + 1..]
                 .parse::<i32>()
                 .ok()
-                .filter(|e| e.abs() <= 1000)?,
+                .filter(|exponent| (-1000..=1000).contains(exponent))?,
         ),
         None => (text, 0),
     };
@@ -245,6 +245,9 @@ mod tests {
             "1 ",
             "1e999",
             "1e99999999999",
+            "1e2147483647",
+            "1e-2147483648",
+            "1e-1001",
             "+1",
             "1_0",
         ] {

@@ -92,9 +92,20 @@ impl EventTime {
             .filter(|t| *t <= EventTime::MAX && *t >= EventTime::MIN)
     }
 
-    /// From an earlier instant to this one; negative when `earlier` is later.
+    /// From an earlier instant to this one; negative when `earlier` is later. The timestamps of records can be
+    /// any number: a span that does not fit is the longest one that does.
     pub fn since(self, earlier: EventTime) -> Millis {
-        Millis(self.0 - earlier.0)
+        Millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant so long before this one, or the first of all numbers: what is compared with it is later.
+    pub fn before(self, span: Millis) -> EventTime {
+        EventTime(self.0.saturating_sub(span.0))
+    }
+
+    /// A millisecond later: what is due at this instant is due before that one.
+    pub fn just_after(self) -> EventTime {
+        EventTime(self.0.saturating_add(1))
     }
 }
 
@@ -125,13 +136,20 @@ impl Watermark {
 
     /// The watermark that the event at `time` allows.
     pub fn behind(time: EventTime, lateness: Millis) -> Watermark {
-        Watermark(time.0.saturating_sub(lateness.0))
+        Watermark(time.before(lateness).0)
     }
 }
 
 /// What a clock on the wall shows; read in one place of the shell only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WallTime(pub i64);
+
+impl WallTime {
+    /// From an earlier reading to this one; negative when the clock was set back between them.
+    pub fn since(self, earlier: WallTime) -> Millis {
+        Millis(self.0.saturating_sub(earlier.0))
+    }
+}
 
 impl fmt::Display for WallTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -271,6 +289,22 @@ mod tests {
             Watermark::behind(EventTime(i64::MIN), Millis::MAX),
             Watermark(i64::MIN)
         );
+    }
+
+    #[test]
+    fn timestamps_that_no_event_can_have_are_as_far_away_as_can_be() {
+        let (first, last) = (EventTime(i64::MIN), EventTime(i64::MAX));
+        assert_eq!(last.since(EventTime(-1)), Millis(i64::MAX));
+        assert_eq!(first.since(EventTime(1)), Millis(i64::MIN));
+        assert_eq!(last.since(last), Millis(0));
+        assert_eq!(first.before(Millis(1)), first);
+        assert_eq!(last.just_after(), last);
+        assert_eq!(
+            EventTime::MAX.just_after().before(Millis(1)),
+            EventTime::MAX
+        );
+        let set_back = WallTime(i64::MIN).since(WallTime(1));
+        assert_eq!(set_back, Millis(i64::MIN));
     }
 
     #[test]

@@ -93,6 +93,73 @@ const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// What librdkafka fetches ahead, for each partition of each input.
 const FETCH_AHEAD_KILOBYTES: u32 = 2 << 10;
+/// What a broker is asked for at most, of one partition and in one answer. A batch that is larger comes all the
+/// same, alone: otherwise nothing behind it could ever be read.
+const FETCH_PARTITION_BYTES: u32 = 1 << 20;
+const FETCH_BYTES: u32 = FETCH_AHEAD_KILOBYTES << 10;
+/// Longest answer that is taken in, whatever was asked for: the largest batch, compressed as it lies in its topic,
+/// that can be read. A longer one is refused before it has a place in memory, with a line of the log.
+///
+/// What a batch comes to once it is decompressed is bounded by this for zstd alone. Of gzip, lz4 and snappy
+/// librdkafka makes whatever the batch holds: up to some 1000, 255 and 20 times of what the topic's
+/// `max.message.bytes` lets in, which by default is 1 MiB. It has no setting for that, and counts it in
+/// what is fetched ahead only afterwards. It decompresses one batch at a time for each broker and client, and
+/// keeps it until the last of its records is taken. So whoever may produce to an input can have this process
+/// take about 1 GiB by a single batch, and `max.message.bytes` of the inputs is what keeps that small.
+const ANSWER_BYTES_MAX: u32 = 100_000_000;
+/// librdkafka wants room around what it asks for.
+const _: () =
+    assert!(FETCH_PARTITION_BYTES <= FETCH_BYTES && FETCH_BYTES + 512 <= ANSWER_BYTES_MAX);
+
+/// Properties that Tenure decides alone, each with what to tell whoever sets it: the configuration refuses them.
+pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
+    "check.crcs",
+    "all that is read is checked against its checksum, and that cannot be chosen; leave it out",
+)];
+
+/// How the connection is secured: [`Security::protocol`] wins over it.
+pub const PROTOCOL_PROPERTY: &str = "security.protocol";
+/// What the properties of a login begin with.
+pub const LOGIN_PROPERTIES: &str = "sasl.";
+/// What those of encrypting begin with.
+pub const ENCRYPTION_PROPERTIES: &str = "ssl.";
+
+/// What the name of a property has in it whose value is a secret.
+const SECRET_WORDS: [&str; 7] = [
+    "password",
+    "passphrase",
+    "secret",
+    "jaas",
+    "token",
+    "credential",
+    "key.pem",
+];
+/// What stands under `sasl.` and is none; all else there may be.
+const SHOWN_OF_SASL: [&str; 10] = [
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.min.time.before.relogin",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.service.name",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.method",
+    "sasl.oauthbearer.scope",
+];
+
+/// Where in the name of a property it has become clear that its value may be a secret; `None` where it is none. By
+/// a rule, so that what this version of librdkafka does not know yet is not shown either.
+pub fn secret_in(property: &str) -> Option<usize> {
+    let name = property.to_ascii_lowercase();
+    let words = SECRET_WORDS.iter();
+    let words = words.filter_map(|word| Some(name.find(word)? + word.len()));
+    let is_key = name.starts_with(ENCRYPTION_PROPERTIES)
+        && name.contains("key")
+        && !name.ends_with(".location");
+    let is_of_sasl = name.starts_with(LOGIN_PROPERTIES) && !SHOWN_OF_SASL.contains(&name.as_str());
+    words.min().or((is_key || is_of_sasl).then_some(name.len()))
+}
 
 impl Config {
     /// The id of a worker's producer: the same after every restart, so that its open transaction
@@ -108,7 +175,7 @@ impl Config {
         }
         let security = &self.security;
         for (name, value) in [
-            ("security.protocol", &security.protocol),
+            (PROTOCOL_PROPERTY, &security.protocol),
             ("sasl.mechanism", &security.mechanism),
             ("sasl.username", &security.username),
             ("sasl.password", &security.password),
@@ -169,7 +236,25 @@ impl Config {
                 FETCH_AHEAD_KILOBYTES.to_string(),
             )
             .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "100");
+            .set("fetch.wait.max.ms", "100")
+            // What a disk or a wire has damaged is neither read nor passed over (`Error::unless_damaged`).
+            // Behind it librdkafka 2.12 goes on at a wrong place, and may fail an assertion: that ends us too.
+            .set("check.crcs", "true")
+            // For producers; librdkafka refuses readers that are bounded below it.
+            .set("message.max.bytes", "1000000");
+        // Topics with larger batches need larger ones: librdkafka looks whether they fit together.
+        for (names, bytes) in [
+            (
+                ["fetch.message.max.bytes", "max.partition.fetch.bytes"].as_slice(),
+                FETCH_PARTITION_BYTES,
+            ),
+            (&["fetch.max.bytes"], FETCH_BYTES),
+            (&["receive.message.max.bytes"], ANSWER_BYTES_MAX),
+        ] {
+            if names.iter().all(|name| config.get(name).is_none()) {
+                config.set(names[0], bytes.to_string());
+            }
+        }
         config
     }
 
@@ -212,3 +297,6 @@ impl Config {
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::outlook::Outlook;
 use super::{Config, Error, GroupProtocol, native, seldom};
 use held::Held;
 
@@ -184,10 +185,7 @@ impl Consumer {
         let consumer: BaseConsumer<Context> = config
             .consumer()
             .create_with_context(context)
-            .map_err(|source| Error::Fatal {
-                action: "making the consumer",
-                source,
-            })?;
+            .map_err(|source| Error::making("making the consumer", source))?;
         let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|source| Error::Fatal {
             action: "subscribing to the inputs",
@@ -207,17 +205,11 @@ impl Consumer {
                 "a record of {} came before its partition was started",
                 message.topic()
             ))),
-            Some(Err(error)) => match self.fatal() {
-                Some(
-                    code @ (RDKafkaErrorCode::FencedInstanceId
-                    | RDKafkaErrorCode::UnreleasedInstanceId),
-                ) => Err(Error::Fenced {
-                    action: "staying in the group",
-                    source: KafkaError::MessageConsumptionFatal(code),
-                }),
-                Some(code) => quiet_unless_fatal(KafkaError::MessageConsumptionFatal(code)),
-                None => quiet_unless_fatal(error),
-            },
+            // The event itself does not always say what is fatal.
+            Some(Err(error)) => quiet_unless_fatal(match self.fatal() {
+                Some(code) => KafkaError::MessageConsumptionFatal(code),
+                None => error,
+            }),
         }
     }
 
@@ -326,12 +318,23 @@ impl Consumer {
 
 /// Most errors of a consumer pass by themselves; librdkafka goes on trying.
 fn quiet_unless_fatal(source: KafkaError) -> Result<(), Error> {
+    let code = source.rdkafka_error_code();
+    // A name that is taken is knocked for before anything is read; later somebody has taken ours.
+    let is_taken = matches!(
+        source,
+        KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId)
+    );
+    if is_taken || code.map(Outlook::of) == Some(Outlook::Fenced) {
+        return Err(Error::Fenced {
+            action: "staying in the group",
+            source,
+        });
+    }
     let fatal = matches!(source, KafkaError::MessageConsumptionFatal(_))
         || matches!(
-            source.rdkafka_error_code(),
+            code,
             Some(
                 RDKafkaErrorCode::Fatal
-                    | RDKafkaErrorCode::FencedInstanceId
                     | RDKafkaErrorCode::AutoOffsetReset
                     | RDKafkaErrorCode::OffsetOutOfRange
                     | RDKafkaErrorCode::TopicAuthorizationFailed
@@ -347,4 +350,28 @@ fn quiet_unless_fatal(source: KafkaError) -> Result<(), Error> {
     }
     seldom::warn(&source, "reading the inputs");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_whose_name_was_taken_ends_as_fenced_wherever_it_hears_of_it() {
+        use RDKafkaErrorCode::{FencedInstanceId, UnreleasedInstanceId};
+        for heard in [
+            KafkaError::MessageConsumptionFatal(FencedInstanceId),
+            KafkaError::MessageConsumptionFatal(UnreleasedInstanceId),
+            // From the queue of a partition.
+            KafkaError::MessageConsumption(FencedInstanceId),
+        ] {
+            let ended = quiet_unless_fatal(heard.clone());
+            assert!(matches!(ended, Err(Error::Fenced { .. })), "{heard:?}");
+        }
+        let passing = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
+        assert!(quiet_unless_fatal(passing).is_ok());
+        let lost = KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange);
+        let ended = quiet_unless_fatal(lost);
+        assert!(matches!(ended, Err(Error::Fatal { .. })), "{ended:?}");
+    }
 }

@@ -1,7 +1,8 @@
 //! What can go wrong with Kafka, named by what must be done about it.
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use super::client::secret_in;
 use super::outlook::Outlook;
 
 /// Why something could not be done.
@@ -35,7 +36,8 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
-    /// Another producer has taken this one's place, or this one stalled for too long: end.
+    /// Another process has taken this one's place, as a producer or in the group, or this one stalled for too
+    /// long: end.
     #[error("{action} failed: another process uses the same instance name, or this one stalled")]
     Fenced {
         /// What was tried.
@@ -108,6 +110,20 @@ impl Reaction {
 }
 
 impl Error {
+    /// A client could not be made, most often because of a property, whose value may be a secret.
+    pub(super) fn making(action: &'static str, source: KafkaError) -> Error {
+        let source = match source {
+            KafkaError::ClientConfig(result, told, name, value)
+                if secret_in(&name).is_some() && !value.is_empty() =>
+            {
+                let told = told.replace(&value, "***");
+                KafkaError::ClientConfig(result, told, name, "***".to_owned())
+            }
+            other => other,
+        };
+        Error::Fatal { action, source }
+    }
+
     /// The reaction to an error outside a transaction.
     pub(super) fn plain(action: &'static str, source: KafkaError) -> Error {
         match source.rdkafka_error_code().map(Outlook::of) {
@@ -116,6 +132,19 @@ impl Error {
             Some(Outlook::Standing | Outlook::Unfit | Outlook::Unexpected) | None => {
                 Error::Fatal { action, source }
             }
+        }
+    }
+
+    /// The reaction to what reading a partition came to. A batch that is damaged, or of a format that librdkafka does
+    /// not know, is told in the queue of its partition, and what comes next there may lie anywhere behind it: it
+    /// must not be passed over. Anything else is given back.
+    pub(super) fn unless_damaged(source: KafkaError) -> Result<KafkaError, Error> {
+        match source.rdkafka_error_code() {
+            Some(Code::BadMessage | Code::NotImplemented) => Err(Error::Fatal {
+                action: "checking a batch of records against its checksum",
+                source,
+            }),
+            _ => Ok(source),
         }
     }
 
@@ -164,8 +193,6 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::error::RDKafkaErrorCode as Code;
-
     use super::*;
 
     fn plain(code: Code) -> Error {
@@ -212,6 +239,9 @@ mod tests {
         ] {
             assert!(matches!(plain(code), Error::Fatal { .. }), "{code:?}");
         }
+        for code in [Code::FencedInstanceId, Code::ProducerFenced, Code::Fenced] {
+            assert!(matches!(plain(code), Error::Fenced { .. }), "{code:?}");
+        }
         let no_code = Error::plain("seeking", KafkaError::Seek(String::new()));
         assert!(matches!(no_code, Error::Fatal { .. }));
     }
@@ -230,6 +260,34 @@ mod tests {
         ] {
             assert!(matches!(aborted(code), Error::Abort { .. }), "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_made_shows_no_secret() {
+        for (name, shown) in [("sasl.pasword", false), ("queue.sise", true)] {
+            let mut config = rdkafka::ClientConfig::new();
+            config.set(name, "hunter2");
+            let made: Result<rdkafka::consumer::BaseConsumer, _> = config.create();
+            let Err(Error::Fatal { source, .. }) =
+                made.map_err(|source| Error::making("making a client", source))
+            else {
+                panic!("{name} was taken");
+            };
+            let told = format!("{source} {source:?}");
+            assert!(told.contains(name), "{told}");
+            assert_eq!(told.contains("hunter2"), shown, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_batch_is_not_passed_over() {
+        let read = |code| Error::unless_damaged(KafkaError::MessageConsumption(code));
+        for code in [Code::BadMessage, Code::NotImplemented] {
+            assert!(matches!(read(code), Err(Error::Fatal { .. })), "{code:?}");
+        }
+        // The broker knows, and was asked again.
+        assert!(read(Code::InvalidMessage).is_ok());
+        assert!(read(Code::NotLeaderForPartition).is_ok());
     }
 
     #[test]

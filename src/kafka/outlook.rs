@@ -9,7 +9,7 @@ pub(super) enum Outlook {
     Passing,
     /// The group moves on: it passes with the next membership.
     Regrouping,
-    /// Another producer has taken this one's place, or this one stalled.
+    /// Another producer or another member of the group has taken this one's place, or this one stalled.
     Fenced,
     /// It stays until a person changes a permission, a limit or a version.
     Standing,
@@ -32,7 +32,10 @@ impl Outlook {
             | Code::StaleMemberEpoch
             | Code::UnreleasedInstanceId
             | Code::AssignmentLost => Outlook::Regrouping,
-            Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => Outlook::Fenced,
+            Code::Fenced
+            | Code::ProducerFenced
+            | Code::InvalidProducerEpoch
+            | Code::FencedInstanceId => Outlook::Fenced,
             _ if is_passing(code) => Outlook::Passing,
             _ if is_unfit(code) => Outlook::Unfit,
             _ if is_standing(code) => Outlook::Standing,
@@ -165,6 +168,20 @@ mod tests {
             let known = RDKafkaRespErr::try_from(i32::from(code)).ok()?;
             Some((ResponseError::try_from_code(code)?, known.into()))
         })
+    }
+
+    #[test]
+    fn whoever_has_lost_their_place_is_fenced_and_nobody_else() {
+        let fenced = codes().filter(|(_, known)| Outlook::of(*known) == Outlook::Fenced);
+        let fenced: Vec<ResponseError> = fenced.map(|(code, _)| code).collect();
+        assert_eq!(
+            fenced,
+            [
+                ResponseError::InvalidProducerEpoch,
+                ResponseError::FencedInstanceId,
+                ResponseError::ProducerFenced,
+            ]
+        );
     }
 
     #[test]

@@ -70,10 +70,7 @@ impl Reader {
     /// Makes the clients.
     pub fn open(config: &Config) -> Result<Reader, Error> {
         let make = |settings: rdkafka::ClientConfig| settings.create_with_context(Quiet);
-        let fail = |source| Error::Fatal {
-            action: "making a reader of the changelog",
-            source,
-        };
+        let fail = |source| Error::making("making a reader of the changelog", source);
         Ok(Reader {
             committed: make(config.reader()).map_err(fail)?,
             uncommitted: make(config.end_finder()).map_err(fail)?,
@@ -129,6 +126,14 @@ impl Reader {
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => position = end,
                 Some(Err(source)) => {
                     self.reading = None;
+                    let source = Error::unless_damaged(source).inspect_err(|_| {
+                        tracing::error!(
+                            topic,
+                            partition,
+                            position,
+                            "a batch is damaged on its broker's disk or on its way; a restart reads it again"
+                        );
+                    })?;
                     return Err(Error::plain("reading a partition", source));
                 }
                 None => {}

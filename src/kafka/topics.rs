@@ -69,14 +69,10 @@ impl Topology {
         changelog: &str,
         outputs: &[String],
     ) -> Result<Topology, Error> {
-        let client: BaseConsumer<Quiet> =
-            config
-                .reader()
-                .create_with_context(Quiet)
-                .map_err(|source| Error::Fatal {
-                    action: "making a Kafka client",
-                    source,
-                })?;
+        let client: BaseConsumer<Quiet> = config
+            .reader()
+            .create_with_context(Quiet)
+            .map_err(|source| Error::making("making a Kafka client", source))?;
         let metadata = client
             .fetch_metadata(None, TIMEOUT)
             .map_err(|_| Error::Unavailable(config.brokers.clone()))?;

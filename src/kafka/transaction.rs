@@ -100,10 +100,7 @@ impl Log {
                 .config
                 .teller(self.batch_bytes)
                 .create_with_context(Deliveries::default())
-                .map_err(|source| Error::Fatal {
-                    action: "making a producer",
-                    source,
-                })?,
+                .map_err(|source| Error::making("making a producer", source))?,
         };
         let mut places = Vec::with_capacity(outputs.len());
         match tell(&teller, outputs, &mut places) {
@@ -286,10 +283,7 @@ fn producer(
     let producer: BaseProducer<Deliveries> = config
         .producer(worker, batch_bytes)
         .create_with_context(Deliveries::default())
-        .map_err(|source| Error::Fatal {
-            action: "making a producer",
-            source,
-        })?;
+        .map_err(|source| Error::making("making a producer", source))?;
     let initialised = producer.init_transactions(INIT_TIMEOUT);
     initialised.map_err(
         |source| match Error::transactional("beginning to produce", source) {

@@ -266,7 +266,7 @@ impl Run<'_> {
             known,
             &mut self.changes,
         );
-        let end = EventTime(due.0 + 1);
+        let end = due.just_after();
         known
             .state
             .fire(self.models, end, usize::MAX, &mut self.changes);
@@ -295,7 +295,8 @@ impl Run<'_> {
             mut progress,
             ..
         } = self.effects;
-        progress.timers = (progress.timers + arm.len() as u64).saturating_sub(disarm.len() as u64);
+        let timers = progress.timers.saturating_add(arm.len() as u64);
+        progress.timers = timers.saturating_sub(disarm.len() as u64);
         Commit {
             states,
             arm,

@@ -18,7 +18,7 @@ use super::restoring::{Restoring, Teller};
 use super::settings::Settings;
 use super::worker::{Start, Worker};
 use super::{clock, mark, restore};
-use crate::event::CUSTOMER_ID_BYTES_MAX;
+use crate::event::{CUSTOMER_ID_BYTES_MAX, WallTime};
 use crate::kafka::{self, Consumer, Topology};
 use crate::model::Models;
 use crate::store::{self, Store};
@@ -96,8 +96,9 @@ impl Handle {
 
     /// How long the polling thread has not been seen.
     pub fn silence(&self) -> Duration {
-        let millis = clock::now().0 - self.heartbeat.load(Ordering::Acquire);
-        Duration::from_millis(millis.try_into().unwrap_or(0))
+        let seen = WallTime(self.heartbeat.load(Ordering::Acquire));
+        let silence = clock::now().since(seen);
+        Duration::from_millis(silence.0.try_into().unwrap_or(0))
     }
 
     pub(super) fn beat(&self) {

@@ -147,7 +147,7 @@ fn outputs(
     };
     let batch = Batch {
         records,
-        advance: Some(EventTime(end.0.saturating_add(1))),
+        advance: Some(end.just_after()),
     };
     apply(models, Millis(0), &Progress::new(models, 1), view, batch).outputs
 }

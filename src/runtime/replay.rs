@@ -98,9 +98,7 @@ impl Replay<'_> {
             }
             // The end is one more step of time: timers due up to and including it fire.
             let end = self.until.or_else(|| last(&records, &progress));
-            let advance = end
-                .filter(|_| !open)
-                .map(|end| EventTime(end.0.saturating_add(1)));
+            let advance = end.filter(|_| !open).map(EventTime::just_after);
             let batch = Batch {
                 records: std::mem::take(&mut records),
                 advance,

@@ -156,7 +156,8 @@ impl Shared {
             undecided_records,
             ..
         } = &self.metrics;
-        let [lag, undecided] = [ends.stable - offset, ends.end - ends.stable].map(|it| it.max(0));
+        let [lag, undecided] = [(ends.stable, offset), (ends.end, ends.stable)]
+            .map(|(end, begin)| end.saturating_sub(begin).max(0));
         lag_records.with_label_values(&labels).set(lag);
         undecided_records.with_label_values(&labels).set(undecided);
     }

@@ -71,7 +71,7 @@ impl Story<'_> {
         let end = self.until.or(last);
         if let Some(end) = end {
             // Timers due up to and including the end fire.
-            let after = EventTime(end.0.saturating_add(1));
+            let after = end.just_after();
             told.wait(after, &mut tell).map_err(Error::Output)?;
         }
         Ok(Ended {
@@ -98,7 +98,7 @@ impl Told<'_> {
     ) -> std::io::Result<()> {
         let due = |state: &CustomerState| state.next_due().filter(|due| *due < end);
         while let Some(due) = self.state.as_ref().and_then(due) {
-            let advance = Some(EventTime(due.0 + 1));
+            let advance = Some(due.just_after());
             let batch = Batch {
                 advance,
                 ..Batch::default()

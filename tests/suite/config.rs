@@ -478,3 +478,165 @@ fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
     let Problems(problems) = load(&[], &environment).unwrap_err();
     assert!(problems[0].starts_with("burst.fuse: invalid type: string \"maybe\""));
 }
+
+#[test]
+fn what_is_read_is_checked_and_nobody_can_choose_otherwise() {
+    let text = "[kafka.properties]\n\"queued.min.messages\" = \"7\"\n\"check.crcs\" = \"true\"\n";
+    let expected = "kafka.properties.check.crcs: all that is read is checked against its checksum, and that cannot be \
+        chosen; leave it out\n  --> /own.toml:3:";
+    let problems = with_file(text).unwrap_err();
+    assert!(problems.starts_with(expected), "{problems}");
+    let environment = variables(&[("TENURE__KAFKA__PROPERTIES__CHECK.CRCS", "false")]);
+    let Problems(problems) = load(&[], &environment).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let place = "leave it out\n  --> the variable TENURE__KAFKA__PROPERTIES__CHECK.CRCS";
+    assert!(problems[0].ends_with(place), "{problems:?}");
+}
+
+#[test]
+fn what_may_be_a_secret_is_shown_nowhere_whatever_it_is_called() {
+    let secrets = [
+        "sasl.password",
+        "sasl.jaas.config",
+        "sasl.oauthbearer.config",
+        "sasl.oauthbearer.client.secret",
+        "sasl.what.comes.next",
+        "ssl.key.pem",
+        "ssl.key.password",
+        "ssl.keystore.password",
+        "oauth.token",
+    ];
+    let mut text =
+        "[kafka.properties]\n\"sasl.username\" = \"shown\"\n\"ssl.key.location\" = \"shown\"\n"
+            .to_owned();
+    for secret in secrets {
+        text += &format!("\"{secret}\" = \"hunter2\"\n");
+    }
+    let document = with_file(&text).unwrap();
+    let settings = document.settings(&retail(), None).unwrap();
+    let debug = format!("{document:?} {settings:?}");
+    assert!(!debug.contains("hunter"), "{debug}");
+    for format in ["text", "json"] {
+        let (exit, out, err) = tenure_config(&text, &["--format", format]);
+        assert_eq!(exit, Some(0), "{err}");
+        assert_eq!(out.matches("***").count(), secrets.len(), "{out}");
+        assert_eq!(out.matches("\"shown\"").count(), 2, "{out}");
+        assert!(!(out + &err).contains("hunter"), "{err}");
+    }
+    for secret in secrets {
+        for bad in [
+            format!("[kafka.properties]\n\"{secret}\" = \"hunter2\n"),
+            format!("[kafka.properties]\n{secret} = \"hunter2\n"),
+            format!("[kafka.properties]\n{secret} = \"hunter2\"\n"),
+            format!("kafka.properties.{secret} = \"hunter2\" x\n"),
+            format!(
+                "[kafka.properties]\n{} = hunter2\n",
+                secret.replace('.', " . ")
+            ),
+            format!("[kafka]\nproperties = {{ {} = \"hunter2\" }}\n", secret),
+            format!("[kafka]\nproperties = {{ {} = hunter2 }}\n", secret),
+            format!("[kafka]\nproperties = \"{secret}=hunter2\"\n"),
+            format!("[kafka.properties]\n\"{secret}\" = [\"hunter2\"]\n"),
+            format!("[kafka.properties]\n\"{secret}\" = 2\n\"check.crcs\" = \"hunter2\"\n"),
+        ] {
+            let (exit, out, err) = tenure_config(&bad, &[]);
+            assert_eq!((exit, out.as_str()), (Some(78), ""), "{bad}{err}");
+            assert!(!err.contains("hunter"), "{bad}\n{err}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_used_is_told_with_what_to_write_instead() {
+    let security = |text: &str| with_file(&format!("[kafka.security]\n{text}\n")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    fs::write(&file, "hunter2").unwrap();
+    let by_file = format!("password_file = \"{}\"", file.display());
+    for (text, named, protocol, instead) in [
+        (
+            "username = \"u\"\npassword = \"hunter2\"",
+            "kafka.security.username, kafka.security.password",
+            "plaintext",
+            "\"sasl_plaintext\", or \"sasl_ssl\"",
+        ),
+        (
+            by_file.as_str(),
+            "kafka.security.password_file",
+            "plaintext",
+            "\"sasl_plaintext\"",
+        ),
+        (
+            "protocol = \"ssl\"\nca_file = \"ca\"\npassword = \"hunter2\"",
+            "kafka.security.password",
+            "ssl",
+            "\"sasl_ssl\"",
+        ),
+        (
+            "protocol = \"sasl_plaintext\"\nusername = \"u\"\nca_file = \"ca\"",
+            "kafka.security.ca_file",
+            "sasl_plaintext",
+            "\"sasl_ssl\"",
+        ),
+        (
+            "[kafka.properties]\n\"sasl.password\" = \"hunter2\"",
+            "kafka.properties.sasl.password",
+            "plaintext",
+            "\"sasl_plaintext\"",
+        ),
+        (
+            "[kafka.properties]\n\"security.protocol\" = \"SASL_SSL\"",
+            "kafka.properties.security.protocol",
+            "plaintext",
+            "write it there",
+        ),
+    ] {
+        let warnings = security(text).warnings();
+        let [warning] = warnings.as_slice() else {
+            panic!("{text}: {warnings:?}");
+        };
+        assert!(
+            warning.starts_with(&format!("{named}: not used, ")),
+            "{warning}"
+        );
+        assert!(
+            warning.contains(&format!("kafka.security.protocol = \"{protocol}\"")),
+            "{warning}"
+        );
+        assert!(warning.contains(instead), "{warning}");
+        assert!(!warning.contains("hunter"), "{warning}");
+    }
+    for used in [
+        "",
+        "protocol = \"ssl\"\nca_file = \"ca\"",
+        "protocol = \"sasl_plaintext\"\nusername = \"u\"\npassword = \"p\"",
+        "protocol = \"sasl_ssl\"\nusername = \"u\"\npassword = \"p\"\nca_file = \"ca\"",
+    ] {
+        assert_eq!(security(used).warnings(), [""; 0], "{used}");
+    }
+}
+
+#[test]
+fn warnings_are_told_and_are_what_strict_is_for() {
+    let text = "[kafka.security]\nusername = \"u\"\n";
+    let told = "warning: kafka.security.username: not used, ";
+    let (exit, out, err) = tenure_config(text, &[]);
+    assert_eq!(exit, Some(0));
+    assert!(
+        err.starts_with(told) && !out.contains("warning"),
+        "{err}{out}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.toml"), text).unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/config/models/retail.yaml");
+    for (arguments, code) in [(vec![], 0), (vec!["--strict"], 3)] {
+        let own = ["check", "--config", "own.toml", model];
+        let run = super::program::tenure(folder.path(), &[&own, arguments.as_slice()].concat());
+        assert_eq!(run.code, code, "{}", run.said);
+        assert!(run.said.starts_with(told), "{}", run.said);
+    }
+    // It ends for want of models, after the settings were read.
+    let run = super::program::tenure(folder.path(), &["run", "--config", "own.toml"]);
+    assert_eq!(run.code, 78, "{}", run.said);
+    assert!(run.said.starts_with(told), "{}", run.said);
+}

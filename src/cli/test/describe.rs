@@ -25,7 +25,7 @@ pub(super) fn when(at: EventTime) -> String {
 /// As [`when`], the end of a whole day as that day.
 pub(super) fn last_day(until: EventTime) -> String {
     let day = when(until);
-    let next = written(EventTime(until.0.saturating_add(1)));
+    let next = written(until.just_after());
     match day.split_once(' ') {
         Some((day, _)) if !next.contains('T') => day.to_owned(),
         _ => day,

@@ -44,7 +44,7 @@ impl CustomerState {
         for _ in 0..TIMERS_MAX {
             match self.next_due() {
                 Some(due) if due <= now => {
-                    self.fire(models, EventTime(due.0 + 1), usize::MAX, changes);
+                    self.fire(models, due.just_after(), usize::MAX, changes);
                 }
                 _ => return true,
             }

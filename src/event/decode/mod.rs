@@ -73,7 +73,7 @@ impl Decoder {
         }
         match timestamp {
             None => Err(Reason::NoTimestamp),
-            Some(at) if event.time.0.saturating_sub(at) > self.limits.future.0 => {
+            Some(at) if event.time.since(EventTime(at)) > self.limits.future => {
                 Err(Reason::TimeInFuture)
             }
             Some(_) => Ok(event),

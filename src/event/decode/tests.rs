@@ -206,6 +206,36 @@ fn the_key_of_a_record_must_be_its_customer_and_its_time_not_ahead_of_the_broker
 }
 
 #[test]
+fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() {
+    let long_ago = Limits {
+        time_floor: EventTime::MIN,
+        ..Limits::default()
+    };
+    let decoder = Decoder {
+        limits: long_ago,
+        ..decoder()
+    };
+    let text = with("").replace("2026-01-01", "1900-01-01");
+    let record = |timestamp| {
+        let read = decoder.record(Some(b"ann"), Some(text.as_bytes()), Some(timestamp));
+        read.map(|event| EventTime(timestamp).since(event.time))
+    };
+    assert_eq!(record(i64::MAX), Ok(Millis(i64::MAX)));
+    assert_eq!(record(i64::MIN), Err(Reason::TimeInFuture));
+    for exponent in [i32::MIN, i32::MAX] {
+        for (place, reason) in [
+            (format!(r#""value":1e{exponent},"#), Reason::ValueOutOfRange),
+            (
+                format!(r#""properties":{{"score":1e{exponent}}},"#),
+                Reason::BadNumber,
+            ),
+        ] {
+            assert_eq!(rejected(&with(&place)), reason, "{place}");
+        }
+    }
+}
+
+#[test]
 fn a_mapping_reads_records_of_another_shape() {
     let mapping = Mapping {
         customer_id: "user.id".into(),

@@ -75,7 +75,18 @@ impl Feed {
                     Ok(Some(record(&message)))
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
-                Some(Err(error)) => quiet_unless_fatal(error).map(|()| None),
+                Some(Err(error)) => {
+                    let (input, partition, next) = (self.input, self.partition, self.next.get());
+                    let error = Error::unless_damaged(error).inspect_err(|_| {
+                        tracing::error!(
+                            input,
+                            partition,
+                            next,
+                            "a batch of an input is damaged on its broker's disk or on its way; a restart reads it again"
+                        );
+                    })?;
+                    quiet_unless_fatal(error).map(|()| None)
+                }
             };
         }
     }

@@ -57,7 +57,7 @@ impl Restore {
         let (Some(seen), Some(kept)) = (seen, shared.topology.tombstones_kept) else {
             return Ok(false);
         };
-        Ok(world.wall().0.saturating_sub(seen.0) > kept.0)
+        Ok(world.wall().since(seen) > kept)
     }
 
     /// The first position: where each input begins.

@@ -139,7 +139,7 @@ impl<W: World> Worker<W> {
             // What the batch could not take goes before what has come in since.
             commit.unused.append(&mut own.records);
             own.records = commit.unused;
-            if now.0.saturating_sub(own.seen.0) > SEEN_EVERY.0 {
+            if now.since(own.seen) > SEEN_EVERY {
                 own.seen = now;
                 self.world.store().set_seen(key(partition), now)?;
             }

@@ -32,6 +32,8 @@ fn a_daemon_that_is_fenced_ends_and_its_successor_goes_on() {
     fenced_by(add.answer(Code::ProducerFenced));
     let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
     fenced_by(commit.answer(Code::InvalidProducerEpoch));
+    let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
+    fenced_by(commit.answer(Code::FencedInstanceId));
     let init = proxy.on::<InitProducerIdRequest>();
     fenced_by(init.answer(Code::ProducerFenced));
     faulted.works();

@@ -1,0 +1,98 @@
+use rdkafka::consumer::BaseConsumer;
+
+use super::*;
+
+fn with(properties: &[(&str, &str)]) -> Config {
+    let properties = properties.iter();
+    Config {
+        brokers: "127.0.0.1:1".to_owned(),
+        app: "app".to_owned(),
+        instance: "0".to_owned(),
+        group_protocol: GroupProtocol::Classic,
+        session_timeout: Duration::from_secs(45),
+        max_poll_interval: Duration::from_secs(300),
+        security: Security::default(),
+        properties: properties
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        is_local: false,
+    }
+}
+
+#[test]
+fn whoever_reads_checks_what_it_reads_whatever_the_properties_say() {
+    let refused = REFUSED_PROPERTIES.map(|(name, _)| (name, "false"));
+    for group_protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
+        let config = Config {
+            group_protocol,
+            ..with(&refused)
+        };
+        for reader in [config.consumer(), config.reader(), config.end_finder()] {
+            let native = reader.create_native_config().unwrap();
+            assert_eq!(native.get("check.crcs").unwrap(), "true");
+        }
+    }
+}
+
+#[test]
+fn whatever_may_be_a_secret_is_known_by_its_name() {
+    for secret in [
+        "sasl.password",
+        "SASL.PASSWORD",
+        "sasl.jaas.config",
+        "sasl.oauthbearer.config",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.assertion.private.key.pem",
+        "sasl.kerberos.kinit.cmd",
+        "sasl.what.comes.next",
+        "ssl.key.password",
+        "ssl.key.pem",
+        "ssl.keystore.password",
+        "ssl.keystore.key",
+        "access.token",
+    ] {
+        assert!(secret_in(secret).is_some(), "{secret}");
+    }
+    for shown in [
+        "sasl.mechanism",
+        "sasl.mechanisms",
+        "sasl.username",
+        "sasl.oauthbearer.client.id",
+        "ssl.ca.location",
+        "ssl.key.location",
+        "ssl.keystore.location",
+        "ssl.certificate.pem",
+        "ssl.endpoint.identification.algorithm",
+        "enable.sasl.oauthbearer.unsecure.jwt",
+        "security.protocol",
+        "queue.buffering.max.messages",
+    ] {
+        assert_eq!(secret_in(shown), None, "{shown}");
+    }
+}
+
+#[test]
+fn what_a_broker_answers_is_bounded_by_what_librdkafka_takes() {
+    let bounds = |properties: &[(&str, &str)]| {
+        let reader = with(properties).reader();
+        let made: Result<BaseConsumer, _> = reader.create();
+        assert!(made.is_ok(), "{properties:?}: {:?}", made.err());
+        let native = reader.create_native_config().unwrap();
+        [
+            "fetch.message.max.bytes",
+            "fetch.max.bytes",
+            "receive.message.max.bytes",
+        ]
+        .map(|name| native.get(name).unwrap().parse::<u32>().unwrap())
+    };
+    let own = [FETCH_PARTITION_BYTES, FETCH_BYTES, ANSWER_BYTES_MAX];
+    assert_eq!(bounds(&[]), own);
+    // For large outputs.
+    assert_eq!(bounds(&[("message.max.bytes", "20000000")]), own);
+    // For large inputs.
+    let large = [
+        ("max.partition.fetch.bytes", "300000000"),
+        ("receive.message.max.bytes", "400000000"),
+    ];
+    assert_eq!(bounds(&large), [300_000_000, FETCH_BYTES, 400_000_000]);
+}
