@@ -44,31 +44,31 @@ pub fn apply<'m>(
         changes_max: view.changes_max.unwrap_or(usize::MAX),
     };
     let mut finished = run.fire_due();
-    let mut records = batch.records.into_iter();
-    let mut unused = Vec::new();
-    while finished && let Some(record) = records.next() {
-        if !run.fire_before(&record) {
+    let mut records = batch.records;
+    let mut used = 0;
+    while finished && let Some(record) = records.get(used) {
+        if !run.fire_before(record) {
             finished = false;
-            unused.push(record);
             break;
         }
+        used += 1;
         let Position { input, offset } = record.position;
         let time = record.time();
         run.effects.progress.offsets[input as usize] = offset + 1;
-        match record.content {
+        match &record.content {
             Ok(event) => {
                 if let Some(arrived) = record.timestamp {
                     run.effects.progress.arrived(arrived, event.time);
                 }
-                finished = run.receive(&event, record.position, time);
+                finished = run.receive(event, record.position, time);
             }
             Err(rejection) => run.effects.outputs.push(Output::Rejected {
                 position: record.position,
-                rejection,
+                rejection: rejection.clone(),
             }),
         }
     }
-    unused.extend(records);
+    let unused = records.split_off(used);
     if let Some(advance) = batch.advance.filter(|_| finished && unused.is_empty()) {
         finished = run.advance(Watermark(advance.0));
     }
@@ -78,7 +78,7 @@ pub fn apply<'m>(
         finished = run.fire_due() && finished;
     }
     let finished = finished && run.effects.progress.sweep.is_none();
-    run.commit(unused, finished)
+    run.commit(records, unused, finished)
 }
 
 struct Run<'r> {
@@ -274,7 +274,7 @@ impl Run<'_> {
             .settle(&customer, &mut known.state, &mut self.changes);
     }
 
-    fn commit(self, unused: Vec<Record>, finished: bool) -> Commit {
+    fn commit(self, applied: Vec<Record>, unused: Vec<Record>, finished: bool) -> Commit {
         let touched = self.states.into_iter().filter(|(_, known)| known.touched);
         let mut states = Vec::with_capacity(touched.size_hint().1.unwrap_or(0));
         let (mut arm, mut disarm) = (Vec::new(), Vec::new());
@@ -303,6 +303,7 @@ impl Run<'_> {
             disarm,
             outputs,
             noticed,
+            applied,
             unused,
             finished,
             progress,

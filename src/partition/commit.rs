@@ -18,6 +18,8 @@ pub struct Commit {
     pub outputs: Vec<Output>,
     /// What is worth counting about the events.
     pub noticed: Noticed,
+    /// Records of the batch that were used: they are applied again should the commit not come about.
+    pub applied: Vec<Record>,
     /// Records of the batch that were not used: they go into the next one. There are some only
     /// when more timers came due than were loaded.
     pub unused: Vec<Record>,

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::event::EventType;
 use crate::kafka::{Committed, Ends, Topology};
 use crate::model::Models;
-use crate::partition::{Batch, Commit, Output, Progress, Record, hash};
+use crate::partition::{Commit, Output, Progress, Record, hash};
 use crate::store::{self, Engine, Store};
 use crate::telemetry::Metrics;
 
@@ -233,10 +233,9 @@ impl Shared {
         }
     }
 
-    pub(super) fn count_records(&self, batch: &Batch) {
+    pub(super) fn count_records(&self, records: &[Record]) {
         for (input, topic) in self.settings.outputs.inputs.iter().enumerate() {
-            let own = batch
-                .records
+            let own = records
                 .iter()
                 .filter(|record| record.position.input as usize == input);
             let unnamed = |record: &&Record| {

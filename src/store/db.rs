@@ -122,12 +122,27 @@ impl<E: Engine> Store<E> {
         progress: &Progress,
         batch: &Batch,
     ) -> Result<View, Error> {
+        self.prefetch_for(lineage, partition, lateness, progress, batch, usize::MAX)
+    }
+
+    /// The same for a batch that is cut after so many transitions.
+    pub fn prefetch_for<'m>(
+        &self,
+        lineage: impl Into<Lineage<'m>>,
+        partition: u32,
+        lateness: Millis,
+        progress: &Progress,
+        batch: &Batch,
+        transitions: usize,
+    ) -> Result<View, Error> {
+        let most = transitions.min(self.timers_max);
         let reader = Reader {
             lineage: lineage.into(),
             progress,
         };
         let watermark = batch.watermark(progress.watermark, lateness);
-        let (timers, loaded_to) = self.timers(partition, progress, EventTime(watermark.0))?;
+        let end = EventTime(watermark.0);
+        let (timers, loaded_to) = self.timers(partition, progress, end, most)?;
         let mut wanted: BTreeSet<&CustomerId> =
             timers.iter().map(|timer| &timer.customer).collect();
         wanted.extend(
@@ -147,7 +162,7 @@ impl<E: Engine> Store<E> {
             timers,
             loaded_to,
             sweep,
-            changes_max: Some(self.timers_max),
+            changes_max: Some(most),
         })
     }
 
@@ -218,6 +233,7 @@ impl<E: Engine> Store<E> {
         partition: u32,
         progress: &Progress,
         end: EventTime,
+        most: usize,
     ) -> Result<(BTreeSet<TimerKey>, Option<TimerKey>), Error> {
         let from = match &progress.fired_to {
             Some(cursor) => key::timer(partition, cursor),
@@ -230,7 +246,7 @@ impl<E: Engine> Store<E> {
                 what: "a timer",
                 source: Corrupt::Damaged,
             })?;
-            if timers.len() == self.timers_max {
+            if timers.len() == most {
                 loaded_to = Some(timer);
                 return Ok(ControlFlow::Break(()));
             }

@@ -27,6 +27,8 @@ pub struct Metrics {
     pub batches: IntCounter,
     /// Transactions, by outcome.
     pub transactions: IntCounterVec,
+    /// How large transactions may be, by worker.
+    pub transaction_limit_percent: IntGaugeVec,
     /// How long a transaction took.
     pub transaction_seconds: Histogram,
     /// Customers, by model and stage.
@@ -166,6 +168,11 @@ impl Metrics {
                 "transactions_total",
                 "Kafka transactions ended.",
                 &["outcome"],
+            )?,
+            transaction_limit_percent: declare.gauges(
+                "transaction_limit_percent",
+                "How much a transaction may hold, of the most: less for a while after one was aborted.",
+                &["worker"],
             )?,
             transaction_seconds: declare
                 .histogram("transaction_seconds", "Duration of a Kafka transaction.")?,

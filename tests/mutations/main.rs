@@ -33,14 +33,14 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 29] = [
+const MUTATIONS: [Mutation; 31] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/mod.rs",
         edits: &[(
-            "self.transact(&mut commits)?;\n        crash::point(\"before-write\");\n        self.write(&commits)?;",
-            "crash::point(\"before-write\");\n        self.write(&commits)?;\n        self.transact(&mut commits)?;",
+            "if self.transact(&mut commits)? == Made::TakenBack {",
+            "self.write(&commits)?;\n        if self.transact(&mut commits)? == Made::TakenBack {",
         )],
     },
     Mutation {
@@ -266,6 +266,24 @@ const MUTATIONS: [Mutation; 29] = [
         edits: &[(
             "order.is_some_and(|number| number < orders)",
             "order.is_some_and(|number| number <= orders.max(number))",
+        )],
+    },
+    Mutation {
+        what: "good records are rejected by a clock that is slow",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/doubt.rs",
+        edits: &[(
+            "true if is_outlier || self.brokers.is_some() => Verdict::Reject,",
+            "true if is_outlier || future.0 > 0 => Verdict::Reject,",
+        )],
+    },
+    Mutation {
+        what: "records of an aborted transaction are not applied again",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/partition.rs",
+        edits: &[(
+            "records.append(&mut own.records);\n            own.records = records;",
+            "records.clear();\n            records.append(&mut own.records);\n            own.records = records;",
         )],
     },
     Mutation {

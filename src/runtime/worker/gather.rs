@@ -1,5 +1,6 @@
 //! From what was fetched to the batch of each partition, which is bounded in records and bytes.
 
+use super::budget::Share;
 use super::{Partition, Worker};
 use crate::event::{EventTime, Position, Reason, Rejection};
 use crate::kafka::Fetched;
@@ -8,10 +9,6 @@ use crate::runtime::doubt::Verdict;
 use crate::runtime::mailbox::Load;
 use crate::runtime::merge::{Doubtful, Next};
 use crate::runtime::world::World;
-
-/// Most bytes of the records behind one transaction, give or take a record of each partition: it
-/// must be delivered well before its timeout, and dead letters carry their bytes on.
-const BATCH_BYTES_MAX: usize = 16 << 20;
 
 impl<W: World> Worker<W> {
     pub(super) fn fetched(
@@ -72,7 +69,7 @@ impl<W: World> Worker<W> {
     /// Fills the batches from the merges.
     pub(super) fn gather(&mut self) {
         let now = self.world.uptime();
-        let (records, bytes) = self.batch_limits();
+        let Share { records, bytes, .. } = self.share();
         let future = self.shared.settings.limits.future;
         let mut waiting = Vec::new();
         for (partition, own) in &mut self.partitions {
@@ -118,18 +115,17 @@ impl<W: World> Worker<W> {
         self.in_doubt = waiting;
     }
 
-    /// Records and bytes with which the batch of a partition is full. One transaction takes the
-    /// batches of all partitions.
-    fn batch_limits(&self) -> (usize, usize) {
-        let partitions = self.partitions.len().max(1);
-        (
-            self.shared.settings.batch_records,
-            BATCH_BYTES_MAX / partitions,
-        )
+    /// What a partition may take of the next transaction, which takes the batches of all of them.
+    pub(super) fn share(&self) -> Share {
+        let share = self.budget.share(self.partitions.len());
+        Share {
+            records: share.records.min(self.shared.settings.batch_records),
+            ..share
+        }
     }
 
     pub(super) fn is_full(&self, own: &Partition) -> bool {
-        let (records, bytes) = self.batch_limits();
+        let Share { records, bytes, .. } = self.share();
         own.records.len() >= records || own.bytes >= bytes
     }
 }

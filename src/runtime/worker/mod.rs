@@ -16,6 +16,7 @@
 //! | the disk is lost | nothing | the changelog is read from its start |
 
 mod adopt;
+mod budget;
 mod gather;
 mod hold;
 mod idle;
@@ -34,12 +35,14 @@ use super::report::Shared;
 use super::restore::{Error, Restore, key};
 use super::world::World;
 use crate::crash;
-use crate::event::{Decoder, Mapping};
+use crate::event::{Decoder, EventTime, Mapping};
 use crate::kafka::Position;
 use crate::partition::{Batch, Commit, Generation, apply};
 use crate::store::Written;
 use adopt::Under;
+use budget::Budget;
 use partition::Partition;
+use transact::Made;
 
 /// A partition that is ready to be read, from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,10 @@ struct Planned {
     /// Those models, where the partition is not yet known to be worked on with them.
     generation: Option<Generation>,
     commit: Commit,
+    /// The step of the watermark that it was to end with.
+    advance: Option<EventTime>,
+    /// What its records took in the merge.
+    bytes: usize,
     changelog_offset: Option<i64>,
 }
 
@@ -77,6 +84,8 @@ pub(super) struct Worker<W> {
     /// Applied, and not committed before an operator says go on. While anything is, nothing else is
     /// applied: it comes after.
     held: Vec<Planned>,
+    /// How much the next transaction may hold.
+    budget: Budget,
     clock: Steady,
     /// What the clocks showed at the beginning of this turn.
     now: Now,
@@ -108,6 +117,7 @@ impl<W: World> Worker<W> {
             left_alone: BTreeSet::new(),
             restoring: VecDeque::new(),
             held: Vec::new(),
+            budget: Budget::whole(),
             clock: Steady::new(world.wall(), world.uptime()),
             now: Now::default(),
             doubt: Doubt::default(),
@@ -200,7 +210,10 @@ impl<W: World> Worker<W> {
     }
 
     fn make_visible(&mut self, mut commits: Vec<Planned>) -> Result<(), Error> {
-        self.transact(&mut commits)?;
+        if self.transact(&mut commits)? == Made::TakenBack {
+            self.take_back(commits);
+            return Ok(());
+        }
         crash::point("before-write");
         self.write(&commits)?;
         crash::point("written");
@@ -258,23 +271,24 @@ impl<W: World> Worker<W> {
     fn apply(&mut self) -> Result<Vec<Planned>, Error> {
         let lateness = self.shared.settings.lateness;
         let mut commits = Vec::new();
+        let share = self.share();
         for (partition, own) in &mut self.partitions {
-            let batch = Batch {
-                records: std::mem::take(&mut own.records),
-                advance: own.idle.advance.take(),
-            };
+            let records = budget::split(&mut own.records, share.records);
+            let is_last = own.records.is_empty();
+            let advance = own.idle.advance.take_if(|_| is_last);
+            let batch = Batch { records, advance };
             if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
                 continue;
             }
-            own.bytes = 0;
-            self.shared.count_records(&batch);
+            let bytes = std::mem::take(&mut own.bytes);
             let lineage = own.under.lineage();
-            let view = self.world.store().prefetch(
+            let view = self.world.store().prefetch_for(
                 lineage,
                 key(*partition),
                 lateness,
                 &own.progress,
                 &batch,
+                share.transitions,
             )?;
             let commit = apply(lineage, lateness, &own.progress, view, batch);
             commits.push(Planned {
@@ -283,6 +297,8 @@ impl<W: World> Worker<W> {
                 under: own.under.clone(),
                 generation: own.generation.take(),
                 commit,
+                advance,
+                bytes,
                 changelog_offset: None,
             });
         }

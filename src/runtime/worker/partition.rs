@@ -4,7 +4,7 @@ use super::adopt::{TakenUp, Under};
 use super::{Planned, Start, Worker, idle};
 use crate::event::{Millis, WallTime};
 use crate::kafka::Position;
-use crate::partition::{Generation, Progress, Record};
+use crate::partition::{Commit, Generation, Progress, Record};
 use crate::runtime::merge::Merge;
 use crate::runtime::restore::{Error, Restored, key};
 use crate::runtime::world::World;
@@ -116,6 +116,27 @@ impl<W: World> Worker<W> {
         self.count_left_alone();
     }
 
+    /// Has the records of commits that did not come about be applied again, from where their partitions stand.
+    pub(super) fn take_back(&mut self, commits: Vec<Planned>) {
+        for planned in commits {
+            let own = self.partitions.get_mut(&planned.partition);
+            let Some(own) = own.filter(|own| own.epoch == planned.epoch) else {
+                continue;
+            };
+            let Commit {
+                applied: mut records,
+                mut unused,
+                ..
+            } = planned.commit;
+            records.append(&mut unused);
+            records.append(&mut own.records);
+            own.records = records;
+            own.bytes += planned.bytes;
+            own.generation = planned.generation.or(own.generation.take());
+            own.idle.advance = own.idle.advance.max(planned.advance);
+        }
+    }
+
     /// Goes on from what is now committed and on disk.
     pub(super) fn settle(&mut self, commits: Vec<Planned>) -> Result<(), Error> {
         self.last_commit = self.world.uptime();
@@ -127,6 +148,7 @@ impl<W: World> Worker<W> {
             ..
         } in commits
         {
+            self.shared.count_records(&commit.applied);
             self.shared.count(&under.models, partition, &commit);
             let Some(own) = self.partitions.get_mut(&partition) else {
                 continue;

@@ -16,6 +16,15 @@ const ABORT_BACKOFF: Duration = Duration::from_millis(200);
 /// A partition that another process has gone on with is soon said to be revoked here too.
 const REVOKE_TIME: Duration = Duration::from_secs(20);
 
+/// What became of commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// They are visible, as far as they have not moved elsewhere.
+    Visible,
+    /// Nothing is: their records are to be applied again, fewer at a time.
+    TakenBack,
+}
+
 /// What became of a transaction without an answer.
 enum Outcome {
     Committed,
@@ -30,7 +39,7 @@ enum Outcome {
 impl<W: World> Worker<W> {
     /// Makes the commits visible, at once. What was revoked meanwhile is dropped from them; an
     /// aborted attempt is repeated, and one without an answer is looked into.
-    pub(super) fn transact(&mut self, commits: &mut Vec<Planned>) -> Result<(), Error> {
+    pub(super) fn transact(&mut self, commits: &mut Vec<Planned>) -> Result<Made, Error> {
         let mut replaced: BTreeMap<(i32, usize), Outgoing> = BTreeMap::new();
         loop {
             // The membership first, then the epochs: the coordinator checks the member and its
@@ -38,7 +47,7 @@ impl<W: World> Worker<W> {
             let membership = self.world.membership();
             self.drop_what_is_elsewhere(commits);
             if commits.is_empty() {
-                return Ok(());
+                return Ok(Made::Visible);
             }
             let Some(membership) = membership else {
                 self.world.wait(ABORT_BACKOFF);
@@ -59,12 +68,18 @@ impl<W: World> Worker<W> {
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
                         planned.changelog_offset = Some(offset);
                     }
-                    return self.tell(commits, &shares);
+                    self.budget.grow();
+                    self.tell(commits, &shares)?;
+                    return Ok(Made::Visible);
                 }
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
                     self.shared.ended("aborted");
                     tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
                     self.world.wait(ABORT_BACKOFF);
+                    // A decided end: nobody has seen anything of it, and less may go where this did not.
+                    if matches!(error, kafka::Error::Abort { .. }) && self.budget.shrink() {
+                        return Ok(Made::TakenBack);
+                    }
                 }
                 Err(kafka::Error::Refused(refused)) => {
                     self.shared.ended("aborted");
@@ -79,7 +94,8 @@ impl<W: World> Worker<W> {
                     self.shared.ended("indefinite");
                     tracing::warn!(error = %chain(&error), "a transaction got no answer; looking what became of it");
                     if self.look_what_became_of(commits)? {
-                        return self.tell(commits, &shares);
+                        self.tell(commits, &shares)?;
+                        return Ok(Made::Visible);
                     }
                 }
                 Err(

@@ -132,6 +132,7 @@ fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
         disarm: Vec::new(),
         outputs: Vec::new(),
         noticed: Default::default(),
+        applied: Vec::new(),
         unused: Vec::new(),
         finished: false,
         progress: shop.progress.clone(),

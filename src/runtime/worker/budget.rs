@@ -1,0 +1,115 @@
+//! How much one transaction may hold, over all partitions of a worker: less after one was aborted, since a broker
+//! that could not take it in time would not take the same again.
+
+use crate::partition::Record;
+
+/// Most records of inputs behind one transaction.
+const RECORDS_MAX: usize = 32_768;
+/// Most transitions of one transaction, give or take the last customer of each partition. With two outputs and a
+/// state each they come to some 60,000 records and tens of megabytes, to be delivered within 12 seconds.
+const TRANSITIONS_MAX: usize = 16_384;
+/// Most bytes of the records behind one transaction, give or take a record of each partition: it
+/// must be delivered well before its timeout, and dead letters carry their bytes on.
+const BYTES_MAX: usize = 16 << 20;
+/// The smallest part of all that.
+const PARTS_MAX: usize = 256;
+/// Transactions that have to succeed before the next may be larger again.
+const SUCCESSES: u32 = 8;
+
+/// A part of the largest transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// One of so many.
+    parts: usize,
+    successes: u32,
+}
+
+/// What one partition may take of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) records: usize,
+    pub(super) bytes: usize,
+    pub(super) transitions: usize,
+}
+
+impl Budget {
+    pub(super) fn whole() -> Budget {
+        Budget {
+            parts: 1,
+            successes: 0,
+        }
+    }
+
+    /// For each of so many partitions; something always.
+    pub(super) fn share(self, partitions: usize) -> Share {
+        let of = |all: usize| (all / self.parts / partitions.max(1)).max(1);
+        Share {
+            records: of(RECORDS_MAX),
+            bytes: of(BYTES_MAX),
+            transitions: of(TRANSITIONS_MAX),
+        }
+    }
+
+    /// After a transaction was aborted: whether the next can be smaller.
+    pub(super) fn shrink(&mut self) -> bool {
+        self.successes = 0;
+        let can = self.parts < PARTS_MAX;
+        self.parts = (self.parts * 4).min(PARTS_MAX);
+        can
+    }
+
+    /// After a transaction was committed.
+    pub(super) fn grow(&mut self) {
+        self.successes += 1;
+        if self.successes >= SUCCESSES {
+            self.successes = 0;
+            self.parts = (self.parts / 2).max(1);
+        }
+    }
+
+    /// For a metric.
+    pub(super) fn percent(self) -> i64 {
+        i64::try_from(100_usize.div_ceil(self.parts)).unwrap_or(100)
+    }
+}
+
+/// The records that a batch takes; the rest stays.
+pub(super) fn split(records: &mut Vec<Record>, most: usize) -> Vec<Record> {
+    let rest = records.split_off(most.min(records.len()));
+    std::mem::replace(records, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_for_all_partitions_and_smaller_for_a_while_after_one_was_aborted() {
+        let mut budget = Budget::whole();
+        let whole = budget.share(1);
+        assert_eq!(
+            (whole.records, whole.transitions),
+            (RECORDS_MAX, TRANSITIONS_MAX)
+        );
+        let share = budget.share(24);
+        assert!(share.transitions * 24 <= TRANSITIONS_MAX && share.bytes * 24 <= BYTES_MAX);
+        assert!(budget.shrink());
+        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 4);
+        for _ in 0..3 {
+            assert!(budget.shrink());
+        }
+        assert!(!budget.shrink(), "there is an end");
+        assert_eq!(budget.share(1000).transitions, 1);
+        assert_eq!(budget.percent(), 1);
+        for _ in 0..7 {
+            budget.grow();
+        }
+        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 256);
+        budget.grow();
+        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 128);
+        for _ in 0..100 {
+            budget.grow();
+        }
+        assert_eq!(budget.share(1), whole);
+    }
+}
