@@ -180,9 +180,14 @@ admin = "127.0.0.1:0"
 
     /// It ends by itself, with exit code 1, and says why; the whole line.
     pub(crate) fn ends(&mut self, why: &str) -> String {
+        self.ends_with(1, why)
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn ends_with(&mut self, code: i32, why: &str) -> String {
         let status = self.ended();
         let said = self.said();
-        assert_eq!(status.code(), Some(1), "{said}");
+        assert_eq!(status.code(), Some(code), "{said}");
         let last = said.lines().find(|line| line.starts_with("error: "));
         let last = last.unwrap_or_else(|| panic!("nothing is said: {said}"));
         assert!(last.contains(why), "{why} is not why: {said}");

@@ -378,7 +378,7 @@ fn a_single_record_of_a_time_to_come_waits_for_another_or_for_the_brokers_clock(
 
 #[test]
 fn a_clock_that_is_ahead_moves_its_own_customer_and_nobody_else() {
-    let mut world = world("ahead");
+    let mut world = world("skewed-clock");
     let model = r"
 model: minute
 initial: here

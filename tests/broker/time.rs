@@ -144,3 +144,55 @@ fn many_who_fall_silent_at_once_are_noticed_in_batches_while_probes_stay_healthy
     assert_eq!(world.first.metric("tenure_rebalances_total"), 1);
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
 }
+
+#[test]
+fn many_partitions_due_at_one_instant_get_through_a_slow_broker_in_smaller_transactions() {
+    const PARTITIONS: i32 = 24;
+    const CUSTOMERS: i64 = 100;
+    // One worker, so that all partitions share each transaction.
+    let settings = "[time]\nidle_after = \"0s\"\n[runtime]\nworkers = 1\n";
+    let mut world = World::new("midnight", PARTITIONS, settings);
+    world.model("minute.yaml", MODEL);
+    world.configure("minute.yaml", settings);
+    // Not to be compressed.
+    let id = |number: i64| tenure::cloudevent::sha256_hex(&number.to_be_bytes());
+    let midnight = now() - 10 * MINUTE;
+    let everybody = (0..PARTITIONS).flat_map(|partition| {
+        let own = (0..CUSTOMERS).map(move |number| i64::from(partition) * CUSTOMERS + number);
+        own.map(move |number| visit(partition, &id(number), midnight))
+    });
+    world.produce("clickstream", &everybody.collect::<Vec<_>>());
+    world.start();
+    world.await_caught_up();
+    world.broker.limit_producers("midnight-0", 30_000);
+    let next = (0..PARTITIONS).map(|partition| visit(partition, "next", now()));
+    world.produce("clickstream", &next.collect::<Vec<_>>());
+    let all = i64::from(PARTITIONS) * CUSTOMERS;
+    eventually("it is too much for one transaction", || {
+        world.assert_running();
+        world.said().contains("a transaction was aborted")
+    });
+    let before = world.first.metric("tenure_transitions_total");
+    let mut some = 0;
+    eventually("a part of it gets through", || {
+        world.assert_running();
+        some = world.first.metric("tenure_transitions_total");
+        some > before
+    });
+    assert!(some < all, "all of it got through");
+    assert!(world.first.metric("tenure_transaction_limit_percent") < 100);
+    world.broker.limit_producers("midnight-0", 10_000_000);
+    eventually("everybody's silence is noticed", || {
+        world.assert_running();
+        world.first.metric("tenure_transitions_total") == all
+    });
+    let mut told = quiet(&world);
+    assert_eq!(told.len(), (i64::from(PARTITIONS) * CUSTOMERS) as usize);
+    told.dedup();
+    assert_eq!(
+        told.len(),
+        (i64::from(PARTITIONS) * CUSTOMERS) as usize,
+        "told twice"
+    );
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}

@@ -12,7 +12,9 @@ const TRANSITIONS_MAX: usize = 16_384;
 /// must be delivered well before its timeout, and dead letters carry their bytes on.
 const BYTES_MAX: usize = 16 << 20;
 /// The smallest part of all that.
-const PARTS_MAX: usize = 256;
+const PARTS_MAX: usize = 4096;
+/// A transaction that was aborted is followed by one of a part of its size.
+const SMALLER: usize = 4;
 /// Transactions that have to succeed before the next may be larger again.
 const SUCCESSES: u32 = 8;
 
@@ -50,11 +52,14 @@ impl Budget {
         }
     }
 
-    /// After a transaction was aborted: whether the next can be smaller.
-    pub(super) fn shrink(&mut self) -> bool {
+    /// After a transaction of so many records of inputs and transitions was aborted: whether the next can be
+    /// smaller.
+    pub(super) fn shrink(&mut self, records: usize, transitions: usize) -> bool {
         self.successes = 0;
         let can = self.parts < PARTS_MAX;
-        self.parts = (self.parts * 4).min(PARTS_MAX);
+        // It may have been far from the largest.
+        let parts = (RECORDS_MAX / records.max(1)).min(TRANSITIONS_MAX / transitions.max(1));
+        self.parts = (self.parts.max(parts) * SMALLER).min(PARTS_MAX);
         can
     }
 
@@ -93,23 +98,27 @@ mod tests {
         );
         let share = budget.share(24);
         assert!(share.transitions * 24 <= TRANSITIONS_MAX && share.bytes * 24 <= BYTES_MAX);
-        assert!(budget.shrink());
+        assert!(budget.shrink(RECORDS_MAX, 10));
         assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 4);
-        for _ in 0..3 {
-            assert!(budget.shrink());
+        for _ in 0..5 {
+            assert!(budget.shrink(1, TRANSITIONS_MAX / 4));
         }
-        assert!(!budget.shrink(), "there is an end");
+        assert!(!budget.shrink(1, 1), "there is an end");
         assert_eq!(budget.share(1000).transitions, 1);
         assert_eq!(budget.percent(), 1);
         for _ in 0..7 {
             budget.grow();
         }
-        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 256);
+        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 4096);
         budget.grow();
-        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 128);
+        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 2048);
         for _ in 0..100 {
             budget.grow();
         }
         assert_eq!(budget.share(1), whole);
+        // One that was small already.
+        assert!(budget.shrink(24, 2400));
+        let share = budget.share(24).transitions * 24;
+        assert!((400..=700).contains(&share), "{share}");
     }
 }

@@ -22,11 +22,6 @@ impl<W: World> Worker<W> {
             }
         }
         self.look_on_bursts();
-        let limit = &self.shared.metrics.transaction_limit_percent;
-        let worker = self.number.to_string();
-        limit
-            .with_label_values(&[&worker])
-            .set(self.budget.percent());
         self.world.observe(&self.shared.metrics);
     }
 }

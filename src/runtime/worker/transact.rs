@@ -69,6 +69,7 @@ impl<W: World> Worker<W> {
                         planned.changelog_offset = Some(offset);
                     }
                     self.budget.grow();
+                    self.tell_limit();
                     self.tell(commits, &shares)?;
                     return Ok(Made::Visible);
                 }
@@ -77,7 +78,7 @@ impl<W: World> Worker<W> {
                     tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
                     self.world.wait(ABORT_BACKOFF);
                     // A decided end: nobody has seen anything of it, and less may go where this did not.
-                    if matches!(error, kafka::Error::Abort { .. }) && self.budget.shrink() {
+                    if matches!(error, kafka::Error::Abort { .. }) && self.shrink(commits) {
                         return Ok(Made::TakenBack);
                     }
                 }
@@ -108,6 +109,24 @@ impl<W: World> Worker<W> {
                 }
             }
         }
+    }
+
+    /// Whether the next transaction can be smaller than these commits.
+    fn shrink(&mut self, commits: &[Planned]) -> bool {
+        let commits = commits.iter().map(|planned| &planned.commit);
+        let records = commits.clone().map(|commit| commit.applied.len()).sum();
+        let outputs = commits.map(|commit| commit.outputs.len()).sum();
+        let can = self.budget.shrink(records, outputs);
+        self.tell_limit();
+        can
+    }
+
+    fn tell_limit(&self) {
+        let limit = &self.shared.metrics.transaction_limit_percent;
+        let worker = self.number.to_string();
+        limit
+            .with_label_values(&[&worker])
+            .set(self.budget.percent());
     }
 
     /// Compares the own clock with that of the brokers, which was read before the commit had ended.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -171,6 +172,29 @@ controller.quorum.voters=1@127.0.0.1:{controller}
     /// Lets it go on.
     pub(crate) fn thaw(&self) {
         self.process().as_ref().unwrap().signal("CONT");
+    }
+
+    /// Clients of this id may produce so many bytes a second from now on.
+    pub(crate) fn limit_producers(&self, client_id: &str, bytes_per_second: u32) {
+        let limit = format!("producer_byte_rate={bytes_per_second}");
+        let output = Command::new("java")
+            .args([
+                "-Xmx128m",
+                "-cp",
+                &jars::class_path(),
+                "kafka.admin.ConfigCommand",
+            ])
+            .args([
+                "--bootstrap-server",
+                self.bootstrap(),
+                "--alter",
+                "--add-config",
+                &limit,
+            ])
+            .args(["--entity-type", "clients", "--entity-name", client_id])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     /// An orderly stop.
