@@ -31,7 +31,8 @@
 //!    partition and posts it to the worker that owns the partition.
 //! 2. The worker decodes it ([`event::Decoder`]): an [`event::Event`], reduced to what the loaded
 //!    models name, or a [`event::Rejection`], a value and never an error. The inputs of a partition
-//!    are merged by event time.
+//!    are merged by event time, which for others than the event's own customer is never later than the
+//!    timestamp of its record ([`partition::Record::time`]).
 //! 3. A batch is due. [`store::Store::prefetch`] fetches the states of its customers and every timer
 //!    that it can make due, in two sorted reads.
 //! 4. [`partition::apply`] walks through the batch: a customer's own timers first, then the event
@@ -56,7 +57,8 @@
 //!   < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. A test enforces it.
 //! - The core reads no clock: time is in the events and in the watermark. It can neither log nor
 //!   count: it returns what happened, and the shell reports it.
-//! - However a history is cut into batches, the outputs are the same.
+//! - However a history is cut into batches, and however often a customer is looked at, the outputs are the same.
+//! - No record moves the time of others beyond its own timestamp, and none ends a process.
 //! - One timer per customer: the earliest instant at which anything can change if nothing happens.
 //!   Nothing is ever scanned for.
 //! - No binary floating point: numbers, money, durations and instants are [`event::Quantity`].

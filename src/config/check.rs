@@ -69,6 +69,8 @@ impl Document {
         unless(fine, "runtime.commit_interval", "from 10ms to 60s");
         let fine = (1..=100_000).contains(&runtime.batch_records);
         unless(fine, "runtime.batch_records", "from 1 to 100000");
+        let fine = runtime.buffer_memory.0 >= 1 << 20;
+        unless(fine, "runtime.buffer_memory", "at least 1MiB");
         unless(runtime.workers <= 256, "runtime.workers", "at most 256");
         let fine = runtime.shutdown_deadline.0.0 >= 1000;
         unless(fine, "runtime.shutdown_deadline", "at least 1s");

@@ -211,6 +211,7 @@ pub struct Runtime {
     pub workers: usize,
     pub commit_interval: Span,
     pub batch_records: usize,
+    pub buffer_memory: Bytes,
     pub shutdown_deadline: Span,
 }
 

@@ -78,7 +78,11 @@ impl Document {
             .iter()
             .map(|input| input.topic.as_str())
             .collect();
-        let rules = format!("{inputs:?}\n{mappings:?}\n{limits:?}\n{:?}", self.money());
+        let limits_text = limits.identity();
+        let rules = format!(
+            "{inputs:?}\n{mappings:?}\n{limits_text}\n{:?}",
+            self.money()
+        );
         let with_models = format!("{texts:?}\n{rules}");
         Ok(Settings {
             kafka: self.kafka(security, hostname),
@@ -101,6 +105,7 @@ impl Document {
             },
             commit_interval: self.runtime.commit_interval.duration(),
             batch_records: self.runtime.batch_records,
+            buffer_bytes: self.runtime.buffer_memory.0,
             shutdown_deadline: self.runtime.shutdown_deadline.duration(),
             identity: Identity {
                 rules: sha256_hex(rules.as_bytes()),
@@ -148,6 +153,7 @@ impl Document {
             .find(|name| !name.is_empty());
         kafka::Config {
             is_local: false,
+            fetch_ahead_bytes: kafka::FETCH_AHEAD_BYTES_MAX,
             brokers: own.brokers.clone(),
             app: own.app.clone(),
             instance: instance.unwrap_or_default().to_owned(),

@@ -21,6 +21,27 @@ pub struct Limits {
     pub future: Millis,
 }
 
+impl Limits {
+    /// Stands for what is accepted of topics. State is gone on with only where it is the same: it never changes
+    /// with the program.
+    pub(crate) fn identity(&self) -> String {
+        let Limits {
+            record_bytes,
+            depth,
+            text_bytes,
+            elements,
+            time_floor,
+            latest: _, // Of files.
+            future,
+        } = self;
+        format!(
+            "Limits {{ record_bytes: {record_bytes}, depth: {depth}, text_bytes: {text_bytes}, elements: {elements}, \
+             time_floor: EventTime({}), future: Millis({}) }}",
+            time_floor.0, future.0
+        )
+    }
+}
+
 /// Longest text of a field that facts look at, in bytes; what comes after it is cut off.
 pub(crate) const FIELD_BYTES_MAX: usize = 1024;
 /// Longest customer id, in bytes: it is part of every key.

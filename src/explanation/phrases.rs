@@ -109,8 +109,8 @@ pub(super) fn closed(way: &Way) -> Vec<String> {
         }
     });
     let stopped = way.waits_for_event.then(|| {
-        "the customer was in that stage at the instant at which they came here: an event takes it, or its coming \
-        true anew"
+        "the customer left that stage at the very instant of coming here: the next event takes it, or its condition \
+        once it was false and is true again"
             .to_owned()
     });
     hold.into_iter().chain(blocks).chain(stopped).collect()

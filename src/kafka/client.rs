@@ -29,6 +29,8 @@ pub struct Config {
     /// Whether this is the cluster inside the process, which knows neither ids nor settings of topics and
     /// does not answer when asked.
     pub is_local: bool,
+    /// What librdkafka fetches ahead, for each partition of each input.
+    pub fetch_ahead_bytes: usize,
 }
 
 impl std::fmt::Debug for Config {
@@ -91,12 +93,12 @@ const HEARTBEAT_MAX: Duration = Duration::from_secs(3);
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest delivery of one record; must be below the transaction's.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(12);
-/// What librdkafka fetches ahead, for each partition of each input.
-const FETCH_AHEAD_KILOBYTES: u32 = 2 << 10;
+/// What librdkafka fetches ahead, for each partition of each input, where there is room for all of them.
+pub const FETCH_AHEAD_BYTES_MAX: usize = 2 << 20;
 /// What a broker is asked for at most, of one partition and in one answer. A batch that is larger comes all the
 /// same, alone: otherwise nothing behind it could ever be read.
 const FETCH_PARTITION_BYTES: u32 = 1 << 20;
-const FETCH_BYTES: u32 = FETCH_AHEAD_KILOBYTES << 10;
+const FETCH_BYTES: u32 = FETCH_AHEAD_BYTES_MAX as u32;
 /// Longest answer that is taken in, whatever was asked for: the largest batch, compressed as it lies in its topic,
 /// that can be read. A longer one is refused before it has a place in memory, with a line of the log.
 ///
@@ -233,7 +235,7 @@ impl Config {
             .set("queued.min.messages", "10000")
             .set(
                 "queued.max.messages.kbytes",
-                FETCH_AHEAD_KILOBYTES.to_string(),
+                (self.fetch_ahead_bytes >> 10).max(1).to_string(),
             )
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "100")

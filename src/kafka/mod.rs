@@ -19,7 +19,7 @@ mod transaction;
 pub use client::{
     Config, ENCRYPTION_PROPERTIES, GroupProtocol, LOGIN_PROPERTIES, PROTOCOL_PROPERTY,
 };
-pub use client::{REFUSED_PROPERTIES, Security, secret_in};
+pub use client::{FETCH_AHEAD_BYTES_MAX, REFUSED_PROPERTIES, Security, secret_in};
 pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
 pub use error::{Error, Refused};
 pub use local::{LocalCluster, Publisher, Subscriber};

@@ -133,10 +133,14 @@ pub fn run(
     )?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
     topology.check_room(&outputs.changelog, largest)?;
-    let settings = Settings {
+    let mut settings = Settings {
         identity: settings.identity_with(&topology),
         ..settings
     };
+    // A process may be given all partitions there are.
+    let partitions = usize::try_from(topology.partitions).unwrap_or(0);
+    let feeds = partitions * settings.outputs.inputs.len();
+    settings.kafka.fetch_ahead_bytes = settings.buffer_share(feeds, kafka::FETCH_AHEAD_BYTES_MAX);
     let store = Arc::new(open(&settings, &topology, &metrics)?);
     handle.customers.open(store.clone());
     let _closing = Closed(&handle.customers);

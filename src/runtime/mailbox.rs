@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::kafka::Fetched;
 
-/// Most bytes of a feed between librdkafka and a batch.
-const FEED_BYTES_MAX: usize = 4 << 20;
+/// Most bytes of a feed between librdkafka and a batch, where there is room for all of them.
+pub(super) const FEED_BYTES_MAX: usize = 4 << 20;
 /// What a record costs beside its bytes.
 const RECORD_BYTES: usize = 200;
 /// What a header costs beside its bytes.
@@ -49,8 +49,9 @@ pub(super) struct Load {
 }
 
 impl Gauge {
-    pub(super) fn has_room(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < FEED_BYTES_MAX
+    /// Whether less than `most` is there.
+    pub(super) fn has_room(&self, most: usize) -> bool {
+        self.0.load(Ordering::Relaxed) < most
     }
 
     pub(super) fn load(&self, fetched: &Fetched) -> Load {

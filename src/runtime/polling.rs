@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::assignment::{Assignment, Change};
 use super::daemon::{Error, Handle};
-use super::mailbox::{Gauge, Mail, Mailbox, Released};
+use super::mailbox::{FEED_BYTES_MAX, Gauge, Mail, Mailbox, Released};
 use super::report::{Shared, chain};
 use super::restore::key;
 use super::restoring::Teller;
@@ -16,8 +16,12 @@ use super::worker::Start;
 use crate::kafka::{self, Consumer, Feed, GroupProtocol, Listener};
 use crate::telemetry::Metrics;
 
-/// Wait for the group when nothing is to be read.
+/// Wait for the group when nothing is to be read; after a second without anything, a longer one: what comes then
+/// waits for it, which is little beside what a commit waits for.
 const IDLE_POLL: Duration = Duration::from_millis(5);
+const QUIET_POLL: Duration = Duration::from_millis(50);
+/// Polls in a row that brought nothing, after which it is quiet.
+const QUIET_AFTER: u32 = 200;
 /// Between two looks whether there is still somebody to wait for.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Longest wait for the workers to let go, inside a poll.
@@ -110,13 +114,16 @@ pub(super) struct Feeds {
 
 impl Polling<'_> {
     pub(super) fn run(&mut self, workers: &[JoinHandle<()>]) -> Result<(), Error> {
-        let mut busy = false;
+        let mut idle = 0_u32;
         while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
             self.handle.beat();
             self.teller
                 .tell(&self.shared.restoring, &self.shared.metrics);
-            self.consumer
-                .poll(if busy { Duration::ZERO } else { IDLE_POLL })?;
+            self.consumer.poll(match idle {
+                0 => Duration::ZERO,
+                1..=QUIET_AFTER => IDLE_POLL,
+                _ => QUIET_POLL,
+            })?;
             for change in self.shared.assignment.take_changes() {
                 self.change(change)?;
             }
@@ -124,7 +131,10 @@ impl Polling<'_> {
             if !self.handle.is_ready() && self.is_complete() && self.handle.get_ready() {
                 tracing::info!(partitions = self.feeds.len(), "ready");
             }
-            busy = self.read()?;
+            idle = match self.read()? {
+                true => 0,
+                false => idle.saturating_add(1),
+            };
         }
         Ok(())
     }
@@ -196,6 +206,8 @@ impl Polling<'_> {
     /// Takes what was fetched, as far as there is room for it.
     fn read(&self) -> Result<bool, Error> {
         let mut busy = false;
+        let feeds = self.feeds.values().map(|feeds| feeds.feeds.len()).sum();
+        let most = self.shared.settings.buffer_share(feeds, FEED_BYTES_MAX);
         for (
             partition,
             Feeds {
@@ -207,7 +219,7 @@ impl Polling<'_> {
         {
             for (feed, gauge) in feeds.iter().filter(|_| *started) {
                 for _ in 0..TAKE_MAX {
-                    if !gauge.has_room() {
+                    if !gauge.has_room(most) {
                         break;
                     }
                     let Some(fetched) = feed.next()? else { break };

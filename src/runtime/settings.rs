@@ -40,6 +40,8 @@ pub struct Settings {
     pub commit_interval: Duration,
     /// Most records of one partition in a transaction.
     pub batch_records: usize,
+    /// What has been fetched and waits to be applied, over all partitions of all inputs.
+    pub buffer_bytes: usize,
     /// Longest time to end in.
     pub shutdown_deadline: Duration,
     /// Stands for everything that `apply` sees beside models and records: mappings, limits, money.
@@ -51,7 +53,15 @@ pub struct Settings {
     pub burst: Burst,
 }
 
+/// The least of the buffers that a partition of an input has, in the Kafka client and behind it.
+const BUFFER_BYTES_MIN: usize = 64 << 10;
+
 impl Settings {
+    /// The share that each of so many partitions of inputs has in half of the buffers, up to a bound.
+    pub(super) fn buffer_share(&self, feeds: usize, most: usize) -> usize {
+        share(self.buffer_bytes, feeds, most)
+    }
+
     /// The identity of state made with these settings on these topics: a topic that was made anew
     /// has other records under the same offsets.
     pub(super) fn identity_with(&self, topology: &Topology) -> Identity {
@@ -65,5 +75,28 @@ impl Settings {
             inputs: sha256_hex(inputs.as_bytes()),
             ..self.identity.clone()
         }
+    }
+}
+
+fn share(all: usize, feeds: usize, most: usize) -> usize {
+    (all / 2 / feeds.max(1)).clamp(BUFFER_BYTES_MIN, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_shared_by_all_partitions_of_all_inputs() {
+        let (all, most) = (256 << 20, 2 << 20);
+        assert_eq!(share(all, 0, most), most);
+        assert_eq!(share(all, 2 * 8, most), most);
+        let many = 3 * 128;
+        let each = share(all, many, most);
+        assert!(
+            (300_000..=most).contains(&each) && each * many <= all / 2,
+            "{each}"
+        );
+        assert_eq!(share(1 << 20, 1000, most), 64 << 10);
     }
 }

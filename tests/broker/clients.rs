@@ -32,6 +32,7 @@ impl Listener for Assigned {
 fn config(brokers: &str, app: &str) -> Config {
     Config {
         is_local: false,
+        fetch_ahead_bytes: tenure::kafka::FETCH_AHEAD_BYTES_MAX,
         brokers: brokers.to_owned(),
         app: app.to_owned(),
         instance: "0".to_owned(),

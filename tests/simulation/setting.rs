@@ -129,6 +129,7 @@ fn settings() -> Settings {
     Settings {
         kafka: kafka::Config {
             is_local: false,
+            fetch_ahead_bytes: 0,
             brokers: String::new(),
             group_protocol: kafka::GroupProtocol::Classic,
             app: named("simulated"),
@@ -168,6 +169,7 @@ fn settings() -> Settings {
         workers: 1,
         commit_interval: Duration::from_millis(100),
         batch_records: 10,
+        buffer_bytes: 0,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         start_at_zero: false,

@@ -46,6 +46,14 @@ fn the_documented_defaults_are_the_defaults_of_the_code() {
 }
 
 #[test]
+fn state_that_an_earlier_version_made_under_the_same_settings_is_gone_on_with() {
+    let settings = load(&[], &[]).unwrap().settings(&retail(), None).unwrap();
+    // Whoever changes this has every user begin anew.
+    let rules = "6794280b64ffa26636d88853b43b3582077562a47c7c3b6445b48838db61e4e6";
+    assert_eq!(settings.identity.rules, rules);
+}
+
+#[test]
 fn every_field_is_read_where_the_mapping_says() {
     let fields = Mapping::FIELDS.map(|field| format!("{field} = \"in.{field}\"\n"));
     let text = format!(

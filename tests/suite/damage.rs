@@ -167,6 +167,7 @@ fn read(batches: &[Vec<u8>; 2]) -> (Vec<i64>, Result<(), Error>) {
         security: Security::default(),
         properties: [("check.crcs".to_owned(), "false".to_owned())].into(),
         is_local: false,
+        fetch_ahead_bytes: tenure::kafka::FETCH_AHEAD_BYTES_MAX,
     };
     let mut reader = Reader::open(&config).unwrap();
     let (mut position, mut offsets) = (0, Vec::new());

@@ -295,6 +295,7 @@ fn settings(state: PathBuf) -> Settings {
     Settings {
         kafka: kafka::Config {
             is_local: true,
+            fetch_ahead_bytes: kafka::FETCH_AHEAD_BYTES_MAX,
             brokers: String::new(),
             app: "tenure-demo".to_owned(),
             instance: "demo".to_owned(),
@@ -331,6 +332,7 @@ fn settings(state: PathBuf) -> Settings {
         workers: 1,
         commit_interval: Duration::from_millis(100),
         batch_records: 4096,
+        buffer_bytes: 64 << 20,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         start_at_zero: false,

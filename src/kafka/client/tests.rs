@@ -16,6 +16,7 @@ fn with(properties: &[(&str, &str)]) -> Config {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         is_local: false,
+        fetch_ahead_bytes: FETCH_AHEAD_BYTES_MAX,
     }
 }
 
