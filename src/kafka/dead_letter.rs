@@ -18,8 +18,9 @@ const HEADER_BYTES: usize = 16;
 /// Longest header that is taken over from an output that was refused.
 const HEADER_KEPT_MAX: usize = 256;
 
-/// Marks the last resort, which is never replaced again.
 const REFUSED: &str = "tenure_refused";
+/// The last header of the last resort, which is never replaced again.
+const REFUSED_BYTES: &str = "tenure_refused_bytes";
 const REASON: &str = "tenure_reason";
 const TOPIC: &str = "tenure_topic";
 const PARTITION: &str = "tenure_partition";
@@ -75,11 +76,13 @@ impl Outputs {
     /// Stands for an output that the broker has refused for what it is: where it came from, and what was said
     /// of it, without its bytes. `None` where it is the last resort itself, or no output.
     pub fn last_resort(&self, refused: &Outgoing, why: &str) -> Option<Outgoing> {
-        let has = |name: &str| refused.headers.iter().any(|(known, _)| known == name);
         if refused.topic == self.changelog {
             return self.carried_last_resort(refused, why);
         }
-        if has(REFUSED) {
+        // A record may have come with headers of that name: no key and no value, and ours at the end.
+        let is_bare = refused.key.is_none() && refused.value.is_none();
+        let ends = refused.headers.last().map(|(name, _)| name.as_str());
+        if is_bare && ends == Some(REFUSED_BYTES) {
             return None;
         }
         let mut headers = vec![header(VERSION, env!("CARGO_PKG_VERSION"))];
@@ -102,7 +105,7 @@ impl Outputs {
         headers.extend([
             header(REFUSED, why),
             header("tenure_refused_topic", &refused.topic),
-            header("tenure_refused_bytes", &refused.bytes().to_string()),
+            header(REFUSED_BYTES, &refused.bytes().to_string()),
         ]);
         Some(Outgoing {
             topic: self.dead_letters.clone(),

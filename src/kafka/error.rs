@@ -181,6 +181,18 @@ impl Error {
         }
     }
 
+    /// Whether a transaction was aborted since its records did not get through in time: fewer might.
+    pub fn is_for_size(&self) -> bool {
+        use KafkaError::{Flush, MessageProduction};
+        match self {
+            Error::Abort {
+                source: Flush(code) | MessageProduction(code),
+                ..
+            } => Outlook::of(*code) == Outlook::Passing,
+            _ => false,
+        }
+    }
+
     /// The reaction to what made an abort necessary, once aborted: the same batch again, unless it
     /// would come to the same.
     pub(super) fn aborted(action: &'static str, source: KafkaError) -> Error {
@@ -260,6 +272,9 @@ mod tests {
         ] {
             assert!(matches!(aborted(code), Error::Abort { .. }), "{code:?}");
         }
+        assert!(aborted(Code::MessageTimedOut).is_for_size());
+        assert!(!aborted(Code::UnknownTopicOrPartition).is_for_size());
+        assert!(!plain(Code::MessageTimedOut).is_for_size());
     }
 
     #[test]

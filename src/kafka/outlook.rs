@@ -116,9 +116,6 @@ fn is_unfit(code: Code) -> bool {
             | Code::MessageBatchTooLarge
             | Code::InvalidMessageSize
             | Code::InvalidRecord
-            | Code::InvalidTimestamp
-            | Code::PolicyViolation
-            | Code::UnsupportedForMessageFormat
     )
 }
 
@@ -142,11 +139,15 @@ fn is_standing(code: Code) -> bool {
             | Code::InvalidTransactionTimeout
             | Code::InvalidSessionTimeout
             | Code::InvalidRequiredAcks
+            // What a topic asks of every record: of our own timestamps, for example.
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
             | Code::GroupMaxSizeReached
             // Versions and names.
             | Code::UnsupportedVersion
             | Code::UnsupportedCompressionType
             | Code::UnsupportedFeature
+            | Code::UnsupportedForMessageFormat
             | Code::UnsupportedAssignor
             | Code::InconsistentGroupProtocol
             | Code::InvalidTopic

@@ -110,17 +110,12 @@ impl Log {
             }
             // The producer is given up: what it still holds must not come after what is told anew.
             Err(Error::Abort { action, source }) => {
-                let refused = places.iter().position(|place| place.is_refused());
-                Err(match (refused, Error::aborted(action, source)) {
-                    (Some(record), Error::Fatal { source, .. }) => {
-                        Error::Refused(Box::new(Refused {
-                            topic: outputs[record].topic.clone(),
-                            records: vec![(0, record)],
-                            source,
-                        }))
-                    }
-                    (_, Error::Abort { action, source }) => Error::Retry { action, source },
-                    (_, other) => other,
+                let all = places.iter().zip(outputs).enumerate();
+                let refused = all.filter(|(_, (place, _))| place.is_refused());
+                let refused = refused.map(|(at, (_, output))| ((0, at), output)).collect();
+                Err(match self.unfit(refused, action, source) {
+                    Error::Abort { action, source } => Error::Retry { action, source },
+                    other => other,
                 })
             }
             Err(other) => Err(other),
@@ -158,7 +153,15 @@ impl Log {
             }
             Err(Error::Abort { action, source }) => {
                 self.abort()?;
-                Err(self.refused(shares, action, source))
+                let places = std::mem::take(&mut self.places);
+                let all = shares.iter().zip(&places).enumerate();
+                let all = all.flat_map(|(share, (own, places))| {
+                    let records = own.records.iter().zip(places).enumerate();
+                    records.map(move |(at, (record, place))| ((share, at), record, place))
+                });
+                let refused = all.filter(|(_, _, place)| place.is_refused());
+                let refused = refused.map(|(at, record, _)| (at, record)).collect();
+                Err(self.unfit(refused, action, source))
             }
             Err(other) => {
                 self.doubtful = true;
@@ -206,29 +209,32 @@ impl Log {
         Ok(())
     }
 
-    /// Why an attempt was aborted: for records that will always be refused, or something else. Of several
-    /// records that are too large for a topic, which may have been one batch, the largest one is.
-    fn refused(&self, shares: &[Share], action: &'static str, source: KafkaError) -> Error {
-        let record = |(share, record): (usize, usize)| &shares[share].records[record];
-        let places = self.places.iter().enumerate().flat_map(|(share, places)| {
-            let refused = places
-                .iter()
-                .enumerate()
-                .filter(|(_, place)| place.is_refused());
-            refused.map(move |(record, _)| (share, record))
-        });
-        let mut records: Vec<(usize, usize)> = places.collect();
-        let Some(topic) = records.first().map(|at| record(*at).topic.clone()) else {
+    /// Why an attempt was aborted: for records that will always be refused, by share and number, or something
+    /// else. Several records that are too large for a topic may have been one batch: they are tried again in
+    /// smaller ones, down to the largest of them alone.
+    fn unfit(
+        &mut self,
+        mut refused: Vec<((usize, usize), &Outgoing)>,
+        action: &'static str,
+        source: KafkaError,
+    ) -> Error {
+        let Some(topic) = refused.first().map(|(_, record)| record.topic.clone()) else {
             return Error::aborted(action, source);
         };
-        records.retain(|at| record(*at).topic == topic);
+        refused.retain(|(_, record)| record.topic == topic);
         if source.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
-            let largest = records.iter().copied().max_by_key(|at| record(*at).bytes());
-            records.retain(|at| Some(*at) == largest);
+            let largest = refused.iter().copied().max_by_key(|(_, it)| it.bytes());
+            let bytes = largest.map_or(0, |(_, record)| record.bytes());
+            if refused.len() > 1 && bytes < self.batch_bytes {
+                self.batch_bytes /= 2;
+                self.doubtful = true;
+                return Error::Abort { action, source };
+            }
+            refused = largest.into_iter().collect();
         }
         Error::Refused(Box::new(Refused {
             topic,
-            records,
+            records: refused.into_iter().map(|(at, _)| at).collect(),
             source,
         }))
     }

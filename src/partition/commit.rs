@@ -21,7 +21,7 @@ pub struct Commit {
     /// Records of the batch that were used: they are applied again should the commit not come about.
     pub applied: Vec<Record>,
     /// Records of the batch that were not used: they go into the next one. There are some only
-    /// when more timers came due than were loaded.
+    /// when more timers came due than were loaded, or more transitions came about than a commit takes.
     pub unused: Vec<Record>,
     /// Whether every timer that came due has fired, those of the step after the records included.
     pub finished: bool,
@@ -129,7 +129,7 @@ impl Progress {
 }
 
 impl Progress {
-    /// Takes down how long an accepted event took.
+    /// Records how long an accepted event took.
     pub(super) fn arrived(&mut self, arrived: EventTime, happened: EventTime) {
         let delay = arrived.since(happened).max(AT_ONCE);
         let stays = self

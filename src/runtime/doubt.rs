@@ -41,7 +41,7 @@ pub(super) enum Verdict {
 }
 
 impl Doubt {
-    /// Takes down when the brokers appended something, which was just before now. How far their clock is ahead.
+    /// Records when the brokers appended something, which was just before now. How far their clock is ahead.
     pub(super) fn compare(&mut self, brokers: WallTime, now: Now) -> Millis {
         self.brokers = Some((brokers, now.uptime));
         Millis(brokers.0.saturating_sub(now.wall.0))
@@ -97,7 +97,8 @@ impl Doubt {
         let latest = self
             .by_brokers(now)
             .map_or(now.wall, |brokers| brokers.max(now.wall));
-        timestamp > latest.0.saturating_add(future.0)
+        // A clock is not right to the millisecond, even where no time to come is accepted.
+        timestamp > latest.0.saturating_add(future.0.max(TOLERANCE.0))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The inputs of one partition as one, by (event time, no later than that of the record, rank of the topic, offset).
 //!
 //! A topic that is at its end holds nobody up; one that has records on the broker is waited for,
-//! but not for ever: an input that has sent nothing for a while is gone on without until it does again.
+//! but not for ever: an input that has sent nothing for a while is no longer waited for until it does again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -36,8 +36,8 @@ enum Silence {
     #[default]
     None,
     Since(Duration),
-    /// For so long that it is not waited for any more.
-    GoneOnWithout,
+    /// For so long that it is no longer waited for.
+    NoLongerWaitedFor,
 }
 
 /// A record that waits for its turn.
@@ -77,8 +77,8 @@ pub(super) enum Next {
     Empty,
 }
 
-/// Whether inputs have to be waited for; one that has is more than one that has not any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Whether an input has to be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waited {
     No,
     InVain,
@@ -91,14 +91,14 @@ impl Input {
             return Waited::No;
         }
         match self.silence {
-            Silence::GoneOnWithout => Waited::No,
+            Silence::NoLongerWaitedFor => Waited::No,
             Silence::None => {
                 self.silence = Silence::Since(now);
                 Waited::Still
             }
             Silence::Since(since) if now.saturating_sub(since) < WAIT_MAX => Waited::Still,
             Silence::Since(_) => {
-                self.silence = Silence::GoneOnWithout;
+                self.silence = Silence::NoLongerWaitedFor;
                 Waited::InVain
             }
         }
@@ -133,16 +133,19 @@ impl Merge {
 
     /// Decides about a doubtful record at the head of an input.
     pub(super) fn decide(&mut self, input: usize, is_right: bool) {
-        let Some(queued) = self.inputs[input].queue.front_mut() else {
+        let Input {
+            queue, doubtful, ..
+        } = &mut self.inputs[input];
+        let Some(queued) = queue.front_mut() else {
             return;
         };
-        let content = queued.doubt.take().filter(|_| is_right);
-        match (
-            content.map(|doubt| doubt.content),
-            &mut queued.record.content,
-        ) {
-            (Some(Ok(event)), content) => *content = Ok(event),
-            (Some(Err(reason)), Err(rejection)) => rejection.reason = reason,
+        let Some(Doubtful { content, .. }) = queued.doubt.take() else {
+            return;
+        };
+        *doubtful -= 1;
+        match (content, &mut queued.record.content) {
+            (Ok(event), content) if is_right => *content = Ok(event),
+            (Err(reason), Err(rejection)) if is_right => rejection.reason = reason,
             _ => {}
         }
     }
@@ -159,8 +162,8 @@ impl Merge {
         self.inputs.iter().all(idle)
     }
 
-    /// The next record. `timed_out` is told when an input was waited for in vain.
-    pub(super) fn next(&mut self, now: Duration, timed_out: impl FnOnce()) -> Next {
+    /// The next record. `timed_out` is told of each input that was waited for in vain.
+    pub(super) fn next(&mut self, now: Duration, mut timed_out: impl FnMut()) -> Next {
         if self.inputs.iter().all(|input| input.queue.is_empty()) {
             return if self.is_idle() {
                 Next::Empty
@@ -180,11 +183,16 @@ impl Merge {
                 is_outlier,
             };
         }
-        let waited = self.inputs.iter_mut().map(|input| input.wait(now));
-        match waited.fold(Waited::No, |all, one| all.max(one)) {
-            Waited::No => {}
-            Waited::InVain => timed_out(),
-            Waited::Still => return Next::Waiting,
+        let mut is_waiting = false;
+        for input in &mut self.inputs {
+            match input.wait(now) {
+                Waited::No => {}
+                Waited::InVain => timed_out(),
+                Waited::Still => is_waiting = true,
+            }
+        }
+        if is_waiting {
+            return Next::Waiting;
         }
         let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
             let Queued { record, .. } = input.queue.front()?;
@@ -291,6 +299,27 @@ mod tests {
         merge.end(1);
         let order: Vec<_> = (0..3).map(|_| merge.after(0, &mut timeouts)).collect();
         assert_eq!(order, [Ok(1000), Ok(2), Ok(3)]);
+    }
+
+    #[test]
+    fn many_doubtful_records_are_each_decided_about_by_the_good_one_behind_them() {
+        let mut merge = Merge::new(1);
+        for offset in 0..20 {
+            let doubt = Doubtful {
+                timestamp: 99,
+                content: Ok(event(offset)),
+            };
+            merge.add(rejected(0, offset), Some(doubt));
+            merge.add(record(0, offset, offset), None);
+            let Next::Doubtful { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
+                panic!("not in doubt");
+            };
+            assert!(is_outlier, "{offset}");
+            merge.decide(0, false);
+            for _ in 0..2 {
+                assert_eq!(merge.after(0, &mut 0), Ok(offset));
+            }
+        }
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::engine::{Changes, Engine, Family};
 use super::options::Config;
+use super::reader::{Reader, corrupt};
 use super::{Error, Rocks, key};
-use crate::customer::{self, Corrupt, CustomerState};
+use crate::customer::{self, Corrupt};
 use crate::event::{CustomerId, EventTime, Millis};
-use crate::model::Models;
 use crate::partition::codec;
 use crate::partition::codec::Identity;
 use crate::partition::{
@@ -336,33 +336,6 @@ impl<E: Engine> Store<E> {
     }
 }
 
-/// How states of a partition are read: those of the models before are brought over at once.
-#[derive(Clone, Copy)]
-struct Reader<'r> {
-    lineage: Lineage<'r>,
-    progress: &'r Progress,
-}
-
-impl Reader<'_> {
-    fn is_outdated(&self, bytes: &[u8]) -> Result<bool, Error> {
-        Ok(customer::generation(bytes).map_err(corrupt)? != self.progress.generation)
-    }
-
-    fn read(&self, bytes: &[u8]) -> Result<Known, Error> {
-        let generation = customer::generation(bytes).map_err(corrupt)?;
-        if generation == self.progress.generation {
-            return Ok(read_state(bytes, self.lineage.models)?.into());
-        }
-        match self.lineage.migration(self.progress.adopted_at) {
-            Some(migration) if generation + 1 == self.progress.generation => {
-                let state = read_state(bytes, migration.before)?;
-                Ok(Known::outdated(migration.of(state)))
-            }
-            _ => Err(corrupt(Corrupt::Generation { generation })),
-        }
-    }
-}
-
 fn fill(batch: &mut dyn Changes, identity: &Identity, written: &Written<'_>) {
     let (partition, commit) = (written.partition, written.commit);
     let mut bytes = Vec::with_capacity(256);
@@ -394,15 +367,4 @@ pub(super) fn arrive(batch: &mut dyn Changes, partition: u32, (progress, offset)
     batch.put(Family::Meta, &key::progress(partition), progress);
     let key = key::changelog_offset(partition);
     batch.put(Family::Meta, &key, &offset.to_be_bytes());
-}
-
-fn read_state(bytes: &[u8], models: &Models) -> Result<CustomerState, Error> {
-    customer::decode(bytes, models).map_err(corrupt)
-}
-
-pub(super) fn corrupt(source: Corrupt) -> Error {
-    Error::Corrupt {
-        what: "a customer",
-        source,
-    }
 }

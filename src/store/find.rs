@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::db::corrupt;
 use super::engine::{Engine, Family};
+use super::reader::corrupt;
 use super::{Error, Store, key};
 use crate::customer::{self, Corrupt, CustomerState, Migration};
 use crate::event::CustomerId;

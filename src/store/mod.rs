@@ -8,6 +8,7 @@ mod find;
 mod key;
 mod meta;
 mod options;
+mod reader;
 mod rebuild;
 mod rocks;
 

@@ -4,8 +4,8 @@
 use std::ops::{ControlFlow, Range};
 
 use super::db::arrive;
-use super::db::corrupt;
 use super::engine::{Engine, Family, Pair};
+use super::reader::corrupt;
 use super::{Error, Store, key};
 use crate::customer;
 use crate::event::CustomerId;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::cluster::{Membership, Refused};
 use super::disk::Mounted;
@@ -68,7 +68,7 @@ impl Simulated {
         self.universe.cluster.borrow_mut().abort(number);
         Error::Abort {
             action: "delivering the records",
-            source: source(),
+            source: KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut),
         }
     }
 

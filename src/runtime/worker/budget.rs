@@ -15,6 +15,8 @@ const BYTES_MAX: usize = 16 << 20;
 const PARTS_MAX: usize = 4096;
 /// A transaction that was aborted is followed by one of a part of its size.
 const SMALLER: usize = 4;
+/// Records and transitions that any broker takes in time. In the simulation all transactions are small.
+const SMALL: usize = if cfg!(test) { 2 } else { 64 };
 /// Transactions that have to succeed before the next may be larger again.
 const SUCCESSES: u32 = 8;
 
@@ -53,8 +55,11 @@ impl Budget {
     }
 
     /// After a transaction of so many records of inputs and transitions was aborted: whether the next can be
-    /// smaller.
+    /// smaller. One of few records is aborted for something else, which a smaller one would meet as well.
     pub(super) fn shrink(&mut self, records: usize, transitions: usize) -> bool {
+        if records + transitions < SMALL {
+            return false;
+        }
         self.successes = 0;
         let can = self.parts < PARTS_MAX;
         // It may have been far from the largest.
@@ -82,6 +87,11 @@ impl Budget {
 pub(super) fn split(records: &mut Vec<Record>, most: usize) -> Vec<Record> {
     let rest = records.split_off(most.min(records.len()));
     std::mem::replace(records, rest)
+}
+
+/// The bytes of some records of all of these, which are taken to be of one size.
+pub(super) fn part(bytes: usize, records: usize, all: usize) -> usize {
+    bytes * records / all.max(1)
 }
 
 #[cfg(test)]
@@ -116,6 +126,7 @@ mod tests {
             budget.grow();
         }
         assert_eq!(budget.share(1), whole);
+        assert_eq!((part(90, 1, 3), part(90, 0, 0)), (30, 0));
         // One that was small already.
         assert!(budget.shrink(24, 2400));
         let share = budget.share(24).transitions * 24;

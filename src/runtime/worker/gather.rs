@@ -71,6 +71,7 @@ impl<W: World> Worker<W> {
         let now = self.world.uptime();
         let Share { records, bytes, .. } = self.share();
         let future = self.shared.settings.limits.future;
+        let asks = self.appends_time && self.doubt.has_to_ask(self.now);
         let mut waiting = Vec::new();
         for (partition, own) in &mut self.partitions {
             while own.records.len() < records && own.bytes < bytes {
@@ -87,6 +88,8 @@ impl<W: World> Worker<W> {
                     } => match self.doubt.verdict(timestamp, self.now, future, is_outlier) {
                         Verdict::Wait => {
                             waiting.push(*partition);
+                            // A commit tells what the brokers' clock shows.
+                            own.pending |= asks && own.idle.is_looked_at(now);
                             break;
                         }
                         verdict => own.merge.decide(input, verdict == Verdict::Fine),

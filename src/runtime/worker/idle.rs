@@ -31,6 +31,17 @@ pub(super) struct Idle {
     pub(super) advance: Option<EventTime>,
 }
 
+impl Idle {
+    /// Whether it is time to look again, which it then is not for a while.
+    pub(super) fn is_looked_at(&mut self, now: Duration) -> bool {
+        let is_time = now.saturating_sub(self.looked) >= LOOK_EVERY;
+        if is_time {
+            self.looked = now;
+        }
+        is_time
+    }
+}
+
 impl<W: World> Worker<W> {
     /// Plans a step of the watermark for every partition that is due one.
     pub(super) fn follow_the_clock(&mut self) -> Result<(), Error> {
@@ -44,7 +55,7 @@ impl<W: World> Worker<W> {
             .filter(|(_, own)| self.may_be_idle(own, now))
             .map(|(partition, _)| *partition)
             .collect();
-        if self.doubt.has_to_ask(self.clocks()) && self.shared.topology.appends_time {
+        if self.appends_time && self.doubt.has_to_ask(self.clocks()) {
             self.ask_the_time(&partitions, now);
             return Ok(());
         }

@@ -3,7 +3,8 @@
 //! ```text
 //! let mut commits = self.apply()?;            records in merge order, through the pure core
 //! if self.holds(&commits) { return }          a burst waits for an operator (fuse)
-//! self.transact(&mut commits)?;               outputs, states, progress, offsets: at once
+//! self.transact(&mut commits)?;               outputs, states, progress, offsets: at once; or, after an
+//!                                             abort, all is taken back and applied again in smaller parts
 //! self.write(&commits)?;                      the same states and progress, at once
 //! self.settle(commits);                       go on from there
 //! ```
@@ -90,6 +91,8 @@ pub(super) struct Worker<W> {
     /// What the clocks showed at the beginning of this turn.
     now: Now,
     doubt: Doubt,
+    /// Whether commits tell what the brokers' clock shows, as far as is known.
+    appends_time: bool,
     /// Partitions that wait for it to end.
     in_doubt: Vec<i32>,
     last_commit: Duration,
@@ -121,6 +124,7 @@ impl<W: World> Worker<W> {
             clock: Steady::new(world.wall(), world.uptime()),
             now: Now::default(),
             doubt: Doubt::default(),
+            appends_time: shared.topology.appends_time,
             in_doubt: Vec::new(),
             last_commit: world.uptime(),
             last_look: world.uptime(),
@@ -276,11 +280,13 @@ impl<W: World> Worker<W> {
             let records = budget::split(&mut own.records, share.records);
             let is_last = own.records.is_empty();
             let advance = own.idle.advance.take_if(|_| is_last);
+            let records_len = records.len();
             let batch = Batch { records, advance };
             if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
                 continue;
             }
-            let bytes = std::mem::take(&mut own.bytes);
+            let bytes = budget::part(own.bytes, records_len, records_len + own.records.len());
+            own.bytes -= bytes;
             let lineage = own.under.lineage();
             let view = self.world.store().prefetch_for(
                 lineage,

@@ -1,7 +1,7 @@
 //! A partition in a worker's hands: from where it is restored to where it is revoked.
 
 use super::adopt::{TakenUp, Under};
-use super::{Planned, Start, Worker, idle};
+use super::{Planned, Start, Worker, budget, idle};
 use crate::event::{Millis, WallTime};
 use crate::kafka::Position;
 use crate::partition::{Commit, Generation, Progress, Record};
@@ -145,6 +145,7 @@ impl<W: World> Worker<W> {
             partition,
             mut commit,
             under,
+            bytes,
             ..
         } in commits
         {
@@ -158,6 +159,11 @@ impl<W: World> Worker<W> {
             self.shared.count_population(models, &commit.progress, 1);
             own.pending = !commit.finished;
             own.progress = commit.progress;
+            let (unused, all) = (
+                commit.unused.len(),
+                commit.unused.len() + commit.applied.len(),
+            );
+            own.bytes += budget::part(bytes, unused, all);
             // What the batch could not take goes before what has come in since.
             commit.unused.append(&mut own.records);
             own.records = commit.unused;

@@ -62,8 +62,10 @@ impl<W: World> Worker<W> {
             match self.world.transact(&shares, &membership) {
                 Ok(committed) => {
                     self.shared.committed(&committed);
-                    if let Some(appended) = committed.appended {
-                        self.compare_clocks(appended);
+                    match committed.appended {
+                        Some(appended) => self.compare_clocks(appended),
+                        // The topic has been changed meanwhile: nothing can be learned by a commit.
+                        None => self.appends_time = false,
                     }
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
                         planned.changelog_offset = Some(offset);
@@ -77,8 +79,7 @@ impl<W: World> Worker<W> {
                     self.shared.ended("aborted");
                     tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
                     self.world.wait(ABORT_BACKOFF);
-                    // A decided end: nobody has seen anything of it, and less may go where this did not.
-                    if matches!(error, kafka::Error::Abort { .. }) && self.shrink(commits) {
+                    if error.is_for_size() && self.shrink(commits) {
                         return Ok(Made::TakenBack);
                     }
                 }
@@ -153,15 +154,17 @@ impl<W: World> Worker<W> {
         if self.shared.settings.outputs.delivery == Delivery::ExactlyOnce {
             return Ok(());
         }
+        let carried = shares.iter().flat_map(|share| {
+            let pending =
+                |it: &Outgoing| Pending::of(it.key.as_deref(), it.value.as_deref(), &it.headers);
+            let outputs = share.records.iter().filter_map(pending);
+            outputs.map(|pending| (share.partition, pending.output))
+        });
+        let mut left: Vec<(i32, Outgoing)> = carried.collect();
         loop {
             self.drop_what_is_elsewhere(commits);
-            let mut outputs: Vec<Outgoing> = shares
-                .iter()
-                .filter(|share| commits.iter().any(|own| own.partition == share.partition))
-                .flat_map(|share| &share.records)
-                .filter_map(|it| Pending::of(it.key.as_deref(), it.value.as_deref(), &it.headers))
-                .map(|pending| pending.output)
-                .collect();
+            left.retain(|(partition, _)| commits.iter().any(|own| own.partition == *partition));
+            let (partitions, mut outputs): (Vec<i32>, Vec<Outgoing>) = left.into_iter().unzip();
             if outputs.is_empty() {
                 return Ok(());
             }
@@ -170,6 +173,7 @@ impl<W: World> Worker<W> {
                 Err(error @ kafka::Error::Retry { .. }) => {
                     tracing::warn!(error = %chain(&error), "outputs could not be told; trying again");
                     self.world.wait(ABORT_BACKOFF);
+                    left = partitions.into_iter().zip(outputs).collect();
                 }
                 Err(other) => return Err(other.into()),
             }
