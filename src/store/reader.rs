@@ -1,7 +1,6 @@
 //! States as they are read: in the form of the models that a partition stands at.
 
 use super::Error;
-
 use crate::customer::{self, Corrupt, CustomerState};
 use crate::model::Models;
 use crate::partition::{Known, Lineage, Progress};
