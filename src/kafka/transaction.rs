@@ -226,7 +226,8 @@ impl Log {
             let largest = refused.iter().copied().max_by_key(|(_, it)| it.bytes());
             let bytes = largest.map_or(0, |(_, record)| record.bytes());
             if refused.len() > 1 && bytes < self.batch_bytes {
-                self.batch_bytes /= 2;
+                let all: usize = refused.iter().map(|(_, record)| record.bytes()).sum();
+                self.batch_bytes = (all.min(self.batch_bytes) / 2).max(bytes);
                 self.doubtful = true;
                 return Error::Abort { action, source };
             }

@@ -1,6 +1,8 @@
 //! Records that nobody can use, of every kind that a topic can hold: one dead letter each, and their neighbours
 //! arrive in order. None of them ends a process, moves anybody's time, or stops what comes after it.
 
+use std::collections::BTreeSet;
+
 use tenure::event::Millis;
 
 use crate::daemon::{World, header};
@@ -442,8 +444,13 @@ fn an_output_that_the_broker_refuses_gives_way_to_a_small_dead_letter() {
         world.await_caught_up();
         eventually("all is told", || {
             let letters = world.read("dead-letters");
-            let refused = |letter: &Stored| header(letter, "tenure_refused").is_some();
-            letters.iter().filter(|letter| refused(letter)).count() >= 2
+            let refused = |letter: &Stored| header(letter, "tenure_refused_topic");
+            letters
+                .iter()
+                .filter_map(refused)
+                .collect::<BTreeSet<_>>()
+                .len()
+                == 2
         });
         // At least once, what was told before another was refused is told again.
         let mut letters = world.read("dead-letters");
@@ -462,11 +469,14 @@ fn an_output_that_the_broker_refuses_gives_way_to_a_small_dead_letter() {
             some(&world.topic("stage-changes")),
         ];
         assert_eq!(said("tenure_refused_topic"), topics);
-        let to: Vec<String> = world
+        let mut to: Vec<String> = world
             .stage_changes()
             .iter()
             .map(|data| data["customer_id"].as_str().unwrap().to_owned())
             .collect();
+        if delivery == "at_least_once" {
+            to.dedup();
+        }
         assert_eq!(to, ["before", "after"], "{delivery}");
         assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
     }

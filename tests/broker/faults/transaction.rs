@@ -139,7 +139,6 @@ fn offsets_fail() {
         Code::UnknownMemberId,
         Code::RebalanceInProgress,
         Code::StaleMemberEpoch,
-        Code::FencedInstanceId,
         Code::CoordinatorLoadInProgress,
         Code::CoordinatorNotAvailable,
         Code::NotCoordinator,
