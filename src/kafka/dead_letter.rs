@@ -45,7 +45,6 @@ impl Outputs {
     ) -> Outgoing {
         let (mut key, mut value) = (rejection.key.clone(), rejection.value.clone());
         let (mut headers, mut cut) = (rejection.headers.clone(), Headers::new());
-        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         if length(&key) + length(&value) + bytes_of(&headers) > room {
             let [names, lengths] = [
                 ["tenure_key_length", "tenure_key_sha256"],
@@ -97,8 +96,7 @@ impl Outputs {
             headers.push(header(REASON, "refused_output"));
             headers.extend(origin(refused));
             let own = refused.headers.iter().filter(|(name, value)| {
-                let length = value.as_ref().map_or(0, Vec::len);
-                name.starts_with("ce_") && length <= HEADER_KEPT_MAX
+                name.starts_with("ce_") && length(value) <= HEADER_KEPT_MAX
             });
             headers.extend(own.cloned());
         }
@@ -132,17 +130,21 @@ impl Outputs {
 impl Outgoing {
     /// Of key, value and headers.
     pub(super) fn bytes(&self) -> usize {
-        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         length(&self.key) + length(&self.value) + bytes_of(&self.headers)
     }
 }
 
+fn length(bytes: &Option<Vec<u8>>) -> usize {
+    bytes.as_ref().map_or(0, Vec::len)
+}
+
 /// Of names and values.
-pub(super) fn bytes_of(headers: &Headers) -> usize {
-    let one = |(name, value): &(String, Option<Vec<u8>>)| {
-        HEADER_BYTES + name.len() + value.as_ref().map_or(0, Vec::len)
-    };
-    headers.iter().map(one).sum()
+fn bytes_of(headers: &Headers) -> usize {
+    headers.iter().map(bytes_of_one).sum()
+}
+
+fn bytes_of_one((name, value): &(String, Option<Vec<u8>>)) -> usize {
+    HEADER_BYTES + name.len() + length(value)
 }
 
 /// Cuts what is longer than `room`, and says what it was.
@@ -172,7 +174,7 @@ fn drop_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
     cut.push(header("tenure_headers_sha256", &sha256_hex(&all)));
     let mut used = 0;
     let fits = |one: &(String, Option<Vec<u8>>)| {
-        used += HEADER_BYTES + one.0.len() + one.1.as_ref().map_or(0, Vec::len);
+        used += bytes_of_one(one);
         used <= room
     };
     let kept: Headers = headers.drain(..).take_while(fits).collect();

@@ -82,6 +82,15 @@ impl World {
         world
     }
 
+    /// The brokers put their own time on what is appended to the changelog.
+    pub(crate) fn have_the_changelog_stamped(&self) {
+        let stamped = [
+            ("message.timestamp.type", "LogAppendTime"),
+            ("cleanup.policy", "compact"),
+        ];
+        self.broker.alter_topic(&self.topic("changelog"), &stamped);
+    }
+
     pub(crate) fn topic(&self, topic: &str) -> String {
         format!("{}-{topic}", self.name)
     }

@@ -352,13 +352,7 @@ fn a_single_record_of_a_time_to_come_waits_for_another_or_for_the_brokers_clock(
     for stamped in [false, true] {
         let mut world = world(if stamped { "judged" } else { "waits" });
         if stamped {
-            let stamped = [
-                ("message.timestamp.type", "LogAppendTime"),
-                ("cleanup.policy", "compact"),
-            ];
-            world
-                .broker
-                .alter_topic(&world.topic("changelog"), &stamped);
+            world.have_the_changelog_stamped();
         }
         world.produce("purchases", &[ann("").at(4_102_444_800_000)]);
         world.start();

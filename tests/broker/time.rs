@@ -60,13 +60,7 @@ fn await_quiet(world: &mut World, customers: &[&str]) {
 fn silence_is_noticed_although_nobody_says_anything_else_and_not_while_history_is_loaded() {
     let mut world = world("alone", "[time]\nidle_after = \"1s\"\n");
     // The own clock is compared with that of the brokers before silence is counted by it.
-    let stamped = [
-        ("message.timestamp.type", "LogAppendTime"),
-        ("cleanup.policy", "compact"),
-    ];
-    world
-        .broker
-        .alter_topic(&world.topic("changelog"), &stamped);
+    world.have_the_changelog_stamped();
     // A loader that pauses in 1997 says nothing about silence.
     let then = 852_076_800_000;
     world.produce("clickstream", &[visit(0, "historic", then)]);

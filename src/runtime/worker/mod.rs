@@ -277,15 +277,15 @@ impl<W: World> Worker<W> {
         let mut commits = Vec::new();
         let share = self.share();
         for (partition, own) in &mut self.partitions {
+            let all = own.records.len();
             let records = budget::split(&mut own.records, share.records);
             let is_last = own.records.is_empty();
             let advance = own.idle.advance.take_if(|_| is_last);
-            let records_len = records.len();
+            let bytes = budget::part(own.bytes, records.len(), all);
             let batch = Batch { records, advance };
             if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
                 continue;
             }
-            let bytes = budget::part(own.bytes, records_len, records_len + own.records.len());
             own.bytes -= bytes;
             let lineage = own.under.lineage();
             let view = self.world.store().prefetch_for(
