@@ -11,6 +11,7 @@ mod options;
 mod reader;
 mod rebuild;
 mod rocks;
+mod walk;
 
 pub use db::{Store, Written};
 pub use engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
@@ -19,3 +20,4 @@ pub use find::Found;
 pub use options::Config;
 pub use rebuild::Rebuild;
 pub use rocks::Rocks;
+pub use walk::Counting;

@@ -1,11 +1,12 @@
 //! Building a partition from nothing: all of its changelog, sorted in pieces and taken in whole,
 //! with nothing read and nothing logged in between.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use super::db::arrive;
 use super::engine::{Engine, Family, Pair};
 use super::reader::corrupt;
+use super::walk::Walk;
 use super::{Error, Store, key};
 use crate::customer;
 use crate::event::CustomerId;
@@ -15,9 +16,6 @@ use crate::partition::codec::{self, Identity};
 /// Bytes of states that are held in memory before they are sorted and taken in, by all that rebuild
 /// at the same time.
 const PIECES_BYTES_MAX: usize = 16 << 20;
-/// Timers that are sorted at a time.
-const TIMERS_MAX: usize = 1 << 16;
-
 /// A partition on its way from nothing. Until [`Store::finish`] the partition has no progress: a
 /// crash begins anew.
 #[derive(Debug)]
@@ -25,6 +23,15 @@ pub struct Rebuild {
     partition: u32,
     piece: Piece,
     piece_bytes_max: usize,
+    arming: Option<Arming>,
+}
+
+/// All states are there: how far their timers have been derived.
+#[derive(Debug)]
+struct Arming {
+    walk: Walk,
+    customers: u64,
+    is_done: bool,
 }
 
 /// What has come since the last piece was taken in: in one allocation, so that its bound is true.
@@ -96,6 +103,7 @@ impl Rebuild {
             piece: Piece::default(),
             // Places in it are 32 bits.
             piece_bytes_max: piece_bytes_max.min(1 << 30),
+            arming: None,
         }
     }
 }
@@ -128,54 +136,62 @@ impl<E: Engine> Store<E> {
         taken_in
     }
 
-    /// Takes in what is left, derives the timers and notes where the partition has got to: the
-    /// bytes of its last progress record and the offset after it.
+    /// After the last record: goes on deriving timers, since every state carries the instant that it is armed for.
+    /// Whether that is done.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
+    pub fn arm(&self, rebuild: &mut Rebuild) -> Result<bool, Error> {
+        self.take_in(rebuild)?;
+        let partition = rebuild.partition;
+        let Arming {
+            walk,
+            customers,
+            is_done,
+        } = rebuild.arming.get_or_insert_with(|| Arming {
+            walk: Walk::over(partition),
+            customers: 0,
+            is_done: false,
+        });
+        let mut timers = Vec::new();
+        *is_done = self.step(walk, |bytes, value| {
+            *customers += 1;
+            let due = customer::armed(value).map_err(corrupt)?;
+            if let (Some(due), Some(customer)) = (due, key::read_customer(bytes)) {
+                timers.push(key::timer(partition, &TimerKey { due, customer }));
+            }
+            Ok(())
+        })?;
+        timers.sort_unstable();
+        let mut pairs = timers.into_iter().map(|timer| (timer, Some(Vec::new())));
+        self.engine.ingest(Family::Timers, &mut pairs)?;
+        Ok(*is_done)
+    }
+
+    /// After [`Store::arm`] is done: notes where the partition has got to, the bytes of its last progress record and
+    /// the offset after it.
     ///
     /// # Errors
     /// [`Error::Incomplete`] where the changelog has not everybody any more.
     pub fn finish(
         &self,
-        mut rebuild: Rebuild,
+        rebuild: &Rebuild,
         identity: &Identity,
         models: &str,
         progress: (&[u8], i64),
     ) -> Result<(), Error> {
         let known = codec::decode(progress.0, identity, models);
         let expected = known.map_err(|source| self.unusable(source))?.customers();
-        self.take_in(&mut rebuild)?;
-        let found = self.arm_all(rebuild.partition)?;
+        let armed = rebuild.arming.as_ref().filter(|arming| arming.is_done);
+        let found = armed.map_or(0, |arming| arming.customers);
         if found != expected {
             return Err(Error::Incomplete { found, expected });
         }
         self.engine.write(&mut |batch| {
             arrive(batch, rebuild.partition, progress);
             Ok(())
-        })
-    }
-
-    /// Every state carries the instant that it is armed for. How many states there are.
-    fn arm_all(&self, partition: u32) -> Result<u64, Error> {
-        let [from, to] = key::bounds(partition);
-        let (mut armed, mut states) = (Vec::new(), 0);
-        let mut take = |bytes: &[u8], value: &[u8]| {
-            states += 1;
-            let due = customer::armed(value).map_err(corrupt)?;
-            if let (Some(due), Some(customer)) = (due, key::read_customer(bytes)) {
-                armed.push(key::timer(partition, &TimerKey { due, customer }));
-            }
-            if armed.len() == TIMERS_MAX {
-                self.arm(&mut armed)?;
-            }
-            Ok(ControlFlow::Continue(()))
-        };
-        self.engine.scan(Family::Customers, &from, &to, &mut take)?;
-        self.arm(&mut armed)?;
-        Ok(states)
-    }
-
-    fn arm(&self, armed: &mut Vec<Vec<u8>>) -> Result<(), Error> {
-        armed.sort_unstable();
-        let mut pairs = armed.drain(..).map(|timer| (timer, Some(Vec::new())));
-        self.engine.ingest(Family::Timers, &mut pairs)
+        })?;
+        self.set_whole(rebuild.partition);
+        Ok(())
     }
 }

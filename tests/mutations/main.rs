@@ -156,8 +156,8 @@ const MUTATIONS: [Mutation; 31] = [
         caught_by: Suite::Simulation,
         file: "src/store/rebuild.rs",
         edits: &[(
-            "self.arm_all(rebuild.partition)?;",
-            "self.count(rebuild.partition)?;",
+            "timers.push(key::timer(partition, &TimerKey { due, customer }));",
+            "drop((due, customer));",
         )],
     },
     Mutation {

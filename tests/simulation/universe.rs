@@ -223,11 +223,14 @@ impl Universe {
             instance,
         };
         let timers = self.chance.borrow_mut().usize(1..20);
+        let steps = self.chance.borrow_mut().usize(1..4);
         let epoch = self.cluster.borrow_mut().init(instance);
         let world = Simulated {
             universe: self.clone(),
             instance,
-            store: Store::over(mounted, "simulated".as_ref()).with_timers_per_batch(timers),
+            store: Store::over(mounted, "simulated".as_ref())
+                .with_timers_per_batch(timers)
+                .with_steps_of(steps),
             epoch,
         };
         let member = self.cluster.borrow_mut().join(instance);

@@ -1,5 +1,7 @@
-//! A partition that is built from nothing is the one that was caught up with batch by batch.
+//! A partition that is built from nothing is the one that was caught up with batch by batch; whatever concerns all
+//! customers is done in steps.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use tenure::event::{
@@ -8,7 +10,10 @@ use tenure::event::{
 use tenure::model::{Models, Source};
 use tenure::partition::codec::{self, Identity};
 use tenure::partition::{Batch, Progress, Record, View, apply};
-use tenure::store::{Config, Rebuild, Store};
+use tenure::store::{
+    Changes, Config, Counting, Engine, Error, Family, Pair, Rebuild, Rocks, Store, TakeEntry,
+    TakeValue,
+};
 
 struct Written {
     states: BTreeMap<CustomerId, Option<Vec<u8>>>,
@@ -112,7 +117,8 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
         }
         let last = batches.last().unwrap();
         let end = batches.len() as i64 - 1;
-        new.finish(rebuild, &Identity::default(), "", (&last.progress, end))
+        while !new.arm(&mut rebuild).unwrap() {}
+        new.finish(&rebuild, &Identity::default(), "", (&last.progress, end))
             .unwrap();
         let (caught_up, built) = (everything(&models, &old), everything(&models, &new));
         assert!(built.timers.len() > 10, "{}", built.timers.len());
@@ -123,4 +129,91 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
             Some(progress.clone())
         );
     }
+}
+
+/// RocksDB, and how many customers were handed over.
+struct Watched {
+    rocks: Rocks,
+    handed: Cell<u64>,
+}
+
+impl Engine for &Watched {
+    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
+        self.rocks.get(family, keys, take)
+    }
+
+    fn scan(
+        &self,
+        family: Family,
+        from: &[u8],
+        to: &[u8],
+        take: &mut TakeEntry<'_>,
+    ) -> Result<(), Error> {
+        let mut one = |key: &[u8], value: &[u8]| {
+            self.handed.set(self.handed.get() + 1);
+            take(key, value)
+        };
+        self.rocks.scan(family, from, to, &mut one)
+    }
+
+    fn write(
+        &self,
+        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.rocks.write(fill)
+    }
+
+    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {
+        self.rocks.ingest(family, pairs)
+    }
+}
+
+#[test]
+fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
+    let models = models();
+    let (batches, _) = changelog(&models, &mut fastrand::Rng::with_seed(1));
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        memory_bytes: 16 << 20,
+        durable: true,
+    };
+    let watched = Watched {
+        rocks: Rocks::open(folder.path(), &config).unwrap(),
+        handed: Cell::default(),
+    };
+    let store = Store::over(&watched, folder.path()).with_steps_of(7);
+    // The next one is looked at to go on from there.
+    let is_a_step = || watched.handed.take() <= 8;
+    let mut rebuild = Rebuild::in_pieces(3, 4_000);
+    for batch in &batches {
+        for (customer, state) in &batch.states {
+            store.add(&mut rebuild, customer, state.as_deref()).unwrap();
+        }
+    }
+    let mut steps = 1;
+    while !store.arm(&mut rebuild).unwrap() {
+        assert!(is_a_step());
+        steps += 1;
+    }
+    assert!(steps > 5, "{steps}");
+    let last = batches.last().unwrap();
+    store
+        .finish(&rebuild, &Identity::default(), "", (&last.progress, 1))
+        .unwrap();
+    assert!(is_a_step());
+    let mut counting = Counting::of(3);
+    let mut again = 1;
+    let customers = loop {
+        let counted = store.count(&mut counting).unwrap();
+        assert!(is_a_step());
+        match counted {
+            Some(customers) => break customers,
+            None => again += 1,
+        }
+    };
+    assert_eq!(again, steps);
+    let expected = batches.iter().flat_map(|batch| batch.states.keys());
+    let expected: std::collections::BTreeSet<_> = expected.collect();
+    // One was erased.
+    assert_eq!(customers, expected.len() as u64 - 1);
 }

@@ -18,8 +18,9 @@ use super::report::{Shared, chain};
 use super::world::World;
 use crate::kafka::{self, Ends};
 use crate::partition::{Progress, hash};
-use crate::store;
+use crate::store::{self, Counting};
 use outbox::tell_again;
+use position::Local;
 use reading::{Reading, Target};
 
 /// Why a partition cannot be worked on.
@@ -74,8 +75,10 @@ type Offsets = Vec<Option<(i64, String)>>;
 #[derive(Debug)]
 enum Phase {
     Asking,
+    /// Until it is known whether everybody is on disk.
+    Counting(Offsets, Ends, Counting),
     /// Until committed readers are shown the changelog up to its end.
-    Waiting(Offsets, Ends),
+    Waiting(Offsets, Ends, Local),
     Reading(Offsets, Reading),
 }
 
@@ -125,17 +128,29 @@ impl Restore {
                 let committed = world.committed(self.partition)?;
                 let ends = world.changelog_ends(self.partition)?;
                 self.looks = 0;
-                self.phase = match self.is_complete(shared, world, &committed, ends)? {
-                    true => Phase::Reading(committed, self.nothing_to_read(shared, ends)),
-                    false => Phase::Waiting(committed, ends),
+                self.phase = match self.local(shared, world, ends)? {
+                    Local::Uncounted => {
+                        Phase::Counting(committed, ends, Counting::of(key(self.partition)))
+                    }
+                    local => self.compare(shared, world, committed, ends, local)?,
                 };
                 Ok(None)
             }
-            Phase::Waiting(committed, ends) => {
+            Phase::Counting(committed, ends, mut counting) => {
+                self.phase = match world.store().count(&mut counting)? {
+                    None => Phase::Counting(committed, ends, counting),
+                    Some(found) => {
+                        let local = self.counted(shared, world, found)?;
+                        self.compare(shared, world, committed, ends, local)?
+                    }
+                };
+                Ok(None)
+            }
+            Phase::Waiting(committed, ends, local) => {
                 let now = world.changelog_ends(self.partition)?;
                 self.phase = match now.stable >= ends.end {
-                    true => Phase::Reading(committed, self.begin(shared, world, ends)?),
-                    false => self.wait(shared, world, committed, ends)?,
+                    true => Phase::Reading(committed, self.begin(shared, world, ends, local)?),
+                    false => self.wait(shared, world, committed, ends, local)?,
                 };
                 Ok(None)
             }
@@ -144,7 +159,11 @@ impl Restore {
                 self.phase = Phase::Reading(committed, reading);
                 read.map(|()| None)
             }
-            Phase::Reading(committed, reading) => {
+            Phase::Reading(committed, mut reading) => {
+                if !reading.is_armed(world)? {
+                    self.phase = Phase::Reading(committed, reading);
+                    return Ok(None);
+                }
                 match self.finish(shared, world, &committed, reading) {
                     // Somebody else has gone on meanwhile, and compaction may have taken away what
                     // was to be read: the partition is about to be revoked here.
@@ -160,12 +179,28 @@ impl Restore {
         }
     }
 
+    /// What is to be done about the local state.
+    fn compare<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        committed: Offsets,
+        ends: Ends,
+        local: Local,
+    ) -> Result<Phase, Error> {
+        Ok(match self.is_last(shared, world, &committed, local)? {
+            true => Phase::Reading(committed, self.nothing_to_read(shared, ends)),
+            false => Phase::Waiting(committed, ends, local),
+        })
+    }
+
     fn wait<W: World>(
         &mut self,
         shared: &Shared,
         world: &W,
         committed: Offsets,
         ends: Ends,
+        local: Local,
     ) -> Result<Phase, Error> {
         self.looks += 1;
         if self.looks > LOOKS_MAX {
@@ -175,7 +210,7 @@ impl Restore {
             ))));
         }
         world.wait(LOOK_EVERY);
-        Ok(Phase::Waiting(committed, ends))
+        Ok(Phase::Waiting(committed, ends, local))
     }
 
     fn finish<W: World>(
@@ -189,7 +224,9 @@ impl Restore {
             tell_again(world, shared, committed, &reading.outbox)?;
             let progress = (&*bytes, offset);
             let (identity, models) = (&shared.settings.identity, hash(&shared.models));
-            world.store().finish(rebuild, identity, &models, progress)?;
+            world
+                .store()
+                .finish(&rebuild, identity, &models, progress)?;
         }
         shared.restoring.done(self.partition);
         if self.records > 0 {

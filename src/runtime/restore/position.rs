@@ -8,22 +8,71 @@ use crate::runtime::report::Shared;
 use crate::runtime::world::World;
 use crate::store;
 
+/// What the disk has of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Local {
+    /// Nothing that the changelog continues.
+    Elsewhere,
+    /// Whether everybody is there is not known yet. RocksDB does not notice all that a disk can lose, as the end
+    /// of its list of files.
+    Uncounted,
+    /// Everybody whom the progress counts.
+    Whole,
+    /// Others than the progress counts.
+    Incomplete,
+}
+
 impl Restore {
+    /// What the disk has, as far as it can be told at once.
+    pub(super) fn local<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        ends: Ends,
+    ) -> Result<Local, Error> {
+        let (store, partition) = (world.store(), key(self.partition));
+        let known = store.changelog_offset(partition)?;
+        if known.is_none_or(|known| known < ends.start || known > ends.end) {
+            return Ok(Local::Elsewhere);
+        }
+        match shared.progress(store, partition) {
+            Ok(Some(_)) if store.is_known_whole(partition) => Ok(Local::Whole),
+            Ok(Some(_)) => Ok(Local::Uncounted),
+            // How many there should be is not known.
+            Ok(None) | Err(store::Error::Progress { .. }) => Ok(Local::Whole),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The same, once it is known how many there are.
+    pub(super) fn counted<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        found: u64,
+    ) -> Result<Local, Error> {
+        let (store, partition) = (world.store(), key(self.partition));
+        let expected = shared.progress(store, partition)?.map(|it| it.customers());
+        if expected.is_some_and(|expected| expected != found) {
+            return Ok(Local::Incomplete);
+        }
+        store.set_whole(partition);
+        Ok(Local::Whole)
+    }
+
     /// Whether the batch that the local state ends with is the last one that was committed: then
     /// nothing but markers can be left in the changelog.
-    pub(super) fn is_complete<W: World>(
+    pub(super) fn is_last<W: World>(
         &self,
         shared: &Shared,
         world: &W,
         committed: &Offsets,
-        ends: Ends,
+        local: Local,
     ) -> Result<bool, Error> {
-        let (store, partition) = (world.store(), key(self.partition));
-        let known = store.changelog_offset(partition)?;
-        if known.is_none_or(|known| known < ends.start || known > ends.end) {
+        if local != Local::Whole {
             return Ok(false);
         }
-        match shared.progress(store, partition) {
+        match shared.progress(world.store(), key(self.partition)) {
             Ok(Some(progress)) => {
                 let is_last = committed.iter().all(|found| {
                     let mark = found
@@ -31,21 +80,10 @@ impl Restore {
                         .and_then(|(_, metadata)| Mark::read(metadata));
                     mark.is_some_and(|mark| mark.batch == progress.batch)
                 });
-                Ok(is_last && self.is_whole(shared, world)?)
+                Ok(is_last)
             }
             // Of other models: what the changelog says counts.
             Ok(None) | Err(store::Error::Progress { .. }) => Ok(false),
-            Err(other) => Err(other.into()),
-        }
-    }
-
-    /// Whether everybody whom the progress counts is on disk. RocksDB does not notice all that a disk
-    /// can lose, as the end of its list of files.
-    pub(super) fn is_whole<W: World>(&self, shared: &Shared, world: &W) -> Result<bool, Error> {
-        let (store, partition) = (world.store(), key(self.partition));
-        match shared.progress(store, partition) {
-            Ok(Some(progress)) => Ok(store.count(partition)? == progress.customers()),
-            Ok(None) | Err(store::Error::Progress { .. }) => Ok(true),
             Err(other) => Err(other.into()),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::outbox::{keep_last, tell_again};
+use super::position::Local;
 use super::{Error, LOOKS_MAX, Offsets, Restore, key};
 use crate::crash;
 use crate::event::CustomerId;
@@ -31,6 +32,16 @@ pub(super) enum Target {
     Nothing(Rebuild, Option<(Vec<u8>, i64)>),
 }
 
+impl Reading {
+    /// After the last record: goes on deriving timers. Whether there are none left.
+    pub(super) fn is_armed<W: World>(&mut self, world: &W) -> Result<bool, Error> {
+        match &mut self.into {
+            Target::Old(_) => Ok(true),
+            Target::Nothing(rebuild, _) => Ok(world.store().arm(rebuild)?),
+        }
+    }
+}
+
 impl Restore {
     pub(super) fn nothing_to_read(&self, shared: &Shared, ends: Ends) -> Reading {
         shared.found(self.partition, Found::Complete);
@@ -50,6 +61,7 @@ impl Restore {
         shared: &Shared,
         world: &W,
         ends: Ends,
+        local: Local,
     ) -> Result<Reading, Error> {
         let Ends { start, end, .. } = ends;
         let known = world.store().changelog_offset(key(self.partition))?;
@@ -62,7 +74,7 @@ impl Restore {
                 ));
             }
             Some(known) if known < start => Found::TooOld,
-            Some(_) if !self.is_whole(shared, world)? => Found::Incomplete,
+            Some(_) if local == Local::Incomplete => Found::Incomplete,
             Some(known) if known == end => Found::Complete,
             Some(_) if self.is_stale(shared, world)? => Found::Stale,
             Some(_) => Found::Behind,

@@ -1,0 +1,80 @@
+//! All customers of a partition, in steps of bounded length: a partition may have millions, and a worker's other
+//! partitions, and the group, do not wait for that.
+
+use std::ops::ControlFlow;
+
+use super::engine::{Engine, Family};
+use super::{Error, Store, key};
+
+/// Most customers that are looked at in one step, and most bytes of their states.
+pub(super) const STEP_MAX: usize = 1 << 15;
+const STEP_BYTES_MAX: usize = 16 << 20;
+
+/// How far a walk has got.
+#[derive(Debug)]
+pub(super) struct Walk {
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl Walk {
+    pub(super) fn over(partition: u32) -> Walk {
+        let [from, to] = key::bounds(partition);
+        Walk { from, to }
+    }
+}
+
+/// A count of the customers of a partition that is under way.
+#[derive(Debug)]
+pub struct Counting {
+    walk: Walk,
+    customers: u64,
+}
+
+impl Counting {
+    /// From the first customer on.
+    pub fn of(partition: u32) -> Counting {
+        Counting {
+            walk: Walk::over(partition),
+            customers: 0,
+        }
+    }
+}
+
+impl<E: Engine> Store<E> {
+    /// Goes on counting the customers of a partition that nobody writes to; the number after the last step.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn count(&self, counting: &mut Counting) -> Result<Option<u64>, Error> {
+        let Counting { walk, customers } = counting;
+        let is_done = self.step(walk, |_, _| {
+            *customers += 1;
+            Ok(())
+        })?;
+        Ok(is_done.then_some(*customers))
+    }
+
+    /// Hands over the next customers, each by its key and its state; whether these were the last.
+    pub(super) fn step(
+        &self,
+        walk: &mut Walk,
+        mut take: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let (mut looked, mut bytes, mut next) = (0, 0, None);
+        let mut one = |key: &[u8], value: &[u8]| {
+            if looked == self.step_max || bytes > STEP_BYTES_MAX {
+                next = Some(key.to_vec());
+                return Ok(ControlFlow::Break(()));
+            }
+            (looked, bytes) = (looked + 1, bytes + value.len());
+            take(key, value)?;
+            Ok(ControlFlow::Continue(()))
+        };
+        self.engine
+            .scan(Family::Customers, &walk.from, &walk.to, &mut one)?;
+        let is_done = next.is_none();
+        walk.from = next.unwrap_or_else(|| walk.to.clone());
+        Ok(is_done)
+    }
+}
