@@ -205,6 +205,9 @@ impl Config {
         let mut config = self.reader();
         config
             .set("group.instance.id", &self.instance)
+            // A broker answers at once when there is something: this is how often it is asked when there is not.
+            // An input whose last record has just come is known to be at its end by the next answer.
+            .set("fetch.wait.max.ms", "250")
             .set("max.poll.interval.ms", millis(self.max_poll_interval));
         let heartbeat = HEARTBEAT_MAX.min(self.session_timeout / 3);
         // `range` is the only assignor that keeps co-partitioned topics together.

@@ -8,6 +8,7 @@ mod feed;
 mod held;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -119,6 +120,8 @@ impl Context {
 pub struct Consumer {
     consumer: Arc<BaseConsumer<Context>>,
     inputs: Vec<String>,
+    /// Woken when something is to be polled or read from a feed.
+    polling: Thread,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -137,7 +140,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(20);
 const KNOCK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Consumer {
-    /// Joins the group. Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of
+    /// Joins the group; the calling thread is the one that polls. Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of
     /// a member that has not left, such as the predecessor that was killed, until that one's session
     /// is over: this is waited for, unless `stop`.
     pub fn join(
@@ -182,10 +185,12 @@ impl Consumer {
             protocol: config.group_protocol,
             held: Mutex::new(Held::of(inputs.len())),
         };
-        let consumer: BaseConsumer<Context> = config
+        let mut consumer: BaseConsumer<Context> = config
             .consumer()
             .create_with_context(context)
             .map_err(|source| Error::making("making the consumer", source))?;
+        let polling = std::thread::current();
+        consumer.set_nonempty_callback(wake(&polling));
         let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|source| Error::Fatal {
             action: "subscribing to the inputs",
@@ -194,23 +199,38 @@ impl Consumer {
         Ok(Consumer {
             consumer: Arc::new(consumer),
             inputs: inputs.to_vec(),
+            polling,
         })
     }
 
-    /// Serves the group: rebalances happen in here.
+    /// Serves the group: rebalances happen in here. Waits up to `timeout` until there is something to do for the
+    /// thread that polls: something of the group, of a feed that was empty, or of whoever has unparked it.
     pub fn poll(&self, timeout: Duration) -> Result<(), Error> {
-        match self.consumer.poll(timeout) {
-            Some(Err(KafkaError::PartitionEOF(_))) | None => Ok(()),
-            Some(Ok(message)) => Err(Error::Topology(format!(
-                "a record of {} came before its partition was started",
-                message.topic()
-            ))),
-            // The event itself does not always say what is fatal.
-            Some(Err(error)) => quiet_unless_fatal(match self.fatal() {
-                Some(code) => KafkaError::MessageConsumptionFatal(code),
-                None => error,
-            }),
+        if !timeout.is_zero() {
+            std::thread::park_timeout(timeout);
         }
+        loop {
+            match self.consumer.poll(Duration::ZERO) {
+                None => return Ok(()),
+                Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Ok(message)) => {
+                    return Err(Error::Topology(format!(
+                        "a record of {} came before its partition was started",
+                        message.topic()
+                    )));
+                }
+                // The event itself does not always say what is fatal.
+                Some(Err(error)) => quiet_unless_fatal(match self.fatal() {
+                    Some(code) => KafkaError::MessageConsumptionFatal(code),
+                    None => error,
+                })?,
+            }
+        }
+    }
+
+    /// The thread that polls.
+    pub fn polling(&self) -> &Thread {
+        &self.polling
     }
 
     /// What this client cannot go on from.
@@ -223,7 +243,8 @@ impl Consumer {
     /// started, and kept until they are revoked.
     pub fn feeds(&self, partition: i32) -> Result<Vec<Feed>, Error> {
         let feed = |(input, topic): (usize, &String)| {
-            let queue = self.consumer.split_partition_queue(topic, partition)?;
+            let mut queue = self.consumer.split_partition_queue(topic, partition)?;
+            queue.set_nonempty_callback(wake(&self.polling));
             Some(Feed::new(input as u32, partition, queue))
         };
         let feeds: Option<Vec<Feed>> = self.inputs.iter().enumerate().map(feed).collect();
@@ -314,6 +335,12 @@ impl Consumer {
         let metadata = self.consumer.group_metadata()?;
         (native::generation(client) == Some(before)).then_some(metadata)
     }
+}
+
+/// Called by librdkafka's threads.
+fn wake(polling: &Thread) -> impl Fn() + Send + Sync + 'static {
+    let polling = polling.clone();
+    move || polling.unpark()
 }
 
 /// Most errors of a consumer pass by themselves; librdkafka goes on trying.

@@ -27,6 +27,6 @@ pub use outbox::Pending;
 pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs, Telling};
 /// Who a transaction is sent by, as the group knows it.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
-pub use reader::{Ends, Reader, Received};
+pub use reader::{EndFinder, Ends, Reader, Received};
 pub use topics::Topology;
 pub use transaction::{Committed, Log, Share};

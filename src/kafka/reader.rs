@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
@@ -48,10 +49,50 @@ pub struct Received<'r> {
     pub headers: Headers,
 }
 
-/// Reads partitions outside of the group.
-pub struct Reader {
+/// Asks where partitions begin and end. Shared by all workers.
+pub struct EndFinder {
     committed: BaseConsumer<Quiet>,
     uncommitted: BaseConsumer<Quiet>,
+}
+
+impl std::fmt::Debug for EndFinder {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("EndFinder")
+    }
+}
+
+impl EndFinder {
+    /// Makes the clients.
+    pub fn open(config: &Config) -> Result<EndFinder, Error> {
+        Ok(EndFinder {
+            committed: make(config.reader())?,
+            uncommitted: make(config.end_finder())?,
+        })
+    }
+
+    /// Where a partition begins and ends. Asked in this order, so that where both ends agree
+    /// nothing before them was undecided.
+    pub fn find(&self, topic: &str, partition: i32) -> Result<Ends, Error> {
+        let look = |client: &BaseConsumer<Quiet>| {
+            let bounds = client.fetch_watermarks(topic, partition, TIMEOUT);
+            bounds.map_err(|source| Error::plain("asking for the ends of a partition", source))
+        };
+        let (start, end) = look(&self.uncommitted)?;
+        let (_, stable) = look(&self.committed)?;
+        Ok(Ends { start, stable, end })
+    }
+}
+
+fn make(settings: ClientConfig) -> Result<BaseConsumer<Quiet>, Error> {
+    let client = settings.create_with_context(Quiet);
+    client.map_err(|source| Error::making("making a reader of partitions", source))
+}
+
+/// Reads partitions outside of the group.
+pub struct Reader {
+    settings: ClientConfig,
+    /// Made when it is needed first.
+    client: Option<BaseConsumer<Quiet>>,
     /// What is being read, from where the next call goes on, and up to where. One that was given up
     /// and is begun again has another end: what is left of the first, its end above all, is not
     /// taken for the second's.
@@ -67,27 +108,13 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// Makes the clients.
-    pub fn open(config: &Config) -> Result<Reader, Error> {
-        let make = |settings: rdkafka::ClientConfig| settings.create_with_context(Quiet);
-        let fail = |source| Error::making("making a reader of the changelog", source);
-        Ok(Reader {
-            committed: make(config.reader()).map_err(fail)?,
-            uncommitted: make(config.end_finder()).map_err(fail)?,
+    /// Reads nothing yet.
+    pub fn new(config: &Config) -> Reader {
+        Reader {
+            settings: config.reader(),
+            client: None,
             reading: None,
-        })
-    }
-
-    /// Where a partition begins and ends. Asked in this order, so that where both ends agree
-    /// nothing before them was undecided.
-    pub fn ends(&self, topic: &str, partition: i32) -> Result<Ends, Error> {
-        let look = |client: &BaseConsumer<Quiet>| {
-            let bounds = client.fetch_watermarks(topic, partition, TIMEOUT);
-            bounds.map_err(|source| Error::plain("asking for the ends of a partition", source))
-        };
-        let (start, end) = look(&self.uncommitted)?;
-        let (_, stable) = look(&self.committed)?;
-        Ok(Ends { start, stable, end })
+        }
     }
 
     /// Hands over committed records from `from` on and before `end`, for at most [`READ_TIME`];
@@ -106,12 +133,16 @@ impl Reader {
         let begun = Instant::now();
         let there = matches!(&self.reading, Some((own_topic, own_partition, own_from, own_end))
             if own_topic == topic && (*own_partition, *own_from, *own_end) == (partition, from, end));
+        let client = match self.client.take() {
+            Some(client) => self.client.insert(client),
+            None => self.client.insert(make(self.settings.clone())?),
+        };
         if !there {
-            self.go_to(topic, partition, from)?;
+            go_to(client, topic, partition, from)?;
         }
         let mut position = from;
         while position < end && begun.elapsed() < READ_TIME {
-            match self.committed.poll(POLL_TIME) {
+            match client.poll(POLL_TIME) {
                 Some(Ok(message)) if message.offset() < end => {
                     take(&Received {
                         offset: message.offset(),
@@ -141,22 +172,23 @@ impl Reader {
         }
         self.reading = Some((topic.to_owned(), partition, position, end));
         if position >= end {
-            self.leave()?;
+            self.reading = None;
+            let left = client.unassign();
+            left.map_err(|source| Error::plain("leaving a partition", source))?;
         }
         Ok(position)
     }
+}
 
-    fn go_to(&self, topic: &str, partition: i32, from: i64) -> Result<(), Error> {
-        let fail = |source| Error::plain("reading a partition", source);
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(from))
-            .map_err(fail)?;
-        self.committed.assign(&list).map_err(fail)
-    }
-
-    fn leave(&mut self) -> Result<(), Error> {
-        self.reading = None;
-        let left = self.committed.unassign();
-        left.map_err(|source| Error::plain("leaving a partition", source))
-    }
+fn go_to(
+    client: &BaseConsumer<Quiet>,
+    topic: &str,
+    partition: i32,
+    from: i64,
+) -> Result<(), Error> {
+    let fail = |source| Error::plain("reading a partition", source);
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(from))
+        .map_err(fail)?;
+    client.assign(&list).map_err(fail)
 }

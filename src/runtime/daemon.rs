@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::worker::{Start, Worker};
 use super::{clock, mark, restore};
 use crate::event::{CUSTOMER_ID_BYTES_MAX, WallTime};
-use crate::kafka::{self, Consumer, Topology};
+use crate::kafka::{self, Consumer, EndFinder, Topology};
 use crate::model::Models;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
@@ -234,11 +234,13 @@ fn start(
     starts: &SyncSender<Start>,
     failure: &Arc<OnceLock<Error>>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
+    let ends = Arc::new(EndFinder::open(&shared.settings.kafka)?);
     let one = |(number, mailbox): (usize, &Arc<Mailbox>)| {
         let live = Live::open(
             shared.settings.clone(),
             store.clone(),
             consumer.clone(),
+            ends.clone(),
             number,
             shared.topology.batch_bytes(),
             starts.clone(),

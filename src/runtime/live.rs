@@ -10,7 +10,8 @@ use super::worker::Start;
 use super::world::World;
 use crate::event::WallTime;
 use crate::kafka::{
-    Committed, Consumer, Ends, Entry, Error, Log, Membership, Outgoing, Reader, Received, Share,
+    Committed, Consumer, EndFinder, Ends, Entry, Error, Log, Membership, Outgoing, Reader,
+    Received, Share,
 };
 use crate::store::{Rocks, Store};
 use crate::telemetry::Metrics;
@@ -20,6 +21,7 @@ pub(super) struct Live {
     settings: Arc<Settings>,
     store: Arc<Store>,
     consumer: Consumer,
+    ends: Arc<EndFinder>,
     reader: Reader,
     log: Log,
     starts: SyncSender<Start>,
@@ -34,13 +36,15 @@ impl Live {
         settings: Arc<Settings>,
         store: Arc<Store>,
         consumer: Consumer,
+        ends: Arc<EndFinder>,
         worker: usize,
         batch_bytes: usize,
         starts: SyncSender<Start>,
     ) -> Result<Live, Error> {
         Ok(Live {
             log: Log::open(&settings.kafka, worker, batch_bytes)?,
-            reader: Reader::open(&settings.kafka)?,
+            ends,
+            reader: Reader::new(&settings.kafka),
             settings,
             store,
             consumer,
@@ -71,7 +75,7 @@ impl World for Live {
     }
 
     fn input_ends(&self, input: u32, partition: i32) -> Result<Ends, Error> {
-        self.reader.ends(self.input(input), partition)
+        self.ends.find(self.input(input), partition)
     }
 
     fn is_empty(&mut self, input: u32, partition: i32, from: i64, to: i64) -> Result<bool, Error> {
@@ -90,8 +94,7 @@ impl World for Live {
     }
 
     fn changelog_ends(&self, partition: i32) -> Result<Ends, Error> {
-        self.reader
-            .ends(&self.settings.outputs.changelog, partition)
+        self.ends.find(&self.settings.outputs.changelog, partition)
     }
 
     fn read_changelog(
@@ -127,6 +130,7 @@ impl World for Live {
     fn start(&mut self, start: Start) {
         // The polling thread may have ended already; then there is nothing to start.
         drop(self.starts.send(start));
+        self.consumer.polling().unpark();
     }
 
     fn observe(&self, metrics: &Metrics) {

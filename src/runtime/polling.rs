@@ -16,12 +16,10 @@ use super::worker::Start;
 use crate::kafka::{self, Consumer, Feed, GroupProtocol, Listener};
 use crate::telemetry::Metrics;
 
-/// Wait for the group when nothing is to be read; after a second without anything, a longer one: what comes then
-/// waits for it, which is little beside what a commit waits for.
-const IDLE_POLL: Duration = Duration::from_millis(5);
-const QUIET_POLL: Duration = Duration::from_millis(50);
-/// Polls in a row that brought nothing, after which it is quiet.
-const QUIET_AFTER: u32 = 200;
+/// Wait for a worker to make room for what has been fetched.
+const ROOM_POLL: Duration = Duration::from_millis(5);
+/// Longest wait where nothing is there: what comes ends it. Between two looks whether the process is to stop.
+const QUIET_POLL: Duration = Duration::from_millis(250);
 /// Between two looks whether there is still somebody to wait for.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Longest wait for the workers to let go, inside a poll.
@@ -112,28 +110,39 @@ pub(super) struct Feeds {
     started: bool,
 }
 
+/// What came of reading all feeds once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Read {
+    /// They were empty.
+    Nothing,
+    /// No worker has room for what may be there.
+    NoRoom,
+    /// There may be more.
+    Some,
+}
+
 impl Polling<'_> {
     pub(super) fn run(&mut self, workers: &[JoinHandle<()>]) -> Result<(), Error> {
-        let mut idle = 0_u32;
+        let mut patience = Duration::ZERO;
         while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
             self.handle.beat();
             self.teller
                 .tell(&self.shared.restoring, &self.shared.metrics);
-            self.consumer.poll(match idle {
-                0 => Duration::ZERO,
-                1..=QUIET_AFTER => IDLE_POLL,
-                _ => QUIET_POLL,
-            })?;
-            for change in self.shared.assignment.take_changes() {
+            self.consumer.poll(patience)?;
+            let changes = self.shared.assignment.take_changes();
+            let has_changed = !changes.is_empty();
+            for change in changes {
                 self.change(change)?;
             }
-            self.start_what_is_restored()?;
+            let has_started = self.start_what_is_restored()?;
             if !self.handle.is_ready() && self.is_complete() && self.handle.get_ready() {
                 tracing::info!(partitions = self.feeds.len(), "ready");
             }
-            idle = match self.read()? {
-                true => 0,
-                false => idle.saturating_add(1),
+            patience = match self.read()? {
+                Read::Nothing if has_changed || has_started => Duration::ZERO,
+                Read::Some => Duration::ZERO,
+                Read::NoRoom => ROOM_POLL,
+                Read::Nothing => QUIET_POLL,
             };
         }
         Ok(())
@@ -164,10 +173,12 @@ impl Polling<'_> {
         Ok(())
     }
 
-    /// What cannot be started for now is tried again with the next poll.
-    fn start_what_is_restored(&mut self) -> Result<(), Error> {
+    /// What cannot be started for now is tried again with the next poll. Whether anything was started.
+    fn start_what_is_restored(&mut self) -> Result<bool, Error> {
         self.restored.extend(self.to_start.try_iter());
-        for start in std::mem::take(&mut self.restored) {
+        let starts = std::mem::take(&mut self.restored);
+        let any = !starts.is_empty();
+        for start in starts {
             match self.start(&start) {
                 Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
                     let partition = start.partition;
@@ -177,7 +188,7 @@ impl Polling<'_> {
                 other => other?,
             }
         }
-        Ok(())
+        Ok(any && self.restored.is_empty())
     }
 
     /// Whether all that the group has given to this process is read: nothing, maybe.
@@ -204,8 +215,8 @@ impl Polling<'_> {
     }
 
     /// Takes what was fetched, as far as there is room for it.
-    fn read(&self) -> Result<bool, Error> {
-        let mut busy = false;
+    fn read(&self) -> Result<Read, Error> {
+        let mut read = Read::Nothing;
         let feeds = self.feeds.values().map(|feeds| feeds.feeds.len()).sum();
         let most = self.shared.settings.buffer_share(feeds, FEED_BYTES_MAX);
         for (
@@ -220,10 +231,11 @@ impl Polling<'_> {
             for (feed, gauge) in feeds.iter().filter(|_| *started) {
                 for _ in 0..TAKE_MAX {
                     if !gauge.has_room(most) {
+                        read = read.max(Read::NoRoom);
                         break;
                     }
                     let Some(fetched) = feed.next()? else { break };
-                    busy = true;
+                    read = Read::Some;
                     let load = gauge.load(&fetched);
                     let mail = Mail::Fetched {
                         partition: *partition,
@@ -236,7 +248,7 @@ impl Polling<'_> {
                 }
             }
         }
-        Ok(busy)
+        Ok(read)
     }
 
     fn mailbox(&self, partition: i32) -> &Mailbox {

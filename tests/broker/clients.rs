@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::ProduceRequest;
@@ -93,6 +93,57 @@ fn a_feed_goes_on_from_its_beginning_and_never_back() {
     consumer.start([].iter(), &at(0)).unwrap();
     broker.produce("feeds", &records[..1]);
     assert_eq!(read_to(&consumer, &feeds[0], 6), [6]);
+}
+
+/// Nothing is asked for again and again: what comes ends the wait.
+#[test]
+fn whatever_there_is_to_do_wakes_the_thread_that_polls() {
+    const WAIT: Duration = Duration::from_secs(600);
+    let begun = Instant::now();
+    let broker = Broker::shared();
+    broker.create_topic("woken", 1, &[]);
+    let assigned: Arc<Assigned> = Arc::default();
+    let listener: Arc<dyn Listener> = assigned.clone();
+    let config = config(broker.bootstrap(), "woken");
+    let consumer = Consumer::join(&config, &["woken".to_owned()], listener, || false).unwrap();
+    while assigned.0.load(Ordering::Relaxed) == 0 {
+        consumer.poll(WAIT).unwrap();
+    }
+    let feeds = consumer.feeds(0).unwrap();
+    let beginning = Position {
+        input: 0,
+        partition: 0,
+        offset: 0,
+    };
+    consumer.start(feeds.iter(), &[beginning]).unwrap();
+    let mut ends = 0;
+    for offset in 0..3 {
+        // There is nothing more, which is news too.
+        while ends <= offset {
+            match feeds[0].next().unwrap() {
+                Some(Fetched::End) => ends += 1,
+                Some(other) => panic!("{other:?}"),
+                None => consumer.poll(WAIT).unwrap(),
+            }
+        }
+        let produce = thread::spawn(move || {
+            broker.produce("woken", &[Record::new(0, "key", "value")]);
+        });
+        loop {
+            match feeds[0].next().unwrap() {
+                Some(Fetched::Record { offset: found, .. }) => {
+                    assert_eq!(found, offset);
+                    break;
+                }
+                Some(Fetched::End) => {}
+                None => consumer.poll(WAIT).unwrap(),
+            }
+        }
+        produce.join().unwrap();
+    }
+    consumer.polling().unpark();
+    consumer.poll(WAIT).unwrap();
+    assert!(begun.elapsed() < WAIT);
 }
 
 /// librdkafka takes a record for delivered once a later one of its partition is; but a broker that

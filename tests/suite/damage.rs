@@ -169,7 +169,7 @@ fn read(batches: &[Vec<u8>; 2]) -> (Vec<i64>, Result<(), Error>) {
         is_local: false,
         fetch_ahead_bytes: tenure::kafka::FETCH_AHEAD_BYTES_MAX,
     };
-    let mut reader = Reader::open(&config).unwrap();
+    let mut reader = Reader::new(&config);
     let (mut position, mut offsets) = (0, Vec::new());
     while position < RECORDS {
         let mut take = |received: &kafka::Received<'_>| {

@@ -27,6 +27,7 @@ impl<W: World> Worker<W> {
             return;
         };
         own.idle.confirmed = None;
+        own.idle.observed = None;
         match fetched {
             Fetched::End => own.merge.end(input),
             Fetched::Record {

@@ -25,6 +25,8 @@ const ADVANCE_EVERY: Millis = Millis(60_000);
 #[derive(Debug, Default)]
 pub(super) struct Idle {
     looked: Duration,
+    /// When the ends were last asked for, unless there was news since or a transaction is open.
+    pub(super) observed: Option<Duration>,
     /// The ends up to which there is nothing to be read, by input; `None` after any news.
     pub(super) confirmed: Option<Vec<i64>>,
     /// Where the watermark goes with the next commit.

@@ -101,6 +101,8 @@ pub(super) struct Worker<W> {
 
 /// Longest sleep without mail.
 const IDLE: Duration = Duration::from_millis(100);
+/// The same where nothing is in hand that time, or somebody else, could let go on.
+const QUIET: Duration = Duration::from_secs(1);
 
 impl<W: World> Worker<W> {
     pub(super) fn new(number: usize, shared: Shared, world: W) -> Worker<W> {
@@ -234,8 +236,13 @@ impl<W: World> Worker<W> {
         let waited = self.world.uptime().saturating_sub(self.last_commit);
         match self.has_work() {
             true => interval.saturating_sub(waited).min(IDLE),
+            false if self.is_quiet() => QUIET,
             false => IDLE,
         }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.held.is_empty() && self.partitions.values().all(|own| own.merge.is_idle())
     }
 
     fn has_work(&self) -> bool {
