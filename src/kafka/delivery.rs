@@ -15,6 +15,8 @@ use crate::event::WallTime;
 
 /// Longest wait for room, and for the delivery of what was sent.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
+/// Between two looks whether one has failed.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What became of a record.
 #[derive(Debug)]
@@ -69,6 +71,10 @@ impl Deliveries {
     /// The first failure since the last call.
     pub(super) fn take_failure(&self) -> Option<KafkaError> {
         self.lock().take()
+    }
+
+    fn has_failed(&self) -> bool {
+        self.lock().is_some()
     }
 
     fn fail(&self, error: KafkaError) {
@@ -156,12 +162,33 @@ pub(super) fn send(
     }
 }
 
+/// How long it is waited for records that are on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Inside a transaction, of which one record that is not delivered is the end: librdkafka does not send the others.
+    UntilOneFails,
+    /// Until all are delivered or have failed.
+    UntilAllAreThrough,
+}
+
 /// Waits until all records are delivered.
-pub(super) fn deliver(producer: &BaseProducer<Deliveries>) -> Result<(), Error> {
-    let flushed = producer.flush(DELIVERY_TIMEOUT);
-    // librdkafka would tell later, and only how many were not.
-    let failure = producer.client().context().take_failure();
-    match failure.or(flushed.err()) {
+pub(super) fn deliver(
+    producer: &BaseProducer<Deliveries>,
+    patience: Patience,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + DELIVERY_TIMEOUT;
+    let context = producer.client().context();
+    // librdkafka would tell of a failure later, and only of how many.
+    let failure = loop {
+        let flushed = producer.flush(LOOK_EVERY);
+        let is_over = flushed.is_ok()
+            || Instant::now() >= deadline
+            || patience == Patience::UntilOneFails && context.has_failed();
+        if is_over {
+            break context.take_failure().or(flushed.err());
+        }
+    };
+    match failure {
         None => Ok(()),
         Some(source) => Err(Error::Abort {
             action: "delivering the records",

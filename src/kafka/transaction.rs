@@ -7,6 +7,7 @@
 //! and its init ends whatever was left open.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -14,13 +15,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::delivery::{Deliveries, Place, deliver, send};
+use super::delivery::{Deliveries, Patience, Place, deliver, send};
 use super::{Config, Error, Outgoing, Refused};
 use crate::crash;
 use crate::event::WallTime;
 
 /// Longest wait for one transactional call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
+/// Between two looks whether reports have still to be served.
+const REPORTS_POLL: Duration = Duration::from_millis(20);
 /// Longest wait for the coordinator to accept this producer and end what an earlier one left open.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// An end of a transaction that took this long may have been repeated: librdkafka does so after
@@ -191,7 +194,7 @@ impl Log {
             }
         }
         crash::point("records-sent");
-        deliver(&self.producer)?;
+        deliver(&self.producer, Patience::UntilOneFails)?;
         crash::point("records-delivered");
         let offsets = offsets(inputs, shares)?;
         let begun = Instant::now();
@@ -241,11 +244,9 @@ impl Log {
     }
 
     fn abort(&mut self) -> Result<(), Error> {
-        // Aborting serves no delivery reports: poll for those of the purged records.
         let begun = Instant::now();
-        let aborted = self.producer.abort_transaction(CALL_TIMEOUT);
+        let aborted = aborted(&self.producer);
         self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;
-        self.producer.poll(Duration::ZERO);
         drop(self.producer.client().context().take_failure());
         match aborted.map_err(|source| Error::transactional("aborting", source)) {
             Ok(()) => Ok(()),
@@ -261,6 +262,22 @@ impl Log {
     }
 }
 
+/// Aborting gives up records that are not delivered and waits until that is reported, but serves no reports: somebody
+/// else has to, or every such abort would take its full time.
+fn aborted(producer: &BaseProducer<Deliveries>) -> Result<(), KafkaError> {
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Acquire) {
+                producer.poll(REPORTS_POLL);
+            }
+        });
+        let aborted = producer.abort_transaction(CALL_TIMEOUT);
+        is_done.store(true, Ordering::Release);
+        aborted
+    })
+}
+
 fn tell(
     teller: &BaseProducer<Deliveries>,
     outputs: &[Outgoing],
@@ -271,7 +288,7 @@ fn tell(
         places.push(place.clone());
         send(teller, output, &place)?;
     }
-    deliver(teller)?;
+    deliver(teller, Patience::UntilAllAreThrough)?;
     // No transaction is there to tell that some were given up.
     match places.iter().all(|place| place.offset().is_some()) {
         true => Ok(()),

@@ -138,6 +138,30 @@ fn a_partition_that_comes_back_restores_only_the_difference() {
 }
 
 #[test]
+fn state_of_partitions_that_others_have_gone_on_with_is_removed_after_a_while() {
+    let mut fleet = Fleet::new("elsewhere", 2, session(4));
+    let changelog_topic = fleet.world.topic("changelog");
+    let at_once = [("delete.retention.ms", "1")];
+    fleet.world.broker.alter_topic(&changelog_topic, &at_once);
+    fleet.instances[0].start();
+    fleet.until_at_work(&[0]);
+    fleet.until("every partition has state", |fleet| {
+        changelog(&fleet.world).iter().all(|records| *records > 0)
+    });
+    fleet.instances[1].start();
+    fleet.until_at_work(&[0, 1]);
+    let anew = "no local state; building it from the changelog";
+    let built = fleet.instances[0].times_said(anew);
+    fleet.until("what has moved is removed", |fleet| {
+        fleet.instances[0].times_said("its state is removed here") == 2
+    });
+    fleet.stop(1);
+    fleet.until_at_work(&[0]);
+    assert_eq!(fleet.instances[0].times_said(anew), built + 2);
+    fleet.assert_told_once();
+}
+
+#[test]
 fn rebalances_in_a_row_during_a_restore() {
     let mut fleet = Fleet::new("restore", 3, session(20));
     fleet.instances[0].start();

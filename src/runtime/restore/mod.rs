@@ -21,6 +21,7 @@ use crate::partition::{Progress, hash};
 use crate::store::{self, Counting};
 use outbox::tell_again;
 use position::Local;
+pub(super) use position::is_stale;
 use reading::{Reading, Target};
 
 /// Why a partition cannot be worked on.

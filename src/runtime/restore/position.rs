@@ -22,6 +22,20 @@ pub(super) enum Local {
     Incomplete,
 }
 
+/// Whether tombstones may have been compacted away that the local state has not seen: it would
+/// bring back who was deleted.
+pub(in crate::runtime) fn is_stale<W: World>(
+    shared: &Shared,
+    world: &W,
+    partition: i32,
+) -> Result<bool, Error> {
+    let seen = world.store().seen(key(partition))?;
+    let (Some(seen), Some(kept)) = (seen, shared.topology.tombstones_kept) else {
+        return Ok(false);
+    };
+    Ok(world.wall().since(seen) > kept)
+}
+
 impl Restore {
     /// What the disk has, as far as it can be told at once.
     pub(super) fn local<W: World>(
@@ -86,16 +100,6 @@ impl Restore {
             Ok(None) | Err(store::Error::Progress { .. }) => Ok(false),
             Err(other) => Err(other.into()),
         }
-    }
-
-    /// Whether tombstones may have been compacted away that the local state has not seen: it would
-    /// bring back who was deleted.
-    pub(super) fn is_stale<W: World>(&self, shared: &Shared, world: &W) -> Result<bool, Error> {
-        let seen = world.store().seen(key(self.partition))?;
-        let (Some(seen), Some(kept)) = (seen, shared.topology.tombstones_kept) else {
-            return Ok(false);
-        };
-        Ok(world.wall().since(seen) > kept)
     }
 
     /// The first position: where each input begins.

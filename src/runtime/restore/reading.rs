@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::outbox::{keep_last, tell_again};
-use super::position::Local;
+use super::position::{Local, is_stale};
 use super::{Error, LOOKS_MAX, Offsets, Restore, key};
 use crate::crash;
 use crate::event::CustomerId;
@@ -76,7 +76,7 @@ impl Restore {
             Some(known) if known < start => Found::TooOld,
             Some(_) if local == Local::Incomplete => Found::Incomplete,
             Some(known) if known == end => Found::Complete,
-            Some(_) if self.is_stale(shared, world)? => Found::Stale,
+            Some(_) if is_stale(shared, world, self.partition)? => Found::Stale,
             Some(_) => Found::Behind,
             None => Found::Missing,
         };

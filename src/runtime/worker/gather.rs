@@ -104,11 +104,11 @@ impl<W: World> Worker<W> {
 
     /// Says which partitions wait since nobody can tell whether a record or the own clock is wrong.
     fn tell_of_doubt(&mut self, waiting: Vec<i32>) {
-        let metric = &self.shared.metrics.clock.doubtful_partitions;
-        let worker = self.number.to_string();
-        let count = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
-        metric.with_label_values(&[&worker]).set(count);
-        if !waiting.is_empty() && waiting != self.in_doubt {
+        if waiting == self.in_doubt {
+            return;
+        }
+        self.count_doubtful(waiting.len());
+        if !waiting.is_empty() {
             tracing::warn!(
                 partitions = ?waiting, clock = %self.now.wall,
                 "records have timestamps later than this machine's clock by more than time.future: if the clock is slow, \
@@ -117,6 +117,13 @@ impl<W: World> Worker<W> {
             );
         }
         self.in_doubt = waiting;
+    }
+
+    pub(super) fn count_doubtful(&self, partitions: usize) {
+        let metric = &self.shared.metrics.clock.doubtful_partitions;
+        let count = i64::try_from(partitions).unwrap_or(i64::MAX);
+        let worker = self.number.to_string();
+        metric.with_label_values(&[&worker]).set(count);
     }
 
     /// What a partition may take of the next transaction, which takes the batches of all of them.

@@ -18,6 +18,7 @@
 
 mod adopt;
 mod budget;
+mod elsewhere;
 mod gather;
 mod hold;
 mod idle;
@@ -97,6 +98,8 @@ pub(super) struct Worker<W> {
     in_doubt: Vec<i32>,
     last_commit: Duration,
     last_look: Duration,
+    /// The last partition of which it was looked whether it has gone to another process for good.
+    looked_elsewhere: Option<i32>,
 }
 
 /// Longest sleep without mail.
@@ -115,7 +118,7 @@ impl<W: World> Worker<W> {
                 settings.limits.clone(),
             )
         };
-        Worker {
+        let worker = Worker {
             decoders: settings.mappings.iter().map(decoder).collect(),
             number,
             partitions: BTreeMap::new(),
@@ -130,9 +133,12 @@ impl<W: World> Worker<W> {
             in_doubt: Vec::new(),
             last_commit: world.uptime(),
             last_look: world.uptime(),
+            looked_elsewhere: None,
             world,
             shared,
-        }
+        };
+        worker.count_doubtful(0);
+        worker
     }
 
     /// Works until it is told to stop; what is in hand then is committed, but what is held.
@@ -185,7 +191,7 @@ impl<W: World> Worker<W> {
                 }
             }
         }
-        self.observe();
+        self.observe()?;
         self.let_go_on()?;
         if self.held.is_empty() {
             self.gather();

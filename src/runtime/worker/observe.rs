@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Worker;
+use crate::runtime::restore::Error;
 use crate::runtime::world::World;
 
 const OBSERVE_EVERY: Duration = Duration::from_secs(5);
@@ -10,10 +11,10 @@ const OBSERVE_EVERY: Duration = Duration::from_secs(5);
 const OBSERVE_QUIET_EVERY: Duration = Duration::from_secs(60);
 
 impl<W: World> Worker<W> {
-    pub(super) fn observe(&mut self) {
+    pub(super) fn observe(&mut self) -> Result<(), Error> {
         let now = self.world.uptime();
         if now.saturating_sub(self.last_look) < OBSERVE_EVERY {
-            return;
+            return Ok(());
         }
         self.last_look = now;
         for (partition, own) in &mut self.partitions {
@@ -35,5 +36,6 @@ impl<W: World> Worker<W> {
         }
         self.look_on_bursts();
         self.world.observe(&self.shared.metrics);
+        self.remove_what_is_elsewhere()
     }
 }
