@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
+use super::current::Kept;
 use super::engine::{Changes, Engine, Family};
+use super::key::Prefix;
 use super::options::Config;
 use super::reader::{Reader, corrupt};
 use super::walk::STEP_MAX;
@@ -61,7 +63,7 @@ pub struct Store<E = Rocks> {
     pub(super) path: PathBuf,
     timers_max: usize,
     pub(super) step_max: usize,
-    whole: Mutex<BTreeSet<u32>>,
+    pub(super) kept: Mutex<Kept>,
 }
 
 impl Store {
@@ -109,7 +111,7 @@ impl<E: Engine> Store<E> {
             path: path.to_owned(),
             timers_max: TIMERS_PER_BATCH_MAX,
             step_max: STEP_MAX,
-            whole: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -121,22 +123,6 @@ impl<E: Engine> Store<E> {
     /// Looks at fewer customers in one step, so that tests can have several.
     pub fn with_steps_of(self, step_max: usize) -> Store<E> {
         Store { step_max, ..self }
-    }
-
-    /// Whether a partition was found to have everybody since the store was opened. Only a start can find less than
-    /// was written: what goes missing later is an error where it is read.
-    pub fn is_known_whole(&self, partition: u32) -> bool {
-        self.whole().contains(&partition)
-    }
-
-    /// Notes that a partition has everybody.
-    pub fn set_whole(&self, partition: u32) {
-        self.whole().insert(partition);
-    }
-
-    fn whole(&self) -> MutexGuard<'_, BTreeSet<u32>> {
-        // A set is whole whoever panicked while holding it.
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All that applying the batch can need, in one sorted multi-get and one scan of timers; and while
@@ -169,7 +155,8 @@ impl<E: Engine> Store<E> {
         };
         let watermark = batch.watermark(progress.watermark, lateness);
         let end = EventTime(watermark.0);
-        let (timers, loaded_to) = self.timers(partition, progress, end, most)?;
+        let prefix = self.prefix(partition)?;
+        let (timers, loaded_to) = self.timers(prefix, progress, end, most)?;
         let mut wanted: BTreeSet<&CustomerId> =
             timers.iter().map(|timer| &timer.customer).collect();
         wanted.extend(
@@ -179,9 +166,9 @@ impl<E: Engine> Store<E> {
                 .filter_map(|record| record.content.as_ref().ok())
                 .map(|event| &event.customer),
         );
-        let mut states = self.states(reader, partition, &wanted)?;
+        let mut states = self.states(reader, prefix, &wanted)?;
         let sweep = match &progress.sweep {
-            Some(from) => Some(self.sweep(reader, partition, from, &mut states)?),
+            Some(from) => Some(self.sweep(reader, prefix, from, &mut states)?),
             None => None,
         };
         Ok(View {
@@ -196,7 +183,7 @@ impl<E: Engine> Store<E> {
     fn states(
         &self,
         reader: Reader<'_>,
-        partition: u32,
+        prefix: Prefix,
         wanted: &BTreeSet<&CustomerId>,
     ) -> Result<BTreeMap<CustomerId, Known>, Error> {
         let mut states = BTreeMap::new();
@@ -204,19 +191,19 @@ impl<E: Engine> Store<E> {
             states.insert(id.clone(), reader.read(bytes)?);
             Ok(())
         };
-        self.each(partition, wanted.iter().copied(), take)?;
+        self.each(prefix, wanted.iter().copied(), take)?;
         Ok(states)
     }
 
     /// Looks customers up, given in ascending order; `take` gets each that is there, with its bytes.
     fn each<'c>(
         &self,
-        partition: u32,
+        prefix: Prefix,
         customers: impl Iterator<Item = &'c CustomerId>,
         mut take: impl FnMut(&'c CustomerId, &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let ids: Vec<&CustomerId> = customers.collect();
-        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(partition, id)).collect();
+        let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(prefix, id)).collect();
         let mut take = |place: usize, bytes: &[u8]| take(ids[place], bytes);
         self.engine.get(Family::Customers, &keys, &mut take)
     }
@@ -225,11 +212,11 @@ impl<E: Engine> Store<E> {
     fn sweep(
         &self,
         reader: Reader<'_>,
-        partition: u32,
+        prefix: Prefix,
         from: &CustomerId,
         states: &mut BTreeMap<CustomerId, Known>,
     ) -> Result<Sweep, Error> {
-        let [_, to] = key::bounds(partition);
+        let [_, to] = key::bounds(prefix);
         let (mut looked, mut found, mut bytes) = (0, 0, 0);
         let mut reached = Sweep::End;
         let mut take = |entry: &[u8], value: &[u8]| {
@@ -248,7 +235,7 @@ impl<E: Engine> Store<E> {
             }
             Ok(ControlFlow::Continue(()))
         };
-        let from = key::customer(partition, from);
+        let from = key::customer(prefix, from);
         self.engine.scan(Family::Customers, &from, &to, &mut take)?;
         Ok(reached)
     }
@@ -257,14 +244,14 @@ impl<E: Engine> Store<E> {
     /// over everything that was ever deleted before it.
     fn timers(
         &self,
-        partition: u32,
+        prefix: Prefix,
         progress: &Progress,
         end: EventTime,
         most: usize,
     ) -> Result<(BTreeSet<TimerKey>, Option<TimerKey>), Error> {
         let from = match &progress.fired_to {
-            Some(cursor) => key::timer(partition, cursor),
-            None => key::due(partition, EventTime(i64::MIN)),
+            Some(cursor) => key::timer(prefix, cursor),
+            None => key::due(prefix, EventTime(i64::MIN)),
         };
         let mut timers = BTreeSet::new();
         let mut loaded_to = None;
@@ -281,27 +268,19 @@ impl<E: Engine> Store<E> {
             Ok(ControlFlow::Continue(()))
         };
         self.engine
-            .scan(Family::Timers, &from, &key::due(partition, end), &mut take)?;
+            .scan(Family::Timers, &from, &key::due(prefix, end), &mut take)?;
         Ok((timers, loaded_to))
     }
 
     /// Writes all of some commits, or nothing of them.
     pub fn write(&self, identity: &Identity, commits: &[Written<'_>]) -> Result<(), Error> {
+        let mut prefixes = Vec::with_capacity(commits.len());
+        for written in commits {
+            prefixes.push(self.prefix(written.partition)?);
+        }
         self.engine.write(&mut |batch| {
-            commits
-                .iter()
-                .for_each(|written| fill(batch, identity, written));
-            Ok(())
-        })
-    }
-
-    /// Forgets everything of a partition, to rebuild it.
-    pub fn clear(&self, partition: u32) -> Result<(), Error> {
-        let [from, to] = key::bounds(partition);
-        self.whole().remove(&partition);
-        self.engine.write(&mut |batch| {
-            for family in Family::ALL {
-                batch.delete_range(family, &from, &to);
+            for (written, prefix) in commits.iter().zip(&prefixes) {
+                fill(batch, identity, written, *prefix);
             }
             Ok(())
         })
@@ -316,12 +295,13 @@ impl<E: Engine> Store<E> {
         states: &BTreeMap<CustomerId, Option<Vec<u8>>>,
         progress: (&[u8], i64),
     ) -> Result<(), Error> {
+        let prefix = self.prefix(partition)?;
         let timer = |id: &CustomerId, due| {
             let customer = id.clone();
-            key::timer(partition, &TimerKey { due, customer })
+            key::timer(prefix, &TimerKey { due, customer })
         };
         let mut before = BTreeMap::new();
-        self.each(partition, states.keys(), |id, bytes| {
+        self.each(prefix, states.keys(), |id, bytes| {
             before.extend(
                 customer::armed(bytes)
                     .map_err(corrupt)?
@@ -334,7 +314,7 @@ impl<E: Engine> Store<E> {
                 if let Some(due) = before.get(id) {
                     batch.delete(Family::Timers, &timer(id, *due));
                 }
-                let key = key::customer(partition, id);
+                let key = key::customer(prefix, id);
                 match value {
                     None => batch.delete(Family::Customers, &key),
                     Some(value) => {
@@ -346,41 +326,41 @@ impl<E: Engine> Store<E> {
                     }
                 }
             }
-            arrive(batch, partition, progress);
+            arrive(batch, prefix, progress);
             Ok(())
         })
     }
 }
 
-fn fill(batch: &mut dyn Changes, identity: &Identity, written: &Written<'_>) {
-    let (partition, commit) = (written.partition, written.commit);
+fn fill(batch: &mut dyn Changes, identity: &Identity, written: &Written<'_>, prefix: Prefix) {
+    let commit = written.commit;
     let mut bytes = Vec::with_capacity(256);
     for (id, state) in &commit.states {
         bytes.clear();
         customer::encode(state, &mut bytes);
-        batch.put(Family::Customers, &key::customer(partition, id), &bytes);
+        batch.put(Family::Customers, &key::customer(prefix, id), &bytes);
     }
     for timer in &commit.disarm {
-        batch.delete(Family::Timers, &key::timer(partition, timer));
+        batch.delete(Family::Timers, &key::timer(prefix, timer));
     }
     for timer in &commit.arm {
-        batch.put(Family::Timers, &key::timer(partition, timer), &[]);
+        batch.put(Family::Timers, &key::timer(prefix, timer), &[]);
     }
     if let Some(generation) = written.generation {
-        let key = key::generation(partition, generation.number);
+        let key = key::generation(prefix, generation.number);
         batch.put(Family::Meta, &key, &generation.encode());
     }
     let progress = codec::encode(&commit.progress, identity);
-    batch.put(Family::Meta, &key::progress(partition), &progress);
+    batch.put(Family::Meta, &key::progress(prefix), &progress);
     if let Some(offset) = written.changelog_offset {
-        let key = key::changelog_offset(partition);
+        let key = key::changelog_offset(prefix);
         batch.put(Family::Meta, &key, &offset.to_be_bytes());
     }
 }
 
 /// Notes where a partition has got to by its changelog.
-pub(super) fn arrive(batch: &mut dyn Changes, partition: u32, (progress, offset): (&[u8], i64)) {
-    batch.put(Family::Meta, &key::progress(partition), progress);
-    let key = key::changelog_offset(partition);
+pub(super) fn arrive(batch: &mut dyn Changes, prefix: Prefix, (progress, offset): (&[u8], i64)) {
+    batch.put(Family::Meta, &key::progress(prefix), progress);
+    let key = key::changelog_offset(prefix);
     batch.put(Family::Meta, &key, &offset.to_be_bytes());
 }

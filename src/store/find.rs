@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::engine::{Engine, Family};
+use super::key::Prefix;
 use super::reader::corrupt;
 use super::{Error, Store, key};
 use crate::customer::{self, Corrupt, CustomerState, Migration};
@@ -31,22 +32,24 @@ impl<E: Engine> Store<E> {
     /// The partitions that something is known of.
     pub fn partitions(&self) -> Result<Vec<u32>, Error> {
         let (mut found, mut from) = (Vec::new(), Vec::new());
-        let [_, end] = key::bounds(u32::MAX);
+        let [_, end] = key::bounds(Prefix::of(u32::MAX, true));
         loop {
             // One key of each tells: what else is kept of a partition may be long.
             let mut next = None;
             let mut take = |key: &[u8], _: &[u8]| {
-                next = key.first_chunk().copied().map(u32::from_be_bytes);
+                next = Prefix::read(key);
                 Ok(ControlFlow::Break(()))
             };
             self.engine.scan(Family::Meta, &from, &end, &mut take)?;
-            let Some(partition) = next else {
+            let Some(prefix) = next else {
+                found.sort_unstable();
                 return Ok(found);
             };
-            if self.progress_of(partition)?.is_some() {
+            let partition = prefix.partition();
+            if self.prefix(partition)? == prefix && self.progress_of(partition)?.is_some() {
                 found.push(partition);
             }
-            let [_, after] = key::bounds(partition);
+            let [_, after] = key::bounds(prefix);
             from = after;
         }
     }
@@ -55,10 +58,10 @@ impl<E: Engine> Store<E> {
     pub fn find(&self, partitions: &[u32], customer: &CustomerId) -> Result<Option<Found>, Error> {
         let mut partitions = partitions.to_vec();
         partitions.sort_unstable();
-        let keys = partitions
-            .iter()
-            .map(|partition| key::customer(*partition, customer));
-        let keys: Vec<Vec<u8>> = keys.collect();
+        let mut keys = Vec::with_capacity(partitions.len());
+        for partition in &partitions {
+            keys.push(key::customer(self.prefix(*partition)?, customer));
+        }
         for look in 1..=LOOKS_MAX {
             let Some((partition, bytes)) = self.latest_of(&partitions, &keys)? else {
                 return Ok(None);
@@ -69,7 +72,7 @@ impl<E: Engine> Store<E> {
                 again = Some(bytes.to_vec());
                 Ok(())
             };
-            let key = key::customer(partition, customer);
+            let key = key::customer(self.prefix(partition)?, customer);
             self.engine.get(Family::Customers, &[key], &mut take)?;
             // State and progress are of one commit, or nearly so where commits are very close.
             let same = again.as_ref() == Some(&bytes);
@@ -141,7 +144,7 @@ impl<E: Engine> Store<E> {
             found = Some(progress.map_err(|source| self.unusable(source))?);
             Ok(())
         };
-        let key = key::progress(partition);
+        let key = key::progress(self.prefix(partition)?);
         self.engine.get(Family::Meta, &[key], &mut take)?;
         Ok(found)
     }

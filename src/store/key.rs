@@ -2,67 +2,109 @@
 //!
 //! | column family | key | value |
 //! |---|---|---|
-//! | `customers` | partition (u32), customer | state (`customer::codec`) |
-//! | `timers` | partition (u32), due (i64, sign bit flipped), customer | nothing |
-//! | `meta` | partition (u32), `p` | progress (`partition::codec`) |
-//! | `meta` | partition (u32), `m`, 0 or 1 | a generation of its models, by whether its number is even (`partition::generation`) |
-//! | `meta` | partition (u32), `c` | next offset of the changelog (i64) |
-//! | `meta` | partition (u32), `s` | wall time at which the state was seen to be the last one (i64) |
+//! | `customers` | prefix, customer | state (`customer::codec`) |
+//! | `timers` | prefix, due (i64, sign bit flipped), customer | nothing |
+//! | `meta` | prefix, `p` | progress (`partition::codec`) |
+//! | `meta` | prefix, `m`, 0 or 1 | a generation of its models, by whether its number is even (`partition::generation`) |
+//! | `meta` | prefix, `c` | next offset of the changelog (i64) |
+//! | `meta` | prefix, `s` | wall time at which the state was seen to be the last one (i64) |
 //! | `meta` | `origin` | cluster and changelog |
+//! | `meta` | `current`, partition (u32) | which of the partition's two prefixes is its state: 0 (also where there is no such key) or 1 |
+//!
+//! A prefix (u32) is a partition, with the highest bit set in the second of its two. The other one is nothing, or a
+//! state that is being built to replace this one.
 //!
 //! Numbers are big-endian. The customer stands last, so it needs no length.
 
 use crate::event::{CustomerId, EventTime};
 use crate::partition::TimerKey;
 
+/// What all keys of one state of a partition begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Prefix(u32);
+
+const SECOND: u32 = 1 << 31;
+
+impl Prefix {
+    pub(super) fn of(partition: u32, is_second: bool) -> Prefix {
+        match is_second {
+            false => Prefix(partition & !SECOND),
+            true => Prefix(partition | SECOND),
+        }
+    }
+
+    /// What a key begins with.
+    pub(super) fn read(key: &[u8]) -> Option<Prefix> {
+        key.first_chunk()
+            .map(|bytes| Prefix(u32::from_be_bytes(*bytes)))
+    }
+
+    /// The other one of the same partition.
+    pub(super) fn other(self) -> Prefix {
+        Prefix(self.0 ^ SECOND)
+    }
+
+    pub(super) fn is_second(self) -> bool {
+        self.0 & SECOND != 0
+    }
+
+    pub(super) fn partition(self) -> u32 {
+        self.0 & !SECOND
+    }
+
+    fn bytes(self) -> [u8; 4] {
+        self.0.to_be_bytes()
+    }
+}
+
+/// Says which of its two prefixes is the state of a partition.
+pub(super) fn current(partition: u32) -> Vec<u8> {
+    [b"current".as_slice(), &partition.to_be_bytes()].concat()
+}
+
 pub(super) fn origin() -> Vec<u8> {
     b"origin".to_vec()
 }
 
-pub(super) fn progress(partition: u32) -> Vec<u8> {
-    [&partition.to_be_bytes(), b"p".as_slice()].concat()
+pub(super) fn progress(prefix: Prefix) -> Vec<u8> {
+    [&prefix.bytes(), b"p".as_slice()].concat()
 }
 
 /// The last two generations are kept: a new one begins only when no state is older than the last.
-pub(super) fn generation(partition: u32, number: u32) -> Vec<u8> {
-    [
-        &partition.to_be_bytes(),
-        b"m".as_slice(),
-        &[(number % 2) as u8],
-    ]
-    .concat()
+pub(super) fn generation(prefix: Prefix, number: u32) -> Vec<u8> {
+    [&prefix.bytes(), b"m".as_slice(), &[(number % 2) as u8]].concat()
 }
 
-pub(super) fn changelog_offset(partition: u32) -> Vec<u8> {
-    [&partition.to_be_bytes(), b"c".as_slice()].concat()
+pub(super) fn changelog_offset(prefix: Prefix) -> Vec<u8> {
+    [&prefix.bytes(), b"c".as_slice()].concat()
 }
 
-pub(super) fn seen(partition: u32) -> Vec<u8> {
-    [&partition.to_be_bytes(), b"s".as_slice()].concat()
+pub(super) fn seen(prefix: Prefix) -> Vec<u8> {
+    [&prefix.bytes(), b"s".as_slice()].concat()
 }
 
-/// All keys of a partition lie from the first of these to before the second.
-pub(super) fn bounds(partition: u32) -> [Vec<u8>; 2] {
-    let next = match partition.checked_add(1) {
+/// All keys with a prefix lie from the first of these to before the second.
+pub(super) fn bounds(prefix: Prefix) -> [Vec<u8>; 2] {
+    let next = match prefix.0.checked_add(1) {
         Some(next) => next.to_be_bytes().to_vec(),
         None => vec![0xff; 5],
     };
-    [partition.to_be_bytes().to_vec(), next]
+    [prefix.bytes().to_vec(), next]
 }
 
-pub(super) fn customer(partition: u32, customer: &CustomerId) -> Vec<u8> {
-    customer_of(partition, customer.as_bytes())
+pub(super) fn customer(prefix: Prefix, customer: &CustomerId) -> Vec<u8> {
+    customer_of(prefix, customer.as_bytes())
 }
 
 /// Of the customer with these bytes.
-pub(super) fn customer_of(partition: u32, customer: &[u8]) -> Vec<u8> {
-    [&partition.to_be_bytes(), customer].concat()
+pub(super) fn customer_of(prefix: Prefix, customer: &[u8]) -> Vec<u8> {
+    [&prefix.bytes(), customer].concat()
 }
 
-pub(super) fn timer(partition: u32, timer: &TimerKey) -> Vec<u8> {
+pub(super) fn timer(prefix: Prefix, timer: &TimerKey) -> Vec<u8> {
     let due = (timer.due.0 as u64) ^ (1 << 63);
     [
-        &partition.to_be_bytes(),
+        &prefix.bytes(),
         due.to_be_bytes().as_slice(),
         timer.customer.as_bytes(),
     ]
@@ -70,9 +112,9 @@ pub(super) fn timer(partition: u32, timer: &TimerKey) -> Vec<u8> {
 }
 
 /// The first key of those due at an instant.
-pub(super) fn due(partition: u32, due: EventTime) -> Vec<u8> {
+pub(super) fn due(prefix: Prefix, due: EventTime) -> Vec<u8> {
     let customer = CustomerId::default();
-    timer(partition, &TimerKey { due, customer })
+    timer(prefix, &TimerKey { due, customer })
 }
 
 /// `None` for bytes that are no key of a customer.
@@ -102,8 +144,8 @@ mod tests {
         #[test]
         fn the_order_of_timer_keys_is_the_order_of_their_bytes(a in any::<(i64, String)>(), b in any::<(i64, String)>()) {
             let [a, b] = [a, b].map(|(due, id)| TimerKey { due: EventTime(due), customer: id.as_str().into() });
-            prop_assert_eq!(timer(7, &a).cmp(&timer(7, &b)), a.cmp(&b));
-            prop_assert_eq!(read_timer(&timer(7, &a)), Some(a));
+            prop_assert_eq!(timer(Prefix(7), &a).cmp(&timer(Prefix(7), &b)), a.cmp(&b));
+            prop_assert_eq!(read_timer(&timer(Prefix(7), &a)), Some(a));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of the store and of each partition in it, beside states and timers.
 
 use super::engine::{Engine, Family};
+use super::key::Prefix;
 use super::{Error, Store, key};
 use crate::event::WallTime;
 use crate::partition::codec::{self, Identity, Unusable};
@@ -21,8 +22,11 @@ impl<E: Engine> Store<E> {
             found = Some(progress.map_err(|source| self.unusable(source))?);
             Ok(())
         };
-        self.engine
-            .get(Family::Meta, &[key::progress(partition)], &mut take)?;
+        self.engine.get(
+            Family::Meta,
+            &[key::progress(self.prefix(partition)?)],
+            &mut take,
+        )?;
         Ok(found)
     }
 
@@ -34,15 +38,23 @@ impl<E: Engine> Store<E> {
             found = Some(generation).filter(|found| found.number == number);
             Ok(())
         };
-        let key = key::generation(partition, number);
+        let key = key::generation(self.prefix(partition)?, number);
         self.engine.get(Family::Meta, &[key], &mut take)?;
         Ok(found)
     }
 
     /// Keeps a version of the models as the changelog has it. On its own: the progress that names it follows.
     pub fn keep_generation(&self, partition: u32, generation: &Generation) -> Result<(), Error> {
+        self.keep_generation_at(self.prefix(partition)?, generation)
+    }
+
+    pub(super) fn keep_generation_at(
+        &self,
+        prefix: Prefix,
+        generation: &Generation,
+    ) -> Result<(), Error> {
         self.engine.write(&mut |batch| {
-            let key = key::generation(partition, generation.number);
+            let key = key::generation(prefix, generation.number);
             batch.put(Family::Meta, &key, &generation.encode());
             Ok(())
         })
@@ -58,18 +70,21 @@ impl<E: Engine> Store<E> {
 
     /// The offset of the changelog up to which a partition's state is complete.
     pub fn changelog_offset(&self, partition: u32) -> Result<Option<i64>, Error> {
-        self.number(&key::changelog_offset(partition))
+        self.number(&key::changelog_offset(self.prefix(partition)?))
     }
 
     /// When a partition's state was last known to be the last one, of all.
     pub fn seen(&self, partition: u32) -> Result<Option<WallTime>, Error> {
-        Ok(self.number(&key::seen(partition))?.map(WallTime))
+        Ok(self
+            .number(&key::seen(self.prefix(partition)?))?
+            .map(WallTime))
     }
 
     /// Notes that a partition's state is the last one.
     pub fn set_seen(&self, partition: u32, now: WallTime) -> Result<(), Error> {
+        let key = key::seen(self.prefix(partition)?);
         self.engine.write(&mut |batch| {
-            batch.put(Family::Meta, &key::seen(partition), &now.0.to_be_bytes());
+            batch.put(Family::Meta, &key, &now.0.to_be_bytes());
             Ok(())
         })
     }

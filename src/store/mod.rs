@@ -1,6 +1,7 @@
 //! Layer 5: state on disk. One RocksDB for the process, keys prefixed by partition, memory bounded
 //! once. Knows how to fetch what a batch needs and how to write a commit atomically; decides nothing.
 
+mod current;
 mod db;
 mod engine;
 mod error;

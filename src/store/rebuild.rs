@@ -3,24 +3,26 @@
 
 use std::ops::Range;
 
+use super::current::remove;
 use super::db::arrive;
 use super::engine::{Engine, Family, Pair};
+use super::key::Prefix;
 use super::reader::corrupt;
 use super::walk::Walk;
 use super::{Error, Store, key};
 use crate::customer;
 use crate::event::CustomerId;
-use crate::partition::TimerKey;
 use crate::partition::codec::{self, Identity};
+use crate::partition::{Generation, TimerKey};
 
 /// Bytes of states that are held in memory before they are sorted and taken in, by all that rebuild
 /// at the same time.
 const PIECES_BYTES_MAX: usize = 16 << 20;
-/// A partition on its way from nothing. Until [`Store::finish`] the partition has no progress: a
-/// crash begins anew.
+/// The state of a partition on its way from nothing, beside the one that there is. Until [`Store::finish`] that one is
+/// the partition's: a crash begins anew.
 #[derive(Debug)]
 pub struct Rebuild {
-    partition: u32,
+    prefix: Prefix,
     piece: Piece,
     piece_bytes_max: usize,
     arming: Option<Arming>,
@@ -90,25 +92,38 @@ impl Piece {
     }
 }
 
-impl Rebuild {
-    /// The partition has been cleared. Up to so many may be rebuilt at the same time.
-    pub fn new(partition: u32, at_once: usize) -> Rebuild {
-        Rebuild::in_pieces(partition, PIECES_BYTES_MAX / at_once.max(1))
+impl<E: Engine> Store<E> {
+    /// Begins to build a partition from nothing, removing what an earlier attempt has left. Up to so many may be
+    /// rebuilt at the same time.
+    pub fn rebuild(&self, partition: u32, at_once: usize) -> Result<Rebuild, Error> {
+        self.rebuild_in_pieces(partition, PIECES_BYTES_MAX / at_once.max(1))
     }
 
     /// With pieces of another size, so that tests can have several.
-    pub fn in_pieces(partition: u32, piece_bytes_max: usize) -> Rebuild {
-        Rebuild {
-            partition,
+    pub fn rebuild_in_pieces(
+        &self,
+        partition: u32,
+        piece_bytes_max: usize,
+    ) -> Result<Rebuild, Error> {
+        let prefix = self.prefix(partition)?.other();
+        self.engine.write(&mut |batch| {
+            remove(batch, prefix);
+            Ok(())
+        })?;
+        Ok(Rebuild {
+            prefix,
             piece: Piece::default(),
             // Places in it are 32 bits.
             piece_bytes_max: piece_bytes_max.min(1 << 30),
             arming: None,
-        }
+        })
     }
-}
 
-impl<E: Engine> Store<E> {
+    /// Adds models that the changelog holds.
+    pub fn add_generation(&self, rebuild: &Rebuild, generation: &Generation) -> Result<(), Error> {
+        self.keep_generation_at(rebuild.prefix, generation)
+    }
+
     /// Adds the next record of the changelog; `None` is a tombstone.
     pub fn add(
         &self,
@@ -124,9 +139,9 @@ impl<E: Engine> Store<E> {
     }
 
     fn take_in(&self, rebuild: &mut Rebuild) -> Result<(), Error> {
-        let partition = rebuild.partition;
+        let prefix = rebuild.prefix;
         let pair = |(customer, value): (&[u8], Option<&[u8]>)| -> Pair {
-            let key = key::customer_of(partition, customer);
+            let key = key::customer_of(prefix, customer);
             (key, value.map(<[u8]>::to_vec))
         };
         let mut pairs = rebuild.piece.sorted().map(pair);
@@ -143,13 +158,13 @@ impl<E: Engine> Store<E> {
     /// When reading or writing fails.
     pub fn arm(&self, rebuild: &mut Rebuild) -> Result<bool, Error> {
         self.take_in(rebuild)?;
-        let partition = rebuild.partition;
+        let prefix = rebuild.prefix;
         let Arming {
             walk,
             customers,
             is_done,
         } = rebuild.arming.get_or_insert_with(|| Arming {
-            walk: Walk::over(partition),
+            walk: Walk::over(prefix),
             customers: 0,
             is_done: false,
         });
@@ -158,7 +173,7 @@ impl<E: Engine> Store<E> {
             *customers += 1;
             let due = customer::armed(value).map_err(corrupt)?;
             if let (Some(due), Some(customer)) = (due, key::read_customer(bytes)) {
-                timers.push(key::timer(partition, &TimerKey { due, customer }));
+                timers.push(key::timer(prefix, &TimerKey { due, customer }));
             }
             Ok(())
         })?;
@@ -168,8 +183,8 @@ impl<E: Engine> Store<E> {
         Ok(*is_done)
     }
 
-    /// After [`Store::arm`] is done: notes where the partition has got to, the bytes of its last progress record and
-    /// the offset after it.
+    /// After [`Store::arm`] is done: has what was built be the partition's state, and removes the one before. Where it
+    /// has got to: the bytes of its last progress record and the offset after it.
     ///
     /// # Errors
     /// [`Error::Incomplete`] where the changelog has not everybody any more.
@@ -187,11 +202,9 @@ impl<E: Engine> Store<E> {
         if found != expected {
             return Err(Error::Incomplete { found, expected });
         }
-        self.engine.write(&mut |batch| {
-            arrive(batch, rebuild.partition, progress);
-            Ok(())
-        })?;
-        self.set_whole(rebuild.partition);
+        let prefix = rebuild.prefix;
+        self.switch(prefix, &mut |batch| arrive(batch, prefix, progress))?;
+        self.set_whole(prefix.partition());
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use super::engine::{Engine, Family};
+use super::key::Prefix;
 use super::{Error, Store, key};
 
 /// Most customers that are looked at in one step, and most bytes of their states.
@@ -18,8 +19,8 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn over(partition: u32) -> Walk {
-        let [from, to] = key::bounds(partition);
+    pub(super) fn over(prefix: Prefix) -> Walk {
+        let [from, to] = key::bounds(prefix);
         Walk { from, to }
     }
 }
@@ -31,17 +32,15 @@ pub struct Counting {
     customers: u64,
 }
 
-impl Counting {
-    /// From the first customer on.
-    pub fn of(partition: u32) -> Counting {
-        Counting {
-            walk: Walk::over(partition),
-            customers: 0,
-        }
-    }
-}
-
 impl<E: Engine> Store<E> {
+    /// Begins to count the customers of a partition.
+    pub fn begin_counting(&self, partition: u32) -> Result<Counting, Error> {
+        Ok(Counting {
+            walk: Walk::over(self.prefix(partition)?),
+            customers: 0,
+        })
+    }
+
     /// Goes on counting the customers of a partition that nobody writes to; the number after the last step.
     ///
     /// # Errors

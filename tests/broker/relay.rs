@@ -174,7 +174,10 @@ impl Relay {
         let disk = Rocks::open(&self.instances[0].folder().join("state"), &config).unwrap();
         let mut found = BTreeMap::new();
         let mut take = |key: &[u8], value: &[u8]| {
-            found.insert(key.to_vec(), value.to_vec());
+            // Of which of the partition's two prefixes it is says the first bit.
+            let mut key = key.to_vec();
+            key[0] &= 0x7f;
+            found.insert(key, value.to_vec());
             Ok(std::ops::ControlFlow::Continue(()))
         };
         disk.scan(Family::Customers, &[0], &[0xff; 8], &mut take)

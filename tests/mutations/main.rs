@@ -156,7 +156,7 @@ const MUTATIONS: [Mutation; 31] = [
         caught_by: Suite::Simulation,
         file: "src/store/rebuild.rs",
         edits: &[(
-            "timers.push(key::timer(partition, &TimerKey { due, customer }));",
+            "timers.push(key::timer(prefix, &TimerKey { due, customer }));",
             "drop((due, customer));",
         )],
     },

@@ -180,7 +180,9 @@ fn assert_state(universe: &Universe, partition: i32) {
     }
     let owner = cluster.owners[&partition];
     let disk = universe.seats[owner].disk.0.borrow();
-    let own = partition.to_be_bytes();
+    let current = [b"current".as_slice(), &partition.to_be_bytes()].concat();
+    let is_second = disk.get(&(Family::Meta, current)) == Some(&vec![1]);
+    let own = (partition.cast_unsigned() | u32::from(is_second) << 31).to_be_bytes();
     let of = |family: Family| {
         let own = disk
             .iter()

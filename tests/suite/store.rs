@@ -11,8 +11,7 @@ use tenure::model::{Models, Source};
 use tenure::partition::codec::{self, Identity};
 use tenure::partition::{Batch, Progress, Record, View, apply};
 use tenure::store::{
-    Changes, Config, Counting, Engine, Error, Family, Pair, Rebuild, Rocks, Store, TakeEntry,
-    TakeValue,
+    Changes, Config, Engine, Error, Family, Pair, Rocks, Store, TakeEntry, TakeValue,
 };
 
 struct Written {
@@ -107,7 +106,7 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let [old, new] = [0, 1].map(|at| Store::open(folders[at].path(), &config).unwrap());
         // Pieces of a few customers each.
-        let mut rebuild = Rebuild::in_pieces(3, 4_000);
+        let mut rebuild = new.rebuild_in_pieces(3, 4_000).unwrap();
         for (offset, batch) in batches.iter().enumerate() {
             let progress = (&*batch.progress, offset as i64);
             old.catch_up(3, &batch.states, progress).unwrap();
@@ -184,7 +183,7 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
     let store = Store::over(&watched, folder.path()).with_steps_of(7);
     // The next one is looked at to go on from there.
     let is_a_step = || watched.handed.take() <= 8;
-    let mut rebuild = Rebuild::in_pieces(3, 4_000);
+    let mut rebuild = store.rebuild_in_pieces(3, 4_000).unwrap();
     for batch in &batches {
         for (customer, state) in &batch.states {
             store.add(&mut rebuild, customer, state.as_deref()).unwrap();
@@ -201,7 +200,7 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
         .finish(&rebuild, &Identity::default(), "", (&last.progress, 1))
         .unwrap();
     assert!(is_a_step());
-    let mut counting = Counting::of(3);
+    let mut counting = store.begin_counting(3).unwrap();
     let mut again = 1;
     let customers = loop {
         let counted = store.count(&mut counting).unwrap();

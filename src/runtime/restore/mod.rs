@@ -131,7 +131,8 @@ impl Restore {
                 self.looks = 0;
                 self.phase = match self.local(shared, world, ends)? {
                     Local::Uncounted => {
-                        Phase::Counting(committed, ends, Counting::of(key(self.partition)))
+                        let counting = world.store().begin_counting(key(self.partition))?;
+                        Phase::Counting(committed, ends, counting)
                     }
                     local => self.compare(shared, world, committed, ends, local)?,
                 };

@@ -85,11 +85,8 @@ impl Restore {
             (Found::Complete | Found::Behind, Some(known)) => (known, Target::Old(BTreeMap::new())),
             _ => {
                 let (partition, workers) = (key(self.partition), shared.settings.workers);
-                world.store().clear(partition)?;
-                (
-                    start,
-                    Target::Nothing(Rebuild::new(partition, workers), None),
-                )
+                let rebuild = world.store().rebuild(partition, workers)?;
+                (start, Target::Nothing(rebuild, None))
             }
         };
         Ok(Reading {
@@ -145,7 +142,12 @@ impl Restore {
         match (&mut reading.into, entry) {
             (_, Entry::Output(pending)) => keep_last(&mut reading.outbox, pending),
             // It is looked for only when the progress that names it is there.
-            (_, Entry::Generation(known)) => world.store().keep_generation(partition, &known)?,
+            (Target::Old(_), Entry::Generation(known)) => {
+                world.store().keep_generation(partition, &known)?;
+            }
+            (Target::Nothing(rebuild, _), Entry::Generation(known)) => {
+                world.store().add_generation(rebuild, &known)?;
+            }
             (Target::Old(states), Entry::State(customer, state)) => {
                 drop(states.insert(customer, state));
             }

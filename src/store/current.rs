@@ -1,0 +1,93 @@
+//! Which of its two prefixes is the state of a partition. What replaces a state is built beside it, so that there is
+//! always one that is complete: nothing is removed before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{MutexGuard, PoisonError};
+
+use super::engine::{Changes, Engine, Family};
+use super::key::Prefix;
+use super::{Error, Store, key};
+
+/// What is known of partitions without asking the engine.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Those that were found to have everybody.
+    whole: BTreeSet<u32>,
+    current: BTreeMap<u32, Prefix>,
+}
+
+impl<E: Engine> Store<E> {
+    /// Whether a partition was found to have everybody since the store was opened. Only a start can find less than
+    /// was written: what goes missing later is an error where it is read.
+    pub fn is_known_whole(&self, partition: u32) -> bool {
+        self.kept().whole.contains(&partition)
+    }
+
+    /// Notes that a partition has everybody.
+    pub fn set_whole(&self, partition: u32) {
+        self.kept().whole.insert(partition);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // It is as good as what was asked for, whoever panicked while holding it.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the keys of a partition's state begin with.
+    pub(super) fn prefix(&self, partition: u32) -> Result<Prefix, Error> {
+        if let Some(prefix) = self.kept().current.get(&partition) {
+            return Ok(*prefix);
+        }
+        let mut is_second = false;
+        let mut take = |_, bytes: &[u8]| {
+            is_second = bytes == [1];
+            Ok(())
+        };
+        let key = key::current(partition);
+        self.engine.get(Family::Meta, &[key], &mut take)?;
+        let prefix = Prefix::of(partition, is_second);
+        self.kept().current.insert(partition, prefix);
+        Ok(prefix)
+    }
+
+    /// Has another prefix be the state of its partition from here on, with what `fill` writes, and removes the one
+    /// before: all of it at once.
+    pub(super) fn switch(
+        &self,
+        to: Prefix,
+        fill: &mut dyn FnMut(&mut dyn Changes),
+    ) -> Result<(), Error> {
+        let partition = to.partition();
+        self.engine.write(&mut |batch| {
+            fill(batch);
+            let is_second = u8::from(to.is_second());
+            batch.put(Family::Meta, &key::current(partition), &[is_second]);
+            remove(batch, to.other());
+            Ok(())
+        })?;
+        self.kept().current.insert(partition, to);
+        Ok(())
+    }
+
+    /// Forgets everything of a partition.
+    pub fn clear(&self, partition: u32) -> Result<(), Error> {
+        self.engine.write(&mut |batch| {
+            for is_second in [false, true] {
+                remove(batch, Prefix::of(partition, is_second));
+            }
+            batch.delete(Family::Meta, &key::current(partition));
+            Ok(())
+        })?;
+        let mut kept = self.kept();
+        kept.whole.remove(&partition);
+        kept.current.remove(&partition);
+        Ok(())
+    }
+}
+
+pub(super) fn remove(batch: &mut dyn Changes, prefix: Prefix) {
+    let [from, to] = key::bounds(prefix);
+    for family in Family::ALL {
+        batch.delete_range(family, &from, &to);
+    }
+}
