@@ -2,7 +2,7 @@
 //! with a slow disk. Compiled in only with the feature `crash-points`; elsewhere a point is nothing.
 
 /// Every point, in the order in which a commit and a restore pass them.
-pub const POINTS: [&str; 13] = [
+pub const POINTS: [&str; 14] = [
     "assigned",
     "restoring",
     "restored",
@@ -16,6 +16,7 @@ pub const POINTS: [&str; 13] = [
     "written",
     "revoked",
     "stopping",
+    "republished",
 ];
 
 /// The variable that names a point and how often it is passed first: `offsets-sent:3`.

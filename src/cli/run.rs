@@ -11,6 +11,7 @@ use super::{Exit, Format, load, progress, say};
 use crate::config::{self, Document, Problems};
 use crate::model::Models;
 use crate::partition::codec::Unusable;
+use crate::runtime::Settings;
 use crate::runtime::daemon::{self, Handle};
 use crate::{app, kafka, runtime, store, telemetry};
 
@@ -55,6 +56,10 @@ pub(super) fn tell(problems: &Problems) {
 pub(super) struct Run {
     #[command(flatten)]
     config: ConfigFiles,
+    /// Writes the local state to the changelog, where that has lost it and nobody has gone further than this state;
+    /// then goes on as ever. Elsewhere it changes nothing.
+    #[arg(long)]
+    republish: bool,
 }
 
 impl Run {
@@ -67,7 +72,10 @@ impl Run {
         };
         let hostname = std::env::var("HOSTNAME").ok();
         let settings = match document.settings(&models, hostname.as_deref()) {
-            Ok(settings) => settings,
+            Ok(settings) => Settings {
+                republish: self.republish,
+                ..settings
+            },
             Err(problems) => {
                 tell(&problems);
                 return Ok(Exit::Configuration);

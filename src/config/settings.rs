@@ -114,6 +114,7 @@ impl Document {
             },
             start_at_zero: self.starts_at_zero(),
             burst: self.burst(),
+            republish: false,
         })
     }
 

@@ -11,7 +11,7 @@ use crate::customer::CustomerState;
 use crate::event::{CustomerId, Headers, Position, WallTime};
 use crate::model::Models;
 use crate::partition::codec::{self, Identity};
-use crate::partition::{Commit, Generation, Output};
+use crate::partition::{Commit, Generation, Output, Progress};
 
 /// How stage changes are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +94,10 @@ const PROGRESS_KEY: &[u8] = b"p";
 /// Begins the key of a generation of the models; the last two are kept.
 const GENERATION_KEY: u8 = b'm';
 
+fn generation_key(generation: &Generation) -> Vec<u8> {
+    vec![GENERATION_KEY, (generation.number % 2) as u8]
+}
+
 fn customer_key(customer: &CustomerId) -> Vec<u8> {
     [b"c", customer.as_bytes()].concat()
 }
@@ -162,12 +166,37 @@ impl Outputs {
             records.push(self.changelog(partition, customer_key(customer), value));
         }
         if let Some(generation) = telling.generation {
-            let key = vec![GENERATION_KEY, (generation.number % 2) as u8];
-            records.push(self.changelog(partition, key, generation.encode()));
+            records.push(self.changelog(
+                partition,
+                generation_key(generation),
+                generation.encode(),
+            ));
         }
         let progress = codec::encode(&commit.progress, telling.identity);
         records.push(self.changelog(partition, PROGRESS_KEY.to_vec(), progress));
         records
+    }
+
+    /// States as they stand, for a changelog that has lost them; the progress comes last.
+    pub fn states(
+        &self,
+        partition: i32,
+        states: Vec<(CustomerId, Vec<u8>)>,
+        progress: &Progress,
+        identity: &Identity,
+    ) -> Vec<Outgoing> {
+        let state = |(customer, value)| self.changelog(partition, customer_key(&customer), value);
+        let mut records: Vec<Outgoing> = states.into_iter().map(state).collect();
+        let progress = codec::encode(progress, identity);
+        records.push(self.changelog(partition, PROGRESS_KEY.to_vec(), progress));
+        records
+    }
+
+    /// The models that a partition is worked on with, and those before them.
+    pub fn generations(&self, partition: i32, generations: &[Generation]) -> Vec<Outgoing> {
+        let generations = generations.iter();
+        let record = |it: &Generation| self.changelog(partition, generation_key(it), it.encode());
+        generations.map(record).collect()
     }
 
     /// The outputs of a commit in their order, then where it leaves those who moved. History that is not

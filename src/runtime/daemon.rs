@@ -141,7 +141,7 @@ pub fn run(
     let partitions = usize::try_from(topology.partitions).unwrap_or(0);
     let feeds = partitions * settings.outputs.inputs.len();
     settings.kafka.fetch_ahead_bytes = settings.buffer_share(feeds, kafka::FETCH_AHEAD_BYTES_MAX);
-    let store = Arc::new(open(&settings, &topology, &metrics)?);
+    let store = Arc::new(open(&settings, &metrics)?);
     handle.customers.open(store.clone());
     let _closing = Closed(&handle.customers);
     let shared = Shared {
@@ -195,7 +195,7 @@ impl Drop for Closed<'_> {
 }
 
 /// Opens the state. What cannot be gone on with is deleted: the changelog has it all.
-fn open(settings: &Settings, topology: &Topology, metrics: &Metrics) -> Result<Store, Error> {
+fn open(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
     let anew = |reason: &str, cause: String| {
         metrics
             .restore
@@ -207,23 +207,10 @@ fn open(settings: &Settings, topology: &Topology, metrics: &Metrics) -> Result<S
         Store::delete(&settings.state)?;
         Store::open(&settings.state, &settings.store)
     };
-    let store = match Store::open(&settings.state, &settings.store) {
+    Ok(match Store::open(&settings.state, &settings.store) {
         Err(error @ store::Error::Damaged { .. }) => anew("damaged", chain(&error))?,
         other => other?,
-    };
-    let origin = topology.changelog_origin();
-    let store = match store.origin()? {
-        Some(known) if known != origin => {
-            drop(store);
-            anew(
-                "other_changelog",
-                "it belongs to another cluster, or to a changelog that was deleted".to_owned(),
-            )?
-        }
-        _ => store,
-    };
-    store.set_origin(&origin)?;
-    Ok(store)
+    })
 }
 
 fn start(

@@ -42,6 +42,8 @@ pub(super) enum Found {
     Incomplete,
     /// The changelog no longer reaches back to it.
     TooOld,
+    /// It belongs to another changelog.
+    OtherChangelog,
     /// It is so old that the changelog may have forgotten who was deleted since.
     Stale,
     /// The changelog does not reach it: records were lost.
@@ -56,6 +58,7 @@ impl Found {
             Found::Missing => "missing",
             Found::Incomplete => "incomplete",
             Found::TooOld => "too_old",
+            Found::OtherChangelog => "other_changelog",
             Found::Stale => "stale",
             Found::Ahead => "ahead",
         }
@@ -119,6 +122,13 @@ impl Shared {
                     "the changelog no longer reaches back to the local state; rebuilding it"
                 );
             }
+            Found::OtherChangelog => {
+                tracing::warn!(
+                    partition,
+                    "the local state belongs to another cluster, or to a changelog that was deleted; building the state \
+                    of this changelog beside it"
+                );
+            }
             Found::Stale => {
                 tracing::warn!(
                     partition,
@@ -130,6 +140,22 @@ impl Shared {
                 tracing::error!(partition, "the local state is ahead of the changelog");
             }
         }
+    }
+
+    /// Says that a changelog may not hold everybody, although nothing of it is needed now.
+    pub(super) fn changelog_is_cut(&self, partition: i32, start: i64) {
+        self.metrics
+            .restore
+            .found
+            .with_label_values(&["changelog_cut"])
+            .inc();
+        tracing::error!(
+            partition,
+            start,
+            "records were deleted from the beginning of the changelog, so that it may not hold everybody's state any more: \
+            this process has it, and without its folder it would be lost. Set cleanup.policy=compact, and start once with \
+            `tenure run --republish`, which writes the state to the changelog"
+        );
     }
 
     /// Says that the group's offset of an input is not the one that was committed with the state.

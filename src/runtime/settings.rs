@@ -51,6 +51,8 @@ pub struct Settings {
     pub start_at_zero: bool,
     /// When unusually many customers move, and what is done about it.
     pub burst: Burst,
+    /// Whether the local state is written to changelogs that have lost it.
+    pub republish: bool,
 }
 
 /// The least of the buffers that a partition of an input has, in the Kafka client and behind it.

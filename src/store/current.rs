@@ -13,6 +13,8 @@ use super::{Error, Store, key};
 pub(super) struct Kept {
     /// Those that were found to have everybody.
     whole: BTreeSet<u32>,
+    /// Those of which the changelog was written anew.
+    republished: BTreeSet<u32>,
     current: BTreeMap<u32, Prefix>,
 }
 
@@ -26,6 +28,29 @@ impl<E: Engine> Store<E> {
     /// Notes that a partition has everybody.
     pub fn set_whole(&self, partition: u32) {
         self.kept().whole.insert(partition);
+    }
+
+    /// Whether the changelog of a partition was written anew from here since the store was opened.
+    pub fn is_republished(&self, partition: u32) -> bool {
+        self.kept().republished.contains(&partition)
+    }
+
+    /// Notes that it was: the offset up to which the changelog holds the state, and which changelog that is.
+    pub fn set_republished(
+        &self,
+        partition: u32,
+        changelog_offset: i64,
+        origin: &str,
+    ) -> Result<(), Error> {
+        let prefix = self.prefix(partition)?;
+        self.engine.write(&mut |batch| {
+            let key = key::changelog_offset(prefix);
+            batch.put(Family::Meta, &key, &changelog_offset.to_be_bytes());
+            batch.put(Family::Meta, &key::origin_of(prefix), origin.as_bytes());
+            Ok(())
+        })?;
+        self.kept().republished.insert(partition);
+        Ok(())
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

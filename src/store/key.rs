@@ -8,7 +8,8 @@
 //! | `meta` | prefix, `m`, 0 or 1 | a generation of its models, by whether its number is even (`partition::generation`) |
 //! | `meta` | prefix, `c` | next offset of the changelog (i64) |
 //! | `meta` | prefix, `s` | wall time at which the state was seen to be the last one (i64) |
-//! | `meta` | `origin` | cluster and changelog |
+//! | `meta` | prefix, `o` | the cluster and changelog that the state belongs to |
+//! | `meta` | `origin` | the same for states without it |
 //! | `meta` | `current`, partition (u32) | which of the partition's two prefixes is its state: 0 (also where there is no such key) or 1 |
 //!
 //! A prefix (u32) is a partition, with the highest bit set in the second of its two. The other one is nothing, or a
@@ -81,6 +82,10 @@ pub(super) fn changelog_offset(prefix: Prefix) -> Vec<u8> {
 
 pub(super) fn seen(prefix: Prefix) -> Vec<u8> {
     [&prefix.bytes(), b"s".as_slice()].concat()
+}
+
+pub(super) fn origin_of(prefix: Prefix) -> Vec<u8> {
+    [&prefix.bytes(), b"o".as_slice()].concat()
 }
 
 /// All keys with a prefix lie from the first of these to before the second.

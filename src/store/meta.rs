@@ -99,21 +99,28 @@ impl<E: Engine> Store<E> {
         Ok(found)
     }
 
-    /// What the store was made from, as it was noted.
-    pub fn origin(&self) -> Result<Option<String>, Error> {
-        let mut found = None;
-        let mut take = |_, bytes: &[u8]| {
-            found = Some(String::from_utf8_lossy(bytes).into_owned());
-            Ok(())
-        };
-        self.engine.get(Family::Meta, &[key::origin()], &mut take)?;
-        Ok(found)
+    /// The cluster and changelog that a partition's state belongs to.
+    pub fn origin(&self, partition: u32) -> Result<Option<String>, Error> {
+        let keys = [key::origin_of(self.prefix(partition)?), key::origin()];
+        for key in keys {
+            let mut found = None;
+            let mut take = |_, bytes: &[u8]| {
+                found = Some(String::from_utf8_lossy(bytes).into_owned());
+                Ok(())
+            };
+            self.engine.get(Family::Meta, &[key], &mut take)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
-    /// Notes what the store is made from.
-    pub fn set_origin(&self, origin: &str) -> Result<(), Error> {
+    /// Notes that a partition's state belongs to this cluster and changelog.
+    pub fn set_origin(&self, partition: u32, origin: &str) -> Result<(), Error> {
+        let key = key::origin_of(self.prefix(partition)?);
         self.engine.write(&mut |batch| {
-            batch.put(Family::Meta, &key::origin(), origin.as_bytes());
+            batch.put(Family::Meta, &key, origin.as_bytes());
             Ok(())
         })
     }

@@ -21,4 +21,4 @@ pub use find::Found;
 pub use options::Config;
 pub use rebuild::Rebuild;
 pub use rocks::Rocks;
-pub use walk::Counting;
+pub use walk::{Counting, States, Walk};

@@ -6,14 +6,16 @@ use std::ops::ControlFlow;
 use super::engine::{Engine, Family};
 use super::key::Prefix;
 use super::{Error, Store, key};
+use crate::customer::Corrupt;
+use crate::event::CustomerId;
 
 /// Most customers that are looked at in one step, and most bytes of their states.
 pub(super) const STEP_MAX: usize = 1 << 15;
 const STEP_BYTES_MAX: usize = 16 << 20;
 
-/// How far a walk has got.
+/// How far a walk over the customers of a partition has got.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub struct Walk {
     from: Vec<u8>,
     to: Vec<u8>,
 }
@@ -24,6 +26,9 @@ impl Walk {
         Walk { from, to }
     }
 }
+
+/// Customers with the bytes of their states.
+pub type States = Vec<(CustomerId, Vec<u8>)>;
 
 /// A count of the customers of a partition that is under way.
 #[derive(Debug)]
@@ -52,6 +57,29 @@ impl<E: Engine> Store<E> {
             Ok(())
         })?;
         Ok(is_done.then_some(*customers))
+    }
+
+    /// Begins to go over the customers of a partition.
+    pub fn walk(&self, partition: u32) -> Result<Walk, Error> {
+        Ok(Walk::over(self.prefix(partition)?))
+    }
+
+    /// The next customers with the bytes of their states, and whether these were the last. For a partition that nobody
+    /// writes to.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn next_states(&self, walk: &mut Walk) -> Result<(States, bool), Error> {
+        let mut states = States::new();
+        let is_last = self.step(walk, |key, value| {
+            let customer = key::read_customer(key).ok_or(Error::Corrupt {
+                what: "a customer's key",
+                source: Corrupt::Damaged,
+            })?;
+            states.push((customer, value.to_vec()));
+            Ok(())
+        })?;
+        Ok((states, is_last))
     }
 
     /// Hands over the next customers, each by its key and its state; whether these were the last.

@@ -358,7 +358,7 @@ impl Declare<'_> {
             )?,
             found: self.counters(
                 "restores_total",
-                "Partitions assigned, by what their local state was found to be: complete, behind, missing, too_old or ahead of the changelog.",
+                "Partitions assigned, by what was found: local state that is complete, behind, missing, incomplete, stale, too_old, of other_changelog or ahead of it; and by changelog_cut where that has lost its beginning.",
                 &["found"],
             )?,
             group_offsets: self.counters(

@@ -13,6 +13,7 @@ use tenure::store::{Config, Engine, Family, Rocks};
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
+use crate::fleet::session;
 use crate::harness::{Isolation, Record, eventually};
 use crate::reference::Event;
 
@@ -67,6 +68,19 @@ impl Story {
     fn is_refused(&mut self, why: &str) {
         self.world.start();
         self.world.ends(why);
+    }
+
+    /// A start that writes the local state to the changelog, with this in its environment.
+    fn republishes(&mut self, variable: &str) {
+        let own = [
+            "env",
+            variable,
+            "sh",
+            "-c",
+            r#"exec "$@" --republish"#,
+            "sh",
+        ];
+        self.world.first.start_by(&own);
     }
 
     fn state(&self) -> PathBuf {
@@ -142,19 +156,70 @@ fn damaged_files_are_found_and_the_state_is_rebuilt() {
     story.ends_well();
 }
 
-/// The state that is left belongs to a changelog that is gone: it is not gone on with, and the group's
-/// offsets tell that something was there.
+/// The state on disk is the last one there is. It is left alone, whatever is gone elsewhere, and written to the new
+/// changelog when that is asked for, whoever is killed meanwhile.
 #[test]
-fn a_changelog_that_was_made_anew_is_not_taken_for_a_beginning() {
+fn a_changelog_that_was_made_anew_gets_the_local_state_when_asked_to() {
     let mut story = Story::new("anew");
-    story.works_through(500);
+    let file = story.world.folder.path().join("tenure.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    // One partition after the other.
+    let settings = settings.replace("workers = 2", "workers = 1");
+    fs::write(&file, session(4)(settings)).unwrap();
+    story.works_through(2_000);
     let changelog = story.world.topic("changelog");
     story.world.broker.delete_topic(&changelog);
     let compacted = [("cleanup.policy", "compact")];
     story.world.broker.create_topic(&changelog, 2, &compacted);
-    story.is_refused("the group has committed offsets, but the changelog is empty");
+    let lost = "the changelog is empty, and the local state is not";
+    story.is_refused(lost);
+    story.world.broker.delete_group(&story.world.name);
+    story.is_refused(lost);
     let said = story.world.said();
-    assert!(said.contains(r#"reason="other_changelog""#), "{said}");
+    assert!(
+        said.contains("committed by the group (anew): nothing, nothing"),
+        "{said}"
+    );
+
+    story.republishes(&format!("{VARIABLE}=republished:1"));
+    story.world.ended();
+    // The other partition is not there yet.
+    story.is_refused(lost);
+    story.go_on(500);
+    story.republishes("TENURE_TEST=");
+    story.world.await_caught_up();
+    let said = story.world.said();
+    assert!(
+        said.contains("the changelog holds the state again"),
+        "{said}"
+    );
+    assert_eq!(story.world.terminate().code(), Some(0), "{said}");
+    story.works_through(500);
+    fs::remove_dir_all(story.state()).unwrap();
+    story.ends_well();
+}
+
+/// As by a `cleanup.policy` that somebody forgot to set right.
+#[test]
+fn a_changelog_that_was_emptied_is_told_and_filled_again_when_asked_to() {
+    let mut story = Story::new("emptied");
+    story.works_through(500);
+    let changelog = story.world.topic("changelog");
+    let broker = story.world.broker;
+    broker.alter_topic(&changelog, &[("cleanup.policy", "delete")]);
+    for (partition, (_, end)) in broker.bounds(&changelog, Isolation::Committed) {
+        broker.delete_records(&changelog, partition, end);
+    }
+    broker.alter_topic(&changelog, &[("cleanup.policy", "compact")]);
+    story.works_through(500);
+    let cut = "records were deleted from the beginning of the changelog";
+    assert!(story.world.said().contains(cut), "{}", story.world.said());
+    story.go_on(500);
+    story.republishes("TENURE_TEST=");
+    story.world.await_caught_up();
+    assert_eq!(story.world.terminate().code(), Some(0));
+    fs::remove_dir_all(story.state()).unwrap();
+    story.ends_well();
 }
 
 /// Records of the changelog were deleted. While the local state is there nobody needs them; without it

@@ -173,6 +173,7 @@ fn settings() -> Settings {
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         start_at_zero: false,
+        republish: false,
         burst: Burst {
             share: Quantity::whole(1),
             least: BURST,

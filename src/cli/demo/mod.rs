@@ -337,6 +337,7 @@ fn settings(state: PathBuf) -> Settings {
         identity: Identity::default(),
         start_at_zero: false,
         // What is unusual in a minute is not in days of the story.
+        republish: false,
         burst: Burst {
             share: Quantity::whole(1),
             least: u64::MAX,

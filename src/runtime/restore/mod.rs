@@ -8,21 +8,23 @@
 //! goes; then it is read that far. Markers of a transaction reach partitions one by one, so the end
 //! that committed readers see may lie before a batch that is committed: it is waited for.
 
+mod lost;
 mod outbox;
 mod position;
 mod reading;
+mod republish;
 
 use std::time::Duration;
 
 use super::report::{Shared, chain};
 use super::world::World;
 use crate::kafka::{self, Ends};
-use crate::partition::{Progress, hash};
+use crate::partition::Progress;
 use crate::store::{self, Counting};
-use outbox::tell_again;
-use position::Local;
 pub(super) use position::is_stale;
-use reading::{Reading, Target};
+use position::{Local, Relation};
+use reading::Reading;
+use republish::Republishing;
 
 /// Why a partition cannot be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,8 @@ enum Phase {
     /// Until committed readers are shown the changelog up to its end.
     Waiting(Offsets, Ends, Local),
     Reading(Offsets, Reading),
+    /// An operator has the local state written to the changelog.
+    Republishing(Box<Republishing>),
 }
 
 /// Looks at an open transaction; its producer may be dead, but then it ends after its timeout.
@@ -129,7 +133,7 @@ impl Restore {
                 let committed = world.committed(self.partition)?;
                 let ends = world.changelog_ends(self.partition)?;
                 self.looks = 0;
-                self.phase = match self.local(shared, world, ends)? {
+                self.phase = match self.local(shared, world)? {
                     Local::Uncounted => {
                         let counting = world.store().begin_counting(key(self.partition))?;
                         Phase::Counting(committed, ends, counting)
@@ -151,9 +155,18 @@ impl Restore {
             Phase::Waiting(committed, ends, local) => {
                 let now = world.changelog_ends(self.partition)?;
                 self.phase = match now.stable >= ends.end {
-                    true => Phase::Reading(committed, self.begin(shared, world, ends, local)?),
+                    true => {
+                        let reading = self.begin(shared, world, &committed, ends, local)?;
+                        Phase::Reading(committed, reading)
+                    }
                     false => self.wait(shared, world, committed, ends, local)?,
                 };
+                Ok(None)
+            }
+            Phase::Republishing(mut republishing) => {
+                if !self.republish(shared, world, &mut republishing)? {
+                    self.phase = Phase::Republishing(republishing);
+                }
                 Ok(None)
             }
             Phase::Reading(committed, mut reading) if reading.position < reading.end => {
@@ -190,7 +203,21 @@ impl Restore {
         ends: Ends,
         local: Local,
     ) -> Result<Phase, Error> {
-        Ok(match self.is_last(shared, world, &committed, local)? {
+        let relation = self.relation(shared, world, ends)?;
+        if self.is_to_be_republished(shared, world, relation, ends)
+            && let Some(progress) = shared.progress(world.store(), key(self.partition))?
+        {
+            if local != Local::Whole {
+                let what = "the state on disk lacks customers, and cannot be republished";
+                return Err(self.lost(shared, world, what, &committed, ends));
+            }
+            let begun = self.begin_republishing(shared, world, progress, &committed, ends)?;
+            return Ok(Phase::Republishing(Box::new(begun)));
+        }
+        // What it says of its own batch counts, also where records of the changelog are gone.
+        let is_comparable = matches!(relation, Relation::Continues | Relation::Cut);
+        let is_last = is_comparable && self.is_last(shared, world, &committed, local)?;
+        Ok(match is_last {
             true => Phase::Reading(committed, self.nothing_to_read(shared, ends)),
             false => Phase::Waiting(committed, ends, local),
         })
@@ -222,14 +249,7 @@ impl Restore {
         committed: &Offsets,
         reading: Reading,
     ) -> Result<Restored, Error> {
-        if let Target::Nothing(rebuild, Some((bytes, offset))) = reading.into {
-            tell_again(world, shared, committed, &reading.outbox)?;
-            let progress = (&*bytes, offset);
-            let (identity, models) = (&shared.settings.identity, hash(&shared.models));
-            world
-                .store()
-                .finish(&rebuild, identity, &models, progress)?;
-        }
+        self.replace(shared, world, committed, reading)?;
         shared.restoring.done(self.partition);
         if self.records > 0 {
             let (partition, records) = (self.partition, self.records);

@@ -11,8 +11,8 @@ use crate::store;
 /// What the disk has of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Local {
-    /// Nothing that the changelog continues.
-    Elsewhere,
+    /// Nothing of which it is known how many there should be.
+    Unknown,
     /// Whether everybody is there is not known yet. RocksDB does not notice all that a disk can lose, as the end
     /// of its list of files.
     Uncounted,
@@ -20,6 +20,21 @@ pub(super) enum Local {
     Whole,
     /// Others than the progress counts.
     Incomplete,
+}
+
+/// How the changelog goes on from the local state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// There is none.
+    Nothing,
+    /// It is another changelog.
+    Other,
+    /// It ends before.
+    Ahead,
+    /// It begins after.
+    Cut,
+    /// From the offset that the local state knows.
+    Continues,
 }
 
 /// Whether tombstones may have been compacted away that the local state has not seen: it would
@@ -37,23 +52,32 @@ pub(in crate::runtime) fn is_stale<W: World>(
 }
 
 impl Restore {
-    /// What the disk has, as far as it can be told at once.
-    pub(super) fn local<W: World>(
+    pub(super) fn relation<W: World>(
         &self,
         shared: &Shared,
         world: &W,
         ends: Ends,
-    ) -> Result<Local, Error> {
+    ) -> Result<Relation, Error> {
         let (store, partition) = (world.store(), key(self.partition));
-        let known = store.changelog_offset(partition)?;
-        if known.is_none_or(|known| known < ends.start || known > ends.end) {
-            return Ok(Local::Elsewhere);
-        }
+        let Some(known) = store.changelog_offset(partition)? else {
+            return Ok(Relation::Nothing);
+        };
+        let is_other = |origin: String| origin != shared.topology.changelog_origin();
+        Ok(match store.origin(partition)?.is_some_and(is_other) {
+            true => Relation::Other,
+            false if known > ends.end => Relation::Ahead,
+            false if known < ends.start => Relation::Cut,
+            false => Relation::Continues,
+        })
+    }
+
+    /// What the disk has, as far as it can be told at once.
+    pub(super) fn local<W: World>(&self, shared: &Shared, world: &W) -> Result<Local, Error> {
+        let (store, partition) = (world.store(), key(self.partition));
         match shared.progress(store, partition) {
             Ok(Some(_)) if store.is_known_whole(partition) => Ok(Local::Whole),
             Ok(Some(_)) => Ok(Local::Uncounted),
-            // How many there should be is not known.
-            Ok(None) | Err(store::Error::Progress { .. }) => Ok(Local::Whole),
+            Ok(None) | Err(store::Error::Progress { .. }) => Ok(Local::Unknown),
             Err(other) => Err(other.into()),
         }
     }
@@ -116,6 +140,27 @@ impl Restore {
         Ok(progress)
     }
 
+    /// Progress and committed offsets must name the same batch.
+    pub(super) fn check_batch(
+        &self,
+        progress: &Progress,
+        committed: &Offsets,
+    ) -> Result<(), Error> {
+        for (_, metadata) in committed.iter().flatten() {
+            match Mark::read(metadata) {
+                Some(Mark { batch, .. }) if batch != progress.batch => {
+                    return Err(self.disagreement(&format!(
+                        "the changelog ends with batch {}, the group's offsets with {batch}; \
+                        somebody has changed one of them",
+                        progress.batch
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Progress and committed offsets must name the same batch, and the inputs must still hold
     /// what comes next. Progress is the authority: whether the group has to be told anew.
     pub(super) fn check<W: World>(
@@ -125,19 +170,11 @@ impl Restore {
         progress: &Progress,
         committed: &Offsets,
     ) -> Result<bool, Error> {
+        self.check_batch(progress, committed)?;
         let mut tell = false;
         for (found, offset) in committed.iter().zip(&progress.offsets) {
             let mark = found.as_ref().map(|(_, metadata)| Mark::read(metadata));
-            let batch = mark.map(|mark| mark.map(|mark| mark.batch));
-            match (batch, found) {
-                (Some(Some(batch)), _) if batch != progress.batch => {
-                    let what = format!(
-                        "the changelog ends with batch {}, the group's offsets with {batch}; \
-                        somebody has changed one of them",
-                        progress.batch
-                    );
-                    return Err(self.disagreement(&what));
-                }
+            match (mark, found) {
                 (Some(Some(_)), Some((found, _))) if found == offset => {}
                 (None, _) => {
                     tell = true;

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::outbox::{keep_last, tell_again};
-use super::position::{Local, is_stale};
+use super::position::{Local, Relation, is_stale};
 use super::{Error, LOOKS_MAX, Offsets, Restore, key};
 use crate::crash;
 use crate::event::CustomerId;
 use crate::kafka::{self, Ends, Entry, Pending};
+use crate::partition::{codec, hash};
 use crate::runtime::report::{Found, Shared};
 use crate::runtime::world::World;
-use crate::store::Rebuild;
+use crate::store::{self, Rebuild};
 
 /// How far the changelog has been read, and what becomes of it.
 #[derive(Debug)]
 pub(super) struct Reading {
-    from: i64,
+    pub(super) from: i64,
     pub(super) position: i64,
     pub(super) end: i64,
     pub(super) into: Target,
@@ -45,6 +46,7 @@ impl Reading {
 impl Restore {
     pub(super) fn nothing_to_read(&self, shared: &Shared, ends: Ends) -> Reading {
         shared.found(self.partition, Found::Complete);
+        self.tell_if_cut(shared, ends);
         Reading {
             from: ends.end,
             position: ends.end,
@@ -54,35 +56,44 @@ impl Restore {
         }
     }
 
+    fn tell_if_cut(&self, shared: &Shared, ends: Ends) {
+        if ends.start > 0 {
+            shared.changelog_is_cut(self.partition, ends.start);
+        }
+    }
+
     /// From where the changelog has to be read; what is on disk and cannot be gone on from is
     /// forgotten first.
     pub(super) fn begin<W: World>(
         &self,
         shared: &Shared,
         world: &W,
+        committed: &Offsets,
         ends: Ends,
         local: Local,
     ) -> Result<Reading, Error> {
         let Ends { start, end, .. } = ends;
         let known = world.store().changelog_offset(key(self.partition))?;
-        let found = match known {
-            Some(known) if known > end => {
+        let found = match self.relation(shared, world, ends)? {
+            Relation::Nothing => Found::Missing,
+            Relation::Other => Found::OtherChangelog,
+            Relation::Ahead => {
                 shared.found(self.partition, Found::Ahead);
-                return Err(self.disagreement(
-                    "the local state is ahead of the changelog: records of it were lost. If that \
-                    is accepted, delete the state folder: it is rebuilt from what the changelog holds",
-                ));
+                let what = "the local state is ahead of the changelog: records of it were lost";
+                return Err(self.lost(shared, world, what, committed, ends));
             }
-            Some(known) if known < start => Found::TooOld,
-            Some(_) if local == Local::Incomplete => Found::Incomplete,
-            Some(known) if known == end => Found::Complete,
-            Some(_) if is_stale(shared, world, self.partition)? => Found::Stale,
-            Some(_) => Found::Behind,
-            None => Found::Missing,
+            Relation::Cut => Found::TooOld,
+            Relation::Continues if local == Local::Incomplete => Found::Incomplete,
+            Relation::Continues if known == Some(end) => Found::Complete,
+            Relation::Continues if is_stale(shared, world, self.partition)? => Found::Stale,
+            Relation::Continues => Found::Behind,
         };
         shared.found(self.partition, found);
         let (from, into) = match (found, known) {
-            (Found::Complete | Found::Behind, Some(known)) => (known, Target::Old(BTreeMap::new())),
+            (Found::Complete | Found::Behind, Some(known)) => {
+                self.tell_if_cut(shared, ends);
+                (known, Target::Old(BTreeMap::new()))
+            }
             _ => {
                 let (partition, workers) = (key(self.partition), shared.settings.workers);
                 let rebuild = world.store().rebuild(partition, workers)?;
@@ -96,6 +107,50 @@ impl Restore {
             into,
             outbox: Vec::new(),
         })
+    }
+
+    /// Has what was built take the place of what is there, once it is certain that it is complete and the last one.
+    pub(super) fn replace<W: World>(
+        &self,
+        shared: &Shared,
+        world: &mut W,
+        committed: &Offsets,
+        reading: Reading,
+    ) -> Result<(), Error> {
+        let ends = Ends {
+            start: reading.from,
+            stable: reading.end,
+            end: reading.end,
+        };
+        let Target::Nothing(rebuild, last) = reading.into else {
+            return Ok(());
+        };
+        let local = match shared.progress(world.store(), key(self.partition)) {
+            Err(store::Error::Progress { .. }) => None,
+            other => other?,
+        };
+        let Some((bytes, offset)) = last else {
+            return match local {
+                None => Ok(()),
+                Some(_) => {
+                    let what = "the changelog is empty, and the local state is not";
+                    Err(self.lost(shared, world, what, committed, ends))
+                }
+            };
+        };
+        let (identity, models) = (&shared.settings.identity, hash(&shared.models));
+        let built = codec::decode(&bytes, identity, &models);
+        let built = built.map_err(|source| world.store().unusable(source))?;
+        if local.is_some_and(|local| local.batch > built.batch) {
+            let what = "the changelog ends with an earlier batch than the local state";
+            return Err(self.lost(shared, world, what, committed, ends));
+        }
+        self.check_batch(&built, committed)?;
+        tell_again(world, shared, committed, &reading.outbox)?;
+        let progress = (&*bytes, offset);
+        Ok(world
+            .store()
+            .finish(&rebuild, identity, &models, progress)?)
     }
 
     pub(super) fn read<W: World>(

@@ -45,7 +45,9 @@ impl<W: World> Worker<W> {
     ) -> Result<(), Error> {
         let Restored { progress, fresh } = restored;
         let seen = self.world.wall();
-        self.world.store().set_seen(key(partition), seen)?;
+        let store = self.world.store();
+        store.set_seen(key(partition), seen)?;
+        store.set_origin(key(partition), &self.shared.topology.changelog_origin())?;
         self.take_up(partition, epoch, progress, fresh)
     }
 

@@ -31,6 +31,14 @@ impl Broker {
     }
 
     /// The partitions, once all have a leader; none when there is no such topic.
+    /// Forgets a group and its offsets, once its last member is gone.
+    pub(crate) fn delete_group(&self, group: &str) {
+        eventually("the group is deleted", || {
+            let deleted = await_answer(self.admin.delete_groups(&[group], &options()));
+            deleted.into_iter().all(|it| it.is_ok())
+        });
+    }
+
     pub(crate) fn partitions(&self, topic: &str) -> Vec<i32> {
         partitions_of(&self.uncommitted, topic)
     }

@@ -1,0 +1,52 @@
+//! What is said where state was lost: what was found on each side, and the ways out. Nothing is changed before an
+//! operator has chosen one.
+
+use super::{Error, Offsets, Restore, key};
+use crate::kafka::Ends;
+use crate::runtime::mark::Mark;
+use crate::runtime::report::Shared;
+use crate::runtime::world::World;
+
+impl Restore {
+    pub(super) fn lost<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        what: &str,
+        committed: &Offsets,
+        ends: Ends,
+    ) -> Error {
+        let settings = &shared.settings;
+        let local = match shared.progress(world.store(), key(self.partition)) {
+            Ok(Some(progress)) => {
+                let (batch, customers) = (progress.batch, progress.customers());
+                format!("batch {batch} with {customers} customers")
+            }
+            Ok(None) => "nothing".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let group = |found: &Option<(i64, String)>| match found {
+            None => "nothing".to_owned(),
+            Some((_, metadata)) => match Mark::read(metadata) {
+                Some(mark) => format!("batch {}", mark.batch),
+                None => "an offset that Tenure did not commit".to_owned(),
+            },
+        };
+        let group: Vec<String> = committed.iter().map(group).collect();
+        let records = match ends.start == ends.end {
+            true => "no records".to_owned(),
+            false => format!("offsets {} to {}", ends.start, ends.end),
+        };
+        self.disagreement(&format!(
+            "{what}. Found on disk ({}): {local}; in the changelog ({}): {records}; committed by the group ({}): {}. \
+            Nothing was changed. Ways out: if kafka.brokers or output.changelog is wrong, set it right. If the changelog \
+            was lost and the state on disk is the last one, start once with `tenure run --republish`, which writes it to \
+            the changelog. If the changelog is right, move the folder away: the state is rebuilt from what the changelog \
+            holds",
+            settings.state.display(),
+            settings.outputs.changelog,
+            settings.kafka.app,
+            group.join(", "),
+        ))
+    }
+}
