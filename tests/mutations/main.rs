@@ -94,7 +94,10 @@ const MUTATIONS: [Mutation; 31] = [
         file: "src/runtime/worker/mod.rs",
         edits: &[
             ("if self.held.is_empty() {", "if self.number == 0 {"),
-            ("self.held.is_empty() && self.partitions", "self.partitions"),
+            (
+                "self.held.is_empty() && self.partitions.values().any(any)",
+                "self.partitions.values().any(any)",
+            ),
         ],
     },
     Mutation {
@@ -119,8 +122,8 @@ const MUTATIONS: [Mutation; 31] = [
                 "match now.end >= ends.end {",
             ),
             (
-                "self.begin(shared, world, ends)?",
-                "self.begin(shared, world, Ends { end: now.stable, ..now })?",
+                "self.begin(shared, world, &committed, ends, local)?",
+                "self.begin(shared, world, &committed, Ends { end: now.stable, ..now }, local)?",
             ),
         ],
     },
@@ -190,9 +193,9 @@ const MUTATIONS: [Mutation; 31] = [
     Mutation {
         what: "a partition is rebuilt and its last batch taken for told",
         caught_by: Suite::Simulation,
-        file: "src/runtime/restore/mod.rs",
+        file: "src/runtime/restore/reading.rs",
         edits: &[(
-            "tell_again(world, shared, committed, &reading.outbox)?;\n            let progress",
+            "tell_again(world, shared, committed, &reading.outbox)?;\n        let progress",
             "let progress",
         )],
     },
