@@ -11,8 +11,8 @@ use super::{Exit, Format, load, progress, say};
 use crate::config::{self, Document, Problems};
 use crate::model::Models;
 use crate::partition::codec::Unusable;
-use crate::runtime::Settings;
 use crate::runtime::daemon::{self, Handle};
+use crate::runtime::{Recovery, Settings};
 use crate::{app, kafka, runtime, store, telemetry};
 
 /// Files with settings; later ones win. Then come variables TENURE__SECTION__KEY.
@@ -60,6 +60,10 @@ pub(super) struct Run {
     /// then goes on as ever. Elsewhere it changes nothing.
     #[arg(long)]
     republish: bool,
+    /// Goes on with the states of another deployment that has ended for good, by its kafka.app: its changelog becomes this
+    /// one's.
+    #[arg(long, value_name = "APP")]
+    take_over: Option<String>,
 }
 
 impl Run {
@@ -73,7 +77,10 @@ impl Run {
         let hostname = std::env::var("HOSTNAME").ok();
         let settings = match document.settings(&models, hostname.as_deref()) {
             Ok(settings) => Settings {
-                republish: self.republish,
+                recovery: Recovery {
+                    republish: self.republish,
+                    take_over: self.take_over.clone(),
+                },
                 ..settings
             },
             Err(problems) => {

@@ -10,7 +10,7 @@ use crate::kafka::{self, Encoding, Outputs, Security};
 use crate::model::{Models, did_you_mean};
 use crate::partition::codec::Identity;
 use crate::partition::{GENERATION_BYTES_MAX, Generation};
-use crate::runtime::{Burst, Settings};
+use crate::runtime::{Burst, Recovery, Settings};
 use crate::{event, store, telemetry};
 
 impl Document {
@@ -114,7 +114,7 @@ impl Document {
             },
             start_at_zero: self.starts_at_zero(),
             burst: self.burst(),
-            republish: false,
+            recovery: Recovery::default(),
         })
     }
 
@@ -212,6 +212,7 @@ impl Document {
                 Delivery::AtLeastOnce => kafka::Delivery::AtLeastOnce,
             },
             source: own.source.clone(),
+            app: self.kafka.app.clone(),
             stages: own.stages.clone(),
             inputs: self.input.iter().map(|input| input.topic.clone()).collect(),
         }

@@ -24,9 +24,9 @@ pub use consumer::{Consumer, Feed, Fetched, Listener, Position};
 pub use error::{Error, Refused};
 pub use local::{LocalCluster, Publisher, Subscriber};
 pub use outbox::Pending;
-pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs, Telling};
+pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs, ProgressRecord, Telling};
 /// Who a transaction is sent by, as the group knows it.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{EndFinder, Ends, Reader, Received};
-pub use topics::Topology;
+pub use topics::{Topology, look_for_loss};
 pub use transaction::{Committed, Log, Share};

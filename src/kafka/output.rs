@@ -53,6 +53,8 @@ pub struct Outputs {
     pub delivery: Delivery,
     /// `ce_source`.
     pub source: String,
+    /// The deployment that the changelog belongs to.
+    pub app: String,
     /// Stages whose changes also go to a topic of their own.
     pub stages: BTreeMap<String, String>,
     /// The inputs, by their order.
@@ -91,6 +93,10 @@ pub struct Outgoing {
 
 /// The key of the progress record of a partition; no customer has it.
 const PROGRESS_KEY: &[u8] = b"p";
+/// Says on it whose changelog it is.
+const APP_HEADER: &str = "tenure_app";
+/// Says that states that belong to it are still to come.
+const PARTIAL_HEADER: &str = "tenure_partial";
 /// Begins the key of a generation of the models; the last two are kept.
 const GENERATION_KEY: u8 = b'm';
 
@@ -102,6 +108,19 @@ fn customer_key(customer: &CustomerId) -> Vec<u8> {
     [b"c", customer.as_bytes()].concat()
 }
 
+/// Where a partition stands, by its changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgressRecord {
+    /// The progress itself.
+    pub bytes: Vec<u8>,
+    /// The offset after it.
+    pub next: i64,
+    /// The deployment that wrote it, if it says so.
+    pub app: Option<String>,
+    /// Whether states that belong to it are still to come: it was written anew, and that was not finished.
+    pub is_partial: bool,
+}
+
 /// One record of the changelog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -109,8 +128,8 @@ pub enum Entry {
     State(CustomerId, Option<Vec<u8>>),
     /// The models that the partition is worked on with from the end of this batch on.
     Generation(Generation),
-    /// The progress that ends a batch, and the offset after it.
-    Progress(Vec<u8>, i64),
+    /// The progress that ends a batch.
+    Progress(ProgressRecord),
     /// An output that is told after its batch was committed.
     Output(Pending),
 }
@@ -120,7 +139,14 @@ impl Entry {
     pub fn of(received: &Received<'_>) -> Option<Entry> {
         let (key, value) = (received.key?, received.value);
         if key == PROGRESS_KEY {
-            return Some(Entry::Progress(value?.to_vec(), received.offset + 1));
+            let header = |wanted| received.headers.iter().find(|(name, _)| name == wanted);
+            let app = header(APP_HEADER).and_then(|(_, app)| app.as_deref());
+            return Some(Entry::Progress(ProgressRecord {
+                bytes: value?.to_vec(),
+                next: received.offset + 1,
+                app: app.map(|app| String::from_utf8_lossy(app).into_owned()),
+                is_partial: header(PARTIAL_HEADER).is_some(),
+            }));
         }
         if key.first() == Some(&GENERATION_KEY) {
             return Generation::decode(value?).ok().map(Entry::Generation);
@@ -172,24 +198,33 @@ impl Outputs {
                 generation.encode(),
             ));
         }
-        let progress = codec::encode(&commit.progress, telling.identity);
-        records.push(self.changelog(partition, PROGRESS_KEY.to_vec(), progress));
+        records.push(self.progress(partition, &commit.progress, telling.identity, false));
         records
     }
 
-    /// States as they stand, for a changelog that has lost them; the progress comes last.
-    pub fn states(
+    /// Where a partition stands; `is_partial` where states that belong to it are still to come.
+    pub fn progress(
         &self,
         partition: i32,
-        states: Vec<(CustomerId, Vec<u8>)>,
         progress: &Progress,
         identity: &Identity,
-    ) -> Vec<Outgoing> {
-        let state = |(customer, value)| self.changelog(partition, customer_key(&customer), value);
-        let mut records: Vec<Outgoing> = states.into_iter().map(state).collect();
+        is_partial: bool,
+    ) -> Outgoing {
         let progress = codec::encode(progress, identity);
-        records.push(self.changelog(partition, PROGRESS_KEY.to_vec(), progress));
-        records
+        let mut headers = vec![header(APP_HEADER, &self.app)];
+        if is_partial {
+            headers.push(header(PARTIAL_HEADER, ""));
+        }
+        Outgoing {
+            headers,
+            ..self.changelog(partition, PROGRESS_KEY.to_vec(), progress)
+        }
+    }
+
+    /// States as they stand, for a changelog that has lost them.
+    pub fn states(&self, partition: i32, states: Vec<(CustomerId, Vec<u8>)>) -> Vec<Outgoing> {
+        let state = |(customer, value)| self.changelog(partition, customer_key(&customer), value);
+        states.into_iter().map(state).collect()
     }
 
     /// The models that a partition is worked on with, and those before them.

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::Metadata;
 
 use super::seldom::Quiet;
-use super::{Config, Error, native};
+use super::{Config, Error, Outputs, native};
 use crate::event::Millis;
 
 /// The largest batch of a producer where the topics take larger ones: librdkafka's own.
@@ -61,14 +61,10 @@ impl Topology {
         smallest.unwrap_or(BATCH_BYTES).clamp(1, BATCH_BYTES)
     }
 
-    /// Looks at the topics. `Err` says every one that is missing or has another number of
-    /// partitions than the first input, and what to do.
-    pub fn look(
-        config: &Config,
-        inputs: &[String],
-        changelog: &str,
-        outputs: &[String],
-    ) -> Result<Topology, Error> {
+    /// Looks at the topics. `Err` says every one that is missing, has another number of
+    /// partitions than the first input or loses what it has to keep, and what to do.
+    pub fn look(config: &Config, outputs: &Outputs) -> Result<Topology, Error> {
+        let (inputs, changelog, topics) = (&outputs.inputs, &outputs.changelog, outputs.topics());
         let client: BaseConsumer<Quiet> = config
             .reader()
             .create_with_context(Quiet)
@@ -76,7 +72,7 @@ impl Topology {
         let metadata = client
             .fetch_metadata(None, TIMEOUT)
             .map_err(|_| Error::Unavailable(config.brokers.clone()))?;
-        let partitions = partitions(&metadata, inputs, changelog, outputs)?;
+        let partitions = partitions(&metadata, inputs, changelog, &topics)?;
         let mut names: Vec<&str> = inputs.iter().map(String::as_str).collect();
         names.push(changelog);
         // What is not answered must not be taken for something: it becomes part of the state.
@@ -88,16 +84,20 @@ impl Topology {
         let mut ids = ids.ok_or_else(unavailable)?;
         let cluster = client.client().fetch_cluster_id(TIMEOUT);
         let changelog_id = ids.pop().flatten().unwrap_or_default();
-        let written: Vec<&str> = outputs
+        let written: Vec<&str> = topics
             .iter()
             .map(String::as_str)
-            .chain([changelog])
+            .chain([changelog.as_str()])
             .collect();
         let described = match config.is_local {
             true => None,
             false => describe(config, &written),
         };
         let described = described.unwrap_or_default();
+        let losing = losing(&described, config, outputs);
+        if !losing.is_empty() {
+            return Err(Error::Topology(losing.join("\n")));
+        }
         let setting = |topic: &str, name: &str| described.get(topic)?.get(name);
         Ok(Topology {
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
@@ -149,6 +149,51 @@ fn partitions(
         return Err(Error::Topology(wrong.join("\n")));
     }
     Ok(partitions)
+}
+
+/// Looks again whether a topic has come to lose what it has to keep: each, with what to do. `None` where the brokers do
+/// not say.
+pub fn look_for_loss(config: &Config, outputs: &Outputs) -> Option<Vec<String>> {
+    let described = describe(config, &[&outputs.changelog, &outputs.customer_stages])?;
+    Some(losing(&described, config, outputs))
+}
+
+fn losing(described: &Described, config: &Config, outputs: &Outputs) -> Vec<String> {
+    let policy = |topic: &str| {
+        described
+            .get(topic)?
+            .get("cleanup.policy")
+            .map(String::as_str)
+    };
+    let mut found = Vec::new();
+    let mut tell = |topic: &str, policy: &str, what: &str| {
+        found.push(format!(
+            "the topic {topic} has cleanup.policy={policy}, which deletes {what}; set it right: kafka-configs.sh \
+            --bootstrap-server {} --alter --entity-type topics --entity-name {topic} --add-config cleanup.policy=compact",
+            config.brokers
+        ));
+    };
+    let changelog = &outputs.changelog;
+    match policy(changelog) {
+        None | Some("compact") => {}
+        Some(other) => tell(
+            changelog,
+            other,
+            "the states of customers who are silent for long",
+        ),
+    }
+    let stages = &outputs.customer_stages;
+    match policy(stages) {
+        Some(other) if !other.split(',').any(|policy| policy.trim() == "compact") => {
+            tell(
+                stages,
+                other,
+                "the current stages of customers who have not moved for long",
+            );
+        }
+        _ => {}
+    }
+    found
 }
 
 /// Settings by topic and name, as far as the broker says: not everybody may ask. Who erases customers has to

@@ -16,6 +16,7 @@ use super::polling::{Polling, Rebalances};
 use super::report::{Shared, chain};
 use super::restoring::{Restoring, Teller};
 use super::settings::Settings;
+use super::topic_watch::TopicWatch;
 use super::worker::{Start, Worker};
 use super::{clock, mark, restore};
 use crate::event::{CUSTOMER_ID_BYTES_MAX, WallTime};
@@ -125,12 +126,7 @@ pub fn run(
     handle.restoring.clear();
     handle.fuse.clear(&metrics);
     let outputs = &settings.outputs;
-    let topology = Topology::look(
-        &settings.kafka,
-        &outputs.inputs,
-        &outputs.changelog,
-        &outputs.topics(),
-    )?;
+    let topology = Topology::look(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
     topology.check_room(&outputs.changelog, largest)?;
     let mut settings = Settings {
@@ -144,6 +140,7 @@ pub fn run(
     let store = Arc::new(open(&settings, &metrics)?);
     handle.customers.open(store.clone());
     let _closing = Closed(&handle.customers);
+    let _watch = TopicWatch::start(&settings, &metrics)?;
     let shared = Shared {
         models,
         settings: Arc::new(settings),
@@ -180,6 +177,7 @@ pub fn run(
         feeds: BTreeMap::new(),
         handle,
         teller: Teller::default(),
+        has_all: false,
     };
     let polled = polling.run(&workers);
     end(polling, workers, deadline, polled, failure)
@@ -194,23 +192,25 @@ impl Drop for Closed<'_> {
     }
 }
 
-/// Opens the state. What cannot be gone on with is deleted: the changelog has it all.
+/// Opens the state. What is damaged is set aside until all is rebuilt from the changelog.
 fn open(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
-    let anew = |reason: &str, cause: String| {
-        metrics
-            .restore
-            .stores_cleared
-            .with_label_values(&[reason])
-            .inc();
-        let path = settings.state.display();
-        tracing::warn!(%path, reason, cause, "the local state cannot be gone on with; rebuilding it from the changelog");
-        Store::delete(&settings.state)?;
-        Store::open(&settings.state, &settings.store)
+    let opened = Store::open(&settings.state, &settings.store);
+    let Err(error @ store::Error::Damaged { .. }) = opened else {
+        return Ok(opened?);
     };
-    Ok(match Store::open(&settings.state, &settings.store) {
-        Err(error @ store::Error::Damaged { .. }) => anew("damaged", chain(&error))?,
-        other => other?,
-    })
+    metrics
+        .restore
+        .stores_cleared
+        .with_label_values(&["damaged"])
+        .inc();
+    let path = settings.state.display();
+    tracing::warn!(
+        %path, cause = chain(&error),
+        "the local state is damaged; rebuilding it from the changelog. Its files are kept in the folder `set-aside` inside \
+        until that is done"
+    );
+    Store::set_aside(&settings.state)?;
+    Ok(Store::open(&settings.state, &settings.store)?)
 }
 
 fn start(

@@ -24,6 +24,7 @@ mod settings;
 #[path = "../../tests/simulation/mod.rs"]
 mod simulation;
 pub mod story;
+mod topic_watch;
 mod worker;
 mod world;
 
@@ -31,4 +32,4 @@ pub use customers::{Customers, Unexplained, about};
 pub use fuse::{Blown, Burst, Fuse};
 pub use restore::Error as PartitionError;
 pub use restoring::{Restoring, Seen};
-pub use settings::Settings;
+pub use settings::{Recovery, Settings};

@@ -14,6 +14,7 @@ use super::restore::key;
 use super::restoring::Teller;
 use super::worker::Start;
 use crate::kafka::{self, Consumer, Feed, GroupProtocol, Listener};
+use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// Wait for a worker to make room for what has been fetched.
@@ -99,6 +100,8 @@ pub(super) struct Polling<'p> {
     pub(super) feeds: BTreeMap<i32, Feeds>,
     pub(super) handle: &'p Handle,
     pub(super) teller: Teller,
+    /// Whether all of a first assignment that is not nothing was restored.
+    pub(super) has_all: bool,
 }
 
 /// The feeds of one partition.
@@ -138,6 +141,10 @@ impl Polling<'_> {
             if !self.handle.is_ready() && self.is_complete() && self.handle.get_ready() {
                 tracing::info!(partitions = self.feeds.len(), "ready");
             }
+            if !self.has_all && !self.feeds.is_empty() && self.is_complete() {
+                self.has_all = true;
+                self.forget_aside();
+            }
             patience = match self.read()? {
                 Read::Nothing if has_changed || has_started => Duration::ZERO,
                 Read::Some => Duration::ZERO,
@@ -146,6 +153,16 @@ impl Polling<'_> {
             };
         }
         Ok(())
+    }
+
+    /// All is restored: what was damaged is needed no longer. Deleting it takes its time.
+    fn forget_aside(&self) {
+        let path = self.shared.settings.state.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = Store::forget_aside(&path) {
+                tracing::warn!(path = %path.display(), %error, "the damaged state cannot be deleted");
+            }
+        });
     }
 
     fn change(&mut self, change: Change) -> Result<(), Error> {

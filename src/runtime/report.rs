@@ -75,6 +75,17 @@ impl Shared {
         store.progress(partition, &self.settings.identity, &hash(&self.models))
     }
 
+    /// What local state belongs to: the changelog, and the deployment.
+    pub(super) fn origin(&self) -> String {
+        let changelog = self.topology.changelog_origin();
+        format!("{changelog}/{}", self.settings.outputs.app)
+    }
+
+    /// Whether local state with this origin belongs here. Earlier versions did not note the deployment.
+    pub(super) fn is_origin(&self, origin: &str) -> bool {
+        origin == self.origin() || origin == self.topology.changelog_origin()
+    }
+
     pub(super) fn committed(&self, committed: &Committed) {
         self.ended("committed");
         self.metrics
@@ -125,8 +136,8 @@ impl Shared {
             Found::OtherChangelog => {
                 tracing::warn!(
                     partition,
-                    "the local state belongs to another cluster, or to a changelog that was deleted; building the state \
-                    of this changelog beside it"
+                    "the local state belongs to another deployment or cluster, or to a changelog that was deleted; building \
+                    the state of this changelog beside it"
                 );
             }
             Found::Stale => {

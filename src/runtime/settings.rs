@@ -51,8 +51,17 @@ pub struct Settings {
     pub start_at_zero: bool,
     /// When unusually many customers move, and what is done about it.
     pub burst: Burst,
-    /// Whether the local state is written to changelogs that have lost it.
+    /// What this start is to do about a changelog that does not fit.
+    pub recovery: Recovery,
+}
+
+/// What an operator asks of one start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Whether the local state is written to a changelog that has lost it.
     pub republish: bool,
+    /// Another deployment whose changelog may be gone on with as one's own.
+    pub take_over: Option<String>,
 }
 
 /// The least of the buffers that a partition of an input has, in the Kafka client and behind it.

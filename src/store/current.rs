@@ -13,8 +13,6 @@ use super::{Error, Store, key};
 pub(super) struct Kept {
     /// Those that were found to have everybody.
     whole: BTreeSet<u32>,
-    /// Those of which the changelog was written anew.
-    republished: BTreeSet<u32>,
     current: BTreeMap<u32, Prefix>,
 }
 
@@ -30,27 +28,36 @@ impl<E: Engine> Store<E> {
         self.kept().whole.insert(partition);
     }
 
-    /// Whether the changelog of a partition was written anew from here since the store was opened.
-    pub fn is_republished(&self, partition: u32) -> bool {
-        self.kept().republished.contains(&partition)
+    /// Where the changelog of a partition began when it was last written anew from here.
+    pub fn republished_from(&self, partition: u32) -> Result<Option<i64>, Error> {
+        self.number(&key::republished_from(self.prefix(partition)?))
     }
 
-    /// Notes that it was: the offset up to which the changelog holds the state, and which changelog that is.
+    /// Notes that it was: up to which offset the changelog holds the state, where it begins, and which one it is.
     pub fn set_republished(
         &self,
         partition: u32,
         changelog_offset: i64,
+        start: i64,
         origin: &str,
     ) -> Result<(), Error> {
         let prefix = self.prefix(partition)?;
+        let (offset, start) = (changelog_offset.to_be_bytes(), start.to_be_bytes());
         self.engine.write(&mut |batch| {
-            let key = key::changelog_offset(prefix);
-            batch.put(Family::Meta, &key, &changelog_offset.to_be_bytes());
+            batch.put(Family::Meta, &key::changelog_offset(prefix), &offset);
+            batch.put(Family::Meta, &key::republished_from(prefix), &start);
             batch.put(Family::Meta, &key::origin_of(prefix), origin.as_bytes());
             Ok(())
-        })?;
-        self.kept().republished.insert(partition);
-        Ok(())
+        })
+    }
+
+    /// Removes what an unfinished rebuild of a partition has left.
+    pub fn abandon_rebuild(&self, partition: u32) -> Result<(), Error> {
+        let left = self.prefix(partition)?.other();
+        self.engine.write(&mut |batch| {
+            remove(batch, left);
+            Ok(())
+        })
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -84,10 +84,17 @@ impl Store {
         Ok(Store::over(Rocks::open_to_read(path, memory_bytes)?, path))
     }
 
-    /// Deletes what a store has in a folder, and nothing else; it may be damaged. RocksDB's log is
-    /// kept beside, for whoever looks for the cause.
-    pub fn delete(path: &Path) -> Result<(), Error> {
-        Rocks::delete(path)
+    /// Moves a damaged store out of the way, into the folder `set-aside` inside its own.
+    pub fn set_aside(path: &Path) -> Result<(), Error> {
+        Rocks::set_aside(path)
+    }
+
+    /// Deletes what was set aside: all of it has been rebuilt.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn forget_aside(path: &Path) -> std::io::Result<()> {
+        Rocks::forget_aside(path)
     }
 
     /// What RocksDB says of itself: a name and a number, summed over the column families.

@@ -46,7 +46,7 @@ impl<E: Engine> Store<E> {
                 return Ok(found);
             };
             let partition = prefix.partition();
-            if self.prefix(partition)? == prefix && self.progress_of(partition)?.is_some() {
+            if self.prefix(partition)? == prefix && self.has_progress(prefix)? {
                 found.push(partition);
             }
             let [_, after] = key::bounds(prefix);
@@ -135,6 +135,18 @@ impl<E: Engine> Store<E> {
         let known = self.generation(partition, generation)?;
         let known = known.ok_or_else(|| self.unusable(Unusable::ForeignModels))?;
         known.models().map_err(|source| self.unusable(source))
+    }
+
+    /// Of whatever format.
+    fn has_progress(&self, prefix: Prefix) -> Result<bool, Error> {
+        let mut is_there = false;
+        let mut take = |_, _: &[u8]| {
+            is_there = true;
+            Ok(())
+        };
+        let key = key::progress(prefix);
+        self.engine.get(Family::Meta, &[key], &mut take)?;
+        Ok(is_there)
     }
 
     fn progress_of(&self, partition: u32) -> Result<Option<Progress>, Error> {

@@ -89,7 +89,7 @@ impl<E: Engine> Store<E> {
         })
     }
 
-    fn number(&self, key: &[u8]) -> Result<Option<i64>, Error> {
+    pub(super) fn number(&self, key: &[u8]) -> Result<Option<i64>, Error> {
         let mut found = None;
         let mut take = |_, bytes: &[u8]| {
             found = bytes.try_into().ok().map(i64::from_be_bytes);

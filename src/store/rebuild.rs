@@ -184,7 +184,7 @@ impl<E: Engine> Store<E> {
     }
 
     /// After [`Store::arm`] is done: has what was built be the partition's state, and removes the one before. Where it
-    /// has got to: the bytes of its last progress record and the offset after it.
+    /// has got to: the bytes of its last progress record and the offset after it; and which changelog that is.
     ///
     /// # Errors
     /// [`Error::Incomplete`] where the changelog has not everybody any more.
@@ -194,6 +194,7 @@ impl<E: Engine> Store<E> {
         identity: &Identity,
         models: &str,
         progress: (&[u8], i64),
+        origin: &str,
     ) -> Result<(), Error> {
         let known = codec::decode(progress.0, identity, models);
         let expected = known.map_err(|source| self.unusable(source))?.customers();
@@ -203,7 +204,10 @@ impl<E: Engine> Store<E> {
             return Err(Error::Incomplete { found, expected });
         }
         let prefix = rebuild.prefix;
-        self.switch(prefix, &mut |batch| arrive(batch, prefix, progress))?;
+        self.switch(prefix, &mut |batch| {
+            arrive(batch, prefix, progress);
+            batch.put(Family::Meta, &key::origin_of(prefix), origin.as_bytes());
+        })?;
         self.set_whole(prefix.partition());
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    ColumnFamily, DB, ErrorKind, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter,
-    WriteBatch, WriteOptions,
+    ColumnFamily, DB, ErrorKind, IngestExternalFileOptions, ReadOptions, SstFileWriter, WriteBatch,
+    WriteOptions,
 };
 
 use super::engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
@@ -16,8 +16,10 @@ use super::{Error, Reason, Step};
 const INGEST_FOLDER: &str = "ingest";
 /// In a folder with this file something was found damaged; it is not opened again.
 const DAMAGED_FILE: &str = "DAMAGED";
-/// RocksDB's log of a folder that was deleted.
-const LAST_LOG: &str = "last-log.txt";
+/// Where the files of a damaged database are kept until it is rebuilt.
+const ASIDE_FOLDER: &str = "set-aside";
+/// Where they are moved before.
+const UNFINISHED_FOLDER: &str = "set-aside.tmp";
 
 /// An open database.
 pub struct Rocks {
@@ -115,20 +117,46 @@ impl Rocks {
         })
     }
 
-    /// Deletes the files of a database that is not open.
-    pub(super) fn delete(path: &Path) -> Result<(), Error> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Io {
+    /// Moves the files of a damaged database out of the way, into a folder inside: they may be all that is left. Where
+    /// some are there already, those of now are deleted, which were rebuilt since.
+    pub(super) fn set_aside(path: &Path) -> Result<(), Error> {
+        let failed = |source: std::io::Error| Error::Io {
             step: Step::Write,
             path: path.to_owned(),
-            source,
+            source: source.into(),
         };
-        let absent_is_fine = |result: std::io::Result<()>| match result {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error.into())),
+        let (aside, unfinished) = (path.join(ASIDE_FOLDER), path.join(UNFINISHED_FOLDER));
+        // As long as it is there nothing is opened, so that what a crash interrupts is gone on with.
+        std::fs::write(path.join(DAMAGED_FILE), "set aside").map_err(failed)?;
+        let is_first = !aside.exists();
+        if is_first {
+            std::fs::create_dir_all(&unfinished).map_err(failed)?;
+        }
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            let (from, name) = entry
+                .map(|entry| (entry.path(), entry.file_name()))
+                .map_err(failed)?;
+            if name == DAMAGED_FILE || !is_own(&name.to_string_lossy()) {
+                continue;
+            }
+            let moved = match is_first {
+                true => std::fs::rename(&from, unfinished.join(&name)),
+                false => std::fs::remove_file(&from),
+            };
+            moved.map_err(failed)?;
+        }
+        if is_first {
+            std::fs::rename(&unfinished, &aside).map_err(failed)?;
+        }
+        std::fs::remove_file(path.join(DAMAGED_FILE)).map_err(failed)
+    }
+
+    /// Deletes what was set aside.
+    pub(super) fn forget_aside(path: &Path) -> std::io::Result<()> {
+        match std::fs::remove_dir_all(path.join(ASIDE_FOLDER)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
-        };
-        absent_is_fine(std::fs::rename(path.join("LOG"), path.join(LAST_LOG)))?;
-        DB::destroy(&Options::default(), path).map_err(|source| failed(source.into()))?;
-        absent_is_fine(std::fs::remove_file(path.join(DAMAGED_FILE)))
+        }
     }
 
     fn with_log(mut self, durable: bool) -> Rocks {
@@ -207,6 +235,20 @@ impl Rocks {
         }
         Ok(())
     }
+}
+
+/// Whether a file is one of RocksDB's, by its name.
+fn is_own(name: &str) -> bool {
+    let begins = [
+        "CURRENT",
+        "IDENTITY",
+        "LOCK",
+        "LOG",
+        "MANIFEST-",
+        "OPTIONS-",
+    ];
+    let ends = [".sst", ".log", ".blob", ".dbtmp"];
+    begins.iter().any(|start| name.starts_with(start)) || ends.iter().any(|end| name.ends_with(end))
 }
 
 /// Whether the files are not what was written, rather than out of reach.

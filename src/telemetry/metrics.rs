@@ -43,6 +43,8 @@ pub struct Metrics {
     pub timers: IntGauge,
     /// Partitions of this process.
     pub partitions: IntGauge,
+    /// Topics that lose what they have to keep.
+    pub misconfigured_topics: IntGauge,
     /// What is said of models that change.
     pub change: Change,
     /// Rebalances, by kind.
@@ -194,6 +196,10 @@ impl Metrics {
             )?,
             timers: declare.gauge("timers", "Customers with an armed timer.")?,
             partitions: declare.gauge("partitions", "Partitions this process works on.")?,
+            misconfigured_topics: declare.gauge(
+                "misconfigured_topics",
+                "Topics with a cleanup.policy that deletes what they have to keep; the log says which, and what to do.",
+            )?,
             change: declare.change()?,
             rebalances: declare.counters(
                 "rebalances_total",

@@ -152,6 +152,8 @@ fn damaged_files_are_found_and_the_state_is_rebuilt() {
         let reacted = reactions.iter().any(|reaction| said.contains(reaction));
         assert!(reacted, "{start}{end}: {said}");
         assert_eq!(story.world.terminate().code(), Some(0), "{said}");
+        // What was set aside is deleted once all is restored.
+        assert!(!story.state().join("set-aside/CURRENT").exists());
     }
     story.ends_well();
 }

@@ -193,7 +193,7 @@ const MUTATIONS: [Mutation; 31] = [
     Mutation {
         what: "a partition is rebuilt and its last batch taken for told",
         caught_by: Suite::Simulation,
-        file: "src/runtime/restore/reading.rs",
+        file: "src/runtime/restore/replace.rs",
         edits: &[(
             "tell_again(world, shared, committed, &reading.outbox)?;\n        let progress",
             "let progress",

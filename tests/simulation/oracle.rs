@@ -174,7 +174,7 @@ fn assert_state(universe: &Universe, partition: i32) {
     for entry in cluster.changelog(partition, 0, i64::MAX) {
         match entry {
             Entry::State(customer, state) => drop(states.insert(customer, state.unwrap())),
-            Entry::Progress(bytes, _) => progress = Some(bytes),
+            Entry::Progress(found) => progress = Some(found.bytes),
             Entry::Output(_) | Entry::Generation(_) => {}
         }
     }

@@ -11,7 +11,7 @@ use crate::model::{Models, Source};
 use crate::partition::codec::Identity;
 use crate::runtime::fuse::{Burst, Fuse};
 use crate::runtime::report::Shared;
-use crate::runtime::settings::Settings;
+use crate::runtime::settings::{Recovery, Settings};
 use crate::store;
 use crate::telemetry::Metrics;
 
@@ -148,6 +148,7 @@ fn settings() -> Settings {
             encoding: Encoding::Structured,
             delivery: Delivery::ExactlyOnce,
             source: named("simulated"),
+            app: named("simulated"),
             stages: std::collections::BTreeMap::new(),
             inputs: INPUTS.map(named).to_vec(),
         },
@@ -173,7 +174,7 @@ fn settings() -> Settings {
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         start_at_zero: false,
-        republish: false,
+        recovery: Recovery::default(),
         burst: Burst {
             share: Quantity::whole(1),
             least: BURST,

@@ -117,8 +117,14 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
         let last = batches.last().unwrap();
         let end = batches.len() as i64 - 1;
         while !new.arm(&mut rebuild).unwrap() {}
-        new.finish(&rebuild, &Identity::default(), "", (&last.progress, end))
-            .unwrap();
+        new.finish(
+            &rebuild,
+            &Identity::default(),
+            "",
+            (&last.progress, end),
+            "",
+        )
+        .unwrap();
         let (caught_up, built) = (everything(&models, &old), everything(&models, &new));
         assert!(built.timers.len() > 10, "{}", built.timers.len());
         assert_eq!(built, caught_up);
@@ -197,7 +203,7 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
     assert!(steps > 5, "{steps}");
     let last = batches.last().unwrap();
     store
-        .finish(&rebuild, &Identity::default(), "", (&last.progress, 1))
+        .finish(&rebuild, &Identity::default(), "", (&last.progress, 1), "")
         .unwrap();
     assert!(is_a_step());
     let mut counting = store.begin_counting(3).unwrap();

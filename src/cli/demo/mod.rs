@@ -20,7 +20,7 @@ use crate::kafka::{self, LocalCluster, Publisher, Subscriber};
 use crate::model::{Models, Source};
 use crate::partition::codec::Identity;
 use crate::runtime::daemon::{self, Handle};
-use crate::runtime::{Burst, Settings, clock};
+use crate::runtime::{Burst, Recovery, Settings, clock};
 use crate::store;
 use crate::telemetry::Metrics;
 
@@ -314,6 +314,7 @@ fn settings(state: PathBuf) -> Settings {
             encoding: kafka::Encoding::Binary,
             delivery: kafka::Delivery::ExactlyOnce,
             source: "tenure/demo".to_owned(),
+            app: "tenure-demo".to_owned(),
             stages: std::collections::BTreeMap::new(),
             inputs: vec![CLICKSTREAM.to_owned(), PURCHASES.to_owned()],
         },
@@ -337,7 +338,7 @@ fn settings(state: PathBuf) -> Settings {
         identity: Identity::default(),
         start_at_zero: false,
         // What is unusual in a minute is not in days of the story.
-        republish: false,
+        recovery: Recovery::default(),
         burst: Burst {
             share: Quantity::whole(1),
             least: u64::MAX,

@@ -13,6 +13,7 @@ fn outputs() -> Outputs {
         encoding: Encoding::Binary,
         delivery: Delivery::ExactlyOnce,
         source: named("test"),
+        app: named("test"),
         stages: std::collections::BTreeMap::new(),
         inputs: vec![named("clicks"), named("orders")],
     }

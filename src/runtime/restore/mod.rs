@@ -12,6 +12,7 @@ mod lost;
 mod outbox;
 mod position;
 mod reading;
+mod replace;
 mod republish;
 
 use std::time::Duration;
@@ -23,7 +24,8 @@ use crate::partition::Progress;
 use crate::store::{self, Counting};
 pub(super) use position::is_stale;
 use position::{Local, Relation};
-use reading::Reading;
+use reading::{Reading, Target};
+use replace::Lost;
 use republish::Republishing;
 
 /// Why a partition cannot be worked on.
@@ -71,6 +73,15 @@ pub(super) struct Restore {
     /// while has not waited in vain.
     looks: u32,
     records: u64,
+    /// Whether the changelog was written anew behind the local state.
+    is_rewritten: bool,
+}
+
+/// What comes of having read the changelog.
+enum Finished {
+    Restored(Restored),
+    /// Something else has to be done first.
+    Goes(Phase),
 }
 
 type Offsets = Vec<Option<(i64, String)>>;
@@ -103,6 +114,7 @@ impl Restore {
             phase: Phase::Asking,
             looks: 0,
             records: 0,
+            is_rewritten: false,
         }
     }
 
@@ -171,7 +183,10 @@ impl Restore {
             }
             Phase::Reading(committed, mut reading) if reading.position < reading.end => {
                 let read = self.read(shared, world, &committed, &mut reading);
-                self.phase = Phase::Reading(committed, reading);
+                self.is_rewritten |= reading.is_rewritten;
+                if !reading.is_rewritten {
+                    self.phase = Phase::Reading(committed, reading);
+                }
                 read.map(|()| None)
             }
             Phase::Reading(committed, mut reading) => {
@@ -188,7 +203,12 @@ impl Restore {
                         world.wait(RETRY_AFTER);
                         Ok(None)
                     }
-                    other => other.map(Some),
+                    Ok(Finished::Restored(restored)) => Ok(Some(restored)),
+                    Ok(Finished::Goes(phase)) => {
+                        self.phase = phase;
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
                 }
             }
         }
@@ -204,23 +224,50 @@ impl Restore {
         local: Local,
     ) -> Result<Phase, Error> {
         let relation = self.relation(shared, world, ends)?;
-        if self.is_to_be_republished(shared, world, relation, ends)
-            && let Some(progress) = shared.progress(world.store(), key(self.partition))?
+        let is_last = self.is_last(shared, world, &committed, local)?;
+        // Another changelog is read first: it may be whole, or another deployment's.
+        if relation != Relation::Other
+            && is_last
+            && let Some(phase) = self.republishing(shared, world, &committed, ends, None)?
         {
-            if local != Local::Whole {
-                let what = "the state on disk lacks customers, and cannot be republished";
-                return Err(self.lost(shared, world, what, &committed, ends));
-            }
-            let begun = self.begin_republishing(shared, world, progress, &committed, ends)?;
-            return Ok(Phase::Republishing(Box::new(begun)));
+            return Ok(phase);
         }
         // What it says of its own batch counts, also where records of the changelog are gone.
         let is_comparable = matches!(relation, Relation::Continues | Relation::Cut);
-        let is_last = is_comparable && self.is_last(shared, world, &committed, local)?;
-        Ok(match is_last {
-            true => Phase::Reading(committed, self.nothing_to_read(shared, ends)),
+        Ok(match is_comparable && is_last {
+            true => {
+                if self.is_cut(world, ends)? {
+                    shared.changelog_is_cut(self.partition, ends.start);
+                }
+                Phase::Reading(committed, self.nothing_to_read(shared, ends))
+            }
             false => Phase::Waiting(committed, ends, local),
         })
+    }
+
+    /// Begins to write the local state to the changelog, where that is asked for, needed, and certain to be right.
+    fn republishing<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        committed: &Offsets,
+        ends: Ends,
+        last: Option<Option<u64>>,
+    ) -> Result<Option<Phase>, Error> {
+        let relation = self.relation(shared, world, ends)?;
+        if !self.is_to_be_republished(shared, world, relation, ends)?
+            || !world.store().is_known_whole(key(self.partition))
+        {
+            return Ok(None);
+        }
+        let progress = shared.progress(world.store(), key(self.partition))?;
+        match progress.filter(|progress| self.is_the_last(progress, committed, last)) {
+            None => Ok(None),
+            Some(progress) => {
+                let begun = self.begin_republishing(shared, world, progress, ends)?;
+                Ok(Some(Phase::Republishing(Box::new(begun))))
+            }
+        }
     }
 
     fn wait<W: World>(
@@ -248,25 +295,39 @@ impl Restore {
         world: &mut W,
         committed: &Offsets,
         reading: Reading,
-    ) -> Result<Restored, Error> {
-        self.replace(shared, world, committed, reading)?;
+    ) -> Result<Finished, Error> {
+        let ends = reading.ends();
+        let has_caught_up = matches!(reading.into, Target::Old(_));
+        if let Some(Lost { what, last }) = self.replace(shared, world, committed, reading)? {
+            let phase = self.republishing(shared, world, committed, ends, Some(last))?;
+            return match phase {
+                Some(phase) => Ok(Finished::Goes(phase)),
+                None => Err(self.lost(shared, world, &what, committed, ends)),
+            };
+        }
+        if has_caught_up
+            && let Some(phase) = self.republishing(shared, world, committed, ends, None)?
+        {
+            return Ok(Finished::Goes(phase));
+        }
         shared.restoring.done(self.partition);
         if self.records > 0 {
             let (partition, records) = (self.partition, self.records);
             tracing::info!(partition, records, "state restored from the changelog");
         }
         match shared.progress(world.store(), key(self.partition))? {
-            None if committed.iter().all(Option::is_none) => Ok(Restored {
+            None if committed.iter().all(Option::is_none) => Ok(Finished::Restored(Restored {
                 progress: self.first_progress(shared, world)?,
                 fresh: true,
-            }),
+            })),
             None => Err(self.disagreement(
-                "the group has committed offsets, but the changelog is empty. Was it deleted? \
-                To begin anew, delete the group's offsets too",
+                "the group has committed offsets, but the changelog is empty, and there is no local state. Was it \
+                deleted? A process that has the state in its folder writes it there with `tenure run --republish`. To \
+                begin anew, delete the group's offsets too",
             )),
             Some(progress) => {
                 let fresh = self.check(shared, world, &progress, committed)?;
-                Ok(Restored { progress, fresh })
+                Ok(Finished::Restored(Restored { progress, fresh }))
             }
         }
     }

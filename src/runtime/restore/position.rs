@@ -62,13 +62,15 @@ impl Restore {
         let Some(known) = store.changelog_offset(partition)? else {
             return Ok(Relation::Nothing);
         };
-        let is_other = |origin: String| origin != shared.topology.changelog_origin();
-        Ok(match store.origin(partition)?.is_some_and(is_other) {
-            true => Relation::Other,
-            false if known > ends.end => Relation::Ahead,
-            false if known < ends.start => Relation::Cut,
-            false => Relation::Continues,
-        })
+        let is_other = |origin: String| !shared.is_origin(&origin);
+        Ok(
+            match self.is_rewritten || store.origin(partition)?.is_some_and(is_other) {
+                true => Relation::Other,
+                false if known > ends.end => Relation::Ahead,
+                false if known < ends.start => Relation::Cut,
+                false => Relation::Continues,
+            },
+        )
     }
 
     /// What the disk has, as far as it can be told at once.
@@ -138,6 +140,20 @@ impl Restore {
             *offset = world.input_ends(input as u32, self.partition)?.start;
         }
         Ok(progress)
+    }
+
+    /// A changelog is one deployment's: two would take each other's states for their own.
+    pub(super) fn check_app(&self, shared: &Shared, app: &str) -> Result<(), Error> {
+        let settings = &shared.settings;
+        if app == settings.outputs.app || settings.recovery.take_over.as_deref() == Some(app) {
+            return Ok(());
+        }
+        Err(self.disagreement(&format!(
+            "the changelog {} belongs to the deployment {app:?} (kafka.app), and this one is {:?}: give this one a changelog \
+            of its own. If {app:?} has ended for good and its states are to be gone on with, start once with \
+            `tenure run --take-over {app}`",
+            settings.outputs.changelog, settings.outputs.app
+        )))
     }
 
     /// Progress and committed offsets must name the same batch.

@@ -7,21 +7,24 @@ use super::position::{Local, Relation, is_stale};
 use super::{Error, LOOKS_MAX, Offsets, Restore, key};
 use crate::crash;
 use crate::event::CustomerId;
-use crate::kafka::{self, Ends, Entry, Pending};
-use crate::partition::{codec, hash};
+use crate::kafka::{self, Ends, Entry, Pending, ProgressRecord};
 use crate::runtime::report::{Found, Shared};
 use crate::runtime::world::World;
-use crate::store::{self, Rebuild};
+use crate::store::Rebuild;
 
 /// How far the changelog has been read, and what becomes of it.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) from: i64,
+    /// Where the changelog begins.
+    start: i64,
+    from: i64,
     pub(super) position: i64,
     pub(super) end: i64,
     pub(super) into: Target,
     /// Outputs of the last batch that carried some: whether they have been told is not known.
     pub(super) outbox: Vec<Pending>,
+    /// Whether the changelog was written anew behind the local state: then all of it is to be read.
+    pub(super) is_rewritten: bool,
 }
 
 /// What it is read for.
@@ -30,10 +33,18 @@ pub(super) enum Target {
     /// Batch by batch: a batch becomes visible on disk with the progress that ends it.
     Old(BTreeMap<CustomerId, Option<Vec<u8>>>),
     /// All or nothing: the last progress makes it visible.
-    Nothing(Rebuild, Option<(Vec<u8>, i64)>),
+    Nothing(Rebuild, Option<ProgressRecord>),
 }
 
 impl Reading {
+    pub(super) fn ends(&self) -> Ends {
+        Ends {
+            start: self.start,
+            stable: self.end,
+            end: self.end,
+        }
+    }
+
     /// After the last record: goes on deriving timers. Whether there are none left.
     pub(super) fn is_armed<W: World>(&mut self, world: &W) -> Result<bool, Error> {
         match &mut self.into {
@@ -46,19 +57,14 @@ impl Reading {
 impl Restore {
     pub(super) fn nothing_to_read(&self, shared: &Shared, ends: Ends) -> Reading {
         shared.found(self.partition, Found::Complete);
-        self.tell_if_cut(shared, ends);
         Reading {
+            start: ends.start,
             from: ends.end,
             position: ends.end,
             end: ends.end,
             into: Target::Old(BTreeMap::new()),
             outbox: Vec::new(),
-        }
-    }
-
-    fn tell_if_cut(&self, shared: &Shared, ends: Ends) {
-        if ends.start > 0 {
-            shared.changelog_is_cut(self.partition, ends.start);
+            is_rewritten: false,
         }
     }
 
@@ -91,7 +97,9 @@ impl Restore {
         shared.found(self.partition, found);
         let (from, into) = match (found, known) {
             (Found::Complete | Found::Behind, Some(known)) => {
-                self.tell_if_cut(shared, ends);
+                if self.is_cut(world, ends)? {
+                    shared.changelog_is_cut(self.partition, start);
+                }
                 (known, Target::Old(BTreeMap::new()))
             }
             _ => {
@@ -101,56 +109,14 @@ impl Restore {
             }
         };
         Ok(Reading {
+            start: ends.start,
             from,
             position: from,
             end,
             into,
             outbox: Vec::new(),
+            is_rewritten: false,
         })
-    }
-
-    /// Has what was built take the place of what is there, once it is certain that it is complete and the last one.
-    pub(super) fn replace<W: World>(
-        &self,
-        shared: &Shared,
-        world: &mut W,
-        committed: &Offsets,
-        reading: Reading,
-    ) -> Result<(), Error> {
-        let ends = Ends {
-            start: reading.from,
-            stable: reading.end,
-            end: reading.end,
-        };
-        let Target::Nothing(rebuild, last) = reading.into else {
-            return Ok(());
-        };
-        let local = match shared.progress(world.store(), key(self.partition)) {
-            Err(store::Error::Progress { .. }) => None,
-            other => other?,
-        };
-        let Some((bytes, offset)) = last else {
-            return match local {
-                None => Ok(()),
-                Some(_) => {
-                    let what = "the changelog is empty, and the local state is not";
-                    Err(self.lost(shared, world, what, committed, ends))
-                }
-            };
-        };
-        let (identity, models) = (&shared.settings.identity, hash(&shared.models));
-        let built = codec::decode(&bytes, identity, &models);
-        let built = built.map_err(|source| world.store().unusable(source))?;
-        if local.is_some_and(|local| local.batch > built.batch) {
-            let what = "the changelog ends with an earlier batch than the local state";
-            return Err(self.lost(shared, world, what, committed, ends));
-        }
-        self.check_batch(&built, committed)?;
-        tell_again(world, shared, committed, &reading.outbox)?;
-        let progress = (&*bytes, offset);
-        Ok(world
-            .store()
-            .finish(&rebuild, identity, &models, progress)?)
     }
 
     pub(super) fn read<W: World>(
@@ -169,6 +135,9 @@ impl Restore {
         crash::point("restoring");
         for entry in entries {
             self.restore(shared, world, committed, reading, entry)?;
+            if reading.is_rewritten {
+                return Ok(());
+            }
         }
         self.looks += 1;
         if reached > position {
@@ -194,6 +163,11 @@ impl Restore {
         entry: Entry,
     ) -> Result<(), Error> {
         let partition = key(self.partition);
+        if let Entry::Progress(progress) = &entry
+            && let Some(app) = &progress.app
+        {
+            self.check_app(shared, app)?;
+        }
         match (&mut reading.into, entry) {
             (_, Entry::Output(pending)) => keep_last(&mut reading.outbox, pending),
             // It is looked for only when the progress that names it is there.
@@ -206,19 +180,20 @@ impl Restore {
             (Target::Old(states), Entry::State(customer, state)) => {
                 drop(states.insert(customer, state));
             }
-            (Target::Old(states), Entry::Progress(bytes, offset)) => {
+            (Target::Old(_), Entry::Progress(progress)) if progress.is_partial => {
+                reading.is_rewritten = true;
+            }
+            (Target::Old(states), Entry::Progress(found)) => {
                 // Told before it is on disk: afterwards nobody would look for it.
                 tell_again(world, shared, committed, &reading.outbox)?;
-                let progress = (&*bytes, offset);
+                let progress = (&*found.bytes, found.next);
                 world.store().catch_up(partition, states, progress)?;
                 states.clear();
             }
             (Target::Nothing(rebuild, _), Entry::State(customer, state)) => {
                 world.store().add(rebuild, &customer, state.as_deref())?;
             }
-            (Target::Nothing(_, last), Entry::Progress(bytes, offset)) => {
-                *last = Some((bytes, offset));
-            }
+            (Target::Nothing(_, last), Entry::Progress(progress)) => *last = Some(progress),
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Writing the local state into a changelog that has lost it, because an operator has asked for that.
 //!
-//! Each step is a transaction with some of the customers and the partition's progress as it stands, fenced as every
-//! commit is. Whoever is killed on the way leaves a changelog with fewer customers than its progress counts, from
-//! which nobody goes on; the next start begins again, and writes the same.
+//! Each transaction has some of the customers and the partition's progress as it stands, and is fenced as every commit
+//! is. Until the last one the progress says that it is of a part: nobody goes on from that. Before the first, the disk
+//! notes that the changelog is not its own; so a start after a crash does not take it for whole, and begins again.
 
 use super::position::Relation;
 use super::{Error, Offsets, RETRY_AFTER, Restore, key};
@@ -14,6 +14,9 @@ use crate::runtime::report::{Shared, chain};
 use crate::runtime::world::World;
 use crate::store::Walk;
 
+/// What local state belongs to while it is being written.
+const ON_THE_WAY: &str = "republishing";
+
 /// How far it has got.
 #[derive(Debug)]
 pub(super) struct Republishing {
@@ -21,8 +24,13 @@ pub(super) struct Republishing {
     walk: Walk,
     /// What is to be committed next.
     records: Vec<Outgoing>,
+    /// Whether nothing comes after them.
     is_last: bool,
+    /// Most records of a transaction: less after one that took too long.
+    limit: usize,
     customers: u64,
+    /// Where the changelog began.
+    start: i64,
 }
 
 impl Restore {
@@ -33,57 +41,40 @@ impl Restore {
         world: &W,
         relation: Relation,
         ends: Ends,
-    ) -> bool {
-        let is_needed = match relation {
-            Relation::Nothing => false,
-            Relation::Other | Relation::Ahead | Relation::Cut => true,
-            Relation::Continues => ends.start > 0,
-        };
-        is_needed && shared.settings.republish && !world.store().is_republished(key(self.partition))
+    ) -> Result<bool, Error> {
+        Ok(shared.settings.recovery.republish
+            && match relation {
+                Relation::Nothing => false,
+                Relation::Other | Relation::Ahead | Relation::Cut => true,
+                Relation::Continues => self.is_cut(world, ends)?,
+            })
     }
 
-    /// Begins with the first customers, where it is certain that nobody has gone further than this state.
+    /// Whether records were deleted from the beginning of the changelog that were not written again since.
+    pub(super) fn is_cut<W: World>(&self, world: &W, ends: Ends) -> Result<bool, Error> {
+        let written = world.store().republished_from(key(self.partition))?;
+        Ok(ends.start > written.unwrap_or(0))
+    }
+
+    /// Begins with the first customers. For a state that is whole, and that nobody has gone further than.
     pub(super) fn begin_republishing<W: World>(
         &self,
         shared: &Shared,
         world: &W,
         progress: Progress,
-        committed: &Offsets,
         ends: Ends,
     ) -> Result<Republishing, Error> {
-        let mut is_proved = true;
-        for found in committed {
-            let mark = found
-                .as_ref()
-                .and_then(|(_, metadata)| Mark::read(metadata));
-            match mark.map(|mark| mark.batch) {
-                Some(batch) if batch == progress.batch => {}
-                Some(_) => {
-                    let what = "the state on disk is not the last one, and cannot be republished: another process has \
-                                gone on. Republish where that one has its folder";
-                    return Err(self.lost(shared, world, what, committed, ends));
-                }
-                None => is_proved = false,
-            }
-        }
-        if !is_proved && ends.start < ends.end {
-            let what = "the group's offsets do not prove that the state on disk is the last one, and the changelog has \
-                        records: it is not overwritten. If it is of no use, delete and create it again";
-            return Err(self.lost(shared, world, what, committed, ends));
-        }
-        let partition = self.partition;
+        let (partition, batch) = (self.partition, progress.batch);
         tracing::warn!(
             partition,
-            batch = progress.batch,
+            batch,
             "writing the local state to the changelog, as asked for"
         );
         let store = world.store();
+        store.set_origin(key(partition), ON_THE_WAY)?;
         let mut generations = Vec::new();
-        for number in [
-            progress.generation.checked_sub(1),
-            Some(progress.generation),
-        ] {
-            let Some(number) = number else { continue };
+        let before = progress.generation.checked_sub(1);
+        for number in before.into_iter().chain([progress.generation]) {
             generations.extend(store.generation(key(partition), number)?);
         }
         let mut republishing = Republishing {
@@ -91,7 +82,9 @@ impl Restore {
             records: shared.settings.outputs.generations(partition, &generations),
             progress,
             is_last: false,
+            limit: usize::MAX,
             customers: 0,
+            start: ends.start,
         };
         republishing.load(shared, world, partition)?;
         Ok(republishing)
@@ -104,53 +97,104 @@ impl Restore {
         world: &mut W,
         republishing: &mut Republishing,
     ) -> Result<bool, Error> {
-        let Some(membership) = world.membership() else {
+        // The membership first, then the epoch: the coordinator checks the member and its generation, but never who
+        // owns a partition.
+        let membership = world.membership();
+        let is_own = shared.assignment.is_current(self.partition, self.epoch);
+        let (Some(membership), true) = (membership, is_own) else {
             world.wait(RETRY_AFTER);
             return Ok(false);
         };
-        let progress = &republishing.progress;
-        let mark = Mark {
-            batch: progress.batch,
-            writer: &shared.writer,
-        };
-        let shares = [Share {
-            partition: self.partition,
-            metadata: mark.write(),
-            offsets: progress.offsets.clone(),
-            records: republishing.records.clone(),
-        }];
-        let offset = match world.transact(&shares, &membership) {
+        let count = republishing.limit.min(republishing.records.len());
+        let is_last = republishing.is_last && count == republishing.records.len();
+        let share = self.share(shared, republishing, count, is_last);
+        let offset = match world.transact(&[share], &membership) {
             Ok(committed) => committed.changelog_offsets.first().copied(),
             Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
+                if error.is_for_size() {
+                    republishing.limit = (count / 2).max(1);
+                }
                 self.again(world, &error);
                 return Ok(false);
             }
             // Committed or not: it is written once more, the same.
             Err(error @ kafka::Error::Indefinite { .. }) => {
                 self.again(world, &error);
-                world.renew()?;
+                if let Err(error) = world.renew() {
+                    match error {
+                        kafka::Error::Retry { .. } => self.again(world, &error),
+                        other => return Err(other.into()),
+                    }
+                }
                 return Ok(false);
             }
             Err(other) => return Err(other.into()),
         };
         crash::point("republished");
-        if !republishing.is_last {
-            republishing.records.clear();
-            republishing.load(shared, world, self.partition)?;
+        republishing.records.drain(..count);
+        if !is_last {
+            if republishing.records.is_empty() {
+                republishing.load(shared, world, self.partition)?;
+            }
             return Ok(false);
         }
-        let origin = shared.topology.changelog_origin();
-        let store = world.store();
-        store.set_republished(key(self.partition), offset.unwrap_or(0), &origin)?;
         let (partition, customers) = (self.partition, republishing.customers);
+        let (offset, start) = (offset.unwrap_or(0), republishing.start);
+        let store = world.store();
+        store.set_republished(key(partition), offset, start, &shared.origin())?;
         tracing::warn!(partition, customers, "the changelog holds the state again");
         Ok(true)
+    }
+
+    fn share(
+        &self,
+        shared: &Shared,
+        republishing: &Republishing,
+        count: usize,
+        is_last: bool,
+    ) -> Share {
+        let (settings, progress) = (&shared.settings, &republishing.progress);
+        let mark = Mark {
+            batch: progress.batch,
+            writer: &shared.writer,
+        };
+        let mut records = republishing.records[..count].to_vec();
+        let end = settings
+            .outputs
+            .progress(self.partition, progress, &settings.identity, !is_last);
+        records.push(end);
+        Share {
+            partition: self.partition,
+            metadata: mark.write(),
+            offsets: progress.offsets.clone(),
+            records,
+        }
     }
 
     fn again<W: World>(&self, world: &W, error: &kafka::Error) {
         let partition = self.partition;
         tracing::warn!(partition, error = %chain(error), "a part of the state could not be written; trying again");
         world.wait(RETRY_AFTER);
+    }
+
+    /// Whether nobody has gone further than a local state, as the group's offsets prove, or else the changelog: `last`
+    /// is the batch that it ends with, where it was read.
+    pub(super) fn is_the_last(
+        &self,
+        progress: &Progress,
+        committed: &Offsets,
+        last: Option<Option<u64>>,
+    ) -> bool {
+        let mut is_proved = true;
+        for found in committed {
+            let metadata = found.as_ref().map(|(_, metadata)| metadata);
+            match metadata.and_then(|metadata| Mark::read(metadata)) {
+                Some(mark) if mark.batch != progress.batch => return false,
+                Some(_) => {}
+                None => is_proved = false,
+            }
+        }
+        is_proved || last.is_some_and(|last| last.is_none_or(|last| last <= progress.batch))
     }
 }
 
@@ -159,8 +203,7 @@ impl Republishing {
         let (states, is_last) = world.store().next_states(&mut self.walk)?;
         self.is_last = is_last;
         self.customers += states.len() as u64;
-        let (outputs, identity) = (&shared.settings.outputs, &shared.settings.identity);
-        let records = outputs.states(partition, states, &self.progress, identity);
+        let records = shared.settings.outputs.states(partition, states);
         self.records.extend(records);
         Ok(())
     }

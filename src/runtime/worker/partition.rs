@@ -6,6 +6,7 @@ use crate::event::{Millis, WallTime};
 use crate::kafka::Position;
 use crate::partition::{Commit, Generation, Progress, Record};
 use crate::runtime::merge::Merge;
+use crate::runtime::report::chain;
 use crate::runtime::restore::{Error, Restored, key};
 use crate::runtime::world::World;
 
@@ -47,7 +48,7 @@ impl<W: World> Worker<W> {
         let seen = self.world.wall();
         let store = self.world.store();
         store.set_seen(key(partition), seen)?;
-        store.set_origin(key(partition), &self.shared.topology.changelog_origin())?;
+        store.set_origin(key(partition), &self.shared.origin())?;
         self.take_up(partition, epoch, progress, fresh)
     }
 
@@ -105,8 +106,15 @@ impl<W: World> Worker<W> {
     }
 
     pub(super) fn let_go(&mut self, partition: i32) {
+        let was_restoring = self.restoring.len();
         self.restoring
             .retain(|restore| restore.partition != partition);
+        if self.restoring.len() < was_restoring
+            && let Err(error) = self.world.store().abandon_rebuild(key(partition))
+        {
+            // Whoever reads or writes there next hears of it too.
+            tracing::warn!(partition, error = %chain(&error), "an unfinished rebuild is left on disk");
+        }
         self.shared.restoring.done(partition);
         self.shared.customers.release(partition);
         if let Some(own) = self.partitions.remove(&partition) {

@@ -1,0 +1,69 @@
+//! Whether a state that was built from the changelog takes the place of the local one.
+
+use super::outbox::tell_again;
+use super::reading::{Reading, Target};
+use super::{Error, Offsets, Restore, key};
+use crate::partition::{codec, hash};
+use crate::runtime::report::Shared;
+use crate::runtime::world::World;
+use crate::store;
+
+/// Why it does not: the changelog has lost what the local state has.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) what: String,
+    /// The batch that the changelog ends with.
+    pub(super) last: Option<u64>,
+}
+
+impl Restore {
+    /// Has what was built take the place of what is there, once it is certain that it is complete and the last one.
+    pub(super) fn replace<W: World>(
+        &self,
+        shared: &Shared,
+        world: &mut W,
+        committed: &Offsets,
+        reading: Reading,
+    ) -> Result<Option<Lost>, Error> {
+        let Target::Nothing(rebuild, last) = reading.into else {
+            return Ok(None);
+        };
+        let local = match shared.progress(world.store(), key(self.partition)) {
+            Err(store::Error::Progress { .. }) => None,
+            other => other?,
+        };
+        let lost = |what: &str, last| {
+            let what = what.to_owned();
+            Ok(Some(Lost { what, last }))
+        };
+        let Some(last) = last else {
+            return match local {
+                None => Ok(None),
+                Some(_) => lost("the changelog is empty, and the local state is not", None),
+            };
+        };
+        let (identity, models) = (&shared.settings.identity, hash(&shared.models));
+        let built = codec::decode(&last.bytes, identity, &models);
+        let built = built.map_err(|source| world.store().unusable(source))?;
+        if last.is_partial {
+            let what = "the state was being written to the changelog, and that was not finished";
+            return lost(what, Some(built.batch));
+        }
+        if local.is_some_and(|local| local.batch > built.batch) {
+            let what = "the changelog ends with an earlier batch than the local state";
+            return lost(what, Some(built.batch));
+        }
+        self.check_batch(&built, committed)?;
+        tell_again(world, shared, committed, &reading.outbox)?;
+        let progress = (&*last.bytes, last.next);
+        match world
+            .store()
+            .finish(&rebuild, identity, &models, progress, &shared.origin())
+        {
+            Err(error @ store::Error::Incomplete { .. }) => {
+                lost(&error.to_string(), Some(built.batch))
+            }
+            other => Ok(other.map(|()| None)?),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The changelog as a topic: whose it is, and that it keeps what it is given.
+
+use std::fs;
+
+use crate::daemon::World;
+use crate::exactly_once::{assert_told_once, history, produce};
+use crate::harness::{Isolation, eventually};
+
+const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nworkers = 2\n";
+
+#[test]
+fn topics_that_would_lose_what_they_keep_are_refused_with_the_command_that_sets_them_right() {
+    let mut world = World::new("policies", 1, SETTINGS);
+    for topic in ["changelog", "customer-stages"] {
+        let topic = world.topic(topic);
+        let set = |policy| {
+            world
+                .broker
+                .alter_topic(&topic, &[("cleanup.policy", policy)])
+        };
+        set("delete");
+        world.start();
+        let said = world.ends_with(78, &format!("{topic} has cleanup.policy=delete"));
+        assert!(said.contains("kafka-configs.sh"), "{said}");
+        world
+            .broker
+            .alter_topic(&topic, &[("cleanup.policy", "compact,delete")]);
+        if topic.ends_with("changelog") {
+            world.start();
+            world.ends_with(78, &format!("{topic} has cleanup.policy=compact,delete"));
+        }
+        world
+            .broker
+            .alter_topic(&topic, &[("cleanup.policy", "compact")]);
+    }
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+/// Two of them would take each other's states for their own.
+#[test]
+fn a_changelog_is_of_one_deployment_and_another_one_takes_it_over_only_when_told_to() {
+    let mut world = World::new("owner", 2, SETTINGS);
+    let events = history(1, 300, 4_000);
+    produce(&world, &events[..2_000], 2);
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+
+    let file = world.folder.path().join("tenure.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    let renamed = settings.replace("app = \"owner\"", "app = \"heir\"");
+    assert_ne!(renamed, settings);
+    fs::write(&file, renamed).unwrap();
+    let why = "belongs to the deployment \"owner\"";
+    for has_state in [true, false] {
+        if !has_state {
+            fs::remove_dir_all(world.folder.path().join("state")).unwrap();
+        }
+        world.start();
+        world.ends(why);
+    }
+    let horizon = produce(&world, &events[2_000..], 2);
+    world
+        .first
+        .start_by(&["sh", "-c", r#"exec "$@" --take-over owner"#, "sh"]);
+    eventually("all is read by the other one", || {
+        world.assert_running();
+        ["clickstream", "purchases"].iter().all(|input| {
+            let topic = world.topic(input);
+            let positions = world.broker.positions("heir", &topic);
+            let ends = world.broker.bounds(&topic, Isolation::Committed);
+            let is_read = |(partition, (_, end)): (&i32, &(i64, i64))| {
+                positions.get(partition).is_some_and(|at| at.offset >= *end)
+            };
+            ends.iter().all(is_read)
+        })
+    });
+    assert_told_once(&world, &events, horizon);
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    // From here on it is its own.
+    world.start();
+    eventually("it is ready", || world.said().contains(" ready "));
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
