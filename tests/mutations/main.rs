@@ -200,6 +200,33 @@ const MUTATIONS: [Mutation; 31] = [
         )],
     },
     Mutation {
+        what: "the local state is gone on with although the changelog is empty",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/restore/replace.rs",
+        edits: &[(
+            "Some(_) => lost(\"the changelog is empty, and the local state is not\", None),",
+            "Some(_) => Ok(None),",
+        )],
+    },
+    Mutation {
+        what: "a changelog into which a part of the state was written is taken for whole",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/restore/republish.rs",
+        edits: &[(
+            "store.set_origin(key(partition), ON_THE_WAY)?;",
+            "store.set_origin(key(partition), &shared.origin())?;",
+        )],
+    },
+    Mutation {
+        what: "states that are written anew begin with the second step",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/restore/republish.rs",
+        edits: &[(
+            "republishing.load(shared, world, partition)?;\n        Ok(republishing)",
+            "republishing.load(shared, world, partition)?;\n        republishing.records.clear();\n        Ok(republishing)",
+        )],
+    },
+    Mutation {
         what: "silence is not confirmed",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",

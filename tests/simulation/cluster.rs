@@ -333,6 +333,21 @@ impl Cluster {
         true
     }
 
+    /// What lies behind is lost.
+    pub(super) fn cut_changelog(&mut self, partition: i32, end: i64) {
+        self.changelog[partition as usize].truncate(end as usize);
+    }
+
+    /// Whether the last progress of a partition says that states are still to come.
+    pub(super) fn ends_with_a_part(&self, partition: i32) -> bool {
+        let entries = self.changelog(partition, 0, i64::MAX);
+        let progress = entries.into_iter().rev().find_map(|entry| match entry {
+            Entry::Progress(progress) => Some(progress),
+            _ => None,
+        });
+        progress.is_some_and(|progress| progress.is_partial)
+    }
+
     // ---- reading
 
     pub(super) fn changelog_ends(&self, partition: i32) -> Ends {

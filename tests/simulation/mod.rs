@@ -15,6 +15,7 @@
 mod cluster;
 mod contract;
 mod disk;
+mod lost;
 mod oracle;
 mod poll;
 mod setting;

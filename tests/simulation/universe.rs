@@ -11,6 +11,7 @@ use fastrand::Rng;
 
 use super::cluster::{Cluster, Membership};
 use super::disk::{Disk, Mounted};
+use super::lost::Loss;
 use super::poll::Poll;
 use super::setting::{BASE, Setting};
 use super::world::Simulated;
@@ -54,6 +55,8 @@ pub(super) struct Universe {
     pub(super) wall_off: Cell<i64>,
     /// Whether something happens inside an effect already.
     meanwhile: Cell<bool>,
+    /// What was lost of the changelog; then processes are asked to write the local state there.
+    pub(super) loss: Cell<Option<Loss>>,
     /// What has struck, and how often.
     pub(super) struck: RefCell<BTreeMap<String, u64>>,
 }
@@ -66,6 +69,17 @@ impl Universe {
         let mut chance = Rng::with_seed(seed);
         let partitions = chance.usize(1..4);
         let seats = chance.usize(1..4);
+        Universe::of(setting, chance, partitions, seats)
+    }
+
+    /// With one process, which has all partitions.
+    pub(super) fn alone(setting: Setting, seed: u64) -> Rc<Universe> {
+        let mut chance = Rng::with_seed(seed);
+        let partitions = chance.usize(1..4);
+        Universe::of(setting, chance, partitions, 1)
+    }
+
+    fn of(setting: Setting, chance: Rng, partitions: usize, seats: usize) -> Rc<Universe> {
         Rc::new(Universe {
             cluster: RefCell::new(Cluster::new(setting.inputs(), partitions)),
             seats: (0..seats).map(|_| Seat::default()).collect(),
@@ -75,6 +89,7 @@ impl Universe {
             trouble: Cell::new(true),
             wall_off: Cell::default(),
             meanwhile: Cell::default(),
+            loss: Cell::default(),
             struck: RefCell::default(),
         })
     }
@@ -212,7 +227,9 @@ impl Universe {
     fn spawn(self: &Rc<Self>, instance: usize) {
         let seat = &self.seats[instance];
         self.wall_off.set(0);
-        if self.strikes("disk lost", 8) {
+        if self.loss.get().is_some() {
+            // The disk is all there is.
+        } else if self.strikes("disk lost", 8) {
             seat.disk.0.borrow_mut().clear();
         } else if self.strikes("disk from a backup", 8) {
             *seat.disk.0.borrow_mut() = seat.backup.0.borrow().clone();
@@ -236,7 +253,11 @@ impl Universe {
         let member = self.cluster.borrow_mut().join(instance);
         let fuse: Arc<Fuse> = Arc::default();
         *seat.fuse.borrow_mut() = fuse.clone();
-        let shared: Shared = self.setting.shared(member, fuse);
+        let setting = match self.loss.get() {
+            Some(loss) => self.setting.clone().after(loss),
+            None => self.setting.clone(),
+        };
+        let shared: Shared = setting.shared(member, fuse);
         *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), member));
         *seat.worker.borrow_mut() = Some(Worker::new(0, shared, world));
     }

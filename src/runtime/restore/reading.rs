@@ -83,6 +83,8 @@ impl Restore {
         let found = match self.relation(shared, world, ends)? {
             Relation::Nothing => Found::Missing,
             Relation::Other => Found::OtherChangelog,
+            // What the changelog still has says whether the local state may be written there.
+            Relation::Ahead if shared.settings.recovery.republish => Found::Ahead,
             Relation::Ahead => {
                 shared.found(self.partition, Found::Ahead);
                 let what = "the local state is ahead of the changelog: records of it were lost";
