@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 31] = [
+const MUTATIONS: [Mutation; 34] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
