@@ -1,7 +1,7 @@
 //! The topics as they are: looked at once, before anything is read.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -16,6 +16,9 @@ const BATCH_BYTES: usize = 1_000_000;
 /// What a batch and its one record take beside key and value.
 const RECORD_OVERHEAD: usize = 512;
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest wait for topics that are missing or do not fit: they may just be being made.
+const TOPICS_TIMEOUT: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +72,16 @@ impl Topology {
             .reader()
             .create_with_context(Quiet)
             .map_err(|source| Error::making("making a Kafka client", source))?;
-        let metadata = client
-            .fetch_metadata(None, TIMEOUT)
-            .map_err(|_| Error::Unavailable(config.brokers.clone()))?;
-        let partitions = partitions(&metadata, inputs, changelog, &topics)?;
+        let begun = Instant::now();
+        let partitions = loop {
+            let metadata = client
+                .fetch_metadata(None, TIMEOUT)
+                .map_err(|_| Error::Unavailable(config.brokers.clone()))?;
+            match partitions(&metadata, inputs, changelog, &topics) {
+                Err(_) if begun.elapsed() < TOPICS_TIMEOUT => std::thread::park_timeout(LOOK_AGAIN),
+                other => break other?,
+            }
+        };
         let mut names: Vec<&str> = inputs.iter().map(String::as_str).collect();
         names.push(changelog);
         // What is not answered must not be taken for something: it becomes part of the state.

@@ -38,6 +38,22 @@ fn topics_that_would_lose_what_they_keep_are_refused_with_the_command_that_sets_
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
 }
 
+#[test]
+fn topics_that_are_made_at_the_same_time_are_waited_for() {
+    let mut world = World::new("latetopics", 1, SETTINGS);
+    let late = ["dead-letters", "changelog"].map(|topic| world.topic(topic));
+    late.iter()
+        .for_each(|topic| world.broker.delete_topic(topic));
+    world.start();
+    eventually("it is looking", || world.said().contains("serving probes"));
+    let compacted = [("cleanup.policy", "compact")];
+    for topic in &late {
+        world.broker.create_topic(topic, 1, &compacted);
+    }
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
 /// Two of them would take each other's states for their own.
 #[test]
 fn a_changelog_is_of_one_deployment_and_another_one_takes_it_over_only_when_told_to() {

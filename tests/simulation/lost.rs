@@ -20,7 +20,7 @@ pub(super) enum Loss {
     End,
 }
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 600;
 const STEPS: usize = 150;
 /// Far more than it takes to be done with what is there.
 const TURNS: usize = 400;
@@ -50,14 +50,15 @@ fn run(setting: Setting, seed: u64) -> bool {
     some_steps(&universe);
     settle(&universe);
     universe.seats[0].clear();
-    let loss = [Loss::All, Loss::AllAndOffsets, Loss::End][(seed % 3) as usize];
+    let loss = [Loss::End, Loss::All, Loss::End, Loss::AllAndOffsets][(seed % 4) as usize];
     universe.loss.set(Some(loss));
     let partitions = universe.cluster.borrow().partitions();
     for partition in 0..partitions {
         let mut cluster = universe.cluster.borrow_mut();
         let end = cluster.changelog_ends(partition).end;
         let kept = match loss {
-            Loss::End => universe.chance.borrow_mut().i64(0..=end),
+            // Often so little that what is written anew reaches beyond it.
+            Loss::End => (end - universe.chance.borrow_mut().i64(1..20)).max(0),
             Loss::All | Loss::AllAndOffsets => 0,
         };
         cluster.cut_changelog(partition, kept);
