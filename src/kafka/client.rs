@@ -165,8 +165,18 @@ pub fn secret_in(property: &str) -> Option<usize> {
 
 impl Config {
     /// The id of a worker's producer: the same after every restart, so that its open transaction
-    /// is aborted when the next one begins.
+    /// is aborted when the next one begins. Begins with the app, for rights that go by prefix, and ends with its length,
+    /// so that no other app and instance come to the same.
     pub(super) fn transactional_id(&self, worker: usize) -> String {
+        format!(
+            "{}-{}",
+            self.former_transactional_id(worker),
+            self.app.len()
+        )
+    }
+
+    /// That of earlier versions.
+    pub(super) fn former_transactional_id(&self, worker: usize) -> String {
         format!("{}-{}-{worker}", self.app, self.instance)
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
@@ -92,6 +93,16 @@ impl Log {
             teller: None,
             doubtful: false,
         })
+    }
+
+    /// Ends what an earlier version may have left open under the ids that it used.
+    pub fn end_former(config: &Config, workers: usize) -> Result<(), Error> {
+        for worker in 0..workers {
+            let mut settings = config.producer(worker, 1);
+            settings.set("transactional.id", config.former_transactional_id(worker));
+            initialised(&settings)?;
+        }
+        Ok(())
     }
 
     /// Tells outputs outside of any transaction; returns once all are delivered. After `Err` some
@@ -304,8 +315,11 @@ fn producer(
     worker: usize,
     batch_bytes: usize,
 ) -> Result<BaseProducer<Deliveries>, Error> {
-    let producer: BaseProducer<Deliveries> = config
-        .producer(worker, batch_bytes)
+    initialised(&config.producer(worker, batch_bytes))
+}
+
+fn initialised(settings: &ClientConfig) -> Result<BaseProducer<Deliveries>, Error> {
+    let producer: BaseProducer<Deliveries> = settings
         .create_with_context(Deliveries::default())
         .map_err(|source| Error::making("making a producer", source))?;
     let initialised = producer.init_transactions(INIT_TIMEOUT);

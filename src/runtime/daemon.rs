@@ -20,7 +20,7 @@ use super::topic_watch::TopicWatch;
 use super::worker::{Start, Worker};
 use super::{clock, mark, restore};
 use crate::event::{CUSTOMER_ID_BYTES_MAX, WallTime};
-use crate::kafka::{self, Consumer, EndFinder, Topology};
+use crate::kafka::{self, Consumer, EndFinder, Log, Topology};
 use crate::model::Models;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
@@ -221,6 +221,10 @@ fn start(
     starts: &SyncSender<Start>,
     failure: &Arc<OnceLock<Error>>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
+    if store.has_former_ids()? {
+        Log::end_former(&shared.settings.kafka, mailboxes.len())?;
+    }
+    store.set_ids()?;
     let ends = Arc::new(EndFinder::open(&shared.settings.kafka)?);
     let one = |(number, mailbox): (usize, &Arc<Mailbox>)| {
         let live = Live::open(

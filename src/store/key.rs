@@ -10,6 +10,7 @@
 //! | `meta` | prefix, `s` | wall time at which the state was seen to be the last one (i64) |
 //! | `meta` | prefix, `o` | the cluster and changelog that the state belongs to |
 //! | `meta` | prefix, `b` | where the changelog began when it was written anew from here (i64) |
+//! | `meta` | `transactional-ids` | nothing: transactions are begun under the ids of this version |
 //! | `meta` | `origin` | the same for states without it |
 //! | `meta` | `current`, partition (u32) | which of the partition's two prefixes is its state: 0 (also where there is no such key) or 1 |
 //!
@@ -57,6 +58,10 @@ impl Prefix {
     fn bytes(self) -> [u8; 4] {
         self.0.to_be_bytes()
     }
+}
+
+pub(super) fn ids() -> Vec<u8> {
+    b"transactional-ids".to_vec()
 }
 
 /// Says which of its two prefixes is the state of a partition.

@@ -99,6 +99,25 @@ impl<E: Engine> Store<E> {
         Ok(found)
     }
 
+    /// Whether an earlier version worked here, which used other ids for its transactions.
+    pub fn has_former_ids(&self) -> Result<bool, Error> {
+        let mut is_noted = false;
+        let mut take = |_, _: &[u8]| {
+            is_noted = true;
+            Ok(())
+        };
+        self.engine.get(Family::Meta, &[key::ids()], &mut take)?;
+        Ok(!is_noted && !self.partitions()?.is_empty())
+    }
+
+    /// Notes that this version does.
+    pub fn set_ids(&self) -> Result<(), Error> {
+        self.engine.write(&mut |batch| {
+            batch.put(Family::Meta, &key::ids(), &[]);
+            Ok(())
+        })
+    }
+
     /// The cluster and changelog that a partition's state belongs to.
     pub fn origin(&self, partition: u32) -> Result<Option<String>, Error> {
         let keys = [key::origin_of(self.prefix(partition)?), key::origin()];

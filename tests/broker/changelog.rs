@@ -1,10 +1,13 @@
 //! The changelog as a topic: whose it is, and that it keeps what it is given.
 
 use std::fs;
+use std::time::Duration;
+
+use tenure::store::{Config, Engine as _, Family, Rocks};
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
-use crate::harness::{Isolation, eventually};
+use crate::harness::{Isolation, Record, eventually};
 
 const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nworkers = 2\n";
 
@@ -98,5 +101,45 @@ fn a_changelog_is_of_one_deployment_and_another_one_takes_it_over_only_when_told
     // From here on it is its own.
     world.start();
     eventually("it is ready", || world.said().contains(" ready "));
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+}
+
+/// Under the id that earlier versions used; it would hold back whoever reads the changelog until it times out.
+#[test]
+fn what_an_earlier_version_left_open_is_ended() {
+    let mut world = World::new("formerids", 1, SETTINGS);
+    let events = history(1, 300, 2_000);
+    let horizon = produce(&world, &events, 1);
+    world.start();
+    world.await_caught_up();
+    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+
+    let config = Config {
+        memory_bytes: 16 << 20,
+        durable: true,
+    };
+    let disk = Rocks::open(&world.folder.path().join("state"), &config).unwrap();
+    disk.write(&mut |batch| {
+        batch.delete(Family::Meta, b"transactional-ids");
+        Ok(())
+    })
+    .unwrap();
+    drop(disk);
+    let changelog = world.topic("changelog");
+    let longer_than_this_test = Duration::from_secs(600);
+    let mut former = world
+        .broker
+        .transactional("formerids-0-0", longer_than_this_test);
+    former.begin();
+    former.send(&changelog, &[Record::new(0, "nobody", "nothing")]);
+    let ends = |isolation| world.broker.bounds(&changelog, isolation)[&0].1;
+    assert!(ends(Isolation::Committed) < ends(Isolation::Uncommitted));
+    world.start();
+    let ends = |isolation| world.broker.bounds(&changelog, isolation)[&0].1;
+    eventually("it is ended", || {
+        ends(Isolation::Committed) == ends(Isolation::Uncommitted)
+    });
+    world.await_caught_up();
+    assert_told_once(&world, &events, horizon);
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
 }
