@@ -63,7 +63,8 @@
 //!   Nothing is ever scanned for.
 //! - No binary floating point: numbers, money, durations and instants are [`event::Quantity`].
 //! - A state's models never go back: a process with older ones leaves a partition alone.
-//! - What is on disk was committed in Kafka before. A crash never wipes it.
+//! - What is on disk was committed in Kafka before. A crash never wipes it, and no state is removed before one that is
+//!   complete and no older has taken its place ([`store`], `runtime::restore`).
 //! - Only `runtime::worker` orders effects; only `kafka::client` spells librdkafka's properties for
 //!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only
 //!   `telemetry::Metrics` declares a metric.

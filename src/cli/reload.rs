@@ -4,12 +4,13 @@ use super::sources;
 use crate::config::Document;
 use crate::model::{Change, Models, Report, Severity};
 use crate::partition::hash;
-use crate::runtime::Settings;
+use crate::runtime::{Recovery, Settings};
 
 /// What the daemon was started with.
 pub(super) struct Reload {
     pub(super) document: Document,
     pub(super) hostname: Option<String>,
+    pub(super) recovery: Recovery,
 }
 
 impl Reload {
@@ -27,7 +28,10 @@ impl Reload {
             return Ok(None);
         }
         let settings = self.document.settings(&models, self.hostname.as_deref());
-        let settings = settings.map_err(|problems| problems.0)?;
+        let settings = Settings {
+            recovery: self.recovery.clone(),
+            ..settings.map_err(|problems| problems.0)?
+        };
         let change = Change::between(running, &models);
         if let Some(refusal) = change.refusal(settings.start_at_zero) {
             return Err(vec![refusal]);

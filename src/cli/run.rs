@@ -75,12 +75,13 @@ impl Run {
             return Ok(Exit::Configuration);
         };
         let hostname = std::env::var("HOSTNAME").ok();
+        let recovery = Recovery {
+            republish: self.republish,
+            take_over: self.take_over.clone(),
+        };
         let settings = match document.settings(&models, hostname.as_deref()) {
             Ok(settings) => Settings {
-                recovery: Recovery {
-                    republish: self.republish,
-                    take_over: self.take_over.clone(),
-                },
+                recovery: recovery.clone(),
                 ..settings
             },
             Err(problems) => {
@@ -94,7 +95,11 @@ impl Run {
         let handle = Arc::new(Handle::default());
         progress::watch(&handle)?;
         let (listen, admin) = (document.http.listen, document.http.admin.0);
-        let reload = Reload { document, hostname };
+        let reload = Reload {
+            document,
+            hostname,
+            recovery,
+        };
         let reload = move |running: &Models| reload.read(running);
         match app::run(models, settings, listen, admin, &handle, reload) {
             Ok(()) => Ok(Exit::Ok),

@@ -148,7 +148,10 @@ impl Shared {
                 );
             }
             Found::Ahead => {
-                tracing::error!(partition, "the local state is ahead of the changelog");
+                tracing::error!(
+                    partition,
+                    "the local state is ahead of the changelog; comparing it with what that has"
+                );
             }
         }
     }

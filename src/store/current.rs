@@ -28,9 +28,9 @@ impl<E: Engine> Store<E> {
         self.kept().whole.insert(partition);
     }
 
-    /// Where the changelog of a partition began when it was last written anew from here.
-    pub fn republished_from(&self, partition: u32) -> Result<Option<i64>, Error> {
-        self.number(&key::republished_from(self.prefix(partition)?))
+    /// Where the changelog of a partition began when it was last known to have everybody.
+    pub fn whole_from(&self, partition: u32) -> Result<Option<i64>, Error> {
+        self.number(&key::whole_from(self.prefix(partition)?))
     }
 
     /// Notes that it was: up to which offset the changelog holds the state, where it begins, and which one it is.
@@ -45,7 +45,7 @@ impl<E: Engine> Store<E> {
         let (offset, start) = (changelog_offset.to_be_bytes(), start.to_be_bytes());
         self.engine.write(&mut |batch| {
             batch.put(Family::Meta, &key::changelog_offset(prefix), &offset);
-            batch.put(Family::Meta, &key::republished_from(prefix), &start);
+            batch.put(Family::Meta, &key::whole_from(prefix), &start);
             batch.put(Family::Meta, &key::origin_of(prefix), origin.as_bytes());
             Ok(())
         })

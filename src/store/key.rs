@@ -9,7 +9,7 @@
 //! | `meta` | prefix, `c` | next offset of the changelog (i64) |
 //! | `meta` | prefix, `s` | wall time at which the state was seen to be the last one (i64) |
 //! | `meta` | prefix, `o` | the cluster and changelog that the state belongs to |
-//! | `meta` | prefix, `b` | where the changelog began when it was written anew from here (i64) |
+//! | `meta` | prefix, `b` | where the changelog began when it was last known to have everybody (i64) |
 //! | `meta` | `transactional-ids` | nothing: transactions are begun under the ids of this version |
 //! | `meta` | `origin` | the same for states without it |
 //! | `meta` | `current`, partition (u32) | which of the partition's two prefixes is its state: 0 (also where there is no such key) or 1 |
@@ -94,7 +94,7 @@ pub(super) fn origin_of(prefix: Prefix) -> Vec<u8> {
     [&prefix.bytes(), b"o".as_slice()].concat()
 }
 
-pub(super) fn republished_from(prefix: Prefix) -> Vec<u8> {
+pub(super) fn whole_from(prefix: Prefix) -> Vec<u8> {
     [&prefix.bytes(), b"b".as_slice()].concat()
 }
 

@@ -184,7 +184,8 @@ impl<E: Engine> Store<E> {
     }
 
     /// After [`Store::arm`] is done: has what was built be the partition's state, and removes the one before. Where it
-    /// has got to: the bytes of its last progress record and the offset after it; and which changelog that is.
+    /// has got to: the bytes of its last progress record and the offset after it; and which
+    /// changelog that is, and where it begins.
     ///
     /// # Errors
     /// [`Error::Incomplete`] where the changelog has not everybody any more.
@@ -194,7 +195,7 @@ impl<E: Engine> Store<E> {
         identity: &Identity,
         models: &str,
         progress: (&[u8], i64),
-        origin: &str,
+        (origin, start): (&str, i64),
     ) -> Result<(), Error> {
         let known = codec::decode(progress.0, identity, models);
         let expected = known.map_err(|source| self.unusable(source))?.customers();
@@ -207,6 +208,9 @@ impl<E: Engine> Store<E> {
         self.switch(prefix, &mut |batch| {
             arrive(batch, prefix, progress);
             batch.put(Family::Meta, &key::origin_of(prefix), origin.as_bytes());
+            // It has everybody, whatever was deleted before.
+            let start = start.to_be_bytes();
+            batch.put(Family::Meta, &key::whole_from(prefix), &start);
         })?;
         self.set_whole(prefix.partition());
         Ok(())

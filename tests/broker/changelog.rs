@@ -98,7 +98,8 @@ fn a_changelog_is_of_one_deployment_and_another_one_takes_it_over_only_when_told
     });
     assert_told_once(&world, &events, horizon);
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
-    // From here on it is its own.
+    // From here on it is its own, also where all of it is read.
+    fs::remove_dir_all(world.folder.path().join("state")).unwrap();
     world.start();
     eventually("it is ready", || world.said().contains(" ready "));
     assert_eq!(world.terminate().code(), Some(0), "{}", world.said());

@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 34] = [
+const MUTATIONS: [Mutation; 33] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
@@ -122,8 +122,8 @@ const MUTATIONS: [Mutation; 34] = [
                 "match now.end >= ends.end {",
             ),
             (
-                "self.begin(shared, world, &committed, ends, local)?",
-                "self.begin(shared, world, &committed, Ends { end: now.stable, ..now }, local)?",
+                "self.begin(shared, world, ends, local)?",
+                "self.begin(shared, world, Ends { end: now.stable, ..now }, local)?",
             ),
         ],
     },
@@ -204,17 +204,8 @@ const MUTATIONS: [Mutation; 34] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/replace.rs",
         edits: &[(
-            "Some(_) => lost(\"the changelog is empty, and the local state is not\", None),",
+            "Some(_) => lost(\"the changelog is empty, and the local state is not\", true),",
             "Some(_) => Ok(None),",
-        )],
-    },
-    Mutation {
-        what: "a changelog into which a part of the state was written is taken for whole",
-        caught_by: Suite::Simulation,
-        file: "src/runtime/restore/republish.rs",
-        edits: &[(
-            "store.set_origin(key(partition), ON_THE_WAY)?;",
-            "store.set_origin(key(partition), &shared.origin())?;",
         )],
     },
     Mutation {

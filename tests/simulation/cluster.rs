@@ -333,9 +333,9 @@ impl Cluster {
         true
     }
 
-    /// What lies behind is lost.
-    pub(super) fn cut_changelog(&mut self, partition: i32, end: i64) {
-        self.changelog[partition as usize].truncate(end as usize);
+    /// The changelog is deleted and made again.
+    pub(super) fn lose_changelog(&mut self) {
+        self.changelog.iter_mut().for_each(Vec::clear);
     }
 
     /// Whether the last progress of a partition says that states are still to come.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster::Produced;
-use super::lost::Loss;
 use super::universe::Universe;
 use crate::event::{EventTime, Limits, Mapping, Millis, Money, Quantity};
 use crate::kafka::{self, Delivery, Encoding, Outputs, Topology};
@@ -102,13 +101,11 @@ impl Setting {
     }
 
     /// The same after a loss, when the local state is to be written to the changelog.
-    pub(super) fn after(self, loss: Loss) -> Setting {
+    pub(super) fn on_another_changelog(self) -> Setting {
         let mut settings = Settings::clone(&self.settings);
         settings.recovery.republish = true;
         let mut topology = Topology::clone(&self.topology);
-        if loss != Loss::End {
-            topology.changelog_id = [4; 16];
-        }
+        topology.changelog_id = [4; 16];
         Setting {
             settings: Arc::new(settings),
             topology: Arc::new(topology),

@@ -11,7 +11,6 @@ use fastrand::Rng;
 
 use super::cluster::{Cluster, Membership};
 use super::disk::{Disk, Mounted};
-use super::lost::Loss;
 use super::poll::Poll;
 use super::setting::{BASE, Setting};
 use super::world::Simulated;
@@ -55,8 +54,8 @@ pub(super) struct Universe {
     pub(super) wall_off: Cell<i64>,
     /// Whether something happens inside an effect already.
     meanwhile: Cell<bool>,
-    /// What was lost of the changelog; then processes are asked to write the local state there.
-    pub(super) loss: Cell<Option<Loss>>,
+    /// Whether the changelog is another one since, and processes are asked to write the local state there.
+    pub(super) changelog_was_lost: Cell<bool>,
     /// What has struck, and how often.
     pub(super) struck: RefCell<BTreeMap<String, u64>>,
 }
@@ -89,7 +88,7 @@ impl Universe {
             trouble: Cell::new(true),
             wall_off: Cell::default(),
             meanwhile: Cell::default(),
-            loss: Cell::default(),
+            changelog_was_lost: Cell::default(),
             struck: RefCell::default(),
         })
     }
@@ -227,7 +226,7 @@ impl Universe {
     fn spawn(self: &Rc<Self>, instance: usize) {
         let seat = &self.seats[instance];
         self.wall_off.set(0);
-        if self.loss.get().is_some() {
+        if self.changelog_was_lost.get() {
             // The disk is all there is.
         } else if self.strikes("disk lost", 8) {
             seat.disk.0.borrow_mut().clear();
@@ -253,9 +252,9 @@ impl Universe {
         let member = self.cluster.borrow_mut().join(instance);
         let fuse: Arc<Fuse> = Arc::default();
         *seat.fuse.borrow_mut() = fuse.clone();
-        let setting = match self.loss.get() {
-            Some(loss) => self.setting.clone().after(loss),
-            None => self.setting.clone(),
+        let setting = match self.changelog_was_lost.get() {
+            true => self.setting.clone().on_another_changelog(),
+            false => self.setting.clone(),
         };
         let shared: Shared = setting.shared(member, fuse);
         *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), member));

@@ -122,7 +122,7 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
             &Identity::default(),
             "",
             (&last.progress, end),
-            "",
+            ("", 0),
         )
         .unwrap();
         let (caught_up, built) = (everything(&models, &old), everything(&models, &new));
@@ -203,7 +203,13 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
     assert!(steps > 5, "{steps}");
     let last = batches.last().unwrap();
     store
-        .finish(&rebuild, &Identity::default(), "", (&last.progress, 1), "")
+        .finish(
+            &rebuild,
+            &Identity::default(),
+            "",
+            (&last.progress, 1),
+            ("", 0),
+        )
         .unwrap();
     assert!(is_a_step());
     let mut counting = store.begin_counting(3).unwrap();

@@ -41,8 +41,8 @@ impl Restore {
             "{what}. Found on disk ({}): {local}; in the changelog ({}): {records}; committed by the group ({}): {}. \
             Nothing was changed. Ways out: if kafka.brokers or output.changelog is wrong, set it right. If the changelog \
             was lost and the state on disk is the last one, start once with `tenure run --republish`, which writes it to \
-            the changelog. If the changelog is right, move the folder away: the state is rebuilt from what the changelog \
-            holds",
+            a changelog that is empty. If the changelog is right, move the folder away: the state of all its partitions \
+            is rebuilt from what the changelog holds",
             settings.state.display(),
             settings.outputs.changelog,
             settings.kafka.app,

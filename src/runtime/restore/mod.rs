@@ -168,7 +168,7 @@ impl Restore {
                 let now = world.changelog_ends(self.partition)?;
                 self.phase = match now.stable >= ends.end {
                     true => {
-                        let reading = self.begin(shared, world, &committed, ends, local)?;
+                        let reading = self.begin(shared, world, ends, local)?;
                         Phase::Reading(committed, reading)
                     }
                     false => self.wait(shared, world, committed, ends, local)?,
@@ -228,7 +228,7 @@ impl Restore {
         // Another changelog is read first: it may be whole, or another deployment's.
         if relation != Relation::Other
             && is_last
-            && let Some(phase) = self.republishing(shared, world, &committed, ends, None)?
+            && let Some(phase) = self.republishing(shared, world, &committed, ends, false)?
         {
             return Ok(phase);
         }
@@ -252,7 +252,7 @@ impl Restore {
         world: &W,
         committed: &Offsets,
         ends: Ends,
-        last: Option<Option<u64>>,
+        is_empty: bool,
     ) -> Result<Option<Phase>, Error> {
         let relation = self.relation(shared, world, ends)?;
         if !self.is_to_be_republished(shared, world, relation, ends)?
@@ -261,7 +261,7 @@ impl Restore {
             return Ok(None);
         }
         let progress = shared.progress(world.store(), key(self.partition))?;
-        match progress.filter(|progress| self.is_the_last(progress, committed, last)) {
+        match progress.filter(|progress| self.is_the_last(progress, committed, is_empty)) {
             None => Ok(None),
             Some(progress) => {
                 let begun = self.begin_republishing(shared, world, progress, ends)?;
@@ -298,15 +298,23 @@ impl Restore {
     ) -> Result<Finished, Error> {
         let ends = reading.ends();
         let has_caught_up = matches!(reading.into, Target::Old(_));
-        if let Some(Lost { what, last }) = self.replace(shared, world, committed, reading)? {
-            let phase = self.republishing(shared, world, committed, ends, Some(last))?;
-            return match phase {
-                Some(phase) => Ok(Finished::Goes(phase)),
-                None => Err(self.lost(shared, world, &what, committed, ends)),
+        if let Some(Lost { what, is_free }) = self.replace(shared, world, committed, reading)? {
+            if is_free
+                && let Some(phase) = self.republishing(shared, world, committed, ends, true)?
+            {
+                return Ok(Finished::Goes(phase));
+            }
+            let refused = match shared.settings.recovery.republish {
+                true => {
+                    ". The state on disk was not written to it, since it lacks customers, is not the last one or the \
+                         changelog has records"
+                }
+                false => "",
             };
+            return Err(self.lost(shared, world, &format!("{what}{refused}"), committed, ends));
         }
         if has_caught_up
-            && let Some(phase) = self.republishing(shared, world, committed, ends, None)?
+            && let Some(phase) = self.republishing(shared, world, committed, ends, false)?
         {
             return Ok(Finished::Goes(phase));
         }

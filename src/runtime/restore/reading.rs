@@ -16,7 +16,7 @@ use crate::store::Rebuild;
 #[derive(Debug)]
 pub(super) struct Reading {
     /// Where the changelog begins.
-    start: i64,
+    pub(super) start: i64,
     from: i64,
     pub(super) position: i64,
     pub(super) end: i64,
@@ -74,7 +74,6 @@ impl Restore {
         &self,
         shared: &Shared,
         world: &W,
-        committed: &Offsets,
         ends: Ends,
         local: Local,
     ) -> Result<Reading, Error> {
@@ -83,13 +82,8 @@ impl Restore {
         let found = match self.relation(shared, world, ends)? {
             Relation::Nothing => Found::Missing,
             Relation::Other => Found::OtherChangelog,
-            // What the changelog still has says whether the local state may be written there.
-            Relation::Ahead if shared.settings.recovery.republish => Found::Ahead,
-            Relation::Ahead => {
-                shared.found(self.partition, Found::Ahead);
-                let what = "the local state is ahead of the changelog: records of it were lost";
-                return Err(self.lost(shared, world, what, committed, ends));
-            }
+            // Whether it ends before the local state is told by what it has: its offsets may have come again.
+            Relation::Ahead => Found::Ahead,
             Relation::Cut => Found::TooOld,
             Relation::Continues if local == Local::Incomplete => Found::Incomplete,
             Relation::Continues if known == Some(end) => Found::Complete,
@@ -165,11 +159,6 @@ impl Restore {
         entry: Entry,
     ) -> Result<(), Error> {
         let partition = key(self.partition);
-        if let Entry::Progress(progress) = &entry
-            && let Some(app) = &progress.app
-        {
-            self.check_app(shared, app)?;
-        }
         match (&mut reading.into, entry) {
             (_, Entry::Output(pending)) => keep_last(&mut reading.outbox, pending),
             // It is looked for only when the progress that names it is there.
@@ -186,6 +175,9 @@ impl Restore {
                 reading.is_rewritten = true;
             }
             (Target::Old(states), Entry::Progress(found)) => {
+                if let Some(app) = &found.app {
+                    self.check_app(shared, app)?;
+                }
                 // Told before it is on disk: afterwards nobody would look for it.
                 tell_again(world, shared, committed, &reading.outbox)?;
                 let progress = (&*found.bytes, found.next);

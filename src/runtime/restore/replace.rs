@@ -12,8 +12,8 @@ use crate::store;
 #[derive(Debug)]
 pub(super) struct Lost {
     pub(super) what: String,
-    /// The batch that the changelog ends with.
-    pub(super) last: Option<u64>,
+    /// Whether the local state may be written there: it is empty, or was being written to by an earlier start.
+    pub(super) is_free: bool,
 }
 
 impl Restore {
@@ -32,37 +32,45 @@ impl Restore {
             Err(store::Error::Progress { .. }) => None,
             other => other?,
         };
-        let lost = |what: &str, last| {
+        let lost = |what: &str, is_free| {
             let what = what.to_owned();
-            Ok(Some(Lost { what, last }))
+            Ok(Some(Lost { what, is_free }))
         };
         let Some(last) = last else {
             return match local {
                 None => Ok(None),
-                Some(_) => lost("the changelog is empty, and the local state is not", None),
+                Some(_) => lost("the changelog is empty, and the local state is not", true),
             };
         };
+        if let Some(app) = &last.app {
+            self.check_app(shared, app)?;
+        }
         let (identity, models) = (&shared.settings.identity, hash(&shared.models));
         let built = codec::decode(&last.bytes, identity, &models);
         let built = built.map_err(|source| world.store().unusable(source))?;
         if last.is_partial {
-            let what = "the state was being written to the changelog, and that was not finished";
-            return lost(what, Some(built.batch));
+            let what = "the state was being written to the changelog, and that was not finished: the process that has \
+                        it must get this partition, and go on with --republish";
+            return lost(what, true);
         }
         if local.is_some_and(|local| local.batch > built.batch) {
-            let what = "the changelog ends with an earlier batch than the local state";
-            return lost(what, Some(built.batch));
+            let what = "the changelog ends with an earlier batch than the local state: records of it were lost. If it \
+                        has to be written anew, delete the topic and create it again first";
+            return lost(what, false);
         }
         self.check_batch(&built, committed)?;
         tell_again(world, shared, committed, &reading.outbox)?;
         let progress = (&*last.bytes, last.next);
-        match world
-            .store()
-            .finish(&rebuild, identity, &models, progress, &shared.origin())
-        {
-            Err(error @ store::Error::Incomplete { .. }) => {
-                lost(&error.to_string(), Some(built.batch))
-            }
+        let origin = shared.origin();
+        let finished = world.store().finish(
+            &rebuild,
+            identity,
+            &models,
+            progress,
+            (&origin, reading.start),
+        );
+        match finished {
+            Err(error @ store::Error::Incomplete { .. }) => lost(&error.to_string(), false),
             other => Ok(other.map(|()| None)?),
         }
     }

@@ -1,8 +1,12 @@
 //! Writing the local state into a changelog that has lost it, because an operator has asked for that.
 //!
 //! Each transaction has some of the customers and the partition's progress as it stands, and is fenced as every commit
-//! is. Until the last one the progress says that it is of a part: nobody goes on from that. Before the first, the disk
-//! notes that the changelog is not its own; so a start after a crash does not take it for whole, and begins again.
+//! is. Until the last one the progress says that it is of a part: nobody goes on from that, and a start after a crash
+//! begins again.
+//!
+//! Only a changelog that is empty, or has lost its beginning alone, is written to: then whatever offset another copy of
+//! the state knows, all of this lies behind it. One that has lost its end has to be made anew first, since its offsets
+//! come again, and a copy that knows one of them would read a part for the whole.
 
 use super::position::Relation;
 use super::{Error, Offsets, RETRY_AFTER, Restore, key};
@@ -13,9 +17,6 @@ use crate::runtime::mark::Mark;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::world::World;
 use crate::store::Walk;
-
-/// What local state belongs to while it is being written.
-const ON_THE_WAY: &str = "republishing";
 
 /// How far it has got.
 #[derive(Debug)]
@@ -44,15 +45,15 @@ impl Restore {
     ) -> Result<bool, Error> {
         Ok(shared.settings.recovery.republish
             && match relation {
-                Relation::Nothing => false,
-                Relation::Other | Relation::Ahead | Relation::Cut => true,
+                Relation::Nothing | Relation::Ahead => false,
+                Relation::Other | Relation::Cut => true,
                 Relation::Continues => self.is_cut(world, ends)?,
             })
     }
 
     /// Whether records were deleted from the beginning of the changelog that were not written again since.
     pub(super) fn is_cut<W: World>(&self, world: &W, ends: Ends) -> Result<bool, Error> {
-        let written = world.store().republished_from(key(self.partition))?;
+        let written = world.store().whole_from(key(self.partition))?;
         Ok(ends.start > written.unwrap_or(0))
     }
 
@@ -71,7 +72,7 @@ impl Restore {
             "writing the local state to the changelog, as asked for"
         );
         let store = world.store();
-        store.set_origin(key(partition), ON_THE_WAY)?;
+        store.abandon_rebuild(key(partition))?;
         let mut generations = Vec::new();
         let before = progress.generation.checked_sub(1);
         for number in before.into_iter().chain([progress.generation]) {
@@ -177,13 +178,13 @@ impl Restore {
         world.wait(RETRY_AFTER);
     }
 
-    /// Whether nobody has gone further than a local state, as the group's offsets prove, or else the changelog: `last`
-    /// is the batch that it ends with, where it was read.
+    /// Whether nobody has gone further than a local state, as the group's offsets prove, or else a changelog that was
+    /// found empty.
     pub(super) fn is_the_last(
         &self,
         progress: &Progress,
         committed: &Offsets,
-        last: Option<Option<u64>>,
+        is_empty: bool,
     ) -> bool {
         let mut is_proved = true;
         for found in committed {
@@ -194,7 +195,7 @@ impl Restore {
                 None => is_proved = false,
             }
         }
-        is_proved || last.is_some_and(|last| last.is_none_or(|last| last <= progress.batch))
+        is_proved || is_empty
     }
 }
 
