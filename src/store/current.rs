@@ -78,8 +78,8 @@ impl<E: Engine> Store<E> {
         let key = key::current(partition);
         self.engine.get(Family::Meta, &[key], &mut take)?;
         let prefix = Prefix::of(partition, is_second);
-        self.kept().current.insert(partition, prefix);
-        Ok(prefix)
+        // Whoever has switched meanwhile knows better.
+        Ok(*self.kept().current.entry(partition).or_insert(prefix))
     }
 
     /// Has another prefix be the state of its partition from here on, with what `fill` writes, and removes the one

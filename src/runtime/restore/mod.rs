@@ -313,8 +313,9 @@ impl Restore {
             };
             return Err(self.lost(shared, world, &format!("{what}{refused}"), committed, ends));
         }
+        let is_empty = ends.start == ends.end;
         if has_caught_up
-            && let Some(phase) = self.republishing(shared, world, committed, ends, false)?
+            && let Some(phase) = self.republishing(shared, world, committed, ends, is_empty)?
         {
             return Ok(Finished::Goes(phase));
         }
