@@ -60,7 +60,7 @@ pub(super) struct Run {
     /// then goes on as ever. Elsewhere it changes nothing.
     #[arg(long)]
     republish: bool,
-    /// Goes on with the states of another deployment that has ended for good, by its kafka.app: its changelog becomes this
+    /// Continues with the states of a deployment that no longer runs, given by its kafka.app: its changelog becomes this
     /// one's.
     #[arg(long, value_name = "APP")]
     take_over: Option<String>,

@@ -22,8 +22,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Stands for what is accepted of topics. State is gone on with only where it is the same: it never changes
-    /// with the program.
+    /// Identifies what records of topics are accepted. State is only continued under the same one, so this text must not
+    /// change between versions.
     pub(crate) fn identity(&self) -> String {
         let Limits {
             record_bytes,

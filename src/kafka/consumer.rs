@@ -140,8 +140,9 @@ const TRY_AGAIN: Duration = Duration::from_millis(20);
 const KNOCK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Consumer {
-    /// Joins the group; the calling thread is the one that polls. Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of
-    /// a member that has not left, such as the predecessor that was killed, until that one's session
+    /// Joins the group; the calling thread is the one that polls.
+    ///
+    /// Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of a member that has not left, such as the predecessor that was killed, until that one's session
     /// is over: this is waited for, unless `stop`.
     pub fn join(
         config: &Config,

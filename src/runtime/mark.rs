@@ -25,6 +25,14 @@ impl Mark<'_> {
     }
 }
 
+/// The batch that each of a partition's committed offsets names; `None` where there is none, or it was not written here.
+pub(super) fn batches(committed: &[Option<(i64, String)>]) -> impl Iterator<Item = Option<u64>> {
+    committed.iter().map(|found| {
+        let (_, metadata) = found.as_ref()?;
+        Mark::read(metadata).map(|mark| mark.batch)
+    })
+}
+
 /// A name for a process.
 pub(super) fn writer() -> String {
     format!("{:016x}", fastrand::u64(..))

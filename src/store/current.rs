@@ -30,7 +30,7 @@ impl<E: Engine> Store<E> {
 
     /// Where the changelog of a partition began when it was last known to have everybody.
     pub fn whole_from(&self, partition: u32) -> Result<Option<i64>, Error> {
-        self.number(&key::whole_from(self.prefix(partition)?))
+        self.number(key::whole_from(self.prefix(partition)?))
     }
 
     /// Notes that it was: up to which offset the changelog holds the state, where it begins, and which one it is.
@@ -70,14 +70,8 @@ impl<E: Engine> Store<E> {
         if let Some(prefix) = self.kept().current.get(&partition) {
             return Ok(*prefix);
         }
-        let mut is_second = false;
-        let mut take = |_, bytes: &[u8]| {
-            is_second = bytes == [1];
-            Ok(())
-        };
-        let key = key::current(partition);
-        self.engine.get(Family::Meta, &[key], &mut take)?;
-        let prefix = Prefix::of(partition, is_second);
+        let current = self.noted(key::current(partition))?;
+        let prefix = Prefix::of(partition, current.as_deref() == Some(&[1]));
         // Whoever has switched meanwhile knows better.
         Ok(*self.kept().current.entry(partition).or_insert(prefix))
     }
@@ -117,7 +111,7 @@ impl<E: Engine> Store<E> {
     }
 }
 
-pub(super) fn remove(batch: &mut dyn Changes, prefix: Prefix) {
+fn remove(batch: &mut dyn Changes, prefix: Prefix) {
     let [from, to] = key::bounds(prefix);
     for family in Family::ALL {
         batch.delete_range(family, &from, &to);

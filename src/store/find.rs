@@ -46,7 +46,8 @@ impl<E: Engine> Store<E> {
                 return Ok(found);
             };
             let partition = prefix.partition();
-            if self.prefix(partition)? == prefix && self.has_progress(prefix)? {
+            // Of whatever format its progress is.
+            if self.prefix(partition)? == prefix && self.noted(key::progress(prefix))?.is_some() {
                 found.push(partition);
             }
             let [_, after] = key::bounds(prefix);
@@ -137,27 +138,9 @@ impl<E: Engine> Store<E> {
         known.models().map_err(|source| self.unusable(source))
     }
 
-    /// Of whatever format.
-    fn has_progress(&self, prefix: Prefix) -> Result<bool, Error> {
-        let mut is_there = false;
-        let mut take = |_, _: &[u8]| {
-            is_there = true;
-            Ok(())
-        };
-        let key = key::progress(prefix);
-        self.engine.get(Family::Meta, &[key], &mut take)?;
-        Ok(is_there)
-    }
-
     fn progress_of(&self, partition: u32) -> Result<Option<Progress>, Error> {
-        let mut found = None;
-        let mut take = |_, bytes: &[u8]| {
-            let progress = codec::read(bytes);
-            found = Some(progress.map_err(|source| self.unusable(source))?);
-            Ok(())
-        };
-        let key = key::progress(self.prefix(partition)?);
-        self.engine.get(Family::Meta, &[key], &mut take)?;
-        Ok(found)
+        let found = self.noted(key::progress(self.prefix(partition)?))?;
+        let progress = found.map(|bytes| codec::read(&bytes)).transpose();
+        progress.map_err(|source| self.unusable(source))
     }
 }

@@ -16,31 +16,17 @@ impl<E: Engine> Store<E> {
         identity: &Identity,
         models: &str,
     ) -> Result<Option<Progress>, Error> {
-        let mut found = None;
-        let mut take = |_, bytes: &[u8]| {
-            let progress = codec::decode(bytes, identity, models);
-            found = Some(progress.map_err(|source| self.unusable(source))?);
-            Ok(())
-        };
-        self.engine.get(
-            Family::Meta,
-            &[key::progress(self.prefix(partition)?)],
-            &mut take,
-        )?;
-        Ok(found)
+        let found = self.noted(key::progress(self.prefix(partition)?))?;
+        let progress = found.map(|bytes| codec::decode(&bytes, identity, models));
+        progress.transpose().map_err(|source| self.unusable(source))
     }
 
     /// A version of the models that a partition was worked on with: the last one, or the one before it.
     pub fn generation(&self, partition: u32, number: u32) -> Result<Option<Generation>, Error> {
-        let mut found = None;
-        let mut take = |_, bytes: &[u8]| {
-            let generation = Generation::decode(bytes).map_err(|source| self.unusable(source))?;
-            found = Some(generation).filter(|found| found.number == number);
-            Ok(())
-        };
-        let key = key::generation(self.prefix(partition)?, number);
-        self.engine.get(Family::Meta, &[key], &mut take)?;
-        Ok(found)
+        let found = self.noted(key::generation(self.prefix(partition)?, number))?;
+        let generation = found.map(|bytes| Generation::decode(&bytes)).transpose();
+        let generation = generation.map_err(|source| self.unusable(source))?;
+        Ok(generation.filter(|found| found.number == number))
     }
 
     /// Keeps a version of the models as the changelog has it. On its own: the progress that names it follows.
@@ -53,11 +39,10 @@ impl<E: Engine> Store<E> {
         prefix: Prefix,
         generation: &Generation,
     ) -> Result<(), Error> {
-        self.engine.write(&mut |batch| {
-            let key = key::generation(prefix, generation.number);
-            batch.put(Family::Meta, &key, &generation.encode());
-            Ok(())
-        })
+        self.note(
+            &key::generation(prefix, generation.number),
+            &generation.encode(),
+        )
     }
 
     /// State in this folder cannot be gone on with.
@@ -70,76 +55,67 @@ impl<E: Engine> Store<E> {
 
     /// The offset of the changelog up to which a partition's state is complete.
     pub fn changelog_offset(&self, partition: u32) -> Result<Option<i64>, Error> {
-        self.number(&key::changelog_offset(self.prefix(partition)?))
+        self.number(key::changelog_offset(self.prefix(partition)?))
     }
 
     /// When a partition's state was last known to be the last one, of all.
     pub fn seen(&self, partition: u32) -> Result<Option<WallTime>, Error> {
         Ok(self
-            .number(&key::seen(self.prefix(partition)?))?
+            .number(key::seen(self.prefix(partition)?))?
             .map(WallTime))
     }
 
     /// Notes that a partition's state is the last one.
     pub fn set_seen(&self, partition: u32, now: WallTime) -> Result<(), Error> {
         let key = key::seen(self.prefix(partition)?);
-        self.engine.write(&mut |batch| {
-            batch.put(Family::Meta, &key, &now.0.to_be_bytes());
-            Ok(())
-        })
+        self.note(&key, &now.0.to_be_bytes())
     }
 
-    pub(super) fn number(&self, key: &[u8]) -> Result<Option<i64>, Error> {
-        let mut found = None;
-        let mut take = |_, bytes: &[u8]| {
-            found = bytes.try_into().ok().map(i64::from_be_bytes);
-            Ok(())
-        };
-        self.engine.get(Family::Meta, &[key.to_vec()], &mut take)?;
-        Ok(found)
+    pub(super) fn number(&self, key: Vec<u8>) -> Result<Option<i64>, Error> {
+        let found = self.noted(key)?;
+        Ok(found.and_then(|bytes| bytes.try_into().ok().map(i64::from_be_bytes)))
     }
 
     /// Whether an earlier version worked here, which used other ids for its transactions.
     pub fn has_former_ids(&self) -> Result<bool, Error> {
-        let mut is_noted = false;
-        let mut take = |_, _: &[u8]| {
-            is_noted = true;
-            Ok(())
-        };
-        self.engine.get(Family::Meta, &[key::ids()], &mut take)?;
-        Ok(!is_noted && !self.partitions()?.is_empty())
+        Ok(self.noted(key::ids())?.is_none() && !self.partitions()?.is_empty())
     }
 
     /// Notes that this version does.
     pub fn set_ids(&self) -> Result<(), Error> {
-        self.engine.write(&mut |batch| {
-            batch.put(Family::Meta, &key::ids(), &[]);
-            Ok(())
-        })
+        self.note(&key::ids(), &[])
     }
 
     /// The cluster and changelog that a partition's state belongs to.
     pub fn origin(&self, partition: u32) -> Result<Option<String>, Error> {
-        let keys = [key::origin_of(self.prefix(partition)?), key::origin()];
-        for key in keys {
-            let mut found = None;
-            let mut take = |_, bytes: &[u8]| {
-                found = Some(String::from_utf8_lossy(bytes).into_owned());
-                Ok(())
-            };
-            self.engine.get(Family::Meta, &[key], &mut take)?;
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
+        let own = self.noted(key::origin_of(self.prefix(partition)?))?;
+        let found = match own {
+            None => self.noted(key::origin())?,
+            own => own,
+        };
+        Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Notes that a partition's state belongs to this cluster and changelog.
     pub fn set_origin(&self, partition: u32, origin: &str) -> Result<(), Error> {
         let key = key::origin_of(self.prefix(partition)?);
+        self.note(&key, origin.as_bytes())
+    }
+
+    /// What is noted under a key.
+    pub(super) fn noted(&self, key: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
+        let mut found = None;
+        let mut take = |_, bytes: &[u8]| {
+            found = Some(bytes.to_vec());
+            Ok(())
+        };
+        self.engine.get(Family::Meta, &[key], &mut take)?;
+        Ok(found)
+    }
+
+    fn note(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
         self.engine.write(&mut |batch| {
-            batch.put(Family::Meta, &key, origin.as_bytes());
+            batch.put(Family::Meta, key, value);
             Ok(())
         })
     }

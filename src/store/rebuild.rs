@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-use super::current::remove;
 use super::db::arrive;
 use super::engine::{Engine, Family, Pair};
 use super::key::Prefix;
@@ -105,13 +104,9 @@ impl<E: Engine> Store<E> {
         partition: u32,
         piece_bytes_max: usize,
     ) -> Result<Rebuild, Error> {
-        let prefix = self.prefix(partition)?.other();
-        self.engine.write(&mut |batch| {
-            remove(batch, prefix);
-            Ok(())
-        })?;
+        self.abandon_rebuild(partition)?;
         Ok(Rebuild {
-            prefix,
+            prefix: self.prefix(partition)?.other(),
             piece: Piece::default(),
             // Places in it are 32 bits.
             piece_bytes_max: piece_bytes_max.min(1 << 30),

@@ -83,6 +83,17 @@ impl Story {
         self.world.first.start_by(&own);
     }
 
+    /// Deletes all records of the changelog but so many at its end.
+    fn cut_changelog(&self, left: i64) {
+        let (broker, changelog) = (self.world.broker, self.world.topic("changelog"));
+        // Kafka refuses that for what is only compacted.
+        broker.alter_topic(&changelog, &[("cleanup.policy", "delete")]);
+        for (partition, (_, end)) in broker.bounds(&changelog, Isolation::Committed) {
+            broker.delete_records(&changelog, partition, end - left);
+        }
+        broker.alter_topic(&changelog, &[("cleanup.policy", "compact")]);
+    }
+
     fn state(&self) -> PathBuf {
         self.world.folder.path().join("state")
     }
@@ -206,13 +217,7 @@ fn a_changelog_that_was_made_anew_gets_the_local_state_when_asked_to() {
 fn a_changelog_that_was_emptied_is_told_and_filled_again_when_asked_to() {
     let mut story = Story::new("emptied");
     story.works_through(500);
-    let changelog = story.world.topic("changelog");
-    let broker = story.world.broker;
-    broker.alter_topic(&changelog, &[("cleanup.policy", "delete")]);
-    for (partition, (_, end)) in broker.bounds(&changelog, Isolation::Committed) {
-        broker.delete_records(&changelog, partition, end);
-    }
-    broker.alter_topic(&changelog, &[("cleanup.policy", "compact")]);
+    story.cut_changelog(0);
     story.works_through(500);
     let cut = "records were deleted from the beginning of the changelog";
     assert!(story.world.said().contains(cut), "{}", story.world.said());
@@ -230,25 +235,16 @@ fn a_changelog_that_was_emptied_is_told_and_filled_again_when_asked_to() {
 fn a_changelog_that_was_cut_is_not_taken_for_all_there_is() {
     let mut story = Story::new("cut");
     story.works_through(500);
-    let changelog = story.world.topic("changelog");
-    let cut = |story: &Story| {
-        let broker = story.world.broker;
-        // Kafka refuses that for what is only compacted.
-        broker.alter_topic(&changelog, &[("cleanup.policy", "delete")]);
-        for (partition, (_, end)) in broker.bounds(&changelog, Isolation::Committed) {
-            // The last batch is left.
-            broker.delete_records(&changelog, partition, end - 20);
-        }
-        broker.alter_topic(&changelog, &[("cleanup.policy", "compact")]);
-    };
-    cut(&story);
+    // The last batch is left.
+    story.cut_changelog(20);
     story.works_through(500);
     assert!(story.world.said().contains("the local state is complete"));
     // A batch is committed that is not on disk, and then it is cut away.
     story.go_on(500);
     story.world.start_with(&format!("{VARIABLE}=committed:2"));
     story.world.ended();
-    cut(&story);
+    // The last batch is left.
+    story.cut_changelog(20);
     let incomplete = "records were deleted from it";
     story.is_refused(incomplete);
     fs::remove_dir_all(story.state()).unwrap();

@@ -177,8 +177,8 @@ const MUTATIONS: [Mutation; 33] = [
         caught_by: Suite::Simulation,
         file: "src/store/meta.rs",
         edits: &[(
-            "found = bytes.try_into().ok().map(i64::from_be_bytes);",
-            "found = bytes.try_into().ok().map(i64::from_be_bytes).map(|at| at + 1);",
+            "bytes.try_into().ok().map(i64::from_be_bytes)",
+            "bytes.try_into().ok().map(i64::from_be_bytes).map(|at| at + 1)",
         )],
     },
     Mutation {

@@ -1,5 +1,5 @@
-//! What is said where state was lost: what was found on each side, and the ways out. Nothing is changed before an
-//! operator has chosen one.
+//! The error where state was lost: what was found on disk, in the changelog and in the group, and the recovery options.
+//! Nothing is changed before an operator has chosen one.
 
 use super::{Error, Offsets, Restore, key};
 use crate::kafka::Ends;

@@ -23,7 +23,7 @@ use crate::kafka::{self, Ends};
 use crate::partition::Progress;
 use crate::store::{self, Counting};
 pub(super) use position::is_stale;
-use position::{Local, Relation};
+use position::{Local, Relation, is_named};
 use reading::{Reading, Target};
 use replace::Lost;
 use republish::Republishing;
@@ -245,7 +245,8 @@ impl Restore {
         })
     }
 
-    /// Begins to write the local state to the changelog, where that is asked for, needed, and certain to be right.
+    /// Begins to write the local state to the changelog, where that is asked for, needed, and certain to be right: nobody
+    /// has gone further, as the group's offsets prove, or else a changelog that was found empty.
     fn republishing<W: World>(
         &self,
         shared: &Shared,
@@ -261,7 +262,7 @@ impl Restore {
             return Ok(None);
         }
         let progress = shared.progress(world.store(), key(self.partition))?;
-        match progress.filter(|progress| self.is_the_last(progress, committed, is_empty)) {
+        match progress.filter(|progress| is_named(progress, committed, is_empty)) {
             None => Ok(None),
             Some(progress) => {
                 let begun = self.begin_republishing(shared, world, progress, ends)?;

@@ -2,7 +2,7 @@
 
 use super::{Error, Offsets};
 use crate::kafka::Pending;
-use crate::runtime::mark::Mark;
+use crate::runtime::mark::batches;
 use crate::runtime::refused;
 use crate::runtime::report::Shared;
 use crate::runtime::world::World;
@@ -26,10 +26,7 @@ pub(super) fn tell_again<W: World>(
     committed: &Offsets,
     outbox: &[Pending],
 ) -> Result<(), Error> {
-    let marks = committed.iter().flatten();
-    let last = marks
-        .filter_map(|(_, metadata)| Some(Mark::read(metadata)?.batch))
-        .max();
+    let last = batches(committed).flatten().max();
     let untold = outbox
         .iter()
         .filter(|pending| last.is_none_or(|last| pending.batch == last));

@@ -3,7 +3,7 @@
 use super::{Error, Offsets, Restore, key};
 use crate::kafka::Ends;
 use crate::partition::Progress;
-use crate::runtime::mark::Mark;
+use crate::runtime::mark::{Mark, batches};
 use crate::runtime::report::Shared;
 use crate::runtime::world::World;
 use crate::store;
@@ -49,6 +49,14 @@ pub(in crate::runtime) fn is_stale<W: World>(
         return Ok(false);
     };
     Ok(world.wall().since(seen) > kept)
+}
+
+/// Whether all committed offsets name the batch that a progress ends with, but for those that name none, where `or_none`.
+pub(super) fn is_named(progress: &Progress, committed: &Offsets, or_none: bool) -> bool {
+    batches(committed).all(|batch| match batch {
+        Some(batch) => batch == progress.batch,
+        None => or_none,
+    })
 }
 
 impl Restore {
@@ -113,15 +121,7 @@ impl Restore {
             return Ok(false);
         }
         match shared.progress(world.store(), key(self.partition)) {
-            Ok(Some(progress)) => {
-                let is_last = committed.iter().all(|found| {
-                    let mark = found
-                        .as_ref()
-                        .and_then(|(_, metadata)| Mark::read(metadata));
-                    mark.is_some_and(|mark| mark.batch == progress.batch)
-                });
-                Ok(is_last)
-            }
+            Ok(Some(progress)) => Ok(is_named(&progress, committed, false)),
             // Of other models: what the changelog says counts.
             Ok(None) | Err(store::Error::Progress { .. }) => Ok(false),
             Err(other) => Err(other.into()),
@@ -150,7 +150,7 @@ impl Restore {
         }
         Err(self.disagreement(&format!(
             "the changelog {} belongs to the deployment {app:?} (kafka.app), and this one is {:?}: give this one a changelog \
-            of its own. If {app:?} has ended for good and its states are to be gone on with, start once with \
+            of its own. If {app:?} no longer runs and its states are to be continued, start once with \
             `tenure run --take-over {app}`",
             settings.outputs.changelog, settings.outputs.app
         )))
@@ -162,19 +162,15 @@ impl Restore {
         progress: &Progress,
         committed: &Offsets,
     ) -> Result<(), Error> {
-        for (_, metadata) in committed.iter().flatten() {
-            match Mark::read(metadata) {
-                Some(Mark { batch, .. }) if batch != progress.batch => {
-                    return Err(self.disagreement(&format!(
-                        "the changelog ends with batch {}, the group's offsets with {batch}; \
-                        somebody has changed one of them",
-                        progress.batch
-                    )));
-                }
-                _ => {}
-            }
+        let mut others = batches(committed).flatten();
+        match others.find(|batch| *batch != progress.batch) {
+            None => Ok(()),
+            Some(batch) => Err(self.disagreement(&format!(
+                "the changelog ends with batch {}, the group's offsets with {batch}; \
+                somebody has changed one of them",
+                progress.batch
+            ))),
         }
-        Ok(())
     }
 
     /// Progress and committed offsets must name the same batch, and the inputs must still hold

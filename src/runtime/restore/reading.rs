@@ -37,6 +37,18 @@ pub(super) enum Target {
 }
 
 impl Reading {
+    fn new(ends: Ends, from: i64, into: Target) -> Reading {
+        Reading {
+            start: ends.start,
+            from,
+            position: from,
+            end: ends.end,
+            into,
+            outbox: Vec::new(),
+            is_rewritten: false,
+        }
+    }
+
     pub(super) fn ends(&self) -> Ends {
         Ends {
             start: self.start,
@@ -57,19 +69,10 @@ impl Reading {
 impl Restore {
     pub(super) fn nothing_to_read(&self, shared: &Shared, ends: Ends) -> Reading {
         shared.found(self.partition, Found::Complete);
-        Reading {
-            start: ends.start,
-            from: ends.end,
-            position: ends.end,
-            end: ends.end,
-            into: Target::Old(BTreeMap::new()),
-            outbox: Vec::new(),
-            is_rewritten: false,
-        }
+        Reading::new(ends, ends.end, Target::Old(BTreeMap::new()))
     }
 
-    /// From where the changelog has to be read; what is on disk and cannot be gone on from is
-    /// forgotten first.
+    /// From where the changelog has to be read; where the local state cannot be continued, another one is built beside it.
     pub(super) fn begin<W: World>(
         &self,
         shared: &Shared,
@@ -104,15 +107,7 @@ impl Restore {
                 (start, Target::Nothing(rebuild, None))
             }
         };
-        Ok(Reading {
-            start: ends.start,
-            from,
-            position: from,
-            end,
-            into,
-            outbox: Vec::new(),
-            is_rewritten: false,
-        })
+        Ok(Reading::new(ends, from, into))
     }
 
     pub(super) fn read<W: World>(

@@ -9,7 +9,7 @@
 //! come again, and a copy that knows one of them would read a part for the whole.
 
 use super::position::Relation;
-use super::{Error, Offsets, RETRY_AFTER, Restore, key};
+use super::{Error, RETRY_AFTER, Restore, key};
 use crate::crash;
 use crate::kafka::{self, Ends, Outgoing, Share};
 use crate::partition::Progress;
@@ -176,26 +176,6 @@ impl Restore {
         let partition = self.partition;
         tracing::warn!(partition, error = %chain(error), "a part of the state could not be written; trying again");
         world.wait(RETRY_AFTER);
-    }
-
-    /// Whether nobody has gone further than a local state, as the group's offsets prove, or else a changelog that was
-    /// found empty.
-    pub(super) fn is_the_last(
-        &self,
-        progress: &Progress,
-        committed: &Offsets,
-        is_empty: bool,
-    ) -> bool {
-        let mut is_proved = true;
-        for found in committed {
-            let metadata = found.as_ref().map(|(_, metadata)| metadata);
-            match metadata.and_then(|metadata| Mark::read(metadata)) {
-                Some(mark) if mark.batch != progress.batch => return false,
-                Some(_) => {}
-                None => is_proved = false,
-            }
-        }
-        is_proved || is_empty
     }
 }
 

@@ -2,7 +2,7 @@
 //! changelog continues it; then it only takes up space.
 
 use super::Worker;
-use crate::runtime::mark::Mark;
+use crate::runtime::mark::batches;
 use crate::runtime::report::chain;
 use crate::runtime::restore::{Error, is_stale, key};
 use crate::runtime::world::World;
@@ -31,9 +31,7 @@ impl<W: World> Worker<W> {
             }
             Err(other) => return Err(other.into()),
         };
-        let marks = committed.iter().flatten();
-        let mut marks = marks.filter_map(|(_, metadata)| Mark::read(metadata));
-        if marks.any(|mark| mark.batch > own) {
+        if batches(&committed).flatten().any(|batch| batch > own) {
             self.world.store().clear(key(partition))?;
             tracing::info!(
                 partition,
