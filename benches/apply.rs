@@ -80,7 +80,7 @@ fn batch(decoder: &Decoder, events: &[String]) -> Batch {
     };
     Batch {
         records: events.iter().enumerate().map(record).collect(),
-        advance: None,
+        ..Batch::default()
     }
 }
 

@@ -50,7 +50,7 @@ fn batch(decoder: &Decoder, first: u64, records: u64) -> Batch {
     };
     Batch {
         records: (first..first + records).map(record).collect(),
-        advance: None,
+        ..Batch::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Layer 0: places at which a test can have the process end at once, as by `kill -9`, or take long, as
-//! with a slow disk. Compiled in only with the feature `crash-points`; elsewhere a point is nothing.
+//! with a slow disk; and records on which processing panics. Compiled in only with the feature `crash-points`;
+//! elsewhere a point is nothing.
 
 /// Every point, in the order in which a commit and a restore pass them.
 pub const POINTS: [&str; 14] = [
@@ -61,3 +62,29 @@ pub(crate) fn point(name: &'static str) {
 
 #[cfg(not(feature = "crash-points"))]
 pub(crate) const fn point(_: &'static str) {}
+
+/// The variable that names records at which a step of processing panics: `decode:INPUT:PARTITION:OFFSET` or `apply:…`,
+/// several with commas between them.
+pub const PANIC: &str = "TENURE_PANIC_AT";
+
+/// Panics if this record was named for this step, as a bug of the step would.
+#[cfg(any(test, feature = "crash-points"))]
+pub(crate) fn panic_at(step: &'static str, input: u32, partition: i32, offset: i64) {
+    let is_named = |named: &std::collections::BTreeSet<String>| {
+        !named.is_empty() && named.contains(&format!("{step}:{input}:{partition}:{offset}"))
+    };
+    assert!(!PANICS.with_borrow(is_named), "a bug in {step}, on purpose");
+}
+
+#[cfg(not(any(test, feature = "crash-points")))]
+pub(crate) const fn panic_at(_: &'static str, _: u32, _: i32, _: i64) {}
+
+#[cfg(any(test, feature = "crash-points"))]
+thread_local! {
+    /// Of this thread alone: simulations run beside each other.
+    pub(crate) static PANICS: std::cell::RefCell<std::collections::BTreeSet<String>> = {
+        let named = std::env::var(PANIC).unwrap_or_default();
+        let named = named.split(',').filter(|one| !one.is_empty());
+        std::cell::RefCell::new(named.map(str::to_owned).collect())
+    };
+}

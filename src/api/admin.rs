@@ -10,14 +10,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
-use super::guard;
+use super::{guard, partitions};
 use crate::event::{CustomerId, EventTime, parse_until};
 use crate::explanation::About;
 use crate::runtime::daemon::Handle;
 use crate::runtime::{Customers, Fuse, Unexplained};
 
 /// The routes: `GET /fuse` (what is held back), `POST /go-on` (has it told), `GET /customers/{id}` (why somebody
-/// is where they are; `?format=text`, `?at=TIME`). No web page gets at them.
+/// is where they are; `?format=text`, `?at=TIME`), `GET /partitions` and `POST /partitions/{number}/{action}` (what is
+/// quarantined, and what to do about it). No web page gets at them.
 pub fn router(handle: &Handle) -> Router {
     let fuse = Router::new()
         .route("/fuse", get(fuse))
@@ -27,6 +28,7 @@ pub fn router(handle: &Handle) -> Router {
         .route("/customers/{id}", get(customer))
         .with_state(handle.customers.clone())
         .merge(fuse)
+        .merge(partitions::router(handle.partitions.clone()))
         .layer(middleware::from_fn(guard::local))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod guard;
+mod partitions;
 mod serve;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::run::{ConfigFiles, tell};
 use super::{Exit, Format, say, show, sources};
 use crate::config::Document;
-use crate::model::{Change, PROBLEMS_SHOWN_MAX, Report, Severity};
+use crate::model::{Accepted, Change, PROBLEMS_SHOWN_MAX, Report, Severity};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -54,12 +54,15 @@ impl Check {
                 return Ok(Exit::Configuration);
             }
         };
-        let at_zero = document.as_ref().is_some_and(Document::starts_at_zero);
+        let accepted = document
+            .as_ref()
+            .map(Document::accepted)
+            .unwrap_or_default();
         let change = compiled.as_ref().filter(|_| !self.replacing.is_empty());
         let change = change.map(|models| Change::between(&replaced, models));
         match self.format {
             Format::Json => {
-                let json = as_json(problems_as_json(&reports), change.as_ref(), at_zero);
+                let json = as_json(problems_as_json(&reports), change.as_ref(), accepted);
                 writeln!(io::stdout(), "{json:#}")?;
             }
             Format::Text => show(&reports),
@@ -89,7 +92,7 @@ impl Check {
             }
         }
         if let Some(change) = &change
-            && !self.accepts(change, at_zero)
+            && !self.accepts(change, accepted)
         {
             return Ok(Exit::Configuration);
         }
@@ -104,8 +107,8 @@ impl Check {
 
 impl Check {
     /// Says what a change does; whether it would be taken.
-    fn accepts(&self, change: &Change, start_at_zero: bool) -> bool {
-        let refusal = change.refusal(start_at_zero);
+    fn accepts(&self, change: &Change, accepted: Accepted) -> bool {
+        let refusal = change.refusal(accepted);
         if self.format == Format::Text {
             for told in &change.told {
                 say(told);
@@ -129,7 +132,7 @@ impl Check {
 fn as_json(
     problems: serde_json::Value,
     change: Option<&Change>,
-    start_at_zero: bool,
+    accepted: Accepted,
 ) -> serde_json::Value {
     match change {
         None => problems,
@@ -140,7 +143,7 @@ fn as_json(
                 "missing_facts": change.missing,
                 "lost_stages": change.lost,
                 "in_words_only": change.in_words_only,
-                "refused": change.refusal(start_at_zero),
+                "refused": change.refusal(accepted),
             },
         }),
     }

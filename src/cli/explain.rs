@@ -1,7 +1,5 @@
 //! `tenure explain`: why a customer is where they are, what keeps them there, and what comes next.
 
-mod ask;
-
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +8,7 @@ use clap::Args;
 
 use super::places::Places;
 use super::replay::{inputs, until};
-use super::{Exit, Format, load, say};
+use super::{Exit, Format, http, load, say};
 use crate::event::{CustomerId, EventTime};
 use crate::explanation::{About, AsOf, Unsaid};
 use crate::files::Order;
@@ -93,22 +91,19 @@ impl Explain {
     }
 
     fn of_daemon(&self, address: &str) -> anyhow::Result<Exit> {
-        let answer = ask::ask(
-            address,
-            &self.customer,
-            self.format == Format::Text,
-            self.at,
-        )?;
+        let format = match self.format {
+            Format::Text => "text",
+            Format::Json => "json",
+        };
+        let at = self.at.map(|at| format!("&at={at}")).unwrap_or_default();
+        let customer = http::encoded(&self.customer);
+        let path = format!("/customers/{customer}?format={format}{at}");
+        let answer = http::request(address, "GET", &path)?;
         if answer.status == 200 {
             io::stdout().write_all(&answer.body)?;
             return Ok(Exit::Ok);
         }
-        let said = String::from_utf8_lossy(&answer.body);
-        say(&format!(
-            "error: {address} says: {} ({})",
-            visible(said.trim()),
-            answer.status
-        ));
+        say(&answer.refusal(address));
         Ok(Exit::Failed)
     }
 

@@ -4,6 +4,7 @@ mod backtest;
 mod check;
 mod demo;
 mod explain;
+mod http;
 mod models;
 mod new;
 mod places;
@@ -13,6 +14,7 @@ mod replay;
 mod run;
 mod schemas;
 mod sources;
+mod state;
 mod test;
 
 use std::io::{self, Write};
@@ -75,6 +77,8 @@ enum Command {
     ///
     /// From a folder of state, from a running daemon, or from files of events.
     Explain(explain::Explain),
+    /// Show which partitions a running daemon processes, and what keeps it from others; do something about them.
+    State(state::State),
     /// Compare two versions of a model over a history: who moves, when, and what each predicts.
     Backtest(backtest::Backtest),
     /// Check model files and print everything that is wrong with them.
@@ -120,6 +124,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Models(command) => command.run(),
         Command::New(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::State(command) => command.run(),
         Command::Backtest(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),

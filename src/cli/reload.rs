@@ -33,7 +33,7 @@ impl Reload {
             ..settings.map_err(|problems| problems.0)?
         };
         let change = Change::between(running, &models);
-        if let Some(refusal) = change.refusal(settings.start_at_zero) {
+        if let Some(refusal) = change.refusal(settings.accepted) {
             return Err(vec![refusal]);
         }
         for told in &change.told {

@@ -118,6 +118,7 @@ fn exit(error: &app::Error) -> Exit {
         kafka::Error::Topology(_) => Exit::Configuration,
         kafka::Error::Unavailable(_) => Exit::Unavailable,
         kafka::Error::Retry { .. }
+        | kafka::Error::Damaged { .. }
         | kafka::Error::Abort { .. }
         | kafka::Error::Indefinite { .. }
         | kafka::Error::Fenced { .. }

@@ -17,6 +17,7 @@ use crate::event;
 pub struct Document {
     pub models: Vec<PathBuf>,
     pub missing_facts: MissingFacts,
+    pub dropped_models: DroppedModels,
     pub kafka: Kafka,
     pub input: Vec<Input>,
     pub output: Output,
@@ -35,6 +36,13 @@ pub struct Document {
 pub enum MissingFacts {
     Refuse,
     StartAtZero,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DroppedModels {
+    Refuse,
+    End,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -2,12 +2,13 @@
 
 use super::Problems;
 use super::document::{
-    self, Delivery, Document, Format, GroupProtocol, LogFormat, MissingFacts, TimeUnit,
+    self, Delivery, Document, DroppedModels, Format, GroupProtocol, LogFormat, MissingFacts,
+    TimeUnit,
 };
 use crate::cloudevent::sha256_hex;
 use crate::event::{EventTime, Limits, Mapping, Money, Path, Quantity, parse_instant};
 use crate::kafka::{self, Encoding, Outputs, Security};
-use crate::model::{Models, did_you_mean};
+use crate::model::{Accepted, Models, did_you_mean};
 use crate::partition::codec::Identity;
 use crate::partition::{GENERATION_BYTES_MAX, Generation};
 use crate::runtime::{Burst, Recovery, Settings};
@@ -23,9 +24,12 @@ impl Document {
         (format, &self.log.level)
     }
 
-    /// Whether facts that earlier models did not keep may begin with what comes from now on.
-    pub fn starts_at_zero(&self) -> bool {
-        self.missing_facts == MissingFacts::StartAtZero
+    /// What may be lost when other models take over.
+    pub fn accepted(&self) -> Accepted {
+        Accepted {
+            missing_facts: self.missing_facts == MissingFacts::StartAtZero,
+            dropped_models: self.dropped_models == DroppedModels::End,
+        }
     }
 
     /// What money is read as.
@@ -112,7 +116,7 @@ impl Document {
                 inputs: String::new(), // Known when Kafka has been asked.
                 format_1: sha256_hex(with_models.as_bytes()),
             },
-            start_at_zero: self.starts_at_zero(),
+            accepted: self.accepted(),
             burst: self.burst(),
             recovery: Recovery::default(),
         })

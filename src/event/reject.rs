@@ -52,11 +52,13 @@ pub enum Reason {
     ValueOutOfRange,
     /// A value in a currency without a rate.
     UnknownCurrency,
+    /// An operator has it passed over: this version cannot process it.
+    Skipped,
 }
 
 impl Reason {
     /// Every reason, for counters that must exist before the first rejection.
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 24] = [
         Reason::Tombstone,
         Reason::NullKey,
         Reason::KeyDiffers,
@@ -80,6 +82,7 @@ impl Reason {
         Reason::BadValue,
         Reason::ValueOutOfRange,
         Reason::UnknownCurrency,
+        Reason::Skipped,
     ];
 
     /// The code, as in headers and labels.
@@ -108,6 +111,7 @@ impl Reason {
             Reason::BadValue => "bad_value",
             Reason::ValueOutOfRange => "value_out_of_range",
             Reason::UnknownCurrency => "unknown_currency",
+            Reason::Skipped => "skipped",
         }
     }
 

@@ -252,7 +252,7 @@ impl Config {
             )
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "100")
-            // What a disk or a wire has damaged is neither read nor passed over (`Error::unless_damaged`).
+            // What a disk or a wire has damaged is neither read nor passed over (`Trouble::Damaged`).
             // Behind it librdkafka 2.12 goes on at a wrong place, and may fail an assertion: that ends us too.
             .set("check.crcs", "true")
             // For producers; librdkafka refuses readers that are bounded below it.

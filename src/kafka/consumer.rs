@@ -5,11 +5,12 @@
 //! take from a queue: librdkafka stops fetching when it is full.
 
 mod feed;
+mod flow;
 mod held;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
@@ -238,63 +239,6 @@ impl Consumer {
     fn fatal(&self) -> Option<RDKafkaErrorCode> {
         let (code, _) = self.consumer.client().fatal_error()?;
         Some(code)
-    }
-
-    /// The feeds of newly assigned partitions. They must be made before the partitions are
-    /// started, and kept until they are revoked.
-    pub fn feeds(&self, partition: i32) -> Result<Vec<Feed>, Error> {
-        let feed = |(input, topic): (usize, &String)| {
-            let mut queue = self.consumer.split_partition_queue(topic, partition)?;
-            queue.set_nonempty_callback(wake(&self.polling));
-            Some(Feed::new(input as u32, partition, queue))
-        };
-        let feeds: Option<Vec<Feed>> = self.inputs.iter().enumerate().map(feed).collect();
-        feeds.ok_or_else(|| Error::Topology(format!("partition {partition} has no queue")))
-    }
-
-    /// Sets where the feeds of a partition are read from and lets them flow.
-    pub fn start<'f>(
-        &self,
-        feeds: impl Iterator<Item = &'f Feed>,
-        positions: &[Position],
-    ) -> Result<(), Error> {
-        for feed in feeds {
-            let own = |position: &&Position| position.input == feed.input;
-            if let Some(position) = positions.iter().find(own) {
-                feed.begin(position.offset);
-            }
-        }
-        let mut list = TopicPartitionList::new();
-        for position in positions {
-            let topic = &self.inputs[position.input as usize];
-            list.add_partition_offset(topic, position.partition, Offset::Offset(position.offset))
-                .map_err(|source| Error::Fatal {
-                    action: "setting the position",
-                    source,
-                })?;
-        }
-        let deadline = Instant::now() + TIMEOUT;
-        // What was just taken away and given back may still be on its way out of librdkafka.
-        while let Err(source) = self.seek(&list) {
-            let is_early = matches!(
-                source.rdkafka_error_code(),
-                Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress)
-            );
-            if !is_early || Instant::now() >= deadline {
-                return Err(Error::plain("setting the position", source));
-            }
-            std::thread::park_timeout(TRY_AGAIN);
-        }
-        self.consumer
-            .resume(&list)
-            .map_err(|source| Error::plain("resuming", source))
-    }
-
-    fn seek(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
-        let set = self.consumer.seek_partitions(list.clone(), TIMEOUT)?;
-        set.elements()
-            .iter()
-            .try_for_each(|element| element.error())
     }
 
     /// The stable committed offsets of a partition's inputs, each with the metadata it was

@@ -5,6 +5,7 @@ use super::output::header;
 use super::{Outgoing, Outputs, Pending};
 use crate::cloudevent::sha256_hex;
 use crate::event::{Headers, Position, Rejection};
+use crate::partition::LostRange;
 
 /// The largest batch that a topic takes where nobody has said otherwise (`max.message.bytes`).
 const RECORD_BYTES: usize = 1_048_588;
@@ -69,6 +70,27 @@ impl Outputs {
             key,
             value,
             headers,
+        }
+    }
+
+    /// Says that an input no longer holds some offsets: from the first one to the one before the end. `applied`:
+    /// they had been processed before they were lost.
+    pub(super) fn input_lost(&self, partition: i32, lost: &LostRange) -> Outgoing {
+        let (from, to) = (lost.from.min(lost.to), lost.from.max(lost.to));
+        Outgoing {
+            topic: self.dead_letters.clone(),
+            partition: None,
+            key: None,
+            value: None,
+            headers: vec![
+                header(REASON, "input_lost"),
+                header(TOPIC, &self.inputs[lost.input as usize]),
+                header(PARTITION, &partition.to_string()),
+                header(OFFSET, &from.to_string()),
+                header("tenure_offset_end", &to.to_string()),
+                header("tenure_applied", &(lost.to < lost.from).to_string()),
+                header(VERSION, env!("CARGO_PKG_VERSION")),
+            ],
         }
     }
 

@@ -61,6 +61,17 @@ pub enum Error {
     /// What is in Kafka is not as it must be: end, and let a person look.
     #[error("{0}")]
     Topology(String),
+    /// A batch of records does not match its checksum, or is of an unknown format.
+    #[error(
+        "a batch at or behind offset {offset} is damaged on its broker's disk or on its way. A restored replica of the         topic, or a restart where it was damaged on its way, reads it again"
+    )]
+    Damaged {
+        /// The next offset.
+        offset: i64,
+        /// The reason.
+        #[source]
+        source: KafkaError,
+    },
     /// The broker did not answer in time.
     #[error("no broker answers at {0}")]
     Unavailable(String),
@@ -77,6 +88,26 @@ pub struct Refused {
     /// The reason.
     #[source]
     pub source: KafkaError,
+}
+
+/// Why one partition cannot be read on: it is told in the partition's own queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It does not hold the offset.
+    OutOfRange,
+    /// A batch is damaged, or of a format that librdkafka does not know. What comes next in the queue may lie anywhere
+    /// behind it: it must not be passed over.
+    Damaged,
+}
+
+impl Trouble {
+    pub(super) fn of(error: &KafkaError) -> Option<Trouble> {
+        match error.rdkafka_error_code()? {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => Some(Trouble::OutOfRange),
+            Code::BadMessage | Code::NotImplemented => Some(Trouble::Damaged),
+            _ => None,
+        }
+    }
 }
 
 /// What a transactional call that failed asks for.
@@ -132,19 +163,6 @@ impl Error {
             Some(Outlook::Standing | Outlook::Unfit | Outlook::Unexpected) | None => {
                 Error::Fatal { action, source }
             }
-        }
-    }
-
-    /// The reaction to what reading a partition came to. A batch that is damaged, or of a format that librdkafka does
-    /// not know, is told in the queue of its partition, and what comes next there may lie anywhere behind it: it
-    /// must not be passed over. Anything else is given back.
-    pub(super) fn unless_damaged(source: KafkaError) -> Result<KafkaError, Error> {
-        match source.rdkafka_error_code() {
-            Some(Code::BadMessage | Code::NotImplemented) => Err(Error::Fatal {
-                action: "checking a batch of records against its checksum",
-                source,
-            }),
-            _ => Ok(source),
         }
     }
 
@@ -296,13 +314,13 @@ mod tests {
 
     #[test]
     fn a_damaged_batch_is_not_passed_over() {
-        let read = |code| Error::unless_damaged(KafkaError::MessageConsumption(code));
+        let read = |code| Trouble::of(&KafkaError::MessageConsumption(code));
         for code in [Code::BadMessage, Code::NotImplemented] {
-            assert!(matches!(read(code), Err(Error::Fatal { .. })), "{code:?}");
+            assert_eq!(read(code), Some(Trouble::Damaged), "{code:?}");
         }
         // The broker knows, and was asked again.
-        assert!(read(Code::InvalidMessage).is_ok());
-        assert!(read(Code::NotLeaderForPartition).is_ok());
+        assert_eq!(read(Code::InvalidMessage), None);
+        assert_eq!(read(Code::NotLeaderForPartition), None);
     }
 
     #[test]

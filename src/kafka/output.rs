@@ -277,6 +277,7 @@ impl Outputs {
                     rejection,
                 } => records.push(self.dead_letter(partition, *position, rejection, room)),
                 Output::Restated { customer } => drop(moved.insert(customer)),
+                Output::InputLost(lost) => records.push(self.input_lost(partition, lost)),
             }
         }
         let now_at = commit.states.iter().filter(|(id, _)| moved.contains(id));

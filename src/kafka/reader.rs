@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::error::Trouble;
 use super::seldom::Quiet;
 use super::{Config, Error, native};
 use crate::event::Headers;
@@ -157,15 +158,18 @@ impl Reader {
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => position = end,
                 Some(Err(source)) => {
                     self.reading = None;
-                    let source = Error::unless_damaged(source).inspect_err(|_| {
-                        tracing::error!(
-                            topic,
-                            partition,
-                            position,
-                            "a batch is damaged on its broker's disk or on its way; a restart reads it again"
-                        );
-                    })?;
-                    return Err(Error::plain("reading a partition", source));
+                    return Err(match Trouble::of(&source) {
+                        Some(Trouble::Damaged) => Error::Damaged {
+                            offset: position,
+                            source,
+                        },
+                        // It was cut since it was asked how far it goes.
+                        Some(Trouble::OutOfRange) => Error::Retry {
+                            action: "reading a partition",
+                            source,
+                        },
+                        None => Error::plain("reading a partition", source),
+                    });
                 }
                 None => {}
             }

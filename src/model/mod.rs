@@ -28,7 +28,7 @@ mod yaml;
 use crate::event::{EventTime, FieldId, Millis, Money, Vocabulary};
 use problem::Problems;
 
-pub use change::{Change, Successor};
+pub use change::{Accepted, Change, Successor};
 pub use condition::{
     Arithmetic, Comparison, Condition, Moves, Operator, Term, TextComparison, TextTerm, Unit,
 };

@@ -43,6 +43,10 @@ pub fn apply<'m>(
         loaded_to: view.loaded_to,
         changes_max: view.changes_max.unwrap_or(usize::MAX),
     };
+    for lost in batch.lost {
+        run.effects.progress.offsets[lost.input as usize] = lost.to;
+        run.effects.outputs.push(Output::InputLost(lost));
+    }
     let mut finished = run.fire_due();
     let mut records = batch.records;
     let mut used = 0;

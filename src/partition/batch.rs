@@ -23,9 +23,23 @@ impl Record {
     }
 }
 
+/// Offsets of an input that no longer hold what they held, as an operator has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostRange {
+    /// The input's order.
+    pub input: u32,
+    /// The position before.
+    pub from: i64,
+    /// The position after: beyond `from` where records were deleted that were never applied; before it where applied
+    /// ones are gone from the end of the topic.
+    pub to: i64,
+}
+
 /// Records in merge order, and then possibly a step of the watermark without a record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
+    /// Positions that move before the records, without any.
+    pub lost: Vec<LostRange>,
     /// The records.
     pub records: Vec<Record>,
     /// Where the watermark goes after them: at the end of a replay, or while the input is idle.

@@ -1,6 +1,6 @@
 //! What a batch results in.
 
-use super::{Generation, Record, TimerKey};
+use super::{Generation, LostRange, Record, TimerKey};
 use crate::customer::{CustomerState, Noticed, StageChange};
 use crate::event::{CustomerId, EventTime, Millis, Position, Rejection, Watermark};
 use crate::model::{Change, Model, Models, Successor};
@@ -51,6 +51,8 @@ pub enum Output {
         /// Who.
         customer: CustomerId,
     },
+    /// Records of an input are gone, and a position has moved without them.
+    InputLost(LostRange),
 }
 
 /// Where a partition stands: with the states, all that is needed to go on.

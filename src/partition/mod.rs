@@ -14,7 +14,7 @@ mod generation;
 mod view;
 
 pub use apply::apply;
-pub use batch::{Batch, Record};
+pub use batch::{Batch, LostRange, Record};
 pub use commit::{Commit, Output, Population, Progress, Quickest};
 pub use generation::{GENERATION_BYTES_MAX, Generation, Lineage, Standing, hash};
 pub use view::{Known, Sweep, TimerKey, View};

@@ -7,8 +7,18 @@ use std::sync::{Mutex, MutexGuard};
 /// What the group decided, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    Assigned { partition: i32, epoch: u64 },
-    Revoked { partition: i32 },
+    Assigned {
+        partition: i32,
+        epoch: u64,
+    },
+    Revoked {
+        partition: i32,
+    },
+    /// It stays assigned, and is read again from its last commit.
+    Restarted {
+        partition: i32,
+        epoch: u64,
+    },
 }
 
 /// The state of the assignment, shared by the polling thread and the workers.
@@ -49,6 +59,26 @@ impl Assignment {
                 partition: *partition,
             });
         }
+    }
+
+    /// Has a partition read again from its last commit, unless it was revoked since: what comes of before is dropped.
+    pub(super) fn restart(&self, partition: i32, epoch: u64) {
+        let mut inner = self.lock();
+        match inner.epochs.get_mut(&partition) {
+            Some(current) if *current == epoch => *current += 2,
+            _ => return,
+        }
+        let epoch = epoch + 2;
+        inner.changes.push(Change::Restarted { partition, epoch });
+    }
+
+    /// The next epoch of a partition that is this process's, for one that is read again from its last commit.
+    pub(super) fn renew(&self, partition: i32) -> Option<u64> {
+        let mut inner = self.lock();
+        let current = inner.epochs.get_mut(&partition);
+        let current = current.filter(|epoch| **epoch % 2 == 1)?;
+        *current += 2;
+        Some(*current)
     }
 
     /// Whether the partition is this process's, as it was in `epoch`.
@@ -102,6 +132,20 @@ mod tests {
             };
             assert!(assignment.is_current(4, epoch));
             assert!(!assignment.is_current(5, epoch));
+            assignment.restart(4, epoch + 2);
+            assert_eq!(assignment.take_changes(), []);
+            assignment.restart(4, epoch);
+            assert!(!assignment.is_current(4, epoch));
+            let [
+                Change::Restarted {
+                    partition: 4,
+                    epoch,
+                },
+            ] = assignment.take_changes()[..]
+            else {
+                panic!()
+            };
+            assert!(assignment.is_current(4, epoch));
             assignment.revoke(&[4]);
             assert!(!assignment.is_current(4, epoch));
             assert_eq!(

@@ -12,6 +12,7 @@ use super::customers::Customers;
 use super::fuse::Fuse;
 use super::live::Live;
 use super::mailbox::{Mail, Mailbox};
+use super::partitions::Partitions;
 use super::polling::{Polling, Rebalances};
 use super::report::{Shared, chain};
 use super::restoring::{Restoring, Teller};
@@ -57,6 +58,8 @@ pub struct Handle {
     heartbeat: AtomicI64,
     /// What is being restored.
     pub restoring: Arc<Restoring>,
+    /// What is done with each partition, and what operators ask for where nothing can be.
+    pub partitions: Arc<Partitions>,
     /// Holds back bursts until an operator says go on.
     pub fuse: Arc<Fuse>,
     /// Whom operators can ask about.
@@ -125,6 +128,7 @@ pub fn run(
     handle.beat();
     handle.restoring.clear();
     handle.fuse.clear(&metrics);
+    handle.partitions.clear(&metrics);
     let outputs = &settings.outputs;
     let topology = Topology::look(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
@@ -148,6 +152,7 @@ pub fn run(
         metrics,
         assignment: Arc::default(),
         restoring: handle.restoring.clone(),
+        partitions: handle.partitions.clone(),
         fuse: handle.fuse.clone(),
         customers: handle.customers.clone(),
         writer: mark::writer().into(),

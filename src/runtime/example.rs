@@ -148,6 +148,7 @@ fn outputs(
     let batch = Batch {
         records,
         advance: Some(end.just_after()),
+        ..Batch::default()
     };
     apply(models, Millis(0), &Progress::new(models, 1), view, batch).outputs
 }
@@ -159,7 +160,10 @@ fn moves(model: &Model, at: usize, outputs: Vec<Output>) -> Vec<Move> {
         {
             Some(Move::of(model, &customer, &change))
         }
-        Output::StageChanged { .. } | Output::Rejected { .. } | Output::Restated { .. } => None,
+        Output::StageChanged { .. }
+        | Output::Rejected { .. }
+        | Output::Restated { .. }
+        | Output::InputLost(_) => None,
     };
     outputs.into_iter().filter_map(of_model).collect()
 }

@@ -69,7 +69,7 @@ impl Gauge {
                 let headers: usize = headers.iter().map(header).sum();
                 RECORD_BYTES + length(key) + length(value) + headers
             }
-            Fetched::End => 0,
+            Fetched::End | Fetched::OutOfRange | Fetched::Damaged { .. } => 0,
         };
         self.0.fetch_add(bytes, Ordering::Relaxed);
         Load {

@@ -156,6 +156,11 @@ impl Merge {
         input.silence = Silence::None;
     }
 
+    /// Whether nothing of an input waits.
+    pub(super) fn has_none_of(&self, input: u32) -> bool {
+        self.inputs[input as usize].queue.is_empty()
+    }
+
     /// Whether all inputs are at their end, and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
         let idle = |input: &Input| input.at_end && input.queue.is_empty();

@@ -13,6 +13,7 @@ mod live;
 mod mailbox;
 mod mark;
 mod merge;
+mod partitions;
 mod polling;
 mod refused;
 pub mod replay;
@@ -30,6 +31,7 @@ mod world;
 
 pub use customers::{Customers, Unexplained, about};
 pub use fuse::{Blown, Burst, Fuse};
+pub use partitions::{Action, Cause, Partitions, Quarantine, Refusal, State};
 pub use restore::Error as PartitionError;
 pub use restoring::{Restoring, Seen};
 pub use settings::{Recovery, Settings};

@@ -56,7 +56,6 @@ impl Listener for Rebalances {
             .rebalances
             .with_label_values(&["assigned"])
             .inc();
-        self.metrics.partitions.add(partitions.len() as i64);
         self.assignment.assign(partitions);
     }
 
@@ -66,7 +65,6 @@ impl Listener for Rebalances {
             .rebalances
             .with_label_values(&[if lost { "lost" } else { "revoked" }])
             .inc();
-        self.metrics.partitions.sub(partitions.len() as i64);
         self.assignment.revoke(partitions);
         // Once a worker has ended, the process does too: nobody need be waited for.
         if self.assignment.is_closed() {
@@ -138,7 +136,8 @@ impl Polling<'_> {
                 self.change(change)?;
             }
             let has_started = self.start_what_is_restored()?;
-            if !self.handle.is_ready() && self.is_complete() && self.handle.get_ready() {
+            self.pause_what_is_quarantined()?;
+            if !self.handle.is_ready() && self.is_settled() && self.handle.get_ready() {
                 tracing::info!(partitions = self.feeds.len(), "ready");
             }
             if !self.has_all && !self.feeds.is_empty() && self.is_complete() {
@@ -168,23 +167,47 @@ impl Polling<'_> {
     fn change(&mut self, change: Change) -> Result<(), Error> {
         match change {
             Change::Revoked { partition } => drop(self.feeds.remove(&partition)),
-            Change::Assigned { partition, epoch } => {
-                let feeds: Vec<(Feed, Gauge)> = self
-                    .consumer
-                    .feeds(partition)?
-                    .into_iter()
-                    .map(|feed| (feed, Gauge::default()))
-                    .collect();
-                self.feeds.insert(
-                    partition,
-                    Feeds {
-                        epoch,
-                        feeds,
-                        started: false,
-                    },
-                );
-                self.mailbox(partition)
-                    .post(Mail::Assigned { partition, epoch });
+            Change::Restarted { partition, epoch } => self.restart(partition, epoch)?,
+            Change::Assigned { partition, epoch } => self.take(partition, epoch)?,
+        }
+        Ok(())
+    }
+
+    /// Makes the feeds of a partition, and has its worker restore it.
+    fn take(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
+        let feeds = self.consumer.feeds(partition)?.into_iter();
+        let own = Feeds {
+            epoch,
+            feeds: feeds.map(|feed| (feed, Gauge::default())).collect(),
+            started: false,
+        };
+        self.feeds.insert(partition, own);
+        self.mailbox(partition)
+            .post(Mail::Assigned { partition, epoch });
+        Ok(())
+    }
+
+    /// Has a partition restored, and read again from there.
+    fn restart(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
+        let Some(own) = self.feeds.get(&partition) else {
+            return Ok(());
+        };
+        let again = match own.feeds.iter().any(|(feed, _)| feed.is_broken()) {
+            // librdkafka has given it up, and would not seek.
+            true => self.consumer.reassign(partition)?,
+            false => {
+                self.consumer.pause(partition)?;
+                vec![partition]
+            }
+        };
+        for one in again {
+            let epoch = match one == partition {
+                true => Some(epoch),
+                false => self.shared.assignment.renew(one),
+            };
+            // The old feeds go first: the new ones share their queues.
+            if let (Some(_), Some(epoch)) = (self.feeds.remove(&one), epoch) {
+                self.take(one, epoch)?;
             }
         }
         Ok(())
@@ -208,13 +231,34 @@ impl Polling<'_> {
         Ok(any && self.restored.is_empty())
     }
 
+    /// Stops reading what is quarantined: nobody would take it.
+    fn pause_what_is_quarantined(&mut self) -> Result<(), Error> {
+        for (partition, feeds) in &mut self.feeds {
+            if feeds.started && self.shared.partitions.is_quarantined(*partition) {
+                self.consumer.pause(*partition)?;
+                feeds.started = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all that the group has given to this process is read, or quarantined: nothing, maybe.
+    fn is_settled(&self) -> bool {
+        let is_quarantined = |partition| self.shared.partitions.is_quarantined(partition);
+        let mut feeds = self.feeds.iter();
+        self.is_decided()
+            && feeds.all(|(partition, feeds)| feeds.started || is_quarantined(*partition))
+    }
+
     /// Whether all that the group has given to this process is read: nothing, maybe.
     fn is_complete(&self) -> bool {
+        self.is_decided() && self.feeds.values().all(|feeds| feeds.started)
+    }
+
+    fn is_decided(&self) -> bool {
         // The newer protocol does not say that there is nothing.
         let by_epoch = self.shared.settings.kafka.group_protocol == GroupProtocol::Consumer;
-        let decided =
-            self.shared.assignment.is_decided() || by_epoch && self.consumer.membership().is_some();
-        decided && self.feeds.values().all(|feeds| feeds.started)
+        self.shared.assignment.is_decided() || by_epoch && self.consumer.membership().is_some()
     }
 
     fn start(&mut self, start: &Start) -> Result<(), Error> {

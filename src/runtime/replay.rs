@@ -102,6 +102,7 @@ impl Replay<'_> {
             let batch = Batch {
                 records: std::mem::take(&mut records),
                 advance,
+                ..Batch::default()
             };
             let (finished, rest) = self.step(&mut progress, batch, &mut summary, &mut tell)?;
             records = rest;
@@ -129,7 +130,7 @@ impl Replay<'_> {
         summary.noticed += commit.noticed;
         for output in &commit.outputs {
             match output {
-                Output::Restated { .. } => {}
+                Output::Restated { .. } | Output::InputLost(_) => {}
                 Output::StageChanged { change, .. } => {
                     let model = &self.models.list[change.model];
                     summary.transitions += 1;

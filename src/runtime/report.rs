@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::assignment::Assignment;
 use super::customers::Customers;
 use super::fuse::Fuse;
+use super::partitions::Partitions;
 use super::restoring::Restoring;
 use super::settings::Settings;
 use crate::event::EventType;
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) assignment: Arc<Assignment>,
     pub(super) restoring: Arc<Restoring>,
+    pub(super) partitions: Arc<Partitions>,
     pub(super) fuse: Arc<Fuse>,
     pub(super) customers: Arc<Customers>,
     /// Who commits: this process, and no other one ever ([`super::mark`]).
@@ -48,6 +50,8 @@ pub(super) enum Found {
     Stale,
     /// The changelog does not reach it: records were lost.
     Ahead,
+    /// An operator has it given up.
+    GivenUp,
 }
 
 impl Found {
@@ -61,6 +65,7 @@ impl Found {
             Found::OtherChangelog => "other_changelog",
             Found::Stale => "stale",
             Found::Ahead => "ahead",
+            Found::GivenUp => "given_up",
         }
     }
 }
@@ -145,6 +150,12 @@ impl Shared {
                     partition,
                     "the local state is older than delete.retention.ms of the changelog, which may have \
                     forgotten who was deleted since; rebuilding it"
+                );
+            }
+            Found::GivenUp => {
+                tracing::warn!(
+                    partition,
+                    "rebuilding the state from the changelog, as asked for"
                 );
             }
             Found::Ahead => {
@@ -248,6 +259,14 @@ impl Shared {
                     .with_label_values(&[rejection.reason.code()])
                     .inc(),
                 Output::Restated { .. } => {}
+                Output::InputLost(lost) => {
+                    let topic = self.settings.outputs.inputs[lost.input as usize].as_str();
+                    let records = lost.to.abs_diff(lost.from);
+                    input
+                        .lost_records
+                        .with_label_values(&[topic])
+                        .inc_by(records);
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use super::fuse::Burst;
 use crate::cloudevent::sha256_hex;
 use crate::event::{Limits, Mapping, Millis, Money};
 use crate::kafka::{self, Outputs, Topology};
+use crate::model::Accepted;
 use crate::partition::codec::Identity;
 use crate::store;
 
@@ -47,8 +48,8 @@ pub struct Settings {
     /// Stands for everything that `apply` sees beside models and records: mappings, limits, money.
     /// State made under another is not gone on with.
     pub identity: Identity,
-    /// Whether facts that earlier models did not keep may begin with what comes from now on.
-    pub start_at_zero: bool,
+    /// What may be lost when other models take over.
+    pub accepted: Accepted,
     /// When unusually many customers move, and what is done about it.
     pub burst: Burst,
     /// What this start is to do about a changelog that does not fit.

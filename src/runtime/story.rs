@@ -175,7 +175,7 @@ impl Told<'_> {
         self.state = states.into_iter().next().map(|(_, state)| state).or(state);
         let change = |output| match output {
             Output::StageChanged { change, .. } => Some(change),
-            Output::Rejected { .. } | Output::Restated { .. } => None,
+            Output::Rejected { .. } | Output::Restated { .. } | Output::InputLost(_) => None,
         };
         (outputs.into_iter().filter_map(change).collect(), noticed)
     }

@@ -41,8 +41,8 @@ pub struct Metrics {
     pub watermark_seconds: IntGaugeVec,
     /// Timers that have been armed and not met.
     pub timers: IntGauge,
-    /// Partitions of this process.
-    pub partitions: IntGauge,
+    /// Partitions of this process, by what is done with them.
+    pub partitions: IntGaugeVec,
     /// Topics that lose what they have to keep.
     pub misconfigured_topics: IntGauge,
     /// What is said of models that change.
@@ -78,13 +78,13 @@ pub struct Input {
     pub dead_letters: IntCounterVec,
     /// Outputs that the broker refused for what they are, by topic.
     pub refused_outputs: IntCounterVec,
+    /// Records whose loss an operator has accepted, by topic.
+    pub lost_records: IntCounterVec,
 }
 
 /// What is said of models that change.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Partitions that others have gone on with, with newer models, by worker.
-    pub left_alone_partitions: IntGaugeVec,
     /// Partitions for which other models than before took over.
     pub changes: IntCounter,
     /// Looks at the model files while it runs, by what came of them.
@@ -195,7 +195,11 @@ impl Metrics {
                 &["partition"],
             )?,
             timers: declare.gauge("timers", "Customers with an armed timer.")?,
-            partitions: declare.gauge("partitions", "Partitions this process works on.")?,
+            partitions: declare.gauges(
+                "partitions",
+                "Partitions assigned to this process: restoring, running, left_alone (others have newer models or a newer version) or quarantined (they cannot be processed; `tenure state` says why).",
+                &["state"],
+            )?,
             misconfigured_topics: declare.gauge(
                 "misconfigured_topics",
                 "Topics with a cleanup.policy that deletes what they have to keep; the log says which, and what to do.",
@@ -224,14 +228,12 @@ impl Metrics {
 
     /// Removes what is said of partitions, for a daemon that begins anew in the same process.
     pub fn forget_partitions(&self) {
-        self.partitions.set(0);
         self.timers.set(0);
         let gauges = [
             &self.customers,
             &self.lag_records,
             &self.undecided_records,
             &self.watermark_seconds,
-            &self.change.left_alone_partitions,
         ];
         gauges.into_iter().for_each(IntGaugeVec::reset);
     }
@@ -300,6 +302,11 @@ impl Declare<'_> {
                 "Refunds and cancellations whose order did not come while it was waited for.",
             )?,
             dead_letters,
+            lost_records: self.counters(
+                "lost_input_records_total",
+                "Records that an input no longer holds, and whose loss an operator has accepted.",
+                &["topic"],
+            )?,
             refused_outputs: self.counters(
                 "refused_outputs_total",
                 "Outputs that the broker refused for what they are (too large, invalid), each replaced by a small dead letter.",
@@ -327,11 +334,6 @@ impl Declare<'_> {
 
     fn change(&self) -> prometheus::Result<Change> {
         Ok(Change {
-            left_alone_partitions: self.gauges(
-                "left_alone_partitions",
-                "Partitions of this process that others have worked on with newer models, and that are left alone until they have these.",
-                &["worker"],
-            )?,
             changes: self.counter(
                 "model_changes_total",
                 "Times that other models than before took over a partition.",
@@ -364,7 +366,7 @@ impl Declare<'_> {
             )?,
             found: self.counters(
                 "restores_total",
-                "Partitions assigned, by what was found: local state that is complete, behind, missing, incomplete, stale, too_old, of other_changelog or ahead of it; and by changelog_cut where that has lost its beginning.",
+                "Partitions assigned, by what was found: local state that is complete, behind, missing, incomplete, stale, too_old, of other_changelog, ahead of it or given_up by an operator; and by changelog_cut where that has lost its beginning.",
                 &["found"],
             )?,
             group_offsets: self.counters(

@@ -251,7 +251,7 @@ fn a_process_with_older_models_leaves_alone_what_others_have_taken_further() {
     });
     new.kill();
     world.start();
-    let alone = "tenure_left_alone_partitions";
+    let alone = r#"tenure_partitions{state="left_alone"}"#;
     eventually("the old process stands back", || {
         world.assert_running();
         world.first.metric(alone) == i64::from(PARTITIONS)

@@ -78,7 +78,7 @@ fn a_changelog_is_of_one_deployment_and_another_one_takes_it_over_only_when_told
             fs::remove_dir_all(world.folder.path().join("state")).unwrap();
         }
         world.start();
-        world.ends(why);
+        world.quarantines(why);
     }
     let horizon = produce(&world, &events[2_000..], 2);
     world

@@ -136,6 +136,7 @@ fn whatever_there_is_to_do_wakes_the_thread_that_polls() {
                     break;
                 }
                 Some(Fetched::End) => {}
+                Some(other) => panic!("{other:?}"),
                 None => consumer.poll(WAIT).unwrap(),
             }
         }

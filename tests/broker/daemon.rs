@@ -203,6 +203,18 @@ admin = "127.0.0.1:0"
         last.to_owned()
     }
 
+    /// It goes on, but not with a partition of which it says why; then it is told to end.
+    pub(crate) fn quarantines(&mut self, why: &str) {
+        eventually("a partition is quarantined", || {
+            self.assert_running();
+            let said = self.said();
+            let mut lines = said.lines();
+            lines.any(|line| line.contains("is quarantined: ") && line.contains(why))
+                && self.first.get("/readyz").0 == "HTTP/1.1 200 OK"
+        });
+        assert_eq!(self.terminate().code(), Some(0), "{}", self.said());
+    }
+
     /// Whether it is running; what it said, if it has ended.
     pub(crate) fn assert_running(&mut self) {
         self.first.assert_running();

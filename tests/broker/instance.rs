@@ -159,7 +159,7 @@ impl Instance {
         (head.lines().next().unwrap().to_owned(), body.to_owned())
     }
 
-    /// A metric, all its labels together. 0 while there is none, or nobody to ask.
+    /// A metric, all its labels together, or the one series that is named. 0 while there is none, or nobody to ask.
     pub(crate) fn metric(&mut self, name: &str) -> i64 {
         if !self.is_running() || !self.said().contains("serving probes") {
             return 0;
@@ -167,7 +167,7 @@ impl Instance {
         let (_, metrics) = self.get("/metrics");
         let values = metrics.lines().filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
-            let is_it = series.split('{').next() == Some(name);
+            let is_it = series == name || series.split('{').next() == Some(name);
             is_it.then(|| value.parse::<i64>().unwrap())
         });
         values.sum()

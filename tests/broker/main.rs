@@ -21,6 +21,7 @@ mod operation;
 mod poison;
 mod promises;
 mod proxy;
+mod quarantine;
 mod quiet;
 mod rebalance;
 #[path = "../suite/reference.rs"]

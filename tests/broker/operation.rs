@@ -187,7 +187,7 @@ fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
         r#"tenure_transitions_total{cause="event",from="reach",model="retail",to="conversion"} 1"#,
         r#"tenure_customers{model="retail",stage="conversion"} 1"#,
         r#"tenure_timers 1"#,
-        r#"tenure_partitions 2"#,
+        r#"tenure_partitions{state="running"} 2"#,
     ] {
         assert!(
             metrics.lines().any(|found| found == line),

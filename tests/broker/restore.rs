@@ -64,10 +64,10 @@ impl Story {
         assert_eq!(status.code(), Some(0), "{}", self.world.said());
     }
 
-    /// The daemon ends by itself, and says why.
+    /// The daemon does not go on from what is there, and says why.
     fn is_refused(&mut self, why: &str) {
         self.world.start();
-        self.world.ends(why);
+        self.world.quarantines(why);
     }
 
     /// A start that writes the local state to the changelog, with this in its environment.

@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 33] = [
+const MUTATIONS: [Mutation; 36] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
@@ -113,6 +113,36 @@ const MUTATIONS: [Mutation; 33] = [
         edits: &[("own.records = commit.unused;", "commit.unused.clear();")],
     },
     Mutation {
+        what: "records that came with one on which processing panics are dropped",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/mod.rs",
+        edits: &[(
+            "self.panicked(partition, records, first);",
+            "drop((records, first));",
+        )],
+    },
+    Mutation {
+        what: "what is quarantined stops the process",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/quarantine.rs",
+        edits: &[
+            (
+                "Error::Disagreement { cause, what, .. } => {",
+                "Error::Disagreement { cause, what, .. } if what.is_empty() => {",
+            ),
+            (
+                "Error::Store(_) | Error::Kafka(_) | Error::Models { .. } => None,",
+                "_ => None,",
+            ),
+        ],
+    },
+    Mutation {
+        what: "a loss is accepted without being told",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/mod.rs",
+        edits: &[("lost: own.lost.clone(),", "lost: Vec::new(),")],
+    },
+    Mutation {
         what: "what committed readers are shown is taken for the end of the changelog",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/mod.rs",
@@ -132,8 +162,8 @@ const MUTATIONS: [Mutation; 33] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/mod.rs",
         edits: &[(
-            "let committed = world.committed(self.partition)?;\n                let ends = world.changelog_ends(self.partition)?;",
-            "let ends = world.changelog_ends(self.partition)?;\n                let committed = world.committed(self.partition)?;",
+            "let committed = world.committed(self.partition)?;\n        let ends = world.changelog_ends(self.partition)?;",
+            "let ends = world.changelog_ends(self.partition)?;\n        let committed = world.committed(self.partition)?;",
         )],
     },
     Mutation {

@@ -18,6 +18,7 @@ mod disk;
 mod lost;
 mod oracle;
 mod poll;
+mod quarantine;
 mod setting;
 mod universe;
 mod world;
@@ -113,7 +114,7 @@ fn live(universe: &std::rc::Rc<Universe>) {
             setting::somebody_does_something(universe);
         }
         if silent {
-            (0..universe.seats.len()).for_each(|seat| universe.say_go_on(seat));
+            (0..universe.seats.len()).for_each(|seat| universe.operate(seat));
         }
         universe.something_happens(None);
     }
@@ -127,7 +128,7 @@ fn rest(universe: &std::rc::Rc<Universe>) {
     for _ in 0..REST_MAX {
         universe.pass(Duration::from_millis(500));
         for seat in 0..universe.seats.len() {
-            universe.say_go_on(seat);
+            universe.operate(seat);
             universe.go_on(seat);
         }
         if universe.now.get() > end {

@@ -17,6 +17,9 @@ use crate::store::Family;
 /// By customer: the ids of the changes, in order, and what caused them.
 type Told = BTreeMap<String, Vec<(String, String)>>;
 
+/// Input, partition and offset.
+type Place = (usize, i32, usize);
+
 pub(super) fn check(universe: &Universe) {
     let seen = EventTime(universe.wall().0 - IDLE_AFTER.0 - LATENESS.0 - 61_000);
     let cluster = universe.cluster.borrow();
@@ -32,12 +35,23 @@ pub(super) fn check(universe: &Universe) {
         .iter()
         .map(|record| serde_json::from_slice(record.value.as_ref().unwrap()).unwrap())
         .collect();
+    let (lost, rejected): (Vec<_>, Vec<_>) = outputs("dead-letters")
+        .into_iter()
+        .partition(|letter| header(letter, "tenure_reason") == "input_lost");
+    let lost = lost_offsets(universe, &lost);
     let (mut expected, mut letters) = (Told::new(), BTreeSet::new());
     for partition in 0..cluster.partitions() {
-        fold(universe, partition, seen, &mut expected, &mut letters);
+        fold(
+            universe,
+            partition,
+            seen,
+            &lost,
+            &mut expected,
+            &mut letters,
+        );
     }
     assert_eq!(told(&changes, seen), expected, "stage changes");
-    assert_letters_once(&outputs("dead-letters"), &letters);
+    assert_letters_once(&rejected, &letters);
     assert_current_stages(&changes, &outputs("customer-stages"));
     for partition in 0..cluster.partitions() {
         assert_state(universe, partition);
@@ -75,8 +89,9 @@ fn fold(
     universe: &Universe,
     partition: i32,
     seen: EventTime,
+    lost: &BTreeSet<Place>,
     expected: &mut Told,
-    letters: &mut BTreeSet<(usize, i32, usize)>,
+    letters: &mut BTreeSet<Place>,
 ) {
     let models = &universe.setting.models;
     let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
@@ -90,13 +105,20 @@ fn fold(
                 offset: offset as i64,
             };
             let timestamp = record.timestamp();
+            let place = (input, partition, offset);
+            if lost.contains(&place) {
+                continue;
+            }
             match decoder.record(Some(&record.key), Some(&record.value), Some(timestamp.0)) {
+                Ok(_) if universe.poisoned.borrow().contains(&place) => {
+                    letters.insert(place);
+                }
                 Ok(event) => records.push(Record {
                     position,
                     timestamp: Some(timestamp),
                     content: Ok::<_, Rejection>(event),
                 }),
-                Err(_) => drop(letters.insert((input, partition, offset))),
+                Err(_) => drop(letters.insert(place)),
             }
         }
     }
@@ -104,6 +126,7 @@ fn fold(
     let batch = Batch {
         records,
         advance: Some(seen),
+        ..Batch::default()
     };
     let progress = Progress::new(models, cluster.inputs.len());
     let commit = apply(&**models, Millis(0), &progress, View::default(), batch);
@@ -129,19 +152,39 @@ fn fold(
     }
 }
 
-fn assert_letters_once(records: &[&Outgoing], expected: &BTreeSet<(usize, i32, usize)>) {
-    let header = |record: &Outgoing, name: &str| {
-        let found = record.headers.iter().find(|(known, _)| known == name);
-        String::from_utf8(found.unwrap().1.clone().unwrap()).unwrap()
-    };
+fn header(record: &Outgoing, name: &str) -> String {
+    let found = record.headers.iter().find(|(known, _)| known == name);
+    String::from_utf8(found.unwrap().1.clone().unwrap()).unwrap()
+}
+
+fn place(letter: &Outgoing) -> Place {
+    (
+        usize::from(header(letter, "tenure_topic") == "orders"),
+        header(letter, "tenure_partition").parse().unwrap(),
+        header(letter, "tenure_offset").parse().unwrap(),
+    )
+}
+
+/// What is said to be lost; it is gone, and said once.
+fn lost_offsets(universe: &Universe, letters: &[&Outgoing]) -> BTreeSet<Place> {
+    let mut lost = BTreeSet::new();
+    for letter in letters {
+        let (input, partition, from) = place(letter);
+        let to: usize = header(letter, "tenure_offset_end").parse().unwrap();
+        assert_eq!(header(letter, "tenure_applied"), "false");
+        let start = universe.starts.borrow()[&(input, partition)] as usize;
+        assert!(from < to && to <= start, "{from} to {to} of {start}");
+        for offset in from..to {
+            assert!(lost.insert((input, partition, offset)), "lost twice");
+        }
+    }
+    lost
+}
+
+fn assert_letters_once(records: &[&Outgoing], expected: &BTreeSet<Place>) {
     let mut found = BTreeSet::new();
     for record in records {
-        let input = usize::from(header(record, "tenure_topic") == "orders");
-        let place = (
-            input,
-            header(record, "tenure_partition").parse().unwrap(),
-            header(record, "tenure_offset").parse().unwrap(),
-        );
+        let place = place(record);
         assert!(found.insert(place), "a dead letter came twice: {place:?}");
     }
     assert_eq!(&found, expected, "dead letters");

@@ -8,10 +8,12 @@ use super::universe::Universe;
 use crate::kafka::Fetched;
 use crate::runtime::assignment::{Assignment, Change};
 use crate::runtime::mailbox::{Gauge, Mail, Released};
+use crate::runtime::partitions::Partitions;
 use crate::runtime::worker::Start;
 
 pub(super) struct Poll {
     assignment: Arc<Assignment>,
+    partitions: Arc<Partitions>,
     member: u64,
     /// The generation that this process knows of; 0 before the first.
     generation: u64,
@@ -31,9 +33,14 @@ struct Feed {
 const FETCH_MAX: usize = 20;
 
 impl Poll {
-    pub(super) fn new(assignment: Arc<Assignment>, member: u64) -> Poll {
+    pub(super) fn new(
+        assignment: Arc<Assignment>,
+        partitions: Arc<Partitions>,
+        member: u64,
+    ) -> Poll {
         Poll {
             assignment,
+            partitions,
             member,
             generation: 0,
             owned: Vec::new(),
@@ -56,6 +63,12 @@ impl Poll {
 
     pub(super) fn turn(&mut self, universe: &Universe, instance: usize) {
         self.follow_the_group(universe, instance);
+        self.follow_the_workers();
+        for (partition, feed) in &mut self.feeds {
+            if self.partitions.is_quarantined(*partition) {
+                feed.positions = None;
+            }
+        }
         for start in std::mem::take(&mut self.starts) {
             if let Some(feed) = self.feeds.get_mut(&start.partition)
                 && feed.epoch == start.epoch
@@ -88,8 +101,21 @@ impl Poll {
         let own = owners.filter(|(_, owner)| **owner == instance);
         self.owned = own.map(|(partition, _)| *partition).collect();
         self.assignment.assign(&self.owned);
+        self.follow_the_workers();
+    }
+
+    fn follow_the_workers(&mut self) {
         for change in self.assignment.take_changes() {
             match change {
+                Change::Restarted { partition, epoch } => {
+                    if let Some(feed) = self.feeds.get_mut(&partition) {
+                        *feed = Feed {
+                            epoch,
+                            positions: None,
+                        };
+                        self.mail.push_back(Mail::Assigned { partition, epoch });
+                    }
+                }
                 Change::Revoked { partition } => drop(self.feeds.remove(&partition)),
                 Change::Assigned { partition, epoch } => {
                     let feed = Feed {
@@ -121,6 +147,14 @@ impl Poll {
                 });
             };
             let log = |input: usize| &cluster.inputs[input][*partition as usize];
+            let starts = universe.starts.borrow();
+            let begins = |input: usize| starts.get(&(input, *partition)).copied().unwrap_or(0);
+            for (input, (at, _)) in positions.iter_mut().enumerate() {
+                if *at < begins(input) {
+                    *at = i64::MAX;
+                    post(input, Fetched::OutOfRange);
+                }
+            }
             let records = universe.chance.borrow_mut().usize(0..FETCH_MAX);
             for _ in 0..records {
                 let heads = positions.iter().enumerate().filter_map(|(input, (at, _))| {

@@ -7,9 +7,10 @@ use super::cluster::Produced;
 use super::universe::Universe;
 use crate::event::{EventTime, Limits, Mapping, Millis, Money, Quantity};
 use crate::kafka::{self, Delivery, Encoding, Outputs, Topology};
-use crate::model::{Models, Source};
+use crate::model::{Accepted, Models, Source};
 use crate::partition::codec::Identity;
 use crate::runtime::fuse::{Burst, Fuse};
+use crate::runtime::partitions::Partitions;
 use crate::runtime::report::Shared;
 use crate::runtime::settings::{Recovery, Settings};
 use crate::store;
@@ -122,7 +123,12 @@ impl Setting {
     }
 
     /// What a new process starts with.
-    pub(super) fn shared(&self, process: u64, fuse: Arc<Fuse>) -> Shared {
+    pub(super) fn shared(
+        &self,
+        process: u64,
+        fuse: Arc<Fuse>,
+        partitions: Arc<Partitions>,
+    ) -> Shared {
         Shared {
             models: self.models.clone(),
             settings: self.settings.clone(),
@@ -130,6 +136,7 @@ impl Setting {
             metrics: self.metrics.clone(),
             assignment: Arc::default(),
             restoring: Arc::default(),
+            partitions,
             fuse,
             customers: Arc::default(),
             writer: process.to_string().into(),
@@ -186,7 +193,7 @@ fn settings() -> Settings {
         buffer_bytes: 0,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
-        start_at_zero: false,
+        accepted: Accepted::default(),
         recovery: Recovery::default(),
         burst: Burst {
             share: Quantity::whole(1),

@@ -1,7 +1,7 @@
 //! Everything at once: the cluster, the processes, time and chance. One seed is one run.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::world::Simulated;
 use crate::event::WallTime;
 use crate::kafka;
 use crate::runtime::fuse::Fuse;
+use crate::runtime::partitions::{Action, Cause, Partitions, Quarantine, State};
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
 use crate::runtime::worker::{Start, Worker};
@@ -31,6 +32,7 @@ pub(super) struct Seat {
     worker: RefCell<Option<Worker<Simulated>>>,
     /// What an operator sees of the process.
     fuse: RefCell<Arc<Fuse>>,
+    pub(super) partitions: RefCell<Arc<Partitions>>,
     pub(super) disk: Disk,
     backup: Disk,
 }
@@ -56,6 +58,10 @@ pub(super) struct Universe {
     meanwhile: Cell<bool>,
     /// Whether the changelog is another one since, and processes are asked to write the local state there.
     pub(super) changelog_was_lost: Cell<bool>,
+    /// Where inputs begin, by input and partition.
+    pub(super) starts: RefCell<BTreeMap<(usize, i32), i64>>,
+    /// Records on which processing panics, by input, partition and offset.
+    pub(super) poisoned: RefCell<BTreeSet<(usize, i32, usize)>>,
     /// What has struck, and how often.
     pub(super) struck: RefCell<BTreeMap<String, u64>>,
 }
@@ -89,6 +95,8 @@ impl Universe {
             wall_off: Cell::default(),
             meanwhile: Cell::default(),
             changelog_was_lost: Cell::default(),
+            starts: RefCell::default(),
+            poisoned: RefCell::default(),
             struck: RefCell::default(),
         })
     }
@@ -256,13 +264,31 @@ impl Universe {
             true => self.setting.clone().on_another_changelog(),
             false => self.setting.clone(),
         };
-        let shared: Shared = setting.shared(member, fuse);
-        *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), member));
+        let partitions: Arc<Partitions> = Arc::default();
+        *seat.partitions.borrow_mut() = partitions.clone();
+        let shared: Shared = setting.shared(member, fuse, partitions.clone());
+        *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), partitions, member));
         *seat.worker.borrow_mut() = Some(Worker::new(0, shared, world));
     }
 
-    /// An operator says go on to a process that waits for it.
-    pub(super) fn say_go_on(&self, instance: usize) {
+    /// An operator does what a process waits for.
+    pub(super) fn operate(&self, instance: usize) {
+        let partitions = self.seats[instance].partitions.borrow().clone();
+        for (partition, state) in partitions.list() {
+            let State::Quarantined(own) = state else {
+                continue;
+            };
+            let action = match own.cause {
+                Cause::Record => Action::Skip,
+                Cause::InputLost => Action::AcceptLoss(None),
+                _ if self.offsets_are_gone(&own) => Action::Retry,
+                _ => panic!("{own:?}"),
+            };
+            partitions.ask(partition, action, false).unwrap();
+            let mut struck = self.struck.borrow_mut();
+            let what = format!("quarantine: {}", own.cause.code());
+            *struck.entry(what).or_default() += 1;
+        }
         if self.seats[instance].fuse.borrow().go_on().is_some() {
             let mut struck = self.struck.borrow_mut();
             *struck.entry("held back".to_owned()).or_default() += 1;
@@ -292,8 +318,7 @@ impl Universe {
             Ok(Ok(_)) if seat.poll.borrow().is_some() => *seat.worker.borrow_mut() = Some(worker),
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
-                let known = may_end_with(&error) || self.offsets_are_gone(&error);
-                assert!(known, "a process ended: {}", chain(&error));
+                assert!(may_end_with(&error), "a process ended: {}", chain(&error));
                 self.die(instance);
             }
             Err(cause) if cause.is::<Crash>() => self.die(instance),
@@ -301,11 +326,10 @@ impl Universe {
         }
     }
 
-    /// Without the group's offsets nobody can tell what became of a transaction: the process ends,
-    /// and the next one asks the changelog.
-    fn offsets_are_gone(&self, error: &Error) -> bool {
-        matches!(error, Error::Disagreement { what, .. } if what.contains("got no answer"))
-            && self.struck.borrow().contains_key("offsets forgotten")
+    /// Without the group's offsets nobody can tell what became of a transaction: whoever restores the partition asks the
+    /// changelog.
+    fn offsets_are_gone(&self, own: &Quarantine) -> bool {
+        own.what.contains("got no answer") && self.struck.borrow().contains_key("offsets forgotten")
     }
 
     pub(super) fn membership(&self, instance: usize) -> Option<Membership> {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 use tenure::customer::{Cause, CustomerState, StageChange};
 use tenure::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Change, Models, Source};
+use tenure::model::{Accepted, Change, Models, Source};
 use tenure::partition::codec::Identity;
 use tenure::partition::{
     Batch, Commit, Generation, Lineage, Output, Progress, Record, Standing, apply,
@@ -196,7 +196,7 @@ impl Shop {
             Output::StageChanged { customer, change } => {
                 Some(format!("{}: {}", customer.as_str(), self.said(change)))
             }
-            Output::Restated { .. } => None,
+            Output::Restated { .. } | Output::InputLost(_) => None,
             Output::Rejected { position, .. } => panic!("{position:?}"),
         });
         moved.collect()

@@ -101,6 +101,7 @@ fn after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
     let batch = Batch {
         advance: last.max().map(|time| EventTime(time.0 + Millis::HOUR.0)),
         records,
+        ..Batch::default()
     };
     let progress = Progress::new(&MODELS, 2);
     apply(&*MODELS, Millis(0), &progress, View::default(), batch)

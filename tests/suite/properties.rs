@@ -314,6 +314,7 @@ fn found(engine: &Engine, store: &Store, progress: &Progress) -> Memory {
     let all = Batch {
         records: engine.records.clone(),
         advance: Some(EventTime::MAX),
+        ..Batch::default()
     };
     let (models, lateness) = (&engine.models, engine.lateness);
     let view = store.prefetch(models, PARTITION, lateness, progress, &all);

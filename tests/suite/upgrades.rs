@@ -44,6 +44,7 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
     let batch = Batch {
         advance: Some(EventTime(end.0 + Millis::HOUR.0)),
         records,
+        ..Batch::default()
     };
     let progress = Progress::new(models, 2);
     let commit = apply(models, Millis(0), &progress, View::default(), batch);

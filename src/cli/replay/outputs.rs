@@ -70,7 +70,7 @@ impl<'o> Outputs<'o> {
                 position,
                 rejection,
             } => self.reject(*position, rejection),
-            Output::Restated { .. } => Ok(()),
+            Output::Restated { .. } | Output::InputLost(_) => Ok(()),
         }
     }
 

@@ -9,6 +9,7 @@ use rdkafka::message::{BorrowedHeaders, Message};
 
 use super::{Context, quiet_unless_fatal};
 use crate::event::Headers;
+use crate::kafka::error::Trouble;
 use crate::kafka::{Error, native};
 
 /// What a feed brought.
@@ -29,6 +30,14 @@ pub enum Fetched {
     },
     /// There is no further committed record.
     End,
+    /// The input does not hold the next offset: it begins behind it, or ends before it.
+    OutOfRange,
+    /// The batch at this offset is damaged, or of a format that librdkafka does not know. What comes next may lie
+    /// anywhere behind it, and is not given.
+    Damaged {
+        /// The next offset.
+        offset: i64,
+    },
 }
 
 /// One partition of one input.
@@ -40,6 +49,8 @@ pub struct Feed {
     queue: PartitionQueue<Context>,
     /// The lowest offset that has not been handed over.
     next: Cell<i64>,
+    /// Whether it gives nothing more before it begins again.
+    is_broken: Cell<bool>,
 }
 
 impl std::fmt::Debug for Feed {
@@ -55,6 +66,7 @@ impl Feed {
             partition,
             queue,
             next: Cell::new(i64::MAX),
+            is_broken: Cell::default(),
         }
     }
 
@@ -63,10 +75,15 @@ impl Feed {
         self.next.set(offset);
     }
 
+    /// Whether it gives nothing more.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken.get()
+    }
+
     /// What has been fetched next, without waiting. Every record once, and none from before the
     /// beginning, also should librdkafka go back.
     pub fn next(&self) -> Result<Option<Fetched>, Error> {
-        loop {
+        while !self.is_broken.get() {
             return match self.queue.poll(Duration::ZERO) {
                 None => Ok(None),
                 Some(Ok(message)) if message.offset() < self.next.get() => continue,
@@ -75,20 +92,20 @@ impl Feed {
                     Ok(Some(record(&message)))
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
-                Some(Err(error)) => {
-                    let (input, partition, next) = (self.input, self.partition, self.next.get());
-                    let error = Error::unless_damaged(error).inspect_err(|_| {
-                        tracing::error!(
-                            input,
-                            partition,
-                            next,
-                            "a batch of an input is damaged on its broker's disk or on its way; a restart reads it again"
-                        );
-                    })?;
-                    quiet_unless_fatal(error).map(|()| None)
-                }
+                Some(Err(error)) => match Trouble::of(&error) {
+                    None => quiet_unless_fatal(error).map(|()| None),
+                    Some(trouble) => {
+                        self.is_broken.set(true);
+                        let offset = self.next.get();
+                        Ok(Some(match trouble {
+                            Trouble::OutOfRange => Fetched::OutOfRange,
+                            Trouble::Damaged => Fetched::Damaged { offset },
+                        }))
+                    }
+                },
             };
         }
+        Ok(None)
     }
 }
 

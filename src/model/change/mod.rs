@@ -31,8 +31,21 @@ pub struct Change {
     pub missing: Vec<String>,
     /// Stages before in which customers may be, and that none after says it was; for people.
     pub lost: Vec<String>,
+    /// Models before that none after goes on from, by name.
+    pub dropped: Vec<String>,
+    /// Models after that go on from none, by name.
+    pub new: Vec<String>,
     /// What changes, for people.
     pub told: Vec<String>,
+}
+
+/// What somebody has said may be lost by a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Facts that were not kept may begin with what comes from now on.
+    pub missing_facts: bool,
+    /// Models may end while others begin.
+    pub dropped_models: bool,
 }
 
 /// What a model goes on from.
@@ -66,6 +79,8 @@ impl Change {
             is_seen: false,
             missing: Vec::new(),
             lost: Vec::new(),
+            dropped: Vec::new(),
+            new: Vec::new(),
             told: Vec::new(),
             slots,
         };
@@ -73,6 +88,15 @@ impl Change {
             let successor = change.successor(before, after, model);
             change.models.push(successor);
         }
+        let is_dropped = |at: usize| !change.models.iter().any(|it| it.of == Some(at));
+        let names = |models: &Models, is_meant: &dyn Fn(usize) -> bool| -> Vec<String> {
+            let all = models.list.iter().enumerate();
+            let meant = all.filter(|(at, _)| is_meant(*at));
+            meant.map(|(_, model)| model.name.clone()).collect()
+        };
+        let dropped = names(before, &is_dropped);
+        let new = names(after, &|at| change.models[at].of.is_none());
+        (change.dropped, change.new) = (dropped, new);
         change.is_seen = is_seen(before, after, &change.models);
         change.in_words_only = !change.is_seen && change.keeps_bytes(before, after);
         change.tell(before, after);

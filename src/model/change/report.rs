@@ -1,6 +1,6 @@
 //! A change in words, for whoever has to accept it.
 
-use super::{Change, Successor};
+use super::{Accepted, Change, Successor};
 use crate::event::Millis;
 use crate::model::{Model, Models};
 
@@ -16,14 +16,8 @@ impl Change {
                 Some(of) => tell_model(&before.list[of], model, successor, &mut told),
             }
         }
-        for (at, model) in before.list.iter().enumerate() {
-            if !self.models.iter().any(|it| it.of == Some(at)) {
-                told.push(format!(
-                    "{}: gone, with what it knew of its stages",
-                    model.name
-                ));
-            }
-        }
+        let dropped = self.dropped.iter();
+        told.extend(dropped.map(|name| format!("{name}: gone, with what it knew of its stages")));
         if before.orders.is_none() && after.orders.is_some() {
             told.push("orders that have come so far cannot be taken back".to_owned());
         }
@@ -35,9 +29,17 @@ impl Change {
         self.told = told;
     }
 
-    /// Why the change cannot be taken, if it cannot; `start_at_zero`: facts that were not kept may
-    /// begin with what comes from now on.
-    pub fn refusal(&self, start_at_zero: bool) -> Option<String> {
+    /// Why the change cannot be taken, if it cannot.
+    pub fn refusal(&self, accepted: Accepted) -> Option<String> {
+        if let ([dropped, ..], [new, ..], false) =
+            (&*self.dropped, &*self.new, accepted.dropped_models)
+        {
+            return Some(format!(
+                "`{dropped}` ends and `{new}` begins, with everybody in its initial stage: whatever moved customers in \
+                `{dropped}` would move them again in `{new}`, and subscribers be told of it again. If it has another name \
+                now, write `was: {dropped}` in `{new}`; if it is another model, set dropped_models = \"end\""
+            ));
+        }
         if !self.lost.is_empty() {
             return Some(format!(
                 "there is no stage any more for customers in {}; let another stage say `was: {}`",
@@ -45,7 +47,7 @@ impl Change {
                 self.lost[0].split('`').nth(1).unwrap_or_default()
             ));
         }
-        if !self.missing.is_empty() && !start_at_zero {
+        if !self.missing.is_empty() && !accepted.missing_facts {
             return Some(format!(
                 "the models before did not keep {}. With missing_facts = \"start_at_zero\" these begin with what \
                 comes from now on; to have them right from the beginning, read the inputs once more under another \

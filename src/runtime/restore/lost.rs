@@ -40,9 +40,9 @@ impl Restore {
         self.disagreement(&format!(
             "{what}. Found on disk ({}): {local}; in the changelog ({}): {records}; committed by the group ({}): {}. \
             Nothing was changed. Ways out: if kafka.brokers or output.changelog is wrong, set it right. If the changelog \
-            was lost and the state on disk is the last one, start once with `tenure run --republish`, which writes it to \
-            a changelog that is empty. If the changelog is right, move the folder away: the state of all its partitions \
-            is rebuilt from what the changelog holds",
+            was lost and the state on disk is the last one, `republish` writes it to a changelog that is empty (so does \
+            `tenure run --republish`, for all partitions). If the changelog is right, `rebuild` builds the state from what \
+            it holds",
             settings.state.display(),
             settings.outputs.changelog,
             settings.kafka.app,

@@ -17,10 +17,12 @@ mod republish;
 
 use std::time::Duration;
 
+use super::partitions::{Action, Cause};
 use super::report::{Shared, chain};
 use super::world::World;
+use crate::event::Position;
 use crate::kafka::{self, Ends};
-use crate::partition::Progress;
+use crate::partition::{LostRange, Progress};
 use crate::store::{self, Counting};
 pub(super) use position::is_stale;
 use position::{Local, Relation, is_named};
@@ -50,6 +52,8 @@ pub enum Error {
     Disagreement {
         /// The partition.
         partition: i32,
+        /// What kind of disagreement.
+        cause: Cause,
         /// What disagrees, and what to do.
         what: String,
     },
@@ -61,6 +65,8 @@ pub(super) struct Restored {
     pub(super) progress: Progress,
     /// Whether a position has still to be committed.
     pub(super) fresh: bool,
+    /// What the inputs have lost, as an operator has accepted.
+    pub(super) lost: Vec<LostRange>,
 }
 
 /// A partition on its way to being worked on.
@@ -75,6 +81,8 @@ pub(super) struct Restore {
     records: u64,
     /// Whether the changelog was written anew behind the local state.
     is_rewritten: bool,
+    /// What an operator has asked for, and the record that it is about.
+    asked: Option<(Action, Option<Position>)>,
 }
 
 /// What comes of having read the changelog.
@@ -107,7 +115,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 impl Restore {
-    pub(super) fn new(partition: i32, epoch: u64) -> Restore {
+    pub(super) fn new(
+        partition: i32,
+        epoch: u64,
+        asked: Option<(Action, Option<Position>)>,
+    ) -> Restore {
         Restore {
             partition,
             epoch,
@@ -115,7 +127,12 @@ impl Restore {
             looks: 0,
             records: 0,
             is_rewritten: false,
+            asked,
         }
+    }
+
+    fn is_asked_for(&self, action: Action) -> bool {
+        self.asked.is_some_and(|(asked, _)| asked == action)
     }
 
     /// A step of bounded length; `Some` after the last.
@@ -131,6 +148,10 @@ impl Restore {
                 world.wait(RETRY_AFTER);
                 Ok(None)
             }
+            Err(Error::Kafka(error @ kafka::Error::Damaged { .. })) => {
+                let changelog = &shared.settings.outputs.changelog;
+                Err(self.disagreement(&format!("{changelog} cannot be read: {}", chain(&error))))
+            }
             other => other,
         }
     }
@@ -142,16 +163,8 @@ impl Restore {
     ) -> Result<Option<Restored>, Error> {
         match std::mem::replace(&mut self.phase, Phase::Asking) {
             Phase::Asking => {
-                let committed = world.committed(self.partition)?;
-                let ends = world.changelog_ends(self.partition)?;
                 self.looks = 0;
-                self.phase = match self.local(shared, world)? {
-                    Local::Uncounted => {
-                        let counting = world.store().begin_counting(key(self.partition))?;
-                        Phase::Counting(committed, ends, counting)
-                    }
-                    local => self.compare(shared, world, committed, ends, local)?,
-                };
+                self.phase = self.ask(shared, world)?;
                 Ok(None)
             }
             Phase::Counting(committed, ends, mut counting) => {
@@ -211,6 +224,21 @@ impl Restore {
                     Err(error) => Err(error),
                 }
             }
+        }
+    }
+
+    fn ask<W: World>(&self, shared: &Shared, world: &W) -> Result<Phase, Error> {
+        let committed = world.committed(self.partition)?;
+        let ends = world.changelog_ends(self.partition)?;
+        if self.is_asked_for(Action::Rebuild) {
+            return Ok(Phase::Waiting(committed, ends, Local::Unknown));
+        }
+        match self.local(shared, world)? {
+            Local::Uncounted => {
+                let counting = world.store().begin_counting(key(self.partition))?;
+                Ok(Phase::Counting(committed, ends, counting))
+            }
+            local => self.compare(shared, world, committed, ends, local),
         }
     }
 
@@ -281,10 +309,11 @@ impl Restore {
     ) -> Result<Phase, Error> {
         self.looks += 1;
         if self.looks > LOOKS_MAX {
-            return Err(Error::Kafka(kafka::Error::Topology(format!(
-                "a transaction in {} partition {} does not end; look for it with kafka-transactions.sh find-hanging",
+            return Err(self.disagreement(&format!(
+                "a transaction in {} partition {} does not end; find it with kafka-transactions.sh find-hanging, abort it, \
+                and `retry`",
                 shared.settings.outputs.changelog, self.partition
-            ))));
+            )));
         }
         world.wait(LOOK_EVERY);
         Ok(Phase::Waiting(committed, ends, local))
@@ -305,7 +334,7 @@ impl Restore {
             {
                 return Ok(Finished::Goes(phase));
             }
-            let refused = match shared.settings.recovery.republish {
+            let refused = match self.has_to_republish(shared) {
                 true => {
                     ". The state on disk was not written to it, since it lacks customers, is not the last one or the \
                          changelog has records"
@@ -329,15 +358,21 @@ impl Restore {
             None if committed.iter().all(Option::is_none) => Ok(Finished::Restored(Restored {
                 progress: self.first_progress(shared, world)?,
                 fresh: true,
+                lost: Vec::new(),
             })),
             None => Err(self.disagreement(
                 "the group has committed offsets, but the changelog is empty, and there is no local state. Was it \
-                deleted? A process that has the state in its folder writes it there with `tenure run --republish`. To \
-                begin anew, delete the group's offsets too",
+                deleted? A process that has the state in its folder has to get this partition and `republish` it. To \
+                begin anew, delete the group's offsets too, and `retry`",
             )),
             Some(progress) => {
-                let fresh = self.check(shared, world, &progress, committed)?;
-                Ok(Finished::Restored(Restored { progress, fresh }))
+                let fresh = self.check(shared, &progress, committed)?;
+                let lost = self.check_inputs(shared, world, &progress)?;
+                Ok(Finished::Restored(Restored {
+                    progress,
+                    fresh,
+                    lost,
+                }))
             }
         }
     }
@@ -345,6 +380,7 @@ impl Restore {
     fn disagreement(&self, what: &str) -> Error {
         Error::Disagreement {
             partition: self.partition,
+            cause: Cause::StateMismatch,
             what: what.to_owned(),
         }
     }

@@ -1,9 +1,11 @@
 //! Where a partition stands: by its progress, by the group's offsets, by what the inputs still hold.
 
 use super::{Error, Offsets, Restore, key};
+use crate::event::Position;
 use crate::kafka::Ends;
-use crate::partition::Progress;
+use crate::partition::{LostRange, Progress};
 use crate::runtime::mark::{Mark, batches};
+use crate::runtime::partitions::{Action, Cause};
 use crate::runtime::report::Shared;
 use crate::runtime::world::World;
 use crate::store;
@@ -162,23 +164,27 @@ impl Restore {
         progress: &Progress,
         committed: &Offsets,
     ) -> Result<(), Error> {
+        // Then the changelog counts, whichever batch the group names.
+        if self.is_asked_for(Action::Rebuild) {
+            return Ok(());
+        }
         let mut others = batches(committed).flatten();
         match others.find(|batch| *batch != progress.batch) {
             None => Ok(()),
             Some(batch) => Err(self.disagreement(&format!(
-                "the changelog ends with batch {}, the group's offsets with {batch}; \
-                somebody has changed one of them",
+                "the changelog ends with batch {}, the group's offsets with {batch}; somebody has changed one of them. \
+                `rebuild` goes on from what the changelog holds: what was committed after it is read and produced again, under \
+                the same ids",
                 progress.batch
             ))),
         }
     }
 
-    /// Progress and committed offsets must name the same batch, and the inputs must still hold
-    /// what comes next. Progress is the authority: whether the group has to be told anew.
-    pub(super) fn check<W: World>(
+    /// Progress and committed offsets must name the same batch. Progress is the authority: whether the group has to be
+    /// told anew.
+    pub(super) fn check(
         &self,
         shared: &Shared,
-        world: &W,
         progress: &Progress,
         committed: &Offsets,
     ) -> Result<bool, Error> {
@@ -198,22 +204,56 @@ impl Restore {
                 }
             }
         }
-        for (input, offset) in progress.offsets.iter().enumerate() {
-            let Ends { start, end, .. } = world.input_ends(input as u32, self.partition)?;
-            let topic = &shared.settings.outputs.inputs[input];
-            if *offset < start {
-                return Err(self.disagreement(&format!(
-                    "{topic} begins at offset {start}, but {offset} is the next to be read: \
-                    retention has deleted records that were never applied"
-                )));
-            }
-            if *offset > end {
-                return Err(self.disagreement(&format!(
-                    "{topic} ends at offset {end}, but {offset} is the next to be read: records \
-                    that were applied are gone"
-                )));
-            }
-        }
         Ok(tell)
+    }
+
+    /// The inputs must still hold what comes next, unless an operator accepts what they have lost.
+    pub(super) fn check_inputs<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        progress: &Progress,
+    ) -> Result<Vec<LostRange>, Error> {
+        let mut lost = Vec::new();
+        for (input, from) in (0..).zip(&progress.offsets) {
+            let Ends { start, end, .. } = world.input_ends(input, self.partition)?;
+            let topic = &shared.settings.outputs.inputs[input as usize];
+            let (to, what) = match *from {
+                from if from < start => (
+                    start,
+                    format!(
+                        "{topic} begins at offset {start}, but {from} is the next to be read: retention has deleted {} \
+                        records that were never applied. `accept-loss` goes on without them",
+                        start - from
+                    ),
+                ),
+                from if from > end => (
+                    end,
+                    format!(
+                        "{topic} ends at offset {end}, but {from} is the next to be read: the topic has lost {} records \
+                        that were applied. `accept-loss` goes on from its end",
+                        from - end
+                    ),
+                ),
+                _ => continue,
+            };
+            if !self.is_asked_for(Action::AcceptLoss(None)) {
+                return Err(Error::Disagreement {
+                    partition: self.partition,
+                    cause: Cause::InputLost,
+                    what,
+                });
+            }
+            let from = *from;
+            lost.push(LostRange { input, from, to });
+        }
+        // Behind a batch that is damaged on its broker.
+        if let Some((Action::AcceptLoss(Some(to)), Some(Position { input, offset }))) = self.asked
+            && progress.offsets.get(input as usize) == Some(&offset)
+        {
+            let from = offset;
+            lost.push(LostRange { input, from, to });
+        }
+        Ok(lost)
     }
 }

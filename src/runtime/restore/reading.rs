@@ -7,7 +7,8 @@ use super::position::{Local, Relation, is_stale};
 use super::{Error, LOOKS_MAX, Offsets, Restore, key};
 use crate::crash;
 use crate::event::CustomerId;
-use crate::kafka::{self, Ends, Entry, Pending, ProgressRecord};
+use crate::kafka::{Ends, Entry, Pending, ProgressRecord};
+use crate::runtime::partitions::Action;
 use crate::runtime::report::{Found, Shared};
 use crate::runtime::world::World;
 use crate::store::Rebuild;
@@ -84,6 +85,7 @@ impl Restore {
         let known = world.store().changelog_offset(key(self.partition))?;
         let found = match self.relation(shared, world, ends)? {
             Relation::Nothing => Found::Missing,
+            _ if self.is_asked_for(Action::Rebuild) => Found::GivenUp,
             Relation::Other => Found::OtherChangelog,
             // Whether it ends before the local state is told by what it has: its offsets may have come again.
             Relation::Ahead => Found::Ahead,
@@ -135,10 +137,10 @@ impl Restore {
             reading.position = reached;
             self.looks = 0;
         } else if self.looks > LOOKS_MAX {
-            return Err(Error::Kafka(kafka::Error::Topology(format!(
+            return Err(self.disagreement(&format!(
                 "{} partition {} cannot be read",
                 shared.settings.outputs.changelog, self.partition
-            ))));
+            )));
         }
         let [done, all] = [reading.position, end].map(|at| (at - reading.from).unsigned_abs());
         shared.restoring.set(self.partition, done, all);

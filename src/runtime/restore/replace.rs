@@ -4,6 +4,7 @@ use super::outbox::tell_again;
 use super::reading::{Reading, Target};
 use super::{Error, Offsets, Restore, key};
 use crate::partition::{codec, hash};
+use crate::runtime::partitions::Action;
 use crate::runtime::report::Shared;
 use crate::runtime::world::World;
 use crate::store;
@@ -50,10 +51,11 @@ impl Restore {
         let built = built.map_err(|source| world.store().unusable(source))?;
         if last.is_partial {
             let what = "the state was being written to the changelog, and that was not finished: the process that has \
-                        it must get this partition, and go on with --republish";
+                        it has to get this partition, and go on with `republish`";
             return lost(what, true);
         }
-        if local.is_some_and(|local| local.batch > built.batch) {
+        let is_given_up = self.is_asked_for(Action::Rebuild);
+        if !is_given_up && local.is_some_and(|local| local.batch > built.batch) {
             let what = "the changelog ends with an earlier batch than the local state: records of it were lost. If it \
                         has to be written anew, delete the topic and create it again first";
             return lost(what, false);

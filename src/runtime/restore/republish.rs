@@ -14,6 +14,7 @@ use crate::crash;
 use crate::kafka::{self, Ends, Outgoing, Share};
 use crate::partition::Progress;
 use crate::runtime::mark::Mark;
+use crate::runtime::partitions::Action;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::world::World;
 use crate::store::Walk;
@@ -43,12 +44,17 @@ impl Restore {
         relation: Relation,
         ends: Ends,
     ) -> Result<bool, Error> {
-        Ok(shared.settings.recovery.republish
+        Ok(self.has_to_republish(shared)
             && match relation {
                 Relation::Nothing | Relation::Ahead => false,
                 Relation::Other | Relation::Cut => true,
                 Relation::Continues => self.is_cut(world, ends)?,
             })
+    }
+
+    /// Whether an operator has asked for it, at the start or since.
+    pub(super) fn has_to_republish(&self, shared: &Shared) -> bool {
+        shared.settings.recovery.republish || self.is_asked_for(Action::Republish)
     }
 
     /// Whether records were deleted from the beginning of the changelog that were not written again since.

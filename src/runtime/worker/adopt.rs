@@ -7,6 +7,7 @@ use super::{Partition, Worker};
 use crate::model::{Change, Models};
 use crate::partition::codec::Unusable;
 use crate::partition::{Generation, Lineage, Progress, Standing};
+use crate::runtime::partitions::{Cause, State};
 use crate::runtime::report::Shared;
 use crate::runtime::restore::{Error, key};
 use crate::runtime::world::World;
@@ -95,6 +96,7 @@ impl Shared {
             None if progress.models == crate::partition::hash(&self.models) => Ok(None),
             Some(_) | None => Err(Error::Disagreement {
                 partition,
+                cause: Cause::UnknownModels,
                 what: "the models that its states were made with are not kept beside them; start once \
                     with those models"
                     .to_owned(),
@@ -145,7 +147,7 @@ impl Shared {
             return Err(unusable(world, Unusable::Damaged));
         }
         let change = Change::between(&old, &models);
-        if let Some(what) = change.refusal(self.settings.start_at_zero) {
+        if let Some(what) = change.refusal(self.settings.accepted) {
             return Err(Error::Models { partition, what });
         }
         let next = known.next(&models, &change);
@@ -178,18 +180,10 @@ impl<W: World> Worker<W> {
             one of them, or they are loaded. To go back to older models, give them a higher `version`"
         );
         self.left_alone.insert(partition);
-        self.count_left_alone();
-    }
-
-    pub(super) fn count_left_alone(&self) {
-        let count = i64::try_from(self.left_alone.len()).unwrap_or(i64::MAX);
-        // Every worker has its own.
+        let metrics = &self.shared.metrics;
         self.shared
-            .metrics
-            .change
-            .left_alone_partitions
-            .with_label_values(&[&self.number.to_string()])
-            .set(count);
+            .partitions
+            .set(partition, State::LeftAlone, metrics);
     }
 
     /// After the last state of earlier models the loaded ones take over.
@@ -212,6 +206,6 @@ impl<W: World> Worker<W> {
             .count_population(&own.under.models, &progress, -1);
         self.partitions.remove(&partition);
         self.shared.customers.release(partition);
-        self.take_up(partition, epoch, progress, false)
+        self.take_up(partition, epoch, progress, false, Vec::new())
     }
 }

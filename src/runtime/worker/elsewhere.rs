@@ -53,6 +53,8 @@ impl<W: World> Worker<W> {
             };
             let is_here = self.partitions.contains_key(&number)
                 || self.left_alone.contains(&number)
+                || self.quarantined.contains_key(&number)
+                || self.again.contains_key(&number)
                 || self.restoring.iter().any(|it| it.partition == number);
             if partition as usize % workers == self.number
                 && !is_here

@@ -1,14 +1,34 @@
 //! From what was fetched to the batch of each partition, which is bounded in records and bytes.
 
 use super::budget::Share;
+use super::quarantine::{Again, caught};
 use super::{Partition, Worker};
+use crate::crash;
 use crate::event::{EventTime, Position, Reason, Rejection};
 use crate::kafka::Fetched;
 use crate::partition::Record;
 use crate::runtime::doubt::Verdict;
 use crate::runtime::mailbox::Load;
 use crate::runtime::merge::{Doubtful, Next};
+use crate::runtime::partitions::{Cause, Quarantine};
 use crate::runtime::world::World;
+
+/// Why an input of a partition gives nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It does not hold the next offset.
+    OutOfRange { input: u32 },
+    /// The batch at or behind this position is damaged.
+    Damaged(Position),
+}
+
+impl Broken {
+    fn input(self) -> u32 {
+        match self {
+            Broken::OutOfRange { input } | Broken::Damaged(Position { input, .. }) => input,
+        }
+    }
+}
 
 impl<W: World> Worker<W> {
     pub(super) fn fetched(
@@ -30,6 +50,10 @@ impl<W: World> Worker<W> {
         own.idle.observed = None;
         match fetched {
             Fetched::End => own.merge.end(input),
+            Fetched::OutOfRange => own.broken = Some(Broken::OutOfRange { input }),
+            Fetched::Damaged { offset } => {
+                own.broken = Some(Broken::Damaged(Position { input, offset }));
+            }
             Fetched::Record {
                 offset,
                 timestamp,
@@ -39,7 +63,19 @@ impl<W: World> Worker<W> {
             } => {
                 let position = Position { input, offset };
                 let decoder = &self.decoders[input as usize];
-                let content = decoder.record(key.as_deref(), value.as_deref(), timestamp);
+                let is_skipped = self.skips.get(&partition);
+                let is_skipped = is_skipped.is_some_and(|skips| skips.contains(&position));
+                let content = caught(|| match is_skipped {
+                    true => Err(Reason::Skipped),
+                    false => {
+                        crash::panic_at("decode", input, partition, offset);
+                        decoder.record(key.as_deref(), value.as_deref(), timestamp)
+                    }
+                });
+                let Ok(content) = content else {
+                    self.panicked(partition, 1, Some(position));
+                    return;
+                };
                 let settings = &self.shared.settings;
                 let (now, future) = (self.now, settings.limits.future);
                 let doubtful =
@@ -100,6 +136,35 @@ impl<W: World> Worker<W> {
             }
         }
         self.tell_of_doubt(waiting);
+    }
+
+    /// Stops processing partitions of which an input gives nothing more, after all that it has given is committed.
+    pub(super) fn put_down_what_is_broken(&mut self) {
+        let is_done = |own: &Partition, broken: Broken| {
+            own.records.is_empty() && !own.pending && own.merge.has_none_of(broken.input())
+        };
+        let broken = self.partitions.iter().filter_map(|(partition, own)| {
+            let broken = own.broken.filter(|broken| is_done(own, *broken))?;
+            Some((*partition, own.epoch, broken))
+        });
+        for (partition, epoch, broken) in broken.collect::<Vec<_>>() {
+            match broken {
+                // Restoring it finds out which records are gone.
+                Broken::OutOfRange { .. } => {
+                    self.release(partition);
+                    self.take_again(partition, epoch, Again::default());
+                }
+                Broken::Damaged(at) => {
+                    let what = format!(
+                        "a batch of {} at or behind offset {} is damaged on its broker's disk or on its way. `retry` reads it \
+                        again; `accept-loss` goes on behind it",
+                        self.shared.settings.outputs.inputs[at.input as usize], at.offset
+                    );
+                    let own = Quarantine::new(Cause::InputDamaged, Some(at), what);
+                    self.quarantine(partition, own);
+                }
+            }
+        }
     }
 
     /// Says which partitions wait since nobody can tell whether a record or the own clock is wrong.

@@ -65,14 +65,16 @@ impl<W: World> Worker<W> {
             let wall = self.now();
             let behind = Millis(idle_after.0.saturating_add(self.shared.settings.lateness.0));
             let to = Watermark::behind(EventTime(wall.0), behind);
-            if !self.is_worth_it(partition, to)? {
+            let is_worth_it = self.is_worth_it(partition, to);
+            if self.contain(partition, is_worth_it)? != Some(true) {
                 continue;
             }
             // The clock was read before the broker is asked: silence up to then is what it confirms.
             match self.confirm(partition) {
                 Ok(true) => self.plan(partition, to),
                 Ok(false) => {}
-                Err(error @ kafka::Error::Retry { .. }) => {
+                // What is damaged is found where it is read.
+                Err(error @ (kafka::Error::Retry { .. } | kafka::Error::Damaged { .. })) => {
                     tracing::debug!(partition, error = %chain(&error), "silence cannot be confirmed for now");
                 }
                 Err(other) => return Err(other.into()),

@@ -24,6 +24,7 @@ mod hold;
 mod idle;
 mod observe;
 mod partition;
+mod quarantine;
 mod transact;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,13 +38,14 @@ use super::report::Shared;
 use super::restore::{Error, Restore, key};
 use super::world::World;
 use crate::crash;
-use crate::event::{Decoder, EventTime, Mapping};
+use crate::event::{self, Decoder, EventTime, Mapping};
 use crate::kafka::Position;
 use crate::partition::{Batch, Commit, Generation, apply};
 use crate::store::Written;
 use adopt::Under;
-use budget::Budget;
+use budget::{Budget, Share};
 use partition::Partition;
+use quarantine::{Again, Search, caught};
 use transact::Made;
 
 /// A partition that is ready to be read, from here.
@@ -79,8 +81,14 @@ pub(super) struct Worker<W> {
     number: usize,
     decoders: Vec<Decoder>,
     partitions: BTreeMap<i32, Partition>,
-    /// Partitions that others have gone on with, with newer models.
+    /// Partitions that others have gone on with, with newer models or a newer version.
     left_alone: BTreeSet<i32>,
+    /// Partitions that cannot be processed, by the epoch of their assignment.
+    quarantined: BTreeMap<i32, u64>,
+    /// Partitions that are to be restored and read again, and what for.
+    again: BTreeMap<i32, Again>,
+    /// Records that go to the dead letters unread, as operators have asked.
+    skips: BTreeMap<i32, BTreeSet<event::Position>>,
     /// One at a time, in the order of their assignment.
     restoring: VecDeque<Restore>,
     /// Applied, and not committed before an operator says go on. While anything is, nothing else is
@@ -123,6 +131,9 @@ impl<W: World> Worker<W> {
             number,
             partitions: BTreeMap::new(),
             left_alone: BTreeSet::new(),
+            quarantined: BTreeMap::new(),
+            again: BTreeMap::new(),
+            skips: BTreeMap::new(),
             restoring: VecDeque::new(),
             held: Vec::new(),
             budget: Budget::whole(),
@@ -154,7 +165,7 @@ impl<W: World> Worker<W> {
             match mail {
                 Mail::Assigned { partition, epoch } => {
                     crash::point("assigned");
-                    self.restoring.push_back(Restore::new(partition, epoch));
+                    self.begin_restore(partition, epoch);
                 }
                 Mail::Revoked {
                     partitions,
@@ -192,6 +203,7 @@ impl<W: World> Worker<W> {
             }
         }
         self.observe()?;
+        self.recover();
         self.let_go_on()?;
         if self.held.is_empty() {
             self.gather();
@@ -199,6 +211,7 @@ impl<W: World> Worker<W> {
             if self.is_due() {
                 self.commit()?;
             }
+            self.put_down_what_is_broken();
         }
         self.restore()?;
         Ok(ControlFlow::Continue(()))
@@ -276,52 +289,81 @@ impl<W: World> Worker<W> {
             self.shared.restoring.done(partition);
             return Ok(());
         }
-        if let Some(restored) = restore.step(&self.shared, &mut self.world)? {
+        let step = restore.step(&self.shared, &mut self.world);
+        if let Some(Some(restored)) = self.contain(partition, step)? {
             crash::point("restored");
             self.restoring.pop_front();
-            self.begin(partition, epoch, restored)?;
+            let begun = self.begin(partition, epoch, restored);
+            self.contain(partition, begun)?;
         }
         Ok(())
     }
 
     /// The pure core, over what was prefetched for it.
     fn apply(&mut self) -> Result<Vec<Planned>, Error> {
-        let lateness = self.shared.settings.lateness;
-        let mut commits = Vec::new();
         let share = self.share();
-        for (partition, own) in &mut self.partitions {
-            let all = own.records.len();
-            let records = budget::split(&mut own.records, share.records);
-            let is_last = own.records.is_empty();
-            let advance = own.idle.advance.take_if(|_| is_last);
-            let bytes = budget::part(own.bytes, records.len(), all);
-            let batch = Batch { records, advance };
-            if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
-                continue;
-            }
-            own.bytes -= bytes;
-            let lineage = own.under.lineage();
-            let view = self.world.store().prefetch_for(
-                lineage,
-                key(*partition),
-                lateness,
-                &own.progress,
-                &batch,
-                share.transitions,
-            )?;
-            let commit = apply(lineage, lateness, &own.progress, view, batch);
-            commits.push(Planned {
-                partition: *partition,
-                epoch: own.epoch,
-                under: own.under.clone(),
-                generation: own.generation.take(),
-                commit,
-                advance,
-                bytes,
-                changelog_offset: None,
-            });
+        let partitions: Vec<i32> = self.partitions.keys().copied().collect();
+        let mut commits = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let planned = self.apply_to(partition, share);
+            commits.extend(self.contain(partition, planned)?.flatten());
         }
         Ok(commits)
+    }
+
+    /// The same for one partition; `None` where it has nothing to commit, or that panics.
+    fn apply_to(&mut self, partition: i32, share: Share) -> Result<Option<Planned>, Error> {
+        let lateness = self.shared.settings.lateness;
+        let Some(own) = self.partitions.get_mut(&partition) else {
+            return Ok(None);
+        };
+        let all = own.records.len();
+        let most = own.search.map_or(share.records, Search::limit);
+        let records = budget::split(&mut own.records, most.min(share.records));
+        let is_last = own.records.is_empty();
+        let advance = own.idle.advance.take_if(|_| is_last);
+        let bytes = budget::part(own.bytes, records.len(), all);
+        let batch = Batch {
+            lost: own.lost.clone(),
+            records,
+            advance,
+        };
+        if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
+            return Ok(None);
+        }
+        own.bytes -= bytes;
+        let lineage = own.under.lineage();
+        let view = self.world.store().prefetch_for(
+            lineage,
+            key(partition),
+            lateness,
+            &own.progress,
+            &batch,
+            share.transitions,
+        )?;
+        let (records, first) = (batch.records.len(), batch.records.first());
+        let first = first.map(|record| record.position);
+        let applied = caught(|| {
+            for record in batch.records.iter().filter(|it| it.content.is_ok()) {
+                let event::Position { input, offset } = record.position;
+                crash::panic_at("apply", input, partition, offset);
+            }
+            apply(lineage, lateness, &own.progress, view, batch)
+        });
+        let Ok(commit) = applied else {
+            self.panicked(partition, records, first);
+            return Ok(None);
+        };
+        Ok(Some(Planned {
+            partition,
+            epoch: own.epoch,
+            under: own.under.clone(),
+            generation: own.generation.take(),
+            commit,
+            advance,
+            bytes,
+            changelog_offset: None,
+        }))
     }
 
     /// What is now committed in Kafka goes to disk.

@@ -1,12 +1,14 @@
 //! A partition in a worker's hands: from where it is restored to where it is revoked.
 
 use super::adopt::{TakenUp, Under};
+use super::gather::Broken;
+use super::quarantine::Search;
 use super::{Planned, Start, Worker, budget, idle};
 use crate::event::{Millis, WallTime};
 use crate::kafka::Position;
-use crate::partition::{Commit, Generation, Progress, Record};
+use crate::partition::{Commit, Generation, LostRange, Progress, Record};
 use crate::runtime::merge::Merge;
-use crate::runtime::report::chain;
+use crate::runtime::partitions::State;
 use crate::runtime::restore::{Error, Restored, key};
 use crate::runtime::world::World;
 
@@ -30,6 +32,12 @@ pub(super) struct Partition {
     /// timers that did not fit into the last batch.
     pub(super) pending: bool,
     pub(super) idle: idle::Idle,
+    /// What the inputs have lost, as an operator has accepted: part of the first commit.
+    pub(super) lost: Vec<LostRange>,
+    /// Why an input gives nothing more, once all it has given is committed.
+    pub(super) broken: Option<Broken>,
+    /// While a panic is looked for.
+    pub(super) search: Option<Search>,
     /// When it was last noted that the state on disk is the last one.
     seen: WallTime,
 }
@@ -44,12 +52,16 @@ impl<W: World> Worker<W> {
         epoch: u64,
         restored: Restored,
     ) -> Result<(), Error> {
-        let Restored { progress, fresh } = restored;
+        let Restored {
+            progress,
+            fresh,
+            lost,
+        } = restored;
         let seen = self.world.wall();
         let store = self.world.store();
         store.set_seen(key(partition), seen)?;
         store.set_origin(key(partition), &self.shared.origin())?;
-        self.take_up(partition, epoch, progress, fresh)
+        self.take_up(partition, epoch, progress, fresh, lost)
     }
 
     pub(super) fn take_up(
@@ -58,6 +70,7 @@ impl<W: World> Worker<W> {
         epoch: u64,
         progress: Progress,
         fresh: bool,
+        lost: Vec<LostRange>,
     ) -> Result<(), Error> {
         let taken_up = self.shared.take_up(&self.world, partition, progress)?;
         let (under, progress, generation, is_waiting) = match taken_up {
@@ -73,20 +86,25 @@ impl<W: World> Worker<W> {
             }
         };
         self.shared.count_population(&under.models, &progress, 1);
-        let offsets = progress.offsets.iter().enumerate();
-        let position = |(input, offset): (usize, &i64)| Position {
-            input: input as u32,
-            partition,
-            offset: *offset,
+        let position = |(input, offset): (u32, &i64)| {
+            let moved = lost.iter().find(|lost| lost.input == input);
+            Position {
+                input,
+                partition,
+                offset: moved.map_or(*offset, |lost| lost.to),
+            }
         };
-        let positions = offsets.map(position).collect();
+        let positions = (0..).zip(&progress.offsets).map(position).collect();
         let own = Partition {
             epoch,
             merge: Merge::new(progress.offsets.len()),
             records: Vec::new(),
             bytes: 0,
-            pending: fresh || generation.is_some() || progress.sweep.is_some(),
+            pending: fresh || generation.is_some() || progress.sweep.is_some() || !lost.is_empty(),
             idle: idle::Idle::default(),
+            lost,
+            broken: None,
+            search: self.search(partition),
             seen: self.world.wall(),
             progress,
             under,
@@ -95,6 +113,10 @@ impl<W: World> Worker<W> {
         };
         self.partitions.insert(partition, own);
         self.shared.customers.hold(partition);
+        let metrics = &self.shared.metrics;
+        self.shared
+            .partitions
+            .set(partition, State::Running, metrics);
         if !is_waiting {
             self.world.start(Start {
                 partition,
@@ -106,24 +128,14 @@ impl<W: World> Worker<W> {
     }
 
     pub(super) fn let_go(&mut self, partition: i32) {
-        let was_restoring = self.restoring.len();
-        self.restoring
-            .retain(|restore| restore.partition != partition);
-        if self.restoring.len() < was_restoring
-            && let Err(error) = self.world.store().abandon_rebuild(key(partition))
-        {
-            // Whoever reads or writes there next hears of it too.
-            tracing::warn!(partition, error = %chain(&error), "an unfinished rebuild is left on disk");
-        }
-        self.shared.restoring.done(partition);
-        self.shared.customers.release(partition);
-        if let Some(own) = self.partitions.remove(&partition) {
-            self.shared
-                .count_population(&own.under.models, &own.progress, -1);
-            self.shared.forget(partition);
-        }
+        self.release(partition);
         self.left_alone.remove(&partition);
-        self.count_left_alone();
+        self.quarantined.remove(&partition);
+        self.again.remove(&partition);
+        self.skips.remove(&partition);
+        self.shared
+            .partitions
+            .remove(partition, &self.shared.metrics);
     }
 
     /// Has the records of commits that did not come about be applied again, from where their partitions stand.
@@ -168,6 +180,9 @@ impl<W: World> Worker<W> {
             self.shared.count_population(models, &own.progress, -1);
             self.shared.count_population(models, &commit.progress, 1);
             own.pending = !commit.finished;
+            own.lost.clear();
+            let applied = commit.applied.len();
+            own.search = own.search.and_then(|search| search.applied(applied));
             own.progress = commit.progress;
             let (unused, all) = (
                 commit.unused.len(),
@@ -181,7 +196,8 @@ impl<W: World> Worker<W> {
                 own.seen = now;
                 self.world.store().set_seen(key(partition), now)?;
             }
-            self.take_over(partition)?;
+            let taken_over = self.take_over(partition);
+            self.contain(partition, taken_over)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{Planned, Worker};
 use crate::event::WallTime;
 use crate::kafka::{self, Delivery, Outgoing, Pending, Share, Telling};
 use crate::runtime::mark::Mark;
+use crate::runtime::partitions::{Cause, Quarantine};
 use crate::runtime::refused;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
@@ -103,6 +104,7 @@ impl<W: World> Worker<W> {
                 Err(
                     error @ (kafka::Error::Fenced { .. }
                     | kafka::Error::Fatal { .. }
+                    | kafka::Error::Damaged { .. }
                     | kafka::Error::Topology(_)
                     | kafka::Error::Unavailable(_)),
                 ) => {
@@ -229,7 +231,11 @@ impl<W: World> Worker<W> {
                 Ok(Outcome::NotCommitted) => return Ok(false),
                 Ok(Outcome::Elsewhere { partition, what }) => {
                     if self.world.uptime().saturating_sub(begun) > REVOKE_TIME {
-                        return Err(Error::Disagreement { partition, what });
+                        // What became of the others is told by their own offsets.
+                        commits.retain(|planned| planned.partition != partition);
+                        let own = Quarantine::new(Cause::StateMismatch, None, what);
+                        self.quarantine(partition, own);
+                        continue;
                     }
                 }
                 Err(error @ kafka::Error::Retry { .. }) => {

@@ -94,10 +94,6 @@ fn a_daemon_that_cannot_go_on_ends_and_says_why() {
     // The changelog is read alone.
     let fetch = || proxy.on::<FetchRequest>().when(|it| it.topics.len() > 1);
     ends_by(
-        fetch().answer(Code::OffsetOutOfRange),
-        "reading the inputs failed",
-    );
-    ends_by(
         fetch().answer(Code::TopicAuthorizationFailed),
         "reading the inputs failed",
     );

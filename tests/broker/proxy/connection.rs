@@ -114,6 +114,7 @@ impl Connection {
                 Some(answer)
             }
             Act::Truncate(bytes) => Some(answer.truncated(*bytes)),
+            Act::Corrupt(bytes) => Some(answer.corrupted(bytes)),
             Act::CutAfter => None,
         }
     }

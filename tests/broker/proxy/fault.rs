@@ -32,6 +32,8 @@ pub(super) enum Act {
     CutAfter,
     /// The broker executes it; of the answer only so many bytes come, as if they were all.
     Truncate(usize),
+    /// The broker executes it; where the answer has these bytes, one of them is changed.
+    Corrupt(&'static [u8]),
 }
 
 /// When something that is held goes on.
@@ -231,6 +233,11 @@ impl<'p, R: Faulty> Choice<'p, R> {
     /// The broker executes it; of the answer only so many bytes come, as if they were all.
     pub(crate) fn truncate(self, bytes: usize) -> Fault {
         self.make(Act::Truncate(bytes))
+    }
+
+    /// The broker executes it; where the answer has this text, one letter of it is changed.
+    pub(crate) fn corrupt(self, text: &'static str) -> Fault {
+        self.make(Act::Corrupt(text.as_bytes()))
     }
 
     fn make(self, act: Act) -> Fault {

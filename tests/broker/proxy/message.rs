@@ -49,6 +49,17 @@ impl Frame {
         self
     }
 
+    /// With another byte at the end of each of these.
+    pub(super) fn corrupted(mut self, bytes: &[u8]) -> Frame {
+        let found = self.0.windows(bytes.len()).enumerate();
+        let places: Vec<usize> = found
+            .filter(|(_, window)| *window == bytes)
+            .map(|(at, _)| at + bytes.len() - 1)
+            .collect();
+        places.into_iter().for_each(|at| self.0[at] ^= 1);
+        self
+    }
+
     /// The request, if it can be read as one.
     pub(super) fn request<R: Request>(&self) -> Option<R> {
         let mut rest = self.bytes();

@@ -155,7 +155,7 @@ fn it_does_not_matter_whether_somebody_is_met_by_the_sweep_or_by_what_they_do() 
             shop.tell(&early.iter().map(Drawn::did).collect::<Vec<_>>());
             shop.wait(30);
             let change = shop.change(after.clone());
-            assert_eq!(change.refusal(false), None, "seed {seed}");
+            assert_eq!(change.refusal(Accepted::default()), None, "seed {seed}");
             let mut outputs = Vec::new();
             for (at, event) in late.iter().enumerate() {
                 if at == swept_after {

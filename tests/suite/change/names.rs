@@ -64,7 +64,7 @@ fn who_belongs_elsewhere_by_a_new_threshold_moves_when_the_change_takes_effect()
     let mut shop = shop();
     shop.wait(10);
     let change = shop.change(changed("orders >= 3", "orders >= 2"));
-    assert_eq!(change.refusal(false), None);
+    assert_eq!(change.refusal(Accepted::default()), None);
     assert_eq!(
         change.told,
         [
@@ -165,7 +165,7 @@ fn a_new_name_moves_nobody_and_is_told_of_those_who_have_been_told_of() {
         .replace("to: buyer", "to: customer")
         .replace("[buyer, ", "[customer, ");
     let change = shop.change(models(&[&renamed]));
-    assert_eq!(change.refusal(false), None);
+    assert_eq!(change.refusal(Accepted::default()), None);
     assert_eq!(
         change.told,
         [
@@ -201,7 +201,7 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
         .replace("  - { from: buyer, to: regular, when: orders >= 3 }\n", "")
         .replace("[buyer, regular]", "buyer");
     let change = Change::between(&shop.models, &models(&[&without]));
-    let refused = change.refusal(true).unwrap();
+    let refused = change.refusal(EVERYTHING).unwrap();
     assert_eq!(
         refused,
         "there is no stage any more for customers in `regular` of shop; let another stage say `was: regular`"
@@ -210,7 +210,7 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
     assert_eq!(shop.population("shop")[2].0, "regular");
     let merged = without.replace("buyer: {}", "buyer: { was: [regular, old_name] }");
     let change = shop.change(models(&[&merged]));
-    assert_eq!(change.refusal(false), None);
+    assert_eq!(change.refusal(Accepted::default()), None);
     let outputs = shop.sweep();
     assert_eq!(shop.moves(&outputs), [""; 0]);
     assert_eq!(
@@ -221,6 +221,11 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
     let again = Change::between(&shop.models, &models(&[&merged]));
     assert!(again.in_words_only);
 }
+
+const EVERYTHING: Accepted = Accepted {
+    missing_facts: true,
+    dropped_models: true,
+};
 
 const CLUB: &str = "
 model: club
@@ -237,7 +242,7 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
     shop.wait(10);
     let change = shop.change(models(&[CLUB, SHOP]));
     assert_eq!(
-        change.refusal(false),
+        change.refusal(Accepted::default()),
         None,
         "orders have been counted all along"
     );
@@ -280,6 +285,23 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
 }
 
 #[test]
+fn a_model_that_ends_while_another_begins_may_have_a_new_name_and_is_refused_unless_that_is_meant()
+{
+    let shop = shop();
+    let renamed = SHOP.replace("model: shop", "model: store");
+    let change = Change::between(&shop.models, &models(&[&renamed]));
+    let refused = change.refusal(Accepted::default()).unwrap();
+    assert!(
+        refused.contains("write `was: shop` in `store`"),
+        "{refused}"
+    );
+    assert!(change.refusal(EVERYTHING).is_none());
+    let said = renamed.replace("model: store", "model: store\nwas: shop");
+    let change = Change::between(&shop.models, &models(&[&said]));
+    assert_eq!(change.refusal(Accepted::default()), None);
+}
+
+#[test]
 fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accepted() {
     let mut shop = shop();
     shop.wait(10);
@@ -290,14 +312,14 @@ fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accep
         )
         .replace("orders >= 3", "visits_30d >= 2 || visits(at_risk) > 2");
     let change = Change::between(&shop.models, &models(&[&more]));
-    let refused = change.refusal(false).unwrap();
+    let refused = change.refusal(Accepted::default()).unwrap();
     assert!(
         refused.starts_with(
             "the models before did not keep `visits_30d` of shop, visits to `at_risk` of shop. With"
         ),
         "{refused}"
     );
-    assert_eq!(change.refusal(true), None);
+    assert_eq!(change.refusal(EVERYTHING), None);
     shop.change(models(&[&more]));
     assert_eq!(shop.swept(), [""; 0]);
     let outputs = shop.tell(&[
@@ -308,12 +330,12 @@ fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accep
     // A shorter window of the same has been kept, a longer one has not.
     let other = |window: &str| models(&[&more.replace("over 30d", window)]);
     assert_eq!(
-        Change::between(&shop.models, &other("over 20d")).refusal(false),
+        Change::between(&shop.models, &other("over 20d")).refusal(Accepted::default()),
         None
     );
     assert!(
         Change::between(&shop.models, &other("over 40d"))
-            .refusal(false)
+            .refusal(Accepted::default())
             .is_some()
     );
 }

@@ -139,6 +139,7 @@ impl Engine {
             let batch = Batch {
                 records: std::mem::take(&mut waiting),
                 advance: (!open).then_some(EventTime(self.end.0 + 1)),
+                ..Batch::default()
             };
             let commit = step(&progress, batch)?;
             let all_timers_there = cuts.timers == usize::MAX;
@@ -198,6 +199,7 @@ pub(super) fn moved(output: &Output) -> (&CustomerId, &StageChange) {
         Output::StageChanged { customer, change } => (customer, change),
         Output::Rejected { position, .. } => panic!("rejected: {position:?}"),
         Output::Restated { .. } => panic!("the models stay the same"),
+        Output::InputLost(lost) => panic!("{lost:?}"),
     }
 }
 

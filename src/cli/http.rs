@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::event::EventTime;
+use crate::model::visible;
 
 /// What it answers.
 pub(super) struct Answer {
@@ -18,20 +18,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest answer that is taken.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 
-/// Asks why a customer is where they are.
-pub(super) fn ask(
-    address: &str,
-    customer: &str,
-    as_text: bool,
-    at: Option<EventTime>,
-) -> anyhow::Result<Answer> {
+/// Sends a request without a body; `method` and `path` are sent as they are.
+pub(super) fn request(address: &str, method: &str, path: &str) -> anyhow::Result<Answer> {
     let mut stream = connect(address)?;
-    let format = if as_text { "text" } else { "json" };
-    let at = at.map(|at| format!("&at={at}")).unwrap_or_default();
-    let request = format!(
-        "GET /customers/{}?format={format}{at} HTTP/1.0\r\nHost: {address}\r\n\r\n",
-        encoded(customer)
-    );
+    let request =
+        format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
     let unheard = || format!("{address} does not answer");
     stream
         .set_read_timeout(Some(TIMEOUT))
@@ -74,6 +65,15 @@ fn connect(address: &str) -> anyhow::Result<TcpStream> {
     }
 }
 
+impl Answer {
+    /// What the daemon says instead of doing it, for people.
+    pub(super) fn refusal(&self, address: &str) -> String {
+        let said = String::from_utf8_lossy(&self.body);
+        let said = visible(said.trim());
+        format!("error: {address} says: {said} ({})", self.status)
+    }
+}
+
 /// Status and body.
 fn read(answer: &[u8]) -> Option<Answer> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
@@ -91,7 +91,7 @@ fn read(answer: &[u8]) -> Option<Answer> {
 }
 
 /// An id as a part of a path, whatever is in it.
-fn encoded(id: &str) -> String {
+pub(super) fn encoded(id: &str) -> String {
     let byte = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),

@@ -1,0 +1,105 @@
+//! Which partitions are read, from where on.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::{Consumer, Feed, Position, TIMEOUT, TRY_AGAIN, wake};
+use crate::kafka::{Error, GroupProtocol};
+
+impl Consumer {
+    /// The feeds of newly assigned partitions. They must be made before the partitions are
+    /// started, and kept until they are revoked.
+    pub fn feeds(&self, partition: i32) -> Result<Vec<Feed>, Error> {
+        let feed = |(input, topic): (usize, &String)| {
+            let mut queue = self.consumer.split_partition_queue(topic, partition)?;
+            queue.set_nonempty_callback(wake(&self.polling));
+            Some(Feed::new(input as u32, partition, queue))
+        };
+        let feeds: Option<Vec<Feed>> = self.inputs.iter().enumerate().map(feed).collect();
+        feeds.ok_or_else(|| Error::Topology(format!("partition {partition} has no queue")))
+    }
+
+    /// Sets where the feeds of a partition are read from and lets them flow.
+    pub fn start<'f>(
+        &self,
+        feeds: impl Iterator<Item = &'f Feed>,
+        positions: &[Position],
+    ) -> Result<(), Error> {
+        for feed in feeds {
+            let own = |position: &&Position| position.input == feed.input;
+            if let Some(position) = positions.iter().find(own) {
+                feed.begin(position.offset);
+            }
+        }
+        let mut list = TopicPartitionList::new();
+        for position in positions {
+            let topic = &self.inputs[position.input as usize];
+            list.add_partition_offset(topic, position.partition, Offset::Offset(position.offset))
+                .map_err(|source| Error::Fatal {
+                    action: "setting the position",
+                    source,
+                })?;
+        }
+        let deadline = Instant::now() + TIMEOUT;
+        // What was just taken away and given back may still be on its way out of librdkafka.
+        while let Err(source) = self.seek(&list) {
+            let is_early = matches!(
+                source.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress)
+            );
+            if !is_early || Instant::now() >= deadline {
+                return Err(Error::plain("setting the position", source));
+            }
+            std::thread::park_timeout(TRY_AGAIN);
+        }
+        self.consumer
+            .resume(&list)
+            .map_err(|source| Error::plain("resuming", source))
+    }
+
+    /// Fetches nothing more of a partition before it is started again.
+    pub fn pause(&self, partition: i32) -> Result<(), Error> {
+        let mut list = TopicPartitionList::new();
+        for topic in &self.inputs {
+            list.add_partition(topic, partition);
+        }
+        let paused = self.consumer.pause(&list);
+        paused.map_err(|source| Error::plain("pausing", source))
+    }
+
+    /// Has librdkafka begin anew with a partition that it has given up, paused until it is started; which partitions were
+    /// begun anew: under [`GroupProtocol::Classic`] librdkafka changes an assignment only as a whole.
+    pub fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
+        let fail = |source| Error::plain("beginning anew with a partition", source);
+        let mut list = self.consumer.assignment().map_err(fail)?;
+        if self.consumer.context().protocol == GroupProtocol::Consumer {
+            let mut own = TopicPartitionList::new();
+            for topic in &self.inputs {
+                own.add_partition(topic, partition);
+            }
+            self.consumer.incremental_unassign(&own).map_err(fail)?;
+            list = own;
+        }
+        list.set_all_offsets(Offset::Beginning).map_err(fail)?;
+        match self.consumer.context().protocol {
+            GroupProtocol::Classic => self.consumer.assign(&list),
+            GroupProtocol::Consumer => self.consumer.incremental_assign(&list),
+        }
+        .and_then(|()| self.consumer.pause(&list))
+        .map_err(fail)?;
+        let elements = list.elements();
+        let partitions: BTreeSet<i32> = elements.iter().map(|one| one.partition()).collect();
+        Ok(partitions.into_iter().collect())
+    }
+
+    fn seek(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
+        let set = self.consumer.seek_partitions(list.clone(), TIMEOUT)?;
+        set.elements()
+            .iter()
+            .try_for_each(|element| element.error())
+    }
+}
