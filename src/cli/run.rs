@@ -132,7 +132,11 @@ fn exit(error: &app::Error) -> Exit {
         }
         app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Store(
             store::Error::Progress {
-                source: Unusable::Foreign | Unusable::ForeignModels | Unusable::Models(_),
+                source:
+                    Unusable::Foreign
+                    | Unusable::ForeignModels
+                    | Unusable::Models(_)
+                    | Unusable::Grown { .. },
                 ..
             },
         ))) => Exit::Configuration,

@@ -113,8 +113,8 @@ impl Document {
             shutdown_deadline: self.runtime.shutdown_deadline.duration(),
             identity: Identity {
                 rules: sha256_hex(rules.as_bytes()),
-                inputs: String::new(), // Known when Kafka has been asked.
                 format_1: sha256_hex(with_models.as_bytes()),
+                ..Identity::default() // Known when Kafka has been asked.
             },
             accepted: self.accepted(),
             burst: self.burst(),

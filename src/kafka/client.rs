@@ -218,6 +218,8 @@ impl Config {
             // A broker answers at once when there is something: this is how often it is asked when there is not.
             // An input whose last record has just come is known to be at its end by the next answer.
             .set("fetch.wait.max.ms", "250")
+            // The events of customers have moved when a topic has got more partitions.
+            .set("topic.metadata.refresh.interval.ms", "30000")
             .set("max.poll.interval.ms", millis(self.max_poll_interval));
         let heartbeat = HEARTBEAT_MAX.min(self.session_timeout / 3);
         // `range` is the only assignor that keeps co-partitioned topics together.
@@ -230,7 +232,9 @@ impl Config {
             // Timeouts are the broker's; librdkafka refuses to be told others.
             GroupProtocol::Consumer => config
                 .set("group.protocol", "consumer")
-                .set("group.remote.assignor", "range"),
+                .set("group.remote.assignor", "range")
+                // How many heartbeats were sent (`consumer::heartbeats`).
+                .set("statistics.interval.ms", "10000"),
         };
         config
     }

@@ -6,22 +6,27 @@
 
 mod feed;
 mod flow;
+mod heartbeats;
 mod held;
+mod member;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::outlook::Outlook;
-use super::{Config, Error, GroupProtocol, native, seldom};
+use super::{Config, Error, GroupProtocol, seldom};
+use heartbeats::Heartbeats;
 use held::Held;
+use member::{member, membership, serve};
 
 pub use feed::{Feed, Fetched};
 
@@ -50,11 +55,18 @@ struct Context {
     inputs: Vec<String>,
     protocol: GroupProtocol,
     held: Mutex<Held>,
+    heartbeats: Mutex<Heartbeats>,
+    /// Whether another client has taken its place: nobody is told any more.
+    is_replaced: AtomicBool,
 }
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         seldom::warn(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.heartbeats().note(&statistics, Instant::now());
     }
 }
 
@@ -81,12 +93,14 @@ impl ConsumerContext for Context {
                 });
                 let paused = assigned.and_then(|()| consumer.pause(list));
                 let complete = self.held().add(self.partitions(list));
-                self.listener.assigned(&complete);
+                if !self.is_replaced.load(Ordering::Acquire) {
+                    self.listener.assigned(&complete);
+                }
                 paused
             }
             _ => {
                 let broken = self.held().remove(self.partitions(list));
-                if !broken.is_empty() {
+                if !broken.is_empty() && !self.is_replaced.load(Ordering::Acquire) {
                     self.listener.revoked(&broken, consumer.assignment_lost());
                 }
                 match self.protocol {
@@ -114,12 +128,22 @@ impl Context {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn heartbeats(&self) -> MutexGuard<'_, Heartbeats> {
+        self.heartbeats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+type Client = BaseConsumer<Context>;
 
 /// The consumer. Shared: one thread polls, others ask for metadata and offsets.
 #[derive(Clone)]
 pub struct Consumer {
-    consumer: Arc<BaseConsumer<Context>>,
+    /// Replaced by another one when it has lost its membership for good.
+    client: Arc<Mutex<Arc<Client>>>,
+    config: Arc<Config>,
     inputs: Vec<String>,
     /// Woken when something is to be polled or read from a feed.
     polling: Thread,
@@ -137,72 +161,54 @@ impl std::fmt::Debug for Consumer {
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two tries of what is not possible yet.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
-/// Between two tries to be let into the group under a name that is taken.
-const KNOCK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Consumer {
     /// Joins the group; the calling thread is the one that polls.
     ///
-    /// Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of a member that has not left, such as the predecessor that was killed, until that one's session
-    /// is over: this is waited for, unless `stop`.
+    /// Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of a member that has not left, such as the
+    /// predecessor that was killed, until that one's session is over: this is waited for, unless `stop`.
     pub fn join(
         config: &Config,
         inputs: &[String],
         listener: Arc<dyn Listener>,
         stop: impl Fn() -> bool,
     ) -> Result<Consumer, Error> {
-        loop {
-            let consumer = Consumer::knock(config, inputs, listener.clone())?;
-            if config.group_protocol == GroupProtocol::Classic || consumer.is_let_in(&stop)? {
-                return Ok(consumer);
-            }
-            tracing::warn!(
-                instance = config.instance,
-                "the group still has a member of this name; waiting until it has left or its session is over"
-            );
-            std::thread::park_timeout(KNOCK_AGAIN);
-        }
-    }
-
-    /// Whether there is no other member of this name.
-    fn is_let_in(&self, stop: impl Fn() -> bool) -> Result<bool, Error> {
-        while self.membership().is_none() && !stop() {
-            let polled = self.poll(TRY_AGAIN);
-            if self.fatal() == Some(RDKafkaErrorCode::UnreleasedInstanceId) {
-                return Ok(false);
-            }
-            polled?;
-        }
-        Ok(true)
-    }
-
-    fn knock(
-        config: &Config,
-        inputs: &[String],
-        listener: Arc<dyn Listener>,
-    ) -> Result<Consumer, Error> {
-        let context = Context {
-            listener,
-            inputs: inputs.to_vec(),
-            protocol: config.group_protocol,
-            held: Mutex::new(Held::of(inputs.len())),
-        };
-        let mut consumer: BaseConsumer<Context> = config
-            .consumer()
-            .create_with_context(context)
-            .map_err(|source| Error::making("making the consumer", source))?;
-        let polling = std::thread::current();
-        consumer.set_nonempty_callback(wake(&polling));
-        let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(|source| Error::Fatal {
-            action: "subscribing to the inputs",
-            source,
-        })?;
+        let client = member(config, inputs, listener, &stop)?;
         Ok(Consumer {
-            consumer: Arc::new(consumer),
+            client: Arc::new(Mutex::new(Arc::new(client))),
+            config: Arc::new(config.clone()),
             inputs: inputs.to_vec(),
-            polling,
+            polling: std::thread::current(),
         })
+    }
+
+    /// Joins the group anew with another client, under the same name. All partitions of the old one must have been revoked,
+    /// and its feeds dropped: nobody hears of it any more. On the thread that polls.
+    pub fn rejoin(&self, stop: impl Fn() -> bool) -> Result<(), Error> {
+        let old = self.client();
+        old.context().is_replaced.store(true, Ordering::Release);
+        let listener = old.context().listener.clone();
+        // Leaving may take as long as the coordinator takes to answer.
+        std::thread::spawn(move || drop(old));
+        let client = member(&self.config, &self.inputs, listener, &stop)?;
+        *self.lock() = Arc::new(client);
+        Ok(())
+    }
+
+    /// Whether the group has not heard of this process for so long that its membership is lost, while its coordinator could
+    /// be reached: librdkafka 2.12 may come to send no heartbeats any more, and tell nobody.
+    pub fn is_silent(&self) -> bool {
+        let client = self.client();
+        let heartbeats = client.context().heartbeats();
+        heartbeats.is_silent(Instant::now())
+    }
+
+    fn client(&self) -> Arc<Client> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Client>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Serves the group: rebalances happen in here. Waits up to `timeout` until there is something to do for the
@@ -211,34 +217,12 @@ impl Consumer {
         if !timeout.is_zero() {
             std::thread::park_timeout(timeout);
         }
-        loop {
-            match self.consumer.poll(Duration::ZERO) {
-                None => return Ok(()),
-                Some(Err(KafkaError::PartitionEOF(_))) => {}
-                Some(Ok(message)) => {
-                    return Err(Error::Topology(format!(
-                        "a record of {} came before its partition was started",
-                        message.topic()
-                    )));
-                }
-                // The event itself does not always say what is fatal.
-                Some(Err(error)) => quiet_unless_fatal(match self.fatal() {
-                    Some(code) => KafkaError::MessageConsumptionFatal(code),
-                    None => error,
-                })?,
-            }
-        }
+        serve(&self.client())
     }
 
     /// The thread that polls.
     pub fn polling(&self) -> &Thread {
         &self.polling
-    }
-
-    /// What this client cannot go on from.
-    fn fatal(&self) -> Option<RDKafkaErrorCode> {
-        let (code, _) = self.consumer.client().fatal_error()?;
-        Some(code)
     }
 
     /// The stable committed offsets of a partition's inputs, each with the metadata it was
@@ -248,7 +232,7 @@ impl Consumer {
         for topic in &self.inputs {
             list.add_partition(topic, partition);
         }
-        let found = self.consumer.committed_offsets(list, TIMEOUT);
+        let found = self.client().committed_offsets(list, TIMEOUT);
         let found = found.map_err(|source| Error::plain("asking for committed offsets", source))?;
         let one = |topic: &String| {
             let Some(element) = found.find_partition(topic, partition) else {
@@ -269,16 +253,13 @@ impl Consumer {
     /// The first offset and the end of an input's partition, as committed readers see it.
     pub fn bounds(&self, input: u32, partition: i32) -> Result<(i64, i64), Error> {
         let topic = &self.inputs[input as usize];
-        let bounds = self.consumer.fetch_watermarks(topic, partition, TIMEOUT);
+        let bounds = self.client().fetch_watermarks(topic, partition, TIMEOUT);
         bounds.map_err(|source| Error::plain("asking for the bounds of an input", source))
     }
 
     /// The membership to send with a transaction, unless this process is no member right now.
     pub fn membership(&self) -> Option<ConsumerGroupMetadata> {
-        let client = self.consumer.client();
-        let before = native::generation(client)?;
-        let metadata = self.consumer.group_metadata()?;
-        (native::generation(client) == Some(before)).then_some(metadata)
+        membership(&self.client())
     }
 }
 

@@ -36,9 +36,12 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
-    /// Another process has taken this one's place, as a producer or in the group, or this one stalled for too
-    /// long: end.
-    #[error("{action} failed: another process uses the same instance name, or this one stalled")]
+    /// The brokers have given this one's place to another, as a producer or in the group: another process of the same
+    /// name, or since a transaction or session had run out of time. Taken anew once; then end.
+    #[error(
+        "{action} failed: the brokers have fenced this process. If that happens again after a restart, another process uses \
+        the same kafka.app and kafka.instance"
+    )]
     Fenced {
         /// What was tried.
         action: &'static str,

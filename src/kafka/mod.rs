@@ -28,5 +28,5 @@ pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs, ProgressRecord, T
 /// Who a transaction is sent by, as the group knows it.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{EndFinder, Ends, Reader, Received};
-pub use topics::{Topology, look_for_loss};
+pub use topics::{Topology, look_for_loss, look_for_unread};
 pub use transaction::{Committed, Log, Share};

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::Metadata;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::seldom::Quiet;
 use super::{Config, Error, Outputs, native};
-use crate::event::Millis;
+use crate::event::{Millis, WallTime};
 
 /// The largest batch of a producer where the topics take larger ones: librdkafka's own.
 const BATCH_BYTES: usize = 1_000_000;
@@ -165,6 +166,76 @@ fn partitions(
 pub fn look_for_loss(config: &Config, outputs: &Outputs) -> Option<Vec<String>> {
     let described = describe(config, &[&outputs.changelog, &outputs.customer_stages])?;
     Some(losing(&described, config, outputs))
+}
+
+/// Partitions of inputs of which the next unread record is so old that its topic is about to delete it, each with what to
+/// do. `None` where the brokers do not say.
+pub fn look_for_unread(
+    config: &Config,
+    inputs: &[String],
+    partitions: &[i32],
+    now: WallTime,
+) -> Option<Vec<String>> {
+    let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let described = describe(config, &names)?;
+    let client: BaseConsumer<Quiet> = config.reader().create_with_context(Quiet).ok()?;
+    let mut found = Vec::new();
+    for input in names {
+        let setting = |name: &str| described.get(input)?.get(name);
+        let deletes = setting("cleanup.policy").is_some_and(|policy| policy.contains("delete"));
+        let kept = setting("retention.ms").and_then(|kept| kept.parse::<i64>().ok());
+        let Some(kept) = kept.filter(|kept| deletes && *kept > 0) else {
+            continue;
+        };
+        // From a quarter of the time before it is deleted.
+        let old = now.0.saturating_sub(kept - kept / 4);
+        for (partition, next) in unread(&client, input, partitions, old)? {
+            found.push(format!(
+                "the next record of {input} partition {partition} to be read, at offset {next}, is older than three quarters of \
+                retention.ms ({kept}): it will be deleted unread. Raise retention.ms of {input}, and see what holds \
+                processing up"
+            ));
+        }
+    }
+    Some(found)
+}
+
+/// Partitions whose committed offset is before the first record of this time or later, with that offset.
+fn unread(
+    client: &BaseConsumer<Quiet>,
+    input: &str,
+    partitions: &[i32],
+    time: i64,
+) -> Option<Vec<(i32, i64)>> {
+    let list = |offset: Offset| {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition_offset(input, *partition, offset).ok()?;
+        }
+        Some(list)
+    };
+    let committed = client
+        .committed_offsets(list(Offset::Invalid)?, TIMEOUT)
+        .ok()?;
+    let newer = client
+        .offsets_for_times(list(Offset::Offset(time))?, TIMEOUT)
+        .ok()?;
+    let mut found = Vec::new();
+    for partition in partitions {
+        let Offset::Offset(next) = committed.find_partition(input, *partition)?.offset() else {
+            continue;
+        };
+        let is_old = match newer.find_partition(input, *partition)?.offset() {
+            Offset::Offset(first) => next < first,
+            // All records are older.
+            Offset::End => next < client.fetch_watermarks(input, *partition, TIMEOUT).ok()?.1,
+            _ => false,
+        };
+        if is_old {
+            found.push((*partition, next));
+        }
+    }
+    Some(found)
 }
 
 fn losing(described: &Described, config: &Config, outputs: &Outputs) -> Vec<String> {

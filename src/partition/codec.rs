@@ -65,6 +65,18 @@ pub enum Unusable {
         "the models that the state was made with are not taken by this version any more ({0}); change them with the version that wrote it"
     )]
     Models(String),
+    /// The inputs had fewer partitions.
+    #[error(
+        "the state was made when the inputs had {before} partitions, and now they have {now}: the events of most customers \
+        come in another partition than before, where nothing is known of them. To begin anew, use another kafka.app and an \
+        empty changelog; with `emit_from` in the models, what was told before is not told again"
+    )]
+    Grown {
+        /// How many they had.
+        before: i32,
+        /// How many they have.
+        now: i32,
+    },
     /// They are of other topics under the same names.
     #[error(
         "the state was made from other inputs: a topic was deleted and made again, or this is another cluster. \
@@ -80,6 +92,8 @@ pub struct Identity {
     pub rules: String,
     /// Where the records come from.
     pub inputs: String,
+    /// The same if the inputs had fewer partitions: with one, with two, and so on.
+    pub inputs_with_fewer: Vec<String>,
     /// What format 1 says of the rules together with the models that are loaded now.
     pub format_1: String,
 }
@@ -159,7 +173,15 @@ pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progres
         return Err(Unusable::Foreign);
     }
     if inputs != identity.inputs {
-        return Err(Unusable::OtherInputs);
+        let fewer = &identity.inputs_with_fewer;
+        let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        return Err(match fewer.iter().position(|known| known == inputs) {
+            Some(before) => Unusable::Grown {
+                before: number(before + 1),
+                now: number(fewer.len() + 1),
+            },
+            None => Unusable::OtherInputs,
+        });
     }
     Ok(written.progress())
 }

@@ -86,6 +86,13 @@ impl Assignment {
         self.lock().epochs.get(&partition) == Some(&epoch)
     }
 
+    /// All partitions that are this process's.
+    pub(super) fn assigned(&self) -> Vec<i32> {
+        let inner = self.lock();
+        let own = inner.epochs.iter().filter(|(_, epoch)| *epoch % 2 == 1);
+        own.map(|(partition, _)| *partition).collect()
+    }
+
     /// Whether anything was assigned yet, be it nothing.
     pub(super) fn is_decided(&self) -> bool {
         self.lock().decided

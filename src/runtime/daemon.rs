@@ -144,7 +144,7 @@ pub fn run(
     let store = Arc::new(open(&settings, &metrics)?);
     handle.customers.open(store.clone());
     let _closing = Closed(&handle.customers);
-    let _watch = TopicWatch::start(&settings, &metrics)?;
+    let _watch = TopicWatch::start(&settings, handle.partitions.clone(), &metrics)?;
     let shared = Shared {
         models,
         settings: Arc::new(settings),
@@ -155,16 +155,17 @@ pub fn run(
         partitions: handle.partitions.clone(),
         fuse: handle.fuse.clone(),
         customers: handle.customers.clone(),
+        stopping: Arc::default(),
         writer: mark::writer().into(),
     };
     let mailboxes: Vec<Arc<Mailbox>> = (0..shared.settings.workers.max(1))
         .map(|_| Arc::default())
         .collect();
-    let listener = Rebalances::new(&shared, &mailboxes);
+    let rebalances = Arc::new(Rebalances::new(&shared, &mailboxes));
     let consumer = Consumer::join(
         &shared.settings.kafka,
         &shared.settings.outputs.inputs,
-        Arc::new(listener),
+        rebalances.clone(),
         || handle.is_stopping(),
     )?;
     let (starts, to_start) = sync_channel(STARTS_MAX);
@@ -176,6 +177,8 @@ pub fn run(
     let mut polling = Polling {
         shared,
         consumer,
+        rebalances,
+        rejoined: None,
         mailboxes,
         to_start,
         restored: Vec::new(),
@@ -299,6 +302,7 @@ fn end(
         .name("watchdog".to_owned())
         .spawn(watchdog)
         .map_err(Error::Thread)?;
+    polling.shared.stopping.store(true, Ordering::Release);
     polling
         .mailboxes
         .iter()

@@ -38,6 +38,8 @@ enum Silence {
     Since(Duration),
     /// For so long that it is no longer waited for.
     NoLongerWaitedFor,
+    /// It is waited for whatever happens: it cannot be read on, and what it would have said is not known.
+    Forever,
 }
 
 /// A record that waits for its turn.
@@ -92,6 +94,7 @@ impl Input {
         }
         match self.silence {
             Silence::NoLongerWaitedFor => Waited::No,
+            Silence::Forever => Waited::Still,
             Silence::None => {
                 self.silence = Silence::Since(now);
                 Waited::Still
@@ -154,6 +157,13 @@ impl Merge {
         let input = &mut self.inputs[input as usize];
         input.at_end = true;
         input.silence = Silence::None;
+    }
+
+    /// An input gives nothing more: nothing passes it.
+    pub(super) fn block(&mut self, input: u32) {
+        let input = &mut self.inputs[input as usize];
+        input.at_end = false;
+        input.silence = Silence::Forever;
     }
 
     /// Whether nothing of an input waits.

@@ -44,6 +44,8 @@ pub enum Cause {
     StateMismatch,
     /// A value of the local state is damaged.
     StateCorrupt,
+    /// The disk has no room to build the state beside what is there.
+    DiskSpace,
     /// The models of the state are not known.
     UnknownModels,
     /// An input no longer holds what is to be read next.
@@ -92,6 +94,7 @@ impl Cause {
         match self {
             Cause::StateMismatch => "state_mismatch",
             Cause::StateCorrupt => "state_corrupt",
+            Cause::DiskSpace => "disk_space",
             Cause::UnknownModels => "unknown_models",
             Cause::InputLost => "input_lost",
             Cause::InputDamaged => "input_damaged",
@@ -107,7 +110,7 @@ impl Cause {
             Cause::StateCorrupt => &["rebuild", "retry"],
             Cause::InputLost | Cause::InputDamaged => &["accept-loss", "retry"],
             Cause::Record => &["skip", "retry"],
-            Cause::UnknownModels | Cause::Panic => &["retry"],
+            Cause::DiskSpace | Cause::UnknownModels | Cause::Panic => &["retry"],
         }
     }
 }
@@ -367,6 +370,7 @@ mod tests {
         for cause in [
             Cause::StateMismatch,
             Cause::StateCorrupt,
+            Cause::DiskSpace,
             Cause::UnknownModels,
             Cause::InputLost,
             Cause::InputDamaged,

@@ -25,6 +25,8 @@ const QUIET_POLL: Duration = Duration::from_millis(250);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Longest wait for the workers to let go, inside a poll.
 const PATIENCE_MAX: Duration = Duration::from_secs(30);
+/// A member that is fenced once more within this time has been so by another process, which heard of it by its next heartbeat.
+const REJOIN_EVERY: Duration = Duration::from_secs(30);
 /// What is taken from one feed before the others have their turn.
 const TAKE_MAX: usize = 512;
 
@@ -91,6 +93,9 @@ impl Listener for Rebalances {
 pub(super) struct Polling<'p> {
     pub(super) shared: Shared,
     pub(super) consumer: Consumer,
+    pub(super) rebalances: Arc<Rebalances>,
+    /// When this process has last taken its place in the group anew.
+    pub(super) rejoined: Option<Instant>,
     pub(super) mailboxes: Vec<Arc<Mailbox>>,
     pub(super) to_start: Receiver<Start>,
     /// Restored, and not yet started.
@@ -129,7 +134,11 @@ impl Polling<'_> {
             self.handle.beat();
             self.teller
                 .tell(&self.shared.restoring, &self.shared.metrics);
-            self.consumer.poll(patience)?;
+            match self.consumer.poll(patience) {
+                Err(error @ kafka::Error::Fenced { .. }) => self.rejoin("fenced", Some(error))?,
+                _ if self.consumer.is_silent() => self.rejoin("silent", None)?,
+                other => other?,
+            }
             let changes = self.shared.assignment.take_changes();
             let has_changed = !changes.is_empty();
             for change in changes {
@@ -144,13 +153,52 @@ impl Polling<'_> {
                 self.has_all = true;
                 self.forget_aside();
             }
-            patience = match self.read()? {
+            let read = match self.read() {
+                Err(Error::Kafka(error @ kafka::Error::Fenced { .. })) => {
+                    self.rejoin("fenced", Some(error))?;
+                    Read::Nothing
+                }
+                other => other?,
+            };
+            patience = match read {
                 Read::Nothing if has_changed || has_started => Duration::ZERO,
                 Read::Some => Duration::ZERO,
                 Read::NoRoom => ROOM_POLL,
                 Read::Nothing => QUIET_POLL,
             };
         }
+        Ok(())
+    }
+
+    /// Takes this process's place in the group anew. It may have been fenced by a request of its own that came late, after
+    /// the broker had stalled; somebody else who takes the same place again and again is another process.
+    fn rejoin(&mut self, reason: &'static str, error: Option<kafka::Error>) -> Result<(), Error> {
+        let now = Instant::now();
+        let is_again = self
+            .rejoined
+            .is_some_and(|at| now.duration_since(at) < REJOIN_EVERY);
+        if let Some(error) = error {
+            tracing::warn!(error = %chain(&error), "this member of the group was fenced");
+            if is_again {
+                return Err(error.into());
+            }
+        }
+        tracing::warn!(reason, "the membership is lost; joining the group anew");
+        self.shared
+            .metrics
+            .consumer_rejoins
+            .with_label_values(&[reason])
+            .inc();
+        self.rejoined = Some(now);
+        self.feeds.clear();
+        self.restored.clear();
+        let lost = self.shared.assignment.assigned();
+        self.rebalances.revoked(&lost, true);
+        let handle = self.handle;
+        self.consumer.rejoin(|| {
+            handle.beat();
+            handle.is_stopping()
+        })?;
         Ok(())
     }
 
@@ -175,6 +223,13 @@ impl Polling<'_> {
 
     /// Makes the feeds of a partition, and has its worker restore it.
     fn take(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
+        let known = self.shared.topology.partitions;
+        if partition >= known {
+            return Err(Error::Kafka(kafka::Error::Topology(format!(
+                "the inputs have more than the {known} partitions of the start: nothing is processed before the next start, \
+                which says what can be done"
+            ))));
+        }
         let feeds = self.consumer.feeds(partition)?.into_iter();
         let own = Feeds {
             epoch,

@@ -1,6 +1,7 @@
 //! What workers share, and what they tell the metrics: per batch, never per record.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::assignment::Assignment;
 use super::customers::Customers;
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) partitions: Arc<Partitions>,
     pub(super) fuse: Arc<Fuse>,
     pub(super) customers: Arc<Customers>,
+    /// Whether the process is to end, and nobody polls any more.
+    pub(super) stopping: Arc<AtomicBool>,
     /// Who commits: this process, and no other one ever ([`super::mark`]).
     pub(super) writer: Arc<str>,
 }

@@ -82,9 +82,13 @@ impl Settings {
             .iter()
             .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
             .collect();
-        let inputs = format!("{}\n{ids}\n{}", topology.cluster, topology.partitions);
+        let with = |partitions: i32| {
+            let inputs = format!("{}\n{ids}\n{partitions}", topology.cluster);
+            sha256_hex(inputs.as_bytes())
+        };
         Identity {
-            inputs: sha256_hex(inputs.as_bytes()),
+            inputs: with(topology.partitions),
+            inputs_with_fewer: (1..topology.partitions).map(with).collect(),
             ..self.identity.clone()
         }
     }

@@ -1,11 +1,14 @@
-//! Looks now and then whether somebody has set a topic so that it loses what it has to keep.
+//! Looks now and then whether a topic loses what it has to keep: since somebody has set it so, or since records of an input
+//! will be deleted before they are read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
 
+use super::clock;
 use super::daemon::Error;
+use super::partitions::Partitions;
 use super::settings::Settings;
 use crate::kafka;
 use crate::telemetry::Metrics;
@@ -20,10 +23,15 @@ pub(super) struct TopicWatch {
 }
 
 impl TopicWatch {
-    pub(super) fn start(settings: &Settings, metrics: &Metrics) -> Result<TopicWatch, Error> {
+    pub(super) fn start(
+        settings: &Settings,
+        partitions: Arc<Partitions>,
+        metrics: &Metrics,
+    ) -> Result<TopicWatch, Error> {
         let is_over: Arc<AtomicBool> = Arc::default();
         let (config, outputs) = (settings.kafka.clone(), settings.outputs.clone());
-        let (misconfigured, over) = (metrics.misconfigured_topics.clone(), is_over.clone());
+        let (misconfigured, over) = (metrics.topics.misconfigured.clone(), is_over.clone());
+        let expiring = metrics.topics.expiring_partitions.clone();
         // The start has looked.
         misconfigured.set(0);
         let watch = move || {
@@ -32,12 +40,19 @@ impl TopicWatch {
                 if over.load(Ordering::Acquire) {
                     break;
                 }
-                let Some(found) = kafka::look_for_loss(&config, &outputs) else {
-                    continue;
-                };
-                misconfigured.set(i64::try_from(found.len()).unwrap_or(i64::MAX));
-                for what in found {
-                    tracing::error!("{what}");
+                let own: Vec<i32> = partitions.list().into_iter().map(|(own, _)| own).collect();
+                for (gauge, found) in [
+                    (&misconfigured, kafka::look_for_loss(&config, &outputs)),
+                    (
+                        &expiring,
+                        kafka::look_for_unread(&config, &outputs.inputs, &own, clock::now()),
+                    ),
+                ] {
+                    let Some(found) = found else { continue };
+                    gauge.set(i64::try_from(found.len()).unwrap_or(i64::MAX));
+                    for what in found {
+                        tracing::error!("{what}");
+                    }
                 }
             }
         };

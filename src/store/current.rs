@@ -60,6 +60,13 @@ impl<E: Engine> Store<E> {
         })
     }
 
+    /// Bytes that the state of a partition takes on disk, as another one beside it will, and bytes that are free for that.
+    pub fn room_beside(&self, partition: u32) -> Result<(u64, Option<u64>), Error> {
+        let [from, to] = key::bounds(self.prefix(partition)?);
+        let needed = self.engine.bytes_on_disk(&from, &to);
+        Ok((needed, self.engine.free_bytes()))
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // It is as good as what was asked for, whoever panicked while holding it.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)

@@ -84,4 +84,10 @@ pub trait Engine {
     /// # Errors
     /// When writing fails.
     fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error>;
+
+    /// Bytes that the entries from `from` to before `to` take on disk, over all families, estimated.
+    fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64;
+
+    /// Bytes that are free where the engine writes; `None` where that is not known.
+    fn free_bytes(&self) -> Option<u64>;
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    ColumnFamily, DB, ErrorKind, IngestExternalFileOptions, ReadOptions, SstFileWriter, WriteBatch,
-    WriteOptions,
+    ColumnFamily, DB, ErrorKind, IngestExternalFileOptions, Range, ReadOptions, SstFileWriter,
+    WriteBatch, WriteOptions,
 };
 
 use super::engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
@@ -334,6 +334,22 @@ impl Engine for Rocks {
         fill(&mut batch)?;
         let written = self.db.write_opt(batch.batch, &self.writes);
         written.map_err(|source| self.error(Step::Write, source))
+    }
+
+    fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64 {
+        let bytes = |family| {
+            let range = [Range::new(from, to)];
+            let found = self
+                .db
+                .get_approximate_sizes_cf(self.family(family), &range);
+            found.into_iter().sum::<u64>()
+        };
+        Family::ALL.into_iter().map(bytes).sum()
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        let found = rustix::fs::statvfs(&self.path).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {

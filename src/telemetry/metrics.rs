@@ -2,6 +2,7 @@
 //! sets: topics, partitions, models, stages, reasons; never a customer.
 
 mod declare;
+mod sections;
 
 use std::collections::BTreeMap;
 
@@ -43,12 +44,14 @@ pub struct Metrics {
     pub timers: IntGauge,
     /// Partitions of this process, by what is done with them.
     pub partitions: IntGaugeVec,
-    /// Topics that lose what they have to keep.
-    pub misconfigured_topics: IntGauge,
+    /// Topics that lose something.
+    pub topics: Topics,
     /// What is said of models that change.
     pub change: Change,
     /// Rebalances, by kind.
     pub rebalances: IntCounterVec,
+    /// Times that the group was joined anew in the same process, by reason.
+    pub consumer_rejoins: IntCounterVec,
     /// What restoring does.
     pub restore: Restore,
     /// What is said of clocks.
@@ -80,6 +83,15 @@ pub struct Input {
     pub refused_outputs: IntCounterVec,
     /// Records whose loss an operator has accepted, by topic.
     pub lost_records: IntCounterVec,
+}
+
+/// What is said of topics that lose something.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    /// Topics that lose what they have to keep.
+    pub misconfigured: IntGauge,
+    /// Partitions of inputs whose next unread record is about to be deleted.
+    pub expiring_partitions: IntGauge,
 }
 
 /// What is said of models that change.
@@ -132,25 +144,6 @@ pub struct Restore {
     pub stores_cleared: IntCounterVec,
 }
 
-/// Properties of RocksDB, by the names that the store gives them.
-const ROCKSDB: [(&str, &str); 6] = [
-    ("keys", "Keys, estimated."),
-    ("live_sst_bytes", "Bytes of the live files."),
-    (
-        "memtable_bytes",
-        "Bytes in memory that wait to be written to files.",
-    ),
-    (
-        "pending_compaction_bytes",
-        "Bytes that compaction still has to rewrite, estimated.",
-    ),
-    ("background_errors", "Errors of background work."),
-    (
-        "write_stopped",
-        "Whether writes are stopped until compaction catches up.",
-    ),
-];
-
 impl Metrics {
     /// Registers everything.
     ///
@@ -200,16 +193,14 @@ impl Metrics {
                 "Partitions assigned to this process: restoring, running, left_alone (others have newer models or a newer version) or quarantined (they cannot be processed; `tenure state` says why).",
                 &["state"],
             )?,
-            misconfigured_topics: declare.gauge(
-                "misconfigured_topics",
-                "Topics with a cleanup.policy that deletes what they have to keep; the log says which, and what to do.",
-            )?,
+            topics: declare.topics()?,
             change: declare.change()?,
             rebalances: declare.counters(
                 "rebalances_total",
                 "Rebalances of the group.",
                 &["kind"],
             )?,
+            consumer_rejoins: declare.rejoins()?,
             restore: declare.restore()?,
             clock: declare.clock()?,
             merge_timeouts: declare.counter(
@@ -245,150 +236,5 @@ impl Metrics {
             tracing::error!(%error, "the metrics cannot be written");
         }
         text
-    }
-}
-
-impl Declare<'_> {
-    fn clock(&self) -> prometheus::Result<Clock> {
-        Ok(Clock {
-            jumps: self.counter("clock_jumps_total", "Jumps of the wall clock by more than a minute.")?,
-            brokers_ahead_seconds: self.gauges(
-                "brokers_clock_ahead_seconds",
-                "How far the brokers' clock was ahead of this machine's at the last commit.",
-                &["worker"],
-            )?,
-            doubtful_partitions: self.gauges(
-                "clock_doubt_partitions",
-                "Partitions that wait: either this machine's clock is slow, or records have timestamps of a time to come.",
-                &["worker"],
-            )?,
-        })
-    }
-
-    fn rocksdb(&self) -> prometheus::Result<BTreeMap<&'static str, IntGauge>> {
-        let one = |(property, help): (&'static str, &str)| {
-            Ok((property, self.gauge(&format!("rocksdb_{property}"), help)?))
-        };
-        ROCKSDB.into_iter().map(one).collect()
-    }
-
-    fn input(&self) -> prometheus::Result<Input> {
-        let dead_letters =
-            self.counters("dead_letters_total", "Records not accepted.", &["reason"])?;
-        for reason in crate::event::Reason::ALL {
-            dead_letters.with_label_values(&[reason.code()]);
-        }
-        Ok(Input {
-            records: self.counters("records_total", "Records applied.", &["topic"])?,
-            unnamed: self.counters(
-                "unnamed_records_total",
-                "Records of an event type that no model names.",
-                &["topic"],
-            )?,
-            duplicates: self.counter(
-                "duplicates_total",
-                "Events that came a second time, recognised by their id or order id, and did nothing.",
-            )?,
-            late: self.counter(
-                "late_events_total",
-                "Events earlier than what their customer had already seen.",
-            )?,
-            late_beyond_horizon: self.counter(
-                "late_events_beyond_horizon_total",
-                "Late events by which no transition is corrected and no order taken back any more.",
-            )?,
-            returns_unmatched: self.counter(
-                "returns_unmatched_total",
-                "Refunds and cancellations whose order did not come while it was waited for.",
-            )?,
-            dead_letters,
-            lost_records: self.counters(
-                "lost_input_records_total",
-                "Records that an input no longer holds, and whose loss an operator has accepted.",
-                &["topic"],
-            )?,
-            refused_outputs: self.counters(
-                "refused_outputs_total",
-                "Outputs that the broker refused for what they are (too large, invalid), each replaced by a small dead letter.",
-                &["topic"],
-            )?,
-        })
-    }
-
-    fn bursts(&self) -> prometheus::Result<Bursts> {
-        Ok(Bursts {
-            begun: self.counter(
-                "bursts_total",
-                "Times that unusually many transitions were told at once, or were held back instead (settings burst).",
-            )?,
-            reached_percent: self.gauge(
-                "burst_reached_percent",
-                "Transitions told within burst.within or held back, in percent of those that make a burst: from 100 on it is one.",
-            )?,
-            fuse_blown: self.gauge(
-                "fuse_blown",
-                "Whether transitions are held back, and the input with them, until an operator says go on (POST /go-on at http.admin).",
-            )?,
-        })
-    }
-
-    fn change(&self) -> prometheus::Result<Change> {
-        Ok(Change {
-            changes: self.counter(
-                "model_changes_total",
-                "Times that other models than before took over a partition.",
-            )?,
-            reloads: self.counters(
-                "model_reloads_total",
-                "Times that SIGHUP had the model files read again: accepted, refused or unchanged.",
-                &["outcome"],
-            )?,
-        })
-    }
-
-    /// Those that happened, and of them those that subscribers are not told of.
-    fn transitions(&self) -> prometheus::Result<[IntCounterVec; 2]> {
-        let labels = ["model", "from", "to", "cause"];
-        let all = self.counters("transitions_total", "Transitions made.", &labels)?;
-        let quiet = self.counters(
-            "quiet_transitions_total",
-            "Transitions made of which subscribers are not told: before emit_from, or of a model in shadow.",
-            &["model", "reason"],
-        )?;
-        Ok([all, quiet])
-    }
-
-    fn restore(&self) -> prometheus::Result<Restore> {
-        Ok(Restore {
-            records: self.counter(
-                "restored_records_total",
-                "Changelog records read to restore state.",
-            )?,
-            found: self.counters(
-                "restores_total",
-                "Partitions assigned, by what was found: local state that is complete, behind, missing, incomplete, stale, too_old, of other_changelog, ahead of it or given_up by an operator; and by changelog_cut where that has lost its beginning.",
-                &["found"],
-            )?,
-            group_offsets: self.counters(
-                "group_offsets_unexpected_total",
-                "Committed offsets of the group that were missing, or not those that Tenure committed.",
-                &["found"],
-            )?,
-            partitions: self
-                .gauge("restoring_partitions", "Partitions that are being restored.")?,
-            remaining_records: self.gauge(
-                "restoring_remaining_records",
-                "Offsets of the changelog that are still to be read to restore state.",
-            )?,
-            remaining_seconds: self.gauge(
-                "restoring_remaining_seconds",
-                "Time until state is restored, estimated; 0 when nothing is.",
-            )?,
-            stores_cleared: self.counters(
-                "stores_cleared_total",
-                "State folders that could not be gone on with and were emptied, to be rebuilt.",
-                &["reason"],
-            )?,
-        })
     }
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::ProduceRequest;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tenure::kafka::{
-    Config, Consumer, Error, Feed, Fetched, GroupProtocol, Listener, Log, Outgoing, Position,
+    self, Config, Consumer, Error, Feed, Fetched, GroupProtocol, Listener, Log, Outgoing, Position,
     Security, Share,
 };
 
@@ -93,6 +93,48 @@ fn a_feed_goes_on_from_its_beginning_and_never_back() {
     consumer.start([].iter(), &at(0)).unwrap();
     broker.produce("feeds", &records[..1]);
     assert_eq!(read_to(&consumer, &feeds[0], 6), [6]);
+}
+
+#[test]
+fn what_is_about_to_be_deleted_unread_is_found() {
+    const HOUR: i64 = 3_600_000;
+    let broker = Broker::shared();
+    let four_hours = (4 * HOUR).to_string();
+    broker.create_topic("expiring", 3, &[("retention.ms", &four_hours)]);
+    let now = tenure::runtime::clock::now();
+    // An old record and a new one, an old one alone, a new one alone.
+    let old = |partition| Record::new(partition, "key", "old").at(now.0 - 3 * HOUR - HOUR / 2);
+    let new = |partition| Record::new(partition, "key", "new").at(now.0 - HOUR);
+    broker.produce("expiring", &[old(0), new(0), old(1), new(2)]);
+    let group: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap())
+        .set("group.id", "expiring")
+        .create()
+        .unwrap();
+    let commit = |offset| {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..3 {
+            let at = Offset::Offset(offset);
+            list.add_partition_offset("expiring", partition, at)
+                .unwrap();
+        }
+        group.commit(&list, CommitMode::Sync).unwrap();
+    };
+    let config = config(broker.bootstrap(), "expiring");
+    let inputs = ["expiring".to_owned()];
+    let found =
+        |partitions: &[i32]| kafka::look_for_unread(&config, &inputs, partitions, now).unwrap();
+    assert_eq!(found(&[0, 1, 2]).len(), 0, "nobody reads them");
+    commit(0);
+    let told = found(&[0, 1, 2]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[1].contains("expiring partition 1 to be read, at offset 0"),
+        "{told:?}"
+    );
+    assert_eq!(found(&[2]).len(), 0);
+    commit(1);
+    assert_eq!(found(&[0, 1, 2]).len(), 0);
 }
 
 /// Nothing is asked for again and again: what comes ends the wait.

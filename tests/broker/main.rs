@@ -15,6 +15,7 @@ mod disk;
 mod exactly_once;
 mod faults;
 mod fleet;
+mod frozen;
 mod harness;
 mod instance;
 mod operation;

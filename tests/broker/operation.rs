@@ -136,6 +136,36 @@ fn topics_that_do_not_fit_are_refused_with_what_to_do() {
     assert!(said.contains("unfit-at-risk does not exist"), "{said}");
 }
 
+/// Customers have moved to other partitions, away from what is known of them.
+#[test]
+fn inputs_that_get_more_partitions_stop_the_daemon_before_anything_of_them_is_processed() {
+    let often = "[kafka.properties]\n\"topic.metadata.refresh.interval.ms\" = \"500\"\n";
+    let mut world = World::new("grown", 2, often);
+    world.produce("purchases", &[order("ann", "2026-01-01")]);
+    world.start();
+    world.await_caught_up();
+    for input in ["clickstream", "purchases"] {
+        world.broker.grow_topic(&world.topic(input), 3);
+    }
+    let moved = Record {
+        partition: 2,
+        ..order("ann", "2026-01-02")
+    };
+    world.produce("purchases", &[moved]);
+    world.ends_with(78, "more than the 2 partitions of the start");
+    world.start();
+    world.ends_with(
+        78,
+        "grown-changelog has 2 partitions and grown-clickstream has 3",
+    );
+    world.broker.grow_topic(&world.topic("changelog"), 3);
+    world.start();
+    world.ends_with(78, "the inputs had 2 partitions, and now they have 3");
+    let positions = world.broker.positions("grown", &world.topic("purchases"));
+    assert!(!positions.contains_key(&2), "{positions:?}");
+    assert_eq!(world.stage_changes().len(), 1);
+}
+
 #[test]
 fn a_first_position_is_committed_for_every_input_silent_ones_too() {
     let mut world = World::new("silent", 2, "");

@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 36] = [
+const MUTATIONS: [Mutation; 37] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
@@ -141,6 +141,15 @@ const MUTATIONS: [Mutation; 36] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/mod.rs",
         edits: &[("lost: own.lost.clone(),", "lost: Vec::new(),")],
+    },
+    Mutation {
+        what: "the transaction of a producer that was fenced is taken for aborted",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/transact.rs",
+        edits: &[(
+            "Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {",
+            "Err(\n                    error @ (kafka::Error::Abort { .. }\n                    | kafka::Error::Retry { .. }\n                    | kafka::Error::Fenced { .. }),\n                ) => {\n                    drop(self.world.renew());",
+        )],
     },
     Mutation {
         what: "what committed readers are shown is taken for the end of the changelog",

@@ -75,6 +75,14 @@ impl Mounted {
 }
 
 impl Engine for Mounted {
+    fn bytes_on_disk(&self, _: &[u8], _: &[u8]) -> u64 {
+        0
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+
     fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
         self.may_fail(Step::Read)?;
         let found: Vec<Option<Vec<u8>>> = {

@@ -42,6 +42,8 @@ fn what_cannot_be_processed_stops_its_partition_alone_until_an_operator_acts() {
 fn run(setting: Setting, seed: u64) -> Struck {
     let universe = Universe::new(setting, seed);
     poison(&universe);
+    // A record that is ahead may have moved its customer's time, and no more, when it is lost.
+    universe.clocks_are_ahead.set(false);
     for step in 0..STEPS {
         universe.pass(Duration::from_millis(300));
         setting::somebody_does_something(&universe);

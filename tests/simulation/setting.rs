@@ -139,6 +139,7 @@ impl Setting {
             partitions,
             fuse,
             customers: Arc::default(),
+            stopping: Arc::default(),
             writer: process.to_string().into(),
         }
     }
@@ -222,7 +223,7 @@ pub(super) fn somebody_does_something(universe: &Universe) {
     );
     let kind = ["visit", "visit", "order"][chance.usize(0..3)];
     let ahead = match chance.u32(0..20) {
-        0 => chance.u64(0..AHEAD),
+        0 if universe.clocks_are_ahead.get() => chance.u64(0..AHEAD),
         _ => 0,
     };
     let time = BASE.0 + (happened + ahead) as i64;

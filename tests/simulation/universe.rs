@@ -58,6 +58,8 @@ pub(super) struct Universe {
     meanwhile: Cell<bool>,
     /// Whether the changelog is another one since, and processes are asked to write the local state there.
     pub(super) changelog_was_lost: Cell<bool>,
+    /// Whether clocks of some customers are ahead.
+    pub(super) clocks_are_ahead: Cell<bool>,
     /// Where inputs begin, by input and partition.
     pub(super) starts: RefCell<BTreeMap<(usize, i32), i64>>,
     /// Records on which processing panics, by input, partition and offset.
@@ -95,6 +97,7 @@ impl Universe {
             wall_off: Cell::default(),
             meanwhile: Cell::default(),
             changelog_was_lost: Cell::default(),
+            clocks_are_ahead: Cell::new(true),
             starts: RefCell::default(),
             poisoned: RefCell::default(),
             struck: RefCell::default(),

@@ -116,8 +116,12 @@ impl Simulated {
         }
         let ends = cluster.borrow_mut().commit(number, self.epoch)?;
         self.effect("committed, and not yet known");
-        match self.universe.strikes("answer lost on its way", 20) {
-            true => Err(indefinite),
+        if self.universe.strikes("answer lost on its way", 20) {
+            return Err(indefinite);
+        }
+        // It was asked twice, and fenced since.
+        match self.universe.strikes("fenced after the commit", 60) {
+            true => Err(Refused::Fenced.into()),
             false => Ok(ends),
         }
     }

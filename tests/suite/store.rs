@@ -143,6 +143,14 @@ struct Watched {
 }
 
 impl Engine for &Watched {
+    fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64 {
+        self.rocks.bytes_on_disk(from, to)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.rocks.free_bytes()
+    }
+
     fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
         self.rocks.get(family, keys, take)
     }

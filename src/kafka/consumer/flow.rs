@@ -15,7 +15,7 @@ impl Consumer {
     /// started, and kept until they are revoked.
     pub fn feeds(&self, partition: i32) -> Result<Vec<Feed>, Error> {
         let feed = |(input, topic): (usize, &String)| {
-            let mut queue = self.consumer.split_partition_queue(topic, partition)?;
+            let mut queue = self.client().split_partition_queue(topic, partition)?;
             queue.set_nonempty_callback(wake(&self.polling));
             Some(Feed::new(input as u32, partition, queue))
         };
@@ -56,7 +56,7 @@ impl Consumer {
             }
             std::thread::park_timeout(TRY_AGAIN);
         }
-        self.consumer
+        self.client()
             .resume(&list)
             .map_err(|source| Error::plain("resuming", source))
     }
@@ -67,7 +67,7 @@ impl Consumer {
         for topic in &self.inputs {
             list.add_partition(topic, partition);
         }
-        let paused = self.consumer.pause(&list);
+        let paused = self.client().pause(&list);
         paused.map_err(|source| Error::plain("pausing", source))
     }
 
@@ -75,21 +75,21 @@ impl Consumer {
     /// begun anew: under [`GroupProtocol::Classic`] librdkafka changes an assignment only as a whole.
     pub fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
         let fail = |source| Error::plain("beginning anew with a partition", source);
-        let mut list = self.consumer.assignment().map_err(fail)?;
-        if self.consumer.context().protocol == GroupProtocol::Consumer {
+        let mut list = self.client().assignment().map_err(fail)?;
+        if self.client().context().protocol == GroupProtocol::Consumer {
             let mut own = TopicPartitionList::new();
             for topic in &self.inputs {
                 own.add_partition(topic, partition);
             }
-            self.consumer.incremental_unassign(&own).map_err(fail)?;
+            self.client().incremental_unassign(&own).map_err(fail)?;
             list = own;
         }
         list.set_all_offsets(Offset::Beginning).map_err(fail)?;
-        match self.consumer.context().protocol {
-            GroupProtocol::Classic => self.consumer.assign(&list),
-            GroupProtocol::Consumer => self.consumer.incremental_assign(&list),
+        match self.client().context().protocol {
+            GroupProtocol::Classic => self.client().assign(&list),
+            GroupProtocol::Consumer => self.client().incremental_assign(&list),
         }
-        .and_then(|()| self.consumer.pause(&list))
+        .and_then(|()| self.client().pause(&list))
         .map_err(fail)?;
         let elements = list.elements();
         let partitions: BTreeSet<i32> = elements.iter().map(|one| one.partition()).collect();
@@ -97,7 +97,7 @@ impl Consumer {
     }
 
     fn seek(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
-        let set = self.consumer.seek_partitions(list.clone(), TIMEOUT)?;
+        let set = self.client().seek_partitions(list.clone(), TIMEOUT)?;
         set.elements()
             .iter()
             .try_for_each(|element| element.error())

@@ -8,7 +8,7 @@ use super::{Error, LOOKS_MAX, Offsets, Restore, key};
 use crate::crash;
 use crate::event::CustomerId;
 use crate::kafka::{Ends, Entry, Pending, ProgressRecord};
-use crate::runtime::partitions::Action;
+use crate::runtime::partitions::{Action, Cause};
 use crate::runtime::report::{Found, Shared};
 use crate::runtime::world::World;
 use crate::store::Rebuild;
@@ -104,12 +104,36 @@ impl Restore {
                 (known, Target::Old(BTreeMap::new()))
             }
             _ => {
+                self.check_room(world)?;
                 let (partition, workers) = (key(self.partition), shared.settings.workers);
                 let rebuild = world.store().rebuild(partition, workers)?;
                 (start, Target::Nothing(rebuild, None))
             }
         };
         Ok(Reading::new(ends, from, into))
+    }
+
+    /// A state that is built beside another one needs about as much of the disk.
+    fn check_room<W: World>(&self, world: &W) -> Result<(), Error> {
+        let (needed, free) = world.store().room_beside(key(self.partition))?;
+        let partition = self.partition;
+        tracing::info!(
+            partition,
+            needed_bytes = needed,
+            free_bytes = free,
+            "building the state beside what is there"
+        );
+        match free {
+            Some(free) if free < needed => Err(Error::Disagreement {
+                partition,
+                cause: Cause::DiskSpace,
+                what: format!(
+                    "building the state anew takes about {needed} bytes of the disk beside what is there, and {free} are free. \
+                    Make room, and `retry`"
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn read<W: World>(

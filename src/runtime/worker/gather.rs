@@ -30,6 +30,14 @@ impl Broken {
     }
 }
 
+impl Partition {
+    /// What has come before is still applied.
+    fn stop_at(&mut self, broken: Broken) {
+        self.merge.block(broken.input());
+        self.broken = Some(broken);
+    }
+}
+
 impl<W: World> Worker<W> {
     pub(super) fn fetched(
         &mut self,
@@ -50,9 +58,9 @@ impl<W: World> Worker<W> {
         own.idle.observed = None;
         match fetched {
             Fetched::End => own.merge.end(input),
-            Fetched::OutOfRange => own.broken = Some(Broken::OutOfRange { input }),
+            Fetched::OutOfRange => own.stop_at(Broken::OutOfRange { input }),
             Fetched::Damaged { offset } => {
-                own.broken = Some(Broken::Damaged(Position { input, offset }));
+                own.stop_at(Broken::Damaged(Position { input, offset }));
             }
             Fetched::Record {
                 offset,

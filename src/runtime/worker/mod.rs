@@ -106,6 +106,8 @@ pub(super) struct Worker<W> {
     in_doubt: Vec<i32>,
     last_commit: Duration,
     last_look: Duration,
+    /// When a producer that was fenced was last replaced.
+    took_over: Option<Duration>,
     /// The last partition of which it was looked whether it has gone to another process for good.
     looked_elsewhere: Option<i32>,
 }
@@ -145,6 +147,7 @@ impl<W: World> Worker<W> {
             last_commit: world.uptime(),
             last_look: world.uptime(),
             looked_elsewhere: None,
+            took_over: None,
             world,
             shared,
         };

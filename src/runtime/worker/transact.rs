@@ -10,12 +10,16 @@ use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
 use crate::runtime::world::World;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Wait after an aborted transaction, before the same batch is tried again.
 const ABORT_BACKOFF: Duration = Duration::from_millis(200);
 /// A partition that another process has gone on with is soon said to be revoked here too.
 const REVOKE_TIME: Duration = Duration::from_secs(20);
+
+/// A producer that is fenced once more within this time has been so by another process.
+const TAKE_OVER_EVERY: Duration = Duration::from_secs(30);
 
 /// What became of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,10 @@ impl<W: World> Worker<W> {
     /// aborted attempt is repeated, and one without an answer is looked into.
     pub(super) fn transact(&mut self, commits: &mut Vec<Planned>) -> Result<Made, Error> {
         let mut replaced: BTreeMap<(i32, usize), Outgoing> = BTreeMap::new();
-        loop {
+        for attempt in 1_u64.. {
+            if attempt > 1 && self.is_given_up() {
+                break;
+            }
             // The membership first, then the epochs: the coordinator checks the member and its
             // generation, but never who owns a partition.
             let membership = self.world.membership();
@@ -93,25 +100,48 @@ impl<W: World> Worker<W> {
                         replaced.insert((shares[share].partition, record), letter);
                     }
                 }
-                Err(error @ kafka::Error::Indefinite { .. }) => {
+                Err(error @ kafka::Error::Fenced { .. }) if !self.may_take_over(&error) => {
+                    return Err(error.into());
+                }
+                Err(error @ (kafka::Error::Indefinite { .. } | kafka::Error::Fenced { .. })) => {
                     self.shared.ended("indefinite");
-                    tracing::warn!(error = %chain(&error), "a transaction got no answer; looking what became of it");
+                    tracing::warn!(error = %chain(&error), "whether a transaction was committed is not known; looking what became of it");
                     if self.look_what_became_of(commits)? {
                         self.tell(commits, &shares)?;
                         return Ok(Made::Visible);
                     }
                 }
-                Err(
-                    error @ (kafka::Error::Fenced { .. }
-                    | kafka::Error::Fatal { .. }
-                    | kafka::Error::Damaged { .. }
-                    | kafka::Error::Topology(_)
-                    | kafka::Error::Unavailable(_)),
-                ) => {
-                    return Err(error.into());
-                }
+                Err(other) => return Err(other.into()),
             }
         }
+        Ok(Made::TakenBack)
+    }
+
+    /// Whether the process is to end: nobody polls any more, so that who has lost the membership stays without it. The next
+    /// start finds out what was committed, and reads the rest again.
+    fn is_given_up(&self) -> bool {
+        let is_stopping = self.shared.stopping.load(Ordering::Acquire);
+        if is_stopping {
+            tracing::warn!(
+                "stopping: what is in hand is not committed; the next start reads it again"
+            );
+        }
+        is_stopping
+    }
+
+    /// Whether a producer that was fenced is replaced: the brokers do that also to one whose transaction ran out of time,
+    /// as when they stalled. Whoever is fenced again soon has been so by another process. Nothing depends on who is right:
+    /// offsets are taken from a member of the group alone.
+    fn may_take_over(&mut self, error: &kafka::Error) -> bool {
+        let now = self.world.uptime();
+        let is_again = self
+            .took_over
+            .is_some_and(|at| now.saturating_sub(at) < TAKE_OVER_EVERY);
+        if !is_again {
+            self.took_over = Some(now);
+            tracing::warn!(error = %chain(error), "the producer was fenced; making another one");
+        }
+        !is_again
     }
 
     /// Whether the next transaction can be smaller than these commits.
@@ -222,7 +252,7 @@ impl<W: World> Worker<W> {
     /// after that may the same batch be tried again.
     fn look_what_became_of(&mut self, commits: &mut Vec<Planned>) -> Result<bool, Error> {
         let begun = self.world.uptime();
-        loop {
+        while !self.is_given_up() {
             let renewed = self.world.renew();
             self.drop_what_is_elsewhere(commits);
             let found = renewed.and_then(|()| self.outcome(commits));
@@ -245,6 +275,7 @@ impl<W: World> Worker<W> {
             }
             self.world.wait(ABORT_BACKOFF);
         }
+        Ok(false)
     }
 
     /// The stable committed offsets name the batch that counts.

@@ -13,33 +13,55 @@ use kafka_protocol::messages::{
 use super::{Faulted, SETTINGS, proxy};
 use crate::proxy::Fault;
 
-const FENCED: &str = "another process uses the same instance name, or this one stalled";
+const FENCED: &str = "the brokers have fenced this process";
 
+/// Once may be its own doing: a transaction or a session that ran out of time.
 #[test]
-fn a_daemon_that_is_fenced_ends_and_its_successor_goes_on() {
+fn a_daemon_that_is_fenced_takes_its_place_once_and_then_ends_and_its_successor_goes_on() {
     let proxy = proxy();
-    let mut faulted = Faulted::new(&proxy, "fault-fenced", SETTINGS);
+    // Each worker has a producer, and each may take its place once.
+    let settings = format!("{SETTINGS}workers = 1\n");
+    let mut faulted = Faulted::new(&proxy, "fault-fenced", &settings);
     let mut fenced_by = |fault: Fault| {
         faulted.ends(FENCED);
-        assert_eq!(fault.fired(), 1);
+        assert_eq!(fault.fired(), 2);
     };
-    let end = || proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
+    let end = || {
+        let end = proxy.on::<EndTxnRequest>().when(|it| it.committed);
+        end.nth(3).times(2)
+    };
     fenced_by(end().answer(Code::ProducerFenced));
     fenced_by(end().answer(Code::InvalidProducerEpoch));
     fenced_by(end().answer_after(Code::ProducerFenced));
-    let produce = proxy.on::<ProduceRequest>().nth(5);
+    let produce = proxy.on::<ProduceRequest>().nth(5).times(2);
     fenced_by(produce.answer(Code::InvalidProducerEpoch));
-    let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3);
+    let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3).times(2);
     fenced_by(add.answer(Code::ProducerFenced));
-    let add = proxy.on::<AddOffsetsToTxnRequest>().nth(3);
+    let add = proxy.on::<AddOffsetsToTxnRequest>().nth(3).times(2);
     fenced_by(add.answer(Code::ProducerFenced));
-    let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
-    fenced_by(commit.answer(Code::InvalidProducerEpoch));
-    let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
-    fenced_by(commit.answer(Code::FencedInstanceId));
-    let init = proxy.on::<InitProducerIdRequest>();
-    fenced_by(init.answer(Code::ProducerFenced));
-    faulted.works();
+    let commit = || proxy.on::<TxnOffsetCommitRequest>().nth(3).times(2);
+    fenced_by(commit().answer(Code::InvalidProducerEpoch));
+    fenced_by(commit().answer(Code::FencedInstanceId));
+    let heartbeat = proxy.on::<HeartbeatRequest>().times(2);
+    fenced_by(heartbeat.answer(Code::FencedInstanceId));
+    let join = proxy.on::<JoinGroupRequest>().times(2);
+    fenced_by(join.answer(Code::FencedInstanceId));
+    // Before it has begun nobody can have taken its place but another process.
+    let init = proxy
+        .on::<InitProducerIdRequest>()
+        .answer(Code::ProducerFenced);
+    faulted.ends(FENCED);
+    assert_eq!(init.fired(), 1);
+    let once = [
+        end().times(1).answer(Code::ProducerFenced),
+        proxy
+            .on::<HeartbeatRequest>()
+            .nth(2)
+            .answer(Code::FencedInstanceId),
+    ];
+    faulted.world.start();
+    once.iter().for_each(Fault::await_fired);
+    faulted.goes_on();
 }
 
 /// Trying again would come to the same: better to end than to try for ever.
@@ -80,8 +102,6 @@ fn a_daemon_that_cannot_go_on_ends_and_says_why() {
         commit.answer(Code::GroupAuthorizationFailed),
         "Group authorization failed",
     );
-    let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
-    ends_by(commit.answer(Code::FencedInstanceId), FENCED);
     let end = proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
     let code = Code::TransactionalIdAuthorizationFailed;
     ends_by(end.answer(code), "committing failed");
@@ -97,9 +117,5 @@ fn a_daemon_that_cannot_go_on_ends_and_says_why() {
         fetch().answer(Code::TopicAuthorizationFailed),
         "reading the inputs failed",
     );
-    let heartbeat = proxy.on::<HeartbeatRequest>();
-    ends_by(heartbeat.answer(Code::FencedInstanceId), FENCED);
-    let join = proxy.on::<JoinGroupRequest>();
-    ends_by(join.answer(Code::FencedInstanceId), FENCED);
     faulted.works();
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::messages::{
     FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, SyncGroupRequest,
+    TxnOffsetCommitRequest,
 };
 
 use super::{Faulted, Faults, proxy};
+use crate::harness::eventually;
 
 /// Many small transactions and frequent heartbeats: the group changes amid work.
 const SETTINGS: &str = "[kafka.properties]
@@ -89,4 +91,19 @@ fn coordinators_are_not_found() {
     }
     Faulted::new(&proxy, "fault-coordinator", SETTINGS).works();
     faults.assert_fired();
+}
+
+/// Nobody polls any more, so that nothing can give the membership back.
+#[test]
+fn a_daemon_that_has_lost_its_membership_ends_at_once() {
+    let proxy = proxy();
+    let mut faulted = Faulted::new(&proxy, "fault-lost-member", SETTINGS);
+    let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
+    let refused = commit.times(usize::MAX).answer(Code::UnknownMemberId);
+    faulted.world.start();
+    eventually("it tries again and again", || refused.fired() > 2);
+    let status = faulted.world.terminate();
+    let said = faulted.world.said();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.contains("what is in hand is not committed"), "{said}");
 }

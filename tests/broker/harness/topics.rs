@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use rdkafka::admin::{
-    AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
 };
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
@@ -21,6 +22,13 @@ impl Broker {
         eventually("the topic has its partitions", || {
             self.partitions(topic).len() == usize::try_from(partitions).unwrap()
         });
+    }
+
+    /// Adds partitions, up to so many.
+    pub(crate) fn grow_topic(&self, topic: &str, partitions: usize) {
+        let more = NewPartitions::new(topic, partitions);
+        let answer = await_answer(self.admin.create_partitions([&more], &options()));
+        answer.into_iter().for_each(|result| drop(result.unwrap()));
     }
 
     /// Deletes the topic; another of its name can be created when this returns.

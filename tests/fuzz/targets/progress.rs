@@ -9,6 +9,7 @@ pub(crate) fn identity() -> Identity {
     Identity {
         rules: "fuzz".to_owned(),
         inputs: "inputs".to_owned(),
+        inputs_with_fewer: Vec::new(),
         format_1: "fuzz-1".to_owned(),
     }
 }

@@ -1,0 +1,74 @@
+//! Whether the group still hears of this client, by what librdkafka counts.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::statistics::Statistics;
+
+/// The request by which a member shows that it is there, as librdkafka calls it.
+const REQUEST: &str = "ConsumerGroupHeartbeat";
+/// The broker by which librdkafka reaches the group's coordinator.
+const COORDINATOR: &str = "GroupCoordinator";
+/// Longest time without any, while the coordinator can be reached: several heartbeats, and less than most sessions.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// The heartbeats of a client.
+#[derive(Debug, Default)]
+pub(super) struct Heartbeats {
+    sent: i64,
+    /// Since when none was sent, although the coordinator could be reached all the time.
+    silent_since: Option<Instant>,
+}
+
+impl Heartbeats {
+    pub(super) fn note(&mut self, statistics: &Statistics, now: Instant) {
+        let coordinators = statistics.brokers.values();
+        let mut coordinators = coordinators.filter(|broker| broker.name == COORDINATOR);
+        let sent = statistics
+            .brokers
+            .values()
+            .filter_map(|broker| broker.req.get(REQUEST));
+        self.count(
+            sent.sum(),
+            coordinators.any(|broker| broker.state == "UP"),
+            now,
+        );
+    }
+
+    fn count(&mut self, sent: i64, is_up: bool, now: Instant) {
+        let is_silent = is_up && sent == self.sent;
+        self.sent = sent;
+        self.silent_since = is_silent.then_some(self.silent_since.unwrap_or(now));
+    }
+
+    /// Never so before the first one was sent: only the newer protocol knows them.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        let silent_since = self.silent_since.filter(|_| self.sent > 0);
+        silent_since.is_some_and(|since| now.duration_since(since) >= SILENCE_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_silent_that_sends_nothing_to_a_coordinator_that_can_be_reached() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let mut heartbeats = Heartbeats::default();
+        for seconds in [0, 50, 100] {
+            heartbeats.count(0, true, after(seconds));
+        }
+        assert!(!heartbeats.is_silent(after(100)), "there are none");
+        heartbeats.count(5, true, after(110));
+        heartbeats.count(5, true, after(120));
+        assert!(!heartbeats.is_silent(after(149)));
+        assert!(heartbeats.is_silent(after(150)));
+        heartbeats.count(5, false, after(151));
+        heartbeats.count(5, true, after(160));
+        assert!(!heartbeats.is_silent(after(189)), "it could not be reached");
+        heartbeats.count(6, true, after(191));
+        heartbeats.count(6, true, after(192));
+        assert!(!heartbeats.is_silent(after(221)));
+    }
+}
