@@ -58,7 +58,8 @@
 //! - The core reads no clock: time is in the events and in the watermark. It can neither log nor
 //!   count: it returns what happened, and the shell reports it.
 //! - However a history is cut into batches, and however often a customer is looked at, the outputs are the same.
-//! - No record moves the time of others beyond its own timestamp, and none ends a process.
+//! - No record moves the time of others beyond its own timestamp, and none ends a process. A partition that cannot be
+//!   processed is quarantined alone (`runtime::worker::quarantine`); a panic of the core is caught there and nowhere else.
 //! - One timer per customer: the earliest instant at which anything can change if nothing happens.
 //!   Nothing is ever scanned for.
 //! - No binary floating point: numbers, money, durations and instants are [`event::Quantity`].

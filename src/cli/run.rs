@@ -119,6 +119,7 @@ fn exit(error: &app::Error) -> Exit {
         kafka::Error::Unavailable(_) => Exit::Unavailable,
         kafka::Error::Retry { .. }
         | kafka::Error::Damaged { .. }
+        | kafka::Error::OutOfRange { .. }
         | kafka::Error::Abort { .. }
         | kafka::Error::Indefinite { .. }
         | kafka::Error::Fenced { .. }

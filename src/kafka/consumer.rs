@@ -142,7 +142,7 @@ type Client = BaseConsumer<Context>;
 #[derive(Clone)]
 pub struct Consumer {
     /// Replaced by another one when it has lost its membership for good.
-    client: Arc<Mutex<Arc<Client>>>,
+    client: Arc<Mutex<Option<Arc<Client>>>>,
     config: Arc<Config>,
     inputs: Vec<String>,
     /// Woken when something is to be polled or read from a feed.
@@ -175,7 +175,7 @@ impl Consumer {
     ) -> Result<Consumer, Error> {
         let client = member(config, inputs, listener, &stop)?;
         Ok(Consumer {
-            client: Arc::new(Mutex::new(Arc::new(client))),
+            client: Arc::new(Mutex::new(Some(Arc::new(client)))),
             config: Arc::new(config.clone()),
             inputs: inputs.to_vec(),
             polling: std::thread::current(),
@@ -183,31 +183,36 @@ impl Consumer {
     }
 
     /// Joins the group anew with another client, under the same name. All partitions of the old one must have been revoked,
-    /// and its feeds dropped: nobody hears of it any more. On the thread that polls.
+    /// and its feeds dropped: nobody hears of it any more. On the thread that polls; others are told to try again meanwhile.
     pub fn rejoin(&self, stop: impl Fn() -> bool) -> Result<(), Error> {
-        let old = self.client();
+        let old = self.client()?;
         old.context().is_replaced.store(true, Ordering::Release);
         let listener = old.context().listener.clone();
-        // Leaving may take as long as the coordinator takes to answer.
+        *self.lock() = None;
+        // Closing it, by which it leaves, takes as long as the coordinator takes to answer.
         std::thread::spawn(move || drop(old));
-        let client = member(&self.config, &self.inputs, listener, &stop)?;
-        *self.lock() = Arc::new(client);
+        let new = member(&self.config, &self.inputs, listener, &stop)?;
+        *self.lock() = Some(Arc::new(new));
         Ok(())
     }
 
     /// Whether the group has not heard of this process for so long that its membership is lost, while its coordinator could
     /// be reached: librdkafka 2.12 may come to send no heartbeats any more, and tell nobody.
     pub fn is_silent(&self) -> bool {
-        let client = self.client();
-        let heartbeats = client.context().heartbeats();
-        heartbeats.is_silent(Instant::now())
+        self.client().is_ok_and(|client| {
+            let heartbeats = client.context().heartbeats();
+            heartbeats.is_silent(Instant::now())
+        })
     }
 
-    fn client(&self) -> Arc<Client> {
-        self.lock().clone()
+    fn client(&self) -> Result<Arc<Client>, Error> {
+        self.lock().clone().ok_or(Error::Retry {
+            action: "using the consumer while it joins the group anew",
+            source: KafkaError::Canceled,
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arc<Client>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Client>>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -217,7 +222,7 @@ impl Consumer {
         if !timeout.is_zero() {
             std::thread::park_timeout(timeout);
         }
-        serve(&self.client())
+        serve(&*self.client()?)
     }
 
     /// The thread that polls.
@@ -232,7 +237,7 @@ impl Consumer {
         for topic in &self.inputs {
             list.add_partition(topic, partition);
         }
-        let found = self.client().committed_offsets(list, TIMEOUT);
+        let found = self.client()?.committed_offsets(list, TIMEOUT);
         let found = found.map_err(|source| Error::plain("asking for committed offsets", source))?;
         let one = |topic: &String| {
             let Some(element) = found.find_partition(topic, partition) else {
@@ -253,13 +258,13 @@ impl Consumer {
     /// The first offset and the end of an input's partition, as committed readers see it.
     pub fn bounds(&self, input: u32, partition: i32) -> Result<(i64, i64), Error> {
         let topic = &self.inputs[input as usize];
-        let bounds = self.client().fetch_watermarks(topic, partition, TIMEOUT);
+        let bounds = self.client()?.fetch_watermarks(topic, partition, TIMEOUT);
         bounds.map_err(|source| Error::plain("asking for the bounds of an input", source))
     }
 
     /// The membership to send with a transaction, unless this process is no member right now.
     pub fn membership(&self) -> Option<ConsumerGroupMetadata> {
-        membership(&self.client())
+        membership(&*self.client().ok()?)
     }
 }
 

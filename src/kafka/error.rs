@@ -64,9 +64,18 @@ pub enum Error {
     /// What is in Kafka is not as it must be: end, and let a person look.
     #[error("{0}")]
     Topology(String),
+    /// A partition begins behind the offset that was asked for, or ends before it: ask anew where it does.
+    #[error("{action} failed: the partition does not hold the offset")]
+    OutOfRange {
+        /// What was tried.
+        action: &'static str,
+        /// The reason.
+        #[source]
+        source: KafkaError,
+    },
     /// A batch of records does not match its checksum, or is of an unknown format.
     #[error(
-        "a batch at or behind offset {offset} is damaged on its broker's disk or on its way. A restored replica of the         topic, or a restart where it was damaged on its way, reads it again"
+        "a batch at or behind offset {offset} is damaged on its broker's disk or on its way. A restored replica of the topic, or a restart where it was damaged on its way, reads it again"
     )]
     Damaged {
         /// The next offset.
@@ -172,6 +181,10 @@ impl Error {
     /// The reaction to an error of a transactional call.
     pub(super) fn transactional(action: &'static str, source: KafkaError) -> Error {
         let reaction = match &source {
+            // The member, not the producer: whoever polls hears of it too, and joins anew or ends.
+            KafkaError::Transaction(error) if error.code() == Code::FencedInstanceId => {
+                Reaction::Abort
+            }
             KafkaError::Transaction(error) => Reaction::to(
                 error.is_fatal(),
                 error.txn_requires_abort(),

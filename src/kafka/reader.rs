@@ -164,7 +164,7 @@ impl Reader {
                             source,
                         },
                         // It was cut since it was asked how far it goes.
-                        Some(Trouble::OutOfRange) => Error::Retry {
+                        Some(Trouble::OutOfRange) => Error::OutOfRange {
                             action: "reading a partition",
                             source,
                         },

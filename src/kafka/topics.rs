@@ -9,7 +9,7 @@ use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::seldom::Quiet;
-use super::{Config, Error, Outputs, native};
+use super::{Config, Error, Outputs, Reader, Received, native};
 use crate::event::{Millis, WallTime};
 
 /// The largest batch of a producer where the topics take larger ones: librdkafka's own.
@@ -189,7 +189,11 @@ pub fn look_for_unread(
         };
         // From a quarter of the time before it is deleted.
         let old = now.0.saturating_sub(kept - kept / 4);
-        for (partition, next) in unread(&client, input, partitions, old)? {
+        if old <= 0 {
+            continue;
+        }
+        let mut reader = Reader::new(config);
+        for (partition, next) in unread(&client, &mut reader, input, partitions, old)? {
             found.push(format!(
                 "the next record of {input} partition {partition} to be read, at offset {next}, is older than three quarters of \
                 retention.ms ({kept}): it will be deleted unread. Raise retention.ms of {input}, and see what holds \
@@ -203,6 +207,7 @@ pub fn look_for_unread(
 /// Partitions whose committed offset is before the first record of this time or later, with that offset.
 fn unread(
     client: &BaseConsumer<Quiet>,
+    reader: &mut Reader,
     input: &str,
     partitions: &[i32],
     time: i64,
@@ -227,8 +232,14 @@ fn unread(
         };
         let is_old = match newer.find_partition(input, *partition)?.offset() {
             Offset::Offset(first) => next < first,
-            // All records are older.
-            Offset::End => next < client.fetch_watermarks(input, *partition, TIMEOUT).ok()?.1,
+            // All records are older, if there are any: what is there may be the marker of a transaction.
+            Offset::End => {
+                let (_, end) = client.fetch_watermarks(input, *partition, TIMEOUT).ok()?;
+                let mut is_record = false;
+                let mut take = |_: &Received<'_>| is_record = true;
+                let read = reader.read(input, *partition, next, end, &mut take);
+                read.is_ok() && is_record
+            }
             _ => false,
         };
         if is_old {

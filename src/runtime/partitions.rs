@@ -46,8 +46,8 @@ pub enum Cause {
     StateCorrupt,
     /// The disk has no room to build the state beside what is there.
     DiskSpace,
-    /// The models of the state are not known.
-    UnknownModels,
+    /// The loaded models cannot go on from its state.
+    Models,
     /// An input no longer holds what is to be read next.
     InputLost,
     /// A batch of an input is damaged on its broker's disk.
@@ -95,7 +95,7 @@ impl Cause {
             Cause::StateMismatch => "state_mismatch",
             Cause::StateCorrupt => "state_corrupt",
             Cause::DiskSpace => "disk_space",
-            Cause::UnknownModels => "unknown_models",
+            Cause::Models => "models",
             Cause::InputLost => "input_lost",
             Cause::InputDamaged => "input_damaged",
             Cause::Record => "record",
@@ -110,7 +110,7 @@ impl Cause {
             Cause::StateCorrupt => &["rebuild", "retry"],
             Cause::InputLost | Cause::InputDamaged => &["accept-loss", "retry"],
             Cause::Record => &["skip", "retry"],
-            Cause::DiskSpace | Cause::UnknownModels | Cause::Panic => &["retry"],
+            Cause::DiskSpace | Cause::Models | Cause::Panic => &["retry"],
         }
     }
 }
@@ -290,7 +290,8 @@ impl Quarantine {
                 and the local state is complete and the last one"
                 .to_owned(),
             Action::AcceptLoss(None) => format!(
-                "{what}: the position moves, and a dead letter `input_lost` says which offsets are gone"
+                "processing goes on without what is gone, and a dead letter `input_lost` says which offsets that are. Found: \
+                {what}"
             ),
             Action::AcceptLoss(Some(to)) => format!(
                 "processing goes on from offset {to}, whatever the records before it say, and a dead letter `input_lost` \
@@ -371,7 +372,7 @@ mod tests {
             Cause::StateMismatch,
             Cause::StateCorrupt,
             Cause::DiskSpace,
-            Cause::UnknownModels,
+            Cause::Models,
             Cause::InputLost,
             Cause::InputDamaged,
             Cause::Record,

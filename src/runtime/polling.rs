@@ -230,6 +230,13 @@ impl Polling<'_> {
                 which says what can be done"
             ))));
         }
+        self.make_feeds(partition, epoch)?;
+        self.mailbox(partition)
+            .post(Mail::Assigned { partition, epoch });
+        Ok(())
+    }
+
+    fn make_feeds(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
         let feeds = self.consumer.feeds(partition)?.into_iter();
         let own = Feeds {
             epoch,
@@ -237,14 +244,13 @@ impl Polling<'_> {
             started: false,
         };
         self.feeds.insert(partition, own);
-        self.mailbox(partition)
-            .post(Mail::Assigned { partition, epoch });
         Ok(())
     }
 
     /// Has a partition restored, and read again from there.
     fn restart(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
-        let Some(own) = self.feeds.get(&partition) else {
+        let is_current = self.shared.assignment.is_current(partition, epoch);
+        let Some(own) = self.feeds.get(&partition).filter(|_| is_current) else {
             return Ok(());
         };
         let again = match own.feeds.iter().any(|(feed, _)| feed.is_broken()) {
@@ -256,13 +262,18 @@ impl Polling<'_> {
             }
         };
         for one in again {
-            let epoch = match one == partition {
-                true => Some(epoch),
-                false => self.shared.assignment.renew(one),
+            // The old feeds go first: the new ones share their queues. Of a partition that has none yet the first are
+            // about to be made.
+            let Some(former) = self.feeds.remove(&one).map(|feeds| feeds.epoch) else {
+                continue;
             };
-            // The old feeds go first: the new ones share their queues.
-            if let (Some(_), Some(epoch)) = (self.feeds.remove(&one), epoch) {
+            if one == partition {
                 self.take(one, epoch)?;
+            } else if self.shared.partitions.is_quarantined(one) {
+                // It waits for an operator, as before.
+                self.make_feeds(one, former)?;
+            } else if let Some(renewed) = self.shared.assignment.renew(one) {
+                self.take(one, renewed)?;
             }
         }
         Ok(())

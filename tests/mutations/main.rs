@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 37] = [
+const MUTATIONS: [Mutation; 38] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
@@ -115,7 +115,7 @@ const MUTATIONS: [Mutation; 37] = [
     Mutation {
         what: "records that came with one on which processing panics are dropped",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/mod.rs",
+        file: "src/runtime/worker/apply.rs",
         edits: &[(
             "self.panicked(partition, records, first);",
             "drop((records, first));",
@@ -139,7 +139,7 @@ const MUTATIONS: [Mutation; 37] = [
     Mutation {
         what: "a loss is accepted without being told",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/mod.rs",
+        file: "src/runtime/worker/apply.rs",
         edits: &[("lost: own.lost.clone(),", "lost: Vec::new(),")],
     },
     Mutation {
@@ -150,6 +150,18 @@ const MUTATIONS: [Mutation; 37] = [
             "Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {",
             "Err(\n                    error @ (kafka::Error::Abort { .. }\n                    | kafka::Error::Retry { .. }\n                    | kafka::Error::Fenced { .. }),\n                ) => {\n                    drop(self.world.renew());",
         )],
+    },
+    Mutation {
+        what: "a process that stops commits after a transaction whose outcome is not known",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/mod.rs",
+        edits: &[
+            ("\n                        && !self.has_given_up", ""),
+            (
+                "if self.has_given_up {\n            return Ok(());\n        }",
+                "self.has_given_up = false;",
+            ),
+        ],
     },
     Mutation {
         what: "what committed readers are shown is taken for the end of the changelog",

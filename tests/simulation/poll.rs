@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cluster::Membership;
 use super::universe::Universe;
@@ -9,11 +10,13 @@ use crate::kafka::Fetched;
 use crate::runtime::assignment::{Assignment, Change};
 use crate::runtime::mailbox::{Gauge, Mail, Released};
 use crate::runtime::partitions::Partitions;
+use crate::runtime::report::Shared;
 use crate::runtime::worker::Start;
 
 pub(super) struct Poll {
     assignment: Arc<Assignment>,
     partitions: Arc<Partitions>,
+    stopping: Arc<AtomicBool>,
     member: u64,
     /// The generation that this process knows of; 0 before the first.
     generation: u64,
@@ -33,14 +36,11 @@ struct Feed {
 const FETCH_MAX: usize = 20;
 
 impl Poll {
-    pub(super) fn new(
-        assignment: Arc<Assignment>,
-        partitions: Arc<Partitions>,
-        member: u64,
-    ) -> Poll {
+    pub(super) fn new(shared: &Shared, member: u64) -> Poll {
         Poll {
-            assignment,
-            partitions,
+            assignment: shared.assignment.clone(),
+            partitions: shared.partitions.clone(),
+            stopping: shared.stopping.clone(),
             member,
             generation: 0,
             owned: Vec::new(),
@@ -48,6 +48,12 @@ impl Poll {
             mail: VecDeque::new(),
             starts: Vec::new(),
         }
+    }
+
+    /// Nobody polls any more.
+    pub(super) fn stop(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        self.mail.push_back(Mail::Stop);
     }
 
     pub(super) fn take_mail(&mut self) -> VecDeque<Mail> {
@@ -62,6 +68,9 @@ impl Poll {
     }
 
     pub(super) fn turn(&mut self, universe: &Universe, instance: usize) {
+        if self.stopping.load(Ordering::Acquire) {
+            return;
+        }
         self.follow_the_group(universe, instance);
         self.follow_the_workers();
         for (partition, feed) in &mut self.feeds {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -178,6 +179,7 @@ impl Universe {
                 }
             }
             (0..20, Some(busy)) => self.poll(busy),
+            (20, Some(busy)) => self.ask_to_stop(busy),
             (25..27, None) => {
                 let off = self.draw(0..20_000_000);
                 self.wall_off.set(off.cast_signed() - 10_000_000);
@@ -195,6 +197,7 @@ impl Universe {
                 *seat.backup.0.borrow_mut() = seat.disk.0.borrow().clone();
             }
             (31, None) => self.die(self.any_seat()),
+            (33, None) => self.ask_to_stop(self.any_seat()),
             (32, None) if self.strikes("offsets forgotten", 2) => {
                 let partition = self.any_partition();
                 self.cluster.borrow_mut().forget_offsets(partition);
@@ -270,7 +273,7 @@ impl Universe {
         let partitions: Arc<Partitions> = Arc::default();
         *seat.partitions.borrow_mut() = partitions.clone();
         let shared: Shared = setting.shared(member, fuse, partitions.clone());
-        *seat.poll.borrow_mut() = Some(Poll::new(shared.assignment.clone(), partitions, member));
+        *seat.poll.borrow_mut() = Some(Poll::new(&shared, member));
         *seat.worker.borrow_mut() = Some(Worker::new(0, shared, world));
     }
 
@@ -298,6 +301,13 @@ impl Universe {
         }
     }
 
+    /// As by SIGTERM: what is in hand may be committed, and then it ends.
+    fn ask_to_stop(&self, instance: usize) {
+        if let Some(poll) = self.seats[instance].poll.borrow_mut().as_mut() {
+            poll.stop();
+        }
+    }
+
     fn die(&self, instance: usize) {
         self.seats[instance].clear();
     }
@@ -318,6 +328,7 @@ impl Universe {
         };
         match catch_unwind(AssertUnwindSafe(|| worker.turn(mail))) {
             // It may have been killed while it was at work.
+            Ok(Ok(ControlFlow::Break(()))) => self.die(instance),
             Ok(Ok(_)) if seat.poll.borrow().is_some() => *seat.worker.borrow_mut() = Some(worker),
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {

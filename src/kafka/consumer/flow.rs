@@ -7,15 +7,16 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::{Consumer, Feed, Position, TIMEOUT, TRY_AGAIN, wake};
+use super::{Client, Consumer, Feed, Position, TIMEOUT, TRY_AGAIN, wake};
 use crate::kafka::{Error, GroupProtocol};
 
 impl Consumer {
     /// The feeds of newly assigned partitions. They must be made before the partitions are
     /// started, and kept until they are revoked.
     pub fn feeds(&self, partition: i32) -> Result<Vec<Feed>, Error> {
+        let client = self.client()?;
         let feed = |(input, topic): (usize, &String)| {
-            let mut queue = self.client().split_partition_queue(topic, partition)?;
+            let mut queue = client.split_partition_queue(topic, partition)?;
             queue.set_nonempty_callback(wake(&self.polling));
             Some(Feed::new(input as u32, partition, queue))
         };
@@ -44,9 +45,10 @@ impl Consumer {
                     source,
                 })?;
         }
+        let client = self.client()?;
         let deadline = Instant::now() + TIMEOUT;
         // What was just taken away and given back may still be on its way out of librdkafka.
-        while let Err(source) = self.seek(&list) {
+        while let Err(source) = seek(&client, &list) {
             let is_early = matches!(
                 source.rdkafka_error_code(),
                 Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress)
@@ -56,7 +58,7 @@ impl Consumer {
             }
             std::thread::park_timeout(TRY_AGAIN);
         }
-        self.client()
+        client
             .resume(&list)
             .map_err(|source| Error::plain("resuming", source))
     }
@@ -67,7 +69,7 @@ impl Consumer {
         for topic in &self.inputs {
             list.add_partition(topic, partition);
         }
-        let paused = self.client().pause(&list);
+        let paused = self.client()?.pause(&list);
         paused.map_err(|source| Error::plain("pausing", source))
     }
 
@@ -75,31 +77,32 @@ impl Consumer {
     /// begun anew: under [`GroupProtocol::Classic`] librdkafka changes an assignment only as a whole.
     pub fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
         let fail = |source| Error::plain("beginning anew with a partition", source);
-        let mut list = self.client().assignment().map_err(fail)?;
-        if self.client().context().protocol == GroupProtocol::Consumer {
+        let client = self.client()?;
+        let mut list = client.assignment().map_err(fail)?;
+        if client.context().protocol == GroupProtocol::Consumer {
             let mut own = TopicPartitionList::new();
             for topic in &self.inputs {
                 own.add_partition(topic, partition);
             }
-            self.client().incremental_unassign(&own).map_err(fail)?;
+            client.incremental_unassign(&own).map_err(fail)?;
             list = own;
         }
         list.set_all_offsets(Offset::Beginning).map_err(fail)?;
-        match self.client().context().protocol {
-            GroupProtocol::Classic => self.client().assign(&list),
-            GroupProtocol::Consumer => self.client().incremental_assign(&list),
+        match client.context().protocol {
+            GroupProtocol::Classic => client.assign(&list),
+            GroupProtocol::Consumer => client.incremental_assign(&list),
         }
-        .and_then(|()| self.client().pause(&list))
+        .and_then(|()| client.pause(&list))
         .map_err(fail)?;
         let elements = list.elements();
         let partitions: BTreeSet<i32> = elements.iter().map(|one| one.partition()).collect();
         Ok(partitions.into_iter().collect())
     }
+}
 
-    fn seek(&self, list: &TopicPartitionList) -> Result<(), KafkaError> {
-        let set = self.client().seek_partitions(list.clone(), TIMEOUT)?;
-        set.elements()
-            .iter()
-            .try_for_each(|element| element.error())
-    }
+fn seek(client: &Client, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    let set = client.seek_partitions(list.clone(), TIMEOUT)?;
+    set.elements()
+        .iter()
+        .try_for_each(|element| element.error())
 }

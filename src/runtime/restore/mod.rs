@@ -148,6 +148,13 @@ impl Restore {
                 world.wait(RETRY_AFTER);
                 Ok(None)
             }
+            Err(Error::Kafka(error @ kafka::Error::OutOfRange { .. })) => {
+                let partition = self.partition;
+                tracing::warn!(partition, error = %chain(&error), "the changelog was cut while it was read; beginning anew");
+                self.phase = Phase::Asking;
+                world.wait(RETRY_AFTER);
+                Ok(None)
+            }
             Err(Error::Kafka(error @ kafka::Error::Damaged { .. })) => {
                 let changelog = &shared.settings.outputs.changelog;
                 Err(self.disagreement(&format!("{changelog} cannot be read: {}", chain(&error))))

@@ -214,7 +214,7 @@ impl Restore {
         world: &W,
         progress: &Progress,
     ) -> Result<Vec<LostRange>, Error> {
-        let mut lost = Vec::new();
+        let (mut lost, mut told) = (Vec::new(), Vec::new());
         for (input, from) in (0..).zip(&progress.offsets) {
             let Ends { start, end, .. } = world.input_ends(input, self.partition)?;
             let topic = &shared.settings.outputs.inputs[input as usize];
@@ -237,21 +237,24 @@ impl Restore {
                 ),
                 _ => continue,
             };
-            if !self.is_asked_for(Action::AcceptLoss(None)) {
-                return Err(Error::Disagreement {
-                    partition: self.partition,
-                    cause: Cause::InputLost,
-                    what,
-                });
-            }
             let from = *from;
             lost.push(LostRange { input, from, to });
+            told.push(what);
+        }
+        if !told.is_empty() && !self.is_asked_for(Action::AcceptLoss(None)) {
+            return Err(Error::Disagreement {
+                partition: self.partition,
+                cause: Cause::InputLost,
+                what: told.join("; "),
+            });
         }
         // Behind a batch that is damaged on its broker.
         if let Some((Action::AcceptLoss(Some(to)), Some(Position { input, offset }))) = self.asked
             && progress.offsets.get(input as usize) == Some(&offset)
         {
-            let from = offset;
+            // No further than there are records.
+            let Ends { end, .. } = world.input_ends(input, self.partition)?;
+            let (from, to) = (offset, to.min(end));
             lost.push(LostRange { input, from, to });
         }
         Ok(lost)

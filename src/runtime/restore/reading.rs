@@ -117,12 +117,14 @@ impl Restore {
     fn check_room<W: World>(&self, world: &W) -> Result<(), Error> {
         let (needed, free) = world.store().room_beside(key(self.partition))?;
         let partition = self.partition;
-        tracing::info!(
-            partition,
-            needed_bytes = needed,
-            free_bytes = free,
-            "building the state beside what is there"
-        );
+        if needed > 0 {
+            tracing::info!(
+                partition,
+                needed_bytes = needed,
+                free_bytes = free,
+                "building the state beside the one that is there"
+            );
+        }
         match free {
             Some(free) if free < needed => Err(Error::Disagreement {
                 partition,

@@ -96,7 +96,7 @@ impl Shared {
             None if progress.models == crate::partition::hash(&self.models) => Ok(None),
             Some(_) | None => Err(Error::Disagreement {
                 partition,
-                cause: Cause::UnknownModels,
+                cause: Cause::Models,
                 what: "the models that its states were made with are not kept beside them; start once \
                     with those models"
                     .to_owned(),

@@ -15,7 +15,7 @@ impl<W: World> Worker<W> {
 
     /// Makes visible what was held, once it may be.
     pub(super) fn let_go_on(&mut self) -> Result<(), Error> {
-        if self.held.is_empty() {
+        if self.held.is_empty() || self.has_given_up {
             return Ok(());
         }
         let mut held = std::mem::take(&mut self.held);
@@ -26,6 +26,13 @@ impl<W: World> Worker<W> {
             return Ok(());
         }
         self.make_visible(held)
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn forget_held(&self) {
+        self.shared
+            .fuse
+            .still_holds(Moved::default(), &self.asking(&[]));
     }
 
     pub(super) fn count_told(&self, commits: &[Planned]) {

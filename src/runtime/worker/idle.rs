@@ -73,8 +73,12 @@ impl<W: World> Worker<W> {
             match self.confirm(partition) {
                 Ok(true) => self.plan(partition, to),
                 Ok(false) => {}
-                // What is damaged is found where it is read.
-                Err(error @ (kafka::Error::Retry { .. } | kafka::Error::Damaged { .. })) => {
+                // What is damaged or gone is found where it is read.
+                Err(
+                    error @ (kafka::Error::Retry { .. }
+                    | kafka::Error::Damaged { .. }
+                    | kafka::Error::OutOfRange { .. }),
+                ) => {
                     tracing::debug!(partition, error = %chain(&error), "silence cannot be confirmed for now");
                 }
                 Err(other) => return Err(other.into()),

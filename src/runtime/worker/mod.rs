@@ -17,6 +17,7 @@
 //! | the disk is lost | nothing | the changelog is read from its start |
 
 mod adopt;
+mod apply;
 mod budget;
 mod elsewhere;
 mod gather;
@@ -40,12 +41,12 @@ use super::world::World;
 use crate::crash;
 use crate::event::{self, Decoder, EventTime, Mapping};
 use crate::kafka::Position;
-use crate::partition::{Batch, Commit, Generation, apply};
+use crate::partition::{Commit, Generation};
 use crate::store::Written;
 use adopt::Under;
-use budget::{Budget, Share};
+use budget::Budget;
 use partition::Partition;
-use quarantine::{Again, Search, caught};
+use quarantine::Again;
 use transact::Made;
 
 /// A partition that is ready to be read, from here.
@@ -89,6 +90,8 @@ pub(super) struct Worker<W> {
     again: BTreeMap<i32, Again>,
     /// Records that go to the dead letters unread, as operators have asked.
     skips: BTreeMap<i32, BTreeSet<event::Position>>,
+    /// The epoch of every partition that was given to this worker.
+    epochs: BTreeMap<i32, u64>,
     /// One at a time, in the order of their assignment.
     restoring: VecDeque<Restore>,
     /// Applied, and not committed before an operator says go on. While anything is, nothing else is
@@ -108,6 +111,8 @@ pub(super) struct Worker<W> {
     last_look: Duration,
     /// When a producer that was fenced was last replaced.
     took_over: Option<Duration>,
+    /// Whether a transaction was given up, since the process is to end: nothing is committed any more.
+    has_given_up: bool,
     /// The last partition of which it was looked whether it has gone to another process for good.
     looked_elsewhere: Option<i32>,
 }
@@ -136,6 +141,7 @@ impl<W: World> Worker<W> {
             quarantined: BTreeMap::new(),
             again: BTreeMap::new(),
             skips: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             restoring: VecDeque::new(),
             held: Vec::new(),
             budget: Budget::whole(),
@@ -148,6 +154,7 @@ impl<W: World> Worker<W> {
             last_look: world.uptime(),
             looked_elsewhere: None,
             took_over: None,
+            has_given_up: false,
             world,
             shared,
         };
@@ -193,7 +200,10 @@ impl<W: World> Worker<W> {
                     crash::point("stopping");
                     // No member has nothing to commit: nobody is left who could make it one. What is held
                     // ends here, and what came after it.
-                    if self.held.is_empty() && self.world.membership().is_some() {
+                    if self.held.is_empty()
+                        && !self.has_given_up
+                        && self.world.membership().is_some()
+                    {
                         self.commit()?;
                     }
                     if !self.held.is_empty() {
@@ -228,6 +238,9 @@ impl<W: World> Worker<W> {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
+        if self.has_given_up {
+            return Ok(());
+        }
         let commits = self.apply()?;
         crash::point("applied");
         if self.holds(&commits) {
@@ -300,73 +313,6 @@ impl<W: World> Worker<W> {
             self.contain(partition, begun)?;
         }
         Ok(())
-    }
-
-    /// The pure core, over what was prefetched for it.
-    fn apply(&mut self) -> Result<Vec<Planned>, Error> {
-        let share = self.share();
-        let partitions: Vec<i32> = self.partitions.keys().copied().collect();
-        let mut commits = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let planned = self.apply_to(partition, share);
-            commits.extend(self.contain(partition, planned)?.flatten());
-        }
-        Ok(commits)
-    }
-
-    /// The same for one partition; `None` where it has nothing to commit, or that panics.
-    fn apply_to(&mut self, partition: i32, share: Share) -> Result<Option<Planned>, Error> {
-        let lateness = self.shared.settings.lateness;
-        let Some(own) = self.partitions.get_mut(&partition) else {
-            return Ok(None);
-        };
-        let all = own.records.len();
-        let most = own.search.map_or(share.records, Search::limit);
-        let records = budget::split(&mut own.records, most.min(share.records));
-        let is_last = own.records.is_empty();
-        let advance = own.idle.advance.take_if(|_| is_last);
-        let bytes = budget::part(own.bytes, records.len(), all);
-        let batch = Batch {
-            lost: own.lost.clone(),
-            records,
-            advance,
-        };
-        if batch.records.is_empty() && batch.advance.is_none() && !own.pending {
-            return Ok(None);
-        }
-        own.bytes -= bytes;
-        let lineage = own.under.lineage();
-        let view = self.world.store().prefetch_for(
-            lineage,
-            key(partition),
-            lateness,
-            &own.progress,
-            &batch,
-            share.transitions,
-        )?;
-        let (records, first) = (batch.records.len(), batch.records.first());
-        let first = first.map(|record| record.position);
-        let applied = caught(|| {
-            for record in batch.records.iter().filter(|it| it.content.is_ok()) {
-                let event::Position { input, offset } = record.position;
-                crash::panic_at("apply", input, partition, offset);
-            }
-            apply(lineage, lateness, &own.progress, view, batch)
-        });
-        let Ok(commit) = applied else {
-            self.panicked(partition, records, first);
-            return Ok(None);
-        };
-        Ok(Some(Planned {
-            partition,
-            epoch: own.epoch,
-            under: own.under.clone(),
-            generation: own.generation.take(),
-            commit,
-            advance,
-            bytes,
-            changelog_offset: None,
-        }))
     }
 
     /// What is now committed in Kafka goes to disk.

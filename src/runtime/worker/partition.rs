@@ -133,6 +133,7 @@ impl<W: World> Worker<W> {
         self.quarantined.remove(&partition);
         self.again.remove(&partition);
         self.skips.remove(&partition);
+        self.epochs.remove(&partition);
         self.shared
             .partitions
             .remove(partition, &self.shared.metrics);

@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Worker;
 use crate::customer::Corrupt;
-use crate::event::Position;
+use crate::event::{EventTime, Position, Watermark};
 use crate::partition::codec::Unusable;
+use crate::partition::{Batch, apply};
 use crate::runtime::partitions::{Action, Cause, Quarantine, State};
 use crate::runtime::report::chain;
 use crate::runtime::restore::{Error, Restore, key};
@@ -77,6 +78,11 @@ impl<W: World> Worker<W> {
                 self.shared
                     .partitions
                     .set(partition, state, &self.shared.metrics);
+                Ok(None)
+            }
+            // Others go on: it may stand at other models than they did.
+            Err(Error::Models { what, .. }) if !self.partitions.is_empty() => {
+                self.quarantine(partition, Quarantine::new(Cause::Models, None, what));
                 Ok(None)
             }
             Err(error) => match quarantine_of(&error) {
@@ -152,10 +158,15 @@ impl<W: World> Worker<W> {
             return;
         }
         // It may be begun anew with all others of the process.
+        let again = self.again.get(&partition).copied();
         self.put_down(partition);
+        self.epochs.insert(partition, epoch);
         self.left_alone.remove(&partition);
         self.quarantined.remove(&partition);
-        let asked = self.again.get(&partition).and_then(|again| again.asked);
+        if let Some(again) = again {
+            self.again.insert(partition, again);
+        }
+        let asked = again.and_then(|again| again.asked);
         let state = State::Restoring;
         self.shared
             .partitions
@@ -167,6 +178,23 @@ impl<W: World> Worker<W> {
     /// What is still looked for once the partition is restored.
     pub(super) fn search(&mut self, partition: i32) -> Option<Search> {
         self.again.remove(&partition)?.search
+    }
+
+    /// Whether processing panics as well without a record, when time goes to where that would have led: it is a timer's.
+    pub(super) fn is_of_time(&self, partition: i32, reached: Watermark) -> Result<bool, Error> {
+        let lateness = self.shared.settings.lateness;
+        let Some(own) = self.partitions.get(&partition) else {
+            return Ok(false);
+        };
+        let batch = Batch {
+            advance: Some(EventTime(reached.0)),
+            ..Batch::default()
+        };
+        let lineage = own.under.lineage();
+        let store = self.world.store();
+        let view = store.prefetch(lineage, key(partition), lateness, &own.progress, &batch)?;
+        let applied = caught(|| apply(lineage, lateness, &own.progress, view, batch));
+        Ok(applied.is_err())
     }
 
     /// After a panic with these many records, of which the first is at this position.
@@ -214,12 +242,14 @@ impl<W: World> Worker<W> {
 
     /// Drops what is in hand of a partition that stays assigned; in which epoch.
     fn put_down(&mut self, partition: i32) -> Option<u64> {
-        let restoring = self.restoring.iter().find(|it| it.partition == partition);
-        let own = self.partitions.get(&partition).map(|own| own.epoch);
-        let epoch = own.or(restoring.map(|it| it.epoch));
+        let was_held = !self.held.is_empty();
         self.held.retain(|planned| planned.partition != partition);
+        if was_held && self.held.is_empty() {
+            self.forget_held();
+        }
         self.release(partition);
-        epoch
+        self.again.remove(&partition);
+        self.epochs.get(&partition).copied()
     }
 
     /// Forgets all that is known of a partition but what is on disk.

@@ -119,14 +119,15 @@ impl<W: World> Worker<W> {
 
     /// Whether the process is to end: nobody polls any more, so that who has lost the membership stays without it. The next
     /// start finds out what was committed, and reads the rest again.
-    fn is_given_up(&self) -> bool {
-        let is_stopping = self.shared.stopping.load(Ordering::Acquire);
-        if is_stopping {
+    fn is_given_up(&mut self) -> bool {
+        if self.shared.stopping.load(Ordering::Acquire) && !self.has_given_up {
+            // Whether it was committed may not be known: from here on nothing is.
+            self.has_given_up = true;
             tracing::warn!(
                 "stopping: what is in hand is not committed; the next start reads it again"
             );
         }
-        is_stopping
+        self.has_given_up
     }
 
     /// Whether a producer that was fenced is replaced: the brokers do that also to one whose transaction ran out of time,

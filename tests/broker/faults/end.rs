@@ -41,7 +41,6 @@ fn a_daemon_that_is_fenced_takes_its_place_once_and_then_ends_and_its_successor_
     fenced_by(add.answer(Code::ProducerFenced));
     let commit = || proxy.on::<TxnOffsetCommitRequest>().nth(3).times(2);
     fenced_by(commit().answer(Code::InvalidProducerEpoch));
-    fenced_by(commit().answer(Code::FencedInstanceId));
     let heartbeat = proxy.on::<HeartbeatRequest>().times(2);
     fenced_by(heartbeat.answer(Code::FencedInstanceId));
     let join = proxy.on::<JoinGroupRequest>().times(2);
@@ -53,6 +52,7 @@ fn a_daemon_that_is_fenced_takes_its_place_once_and_then_ends_and_its_successor_
     faulted.ends(FENCED);
     assert_eq!(init.fired(), 1);
     let once = [
+        commit().answer(Code::FencedInstanceId),
         end().times(1).answer(Code::ProducerFenced),
         proxy
             .on::<HeartbeatRequest>()
