@@ -14,7 +14,7 @@ USAGE
 
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
-groups=(compile:5 lint:2 suite:5 broker:12)
+groups=(compile:5 lint:2 suite:5 broker:14)
 long_groups=(mutations:20 fuzz:12)
 
 # Everything is compiled with the places at which tests kill the daemon.

@@ -33,8 +33,6 @@ fn a_daemon_that_is_fenced_takes_its_place_once_and_then_ends_and_its_successor_
     fenced_by(end().answer(Code::ProducerFenced));
     fenced_by(end().answer(Code::InvalidProducerEpoch));
     fenced_by(end().answer_after(Code::ProducerFenced));
-    let produce = proxy.on::<ProduceRequest>().nth(5).times(2);
-    fenced_by(produce.answer(Code::InvalidProducerEpoch));
     let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3).times(2);
     fenced_by(add.answer(Code::ProducerFenced));
     let add = proxy.on::<AddOffsetsToTxnRequest>().nth(3).times(2);

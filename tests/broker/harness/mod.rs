@@ -73,12 +73,16 @@ fn ask<T>(what: &str, mut question: impl FnMut() -> KafkaResult<T>) -> T {
 /// Whether the same request may succeed later.
 fn is_passing(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode::{
-        AllBrokersDown, BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition,
+        AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable,
+        LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
     };
     let passing = [
         AllBrokersDown,
         BrokerTransportFailure,
+        CoordinatorLoadInProgress,
+        CoordinatorNotAvailable,
         LeaderNotAvailable,
+        NotCoordinator,
         NotLeaderForPartition,
     ];
     error
