@@ -56,7 +56,7 @@ struct Context {
     protocol: GroupProtocol,
     held: Mutex<Held>,
     heartbeats: Mutex<Heartbeats>,
-    /// Whether another client has taken its place: nobody is told any more.
+    /// Whether another client has replaced this one: its rebalances are no longer reported to the listener.
     is_replaced: AtomicBool,
 }
 
@@ -87,10 +87,7 @@ impl ConsumerContext for Context {
         let done = match decision {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let assigned = list.set_all_offsets(Offset::Beginning);
-                let assigned = assigned.and_then(|()| match self.protocol {
-                    GroupProtocol::Classic => consumer.assign(list),
-                    GroupProtocol::Consumer => consumer.incremental_assign(list),
-                });
+                let assigned = assigned.and_then(|()| assign(consumer, self.protocol, list));
                 let paused = assigned.and_then(|()| consumer.pause(list));
                 let complete = self.held().add(self.partitions(list));
                 if !self.is_replaced.load(Ordering::Acquire) {
@@ -182,14 +179,15 @@ impl Consumer {
         })
     }
 
-    /// Joins the group anew with another client, under the same name. All partitions of the old one must have been revoked,
-    /// and its feeds dropped: nobody hears of it any more. On the thread that polls; others are told to try again meanwhile.
+    /// Rejoins the group with a new client and the same `group.instance.id`. All partitions must have been revoked and their
+    /// feeds dropped: rebalances of the old client are not reported. To be called on the polling thread; until it returns,
+    /// other calls fail with [`Error::Retry`].
     pub fn rejoin(&self, stop: impl Fn() -> bool) -> Result<(), Error> {
         let old = self.client()?;
         old.context().is_replaced.store(true, Ordering::Release);
         let listener = old.context().listener.clone();
         *self.lock() = None;
-        // Closing it, by which it leaves, takes as long as the coordinator takes to answer.
+        // Closing it, by which it leaves the group, takes as long as the coordinator takes to respond.
         std::thread::spawn(move || drop(old));
         let new = member(&self.config, &self.inputs, listener, &stop)?;
         *self.lock() = Some(Arc::new(new));
@@ -230,13 +228,19 @@ impl Consumer {
         &self.polling
     }
 
-    /// The stable committed offsets of a partition's inputs, each with the metadata it was
-    /// committed with. Waits, bounded, until no transaction that could change them is open.
-    pub fn committed(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
+    /// This partition of every input.
+    fn list(&self, partition: i32) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for topic in &self.inputs {
             list.add_partition(topic, partition);
         }
+        list
+    }
+
+    /// The stable committed offsets of a partition's inputs, each with the metadata it was
+    /// committed with. Waits, bounded, until no transaction that could change them is open.
+    pub fn committed(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
+        let list = self.list(partition);
         let found = self.client()?.committed_offsets(list, TIMEOUT);
         let found = found.map_err(|source| Error::plain("asking for committed offsets", source))?;
         let one = |topic: &String| {
@@ -265,6 +269,18 @@ impl Consumer {
     /// The membership to send with a transaction, unless this process is no member right now.
     pub fn membership(&self) -> Option<ConsumerGroupMetadata> {
         membership(&*self.client().ok()?)
+    }
+}
+
+/// Under the classic protocol a list is all there is, under the other one it is what is added.
+fn assign(
+    client: &Client,
+    protocol: GroupProtocol,
+    list: &TopicPartitionList,
+) -> Result<(), KafkaError> {
+    match protocol {
+        GroupProtocol::Classic => client.assign(list),
+        GroupProtocol::Consumer => client.incremental_assign(list),
     }
 }
 

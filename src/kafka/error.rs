@@ -102,7 +102,7 @@ pub struct Refused {
     pub source: KafkaError,
 }
 
-/// Why one partition cannot be read on: it is told in the partition's own queue.
+/// Why a partition cannot be fetched any further; librdkafka reports it in the queue of the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// It does not hold the offset.
@@ -181,7 +181,7 @@ impl Error {
     /// The reaction to an error of a transactional call.
     pub(super) fn transactional(action: &'static str, source: KafkaError) -> Error {
         let reaction = match &source {
-            // The member, not the producer: whoever polls hears of it too, and joins anew or ends.
+            // The member is fenced, not the producer: the polling thread gets the same error, and rejoins or ends.
             KafkaError::Transaction(error) if error.code() == Code::FencedInstanceId => {
                 Reaction::Abort
             }

@@ -35,6 +35,15 @@ struct Inner {
     closed: bool,
 }
 
+impl Inner {
+    fn renew(&mut self, partition: i32) -> Option<u64> {
+        let current = self.epochs.get_mut(&partition);
+        let current = current.filter(|epoch| **epoch % 2 == 1)?;
+        *current += 2;
+        Some(*current)
+    }
+}
+
 impl Assignment {
     pub(super) fn assign(&self, partitions: &[i32]) {
         let mut inner = self.lock();
@@ -64,21 +73,16 @@ impl Assignment {
     /// Has a partition read again from its last commit, unless it was revoked since: what comes of before is dropped.
     pub(super) fn restart(&self, partition: i32, epoch: u64) {
         let mut inner = self.lock();
-        match inner.epochs.get_mut(&partition) {
-            Some(current) if *current == epoch => *current += 2,
-            _ => return,
+        if inner.epochs.get(&partition) == Some(&epoch)
+            && let Some(epoch) = inner.renew(partition)
+        {
+            inner.changes.push(Change::Restarted { partition, epoch });
         }
-        let epoch = epoch + 2;
-        inner.changes.push(Change::Restarted { partition, epoch });
     }
 
     /// The next epoch of a partition that is this process's, for one that is read again from its last commit.
     pub(super) fn renew(&self, partition: i32) -> Option<u64> {
-        let mut inner = self.lock();
-        let current = inner.epochs.get_mut(&partition);
-        let current = current.filter(|epoch| **epoch % 2 == 1)?;
-        *current += 2;
-        Some(*current)
+        self.lock().renew(partition)
     }
 
     /// Whether the partition is this process's, as it was in `epoch`.
@@ -143,15 +147,9 @@ mod tests {
             assert_eq!(assignment.take_changes(), []);
             assignment.restart(4, epoch);
             assert!(!assignment.is_current(4, epoch));
-            let [
-                Change::Restarted {
-                    partition: 4,
-                    epoch,
-                },
-            ] = assignment.take_changes()[..]
-            else {
-                panic!()
-            };
+            let (partition, epoch) = (4, epoch + 2);
+            let changes = assignment.take_changes();
+            assert_eq!(changes, [Change::Restarted { partition, epoch }]);
             assert!(assignment.is_current(4, epoch));
             assignment.revoke(&[4]);
             assert!(!assignment.is_current(4, epoch));

@@ -236,12 +236,12 @@ impl Partitions {
         )
     }
 
-    /// What was asked for of one partition, once.
-    pub(super) fn take_asked(&self, partition: i32) -> Option<(Action, Quarantine)> {
+    /// What was asked for of a quarantined partition, and the record that its quarantine is about; once.
+    pub(super) fn take_asked(&self, partition: i32) -> Option<(Action, Option<Position>)> {
         let mut inner = self.lock();
         let action = inner.asked.remove(&partition)?;
         match inner.states.get(&partition) {
-            Some(State::Quarantined(own)) => Some((action, own.clone())),
+            Some(State::Quarantined(own)) => Some((action, own.at)),
             _ => None,
         }
     }

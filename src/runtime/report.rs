@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::assignment::Assignment;
 use super::customers::Customers;
 use super::fuse::Fuse;
-use super::partitions::Partitions;
+use super::partitions::{Partitions, State};
 use super::restoring::Restoring;
 use super::settings::Settings;
 use crate::event::EventType;
@@ -92,6 +92,11 @@ impl Shared {
     /// Whether local state with this origin belongs here. Earlier versions did not note the deployment.
     pub(super) fn is_origin(&self, origin: &str) -> bool {
         origin == self.origin() || origin == self.topology.changelog_origin()
+    }
+
+    /// Notes what is done with a partition from now on.
+    pub(super) fn set_state(&self, partition: i32, state: State) {
+        self.partitions.set(partition, state, &self.metrics);
     }
 
     pub(super) fn committed(&self, committed: &Committed) {

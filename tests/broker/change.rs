@@ -55,9 +55,7 @@ fn two_orders_are_enough() -> String {
 /// Everybody is there, and the next start is with the new rule.
 fn about_to_change(name: &str) -> World {
     let mut world = shop(name, CUSTOMERS);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
     world.model("shop.yaml", &two_orders_are_enough());
     world
 }
@@ -241,9 +239,7 @@ fn a_process_with_older_models_leaves_alone_what_others_have_taken_further() {
     let mut world = shop("rolling-models", customers);
     world.model("new.yaml", &two_orders_are_enough());
     let mut new = world.instance("1", |settings| settings.replace("shop.yaml", "new.yaml"));
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
     new.start();
     eventually("the new models have taken over", || {
         new.assert_running();

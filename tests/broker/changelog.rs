@@ -36,9 +36,7 @@ fn topics_that_would_lose_what_they_keep_are_refused_with_the_command_that_sets_
             .broker
             .alter_topic(&topic, &[("cleanup.policy", "compact")]);
     }
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
 }
 
 #[test]
@@ -63,9 +61,7 @@ fn a_changelog_is_of_one_deployment_and_another_one_takes_it_over_only_when_told
     let mut world = World::new("owner", 2, SETTINGS);
     let events = history(1, 300, 4_000);
     produce(&world, &events[..2_000], 2);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
 
     let file = world.folder.path().join("tenure.toml");
     let settings = fs::read_to_string(&file).unwrap();
@@ -111,9 +107,7 @@ fn what_an_earlier_version_left_open_is_ended() {
     let mut world = World::new("formerids", 1, SETTINGS);
     let events = history(1, 300, 2_000);
     let horizon = produce(&world, &events, 1);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
 
     let config = Config {
         memory_bytes: 16 << 20,

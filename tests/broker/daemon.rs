@@ -228,6 +228,13 @@ admin = "127.0.0.1:0"
         });
     }
 
+    /// It starts, processes everything that was produced, and is told to end.
+    pub(crate) fn work_through(&mut self) {
+        self.start();
+        self.await_caught_up();
+        assert_eq!(self.terminate().code(), Some(0), "{}", self.said());
+    }
+
     /// Whether everything that was produced has been committed.
     pub(crate) fn is_caught_up(&self) -> bool {
         ["clickstream", "purchases"].iter().all(|input| {

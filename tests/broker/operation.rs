@@ -96,9 +96,7 @@ fn a_restart_goes_on_where_it_stopped_and_an_empty_disk_is_filled_from_the_chang
 fn other_limits_and_models_that_cannot_take_over_are_refused_with_the_way_out() {
     let mut world = World::new("changed", 1, "");
     world.produce("purchases", &[order("ann", "2026-01-01")]);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
     let model = fs::read_to_string(world.folder.path().join("retail.yaml")).unwrap();
     let more = model.replace("facts:", "facts:\n  reviews: count(review_written)");
     let more = more.replace("days(45)", "days(45) && reviews < 3");
@@ -115,9 +113,7 @@ fn other_limits_and_models_that_cannot_take_over_are_refused_with_the_way_out() 
     let said = world.said();
     assert!(said.contains("other inputs, mappings, limits"), "{said}");
     world.configure("retail.yaml", "");
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
 }
 
 #[test]

@@ -142,9 +142,7 @@ fn what_retention_has_deleted_unread_is_told_and_the_rest_goes_on_when_that_is_a
     let mut world = World::new("retention", 2, SETTINGS);
     let events = history(1, 300, 4_000);
     produce(&world, &events[..2_000], 2);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
     let purchases = world.topic("purchases");
     let end = |world: &World| world.broker.bounds(&purchases, Isolation::Committed)[&0].1;
     let from = end(&world);
@@ -247,9 +245,7 @@ fn a_damaged_value_of_the_local_state_is_rebuilt_from_the_changelog_when_asked_t
     let mut world = World::new("corruptvalue", 1, SETTINGS);
     let events = history(1, 300, 4_000);
     produce(&world, &events[..2_000], 1);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
     let damage = |world: &World, by: &[u8]| {
         let config = Config {
             memory_bytes: 16 << 20,
@@ -300,16 +296,12 @@ fn a_changelog_that_ends_before_the_groups_offsets_is_gone_on_from_when_asked_to
     let mut world = World::new("endlost", 1, SETTINGS);
     let events = history(1, 300, 4_000);
     produce(&world, &events[..2_000], 1);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
     // The whole changelog as it is now takes the place of the one that goes on.
     let changelog = world.topic("changelog");
     let earlier = world.read("changelog");
     let horizon = produce(&world, &events[2_000..], 1);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    world.work_through();
     let told = world.read("stage-changes").len();
     world.broker.delete_topic(&changelog);
     let compacted = [("cleanup.policy", "compact")];

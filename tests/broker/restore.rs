@@ -48,10 +48,7 @@ impl Story {
     /// They come in, are worked through, and the daemon ends.
     fn works_through(&mut self, events: usize) {
         self.go_on(events);
-        self.world.start();
-        self.world.await_caught_up();
-        let status = self.world.terminate();
-        assert_eq!(status.code(), Some(0), "{}", self.world.said());
+        self.world.work_through();
     }
 
     /// All the rest comes in; everything is told once.

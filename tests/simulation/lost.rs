@@ -1,13 +1,12 @@
 //! The changelog is lost, and the group's offsets with it in half of the runs. The local state is all there is, and a
 //! process that is asked to writes it there, with crashes at every effect; afterwards the changelog alone is enough.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::setting::{self, Setting};
 use super::universe::Universe;
-use super::{oracle, rest};
+use super::{each_seed, oracle, rest};
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 150;
@@ -17,17 +16,8 @@ const TURNS: usize = 400;
 #[test]
 fn whoever_is_killed_while_a_lost_changelog_is_written_anew_nothing_is_lost_or_told_twice() {
     let setting = Setting::new();
-    let mut partly = 0;
-    for seed in 0..SEEDS {
-        let done = catch_unwind(AssertUnwindSafe(|| run(setting.clone(), seed)));
-        match done {
-            Ok(is_partly) => partly += u64::from(is_partly),
-            Err(cause) => {
-                println!("seed {seed} fails");
-                std::panic::resume_unwind(cause);
-            }
-        }
-    }
+    let runs = each_seed(SEEDS, |seed| run(setting.clone(), seed));
+    let partly: u64 = runs.into_iter().map(u64::from).sum();
     // Otherwise it would prove nothing of what is written in several transactions.
     assert!(partly > SEEDS / 10, "{partly}");
 }

@@ -41,6 +41,17 @@ const REST_MAX: usize = 100_000;
 
 type Struck = BTreeMap<String, u64>;
 
+/// What each run comes to; of one that fails the seed is printed.
+fn each_seed<T>(seeds: u64, run: impl Fn(u64) -> T) -> Vec<T> {
+    let one = |seed| {
+        catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|cause| {
+            println!("seed {seed} fails");
+            std::panic::resume_unwind(cause)
+        })
+    };
+    (0..seeds).map(one).collect()
+}
+
 #[test]
 fn whatever_fails_every_change_is_told_once_and_the_state_is_that_of_the_fold() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());

@@ -2,13 +2,12 @@
 //! processed keeps nobody else from it, and after an operator has acted all but that is as if nothing had happened.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::setting::{self, Setting};
 use super::universe::Universe;
-use super::{Struck, oracle, rest};
+use super::{Struck, each_seed, oracle, rest};
 use crate::crash::PANICS;
 
 const SEEDS: u64 = 400;
@@ -21,15 +20,9 @@ fn what_cannot_be_processed_stops_its_partition_alone_until_an_operator_acts() {
     let setting = Setting::new();
     let seeds = std::env::var("TENURE_SEEDS").map_or(SEEDS, |text| text.parse().unwrap());
     let mut struck = Struck::new();
-    for seed in 0..seeds.min(2 * SEEDS) {
-        match catch_unwind(AssertUnwindSafe(|| run(setting.clone(), seed))) {
-            Ok(found) => found
-                .into_iter()
-                .for_each(|(what, count)| *struck.entry(what).or_default() += count),
-            Err(cause) => {
-                println!("seed {seed} fails");
-                std::panic::resume_unwind(cause);
-            }
+    for run in each_seed(seeds.min(2 * SEEDS), |seed| run(setting.clone(), seed)) {
+        for (what, count) in run {
+            *struck.entry(what).or_default() += count;
         }
     }
     for cause in ["record", "input_lost"] {

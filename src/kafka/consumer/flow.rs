@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::{Client, Consumer, Feed, Position, TIMEOUT, TRY_AGAIN, wake};
+use super::{Client, Consumer, Feed, Position, TIMEOUT, TRY_AGAIN, assign, wake};
 use crate::kafka::{Error, GroupProtocol};
 
 impl Consumer {
@@ -65,35 +65,27 @@ impl Consumer {
 
     /// Fetches nothing more of a partition before it is started again.
     pub fn pause(&self, partition: i32) -> Result<(), Error> {
-        let mut list = TopicPartitionList::new();
-        for topic in &self.inputs {
-            list.add_partition(topic, partition);
-        }
-        let paused = self.client()?.pause(&list);
+        let paused = self.client()?.pause(&self.list(partition));
         paused.map_err(|source| Error::plain("pausing", source))
     }
 
-    /// Has librdkafka begin anew with a partition that it has given up, paused until it is started; which partitions were
-    /// begun anew: under [`GroupProtocol::Classic`] librdkafka changes an assignment only as a whole.
+    /// Reassigns a partition that librdkafka has stopped fetching, paused until it is started. Returns the partitions that
+    /// were reassigned: under [`GroupProtocol::Classic`] librdkafka replaces an assignment only as a whole.
     pub fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
         let fail = |source| Error::plain("beginning anew with a partition", source);
         let client = self.client()?;
-        let mut list = client.assignment().map_err(fail)?;
-        if client.context().protocol == GroupProtocol::Consumer {
-            let mut own = TopicPartitionList::new();
-            for topic in &self.inputs {
-                own.add_partition(topic, partition);
-            }
-            client.incremental_unassign(&own).map_err(fail)?;
-            list = own;
+        let protocol = client.context().protocol;
+        let mut list = match protocol {
+            GroupProtocol::Classic => client.assignment().map_err(fail)?,
+            GroupProtocol::Consumer => self.list(partition),
+        };
+        if protocol == GroupProtocol::Consumer {
+            client.incremental_unassign(&list).map_err(fail)?;
         }
         list.set_all_offsets(Offset::Beginning).map_err(fail)?;
-        match client.context().protocol {
-            GroupProtocol::Classic => client.assign(&list),
-            GroupProtocol::Consumer => client.incremental_assign(&list),
-        }
-        .and_then(|()| client.pause(&list))
-        .map_err(fail)?;
+        assign(&client, protocol, &list)
+            .and_then(|()| client.pause(&list))
+            .map_err(fail)?;
         let elements = list.elements();
         let partitions: BTreeSet<i32> = elements.iter().map(|one| one.partition()).collect();
         Ok(partitions.into_iter().collect())

@@ -235,7 +235,20 @@ impl Restore {
                         from - end
                     ),
                 ),
-                _ => continue,
+                from => {
+                    // Behind a damaged batch, and no further than there are records.
+                    let damaged = Position {
+                        input,
+                        offset: from,
+                    };
+                    if let Some((Action::AcceptLoss(Some(to)), Some(at))) = self.asked
+                        && at == damaged
+                    {
+                        let to = to.min(end);
+                        lost.push(LostRange { input, from, to });
+                    }
+                    continue;
+                }
             };
             let from = *from;
             lost.push(LostRange { input, from, to });
@@ -247,15 +260,6 @@ impl Restore {
                 cause: Cause::InputLost,
                 what: told.join("; "),
             });
-        }
-        // Behind a batch that is damaged on its broker.
-        if let Some((Action::AcceptLoss(Some(to)), Some(Position { input, offset }))) = self.asked
-            && progress.offsets.get(input as usize) == Some(&offset)
-        {
-            // No further than there are records.
-            let Ends { end, .. } = world.input_ends(input, self.partition)?;
-            let (from, to) = (offset, to.min(end));
-            lost.push(LostRange { input, from, to });
         }
         Ok(lost)
     }

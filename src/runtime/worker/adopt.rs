@@ -180,10 +180,7 @@ impl<W: World> Worker<W> {
             one of them, or they are loaded. To go back to older models, give them a higher `version`"
         );
         self.left_alone.insert(partition);
-        let metrics = &self.shared.metrics;
-        self.shared
-            .partitions
-            .set(partition, State::LeftAlone, metrics);
+        self.shared.set_state(partition, State::LeftAlone);
     }
 
     /// After the last state of earlier models the loaded ones take over.

@@ -53,7 +53,7 @@ impl<W: World> Worker<W> {
             };
             let is_here = self.partitions.contains_key(&number)
                 || self.left_alone.contains(&number)
-                || self.quarantined.contains_key(&number)
+                || self.quarantined.contains(&number)
                 || self.again.contains_key(&number)
                 || self.restoring.iter().any(|it| it.partition == number);
             if partition as usize % workers == self.number

@@ -153,14 +153,14 @@ impl<W: World> Worker<W> {
         };
         let broken = self.partitions.iter().filter_map(|(partition, own)| {
             let broken = own.broken.filter(|broken| is_done(own, *broken))?;
-            Some((*partition, own.epoch, broken))
+            Some((*partition, broken))
         });
-        for (partition, epoch, broken) in broken.collect::<Vec<_>>() {
+        for (partition, broken) in broken.collect::<Vec<_>>() {
             match broken {
                 // Restoring it finds out which records are gone.
                 Broken::OutOfRange { .. } => {
                     self.release(partition);
-                    self.take_again(partition, epoch, Again::default());
+                    self.take_again(partition, Again::default());
                 }
                 Broken::Damaged(at) => {
                     let what = format!(

@@ -84,8 +84,8 @@ pub(super) struct Worker<W> {
     partitions: BTreeMap<i32, Partition>,
     /// Partitions that others have gone on with, with newer models or a newer version.
     left_alone: BTreeSet<i32>,
-    /// Partitions that cannot be processed, by the epoch of their assignment.
-    quarantined: BTreeMap<i32, u64>,
+    /// Partitions that cannot be processed.
+    quarantined: BTreeSet<i32>,
     /// Partitions that are to be restored and read again, and what for.
     again: BTreeMap<i32, Again>,
     /// Records that go to the dead letters unread, as operators have asked.
@@ -138,7 +138,7 @@ impl<W: World> Worker<W> {
             number,
             partitions: BTreeMap::new(),
             left_alone: BTreeSet::new(),
-            quarantined: BTreeMap::new(),
+            quarantined: BTreeSet::new(),
             again: BTreeMap::new(),
             skips: BTreeMap::new(),
             epochs: BTreeMap::new(),

@@ -113,10 +113,7 @@ impl<W: World> Worker<W> {
         };
         self.partitions.insert(partition, own);
         self.shared.customers.hold(partition);
-        let metrics = &self.shared.metrics;
-        self.shared
-            .partitions
-            .set(partition, State::Running, metrics);
+        self.shared.set_state(partition, State::Running);
         if !is_waiting {
             self.world.start(Start {
                 partition,

@@ -73,11 +73,9 @@ impl<W: World> Worker<W> {
                     "a newer version of Tenure has worked on this partition: it is left alone until it goes to one"
                 );
                 self.put_down(partition);
+                self.again.remove(&partition);
                 self.left_alone.insert(partition);
-                let state = State::LeftAlone;
-                self.shared
-                    .partitions
-                    .set(partition, state, &self.shared.metrics);
+                self.shared.set_state(partition, State::LeftAlone);
                 Ok(None)
             }
             // Others go on: it may stand at other models than they did.
@@ -110,19 +108,19 @@ impl<W: World> Worker<W> {
             {}",
             cause.actions().join(", ")
         );
-        if let Some(epoch) = self.put_down(partition) {
-            self.quarantined.insert(partition, epoch);
-            let state = State::Quarantined(quarantine);
+        self.put_down(partition);
+        self.again.remove(&partition);
+        if self.epochs.contains_key(&partition) {
+            self.quarantined.insert(partition);
             self.shared
-                .partitions
-                .set(partition, state, &self.shared.metrics);
+                .set_state(partition, State::Quarantined(quarantine));
         }
     }
 
     /// Begins anew with partitions of which an operator has asked it.
     pub(super) fn recover(&mut self) {
-        for (partition, epoch) in self.quarantined.clone() {
-            let Some((action, own)) = self.shared.partitions.take_asked(partition) else {
+        for partition in self.quarantined.clone() {
+            let Some((action, at)) = self.shared.partitions.take_asked(partition) else {
                 continue;
             };
             tracing::info!(
@@ -130,26 +128,25 @@ impl<W: World> Worker<W> {
                 action = action.name(),
                 "an operator has asked for it"
             );
-            if let (Action::Skip, Some(at)) = (action, own.at) {
+            if let (Action::Skip, Some(at)) = (action, at) {
                 self.skips.entry(partition).or_default().insert(at);
             }
-            let asked = Some((action, own.at));
-            self.take_again(
-                partition,
-                epoch,
-                Again {
-                    asked,
-                    search: None,
-                },
-            );
+            let again = Again {
+                asked: Some((action, at)),
+                search: None,
+            };
+            self.take_again(partition, again);
         }
     }
 
     /// Has the partition restored and read again from its last commit.
-    pub(super) fn take_again(&mut self, partition: i32, epoch: u64, again: Again) {
+    pub(super) fn take_again(&mut self, partition: i32, again: Again) {
+        let Some(epoch) = self.epochs.get(&partition) else {
+            return;
+        };
+        self.shared.assignment.restart(partition, *epoch);
         self.quarantined.remove(&partition);
         self.again.insert(partition, again);
-        self.shared.assignment.restart(partition, epoch);
     }
 
     /// What comes of the polling thread's answer to that, as of an assignment.
@@ -158,19 +155,12 @@ impl<W: World> Worker<W> {
             return;
         }
         // It may be begun anew with all others of the process.
-        let again = self.again.get(&partition).copied();
         self.put_down(partition);
         self.epochs.insert(partition, epoch);
         self.left_alone.remove(&partition);
         self.quarantined.remove(&partition);
-        if let Some(again) = again {
-            self.again.insert(partition, again);
-        }
-        let asked = again.and_then(|again| again.asked);
-        let state = State::Restoring;
-        self.shared
-            .partitions
-            .set(partition, state, &self.shared.metrics);
+        let asked = self.again.get(&partition).and_then(|again| again.asked);
+        self.shared.set_state(partition, State::Restoring);
         self.restoring
             .push_back(Restore::new(partition, epoch, asked));
     }
@@ -199,10 +189,6 @@ impl<W: World> Worker<W> {
 
     /// After a panic with these many records, of which the first is at this position.
     pub(super) fn panicked(&mut self, partition: i32, records: usize, first: Option<Position>) {
-        let Some(own) = self.partitions.get(&partition) else {
-            return;
-        };
-        let epoch = own.epoch;
         if records > 1 {
             tracing::error!(
                 partition,
@@ -210,15 +196,11 @@ impl<W: World> Worker<W> {
                 "processing records panicked; looking for the one that makes it"
             );
             self.put_down(partition);
-            let search = Some(Search::among(records));
-            self.take_again(
-                partition,
-                epoch,
-                Again {
-                    asked: None,
-                    search,
-                },
-            );
+            let again = Again {
+                asked: None,
+                search: Some(Search::among(records)),
+            };
+            self.take_again(partition, again);
             return;
         }
         let (cause, what) = match first {
@@ -240,16 +222,14 @@ impl<W: World> Worker<W> {
         self.quarantine(partition, Quarantine::new(cause, first, what));
     }
 
-    /// Drops what is in hand of a partition that stays assigned; in which epoch.
-    fn put_down(&mut self, partition: i32) -> Option<u64> {
+    /// Drops what is in hand of a partition that stays assigned.
+    fn put_down(&mut self, partition: i32) {
         let was_held = !self.held.is_empty();
         self.held.retain(|planned| planned.partition != partition);
         if was_held && self.held.is_empty() {
             self.forget_held();
         }
         self.release(partition);
-        self.again.remove(&partition);
-        self.epochs.get(&partition).copied()
     }
 
     /// Forgets all that is known of a partition but what is on disk.
@@ -291,13 +271,6 @@ fn is_of_newer_version(error: &Error) -> bool {
 
 /// Why an error is one partition's alone; `None` where it is the whole process's.
 fn quarantine_of(error: &Error) -> Option<Quarantine> {
-    let corrupt = || {
-        let what = format!(
-            "{}. `rebuild` builds the state from the changelog",
-            chain(error)
-        );
-        Some(Quarantine::new(Cause::StateCorrupt, None, what))
-    };
     match error {
         Error::Disagreement { cause, what, .. } => {
             Some(Quarantine::new(*cause, None, what.clone()))
@@ -308,7 +281,13 @@ fn quarantine_of(error: &Error) -> Option<Quarantine> {
                 source: Unusable::Damaged,
                 ..
             },
-        ) => corrupt(),
+        ) => {
+            let what = format!(
+                "{}. `rebuild` builds the state from the changelog",
+                chain(error)
+            );
+            Some(Quarantine::new(Cause::StateCorrupt, None, what))
+        }
         Error::Store(_) | Error::Kafka(_) | Error::Models { .. } => None,
     }
 }
