@@ -194,7 +194,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// Whether the group has not heard of this process for so long that its membership is lost, while its coordinator could
+    /// Whether the group has not heard of this process for so long that its membership is lost, while a broker could
     /// be reached: librdkafka 2.12 may come to send no heartbeats any more, and tell nobody.
     pub fn is_silent(&self) -> bool {
         self.client().is_ok_and(|client| {

@@ -227,6 +227,14 @@ impl Error {
         }
     }
 
+    /// Whether a transaction was aborted since the group does not take offsets from this member.
+    pub fn is_for_membership(&self) -> bool {
+        let Error::Abort { source, .. } = self else {
+            return false;
+        };
+        source.rdkafka_error_code().map(Outlook::of) == Some(Outlook::Regrouping)
+    }
+
     /// The reaction to what made an abort necessary, once aborted: the same batch again, unless it
     /// would come to the same.
     pub(super) fn aborted(action: &'static str, source: KafkaError) -> Error {
@@ -309,6 +317,8 @@ mod tests {
         assert!(aborted(Code::MessageTimedOut).is_for_size());
         assert!(!aborted(Code::UnknownTopicOrPartition).is_for_size());
         assert!(!plain(Code::MessageTimedOut).is_for_size());
+        assert!(aborted(Code::UnknownMemberId).is_for_membership());
+        assert!(!aborted(Code::MessageTimedOut).is_for_membership());
     }
 
     #[test]

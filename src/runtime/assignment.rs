@@ -32,6 +32,8 @@ struct Inner {
     changes: Vec<Change>,
     /// Whether the group has decided at all.
     decided: bool,
+    /// Whether the group refuses what this member commits, and has for too long.
+    is_refused: bool,
     closed: bool,
 }
 
@@ -61,6 +63,7 @@ impl Assignment {
 
     pub(super) fn revoke(&self, partitions: &[i32]) {
         let mut inner = self.lock();
+        inner.is_refused = false;
         for partition in partitions {
             let epoch = inner.epochs.entry(*partition).or_default();
             *epoch += *epoch % 2;
@@ -78,6 +81,16 @@ impl Assignment {
         {
             inner.changes.push(Change::Restarted { partition, epoch });
         }
+    }
+
+    /// Asks the polling thread to join the group anew.
+    pub(super) fn refuse(&self) {
+        self.lock().is_refused = true;
+    }
+
+    /// Whether that was asked for since the last revocation.
+    pub(super) fn is_refused(&self) -> bool {
+        self.lock().is_refused
     }
 
     /// The next epoch of a partition that is this process's, for one that is read again from its last commit.

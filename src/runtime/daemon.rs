@@ -178,7 +178,7 @@ pub fn run(
         shared,
         consumer,
         rebalances,
-        rejoined: None,
+        fenced: None,
         mailboxes,
         to_start,
         restored: Vec::new(),

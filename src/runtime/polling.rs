@@ -94,8 +94,8 @@ pub(super) struct Polling<'p> {
     pub(super) shared: Shared,
     pub(super) consumer: Consumer,
     pub(super) rebalances: Arc<Rebalances>,
-    /// When this process has last taken its place in the group anew.
-    pub(super) rejoined: Option<Instant>,
+    /// When this member of the group was last fenced.
+    pub(super) fenced: Option<Instant>,
     pub(super) mailboxes: Vec<Arc<Mailbox>>,
     pub(super) to_start: Receiver<Start>,
     /// Restored, and not yet started.
@@ -137,6 +137,7 @@ impl Polling<'_> {
             match self.consumer.poll(patience) {
                 Err(error @ kafka::Error::Fenced { .. }) => self.rejoin("fenced", Some(error))?,
                 _ if self.consumer.is_silent() => self.rejoin("silent", None)?,
+                _ if self.shared.assignment.is_refused() => self.rejoin("refused", None)?,
                 other => other?,
             }
             let changes = self.shared.assignment.take_changes();
@@ -173,13 +174,11 @@ impl Polling<'_> {
     /// Takes this process's place in the group anew. It may have been fenced by a request of its own that came late, after
     /// the broker had stalled; somebody else who takes the same place again and again is another process.
     fn rejoin(&mut self, reason: &'static str, error: Option<kafka::Error>) -> Result<(), Error> {
-        let now = Instant::now();
-        let is_again = self
-            .rejoined
-            .is_some_and(|at| now.duration_since(at) < REJOIN_EVERY);
         if let Some(error) = error {
             tracing::warn!(error = %chain(&error), "this member of the group was fenced");
-            if is_again {
+            let now = Instant::now();
+            let before = self.fenced.replace(now);
+            if before.is_some_and(|at| now.duration_since(at) < REJOIN_EVERY) {
                 return Err(error.into());
             }
         }
@@ -189,7 +188,6 @@ impl Polling<'_> {
             .consumer_rejoins
             .with_label_values(&[reason])
             .inc();
-        self.rejoined = Some(now);
         self.feeds.clear();
         self.restored.clear();
         let lost = self.shared.assignment.assigned();

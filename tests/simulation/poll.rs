@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::cluster::Membership;
 use super::universe::Universe;
@@ -20,6 +21,8 @@ pub(super) struct Poll {
     member: u64,
     /// The generation that this process knows of; 0 before the first.
     generation: u64,
+    /// Until when it does not hear that it has lost its place in the group.
+    deaf_until: Duration,
     owned: Vec<i32>,
     feeds: BTreeMap<i32, Feed>,
     mail: VecDeque<Mail>,
@@ -43,11 +46,17 @@ impl Poll {
             stopping: shared.stopping.clone(),
             member,
             generation: 0,
+            deaf_until: Duration::ZERO,
             owned: Vec::new(),
             feeds: BTreeMap::new(),
             mail: VecDeque::new(),
             starts: Vec::new(),
         }
+    }
+
+    /// It hears nothing of the group until then, unless it joins anew before.
+    pub(super) fn deafen(&mut self, until: Duration) {
+        self.deaf_until = until;
     }
 
     /// Nobody polls any more.
@@ -91,16 +100,22 @@ impl Poll {
 
     /// The eager protocol: everything is given up, then what is assigned is taken.
     fn follow_the_group(&mut self, universe: &Universe, instance: usize) {
+        let is_refused = self.assignment.is_refused();
+        if universe.now.get() < self.deaf_until && !is_refused {
+            return;
+        }
+        self.deaf_until = Duration::ZERO;
         let mut cluster = universe.cluster.borrow_mut();
-        if !cluster.is_member(instance, self.member) {
+        if is_refused || !cluster.is_member(instance, self.member) {
             self.member = cluster.join(instance);
+            self.generation = 0;
         }
         if self.generation == cluster.generation {
             return;
         }
         self.generation = cluster.generation;
+        self.assignment.revoke(&self.owned);
         if !self.owned.is_empty() {
-            self.assignment.revoke(&self.owned);
             self.mail.push_back(Mail::Revoked {
                 partitions: std::mem::take(&mut self.owned),
                 released: Released::by(1),

@@ -18,7 +18,7 @@ use super::world::Simulated;
 use crate::event::WallTime;
 use crate::kafka;
 use crate::runtime::fuse::Fuse;
-use crate::runtime::partitions::{Action, Cause, Partitions, Quarantine, State};
+use crate::runtime::partitions::{Action, Cause, Partitions, State};
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
 use crate::runtime::worker::{Start, Worker};
@@ -68,6 +68,9 @@ pub(super) struct Universe {
     /// What has struck, and how often.
     pub(super) struck: RefCell<BTreeMap<String, u64>>,
 }
+
+/// How long a member may have lost its place in the group before it is noticed that it sends no heartbeats.
+const DEAF: Duration = Duration::from_secs(30);
 
 /// The end of a process, at once.
 struct Crash;
@@ -197,6 +200,13 @@ impl Universe {
                 *seat.backup.0.borrow_mut() = seat.disk.0.borrow().clone();
             }
             (31, None) => self.die(self.any_seat()),
+            (34, None) if self.strikes("deaf member", 2) => {
+                let seat = self.any_seat();
+                self.cluster.borrow_mut().expel(seat);
+                let mut poll = self.seats[seat].poll.borrow_mut();
+                let until = self.now.get() + DEAF;
+                poll.iter_mut().for_each(|poll| poll.deafen(until));
+            }
             (33, None) => self.ask_to_stop(self.any_seat()),
             (32, None) if self.strikes("offsets forgotten", 2) => {
                 let partition = self.any_partition();
@@ -287,7 +297,6 @@ impl Universe {
             let action = match own.cause {
                 Cause::Record => Action::Skip,
                 Cause::InputLost => Action::AcceptLoss(None),
-                _ if self.offsets_are_gone(&own) => Action::Retry,
                 _ => panic!("{own:?}"),
             };
             partitions.ask(partition, action, false).unwrap();
@@ -338,12 +347,6 @@ impl Universe {
             Err(cause) if cause.is::<Crash>() => self.die(instance),
             Err(cause) => resume_unwind(cause),
         }
-    }
-
-    /// Without the group's offsets nobody can tell what became of a transaction: whoever restores the partition asks the
-    /// changelog.
-    fn offsets_are_gone(&self, own: &Quarantine) -> bool {
-        own.what.contains("got no answer") && self.struck.borrow().contains_key("offsets forgotten")
     }
 
     pub(super) fn membership(&self, instance: usize) -> Option<Membership> {

@@ -45,7 +45,7 @@ impl From<Refused> for Error {
             },
             Refused::NotAMember => Error::Abort {
                 action: "sending the offsets",
-                source: source(),
+                source: KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownMemberId),
             },
         }
     }

@@ -6,32 +6,23 @@ use rdkafka::statistics::Statistics;
 
 /// The request by which a member shows that it is there, as librdkafka calls it.
 const REQUEST: &str = "ConsumerGroupHeartbeat";
-/// The broker by which librdkafka reaches the group's coordinator.
-const COORDINATOR: &str = "GroupCoordinator";
-/// Longest time without any, while the coordinator can be reached: several heartbeats, and less than most sessions.
+/// Longest time without any, while a broker can be reached: several heartbeats, and less than most sessions. Whether it is
+/// the coordinator does not count: librdkafka connects to that one only when it has something to send.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// The heartbeats of a client.
 #[derive(Debug, Default)]
 pub(super) struct Heartbeats {
     sent: i64,
-    /// Since when none was sent, although the coordinator could be reached all the time.
+    /// Since when none was sent, although some broker could be reached all the time.
     silent_since: Option<Instant>,
 }
 
 impl Heartbeats {
     pub(super) fn note(&mut self, statistics: &Statistics, now: Instant) {
-        let coordinators = statistics.brokers.values();
-        let mut coordinators = coordinators.filter(|broker| broker.name == COORDINATOR);
-        let sent = statistics
-            .brokers
-            .values()
-            .filter_map(|broker| broker.req.get(REQUEST));
-        self.count(
-            sent.sum(),
-            coordinators.any(|broker| broker.state == "UP"),
-            now,
-        );
+        let brokers = || statistics.brokers.values();
+        let sent = brokers().filter_map(|broker| broker.req.get(REQUEST));
+        self.count(sent.sum(), brokers().any(|it| it.state == "UP"), now);
     }
 
     fn count(&mut self, sent: i64, is_up: bool, now: Instant) {
@@ -52,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_silent_that_sends_nothing_to_a_coordinator_that_can_be_reached() {
+    fn a_client_is_silent_that_sends_no_heartbeats_while_a_broker_can_be_reached() {
         let begun = Instant::now();
         let after = |seconds| begun + Duration::from_secs(seconds);
         let mut heartbeats = Heartbeats::default();

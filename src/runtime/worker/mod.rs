@@ -109,6 +109,8 @@ pub(super) struct Worker<W> {
     in_doubt: Vec<i32>,
     last_commit: Duration,
     last_look: Duration,
+    /// Since when the group has refused every commit, while this process counts as a member.
+    refused_since: Option<Duration>,
     /// When a producer that was fenced was last replaced.
     took_over: Option<Duration>,
     /// Whether a transaction was given up, since the process is to end: nothing is committed any more.
@@ -153,6 +155,7 @@ impl<W: World> Worker<W> {
             last_commit: world.uptime(),
             last_look: world.uptime(),
             looked_elsewhere: None,
+            refused_since: None,
             took_over: None,
             has_given_up: false,
             world,

@@ -2,9 +2,8 @@
 
 use super::{Planned, Worker};
 use crate::event::WallTime;
-use crate::kafka::{self, Delivery, Outgoing, Pending, Share, Telling};
+use crate::kafka::{self, Committed, Delivery, Outgoing, Pending, Share, Telling};
 use crate::runtime::mark::Mark;
-use crate::runtime::partitions::{Cause, Quarantine};
 use crate::runtime::refused;
 use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
@@ -17,7 +16,9 @@ use std::time::Duration;
 const ABORT_BACKOFF: Duration = Duration::from_millis(200);
 /// A partition that another process has gone on with is soon said to be revoked here too.
 const REVOKE_TIME: Duration = Duration::from_secs(20);
-
+/// A member whose commits are refused for so long has lost its place in the group and has not heard of it: librdkafka hears
+/// of it by its next heartbeat, unless it has come to send none.
+const REFUSED_MAX: Duration = Duration::from_secs(15);
 /// A producer that is fenced once more within this time has been so by another process.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(30);
 
@@ -58,6 +59,7 @@ impl<W: World> Worker<W> {
                 return Ok(Made::Visible);
             }
             let Some(membership) = membership else {
+                self.refused_since = None;
                 self.world.wait(ABORT_BACKOFF);
                 continue;
             };
@@ -69,23 +71,17 @@ impl<W: World> Worker<W> {
             }
             match self.world.transact(&shares, &membership) {
                 Ok(committed) => {
-                    self.shared.committed(&committed);
-                    match committed.appended {
-                        Some(appended) => self.compare_clocks(appended),
-                        // The topic has been changed meanwhile: nothing can be learned by a commit.
-                        None => self.appends_time = false,
-                    }
+                    self.note_success(&committed);
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
                         planned.changelog_offset = Some(offset);
                     }
-                    self.budget.grow();
-                    self.tell_limit();
                     self.tell(commits, &shares)?;
                     return Ok(Made::Visible);
                 }
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
                     self.shared.ended("aborted");
                     tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
+                    self.note_refusal(&error);
                     self.world.wait(ABORT_BACKOFF);
                     if error.is_for_size() && self.shrink(commits) {
                         return Ok(Made::TakenBack);
@@ -128,6 +124,31 @@ impl<W: World> Worker<W> {
             );
         }
         self.has_given_up
+    }
+
+    fn note_success(&mut self, committed: &Committed) {
+        self.refused_since = None;
+        self.shared.committed(committed);
+        match committed.appended {
+            Some(appended) => self.compare_clocks(appended),
+            // The topic has been changed meanwhile: nothing can be learned by a commit.
+            None => self.appends_time = false,
+        }
+        self.budget.grow();
+        self.tell_limit();
+    }
+
+    /// Has the group joined anew once it has refused all commits for too long.
+    fn note_refusal(&mut self, error: &kafka::Error) {
+        if !error.is_for_membership() {
+            return;
+        }
+        let now = self.world.uptime();
+        let since = *self.refused_since.get_or_insert(now);
+        if now.saturating_sub(since) >= REFUSED_MAX {
+            self.refused_since = None;
+            self.shared.assignment.refuse();
+        }
     }
 
     /// Whether a producer that was fenced is replaced: the brokers do that also to one whose transaction ran out of time,
@@ -262,11 +283,9 @@ impl<W: World> Worker<W> {
                 Ok(Outcome::NotCommitted) => return Ok(false),
                 Ok(Outcome::Elsewhere { partition, what }) => {
                     if self.world.uptime().saturating_sub(begun) > REVOKE_TIME {
-                        // What became of the others is told by their own offsets.
-                        commits.retain(|planned| planned.partition != partition);
-                        let own = Quarantine::new(Cause::StateMismatch, None, what);
-                        self.quarantine(partition, own);
-                        continue;
+                        // Once they are revoked, whoever restores them finds out what was committed.
+                        tracing::warn!(partition, what, "this partition should have been revoked");
+                        self.shared.assignment.refuse();
                     }
                 }
                 Err(error @ kafka::Error::Retry { .. }) => {

@@ -96,10 +96,10 @@ impl Declare<'_> {
     pub(super) fn rejoins(&self) -> prometheus::Result<IntCounterVec> {
         let rejoins = self.counters(
             "group_rejoins_total",
-            "Times that this process joined the group anew since its membership was lost: fenced (by another member of its name, or by a request of its own that came late), or silent (it had sent no heartbeats for long).",
+            "Times that this process joined the group anew since its membership was lost: fenced (by another member of its name, or by a request of its own that came late), silent (it had sent no heartbeats for long), or refused (the group had refused its commits for long).",
             &["reason"],
         )?;
-        for reason in ["fenced", "silent"] {
+        for reason in ["fenced", "silent", "refused"] {
             rejoins.with_label_values(&[reason]);
         }
         Ok(rejoins)
