@@ -6,6 +6,8 @@
 //! long enough for that is followed by a new producer: its epoch makes the old one's requests void,
 //! and its init ends whatever was left open.
 
+mod stalled;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use super::delivery::{Deliveries, Patience, Place, deliver, send};
 use super::{Config, Error, Outgoing, Refused};
 use crate::crash;
 use crate::event::WallTime;
+use stalled::{STALLED, Stalled};
 
 /// Longest wait for one transactional call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
@@ -43,6 +46,10 @@ pub struct Log {
     teller: Option<BaseProducer<Deliveries>>,
     /// Whether the producer must be replaced before the next transaction.
     doubtful: bool,
+    /// Whether the last attempt got as far as to ask for its commit.
+    asked_to_commit: bool,
+    /// What is to be aborted once more.
+    stalled: Stalled,
     /// What became of the records of the last attempt, by share.
     places: Vec<Vec<Arc<Place>>>,
 }
@@ -92,6 +99,8 @@ impl Log {
             producer,
             teller: None,
             doubtful: false,
+            asked_to_commit: false,
+            stalled: Stalled::default(),
         })
     }
 
@@ -139,6 +148,7 @@ impl Log {
     /// Replaces the producer: whatever the old one left open is ended, one way or the other.
     pub fn renew(&mut self) -> Result<(), Error> {
         self.producer = producer(&self.config, self.worker, self.batch_bytes)?;
+        self.stalled.abort_again(&self.producer)?;
         self.doubtful = false;
         Ok(())
     }
@@ -154,7 +164,12 @@ impl Log {
             self.renew()?;
         }
         let begun = Instant::now();
-        match self.attempt(inputs, shares, membership) {
+        self.asked_to_commit = false;
+        let attempt = self.attempt(inputs, shares, membership);
+        if attempt.is_err() && !self.asked_to_commit && begun.elapsed() >= STALLED {
+            self.note_stalled(shares);
+        }
+        match attempt {
             Ok(()) => {
                 // The last record of each share is its progress.
                 let progress = || self.places.iter().filter_map(|places| places.last());
@@ -167,6 +182,9 @@ impl Log {
             }
             Err(Error::Abort { action, source }) => {
                 self.abort()?;
+                if !self.stalled.is_empty() {
+                    self.renew()?;
+                }
                 let places = std::mem::take(&mut self.places);
                 let all = shares.iter().zip(&places).enumerate();
                 let all = all.flat_map(|(share, (own, places))| {
@@ -182,6 +200,17 @@ impl Log {
                 Err(other)
             }
         }
+    }
+
+    /// Keeps what was sent, but for what is never taken, to be aborted once more.
+    fn note_stalled(&mut self, shares: &[Share]) {
+        let sent = shares
+            .iter()
+            .zip(&self.places)
+            .flat_map(|(share, places)| share.records.iter().zip(places));
+        let sent = sent.filter(|(_, place)| !place.is_refused());
+        self.stalled.add(sent.map(|(record, _)| record));
+        self.doubtful = true;
     }
 
     fn attempt(
@@ -215,6 +244,7 @@ impl Log {
         self.doubtful |= begun.elapsed() >= OFFSETS_SUSPICIOUS;
         sent.map_err(|source| Error::transactional("sending the offsets", source))?;
         crash::point("offsets-sent");
+        self.asked_to_commit = true;
         let begun = Instant::now();
         let ended = self.producer.commit_transaction(CALL_TIMEOUT);
         self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;

@@ -1,5 +1,5 @@
-//! A broker that stalls for longer than a session, and for longer than a transaction may take. `TENURE_STALLS=3` has it
-//! stall so often, and asserts that everything is told once.
+//! A broker that stalls for longer than a session, and for longer than a transaction may take; with `TENURE_STALLS=3` it
+//! stalls so often.
 
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,7 @@ fn stall(name: &str, edit: impl Fn(String) -> String) {
     let settings = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, edit(settings)).unwrap();
     let mut other = world.instance("1", |settings| settings);
-    let stalls = std::env::var("TENURE_STALLS").ok();
-    let is_long = stalls.is_some();
-    let stalls = stalls.map_or(1, |text| text.parse().unwrap());
+    let stalls = std::env::var("TENURE_STALLS").map_or(1, |text| text.parse().unwrap());
     let events = history(2, 300, EVENTS * stalls);
     let horizon = produce(&world, &events, 4);
     world.start();
@@ -50,10 +48,7 @@ fn stall(name: &str, edit: impl Fn(String) -> String) {
         other.assert_running();
         world.is_caught_up()
     });
-    // Not in every run: once in some eight, outputs of a batch came twice after a stall, and it is not known yet why.
-    if is_long {
-        assert_told_once(&world, &events, horizon);
-    }
+    assert_told_once(&world, &events, horizon);
     for instance in [&mut world.first, &mut other] {
         let status = instance.terminate();
         assert_eq!(status.code(), Some(0), "{}", instance.said());
