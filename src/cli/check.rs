@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::run::{ConfigFiles, tell};
 use super::{Exit, Format, say, show, sources};
-use crate::config::Document;
-use crate::model::{Accepted, Change, PROBLEMS_SHOWN_MAX, Report, Severity};
+use crate::config::{self, Document, Problems};
+use crate::model::{Accepted, Change, Models, PROBLEMS_SHOWN_MAX, Report, Severity};
+use crate::partition::Decoding;
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -22,6 +23,10 @@ pub(super) struct Check {
     /// whether it would be taken.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     replacing: Vec<PathBuf>,
+    /// Files with settings that these would replace: says which mappings, limits, rates and inputs change for the records that
+    /// come from then on, and whether that would be taken.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    replacing_config: Vec<PathBuf>,
     /// Exit with 3 when there are warnings.
     #[arg(long)]
     strict: bool,
@@ -32,7 +37,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let document = match self.models.is_empty() || !self.config.files.is_empty() {
+        let needs_config = self.models.is_empty() || !self.replacing_config.is_empty();
+        let document = match needs_config || !self.config.files.is_empty() {
             true => match self.config.load() {
                 Some(document) => Some(document),
                 None => return Ok(Exit::Configuration),
@@ -60,9 +66,14 @@ impl Check {
             .unwrap_or_default();
         let change = compiled.as_ref().filter(|_| !self.replacing.is_empty());
         let change = change.map(|models| Change::between(&replaced, models));
+        let Ok(before) = self.replaced_settings() else {
+            return Ok(Exit::Configuration);
+        };
+        let settings = before.zip(document.as_ref().map(Document::decoding));
         match self.format {
             Format::Json => {
-                let json = as_json(problems_as_json(&reports), change.as_ref(), accepted);
+                let problems = problems_as_json(&reports);
+                let json = as_json(problems, change.as_ref(), accepted, settings.as_ref());
                 writeln!(io::stdout(), "{json:#}")?;
             }
             Format::Text => show(&reports),
@@ -78,22 +89,14 @@ impl Check {
             return Ok(Exit::Configuration);
         }
         if self.format == Format::Text {
-            for model in &models.list {
-                say(&format!(
-                    "{}: {} (version {}): {} stages, {} transitions, {} facts, {} tests",
-                    model.source.name,
-                    model.name,
-                    model.version,
-                    model.stages.len(),
-                    model.transitions.len(),
-                    model.facts.len(),
-                    model.examples.len()
-                ));
-            }
+            tell_models(&models);
         }
-        if let Some(change) = &change
-            && !self.accepts(change, accepted)
-        {
+        let is_taken = change
+            .as_ref()
+            .is_none_or(|change| self.accepts(change, accepted));
+        let are_taken =
+            settings.is_none_or(|(before, after)| self.accepts_settings(&before, &after));
+        if !is_taken || !are_taken {
             return Ok(Exit::Configuration);
         }
         let warned = document.is_some_and(|document| !document.warnings().is_empty());
@@ -106,6 +109,32 @@ impl Check {
 }
 
 impl Check {
+    /// By what records are decoded under the settings that are to be replaced.
+    fn replaced_settings(&self) -> Result<Option<Decoding>, Problems> {
+        if self.replacing_config.is_empty() {
+            return Ok(None);
+        }
+        let before = config::load(&self.replacing_config, &[]).inspect_err(tell)?;
+        Ok(Some(before.decoding()))
+    }
+
+    /// Says what other settings change; whether they would be taken.
+    fn accepts_settings(&self, before: &Decoding, after: &Decoding) -> bool {
+        let refusal = before.refusal(after);
+        if self.format == Format::Text {
+            let changes = before.changes(after);
+            changes.iter().for_each(|change| say(change));
+            match &refusal {
+                Some(refusal) => say(&format!("error: the change would be refused: {refusal}")),
+                None if changes.is_empty() => say("records are decoded as before"),
+                None => say(
+                    "the change would be taken: each partition decodes what it has not read yet by the new settings",
+                ),
+            }
+        }
+        refusal.is_none()
+    }
+
     /// Says what a change does; whether it would be taken.
     fn accepts(&self, change: &Change, accepted: Accepted) -> bool {
         let refusal = change.refusal(accepted);
@@ -128,25 +157,48 @@ impl Check {
     }
 }
 
-/// The problems; with a change, beside what it does.
+fn tell_models(models: &Models) {
+    for model in &models.list {
+        say(&format!(
+            "{}: {} (version {}): {} stages, {} transitions, {} facts, {} tests",
+            model.source.name,
+            model.name,
+            model.version,
+            model.stages.len(),
+            model.transitions.len(),
+            model.facts.len(),
+            model.examples.len()
+        ));
+    }
+}
+
+/// The problems; with a change of models or settings, beside what it does.
 fn as_json(
     problems: serde_json::Value,
     change: Option<&Change>,
     accepted: Accepted,
+    settings: Option<&(Decoding, Decoding)>,
 ) -> serde_json::Value {
-    match change {
-        None => problems,
-        Some(change) => json!({
-            "problems": problems,
-            "change": {
-                "told": change.told,
-                "missing_facts": change.missing,
-                "lost_stages": change.lost,
-                "in_words_only": change.in_words_only,
-                "refused": change.refusal(accepted),
-            },
-        }),
+    if change.is_none() && settings.is_none() {
+        return problems;
     }
+    let mut all = json!({ "problems": problems });
+    if let Some(change) = change {
+        all["change"] = json!({
+            "told": change.told,
+            "missing_facts": change.missing,
+            "lost_stages": change.lost,
+            "in_words_only": change.in_words_only,
+            "refused": change.refusal(accepted),
+        });
+    }
+    if let Some((before, after)) = settings {
+        all["settings"] = json!({
+            "changes": before.changes(after),
+            "refused": before.refusal(after),
+        });
+    }
+    all
 }
 
 fn problems_as_json(reports: &[Report]) -> serde_json::Value {

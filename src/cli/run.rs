@@ -137,6 +137,8 @@ fn exit(error: &app::Error) -> Exit {
                     Unusable::Foreign
                     | Unusable::ForeignModels
                     | Unusable::Models(_)
+                    | Unusable::OtherCluster { .. }
+                    | Unusable::OtherInputs
                     | Unusable::Grown { .. },
                 ..
             },

@@ -18,6 +18,7 @@ pub struct Document {
     pub models: Vec<PathBuf>,
     pub missing_facts: MissingFacts,
     pub dropped_models: DroppedModels,
+    pub settings_version: u64,
     pub kafka: Kafka,
     pub input: Vec<Input>,
     pub output: Output,

@@ -9,6 +9,7 @@ mod check;
 mod document;
 mod environment;
 mod file;
+mod former;
 mod layer;
 mod load;
 mod schema;

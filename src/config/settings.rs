@@ -1,16 +1,16 @@
 //! From the settings as written to what each module is given.
 
-use super::Problems;
 use super::document::{
     self, Delivery, Document, DroppedModels, Format, GroupProtocol, LogFormat, MissingFacts,
     TimeUnit,
 };
+use super::{Problems, former};
 use crate::cloudevent::sha256_hex;
 use crate::event::{EventTime, Limits, Mapping, Money, Path, Quantity, parse_instant};
 use crate::kafka::{self, Encoding, Outputs, Security};
 use crate::model::{Accepted, Models, did_you_mean};
-use crate::partition::codec::Identity;
-use crate::partition::{GENERATION_BYTES_MAX, Generation};
+use crate::partition::codec::{Former, Identity};
+use crate::partition::{Decoding, GENERATION_BYTES_MAX, Generation};
 use crate::runtime::{Burst, Recovery, Settings};
 use crate::{event, store, telemetry};
 
@@ -51,7 +51,9 @@ impl Document {
     /// A stage that no model has, models in another currency, or a secret's file that cannot be read.
     pub fn settings(&self, models: &Models, hostname: Option<&str>) -> Result<Settings, Problems> {
         let mut problems = self.unknown_stages(models);
-        let bytes = Generation::first(models).encode().len();
+        let decoding = self.decoding();
+        let generation = Generation::first(models).decoded_by(&decoding);
+        let bytes = generation.encode().len();
         if bytes > GENERATION_BYTES_MAX {
             problems.push(format!(
                 "models: all files together take {bytes} bytes, more than {GENERATION_BYTES_MAX}; their texts are kept beside the states"
@@ -65,29 +67,9 @@ impl Document {
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        let limits = self.limits();
-        let mappings: Vec<Mapping> = self
-            .input
-            .iter()
-            .map(|input| mapping(&input.mapping))
-            .collect();
+        let (limits, mappings) = (self.limits(), self.mappings());
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let texts: Vec<&str> = models
-            .list
-            .iter()
-            .map(|model| model.source.text.as_str())
-            .collect();
-        let inputs: Vec<&str> = self
-            .input
-            .iter()
-            .map(|input| input.topic.as_str())
-            .collect();
-        let limits_text = limits.identity();
-        let rules = format!(
-            "{inputs:?}\n{mappings:?}\n{limits_text}\n{:?}",
-            self.money()
-        );
-        let with_models = format!("{texts:?}\n{rules}");
+        let former = self.former(models);
         Ok(Settings {
             kafka: self.kafka(security, hostname),
             outputs: self.outputs(),
@@ -112,14 +94,48 @@ impl Document {
             buffer_bytes: self.runtime.buffer_memory.0,
             shutdown_deadline: self.runtime.shutdown_deadline.duration(),
             identity: Identity {
-                rules: sha256_hex(rules.as_bytes()),
-                format_1: sha256_hex(with_models.as_bytes()),
+                former,
                 ..Identity::default() // Known when Kafka has been asked.
             },
+            decoding,
             accepted: self.accepted(),
             burst: self.burst(),
             recovery: Recovery::default(),
         })
+    }
+
+    fn mappings(&self) -> Vec<Mapping> {
+        let mappings = self.input.iter().map(|input| mapping(&input.mapping));
+        mappings.collect()
+    }
+
+    /// Mappings, limits and money as they are kept beside the states.
+    pub fn decoding(&self) -> Decoding {
+        let mappings = self.mappings();
+        let topics = self.input.iter().map(|input| input.topic.as_str());
+        let inputs = topics.zip(&mappings);
+        Decoding::new(self.settings_version, inputs, &self.limits(), &self.money())
+    }
+
+    /// What earlier versions kept beside the states instead.
+    fn former(&self, models: &Models) -> Former {
+        let texts: Vec<&str> = models
+            .list
+            .iter()
+            .map(|model| model.source.text.as_str())
+            .collect();
+        let inputs: Vec<&str> = self
+            .input
+            .iter()
+            .map(|input| input.topic.as_str())
+            .collect();
+        let rules = former::rules(&inputs, &self.mappings(), &self.limits(), &self.money());
+        let with_models = format!("{texts:?}\n{rules}");
+        Former {
+            rules: sha256_hex(rules.as_bytes()),
+            format_1: sha256_hex(with_models.as_bytes()),
+            ..Former::default()
+        }
     }
 
     /// Amounts in the models are compared with what values are converted into.

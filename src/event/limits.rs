@@ -21,27 +21,6 @@ pub struct Limits {
     pub future: Millis,
 }
 
-impl Limits {
-    /// Identifies what records of topics are accepted. State is only continued under the same one, so this text must not
-    /// change between versions.
-    pub(crate) fn identity(&self) -> String {
-        let Limits {
-            record_bytes,
-            depth,
-            text_bytes,
-            elements,
-            time_floor,
-            latest: _, // Of files.
-            future,
-        } = self;
-        format!(
-            "Limits {{ record_bytes: {record_bytes}, depth: {depth}, text_bytes: {text_bytes}, elements: {elements}, \
-             time_floor: EventTime({}), future: Millis({}) }}",
-            time_floor.0, future.0
-        )
-    }
-}
-
 /// Longest text of a field that facts look at, in bytes; what comes after it is cut off.
 pub(crate) const FIELD_BYTES_MAX: usize = 1024;
 /// Longest customer id, in bytes: it is part of every key.

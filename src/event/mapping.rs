@@ -101,6 +101,21 @@ impl Mapping {
         *known = place;
     }
 
+    /// Where one of [`Mapping::FIELDS`] is.
+    pub fn place(&self, field: &str) -> &Path {
+        match field {
+            "customer_id" => &self.customer_id,
+            "type" => &self.kind,
+            "time" => &self.time,
+            "id" => &self.id,
+            "order_id" => &self.order_id,
+            "channel" => &self.channel,
+            "value" => &self.value,
+            "currency" => &self.currency,
+            _ => &self.properties,
+        }
+    }
+
     /// Whether an event can not do without one of [`Mapping::FIELDS`].
     pub fn is_required(field: &str) -> bool {
         matches!(field, "customer_id" | "type" | "time")

@@ -26,7 +26,7 @@ use super::outlook::Outlook;
 use super::{Config, Error, GroupProtocol, seldom};
 use heartbeats::Heartbeats;
 use held::Held;
-use member::{member, membership, serve};
+use member::{member, membership, serve, subscribe};
 
 pub use feed::{Feed, Fetched};
 
@@ -58,6 +58,8 @@ struct Context {
     heartbeats: Mutex<Heartbeats>,
     /// Whether another client has replaced this one: its rebalances are no longer reported to the listener.
     is_replaced: AtomicBool,
+    /// Whether the group has given it nothing of some input, as to a member that did not ask for it.
+    lacks_an_input: AtomicBool,
 }
 
 impl ClientContext for Context {
@@ -90,7 +92,10 @@ impl ConsumerContext for Context {
                 let assigned = assigned.and_then(|()| assign(consumer, self.protocol, list));
                 let paused = assigned.and_then(|()| consumer.pause(list));
                 let complete = self.held().add(self.partitions(list));
-                if !self.is_replaced.load(Ordering::Acquire) {
+                let lacks = self.protocol == GroupProtocol::Classic && self.held().lacks_an_input();
+                if lacks {
+                    self.lacks_an_input.store(true, Ordering::Release);
+                } else if !self.is_replaced.load(Ordering::Acquire) {
                     self.listener.assigned(&complete);
                 }
                 paused
@@ -220,7 +225,26 @@ impl Consumer {
         if !timeout.is_zero() {
             std::thread::park_timeout(timeout);
         }
-        serve(&*self.client()?)
+        let client = self.client()?;
+        serve(&client)?;
+        match client
+            .context()
+            .lacks_an_input
+            .swap(false, Ordering::AcqRel)
+        {
+            true => self.leave_and_join(&client),
+            false => Ok(()),
+        }
+    }
+
+    /// A static member that comes back is given what it had before, also where it asks for more inputs now. Only one that
+    /// has left is taken for another.
+    fn leave_and_join(&self, client: &Client) -> Result<(), Error> {
+        tracing::info!(
+            "the group does not know of an input that was added; leaving it, and joining it anew"
+        );
+        client.unsubscribe();
+        subscribe(client, &self.inputs)
     }
 
     /// The thread that polls.

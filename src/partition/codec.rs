@@ -26,7 +26,11 @@ struct Written {
     sweep: Option<String>,
     timers: u64,
     population: Vec<Vec<u64>>,
-    identity: String,
+    /// Where its records come from. Formats up to 3 said it in `identity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<String>,
 }
 
 /// What every version of the bytes says.
@@ -35,7 +39,7 @@ struct Format {
     format: u32,
 }
 
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Why bytes are no progress that can be gone on from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,10 +52,10 @@ pub enum Unusable {
         "the progress of a partition has format {0}, and this version reads {FORMAT}; run the version that wrote it"
     )]
     NewerFormat(u32),
-    /// They are of other mappings or limits.
+    /// An earlier version of Tenure wrote them, with other mappings or limits.
     #[error(
-        "the state was made with other inputs, mappings, limits or money; start once with those that it was made \
-        with. To begin anew with the new ones, use another kafka.app and an empty changelog"
+        "the state was made with other inputs, mappings, limits or money, by a version of Tenure that did not keep them; start \
+        once with those that it was made with, and change them after that"
     )]
     Foreign,
     /// An earlier version of Tenure wrote them, with other models than are loaded now.
@@ -77,17 +81,86 @@ pub enum Unusable {
         /// How many they have.
         now: i32,
     },
-    /// They are of other topics under the same names.
+    /// They are of other topics under the same names, or in another order.
     #[error(
-        "the state was made from other inputs: a topic was deleted and made again, or this is another cluster. \
-        To begin anew, use another kafka.app and an empty changelog"
+        "the state was made from other inputs: a topic was deleted and made again, was taken out of the list, or has another \
+        place in it; new ones go to its end. To begin anew, use another kafka.app and an empty changelog"
     )]
     OtherInputs,
+    /// They are of topics of another cluster.
+    #[error(
+        "the state was made from topics of the cluster {before}, and this is the cluster {now}. Set kafka.brokers right; to \
+        begin anew, use another kafka.app and an empty changelog"
+    )]
+    OtherCluster {
+        /// Its id.
+        before: String,
+        /// The id of the one that is configured.
+        now: String,
+    },
+    /// They are of further inputs.
+    #[error(
+        "the state was made with {before} inputs, and {now} are configured: others have added some, or some were taken out of \
+        the list, which is not possible"
+    )]
+    FewerInputs {
+        /// How many there were.
+        before: usize,
+        /// How many there are.
+        now: usize,
+    },
 }
 
-/// Everything that `apply` sees beside models and records, each as a hash or another short text.
+/// Where the records of a partition come from: offsets mean nothing for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The id of the cluster.
+    pub cluster: String,
+    /// The ids of the topics, in the order of the offsets. Further ones may be added.
+    pub inputs: Vec<String>,
+    /// How many partitions each of them has.
+    pub partitions: i32,
+}
+
+impl Source {
+    /// Whether what was read from here is gone on with from `now`.
+    fn continues(&self, now: &Source) -> Result<(), Unusable> {
+        if self.cluster != now.cluster {
+            return Err(Unusable::OtherCluster {
+                before: self.cluster.clone(),
+                now: now.cluster.clone(),
+            });
+        }
+        if !now.inputs.starts_with(&self.inputs) {
+            return Err(match self.inputs.starts_with(&now.inputs) {
+                true => Unusable::FewerInputs {
+                    before: self.inputs.len(),
+                    now: now.inputs.len(),
+                },
+                false => Unusable::OtherInputs,
+            });
+        }
+        match (self.partitions, now.partitions) {
+            (before, now) if before < now => Err(Unusable::Grown { before, now }),
+            (before, now) if before > now => Err(Unusable::OtherInputs),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What state must have been made from, and with, to be gone on with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
+    /// Where the records come from.
+    pub source: Source,
+    /// What formats up to 3 say.
+    pub former: Former,
+}
+
+/// What formats up to 3 say of everything that `apply` sees beside models and records, each as a hash or another short text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Former {
     /// What was configured: mappings, limits, money.
     pub rules: String,
     /// Where the records come from.
@@ -98,9 +171,27 @@ pub struct Identity {
     pub format_1: String,
 }
 
-impl Identity {
-    fn written(&self) -> String {
-        format!("{}/{}", self.rules, self.inputs)
+impl Former {
+    fn check(&self, format: u32, written: &str) -> Result<(), Unusable> {
+        let (rules, inputs) = written.split_once('/').ok_or(Unusable::Damaged)?;
+        if format == 1 && rules != self.format_1 {
+            return Err(Unusable::ForeignModels);
+        }
+        if format > 1 && rules != self.rules {
+            return Err(Unusable::Foreign);
+        }
+        if inputs != self.inputs {
+            let fewer = &self.inputs_with_fewer;
+            let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+            return Err(match fewer.iter().position(|known| known == inputs) {
+                Some(before) => Unusable::Grown {
+                    before: number(before + 1),
+                    now: number(fewer.len() + 1),
+                },
+                None => Unusable::OtherInputs,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -114,7 +205,7 @@ pub(super) fn known_format(bytes: &[u8], newest: u32) -> Result<u32, Unusable> {
     }
 }
 
-/// Writes a progress that was made under an identity.
+/// Writes a progress.
 pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
     let written = Written {
         format: FORMAT,
@@ -137,7 +228,19 @@ pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
             .map(|customer| customer.as_str().to_owned()),
         timers: progress.timers,
         population: progress.population.0.clone(),
-        identity: identity.written(),
+        source: Some(Source {
+            cluster: identity.source.cluster.clone(),
+            // Others may just have been added, and are not read yet.
+            inputs: identity
+                .source
+                .inputs
+                .iter()
+                .take(progress.offsets.len())
+                .cloned()
+                .collect(),
+            partitions: identity.source.partitions,
+        }),
+        identity: None,
     };
     serde_json::to_vec(&written).expect("numbers and text are always JSON")
 }
@@ -156,7 +259,7 @@ fn of_format_1(bytes: &[u8], models: &str) -> Option<Written> {
     serde_json::from_value(Value::Object(written)).ok()
 }
 
-/// Reads what [`encode`] wrote, if it was written under the same identity. What format 1 says fits only
+/// Reads what [`encode`] wrote, if it can be gone on from under this identity. What format 1 says fits only
 /// where `models`, the hash of those that are loaded, are those that it was written with.
 pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progress, Unusable> {
     let format = known_format(bytes, FORMAT)?;
@@ -165,23 +268,10 @@ pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progres
         _ => serde_json::from_slice(bytes).ok(),
     };
     let written: Written = written.ok_or(Unusable::Damaged)?;
-    let (rules, inputs) = written.identity.split_once('/').ok_or(Unusable::Damaged)?;
-    if format == 1 && rules != identity.format_1 {
-        return Err(Unusable::ForeignModels);
-    }
-    if format > 1 && rules != identity.rules {
-        return Err(Unusable::Foreign);
-    }
-    if inputs != identity.inputs {
-        let fewer = &identity.inputs_with_fewer;
-        let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-        return Err(match fewer.iter().position(|known| known == inputs) {
-            Some(before) => Unusable::Grown {
-                before: number(before + 1),
-                now: number(fewer.len() + 1),
-            },
-            None => Unusable::OtherInputs,
-        });
+    match (&written.source, &written.identity) {
+        (Some(source), None) => source.continues(&identity.source)?,
+        (None, Some(former)) => identity.former.check(format, former)?,
+        _ => return Err(Unusable::Damaged),
     }
     Ok(written.progress())
 }

@@ -1,9 +1,10 @@
-//! Which models the states of a partition are of: kept beside them, so that a state can be read whatever
-//! has been loaded since, and nobody with older models turns it back [24].
+//! Which models the states of a partition are of, and by what its records are decoded: kept beside them, so that a state can
+//! be read whatever has been loaded since, and nobody with older models or settings turns it back [24].
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Decoding;
 use super::codec::Unusable;
 use crate::customer::Migration;
 use crate::event::EventTime;
@@ -21,6 +22,12 @@ pub struct Generation {
     /// The hashes of those before it, the latest last.
     earlier: Vec<String>,
     files: Vec<File>,
+    /// By what records are decoded; format 1 did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decoding: Option<Decoding>,
+    /// The hashes of the settings before, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier_decodings: Vec<String>,
 }
 
 /// A model file.
@@ -32,13 +39,13 @@ struct File {
     text: String,
 }
 
-const FORMAT: u32 = 1;
-/// Most earlier models that are remembered.
+const FORMAT: u32 = 2;
+/// Most earlier models, and most earlier settings, that are remembered.
 const EARLIER_MAX: usize = 64;
 /// Most bytes of all model files, as they are kept: one record of the changelog.
 pub const GENERATION_BYTES_MAX: usize = 900 << 10;
 
-/// What loaded models are to those of a partition.
+/// What loaded models, or settings, are to those of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The same.
@@ -78,18 +85,34 @@ impl Generation {
             hash: hash(models),
             earlier: Vec::new(),
             files: models.list.iter().map(file).collect(),
+            decoding: None,
+            earlier_decodings: Vec::new(),
         }
+    }
+
+    /// The same models, with records decoded by these settings.
+    pub fn decoded_by(mut self, decoding: &Decoding) -> Generation {
+        let before = self.decoding.replace(decoding.clone());
+        if let Some(before) = before.filter(|before| before != decoding) {
+            remember(&mut self.earlier_decodings, before.hash());
+        }
+        self
+    }
+
+    /// The settings by which records were decoded so far; `None` where an earlier version of Tenure did not keep them.
+    pub fn decoding(&self) -> Option<&Decoding> {
+        self.decoding.as_ref()
     }
 
     /// The one after this, with other models.
     pub fn next(&self, models: &Models, change: &Change) -> Generation {
         let mut earlier = self.earlier.clone();
-        earlier.push(self.hash.clone());
-        let many = earlier.len().saturating_sub(EARLIER_MAX);
-        earlier.drain(..many);
+        remember(&mut earlier, self.hash.clone());
         Generation {
             number: self.number + u32::from(!change.in_words_only),
             earlier,
+            decoding: self.decoding.clone(),
+            earlier_decodings: self.earlier_decodings.clone(),
             ..Generation::first(models)
         }
     }
@@ -107,6 +130,20 @@ impl Generation {
             Standing::Older
         } else {
             Standing::Newer
+        }
+    }
+
+    /// What other settings are to those by which records were decoded so far.
+    pub fn standing_of(&self, decoding: &Decoding) -> Standing {
+        match &self.decoding {
+            Some(own) if own == decoding => Standing::Current,
+            Some(own)
+                if decoding.version() < own.version()
+                    || self.earlier_decodings.contains(&decoding.hash()) =>
+            {
+                Standing::Older
+            }
+            _ => Standing::Newer,
         }
     }
 
@@ -139,6 +176,13 @@ impl Generation {
         super::codec::known_format(bytes, FORMAT)?;
         serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)
     }
+}
+
+/// Adds the latest hash; the first ones are forgotten.
+fn remember(earlier: &mut Vec<String>, hash: String) {
+    earlier.push(hash);
+    let many = earlier.len().saturating_sub(EARLIER_MAX);
+    earlier.drain(..many);
 }
 
 /// The models that a partition is worked on with, and while states of the ones before are left, how

@@ -10,11 +10,13 @@ mod apply;
 mod batch;
 pub mod codec;
 mod commit;
+mod decoding;
 mod generation;
 mod view;
 
 pub use apply::apply;
 pub use batch::{Batch, LostRange, Record};
 pub use commit::{Commit, Output, Population, Progress, Quickest};
+pub use decoding::Decoding;
 pub use generation::{GENERATION_BYTES_MAX, Generation, Lineage, Standing, hash};
 pub use view::{Known, Sweep, TimerKey, View};

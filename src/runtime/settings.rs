@@ -8,7 +8,8 @@ use crate::cloudevent::sha256_hex;
 use crate::event::{Limits, Mapping, Millis, Money};
 use crate::kafka::{self, Outputs, Topology};
 use crate::model::Accepted;
-use crate::partition::codec::Identity;
+use crate::partition::Decoding;
+use crate::partition::codec::{Former, Identity, Source};
 use crate::store;
 
 /// Everything that the daemon needs to know.
@@ -45,9 +46,10 @@ pub struct Settings {
     pub buffer_bytes: usize,
     /// Longest time to end in.
     pub shutdown_deadline: Duration,
-    /// Stands for everything that `apply` sees beside models and records: mappings, limits, money.
-    /// State made under another is not gone on with.
+    /// What state must have been made from to be gone on with.
     pub identity: Identity,
+    /// Mappings, limits and money as they are kept beside the states.
+    pub decoding: Decoding,
     /// What may be lost when other models take over.
     pub accepted: Accepted,
     /// When unusually many customers move, and what is done about it.
@@ -77,19 +79,25 @@ impl Settings {
     /// The identity of state made with these settings on these topics: a topic that was made anew
     /// has other records under the same offsets.
     pub(super) fn identity_with(&self, topology: &Topology) -> Identity {
-        let ids: String = topology
-            .input_ids
-            .iter()
+        let ids = topology.input_ids.iter();
+        let inputs: Vec<String> = ids
             .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
             .collect();
         let with = |partitions: i32| {
-            let inputs = format!("{}\n{ids}\n{partitions}", topology.cluster);
+            let inputs = format!("{}\n{}\n{partitions}", topology.cluster, inputs.concat());
             sha256_hex(inputs.as_bytes())
         };
         Identity {
-            inputs: with(topology.partitions),
-            inputs_with_fewer: (1..topology.partitions).map(with).collect(),
-            ..self.identity.clone()
+            former: Former {
+                inputs: with(topology.partitions),
+                inputs_with_fewer: (1..topology.partitions).map(with).collect(),
+                ..self.identity.former.clone()
+            },
+            source: Source {
+                cluster: topology.cluster.clone(),
+                inputs,
+                partitions: topology.partitions,
+            },
         }
     }
 }

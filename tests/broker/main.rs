@@ -31,6 +31,7 @@ mod relay;
 mod restore;
 #[path = "../suite/retail.rs"]
 mod retail;
+mod settings;
 mod time;
 mod whole;
 #[path = "../suite/histories/yaml.rs"]

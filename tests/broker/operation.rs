@@ -93,7 +93,7 @@ fn a_restart_goes_on_where_it_stopped_and_an_empty_disk_is_filled_from_the_chang
 }
 
 #[test]
-fn other_limits_and_models_that_cannot_take_over_are_refused_with_the_way_out() {
+fn models_that_cannot_take_over_are_refused_with_the_way_out() {
     let mut world = World::new("changed", 1, "");
     world.produce("purchases", &[order("ann", "2026-01-01")]);
     world.work_through();
@@ -107,12 +107,6 @@ fn other_limits_and_models_that_cannot_take_over_are_refused_with_the_way_out() 
     assert!(said.contains("did not keep `reviews` of retail"), "{said}");
     assert!(said.contains("start_at_zero"), "{said}");
     world.model("retail.yaml", &model);
-    world.configure("retail.yaml", "[limits]\ndepth = 16\n");
-    world.start();
-    assert_eq!(world.ended().code(), Some(78), "{}", world.said());
-    let said = world.said();
-    assert!(said.contains("other inputs, mappings, limits"), "{said}");
-    world.configure("retail.yaml", "");
     world.work_through();
 }
 

@@ -8,6 +8,7 @@ use super::universe::Universe;
 use crate::event::{EventTime, Limits, Mapping, Millis, Money, Quantity};
 use crate::kafka::{self, Delivery, Encoding, Outputs, Topology};
 use crate::model::{Accepted, Models, Source};
+use crate::partition::Decoding;
 use crate::partition::codec::Identity;
 use crate::runtime::fuse::{Burst, Fuse};
 use crate::runtime::partitions::Partitions;
@@ -194,6 +195,7 @@ fn settings() -> Settings {
         buffer_bytes: 0,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
+        decoding: Decoding::default(),
         accepted: Accepted::default(),
         recovery: Recovery::default(),
         burst: Burst {

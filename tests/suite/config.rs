@@ -50,7 +50,7 @@ fn state_that_an_earlier_version_made_under_the_same_settings_is_gone_on_with() 
     let settings = load(&[], &[]).unwrap().settings(&retail(), None).unwrap();
     // Whoever changes this has every user begin anew.
     let rules = "6794280b64ffa26636d88853b43b3582077562a47c7c3b6445b48838db61e4e6";
-    assert_eq!(settings.identity.rules, rules);
+    assert_eq!(settings.identity.former.rules, rules);
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod language;
 mod model_tests;
 mod presets;
 mod program;
+mod progress;
 mod properties;
 mod readme;
 mod reference;

@@ -18,6 +18,7 @@ use crate::event::{EventTime, Limits, Mapping, Millis, Money, Quantity};
 use crate::files::{Merged, Order};
 use crate::kafka::{self, LocalCluster, Publisher, Subscriber};
 use crate::model::{Accepted, Models, Source};
+use crate::partition::Decoding;
 use crate::partition::codec::Identity;
 use crate::runtime::daemon::{self, Handle};
 use crate::runtime::{Burst, Recovery, Settings, clock};
@@ -336,6 +337,7 @@ fn settings(state: PathBuf) -> Settings {
         buffer_bytes: 64 << 20,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
+        decoding: Decoding::default(),
         accepted: Accepted::default(),
         // What is unusual in a minute is not in days of the story.
         recovery: Recovery::default(),

@@ -31,6 +31,13 @@ impl Held {
         complete
     }
 
+    /// Whether there are partitions, and none of some input.
+    pub(super) fn lacks_an_input(&self) -> bool {
+        let held = self.partitions.values().flatten();
+        let inputs: BTreeSet<&usize> = held.collect();
+        !inputs.is_empty() && inputs.len() < self.inputs
+    }
+
     /// Gives away (input, partition) pairs; the partitions that are complete no longer.
     pub(super) fn remove(&mut self, pairs: Vec<(usize, i32)>) -> Vec<i32> {
         let mut broken = Vec::new();
@@ -61,6 +68,18 @@ mod tests {
         assert_eq!(held.add(vec![(1, 2)]), NONE);
         assert_eq!(held.remove(vec![(0, 1), (1, 1), (1, 2)]), [1]);
         assert_eq!(held.add(vec![(0, 1), (1, 1)]), [1]);
+    }
+
+    #[test]
+    fn an_input_is_lacking_of_which_there_is_nothing_although_there_is_something_of_others() {
+        let mut held = Held::of(2);
+        assert!(!held.lacks_an_input());
+        held.add(vec![(0, 1), (0, 2)]);
+        assert!(held.lacks_an_input());
+        held.add(vec![(1, 3)]);
+        assert!(!held.lacks_an_input());
+        held.remove(vec![(0, 1), (0, 2), (1, 3)]);
+        assert!(!held.lacks_an_input());
     }
 
     #[test]

@@ -60,18 +60,23 @@ fn subscribed(
         held: Mutex::new(Held::of(inputs.len())),
         heartbeats: Mutex::new(Heartbeats::default()),
         is_replaced: AtomicBool::new(false),
+        lacks_an_input: AtomicBool::new(false),
     };
     let mut client: BaseConsumer<Context> = config
         .consumer()
         .create_with_context(context)
         .map_err(|source| Error::making("making the consumer", source))?;
     client.set_nonempty_callback(wake(&std::thread::current()));
+    subscribe(&client, inputs)?;
+    Ok(client)
+}
+
+pub(super) fn subscribe(client: &Client, inputs: &[String]) -> Result<(), Error> {
     let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
     client.subscribe(&topics).map_err(|source| Error::Fatal {
         action: "subscribing to the inputs",
         source,
-    })?;
-    Ok(client)
+    })
 }
 
 /// Serves the group until there is nothing more to do.

@@ -372,8 +372,9 @@ impl Restore {
                 deleted? A process that has the state in its folder has to get this partition and `republish` it. To \
                 begin anew, delete the group's offsets too, and `retry`",
             )),
-            Some(progress) => {
+            Some(mut progress) => {
                 let fresh = self.check(shared, &progress, committed)?;
+                self.add_inputs(shared, world, &mut progress)?;
                 let lost = self.check_inputs(shared, world, &progress)?;
                 Ok(Finished::Restored(Restored {
                     progress,

@@ -55,7 +55,9 @@ pub(in crate::runtime) fn is_stale<W: World>(
 
 /// Whether all committed offsets name the batch that a progress ends with, but for those that name none, where `or_none`.
 pub(super) fn is_named(progress: &Progress, committed: &Offsets, or_none: bool) -> bool {
-    batches(committed).all(|batch| match batch {
+    // Of inputs that were added since nothing is committed.
+    let known = batches(committed).take(progress.offsets.len());
+    known.into_iter().all(|batch| match batch {
         Some(batch) => batch == progress.batch,
         None => or_none,
     })
@@ -205,6 +207,21 @@ impl Restore {
             }
         }
         Ok(tell)
+    }
+
+    /// Inputs that were added since are read from their beginning.
+    pub(super) fn add_inputs<W: World>(
+        &self,
+        shared: &Shared,
+        world: &W,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let all = shared.settings.outputs.inputs.len();
+        for input in progress.offsets.len()..all {
+            let start = world.input_ends(input as u32, self.partition)?.start;
+            progress.offsets.push(start);
+        }
+        Ok(())
     }
 
     /// The inputs must still hold what comes next, unless an operator accepts what they have lost.

@@ -1,5 +1,6 @@
 //! Which models a partition is worked on with: those that are loaded, once every state of it is theirs or
-//! of the ones before. A process with older models than a partition has seen leaves it alone [24].
+//! of the ones before. Its records are decoded by the settings that are loaded, from the next offset on. A process with older
+//! models or settings than a partition has seen leaves it alone [24].
 
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ impl Shared {
         partition: i32,
         progress: Progress,
     ) -> Result<TakenUp, Error> {
-        let own = &self.models;
+        let (own, decoding) = (&self.models, &self.settings.decoding);
         let Some(known) = self.generation(world, partition, &progress)? else {
             let under = Under {
                 models: own.clone(),
@@ -61,24 +62,60 @@ impl Shared {
             };
             return Ok(TakenUp::Ready {
                 under,
-                generation: Some(Generation::first(own)),
+                generation: Some(Generation::first(own).decoded_by(decoding)),
                 progress,
             });
         };
+        self.check_decoding(partition, &known)?;
         let models = |models: &Arc<Models>| self.under(world, partition, &progress, models.clone());
-        match known.standing(own) {
-            Standing::Current => Ok(TakenUp::Ready {
+        match (known.standing(own), known.standing_of(decoding)) {
+            (Standing::Older, _) | (_, Standing::Older) => Ok(TakenUp::Behind),
+            (Standing::Current, Standing::Current) => Ok(TakenUp::Ready {
                 under: models(own)?,
                 generation: None,
                 progress,
             }),
-            Standing::Older => Ok(TakenUp::Behind),
-            Standing::Newer if progress.sweep.is_some() => Ok(TakenUp::First {
+            (Standing::Current, Standing::Newer) => {
+                self.tell_decoding(partition, &known, &progress);
+                Ok(TakenUp::Ready {
+                    under: models(own)?,
+                    generation: Some(known.decoded_by(decoding)),
+                    progress,
+                })
+            }
+            (Standing::Newer, _) if progress.sweep.is_some() => Ok(TakenUp::First {
                 under: models(&Arc::new(self.models_of(world, &known)?))?,
                 progress,
             }),
-            Standing::Newer => self.adopt(world, partition, &known, progress),
+            (Standing::Newer, _) => self.adopt(world, partition, &known, progress),
         }
+    }
+
+    /// Whether states are gone on with under the loaded settings.
+    fn check_decoding(&self, partition: i32, known: &Generation) -> Result<(), Error> {
+        let refusal = known
+            .decoding()
+            .and_then(|before| before.refusal(&self.settings.decoding));
+        match refusal {
+            Some(what) => Err(Error::Models { partition, what }),
+            None => Ok(()),
+        }
+    }
+
+    /// Says from where on other settings count than before.
+    fn tell_decoding(&self, partition: i32, known: &Generation, progress: &Progress) {
+        let changes = known
+            .decoding()
+            .map(|before| before.changes(&self.settings.decoding));
+        let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
+            return;
+        };
+        tracing::info!(
+            partition,
+            offsets = ?progress.offsets,
+            ?changes,
+            "records are decoded by other settings than before, from these offsets of the inputs on"
+        );
     }
 
     /// The generation that a partition stands at. `None` where none is kept yet and the loaded models are it.
@@ -150,7 +187,9 @@ impl Shared {
         if let Some(what) = change.refusal(self.settings.accepted) {
             return Err(Error::Models { partition, what });
         }
+        self.tell_decoding(partition, known, &progress);
         let next = known.next(&models, &change);
+        let next = next.decoded_by(&self.settings.decoding);
         progress.adopt(&next, &models, &change);
         let generation = progress.generation;
         tracing::info!(partition, generation, "other models than before take over");
@@ -176,8 +215,9 @@ impl<W: World> Worker<W> {
     pub(super) fn leave_alone(&mut self, partition: i32) {
         tracing::warn!(
             partition,
-            "others have worked on it with newer models than are loaded here: it is left alone until it goes to \
-            one of them, or they are loaded. To go back to older models, give them a higher `version`"
+            "others have worked on it with newer models or settings than are loaded here: it is left alone until it goes to \
+            one of them, or they are loaded. To go back to older models, give them a higher `version`; to older mappings, \
+            limits or money, raise `settings_version`"
         );
         self.left_alone.insert(partition);
         self.shared.set_state(partition, State::LeftAlone);

@@ -70,7 +70,7 @@ impl<W: World> Worker<W> {
                 tracing::warn!(
                     partition,
                     error = %chain(&error),
-                    "a newer version of Tenure has worked on this partition: it is left alone until it goes to one"
+                    "a newer version of Tenure, or one with more inputs, has worked on this partition: it is left alone until it goes to one"
                 );
                 self.put_down(partition);
                 self.again.remove(&partition);
@@ -259,7 +259,7 @@ fn is_of_newer_version(error: &Error) -> bool {
         error,
         Error::Store(
             store::Error::Progress {
-                source: Unusable::NewerFormat(_),
+                source: Unusable::NewerFormat(_) | Unusable::FewerInputs { .. },
                 ..
             } | store::Error::Corrupt {
                 source: Corrupt::NewerFormat { .. },

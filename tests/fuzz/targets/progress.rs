@@ -2,15 +2,22 @@
 
 use serde_json::Value;
 use tenure::partition::Generation;
-use tenure::partition::codec::{self, Identity, Unusable};
+use tenure::partition::codec::{self, Former, Identity, Source, Unusable};
 
 /// The identity that the corpus is written under.
 pub(crate) fn identity() -> Identity {
     Identity {
-        rules: "fuzz".to_owned(),
-        inputs: "inputs".to_owned(),
-        inputs_with_fewer: Vec::new(),
-        format_1: "fuzz-1".to_owned(),
+        source: Source {
+            cluster: "fuzz".to_owned(),
+            inputs: vec!["input".to_owned()],
+            partitions: 2,
+        },
+        former: Former {
+            rules: "fuzz".to_owned(),
+            inputs: "inputs".to_owned(),
+            inputs_with_fewer: Vec::new(),
+            format_1: "fuzz-1".to_owned(),
+        },
     }
 }
 
@@ -26,8 +33,8 @@ pub(crate) fn run(bytes: &[u8]) {
     };
     let written = codec::encode(&progress, &identity);
     assert_eq!(codec::decode(&written, &identity, LOADED), Ok(progress));
-    let foreign = codec::decode(&written, &Identity::default(), LOADED);
-    assert_eq!(foreign, Err(Unusable::Foreign));
+    let elsewhere = codec::decode(&written, &Identity::default(), LOADED);
+    assert!(matches!(elsewhere, Err(Unusable::OtherCluster { .. })));
     let read = |bytes| serde_json::from_slice::<Value>(bytes).unwrap();
     let (mut read, written) = (read(bytes), read(&written));
     if read["format"] != written["format"] {

@@ -89,3 +89,57 @@ transitions:
         assert!(said.contains(told), "{said}");
     }
 }
+
+#[test]
+fn it_says_the_same_of_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("shop.yaml", OLD);
+    let inputs = "[[input]]\ntopic = \"clicks\"\n[input.mapping]\ncustomer_id = \"user\"\n";
+    write("old.toml", inputs);
+    let check = |text: &str, more: &[&str]| {
+        write("new.toml", text);
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .current_dir(folder.path())
+            .args(["check", "shop.yaml", "--config", "new.toml"])
+            .args(["--replacing-config", "old.toml"])
+            .args(more)
+            .output()
+            .unwrap();
+        let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
+        (status.code(), stdout, stderr)
+    };
+    let (code, _, said) = check(inputs, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("records are decoded as before"), "{said}");
+    let more = format!(
+        "{}[[input]]\ntopic = \"orders\"\n",
+        inputs.replace("\"user\"", "\"user.id\"")
+    );
+    let (code, _, said) = check(&more, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    for told in [
+        r#"input.0.customer_id: "user.id" instead of "user""#,
+        r#"input.1.topic: "orders" is new"#,
+        "the change would be taken",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+    let euros = format!("{inputs}[money]\ncurrency = \"EUR\"\n");
+    let (code, stdout, said) = check(&euros, &["--format", "json"]);
+    assert_eq!(code, Some(78), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let refused = json["settings"]["refused"].as_str().unwrap();
+    assert!(refused.contains("was USD and is EUR now"), "{refused}");
+    assert_eq!(
+        json["settings"]["changes"][0],
+        r#"money.currency: "EUR" instead of "USD""#
+    );
+    let (code, _, said) = check(&inputs.replace("clicks", "orders"), &[]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("the inputs were clicks"), "{said}");
+}

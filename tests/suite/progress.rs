@@ -1,0 +1,169 @@
+//! Progress as it is kept, from version to version, and what it is gone on from with.
+
+use tenure::event::{EventTime, Limits, Mapping, Millis, Money, Watermark};
+use tenure::model::{Models, Source as ModelSource};
+use tenure::partition::codec::{self, Former, Identity, Source, Unusable};
+use tenure::partition::{Decoding, Generation, Population, Progress, Quickest, Standing, TimerKey};
+
+fn source(inputs: &[&str]) -> Source {
+    Source {
+        cluster: "kafka-1".to_owned(),
+        inputs: inputs.iter().map(|&id| id.to_owned()).collect(),
+        partitions: 4,
+    }
+}
+
+fn identity(source: Source) -> Identity {
+    Identity {
+        source,
+        former: Former {
+            rules: "rules".to_owned(),
+            inputs: "inputs".to_owned(),
+            inputs_with_fewer: vec!["one".to_owned(), "two".to_owned()],
+            format_1: "models and rules".to_owned(),
+        },
+    }
+}
+
+fn progress() -> Progress {
+    Progress {
+        batch: 7,
+        offsets: vec![3, 5],
+        watermark: Watermark(100),
+        highest: Some(EventTime(110)),
+        quickest: Some(Quickest {
+            delay: Millis(60_000),
+            arrived: EventTime(120),
+        }),
+        fired_to: Some(TimerKey {
+            due: EventTime(90),
+            customer: "ann".into(),
+        }),
+        generation: 2,
+        models: "hash".to_owned(),
+        adopted_at: EventTime(80),
+        sweep: Some("bob".into()),
+        timers: 1,
+        population: Population(vec![vec![1, 0]]),
+    }
+}
+
+const TODAY: &str = concat!(
+    r#"{"format":4,"batch":7,"offsets":[3,5],"watermark":100,"highest":110,"delay":60000,"arrived":120,"fired_to":[90,"ann"],"#,
+    r#""generation":2,"models":"hash","adopted_at":80,"sweep":"bob","timers":1,"population":[[1,0]],"#,
+    r#""source":{"cluster":"kafka-1","inputs":["a","b"],"partitions":4}}"#,
+);
+
+fn decode(text: &str, source: Source) -> Result<Progress, Unusable> {
+    codec::decode(text.as_bytes(), &identity(source), "hash")
+}
+
+#[test]
+fn progress_is_written_as_it_always_was() {
+    let bytes = codec::encode(&progress(), &identity(source(&["a", "b"])));
+    assert_eq!(String::from_utf8(bytes).unwrap(), TODAY);
+    assert_eq!(decode(TODAY, source(&["a", "b"])), Ok(progress()));
+}
+
+#[test]
+fn progress_of_format_3_is_gone_on_from_under_the_settings_that_it_was_made_with() {
+    let (known, _) = TODAY.split_once(r#","source""#).unwrap();
+    let of = |identity: &str| {
+        let text = format!(r#"{known},"identity":"{identity}"}}"#);
+        decode(
+            &text.replace(r#""format":4"#, r#""format":3"#),
+            source(&["a", "b"]),
+        )
+    };
+    assert_eq!(of("rules/inputs"), Ok(progress()));
+    assert_eq!(of("other/inputs"), Err(Unusable::Foreign));
+    assert_eq!(of("rules/other"), Err(Unusable::OtherInputs));
+    let grown = Unusable::Grown { before: 2, now: 3 };
+    assert_eq!(of("rules/two"), Err(grown));
+    assert_eq!(
+        decode(&format!("{known}}}"), source(&["a", "b"])),
+        Err(Unusable::Damaged)
+    );
+}
+
+#[test]
+fn inputs_may_be_added_to_the_end_of_the_list_and_nowhere_else() {
+    assert_eq!(decode(TODAY, source(&["a", "b", "c"])), Ok(progress()));
+    let fewer = Unusable::FewerInputs { before: 2, now: 1 };
+    assert_eq!(decode(TODAY, source(&["a"])), Err(fewer));
+    for other in [&["b", "a"][..], &["c", "a", "b"], &["b"], &["a", "c"]] {
+        assert_eq!(decode(TODAY, source(other)), Err(Unusable::OtherInputs));
+    }
+    // What is not read yet is not claimed.
+    let bytes = codec::encode(&progress(), &identity(source(&["a", "b", "c"])));
+    assert_eq!(String::from_utf8(bytes).unwrap(), TODAY);
+}
+
+#[test]
+fn another_cluster_and_more_partitions_are_told_apart() {
+    let mut other = source(&["a", "b"]);
+    other.cluster = "kafka-2".to_owned();
+    let said = decode(TODAY, other).unwrap_err().to_string();
+    assert!(
+        said.contains("kafka-1, and this is the cluster kafka-2"),
+        "{said}"
+    );
+    let mut other = source(&["a", "b"]);
+    other.partitions = 6;
+    let grown = Unusable::Grown { before: 4, now: 6 };
+    assert_eq!(decode(TODAY, other), Err(grown));
+}
+
+fn models() -> Models {
+    let text = "model: m\nversion: 1\ninitial: a\nfacts: { n: count(any) }\nstages: { a: {}, b: {} }\n\
+                transitions:\n  - { from: a, to: b, when: n >= 1 }\n";
+    let source = ModelSource {
+        name: "m.yaml".to_owned(),
+        text: text.to_owned(),
+    };
+    Models::compile(vec![source]).unwrap().0
+}
+
+fn decoding(version: u64, customer: &str) -> Decoding {
+    let mapping = Mapping {
+        customer_id: customer.into(),
+        ..Mapping::default()
+    };
+    let inputs = [("clicks", &mapping)];
+    Decoding::new(
+        version,
+        inputs.into_iter(),
+        &Limits::default(),
+        &Money::default(),
+    )
+}
+
+#[test]
+fn settings_that_were_there_before_are_older_unless_their_version_is_raised() {
+    let (one, two) = (decoding(0, "one"), decoding(0, "two"));
+    let first = Generation::first(&models());
+    assert_eq!(first.standing_of(&one), Standing::Newer, "none are kept");
+    let first = first.decoded_by(&one);
+    assert_eq!(first.standing_of(&one), Standing::Current);
+    assert_eq!(first.standing_of(&two), Standing::Newer);
+    let second = first.decoded_by(&two);
+    let read = Generation::decode(&second.encode()).unwrap();
+    assert_eq!(read, second);
+    assert_eq!(read.number, 0, "states stay as they are");
+    assert_eq!(read.standing_of(&two), Standing::Current);
+    assert_eq!(read.standing_of(&one), Standing::Older);
+    assert_eq!(read.standing_of(&decoding(1, "one")), Standing::Newer);
+    let third = read.decoded_by(&decoding(1, "one"));
+    assert_eq!(third.standing_of(&decoding(0, "three")), Standing::Older);
+}
+
+#[test]
+fn a_generation_of_format_1_is_read() {
+    let first = Generation::first(&models());
+    let text = String::from_utf8(first.encode()).unwrap();
+    let old = text.replace(r#""format":2"#, r#""format":1"#);
+    assert_ne!(old, text);
+    let read = Generation::decode(old.as_bytes()).unwrap();
+    assert_eq!(read.decoding(), None);
+    assert_eq!(read.standing(&models()), Standing::Current);
+}
