@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 38] = [
+const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
@@ -119,6 +119,30 @@ const MUTATIONS: [Mutation; 38] = [
         edits: &[(
             "self.panicked(partition, records, first);",
             "drop((records, first));",
+        )],
+    },
+    Mutation {
+        what: "a process with earlier settings turns a partition back",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/adopt.rs",
+        edits: &[
+            (
+                "(Standing::Older, _) | (_, Standing::Older) =>",
+                "(Standing::Older, _) =>",
+            ),
+            (
+                "(Standing::Current, Standing::Current) =>",
+                "(Standing::Current, Standing::Current | Standing::Older) =>",
+            ),
+        ],
+    },
+    Mutation {
+        what: "other settings take effect and are not kept",
+        caught_by: Suite::Simulation,
+        file: "src/runtime/worker/adopt.rs",
+        edits: &[(
+            "generation: Some(known.decoded_by(decoding)),",
+            "generation: Some(known),",
         )],
     },
     Mutation {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::event::EventTime;
 use crate::kafka::{Ends, Entry, Outgoing, Received};
+use crate::partition::Generation;
 
 /// A record of an input, and when it was produced.
 #[derive(Clone, Debug)]
@@ -76,6 +77,10 @@ pub(super) struct Cluster {
     /// The epoch of each producer.
     producers: BTreeMap<usize, u64>,
     pub(super) generation: u64,
+    /// The offsets that the last transaction of each partition has committed, whatever the group has forgotten.
+    positions: BTreeMap<(u32, i32), i64>,
+    /// From which offset on records are decoded by the other settings.
+    pub(super) switched: BTreeMap<(u32, i32), i64>,
     members: BTreeMap<usize, u64>,
     members_ever: u64,
     pub(super) owners: BTreeMap<i32, usize>,
@@ -94,6 +99,8 @@ impl Cluster {
             offsets: BTreeMap::new(),
             producers: BTreeMap::new(),
             generation: 0,
+            positions: BTreeMap::new(),
+            switched: BTreeMap::new(),
             members: BTreeMap::new(),
             members_ever: 0,
             owners: BTreeMap::new(),
@@ -290,7 +297,31 @@ impl Cluster {
         }
     }
 
+    /// Notes where a partition switches to the other settings, by what is kept beside its states.
+    fn note_switch(&mut self, number: usize) {
+        for ((input, partition), _) in &self.transactions[number].offsets {
+            let slots = self.changelog[*partition as usize].iter();
+            let own = slots.filter(|slot| slot.transaction == number);
+            let records = own.filter_map(|slot| slot.record.as_ref());
+            let generations =
+                records.filter(|it| it.key.as_deref().is_some_and(|key| key[0] == b'm'));
+            let values = generations.filter_map(|record| record.value.as_deref());
+            let is_switch = values.filter_map(|value| Generation::decode(value).ok());
+            if is_switch
+                .into_iter()
+                .any(|it| it.decoding() == Some(&super::setting::switched()))
+            {
+                let place = (*input, *partition);
+                let from = self.positions.get(&place).copied().unwrap_or(0);
+                self.switched.entry(place).or_insert(from);
+            }
+        }
+    }
+
     fn end(&mut self, number: usize, state: State) {
+        if state == State::Committed {
+            self.note_switch(number);
+        }
         let transaction = &mut self.transactions[number];
         transaction.state = state;
         if state == State::Committed {
@@ -298,6 +329,7 @@ impl Cluster {
             // Decided now, seen by others when the marker has come.
             for (place, offset) in &transaction.offsets {
                 self.offsets.insert(*place, offset.clone());
+                self.positions.insert(*place, offset.0);
             }
         }
     }

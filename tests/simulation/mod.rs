@@ -113,7 +113,11 @@ fn run(setting: Setting, seed: u64) -> Struck {
 }
 
 fn live(universe: &std::rc::Rc<Universe>) {
-    for _ in 0..STEPS {
+    let switches_at = universe.draw(0..2 * STEPS as u64) as usize;
+    for step in 0..STEPS {
+        if step == switches_at {
+            universe.is_switched.set(true);
+        }
         let (silent, busy) = {
             let mut chance = universe.chance.borrow_mut();
             (chance.u32(0..60) == 0, chance.u32(0..3) == 0)
@@ -135,6 +139,10 @@ fn live(universe: &std::rc::Rc<Universe>) {
 fn rest(universe: &std::rc::Rc<Universe>) {
     universe.trouble.set(false);
     universe.wall_off.set(0);
+    if universe.is_switched.get() {
+        // Whoever still has the earlier settings leaves alone what others have taken further.
+        universe.seats.iter().for_each(universe::Seat::clear);
+    }
     let end = universe.now.get() + SILENCE;
     for _ in 0..REST_MAX {
         universe.pass(Duration::from_millis(500));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::setting::{IDLE_AFTER, LATENESS};
+use super::setting::{self, IDLE_AFTER, LATENESS};
 use super::universe::Universe;
 use crate::cloudevent::{self, Origin};
 use crate::customer;
@@ -95,7 +95,14 @@ fn fold(
 ) {
     let models = &universe.setting.models;
     let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
-    let decoder = Decoder::new(Mapping::default(), vocabulary, money, Limits::default());
+    let [decoder, other] = [Mapping::default(), setting::other_mapping()].map(|mapping| {
+        Decoder::new(
+            mapping,
+            vocabulary.clone(),
+            money.clone(),
+            Limits::default(),
+        )
+    });
     let cluster = universe.cluster.borrow();
     let mut records = Vec::new();
     for (input, log) in cluster.inputs.iter().enumerate() {
@@ -109,6 +116,11 @@ fn fold(
             if lost.contains(&place) {
                 continue;
             }
+            let switched = cluster.switched.get(&(input as u32, partition));
+            let decoder = match switched.is_some_and(|from| *from <= offset as i64) {
+                true => &other,
+                false => &decoder,
+            };
             match decoder.record(Some(&record.key), Some(&record.value), Some(timestamp.0)) {
                 Ok(_) if universe.poisoned.borrow().contains(&place) => {
                     letters.insert(place);

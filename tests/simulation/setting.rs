@@ -92,6 +92,17 @@ impl Setting {
         }
     }
 
+    /// The same with the other settings.
+    pub(super) fn switched(self) -> Setting {
+        let mut settings = Settings::clone(&self.settings);
+        settings.mappings = vec![other_mapping(); INPUTS.len()];
+        settings.decoding = switched();
+        Setting {
+            settings: Arc::new(settings),
+            ..self
+        }
+    }
+
     /// The same, but bursts wait for an operator.
     pub(super) fn with_fuse(self) -> Setting {
         let mut settings = Settings::clone(&self.settings);
@@ -146,6 +157,25 @@ impl Setting {
     }
 }
 
+/// The type of an event is in another field.
+pub(super) fn other_mapping() -> Mapping {
+    Mapping {
+        kind: "kind".into(),
+        ..Mapping::default()
+    }
+}
+
+fn decoding(version: u64, mapping: &Mapping) -> Decoding {
+    let inputs = INPUTS.into_iter().map(|topic| (topic, mapping));
+    Decoding::new(version, inputs, &Limits::default(), &Money::default())
+}
+
+/// What is kept of the other settings. They have a higher version: without it the earlier ones would count as later where a
+/// partition has never seen them.
+pub(super) fn switched() -> Decoding {
+    decoding(1, &other_mapping())
+}
+
 fn settings() -> Settings {
     let named = |name: &str| name.to_owned();
     Settings {
@@ -195,7 +225,7 @@ fn settings() -> Settings {
         buffer_bytes: 0,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
-        decoding: Decoding::default(),
+        decoding: decoding(0, &Mapping::default()),
         accepted: Accepted::default(),
         recovery: Recovery::default(),
         burst: Burst {
@@ -223,7 +253,8 @@ pub(super) fn somebody_does_something(universe: &Universe) {
             .find_map(|record| own_time(record, customer))
             .map_or(0, |before| before + 1),
     );
-    let kind = ["visit", "visit", "order"][chance.usize(0..3)];
+    let mut kind = || ["visit", "visit", "order"][chance.usize(0..3)];
+    let (kind, other) = (kind(), kind());
     let ahead = match chance.u32(0..20) {
         0 if universe.clocks_are_ahead.get() => chance.u64(0..AHEAD),
         _ => 0,
@@ -231,7 +262,9 @@ pub(super) fn somebody_does_something(universe: &Universe) {
     let time = BASE.0 + (happened + ahead) as i64;
     let value = match chance.u32(0..30) {
         0 => "junk".to_owned(),
-        _ => format!(r#"{{"type":"{kind}","customer_id":"c{customer}","time":{time}}}"#),
+        _ => format!(
+            r#"{{"type":"{kind}","kind":"{other}","customer_id":"c{customer}","time":{time}}}"#
+        ),
     };
     log.push(Produced {
         at,

@@ -61,6 +61,8 @@ pub(super) struct Universe {
     pub(super) changelog_was_lost: Cell<bool>,
     /// Whether clocks of some customers are ahead.
     pub(super) clocks_are_ahead: Cell<bool>,
+    /// Whether processes may start with the other settings.
+    pub(super) is_switched: Cell<bool>,
     /// Where inputs begin, by input and partition.
     pub(super) starts: RefCell<BTreeMap<(usize, i32), i64>>,
     /// Records on which processing panics, by input, partition and offset.
@@ -102,6 +104,7 @@ impl Universe {
             meanwhile: Cell::default(),
             changelog_was_lost: Cell::default(),
             clocks_are_ahead: Cell::new(true),
+            is_switched: Cell::default(),
             starts: RefCell::default(),
             poisoned: RefCell::default(),
             struck: RefCell::default(),
@@ -279,6 +282,11 @@ impl Universe {
         let setting = match self.changelog_was_lost.get() {
             true => self.setting.clone().on_another_changelog(),
             false => self.setting.clone(),
+        };
+        // Some are restarted with what they had.
+        let setting = match self.is_switched.get() && !self.strikes("earlier settings", 4) {
+            true => setting.switched(),
+            false => setting,
         };
         let partitions: Arc<Partitions> = Arc::default();
         *seat.partitions.borrow_mut() = partitions.clone();
