@@ -3,7 +3,7 @@
 //! elsewhere a point is nothing.
 
 /// Every point, in the order in which a commit and a restore pass them.
-pub const POINTS: [&str; 14] = [
+pub const POINTS: [&str; 15] = [
     "assigned",
     "restoring",
     "restored",
@@ -18,6 +18,7 @@ pub const POINTS: [&str; 14] = [
     "revoked",
     "stopping",
     "republished",
+    "rekeyed",
 ];
 
 /// The variable that names a point and how often it is passed first: `offsets-sent:3`.

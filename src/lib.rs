@@ -21,7 +21,7 @@
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     blind to one another
 //!      runtime/   worker: batches → prefetch, apply → Kafka transaction → RocksDB write,
 //!                 over a World of effects: the live one, or a simulated one that fails
-//!                 replay: the same without Kafka
+//!                 replay: the same without Kafka; rekey: states for more partitions
 //!      telemetry/  api/  config/  app  cli/
 //! ```
 //!

@@ -9,6 +9,7 @@ mod models;
 mod new;
 mod places;
 mod progress;
+mod rekey;
 mod reload;
 mod replay;
 mod run;
@@ -79,6 +80,8 @@ enum Command {
     Explain(explain::Explain),
     /// Show which partitions a running daemon processes, and what keeps it from others; do something about them.
     State(state::State),
+    /// Write the states of a deployment that has stopped for another one, whose inputs have more partitions.
+    Rekey(rekey::RekeyStates),
     /// Compare two versions of a model over a history: who moves, when, and what each predicts.
     Backtest(backtest::Backtest),
     /// Check model files and print everything that is wrong with them.
@@ -125,6 +128,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::New(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::State(command) => command.run(),
+        Command::Rekey(command) => command.run(),
         Command::Backtest(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),

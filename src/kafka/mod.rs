@@ -11,6 +11,7 @@ mod native;
 mod outbox;
 mod outlook;
 mod output;
+mod partitioner;
 mod reader;
 mod seldom;
 mod topics;
@@ -25,8 +26,9 @@ pub use error::{Error, Refused};
 pub use local::{LocalCluster, Publisher, Subscriber};
 pub use outbox::Pending;
 pub use output::{Delivery, Encoding, Entry, Outgoing, Outputs, ProgressRecord, Telling};
+pub use partitioner::Partitioner;
 /// Who a transaction is sent by, as the group knows it.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{EndFinder, Ends, Reader, Received};
-pub use topics::{Topology, look_for_loss, look_for_unread};
+pub use topics::{Topology, look_for_loss, look_for_unread, partitions_of};
 pub use transaction::{Committed, Log, Share};

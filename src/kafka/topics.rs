@@ -21,6 +21,24 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const TOPICS_TIMEOUT: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
+/// How many partitions a topic has.
+pub fn partitions_of(config: &Config, topic: &str) -> Result<i32, Error> {
+    let client: BaseConsumer<Quiet> = config
+        .reader()
+        .create_with_context(Quiet)
+        .map_err(|source| Error::making("making a Kafka client", source))?;
+    let metadata = client.fetch_metadata(Some(topic), TIMEOUT);
+    let metadata = metadata.map_err(|_| Error::Unavailable(config.brokers.clone()))?;
+    let found = metadata
+        .topics()
+        .first()
+        .map_or(0, |it| it.partitions().len());
+    match found {
+        0 => Err(Error::Topology(format!("there is no topic {topic}"))),
+        found => Ok(i32::try_from(found).unwrap_or(i32::MAX)),
+    }
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
@@ -146,6 +164,11 @@ fn partitions(
     for topic in inputs.iter().map(String::as_str).chain([changelog]) {
         match count(topic) {
             0 => wrong.push(format!("the topic {topic} does not exist; create it with {} partitions", partitions.max(1))),
+            found if topic == changelog && found < partitions => wrong.push(format!(
+                "the topic {topic} has {found} partitions and {} has {partitions}. If it has states, and partitions were added to the \
+                inputs, do not add them here: `tenure rekey` takes the states to where the events of their customers come now",
+                inputs[0]
+            )),
             found if found != partitions => wrong.push(format!(
                 "the topic {topic} has {found} partitions and {} has {partitions}; all inputs and the changelog need the same number",
                 inputs[0]

@@ -145,6 +145,24 @@ impl Log {
         }
     }
 
+    /// Commits records without offsets, in one transaction. After `Err` they may have been committed.
+    pub fn write(&mut self, records: &[Outgoing]) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let fail = |action| move |source| Error::transactional(action, source);
+        let begun = self.producer.begin_transaction();
+        begun.map_err(fail("beginning a transaction"))?;
+        for record in records {
+            send(&self.producer, record, &Arc::default())?;
+        }
+        deliver(&self.producer, Patience::UntilOneFails)?;
+        let ended = self.producer.commit_transaction(CALL_TIMEOUT);
+        ended.map_err(fail("committing"))?;
+        crash::point("rekeyed");
+        Ok(())
+    }
+
     /// Replaces the producer: whatever the old one left open is ended, one way or the other.
     pub fn renew(&mut self) -> Result<(), Error> {
         self.producer = producer(&self.config, self.worker, self.batch_bytes)?;

@@ -72,8 +72,8 @@ pub enum Unusable {
     /// The inputs had fewer partitions.
     #[error(
         "the state was made when the inputs had {before} partitions, and now they have {now}: the events of most customers \
-        come in another partition than before, where nothing is known of them. To begin anew, use another kafka.app and an \
-        empty changelog; with `emit_from` in the models, what was told before is not told again"
+        come in another partition than before, where nothing is known of them. `tenure rekey` takes the states there, to \
+        another kafka.app and an empty changelog"
     )]
     Grown {
         /// How many they had.
@@ -269,7 +269,11 @@ pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progres
     };
     let written: Written = written.ok_or(Unusable::Damaged)?;
     match (&written.source, &written.identity) {
-        (Some(source), None) => source.continues(&identity.source)?,
+        (Some(source), None)
+            if source.inputs.is_empty() || source.inputs.len() == written.offsets.len() =>
+        {
+            source.continues(&identity.source)?;
+        }
         (None, Some(former)) => identity.former.check(format, former)?,
         _ => return Err(Unusable::Damaged),
     }

@@ -12,6 +12,7 @@ pub mod codec;
 mod commit;
 mod decoding;
 mod generation;
+mod rekey;
 mod view;
 
 pub use apply::apply;

@@ -16,6 +16,7 @@ mod merge;
 mod partitions;
 mod polling;
 mod refused;
+pub mod rekey;
 pub mod replay;
 mod report;
 mod restore;

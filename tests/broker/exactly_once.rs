@@ -73,10 +73,15 @@ pub(crate) fn partition(customer: &str, partitions: i32) -> i32 {
 /// Produces the events to the topic of their type, in time order. The horizon: what is due before
 /// it has been noticed once all is committed.
 pub(crate) fn produce(world: &World, events: &[Event], partitions: i32) -> i64 {
+    produce_by(world, events, |customer| partition(customer, partitions))
+}
+
+/// The same, with each customer in this partition.
+pub(crate) fn produce_by(world: &World, events: &[Event], place: impl Fn(&str) -> i32) -> i64 {
     let mut last = BTreeMap::new();
     let mut topics: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
     for event in events {
-        let at = partition(&event.customer, partitions);
+        let at = place(&event.customer);
         let (customer, kind, time) = (&event.customer, &event.kind, event.time);
         let json = format!(
             r#"{{"type":"{kind}","customer_id":"{customer}","time":{time}{}}}"#,

@@ -27,6 +27,7 @@ mod quiet;
 mod rebalance;
 #[path = "../suite/reference.rs"]
 mod reference;
+mod rekey;
 mod relay;
 mod restore;
 #[path = "../suite/retail.rs"]

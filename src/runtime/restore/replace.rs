@@ -51,7 +51,7 @@ impl Restore {
         let built = built.map_err(|source| world.store().unusable(source))?;
         if last.is_partial {
             let what = "the state was being written to the changelog, and that was not finished: the process that has \
-                        it has to get this partition, and go on with `republish`";
+                        it has to get this partition, and go on with `republish`; or `tenure rekey` has to be repeated";
             return lost(what, true);
         }
         let is_given_up = self.is_asked_for(Action::Rebuild);

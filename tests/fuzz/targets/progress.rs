@@ -9,7 +9,7 @@ pub(crate) fn identity() -> Identity {
     Identity {
         source: Source {
             cluster: "fuzz".to_owned(),
-            inputs: vec!["input".to_owned()],
+            inputs: vec!["clicks".to_owned(), "orders".to_owned()],
             partitions: 2,
         },
         former: Former {

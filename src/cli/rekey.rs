@@ -1,0 +1,117 @@
+//! `tenure rekey`: after the inputs have got more partitions, the states go on in a new deployment.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::run::{ConfigFiles, tell};
+use super::{Exit, load, say};
+use crate::kafka;
+use crate::runtime::rekey::{Error, Former, Found, Rekey};
+
+#[derive(Debug, Args)]
+pub(super) struct RekeyStates {
+    /// Of the new deployment: a new kafka.app, and an empty output.changelog with as many partitions as the inputs.
+    #[command(flatten)]
+    config: ConfigFiles,
+    /// The kafka.app of the deployment that has stopped.
+    #[arg(long, value_name = "APP")]
+    from_app: String,
+    /// Its changelog.
+    #[arg(long, value_name = "TOPIC")]
+    from_changelog: String,
+    /// Also where it has not read all of its inputs: what is left is read by the new deployment, and of customers who have
+    /// got another partition it meets no state.
+    #[arg(long)]
+    accept_unread: bool,
+    /// A folder for the states meanwhile; without it, a temporary one.
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// Do it; without this, says what was found.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl RekeyStates {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let Some(document) = self.config.load() else {
+            return Ok(Exit::Configuration);
+        };
+        let Some((models, _)) = load(&document.models)? else {
+            return Ok(Exit::Configuration);
+        };
+        let settings = match document.settings(&models, None) {
+            Ok(settings) => settings,
+            Err(problems) => {
+                tell(&problems);
+                return Ok(Exit::Configuration);
+            }
+        };
+        let folder = match &self.folder {
+            Some(path) => tempfile::tempdir_in(path)?,
+            None => tempfile::tempdir()?,
+        };
+        let former = Former {
+            app: self.from_app.clone(),
+            changelog: self.from_changelog.clone(),
+        };
+        let done = Rekey::collect(&models, settings, former, folder.path())
+            .and_then(|rekey| self.write(rekey));
+        done.or_else(|error| {
+            let exit = match &error {
+                Error::Kafka(kafka::Error::Unavailable(_)) => Exit::Unavailable,
+                Error::Kafka(kafka::Error::Topology(_)) | Error::Refused(_) => Exit::Configuration,
+                _ => Exit::Failed,
+            };
+            say(&format!("error: {:#}", anyhow::Error::from(error)));
+            Ok(exit)
+        })
+    }
+
+    fn write(&self, rekey: Rekey<'_>) -> Result<Exit, Error> {
+        show(rekey.found());
+        let unread = rekey.found().unread;
+        if unread > 0 && !self.accept_unread {
+            return Err(Error::Refused(format!(
+                "{} has not read {unread} records or more. Those that were produced before the topics grew would meet no state \
+                where their customers get another partition; the others are right. Go on with --accept-unread",
+                self.from_app
+            )));
+        }
+        if !self.yes {
+            say("nothing was written; repeat it with --yes");
+            return Ok(Exit::Ok);
+        }
+        let found = rekey.write()?;
+        say(&format!(
+            "{} states were written; start the new deployment",
+            found.customers
+        ));
+        Ok(Exit::Ok)
+    }
+}
+
+fn show(found: &Found) {
+    let Found {
+        before,
+        after,
+        customers,
+        moved,
+        doubled,
+        partitioner,
+        unread,
+    } = found;
+    let by = partitioner.map_or("", kafka::Partitioner::name);
+    say(&format!(
+        "{customers} customers in {before} partitions, by {by}; {moved} of them get another one of {after}"
+    ));
+    if *doubled > 0 {
+        say(&format!(
+            "{doubled} of them are known in two partitions, by events that came after the topics had grown: what is known in the \
+            later one is left out"
+        ));
+    }
+    if *unread > 0 {
+        say(&format!("{unread} records of the inputs were not read"));
+    }
+}

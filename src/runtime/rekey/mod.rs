@@ -1,0 +1,288 @@
+//! After the inputs have got more partitions: the states of a deployment that has stopped, as the changelog of another one with as
+//! many partitions as the inputs have now.
+//!
+//! The states are collected in a folder first. Then come transactions with some of them each, into changelogs whose progress
+//! says that it is of a part; the last one has the progress of all partitions. Until then nobody goes on from any of them, and
+//! after a crash all is written once more, the same.
+
+mod collect;
+mod places;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::restore::key;
+use super::settings::Settings;
+use crate::customer;
+use crate::event::CustomerId;
+use crate::kafka::{self, Delivery, EndFinder, Ends, Log, Outgoing, Partitioner, Reader, Topology};
+use crate::model::Models;
+use crate::partition::codec::Identity;
+use crate::partition::{Generation, Progress};
+use crate::store::{self, Store};
+
+/// Memory for the folder.
+const MEMORY_BYTES: usize = 64 << 20;
+
+/// Why it is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Kafka.
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
+    /// The folder.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Something is not as it must be, and what to do.
+    #[error("{0}")]
+    Refused(String),
+}
+
+fn refused<T>(what: String) -> Result<T, Error> {
+    Err(Error::Refused(what))
+}
+
+fn is_empty(ends: &EndFinder, topic: &str, partition: i32) -> Result<bool, Error> {
+    let Ends { start, end, .. } = ends.find(topic, partition)?;
+    Ok(start == end)
+}
+
+/// The deployment that has stopped.
+#[derive(Clone, Debug)]
+pub struct Former {
+    /// Its `kafka.app`.
+    pub app: String,
+    /// Its changelog.
+    pub changelog: String,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Partitions before.
+    pub before: i32,
+    /// Partitions now.
+    pub after: i32,
+    /// Everybody.
+    pub customers: u64,
+    /// Those who get another partition.
+    pub moved: u64,
+    /// Those who were known in two partitions, by events that came in the wrong one.
+    pub doubled: u64,
+    /// How producers choose the partition of a key.
+    pub partitioner: Option<Partitioner>,
+    /// Records of the inputs that the former deployment has not read; at most so many are counted of each partition.
+    pub unread: usize,
+}
+
+/// One partition of before.
+struct Part {
+    partition: i32,
+    ends: Ends,
+    progress: Progress,
+}
+
+/// States that are collected, and not written yet.
+pub struct Rekey<'r> {
+    models: &'r Models,
+    settings: Settings,
+    topology: Topology,
+    former: Former,
+    ends: EndFinder,
+    reader: Reader,
+    store: Store,
+    parts: Vec<Part>,
+    /// Told after a commit by the former deployment, or not.
+    pending: Vec<Outgoing>,
+    found: Found,
+    /// Customers whom their partition of before does not go by.
+    strays: BTreeSet<(i32, CustomerId)>,
+}
+
+impl std::fmt::Debug for Rekey<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Rekey")
+            .field("found", &self.found)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'r> Rekey<'r> {
+    /// Collects the states of a former deployment in a folder, and looks whether they can be written for these settings.
+    pub fn collect(
+        models: &'r Models,
+        settings: Settings,
+        former: Former,
+        folder: &Path,
+    ) -> Result<Rekey<'r>, Error> {
+        let topology = Topology::look(&settings.kafka, &settings.outputs)?;
+        let ends = EndFinder::open(&settings.kafka)?;
+        let mut before = kafka::partitions_of(&settings.kafka, &former.changelog)?;
+        // Partitions that were added to it, too, have never held anything.
+        while before > 1 && is_empty(&ends, &former.changelog, before - 1)? {
+            before -= 1;
+        }
+        let after = topology.partitions;
+        if former.changelog == settings.outputs.changelog || former.app == settings.kafka.app {
+            return refused("kafka.app and output.changelog must be new ones: nothing of the former deployment is written over".to_owned());
+        }
+        if before >= after {
+            return refused(format!(
+                "{} has {before} partitions, and the inputs have {after}: states go to more partitions only",
+                former.changelog
+            ));
+        }
+        let config = store::Config {
+            memory_bytes: MEMORY_BYTES,
+            durable: false,
+        };
+        let mut rekey = Rekey {
+            ends,
+            reader: Reader::new(&settings.kafka),
+            store: Store::open(folder, &config)?,
+            models,
+            settings,
+            topology,
+            former,
+            parts: Vec::new(),
+            pending: Vec::new(),
+            found: Found {
+                before,
+                after,
+                customers: 0,
+                moved: 0,
+                doubled: 0,
+                partitioner: None,
+                unread: 0,
+            },
+            strays: BTreeSet::new(),
+        };
+        rekey.check_target()?;
+        for partition in 0..before {
+            rekey.read(partition)?;
+        }
+        rekey.compare_places()?;
+        rekey.count_unread()?;
+        Ok(rekey)
+    }
+
+    /// What was found.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// With the partitions that the inputs had.
+    fn identity(&self) -> Identity {
+        let before = Topology {
+            partitions: self.found.before,
+            ..self.topology.clone()
+        };
+        self.settings.identity_with(&before)
+    }
+
+    /// Every customer of a partition of before, in steps.
+    fn walk(
+        &self,
+        partition: i32,
+        mut take: impl FnMut(Vec<(CustomerId, Vec<u8>)>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut walk = self.store.walk(key(partition))?;
+        loop {
+            let (states, is_last) = self.store.next_states(&mut walk)?;
+            take(states)?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes the states. Nothing else may be written to the changelog meanwhile.
+    pub fn write(mut self) -> Result<Found, Error> {
+        let by = self.found.partitioner.unwrap_or(Partitioner::Murmur2);
+        let kafka = kafka::Config {
+            instance: "rekey".to_owned(),
+            ..self.settings.kafka.clone()
+        };
+        let mut log = Log::open(&kafka, 0, self.topology.batch_bytes())?;
+        let identity = self.settings.identity_with(&self.topology);
+        let outputs = &self.settings.outputs;
+        let mut progress = self.first_progress()?;
+        let generation = Generation::first(self.models).decoded_by(&self.settings.decoding);
+        let mut begin = Vec::new();
+        for (partition, own) in (0..).zip(&progress) {
+            begin.extend(outputs.generations(partition, std::slice::from_ref(&generation)));
+            begin.push(outputs.progress(partition, own, &identity, true));
+        }
+        log.write(&begin)?;
+        for partition in 0..self.found.before {
+            self.walk(partition, |states| {
+                let mut records = Vec::with_capacity(states.len());
+                for (customer, bytes) in states {
+                    if self.strays.contains(&(partition, customer.clone())) {
+                        continue;
+                    }
+                    let state = customer::decode(&bytes, self.models);
+                    let mut state = state.map_err(|source| store::Error::Corrupt {
+                        what: "a customer's state",
+                        source,
+                    })?;
+                    state.generation = 0;
+                    let mut bytes = Vec::new();
+                    customer::encode(&state, &mut bytes);
+                    let to = by.partition(customer.as_bytes(), self.found.after);
+                    progress[to as usize].add(&state);
+                    records.extend(outputs.states(to, vec![(customer, bytes)]));
+                }
+                Ok(log.write(&records)?)
+            })?;
+        }
+        self.check_still()?;
+        if outputs.delivery == Delivery::AtLeastOnce {
+            log.tell(&std::mem::take(&mut self.pending))?;
+        }
+        let end = (0..).zip(&progress);
+        let end = end.map(|(partition, own)| {
+            self.settings
+                .outputs
+                .progress(partition, own, &identity, false)
+        });
+        log.write(&end.collect::<Vec<_>>())?;
+        Ok(self.found)
+    }
+
+    /// Of each partition of today: where the one of its number went on, or its beginning.
+    fn first_progress(&self) -> Result<Vec<Progress>, Error> {
+        let before: Vec<Progress> = self
+            .parts
+            .iter()
+            .map(|part| part.progress.clone())
+            .collect();
+        let inputs = &self.settings.outputs.inputs;
+        let mut all = Vec::new();
+        for partition in 0..self.found.after {
+            let known = before
+                .get(partition as usize)
+                .map_or(&[][..], |it| &it.offsets);
+            let mut offsets = known.to_vec();
+            for topic in &inputs[known.len()..] {
+                offsets.push(self.ends.find(topic, partition)?.start);
+            }
+            all.push(Progress::rekeyed(&before, self.models, offsets));
+        }
+        Ok(all)
+    }
+
+    /// Whether the former deployment has gone on meanwhile.
+    fn check_still(&self) -> Result<(), Error> {
+        for part in &self.parts {
+            let now = self.ends.find(&self.former.changelog, part.partition)?;
+            if now.end != part.ends.end {
+                return refused(format!(
+                    "{} has gone on meanwhile: stop every process of {}, and repeat this",
+                    self.former.changelog, self.former.app
+                ));
+            }
+        }
+        Ok(())
+    }
+}
