@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::disk::Mounted;
 use super::setting::Setting;
-use super::universe::Universe;
+use super::universe::{Process, Universe};
 use crate::store::{Config, Engine, Family, Rocks};
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -85,7 +85,7 @@ fn rocksdb_does_what_the_made_up_disk_does() {
         let made_up = Mounted {
             disk: super::disk::Disk::default(),
             universe: universe.clone(),
-            instance: 0,
+            process: Process::default(),
         };
         let mut chance = fastrand::Rng::with_seed(seed);
         for step in 0..200 {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
 
-use super::universe::Universe;
+use super::universe::{Process, Universe};
 use crate::store::{Changes, Engine, Error, Family, Pair, Step, TakeEntry, TakeValue};
 
 type Map = BTreeMap<(Family, Vec<u8>), Vec<u8>>;
@@ -20,7 +20,7 @@ pub(super) struct Disk(pub(super) Rc<RefCell<Map>>);
 pub(super) struct Mounted {
     pub(super) disk: Disk,
     pub(super) universe: Rc<Universe>,
-    pub(super) instance: usize,
+    pub(super) process: Process,
 }
 
 #[derive(Default)]
@@ -133,12 +133,12 @@ impl Engine for Mounted {
         let mut planned = Planned::default();
         fill(&mut planned)?;
         self.may_fail(Step::Write)?;
-        self.universe.effect(self.instance, "before the write");
+        self.universe.effect(self.process, "before the write");
         planned
             .0
             .into_iter()
             .for_each(|change| self.disk.apply(change));
-        self.universe.effect(self.instance, "after the write");
+        self.universe.effect(self.process, "after the write");
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Engine for Mounted {
                 None => Change::Delete(family, key),
             });
         }
-        self.universe.effect(self.instance, "after an ingestion");
+        self.universe.effect(self.process, "after an ingestion");
         Ok(())
     }
 }

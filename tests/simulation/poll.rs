@@ -25,7 +25,8 @@ pub(super) struct Poll {
     deaf_until: Duration,
     owned: Vec<i32>,
     feeds: BTreeMap<i32, Feed>,
-    mail: VecDeque<Mail>,
+    /// Of each worker.
+    mail: Vec<VecDeque<Mail>>,
     pub(super) starts: Vec<Start>,
 }
 
@@ -39,7 +40,7 @@ struct Feed {
 const FETCH_MAX: usize = 20;
 
 impl Poll {
-    pub(super) fn new(shared: &Shared, member: u64) -> Poll {
+    pub(super) fn new(shared: &Shared, member: u64, workers: usize) -> Poll {
         Poll {
             assignment: shared.assignment.clone(),
             partitions: shared.partitions.clone(),
@@ -49,7 +50,7 @@ impl Poll {
             deaf_until: Duration::ZERO,
             owned: Vec::new(),
             feeds: BTreeMap::new(),
-            mail: VecDeque::new(),
+            mail: (0..workers).map(|_| VecDeque::new()).collect(),
             starts: Vec::new(),
         }
     }
@@ -62,11 +63,18 @@ impl Poll {
     /// Nobody polls any more.
     pub(super) fn stop(&mut self) {
         self.stopping.store(true, Ordering::Release);
-        self.mail.push_back(Mail::Stop);
+        self.mail
+            .iter_mut()
+            .for_each(|mail| mail.push_back(Mail::Stop));
     }
 
-    pub(super) fn take_mail(&mut self) -> VecDeque<Mail> {
-        std::mem::take(&mut self.mail)
+    pub(super) fn take_mail(&mut self, worker: usize) -> VecDeque<Mail> {
+        std::mem::take(&mut self.mail[worker])
+    }
+
+    fn post(&mut self, partition: i32, mail: Mail) {
+        let workers = self.mail.len();
+        self.mail[partition as usize % workers].push_back(mail);
     }
 
     pub(super) fn membership(&self) -> Option<Membership> {
@@ -116,10 +124,14 @@ impl Poll {
         self.generation = cluster.generation;
         self.assignment.revoke(&self.owned);
         if !self.owned.is_empty() {
-            self.mail.push_back(Mail::Revoked {
-                partitions: std::mem::take(&mut self.owned),
-                released: Released::by(1),
-            });
+            let partitions = std::mem::take(&mut self.owned);
+            let released = Released::by(self.mail.len());
+            for mail in &mut self.mail {
+                mail.push_back(Mail::Revoked {
+                    partitions: partitions.clone(),
+                    released: released.clone(),
+                });
+            }
         }
         let owners = cluster.owners.iter();
         let own = owners.filter(|(_, owner)| **owner == instance);
@@ -137,7 +149,7 @@ impl Poll {
                             epoch,
                             positions: None,
                         };
-                        self.mail.push_back(Mail::Assigned { partition, epoch });
+                        self.post(partition, Mail::Assigned { partition, epoch });
                     }
                 }
                 Change::Revoked { partition } => drop(self.feeds.remove(&partition)),
@@ -147,7 +159,7 @@ impl Poll {
                         positions: None,
                     };
                     self.feeds.insert(partition, feed);
-                    self.mail.push_back(Mail::Assigned { partition, epoch });
+                    self.post(partition, Mail::Assigned { partition, epoch });
                 }
             }
         }
@@ -161,8 +173,9 @@ impl Poll {
                 continue;
             };
             let gauge = Gauge::default();
+            let worker = *partition as usize % self.mail.len();
             let mut post = |input: usize, fetched: Fetched| {
-                self.mail.push_back(Mail::Fetched {
+                self.mail[worker].push_back(Mail::Fetched {
                     partition: *partition,
                     epoch: feed.epoch,
                     input: input as u32,

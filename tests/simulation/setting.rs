@@ -140,10 +140,13 @@ impl Setting {
         process: u64,
         fuse: Arc<Fuse>,
         partitions: Arc<Partitions>,
+        workers: usize,
     ) -> Shared {
+        let mut settings = Settings::clone(&self.settings);
+        settings.workers = workers;
         Shared {
             models: self.models.clone(),
-            settings: self.settings.clone(),
+            settings: Arc::new(settings),
             topology: self.topology.clone(),
             metrics: self.metrics.clone(),
             assignment: Arc::default(),

@@ -24,13 +24,34 @@ use crate::runtime::restore::Error;
 use crate::runtime::worker::{Start, Worker};
 use crate::store::{self, Store};
 
+/// A process: its seat, and which one there it is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) instance: usize,
+    /// 0 for what belongs to none.
+    number: u64,
+}
+
+impl Process {
+    /// The name of a worker's producer.
+    pub(super) fn producer(self, worker: usize) -> usize {
+        self.instance * WORKERS_MAX + worker
+    }
+}
+
+const WORKERS_MAX: usize = 3;
+
 /// One place for a process with a name and a disk of its own.
 #[derive(Default)]
 pub(super) struct Seat {
+    /// The one that runs, or the last.
+    process: Cell<u64>,
     /// The polling thread; none while there is no process.
     pub(super) poll: RefCell<Option<Poll>>,
-    /// The worker; none while it is at work, too.
-    worker: RefCell<Option<Worker<Simulated>>>,
+    /// The workers; none while one is at work, too.
+    workers: [RefCell<Option<Worker<Simulated>>>; WORKERS_MAX],
+    /// How many of them have ended, as they were asked to.
+    ended: Cell<usize>,
     /// What an operator sees of the process.
     fuse: RefCell<Arc<Fuse>>,
     pub(super) partitions: RefCell<Arc<Partitions>>,
@@ -41,7 +62,12 @@ pub(super) struct Seat {
 impl Seat {
     pub(super) fn clear(&self) {
         self.poll.borrow_mut().take();
-        self.worker.borrow_mut().take();
+        let workers = self.workers.iter();
+        workers.for_each(|worker| drop(worker.borrow_mut().take()));
+    }
+
+    fn is_over(&self, process: Process) -> bool {
+        self.poll.borrow().is_none() || self.process.get() != process.number
     }
 }
 
@@ -51,6 +77,8 @@ pub(super) struct Universe {
     pub(super) now: Cell<Duration>,
     pub(super) cluster: RefCell<Cluster>,
     pub(super) seats: Vec<Seat>,
+    /// Workers of each process.
+    workers: usize,
     /// Whether anything may fail.
     pub(super) trouble: Cell<bool>,
     /// How far the wall clock is off, in milliseconds.
@@ -82,20 +110,27 @@ impl Universe {
         let mut chance = Rng::with_seed(seed);
         let partitions = chance.usize(1..4);
         let seats = chance.usize(1..4);
-        Universe::of(setting, chance, partitions, seats)
+        let workers = chance.usize(1..=WORKERS_MAX);
+        Universe::of(setting, chance, partitions, (seats, workers))
     }
 
     /// With one process, which has all partitions.
     pub(super) fn alone(setting: Setting, seed: u64) -> Rc<Universe> {
         let mut chance = Rng::with_seed(seed);
         let partitions = chance.usize(1..4);
-        Universe::of(setting, chance, partitions, 1)
+        Universe::of(setting, chance, partitions, (1, 1))
     }
 
-    fn of(setting: Setting, chance: Rng, partitions: usize, seats: usize) -> Rc<Universe> {
+    fn of(
+        setting: Setting,
+        chance: Rng,
+        partitions: usize,
+        (seats, workers): (usize, usize),
+    ) -> Rc<Universe> {
         Rc::new(Universe {
             cluster: RefCell::new(Cluster::new(setting.inputs(), partitions)),
             seats: (0..seats).map(|_| Seat::default()).collect(),
+            workers,
             setting,
             chance: RefCell::new(chance),
             now: Cell::default(),
@@ -148,9 +183,16 @@ impl Universe {
 
     /// Something a process does to the world or asks of it: it may be the last thing it does, and
     /// others may do something first.
-    pub(super) fn effect(self: &Rc<Self>, instance: usize, what: &str) {
+    pub(super) fn effect(self: &Rc<Self>, process: Process, what: &str) {
         let time = self.draw(0..20);
         self.pass(Duration::from_millis(time));
+        let instance = process.instance;
+        let crash_if_over = || {
+            if process.number > 0 && self.seats[instance].is_over(process) {
+                resume_unwind(Box::new(Crash));
+            }
+        };
+        crash_if_over();
         if !self.trouble.get() {
             return;
         }
@@ -166,6 +208,8 @@ impl Universe {
             self.meanwhile.set(true);
             self.something_happens(Some(instance));
             self.meanwhile.set(false);
+            // Another worker of the process may have ended it.
+            crash_if_over();
         }
     }
 
@@ -244,6 +288,7 @@ impl Universe {
     pub(super) fn go_on_without(self: &Rc<Self>, busy: usize) {
         self.poll(busy);
         if !self.meanwhile.replace(true) {
+            self.turn(busy);
             let others = (0..self.seats.len()).filter(|seat| *seat != busy);
             others.for_each(|seat| self.go_on(seat));
             self.meanwhile.set(false);
@@ -260,22 +305,21 @@ impl Universe {
         } else if self.strikes("disk from a backup", 8) {
             *seat.disk.0.borrow_mut() = seat.backup.0.borrow().clone();
         }
+        seat.process.set(seat.process.get() + 1);
+        seat.ended.set(0);
+        let process = Process {
+            instance,
+            number: seat.process.get(),
+        };
         let mounted = Mounted {
             disk: seat.disk.clone(),
             universe: self.clone(),
-            instance,
+            process,
         };
         let timers = self.chance.borrow_mut().usize(1..20);
         let steps = self.chance.borrow_mut().usize(1..4);
-        let epoch = self.cluster.borrow_mut().init(instance);
-        let world = Simulated {
-            universe: self.clone(),
-            instance,
-            store: Store::over(mounted, "simulated".as_ref())
-                .with_timers_per_batch(timers)
-                .with_steps_of(steps),
-            epoch,
-        };
+        let store = Store::over(mounted, "simulated".as_ref());
+        let store = Rc::new(store.with_timers_per_batch(timers).with_steps_of(steps));
         let member = self.cluster.borrow_mut().join(instance);
         let fuse: Arc<Fuse> = Arc::default();
         *seat.fuse.borrow_mut() = fuse.clone();
@@ -290,9 +334,18 @@ impl Universe {
         };
         let partitions: Arc<Partitions> = Arc::default();
         *seat.partitions.borrow_mut() = partitions.clone();
-        let shared: Shared = setting.shared(member, fuse, partitions.clone());
-        *seat.poll.borrow_mut() = Some(Poll::new(&shared, member));
-        *seat.worker.borrow_mut() = Some(Worker::new(0, shared, world));
+        let shared: Shared = setting.shared(member, fuse, partitions.clone(), self.workers);
+        *seat.poll.borrow_mut() = Some(Poll::new(&shared, member, self.workers));
+        for (worker, place) in seat.workers.iter().enumerate().take(self.workers) {
+            let world = Simulated {
+                universe: self.clone(),
+                process,
+                worker,
+                store: store.clone(),
+                epoch: self.cluster.borrow_mut().init(process.producer(worker)),
+            };
+            *place.borrow_mut() = Some(Worker::new(worker, shared.clone(), world));
+        }
     }
 
     /// An operator does what a process waits for.
@@ -335,25 +388,60 @@ impl Universe {
         }
     }
 
+    /// A worker does what there is to do; where nothing fails any more, all do.
     pub(super) fn turn(&self, instance: usize) {
+        let all = 0..self.workers;
+        let chosen = match self.trouble.get() && self.workers > 1 {
+            true => {
+                let one = self.chance.borrow_mut().usize(all);
+                one..one + 1
+            }
+            false => all,
+        };
+        chosen.for_each(|worker| self.turn_of(instance, worker));
+    }
+
+    fn turn_of(&self, instance: usize, number: usize) {
         let seat = &self.seats[instance];
-        let Some(mut worker) = seat.worker.borrow_mut().take() else {
+        let Some(mut worker) = seat.workers[number].borrow_mut().take() else {
             return;
         };
-        let Some(mail) = seat.poll.borrow_mut().as_mut().map(Poll::take_mail) else {
+        let mail = seat
+            .poll
+            .borrow_mut()
+            .as_mut()
+            .map(|poll| poll.take_mail(number));
+        let Some(mail) = mail else {
             return;
         };
-        match catch_unwind(AssertUnwindSafe(|| worker.turn(mail))) {
-            // It may have been killed while it was at work.
-            Ok(Ok(ControlFlow::Break(()))) => self.die(instance),
-            Ok(Ok(_)) if seat.poll.borrow().is_some() => *seat.worker.borrow_mut() = Some(worker),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
+        let process = Process {
+            instance,
+            number: seat.process.get(),
+        };
+        let done = catch_unwind(AssertUnwindSafe(|| worker.turn(mail)));
+        if let Err(cause) = done {
+            match cause.is::<Crash>() {
+                true if seat.is_over(process) => {}
+                true => self.die(instance),
+                false => resume_unwind(cause),
+            }
+            return;
+        }
+        // It may have been killed while it was at work.
+        let done = done.unwrap_or(Ok(ControlFlow::Break(())));
+        match done {
+            _ if seat.is_over(process) => {}
+            Ok(ControlFlow::Break(())) => {
+                seat.ended.set(seat.ended.get() + 1);
+                if seat.ended.get() == self.workers {
+                    self.die(instance);
+                }
+            }
+            Ok(ControlFlow::Continue(())) => *seat.workers[number].borrow_mut() = Some(worker),
+            Err(error) => {
                 assert!(may_end_with(&error), "a process ended: {}", chain(&error));
                 self.die(instance);
             }
-            Err(cause) if cause.is::<Crash>() => self.die(instance),
-            Err(cause) => resume_unwind(cause),
         }
     }
 

@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::cluster::{Membership, Refused};
 use super::disk::Mounted;
-use super::universe::Universe;
+use super::universe::{Process, Universe};
 use crate::event::WallTime;
 use crate::kafka::{Committed, Ends, Entry, Error, Outgoing, Share};
 use crate::runtime::worker::Start;
@@ -19,8 +19,9 @@ use crate::telemetry::Metrics;
 
 pub(super) struct Simulated {
     pub(super) universe: Rc<Universe>,
-    pub(super) instance: usize,
-    pub(super) store: Store<Mounted>,
+    pub(super) process: Process,
+    pub(super) worker: usize,
+    pub(super) store: Rc<Store<Mounted>>,
     /// The epoch of the producer.
     pub(super) epoch: u64,
 }
@@ -53,7 +54,11 @@ impl From<Refused> for Error {
 
 impl Simulated {
     fn effect(&self, what: &'static str) {
-        self.universe.effect(self.instance, what);
+        self.universe.effect(self.process, what);
+    }
+
+    fn producer(&self) -> usize {
+        self.process.producer(self.worker)
     }
 
     fn ask(&self, what: &'static str) -> Result<(), Error> {
@@ -83,7 +88,7 @@ impl Simulated {
         let number =
             cluster
                 .borrow_mut()
-                .produce(self.instance, self.epoch, records.collect(), now)?;
+                .produce(self.producer(), self.epoch, records.collect(), now)?;
         self.effect("inside the transaction, records sent");
         if self.universe.strikes("aborted", 20) {
             return Err(self.abort(number));
@@ -98,7 +103,7 @@ impl Simulated {
         let sent = cluster.borrow_mut().send_offsets(
             number,
             self.epoch,
-            self.instance,
+            self.process.instance,
             membership,
             offsets.collect(),
         );
@@ -144,7 +149,7 @@ impl World for Simulated {
 
     fn membership(&self) -> Option<Membership> {
         self.effect("before asking for the membership");
-        let membership = self.universe.membership(self.instance);
+        let membership = self.universe.membership(self.process.instance);
         self.effect("after asking for the membership");
         membership
     }
@@ -217,12 +222,12 @@ impl World for Simulated {
 
     fn renew(&mut self) -> Result<(), Error> {
         self.ask("making a new producer")?;
-        self.epoch = self.universe.cluster.borrow_mut().init(self.instance);
+        self.epoch = self.universe.cluster.borrow_mut().init(self.producer());
         Ok(())
     }
 
     fn start(&mut self, start: Start) {
-        self.universe.start(self.instance, start);
+        self.universe.start(self.process.instance, start);
     }
 
     fn observe(&self, _: &Metrics) {}
@@ -237,7 +242,7 @@ impl World for Simulated {
 
     fn wait(&self, time: Duration) {
         self.universe.pass(time);
-        self.universe.go_on_without(self.instance);
+        self.universe.go_on_without(self.process.instance);
         self.effect("waiting");
     }
 }

@@ -125,6 +125,10 @@ impl<W: World> Worker<W> {
     }
 
     pub(super) fn let_go(&mut self, partition: i32) {
+        // Of another worker, which may have been given it anew already.
+        if !self.epochs.contains_key(&partition) {
+            return;
+        }
         self.release(partition);
         self.left_alone.remove(&partition);
         self.quarantined.remove(&partition);
