@@ -126,13 +126,16 @@ impl Check {
             changes.iter().for_each(|change| say(change));
             match &refusal {
                 Some(refusal) => say(&format!("error: the change would be refused: {refusal}")),
+                None if after.is_behind(before) => say(
+                    "error: `settings_version` is lower than before: the partitions would be left alone",
+                ),
                 None if changes.is_empty() => say("records are decoded as before"),
                 None => say(
                     "the change would be taken: each partition decodes what it has not read yet by the new settings",
                 ),
             }
         }
-        refusal.is_none()
+        refusal.is_none() && !after.is_behind(before)
     }
 
     /// Says what a change does; whether it would be taken.

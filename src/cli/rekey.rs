@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::run::{ConfigFiles, tell};
 use super::{Exit, load, say};
@@ -24,12 +24,24 @@ pub(super) struct RekeyStates {
     /// got another partition it meets no state.
     #[arg(long)]
     accept_unread: bool,
+    /// How producers choose the partition of a key, where it is not told by where customers are.
+    #[arg(long, value_enum)]
+    partitioner: Option<PartitionerName>,
     /// A folder for the states meanwhile; without it, a temporary one.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// Do it; without this, says what was found.
     #[arg(long)]
     yes: bool,
+}
+
+/// As librdkafka calls them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PartitionerName {
+    /// Java's default.
+    Murmur2,
+    /// The default of librdkafka.
+    Consistent,
 }
 
 impl RekeyStates {
@@ -55,7 +67,11 @@ impl RekeyStates {
             app: self.from_app.clone(),
             changelog: self.from_changelog.clone(),
         };
-        let done = Rekey::collect(&models, settings, former, folder.path())
+        let partitioner = self.partitioner.map(|name| match name {
+            PartitionerName::Murmur2 => kafka::Partitioner::Murmur2,
+            PartitionerName::Consistent => kafka::Partitioner::Crc32,
+        });
+        let done = Rekey::collect(&models, settings, former, partitioner, folder.path())
             .and_then(|rekey| self.write(rekey));
         done.or_else(|error| {
             let exit = match &error {

@@ -60,6 +60,8 @@ struct Context {
     is_replaced: AtomicBool,
     /// Whether the group has given it nothing of some input, as to a member that did not ask for it.
     lacks_an_input: AtomicBool,
+    /// Whether it has left the group for that, and asked for all anew: what it gets since is what there is for it.
+    has_asked_anew: AtomicBool,
 }
 
 impl ClientContext for Context {
@@ -92,7 +94,9 @@ impl ConsumerContext for Context {
                 let assigned = assigned.and_then(|()| assign(consumer, self.protocol, list));
                 let paused = assigned.and_then(|()| consumer.pause(list));
                 let complete = self.held().add(self.partitions(list));
-                let lacks = self.protocol == GroupProtocol::Classic && self.held().lacks_an_input();
+                let lacks = self.protocol == GroupProtocol::Classic
+                    && !self.has_asked_anew.load(Ordering::Acquire)
+                    && self.held().lacks_an_input();
                 if lacks {
                     self.lacks_an_input.store(true, Ordering::Release);
                 } else if !self.is_replaced.load(Ordering::Acquire) {
@@ -243,6 +247,10 @@ impl Consumer {
         tracing::info!(
             "the group does not know of an input that was added; leaving it, and joining it anew"
         );
+        client
+            .context()
+            .has_asked_anew
+            .store(true, Ordering::Release);
         client.unsubscribe();
         subscribe(client, &self.inputs)
     }

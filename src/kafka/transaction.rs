@@ -150,6 +150,11 @@ impl Log {
         if records.is_empty() {
             return Ok(());
         }
+        if self.doubtful {
+            self.renew()?;
+        }
+        // Unless all goes well, and soon.
+        self.doubtful = true;
         let fail = |action| move |source| Error::transactional(action, source);
         let begun = self.producer.begin_transaction();
         begun.map_err(fail("beginning a transaction"))?;
@@ -157,8 +162,10 @@ impl Log {
             send(&self.producer, record, &Arc::default())?;
         }
         deliver(&self.producer, Patience::UntilOneFails)?;
+        let begun = Instant::now();
         let ended = self.producer.commit_transaction(CALL_TIMEOUT);
         ended.map_err(fail("committing"))?;
+        self.doubtful = begun.elapsed() >= END_SUSPICIOUS;
         crash::point("rekeyed");
         Ok(())
     }
@@ -166,8 +173,8 @@ impl Log {
     /// Replaces the producer: whatever the old one left open is ended, one way or the other.
     pub fn renew(&mut self) -> Result<(), Error> {
         self.producer = producer(&self.config, self.worker, self.batch_bytes)?;
-        self.stalled.abort_again(&self.producer)?;
-        self.doubtful = false;
+        self.doubtful = true;
+        self.doubtful = self.stalled.abort_again(&self.producer)?;
         Ok(())
     }
 
@@ -200,8 +207,10 @@ impl Log {
             }
             Err(Error::Abort { action, source }) => {
                 self.abort()?;
-                if !self.stalled.is_empty() {
-                    self.renew()?;
+                if !self.stalled.is_empty()
+                    && let Err(error) = self.renew()
+                {
+                    tracing::warn!(%error, "a transaction that stalled is not aborted everywhere yet; trying again");
                 }
                 let places = std::mem::take(&mut self.places);
                 let all = shares.iter().zip(&places).enumerate();

@@ -280,6 +280,13 @@ pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progres
     Ok(written.progress())
 }
 
+/// How many partitions the inputs had; formats up to 3 do not say.
+pub fn partitions(bytes: &[u8]) -> Option<i32> {
+    known_format(bytes, FORMAT).ok()?;
+    let written: Written = serde_json::from_slice(bytes).ok()?;
+    written.source.map(|source| source.partitions)
+}
+
 /// Reads what [`encode`] wrote, whatever it was written under: for whoever only looks.
 pub fn read(bytes: &[u8]) -> Result<Progress, Unusable> {
     if known_format(bytes, FORMAT)? == 1 {

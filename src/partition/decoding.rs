@@ -79,6 +79,11 @@ impl Decoding {
         version.unwrap_or_default()
     }
 
+    /// Whether these settings are older than others by the version that a person counts.
+    pub fn is_behind(&self, other: &Decoding) -> bool {
+        self.version() < other.version()
+    }
+
     /// What is different after it, for people: a line for each setting.
     pub fn changes(&self, after: &Decoding) -> Vec<String> {
         let keys: std::collections::BTreeSet<&String> =

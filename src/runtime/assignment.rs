@@ -83,9 +83,11 @@ impl Assignment {
         }
     }
 
-    /// Asks the polling thread to join the group anew.
-    pub(super) fn refuse(&self) {
-        self.lock().is_refused = true;
+    /// Asks the polling thread to join the group anew, unless the partition was revoked since.
+    pub(super) fn refuse(&self, partition: i32, epoch: u64) {
+        let mut inner = self.lock();
+        let is_current = inner.epochs.get(&partition) == Some(&epoch);
+        inner.is_refused |= is_current;
     }
 
     /// Whether that was asked for since the last revocation.

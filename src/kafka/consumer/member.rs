@@ -61,6 +61,7 @@ fn subscribed(
         heartbeats: Mutex::new(Heartbeats::default()),
         is_replaced: AtomicBool::new(false),
         lacks_an_input: AtomicBool::new(false),
+        has_asked_anew: AtomicBool::new(false),
     };
     let mut client: BaseConsumer<Context> = config
         .consumer()

@@ -3,14 +3,15 @@
 //! Brokers of Kafka 4.1 and later do not always end a transaction everywhere: where a partition has no leader at that moment,
 //! as after the only broker has stalled, they take it for deleted and write no marker to it ("likely deleted already and
 //! hence can be skipped" in their log). Its records stay in an open transaction, and the next one of the same producer that
-//! commits there would make them visible. So what was sent is sent again, and aborted.
+//! commits there would make them visible. So each of its partitions gets a record of another transaction, which is aborted.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer};
 
-use super::aborted;
+use super::{END_SUSPICIOUS, aborted};
 use crate::kafka::delivery::{Deliveries, Patience, deliver, send};
 use crate::kafka::{Error, Outgoing};
 
@@ -18,47 +19,69 @@ use crate::kafka::{Error, Outgoing};
 /// only after some more (`broker.session.timeout.ms`).
 pub(super) const STALLED: Duration = Duration::from_secs(5);
 
-/// Records of transactions that were certainly not committed, and may not have been aborted everywhere.
+/// Where records of transactions lie that were certainly not committed, and may not have been aborted everywhere: a topic with
+/// a partition, or with a key that leads to one.
 #[derive(Debug, Default)]
-pub(super) struct Stalled(Vec<Outgoing>);
+pub(super) struct Stalled(BTreeSet<(String, Option<i32>, Option<Vec<u8>>)>);
 
 impl Stalled {
     pub(super) fn add<'r>(&mut self, records: impl Iterator<Item = &'r Outgoing>) {
-        self.0.extend(records.cloned());
+        let place = |record: &Outgoing| {
+            let key = record.key.clone().filter(|_| record.partition.is_none());
+            (record.topic.clone(), record.partition, key)
+        };
+        self.0.extend(records.map(place));
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Has the markers written that may be missing, by a producer of the same id.
-    pub(super) fn abort_again(&mut self, producer: &BaseProducer<Deliveries>) -> Result<(), Error> {
+    /// Has the markers written that may be missing, by a producer of the same id. Whether the end took so long that it may
+    /// come again.
+    pub(super) fn abort_again(
+        &mut self,
+        producer: &BaseProducer<Deliveries>,
+    ) -> Result<bool, Error> {
         if self.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let sent = self.send(producer);
+        let begun = Instant::now();
         let aborted = aborted(producer);
+        let took = begun.elapsed();
         drop(producer.client().context().take_failure());
         let aborted = aborted.map_err(|source| Error::transactional("aborting", source));
         match sent.and(aborted) {
             Ok(()) => {
-                let records = self.0.len();
-                tracing::info!(records, "a transaction that stalled was aborted everywhere");
+                let places = self.0.len();
+                tracing::info!(places, "a transaction that stalled was aborted everywhere");
                 self.0.clear();
-                Ok(())
+                Ok(took >= END_SUSPICIOUS)
             }
             Err(Error::Abort { action, source } | Error::Indefinite { action, source }) => {
-                Err(Error::Retry { action, source })
+                Err(match Error::aborted(action, source) {
+                    Error::Abort { action, source } => Error::Retry { action, source },
+                    other => other,
+                })
             }
             Err(other) => Err(other),
         }
     }
 
+    /// What they say does not matter. Compacted topics want a key.
     fn send(&self, producer: &BaseProducer<Deliveries>) -> Result<(), Error> {
         let begun = producer.begin_transaction();
         begun.map_err(|source| Error::transactional("beginning a transaction", source))?;
-        for record in &self.0 {
-            send(producer, record, &Arc::default())?;
+        for (topic, partition, key) in &self.0 {
+            let record = Outgoing {
+                topic: topic.clone(),
+                partition: *partition,
+                key: Some(key.clone().unwrap_or_default()),
+                value: Some(Vec::new()),
+                headers: Vec::new(),
+            };
+            send(producer, &record, &Arc::default())?;
         }
         deliver(producer, Patience::UntilAllAreThrough)
     }

@@ -1,30 +1,63 @@
 //! Collecting states from the changelog of a deployment that has stopped.
 
 use super::{Error, Part, Rekey, refused};
-use crate::kafka::{Ends, Entry, Pending};
+use crate::kafka::{self, Ends, Entry, Pending};
 use crate::partition::codec;
 use crate::partition::{Generation, Progress, hash};
-use crate::runtime::restore::key;
+use crate::runtime::restore::{key, outbox::keep_last};
 use crate::store::Store;
 
+/// Looks, a tenth of a second each, without anything that was read.
+const LOOKS_MAX: usize = 600;
+
 impl Rekey<'_> {
-    /// Nobody may have gone on from what is written.
-    pub(super) fn check_target(&mut self) -> Result<(), Error> {
-        let changelog = self.settings.outputs.changelog.clone();
+    /// Whatever was written before would stay between what is written now.
+    pub(super) fn check_target(&self) -> Result<(), Error> {
+        let changelog = &self.settings.outputs.changelog;
         for partition in 0..self.found.after {
-            let mut is_used = false;
-            self.each(&changelog, partition, |entry, _| {
-                is_used |= matches!(entry, Entry::Progress(progress) if !progress.is_partial);
-                Ok(())
-            })?;
-            if is_used {
+            if !self.is_empty(changelog, partition)? {
                 return refused(format!(
-                    "partition {partition} of {changelog} has the state of a deployment already; to begin again, delete the topic \
-                    and create it"
+                    "partition {partition} of {changelog} has records already, of a deployment or of a rekey that was not finished. \
+                    Delete the topic, delete the group {} if there is one, create the topic, and repeat this",
+                    self.settings.kafka.app
                 ));
             }
         }
         Ok(())
+    }
+
+    fn is_empty(&self, changelog: &str, partition: i32) -> Result<bool, Error> {
+        let Ends { start, end, .. } = self.ends.find(changelog, partition)?;
+        Ok(start == end)
+    }
+
+    /// How many partitions the inputs had: the changelog may have been given more since, too.
+    pub(super) fn former_partitions(&mut self) -> Result<i32, Error> {
+        let changelog = self.former.changelog.clone();
+        let mut found = kafka::partitions_of(&self.settings.kafka, &changelog)?;
+        let mut last = None;
+        self.each(&changelog, 0, |entry, _| {
+            if let Entry::Progress(progress) = entry {
+                last = codec::partitions(&progress.bytes);
+            }
+            Ok(())
+        })?;
+        match last {
+            Some(partitions) => found = partitions,
+            // An earlier version did not say.
+            None => {
+                while found > 1 && self.is_empty(&changelog, found - 1)? {
+                    found -= 1;
+                }
+            }
+        }
+        match found < self.found.after {
+            true => Ok(found),
+            false => refused(format!(
+                "the states in {changelog} are of {found} partitions, and the inputs have {}: states go to more partitions only",
+                self.found.after
+            )),
+        }
     }
 
     /// All entries of a partition of a changelog, which must not go on meanwhile.
@@ -41,14 +74,21 @@ impl Rekey<'_> {
                 15 seconds, and repeat this"
             ));
         }
-        let mut at = ends.start;
+        let (mut at, mut looks) = (ends.start, 0);
         while at < ends.end {
             let mut entries = Vec::new();
+            let before = at;
             at = self
                 .reader
                 .read(changelog, partition, at, ends.end, &mut |received| {
                     entries.extend(Entry::of(received));
                 })?;
+            looks = if at > before { 0 } else { looks + 1 };
+            if looks > LOOKS_MAX {
+                return refused(format!(
+                    "{changelog} partition {partition} cannot be read for now"
+                ));
+            }
             for entry in entries {
                 take(entry, &self.store)?;
             }
@@ -70,7 +110,7 @@ impl Rekey<'_> {
                     known.push(generation);
                 }
                 Entry::Progress(progress) => last = Some(progress),
-                Entry::Output(pending) => outputs.push(pending),
+                Entry::Output(pending) => keep_last(&mut outputs, pending),
             }
             Ok(())
         })?;

@@ -3,24 +3,29 @@
 //!
 //! The states are collected in a folder first. Then come transactions with some of them each, into changelogs whose progress
 //! says that it is of a part; the last one has the progress of all partitions. Until then nobody goes on from any of them, and
-//! after a crash all is written once more, the same.
+//! after a crash it is begun again with an empty topic.
 
 mod collect;
 mod places;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use super::restore::key;
 use super::settings::Settings;
 use crate::customer;
 use crate::event::CustomerId;
-use crate::kafka::{self, Delivery, EndFinder, Ends, Log, Outgoing, Partitioner, Reader, Topology};
+use crate::kafka::{self, EndFinder, Ends, Log, Outgoing, Partitioner, Reader, Topology};
 use crate::model::Models;
 use crate::partition::codec::Identity;
 use crate::partition::{Generation, Progress};
 use crate::store::{self, Store};
 
+/// Most records of a transaction, and how often one is tried.
+const RECORDS_MAX: usize = 1_000;
+const TRIES_MAX: usize = 10;
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Memory for the folder.
 const MEMORY_BYTES: usize = 64 << 20;
 
@@ -42,9 +47,30 @@ fn refused<T>(what: String) -> Result<T, Error> {
     Err(Error::Refused(what))
 }
 
-fn is_empty(ends: &EndFinder, topic: &str, partition: i32) -> Result<bool, Error> {
-    let Ends { start, end, .. } = ends.find(topic, partition)?;
-    Ok(start == end)
+/// Writes records, some in each transaction. They may be written once more: they stay the same.
+fn write(log: &mut Log, records: &[Outgoing]) -> Result<(), Error> {
+    for some in records.chunks(RECORDS_MAX) {
+        try_writing(log, some)?;
+    }
+    Ok(())
+}
+
+fn try_writing(log: &mut Log, records: &[Outgoing]) -> Result<(), Error> {
+    let mut tries = 1;
+    while let Err(error) = log.write(records) {
+        let passes = matches!(
+            error,
+            kafka::Error::Abort { .. }
+                | kafka::Error::Retry { .. }
+                | kafka::Error::Indefinite { .. }
+        );
+        if !passes || tries == TRIES_MAX {
+            return Err(error.into());
+        }
+        tries += 1;
+        std::thread::park_timeout(TRY_AGAIN);
+    }
+    Ok(())
 }
 
 /// The deployment that has stopped.
@@ -113,31 +139,20 @@ impl<'r> Rekey<'r> {
         models: &'r Models,
         settings: Settings,
         former: Former,
+        partitioner: Option<Partitioner>,
         folder: &Path,
     ) -> Result<Rekey<'r>, Error> {
         let topology = Topology::look(&settings.kafka, &settings.outputs)?;
-        let ends = EndFinder::open(&settings.kafka)?;
-        let mut before = kafka::partitions_of(&settings.kafka, &former.changelog)?;
-        // Partitions that were added to it, too, have never held anything.
-        while before > 1 && is_empty(&ends, &former.changelog, before - 1)? {
-            before -= 1;
-        }
         let after = topology.partitions;
         if former.changelog == settings.outputs.changelog || former.app == settings.kafka.app {
             return refused("kafka.app and output.changelog must be new ones: nothing of the former deployment is written over".to_owned());
-        }
-        if before >= after {
-            return refused(format!(
-                "{} has {before} partitions, and the inputs have {after}: states go to more partitions only",
-                former.changelog
-            ));
         }
         let config = store::Config {
             memory_bytes: MEMORY_BYTES,
             durable: false,
         };
         let mut rekey = Rekey {
-            ends,
+            ends: EndFinder::open(&settings.kafka)?,
             reader: Reader::new(&settings.kafka),
             store: Store::open(folder, &config)?,
             models,
@@ -147,18 +162,19 @@ impl<'r> Rekey<'r> {
             parts: Vec::new(),
             pending: Vec::new(),
             found: Found {
-                before,
+                before: 0,
                 after,
                 customers: 0,
                 moved: 0,
                 doubled: 0,
-                partitioner: None,
+                partitioner,
                 unread: 0,
             },
             strays: BTreeSet::new(),
         };
         rekey.check_target()?;
-        for partition in 0..before {
+        rekey.found.before = rekey.former_partitions()?;
+        for partition in 0..rekey.found.before {
             rekey.read(partition)?;
         }
         rekey.compare_places()?;
@@ -197,7 +213,8 @@ impl<'r> Rekey<'r> {
     }
 
     /// Writes the states. Nothing else may be written to the changelog meanwhile.
-    pub fn write(mut self) -> Result<Found, Error> {
+    pub fn write(self) -> Result<Found, Error> {
+        self.check_target()?;
         let by = self.found.partitioner.unwrap_or(Partitioner::Murmur2);
         let kafka = kafka::Config {
             instance: "rekey".to_owned(),
@@ -213,7 +230,7 @@ impl<'r> Rekey<'r> {
             begin.extend(outputs.generations(partition, std::slice::from_ref(&generation)));
             begin.push(outputs.progress(partition, own, &identity, true));
         }
-        log.write(&begin)?;
+        write(&mut log, &begin)?;
         for partition in 0..self.found.before {
             self.walk(partition, |states| {
                 let mut records = Vec::with_capacity(states.len());
@@ -233,12 +250,12 @@ impl<'r> Rekey<'r> {
                     progress[to as usize].add(&state);
                     records.extend(outputs.states(to, vec![(customer, bytes)]));
                 }
-                Ok(log.write(&records)?)
+                write(&mut log, &records)
             })?;
         }
         self.check_still()?;
-        if outputs.delivery == Delivery::AtLeastOnce {
-            log.tell(&std::mem::take(&mut self.pending))?;
+        if !self.pending.is_empty() {
+            log.tell(&self.pending)?;
         }
         let end = (0..).zip(&progress);
         let end = end.map(|(partition, own)| {
@@ -246,7 +263,7 @@ impl<'r> Rekey<'r> {
                 .outputs
                 .progress(partition, own, &identity, false)
         });
-        log.write(&end.collect::<Vec<_>>())?;
+        try_writing(&mut log, &end.collect::<Vec<_>>())?;
         Ok(self.found)
     }
 

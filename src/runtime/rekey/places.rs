@@ -1,10 +1,13 @@
 //! Where customers are, where they go, and what their deployment has not read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, Rekey, refused};
+use crate::customer;
+use crate::event::{CustomerId, EventTime};
 use crate::kafka::Partitioner;
 use crate::runtime::restore::key;
+use crate::store;
 
 /// Records that are read of what an input has left, to say how many there are.
 const UNREAD_MAX: usize = 10_000;
@@ -13,7 +16,7 @@ const UNREAD_MAX: usize = 10_000;
 const STRAYS_MAX_PERCENT: u64 = 1;
 
 impl Rekey<'_> {
-    /// How producers choose partitions, by where customers are.
+    /// How producers choose partitions, by where customers are, unless that was said.
     pub(super) fn compare_places(&mut self) -> Result<(), Error> {
         let before = self.found.before;
         let (mut all, mut fitting) = (0_u64, [0_u64; Partitioner::ALL.len()]);
@@ -29,41 +32,72 @@ impl Rekey<'_> {
                 Ok(())
             })?;
         }
-        let best = Partitioner::ALL
-            .into_iter()
-            .zip(fitting)
-            .max_by_key(|(_, count)| *count);
-        let (by, count) = best.expect("there are partitioners");
-        if (all - count) * 100 > all * STRAYS_MAX_PERCENT {
+        let places = Partitioner::ALL.into_iter().zip(fitting);
+        let places = places.filter(|(by, _)| self.found.partitioner.is_none_or(|own| own == *by));
+        let most = places.clone().map(|(_, count)| count).max().unwrap_or(0);
+        let best: Vec<Partitioner> = places
+            .filter(|(_, count)| *count == most)
+            .map(|(by, _)| by)
+            .collect();
+        let [by] = best[..] else {
+            return refused(
+                "where customers are goes by every partitioner alike. Say by which one producers choose the partition of a key: \
+                --partitioner murmur2 (Java, and librdkafka with murmur2) or consistent (the default of librdkafka)"
+                    .to_owned(),
+            );
+        };
+        if (all - most) * 100 > all * STRAYS_MAX_PERCENT {
             return refused(format!(
                 "of {all} customers {} are not in the partition that their key has by {}: where records go by another partitioner, \
                 nobody can say where they go now",
-                all - count,
+                all - most,
                 by.name()
             ));
         }
         self.found.partitioner = Some(by);
-        let mut strays = BTreeSet::new();
+        self.strays = self.find_doubled(by)?;
+        self.found.doubled = self.strays.len() as u64;
+        self.found.customers = all - self.found.doubled;
+        self.found.moved = self.count_moved(by)?;
+        Ok(())
+    }
+
+    /// Who is known in another partition, too: in the one that was theirs, or in the one that knows them best.
+    fn find_doubled(&self, by: Partitioner) -> Result<BTreeSet<(i32, CustomerId)>, Error> {
+        let before = self.found.before;
+        let mut strays: BTreeMap<CustomerId, Vec<(EventTime, i32)>> = BTreeMap::new();
         for partition in 0..before {
             self.walk(partition, |states| {
-                for (customer, _) in states {
-                    let home = by.partition(customer.as_bytes(), before);
-                    if home != partition {
-                        let is_doubled = self.store.find(&[key(home)], &customer)?.is_some();
-                        strays.insert((partition, customer, is_doubled));
+                for (customer, bytes) in states {
+                    if by.partition(customer.as_bytes(), before) != partition {
+                        let latest =
+                            customer::latest(&bytes).map_err(|source| store::Error::Corrupt {
+                                what: "a customer's state",
+                                source,
+                            })?;
+                        strays
+                            .entry(customer)
+                            .or_default()
+                            .push((latest, partition));
                     }
                 }
                 Ok(())
             })?;
         }
-        let doubled = strays.into_iter().filter(|(_, _, is_doubled)| *is_doubled);
-        self.strays = doubled
-            .map(|(partition, customer, _)| (partition, customer))
-            .collect();
-        self.found.doubled = self.strays.len() as u64;
-        self.found.customers = all - self.found.doubled;
-        self.found.moved = self.count_moved(by)?;
-        Ok(())
+        let mut doubled = BTreeSet::new();
+        for (customer, mut places) in strays {
+            places.sort_unstable();
+            let home = by.partition(customer.as_bytes(), before);
+            if self.store.find(&[key(home)], &customer)?.is_none() {
+                places.pop();
+            }
+            doubled.extend(
+                places
+                    .into_iter()
+                    .map(|(_, partition)| (partition, customer.clone())),
+            );
+        }
+        Ok(doubled)
     }
 
     fn count_moved(&self, by: Partitioner) -> Result<u64, Error> {

@@ -9,7 +9,7 @@
 //! that committed readers see may lie before a batch that is committed: it is waited for.
 
 mod lost;
-mod outbox;
+pub(super) mod outbox;
 mod position;
 mod reading;
 mod replace;
@@ -39,8 +39,8 @@ pub enum Error {
     /// The disk, or state of other models.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The loaded models cannot take over from those that the state was made with.
-    #[error("partition {partition}: the loaded models do not take over its state: {what}")]
+    /// The loaded models or settings cannot take over from those that the state was made with.
+    #[error("what is loaded does not take over the state of partition {partition}: {what}")]
     Models {
         /// The partition.
         partition: i32,

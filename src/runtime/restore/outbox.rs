@@ -8,7 +8,7 @@ use crate::runtime::report::Shared;
 use crate::runtime::world::World;
 
 /// Compaction leaves outputs of old batches behind, those that no later batch had as many of.
-pub(super) fn keep_last(outbox: &mut Vec<Pending>, pending: Pending) {
+pub(in crate::runtime) fn keep_last(outbox: &mut Vec<Pending>, pending: Pending) {
     let last = outbox.first().map_or(0, |known| known.batch);
     if pending.batch > last {
         outbox.clear();

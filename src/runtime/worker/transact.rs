@@ -47,6 +47,7 @@ impl<W: World> Worker<W> {
     /// aborted attempt is repeated, and one without an answer is looked into.
     pub(super) fn transact(&mut self, commits: &mut Vec<Planned>) -> Result<Made, Error> {
         let mut replaced: BTreeMap<(i32, usize), Outgoing> = BTreeMap::new();
+        self.refused_since = None;
         for attempt in 1_u64.. {
             if attempt > 1 && self.is_given_up() {
                 break;
@@ -81,7 +82,7 @@ impl<W: World> Worker<W> {
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
                     self.shared.ended("aborted");
                     tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
-                    self.note_refusal(&error);
+                    self.note_refusal(&error, commits);
                     self.world.wait(ABORT_BACKOFF);
                     if error.is_for_size() && self.shrink(commits) {
                         return Ok(Made::TakenBack);
@@ -139,15 +140,16 @@ impl<W: World> Worker<W> {
     }
 
     /// Has the group joined anew once it has refused all commits for too long.
-    fn note_refusal(&mut self, error: &kafka::Error) {
-        if !error.is_for_membership() {
+    fn note_refusal(&mut self, error: &kafka::Error, commits: &[Planned]) {
+        let Some(planned) = commits.first().filter(|_| error.is_for_membership()) else {
             return;
-        }
+        };
         let now = self.world.uptime();
         let since = *self.refused_since.get_or_insert(now);
         if now.saturating_sub(since) >= REFUSED_MAX {
             self.refused_since = None;
-            self.shared.assignment.refuse();
+            let (partition, epoch) = (planned.partition, planned.epoch);
+            self.shared.assignment.refuse(partition, epoch);
         }
     }
 
@@ -285,7 +287,9 @@ impl<W: World> Worker<W> {
                     if self.world.uptime().saturating_sub(begun) > REVOKE_TIME {
                         // Once they are revoked, whoever restores them finds out what was committed.
                         tracing::warn!(partition, what, "this partition should have been revoked");
-                        self.shared.assignment.refuse();
+                        for planned in commits.iter().filter(|it| it.partition == partition) {
+                            self.shared.assignment.refuse(partition, planned.epoch);
+                        }
                     }
                 }
                 Err(error @ kafka::Error::Retry { .. }) => {

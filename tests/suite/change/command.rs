@@ -139,6 +139,10 @@ fn it_says_the_same_of_settings() {
         json["settings"]["changes"][0],
         r#"money.currency: "EUR" instead of "USD""#
     );
+    write("old.toml", &format!("settings_version = 1\n{inputs}"));
+    let (code, _, said) = check(inputs, &[]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("`settings_version` is lower"), "{said}");
     let (code, _, said) = check(&inputs.replace("clicks", "orders"), &[]);
     assert_eq!(code, Some(78), "{said}");
     assert!(said.contains("the inputs were clicks"), "{said}");
