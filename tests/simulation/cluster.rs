@@ -70,6 +70,8 @@ pub(super) struct Cluster {
     /// By input and partition.
     pub(super) inputs: Vec<Vec<Vec<Produced>>>,
     changelog: Vec<Vec<Slot>>,
+    /// Where it begins.
+    begins: usize,
     transactions: Vec<Transaction>,
     /// Committed, in order.
     pub(super) outputs: Vec<Outgoing>,
@@ -84,6 +86,8 @@ pub(super) struct Cluster {
     members: BTreeMap<usize, u64>,
     members_ever: u64,
     pub(super) owners: BTreeMap<i32, usize>,
+    /// The generation in which its owner got each partition.
+    pub(super) owned_since: BTreeMap<i32, u64>,
 }
 
 /// As `transaction.timeout.ms`.
@@ -94,6 +98,7 @@ impl Cluster {
         Cluster {
             inputs: vec![vec![Vec::new(); partitions]; inputs],
             changelog: vec![Vec::new(); partitions],
+            begins: 0,
             transactions: Vec::new(),
             outputs: Vec::new(),
             offsets: BTreeMap::new(),
@@ -104,11 +109,34 @@ impl Cluster {
             members: BTreeMap::new(),
             members_ever: 0,
             owners: BTreeMap::new(),
+            owned_since: BTreeMap::new(),
         }
     }
 
     pub(super) fn partitions(&self) -> i32 {
         self.changelog.len() as i32
+    }
+
+    /// What the changelog held before anything of this was written is gone.
+    pub(super) fn begin_at(&mut self, offset: usize) {
+        self.begins = offset;
+        let partitions = (0..self.partitions()).map(|partition| (partition, true));
+        self.transactions.push(Transaction {
+            producer: usize::MAX,
+            state: State::Aborted,
+            begun: Duration::ZERO,
+            partitions: partitions.collect(),
+            outputs: Vec::new(),
+            offsets: Vec::new(),
+            offsets_marked: true,
+        });
+        let gone = Slot {
+            transaction: 0,
+            record: None,
+        };
+        for slots in &mut self.changelog {
+            slots.resize(offset, gone.clone());
+        }
     }
 
     // ---- the group
@@ -142,11 +170,15 @@ impl Cluster {
     fn rebalance(&mut self) {
         self.generation += 1;
         let members: Vec<usize> = self.members.keys().copied().collect();
-        self.owners.clear();
+        let before = std::mem::take(&mut self.owners);
         for partition in 0..self.partitions() {
             if !members.is_empty() {
-                let place = (partition as usize + self.generation as usize) % members.len();
+                let turns = self.generation as usize / 2;
+                let place = (partition as usize + turns) % members.len();
                 self.owners.insert(partition, members[place]);
+                if before.get(&partition) != self.owners.get(&partition) {
+                    self.owned_since.insert(partition, self.generation);
+                }
             }
         }
     }
@@ -368,6 +400,7 @@ impl Cluster {
     /// The changelog is deleted and made again.
     pub(super) fn lose_changelog(&mut self) {
         self.changelog.iter_mut().for_each(Vec::clear);
+        self.begins = 0;
     }
 
     /// Whether the last progress of a partition says that states are still to come.
@@ -387,7 +420,7 @@ impl Cluster {
         let undecided = |slot: &Slot| self.transactions[slot.transaction].partitions[&partition];
         let stable = slots.iter().position(|slot| !undecided(slot));
         Ends {
-            start: 0,
+            start: self.begins as i64,
             stable: stable.unwrap_or(slots.len()) as i64,
             end: slots.len() as i64,
         }

@@ -23,6 +23,8 @@ pub(super) struct Poll {
     generation: u64,
     /// Until when it does not hear that it has lost its place in the group.
     deaf_until: Duration,
+    /// Whether a rebalance takes only what moves.
+    is_incremental: bool,
     owned: Vec<i32>,
     feeds: BTreeMap<i32, Feed>,
     /// Of each worker.
@@ -40,7 +42,7 @@ struct Feed {
 const FETCH_MAX: usize = 20;
 
 impl Poll {
-    pub(super) fn new(shared: &Shared, member: u64, workers: usize) -> Poll {
+    pub(super) fn new(shared: &Shared, member: u64, workers: usize, is_incremental: bool) -> Poll {
         Poll {
             assignment: shared.assignment.clone(),
             partitions: shared.partitions.clone(),
@@ -48,6 +50,7 @@ impl Poll {
             member,
             generation: 0,
             deaf_until: Duration::ZERO,
+            is_incremental,
             owned: Vec::new(),
             feeds: BTreeMap::new(),
             mail: (0..workers).map(|_| VecDeque::new()).collect(),
@@ -106,7 +109,8 @@ impl Poll {
         self.fetch(universe);
     }
 
-    /// The eager protocol: everything is given up, then what is assigned is taken.
+    /// By the eager protocol everything is given up, and then what is assigned is taken; by the incremental one only what
+    /// moves.
     fn follow_the_group(&mut self, universe: &Universe, instance: usize) {
         let is_refused = self.assignment.is_refused();
         if universe.now.get() < self.deaf_until && !is_refused {
@@ -121,10 +125,18 @@ impl Poll {
         if self.generation == cluster.generation {
             return;
         }
-        self.generation = cluster.generation;
-        self.assignment.revoke(&self.owned);
-        if !self.owned.is_empty() {
-            let partitions = std::mem::take(&mut self.owned);
+        let known = std::mem::replace(&mut self.generation, cluster.generation);
+        let owners = cluster.owners.iter();
+        let own = owners.filter(|(_, owner)| **owner == instance);
+        let own: Vec<i32> = own.map(|(partition, _)| *partition).collect();
+        let stays = |partition: &i32| {
+            self.is_incremental && known > 0 && cluster.owned_since[partition] <= known
+        };
+        let (kept, added): (Vec<i32>, Vec<i32>) = own.iter().partition(|it| stays(it));
+        let owned = std::mem::replace(&mut self.owned, own);
+        let partitions: Vec<i32> = owned.into_iter().filter(|it| !kept.contains(it)).collect();
+        self.assignment.revoke(&partitions);
+        if !partitions.is_empty() {
             let released = Released::by(self.mail.len());
             for mail in &mut self.mail {
                 mail.push_back(Mail::Revoked {
@@ -133,10 +145,7 @@ impl Poll {
                 });
             }
         }
-        let owners = cluster.owners.iter();
-        let own = owners.filter(|(_, owner)| **owner == instance);
-        self.owned = own.map(|(partition, _)| *partition).collect();
-        self.assignment.assign(&self.owned);
+        self.assignment.assign(&added);
         self.follow_the_workers();
     }
 

@@ -79,6 +79,8 @@ pub(super) struct Universe {
     pub(super) seats: Vec<Seat>,
     /// Workers of each process.
     workers: usize,
+    /// Whether the group moves only what has to move.
+    is_incremental: bool,
     /// Whether anything may fail.
     pub(super) trouble: Cell<bool>,
     /// How far the wall clock is off, in milliseconds.
@@ -123,14 +125,19 @@ impl Universe {
 
     fn of(
         setting: Setting,
-        chance: Rng,
+        mut chance: Rng,
         partitions: usize,
         (seats, workers): (usize, usize),
     ) -> Rc<Universe> {
+        let mut cluster = Cluster::new(setting.inputs(), partitions);
+        if chance.bool() {
+            cluster.begin_at(chance.usize(1..9));
+        }
         Rc::new(Universe {
-            cluster: RefCell::new(Cluster::new(setting.inputs(), partitions)),
+            cluster: RefCell::new(cluster),
             seats: (0..seats).map(|_| Seat::default()).collect(),
             workers,
+            is_incremental: chance.bool(),
             setting,
             chance: RefCell::new(chance),
             now: Cell::default(),
@@ -335,7 +342,12 @@ impl Universe {
         let partitions: Arc<Partitions> = Arc::default();
         *seat.partitions.borrow_mut() = partitions.clone();
         let shared: Shared = setting.shared(member, fuse, partitions.clone(), self.workers);
-        *seat.poll.borrow_mut() = Some(Poll::new(&shared, member, self.workers));
+        *seat.poll.borrow_mut() = Some(Poll::new(
+            &shared,
+            member,
+            self.workers,
+            self.is_incremental,
+        ));
         for (worker, place) in seat.workers.iter().enumerate().take(self.workers) {
             let world = Simulated {
                 universe: self.clone(),
