@@ -119,7 +119,7 @@ fn show(found: &Found) {
     } = found;
     let by = partitioner.map_or("", kafka::Partitioner::name);
     say(&format!(
-        "{customers} customers in {before} partitions, by {by}; {moved} of them get another one of {after}"
+        "{customers} customers, in partitions by {by}: {before} before, {after} now; {moved} of them get another one"
     ));
     if *doubled > 0 {
         say(&format!(

@@ -6,6 +6,7 @@
 //! long enough for that is followed by a new producer: its epoch makes the old one's requests void,
 //! and its init ends whatever was left open.
 
+mod bare;
 mod stalled;
 
 use std::sync::Arc;
@@ -143,31 +144,6 @@ impl Log {
             }
             Err(other) => Err(other),
         }
-    }
-
-    /// Commits records without offsets, in one transaction. After `Err` they may have been committed.
-    pub fn write(&mut self, records: &[Outgoing]) -> Result<(), Error> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        if self.doubtful {
-            self.renew()?;
-        }
-        // Unless all goes well, and soon.
-        self.doubtful = true;
-        let fail = |action| move |source| Error::transactional(action, source);
-        let begun = self.producer.begin_transaction();
-        begun.map_err(fail("beginning a transaction"))?;
-        for record in records {
-            send(&self.producer, record, &Arc::default())?;
-        }
-        deliver(&self.producer, Patience::UntilOneFails)?;
-        let begun = Instant::now();
-        let ended = self.producer.commit_transaction(CALL_TIMEOUT);
-        ended.map_err(fail("committing"))?;
-        self.doubtful = begun.elapsed() >= END_SUSPICIOUS;
-        crash::point("rekeyed");
-        Ok(())
     }
 
     /// Replaces the producer: whatever the old one left open is ended, one way or the other.

@@ -93,7 +93,7 @@ fn states_go_on_where_their_customers_events_come_after_partitions_were_added() 
     let (code, said) = rekey(&world, &new, "A=", &["--accept-unread"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("300 customers in 2 partitions, by murmur2"),
+        said.contains("300 customers, in partitions by murmur2: 2 before, 3 now"),
         "{said}"
     );
     assert!(said.contains("nothing was written"), "{said}");

@@ -47,6 +47,7 @@ fn run(setting: Setting, seed: u64) -> bool {
         is_partly |= is_dead && (0..partitions).any(|it| cluster.ends_with_a_part(it));
     }
     universe.trouble.set(false);
+    universe.undecided.borrow_mut().clear();
     settle(&universe);
     // From here on the changelog has to be enough.
     universe.seats[0].clear();

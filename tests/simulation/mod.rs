@@ -139,6 +139,7 @@ fn live(universe: &std::rc::Rc<Universe>) {
 fn rest(universe: &std::rc::Rc<Universe>) {
     universe.trouble.set(false);
     universe.wall_off.set(0);
+    universe.undecided.borrow_mut().clear();
     if universe.is_switched.get() {
         // Whoever still has the earlier settings leaves alone what others have taken further.
         universe.seats.iter().for_each(universe::Seat::clear);

@@ -192,7 +192,10 @@ impl Poll {
                     fetched,
                 });
             };
-            let log = |input: usize| &cluster.inputs[input][*partition as usize];
+            let log = |input: usize| {
+                &cluster.inputs[input][*partition as usize]
+                    [..universe.stable_end(input, *partition)]
+            };
             let starts = universe.starts.borrow();
             let begins = |input: usize| starts.get(&(input, *partition)).copied().unwrap_or(0);
             for (input, (at, _)) in positions.iter_mut().enumerate() {

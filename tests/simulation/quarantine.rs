@@ -49,6 +49,7 @@ fn run(setting: Setting, seed: u64) -> Struck {
         }
     }
     universe.trouble.set(false);
+    universe.undecided.borrow_mut().clear();
     for _ in 0..TURNS {
         universe.pass(Duration::from_millis(100));
         (0..universe.seats.len()).for_each(|seat| universe.go_on(seat));

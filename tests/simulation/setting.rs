@@ -247,6 +247,11 @@ pub(super) fn somebody_does_something(universe: &Universe) {
     let mut cluster = universe.cluster.borrow_mut();
     let customer = chance.usize(0..8);
     let (partition, input) = (customer % cluster.partitions() as usize, customer / 4);
+    // Others would move the time beyond what is hidden, which then comes late.
+    let undecided = universe.undecided.borrow();
+    if undecided.contains_key(&(1 - input, partition as i32)) {
+        return;
+    }
     let log = &mut cluster.inputs[input][partition];
     let at = universe.now.get();
     let happened = at.as_millis() as u64;

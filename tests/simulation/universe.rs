@@ -95,6 +95,8 @@ pub(super) struct Universe {
     pub(super) is_switched: Cell<bool>,
     /// Where inputs begin, by input and partition.
     pub(super) starts: RefCell<BTreeMap<(usize, i32), i64>>,
+    /// Where an open transaction of a producer hides what comes after it, by input and partition.
+    pub(super) undecided: RefCell<BTreeMap<(usize, i32), usize>>,
     /// Records on which processing panics, by input, partition and offset.
     pub(super) poisoned: RefCell<BTreeSet<(usize, i32, usize)>>,
     /// What has struck, and how often.
@@ -148,6 +150,7 @@ impl Universe {
             clocks_are_ahead: Cell::new(true),
             is_switched: Cell::default(),
             starts: RefCell::default(),
+            undecided: RefCell::default(),
             poisoned: RefCell::default(),
             struck: RefCell::default(),
         })
@@ -254,6 +257,8 @@ impl Universe {
                 *seat.backup.0.borrow_mut() = seat.disk.0.borrow().clone();
             }
             (31, None) => self.die(self.any_seat()),
+            (35, None) if self.strikes("undecided input", 2) => self.hide_what_comes(),
+            (36..40, None) => self.undecided.borrow_mut().clear(),
             (34, None) if self.strikes("deaf member", 2) => {
                 let seat = self.any_seat();
                 self.cluster.borrow_mut().expel(seat);
@@ -268,6 +273,26 @@ impl Universe {
             }
             _ => self.go_on(self.any_seat()),
         }
+    }
+
+    /// A producer begins a transaction in one input of a partition.
+    fn hide_what_comes(&self) {
+        let partition = self.any_partition();
+        let mut undecided = self.undecided.borrow_mut();
+        if undecided.keys().all(|(_, other)| *other != partition) {
+            let input = self.draw(0..self.setting.inputs() as u64) as usize;
+            let log = &self.cluster.borrow().inputs[input][partition as usize];
+            undecided.insert((input, partition), log.len());
+        }
+    }
+
+    /// Where readers of committed records see an input end.
+    pub(super) fn stable_end(&self, input: usize, partition: i32) -> usize {
+        let all = self.cluster.borrow().inputs[input][partition as usize].len();
+        let undecided = self.undecided.borrow();
+        undecided
+            .get(&(input, partition))
+            .map_or(all, |hidden| *hidden)
     }
 
     fn any_partition(&self) -> i32 {

@@ -158,11 +158,12 @@ impl World for Simulated {
         self.ask("asking for the ends of an input")?;
         let cluster = self.universe.cluster.borrow();
         let end = cluster.inputs[input as usize][partition as usize].len() as i64;
+        let stable = self.universe.stable_end(input as usize, partition) as i64;
         let starts = self.universe.starts.borrow();
         let start = starts.get(&(input as usize, partition));
         Ok(Ends {
             start: start.copied().unwrap_or(0),
-            stable: end,
+            stable,
             end,
         })
     }
