@@ -33,7 +33,7 @@ struct Mutation {
     edits: &'static [(&'static str, &'static str)],
 }
 
-const MUTATIONS: [Mutation; 41] = [
+const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "state is written before the transaction",
         caught_by: Suite::Simulation,
@@ -299,15 +299,6 @@ const MUTATIONS: [Mutation; 41] = [
         edits: &[(
             "&& !self.world.is_empty(input as u32, partition, *offset, end)?",
             "&& end < *offset",
-        )],
-    },
-    Mutation {
-        what: "silence is confirmed while a producer's transaction is open",
-        caught_by: Suite::Simulation,
-        file: "src/runtime/worker/idle.rs",
-        edits: &[(
-            "if !found.agree() {",
-            "if !found.agree() && found.end < 0 {",
         )],
     },
     Mutation {
