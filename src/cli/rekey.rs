@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::run::{ConfigFiles, tell};
+use super::run::{ConfigFiles, of_kafka, tell};
 use super::{Exit, load, say};
 use crate::kafka;
 use crate::runtime::rekey::{Error, Former, Found, Rekey};
@@ -52,12 +52,8 @@ impl RekeyStates {
         let Some((models, _)) = load(&document.models)? else {
             return Ok(Exit::Configuration);
         };
-        let settings = match document.settings(&models, None) {
-            Ok(settings) => settings,
-            Err(problems) => {
-                tell(&problems);
-                return Ok(Exit::Configuration);
-            }
+        let Ok(settings) = document.settings(&models, None).inspect_err(tell) else {
+            return Ok(Exit::Configuration);
         };
         let folder = match &self.folder {
             Some(path) => tempfile::tempdir_in(path)?,
@@ -75,9 +71,9 @@ impl RekeyStates {
             .and_then(|rekey| self.write(rekey));
         done.or_else(|error| {
             let exit = match &error {
-                Error::Kafka(kafka::Error::Unavailable(_)) => Exit::Unavailable,
-                Error::Kafka(kafka::Error::Topology(_)) | Error::Refused(_) => Exit::Configuration,
-                _ => Exit::Failed,
+                Error::Kafka(error) => of_kafka(error),
+                Error::Refused(_) => Exit::Configuration,
+                Error::Store(_) => Exit::Failed,
             };
             say(&format!("error: {:#}", anyhow::Error::from(error)));
             Ok(exit)

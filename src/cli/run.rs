@@ -114,18 +114,6 @@ impl Run {
 
 /// What a person has to change is told apart from what will pass.
 fn exit(error: &app::Error) -> Exit {
-    let of_kafka = |error: &kafka::Error| match error {
-        kafka::Error::Topology(_) => Exit::Configuration,
-        kafka::Error::Unavailable(_) => Exit::Unavailable,
-        kafka::Error::Retry { .. }
-        | kafka::Error::Damaged { .. }
-        | kafka::Error::OutOfRange { .. }
-        | kafka::Error::Abort { .. }
-        | kafka::Error::Indefinite { .. }
-        | kafka::Error::Fenced { .. }
-        | kafka::Error::Refused(_)
-        | kafka::Error::Fatal { .. } => Exit::Failed,
-    };
     match error {
         app::Error::Daemon(daemon::Error::Kafka(error)) => of_kafka(error),
         app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Kafka(error))) => {
@@ -147,6 +135,22 @@ fn exit(error: &app::Error) -> Exit {
             ..
         })) => Exit::Configuration,
         _ => Exit::Failed,
+    }
+}
+
+/// The same of what Kafka says.
+pub(super) fn of_kafka(error: &kafka::Error) -> Exit {
+    match error {
+        kafka::Error::Topology(_) => Exit::Configuration,
+        kafka::Error::Unavailable(_) => Exit::Unavailable,
+        kafka::Error::Retry { .. }
+        | kafka::Error::Damaged { .. }
+        | kafka::Error::OutOfRange { .. }
+        | kafka::Error::Abort { .. }
+        | kafka::Error::Indefinite { .. }
+        | kafka::Error::Fenced { .. }
+        | kafka::Error::Refused(_)
+        | kafka::Error::Fatal { .. } => Exit::Failed,
     }
 }
 

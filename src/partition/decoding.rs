@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::generation::short_hex;
 use crate::event::{Limits, Mapping, Money, TimeUnit};
 
 /// The settings, each as a key and a text.
@@ -67,11 +68,7 @@ impl Decoding {
     /// Stands for all of it.
     pub fn hash(&self) -> String {
         let bytes = serde_json::to_vec(self).expect("text is always JSON");
-        let digest = Sha256::digest(bytes);
-        digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        short_hex(Sha256::new().chain_update(bytes))
     }
 
     pub(super) fn version(&self) -> u64 {

@@ -64,6 +64,11 @@ pub fn hash(models: &Models) -> String {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     }
+    short_hex(hash)
+}
+
+/// Half of a hash: enough to tell apart what is configured.
+pub(super) fn short_hex(hash: Sha256) -> String {
     let digest = hash.finalize();
     digest[..16]
         .iter()

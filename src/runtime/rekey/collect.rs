@@ -31,26 +31,20 @@ impl Rekey<'_> {
         Ok(start == end)
     }
 
-    /// How many partitions the inputs had: the changelog may have been given more since, too.
-    pub(super) fn former_partitions(&mut self) -> Result<i32, Error> {
-        let changelog = self.former.changelog.clone();
-        let mut found = kafka::partitions_of(&self.settings.kafka, &changelog)?;
-        let mut last = None;
-        self.each(&changelog, 0, |entry, _| {
-            if let Entry::Progress(progress) = entry {
-                last = codec::partitions(&progress.bytes);
-            }
-            Ok(())
-        })?;
-        match last {
-            Some(partitions) => found = partitions,
+    /// How many partitions the inputs had, by a progress: the changelog may have been given more since, too.
+    fn former_partitions(&self, progress: &[u8]) -> Result<i32, Error> {
+        let changelog = &self.former.changelog;
+        let found = match codec::partitions(progress) {
+            Some(partitions) => partitions,
             // An earlier version did not say.
             None => {
-                while found > 1 && self.is_empty(&changelog, found - 1)? {
+                let mut found = kafka::partitions_of(&self.settings.kafka, changelog)?;
+                while found > 1 && self.is_empty(changelog, found - 1)? {
                     found -= 1;
                 }
+                found
             }
-        }
+        };
         match found < self.found.after {
             true => Ok(found),
             false => refused(format!(
@@ -129,6 +123,9 @@ impl Rekey<'_> {
                 "{changelog} partition {partition} is not the complete changelog of {}",
                 self.former.app
             ));
+        }
+        if partition == 0 {
+            self.found.before = self.former_partitions(&last.bytes)?;
         }
         let (identity, models) = (self.identity(), hash(self.models));
         let progress = codec::decode(&last.bytes, &identity, &models);

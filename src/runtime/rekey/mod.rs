@@ -173,8 +173,9 @@ impl<'r> Rekey<'r> {
             strays: BTreeSet::new(),
         };
         rekey.check_target()?;
-        rekey.found.before = rekey.former_partitions()?;
-        for partition in 0..rekey.found.before {
+        // The first one says how many there are.
+        rekey.read(0)?;
+        for partition in 1..rekey.found.before {
             rekey.read(partition)?;
         }
         rekey.compare_places()?;

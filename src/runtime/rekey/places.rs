@@ -20,26 +20,31 @@ impl Rekey<'_> {
     pub(super) fn compare_places(&mut self) -> Result<(), Error> {
         let before = self.found.before;
         let (mut all, mut fitting) = (0_u64, [0_u64; Partitioner::ALL.len()]);
+        let mut moved = fitting;
+        let after = self.found.after;
         for partition in 0..before {
             self.walk(partition, |states| {
                 for (customer, _) in states {
                     all += 1;
-                    for (count, by) in fitting.iter_mut().zip(Partitioner::ALL) {
-                        let place = by.partition(customer.as_bytes(), before);
-                        *count += u64::from(place == partition);
+                    for (at, by) in Partitioner::ALL.into_iter().enumerate() {
+                        let is_in = |all| by.partition(customer.as_bytes(), all) == partition;
+                        fitting[at] += u64::from(is_in(before));
+                        moved[at] += u64::from(!is_in(after));
                     }
                 }
                 Ok(())
             })?;
         }
-        let places = Partitioner::ALL.into_iter().zip(fitting);
-        let places = places.filter(|(by, _)| self.found.partitioner.is_none_or(|own| own == *by));
-        let most = places.clone().map(|(_, count)| count).max().unwrap_or(0);
-        let best: Vec<Partitioner> = places
-            .filter(|(_, count)| *count == most)
-            .map(|(by, _)| by)
+        let places = Partitioner::ALL.into_iter().zip(fitting).zip(moved);
+        let places =
+            places.filter(|((by, _), _)| self.found.partitioner.is_none_or(|own| own == *by));
+        let most = places.clone().map(|((_, count), _)| count).max();
+        let most = most.unwrap_or(0);
+        let best: Vec<(Partitioner, u64)> = places
+            .filter(|((_, count), _)| *count == most)
+            .map(|((by, _), moved)| (by, moved))
             .collect();
-        let [by] = best[..] else {
+        let [(by, moved)] = best[..] else {
             return refused(
                 "where customers are goes by every partitioner alike. Say by which one producers choose the partition of a key: \
                 --partitioner murmur2 (Java, and librdkafka with murmur2) or consistent (the default of librdkafka)"
@@ -55,10 +60,12 @@ impl Rekey<'_> {
             ));
         }
         self.found.partitioner = Some(by);
-        self.strays = self.find_doubled(by)?;
+        if most < all {
+            self.strays = self.find_doubled(by)?;
+        }
         self.found.doubled = self.strays.len() as u64;
         self.found.customers = all - self.found.doubled;
-        self.found.moved = self.count_moved(by)?;
+        self.found.moved = moved;
         Ok(())
     }
 
@@ -98,20 +105,6 @@ impl Rekey<'_> {
             );
         }
         Ok(doubled)
-    }
-
-    fn count_moved(&self, by: Partitioner) -> Result<u64, Error> {
-        let mut moved = 0;
-        for partition in 0..self.found.before {
-            self.walk(partition, |states| {
-                let places = states.iter().filter(|(customer, _)| {
-                    by.partition(customer.as_bytes(), self.found.after) != partition
-                });
-                moved += places.count() as u64;
-                Ok(())
-            })?;
-        }
-        Ok(moved)
     }
 
     pub(super) fn count_unread(&mut self) -> Result<(), Error> {

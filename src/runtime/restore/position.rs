@@ -138,11 +138,8 @@ impl Restore {
         shared: &Shared,
         world: &W,
     ) -> Result<Progress, Error> {
-        let inputs = shared.settings.outputs.inputs.len();
-        let mut progress = Progress::new(&shared.models, inputs);
-        for (input, offset) in progress.offsets.iter_mut().enumerate() {
-            *offset = world.input_ends(input as u32, self.partition)?.start;
-        }
+        let mut progress = Progress::new(&shared.models, 0);
+        self.add_inputs(shared, world, &mut progress)?;
         Ok(progress)
     }
 

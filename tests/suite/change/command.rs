@@ -1,24 +1,35 @@
 //! `tenure check --replacing`: what a change would do, before it is loaded.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
-fn check(new: &str, old: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("new.yaml"), new).unwrap();
-    fs::write(folder.path().join("old.yaml"), old).unwrap();
+/// What `tenure check` in a folder ends with, and what it says.
+fn run(folder: &Path, arguments: &[&str], more: &[&str]) -> (Option<i32>, String, String) {
     let Output {
         status,
         stdout,
         stderr,
     } = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(folder.path())
-        .args(["check", "new.yaml", "--replacing", "old.yaml"])
+        .current_dir(folder)
+        .arg("check")
+        .args(arguments)
         .args(more)
         .output()
         .unwrap();
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
     (status.code(), stdout, stderr)
+}
+
+fn check(new: &str, old: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("new.yaml"), new).unwrap();
+    fs::write(folder.path().join("old.yaml"), old).unwrap();
+    run(
+        folder.path(),
+        &["new.yaml", "--replacing", "old.yaml"],
+        more,
+    )
 }
 
 const OLD: &str = "
@@ -99,19 +110,14 @@ fn it_says_the_same_of_settings() {
     write("old.toml", inputs);
     let check = |text: &str, more: &[&str]| {
         write("new.toml", text);
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = Command::new(env!("CARGO_BIN_EXE_tenure"))
-            .current_dir(folder.path())
-            .args(["check", "shop.yaml", "--config", "new.toml"])
-            .args(["--replacing-config", "old.toml"])
-            .args(more)
-            .output()
-            .unwrap();
-        let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
-        (status.code(), stdout, stderr)
+        let own = [
+            "shop.yaml",
+            "--config",
+            "new.toml",
+            "--replacing-config",
+            "old.toml",
+        ];
+        run(folder.path(), &own, more)
     };
     let (code, _, said) = check(inputs, &[]);
     assert_eq!(code, Some(0), "{said}");
