@@ -11,9 +11,11 @@ use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tenure::customer::CustomerState;
-use tenure::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Models, Source};
-use tenure::partition::{Batch, Commit, Progress, Record, TimerKey, View, apply};
+use tenure::event::{
+    CurrencyRates, CustomerId, Decoder, EventTime, Mapping, Millis, Position, RecordLimits,
+};
+use tenure::model::{Models, SourceFile};
+use tenure::partition::{Batch, Commit, Progress, Record, StateView, TimerKey, apply};
 
 const CUSTOMERS: u64 = 100_000;
 /// As in one batch.
@@ -26,7 +28,7 @@ const BEGIN: i64 = 1_767_225_600_000;
 fn retail() -> Models {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
     let text = std::fs::read_to_string(path).expect("the preset is there");
-    let source = Source {
+    let source = SourceFile {
         name: "retail.yaml".to_owned(),
         text,
     };
@@ -75,7 +77,7 @@ fn batch(decoder: &Decoder, events: &[String]) -> Batch {
         },
         timestamp: None,
         content: Ok(decoder
-            .json(text.as_bytes())
+            .decode_json(text.as_bytes())
             .expect("generated events are good")),
     };
     Batch {
@@ -92,7 +94,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn prefetch(&self, progress: &Progress, batch: &Batch) -> View {
+    fn prefetch(&self, progress: &Progress, batch: &Batch) -> StateView {
         let end = EventTime(batch.watermark(progress.watermark, Millis(0)).0);
         let due = self.timers.range(
             ..TimerKey {
@@ -111,12 +113,12 @@ impl Stored {
         let states = customers
             .filter_map(|id| Some((id.clone(), self.states.get(id)?.clone().into())))
             .collect();
-        View {
+        StateView {
             sweep: None,
             states,
             timers,
             loaded_to: None,
-            changes_max: None,
+            transitions_max: None,
         }
     }
 
@@ -135,8 +137,8 @@ fn bench(criterion: &mut Criterion) {
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     );
     let (mut progress, mut stored) = (Progress::new(&models, 1), Stored::default());
     for round in 0..WARM_UP {
@@ -161,7 +163,7 @@ fn bench(criterion: &mut Criterion) {
         b.iter(|| {
             texts
                 .iter()
-                .for_each(|text| drop(black_box(decoder.json(text.as_bytes()))))
+                .for_each(|text| drop(black_box(decoder.decode_json(text.as_bytes()))))
         });
     });
     group.bench_function("apply", |b| {

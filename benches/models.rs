@@ -11,7 +11,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tenure::customer::CustomerState;
 use tenure::event::{Event, EventTime, Position, Quantity, Scalar};
-use tenure::model::{Models, Source};
+use tenure::model::{Models, SourceFile};
 
 /// 2026-01-01.
 const BEGIN: i64 = 1_767_225_600_000;
@@ -47,7 +47,7 @@ const TEN: [&str; 10] = [
 ];
 
 fn compile(texts: Vec<String>) -> Models {
-    let named = |(at, text): (usize, String)| Source {
+    let named = |(at, text): (usize, String)| SourceFile {
         name: format!("m{at}.yaml"),
         text,
     };
@@ -111,7 +111,7 @@ fn ring(name: &str) -> String {
 fn event(models: &Models, kind: &str, number: i64) -> Event {
     let fields = models.vocabulary.fields().filter_map(|(id, field, _)| {
         let value = match format!("{field:?}").as_str() {
-            "Value" => Scalar::Number(Quantity::whole(number % 90)),
+            "Value" => Scalar::Number(Quantity::from_whole(number % 90)),
             "Channel" => Scalar::Text("web".into()),
             _ => return None,
         };
@@ -119,7 +119,7 @@ fn event(models: &Models, kind: &str, number: i64) -> Event {
     });
     Event {
         customer: "customer".into(),
-        kind: models.vocabulary.type_of(kind),
+        event_type: models.vocabulary.find_type(kind),
         time: EventTime(BEGIN + number * STEP),
         fields: fields.collect(),
     }

@@ -7,11 +7,11 @@
 use std::path::Path;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tenure::event::{Decoder, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Models, Source};
+use tenure::event::{CurrencyRates, Decoder, Mapping, Millis, Position, RecordLimits};
+use tenure::model::{Models, SourceFile};
 use tenure::partition::codec::Identity;
 use tenure::partition::{Batch, Progress, Record, apply};
-use tenure::store::{Config, Store, Written};
+use tenure::store::{Config, PartitionCommit, Store};
 
 const CUSTOMERS: u64 = 200_000;
 /// 2026-01-01.
@@ -20,7 +20,7 @@ const BEGIN: i64 = 1_767_225_600_000;
 fn retail() -> Models {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
     let text = std::fs::read_to_string(path).expect("the preset is there");
-    let source = Source {
+    let source = SourceFile {
         name: "retail.yaml".to_owned(),
         text,
     };
@@ -44,7 +44,7 @@ fn batch(decoder: &Decoder, first: u64, records: u64) -> Batch {
             },
             timestamp: None,
             content: Ok(decoder
-                .json(text.as_bytes())
+                .decode_json(text.as_bytes())
                 .expect("generated events are good")),
         }
     };
@@ -59,8 +59,8 @@ fn bench(criterion: &mut Criterion) {
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     );
     let folder = tempfile::tempdir().expect("there is a place for temporary files");
     let config = Config {
@@ -75,7 +75,7 @@ fn bench(criterion: &mut Criterion) {
         next += records;
         let view = store.prefetch(&models, 0, Millis(0), progress, &batch);
         let commit = apply(&models, Millis(0), progress, view.expect("it reads"), batch);
-        let written = Written {
+        let written = PartitionCommit {
             partition: 0,
             commit: &commit,
             changelog_offset: None,

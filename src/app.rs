@@ -33,7 +33,7 @@ pub enum Error {
 }
 
 /// Exit code of a process that a second signal ends at once.
-const ENDED_AT_ONCE: i32 = 130;
+const EXIT_CODE_FORCED: i32 = 130;
 
 /// What a look at the model files comes to: others that take over, `None` where they are the running ones, or
 /// all that keeps them from it.
@@ -79,32 +79,32 @@ pub fn run(
     }
     let stopping = handle.clone();
     tokio.spawn(async move {
-        match signals(&stopping).await {
+        match stop_on_signal(&stopping).await {
             Ok(()) => {}
             Err(error) => tracing::error!(%error, "signals cannot be received"),
         }
     });
     let (mut models, mut settings) = (Arc::new(models), settings);
     let running = Arc::new(Mutex::new(models.clone()));
-    let reloads = Reloads {
+    let reloads = ReloadHandler {
         handle: handle.clone(),
         metrics: metrics.clone(),
         running: running.clone(),
         reload,
     };
     tokio.spawn(async move {
-        match reloads.serve().await {
+        match reloads.reload_on_hangup().await {
             Ok(()) => {}
             Err(error) => tracing::error!(%error, "models cannot be read again by SIGHUP"),
         }
     });
     let ended = loop {
         let ended = daemon::run(models, settings, metrics.clone(), handle);
-        let Some(next) = handle.next().filter(|_| ended.is_ok()) else {
+        let Some(next) = handle.take_restart().filter(|_| ended.is_ok()) else {
             break ended;
         };
         tracing::info!("going on with other models");
-        metrics.forget_partitions();
+        metrics.reset_partitions();
         (models, settings) = (Arc::new(next.0), next.1);
         models.clone_into(&mut lock(&running));
     };
@@ -113,7 +113,7 @@ pub fn run(
 }
 
 /// Looks at the model files at every SIGHUP.
-struct Reloads<R> {
+struct ReloadHandler<R> {
     handle: Arc<Handle>,
     metrics: Metrics,
     /// Those that are worked with.
@@ -121,21 +121,21 @@ struct Reloads<R> {
     reload: R,
 }
 
-impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> Reloads<R> {
-    async fn serve(self) -> std::io::Result<()> {
+impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> ReloadHandler<R> {
+    async fn reload_on_hangup(self) -> std::io::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
         let shared = Arc::new(self);
         while hangup.recv().await.is_some() {
             let own = shared.clone();
             // Files may be slow, and the thread serves probes.
-            if let Err(error) = tokio::task::spawn_blocking(move || own.look()).await {
+            if let Err(error) = tokio::task::spawn_blocking(move || own.reload_models()).await {
                 tracing::error!(%error, "the models could not be read again");
             }
         }
         Ok(())
     }
 
-    fn look(&self) {
+    fn reload_models(&self) {
         let running = lock(&self.running).clone();
         let outcome = match (self.reload)(&running) {
             Ok(None) => {
@@ -143,7 +143,7 @@ impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> Reloads<R> {
                 "unchanged"
             }
             Ok(Some((models, settings))) => {
-                self.handle.go_on_with(models, settings);
+                self.handle.restart_with(models, settings);
                 "accepted"
             }
             Err(problems) => {
@@ -157,7 +157,7 @@ impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> Reloads<R> {
             }
         };
         self.metrics
-            .change
+            .model_changes
             .reloads
             .with_label_values(&[outcome])
             .inc();
@@ -169,7 +169,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn signals(handle: &Handle) -> std::io::Result<()> {
+async fn stop_on_signal(handle: &Handle) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
@@ -184,5 +184,5 @@ async fn signals(handle: &Handle) -> std::io::Result<()> {
             handle.stop();
         }
     }
-    std::process::exit(ENDED_AT_ONCE);
+    std::process::exit(EXIT_CODE_FORCED);
 }

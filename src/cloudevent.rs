@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::customer::{Evidence, Shown, StageChange};
+use crate::customer::{DisplayValue, Evidence, StageChange};
 use crate::event::{CustomerId, WallTime};
 use crate::model::Models;
 
@@ -121,12 +121,12 @@ pub fn data(
         "to": model.stages[change.to].name,
         "cause": change.cause.name(),
         "transition": change.transition_name(model),
-        "evidence": change.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        "evidence": change.evidence.iter().map(evidence_json).collect::<Vec<_>>(),
         "effective_at": change.effective_at.to_string(),
         "sequence": change.sequence,
         "previous": {
             "entered_at": change.entered.to_string(),
-            "duration_ms": change.effective_at.since(change.entered).0,
+            "duration_ms": change.effective_at.duration_since(change.entered).0,
         },
         "input": match origin {
             Origin::Topic { topic, partition, offset, .. } => json!({"topic": topic, "partition": partition, "offset": offset}),
@@ -156,35 +156,35 @@ pub fn data(
 }
 
 /// A part of a condition with its values.
-pub(crate) fn evidence(evidence: &Evidence) -> Value {
+pub(crate) fn evidence_json(evidence: &Evidence) -> Value {
     let facts = evidence
         .facts
         .iter()
-        .map(|(name, value)| (name.clone(), value.as_ref().map_or(Value::Null, shown)));
+        .map(|(name, value)| (name.clone(), value.as_ref().map_or(Value::Null, value_json)));
     let mut json = json!({
         "condition": evidence.condition,
-        "holds": evidence.holds,
+        "holds": evidence.is_true,
         "facts": facts.collect::<Map<_, _>>(),
     });
     if let Some(value) = &evidence.value {
-        json["value"] = shown(value);
+        json["value"] = value_json(value);
     }
     if let Some(threshold) = &evidence.threshold {
-        json["threshold"] = shown(threshold);
+        json["threshold"] = value_json(threshold);
     }
     json
 }
 
 /// Durations as in model files, instants in RFC 3339, numbers as decimal JSON numbers.
-pub(crate) fn shown(value: &Shown) -> Value {
+pub(crate) fn value_json(value: &DisplayValue) -> Value {
     match value {
-        Shown::Number(number) => number
+        DisplayValue::Number(number) => number
             .to_string()
             .parse()
             .map_or(Value::Null, Value::Number),
-        Shown::Duration(span) => span.to_string().into(),
-        Shown::Instant(instant) => instant.to_string().into(),
-        Shown::Text(text) => text.as_str().into(),
-        Shown::Flag(flag) => (*flag).into(),
+        DisplayValue::Duration(span) => span.to_string().into(),
+        DisplayValue::Instant(instant) => instant.to_string().into(),
+        DisplayValue::Text(text) => text.as_str().into(),
+        DisplayValue::Flag(flag) => (*flag).into(),
     }
 }

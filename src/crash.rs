@@ -3,7 +3,7 @@
 //! elsewhere a point is nothing.
 
 /// Every point, in the order in which a commit and a restore pass them.
-pub const POINTS: [&str; 15] = [
+pub const CRASH_POINTS: [&str; 15] = [
     "assigned",
     "restoring",
     "restored",
@@ -22,9 +22,9 @@ pub const POINTS: [&str; 15] = [
 ];
 
 /// The variable that names a point and how often it is passed first: `offsets-sent:3`.
-pub const VARIABLE: &str = "TENURE_CRASH_AT";
+pub const CRASH_VARIABLE: &str = "TENURE_CRASH_AT";
 /// The variable that names a point and how many milliseconds it takes to pass: `before-write:2000`.
-pub const SLOW: &str = "TENURE_SLOW_AT";
+pub const SLOW_VARIABLE: &str = "TENURE_SLOW_AT";
 
 /// Ends the process here if this is the point that was named, for the last time; or waits here.
 #[cfg(feature = "crash-points")]
@@ -36,7 +36,7 @@ pub(crate) fn point(name: &'static str) {
     type Plan = OnceLock<Option<(String, AtomicI64)>>;
     static CRASH: Plan = OnceLock::new();
     static WAIT: Plan = OnceLock::new();
-    debug_assert!(POINTS.contains(&name), "{name}");
+    debug_assert!(CRASH_POINTS.contains(&name), "{name}");
     let plan = |plan: &'static Plan, variable| {
         let read = || {
             let text = std::env::var(variable).ok()?;
@@ -47,12 +47,12 @@ pub(crate) fn point(name: &'static str) {
         own.filter(|(point, _)| point == name)
             .map(|(_, number)| number)
     };
-    if let Some(left) = plan(&CRASH, VARIABLE)
+    if let Some(left) = plan(&CRASH, CRASH_VARIABLE)
         && left.fetch_sub(1, Ordering::Relaxed) == 1
     {
         std::process::abort();
     }
-    if let Some(millis) = plan(&WAIT, SLOW) {
+    if let Some(millis) = plan(&WAIT, SLOW_VARIABLE) {
         let millis = millis.load(Ordering::Relaxed).unsigned_abs();
         let end = std::time::Instant::now() + Duration::from_millis(millis);
         while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
@@ -66,7 +66,7 @@ pub(crate) const fn point(_: &'static str) {}
 
 /// The variable that names records at which a step of processing panics: `decode:INPUT:PARTITION:OFFSET` or `apply:…`,
 /// several with commas between them.
-pub const PANIC: &str = "TENURE_PANIC_AT";
+pub const PANIC_VARIABLE: &str = "TENURE_PANIC_AT";
 
 /// Panics if this record was named for this step, as a bug of the step would.
 #[cfg(any(test, feature = "crash-points"))]
@@ -84,7 +84,7 @@ pub(crate) const fn panic_at(_: &'static str, _: u32, _: i32, _: i64) {}
 thread_local! {
     /// Of this thread alone: simulations run beside each other.
     pub(crate) static PANICS: std::cell::RefCell<std::collections::BTreeSet<String>> = {
-        let named = std::env::var(PANIC).unwrap_or_default();
+        let named = std::env::var(PANIC_VARIABLE).unwrap_or_default();
         let named = named.split(',').filter(|one| !one.is_empty());
         std::cell::RefCell::new(named.map(str::to_owned).collect())
     };

@@ -11,10 +11,10 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::{guard, partitions};
-use crate::event::{CustomerId, EventTime, parse_until};
-use crate::explanation::About;
+use crate::event::{CustomerId, EventTime, parse_end_instant};
+use crate::explanation::CustomerExplanation;
 use crate::runtime::daemon::Handle;
-use crate::runtime::{Customers, Fuse, Unexplained};
+use crate::runtime::{Customers, ExplainError, Fuse};
 
 /// The routes: `GET /fuse` (what is held back), `POST /go-on` (has it told), `GET /customers/{id}` (why somebody
 /// is where they are; `?format=text`, `?at=TIME`), `GET /partitions` and `POST /partitions/{number}/{action}` (what is
@@ -22,32 +22,32 @@ use crate::runtime::{Customers, Fuse, Unexplained};
 pub fn router(handle: &Handle) -> Router {
     let fuse = Router::new()
         .route("/fuse", get(fuse))
-        .route("/go-on", post(go_on))
+        .route("/go-on", post(resume))
         .with_state(handle.fuse.clone());
     Router::new()
         .route("/customers/{id}", get(customer))
         .with_state(handle.customers.clone())
         .merge(fuse)
         .merge(partitions::router(handle.partitions.clone()))
-        .layer(middleware::from_fn(guard::local))
+        .layer(middleware::from_fn(guard::require_local))
 }
 
 /// What is asked of a customer.
 #[derive(Default)]
-struct Asked {
-    text: bool,
+struct ExplainQuery {
+    is_text: bool,
     at: Option<EventTime>,
 }
 
-impl Asked {
-    fn of(query: &str) -> Result<Asked, String> {
-        let mut asked = Asked::default();
+impl ExplainQuery {
+    fn parse(query: &str) -> Result<ExplainQuery, String> {
+        let mut asked = ExplainQuery::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
-                Some(("format", "json")) => asked.text = false,
-                Some(("format", "text")) => asked.text = true,
+                Some(("format", "json")) => asked.is_text = false,
+                Some(("format", "text")) => asked.is_text = true,
                 Some(("at", time)) => {
-                    let time = parse_until(time);
+                    let time = parse_end_instant(time);
                     asked.at = Some(time.ok_or("at: write 2026-01-31, or 2026-01-31T08:30:00Z\n")?);
                 }
                 _ => {
@@ -64,18 +64,18 @@ async fn customer(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let asked = match Asked::of(&query.unwrap_or_default()) {
+    let asked = match ExplainQuery::parse(&query.unwrap_or_default()) {
         Ok(asked) => asked,
         Err(wrong) => return (StatusCode::BAD_REQUEST, wrong).into_response(),
     };
     let look = move || {
-        let tell = |about: &About<'_>| match asked.text {
+        let tell = |about: &CustomerExplanation<'_>| match asked.is_text {
             true => about.to_string(),
-            false => format!("{:#}\n", about.json()),
+            false => format!("{:#}\n", about.to_json()),
         };
         customers.explain(&CustomerId::from(id.as_str()), asked.at, tell)
     };
-    let content = match asked.text {
+    let content = match asked.is_text {
         true => "text/plain; charset=utf-8",
         false => "application/json",
     };
@@ -84,10 +84,10 @@ async fn customer(
         Ok(Ok(told)) => ([(header::CONTENT_TYPE, content)], told).into_response(),
         Ok(Err(error)) => {
             let status = match &error {
-                Unexplained::Unknown { .. } => StatusCode::NOT_FOUND,
-                Unexplained::NotYet => StatusCode::SERVICE_UNAVAILABLE,
-                Unexplained::Unsaid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                Unexplained::Store(error) => {
+                ExplainError::UnknownCustomer { .. } => StatusCode::NOT_FOUND,
+                ExplainError::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+                ExplainError::UnknownInstant(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                ExplainError::Store(error) => {
                     tracing::error!(%error, "a customer could not be explained");
                     StatusCode::INTERNAL_SERVER_ERROR
                 }
@@ -102,7 +102,7 @@ async fn customer(
 }
 
 async fn fuse(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
-    let blown = fuse.look();
+    let blown = fuse.status();
     let body = json!({
         "blown": blown.since.is_some(),
         "transitions": blown.transitions,
@@ -115,8 +115,8 @@ async fn fuse(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
     )
 }
 
-async fn go_on(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
-    match fuse.go_on() {
+async fn resume(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
+    match fuse.resume() {
         Some(transitions) => {
             tracing::info!(
                 transitions,

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// Lets through what asks for this machine by a name of its own, and comes from no web page but its own.
-pub(super) async fn local(request: Request, next: Next) -> Response {
+pub(super) async fn require_local(request: Request, next: Next) -> Response {
     match refusal(&request) {
         None => next.run(request).await,
         Some(why) => (StatusCode::FORBIDDEN, why).into_response(),
@@ -19,7 +19,7 @@ pub(super) async fn local(request: Request, next: Next) -> Response {
 
 fn refusal(request: &Request) -> Option<&'static str> {
     let headers = request.headers();
-    let host = one(headers, header::HOST);
+    let host = single_value(headers, header::HOST);
     let asked = request
         .uri()
         .authority()
@@ -29,13 +29,13 @@ fn refusal(request: &Request) -> Option<&'static str> {
         return Some("refused: ask for this machine as localhost or by a loopback address\n");
     }
     let own = |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
-    let is_foreign =
-        headers.contains_key(header::ORIGIN) && !one(headers, header::ORIGIN).is_some_and(own);
+    let is_foreign = headers.contains_key(header::ORIGIN)
+        && !single_value(headers, header::ORIGIN).is_some_and(own);
     is_foreign.then_some("refused: a web page asks, and it is not of here\n")
 }
 
 /// The value of a header that may be there once only.
-fn one(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+fn single_value(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)

@@ -13,21 +13,21 @@ use tokio::sync::Semaphore;
 
 /// What a listener allows its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct ConnectionLimits {
     /// Most connections at a time; further ones wait to be accepted.
     pub connections: usize,
     /// Longest time until a client has said what it wants: from where it is connected to the end of its headers.
-    pub head_time: Duration,
+    pub header_timeout: Duration,
     /// Longest time of a connection: until then the answer has to be made and read.
-    pub time: Duration,
+    pub connection_timeout: Duration,
 }
 
-impl Default for Bounds {
-    fn default() -> Bounds {
-        Bounds {
+impl Default for ConnectionLimits {
+    fn default() -> ConnectionLimits {
+        ConnectionLimits {
             connections: CONNECTIONS_MAX,
-            head_time: HEAD_TIME_MAX,
-            time: TIME_MAX,
+            header_timeout: HEADER_TIMEOUT,
+            connection_timeout: CONNECTION_TIMEOUT,
         }
     }
 }
@@ -35,28 +35,28 @@ impl Default for Bounds {
 /// Probes, scrapes and an operator are a handful. What so many may say takes a MiB.
 const CONNECTIONS_MAX: usize = 64;
 /// Far longer than a network takes, and so short that silent clients do not keep probes waiting until they fail.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than the slowest answer takes, which reads a disk under load.
-const TIME_MAX: Duration = Duration::from_secs(30);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is read before an answer: the request line and all headers. The longest path has a customer's id of 1 KiB,
 /// each byte written with three.
-const HEAD_BYTES_MAX: usize = 16 << 10;
+const REQUEST_HEAD_BYTES_MAX: usize = 16 << 10;
 /// Browsers send some twenty.
 const HEADERS_MAX: usize = 64;
 /// Wait after a connection could not be accepted: most often because the process has no more files.
-const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+const ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Serves until the process ends; `what` is for the log.
 pub async fn serve(listener: TcpListener, what: &'static str, router: Router) {
-    serve_within(listener, what, router, Bounds::default()).await;
+    serve_with_limits(listener, what, router, ConnectionLimits::default()).await;
 }
 
 /// As [`serve`], with other bounds.
-pub async fn serve_within(
+pub async fn serve_with_limits(
     listener: TcpListener,
     what: &'static str,
     router: Router,
-    bounds: Bounds,
+    bounds: ConnectionLimits,
 ) {
     match listener.local_addr() {
         Ok(address) => tracing::info!(%address, "serving {what}"),
@@ -72,30 +72,30 @@ pub async fn serve_within(
             Ok((stream, _)) => {
                 let router = router.clone();
                 tokio::spawn(async move {
-                    exchange(stream, router, bounds).await;
+                    serve_connection(stream, router, bounds).await;
                     drop(place);
                 });
             }
             Err(error) => {
                 tracing::warn!(%error, "an HTTP connection cannot be accepted");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
 }
 
 /// One request and its answer. Whoever asks seldom can connect anew, and nobody keeps a place for nothing.
-async fn exchange(stream: TcpStream, router: Router, bounds: Bounds) {
+async fn serve_connection(stream: TcpStream, router: Router, bounds: ConnectionLimits) {
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.head_time)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .header_read_timeout(bounds.header_timeout)
+        .max_buf_size(REQUEST_HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .keep_alive(false);
     let service = TowerToHyperService::new(router);
     let connection = server.serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(bounds.time, connection).await {
+    match tokio::time::timeout(bounds.connection_timeout, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended early"),
         Err(_) => tracing::debug!("an HTTP connection took too long"),

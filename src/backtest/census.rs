@@ -34,11 +34,11 @@ impl Census {
     pub(super) fn add(&mut self, history: &History) {
         let first = self.dates.partition_point(|date| *date < history.begin);
         for at in first..self.dates.len() {
-            let stage = |version: usize| history.lines[version].stage_at(self.dates[at]);
-            for version in 0..history.lines.len() {
+            let stage = |version: usize| history.stage_histories[version].stage_at(self.dates[at]);
+            for version in 0..history.stage_histories.len() {
                 self.population[at][version][stage(version)] += 1;
             }
-            if history.lines.len() == 2 {
+            if history.stage_histories.len() == 2 {
                 self.matrix[at][stage(0)][stage(1)] += 1;
             }
         }

@@ -3,11 +3,11 @@
 use crate::event::{EventTime, Millis};
 
 /// Most dates at which it is counted who is where.
-pub const DATES_MAX: usize = 48;
+pub const CENSUS_DATES_MAX: usize = 48;
 
 /// The dates at which it is counted who is where: spread evenly, the last one being the end.
-pub(super) fn censuses(begin: EventTime, end: EventTime) -> Vec<EventTime> {
-    let mut dates = spread(begin, end, DATES_MAX);
+pub(super) fn census_dates(begin: EventTime, end: EventTime) -> Vec<EventTime> {
+    let mut dates = spread_evenly(begin, end, CENSUS_DATES_MAX);
     if let Some(last) = dates.last_mut() {
         *last = end;
     }
@@ -16,9 +16,9 @@ pub(super) fn censuses(begin: EventTime, end: EventTime) -> Vec<EventTime> {
 
 /// Up to `most` dates from one to another, both included, evenly: at midnight UTC if they are two days apart
 /// or more, on the hour if two hours.
-pub(super) fn spread(from: EventTime, to: EventTime, most: usize) -> Vec<EventTime> {
+pub(super) fn spread_evenly(from: EventTime, to: EventTime, most: usize) -> Vec<EventTime> {
     let steps = i64::try_from(most.saturating_sub(1)).map_or(1, |steps| steps.max(1));
-    let step = to.since(from).0 / steps;
+    let step = to.duration_since(from).0 / steps;
     let units = [Millis::DAY.0, Millis::HOUR.0];
     let unit = units.into_iter().find(|unit| step >= 2 * unit).unwrap_or(1);
     let floor = |at: i64| at.div_euclid(unit) * unit;

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use sha2::{Digest, Sha256};
 
-use super::history::{History, Lifeline, Move};
-use super::lengths::Lengths;
+use super::duration_histogram::DurationHistogram;
+use super::history::{History, StageHistory, StageTransition};
 use crate::event::{CustomerId, EventTime};
 use crate::model::Model;
 
 /// Most customers that can be shown.
 pub const EXAMPLES_MAX: usize = 1000;
 /// Most moves that are shown of one of them.
-pub const MOVES_SHOWN_MAX: usize = 64;
+pub const TRANSITIONS_SHOWN_MAX: usize = 64;
 
 /// What differs between the old version and the new one. A stage is the same in both if it has the same name,
 /// or if the new one `was` the old one.
@@ -23,7 +23,7 @@ pub struct Differences {
     /// By version and its own stage: which of `stages` it is.
     pub unified: [Vec<usize>; 2],
     /// Whether there is a stage that both have.
-    pub comparable: bool,
+    pub is_comparable: bool,
     /// Customers who are in different stages at the end.
     pub at_end: u64,
     /// Customers who were ever in different stages, for any time or at one instant.
@@ -33,9 +33,9 @@ pub struct Differences {
     /// Moves by the stages they connect.
     pub flows: BTreeMap<(usize, usize), Flow>,
     /// By stage: who gets there first when.
-    pub arrivals: Vec<Arrivals>,
+    pub first_entries: Vec<FirstEntries>,
     examples_max: usize,
-    examples: BinaryHeap<Example>,
+    examples: BinaryHeap<DifferenceExample>,
 }
 
 /// The moves from one stage to another.
@@ -49,20 +49,20 @@ pub struct Flow {
 
 /// First visits to a stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Arrivals {
+pub struct FirstEntries {
     /// Customers who get there under the old version alone, and under the new one alone.
     pub only: [u64; 2],
     /// Those who get there at the same instant.
     pub same: u64,
     /// By how much the new version has them there earlier.
-    pub earlier: Lengths,
+    pub earlier: DurationHistogram,
     /// By how much later.
-    pub later: Lengths,
+    pub later: DurationHistogram,
 }
 
 /// A customer whose history differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Example {
+pub struct DifferenceExample {
     /// What they were chosen by: a hash of the id, so that the choice is arbitrary and always the same.
     hash: [u8; 8],
     /// Who.
@@ -70,11 +70,11 @@ pub struct Example {
     /// Their first event.
     pub begin: EventTime,
     /// By version, the first [`MOVES_SHOWN_MAX`] moves, between the version's own stages.
-    pub moves: [Vec<Move>; 2],
+    pub transitions: [Vec<StageTransition>; 2],
     /// By version, where they began.
     pub initial: [usize; 2],
     /// By version, the moves that are not shown.
-    pub more: [usize; 2],
+    pub omitted: [usize; 2],
 }
 
 impl Differences {
@@ -103,8 +103,8 @@ impl Differences {
         }
         Differences {
             unified: [own, (0..new.stages.len()).collect()],
-            comparable,
-            arrivals: vec![Arrivals::default(); stages.len()],
+            is_comparable: comparable,
+            first_entries: vec![FirstEntries::default(); stages.len()],
             stages,
             at_end: 0,
             histories: 0,
@@ -116,57 +116,62 @@ impl Differences {
     }
 
     pub(super) fn add(&mut self, customer: &CustomerId, history: &History, end: EventTime) {
-        let [old, new] = [0, 1].map(|version| self.unify(version, &history.lines[version]));
-        self.at_end += u64::from(old.last() != new.last());
-        self.time_apart += apart(&old, &new, history.begin, end);
-        self.count_moves(&old, &new);
-        self.count_arrivals(&old, &new, history.begin);
+        let [old, new] =
+            [0, 1].map(|version| self.unify(version, &history.stage_histories[version]));
+        self.at_end += u64::from(old.final_stage() != new.final_stage());
+        self.time_apart += time_apart(&old, &new, history.begin, end);
+        self.count_transitions(&old, &new);
+        self.count_first_entries(&old, &new, history.begin);
         if old != new {
             self.histories += 1;
-            self.consider(customer, history);
+            self.add_example(customer, history);
         }
     }
 
     /// The customers that were chosen, in the order of their ids.
-    pub fn examples(&self) -> Vec<&Example> {
-        let mut examples: Vec<&Example> = self.examples.iter().collect();
+    pub fn examples(&self) -> Vec<&DifferenceExample> {
+        let mut examples: Vec<&DifferenceExample> = self.examples.iter().collect();
         examples.sort_by_key(|example| &example.customer);
         examples
     }
 
     /// The same between the stages of both.
-    fn unify(&self, version: usize, line: &Lifeline) -> Lifeline {
+    fn unify(&self, version: usize, line: &StageHistory) -> StageHistory {
         let unified = &self.unified[version];
-        let unify = |one: &Move| Move {
+        let unify = |one: &StageTransition| StageTransition {
             at: one.at,
             from: unified[one.from],
             to: unified[one.to],
         };
-        Lifeline {
+        StageHistory {
             initial: unified[line.initial],
             // Between two stages that became one nobody moves.
-            moves: (line.moves.iter().map(unify))
+            transitions: (line.transitions.iter().map(unify))
                 .filter(|one| one.from != one.to)
                 .collect(),
         }
     }
 
-    fn count_moves(&mut self, old: &Lifeline, new: &Lifeline) {
-        for one in &old.moves {
+    fn count_transitions(&mut self, old: &StageHistory, new: &StageHistory) {
+        for one in &old.transitions {
             let flow = self.flows.entry((one.from, one.to)).or_default();
-            match is_among(one, &new.moves) {
+            match is_among(one, &new.transitions) {
                 true => flow.both += 1,
                 false => flow.only[0] += 1,
             }
         }
-        for one in new.moves.iter().filter(|one| !is_among(one, &old.moves)) {
+        for one in new
+            .transitions
+            .iter()
+            .filter(|one| !is_among(one, &old.transitions))
+        {
             self.flows.entry((one.from, one.to)).or_default().only[1] += 1;
         }
     }
 
-    fn count_arrivals(&mut self, old: &Lifeline, new: &Lifeline, begin: EventTime) {
-        for (stage, arrivals) in self.arrivals.iter_mut().enumerate() {
-            let first = |line: &Lifeline| {
+    fn count_first_entries(&mut self, old: &StageHistory, new: &StageHistory, begin: EventTime) {
+        for (stage, arrivals) in self.first_entries.iter_mut().enumerate() {
+            let first = |line: &StageHistory| {
                 let mut stays = line.stays(begin);
                 stays
                     .find(|stay| stay.stage == stage)
@@ -177,14 +182,16 @@ impl Differences {
                 (Some(_), None) => arrivals.only[0] += 1,
                 (None, Some(_)) => arrivals.only[1] += 1,
                 (Some(old), Some(new)) if old == new => arrivals.same += 1,
-                (Some(old), Some(new)) if new < old => arrivals.earlier.add(old.since(new)),
-                (Some(old), Some(new)) => arrivals.later.add(new.since(old)),
+                (Some(old), Some(new)) if new < old => {
+                    arrivals.earlier.add(old.duration_since(new))
+                }
+                (Some(old), Some(new)) => arrivals.later.add(new.duration_since(old)),
             }
         }
     }
 
     /// Keeps the customers with the lowest hashes.
-    fn consider(&mut self, customer: &CustomerId, history: &History) {
+    fn add_example(&mut self, customer: &CustomerId, history: &History) {
         let digest = Sha256::digest(customer.as_bytes());
         let mut hash = [0; 8];
         hash.copy_from_slice(&digest[..8]);
@@ -200,27 +207,28 @@ impl Differences {
         if full {
             self.examples.pop();
         }
-        let moves = |version: usize| &history.lines[version].moves;
+        let moves = |version: usize| &history.stage_histories[version].transitions;
         let shown = |version| {
             moves(version)
                 .iter()
-                .take(MOVES_SHOWN_MAX)
+                .take(TRANSITIONS_SHOWN_MAX)
                 .copied()
                 .collect()
         };
-        self.examples.push(Example {
+        self.examples.push(DifferenceExample {
             hash,
             customer: customer.clone(),
             begin: history.begin,
-            moves: [0, 1].map(shown),
-            initial: [0, 1].map(|version| history.lines[version].initial),
-            more: [0, 1].map(|version| moves(version).len().saturating_sub(MOVES_SHOWN_MAX)),
+            transitions: [0, 1].map(shown),
+            initial: [0, 1].map(|version| history.stage_histories[version].initial),
+            omitted: [0, 1]
+                .map(|version| moves(version).len().saturating_sub(TRANSITIONS_SHOWN_MAX)),
         });
     }
 }
 
 /// Whether a move is among others, which are in order.
-fn is_among(one: &Move, others: &[Move]) -> bool {
+fn is_among(one: &StageTransition, others: &[StageTransition]) -> bool {
     let first = others.partition_point(|other| other.at < one.at);
     let same = others[first..]
         .iter()
@@ -229,9 +237,9 @@ fn is_among(one: &Move, others: &[Move]) -> bool {
 }
 
 /// For how long both are in different stages.
-fn apart(old: &Lifeline, new: &Lifeline, begin: EventTime, end: EventTime) -> i128 {
-    let mut news = new.moves.iter().peekable();
-    let mut olds = old.moves.iter().peekable();
+fn time_apart(old: &StageHistory, new: &StageHistory, begin: EventTime, end: EventTime) -> i128 {
+    let mut news = new.transitions.iter().peekable();
+    let mut olds = old.transitions.iter().peekable();
     let (mut now, mut here) = (begin, [old.initial, new.initial]);
     let mut apart = 0;
     loop {
@@ -241,7 +249,7 @@ fn apart(old: &Lifeline, new: &Lifeline, begin: EventTime, end: EventTime) -> i1
             .map(|one| one.at);
         let until = next.min().unwrap_or(end);
         if here[0] != here[1] {
-            apart += i128::from(until.since(now).0);
+            apart += i128::from(until.duration_since(now).0);
         }
         now = until;
         let next_old = olds.next_if(|one| one.at == now);

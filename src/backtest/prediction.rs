@@ -1,17 +1,17 @@
 //! How well being in a stage said that the outcome would not come.
 
+use super::duration_histogram::DurationHistogram;
 use super::history::History;
-use super::lengths::Lengths;
 use super::recency::{self, Recency};
 use super::{Version, dates};
 use crate::event::{EventTime, Millis};
 
 /// Most dates at which is predicted.
-const DATES_MAX: usize = 24;
+const PREDICTION_DATES_MAX: usize = 24;
 
 /// What is to be predicted: that an event of a type will not come within a span.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct PredictionTarget {
     /// The event type.
     pub outcome: String,
     /// How long it is waited for.
@@ -23,7 +23,7 @@ pub struct Asked {
 #[error(
     "the history of {history} is too short: to look back and ahead by {within} it has to be twice as long as that"
 )]
-pub struct TooShort {
+pub struct HistoryTooShort {
     within: Millis,
     history: Millis,
 }
@@ -35,14 +35,14 @@ pub struct Prediction {
     /// Until when predictions can be seen to come true.
     last: EventTime,
     /// By date.
-    pub tallies: Vec<Tally>,
+    pub dates: Vec<DateCounts>,
     /// By version, how early those who stopped were flagged.
-    pub leads: Vec<Leads>,
+    pub lead_times: Vec<LeadTimes>,
 }
 
 /// One date.
 #[derive(Clone, Debug)]
-pub struct Tally {
+pub struct DateCounts {
     /// When.
     pub date: EventTime,
     /// Customers who had had the outcome by then.
@@ -58,12 +58,12 @@ pub struct Tally {
 
 /// Spells under the flag that begin early enough to see what came after.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leads {
+pub struct LeadTimes {
     /// All of customers who had had the outcome.
     pub spells: u64,
     /// How long before the outcome had been absent for the whole span the flag came, for those whom it did not
     /// come to within the span after the flag. One that came later is 0.
-    pub ahead: Lengths,
+    pub ahead: DurationHistogram,
     /// Those that came when the outcome had been absent for that long already.
     pub late: u64,
 }
@@ -93,34 +93,34 @@ impl std::ops::AddAssign for Score {
 impl Prediction {
     /// At up to 24 dates, from the span after the beginning to the span before the end.
     pub(super) fn new(
-        asked: &Asked,
+        asked: &PredictionTarget,
         begin: EventTime,
         end: EventTime,
         versions: usize,
-    ) -> Result<Prediction, TooShort> {
+    ) -> Result<Prediction, HistoryTooShort> {
         let within = asked.within;
-        let first = begin.plus(within).unwrap_or(EventTime::MAX);
-        let last = end.before(within);
+        let first = begin.checked_add(within).unwrap_or(EventTime::MAX);
+        let last = end.saturating_sub(within);
         if first > last {
-            let history = end.since(begin);
-            return Err(TooShort { within, history });
+            let history = end.duration_since(begin);
+            return Err(HistoryTooShort { within, history });
         }
-        let dates = dates::spread(first, last, DATES_MAX);
+        let dates = dates::spread_evenly(first, last, PREDICTION_DATES_MAX);
         Ok(Prediction {
             within,
             last,
-            tallies: (dates.into_iter())
-                .map(|date| Tally::new(date, versions))
+            dates: (dates.into_iter())
+                .map(|date| DateCounts::new(date, versions))
                 .collect(),
-            leads: vec![Leads::default(); versions],
+            lead_times: vec![LeadTimes::default(); versions],
         })
     }
 
     pub(super) fn add(&mut self, versions: &[Version], history: &History) {
         let first = self
-            .tallies
+            .dates
             .partition_point(|tally| tally.date < history.begin);
-        for tally in &mut self.tallies[first..] {
+        for tally in &mut self.dates[first..] {
             let (Some(last), next) = history.outcomes_around(tally.date) else {
                 continue;
             };
@@ -129,7 +129,7 @@ impl Prediction {
             tally.stopped += u64::from(stopped);
             tally.recency.add(tally.date, last, stopped);
             for (at, version) in versions.iter().enumerate() {
-                let flagged = version.flags(history.lines[at].stage_at(tally.date));
+                let flagged = version.is_flagged(history.stage_histories[at].stage_at(tally.date));
                 tally.flagged[at] += u64::from(flagged);
                 tally.hits[at] += u64::from(flagged && stopped);
             }
@@ -140,10 +140,10 @@ impl Prediction {
     }
 
     fn add_spells(&mut self, at: usize, version: &Version, history: &History) {
-        let leads = &mut self.leads[at];
+        let leads = &mut self.lead_times[at];
         let mut flagged = false;
-        for stay in history.lines[at].stays(history.begin) {
-            let before = std::mem::replace(&mut flagged, version.flags(stay.stage));
+        for stay in history.stage_histories[at].stays(history.begin) {
+            let before = std::mem::replace(&mut flagged, version.is_flagged(stay.stage));
             let passed = stay.left == Some(stay.entered);
             if before || !flagged || stay.entered > self.last {
                 continue;
@@ -157,7 +157,10 @@ impl Prediction {
             };
             leads.spells += 1;
             if has_stopped(stay.entered, next, self.within) {
-                let ahead = self.within.0.saturating_sub(stay.entered.since(last).0);
+                let ahead = self
+                    .within
+                    .0
+                    .saturating_sub(stay.entered.duration_since(last).0);
                 leads.late += u64::from(ahead <= 0);
                 leads.ahead.add(Millis(ahead));
             }
@@ -174,21 +177,21 @@ impl Prediction {
         self.sum(|tally| tally.recency(version))
     }
 
-    fn sum(&self, score: impl Fn(&Tally) -> Score) -> Score {
+    fn sum(&self, score: impl Fn(&DateCounts) -> Score) -> Score {
         let mut sum = Score::default();
-        self.tallies.iter().for_each(|tally| sum += score(tally));
+        self.dates.iter().for_each(|tally| sum += score(tally));
         sum
     }
 }
 
 /// Whether the outcome did not come in the span after an instant.
 fn has_stopped(at: EventTime, next: Option<EventTime>, within: Millis) -> bool {
-    next.is_none_or(|next| next.since(at) > within)
+    next.is_none_or(|next| next.duration_since(at) > within)
 }
 
-impl Tally {
-    fn new(date: EventTime, versions: usize) -> Tally {
-        Tally {
+impl DateCounts {
+    fn new(date: EventTime, versions: usize) -> DateCounts {
+        DateCounts {
             date,
             population: 0,
             stopped: 0,
@@ -204,7 +207,7 @@ impl Tally {
             population: self.population,
             stopped: self.stopped,
             flagged: self.flagged[version],
-            hits: self.hits[version] * recency::PARTS,
+            hits: self.hits[version] * recency::HIT_SCALE,
         }
     }
 
@@ -220,5 +223,5 @@ impl Tally {
 
 impl Score {
     /// Parts of a customer in which hits are counted.
-    pub const PARTS: u64 = recency::PARTS;
+    pub const HIT_SCALE: u64 = recency::HIT_SCALE;
 }

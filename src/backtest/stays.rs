@@ -1,38 +1,38 @@
 //! How long customers stay.
 
-use super::history::{Lifeline, Stay};
-use super::lengths::Lengths;
+use super::duration_histogram::DurationHistogram;
+use super::history::{StageHistory, StageStay};
 use crate::event::EventTime;
 
 /// The visits to every stage of a version.
 #[derive(Clone, Debug)]
-pub struct Stays {
+pub struct StaysByStage {
     /// By stage.
-    pub stages: Vec<StageStays>,
+    pub stages: Vec<StayStats>,
 }
 
 /// The visits to a stage. Entries are exits and those who are there at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StageStays {
+pub struct StayStats {
     /// Visits that began, the beginning in the initial stage included.
     pub entries: u64,
     /// Visits that ended at the instant at which they began.
     pub passed: u64,
     /// Visits that lasted and ended.
-    pub completed: Lengths,
+    pub completed: DurationHistogram,
     /// Visits that had not ended at the end, so far.
-    pub ongoing: Lengths,
+    pub ongoing: DurationHistogram,
 }
 
-impl Stays {
-    pub(super) fn new(stages: usize) -> Stays {
-        Stays {
-            stages: vec![StageStays::default(); stages],
+impl StaysByStage {
+    pub(super) fn new(stages: usize) -> StaysByStage {
+        StaysByStage {
+            stages: vec![StayStats::default(); stages],
         }
     }
 
-    pub(super) fn add(&mut self, line: &Lifeline, begin: EventTime, end: EventTime) {
-        for Stay {
+    pub(super) fn add(&mut self, line: &StageHistory, begin: EventTime, end: EventTime) {
+        for StageStay {
             stage,
             entered,
             left,
@@ -41,15 +41,15 @@ impl Stays {
             let own = &mut self.stages[stage];
             own.entries += 1;
             match left {
-                None => own.ongoing.add(end.since(entered)),
+                None => own.ongoing.add(end.duration_since(entered)),
                 Some(left) if left == entered => own.passed += 1,
-                Some(left) => own.completed.add(left.since(entered)),
+                Some(left) => own.completed.add(left.duration_since(entered)),
             }
         }
     }
 }
 
-impl StageStays {
+impl StayStats {
     /// Visits that ended.
     pub fn exits(&self) -> u64 {
         self.passed + self.completed.count

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::run::{ConfigFiles, tell};
-use super::{Exit, Format, say, show, sources};
-use crate::config::{self, Document, Problems};
-use crate::model::{Accepted, Change, Models, PROBLEMS_SHOWN_MAX, Report, Severity};
-use crate::partition::Decoding;
+use super::run::{ConfigFiles, print_problems};
+use super::{Exit, OutputFormat, print_reports, print_stderr, sources};
+use crate::config::{self, Document, InvalidConfig};
+use crate::model::{
+    AcceptedLosses, Models, ModelsChange, PROBLEMS_SHOWN_MAX, ProblemReport, Severity,
+};
+use crate::partition::DecodingSettings;
 
 #[derive(Debug, Args)]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     /// Model files (YAML); without any, those that the configuration names.
     #[arg(value_name = "FILE")]
     models: Vec<PathBuf>,
@@ -32,10 +34,10 @@ pub(super) struct Check {
     strict: bool,
     /// How problems are printed.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: OutputFormat,
 }
 
-impl Check {
+impl CheckArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let needs_config = self.models.is_empty() || !self.replacing_config.is_empty();
         let document = match needs_config || !self.config.files.is_empty() {
@@ -56,27 +58,27 @@ impl Check {
         let replaced = match sources::compile(&self.replacing) {
             Ok((replaced, _)) => replaced,
             Err(reports) => {
-                show(&reports);
+                print_reports(&reports);
                 return Ok(Exit::Configuration);
             }
         };
         let accepted = document
             .as_ref()
-            .map(Document::accepted)
+            .map(Document::accepted_losses)
             .unwrap_or_default();
         let change = compiled.as_ref().filter(|_| !self.replacing.is_empty());
-        let change = change.map(|models| Change::between(&replaced, models));
-        let Ok(before) = self.replaced_settings() else {
+        let change = change.map(|models| ModelsChange::between(&replaced, models));
+        let Ok(before) = self.replaced_decoding() else {
             return Ok(Exit::Configuration);
         };
         let settings = before.zip(document.as_ref().map(Document::decoding));
         match self.format {
-            Format::Json => {
+            OutputFormat::Json => {
                 let problems = problems_as_json(&reports);
                 let json = as_json(problems, change.as_ref(), accepted, settings.as_ref());
                 writeln!(io::stdout(), "{json:#}")?;
             }
-            Format::Text => show(&reports),
+            OutputFormat::Text => print_reports(&reports),
         }
         let Some(models) = compiled else {
             return Ok(Exit::Configuration);
@@ -85,17 +87,17 @@ impl Check {
         if let Some(document) = &document
             && let Err(problems) = document.settings(&models, None)
         {
-            tell(&problems);
+            print_problems(&problems);
             return Ok(Exit::Configuration);
         }
-        if self.format == Format::Text {
-            tell_models(&models);
+        if self.format == OutputFormat::Text {
+            print_models(&models);
         }
         let is_taken = change
             .as_ref()
-            .is_none_or(|change| self.accepts(change, accepted));
+            .is_none_or(|change| self.report_model_change(change, accepted));
         let are_taken =
-            settings.is_none_or(|(before, after)| self.accepts_settings(&before, &after));
+            settings.is_none_or(|(before, after)| self.report_decoding_change(&before, &after));
         if !is_taken || !are_taken {
             return Ok(Exit::Configuration);
         }
@@ -108,61 +110,65 @@ impl Check {
     }
 }
 
-impl Check {
+impl CheckArgs {
     /// By what records are decoded under the settings that are to be replaced.
-    fn replaced_settings(&self) -> Result<Option<Decoding>, Problems> {
+    fn replaced_decoding(&self) -> Result<Option<DecodingSettings>, InvalidConfig> {
         if self.replacing_config.is_empty() {
             return Ok(None);
         }
-        let before = config::load(&self.replacing_config, &[]).inspect_err(tell)?;
+        let before = config::load(&self.replacing_config, &[]).inspect_err(print_problems)?;
         Ok(Some(before.decoding()))
     }
 
     /// Says what other settings change; whether they would be taken.
-    fn accepts_settings(&self, before: &Decoding, after: &Decoding) -> bool {
-        let refusal = before.refusal(after);
-        if self.format == Format::Text {
-            let changes = before.changes(after);
-            changes.iter().for_each(|change| say(change));
+    fn report_decoding_change(&self, before: &DecodingSettings, after: &DecodingSettings) -> bool {
+        let refusal = before.incompatibility(after);
+        if self.format == OutputFormat::Text {
+            let changes = before.diff(after);
+            changes.iter().for_each(|change| print_stderr(change));
             match &refusal {
-                Some(refusal) => say(&format!("error: the change would be refused: {refusal}")),
-                None if after.is_behind(before) => say(
+                Some(refusal) => {
+                    print_stderr(&format!("error: the change would be refused: {refusal}"))
+                }
+                None if after.is_older_than(before) => print_stderr(
                     "error: `settings_version` is lower than before: the partitions would be left alone",
                 ),
-                None if changes.is_empty() => say("records are decoded as before"),
-                None => say(
+                None if changes.is_empty() => print_stderr("records are decoded as before"),
+                None => print_stderr(
                     "the change would be taken: each partition decodes what it has not read yet by the new settings",
                 ),
             }
         }
-        refusal.is_none() && !after.is_behind(before)
+        refusal.is_none() && !after.is_older_than(before)
     }
 
     /// Says what a change does; whether it would be taken.
-    fn accepts(&self, change: &Change, accepted: Accepted) -> bool {
+    fn report_model_change(&self, change: &ModelsChange, accepted: AcceptedLosses) -> bool {
         let refusal = change.refusal(accepted);
-        if self.format == Format::Text {
-            for told in &change.told {
-                say(told);
+        if self.format == OutputFormat::Text {
+            for told in &change.descriptions {
+                print_stderr(told);
             }
-            for missing in change.missing.iter().filter(|_| refusal.is_none()) {
-                say(&format!("not kept so far, begins at zero: {missing}"));
+            for missing in change.missing_facts.iter().filter(|_| refusal.is_none()) {
+                print_stderr(&format!("not kept so far, begins at zero: {missing}"));
             }
-            if change.in_words_only {
-                say("only words change: it takes effect at once");
+            if change.is_text_only {
+                print_stderr("only words change: it takes effect at once");
             }
             match &refusal {
-                Some(refusal) => say(&format!("error: the change would be refused: {refusal}")),
-                None => say("the change would be taken"),
+                Some(refusal) => {
+                    print_stderr(&format!("error: the change would be refused: {refusal}"))
+                }
+                None => print_stderr("the change would be taken"),
             }
         }
         refusal.is_none()
     }
 }
 
-fn tell_models(models: &Models) {
+fn print_models(models: &Models) {
     for model in &models.list {
-        say(&format!(
+        print_stderr(&format!(
             "{}: {} (version {}): {} stages, {} transitions, {} facts, {} tests",
             model.source.name,
             model.name,
@@ -170,7 +176,7 @@ fn tell_models(models: &Models) {
             model.stages.len(),
             model.transitions.len(),
             model.facts.len(),
-            model.examples.len()
+            model.tests.len()
         ));
     }
 }
@@ -178,9 +184,9 @@ fn tell_models(models: &Models) {
 /// The problems; with a change of models or settings, beside what it does.
 fn as_json(
     problems: serde_json::Value,
-    change: Option<&Change>,
-    accepted: Accepted,
-    settings: Option<&(Decoding, Decoding)>,
+    change: Option<&ModelsChange>,
+    accepted: AcceptedLosses,
+    settings: Option<&(DecodingSettings, DecodingSettings)>,
 ) -> serde_json::Value {
     if change.is_none() && settings.is_none() {
         return problems;
@@ -188,23 +194,23 @@ fn as_json(
     let mut all = json!({ "problems": problems });
     if let Some(change) = change {
         all["change"] = json!({
-            "told": change.told,
-            "missing_facts": change.missing,
-            "lost_stages": change.lost,
-            "in_words_only": change.in_words_only,
+            "told": change.descriptions,
+            "missing_facts": change.missing_facts,
+            "lost_stages": change.lost_stages,
+            "in_words_only": change.is_text_only,
             "refused": change.refusal(accepted),
         });
     }
     if let Some((before, after)) = settings {
         all["settings"] = json!({
-            "changes": before.changes(after),
-            "refused": before.refusal(after),
+            "changes": before.diff(after),
+            "refused": before.incompatibility(after),
         });
     }
     all
 }
 
-fn problems_as_json(reports: &[Report]) -> serde_json::Value {
+fn problems_as_json(reports: &[ProblemReport]) -> serde_json::Value {
     let each = reports.iter().flat_map(|report| {
         let shown = report.problems.iter().take(PROBLEMS_SHOWN_MAX);
         shown.map(move |problem| (report, problem))
@@ -212,8 +218,8 @@ fn problems_as_json(reports: &[Report]) -> serde_json::Value {
     each.map(|(report, problem)| {
         json!({
             "file": report.source.name,
-            "line": problem.place.line,
-            "column": problem.place.column,
+            "line": problem.location.line,
+            "column": problem.location.column,
             "severity": if problem.severity == Severity::Error { "error" } else { "warning" },
             "message": problem.message,
             "help": problem.help,

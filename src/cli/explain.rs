@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
-use super::places::Places;
-use super::replay::{inputs, until};
-use super::{Exit, Format, http, load, say};
+use super::mapping::MappingArgs;
+use super::replay::{inputs, parse_until_argument};
+use super::{Exit, OutputFormat, http, load_models, print_stderr};
 use crate::event::{CustomerId, EventTime};
-use crate::explanation::{About, AsOf, Unsaid};
-use crate::files::Order;
-use crate::model::{Models, did_you_mean, visible};
-use crate::runtime::{about, story};
-use crate::store::{self, Found, Store};
+use crate::explanation::{AsOf, CustomerExplanation, UnknownInstant};
+use crate::files::InputOrder;
+use crate::model::{Models, did_you_mean, sanitize_for_terminal};
+use crate::runtime::{explain_found, timeline};
+use crate::store::{self, FoundCustomer, Store};
 
 #[derive(Debug, Args)]
-pub(super) struct Explain {
+pub(super) struct ExplainArgs {
     /// The customer's id.
     #[arg(value_name = "CUSTOMER")]
     customer: String,
@@ -33,16 +33,16 @@ pub(super) struct Explain {
     models: Vec<PathBuf>,
     /// As of when: RFC 3339, or a date, which means its whole day. Of state: what will be then if nothing happens.
     /// Of events: later ones are ignored.
-    #[arg(long, value_name = "TIME", value_parser = until)]
+    #[arg(long, value_name = "TIME", value_parser = parse_until_argument)]
     at: Option<EventTime>,
     /// Of this model only; repeat for several.
     #[arg(long, value_name = "NAME", conflicts_with = "admin")]
     only: Vec<String>,
     /// How it is printed.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: OutputFormat,
     #[command(flatten)]
-    places: Places,
+    places: MappingArgs,
     /// Files of events, as for `tenure replay`.
     #[arg(value_name = "INPUT", requires = "models")]
     inputs: Vec<PathBuf>,
@@ -51,38 +51,38 @@ pub(super) struct Explain {
 /// For blocks and the tail of the log of a folder.
 const MEMORY_BYTES: usize = 64 << 20;
 /// Times that a folder is opened: a daemon that works on it may throw a file away at any time.
-const OPENED_MAX: usize = 5;
+const OPEN_ATTEMPTS_MAX: usize = 5;
 
-impl Explain {
+impl ExplainArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         match (&self.state, &self.admin) {
-            (Some(folder), _) => self.of_state(folder),
-            (None, Some(address)) => self.of_daemon(address),
+            (Some(folder), _) => self.explain_from_state(folder),
+            (None, Some(address)) => self.explain_from_daemon(address),
             (None, None) if self.models.is_empty() => {
-                say(
+                print_stderr(
                     "error: say from where: --state FOLDER, --admin ADDRESS, or --model FILE and files of events",
                 );
                 Ok(Exit::Usage)
             }
-            (None, None) => self.of_events(),
+            (None, None) => self.explain_from_events(),
         }
     }
 
-    fn of_state(&self, folder: &Path) -> anyhow::Result<Exit> {
+    fn explain_from_state(&self, folder: &Path) -> anyhow::Result<Exit> {
         let customer = CustomerId::from(self.customer.as_str());
         let mut opened = 1;
         let found = loop {
-            match look(folder, &customer) {
-                Err(store::Error::Damaged { .. }) if opened < OPENED_MAX => opened += 1,
+            match find_customer(folder, &customer) {
+                Err(store::Error::Damaged { .. }) if opened < OPEN_ATTEMPTS_MAX => opened += 1,
                 found => break found?,
             }
         };
         match found {
-            Some(found) => self.tell(&found.models, about(&found, &customer, self.at)),
+            Some(found) => self.print(&found.models, explain_found(&found, &customer, self.at)),
             None => {
                 let folder = folder.display();
-                let id = visible(&self.customer);
-                say(&format!(
+                let id = sanitize_for_terminal(&self.customer);
+                print_stderr(&format!(
                     "error: no customer {id} in the state in {folder}; ids are compared letter by letter"
                 ));
                 Ok(Exit::Failed)
@@ -90,29 +90,29 @@ impl Explain {
         }
     }
 
-    fn of_daemon(&self, address: &str) -> anyhow::Result<Exit> {
+    fn explain_from_daemon(&self, address: &str) -> anyhow::Result<Exit> {
         let format = match self.format {
-            Format::Text => "text",
-            Format::Json => "json",
+            OutputFormat::Text => "text",
+            OutputFormat::Json => "json",
         };
         let at = self.at.map(|at| format!("&at={at}")).unwrap_or_default();
-        let customer = http::encoded(&self.customer);
+        let customer = http::percent_encode(&self.customer);
         let path = format!("/customers/{customer}?format={format}{at}");
         let answer = http::request(address, "GET", &path)?;
         if answer.status == 200 {
             io::stdout().write_all(&answer.body)?;
             return Ok(Exit::Ok);
         }
-        say(&answer.refusal(address));
+        print_stderr(&answer.error_message(address));
         Ok(Exit::Failed)
     }
 
-    fn of_events(&self) -> anyhow::Result<Exit> {
-        let Some((models, _)) = load(&self.models)? else {
+    fn explain_from_events(&self) -> anyhow::Result<Exit> {
+        let Some((models, _)) = load_models(&self.models)? else {
             return Ok(Exit::Configuration);
         };
-        if let Some(problem) = inputs::misuse(&self.inputs) {
-            say(&format!("error: {problem}"));
+        if let Some(problem) = inputs::usage_problem(&self.inputs) {
+            print_stderr(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
         let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -120,49 +120,70 @@ impl Explain {
             &self.inputs,
             &self.places,
             &models,
-            Order::Sort,
+            InputOrder::Sort,
             scratch.path(),
         )?;
         let customer = CustomerId::from(self.customer.as_str());
-        let story = story::Story {
+        let story = timeline::TimelineReplay {
             models: &models,
             customer: &customer,
             until: self.at,
         };
         let ended = story.run(merged, |_| Ok(()))?;
         let (Some(state), Some(end)) = (&ended.state, ended.end) else {
-            say(&inputs::nobody(&self.inputs, &self.customer, &ended));
+            print_stderr(&inputs::unknown_customer_error(
+                &self.inputs,
+                &self.customer,
+                &ended,
+            ));
             return Ok(Exit::Failed);
         };
-        let about = About::of(&models, &customer, state, (end, AsOf::End), None, false);
-        self.tell(&models, about)
+        let about = CustomerExplanation::new(
+            &models,
+            &customer,
+            state,
+            (end, AsOf::EndOfEvents),
+            None,
+            false,
+        );
+        self.print(&models, about)
     }
 
-    fn tell(&self, models: &Models, about: Result<About<'_>, Unsaid>) -> anyhow::Result<Exit> {
+    fn print(
+        &self,
+        models: &Models,
+        about: Result<CustomerExplanation<'_>, UnknownInstant>,
+    ) -> anyhow::Result<Exit> {
         let names = || models.list.iter().map(|model| model.name.as_str());
         for name in &self.only {
             if !names().any(|known| known == name) {
                 let known: Vec<&str> = names().collect();
                 let known = format!("the models are {}", known.join(", "));
                 let help = did_you_mean(name, names()).unwrap_or(known);
-                say(&format!("error: no model {}; {help}", visible(name)));
+                print_stderr(&format!(
+                    "error: no model {}; {help}",
+                    sanitize_for_terminal(name)
+                ));
                 return Ok(Exit::Usage);
             }
         }
         let mut about = about?;
         if !self.only.is_empty() {
-            about = about.only(&self.only);
+            about = about.retain_models(&self.only);
         }
         let mut out = io::stdout().lock();
         match self.format {
-            Format::Text => write!(out, "{about}")?,
-            Format::Json => writeln!(out, "{:#}", about.json())?,
+            OutputFormat::Text => write!(out, "{about}")?,
+            OutputFormat::Json => writeln!(out, "{:#}", about.to_json())?,
         }
         Ok(Exit::Ok)
     }
 }
 
-fn look(folder: &Path, customer: &CustomerId) -> Result<Option<Found>, store::Error> {
-    let store = Store::open_to_read(folder, MEMORY_BYTES)?;
-    store.find(&store.partitions()?, customer)
+fn find_customer(
+    folder: &Path,
+    customer: &CustomerId,
+) -> Result<Option<FoundCustomer>, store::Error> {
+    let store = Store::open_read_only(folder, MEMORY_BYTES)?;
+    store.find_customer(&store.partitions()?, customer)
 }

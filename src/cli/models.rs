@@ -9,25 +9,27 @@ use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
 
-use super::{Exit, Format, load, say};
-use crate::model::{Drawing, Models, PRESETS, Preset, did_you_mean, graph, visible};
+use super::{Exit, OutputFormat, load_models, print_stderr};
+use crate::model::{
+    GraphFormat, Models, PRESETS, Preset, did_you_mean, render_graph, sanitize_for_terminal,
+};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Presets {
+pub(super) struct ModelsArgs {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<ModelsCommand>,
     /// How the list is printed.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: OutputFormat,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum ModelsCommand {
     /// Print the file of a model that ships with the program.
     Show {
         /// Its name.
-        #[arg(value_name = "NAME", value_parser = Named)]
+        #[arg(value_name = "NAME", value_parser = PresetNameParser)]
         preset: &'static Preset,
     },
     /// Draw a model: stages, and what leads from one to another.
@@ -40,12 +42,12 @@ enum Command {
         model: PathBuf,
         /// What shall draw it.
         #[arg(long, value_enum, default_value_t)]
-        format: Picture,
+        format: GraphFormatArg,
     },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Picture {
+enum GraphFormatArg {
     /// Mermaid.
     #[default]
     Mermaid,
@@ -53,24 +55,24 @@ enum Picture {
     Dot,
 }
 
-impl Presets {
+impl ModelsArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
-            None => list(self.format),
-            Some(Command::Show { preset }) => {
+            None => print_list(self.format),
+            Some(ModelsCommand::Show { preset }) => {
                 io::stdout().write_all(preset.text.as_bytes())?;
                 Ok(Exit::Ok)
             }
-            Some(Command::Graph { model, format }) => draw(model, *format),
+            Some(ModelsCommand::Graph { model, format }) => draw(model, *format),
         }
     }
 }
 
-fn list(format: Format) -> anyhow::Result<Exit> {
-    let compiled: Vec<Models> = PRESETS.iter().map(Preset::compiled).collect();
+fn print_list(format: OutputFormat) -> anyhow::Result<Exit> {
+    let compiled: Vec<Models> = PRESETS.iter().map(Preset::compile).collect();
     let models = compiled.iter().flat_map(|models| &models.list);
     let mut out = io::stdout().lock();
-    if format == Format::Json {
+    if format == OutputFormat::Json {
         let models = models.map(|model| {
             json!({
                 "name": model.name,
@@ -88,62 +90,62 @@ fn list(format: Format) -> anyhow::Result<Exit> {
         let description = model.description.as_deref().unwrap_or_default();
         writeln!(out, "{:width$}  {description}", model.name)?;
     }
-    say(
+    print_stderr(
         "\n`tenure models show NAME` prints one, `tenure models graph NAME` draws it,\n\
          and `tenure new NAME` makes a copy to start from.",
     );
     Ok(Exit::Ok)
 }
 
-fn draw(model: &Path, format: Picture) -> anyhow::Result<Exit> {
-    let preset = model.to_str().and_then(Preset::named);
+fn draw(model: &Path, format: GraphFormatArg) -> anyhow::Result<Exit> {
+    let preset = model.to_str().and_then(Preset::find);
     let compiled = match preset {
-        Some(preset) => preset.compiled(),
-        None if is_file(model) => match load(&[model.to_owned()])? {
+        Some(preset) => preset.compile(),
+        None if is_file_path(model) => match load_models(&[model.to_owned()])? {
             Some((models, _)) => models,
             None => return Ok(Exit::Configuration),
         },
         None => {
-            let unknown = unknown(&model.to_string_lossy());
-            say(&format!(
+            let unknown = unknown_preset(&model.to_string_lossy());
+            print_stderr(&format!(
                 "error: {unknown}\n  a model file is named with its ending or folder: ./{}",
-                visible(&model.to_string_lossy())
+                sanitize_for_terminal(&model.to_string_lossy())
             ));
             return Ok(Exit::Usage);
         }
     };
     let drawing = match format {
-        Picture::Mermaid => Drawing::Mermaid,
-        Picture::Dot => Drawing::Dot,
+        GraphFormatArg::Mermaid => GraphFormat::Mermaid,
+        GraphFormatArg::Dot => GraphFormat::Dot,
     };
     let mut out = io::stdout().lock();
     for model in &compiled.list {
-        out.write_all(graph(model, &compiled.slots, drawing).as_bytes())?;
+        out.write_all(render_graph(model, &compiled.slots, drawing).as_bytes())?;
     }
     Ok(Exit::Ok)
 }
 
 /// Whether it is meant as a file, be there one or not: names have neither folder nor ending.
-fn is_file(model: &Path) -> bool {
+fn is_file_path(model: &Path) -> bool {
     model.exists() || model.extension().is_some() || model.components().count() > 1
 }
 
 /// That there is no such preset, and which there are.
-fn unknown(name: &str) -> String {
+fn unknown_preset(name: &str) -> String {
     let names = || PRESETS.iter().map(|preset| preset.name);
     let hint = did_you_mean(name, names()).map_or_else(String::new, |hint| format!("\n  {hint}"));
     format!(
         "no model called `{}` ships with the program{hint}\n  there are {}",
-        visible(name),
+        sanitize_for_terminal(name),
         names().collect::<Vec<_>>().join(", ")
     )
 }
 
 /// The name of a preset on the command line; shells complete it.
 #[derive(Clone)]
-pub(super) struct Named;
+pub(super) struct PresetNameParser;
 
-impl TypedValueParser for Named {
+impl TypedValueParser for PresetNameParser {
     type Value = &'static Preset;
 
     fn parse_ref(
@@ -153,8 +155,8 @@ impl TypedValueParser for Named {
         value: &OsStr,
     ) -> Result<&'static Preset, clap::Error> {
         let name = value.to_string_lossy();
-        let unknown = || clap::Error::raw(ErrorKind::InvalidValue, unknown(&name) + "\n");
-        Preset::named(&name).ok_or_else(|| unknown().with_cmd(command))
+        let unknown = || clap::Error::raw(ErrorKind::InvalidValue, unknown_preset(&name) + "\n");
+        Preset::find(&name).ok_or_else(|| unknown().with_cmd(command))
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {

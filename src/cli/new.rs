@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::models::Named;
-use super::{Exit, say};
-use crate::model::{Preset, name_fault, visible};
+use super::models::PresetNameParser;
+use super::{Exit, print_stderr};
+use crate::model::{Preset, name_fault, sanitize_for_terminal};
 
 #[derive(Debug, Args)]
-pub(super) struct New {
+pub(super) struct NewArgs {
     /// The model to start from; `tenure models` lists them.
-    #[arg(value_name = "NAME", value_parser = Named)]
+    #[arg(value_name = "NAME", value_parser = PresetNameParser)]
     preset: &'static Preset,
     /// The file to write, which must not exist; without it, the model's name with .yaml, in this folder.
     #[arg(value_name = "FILE")]
@@ -24,25 +24,28 @@ pub(super) struct New {
     name: Option<String>,
 }
 
-impl New {
+impl NewArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let name = self.name.as_deref().unwrap_or(self.preset.name);
         if let Some(fault) = name_fault(name) {
-            say(&format!("error: `{}` cannot be a name", visible(name)));
-            say(&format!("  {fault}"));
+            print_stderr(&format!(
+                "error: `{}` cannot be a name",
+                sanitize_for_terminal(name)
+            ));
+            print_stderr(&format!("  {fault}"));
             return Ok(Exit::Usage);
         }
         let own = PathBuf::from(format!("{name}.yaml"));
         let path = self.file.as_ref().unwrap_or(&own);
-        let shown = visible(&path.display().to_string());
-        match write(path, &self.preset.under(name)) {
+        let shown = sanitize_for_terminal(&path.display().to_string());
+        match write(path, &self.preset.with_name(name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 bail!("{shown} is there already and is left as it is; name another FILE")
             }
             written => written.with_context(|| format!("cannot write {shown}"))?,
         }
-        let word = as_word(&shown);
-        say(&format!(
+        let word = shell_word(&shown);
+        print_stderr(&format!(
             "{shown} is the model `{name}`, a copy of the preset `{preset}`. What next:\n  \
                tenure check {word}                    what is wrong with it, after each change\n  \
                tenure test {word}                     its tests; give it some of your own\n  \
@@ -65,7 +68,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// A path as a shell takes it for one word.
-fn as_word(path: &str) -> String {
+fn shell_word(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c);
     match path.chars().all(plain) {
         true => path.to_owned(),

@@ -6,39 +6,39 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::say;
-use crate::runtime::Seen;
+use super::print_stderr;
+use crate::runtime::RestoreSnapshot;
 use crate::runtime::daemon::Handle;
 
-const LINE_EVERY: Duration = Duration::from_secs(10);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-pub(super) struct Progress {
+pub(super) struct CommandProgress {
     bar: Option<ProgressBar>,
-    begun: Instant,
-    said: Instant,
+    started: Instant,
+    last_line_at: Instant,
 }
 
-impl Progress {
-    pub(super) fn new() -> Progress {
+impl CommandProgress {
+    pub(super) fn new() -> CommandProgress {
         let bar = io::stderr().is_terminal().then(|| {
             let style =
                 ProgressStyle::with_template("{spinner} {human_pos} events, {per_sec}, {elapsed}");
             ProgressBar::new_spinner()
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
-        Progress {
+        CommandProgress {
             bar,
-            begun: Instant::now(),
-            said: Instant::now(),
+            started: Instant::now(),
+            last_line_at: Instant::now(),
         }
     }
 
-    pub(super) fn reached(&mut self, events: u64) {
+    pub(super) fn update(&mut self, events: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(events);
-        } else if self.said.elapsed() >= LINE_EVERY {
-            self.said = Instant::now();
-            say(&format!(
+        } else if self.last_line_at.elapsed() >= LINE_INTERVAL {
+            self.last_line_at = Instant::now();
+            print_stderr(&format!(
                 "{} events, {} per second",
                 HumanCount(events),
                 HumanCount(self.rate(events))
@@ -46,22 +46,22 @@ impl Progress {
         }
     }
 
-    pub(super) fn end(&self) {
+    pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
     fn rate(&self, events: u64) -> u64 {
-        (events as f64 / self.begun.elapsed().as_secs_f64().max(0.001)) as u64
+        (events as f64 / self.started.elapsed().as_secs_f64().max(0.001)) as u64
     }
 }
 
 /// Time between two looks at the restoring of a daemon.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const RESTORE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// On a terminal, a bar for as long as state is being restored.
-pub(super) fn watch(handle: &Arc<Handle>) -> io::Result<()> {
+pub(super) fn watch_restore(handle: &Arc<Handle>) -> io::Result<()> {
     if !io::stderr().is_terminal() {
         return Ok(());
     }
@@ -69,12 +69,12 @@ pub(super) fn watch(handle: &Arc<Handle>) -> io::Result<()> {
     let look = move || {
         let mut bar: Option<ProgressBar> = None;
         loop {
-            std::thread::park_timeout(LOOK_EVERY);
-            let Seen {
+            std::thread::park_timeout(RESTORE_POLL_INTERVAL);
+            let RestoreSnapshot {
                 partitions,
                 done,
-                all,
-            } = handle.restoring.look();
+                total: all,
+            } = handle.restoring.snapshot();
             if partitions == 0 {
                 bar.take().iter().for_each(ProgressBar::finish_and_clear);
                 continue;

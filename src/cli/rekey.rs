@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::run::{ConfigFiles, of_kafka, tell};
-use super::{Exit, load, say};
+use super::run::{ConfigFiles, exit_for_kafka_error, print_problems};
+use super::{Exit, load_models, print_stderr};
 use crate::kafka;
-use crate::runtime::rekey::{Error, Former, Found, Rekey};
+use crate::runtime::rekey::{Error, FormerDeployment, Rekey, RekeySummary};
 
 #[derive(Debug, Args)]
-pub(super) struct RekeyStates {
+pub(super) struct RekeyArgs {
     /// Of the new deployment: a new kafka.app, and an empty output.changelog with as many partitions as the inputs.
     #[command(flatten)]
     config: ConfigFiles,
@@ -44,22 +44,22 @@ enum PartitionerName {
     Consistent,
 }
 
-impl RekeyStates {
+impl RekeyArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let Some(document) = self.config.load() else {
             return Ok(Exit::Configuration);
         };
-        let Some((models, _)) = load(&document.models)? else {
+        let Some((models, _)) = load_models(&document.models)? else {
             return Ok(Exit::Configuration);
         };
-        let Ok(settings) = document.settings(&models, None).inspect_err(tell) else {
+        let Ok(settings) = document.settings(&models, None).inspect_err(print_problems) else {
             return Ok(Exit::Configuration);
         };
         let folder = match &self.folder {
             Some(path) => tempfile::tempdir_in(path)?,
             None => tempfile::tempdir()?,
         };
-        let former = Former {
+        let former = FormerDeployment {
             app: self.from_app.clone(),
             changelog: self.from_changelog.clone(),
         };
@@ -71,18 +71,18 @@ impl RekeyStates {
             .and_then(|rekey| self.write(rekey));
         done.or_else(|error| {
             let exit = match &error {
-                Error::Kafka(error) => of_kafka(error),
+                Error::Kafka(error) => exit_for_kafka_error(error),
                 Error::Refused(_) => Exit::Configuration,
                 Error::Store(_) => Exit::Failed,
             };
-            say(&format!("error: {:#}", anyhow::Error::from(error)));
+            print_stderr(&format!("error: {:#}", anyhow::Error::from(error)));
             Ok(exit)
         })
     }
 
     fn write(&self, rekey: Rekey<'_>) -> Result<Exit, Error> {
-        show(rekey.found());
-        let unread = rekey.found().unread;
+        print_summary(rekey.summary());
+        let unread = rekey.summary().unread;
         if unread > 0 && !self.accept_unread {
             return Err(Error::Refused(format!(
                 "{} has not read {unread} records or more. Those that were produced before the topics grew would meet no state \
@@ -91,11 +91,11 @@ impl RekeyStates {
             )));
         }
         if !self.yes {
-            say("nothing was written; repeat it with --yes");
+            print_stderr("nothing was written; repeat it with --yes");
             return Ok(Exit::Ok);
         }
         let found = rekey.write()?;
-        say(&format!(
+        print_stderr(&format!(
             "{} states were written; start the new deployment",
             found.customers
         ));
@@ -103,27 +103,27 @@ impl RekeyStates {
     }
 }
 
-fn show(found: &Found) {
-    let Found {
-        before,
-        after,
+fn print_summary(found: &RekeySummary) {
+    let RekeySummary {
+        partitions_before: before,
+        partitions_after: after,
         customers,
         moved,
-        doubled,
+        duplicates: doubled,
         partitioner,
         unread,
     } = found;
     let by = partitioner.map_or("", kafka::Partitioner::name);
-    say(&format!(
+    print_stderr(&format!(
         "{customers} customers, in partitions by {by}: {before} before, {after} now; {moved} of them get another one"
     ));
     if *doubled > 0 {
-        say(&format!(
+        print_stderr(&format!(
             "{doubled} of them are known in two partitions, by events that came after the topics had grown: what is known in the \
             later one is left out"
         ));
     }
     if *unread > 0 {
-        say(&format!("{unread} records of the inputs were not read"));
+        print_stderr(&format!("{unread} records of the inputs were not read"));
     }
 }

@@ -2,7 +2,7 @@
 
 pub(super) mod inputs;
 mod outputs;
-mod story;
+mod timeline;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,23 +10,23 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::places::Places;
-use super::progress::Progress;
-use super::{Exit, Format, load, say};
-use crate::event::{EventTime, parse_until};
-use crate::files::Order;
+use super::mapping::MappingArgs;
+use super::progress::CommandProgress;
+use super::{Exit, OutputFormat, load_models, print_stderr};
+use crate::event::{EventTime, parse_end_instant};
+use crate::files::InputOrder;
 use crate::runtime::replay;
 use crate::store::{self, Store};
 use inputs::is_same_file;
-use outputs::Outputs;
+use outputs::ReplayOutputs;
 
 #[derive(Debug, Args)]
-pub(super) struct Replay {
+pub(super) struct ReplayArgs {
     /// A model file (YAML); repeat for several models, whose outputs at one instant come in this order.
     #[arg(long = "model", value_name = "FILE", required = true)]
     models: Vec<PathBuf>,
     /// Where time ends: RFC 3339, or a date, which means its whole day. Later events are ignored.
-    #[arg(long, value_name = "TIME", value_parser = until)]
+    #[arg(long, value_name = "TIME", value_parser = parse_until_argument)]
     until: Option<EventTime>,
     /// Refuse input that is not in time order, instead of sorting it. Reads each file once.
     #[arg(long)]
@@ -43,12 +43,12 @@ pub(super) struct Replay {
     story: Option<String>,
     /// How the story is printed; as JSON, one object per step.
     #[arg(long, value_enum, default_value_t, requires = "story")]
-    format: Format,
+    format: OutputFormat,
     /// Exit with 3 when rows were rejected or a model has warnings.
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
-    places: Places,
+    mapping: MappingArgs,
     /// Files of events: NDJSON or CSV, plain, .gz or .zst; `-` is standard input.
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
@@ -57,41 +57,42 @@ pub(super) struct Replay {
 const BATCH_RECORDS: usize = 8192;
 const STATE_MEMORY_BYTES: usize = 96 << 20;
 
-const UNTIL: &str = "write 2026-01-31, or 2026-01-31T08:30:00Z, from 0001-01-01 to 9999-12-30";
+const UNTIL_HINT: &str = "write 2026-01-31, or 2026-01-31T08:30:00Z, from 0001-01-01 to 9999-12-30";
 
-pub(super) fn until(text: &str) -> Result<EventTime, String> {
-    parse_until(text).ok_or_else(|| UNTIL.to_owned())
+pub(super) fn parse_until_argument(text: &str) -> Result<EventTime, String> {
+    parse_end_instant(text).ok_or_else(|| UNTIL_HINT.to_owned())
 }
 
-impl Replay {
+impl ReplayArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let Some((models, warnings)) = load(&self.models)? else {
+        let Some((models, warnings)) = load_models(&self.models)? else {
             return Ok(Exit::Configuration);
         };
-        if let Some(problem) = inputs::misuse(&self.inputs).or_else(|| self.misuse()) {
-            say(&format!("error: {problem}"));
+        if let Some(problem) = inputs::usage_problem(&self.inputs).or_else(|| self.usage_problem())
+        {
+            print_stderr(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
         let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
         let order = if self.presorted {
-            Order::Presorted
+            InputOrder::Presorted
         } else {
-            Order::Sort
+            InputOrder::Sort
         };
         self.refuse_used_state()?;
         // The inputs first: a run that cannot begin leaves no state behind.
-        let inputs = inputs::open(&self.inputs, &self.places, &models, order, scratch.path())?;
+        let inputs = inputs::open(&self.inputs, &self.mapping, &models, order, scratch.path())?;
         if let Some(customer) = &self.story {
-            return self.tell_story(&models, customer, inputs);
+            return self.print_timeline(&models, customer, inputs);
         }
-        let mut out = Outputs::new(&self.inputs, self.dead_letters.as_deref(), &models)?;
+        let mut out = ReplayOutputs::new(&self.inputs, self.dead_letters.as_deref(), &models)?;
         let folder = self.state_folder(scratch.path())?;
         let memory = store::Config {
             memory_bytes: STATE_MEMORY_BYTES,
             durable: false,
         };
         let store = Store::open(&folder, &memory)?;
-        let mut progress = Progress::new();
+        let mut progress = CommandProgress::new();
         let replay = replay::Replay {
             models: &models,
             store: &store,
@@ -101,16 +102,16 @@ impl Replay {
         let outcome = replay.run(
             inputs,
             |output| out.write(output),
-            |records| progress.reached(records),
+            |records| progress.update(records),
         );
-        progress.end();
+        progress.finish();
         let summary = outcome?;
         out.flush()?;
         if self.state.is_some() {
             store.flush()?;
         }
-        inputs::tell_outlier(&self.inputs, summary.ends, self.until);
-        say(&out.table(&summary));
+        inputs::warn_of_outlier(&self.inputs, summary.event_range, self.until);
+        print_stderr(&out.summary_text(&summary));
         let flawed = warnings > 0 || !summary.rejected.is_empty();
         Ok(if self.strict && flawed {
             Exit::Warnings
@@ -120,7 +121,7 @@ impl Replay {
     }
 
     /// What cannot be meant.
-    fn misuse(&self) -> Option<String> {
+    fn usage_problem(&self) -> Option<String> {
         // A pipe or a terminal cannot be overwritten.
         let letters = self.dead_letters.as_deref().filter(|path| path.is_file())?;
         let read = self

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::reload::Reload;
-use super::{Exit, Format, load, progress, say};
-use crate::config::{self, Document, Problems};
+use super::reload::ModelReload;
+use super::{Exit, OutputFormat, load_models, print_stderr, progress};
+use crate::config::{self, Document, InvalidConfig};
 use crate::model::Models;
-use crate::partition::codec::Unusable;
+use crate::partition::codec::UnusableState;
 use crate::runtime::daemon::{self, Handle};
 use crate::runtime::{Recovery, Settings};
 use crate::{app, kafka, runtime, store, telemetry};
@@ -33,12 +33,12 @@ impl ConfigFiles {
         match config::load(&self.files, &environment) {
             Ok(document) => {
                 for warning in document.warnings() {
-                    say(&format!("warning: {warning}"));
+                    print_stderr(&format!("warning: {warning}"));
                 }
                 Some(document)
             }
             Err(problems) => {
-                tell(&problems);
+                print_problems(&problems);
                 None
             }
         }
@@ -46,14 +46,14 @@ impl ConfigFiles {
 }
 
 /// Problems, a line each.
-pub(super) fn tell(problems: &Problems) {
+pub(super) fn print_problems(problems: &InvalidConfig) {
     for problem in &problems.0 {
-        say(&format!("error: {problem}"));
+        print_stderr(&format!("error: {problem}"));
     }
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Run {
+pub(super) struct RunArgs {
     #[command(flatten)]
     config: ConfigFiles,
     /// Writes the local state to the changelog, where that has lost it and nobody has gone further than this state;
@@ -66,12 +66,12 @@ pub(super) struct Run {
     take_over: Option<String>,
 }
 
-impl Run {
+impl RunArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let Some(document) = self.config.load() else {
             return Ok(Exit::Configuration);
         };
-        let Some((models, _)) = load(&document.models)? else {
+        let Some((models, _)) = load_models(&document.models)? else {
             return Ok(Exit::Configuration);
         };
         let hostname = std::env::var("HOSTNAME").ok();
@@ -85,27 +85,27 @@ impl Run {
                 ..settings
             },
             Err(problems) => {
-                tell(&problems);
+                print_problems(&problems);
                 return Ok(Exit::Configuration);
             }
         };
         let (format, level) = document.logging();
-        telemetry::start(format, level)
+        telemetry::init_logging(format, level)
             .map_err(|problem| anyhow::anyhow!("cannot log: {problem}"))?;
         let handle = Arc::new(Handle::default());
-        progress::watch(&handle)?;
+        progress::watch_restore(&handle)?;
         let (listen, admin) = (document.http.listen, document.http.admin.0);
-        let reload = Reload {
+        let reload = ModelReload {
             document,
             hostname,
             recovery,
         };
-        let reload = move |running: &Models| reload.read(running);
+        let reload = move |running: &Models| reload.read_models(running);
         match app::run(models, settings, listen, admin, &handle, reload) {
             Ok(()) => Ok(Exit::Ok),
             Err(error) => {
-                let exit = exit(&error);
-                say(&format!("error: {:#}", anyhow::Error::from(error)));
+                let exit = exit_for_error(&error);
+                print_stderr(&format!("error: {:#}", anyhow::Error::from(error)));
                 Ok(exit)
             }
         }
@@ -113,21 +113,21 @@ impl Run {
 }
 
 /// What a person has to change is told apart from what will pass.
-fn exit(error: &app::Error) -> Exit {
+fn exit_for_error(error: &app::Error) -> Exit {
     match error {
-        app::Error::Daemon(daemon::Error::Kafka(error)) => of_kafka(error),
+        app::Error::Daemon(daemon::Error::Kafka(error)) => exit_for_kafka_error(error),
         app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Kafka(error))) => {
-            of_kafka(error)
+            exit_for_kafka_error(error)
         }
         app::Error::Daemon(daemon::Error::Partition(runtime::PartitionError::Store(
-            store::Error::Progress {
+            store::Error::Unusable {
                 source:
-                    Unusable::Foreign
-                    | Unusable::ForeignModels
-                    | Unusable::Models(_)
-                    | Unusable::OtherCluster { .. }
-                    | Unusable::OtherInputs
-                    | Unusable::Grown { .. },
+                    UnusableState::OtherSettings
+                    | UnusableState::OtherModels
+                    | UnusableState::RejectedModels(_)
+                    | UnusableState::OtherCluster { .. }
+                    | UnusableState::OtherInputs
+                    | UnusableState::MorePartitions { .. },
                 ..
             },
         ))) => Exit::Configuration,
@@ -139,9 +139,9 @@ fn exit(error: &app::Error) -> Exit {
 }
 
 /// The same of what Kafka says.
-pub(super) fn of_kafka(error: &kafka::Error) -> Exit {
+pub(super) fn exit_for_kafka_error(error: &kafka::Error) -> Exit {
     match error {
-        kafka::Error::Topology(_) => Exit::Configuration,
+        kafka::Error::Misconfigured(_) => Exit::Configuration,
         kafka::Error::Unavailable(_) => Exit::Unavailable,
         kafka::Error::Retry { .. }
         | kafka::Error::Damaged { .. }
@@ -155,22 +155,22 @@ pub(super) fn of_kafka(error: &kafka::Error) -> Exit {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ShowConfig {
+pub(super) struct ConfigArgs {
     #[command(flatten)]
     config: ConfigFiles,
     /// How the settings are printed: as TOML, or as JSON.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: OutputFormat,
 }
 
-impl ShowConfig {
+impl ConfigArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let Some(document) = self.config.load() else {
             return Ok(Exit::Configuration);
         };
         let text = match self.format {
-            Format::Text => toml::to_string(&document)?,
-            Format::Json => serde_json::to_string_pretty(&document)? + "\n",
+            OutputFormat::Text => toml::to_string(&document)?,
+            OutputFormat::Json => serde_json::to_string_pretty(&document)? + "\n",
         };
         io::stdout().write_all(text.as_bytes())?;
         Ok(Exit::Ok)

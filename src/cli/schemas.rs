@@ -8,9 +8,9 @@ use super::Exit;
 use crate::model::model_schema;
 
 #[derive(Debug, Args)]
-pub(super) struct Schemas {}
+pub(super) struct SchemasArgs {}
 
-impl Schemas {
+impl SchemasArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         writeln!(io::stdout(), "{:#}", model_schema())?;
         Ok(Exit::Ok)

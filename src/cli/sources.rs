@@ -4,13 +4,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::model::{MODEL_BYTES_MAX, Models, Place, Preset, Problem, Report, Severity, Source};
+use crate::model::{
+    Location, MODEL_BYTES_MAX, Models, Preset, Problem, ProblemReport, Severity, SourceFile,
+};
 
 /// Reads and compiles all files; as [`Models::compile`].
-pub(super) fn compile(files: &[PathBuf]) -> Result<(Models, Vec<Report>), Vec<Report>> {
+pub(super) fn compile(
+    files: &[PathBuf],
+) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
     let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
     for file in files {
-        match source(file) {
+        match read_source(file) {
             Ok(source) => sources.push(source),
             Err(report) => unreadable.push(report),
         }
@@ -23,13 +27,13 @@ pub(super) fn compile(files: &[PathBuf]) -> Result<(Models, Vec<Report>), Vec<Re
     Err(unreadable)
 }
 
-fn source(path: &Path) -> Result<Source, Report> {
+fn read_source(path: &Path) -> Result<SourceFile, ProblemReport> {
     let name = path.display().to_string();
-    let bytes = match read(path) {
+    let bytes = match read_limited(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read the model {name}: {error}");
-            let preset = Preset::named(&name).map(|preset| {
+            let preset = Preset::find(&name).map(|preset| {
                 let name = preset.name;
                 format!("`{name}` ships with the program: `tenure new {name}` makes a file of it")
             });
@@ -41,10 +45,10 @@ fn source(path: &Path) -> Result<Source, Report> {
     if bytes.len() > MODEL_BYTES_MAX {
         // Refused by its length, whatever it is.
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        return Ok(Source { name, text });
+        return Ok(SourceFile { name, text });
     }
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source { name, text }),
+        Ok(text) => Ok(SourceFile { name, text }),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
@@ -60,27 +64,32 @@ fn source(path: &Path) -> Result<Source, Report> {
 }
 
 /// A file as far as its length can be refused by.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let most = MODEL_BYTES_MAX as u64 + 1;
     File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-fn report(name: String, text: String, message: String, (line, column): (usize, usize)) -> Report {
-    let place = Place {
+fn report(
+    name: String,
+    text: String,
+    message: String,
+    (line, column): (usize, usize),
+) -> ProblemReport {
+    let place = Location {
         line,
         column,
         width: 1,
     };
     let problem = Problem {
-        place,
+        location: place,
         severity: Severity::Error,
         message,
         help: None,
     };
-    Report {
-        source: Source { name, text },
+    ProblemReport {
+        source: SourceFile { name, text },
         problems: vec![problem],
     }
 }

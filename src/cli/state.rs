@@ -7,17 +7,17 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
 
-use super::{Exit, Format, http, say};
+use super::{Exit, OutputFormat, http, print_stderr};
 
 #[derive(Debug, Args)]
-pub(super) struct State {
+pub(super) struct StateArgs {
     /// Where the daemon listens for operators (http.admin).
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     admin: String,
     /// What to do about a quarantined partition; without it, all partitions are shown. What it would do is printed, and
     /// done only with --yes.
     #[arg(value_enum, requires = "partition")]
-    action: Option<Action>,
+    action: Option<StateAction>,
     /// The partition.
     #[arg(value_name = "PARTITION", requires = "action")]
     partition: Option<i32>,
@@ -29,11 +29,11 @@ pub(super) struct State {
     yes: bool,
     /// How partitions are shown.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: OutputFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Action {
+enum StateAction {
     /// Look again, after the cause was removed elsewhere.
     Retry,
     /// Send the record to the dead letters, with its bytes, instead of processing it.
@@ -46,15 +46,15 @@ enum Action {
     AcceptLoss,
 }
 
-impl State {
+impl StateArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         match (self.action, self.partition) {
-            (Some(action), Some(partition)) => self.act(action, partition),
-            _ => self.show(),
+            (Some(action), Some(partition)) => self.request_action(action, partition),
+            _ => self.print_partitions(),
         }
     }
 
-    fn act(&self, action: Action, partition: i32) -> anyhow::Result<Exit> {
+    fn request_action(&self, action: StateAction, partition: i32) -> anyhow::Result<Exit> {
         let name = action.to_possible_value();
         let name = name.as_ref().map_or("", |value| value.get_name());
         let to = self.to.map(|to| format!("&to={to}")).unwrap_or_default();
@@ -62,24 +62,24 @@ impl State {
         let path = format!("/partitions/{partition}/{name}?dry_run={is_dry}{to}");
         let answer = http::request(&self.admin, "POST", &path)?;
         if !(200..300).contains(&answer.status) {
-            say(&answer.refusal(&self.admin));
+            print_stderr(&answer.error_message(&self.admin));
             return Ok(Exit::Failed);
         }
         io::stdout().write_all(&answer.body)?;
         if is_dry {
-            say("nothing was done; repeat it with --yes");
+            print_stderr("nothing was done; repeat it with --yes");
         }
         Ok(Exit::Ok)
     }
 
-    fn show(&self) -> anyhow::Result<Exit> {
+    fn print_partitions(&self) -> anyhow::Result<Exit> {
         let answer = http::request(&self.admin, "GET", "/partitions")?;
         if answer.status != 200 {
-            say(&answer.refusal(&self.admin));
+            print_stderr(&answer.error_message(&self.admin));
             return Ok(Exit::Failed);
         }
         let mut out = io::stdout();
-        if self.format == Format::Json {
+        if self.format == OutputFormat::Json {
             out.write_all(&answer.body)?;
             return Ok(Exit::Ok);
         }

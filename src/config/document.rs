@@ -9,67 +9,67 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Address, Bytes, Properties, Secret, Share, Span};
+use super::values::{Address, ByteSize, DurationSetting, Fraction, Properties, Secret};
 use crate::event;
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     pub models: Vec<PathBuf>,
-    pub missing_facts: MissingFacts,
-    pub dropped_models: DroppedModels,
+    pub missing_facts: MissingFactsPolicy,
+    pub dropped_models: DroppedModelsPolicy,
     pub settings_version: u64,
-    pub kafka: Kafka,
-    pub input: Vec<Input>,
-    pub output: Output,
-    pub time: Time,
-    pub limits: Limits,
-    pub money: Money,
-    pub store: Store,
-    pub runtime: Runtime,
-    pub burst: Burst,
-    pub http: Http,
-    pub log: Log,
+    pub kafka: KafkaSection,
+    pub input: Vec<InputSection>,
+    pub output: OutputSection,
+    pub time: TimeSection,
+    pub limits: LimitsSection,
+    pub money: MoneySection,
+    pub store: StoreSection,
+    pub runtime: RuntimeSection,
+    pub burst: BurstSection,
+    pub http: HttpSection,
+    pub log: LogSection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MissingFacts {
+pub enum MissingFactsPolicy {
     Refuse,
     StartAtZero,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DroppedModels {
+pub enum DroppedModelsPolicy {
     Refuse,
     End,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kafka {
+pub struct KafkaSection {
     pub brokers: String,
     pub app: String,
     pub instance: String,
-    pub group_protocol: GroupProtocol,
-    pub session_timeout: Span,
-    pub max_poll_interval: Span,
-    pub security: Security,
+    pub group_protocol: GroupProtocolSetting,
+    pub session_timeout: DurationSetting,
+    pub max_poll_interval: DurationSetting,
+    pub security: SecuritySection,
     pub properties: Properties,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum GroupProtocol {
+pub enum GroupProtocolSetting {
     Classic,
     Consumer,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Security {
-    pub protocol: Protocol,
+pub struct SecuritySection {
+    pub protocol: SecurityProtocol,
     pub mechanism: String,
     pub username: String,
     pub password: Secret,
@@ -82,40 +82,40 @@ pub struct Security {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Protocol {
+pub enum SecurityProtocol {
     Plaintext,
     Ssl,
     SaslPlaintext,
     SaslSsl,
 }
 
-impl Protocol {
+impl SecurityProtocol {
     /// As it is written, here and for librdkafka.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Protocol::Plaintext => "plaintext",
-            Protocol::Ssl => "ssl",
-            Protocol::SaslPlaintext => "sasl_plaintext",
-            Protocol::SaslSsl => "sasl_ssl",
+            SecurityProtocol::Plaintext => "plaintext",
+            SecurityProtocol::Ssl => "ssl",
+            SecurityProtocol::SaslPlaintext => "sasl_plaintext",
+            SecurityProtocol::SaslSsl => "sasl_ssl",
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
+pub struct InputSection {
     pub topic: String,
     #[serde(default)]
-    pub mapping: Mapping,
+    pub mapping: MappingSection,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Mapping {
+pub struct MappingSection {
     pub customer_id: Option<String>,
     pub r#type: Option<String>,
     pub time: Option<String>,
-    pub time_unit: TimeUnit,
+    pub time_unit: TimeUnitSetting,
     pub id: Option<String>,
     pub order_id: Option<String>,
     pub channel: Option<String>,
@@ -124,9 +124,9 @@ pub struct Mapping {
     pub properties: Option<String>,
 }
 
-impl Mapping {
+impl MappingSection {
     /// The places that are written, each with its field.
-    pub(super) fn written(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&'static str, &str)> {
         // As `FIELDS` has them.
         let places = [
             &self.customer_id,
@@ -146,7 +146,7 @@ impl Mapping {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TimeUnit {
+pub enum TimeUnitSetting {
     Seconds,
     #[default]
     Milliseconds,
@@ -155,94 +155,94 @@ pub enum TimeUnit {
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Output {
+pub struct OutputSection {
     pub stage_changes: String,
     pub quiet: String,
     pub customer_stages: String,
     pub dead_letters: String,
     pub changelog: String,
-    pub format: Format,
-    pub delivery: Delivery,
+    pub format: ContentMode,
+    pub delivery: DeliverySetting,
     pub source: String,
     pub stages: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub enum ContentMode {
     Binary,
     Structured,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Delivery {
+pub enum DeliverySetting {
     ExactlyOnce,
     AtLeastOnce,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Time {
-    pub lateness: Span,
-    pub idle_after: Span,
-    pub live_within: Span,
+pub struct TimeSection {
+    pub lateness: DurationSetting,
+    pub idle_after: DurationSetting,
+    pub live_within: DurationSetting,
     pub floor: String,
-    pub future: Span,
+    pub future: DurationSetting,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
-    pub record: Bytes,
+pub struct LimitsSection {
+    pub record: ByteSize,
     pub depth: usize,
-    pub text: Bytes,
+    pub text: ByteSize,
     pub elements: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Money {
+pub struct MoneySection {
     pub currency: String,
     pub rates: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Store {
+pub struct StoreSection {
     pub path: PathBuf,
-    pub memory: Bytes,
+    pub memory: ByteSize,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Runtime {
+pub struct RuntimeSection {
     pub workers: usize,
-    pub commit_interval: Span,
+    pub commit_interval: DurationSetting,
     pub batch_records: usize,
-    pub buffer_memory: Bytes,
-    pub shutdown_deadline: Span,
+    pub buffer_memory: ByteSize,
+    pub shutdown_deadline: DurationSetting,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Burst {
-    pub share: Share,
-    pub within: Span,
+pub struct BurstSection {
+    pub share: Fraction,
+    pub within: DurationSetting,
     pub least: u64,
     pub fuse: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Http {
+pub struct HttpSection {
     pub listen: std::net::SocketAddr,
     pub admin: Address,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Log {
+pub struct LogSection {
     pub format: LogFormat,
     pub level: String,
 }

@@ -3,44 +3,47 @@
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::layer::{Layer, Written};
-use super::schema::{Schema, Step, is_open, name};
-use crate::model::{did_you_mean, visible};
+use super::layer::{Layer, SettingOrigin};
+use super::schema::{PathSegment, Schema, is_open_table, setting_name};
+use crate::model::{did_you_mean, sanitize_for_terminal};
 
 const PREFIX: &str = "TENURE__";
 
 /// What variables say; those without the prefix are not ours.
-pub(super) fn layer(variables: &[(String, String)], schema: &Schema) -> Layer {
+pub(super) fn parse_layer(variables: &[(String, String)], schema: &Schema) -> Layer {
     let mut layer = Layer::new(String::new(), "");
     let mut all = Vec::new();
-    names(&schema.known, PREFIX, &mut all);
+    variable_names(&schema.known, PREFIX, &mut all);
     for (variable, text) in variables {
         let upper = variable.to_uppercase();
         let Some(rest) = upper.strip_prefix(PREFIX) else {
             continue;
         };
-        let Some((way, known)) = way(rest, &schema.known) else {
-            let problem = format!("the variable {} names no setting", visible(variable));
+        let Some((way, known)) = setting_path(rest, &schema.known) else {
+            let problem = format!(
+                "the variable {} names no setting",
+                sanitize_for_terminal(variable)
+            );
             let help = did_you_mean(&upper, all.iter().map(String::as_str));
             let problem = help.map_or(problem.clone(), |help| format!("{problem}; {help}"));
             layer.problems.push(problem);
             continue;
         };
-        let written = Written::Variable(variable.clone());
-        layer.places.insert(name(&way), written.clone());
-        if let Some(value) = layer.accept(&way, &typed(text, known), &written, schema) {
-            insert(&mut layer.table, &way, value);
+        let written = SettingOrigin::Variable(variable.clone());
+        layer.origins.insert(setting_name(&way), written.clone());
+        if let Some(value) = layer.accept(&way, &parse_value(text, known), &written, schema) {
+            insert_value(&mut layer.table, &way, value);
         }
     }
     layer
 }
 
 /// The way to the setting of a variable, and its default. Names of the user's own are lower-case.
-fn way<'k>(variable: &str, known: &'k Json) -> Option<(Vec<Step>, &'k Json)> {
+fn setting_path<'k>(variable: &str, known: &'k Json) -> Option<(Vec<PathSegment>, &'k Json)> {
     let (mut way, mut known, mut rest) = (Vec::new(), known, Some(variable));
     while let Some(segments) = rest {
-        if is_open(&way) {
-            way.push(Step::Key(segments.to_lowercase()));
+        if is_open_table(&way) {
+            way.push(PathSegment::Key(segments.to_lowercase()));
             return (!segments.is_empty()).then_some((way, &Json::Null));
         }
         let (segment, after) = match segments.split_once("__") {
@@ -49,7 +52,7 @@ fn way<'k>(variable: &str, known: &'k Json) -> Option<(Vec<Step>, &'k Json)> {
         };
         let mut keys = known.as_object()?.iter();
         let (key, below) = keys.find(|(key, _)| key.eq_ignore_ascii_case(segment))?;
-        way.push(Step::Key(key.clone()));
+        way.push(PathSegment::Key(key.clone()));
         (known, rest) = (below, after);
     }
     is_value(known).then_some((way, known))
@@ -62,7 +65,7 @@ fn is_value(known: &Json) -> bool {
 }
 
 /// Text stays what it is: a password of digits is no number.
-fn typed(text: &str, known: &Json) -> Value {
+fn parse_value(text: &str, known: &Json) -> Value {
     let as_is = || Value::String(text.to_owned());
     match known {
         Json::Number(_) => text.trim().parse().map_or_else(|_| as_is(), Value::Integer),
@@ -78,15 +81,15 @@ fn typed(text: &str, known: &Json) -> Value {
     }
 }
 
-fn insert(table: &mut Table, way: &[Step], value: Value) {
+fn insert_value(table: &mut Table, way: &[PathSegment], value: Value) {
     match way {
-        [Step::Key(key)] => drop(table.insert(key.clone(), value)),
-        [Step::Key(key), rest @ ..] => {
+        [PathSegment::Key(key)] => drop(table.insert(key.clone(), value)),
+        [PathSegment::Key(key), rest @ ..] => {
             let below = table
                 .entry(key.clone())
                 .or_insert(Value::Table(Table::new()));
             if let Value::Table(below) = below {
-                insert(below, rest, value);
+                insert_value(below, rest, value);
             }
         }
         _ => {}
@@ -94,11 +97,11 @@ fn insert(table: &mut Table, way: &[Step], value: Value) {
 }
 
 /// Every setting as a variable, for guesses at what was meant.
-fn names(known: &Json, prefix: &str, all: &mut Vec<String>) {
+fn variable_names(known: &Json, prefix: &str, all: &mut Vec<String>) {
     for (key, below) in known.as_object().into_iter().flatten() {
         let name = format!("{prefix}{}", key.to_uppercase());
         if below.is_object() {
-            names(below, &format!("{name}__"), all);
+            variable_names(below, &format!("{name}__"), all);
         } else if is_value(below) {
             all.push(name);
         }

@@ -16,17 +16,20 @@ pub const DEFAULTS: &str = include_str!("../../config/tenure.toml");
 /// on further lines, where it stands and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
-pub struct Problems(pub Vec<String>);
+pub struct InvalidConfig(pub Vec<String>);
 
 /// A file of settings: its name, and its text or why there is none.
-pub type Text = (String, io::Result<String>);
+pub type FileText = (String, io::Result<String>);
 
 /// Reads the files, merges all layers and checks the result.
 ///
 /// # Errors
 /// Everything that is wrong, at once: unknown names and values of the wrong kind of all layers, and
 /// what makes no sense in what the others say.
-pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Document, Problems> {
+pub fn load(
+    files: &[PathBuf],
+    environment: &[(String, String)],
+) -> Result<Document, InvalidConfig> {
     let read = |path: &PathBuf| (path.display().to_string(), fs::read_to_string(path));
     load_texts(files.iter().map(read).collect(), environment)
 }
@@ -36,44 +39,44 @@ pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Docum
 /// # Errors
 /// As [`load`].
 pub fn load_texts(
-    files: Vec<Text>,
+    files: Vec<FileText>,
     environment: &[(String, String)],
-) -> Result<Document, Problems> {
-    let schema = Schema::of_defaults();
+) -> Result<Document, InvalidConfig> {
+    let schema = Schema::from_defaults();
     let mut layers = Vec::new();
     for (name, text) in files {
-        layers.push(file::layer(name, text, &schema));
+        layers.push(file::parse_layer(name, text, &schema));
     }
-    layers.push(environment::layer(environment, &schema));
+    layers.push(environment::parse_layer(environment, &schema));
     let mut problems: Vec<String> = layers
         .iter()
         .flat_map(|layer| layer.problems.iter().cloned())
         .collect();
-    let document = merge(&layers).map_err(|problem| Problems(vec![problem.to_string()]))?;
+    let document = merge(&layers).map_err(|problem| InvalidConfig(vec![problem.to_string()]))?;
     for complaint in document.check() {
         let concerns = |left_out: &String| {
             let mut settings = complaint.settings.iter();
             settings.any(|setting| setting.starts_with(left_out.as_str()))
         };
-        let unreadable = layers.iter().any(|layer| layer.unreadable);
+        let unreadable = layers.iter().any(|layer| layer.is_unreadable);
         if unreadable
             || layers
                 .iter()
-                .flat_map(|layer| &layer.left_out)
+                .flat_map(|layer| &layer.invalid_settings)
                 .any(concerns)
         {
             continue; // It may be good once what is wrong there has been put right.
         }
         let mut places = complaint.settings.iter().flat_map(|setting| {
             let last_first = layers.iter().rev();
-            last_first.filter_map(|layer| layer.place(setting, &complaint.text))
+            last_first.filter_map(|layer| layer.problem_at(setting, &complaint.text))
         });
         problems.push(places.next().unwrap_or(complaint.text.clone()));
     }
     if problems.is_empty() {
         Ok(document)
     } else {
-        Err(Problems(problems))
+        Err(InvalidConfig(problems))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{DEFAULTS, Document};
 use crate::model::did_you_mean;
 
 /// Tables whose names are the user's.
-const OPEN: [&str; 3] = [PROPERTIES, "output.stages", "money.rates"];
+const OPEN_TABLES: [&str; 3] = [PROPERTIES, "output.stages", "money.rates"];
 
 /// All settings with their defaults.
 #[derive(Debug)]
@@ -21,31 +21,31 @@ pub(super) struct Schema {
 
 /// One step of the way to a setting.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum PathSegment {
     Key(String),
     Index(usize),
 }
 
 /// `input[1].mapping.time`.
-pub(super) fn name(way: &[Step]) -> String {
+pub(super) fn setting_name(way: &[PathSegment]) -> String {
     let mut name = String::new();
     for step in way {
         match step {
-            Step::Key(key) if name.is_empty() => name.push_str(key),
-            Step::Key(key) => name.push_str(&format!(".{key}")),
-            Step::Index(index) => name.push_str(&format!("[{index}]")),
+            PathSegment::Key(key) if name.is_empty() => name.push_str(key),
+            PathSegment::Key(key) => name.push_str(&format!(".{key}")),
+            PathSegment::Index(index) => name.push_str(&format!("[{index}]")),
         }
     }
     name
 }
 
 /// Whether the names in this table are free.
-pub(super) fn is_open(way: &[Step]) -> bool {
-    OPEN.contains(&name(way).as_str())
+pub(super) fn is_open_table(way: &[PathSegment]) -> bool {
+    OPEN_TABLES.contains(&setting_name(way).as_str())
 }
 
 impl Schema {
-    pub(super) fn of_defaults() -> Schema {
+    pub(super) fn from_defaults() -> Schema {
         let defaults: Table = DEFAULTS.parse().expect("a test reads the defaults");
         let document = Document::deserialize(defaults.clone()).expect("a test reads the defaults");
         let known = serde_json::to_value(&document).expect("a document is plain data");
@@ -53,11 +53,15 @@ impl Schema {
     }
 
     /// What is wrong with a value of a setting, and what to do: the defaults are read with it.
-    pub(super) fn refuse(&self, way: &[Step], value: &Value) -> Option<(String, Option<String>)> {
+    pub(super) fn validation_error(
+        &self,
+        way: &[PathSegment],
+        value: &Value,
+    ) -> Option<(String, Option<String>)> {
         let mut tried = Value::Table(self.defaults.clone());
-        put(&mut tried, way, value.clone());
+        set_value(&mut tried, way, value.clone());
         let error = Document::deserialize(tried).err()?;
-        let setting = name(way);
+        let setting = setting_name(way);
         // What was written there is not quoted.
         if setting == PROPERTIES {
             return Some((format!("{setting}: must be a table"), None));
@@ -78,21 +82,21 @@ impl Schema {
 
 /// Puts a value at the end of the way. An element of a list is the only one there, on top of the
 /// first of the defaults.
-fn put(into: &mut Value, way: &[Step], value: Value) {
+fn set_value(into: &mut Value, way: &[PathSegment], value: Value) {
     let Some((step, rest)) = way.split_first() else {
         *into = value;
         return;
     };
     match (step, into) {
-        (Step::Key(key), Value::Table(table)) => {
+        (PathSegment::Key(key), Value::Table(table)) => {
             let empty = Value::Table(Table::new());
-            put(table.entry(key.clone()).or_insert(empty), rest, value);
+            set_value(table.entry(key.clone()).or_insert(empty), rest, value);
         }
-        (Step::Index(_), Value::Array(list)) => {
+        (PathSegment::Index(_), Value::Array(list)) => {
             list.truncate(1);
             list.iter_mut()
-                .for_each(|first| put(first, rest, value.clone()));
+                .for_each(|first| set_value(first, rest, value.clone()));
         }
-        (Step::Key(_) | Step::Index(_), _) => {}
+        (PathSegment::Key(_) | PathSegment::Index(_), _) => {}
     }
 }

@@ -12,19 +12,19 @@ use crate::kafka;
 
 /// A duration as in model files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Millis);
+pub struct DurationSetting(pub Millis);
 
-impl Span {
+impl DurationSetting {
     /// As the standard library has it.
     pub fn duration(self) -> Duration {
         Duration::from_millis(self.0.0.unsigned_abs())
     }
 }
 
-impl<'d> Deserialize<'d> for Span {
+impl<'d> Deserialize<'d> for DurationSetting {
     fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let span = Millis::parse(&text).map(Span);
+        let span = Millis::parse(&text).map(DurationSetting);
         span.ok_or_else(|| {
             Error::custom(format!(
                 "`{text}` is no duration; write \"90s\", \"5m\", \"12h\" or \"250ms\""
@@ -33,7 +33,7 @@ impl<'d> Deserialize<'d> for Span {
     }
 }
 
-impl Serialize for Span {
+impl Serialize for DurationSetting {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&self.0)
     }
@@ -41,7 +41,7 @@ impl Serialize for Span {
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bytes(pub usize);
+pub struct ByteSize(pub usize);
 
 const UNITS: [(&str, usize); 4] = [
     ("GiB", 1 << 30),
@@ -50,7 +50,7 @@ const UNITS: [(&str, usize); 4] = [
     ("", 1),
 ];
 
-impl<'d> Deserialize<'d> for Bytes {
+impl<'d> Deserialize<'d> for ByteSize {
     fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let (unit, factor) = UNITS
@@ -62,7 +62,7 @@ impl<'d> Deserialize<'d> for Bytes {
             .and_then(|digits| digits.trim().parse::<usize>().ok());
         let bytes = number
             .and_then(|number| number.checked_mul(factor))
-            .map(Bytes);
+            .map(ByteSize);
         bytes.ok_or_else(|| {
             Error::custom(format!(
                 "`{text}` is no size; write \"256MiB\", \"64KiB\" or bytes"
@@ -71,7 +71,7 @@ impl<'d> Deserialize<'d> for Bytes {
     }
 }
 
-impl Serialize for Bytes {
+impl Serialize for ByteSize {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let (unit, factor) = UNITS
             .into_iter()
@@ -83,30 +83,30 @@ impl Serialize for Bytes {
 
 /// A part of a whole: a number, or decimal text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share(pub Quantity);
+pub struct Fraction(pub Quantity);
 
-impl<'d> Deserialize<'d> for Share {
+impl<'d> Deserialize<'d> for Fraction {
     fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum NumberOrText {
             Whole(i64),
             Number(f64),
             Text(String),
         }
         // The shortest decimal text of a number is the one that was written.
-        let text = match Written::deserialize(from) {
-            Ok(Written::Whole(number)) => number.to_string(),
-            Ok(Written::Number(number)) => number.to_string(),
-            Ok(Written::Text(text)) => text,
+        let text = match NumberOrText::deserialize(from) {
+            Ok(NumberOrText::Whole(number)) => number.to_string(),
+            Ok(NumberOrText::Number(number)) => number.to_string(),
+            Ok(NumberOrText::Text(text)) => text,
             Err(_) => return Err(Error::custom("this is no number; write 0.05")),
         };
-        let share = Quantity::parse(text.trim()).map(Share);
+        let share = Quantity::parse(text.trim()).map(Fraction);
         share.ok_or_else(|| Error::custom(format!("`{text}` is no number; write 0.05")))
     }
 }
 
-impl Serialize for Share {
+impl Serialize for Fraction {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let number: Result<f64, _> = self.0.to_string().parse();
         to.serialize_f64(number.map_err(serde::ser::Error::custom)?)
@@ -169,26 +169,26 @@ pub(super) const PROPERTIES: &str = "kafka.properties";
 
 /// Whether a setting, or one of librdkafka's properties, is a secret.
 pub(super) fn is_secret(setting: &str) -> bool {
-    secret_ends(setting).is_some()
+    secret_name_end(setting).is_some()
 }
 
 /// The name of a file is no secret.
-fn secret_ends(setting: &str) -> Option<usize> {
+fn secret_name_end(setting: &str) -> Option<usize> {
     let begin = setting
         .find("properties.")
         .map_or(0, |at| at + "properties.".len());
-    let end = kafka::secret_in(&setting[begin..])?;
+    let end = kafka::secret_name_end(&setting[begin..])?;
     (!setting.to_ascii_lowercase().ends_with("_file")).then_some(begin + end)
 }
 
 /// Where in a line of a file the name of a secret ends, so that the secret may follow.
-pub(super) fn secret_begins(line: &str) -> Option<usize> {
+pub(super) fn secret_name_end_in_line(line: &str) -> Option<usize> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let mut begin = 0;
     for name in line.split(|c| !is_of_name(c)) {
         let end = begin + name.len();
-        let of_name = secret_ends(name).map(|end| begin + end);
-        let of_table = is_table_of_secrets(name, &line[end..]).then_some(end);
+        let of_name = secret_name_end(name).map(|end| begin + end);
+        let of_table = is_secret_table(name, &line[end..]).then_some(end);
         if let Some(end) = of_name.or(of_table) {
             return Some(end);
         }
@@ -198,7 +198,7 @@ pub(super) fn secret_begins(line: &str) -> Option<usize> {
 }
 
 /// Whether secrets stand below, under names that do not say so.
-fn is_table_of_secrets(name: &str, rest: &str) -> bool {
+fn is_secret_table(name: &str, rest: &str) -> bool {
     let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
     match name {
         "sasl" | "ssl" => rest.starts_with(['.', '=']),
@@ -215,7 +215,7 @@ fn is_table_of_secrets(name: &str, rest: &str) -> bool {
 pub struct Properties(pub BTreeMap<String, String>);
 
 impl Properties {
-    fn shown(&self) -> impl Iterator<Item = (&String, &str)> {
+    fn redacted(&self) -> impl Iterator<Item = (&String, &str)> {
         self.0.iter().map(|(name, value)| {
             let hidden = is_secret(name) && !value.is_empty();
             (name, if hidden { "***" } else { value.as_str() })
@@ -225,12 +225,12 @@ impl Properties {
 
 impl fmt::Debug for Properties {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_map().entries(self.shown()).finish()
+        out.debug_map().entries(self.redacted()).finish()
     }
 }
 
 impl Serialize for Properties {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.shown())
+        to.collect_map(self.redacted())
     }
 }

@@ -1,8 +1,8 @@
 //! What can be, and is hardly what is meant: a password that nobody is told, a certificate that nobody looks at.
 
-use super::document::{Document, Protocol};
+use super::document::{Document, SecurityProtocol};
 use super::values::PROPERTIES;
-use crate::kafka::{ENCRYPTION_PROPERTIES, LOGIN_PROPERTIES, PROTOCOL_PROPERTY};
+use crate::kafka::{SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX};
 
 impl Document {
     /// Each with the settings that it is about, and what to write instead.
@@ -17,13 +17,15 @@ impl Document {
             ("password_file", own.password_file.as_os_str().is_empty()),
         ];
         let login = match own.protocol {
-            Protocol::Plaintext => {
+            SecurityProtocol::Plaintext => {
                 Some("\"sasl_plaintext\", or \"sasl_ssl\" to encrypt the connection too,")
             }
-            Protocol::Ssl => Some("\"sasl_ssl\""),
-            Protocol::SaslPlaintext | Protocol::SaslSsl => None,
+            SecurityProtocol::Ssl => Some("\"sasl_ssl\""),
+            SecurityProtocol::SaslPlaintext | SecurityProtocol::SaslSsl => None,
         };
-        if let (Some(instead), Some(named)) = (login, self.written(of_login, LOGIN_PROPERTIES)) {
+        if let (Some(instead), Some(named)) =
+            (login, self.non_empty_settings(of_login, SASL_PREFIX))
+        {
             warnings.push(format!(
                 "{named}: not used, for nobody logs in with kafka.security.protocol = \"{protocol}\"; write {instead} \
                 there, or leave this out"
@@ -39,20 +41,20 @@ impl Document {
             ("key_password", own.key_password.0.is_empty()),
         ];
         let encryption = match own.protocol {
-            Protocol::Plaintext => Some("\"ssl\""),
-            Protocol::SaslPlaintext => Some("\"sasl_ssl\""),
-            Protocol::Ssl | Protocol::SaslSsl => None,
+            SecurityProtocol::Plaintext => Some("\"ssl\""),
+            SecurityProtocol::SaslPlaintext => Some("\"sasl_ssl\""),
+            SecurityProtocol::Ssl | SecurityProtocol::SaslSsl => None,
         };
-        let named = self.written(of_encryption, ENCRYPTION_PROPERTIES);
+        let named = self.non_empty_settings(of_encryption, SSL_PREFIX);
         if let (Some(instead), Some(named)) = (encryption, named) {
             warnings.push(format!(
                 "{named}: not used, for nothing is encrypted with kafka.security.protocol = \"{protocol}\"; write \
                 {instead} there, or leave this out"
             ));
         }
-        if self.kafka.properties.0.contains_key(PROTOCOL_PROPERTY) {
+        if self.kafka.properties.0.contains_key(SECURITY_PROTOCOL) {
             warnings.push(format!(
-                "{PROPERTIES}.{PROTOCOL_PROPERTY}: not used, for kafka.security.protocol = \"{protocol}\" wins; write it \
+                "{PROPERTIES}.{SECURITY_PROTOCOL}: not used, for kafka.security.protocol = \"{protocol}\" wins; write it \
                 there"
             ));
         }
@@ -60,7 +62,7 @@ impl Document {
     }
 
     /// The settings that are not empty, and the properties that begin so; `None` where there are none.
-    fn written(&self, settings: [(&str, bool); 4], properties: &str) -> Option<String> {
+    fn non_empty_settings(&self, settings: [(&str, bool); 4], properties: &str) -> Option<String> {
         let settings = settings.into_iter().filter(|(_, is_empty)| !is_empty);
         let settings = settings.map(|(key, _)| format!("kafka.security.{key}"));
         let further = self.kafka.properties.0.keys();

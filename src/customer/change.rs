@@ -56,7 +56,7 @@ pub struct StageChange {
     /// The event that caused it; of a timer, the customer's last applied event.
     pub position: Position,
     /// What is corrected.
-    pub corrects: Option<Corrected>,
+    pub corrects: Option<RetractedTransition>,
     /// How much earlier than what the customer had already done the event was that caused it, if it came late.
     pub late_by: Option<Millis>,
 }
@@ -75,7 +75,7 @@ impl StageChange {
 
 /// A transition that is corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Corrected {
+pub struct RetractedTransition {
     /// Its sequence number.
     pub sequence: u64,
     /// Its index.
@@ -88,7 +88,7 @@ pub struct Corrected {
 
 /// What is worth counting about events, beside the transitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Noticed {
+pub struct EventAnomalies {
     /// They came a second time, and did nothing.
     pub duplicates: u64,
     /// They were earlier than what their customer had already seen.
@@ -99,8 +99,8 @@ pub struct Noticed {
     pub returns_unmatched: u64,
 }
 
-impl std::ops::AddAssign for Noticed {
-    fn add_assign(&mut self, other: Noticed) {
+impl std::ops::AddAssign for EventAnomalies {
+    fn add_assign(&mut self, other: EventAnomalies) {
         self.duplicates += other.duplicates;
         self.late += other.late;
         self.late_beyond_horizon += other.late_beyond_horizon;

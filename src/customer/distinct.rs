@@ -14,24 +14,24 @@ pub struct Distinct(pub(super) Vec<(u64, i64)>);
 
 impl Distinct {
     pub(super) fn add(&mut self, value: &Scalar, bucket: i64, cap: u32) {
-        let hash = hash(value);
+        let hash = stable_hash(value);
         match self.0.binary_search_by_key(&hash, |(known, _)| *known) {
             Ok(at) => self.0[at].1 = self.0[at].1.max(bucket),
             Err(at) => {
                 self.0.insert(at, (hash, bucket));
-                self.keep(cap);
+                self.enforce_cap(cap);
             }
         }
     }
 
     /// Forgets what is more than the cap.
-    pub(super) fn keep(&mut self, cap: u32) {
+    pub(super) fn enforce_cap(&mut self, cap: u32) {
         while self.0.len() > cap as usize {
-            self.forget_oldest();
+            self.remove_oldest();
         }
     }
 
-    fn forget_oldest(&mut self) {
+    fn remove_oldest(&mut self) {
         let by_bucket = |(_, (hash, bucket)): &(usize, &(u64, i64))| (*bucket, *hash);
         let oldest = self.0.iter().enumerate().min_by_key(by_bucket);
         if let Some(at) = oldest.map(|(at, _)| at) {
@@ -39,21 +39,21 @@ impl Distinct {
         }
     }
 
-    pub(super) fn forget_before(&mut self, oldest: i64) {
+    pub(super) fn remove_before(&mut self, oldest: i64) {
         self.0.retain(|(_, bucket)| *bucket >= oldest);
     }
 
     /// How many were last seen in `from` or later.
-    pub(super) fn since(&self, from: i64) -> usize {
+    pub(super) fn count_since(&self, from: i64) -> usize {
         self.0.iter().filter(|(_, bucket)| *bucket >= from).count()
     }
 
     /// The first bucket, from `from` on, in which one of them was last seen; of more than `cap`, one of
     /// the last ones: the others do not count.
-    pub(super) fn oldest(&self, from: i64, cap: u32) -> Option<i64> {
+    pub(super) fn oldest_bucket(&self, from: i64, cap: u32) -> Option<i64> {
         let buckets = self.0.iter().map(|(_, bucket)| *bucket);
         let buckets = buckets.filter(|bucket| *bucket >= from);
-        if self.since(from) <= cap as usize {
+        if self.count_since(from) <= cap as usize {
             return buckets.min();
         }
         let mut buckets: SmallVec<[i64; 16]> = buckets.collect();
@@ -65,13 +65,13 @@ impl Distinct {
 
 /// The first eight bytes of a digest of a value or of an event's id: the same on every machine and in every
 /// version, because it is kept.
-pub(super) fn hash(value: &Scalar) -> u64 {
+pub(super) fn stable_hash(value: &Scalar) -> u64 {
     let digest = match value {
         Scalar::Number(number) => Sha256::new()
             .chain_update([0])
             .chain_update(number.nanos().to_be_bytes()),
         Scalar::Text(text) => Sha256::new().chain_update([1]).chain_update(text),
-        Scalar::Flag(flag) => Sha256::new().chain_update([2, u8::from(*flag)]),
+        Scalar::Bool(flag) => Sha256::new().chain_update([2, u8::from(*flag)]),
     };
     let digest = digest.finalize();
     let first = digest.iter().take(8);
@@ -94,8 +94,8 @@ mod tests {
             distinct.add(&Scalar::Number(Quantity::parse(value).unwrap()), 0, 9);
         }
         distinct.add(&text("1"), 0, 9);
-        distinct.add(&Scalar::Flag(true), 0, 9);
-        assert_eq!(distinct.since(0), 3);
+        distinct.add(&Scalar::Bool(true), 0, 9);
+        assert_eq!(distinct.count_since(0), 3);
     }
 
     #[test]
@@ -105,13 +105,13 @@ mod tests {
             distinct.add(&text(value), bucket as i64, 3);
         }
         // b was seen longest ago.
-        let counts = [0, 2, 3, 4, 5].map(|from| distinct.since(from));
+        let counts = [0, 2, 3, 4, 5].map(|from| distinct.count_since(from));
         assert_eq!(counts, [3, 3, 2, 1, 0]);
-        assert_eq!(distinct.oldest(3, 3), Some(3));
-        assert_eq!(distinct.oldest(0, 1), Some(4));
+        assert_eq!(distinct.oldest_bucket(3, 3), Some(3));
+        assert_eq!(distinct.oldest_bucket(0, 1), Some(4));
         distinct.add(&text("late"), 1, 3);
-        assert_eq!(distinct.since(2), 3);
-        distinct.forget_before(4);
-        assert_eq!(distinct.since(0), 1);
+        assert_eq!(distinct.count_since(2), 3);
+        distinct.remove_before(4);
+        assert_eq!(distinct.count_since(0), 1);
     }
 }

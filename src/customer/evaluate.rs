@@ -4,23 +4,25 @@
 //! when it flips (`lifecycle.md` rule 15).
 
 use super::explain;
-use super::looked::Looked;
-use super::reading::Facts;
+use super::fact_reader::FactReader;
+use super::fact_source::FactSource;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{Comparison, Condition, Model, Moves, Operator, Reading, Term, What};
+use crate::model::{
+    Comparison, Condition, FactAccessor, Model, Operator, Term, TimeDependentSides, ValueSource,
+};
 
 /// One customer in one model at one instant.
 #[derive(Clone, Copy)]
-pub(super) struct Scene<'s> {
+pub(super) struct EvalContext<'s> {
     /// What is known; `facts.now` is where windows end.
-    pub(super) facts: Facts<'s>,
+    pub(super) facts: FactReader<'s>,
     /// The instant that `since` counts to, and the time in the current stage.
     pub(super) now: EventTime,
     /// The type of the event that is being evaluated, for the first link of a chain.
     pub(super) event: Option<EventType>,
 }
 
-impl Looked for Scene<'_> {
+impl FactSource for EvalContext<'_> {
     fn model(&self) -> &Model {
         self.facts.model
     }
@@ -33,15 +35,15 @@ impl Looked for Scene<'_> {
         self.now
     }
 
-    fn has(&self, fact: usize) -> bool {
-        self.facts.has(self.reading(fact), self.now)
+    fn has_value(&self, fact: usize) -> bool {
+        self.facts.has_value(self.reading(fact), self.now)
     }
 
     #[inline(always)]
     fn quantity(&self, fact: usize) -> Option<Quantity> {
-        let reading = &self.facts.model.facts[fact].reading;
-        match (reading.what, reading.window) {
-            (What::Number(slot), None) => self.facts.tally(slot),
+        let reading = &self.facts.model.facts[fact].accessor;
+        match (reading.source, reading.window) {
+            (ValueSource::Number(slot), None) => self.facts.tally(slot),
             _ => self.facts.quantity(*reading, self.now),
         }
     }
@@ -58,81 +60,88 @@ impl Looked for Scene<'_> {
         self.facts.flag(self.reading(fact))
     }
 
-    fn flips(&self, condition: &Condition) -> Option<EventTime> {
-        explain::flips(condition, self)
+    fn next_value_change(&self, condition: &Condition) -> Option<EventTime> {
+        explain::next_value_change(condition, self)
     }
 }
 
-impl Scene<'_> {
+impl EvalContext<'_> {
     /// The first instant later than now at which one of a transition's clocks can change by the passing of
     /// time alone.
     pub(super) fn next_change(&self, clocks: &[Condition]) -> Option<EventTime> {
         clocks
             .iter()
-            .filter_map(|clock| self.clock_changes(clock))
+            .filter_map(|clock| self.next_clock_change(clock))
             .min()
     }
 
-    fn clock_changes(&self, clock: &Condition) -> Option<EventTime> {
+    fn next_clock_change(&self, clock: &Condition) -> Option<EventTime> {
         match clock {
             Condition::Compare(comparison) => {
-                let mut next = self.flip(comparison);
-                for fact in &comparison.windows {
-                    next = earlier(next, self.edge(*fact));
+                let mut next = self.next_comparison_change(comparison);
+                for fact in &comparison.windowed_facts {
+                    next = earlier(next, self.next_window_change(*fact));
                 }
                 next
             }
-            Condition::SameText(same) => {
+            Condition::CompareText(same) => {
                 let sides = [&same.left, &same.right].into_iter();
-                sides.filter_map(|side| self.edge(side.fact()?)).min()
+                sides
+                    .filter_map(|side| self.next_window_change(side.fact()?))
+                    .min()
             }
-            Condition::Has(fact) | Condition::Flag { fact, .. } => self.edge(*fact),
-            Condition::Always(_)
-            | Condition::Happened(_)
+            Condition::Has(fact) | Condition::Bool { fact, .. } => self.next_window_change(*fact),
+            Condition::Constant(_)
+            | Condition::OnEvent(_)
             | Condition::Not(_)
             | Condition::All(_)
             | Condition::Any(_) => None,
         }
     }
 
-    pub(super) fn reading(&self, fact: usize) -> Reading {
-        self.facts.model.facts[fact].reading
+    pub(super) fn reading(&self, fact: usize) -> FactAccessor {
+        self.facts.model.facts[fact].accessor
     }
 
-    fn edge(&self, fact: usize) -> Option<EventTime> {
-        self.facts.edge(self.reading(fact))
+    fn next_window_change(&self, fact: usize) -> Option<EventTime> {
+        self.facts.next_window_change(self.reading(fact))
     }
 
     /// When a comparison that moves with time flips, windows staying as they are.
-    fn flip(&self, comparison: &Comparison) -> Option<EventTime> {
+    fn next_comparison_change(&self, comparison: &Comparison) -> Option<EventTime> {
         let Comparison {
             operator,
             left,
             right,
             ..
         } = comparison;
-        match (comparison.moves, left, right) {
-            (Moves::Neither, ..) => None,
-            (Moves::Left, Term::Since(fact), limit) => {
-                self.since_flips(*fact, *operator, self.term(limit)?)
+        match (comparison.time_dependent, left, right) {
+            (TimeDependentSides::Neither, ..) => None,
+            (TimeDependentSides::Left, Term::Since(fact), limit) => {
+                self.next_since_change(*fact, *operator, self.term(limit)?)
             }
-            (Moves::Right, limit, Term::Since(fact)) => {
-                self.since_flips(*fact, operator.mirrored(), self.term(limit)?)
+            (TimeDependentSides::Right, limit, Term::Since(fact)) => {
+                self.next_since_change(*fact, operator.mirrored(), self.term(limit)?)
             }
-            _ => self.search(comparison),
+            _ => self.search_change(comparison),
         }
     }
 
     /// `since(x) op limit`: `>=` and `<` flip at x + limit, `>` and `<=` a millisecond after.
-    fn since_flips(&self, fact: usize, operator: Operator, limit: Quantity) -> Option<EventTime> {
+    fn next_since_change(
+        &self,
+        fact: usize,
+        operator: Operator,
+        limit: Quantity,
+    ) -> Option<EventTime> {
         let instant = self.instant(fact)?;
         let span = match operator {
             Operator::AtLeast | Operator::Less => {
                 // Rounded up; the negative of the lowest number would not fit.
-                let is_between = limit.nanos().rem_euclid(MILLI) > 0;
-                limit.nanos().div_euclid(MILLI) + i128::from(is_between)
+                let is_between = limit.nanos().rem_euclid(NANOS_PER_UNIT) > 0;
+                limit.nanos().div_euclid(NANOS_PER_UNIT) + i128::from(is_between)
             }
-            Operator::Greater | Operator::AtMost => limit.nanos().div_euclid(MILLI) + 1,
+            Operator::Greater | Operator::AtMost => limit.nanos().div_euclid(NANOS_PER_UNIT) + 1,
             Operator::Equal | Operator::Unequal => return None, // Refused at load.
         };
         let flip = i64::try_from(i128::from(instant.0) + span)
@@ -144,11 +153,11 @@ impl Scene<'_> {
     /// The difference of two terms that move evenly is monotone, so the truth changes at most once: a
     /// straight line through two of its points tells about where; from there gallop until the change is
     /// between two instants, then bisect to the millisecond.
-    fn search(&self, comparison: &Comparison) -> Option<EventTime> {
+    fn search_change(&self, comparison: &Comparison) -> Option<EventTime> {
         let truth = self.compare(comparison);
         let differs = |time: i64| self.at(time).compare(comparison) != truth;
         let end = EventTime::MAX.max(self.now).0;
-        let guess = self.guess(comparison).clamp(self.now.0, end);
+        let guess = self.estimate_change(comparison).clamp(self.now.0, end);
         let (mut same, mut flipped) = match differs(guess) {
             true if !differs((guess - 2).max(self.now.0)) => ((guess - 2).max(self.now.0), guess),
             true => (self.now.0, guess),
@@ -178,17 +187,17 @@ impl Scene<'_> {
     }
 
     /// About when the two sides are equal; now where nothing tells.
-    fn guess(&self, comparison: &Comparison) -> i64 {
+    fn estimate_change(&self, comparison: &Comparison) -> i64 {
         let difference = |time: i64| {
             let (left, right) = self.at(time).sides(comparison);
-            Some(left?.minus(right?)?.nanos())
+            Some(left?.checked_sub(right?)?.nanos())
         };
         let about = || {
             let (here, there) = (
                 difference(self.now.0)?,
-                difference(self.now.0.saturating_add(STEP))?,
+                difference(self.now.0.saturating_add(SLOPE_STEP))?,
             );
-            let steps = here.checked_mul(i128::from(STEP))?;
+            let steps = here.checked_mul(i128::from(SLOPE_STEP))?;
             let ahead = steps.checked_div(here.checked_sub(there)?)?;
             i64::try_from(i128::from(self.now.0).checked_add(ahead)?).ok()
         };
@@ -196,7 +205,7 @@ impl Scene<'_> {
     }
 
     fn at(&self, time: i64) -> Self {
-        Scene {
+        EvalContext {
             now: EventTime(time),
             ..*self
         }
@@ -210,6 +219,6 @@ fn earlier(one: Option<EventTime>, other: Option<EventTime>) -> Option<EventTime
     }
 }
 
-const MILLI: i128 = Quantity::whole(1).nanos();
+const NANOS_PER_UNIT: i128 = Quantity::from_whole(1).nanos();
 /// Far enough for the slope of a line, in milliseconds.
-const STEP: i64 = 1 << 26;
+const SLOPE_STEP: i64 = 1 << 26;

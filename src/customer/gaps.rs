@@ -11,14 +11,14 @@ const GAPS_MAX: usize = 16;
 /// are kept have split one of the longest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gaps {
-    pub(super) ends: Option<(EventTime, EventTime)>,
+    pub(super) first_and_last: Option<(EventTime, EventTime)>,
     pub(super) longest: Vec<(EventTime, EventTime)>,
 }
 
 impl Gaps {
     pub(super) fn add(&mut self, time: EventTime) {
-        let Some((first, last)) = &mut self.ends else {
-            self.ends = Some((time, time));
+        let Some((first, last)) = &mut self.first_and_last else {
+            self.first_and_last = Some((time, time));
             return;
         };
         if time > *last {
@@ -31,7 +31,8 @@ impl Gaps {
             self.split(time);
         }
         if self.longest.len() > GAPS_MAX {
-            let length = |(_, (from, to)): &(usize, &(EventTime, EventTime))| to.since(*from);
+            let length =
+                |(_, (from, to)): &(usize, &(EventTime, EventTime))| to.duration_since(*from);
             let shortest = self.longest.iter().enumerate().min_by_key(length);
             if let Some(at) = shortest.map(|(at, _)| at) {
                 self.longest.remove(at);
@@ -54,10 +55,14 @@ impl Gaps {
     }
 
     /// Whether events can have led to this: of bytes nobody knows.
-    pub(super) fn is_possible(&self) -> bool {
+    pub(super) fn is_valid(&self) -> bool {
         let one_after_the_other = self.longest.is_sorted_by(|a, b| a.1 <= b.0);
         let forward = self.longest.iter().all(|(from, to)| from <= to);
-        let within = match (self.ends, self.longest.first(), self.longest.last()) {
+        let within = match (
+            self.first_and_last,
+            self.longest.first(),
+            self.longest.last(),
+        ) {
             (None, first, _) => first.is_none(),
             (Some((first, last)), Some(begin), Some(end)) => first <= begin.0 && end.1 <= last,
             (Some((first, last)), _, _) => first == last,
@@ -67,7 +72,10 @@ impl Gaps {
 
     /// The longest, once there are two events.
     pub(super) fn max(&self) -> Option<Millis> {
-        let lengths = self.longest.iter().map(|(from, to)| to.since(*from));
+        let lengths = self
+            .longest
+            .iter()
+            .map(|(from, to)| to.duration_since(*from));
         lengths.max()
     }
 }

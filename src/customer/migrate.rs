@@ -3,19 +3,19 @@
 
 use super::FactState;
 use super::change::{Cause, StageChange};
-use super::ground::Ground;
-use super::last::{By, Last, TookBack, Value};
+use super::correction_basis::CorrectionBasis;
+use super::last_transition::{FactValue, LastTransition, RetractionRecord, TransitionRecord};
 use super::orders::Ledger;
-use super::recent::Recent;
-use super::state::{CustomerState, ModelState, Past, Visits};
+use super::recent_ids::RecentIds;
+use super::state::{CustomerState, ModelHistory, ModelState, Visits};
 use crate::event::{EventTime, Millis};
-use crate::model::{Change, Keep, Model, Models, Slot, Successor};
+use crate::model::{Model, ModelSuccession, Models, ModelsChange, Slot, SlotKind};
 
 /// From one version of the models to the next, at an instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration<'m> {
     /// What becomes of everything.
-    pub change: &'m Change,
+    pub change: &'m ModelsChange,
     /// The models before.
     pub before: &'m Models,
     /// The models after.
@@ -26,8 +26,8 @@ pub struct Migration<'m> {
 
 impl Migration<'_> {
     /// The state as one of the models after; nothing is evaluated yet ([`CustomerState::adopt`]).
-    pub fn of(&self, state: CustomerState) -> CustomerState {
-        let facts = self.facts(&state.facts);
+    pub fn migrate(&self, state: CustomerState) -> CustomerState {
+        let facts = self.migrate_facts(&state.facts);
         let mut migrated = CustomerState {
             generation: state.generation + 1,
             latest: state.latest,
@@ -35,18 +35,18 @@ impl Migration<'_> {
             armed: state.armed,
             recent: match self.after.dedupe {
                 Some(_) => state.recent,
-                None => Recent::default(),
+                None => RecentIds::default(),
             },
             ledger: None,
             facts,
             models: Vec::with_capacity(self.after.list.len()),
         };
-        migrated.ledger = self.ledger(state.ledger.as_deref(), &mut migrated);
+        migrated.ledger = self.migrate_ledger(state.ledger.as_deref(), &mut migrated);
         let models = self.after.list.iter().zip(&self.change.models);
         for (model, successor) in models {
-            let own = match successor.of {
-                Some(of) => self.model(&state.models[of], model, successor),
-                None => ModelState::begin(model, self.at.max(state.latest)),
+            let own = match successor.predecessor {
+                Some(of) => self.migrate_model(&state.models[of], model, successor),
+                None => ModelState::new(model, self.at.max(state.latest)),
             };
             migrated.models.push(own);
         }
@@ -54,10 +54,10 @@ impl Migration<'_> {
     }
 
     /// What was kept, as far as it is asked for; the rest begins with nothing.
-    fn facts(&self, facts: &[FactState]) -> Vec<FactState> {
+    fn migrate_facts(&self, facts: &[FactState]) -> Vec<FactState> {
         let slots = self.after.slots.iter().zip(&self.change.slots);
         let fact = |(slot, from): (&Slot, &Option<usize>)| match from {
-            Some(from) => facts[*from].clone().within(&slot.keep),
+            Some(from) => facts[*from].clone().capped_to(&slot.kind),
             None => FactState::new(slot),
         };
         slots.map(fact).collect()
@@ -65,15 +65,19 @@ impl Migration<'_> {
 
     /// Orders that can be taken back, if they are the same kind of orders as before. New facts about
     /// orders begin with what is known of these.
-    fn ledger(&self, old: Option<&Ledger>, state: &mut CustomerState) -> Option<Box<Ledger>> {
+    fn migrate_ledger(
+        &self,
+        old: Option<&Ledger>,
+        state: &mut CustomerState,
+    ) -> Option<Box<Ledger>> {
         let orders = self.after.orders.as_ref()?;
         let mut ledger = Ledger::new(&self.after.slots);
         let before = self.before.orders.as_ref();
         let old = old.filter(|_| {
-            before.is_some_and(|before| self.change.kind(before.placed) == orders.placed)
+            before.is_some_and(|before| self.change.event_type(before.placed) == orders.placed)
         });
         if let Some(old) = old {
-            (ledger.placed, ledger.orders) = (old.placed, old.orders.clone());
+            (ledger.order_count, ledger.orders) = (old.order_count, old.orders.clone());
             let placed = ledger.orders.iter_mut().flat_map(|order| &mut order.placed);
             for order in placed {
                 order
@@ -87,32 +91,37 @@ impl Migration<'_> {
                     });
             }
         }
-        for (at, slot) in self.after.slots.of_orders().iter().enumerate() {
+        for (at, slot) in self.after.slots.order_slots().iter().enumerate() {
             let from = self.change.slots[*slot];
             let base = from.and_then(|from| {
-                let order = self.before.slots.order_slot(from)?;
-                Some(&old?.base[order])
+                let order = self.before.slots.order_slot_index(from)?;
+                Some(&old?.final_facts[order])
             });
             let definition = self.after.slots.get(*slot);
             if let Some(base) = base {
-                ledger.base[at] = base.clone().within(&definition.keep);
+                ledger.final_facts[at] = base.clone().capped_to(&definition.kind);
             } else if from.is_some() {
                 // What has come so far is final.
-                ledger.base[at].clone_from(&state.facts[*slot]);
+                ledger.final_facts[at].clone_from(&state.facts[*slot]);
             } else {
-                for (_, event) in ledger.left(orders) {
-                    state.facts[*slot].count(definition, &event, state.latest);
+                for (_, event) in ledger.remaining_orders(orders) {
+                    state.facts[*slot].accumulate(definition, &event, state.latest);
                 }
             }
         }
         Some(Box::new(ledger))
     }
 
-    fn model(&self, old: &ModelState, model: &Model, successor: &Successor) -> ModelState {
+    fn migrate_model(
+        &self,
+        old: &ModelState,
+        model: &Model,
+        successor: &ModelSuccession,
+    ) -> ModelState {
         let Some(stage) = successor.stages[old.stage] else {
             unreachable!("a change by which a stage is lost is refused");
         };
-        let holding = old.holding.iter().filter_map(|(transition, since)| {
+        let holding = old.active_holds.iter().filter_map(|(transition, since)| {
             let after = successor.transitions[*transition]?;
             let definition = &model.transitions[after];
             let goes_on = definition.hold > Millis(0) && definition.from.contains(&stage);
@@ -121,75 +130,89 @@ impl Migration<'_> {
         let mut own = ModelState {
             stage,
             entered: old.entered,
-            effective: old.effective,
+            effective_at: old.effective_at,
             previous: old.previous.and_then(|stage| successor.stages[stage]),
             sequence: old.sequence,
-            due: old.due.filter(|_| successor.is_same),
-            holding: holding.collect(),
-            past: None,
-            last: None,
+            due: old.due.filter(|_| successor.is_unchanged),
+            active_holds: holding.collect(),
+            history: None,
+            last_transition: None,
         };
-        own.last = old.last.as_deref().map(|last| {
-            let by = last.by.as_ref();
-            Box::new(Last {
+        own.last_transition = old.last_transition.as_deref().map(|last| {
+            let by = last.record.as_ref();
+            Box::new(LastTransition {
                 cause: last.cause,
-                by: by.and_then(|by| self.by(by, model, successor)),
+                record: by.and_then(|by| self.migrate_record(by, model, successor)),
             })
         });
         let past = old
-            .past
+            .history
             .as_deref()
-            .map(|past| self.past(past, model, successor));
-        own.past = past.filter(|past| !past.is_empty()).map(Box::new);
-        if model.stages[stage].remembered && own.visits(stage).is_none() {
-            own.arrive(model); // Only this visit is known.
+            .map(|past| self.migrate_history(past, model, successor));
+        own.history = past.filter(|past| !past.is_empty()).map(Box::new);
+        if model.stages[stage].tracks_visits && own.visits(stage).is_none() {
+            own.record_entry(model); // Only this visit is known.
         }
         own
     }
 
-    fn past(&self, old: &Past, model: &Model, successor: &Successor) -> Past {
-        let mut past = Past::default();
-        for (transition, at) in &old.taken {
-            let after = successor.named[*transition].or(successor.transitions[*transition]);
+    fn migrate_history(
+        &self,
+        old: &ModelHistory,
+        model: &Model,
+        successor: &ModelSuccession,
+    ) -> ModelHistory {
+        let mut past = ModelHistory::default();
+        for (transition, at) in &old.last_taken {
+            let after =
+                successor.transitions_by_name[*transition].or(successor.transitions[*transition]);
             let after = after.filter(|after| model.transitions[*after].cooldown > Millis(0));
-            if let Some(after) = after.filter(|it| !past.taken.iter().any(|(own, _)| own == it)) {
-                past.taken.push((after, *at));
+            if let Some(after) =
+                after.filter(|it| !past.last_taken.iter().any(|(own, _)| own == it))
+            {
+                past.last_taken.push((after, *at));
             }
         }
         for (stage, visits) in &old.visits {
             let after = successor.stages[*stage];
-            if let Some(after) = after.filter(|after| model.stages[*after].remembered) {
-                add_visits(&mut past.visits, after, *visits);
+            if let Some(after) = after.filter(|after| model.stages[*after].tracks_visits) {
+                merge_visits(&mut past.visits, after, *visits);
             }
         }
-        let ground = old.ground.as_ref();
-        past.ground = ground.and_then(|ground| self.ground(ground, model, successor));
+        let ground = old.basis.as_ref();
+        past.basis = ground.and_then(|ground| self.migrate_basis(ground, model, successor));
         past
     }
 
     /// What a transition stood on, if that means the same and all of it is still looked at.
-    fn ground(&self, old: &Ground, model: &Model, successor: &Successor) -> Option<Ground> {
-        if model.corrections.0 == 0 || !successor.is_same {
+    fn migrate_basis(
+        &self,
+        old: &CorrectionBasis,
+        model: &Model,
+        successor: &ModelSuccession,
+    ) -> Option<CorrectionBasis> {
+        if model.corrections.0 == 0 || !successor.is_unchanged {
             return None;
         }
-        successor.stages[old.before.stage]?;
+        successor.stages[old.state_before.stage]?;
         let slot = |(slot, state): &(usize, FactState)| {
             let after = self.change.slot_after(*slot)?;
-            let is_of_orders = |models: &Models, slot| models.slots.order_slot(slot).is_some();
+            let is_of_orders =
+                |models: &Models, slot| models.slots.order_slot_index(slot).is_some();
             if is_of_orders(self.before, *slot) != is_of_orders(self.after, after) {
                 return None;
             }
-            let keep = &self.after.slots.get(after).keep;
-            Some((after, state.clone().within(keep)))
+            let keep = &self.after.slots.get(after).kind;
+            Some((after, state.clone().capped_to(keep)))
         };
         let mut slots = old.slots.iter().map(slot).collect::<Option<Vec<_>>>()?;
         slots.sort_unstable_by_key(|(slot, _)| *slot);
-        Some(Ground {
+        Some(CorrectionBasis {
             transition: successor.transitions[old.transition]?,
             at: old.at,
-            event: old.event.map(|kind| self.change.kind(kind)),
+            event: old.event.map(|kind| self.change.event_type(kind)),
             seen: old.seen,
-            before: self.model(&old.before, model, successor),
+            state_before: self.migrate_model(&old.state_before, model, successor),
             slots,
         })
     }
@@ -197,41 +220,46 @@ impl Migration<'_> {
 
 impl Migration<'_> {
     /// The transition that led here, if it is one of the model still.
-    fn by(&self, old: &By, model: &Model, successor: &Successor) -> Option<By> {
-        let value = |value: &Option<Value>| match value {
-            Some(Value::Stage(stage)) => successor.stages[*stage].map(Value::Stage),
+    fn migrate_record(
+        &self,
+        old: &TransitionRecord,
+        model: &Model,
+        successor: &ModelSuccession,
+    ) -> Option<TransitionRecord> {
+        let value = |value: &Option<FactValue>| match value {
+            Some(FactValue::Stage(stage)) => successor.stages[*stage].map(FactValue::Stage),
             other => other.clone(),
         };
-        let took_back = match old.took_back {
-            Some(took_back) => Some(TookBack {
+        let took_back = match old.retracted {
+            Some(took_back) => Some(RetractionRecord {
                 transition: successor.transitions[took_back.transition]?,
                 from: successor.stages[took_back.from]?,
                 ..took_back
             }),
             None => None,
         };
-        let by = By {
+        let by = TransitionRecord {
             transition: successor.transitions[old.transition]?,
-            event: old.event.map(|kind| self.change.kind(kind)),
+            event: old.event.map(|kind| self.change.event_type(kind)),
             held_since: old.held_since,
             facts: old.facts.iter().map(value).collect(),
-            took_back,
+            retracted: took_back,
         };
         // The same condition looks at the same facts; who reads it does not rely on that.
-        by.fits(model, self.after).then_some(by)
+        by.matches_model(model, self.after).then_some(by)
     }
 }
 
 /// Of stages that have become one, the visits of both.
-fn add_visits(known: &mut Vec<(usize, Visits)>, stage: usize, visits: Visits) {
+fn merge_visits(known: &mut Vec<(usize, Visits)>, stage: usize, visits: Visits) {
     match known.iter_mut().find(|(own, _)| *own == stage) {
         None => known.push((stage, visits)),
         Some((_, own)) => {
             own.count = own.count.saturating_add(visits.count);
-            own.ended = Millis(
-                own.ended
+            own.completed_time = Millis(
+                own.completed_time
                     .0
-                    .saturating_add(visits.ended.0)
+                    .saturating_add(visits.completed_time.0)
                     .min(Millis::MAX.0),
             );
             own.entered = own.entered.max(visits.entered);
@@ -242,9 +270,9 @@ fn add_visits(known: &mut Vec<(usize, Visits)>, stage: usize, visits: Visits) {
 
 impl FactState {
     /// As much of it as a slot keeps.
-    fn within(mut self, keep: &Keep) -> FactState {
-        if let (FactState::Distinct(distinct), Keep::Distinct { cap, .. }) = (&mut self, keep) {
-            distinct.keep(*cap);
+    fn capped_to(mut self, keep: &SlotKind) -> FactState {
+        if let (FactState::Distinct(distinct), SlotKind::Distinct { cap, .. }) = (&mut self, keep) {
+            distinct.enforce_cap(*cap);
         }
         self
     }
@@ -253,16 +281,16 @@ impl FactState {
 impl CustomerState {
     /// Every model that means something else than before looks at the customer anew, at the instant of the
     /// change or where the customer is by now; minimum stay, cooldown and re-entry are ignored [18].
-    pub fn adopt(
+    pub fn reevaluate(
         &mut self,
         models: &Models,
-        change: &Change,
+        change: &ModelsChange,
         at: EventTime,
         changes: &mut Vec<StageChange>,
     ) {
         for (model, successor) in change.models.iter().enumerate() {
-            if !successor.is_same {
-                let now = at.max(self.latest).max(self.models[model].effective);
+            if !successor.is_unchanged {
+                let now = at.max(self.latest).max(self.models[model].effective_at);
                 self.evaluate(models, model, now, None, Cause::ModelChange, changes);
             }
         }

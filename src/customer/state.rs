@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::change::Cause;
-use super::last::By;
-use super::{FactState, Ground, Last, Ledger, Recent};
+use super::last_transition::TransitionRecord;
+use super::{CorrectionBasis, FactState, LastTransition, Ledger, RecentIds};
 use crate::event::{EventTime, Millis, Position};
 use crate::model::{Model, Models, Reentry};
 
@@ -21,7 +21,7 @@ pub struct CustomerState {
     /// that only pushes deadlines out leaves the entry alone, and when it comes up it is moved.
     pub armed: Option<EventTime>,
     /// The ids of recent events, where a model asks for duplicates to be recognised.
-    pub recent: Recent,
+    pub recent: RecentIds,
     /// The orders that can be taken back, where a model says which events are orders.
     pub ledger: Option<Box<Ledger>>,
     /// By slot.
@@ -38,7 +38,7 @@ pub struct ModelState {
     /// Since when: the `effective_at` of the last transition, or the customer's first event.
     pub entered: EventTime,
     /// The latest `effective_at` of a transition: later than `entered` when one was taken back.
-    pub effective: EventTime,
+    pub effective_at: EventTime,
     /// The stage before it.
     pub previous: Option<usize>,
     /// Transitions so far.
@@ -46,23 +46,23 @@ pub struct ModelState {
     /// The next instant at which any condition, hold or block out of this stage can change.
     pub due: Option<EventTime>,
     /// Transitions with `hold` whose condition is true, and since when.
-    pub holding: SmallVec<[(usize, EventTime); 1]>,
+    pub active_holds: SmallVec<[(usize, EventTime); 1]>,
     /// What only some models want to know; there is none without anything in it.
-    pub past: Option<Box<Past>>,
+    pub history: Option<Box<ModelHistory>>,
     /// The transition that led here; `None` before the first one, and where an earlier version of Tenure took
     /// it and did not say.
-    pub last: Option<Box<Last>>,
+    pub last_transition: Option<Box<LastTransition>>,
 }
 
 /// What a customer has been through in a model, as far as the model asks.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Past {
+pub struct ModelHistory {
     /// Transitions with `cooldown`, and when they were last taken.
-    pub taken: Vec<(usize, EventTime)>,
+    pub last_taken: Vec<(usize, EventTime)>,
     /// Stages whose visits are remembered, those that the customer has been in.
     pub visits: Vec<(usize, Visits)>,
     /// What the last transition stood on, as long as it can be corrected.
-    pub ground: Option<Ground>,
+    pub basis: Option<CorrectionBasis>,
 }
 
 /// A customer's visits to a stage.
@@ -71,7 +71,7 @@ pub struct Visits {
     /// How many.
     pub count: u64,
     /// How long they were together, the current one left out.
-    pub ended: Millis,
+    pub completed_time: Millis,
     /// When the last one began.
     pub entered: EventTime,
     /// When the last one ended that has.
@@ -81,13 +81,13 @@ pub struct Visits {
 impl CustomerState {
     /// A customer who is first heard of at `time`: in the initial stage of every model.
     pub fn new(models: &Models, time: EventTime, position: Position) -> CustomerState {
-        let begin = |model| ModelState::begin(model, time);
+        let begin = |model| ModelState::new(model, time);
         CustomerState {
             generation: 0,
             latest: time,
             position,
             armed: None,
-            recent: Recent::default(),
+            recent: RecentIds::default(),
             ledger: models.orders.map(|_| Box::new(Ledger::new(&models.slots))),
             facts: models.slots.iter().map(FactState::new).collect(),
             models: models.list.iter().map(begin).collect(),
@@ -102,19 +102,19 @@ impl CustomerState {
 
 impl ModelState {
     /// Who is new to a model is in its initial stage.
-    pub(super) fn begin(model: &Model, time: EventTime) -> ModelState {
+    pub(super) fn new(model: &Model, time: EventTime) -> ModelState {
         let mut state = ModelState {
             stage: model.initial,
             entered: time,
-            effective: time,
+            effective_at: time,
             previous: None,
             sequence: 0,
             due: None,
-            holding: SmallVec::new(),
-            past: None,
-            last: None,
+            active_holds: SmallVec::new(),
+            history: None,
+            last_transition: None,
         };
-        state.arrive(model);
+        state.record_entry(model);
         state
     }
 
@@ -122,28 +122,28 @@ impl ModelState {
     pub(super) fn enter(&mut self, model: &Model, transition: usize, now: EventTime) {
         let taken = &model.transitions[transition];
         if let Some(visits) = self.visits_mut(self.stage) {
-            let here = now.since(visits.entered).0;
-            let ended = visits.ended.0.saturating_add(here);
-            visits.ended = Millis(ended.clamp(0, Millis::MAX.0));
+            let here = now.duration_since(visits.entered).0;
+            let ended = visits.completed_time.0.saturating_add(here);
+            visits.completed_time = Millis(ended.clamp(0, Millis::MAX.0));
             visits.left = Some(now);
         }
         if taken.cooldown > Millis(0) {
-            let past = self.past.get_or_insert_default();
-            past.taken.retain(|(known, _)| *known != transition);
-            past.taken.push((transition, now));
+            let past = self.history.get_or_insert_default();
+            past.last_taken.retain(|(known, _)| *known != transition);
+            past.last_taken.push((transition, now));
         }
         self.previous = Some(self.stage);
         self.stage = taken.to;
         self.entered = now;
-        self.effective = now;
+        self.effective_at = now;
         self.sequence = self.sequence.saturating_add(1);
-        self.holding.clear();
-        self.arrive(model);
+        self.active_holds.clear();
+        self.record_entry(model);
     }
 
     /// Takes the entry into the current stage down.
-    pub(super) fn arrive(&mut self, model: &Model) {
-        if !model.stages[self.stage].remembered {
+    pub(super) fn record_entry(&mut self, model: &Model) {
+        if !model.stages[self.stage].tracks_visits {
             return;
         }
         let entered = self.entered;
@@ -155,45 +155,45 @@ impl ModelState {
             None => {
                 let visits = Visits {
                     count: 1,
-                    ended: Millis(0),
+                    completed_time: Millis(0),
                     entered,
                     left: None,
                 };
-                let past = self.past.get_or_insert_default();
+                let past = self.history.get_or_insert_default();
                 past.visits.push((self.stage, visits));
             }
         }
     }
 
     /// What the last transition stood on, as long as it is known.
-    pub(super) fn ground_mut(&mut self) -> Option<&mut Ground> {
-        self.past.as_mut().and_then(|past| past.ground.as_mut())
+    pub(super) fn basis_mut(&mut self) -> Option<&mut CorrectionBasis> {
+        self.history.as_mut().and_then(|past| past.basis.as_mut())
     }
 
     /// Forgets the ground, and gives it.
-    pub(super) fn take_ground(&mut self) -> Option<Ground> {
-        let ground = self.past.as_mut().and_then(|past| past.ground.take());
-        if self.past.as_ref().is_some_and(|past| past.is_empty()) {
-            self.past = None;
+    pub(super) fn take_basis(&mut self) -> Option<CorrectionBasis> {
+        let ground = self.history.as_mut().and_then(|past| past.basis.take());
+        if self.history.as_ref().is_some_and(|past| past.is_empty()) {
+            self.history = None;
         }
         ground
     }
 
     /// Keeps the ground of the transition that was just taken, in place of the one before.
-    pub(super) fn put_ground(&mut self, ground: Option<Ground>) {
+    pub(super) fn set_basis(&mut self, ground: Option<CorrectionBasis>) {
         match ground {
-            Some(ground) => self.past.get_or_insert_default().ground = Some(ground),
-            None => drop(self.take_ground()),
+            Some(ground) => self.history.get_or_insert_default().basis = Some(ground),
+            None => drop(self.take_basis()),
         }
     }
 
     /// Keeps how the customer came here, in place of the transition before.
-    pub(super) fn keep_last(&mut self, cause: Cause, by: By) {
-        let last = Last {
+    pub(super) fn set_last_transition(&mut self, cause: Cause, by: TransitionRecord) {
+        let last = LastTransition {
             cause,
-            by: Some(by),
+            record: Some(by),
         };
-        match &mut self.last {
+        match &mut self.last_transition {
             Some(known) => **known = last,
             none => *none = Some(Box::new(last)),
         }
@@ -201,40 +201,40 @@ impl ModelState {
 
     /// The visits to a stage, if there were any.
     pub(super) fn visits(&self, stage: usize) -> Option<&Visits> {
-        let mut own = self.past.iter().flat_map(|past| &past.visits);
+        let mut own = self.history.iter().flat_map(|past| &past.visits);
         let own = own.find(|(known, _)| *known == stage);
         own.map(|(_, visits)| visits)
     }
 
     fn visits_mut(&mut self, stage: usize) -> Option<&mut Visits> {
-        let mut own = self.past.iter_mut().flat_map(|past| &mut past.visits);
+        let mut own = self.history.iter_mut().flat_map(|past| &mut past.visits);
         let own = own.find(|(known, _)| *known == stage);
         own.map(|(_, visits)| visits)
     }
 
     /// The instants from which minimum stay, cooldown and re-entry each let a transition out of the current
     /// stage be taken [18]; `None` for one that never does any more.
-    pub(super) fn blocks(&self, model: &Model, transition: usize) -> [Option<EventTime>; 3] {
+    pub(super) fn block_ends(&self, model: &Model, transition: usize) -> [Option<EventTime>; 3] {
         let definition = &model.transitions[transition];
-        let dwell = self.entered.plus(model.stages[self.stage].min_dwell);
-        let mut taken = self.past.iter().flat_map(|past| &past.taken);
+        let dwell = self.entered.checked_add(model.stages[self.stage].min_dwell);
+        let mut taken = self.history.iter().flat_map(|past| &past.last_taken);
         let taken = taken.find(|(known, _)| *known == transition);
         let cooldown = match taken {
-            Some((_, at)) => at.plus(definition.cooldown),
+            Some((_, at)) => at.checked_add(definition.cooldown),
             None => Some(EventTime::MIN),
         };
         let left = self.visits(definition.to).and_then(|visits| visits.left);
         let reentry = match (model.stages[definition.to].reentry, left) {
             (Reentry::Always, _) | (_, None) => Some(EventTime::MIN),
-            (Reentry::After(span), Some(left)) => left.plus(span),
+            (Reentry::After(span), Some(left)) => left.checked_add(span),
             (Reentry::Never, Some(_)) => None,
         };
         [dwell, cooldown, reentry]
     }
 }
 
-impl Past {
+impl ModelHistory {
     pub(super) fn is_empty(&self) -> bool {
-        self.taken.is_empty() && self.visits.is_empty() && self.ground.is_none()
+        self.last_taken.is_empty() && self.visits.is_empty() && self.basis.is_none()
     }
 }

@@ -4,7 +4,7 @@ use super::{EventTime, Millis};
 
 /// What a record may contain before it becomes a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct RecordLimits {
     /// Largest record, in bytes.
     pub record_bytes: usize,
     /// Deepest nesting of objects and arrays.
@@ -16,9 +16,9 @@ pub struct Limits {
     /// Earliest event time; catches seconds taken for milliseconds.
     pub time_floor: EventTime,
     /// Latest event time: of files now, since nothing else tells what is of a time to come.
-    pub latest: EventTime,
+    pub time_ceiling: EventTime,
     /// How far an event may lie after its record's own timestamp.
-    pub future: Millis,
+    pub future_tolerance: Millis,
 }
 
 /// Longest text of a field that facts look at, in bytes; what comes after it is cut off.
@@ -26,16 +26,16 @@ pub(crate) const FIELD_BYTES_MAX: usize = 1024;
 /// Longest customer id, in bytes: it is part of every key.
 pub(crate) const CUSTOMER_ID_BYTES_MAX: usize = 1024;
 
-impl Default for Limits {
+impl Default for RecordLimits {
     fn default() -> Self {
-        Limits {
+        RecordLimits {
             record_bytes: 1 << 20,
             depth: 32,
             text_bytes: 64 << 10,
             elements: 10_000,
             time_floor: EventTime(631_152_000_000), // 1990-01-01
-            latest: EventTime::MAX,
-            future: Millis(Millis::DAY.0),
+            time_ceiling: EventTime::MAX,
+            future_tolerance: Millis(Millis::DAY.0),
         }
     }
 }

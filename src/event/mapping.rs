@@ -34,7 +34,7 @@ pub struct Mapping {
     /// The customer.
     pub customer_id: Path,
     /// The event type.
-    pub kind: Path,
+    pub event_type: Path,
     /// The event time.
     pub time: Path,
     /// What a number there counts.
@@ -57,7 +57,7 @@ impl Default for Mapping {
     fn default() -> Self {
         Mapping {
             customer_id: "customer_id".into(),
-            kind: "type".into(),
+            event_type: "type".into(),
             time: "time".into(),
             time_unit: TimeUnit::default(),
             id: "id".into(),
@@ -85,10 +85,10 @@ impl Mapping {
     ];
 
     /// Puts one of [`Mapping::FIELDS`] at a place.
-    pub fn put(&mut self, field: &str, place: Path) {
+    pub fn set_path(&mut self, field: &str, place: Path) {
         let known = match field {
             "customer_id" => &mut self.customer_id,
-            "type" => &mut self.kind,
+            "type" => &mut self.event_type,
             "time" => &mut self.time,
             "id" => &mut self.id,
             "order_id" => &mut self.order_id,
@@ -102,10 +102,10 @@ impl Mapping {
     }
 
     /// Where one of [`Mapping::FIELDS`] is.
-    pub fn place(&self, field: &str) -> &Path {
+    pub fn path(&self, field: &str) -> &Path {
         match field {
             "customer_id" => &self.customer_id,
-            "type" => &self.kind,
+            "type" => &self.event_type,
             "time" => &self.time,
             "id" => &self.id,
             "order_id" => &self.order_id,
@@ -124,9 +124,9 @@ impl Mapping {
 
 /// What a place in a record is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum FieldTarget {
     Customer,
-    Kind,
+    EventType,
     Time,
     Value,
     Currency,
@@ -135,22 +135,22 @@ pub(super) enum Target {
 
 /// The places as a tree, so that one pass over a record finds them all.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Node {
-    pub(super) targets: Vec<Target>,
-    pub(super) children: Vec<(String, Node)>,
+pub(super) struct MappingNode {
+    pub(super) targets: Vec<FieldTarget>,
+    pub(super) children: Vec<(String, MappingNode)>,
 }
 
-impl Node {
+impl MappingNode {
     /// The tree of everything that the vocabulary and the daemon itself need.
-    pub(super) fn tree(mapping: &Mapping, vocabulary: &Vocabulary) -> Node {
-        let mut root = Node::default();
-        root.add(&mapping.customer_id.0, Target::Customer);
-        root.add(&mapping.kind.0, Target::Kind);
-        root.add(&mapping.time.0, Target::Time);
-        root.add(&mapping.value.0, Target::Value);
-        root.add(&mapping.currency.0, Target::Currency);
+    pub(super) fn build(mapping: &Mapping, vocabulary: &Vocabulary) -> MappingNode {
+        let mut root = MappingNode::default();
+        root.add(&mapping.customer_id.0, FieldTarget::Customer);
+        root.add(&mapping.event_type.0, FieldTarget::EventType);
+        root.add(&mapping.time.0, FieldTarget::Time);
+        root.add(&mapping.value.0, FieldTarget::Value);
+        root.add(&mapping.currency.0, FieldTarget::Currency);
         for (id, field, kind) in vocabulary.fields() {
-            let target = Target::Field(id, kind);
+            let target = FieldTarget::Field(id, kind);
             match field {
                 Field::Id => root.add(&mapping.id.0, target),
                 Field::OrderId => root.add(&mapping.order_id.0, target),
@@ -169,24 +169,24 @@ impl Node {
     }
 
     /// The targets at a path, if anything is read there.
-    pub(super) fn at(&self, path: &[String]) -> Option<&Node> {
+    pub(super) fn find(&self, path: &[String]) -> Option<&MappingNode> {
         path.iter().try_fold(self, |node, key| {
-            node.child(key).map(|at| &node.children[at].1)
+            node.child_index(key).map(|at| &node.children[at].1)
         })
     }
 
-    pub(super) fn child(&self, key: &str) -> Option<usize> {
+    pub(super) fn child_index(&self, key: &str) -> Option<usize> {
         self.children.iter().position(|(known, _)| known == key)
     }
 
-    fn add(&mut self, path: &[String], target: Target) {
+    fn add(&mut self, path: &[String], target: FieldTarget) {
         if path.is_empty() {
             return;
         }
         let mut node = self;
         for key in path {
-            let at = node.child(key).unwrap_or_else(|| {
-                node.children.push((key.clone(), Node::default()));
+            let at = node.child_index(key).unwrap_or_else(|| {
+                node.children.push((key.clone(), MappingNode::default()));
                 node.children.len() - 1
             });
             node = &mut node.children[at].1;

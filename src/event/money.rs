@@ -2,35 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use super::{Quantity, Reason};
+use super::{Quantity, RejectReason};
 
 /// The reporting currency and the declared rates of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Money {
+pub struct CurrencyRates {
     /// ISO 4217 code that values are reported in, and that a value without a currency is in.
     pub currency: String,
     /// What one unit of another currency is worth in the reporting currency.
     pub rates: BTreeMap<String, Quantity>,
 }
 
-impl Default for Money {
+impl Default for CurrencyRates {
     fn default() -> Self {
-        Money {
+        CurrencyRates {
             currency: "USD".to_owned(),
             rates: BTreeMap::new(),
         }
     }
 }
 
-impl Money {
+impl CurrencyRates {
     /// Whether a text has the form of an ISO 4217 code.
-    pub fn is_code(text: &str) -> bool {
+    pub fn is_currency_code(text: &str) -> bool {
         text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
     }
 
     /// Reads an amount. The text is rounded half to even to the minor units of its own currency,
     /// converted, and rounded again; it must fit 64 bits of minor units.
-    pub fn read(&self, text: &str, currency: Option<&str>) -> Result<Quantity, Reason> {
+    pub fn parse_amount(
+        &self,
+        text: &str,
+        currency: Option<&str>,
+    ) -> Result<Quantity, RejectReason> {
         let currency = currency
             .filter(|code| !code.is_empty())
             .unwrap_or(&self.currency);
@@ -40,33 +44,33 @@ impl Money {
             false => Some(
                 self.rates
                     .get(&currency.to_ascii_uppercase())
-                    .ok_or(Reason::UnknownCurrency)?,
+                    .ok_or(RejectReason::UnknownCurrency)?,
             ),
         };
         let plain = Quantity::parse_rounded(text, minor_digits(currency))
-            .ok_or_else(|| unreadable(text))?;
+            .ok_or_else(|| unreadable_reason(text))?;
         let digits = minor_digits(&self.currency);
         let amount = match rate {
             None => plain,
             Some(rate) => plain
-                .times(*rate)
-                .ok_or(Reason::ValueOutOfRange)?
+                .checked_mul(*rate)
+                .ok_or(RejectReason::ValueOutOfRange)?
                 .rounded(digits),
         };
         let minor_units = amount.nanos() / 10_i128.pow(9 - digits);
         i64::try_from(minor_units)
             .map(|_| amount)
-            .map_err(|_| Reason::ValueOutOfRange)
+            .map_err(|_| RejectReason::ValueOutOfRange)
     }
 }
 
 /// Text that has the form of a number did not fit; any other is no value at all.
-fn unreadable(text: &str) -> Reason {
+fn unreadable_reason(text: &str) -> RejectReason {
     match text.parse::<f64>() {
         Ok(_) if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
-            Reason::ValueOutOfRange
+            RejectReason::ValueOutOfRange
         }
-        _ => Reason::BadValue,
+        _ => RejectReason::BadValue,
     }
 }
 
@@ -85,14 +89,16 @@ fn minor_digits(currency: &str) -> u32 {
 mod tests {
     use super::*;
 
-    fn read(text: &str, currency: Option<&str>) -> Result<String, Reason> {
+    fn read(text: &str, currency: Option<&str>) -> Result<String, RejectReason> {
         let rates = [("EUR", "1.1"), ("JPY", "0.0065"), ("KWD", "3.25")];
         let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
-        let money = Money {
+        let money = CurrencyRates {
             rates: rates.into(),
-            ..Money::default()
+            ..CurrencyRates::default()
         };
-        money.read(text, currency).map(|amount| amount.to_string())
+        money
+            .parse_amount(text, currency)
+            .map(|amount| amount.to_string())
     }
 
     #[test]
@@ -107,17 +113,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_amount_is_refused_with_its_reason() {
-        assert_eq!(read("5", Some("XYZ")), Err(Reason::UnknownCurrency));
-        assert_eq!(read("five", None), Err(Reason::BadValue));
-        assert_eq!(read("NaN", None), Err(Reason::BadValue));
-        assert_eq!(read("1e400", None), Err(Reason::ValueOutOfRange));
+        assert_eq!(read("5", Some("XYZ")), Err(RejectReason::UnknownCurrency));
+        assert_eq!(read("five", None), Err(RejectReason::BadValue));
+        assert_eq!(read("NaN", None), Err(RejectReason::BadValue));
+        assert_eq!(read("1e400", None), Err(RejectReason::ValueOutOfRange));
         assert_eq!(
             read("92233720368547758.07", None),
             Ok("92233720368547758.07".into())
         );
         assert_eq!(
             read("92233720368547758.08", None),
-            Err(Reason::ValueOutOfRange)
+            Err(RejectReason::ValueOutOfRange)
         );
     }
 }

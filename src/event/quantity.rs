@@ -3,9 +3,9 @@
 use std::fmt;
 
 /// Decimal digits after the point.
-const DIGITS: u32 = 9;
+const FRACTION_DIGITS: u32 = 9;
 /// One, in units of 10⁻⁹.
-const ONE: i128 = 10_i128.pow(DIGITS);
+const ONE: i128 = 10_i128.pow(FRACTION_DIGITS);
 
 /// A decimal number with nine digits after the point, held as an integer: no binary floating
 /// point, so `500`, `500.0` and 50000 cents are equal. Durations are numbers of milliseconds.
@@ -18,7 +18,7 @@ impl Quantity {
     pub const ZERO: Quantity = Quantity(0);
 
     /// A whole number.
-    pub const fn whole(number: i64) -> Quantity {
+    pub const fn from_whole(number: i64) -> Quantity {
         Quantity(number as i128 * ONE)
     }
 
@@ -46,12 +46,12 @@ impl Quantity {
     /// Reads a decimal number, `12`, `-0.50`, `1.5e3`; digits past the ninth are rounded half to
     /// even. `None` when it is no number or does not fit.
     pub fn parse(text: &str) -> Option<Quantity> {
-        Self::parse_rounded(text, DIGITS)
+        Self::parse_rounded(text, FRACTION_DIGITS)
     }
 
     /// As [`Quantity::parse`], rounded half to even to fewer digits after the point (at most 9).
     pub fn parse_rounded(text: &str, digits: u32) -> Option<Quantity> {
-        let (mantissa, exponent) = scan(text)?;
+        let (mantissa, exponent) = parse_decimal(text)?;
         let shift = exponent + digits as i32;
         let rounded = match u32::try_from(shift) {
             Ok(up) => {
@@ -67,22 +67,22 @@ impl Quantity {
             },
         };
         rounded
-            .checked_mul(10_i128.pow(DIGITS - digits))
+            .checked_mul(10_i128.pow(FRACTION_DIGITS - digits))
             .map(Quantity)
     }
 
     /// The sum, if it fits.
-    pub fn plus(self, other: Quantity) -> Option<Quantity> {
+    pub fn checked_add(self, other: Quantity) -> Option<Quantity> {
         self.0.checked_add(other.0).map(Quantity)
     }
 
     /// The difference, if it fits.
-    pub fn minus(self, other: Quantity) -> Option<Quantity> {
+    pub fn checked_sub(self, other: Quantity) -> Option<Quantity> {
         self.0.checked_sub(other.0).map(Quantity)
     }
 
     /// The product, rounded half to even, if it fits.
-    pub fn times(self, other: Quantity) -> Option<Quantity> {
+    pub fn checked_mul(self, other: Quantity) -> Option<Quantity> {
         if let Some(whole) = other.as_whole() {
             return self.0.checked_mul(whole.into()).map(Quantity);
         }
@@ -92,7 +92,7 @@ impl Quantity {
     }
 
     /// The quotient, rounded half to even; `None` for a division by zero.
-    pub fn over(self, other: Quantity) -> Option<Quantity> {
+    pub fn checked_div(self, other: Quantity) -> Option<Quantity> {
         let (numerator, denominator) = match other.as_whole() {
             // The unit cancels: a mean needs no more than 64 bits.
             Some(whole) => (self.0, i128::from(whole)),
@@ -103,13 +103,13 @@ impl Quantity {
     }
 
     /// The remainder with the sign of `self`; `None` for a division by zero.
-    pub fn remainder(self, other: Quantity) -> Option<Quantity> {
+    pub fn checked_rem(self, other: Quantity) -> Option<Quantity> {
         self.0.checked_rem(other.0).map(Quantity)
     }
 
     /// The same, rounded half to even to fewer digits after the point (at most 9).
     pub fn rounded(self, digits: u32) -> Quantity {
-        let unit = 10_i128.pow(DIGITS - digits);
+        let unit = 10_i128.pow(FRACTION_DIGITS - digits);
         let rounded = divide_half_even(self.0, unit).checked_mul(unit);
         // At the very end of what fits there is nothing to round to.
         rounded.map_or(self, Quantity)
@@ -130,7 +130,7 @@ impl fmt::Display for Quantity {
         if rest == 0 {
             return Ok(());
         }
-        let mut digits = DIGITS as usize;
+        let mut digits = FRACTION_DIGITS as usize;
         while rest % 10 == 0 {
             rest /= 10;
             digits -= 1;
@@ -141,7 +141,7 @@ impl fmt::Display for Quantity {
 
 /// Splits decimal text into an integer and a power of ten. Bounded: more than 38 digits, or an
 /// exponent beyond ±1000, are refused.
-fn scan(text: &str) -> Option<(i128, i32)> {
+fn parse_decimal(text: &str) -> Option<(i128, i32)> {
     let (digits, exponent) = match text.find(['e', 'E']) {
         Some(at) => (
             &text[..at],
@@ -184,16 +184,16 @@ fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
     {
         let rest = numerator.wrapping_sub(quotient.wrapping_mul(denominator));
         let quotient = i128::from(quotient);
-        return to_nearest(quotient, i128::from(rest), i128::from(denominator));
+        return round_half_even(quotient, i128::from(rest), i128::from(denominator));
     }
     let quotient = numerator.div_euclid(denominator);
     // One division is enough: the difference fits, whatever the product does.
     let rest = numerator.wrapping_sub(quotient.wrapping_mul(denominator));
-    to_nearest(quotient, rest, denominator)
+    round_half_even(quotient, rest, denominator)
 }
 
 /// Of a Euclidean division: 0 <= rest < |denominator|, and rounding away from the quotient goes by its sign.
-fn to_nearest(quotient: i128, rest: i128, denominator: i128) -> i128 {
+fn round_half_even(quotient: i128, rest: i128, denominator: i128) -> i128 {
     let (rest, half) = (rest.unsigned_abs(), denominator.unsigned_abs());
     match (rest * 2).cmp(&half) {
         std::cmp::Ordering::Less => quotient,
@@ -214,7 +214,7 @@ mod tests {
     fn equal_numbers_are_equal_however_they_are_written() {
         assert_eq!(q("500"), q("500.0"));
         assert_eq!(q("500"), q("5e2"));
-        assert_eq!(q("500"), Quantity::whole(500));
+        assert_eq!(q("500"), Quantity::from_whole(500));
         assert_eq!(q("-0.0"), Quantity::ZERO);
         assert_eq!(q("0e900"), Quantity::ZERO);
     }
@@ -259,21 +259,27 @@ mod tests {
 
     #[test]
     fn arithmetic_is_exact_or_absent() {
-        assert_eq!(q("0.1").plus(q("0.2")), Some(q("0.3")));
-        assert_eq!(q("10").over(q("4")), Some(q("2.5")));
-        assert_eq!(q("-7").over(q("2")), Some(q("-3.5")));
-        assert_eq!(q("7").over(q("-2")), Some(q("-3.5")));
-        assert_eq!(q("2").over(q("3")).unwrap().to_string(), "0.666666667");
-        assert_eq!(q("1").over(Quantity::ZERO), None);
-        assert_eq!(Quantity(i128::MAX).plus(Quantity(1)), None);
-        assert_eq!(Quantity(i128::MAX).times(q("2")), None);
+        assert_eq!(q("0.1").checked_add(q("0.2")), Some(q("0.3")));
+        assert_eq!(q("10").checked_div(q("4")), Some(q("2.5")));
+        assert_eq!(q("-7").checked_div(q("2")), Some(q("-3.5")));
+        assert_eq!(q("7").checked_div(q("-2")), Some(q("-3.5")));
+        assert_eq!(
+            q("2").checked_div(q("3")).unwrap().to_string(),
+            "0.666666667"
+        );
+        assert_eq!(q("1").checked_div(Quantity::ZERO), None);
+        assert_eq!(Quantity(i128::MAX).checked_add(Quantity(1)), None);
+        assert_eq!(Quantity(i128::MAX).checked_mul(q("2")), None);
         assert_eq!(Quantity(i128::MAX).rounded(0), Quantity(i128::MAX));
-        assert_eq!(q("7").remainder(q("4")), Some(q("3")));
-        assert_eq!(q("0.000000001").times(q("3")), Some(q("0.000000003")));
-        assert_eq!(q("0.000000001").times(q("0.5")), Some(Quantity::ZERO));
-        assert_eq!(Quantity(i128::MAX).over(q("1")), Some(Quantity(i128::MAX)));
-        assert_eq!(Quantity(i128::MIN).over(q("-1")), None);
-        assert_eq!(Quantity(i128::MIN).over(q("-0.000000001")), None);
+        assert_eq!(q("7").checked_rem(q("4")), Some(q("3")));
+        assert_eq!(q("0.000000001").checked_mul(q("3")), Some(q("0.000000003")));
+        assert_eq!(q("0.000000001").checked_mul(q("0.5")), Some(Quantity::ZERO));
+        assert_eq!(
+            Quantity(i128::MAX).checked_div(q("1")),
+            Some(Quantity(i128::MAX))
+        );
+        assert_eq!(Quantity(i128::MIN).checked_div(q("-1")), None);
+        assert_eq!(Quantity(i128::MIN).checked_div(q("-0.000000001")), None);
     }
 
     #[test]
@@ -301,7 +307,7 @@ mod tests {
                 );
                 assert_eq!(
                     divide_half_even(numerator, denominator),
-                    to_nearest(quotient, rest, denominator),
+                    round_half_even(quotient, rest, denominator),
                     "{numerator} / {denominator}"
                 );
             }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A stable reason code; the dead letter carries it and a counter is labelled with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
+pub enum RejectReason {
     /// The record has no value: a tombstone says nothing about a customer.
     Tombstone,
     /// The record has no key.
@@ -56,76 +56,76 @@ pub enum Reason {
     Skipped,
 }
 
-impl Reason {
+impl RejectReason {
     /// Every reason, for counters that must exist before the first rejection.
-    pub const ALL: [Reason; 24] = [
-        Reason::Tombstone,
-        Reason::NullKey,
-        Reason::KeyDiffers,
-        Reason::TooLarge,
-        Reason::NotUtf8,
-        Reason::NotJson,
-        Reason::TooDeep,
-        Reason::TooLong,
-        Reason::DuplicateKey,
-        Reason::BadRow,
-        Reason::MissingCustomerId,
-        Reason::BadCustomerId,
-        Reason::MissingType,
-        Reason::MissingTime,
-        Reason::BadTime,
-        Reason::TimeOutOfRange,
-        Reason::TimeInFuture,
-        Reason::NoTimestamp,
-        Reason::TimestampInFuture,
-        Reason::BadNumber,
-        Reason::BadValue,
-        Reason::ValueOutOfRange,
-        Reason::UnknownCurrency,
-        Reason::Skipped,
+    pub const ALL: [RejectReason; 24] = [
+        RejectReason::Tombstone,
+        RejectReason::NullKey,
+        RejectReason::KeyDiffers,
+        RejectReason::TooLarge,
+        RejectReason::NotUtf8,
+        RejectReason::NotJson,
+        RejectReason::TooDeep,
+        RejectReason::TooLong,
+        RejectReason::DuplicateKey,
+        RejectReason::BadRow,
+        RejectReason::MissingCustomerId,
+        RejectReason::BadCustomerId,
+        RejectReason::MissingType,
+        RejectReason::MissingTime,
+        RejectReason::BadTime,
+        RejectReason::TimeOutOfRange,
+        RejectReason::TimeInFuture,
+        RejectReason::NoTimestamp,
+        RejectReason::TimestampInFuture,
+        RejectReason::BadNumber,
+        RejectReason::BadValue,
+        RejectReason::ValueOutOfRange,
+        RejectReason::UnknownCurrency,
+        RejectReason::Skipped,
     ];
 
     /// The code, as in headers and labels.
     pub fn code(self) -> &'static str {
         match self {
-            Reason::Tombstone => "tombstone",
-            Reason::NullKey => "null_key",
-            Reason::KeyDiffers => "key_differs",
-            Reason::TooLarge => "too_large",
-            Reason::NotUtf8 => "not_utf8",
-            Reason::NotJson => "not_json",
-            Reason::TooDeep => "too_deep",
-            Reason::TooLong => "too_long",
-            Reason::DuplicateKey => "duplicate_key",
-            Reason::BadRow => "bad_row",
-            Reason::MissingCustomerId => "missing_customer_id",
-            Reason::BadCustomerId => "bad_customer_id",
-            Reason::MissingType => "missing_type",
-            Reason::MissingTime => "missing_time",
-            Reason::BadTime => "bad_time",
-            Reason::TimeOutOfRange => "time_out_of_range",
-            Reason::TimeInFuture => "time_in_future",
-            Reason::NoTimestamp => "no_timestamp",
-            Reason::TimestampInFuture => "timestamp_in_future",
-            Reason::BadNumber => "bad_number",
-            Reason::BadValue => "bad_value",
-            Reason::ValueOutOfRange => "value_out_of_range",
-            Reason::UnknownCurrency => "unknown_currency",
-            Reason::Skipped => "skipped",
+            RejectReason::Tombstone => "tombstone",
+            RejectReason::NullKey => "null_key",
+            RejectReason::KeyDiffers => "key_differs",
+            RejectReason::TooLarge => "too_large",
+            RejectReason::NotUtf8 => "not_utf8",
+            RejectReason::NotJson => "not_json",
+            RejectReason::TooDeep => "too_deep",
+            RejectReason::TooLong => "too_long",
+            RejectReason::DuplicateKey => "duplicate_key",
+            RejectReason::BadRow => "bad_row",
+            RejectReason::MissingCustomerId => "missing_customer_id",
+            RejectReason::BadCustomerId => "bad_customer_id",
+            RejectReason::MissingType => "missing_type",
+            RejectReason::MissingTime => "missing_time",
+            RejectReason::BadTime => "bad_time",
+            RejectReason::TimeOutOfRange => "time_out_of_range",
+            RejectReason::TimeInFuture => "time_in_future",
+            RejectReason::NoTimestamp => "no_timestamp",
+            RejectReason::TimestampInFuture => "timestamp_in_future",
+            RejectReason::BadNumber => "bad_number",
+            RejectReason::BadValue => "bad_value",
+            RejectReason::ValueOutOfRange => "value_out_of_range",
+            RejectReason::UnknownCurrency => "unknown_currency",
+            RejectReason::Skipped => "skipped",
         }
     }
 
     /// How it is written right, where a word of advice helps whoever wrote the file: what to put after the code,
     /// or nothing.
-    pub fn advice(self) -> &'static str {
+    pub fn hint(self) -> &'static str {
         match self {
-            Reason::NotJson => " (write one JSON object per line)",
-            Reason::BadRow => " (a row has as many cells as the header)",
-            Reason::BadTime => " (write 1997-01-31 or 1997-01-31T08:30:00Z)",
-            Reason::TimeInFuture => {
+            RejectReason::NotJson => " (write one JSON object per line)",
+            RejectReason::BadRow => " (a row has as many cells as the header)",
+            RejectReason::BadTime => " (write 1997-01-31 or 1997-01-31T08:30:00Z)",
+            RejectReason::TimeInFuture => {
                 " (later than now; --allow-future reads it, and time goes on up to it)"
             }
-            Reason::BadValue => {
+            RejectReason::BadValue => {
                 " (write an amount as 29.33, and its currency in a field of its own)"
             }
             _ => "",
@@ -133,7 +133,7 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.code())
     }
@@ -146,7 +146,7 @@ pub type Headers = Vec<(String, Option<Vec<u8>>)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// Why.
-    pub reason: Reason,
+    pub reason: RejectReason,
     /// The key, verbatim.
     pub key: Option<Vec<u8>>,
     /// The value, verbatim.

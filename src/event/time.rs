@@ -85,7 +85,7 @@ impl EventTime {
     pub const MIN: EventTime = EventTime(-62_135_596_800_000);
 
     /// This instant plus a duration; `None` past the last valid instant.
-    pub fn plus(self, span: Millis) -> Option<EventTime> {
+    pub fn checked_add(self, span: Millis) -> Option<EventTime> {
         self.0
             .checked_add(span.0)
             .map(EventTime)
@@ -94,12 +94,12 @@ impl EventTime {
 
     /// From an earlier instant to this one; negative when `earlier` is later. The timestamps of records can be
     /// any number: a span that does not fit is the longest one that does.
-    pub fn since(self, earlier: EventTime) -> Millis {
+    pub fn duration_since(self, earlier: EventTime) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
 
     /// The instant so long before this one, or the first of all numbers: what is compared with it is later.
-    pub fn before(self, span: Millis) -> EventTime {
+    pub fn saturating_sub(self, span: Millis) -> EventTime {
         EventTime(self.0.saturating_sub(span.0))
     }
 
@@ -130,13 +130,13 @@ impl Watermark {
     pub const NONE: Watermark = Watermark(i64::MIN);
 
     /// Whether a timer due at `due` may fire: strictly before, so that events at `due` count first.
-    pub fn is_past(self, due: EventTime) -> bool {
+    pub fn has_passed(self, due: EventTime) -> bool {
         due.0 < self.0
     }
 
     /// The watermark that the event at `time` allows.
-    pub fn behind(time: EventTime, lateness: Millis) -> Watermark {
-        Watermark(time.before(lateness).0)
+    pub fn from_event_time(time: EventTime, lateness: Millis) -> Watermark {
+        Watermark(time.saturating_sub(lateness).0)
     }
 }
 
@@ -146,7 +146,7 @@ pub struct WallTime(pub i64);
 
 impl WallTime {
     /// From an earlier reading to this one; negative when the clock was set back between them.
-    pub fn since(self, earlier: WallTime) -> Millis {
+    pub fn duration_since(self, earlier: WallTime) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
 }
@@ -176,7 +176,7 @@ pub fn parse_instant(text: &str) -> Option<EventTime> {
 }
 
 /// As [`parse_instant`], but a bare date means its whole day: its last millisecond.
-pub fn parse_until(text: &str) -> Option<EventTime> {
+pub fn parse_end_instant(text: &str) -> Option<EventTime> {
     let instant = parse_instant(text)?;
     if is_bare_date(text) {
         // The last day of all ends early.
@@ -252,11 +252,11 @@ mod tests {
     fn a_bare_date_is_midnight_but_as_an_end_it_is_the_whole_day() {
         assert_eq!(parse_instant("1970-01-02"), Some(EventTime(86_400_000)));
         assert_eq!(
-            parse_until("1970-01-02"),
+            parse_end_instant("1970-01-02"),
             Some(EventTime(2 * 86_400_000 - 1))
         );
         assert_eq!(
-            parse_until("1970-01-02T00:00:00Z"),
+            parse_end_instant("1970-01-02T00:00:00Z"),
             Some(EventTime(86_400_000))
         );
     }
@@ -277,16 +277,16 @@ mod tests {
 
     #[test]
     fn the_edges_of_time_do_not_overflow() {
-        assert_eq!(EventTime::MAX.plus(Millis(1)), None);
+        assert_eq!(EventTime::MAX.checked_add(Millis(1)), None);
         let last = Timestamp::MAX.as_nanosecond().div_euclid(1_000_000);
         assert_eq!(i128::from(EventTime::MAX.0), last);
         assert_eq!(EventTime::MAX.to_string(), "9999-12-30T22:00:00.999Z");
         assert_eq!(EventTime::MIN.to_string(), "0001-01-01T00:00:00.000Z");
-        assert_eq!(parse_until("9999-12-30"), Some(EventTime::MAX));
-        assert_eq!(parse_until("9999-12-31"), None);
-        assert_eq!(EventTime(i64::MAX).plus(Millis::MAX), None);
+        assert_eq!(parse_end_instant("9999-12-30"), Some(EventTime::MAX));
+        assert_eq!(parse_end_instant("9999-12-31"), None);
+        assert_eq!(EventTime(i64::MAX).checked_add(Millis::MAX), None);
         assert_eq!(
-            Watermark::behind(EventTime(i64::MIN), Millis::MAX),
+            Watermark::from_event_time(EventTime(i64::MIN), Millis::MAX),
             Watermark(i64::MIN)
         );
     }
@@ -294,16 +294,16 @@ mod tests {
     #[test]
     fn timestamps_that_no_event_can_have_are_as_far_away_as_can_be() {
         let (first, last) = (EventTime(i64::MIN), EventTime(i64::MAX));
-        assert_eq!(last.since(EventTime(-1)), Millis(i64::MAX));
-        assert_eq!(first.since(EventTime(1)), Millis(i64::MIN));
-        assert_eq!(last.since(last), Millis(0));
-        assert_eq!(first.before(Millis(1)), first);
+        assert_eq!(last.duration_since(EventTime(-1)), Millis(i64::MAX));
+        assert_eq!(first.duration_since(EventTime(1)), Millis(i64::MIN));
+        assert_eq!(last.duration_since(last), Millis(0));
+        assert_eq!(first.saturating_sub(Millis(1)), first);
         assert_eq!(last.just_after(), last);
         assert_eq!(
-            EventTime::MAX.just_after().before(Millis(1)),
+            EventTime::MAX.just_after().saturating_sub(Millis(1)),
             EventTime::MAX
         );
-        let set_back = WallTime(i64::MIN).since(WallTime(1));
+        let set_back = WallTime(i64::MIN).duration_since(WallTime(1));
         assert_eq!(set_back, Millis(i64::MIN));
     }
 

@@ -16,7 +16,7 @@ impl EventType {
     }
 
     /// The one with this index.
-    pub fn of_index(index: u16) -> EventType {
+    pub fn from_index(index: u16) -> EventType {
         EventType(index)
     }
 }
@@ -32,7 +32,7 @@ impl FieldId {
     }
 
     /// The one with this index.
-    pub fn of_index(index: u16) -> FieldId {
+    pub fn from_index(index: u16) -> FieldId {
         FieldId(index)
     }
 }
@@ -56,7 +56,7 @@ pub enum Field {
 
 impl Field {
     /// From its name in a model: `value`, `properties.score`, or `score` for short.
-    pub fn named(name: &str) -> Field {
+    pub fn from_name(name: &str) -> Field {
         match name {
             "id" => Field::Id,
             "order_id" => Field::OrderId,
@@ -91,7 +91,7 @@ pub enum FieldKind {
     /// Text.
     Text,
     /// True or false.
-    Flag,
+    Bool,
     /// Whatever it is; no condition looks at it.
     Any,
     /// What tells one thing from others: text, or a number as it is written. Never empty.
@@ -134,7 +134,7 @@ impl Vocabulary {
     }
 
     /// The number of an event type as it stands in an event.
-    pub fn type_of(&self, name: &str) -> EventType {
+    pub fn find_type(&self, name: &str) -> EventType {
         match self.types.iter().position(|known| known == name) {
             Some(at) => EventType(at as u16 + 1),
             None => EventType::UNNAMED,
@@ -156,7 +156,7 @@ impl Vocabulary {
     }
 
     /// How many event types there are, the unnamed one included.
-    pub fn types(&self) -> usize {
+    pub fn type_count(&self) -> usize {
         self.types.len() + 1
     }
 

@@ -2,17 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::{About, AsOf};
-use crate::cloudevent::{evidence, shown};
-use crate::customer::{Block, Came, Checked, Explanation, Next, Parts, StageChange, Taken, Way};
+use super::{AsOf, CustomerExplanation};
+use crate::cloudevent::{evidence_json, value_json};
+use crate::customer::{
+    Arrival, Block, EvaluatedComparison, EvaluatedCondition, Explanation, NextChange,
+    OutgoingTransition, StageChange, TakenTransition,
+};
 use crate::event::{EventTime, Vocabulary};
 use crate::model::Model;
 
-impl About<'_> {
+impl CustomerExplanation<'_> {
     /// All of it.
-    pub fn json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         let models = self.explained.iter().map(|(model, explanation)| {
-            of_model(
+            model_json(
                 &self.models.list[*model],
                 &self.models.vocabulary,
                 explanation,
@@ -21,7 +24,7 @@ impl About<'_> {
         });
         let meanwhile = self.notes.meanwhile.iter().map(|change| {
             let model = &self.models.list[change.model];
-            let mut json = moves(model, change);
+            let mut json = change_json(model, change);
             json["model"] = model.name.as_str().into();
             json
         });
@@ -31,49 +34,49 @@ impl About<'_> {
             "as_of_is": match self.as_of {
                 AsOf::Watermark => "watermark",
                 AsOf::LatestEvent => "latest_event",
-                AsOf::End => "end_of_events",
-                AsOf::Asked => "asked",
+                AsOf::EndOfEvents => "end_of_events",
+                AsOf::Requested => "asked",
             },
             "latest_event": self.latest.to_string(),
-            "is_brought_over": self.notes.is_brought_over,
+            "is_brought_over": self.notes.is_migrated,
             "meanwhile": meanwhile.collect::<Vec<_>>(),
             "models": models.collect::<Vec<_>>(),
         })
     }
 }
 
-fn of_model(model: &Model, vocabulary: &Vocabulary, own: &Explanation, now: EventTime) -> Value {
+fn model_json(model: &Model, vocabulary: &Vocabulary, own: &Explanation, now: EventTime) -> Value {
     let stage = |stage: usize| model.stages[stage].name.as_str();
-    let last = own.last.as_ref();
+    let last = own.last_transition.as_ref();
     json!({
         "model": model.name,
         "version": model.version,
         "stage": stage(own.stage),
         "since": own.since.to_string(),
-        "duration_ms": now.since(own.since).0,
+        "duration_ms": now.duration_since(own.since).0,
         "previous_stage": own.previous.map(stage),
         "sequence": own.sequence,
-        "last_transition": last.map(|last| came(model, vocabulary, last, own.stage)),
-        "transitions": own.ways.iter().map(|way| of_way(model, way, own.stage)).collect::<Vec<_>>(),
-        "next": next(model, &own.next),
+        "last_transition": last.map(|last| arrival_json(model, vocabulary, last, own.stage)),
+        "transitions": own.outgoing.iter().map(|way| outgoing_json(model, way, own.stage)).collect::<Vec<_>>(),
+        "next": next_json(model, &own.next),
     })
 }
 
-fn came(model: &Model, vocabulary: &Vocabulary, last: &Came, to: usize) -> Value {
+fn arrival_json(model: &Model, vocabulary: &Vocabulary, last: &Arrival, to: usize) -> Value {
     let mut json = json!({
         "cause": last.cause.name(),
         "effective_at": last.effective_at.to_string(),
         "to": model.stages[to].name,
-        "is_known": last.by.is_some(),
+        "is_known": last.transition.is_some(),
     });
-    let Some(Taken {
+    let Some(TakenTransition {
         transition,
         from,
         event,
         held_since,
-        parts,
+        condition: parts,
         corrects,
-    }) = &last.by
+    }) = &last.transition
     else {
         return json;
     };
@@ -83,7 +86,7 @@ fn came(model: &Model, vocabulary: &Vocabulary, last: &Came, to: usize) -> Value
         (Some(_), _) => last.cause.name().into(),
         (None, from) => from.map(name).into(),
     };
-    json["evidence"] = checked(parts);
+    json["evidence"] = condition_json(parts);
     if let Some(kind) = event {
         json["event"] = vocabulary.type_name(*kind).into();
     }
@@ -100,15 +103,15 @@ fn came(model: &Model, vocabulary: &Vocabulary, last: &Came, to: usize) -> Value
     json
 }
 
-fn of_way(model: &Model, way: &Way, from: usize) -> Value {
+fn outgoing_json(model: &Model, way: &OutgoingTransition, from: usize) -> Value {
     let definition = &model.transitions[way.transition];
     let mut json = json!({
         "transition": model.transition_name(way.transition, from),
         "to": model.stages[definition.to].name,
         "when": definition.text,
-        "holds": way.holds,
-        "evidence": checked(&way.parts),
-        "blocks": way.blocks.iter().map(block).collect::<Vec<_>>(),
+        "holds": way.is_true,
+        "evidence": condition_json(&way.condition),
+        "blocks": way.blocks.iter().map(block_json).collect::<Vec<_>>(),
         "waits_for_event": way.waits_for_event,
     });
     if let Some(hold) = way.hold {
@@ -122,44 +125,44 @@ fn of_way(model: &Model, way: &Way, from: usize) -> Value {
 }
 
 /// Every comparison, in the order in which they are written.
-fn checked(parts: &Parts) -> Value {
-    let one = |checked: &Checked| {
-        let mut json = evidence(&checked.evidence);
-        json["is_met"] = checked.is_met().into();
+fn condition_json(parts: &EvaluatedCondition) -> Value {
+    let one = |checked: &EvaluatedComparison| {
+        let mut json = evidence_json(&checked.evidence);
+        json["is_met"] = checked.is_satisfied().into();
         if checked.negated {
             json["negated"] = true.into();
         }
-        if let Some(misses) = &checked.misses {
-            json["misses_by"] = shown(misses);
+        if let Some(misses) = &checked.distance {
+            json["misses_by"] = value_json(misses);
         }
-        if let Some(flips) = checked.flips {
+        if let Some(flips) = checked.changes_at {
             json["changes_at"] = flips.to_string().into();
         }
         json
     };
-    parts.checked().into_iter().map(one).collect()
+    parts.comparisons().into_iter().map(one).collect()
 }
 
-fn block(block: &Block) -> Value {
+fn block_json(block: &Block) -> Value {
     json!({
         "by": block.kind.name(),
-        "is_closed": block.is_closed,
-        "opens_at": block.opens.map(|opens| opens.to_string()),
+        "is_closed": block.is_blocking,
+        "opens_at": block.opens_at.map(|opens| opens.to_string()),
     })
 }
 
-fn next(model: &Model, next: &Next) -> Value {
+fn next_json(model: &Model, next: &NextChange) -> Value {
     match next {
-        Next::Never => json!({ "moves": [], "never": true }),
-        Next::NotBefore(end) => json!({ "moves": [], "not_before": end.to_string() }),
-        Next::Moves(changes) => {
-            let moves = changes.iter().map(|change| moves(model, change));
+        NextChange::Never => json!({ "moves": [], "never": true }),
+        NextChange::NotBefore(end) => json!({ "moves": [], "not_before": end.to_string() }),
+        NextChange::Transitions(changes) => {
+            let moves = changes.iter().map(|change| change_json(model, change));
             json!({ "moves": moves.collect::<Vec<_>>() })
         }
     }
 }
 
-fn moves(model: &Model, change: &StageChange) -> Value {
+fn change_json(model: &Model, change: &StageChange) -> Value {
     json!({
         "transition": change.transition_name(model),
         "from": model.stages[change.from].name,

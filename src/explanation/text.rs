@@ -2,47 +2,50 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::phrases::{closed, facts, missing, moves, standing};
-use super::words::{instant, span, value};
-use super::{About, AsOf};
-use crate::customer::{Came, Cause, Checked, Explanation, Next, Parts, Taken, Varies};
+use super::format::{format_instant, format_span, format_value};
+use super::phrases::{distance_text, facts_text, transition_status, transition_text, wait_reasons};
+use super::{AsOf, CustomerExplanation};
+use crate::customer::{
+    Arrival, Cause, EvaluatedComparison, EvaluatedCondition, Explanation, NextChange,
+    TakenTransition, VariableSides,
+};
 use crate::event::EventTime;
-use crate::model::{Model, visible};
+use crate::model::{Model, sanitize_for_terminal};
 
-impl Display for About<'_> {
+impl Display for CustomerExplanation<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (model, explanation) in &self.explained {
-            let page = Page {
+            let page = ModelText {
                 model: &self.models.list[*model],
                 vocabulary: &self.models.vocabulary,
                 now: self.now,
-                own: explanation,
+                explanation,
             };
-            page.headline(self, out)?;
-            page.came(out)?;
-            page.next(out)?;
-            page.ways(out)?;
+            page.write_headline(self, out)?;
+            page.write_arrival(out)?;
+            page.write_next(out)?;
+            page.write_outgoing(out)?;
             writeln!(out)?;
         }
-        self.ends(out)
+        self.write_footer(out)
     }
 }
 
-impl About<'_> {
+impl CustomerExplanation<'_> {
     /// As of when all this is, and what has to be known of it.
-    fn ends(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (now, latest) = (instant(self.now), instant(self.latest));
+    fn write_footer(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (now, latest) = (format_instant(self.now), format_instant(self.latest));
         let what = match self.as_of {
             AsOf::Watermark => "the time that the events of all customers have reached",
             AsOf::LatestEvent => "the time of this customer's latest event",
-            AsOf::End => "the end of the events",
-            AsOf::Asked => "if nothing happens until then",
+            AsOf::EndOfEvents => "the end of the events",
+            AsOf::Requested => "if nothing happens until then",
         };
         writeln!(
             out,
             "As of {now}, {what}. Latest event of this customer: {latest}."
         )?;
-        if self.notes.is_brought_over {
+        if self.notes.is_migrated {
             out.write_str(
                 "Other models have just taken over, and the customer is still to be brought under them: this is what \
                 that comes to.\n",
@@ -54,7 +57,7 @@ impl About<'_> {
                 out,
                 "Until then, in {}: {}",
                 model.name,
-                moves(model, change)
+                transition_text(model, change)
             )?;
         }
         Ok(())
@@ -62,22 +65,25 @@ impl About<'_> {
 }
 
 /// One model.
-struct Page<'p> {
+struct ModelText<'p> {
     model: &'p Model,
     vocabulary: &'p crate::event::Vocabulary,
     now: EventTime,
-    own: &'p Explanation,
+    explanation: &'p Explanation,
 }
 
-impl Page<'_> {
-    fn stage(&self, stage: usize) -> &str {
+impl ModelText<'_> {
+    fn stage_name(&self, stage: usize) -> &str {
         &self.model.stages[stage].name
     }
 
-    fn headline(&self, about: &About<'_>, out: &mut impl Write) -> fmt::Result {
-        let customer = visible(about.customer.as_str());
-        let (stage, since) = (self.stage(self.own.stage), instant(self.own.since));
-        let long = span(self.now.since(self.own.since));
+    fn write_headline(&self, about: &CustomerExplanation<'_>, out: &mut impl Write) -> fmt::Result {
+        let customer = sanitize_for_terminal(about.customer.as_str());
+        let (stage, since) = (
+            self.stage_name(self.explanation.stage),
+            format_instant(self.explanation.since),
+        );
+        let long = format_span(self.now.duration_since(self.explanation.since));
         let Model { name, version, .. } = self.model;
         writeln!(
             out,
@@ -85,14 +91,14 @@ impl Page<'_> {
         )
     }
 
-    fn came(&self, out: &mut impl Write) -> fmt::Result {
-        let Some(Came {
+    fn write_arrival(&self, out: &mut impl Write) -> fmt::Result {
+        let Some(Arrival {
             cause,
             effective_at,
-            by,
-        }) = &self.own.last
+            transition: by,
+        }) = &self.explanation.last_transition
         else {
-            return match self.own.sequence {
+            return match self.explanation.sequence {
                 0 => writeln!(
                     out,
                     "  Why: everybody begins there, with their first event."
@@ -110,45 +116,46 @@ impl Page<'_> {
                 cause.name()
             );
         };
-        let name = |transition, from| visible(&self.model.transition_name(transition, from));
+        let name =
+            |transition, from| sanitize_for_terminal(&self.model.transition_name(transition, from));
         match (&taken.corrects, taken.from) {
             (Some(corrected), _) => {
                 writeln!(
                     out,
                     "  Why: on {} the transition {} of {} was taken back: something came late, or was returned, under \
                     which it would not have been taken.",
-                    instant(*effective_at),
+                    format_instant(*effective_at),
                     name(corrected.transition, corrected.from),
-                    instant(corrected.effective_at)
+                    format_instant(corrected.effective_at)
                 )?;
             }
             (None, from) => {
-                let from_name = from.map_or("an earlier stage", |from| self.stage(from));
+                let from_name = from.map_or("an earlier stage", |from| self.stage_name(from));
                 let by = from.map(|from| format!(" by {}", name(taken.transition, from)));
                 writeln!(
                     out,
                     "  Why: came from {from_name}{}, {}.",
                     by.unwrap_or_default(),
-                    self.cause(*cause, taken)
+                    self.cause_text(*cause, taken)
                 )?;
             }
         }
-        self.parts(&taken.parts, "    ", Tense::Past, out)?;
+        self.write_condition(&taken.condition, "    ", Tense::Past, out)?;
         if let Some(since) = taken.held_since {
-            let needs = span(self.model.transitions[taken.transition].hold);
+            let needs = format_span(self.model.transitions[taken.transition].hold);
             writeln!(
                 out,
                 "         so since {}, and it has to last {needs}",
-                instant(since)
+                format_instant(since)
             )?;
         }
         Ok(())
     }
 
-    fn cause(&self, cause: Cause, taken: &Taken) -> String {
+    fn cause_text(&self, cause: Cause, taken: &TakenTransition) -> String {
         match (cause, taken.event) {
             (Cause::Event, Some(kind)) => match self.vocabulary.type_name(kind) {
-                Some(kind) => format!("with the event {}", visible(kind)),
+                Some(kind) => format!("with the event {}", sanitize_for_terminal(kind)),
                 None => "with an event that no model names".to_owned(),
             },
             (Cause::Event, None) => "with an event".to_owned(),
@@ -158,50 +165,58 @@ impl Page<'_> {
         }
     }
 
-    fn ways(&self, out: &mut impl Write) -> fmt::Result {
-        if self.own.ways.is_empty() {
+    fn write_outgoing(&self, out: &mut impl Write) -> fmt::Result {
+        if self.explanation.outgoing.is_empty() {
             return writeln!(
                 out,
                 "  No transition leads out of {}.",
-                self.stage(self.own.stage)
+                self.stage_name(self.explanation.stage)
             );
         }
         writeln!(out, "  What leads out, in the order in which it is tried:")?;
-        for way in &self.own.ways {
-            let to = self.stage(self.model.transitions[way.transition].to);
-            let name = visible(&self.model.transition_name(way.transition, self.own.stage));
-            writeln!(out, "    to {to} ({name}): {}", standing(way, self.now))?;
-            self.parts(&way.parts, "      ", Tense::Present, out)?;
-            for said in closed(way) {
+        for way in &self.explanation.outgoing {
+            let to = self.stage_name(self.model.transitions[way.transition].to);
+            let name = sanitize_for_terminal(
+                &self
+                    .model
+                    .transition_name(way.transition, self.explanation.stage),
+            );
+            writeln!(
+                out,
+                "    to {to} ({name}): {}",
+                transition_status(way, self.now)
+            )?;
+            self.write_condition(&way.condition, "      ", Tense::Present, out)?;
+            for said in wait_reasons(way) {
                 writeln!(out, "           {said}")?;
             }
         }
         Ok(())
     }
 
-    fn next(&self, out: &mut impl Write) -> fmt::Result {
-        match &self.own.next {
-            Next::Never => writeln!(
+    fn write_next(&self, out: &mut impl Write) -> fmt::Result {
+        match &self.explanation.next {
+            NextChange::Never => writeln!(
                 out,
                 "  If nothing happens: stays in {} for ever; time alone changes nothing.",
-                self.stage(self.own.stage)
+                self.stage_name(self.explanation.stage)
             ),
-            Next::NotBefore(end) => writeln!(
+            NextChange::NotBefore(end) => writeln!(
                 out,
                 "  If nothing happens: stays in {} until {} at least.",
-                self.stage(self.own.stage),
-                instant(*end)
+                self.stage_name(self.explanation.stage),
+                format_instant(*end)
             ),
-            Next::Moves(changes) => {
+            NextChange::Transitions(changes) => {
                 let said: Vec<String> = changes
                     .iter()
-                    .map(|change| moves(self.model, change))
+                    .map(|change| transition_text(self.model, change))
                     .collect();
                 let when = changes.first().map(|change| change.effective_at);
                 let ahead = when
-                    .map(|when| when.since(self.now))
+                    .map(|when| when.duration_since(self.now))
                     .filter(|ahead| ahead.0 > 0);
-                let ahead = ahead.map(|ahead| format!(", in {}", span(ahead)));
+                let ahead = ahead.map(|ahead| format!(", in {}", format_span(ahead)));
                 writeln!(
                     out,
                     "  If nothing happens: {}{}.",
@@ -212,73 +227,93 @@ impl Page<'_> {
         }
     }
 
-    fn parts(
+    fn write_condition(
         &self,
-        parts: &Parts,
+        parts: &EvaluatedCondition,
         indent: &str,
         tense: Tense,
         out: &mut impl Write,
     ) -> fmt::Result {
         match parts {
-            Parts::Always(true) => writeln!(out, "{indent}yes  always so"),
-            Parts::Always(false) => writeln!(out, "{indent}no   never so"),
-            Parts::One(checked) => writeln!(out, "{indent}{}", self.line(checked, tense)),
-            Parts::All(parts) => {
-                let mut parts = parts.iter();
-                parts.try_for_each(|part| self.group(part, indent, tense, out))
+            EvaluatedCondition::Always(true) => writeln!(out, "{indent}yes  always so"),
+            EvaluatedCondition::Always(false) => writeln!(out, "{indent}no   never so"),
+            EvaluatedCondition::Comparison(checked) => {
+                writeln!(out, "{indent}{}", self.comparison_line(checked, tense))
             }
-            Parts::Any(_) => self.group(parts, indent, tense, out),
+            EvaluatedCondition::All(parts) => {
+                let mut parts = parts.iter();
+                parts.try_for_each(|part| self.write_group(part, indent, tense, out))
+            }
+            EvaluatedCondition::Any(_) => self.write_group(parts, indent, tense, out),
         }
     }
 
     /// What stands in brackets is indented.
-    fn group(&self, part: &Parts, indent: &str, tense: Tense, out: &mut impl Write) -> fmt::Result {
+    fn write_group(
+        &self,
+        part: &EvaluatedCondition,
+        indent: &str,
+        tense: Tense,
+        out: &mut impl Write,
+    ) -> fmt::Result {
         let (title, inner) = match part {
-            Parts::All(inner) => ("all of these:", inner),
+            EvaluatedCondition::All(inner) => ("all of these:", inner),
             // Why something was so is said by what was so.
-            Parts::Any(inner) if tense == Tense::Past && part.is_met() => {
-                let mut inner = inner.iter().filter(|part| part.is_met());
-                return inner.try_for_each(|part| self.group(part, indent, tense, out));
+            EvaluatedCondition::Any(inner) if tense == Tense::Past && part.is_satisfied() => {
+                let mut inner = inner.iter().filter(|part| part.is_satisfied());
+                return inner.try_for_each(|part| self.write_group(part, indent, tense, out));
             }
-            Parts::Any(inner) => ("one of these is enough:", inner),
-            Parts::Always(_) | Parts::One(_) => return self.parts(part, indent, tense, out),
+            EvaluatedCondition::Any(inner) => ("one of these is enough:", inner),
+            EvaluatedCondition::Always(_) | EvaluatedCondition::Comparison(_) => {
+                return self.write_condition(part, indent, tense, out);
+            }
         };
         writeln!(out, "{indent}{title}")?;
         let indent = format!("{indent}  ");
         let mut inner = inner.iter();
-        inner.try_for_each(|part| self.group(part, &indent, tense, out))
+        inner.try_for_each(|part| self.write_group(part, &indent, tense, out))
     }
 
     /// One comparison: whether it is as it should be, what it says, its value, and what is missing.
-    fn line(&self, checked: &Checked, tense: Tense) -> String {
+    fn comparison_line(&self, checked: &EvaluatedComparison, tense: Tense) -> String {
         let evidence = &checked.evidence;
-        let met = if checked.is_met() { "yes" } else { "no " };
+        let met = if checked.is_satisfied() { "yes" } else { "no " };
         let not = if checked.negated { "not " } else { "" };
-        let mut line = format!("{met}  {not}{}", visible(&evidence.condition));
+        let mut line = format!("{met}  {not}{}", sanitize_for_terminal(&evidence.condition));
         let (is, was) = match tense {
             Tense::Present => ("is", "it is"),
             Tense::Past => ("was", "it was"),
         };
         let sides = [&evidence.value, &evidence.threshold];
-        let [left, right] = sides.map(|side| side.as_ref().map(value));
-        line += &match (checked.varies, left, right) {
-            (Varies::Left, Some(known), _) | (Varies::Right, _, Some(known)) => {
+        let [left, right] = sides.map(|side| side.as_ref().map(format_value));
+        line += &match (checked.variable_sides, left, right) {
+            (VariableSides::Left, Some(known), _) | (VariableSides::Right, _, Some(known)) => {
                 format!(": {was} {known}")
             }
-            (Varies::Both, Some(left), Some(right)) => format!(": {was} {left} against {right}"),
-            (Varies::Left | Varies::Right | Varies::Both, ..) => ": no value yet".to_owned(),
-            (Varies::Neither, ..) if evidence.facts.is_empty() && tense == Tense::Present => {
+            (VariableSides::Both, Some(left), Some(right)) => {
+                format!(": {was} {left} against {right}")
+            }
+            (VariableSides::Left | VariableSides::Right | VariableSides::Both, ..) => {
+                ": no value yet".to_owned()
+            }
+            (VariableSides::Neither, ..)
+                if evidence.facts.is_empty() && tense == Tense::Present =>
+            {
                 ": only while such an event is looked at".to_owned()
             }
-            (Varies::Neither, ..) => String::new(),
+            (VariableSides::Neither, ..) => String::new(),
         };
-        if let Some(misses) = missing(checked) {
+        if let Some(misses) = distance_text(checked) {
             line += &format!(", {misses}");
         }
-        line += &facts(checked, is);
-        if let (Tense::Present, Some(flips)) = (tense, checked.flips) {
-            let word = if checked.is_met() { "until" } else { "from" };
-            line += &format!("; {word} {} if nothing happens", instant(flips));
+        line += &facts_text(checked, is);
+        if let (Tense::Present, Some(flips)) = (tense, checked.changes_at) {
+            let word = if checked.is_satisfied() {
+                "until"
+            } else {
+                "from"
+            };
+            line += &format!("; {word} {} if nothing happens", format_instant(flips));
         }
         line
     }

@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::ends::Ends;
-use super::heads::Heads;
-use super::rows::{Reading, Row, Rows};
-use super::sort::{self, Run};
-use crate::event::{CustomerId, Decoder, Event, EventTime, Position, Reason};
+use super::history_range::HistoryRange;
+use super::merge_heap::MergeHeap;
+use super::rows::{FileRow, RowDecoder, Rows};
+use super::sort::{self, SortedRun};
+use crate::event::{CustomerId, Decoder, Event, EventTime, Position, RejectReason};
 
 /// Rows between two reports.
 const REPORT_ROWS: u64 = 8192;
 
 /// The inputs by (customer, time, order of the files, line), sorted on disk in bounded memory.
-pub struct Grouped {
-    sources: Vec<Source>,
-    heads: Heads<(CustomerId, EventTime, Position), Vec<Event>>,
-    row: Row,
+pub struct GroupedInputs {
+    sources: Vec<GroupedSource>,
+    heap: MergeHeap<(CustomerId, EventTime, Position), Vec<Event>>,
+    row: FileRow,
 }
 
-impl std::fmt::Debug for Grouped {
+impl std::fmt::Debug for GroupedInputs {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Grouped")
             .field("sources", &self.sources.len())
@@ -28,15 +28,15 @@ impl std::fmt::Debug for Grouped {
     }
 }
 
-struct Source {
+struct GroupedSource {
     /// By decoder.
-    readings: Vec<Reading>,
-    rows: Run,
+    decoders: Vec<RowDecoder>,
+    rows: SortedRun,
 }
 
 /// One row, as each decoder reads it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Occurrence {
+pub struct DecodedRow {
     /// Where it stands.
     pub position: Position,
     /// By decoder. They agree on customer and time.
@@ -45,24 +45,24 @@ pub struct Occurrence {
 
 /// What all inputs come to, known before the first occurrence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Survey {
+pub struct InputSummary {
     /// Events, those that one of the decoders rejects left out.
     pub events: u64,
     /// Events later than the end.
     pub later: u64,
     /// Rows that one of the decoders rejects, by its reason, and where the first of them stands.
-    pub rejected: BTreeMap<Reason, (u64, Position)>,
+    pub rejected: BTreeMap<RejectReason, (u64, Position)>,
     /// Where the history begins and ends.
-    pub ends: Option<Ends>,
+    pub range: Option<HistoryRange>,
 }
 
-impl Survey {
+impl InputSummary {
     /// Counts a row; its key, if it is taken.
-    fn key(
+    fn count_row(
         &mut self,
-        readings: &[Reading],
+        readings: &[RowDecoder],
         until: EventTime,
-        row: &Row,
+        row: &FileRow,
     ) -> Option<(CustomerId, EventTime)> {
         let mut key = None;
         for reading in readings {
@@ -81,12 +81,12 @@ impl Survey {
             return None;
         }
         self.events += 1;
-        Ends::add(&mut self.ends, time, readings.first()?.position(row));
+        HistoryRange::add(&mut self.range, time, readings.first()?.position(row));
         Some((customer, time))
     }
 }
 
-impl Grouped {
+impl GroupedInputs {
     /// Reads all files, each once, and sorts them. A row that one of the decoders rejects is left out for
     /// all, and so is what is later than `until`. Temporary files go to `folder` and vanish with this value.
     pub fn open(
@@ -95,53 +95,59 @@ impl Grouped {
         until: Option<EventTime>,
         folder: &Path,
         mut report: impl FnMut(u64),
-    ) -> Result<(Grouped, Survey), Error> {
-        let (mut sources, mut survey) = (Vec::new(), Survey::default());
+    ) -> Result<(GroupedInputs, InputSummary), Error> {
+        let (mut sources, mut survey) = (Vec::new(), InputSummary::default());
         let (until, mut read) = (until.unwrap_or(EventTime::MAX), 0);
         for (input, path) in paths.iter().enumerate() {
             let (rows, header) = Rows::open(path, path)?;
             let readings = decoders
                 .iter()
-                .map(|decoder| Reading::new(input as u32, decoder, header.as_ref(), path));
-            let readings: Vec<Reading> = readings.collect::<Result<_, _>>()?;
-            let key = |row: &Row| {
+                .map(|decoder| RowDecoder::new(input as u32, decoder, header.as_ref(), path));
+            let readings: Vec<RowDecoder> = readings.collect::<Result<_, _>>()?;
+            let key = |row: &FileRow| {
                 read += 1;
                 if read % REPORT_ROWS == 0 {
                     report(read);
                 }
-                survey.key(&readings, until, row)
+                survey.count_row(&readings, until, row)
             };
-            for rows in sort::runs(rows, key, path, folder)? {
+            for rows in sort::sort_into_runs(rows, key, path, folder)? {
                 let readings = readings.clone();
-                sources.push(Source { readings, rows });
+                sources.push(GroupedSource {
+                    decoders: readings,
+                    rows,
+                });
             }
         }
-        let grouped = Grouped {
-            heads: Heads::new(sources.len()),
+        let grouped = GroupedInputs {
+            heap: MergeHeap::new(sources.len()),
             sources,
-            row: Row::default(),
+            row: FileRow::default(),
         };
         Ok((grouped, survey))
     }
 
     /// The next occurrence and whose it is; `None` at the end.
-    pub fn next_occurrence(&mut self) -> Result<Option<(CustomerId, Occurrence)>, Error> {
-        while let Some(source) = self.heads.unread() {
-            self.read(source)?;
+    pub fn next_row(&mut self) -> Result<Option<(CustomerId, DecodedRow)>, Error> {
+        while let Some(source) = self.heap.pop_unread() {
+            self.read_source(source)?;
         }
         Ok(self
-            .heads
+            .heap
             .pop()
-            .map(|((customer, _, position), events)| (customer, Occurrence { position, events })))
+            .map(|((customer, _, position), events)| (customer, DecodedRow { position, events })))
     }
 
-    fn read(&mut self, at: usize) -> Result<(), Error> {
-        let Source { readings, rows } = &mut self.sources[at];
+    fn read_source(&mut self, at: usize) -> Result<(), Error> {
+        let GroupedSource {
+            decoders: readings,
+            rows,
+        } = &mut self.sources[at];
         if !rows.read(&mut self.row)? {
             return Ok(());
         }
         let events = readings.iter().map(|reading| reading.event(&self.row));
-        let events: Result<Vec<Event>, Reason> = events.collect();
+        let events: Result<Vec<Event>, RejectReason> = events.collect();
         let events = events.expect("only rows that every decoder accepts are kept");
         let first = &events[0];
         let key = (
@@ -149,7 +155,7 @@ impl Grouped {
             first.time,
             readings[0].position(&self.row),
         );
-        self.heads.push(key, at, events);
+        self.heap.push(key, at, events);
         Ok(())
     }
 }

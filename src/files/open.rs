@@ -8,7 +8,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// How the rows of a file are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum FileFormat {
     /// One JSON object per line.
     Json,
     /// Rows under a header.
@@ -40,12 +40,16 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
 }
 
 /// JSON if the first thing in it is an object; an empty file is one without rows.
-pub(super) fn format(rows: &mut dyn BufRead) -> io::Result<Format> {
+pub(super) fn detect_format(rows: &mut dyn BufRead) -> io::Result<FileFormat> {
     let first = rows.fill_buf()?;
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
     let json = first
         .iter()
         .find(|byte| !byte.is_ascii_whitespace())
         .is_none_or(|byte| *byte == b'{' || *byte == b'[');
-    Ok(if json { Format::Json } else { Format::Csv })
+    Ok(if json {
+        FileFormat::Json
+    } else {
+        FileFormat::Csv
+    })
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::Error;
-use super::rows::{Row, Rows};
+use super::rows::{FileRow, Rows};
 
 /// Memory for one run while it is being sorted.
 const RUN_BYTES: usize = 48 << 20;
@@ -15,19 +15,19 @@ const ROW_OVERHEAD_BYTES: usize = 256;
 const RUNS_MAX: usize = 512;
 
 /// A sorted stretch of a file on disk.
-pub(super) struct Run(BufReader<File>);
+pub(super) struct SortedRun(BufReader<File>);
 
 /// Cuts a file into runs that are sorted by a key of their rows, and then by line. A row without a key
 /// is left out.
-pub(super) fn runs<K: Ord>(
+pub(super) fn sort_into_runs<K: Ord>(
     mut rows: Rows,
-    mut key: impl FnMut(&Row) -> Option<K>,
+    mut key: impl FnMut(&FileRow) -> Option<K>,
     path: &Path,
     folder: &Path,
-) -> Result<Vec<Run>, Error> {
+) -> Result<Vec<SortedRun>, Error> {
     let mut runs = Vec::new();
-    let mut pending: Vec<(K, Row)> = Vec::new();
-    let (mut row, mut bytes) = (Row::default(), 0);
+    let mut pending: Vec<(K, FileRow)> = Vec::new();
+    let (mut row, mut bytes) = (FileRow::default(), 0);
     while rows.read(&mut row)? {
         let Some(key) = key(&row) else {
             continue;
@@ -48,19 +48,19 @@ pub(super) fn runs<K: Ord>(
     Ok(runs)
 }
 
-fn spill<K: Ord>(pending: &mut Vec<(K, Row)>, folder: &Path) -> Result<Run, Error> {
+fn spill<K: Ord>(pending: &mut Vec<(K, FileRow)>, folder: &Path) -> Result<SortedRun, Error> {
     pending.sort_by(|(one, row), (other, its)| (one, row.line).cmp(&(other, its.line)));
-    write(pending, folder).map_err(Error::Temporary)
+    write_run(pending, folder).map_err(Error::Temporary)
 }
 
 /// Rows as: line, line of an open quote, whether cut, the bytes with their length, number of cells,
 /// then each cell with its length.
-fn write<K>(pending: &mut Vec<(K, Row)>, folder: &Path) -> io::Result<Run> {
+fn write_run<K>(pending: &mut Vec<(K, FileRow)>, folder: &Path) -> io::Result<SortedRun> {
     let mut out = BufWriter::new(tempfile::tempfile_in(folder)?);
     for (_, row) in pending.drain(..) {
         out.write_all(&row.line.to_le_bytes())?;
         out.write_all(&row.open_quote.unwrap_or_default().to_le_bytes())?;
-        out.write_all(&[row.cut.into()])?;
+        out.write_all(&[row.is_truncated.into()])?;
         out.write_all(&(row.raw.len() as u32).to_le_bytes())?;
         out.write_all(&row.raw)?;
         out.write_all(&(row.cells.len() as u32).to_le_bytes())?;
@@ -71,16 +71,16 @@ fn write<K>(pending: &mut Vec<(K, Row)>, folder: &Path) -> io::Result<Run> {
     }
     let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(Run(BufReader::new(file)))
+    Ok(SortedRun(BufReader::new(file)))
 }
 
-impl Run {
+impl SortedRun {
     /// The next row; `false` at the end.
-    pub(super) fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
-        self.next(row).map_err(Error::Temporary)
+    pub(super) fn read(&mut self, row: &mut FileRow) -> Result<bool, Error> {
+        self.read_row(row).map_err(Error::Temporary)
     }
 
-    fn next(&mut self, row: &mut Row) -> io::Result<bool> {
+    fn read_row(&mut self, row: &mut FileRow) -> io::Result<bool> {
         let mut line = [0; 8];
         match self.0.read_exact(&mut line) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
@@ -92,21 +92,21 @@ impl Run {
         row.open_quote = Some(u64::from_le_bytes(line)).filter(|line| *line > 0);
         let mut cut = [0];
         self.0.read_exact(&mut cut)?;
-        row.cut = cut[0] != 0;
-        row.raw.resize(self.number()? as usize, 0);
+        row.is_truncated = cut[0] != 0;
+        row.raw.resize(self.read_u32()? as usize, 0);
         self.0.read_exact(&mut row.raw)?;
         row.cells.clear();
-        let cells = self.number()?;
+        let cells = self.read_u32()?;
         let mut cell = Vec::new();
         for _ in 0..cells {
-            cell.resize(self.number()? as usize, 0);
+            cell.resize(self.read_u32()? as usize, 0);
             self.0.read_exact(&mut cell)?;
             row.cells.push_field(&cell);
         }
         Ok(true)
     }
 
-    fn number(&mut self) -> io::Result<u32> {
+    fn read_u32(&mut self) -> io::Result<u32> {
         let mut number = [0; 4];
         self.0.read_exact(&mut number)?;
         Ok(u32::from_le_bytes(number))

@@ -23,14 +23,14 @@ pub struct Config {
     /// Longest time between two polls before the group gives up on this process.
     pub max_poll_interval: Duration,
     /// How the connection is secured.
-    pub security: Security,
+    pub security: SecurityConfig,
     /// Further librdkafka properties; those that Tenure needs win over them.
     pub properties: BTreeMap<String, String>,
     /// Whether this is the cluster inside the process, which knows neither ids nor settings of topics and
     /// does not answer when asked.
     pub is_local: bool,
     /// What librdkafka fetches ahead, for each partition of each input.
-    pub fetch_ahead_bytes: usize,
+    pub prefetch_bytes: usize,
 }
 
 impl std::fmt::Debug for Config {
@@ -57,7 +57,7 @@ pub enum GroupProtocol {
 
 /// How the connection is secured. Empty text: not set.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Security {
+pub struct SecurityConfig {
     /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     pub protocol: String,
     /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`.
@@ -76,7 +76,7 @@ pub struct Security {
     pub key_password: String,
 }
 
-impl std::fmt::Debug for Security {
+impl std::fmt::Debug for SecurityConfig {
     /// Without secrets.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Security")
@@ -94,11 +94,11 @@ const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest delivery of one record; must be below the transaction's.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// What librdkafka fetches ahead, for each partition of each input, where there is room for all of them.
-pub const FETCH_AHEAD_BYTES_MAX: usize = 2 << 20;
+pub const PREFETCH_BYTES_MAX: usize = 2 << 20;
 /// What a broker is asked for at most, of one partition and in one answer. A batch that is larger comes all the
 /// same, alone: otherwise nothing behind it could ever be read.
 const FETCH_PARTITION_BYTES: u32 = 1 << 20;
-const FETCH_BYTES: u32 = FETCH_AHEAD_BYTES_MAX as u32;
+const FETCH_BYTES: u32 = PREFETCH_BYTES_MAX as u32;
 /// Longest answer that is taken in, whatever was asked for: the largest batch, compressed as it lies in its topic,
 /// that can be read. A longer one is refused before it has a place in memory, with a line of the log.
 ///
@@ -108,10 +108,10 @@ const FETCH_BYTES: u32 = FETCH_AHEAD_BYTES_MAX as u32;
 /// what is fetched ahead only afterwards. It decompresses one batch at a time for each broker and client, and
 /// keeps it until the last of its records is taken. So whoever may produce to an input can have this process
 /// take about 1 GiB by a single batch, and `max.message.bytes` of the inputs is what keeps that small.
-const ANSWER_BYTES_MAX: u32 = 100_000_000;
+const RESPONSE_BYTES_MAX: u32 = 100_000_000;
 /// librdkafka wants room around what it asks for.
 const _: () =
-    assert!(FETCH_PARTITION_BYTES <= FETCH_BYTES && FETCH_BYTES + 512 <= ANSWER_BYTES_MAX);
+    assert!(FETCH_PARTITION_BYTES <= FETCH_BYTES && FETCH_BYTES + 512 <= RESPONSE_BYTES_MAX);
 
 /// Properties that Tenure decides alone, each with what to tell whoever sets it: the configuration refuses them.
 pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
@@ -120,11 +120,11 @@ pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
 )];
 
 /// How the connection is secured: [`Security::protocol`] wins over it.
-pub const PROTOCOL_PROPERTY: &str = "security.protocol";
+pub const SECURITY_PROTOCOL: &str = "security.protocol";
 /// What the properties of a login begin with.
-pub const LOGIN_PROPERTIES: &str = "sasl.";
+pub const SASL_PREFIX: &str = "sasl.";
 /// What those of encrypting begin with.
-pub const ENCRYPTION_PROPERTIES: &str = "ssl.";
+pub const SSL_PREFIX: &str = "ssl.";
 
 /// What the name of a property has in it whose value is a secret.
 const SECRET_WORDS: [&str; 7] = [
@@ -137,7 +137,7 @@ const SECRET_WORDS: [&str; 7] = [
     "key.pem",
 ];
 /// What stands under `sasl.` and is none; all else there may be.
-const SHOWN_OF_SASL: [&str; 10] = [
+const PUBLIC_SASL_PROPERTIES: [&str; 10] = [
     "sasl.mechanism",
     "sasl.mechanisms",
     "sasl.username",
@@ -152,14 +152,14 @@ const SHOWN_OF_SASL: [&str; 10] = [
 
 /// Where in the name of a property it has become clear that its value may be a secret; `None` where it is none. By
 /// a rule, so that what this version of librdkafka does not know yet is not shown either.
-pub fn secret_in(property: &str) -> Option<usize> {
+pub fn secret_name_end(property: &str) -> Option<usize> {
     let name = property.to_ascii_lowercase();
     let words = SECRET_WORDS.iter();
     let words = words.filter_map(|word| Some(name.find(word)? + word.len()));
-    let is_key = name.starts_with(ENCRYPTION_PROPERTIES)
-        && name.contains("key")
-        && !name.ends_with(".location");
-    let is_of_sasl = name.starts_with(LOGIN_PROPERTIES) && !SHOWN_OF_SASL.contains(&name.as_str());
+    let is_key =
+        name.starts_with(SSL_PREFIX) && name.contains("key") && !name.ends_with(".location");
+    let is_of_sasl =
+        name.starts_with(SASL_PREFIX) && !PUBLIC_SASL_PROPERTIES.contains(&name.as_str());
     words.min().or((is_key || is_of_sasl).then_some(name.len()))
 }
 
@@ -187,7 +187,7 @@ impl Config {
         }
         let security = &self.security;
         for (name, value) in [
-            (PROTOCOL_PROPERTY, &security.protocol),
+            (SECURITY_PROTOCOL, &security.protocol),
             ("sasl.mechanism", &security.mechanism),
             ("sasl.username", &security.username),
             ("sasl.password", &security.password),
@@ -252,7 +252,7 @@ impl Config {
             .set("queued.min.messages", "10000")
             .set(
                 "queued.max.messages.kbytes",
-                (self.fetch_ahead_bytes >> 10).max(1).to_string(),
+                (self.prefetch_bytes >> 10).max(1).to_string(),
             )
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "100")
@@ -268,7 +268,7 @@ impl Config {
                 FETCH_PARTITION_BYTES,
             ),
             (&["fetch.max.bytes"], FETCH_BYTES),
-            (&["receive.message.max.bytes"], ANSWER_BYTES_MAX),
+            (&["receive.message.max.bytes"], RESPONSE_BYTES_MAX),
         ] {
             if names.iter().all(|name| config.get(name).is_none()) {
                 config.set(names[0], bytes.to_string());
@@ -278,7 +278,7 @@ impl Config {
     }
 
     /// A client that sees the true end of a partition, beyond open transactions.
-    pub(super) fn end_finder(&self) -> ClientConfig {
+    pub(super) fn uncommitted_reader(&self) -> ClientConfig {
         let mut config = self.reader();
         config.set("isolation.level", "read_uncommitted");
         config
@@ -286,7 +286,7 @@ impl Config {
 
     /// A worker's producer.
     pub(super) fn producer(&self, worker: usize, batch_bytes: usize) -> ClientConfig {
-        let mut config = self.teller(batch_bytes);
+        let mut config = self.idempotent_producer(batch_bytes);
         config
             .set("transactional.id", self.transactional_id(worker))
             .set("transaction.timeout.ms", millis(TRANSACTION_TIMEOUT));
@@ -295,7 +295,7 @@ impl Config {
 
     /// A producer outside of transactions, which keeps the order of each partition. Its batches are no larger
     /// than every topic takes: a broker refuses a batch as a whole.
-    pub(super) fn teller(&self, batch_bytes: usize) -> ClientConfig {
+    pub(super) fn idempotent_producer(&self, batch_bytes: usize) -> ClientConfig {
         let mut config = self.base();
         config
             .set("enable.idempotence", "true")

@@ -5,10 +5,10 @@
 //! take from a queue: librdkafka stops fetching when it is full.
 
 mod feed;
-mod flow;
+mod fetch;
 mod heartbeats;
-mod held;
 mod member;
+mod owned_partitions;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,26 +22,26 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::outlook::Outlook;
-use super::{Config, Error, GroupProtocol, seldom};
+use super::error_class::ErrorClass;
+use super::{Config, Error, GroupProtocol, log_throttle};
 use heartbeats::Heartbeats;
-use held::Held;
-use member::{member, membership, serve, subscribe};
+use member::{join_group, membership, serve, subscribe};
+use owned_partitions::OwnedPartitions;
 
 pub use feed::{Feed, Fetched};
 
 /// Who is told what the group decides. Called on the polling thread, from inside a poll.
-pub trait Listener: Send + Sync + 'static {
+pub trait RebalanceListener: Send + Sync + 'static {
     /// These partitions are this process's now; they are paused until they are started.
-    fn assigned(&self, partitions: &[i32]);
+    fn on_assigned(&self, partitions: &[i32]);
     /// These partitions are about to go elsewhere. Returns when they are no longer worked on, or
     /// after a bounded wait. `lost`: they have gone already, and nothing may be committed.
-    fn revoked(&self, partitions: &[i32], lost: bool);
+    fn on_revoked(&self, partitions: &[i32], lost: bool);
 }
 
 /// Where reading a partition of an input goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct SeekPosition {
     /// The input's order.
     pub input: u32,
     /// The partition.
@@ -50,31 +50,31 @@ pub struct Position {
     pub offset: i64,
 }
 
-struct Context {
-    listener: Arc<dyn Listener>,
+struct GroupContext {
+    listener: Arc<dyn RebalanceListener>,
     inputs: Vec<String>,
     protocol: GroupProtocol,
-    held: Mutex<Held>,
+    owned: Mutex<OwnedPartitions>,
     heartbeats: Mutex<Heartbeats>,
     /// Whether another client has replaced this one: its rebalances are no longer reported to the listener.
     is_replaced: AtomicBool,
     /// Whether the group has given it nothing of some input, as to a member that did not ask for it.
-    lacks_an_input: AtomicBool,
+    lacks_input: AtomicBool,
     /// Whether it has left the group for that, and asked for all anew: what it gets since is what there is for it.
-    has_asked_anew: AtomicBool,
+    has_resubscribed: AtomicBool,
 }
 
-impl ClientContext for Context {
+impl ClientContext for GroupContext {
     fn error(&self, error: KafkaError, reason: &str) {
-        seldom::warn(&error, reason);
+        log_throttle::warn(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.heartbeats().note(&statistics, Instant::now());
+        self.heartbeats().observe(&statistics, Instant::now());
     }
 }
 
-impl ConsumerContext for Context {
+impl ConsumerContext for GroupContext {
     /// New partitions are paused until they are started. librdkafka wants an offset for them all the
     /// same: not the group's, which is not the authority, and not the end. librdkafka asks the broker
     /// where that is, twice because of the pause, and an answer that comes after the seek to the true
@@ -93,21 +93,22 @@ impl ConsumerContext for Context {
                 let assigned = list.set_all_offsets(Offset::Beginning);
                 let assigned = assigned.and_then(|()| assign(consumer, self.protocol, list));
                 let paused = assigned.and_then(|()| consumer.pause(list));
-                let complete = self.held().add(self.partitions(list));
+                let complete = self.owned().add(self.partitions(list));
                 let lacks = self.protocol == GroupProtocol::Classic
-                    && !self.has_asked_anew.load(Ordering::Acquire)
-                    && self.held().lacks_an_input();
+                    && !self.has_resubscribed.load(Ordering::Acquire)
+                    && self.owned().lacks_input();
                 if lacks {
-                    self.lacks_an_input.store(true, Ordering::Release);
+                    self.lacks_input.store(true, Ordering::Release);
                 } else if !self.is_replaced.load(Ordering::Acquire) {
-                    self.listener.assigned(&complete);
+                    self.listener.on_assigned(&complete);
                 }
                 paused
             }
             _ => {
-                let broken = self.held().remove(self.partitions(list));
+                let broken = self.owned().remove(self.partitions(list));
                 if !broken.is_empty() && !self.is_replaced.load(Ordering::Acquire) {
-                    self.listener.revoked(&broken, consumer.assignment_lost());
+                    self.listener
+                        .on_revoked(&broken, consumer.assignment_lost());
                 }
                 match self.protocol {
                     GroupProtocol::Classic => consumer.unassign(),
@@ -121,7 +122,7 @@ impl ConsumerContext for Context {
     }
 }
 
-impl Context {
+impl GroupContext {
     /// Every partition in the list, with the order of its input.
     fn partitions(&self, list: &TopicPartitionList) -> Vec<(usize, i32)> {
         let elements = list.elements().into_iter().filter_map(|element| {
@@ -131,8 +132,8 @@ impl Context {
         elements.collect()
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn owned(&self) -> MutexGuard<'_, OwnedPartitions> {
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn heartbeats(&self) -> MutexGuard<'_, Heartbeats> {
@@ -142,7 +143,7 @@ impl Context {
     }
 }
 
-type Client = BaseConsumer<Context>;
+type Client = BaseConsumer<GroupContext>;
 
 /// The consumer. Shared: one thread polls, others ask for metadata and offsets.
 #[derive(Clone)]
@@ -152,7 +153,7 @@ pub struct Consumer {
     config: Arc<Config>,
     inputs: Vec<String>,
     /// Woken when something is to be polled or read from a feed.
-    polling: Thread,
+    poll_thread: Thread,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -166,7 +167,7 @@ impl std::fmt::Debug for Consumer {
 /// Longest wait for an answer of the coordinator or a leader.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two tries of what is not possible yet.
-const TRY_AGAIN: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Consumer {
     /// Joins the group; the calling thread is the one that polls.
@@ -176,15 +177,15 @@ impl Consumer {
     pub fn join(
         config: &Config,
         inputs: &[String],
-        listener: Arc<dyn Listener>,
+        listener: Arc<dyn RebalanceListener>,
         stop: impl Fn() -> bool,
     ) -> Result<Consumer, Error> {
-        let client = member(config, inputs, listener, &stop)?;
+        let client = join_group(config, inputs, listener, &stop)?;
         Ok(Consumer {
             client: Arc::new(Mutex::new(Some(Arc::new(client)))),
             config: Arc::new(config.clone()),
             inputs: inputs.to_vec(),
-            polling: std::thread::current(),
+            poll_thread: std::thread::current(),
         })
     }
 
@@ -198,17 +199,17 @@ impl Consumer {
         *self.lock() = None;
         // Closing it, by which it leaves the group, takes as long as the coordinator takes to respond.
         std::thread::spawn(move || drop(old));
-        let new = member(&self.config, &self.inputs, listener, &stop)?;
+        let new = join_group(&self.config, &self.inputs, listener, &stop)?;
         *self.lock() = Some(Arc::new(new));
         Ok(())
     }
 
     /// Whether the group has not heard of this process for so long that its membership is lost, while a broker could
     /// be reached: librdkafka 2.12 may come to send no heartbeats any more, and tell nobody.
-    pub fn is_silent(&self) -> bool {
+    pub fn is_missing_heartbeats(&self) -> bool {
         self.client().is_ok_and(|client| {
             let heartbeats = client.context().heartbeats();
-            heartbeats.is_silent(Instant::now())
+            heartbeats.are_missing(Instant::now())
         })
     }
 
@@ -231,37 +232,33 @@ impl Consumer {
         }
         let client = self.client()?;
         serve(&client)?;
-        match client
-            .context()
-            .lacks_an_input
-            .swap(false, Ordering::AcqRel)
-        {
-            true => self.leave_and_join(&client),
+        match client.context().lacks_input.swap(false, Ordering::AcqRel) {
+            true => self.resubscribe(&client),
             false => Ok(()),
         }
     }
 
     /// A static member that comes back is given what it had before, also where it asks for more inputs now. Only one that
     /// has left is taken for another.
-    fn leave_and_join(&self, client: &Client) -> Result<(), Error> {
+    fn resubscribe(&self, client: &Client) -> Result<(), Error> {
         tracing::info!(
             "the group does not know of an input that was added; leaving it, and joining it anew"
         );
         client
             .context()
-            .has_asked_anew
+            .has_resubscribed
             .store(true, Ordering::Release);
         client.unsubscribe();
         subscribe(client, &self.inputs)
     }
 
     /// The thread that polls.
-    pub fn polling(&self) -> &Thread {
-        &self.polling
+    pub fn poll_thread(&self) -> &Thread {
+        &self.poll_thread
     }
 
     /// This partition of every input.
-    fn list(&self, partition: i32) -> TopicPartitionList {
+    fn topic_partitions(&self, partition: i32) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for topic in &self.inputs {
             list.add_partition(topic, partition);
@@ -272,9 +269,10 @@ impl Consumer {
     /// The stable committed offsets of a partition's inputs, each with the metadata it was
     /// committed with. Waits, bounded, until no transaction that could change them is open.
     pub fn committed(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
-        let list = self.list(partition);
+        let list = self.topic_partitions(partition);
         let found = self.client()?.committed_offsets(list, TIMEOUT);
-        let found = found.map_err(|source| Error::plain("asking for committed offsets", source))?;
+        let found =
+            found.map_err(|source| Error::from_request("asking for committed offsets", source))?;
         let one = |topic: &String| {
             let Some(element) = found.find_partition(topic, partition) else {
                 return Ok(None);
@@ -282,7 +280,8 @@ impl Consumer {
             // librdkafka itself asks again while a transaction is open. What else is wrong with one
             // partition it tells only here: not to know is not that nothing was committed.
             let answered = element.error();
-            answered.map_err(|source| Error::plain("asking for committed offsets", source))?;
+            answered
+                .map_err(|source| Error::from_request("asking for committed offsets", source))?;
             Ok(match element.offset() {
                 Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
                 _ => None,
@@ -292,10 +291,10 @@ impl Consumer {
     }
 
     /// The first offset and the end of an input's partition, as committed readers see it.
-    pub fn bounds(&self, input: u32, partition: i32) -> Result<(i64, i64), Error> {
+    pub fn offset_bounds(&self, input: u32, partition: i32) -> Result<(i64, i64), Error> {
         let topic = &self.inputs[input as usize];
         let bounds = self.client()?.fetch_watermarks(topic, partition, TIMEOUT);
-        bounds.map_err(|source| Error::plain("asking for the bounds of an input", source))
+        bounds.map_err(|source| Error::from_request("asking for the bounds of an input", source))
     }
 
     /// The membership to send with a transaction, unless this process is no member right now.
@@ -317,20 +316,20 @@ fn assign(
 }
 
 /// Called by librdkafka's threads.
-fn wake(polling: &Thread) -> impl Fn() + Send + Sync + 'static {
+fn waker(polling: &Thread) -> impl Fn() + Send + Sync + 'static {
     let polling = polling.clone();
     move || polling.unpark()
 }
 
 /// Most errors of a consumer pass by themselves; librdkafka goes on trying.
-fn quiet_unless_fatal(source: KafkaError) -> Result<(), Error> {
+fn fail_if_fatal(source: KafkaError) -> Result<(), Error> {
     let code = source.rdkafka_error_code();
     // A name that is taken is knocked for before anything is read; later somebody has taken ours.
     let is_taken = matches!(
         source,
         KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId)
     );
-    if is_taken || code.map(Outlook::of) == Some(Outlook::Fenced) {
+    if is_taken || code.map(ErrorClass::from_code) == Some(ErrorClass::Fenced) {
         return Err(Error::Fenced {
             action: "staying in the group",
             source,
@@ -354,7 +353,7 @@ fn quiet_unless_fatal(source: KafkaError) -> Result<(), Error> {
             source,
         });
     }
-    seldom::warn(&source, "reading the inputs");
+    log_throttle::warn(&source, "reading the inputs");
     Ok(())
 }
 

@@ -2,22 +2,22 @@
 //! what was there told by length and hash.
 
 use super::output::header;
-use super::{Outgoing, Outputs, Pending};
+use super::{OutboxEntry, OutputTopics, ProducerRecord};
 use crate::cloudevent::sha256_hex;
 use crate::event::{Headers, Position, Rejection};
 use crate::partition::LostRange;
 
 /// The largest batch that a topic takes where nobody has said otherwise (`max.message.bytes`).
-const RECORD_BYTES: usize = 1_048_588;
+const TOPIC_MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// The largest record that librdkafka takes where nobody has said otherwise (`message.max.bytes`).
-const CLIENT_BYTES: usize = 1_000_000;
+const CLIENT_MESSAGE_MAX_BYTES: usize = 1_000_000;
 /// What a batch and its one record take beside their bytes, what is said of the rejection, and what carries a
 /// dead letter in the changelog; names of topics are up to 249 bytes.
-const OVERHEAD: usize = 4 << 10;
+const DEAD_LETTER_OVERHEAD: usize = 4 << 10;
 /// Beside the bytes of a header.
-const HEADER_BYTES: usize = 16;
+const HEADER_OVERHEAD: usize = 16;
 /// Longest header that is taken over from an output that was refused.
-const HEADER_KEPT_MAX: usize = 256;
+const HEADER_VALUE_BYTES_MAX: usize = 256;
 
 const REFUSED: &str = "tenure_refused";
 /// The last header of the last resort, which is never replaced again.
@@ -29,32 +29,34 @@ const OFFSET: &str = "tenure_offset";
 const VERSION: &str = "tenure_version";
 
 /// Most bytes of key, value and headers, for a topic that takes batches of this size.
-pub(super) fn room(batch_bytes: Option<usize>) -> usize {
-    let batch = batch_bytes.unwrap_or(RECORD_BYTES).min(CLIENT_BYTES);
-    batch.saturating_sub(OVERHEAD)
+pub(super) fn max_bytes(batch_bytes: Option<usize>) -> usize {
+    let batch = batch_bytes
+        .unwrap_or(TOPIC_MAX_MESSAGE_BYTES)
+        .min(CLIENT_MESSAGE_MAX_BYTES);
+    batch.saturating_sub(DEAD_LETTER_OVERHEAD)
 }
 
-impl Outputs {
+impl OutputTopics {
     /// Key, value and headers with the reason and the place beside them. Where they are more than `room`, a
     /// quarter of it is for the key, a quarter for the headers, and what is left for the value.
-    pub(super) fn dead_letter(
+    pub(super) fn encode_dead_letter(
         &self,
         partition: i32,
         position: Position,
         rejection: &Rejection,
         room: usize,
-    ) -> Outgoing {
+    ) -> ProducerRecord {
         let (mut key, mut value) = (rejection.key.clone(), rejection.value.clone());
         let (mut headers, mut cut) = (rejection.headers.clone(), Headers::new());
-        if length(&key) + length(&value) + bytes_of(&headers) > room {
+        if length(&key) + length(&value) + headers_length(&headers) > room {
             let [names, lengths] = [
                 ["tenure_key_length", "tenure_key_sha256"],
                 ["tenure_original_length", "tenure_original_sha256"],
             ];
-            shorten(&mut key, room / 4, names, &mut cut);
-            drop_headers(&mut headers, room / 4, &mut cut);
-            let left = room.saturating_sub(length(&key) + bytes_of(&headers));
-            shorten(&mut value, left, lengths, &mut cut);
+            truncate(&mut key, room / 4, names, &mut cut);
+            truncate_headers(&mut headers, room / 4, &mut cut);
+            let left = room.saturating_sub(length(&key) + headers_length(&headers));
+            truncate(&mut value, left, lengths, &mut cut);
         }
         headers.extend([
             header(REASON, rejection.reason.code()),
@@ -64,7 +66,7 @@ impl Outputs {
             header(VERSION, env!("CARGO_PKG_VERSION")),
         ]);
         headers.extend(cut);
-        Outgoing {
+        ProducerRecord {
             topic: self.dead_letters.clone(),
             partition: None,
             key,
@@ -75,9 +77,9 @@ impl Outputs {
 
     /// Says that an input no longer holds some offsets: from the first one to the one before the end. `applied`:
     /// they had been processed before they were lost.
-    pub(super) fn input_lost(&self, partition: i32, lost: &LostRange) -> Outgoing {
+    pub(super) fn encode_input_lost(&self, partition: i32, lost: &LostRange) -> ProducerRecord {
         let (from, to) = (lost.from.min(lost.to), lost.from.max(lost.to));
-        Outgoing {
+        ProducerRecord {
             topic: self.dead_letters.clone(),
             partition: None,
             key: None,
@@ -96,9 +98,13 @@ impl Outputs {
 
     /// Stands for an output that the broker has refused for what it is: where it came from, and what was said
     /// of it, without its bytes. `None` where it is the last resort itself, or no output.
-    pub fn last_resort(&self, refused: &Outgoing, why: &str) -> Option<Outgoing> {
+    pub fn dead_letter_for_refused(
+        &self,
+        refused: &ProducerRecord,
+        why: &str,
+    ) -> Option<ProducerRecord> {
         if refused.topic == self.changelog {
-            return self.carried_last_resort(refused, why);
+            return self.dead_letter_for_refused_outbox_entry(refused, why);
         }
         // A record may have come with headers of that name: no key and no value, and ours at the end.
         let is_bare = refused.key.is_none() && refused.value.is_none();
@@ -118,16 +124,16 @@ impl Outputs {
             headers.push(header(REASON, "refused_output"));
             headers.extend(origin(refused));
             let own = refused.headers.iter().filter(|(name, value)| {
-                name.starts_with("ce_") && length(value) <= HEADER_KEPT_MAX
+                name.starts_with("ce_") && length(value) <= HEADER_VALUE_BYTES_MAX
             });
             headers.extend(own.cloned());
         }
         headers.extend([
             header(REFUSED, why),
             header("tenure_refused_topic", &refused.topic),
-            header(REFUSED_BYTES, &refused.bytes().to_string()),
+            header(REFUSED_BYTES, &refused.byte_len().to_string()),
         ]);
-        Some(Outgoing {
+        Some(ProducerRecord {
             topic: self.dead_letters.clone(),
             partition: None,
             key: None,
@@ -137,22 +143,26 @@ impl Outputs {
     }
 }
 
-impl Outputs {
+impl OutputTopics {
     /// The same of an output that the changelog was to carry.
-    fn carried_last_resort(&self, refused: &Outgoing, why: &str) -> Option<Outgoing> {
+    fn dead_letter_for_refused_outbox_entry(
+        &self,
+        refused: &ProducerRecord,
+        why: &str,
+    ) -> Option<ProducerRecord> {
         let key = refused.key.as_deref();
-        let pending = Pending::of(key, refused.value.as_deref(), &refused.headers)?;
+        let pending = OutboxEntry::decode(key, refused.value.as_deref(), &refused.headers)?;
         let number = u32::from_be_bytes(key?.get(1..)?.try_into().ok()?);
-        let output = self.last_resort(&pending.output, why)?;
+        let output = self.dead_letter_for_refused(&pending.output, why)?;
         let batch = pending.batch;
-        Some(Pending { batch, output }.carried(&self.changelog, refused.partition?, number))
+        Some(OutboxEntry { batch, output }.encode(&self.changelog, refused.partition?, number))
     }
 }
 
-impl Outgoing {
+impl ProducerRecord {
     /// Of key, value and headers.
-    pub(super) fn bytes(&self) -> usize {
-        length(&self.key) + length(&self.value) + bytes_of(&self.headers)
+    pub(super) fn byte_len(&self) -> usize {
+        length(&self.key) + length(&self.value) + headers_length(&self.headers)
     }
 }
 
@@ -161,16 +171,16 @@ fn length(bytes: &Option<Vec<u8>>) -> usize {
 }
 
 /// Of names and values.
-fn bytes_of(headers: &Headers) -> usize {
-    headers.iter().map(bytes_of_one).sum()
+fn headers_length(headers: &Headers) -> usize {
+    headers.iter().map(header_length).sum()
 }
 
-fn bytes_of_one((name, value): &(String, Option<Vec<u8>>)) -> usize {
-    HEADER_BYTES + name.len() + length(value)
+fn header_length((name, value): &(String, Option<Vec<u8>>)) -> usize {
+    HEADER_OVERHEAD + name.len() + length(value)
 }
 
 /// Cuts what is longer than `room`, and says what it was.
-fn shorten(bytes: &mut Option<Vec<u8>>, room: usize, names: [&str; 2], cut: &mut Headers) {
+fn truncate(bytes: &mut Option<Vec<u8>>, room: usize, names: [&str; 2], cut: &mut Headers) {
     let Some(bytes) = bytes.as_mut().filter(|bytes| bytes.len() > room) else {
         return;
     };
@@ -180,12 +190,12 @@ fn shorten(bytes: &mut Option<Vec<u8>>, room: usize, names: [&str; 2], cut: &mut
 }
 
 /// Keeps the first headers that fit into `room`, and says what all of them were.
-fn drop_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
-    if bytes_of(headers) <= room {
+fn truncate_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
+    if headers_length(headers) <= room {
         return;
     }
     // As in a record: what is hashed can be put together again from the topic.
-    let mut all = Vec::with_capacity(bytes_of(headers));
+    let mut all = Vec::with_capacity(headers_length(headers));
     for (name, value) in headers.iter() {
         all.extend_from_slice(name.as_bytes());
         all.push(0);
@@ -196,7 +206,7 @@ fn drop_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
     cut.push(header("tenure_headers_sha256", &sha256_hex(&all)));
     let mut used = 0;
     let fits = |one: &(String, Option<Vec<u8>>)| {
-        used += bytes_of_one(one);
+        used += header_length(one);
         used <= room
     };
     let kept: Headers = headers.drain(..).take_while(fits).collect();
@@ -204,7 +214,7 @@ fn drop_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
 }
 
 /// The place of the record that an output came of, where its JSON says so.
-fn origin(output: &Outgoing) -> Headers {
+fn origin(output: &ProducerRecord) -> Headers {
     let json = output
         .value
         .as_deref()

@@ -9,42 +9,42 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, Timestamp};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use super::outlook::Outlook;
-use super::{Error, Outgoing, seldom};
+use super::error_class::ErrorClass;
+use super::{Error, ProducerRecord, log_throttle};
 use crate::event::WallTime;
 
 /// Longest wait for room, and for the delivery of what was sent.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
 /// Between two looks whether one has failed.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What became of a record.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct DeliveryReport {
     offset: AtomicI64,
-    appended: AtomicI64,
+    append_time: AtomicI64,
     refused: AtomicBool,
 }
 
-impl Default for Place {
+impl Default for DeliveryReport {
     fn default() -> Self {
-        Place {
+        DeliveryReport {
             offset: AtomicI64::new(-1),
-            appended: AtomicI64::new(-1),
+            append_time: AtomicI64::new(-1),
             refused: AtomicBool::new(false),
         }
     }
 }
 
-impl Place {
+impl DeliveryReport {
     /// Its offset, once it is delivered.
     pub(super) fn offset(&self) -> Option<i64> {
         Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset >= 0)
     }
 
     /// When the broker appended it, where the topic keeps that.
-    pub(super) fn appended(&self) -> Option<WallTime> {
-        let millis = self.appended.load(Ordering::Acquire);
+    pub(super) fn append_time(&self) -> Option<WallTime> {
+        let millis = self.append_time.load(Ordering::Acquire);
         (millis >= 0).then_some(WallTime(millis))
     }
 
@@ -53,9 +53,9 @@ impl Place {
         self.refused.load(Ordering::Acquire)
     }
 
-    fn fail(&self, error: &KafkaError) {
+    fn set_failure(&self, error: &KafkaError) {
         let code = error.rdkafka_error_code();
-        if code.is_some_and(|code| Outlook::of(code) == Outlook::Unfit) {
+        if code.is_some_and(|code| ErrorClass::from_code(code) == ErrorClass::RecordRefused) {
             self.refused.store(true, Ordering::Release);
         }
     }
@@ -63,11 +63,11 @@ impl Place {
 
 /// Catches where the records of a transaction were put, and why one was not.
 #[derive(Default)]
-pub(super) struct Deliveries {
+pub(super) struct DeliveryContext {
     failure: Mutex<Option<KafkaError>>,
 }
 
-impl Deliveries {
+impl DeliveryContext {
     /// The first failure since the last call.
     pub(super) fn take_failure(&self) -> Option<KafkaError> {
         self.lock().take()
@@ -77,7 +77,7 @@ impl Deliveries {
         self.lock().is_some()
     }
 
-    fn fail(&self, error: KafkaError) {
+    fn set_failure(&self, error: KafkaError) {
         self.lock().get_or_insert(error);
     }
 
@@ -89,35 +89,35 @@ impl Deliveries {
     }
 }
 
-impl ClientContext for Deliveries {
+impl ClientContext for DeliveryContext {
     fn error(&self, error: KafkaError, reason: &str) {
-        seldom::warn(&error, reason);
+        log_throttle::warn(&error, reason);
     }
 }
 
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Arc<Place>;
+impl ProducerContext for DeliveryContext {
+    type DeliveryOpaque = Arc<DeliveryReport>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, place: Self::DeliveryOpaque) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         match result {
             Ok(message) if message.offset() >= 0 => {
                 if let Timestamp::LogAppendTime(millis) = message.timestamp() {
-                    place.appended.store(millis, Ordering::Release);
+                    place.append_time.store(millis, Ordering::Release);
                 }
                 place.offset.store(message.offset(), Ordering::Release);
             }
             // Nobody has said where it lies. librdkafka takes a refused record for delivered once a
             // later one of its partition is; yet a broker that has nothing of a producer so far
             // takes any record for its first, and the refused one is nowhere.
-            Ok(_) => self.fail(KafkaError::MessageProduction(
+            Ok(_) => self.set_failure(KafkaError::MessageProduction(
                 RDKafkaErrorCode::Inconsistent,
             )),
             // Given up because of something else, which the next call of the transaction tells.
             Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
             Err((error, _)) => {
-                place.fail(error);
-                self.fail(error.clone());
+                place.set_failure(error);
+                self.set_failure(error.clone());
             }
         }
     }
@@ -125,9 +125,9 @@ impl ProducerContext for Deliveries {
 
 /// Hands a record over; `place` gets what becomes of it.
 pub(super) fn send(
-    producer: &BaseProducer<Deliveries>,
-    record: &Outgoing,
-    place: &Arc<Place>,
+    producer: &BaseProducer<DeliveryContext>,
+    record: &ProducerRecord,
+    place: &Arc<DeliveryReport>,
 ) -> Result<(), Error> {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (key, value) in &record.headers {
@@ -152,7 +152,7 @@ pub(super) fn send(
                 outgoing = back;
             }
             Err((source, _)) => {
-                place.fail(&source);
+                place.set_failure(&source);
                 return Err(Error::Abort {
                     action: "producing a record",
                     source,
@@ -164,26 +164,26 @@ pub(super) fn send(
 
 /// How long it is waited for records that are on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum FlushUntil {
     /// Inside a transaction, of which one record that is not delivered is the end: librdkafka does not send the others.
-    UntilOneFails,
+    FirstFailure,
     /// Until all are delivered or have failed.
-    UntilAllAreThrough,
+    AllReported,
 }
 
 /// Waits until all records are delivered.
-pub(super) fn deliver(
-    producer: &BaseProducer<Deliveries>,
-    patience: Patience,
+pub(super) fn flush(
+    producer: &BaseProducer<DeliveryContext>,
+    patience: FlushUntil,
 ) -> Result<(), Error> {
     let deadline = Instant::now() + DELIVERY_TIMEOUT;
     let context = producer.client().context();
     // librdkafka would tell of a failure later, and only of how many.
     let failure = loop {
-        let flushed = producer.flush(LOOK_EVERY);
+        let flushed = producer.flush(FLUSH_INTERVAL);
         let is_over = flushed.is_ok()
             || Instant::now() >= deadline
-            || patience == Patience::UntilOneFails && context.has_failed();
+            || patience == FlushUntil::FirstFailure && context.has_failed();
         if is_over {
             break context.take_failure().or(flushed.err());
         }

@@ -2,8 +2,8 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::client::secret_in;
-use super::outlook::Outlook;
+use super::client::secret_name_end;
+use super::error_class::ErrorClass;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// Records of a transaction are not taken for what they are, and it was aborted.
     #[error(transparent)]
-    Refused(Box<Refused>),
+    Refused(Box<RefusedRecords>),
     /// It cannot work: end, and let a person look.
     #[error("{action} failed")]
     Fatal {
@@ -63,7 +63,7 @@ pub enum Error {
     },
     /// What is in Kafka is not as it must be: end, and let a person look.
     #[error("{0}")]
-    Topology(String),
+    Misconfigured(String),
     /// A partition begins behind the offset that was asked for, or ends before it: ask anew where it does.
     #[error("{action} failed: the partition does not hold the offset")]
     OutOfRange {
@@ -92,7 +92,7 @@ pub enum Error {
 /// Records that are not taken for what they are: too large, or invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("a record for the topic {topic} was refused for what it is")]
-pub struct Refused {
+pub struct RefusedRecords {
     /// To which topic.
     pub topic: String,
     /// Which: of which share, and which of its records.
@@ -104,7 +104,7 @@ pub struct Refused {
 
 /// Why a partition cannot be fetched any further; librdkafka reports it in the queue of the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum FetchError {
     /// It does not hold the offset.
     OutOfRange,
     /// A batch is damaged, or of a format that librdkafka does not know. What comes next in the queue may lie anywhere
@@ -112,11 +112,11 @@ pub(super) enum Trouble {
     Damaged,
 }
 
-impl Trouble {
-    pub(super) fn of(error: &KafkaError) -> Option<Trouble> {
+impl FetchError {
+    pub(super) fn from_kafka(error: &KafkaError) -> Option<FetchError> {
         match error.rdkafka_error_code()? {
-            Code::AutoOffsetReset | Code::OffsetOutOfRange => Some(Trouble::OutOfRange),
-            Code::BadMessage | Code::NotImplemented => Some(Trouble::Damaged),
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => Some(FetchError::OutOfRange),
+            Code::BadMessage | Code::NotImplemented => Some(FetchError::Damaged),
             _ => None,
         }
     }
@@ -126,38 +126,47 @@ impl Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reaction {
     Abort,
-    LookUp,
-    EndFenced,
-    End,
+    ResolveIndefinite,
+    Fenced,
+    Fatal,
 }
 
 impl Reaction {
     /// By the flags that librdkafka sets, at most one of them. What has none is an error of state:
     /// a call that was not to be made now.
-    fn to(fatal: bool, requires_abort: bool, retriable: bool, outlook: Outlook) -> Reaction {
+    fn from_flags(
+        fatal: bool,
+        requires_abort: bool,
+        retriable: bool,
+        outlook: ErrorClass,
+    ) -> Reaction {
         match (fatal, requires_abort, retriable) {
             // Not always flagged as fatal: AddOffsetsToTxn has it abort. Whoever was fenced does
             // not begin again in the same process.
-            _ if outlook == Outlook::Fenced => Reaction::EndFenced,
-            (true, _, _) if matches!(outlook, Outlook::Standing | Outlook::Unfit) => Reaction::End,
+            _ if outlook == ErrorClass::Fenced => Reaction::Fenced,
+            (true, _, _)
+                if matches!(outlook, ErrorClass::Permanent | ErrorClass::RecordRefused) =>
+            {
+                Reaction::Fatal
+            }
             // Fatal is only what is wrong between this producer and the broker, as a sequence that
             // both count differently: the producer is of no use any more, a new one is.
-            (true, _, _) => Reaction::LookUp,
+            (true, _, _) => Reaction::ResolveIndefinite,
             (false, true, _) => Reaction::Abort,
             // To be called again, for a call that goes on in the background. A new producer is as
             // good and leaves nothing behind.
-            (false, false, true) => Reaction::LookUp,
-            (false, false, false) => Reaction::End,
+            (false, false, true) => Reaction::ResolveIndefinite,
+            (false, false, false) => Reaction::Fatal,
         }
     }
 }
 
 impl Error {
     /// A client could not be made, most often because of a property, whose value may be a secret.
-    pub(super) fn making(action: &'static str, source: KafkaError) -> Error {
+    pub(super) fn from_client_creation(action: &'static str, source: KafkaError) -> Error {
         let source = match source {
             KafkaError::ClientConfig(result, told, name, value)
-                if secret_in(&name).is_some() && !value.is_empty() =>
+                if secret_name_end(&name).is_some() && !value.is_empty() =>
             {
                 let told = told.replace(&value, "***");
                 KafkaError::ClientConfig(result, told, name, "***".to_owned())
@@ -168,45 +177,46 @@ impl Error {
     }
 
     /// The reaction to an error outside a transaction.
-    pub(super) fn plain(action: &'static str, source: KafkaError) -> Error {
-        match source.rdkafka_error_code().map(Outlook::of) {
-            Some(Outlook::Passing | Outlook::Regrouping) => Error::Retry { action, source },
-            Some(Outlook::Fenced) => Error::Fenced { action, source },
-            Some(Outlook::Standing | Outlook::Unfit | Outlook::Unexpected) | None => {
-                Error::Fatal { action, source }
+    pub(super) fn from_request(action: &'static str, source: KafkaError) -> Error {
+        match source.rdkafka_error_code().map(ErrorClass::from_code) {
+            Some(ErrorClass::Retriable | ErrorClass::StaleMembership) => {
+                Error::Retry { action, source }
             }
+            Some(ErrorClass::Fenced) => Error::Fenced { action, source },
+            Some(ErrorClass::Permanent | ErrorClass::RecordRefused | ErrorClass::Unexpected)
+            | None => Error::Fatal { action, source },
         }
     }
 
     /// The reaction to an error of a transactional call.
-    pub(super) fn transactional(action: &'static str, source: KafkaError) -> Error {
+    pub(super) fn from_transaction_call(action: &'static str, source: KafkaError) -> Error {
         let reaction = match &source {
             // The member is fenced, not the producer: the polling thread gets the same error, and rejoins or ends.
             KafkaError::Transaction(error) if error.code() == Code::FencedInstanceId => {
                 Reaction::Abort
             }
-            KafkaError::Transaction(error) => Reaction::to(
+            KafkaError::Transaction(error) => Reaction::from_flags(
                 error.is_fatal(),
                 error.txn_requires_abort(),
                 error.is_retriable(),
-                Outlook::of(error.code()),
+                ErrorClass::from_code(error.code()),
             ),
             // Made by rdkafka before librdkafka was asked, as when records cannot be delivered.
             _ => Reaction::Abort,
         };
         match reaction {
             Reaction::Abort => Error::Abort { action, source },
-            Reaction::LookUp => Error::Indefinite { action, source },
-            Reaction::EndFenced => Error::Fenced { action, source },
-            Reaction::End => Error::Fatal { action, source },
+            Reaction::ResolveIndefinite => Error::Indefinite { action, source },
+            Reaction::Fenced => Error::Fenced { action, source },
+            Reaction::Fatal => Error::Fatal { action, source },
         }
     }
 
     /// The reaction to an error of the call that commits: the request may have been sent and
     /// executed, whatever the answer says. So that nothing is aborted which is committed, the
     /// outcome is looked up.
-    pub(super) fn committing(source: KafkaError) -> Error {
-        match Error::transactional("committing", source) {
+    pub(super) fn from_commit(source: KafkaError) -> Error {
+        match Error::from_transaction_call("committing", source) {
             Error::Abort {
                 action,
                 source: source @ KafkaError::Transaction(_),
@@ -216,30 +226,32 @@ impl Error {
     }
 
     /// Whether a transaction was aborted since its records did not get through in time: fewer might.
-    pub fn is_for_size(&self) -> bool {
+    pub fn is_delivery_failure(&self) -> bool {
         use KafkaError::{Flush, MessageProduction};
         match self {
             Error::Abort {
                 source: Flush(code) | MessageProduction(code),
                 ..
-            } => Outlook::of(*code) == Outlook::Passing,
+            } => ErrorClass::from_code(*code) == ErrorClass::Retriable,
             _ => false,
         }
     }
 
     /// Whether a transaction was aborted since the group does not take offsets from this member.
-    pub fn is_for_membership(&self) -> bool {
+    pub fn is_stale_membership(&self) -> bool {
         let Error::Abort { source, .. } = self else {
             return false;
         };
-        source.rdkafka_error_code().map(Outlook::of) == Some(Outlook::Regrouping)
+        source.rdkafka_error_code().map(ErrorClass::from_code) == Some(ErrorClass::StaleMembership)
     }
 
     /// The reaction to what made an abort necessary, once aborted: the same batch again, unless it
     /// would come to the same.
-    pub(super) fn aborted(action: &'static str, source: KafkaError) -> Error {
-        match source.rdkafka_error_code().map(Outlook::of) {
-            Some(Outlook::Standing | Outlook::Unfit) => Error::Fatal { action, source },
+    pub(super) fn after_abort(action: &'static str, source: KafkaError) -> Error {
+        match source.rdkafka_error_code().map(ErrorClass::from_code) {
+            Some(ErrorClass::Permanent | ErrorClass::RecordRefused) => {
+                Error::Fatal { action, source }
+            }
             _ => Error::Abort { action, source },
         }
     }
@@ -250,29 +262,38 @@ mod tests {
     use super::*;
 
     fn plain(code: Code) -> Error {
-        Error::plain("asking", KafkaError::MetadataFetch(code))
+        Error::from_request("asking", KafkaError::MetadataFetch(code))
     }
 
     fn aborted(code: Code) -> Error {
-        Error::aborted("producing", KafkaError::MessageProduction(code))
+        Error::after_abort("producing", KafkaError::MessageProduction(code))
     }
 
     #[test]
     fn a_transactional_call_is_followed_by_what_its_flags_ask_for_and_by_the_end_when_fenced() {
-        let passing = Outlook::Passing;
-        let fatal = |outlook| Reaction::to(true, false, false, outlook);
-        assert_eq!(fatal(Outlook::Standing), Reaction::End);
-        assert_eq!(fatal(Outlook::Unexpected), Reaction::LookUp);
-        assert_eq!(Reaction::to(false, true, false, passing), Reaction::Abort);
-        assert_eq!(Reaction::to(false, false, true, passing), Reaction::LookUp);
-        assert_eq!(Reaction::to(false, false, false, passing), Reaction::End);
+        let passing = ErrorClass::Retriable;
+        let fatal = |outlook| Reaction::from_flags(true, false, false, outlook);
+        assert_eq!(fatal(ErrorClass::Permanent), Reaction::Fatal);
+        assert_eq!(fatal(ErrorClass::Unexpected), Reaction::ResolveIndefinite);
+        assert_eq!(
+            Reaction::from_flags(false, true, false, passing),
+            Reaction::Abort
+        );
+        assert_eq!(
+            Reaction::from_flags(false, false, true, passing),
+            Reaction::ResolveIndefinite
+        );
+        assert_eq!(
+            Reaction::from_flags(false, false, false, passing),
+            Reaction::Fatal
+        );
         for flags in [
             (true, false, false),
             (false, true, false),
             (false, false, true),
         ] {
-            let reaction = Reaction::to(flags.0, flags.1, flags.2, Outlook::Fenced);
-            assert_eq!(reaction, Reaction::EndFenced);
+            let reaction = Reaction::from_flags(flags.0, flags.1, flags.2, ErrorClass::Fenced);
+            assert_eq!(reaction, Reaction::Fenced);
         }
     }
 
@@ -296,7 +317,7 @@ mod tests {
         for code in [Code::FencedInstanceId, Code::ProducerFenced, Code::Fenced] {
             assert!(matches!(plain(code), Error::Fenced { .. }), "{code:?}");
         }
-        let no_code = Error::plain("seeking", KafkaError::Seek(String::new()));
+        let no_code = Error::from_request("seeking", KafkaError::Seek(String::new()));
         assert!(matches!(no_code, Error::Fatal { .. }));
     }
 
@@ -314,11 +335,11 @@ mod tests {
         ] {
             assert!(matches!(aborted(code), Error::Abort { .. }), "{code:?}");
         }
-        assert!(aborted(Code::MessageTimedOut).is_for_size());
-        assert!(!aborted(Code::UnknownTopicOrPartition).is_for_size());
-        assert!(!plain(Code::MessageTimedOut).is_for_size());
-        assert!(aborted(Code::UnknownMemberId).is_for_membership());
-        assert!(!aborted(Code::MessageTimedOut).is_for_membership());
+        assert!(aborted(Code::MessageTimedOut).is_delivery_failure());
+        assert!(!aborted(Code::UnknownTopicOrPartition).is_delivery_failure());
+        assert!(!plain(Code::MessageTimedOut).is_delivery_failure());
+        assert!(aborted(Code::UnknownMemberId).is_stale_membership());
+        assert!(!aborted(Code::MessageTimedOut).is_stale_membership());
     }
 
     #[test]
@@ -328,7 +349,7 @@ mod tests {
             config.set(name, "hunter2");
             let made: Result<rdkafka::consumer::BaseConsumer, _> = config.create();
             let Err(Error::Fatal { source, .. }) =
-                made.map_err(|source| Error::making("making a client", source))
+                made.map_err(|source| Error::from_client_creation("making a client", source))
             else {
                 panic!("{name} was taken");
             };
@@ -340,9 +361,9 @@ mod tests {
 
     #[test]
     fn a_damaged_batch_is_not_passed_over() {
-        let read = |code| Trouble::of(&KafkaError::MessageConsumption(code));
+        let read = |code| FetchError::from_kafka(&KafkaError::MessageConsumption(code));
         for code in [Code::BadMessage, Code::NotImplemented] {
-            assert_eq!(read(code), Some(Trouble::Damaged), "{code:?}");
+            assert_eq!(read(code), Some(FetchError::Damaged), "{code:?}");
         }
         // The broker knows, and was asked again.
         assert_eq!(read(Code::InvalidMessage), None);
@@ -353,7 +374,7 @@ mod tests {
     fn records_that_were_not_delivered_when_the_commit_was_asked_for_are_aborted() {
         let undelivered = KafkaError::Flush(Code::OperationTimedOut);
         assert!(matches!(
-            Error::committing(undelivered),
+            Error::from_commit(undelivered),
             Error::Abort { .. }
         ));
     }

@@ -44,17 +44,17 @@ impl LocalCluster {
 }
 
 /// Publishes events.
-pub struct Publisher(BaseProducer<DefaultProducerContext>);
+pub struct LocalProducer(BaseProducer<DefaultProducerContext>);
 
-impl std::fmt::Debug for Publisher {
+impl std::fmt::Debug for LocalProducer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Publisher")
     }
 }
 
-impl Publisher {
+impl LocalProducer {
     /// Connects.
-    pub fn connect(brokers: &str) -> Result<Publisher, Error> {
+    pub fn connect(brokers: &str) -> Result<LocalProducer, Error> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", brokers)
@@ -62,7 +62,7 @@ impl Publisher {
             .set("linger.ms", "20");
         config
             .create()
-            .map(Publisher)
+            .map(LocalProducer)
             .map_err(fatal("making a producer"))
     }
 
@@ -98,17 +98,17 @@ impl Publisher {
 }
 
 /// Reads a topic from its beginning, all partitions.
-pub struct Subscriber(BaseConsumer<DefaultConsumerContext>);
+pub struct LocalConsumer(BaseConsumer<DefaultConsumerContext>);
 
-impl std::fmt::Debug for Subscriber {
+impl std::fmt::Debug for LocalConsumer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Subscriber")
     }
 }
 
-impl Subscriber {
+impl LocalConsumer {
     /// Connects.
-    pub fn connect(brokers: &str, topic: &str, partitions: i32) -> Result<Subscriber, Error> {
+    pub fn connect(brokers: &str, topic: &str, partitions: i32) -> Result<LocalConsumer, Error> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", brokers)
@@ -122,7 +122,7 @@ impl Subscriber {
                 .map_err(fatal("assigning"))?;
         }
         consumer.assign(&list).map_err(fatal("assigning"))?;
-        Ok(Subscriber(consumer))
+        Ok(LocalConsumer(consumer))
     }
 
     /// The value of the next record, if there is one within `timeout`.

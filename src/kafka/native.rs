@@ -16,7 +16,7 @@ use crate::event::Headers;
 /// The group's generation, or the member's epoch, as this member knows it; `None` while it is no
 /// member. The coordinator accepts a commit of generation −1 with an empty member unchecked: it must
 /// never be sent. Epoch 0 is that of somebody who asks to join.
-pub(super) fn generation<C: ClientContext>(client: &Client<C>) -> Option<i32> {
+pub(super) fn group_generation<C: ClientContext>(client: &Client<C>) -> Option<i32> {
     // SAFETY: the client outlives the call; the metadata is owned here, read and destroyed here.
     unsafe {
         let metadata = rd::rd_kafka_consumer_group_metadata(client.native_ptr());

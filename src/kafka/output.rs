@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::outbox::{self, Pending};
-use super::{Received, Topology, dead_letter};
+use super::outbox::{self, OutboxEntry};
+use super::{ConsumerRecord, TopicMetadata, dead_letter};
 use crate::cloudevent::{self, Origin};
 use crate::customer::CustomerState;
 use crate::event::{CustomerId, Headers, Position, WallTime};
@@ -25,7 +25,7 @@ pub enum Encoding {
 
 /// When outputs are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Delivery {
+pub enum DeliveryGuarantee {
     /// In the transaction of the states that told them: once, for readers of committed records.
     #[default]
     ExactlyOnce,
@@ -36,7 +36,7 @@ pub enum Delivery {
 
 /// Where outputs go, and what they say of their origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outputs {
+pub struct OutputTopics {
     /// One record per transition that subscribers are told of.
     pub stage_changes: String,
     /// One record per transition that they are not told of, flagged; `None`: nowhere.
@@ -50,7 +50,7 @@ pub struct Outputs {
     /// How stage changes are written.
     pub encoding: Encoding,
     /// When outputs are told.
-    pub delivery: Delivery,
+    pub delivery: DeliveryGuarantee,
     /// `ce_source`.
     pub source: String,
     /// The deployment that the changelog belongs to.
@@ -63,13 +63,13 @@ pub struct Outputs {
 
 /// With what a commit is told.
 #[derive(Clone, Copy, Debug)]
-pub struct Telling<'t> {
+pub struct EncodeContext<'t> {
     /// The models that it was made with.
     pub models: &'t Models,
     /// Those models, where the partition is not yet known to be worked on with them.
     pub generation: Option<&'t Generation>,
     /// The ids of the inputs.
-    pub topology: &'t Topology,
+    pub topology: &'t TopicMetadata,
     /// What its progress was made under.
     pub identity: &'t Identity,
     /// When it is decided.
@@ -78,7 +78,7 @@ pub struct Telling<'t> {
 
 /// A record to be produced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct ProducerRecord {
     /// To which topic.
     pub topic: String,
     /// To which partition; by the key where there is none.
@@ -114,7 +114,7 @@ pub struct ProgressRecord {
     /// The progress itself.
     pub bytes: Vec<u8>,
     /// The offset after it.
-    pub next: i64,
+    pub next_offset: i64,
     /// The deployment that wrote it, if it says so.
     pub app: Option<String>,
     /// Whether states that belong to it are still to come: it was written anew, and that was not finished.
@@ -123,7 +123,7 @@ pub struct ProgressRecord {
 
 /// One record of the changelog.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum ChangelogRecord {
     /// The state of a customer; `None` is a tombstone.
     State(CustomerId, Option<Vec<u8>>),
     /// The models that the partition is worked on with from the end of this batch on.
@@ -131,35 +131,41 @@ pub enum Entry {
     /// The progress that ends a batch.
     Progress(ProgressRecord),
     /// An output that is told after its batch was committed.
-    Output(Pending),
+    Output(OutboxEntry),
 }
 
-impl Entry {
+impl ChangelogRecord {
     /// What a record says. One that is nothing of this is not ours, and is left alone.
-    pub fn of(received: &Received<'_>) -> Option<Entry> {
+    pub fn decode(received: &ConsumerRecord<'_>) -> Option<ChangelogRecord> {
         let (key, value) = (received.key?, received.value);
         if key == PROGRESS_KEY {
             let header = |wanted| received.headers.iter().find(|(name, _)| name == wanted);
             let app = header(APP_HEADER).and_then(|(_, app)| app.as_deref());
-            return Some(Entry::Progress(ProgressRecord {
+            return Some(ChangelogRecord::Progress(ProgressRecord {
                 bytes: value?.to_vec(),
-                next: received.offset + 1,
+                next_offset: received.offset + 1,
                 app: app.map(|app| String::from_utf8_lossy(app).into_owned()),
                 is_partial: header(PARTIAL_HEADER).is_some(),
             }));
         }
         if key.first() == Some(&GENERATION_KEY) {
-            return Generation::decode(value?).ok().map(Entry::Generation);
+            return Generation::decode(value?)
+                .ok()
+                .map(ChangelogRecord::Generation);
         }
-        if key.first() == Some(&outbox::KEY) {
-            return Pending::of(Some(key), value, &received.headers).map(Entry::Output);
+        if key.first() == Some(&outbox::KEY_PREFIX) {
+            return OutboxEntry::decode(Some(key), value, &received.headers)
+                .map(ChangelogRecord::Output);
         }
         let customer = std::str::from_utf8(key.strip_prefix(b"c")?).ok()?;
-        Some(Entry::State(customer.into(), value.map(<[u8]>::to_vec)))
+        Some(ChangelogRecord::State(
+            customer.into(),
+            value.map(<[u8]>::to_vec),
+        ))
     }
 }
 
-impl Outputs {
+impl OutputTopics {
     /// Every topic that is written to, the changelog aside.
     pub fn topics(&self) -> Vec<String> {
         let named = [
@@ -177,74 +183,94 @@ impl Outputs {
 
     /// All records of a commit: outputs in their order, then states, and last the progress. Outputs
     /// that are told after it are records of the changelog, to be told by [`Pending::of`].
-    pub fn records(&self, partition: i32, commit: &Commit, telling: &Telling<'_>) -> Vec<Outgoing> {
-        let mut records = self.told(partition, commit, telling);
-        if self.delivery == Delivery::AtLeastOnce {
+    pub fn encode_commit(
+        &self,
+        partition: i32,
+        commit: &Commit,
+        telling: &EncodeContext<'_>,
+    ) -> Vec<ProducerRecord> {
+        let mut records = self.encode_outputs(partition, commit, telling);
+        if self.delivery == DeliveryGuarantee::AtLeastOnce {
             let batch = commit.progress.batch;
             let carried = (0..).zip(records).map(|(number, output)| {
-                Pending { batch, output }.carried(&self.changelog, partition, number)
+                OutboxEntry { batch, output }.encode(&self.changelog, partition, number)
             });
             records = carried.collect();
         }
         for (customer, state) in &commit.states {
             let mut value = Vec::new();
             crate::customer::encode(state, &mut value);
-            records.push(self.changelog(partition, customer_key(customer), value));
+            records.push(self.changelog_record(partition, customer_key(customer), value));
         }
         if let Some(generation) = telling.generation {
-            records.push(self.changelog(
+            records.push(self.changelog_record(
                 partition,
                 generation_key(generation),
                 generation.encode(),
             ));
         }
-        records.push(self.progress(partition, &commit.progress, telling.identity, false));
+        records.push(self.encode_progress(partition, &commit.progress, telling.identity, false));
         records
     }
 
     /// Where a partition stands; `is_partial` where states that belong to it are still to come.
-    pub fn progress(
+    pub fn encode_progress(
         &self,
         partition: i32,
         progress: &Progress,
         identity: &Identity,
         is_partial: bool,
-    ) -> Outgoing {
+    ) -> ProducerRecord {
         let progress = codec::encode(progress, identity);
         let mut headers = vec![header(APP_HEADER, &self.app)];
         if is_partial {
             headers.push(header(PARTIAL_HEADER, ""));
         }
-        Outgoing {
+        ProducerRecord {
             headers,
-            ..self.changelog(partition, PROGRESS_KEY.to_vec(), progress)
+            ..self.changelog_record(partition, PROGRESS_KEY.to_vec(), progress)
         }
     }
 
     /// States as they stand, for a changelog that has lost them.
-    pub fn states(&self, partition: i32, states: Vec<(CustomerId, Vec<u8>)>) -> Vec<Outgoing> {
-        let state = |(customer, value)| self.changelog(partition, customer_key(&customer), value);
+    pub fn encode_states(
+        &self,
+        partition: i32,
+        states: Vec<(CustomerId, Vec<u8>)>,
+    ) -> Vec<ProducerRecord> {
+        let state =
+            |(customer, value)| self.changelog_record(partition, customer_key(&customer), value);
         states.into_iter().map(state).collect()
     }
 
     /// The models that a partition is worked on with, and those before them.
-    pub fn generations(&self, partition: i32, generations: &[Generation]) -> Vec<Outgoing> {
+    pub fn encode_generations(
+        &self,
+        partition: i32,
+        generations: &[Generation],
+    ) -> Vec<ProducerRecord> {
         let generations = generations.iter();
-        let record = |it: &Generation| self.changelog(partition, generation_key(it), it.encode());
+        let record =
+            |it: &Generation| self.changelog_record(partition, generation_key(it), it.encode());
         generations.map(record).collect()
     }
 
     /// The outputs of a commit in their order, then where it leaves those who moved. History that is not
     /// told is seen there all the same, so that a subscriber can begin with everybody; what is only tried is not.
-    fn told(&self, partition: i32, commit: &Commit, telling: &Telling<'_>) -> Vec<Outgoing> {
-        let Telling {
+    fn encode_outputs(
+        &self,
+        partition: i32,
+        commit: &Commit,
+        telling: &EncodeContext<'_>,
+    ) -> Vec<ProducerRecord> {
+        let EncodeContext {
             models,
             topology,
             now,
             ..
         } = *telling;
         let mut records = Vec::with_capacity(commit.outputs.len() * 2);
-        let room = self.dead_letter_room(topology);
+        let room = self.dead_letter_max_bytes(topology);
         let mut moved: BTreeSet<&CustomerId> = BTreeSet::new();
         for output in &commit.outputs {
             match output {
@@ -270,36 +296,39 @@ impl Outputs {
                         None => [Some(&self.stage_changes), self.stages.get(stage)],
                     };
                     let topics = topics.into_iter().flatten();
-                    records.extend(topics.map(|topic| self.stage_change(topic, customer, &event)));
+                    records.extend(
+                        topics.map(|topic| self.encode_stage_change(topic, customer, &event)),
+                    );
                 }
                 Output::Rejected {
                     position,
                     rejection,
-                } => records.push(self.dead_letter(partition, *position, rejection, room)),
-                Output::Restated { customer } => drop(moved.insert(customer)),
-                Output::InputLost(lost) => records.push(self.input_lost(partition, lost)),
+                } => records.push(self.encode_dead_letter(partition, *position, rejection, room)),
+                Output::StageRenamed { customer } => drop(moved.insert(customer)),
+                Output::InputLost(lost) => records.push(self.encode_input_lost(partition, lost)),
             }
         }
         let now_at = commit.states.iter().filter(|(id, _)| moved.contains(id));
-        records.extend(now_at.map(|(id, state)| self.current_stages(models, id, state)));
+        records.extend(now_at.map(|(id, state)| self.encode_current_stages(models, id, state)));
         records
     }
 
     /// Most bytes of a dead letter: the changelog may have to carry it.
-    fn dead_letter_room(&self, topology: &Topology) -> usize {
-        let of = |topic: &String| dead_letter::room(topology.record_bytes.get(topic).copied());
+    fn dead_letter_max_bytes(&self, topology: &TopicMetadata) -> usize {
+        let of =
+            |topic: &String| dead_letter::max_bytes(topology.max_message_bytes.get(topic).copied());
         match self.delivery {
-            Delivery::ExactlyOnce => of(&self.dead_letters),
-            Delivery::AtLeastOnce => of(&self.dead_letters).min(of(&self.changelog)),
+            DeliveryGuarantee::ExactlyOnce => of(&self.dead_letters),
+            DeliveryGuarantee::AtLeastOnce => of(&self.dead_letters).min(of(&self.changelog)),
         }
     }
 
-    fn stage_change(
+    fn encode_stage_change(
         &self,
         topic: &str,
         customer: &CustomerId,
         event: &serde_json::Value,
-    ) -> Outgoing {
+    ) -> ProducerRecord {
         let (headers, value) = match self.encoding {
             Encoding::Structured => (
                 vec![header(
@@ -310,7 +339,7 @@ impl Outputs {
             ),
             Encoding::Binary => (binary_headers(event), &event["data"]),
         };
-        Outgoing {
+        ProducerRecord {
             topic: topic.to_owned(),
             partition: None,
             key: Some(customer.as_bytes().to_vec()),
@@ -319,12 +348,12 @@ impl Outputs {
         }
     }
 
-    fn current_stages(
+    fn encode_current_stages(
         &self,
         models: &Models,
         customer: &CustomerId,
         state: &CustomerState,
-    ) -> Outgoing {
+    ) -> ProducerRecord {
         let models = models.list.iter().zip(&state.models);
         let told = models.filter(|(model, _)| !model.shadow);
         let stages = told.map(|(model, own)| {
@@ -340,7 +369,7 @@ impl Outputs {
             "customer_id": customer.as_str(),
             "models": stages.collect::<serde_json::Map<_, _>>(),
         });
-        Outgoing {
+        ProducerRecord {
             topic: self.customer_stages.clone(),
             partition: None,
             key: Some(customer.as_bytes().to_vec()),
@@ -349,8 +378,8 @@ impl Outputs {
         }
     }
 
-    fn changelog(&self, partition: i32, key: Vec<u8>, value: Vec<u8>) -> Outgoing {
-        Outgoing {
+    fn changelog_record(&self, partition: i32, key: Vec<u8>, value: Vec<u8>) -> ProducerRecord {
+        ProducerRecord {
             topic: self.changelog.clone(),
             partition: Some(partition),
             key: Some(key),

@@ -8,25 +8,25 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::seldom::Quiet;
-use super::{Config, Error, Outputs, Reader, Received, native};
+use super::log_throttle::LogThrottle;
+use super::{Config, ConsumerRecord, Error, OutputTopics, PartitionReader, native};
 use crate::event::{Millis, WallTime};
 
 /// The largest batch of a producer where the topics take larger ones: librdkafka's own.
-const BATCH_BYTES: usize = 1_000_000;
+const BATCH_BYTES_MAX: usize = 1_000_000;
 /// What a batch and its one record take beside key and value.
 const RECORD_OVERHEAD: usize = 512;
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest wait for topics that are missing or do not fit: they may just be being made.
 const TOPICS_TIMEOUT: Duration = Duration::from_secs(3);
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
+const TOPICS_RETRY_INTERVAL: Duration = Duration::from_millis(300);
 
 /// How many partitions a topic has.
-pub fn partitions_of(config: &Config, topic: &str) -> Result<i32, Error> {
-    let client: BaseConsumer<Quiet> = config
+pub fn partition_count(config: &Config, topic: &str) -> Result<i32, Error> {
+    let client: BaseConsumer<LogThrottle> = config
         .reader()
-        .create_with_context(Quiet)
-        .map_err(|source| Error::making("making a Kafka client", source))?;
+        .create_with_context(LogThrottle)
+        .map_err(|source| Error::from_client_creation("making a Kafka client", source))?;
     let metadata = client.fetch_metadata(Some(topic), TIMEOUT);
     let metadata = metadata.map_err(|_| Error::Unavailable(config.brokers.clone()))?;
     let found = metadata
@@ -34,14 +34,14 @@ pub fn partitions_of(config: &Config, topic: &str) -> Result<i32, Error> {
         .first()
         .map_or(0, |it| it.partitions().len());
     match found {
-        0 => Err(Error::Topology(format!("there is no topic {topic}"))),
+        0 => Err(Error::Misconfigured(format!("there is no topic {topic}"))),
         found => Ok(i32::try_from(found).unwrap_or(i32::MAX)),
     }
 }
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topology {
+pub struct TopicMetadata {
     /// Partitions of every input, and of the changelog.
     pub partitions: i32,
     /// The cluster.
@@ -51,14 +51,14 @@ pub struct Topology {
     /// The id of the changelog.
     pub changelog_id: [u8; 16],
     /// How long the changelog keeps tombstones at least; `None` where the broker does not say.
-    pub tombstones_kept: Option<Millis>,
+    pub tombstone_retention: Option<Millis>,
     /// Whether the brokers stamp what is appended to the changelog with their own time.
-    pub appends_time: bool,
+    pub uses_log_append_time: bool,
     /// The largest batch of records that each topic takes which is written to, where the broker says.
-    pub record_bytes: BTreeMap<String, usize>,
+    pub max_message_bytes: BTreeMap<String, usize>,
 }
 
-impl Topology {
+impl TopicMetadata {
     /// Stands for the changelog as it is now: its name may come to stand for another topic.
     pub fn changelog_origin(&self) -> String {
         let id = u128::from_be_bytes(self.changelog_id);
@@ -66,10 +66,10 @@ impl Topology {
     }
 
     /// Whether a topic takes the largest record that may have to be written to it.
-    pub fn check_room(&self, topic: &str, bytes: usize) -> Result<(), Error> {
+    pub fn check_record_size(&self, topic: &str, bytes: usize) -> Result<(), Error> {
         let needed = bytes + RECORD_OVERHEAD;
-        match self.record_bytes.get(topic) {
-            Some(found) if *found < needed => Err(Error::Topology(format!(
+        match self.max_message_bytes.get(topic) {
+            Some(found) if *found < needed => Err(Error::Misconfigured(format!(
                 "{topic} takes records of {found} bytes (max.message.bytes), and the state of a customer could take \
                  {needed} with these models: raise it to {needed} or more, or keep less (tenure check says what is large)"
             ))),
@@ -79,25 +79,29 @@ impl Topology {
 
     /// The largest batch that every topic takes which is written to.
     pub fn batch_bytes(&self) -> usize {
-        let smallest = self.record_bytes.values().copied().min();
-        smallest.unwrap_or(BATCH_BYTES).clamp(1, BATCH_BYTES)
+        let smallest = self.max_message_bytes.values().copied().min();
+        smallest
+            .unwrap_or(BATCH_BYTES_MAX)
+            .clamp(1, BATCH_BYTES_MAX)
     }
 
     /// Looks at the topics. `Err` says every one that is missing, has another number of
     /// partitions than the first input or loses what it has to keep, and what to do.
-    pub fn look(config: &Config, outputs: &Outputs) -> Result<Topology, Error> {
+    pub fn fetch(config: &Config, outputs: &OutputTopics) -> Result<TopicMetadata, Error> {
         let (inputs, changelog, topics) = (&outputs.inputs, &outputs.changelog, outputs.topics());
-        let client: BaseConsumer<Quiet> = config
+        let client: BaseConsumer<LogThrottle> = config
             .reader()
-            .create_with_context(Quiet)
-            .map_err(|source| Error::making("making a Kafka client", source))?;
+            .create_with_context(LogThrottle)
+            .map_err(|source| Error::from_client_creation("making a Kafka client", source))?;
         let begun = Instant::now();
         let partitions = loop {
             let metadata = client
                 .fetch_metadata(None, TIMEOUT)
                 .map_err(|_| Error::Unavailable(config.brokers.clone()))?;
-            match partitions(&metadata, inputs, changelog, &topics) {
-                Err(_) if begun.elapsed() < TOPICS_TIMEOUT => std::thread::park_timeout(LOOK_AGAIN),
+            match check_partition_counts(&metadata, inputs, changelog, &topics) {
+                Err(_) if begun.elapsed() < TOPICS_TIMEOUT => {
+                    std::thread::park_timeout(TOPICS_RETRY_INTERVAL)
+                }
                 other => break other?,
             }
         };
@@ -119,25 +123,25 @@ impl Topology {
             .collect();
         let described = match config.is_local {
             true => None,
-            false => describe(config, &written),
+            false => describe_configs(config, &written),
         };
         let described = described.unwrap_or_default();
-        let losing = losing(&described, config, outputs);
+        let losing = misconfigured_topics(&described, config, outputs);
         if !losing.is_empty() {
-            return Err(Error::Topology(losing.join("\n")));
+            return Err(Error::Misconfigured(losing.join("\n")));
         }
         let setting = |topic: &str, name: &str| described.get(topic)?.get(name);
-        Ok(Topology {
+        Ok(TopicMetadata {
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
             cluster: cluster.ok_or_else(unavailable)?,
             input_ids: ids.into_iter().map(Option::unwrap_or_default).collect(),
             changelog_id,
-            tombstones_kept: setting(changelog, "delete.retention.ms")
+            tombstone_retention: setting(changelog, "delete.retention.ms")
                 .and_then(|kept| kept.parse().ok())
                 .map(Millis),
-            appends_time: setting(changelog, "message.timestamp.type")
+            uses_log_append_time: setting(changelog, "message.timestamp.type")
                 .is_some_and(|kind| kind == "LogAppendTime"),
-            record_bytes: described
+            max_message_bytes: described
                 .keys()
                 .filter_map(|topic| {
                     let bytes = setting(topic, "max.message.bytes")?.parse().ok()?;
@@ -149,7 +153,7 @@ impl Topology {
 }
 
 /// How many partitions inputs and changelog have; `Err` says every topic that is missing or has another number.
-fn partitions(
+fn check_partition_counts(
     metadata: &Metadata,
     inputs: &[String],
     changelog: &str,
@@ -179,29 +183,30 @@ fn partitions(
     let missing = outputs.iter().filter(|topic| count(topic) == 0);
     wrong.extend(missing.map(|topic| format!("the topic {topic} does not exist; create it")));
     if !wrong.is_empty() {
-        return Err(Error::Topology(wrong.join("\n")));
+        return Err(Error::Misconfigured(wrong.join("\n")));
     }
     Ok(partitions)
 }
 
 /// Looks again whether a topic has come to lose what it has to keep: each, with what to do. `None` where the brokers do
 /// not say.
-pub fn look_for_loss(config: &Config, outputs: &Outputs) -> Option<Vec<String>> {
-    let described = describe(config, &[&outputs.changelog, &outputs.customer_stages])?;
-    Some(losing(&described, config, outputs))
+pub fn find_misconfigured_topics(config: &Config, outputs: &OutputTopics) -> Option<Vec<String>> {
+    let described = describe_configs(config, &[&outputs.changelog, &outputs.customer_stages])?;
+    Some(misconfigured_topics(&described, config, outputs))
 }
 
 /// Partitions of inputs of which the next unread record is so old that its topic is about to delete it, each with what to
 /// do. `None` where the brokers do not say.
-pub fn look_for_unread(
+pub fn find_expiring_partitions(
     config: &Config,
     inputs: &[String],
     partitions: &[i32],
     now: WallTime,
 ) -> Option<Vec<String>> {
     let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    let described = describe(config, &names)?;
-    let client: BaseConsumer<Quiet> = config.reader().create_with_context(Quiet).ok()?;
+    let described = describe_configs(config, &names)?;
+    let client: BaseConsumer<LogThrottle> =
+        config.reader().create_with_context(LogThrottle).ok()?;
     let mut found = Vec::new();
     for input in names {
         let setting = |name: &str| described.get(input)?.get(name);
@@ -215,8 +220,8 @@ pub fn look_for_unread(
         if old <= 0 {
             continue;
         }
-        let mut reader = Reader::new(config);
-        for (partition, next) in unread(&client, &mut reader, input, partitions, old)? {
+        let mut reader = PartitionReader::new(config);
+        for (partition, next) in find_unread(&client, &mut reader, input, partitions, old)? {
             found.push(format!(
                 "the next record of {input} partition {partition} to be read, at offset {next}, is older than three quarters of \
                 retention.ms ({kept}): it will be deleted unread. Raise retention.ms of {input}, and see what holds \
@@ -228,9 +233,9 @@ pub fn look_for_unread(
 }
 
 /// Partitions whose committed offset is before the first record of this time or later, with that offset.
-fn unread(
-    client: &BaseConsumer<Quiet>,
-    reader: &mut Reader,
+fn find_unread(
+    client: &BaseConsumer<LogThrottle>,
+    reader: &mut PartitionReader,
     input: &str,
     partitions: &[i32],
     time: i64,
@@ -259,7 +264,7 @@ fn unread(
             Offset::End => {
                 let (_, end) = client.fetch_watermarks(input, *partition, TIMEOUT).ok()?;
                 let mut is_record = false;
-                let mut take = |_: &Received<'_>| is_record = true;
+                let mut take = |_: &ConsumerRecord<'_>| is_record = true;
                 let read = reader.read(input, *partition, next, end, &mut take);
                 read.is_ok() && is_record
             }
@@ -272,7 +277,11 @@ fn unread(
     Some(found)
 }
 
-fn losing(described: &Described, config: &Config, outputs: &Outputs) -> Vec<String> {
+fn misconfigured_topics(
+    described: &TopicConfigs,
+    config: &Config,
+    outputs: &OutputTopics,
+) -> Vec<String> {
     let policy = |topic: &str| {
         described
             .get(topic)?
@@ -312,10 +321,10 @@ fn losing(described: &Described, config: &Config, outputs: &Outputs) -> Vec<Stri
 
 /// Settings by topic and name, as far as the broker says: not everybody may ask. Who erases customers has to
 /// see that Tenure may.
-type Described = BTreeMap<String, BTreeMap<String, String>>;
+type TopicConfigs = BTreeMap<String, BTreeMap<String, String>>;
 
-fn describe(config: &Config, topics: &[&str]) -> Option<Described> {
-    let client: AdminClient<Quiet> = config.reader().create_with_context(Quiet).ok()?;
+fn describe_configs(config: &Config, topics: &[&str]) -> Option<TopicConfigs> {
+    let client: AdminClient<LogThrottle> = config.reader().create_with_context(LogThrottle).ok()?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
     let asked: Vec<_> = topics
         .iter()

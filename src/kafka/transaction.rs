@@ -6,8 +6,8 @@
 //! long enough for that is followed by a new producer: its epoch makes the old one's requests void,
 //! and its init ends whatever was left open.
 
-mod bare;
 mod stalled;
+mod without_offsets;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,43 +19,43 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::delivery::{Deliveries, Patience, Place, deliver, send};
-use super::{Config, Error, Outgoing, Refused};
+use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, send};
+use super::{Config, Error, ProducerRecord, RefusedRecords};
 use crate::crash;
 use crate::event::WallTime;
-use stalled::{STALLED, Stalled};
+use stalled::{STALLED_AFTER, StalledTransactions};
 
 /// Longest wait for one transactional call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
 /// Between two looks whether reports have still to be served.
-const REPORTS_POLL: Duration = Duration::from_millis(20);
+const REPORT_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Longest wait for the coordinator to accept this producer and end what an earlier one left open.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// An end of a transaction that took this long may have been repeated: librdkafka does so after
 /// `retry.backoff.ms`, give or take a fifth.
-const END_SUSPICIOUS: Duration = Duration::from_millis(800);
+const END_RETRY_MIN: Duration = Duration::from_millis(800);
 /// Offsets that took this long may have been sent twice: here librdkafka's pause is its own, 500 ms.
-const OFFSETS_SUSPICIOUS: Duration = Duration::from_millis(450);
+const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 
 /// What one worker commits through.
-pub struct Log {
+pub struct TransactionalProducer {
     config: Config,
     worker: usize,
     batch_bytes: usize,
-    producer: BaseProducer<Deliveries>,
+    producer: BaseProducer<DeliveryContext>,
     /// For what is told outside of transactions; made when there is something.
-    teller: Option<BaseProducer<Deliveries>>,
+    outbox_producer: Option<BaseProducer<DeliveryContext>>,
     /// Whether the producer must be replaced before the next transaction.
-    doubtful: bool,
+    must_renew: bool,
     /// Whether the last attempt got as far as to ask for its commit.
-    asked_to_commit: bool,
+    has_requested_commit: bool,
     /// What is to be aborted once more.
-    stalled: Stalled,
+    stalled: StalledTransactions,
     /// What became of the records of the last attempt, by share.
-    places: Vec<Vec<Arc<Place>>>,
+    reports: Vec<Vec<Arc<DeliveryReport>>>,
 }
 
-impl std::fmt::Debug for Log {
+impl std::fmt::Debug for TransactionalProducer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Log")
             .field("worker", &self.worker)
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Log {
 
 /// One partition's share of a transaction.
 #[derive(Debug)]
-pub struct Share {
+pub struct TransactionPart {
     /// The partition.
     pub partition: i32,
     /// What is committed beside its offsets.
@@ -73,63 +73,67 @@ pub struct Share {
     /// The next offset of each input.
     pub offsets: Vec<i64>,
     /// Its records; the last one is the progress.
-    pub records: Vec<Outgoing>,
+    pub records: Vec<ProducerRecord>,
 }
 
 /// What a committed transaction came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
+pub struct CommittedTransaction {
     /// For each share, the offset of the changelog after its progress record.
     pub changelog_offsets: Vec<i64>,
     /// How long it took.
     pub duration: Duration,
     /// When the brokers appended the last of the changelog's records, by their clock, where it keeps that.
-    pub appended: Option<WallTime>,
+    pub append_time: Option<WallTime>,
 }
 
-impl Log {
+impl TransactionalProducer {
     /// Makes the worker's producer. Fences an earlier one and aborts what it left open. `batch_bytes` is the
     /// largest batch that every topic takes.
-    pub fn open(config: &Config, worker: usize, batch_bytes: usize) -> Result<Log, Error> {
-        let producer = producer(config, worker, batch_bytes)?;
-        Ok(Log {
+    pub fn open(
+        config: &Config,
+        worker: usize,
+        batch_bytes: usize,
+    ) -> Result<TransactionalProducer, Error> {
+        let producer = create_producer(config, worker, batch_bytes)?;
+        Ok(TransactionalProducer {
             batch_bytes,
-            places: Vec::new(),
+            reports: Vec::new(),
             config: config.clone(),
             worker,
             producer,
-            teller: None,
-            doubtful: false,
-            asked_to_commit: false,
-            stalled: Stalled::default(),
+            outbox_producer: None,
+            must_renew: false,
+            has_requested_commit: false,
+            stalled: StalledTransactions::default(),
         })
     }
 
     /// Ends what an earlier version may have left open under the ids that it used.
-    pub fn end_former(config: &Config, workers: usize) -> Result<(), Error> {
+    pub fn abort_former(config: &Config, workers: usize) -> Result<(), Error> {
         for worker in 0..workers {
             let mut settings = config.producer(worker, 1);
             settings.set("transactional.id", config.former_transactional_id(worker));
-            initialised(&settings)?;
+            init_producer(&settings)?;
         }
         Ok(())
     }
 
     /// Tells outputs outside of any transaction; returns once all are delivered. After `Err` some
     /// may have been, and all are to be told again.
-    pub fn tell(&mut self, outputs: &[Outgoing]) -> Result<(), Error> {
-        let teller = match self.teller.take() {
+    pub fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error> {
+        let teller = match self.outbox_producer.take() {
             Some(teller) => teller,
             None => self
                 .config
-                .teller(self.batch_bytes)
-                .create_with_context(Deliveries::default())
-                .map_err(|source| Error::making("making a producer", source))?,
+                .idempotent_producer(self.batch_bytes)
+                .create_with_context(DeliveryContext::default())
+                .map_err(|source| Error::from_client_creation("making a producer", source))?,
         };
         let mut places = Vec::with_capacity(outputs.len());
-        match tell(&teller, outputs, &mut places) {
+        match publish_outputs(&teller, outputs, &mut places) {
             Ok(()) => {
-                self.teller = Some(teller);
+                self.outbox_producer = Some(teller);
                 Ok(())
             }
             // The producer is given up: what it still holds must not come after what is told anew.
@@ -137,7 +141,7 @@ impl Log {
                 let all = places.iter().zip(outputs).enumerate();
                 let refused = all.filter(|(_, (place, _))| place.is_refused());
                 let refused = refused.map(|(at, (_, output))| ((0, at), output)).collect();
-                Err(match self.unfit(refused, action, source) {
+                Err(match self.abort_reason(refused, action, source) {
                     Error::Abort { action, source } => Error::Retry { action, source },
                     other => other,
                 })
@@ -148,9 +152,9 @@ impl Log {
 
     /// Replaces the producer: whatever the old one left open is ended, one way or the other.
     pub fn renew(&mut self) -> Result<(), Error> {
-        self.producer = producer(&self.config, self.worker, self.batch_bytes)?;
-        self.doubtful = true;
-        self.doubtful = self.stalled.abort_again(&self.producer)?;
+        self.producer = create_producer(&self.config, self.worker, self.batch_bytes)?;
+        self.must_renew = true;
+        self.must_renew = self.stalled.abort_again(&self.producer)?;
         Ok(())
     }
 
@@ -158,27 +162,28 @@ impl Log {
     pub fn transact(
         &mut self,
         inputs: &[String],
-        shares: &[Share],
+        shares: &[TransactionPart],
         membership: &ConsumerGroupMetadata,
-    ) -> Result<Committed, Error> {
-        if self.doubtful {
+    ) -> Result<CommittedTransaction, Error> {
+        if self.must_renew {
             self.renew()?;
         }
         let begun = Instant::now();
-        self.asked_to_commit = false;
+        self.has_requested_commit = false;
         let attempt = self.attempt(inputs, shares, membership);
-        if attempt.is_err() && !self.asked_to_commit && begun.elapsed() >= STALLED {
-            self.note_stalled(shares);
+        if attempt.is_err() && !self.has_requested_commit && begun.elapsed() >= STALLED_AFTER {
+            self.add_stalled(shares);
         }
         match attempt {
             Ok(()) => {
                 // The last record of each share is its progress.
-                let progress = || self.places.iter().filter_map(|places| places.last());
-                let offset = |place: &Arc<Place>| place.offset().map_or(0, |offset| offset + 1);
-                Ok(Committed {
+                let progress = || self.reports.iter().filter_map(|places| places.last());
+                let offset =
+                    |place: &Arc<DeliveryReport>| place.offset().map_or(0, |offset| offset + 1);
+                Ok(CommittedTransaction {
                     changelog_offsets: progress().map(offset).collect(),
                     duration: begun.elapsed(),
-                    appended: progress().filter_map(|place| place.appended()).max(),
+                    append_time: progress().filter_map(|place| place.append_time()).max(),
                 })
             }
             Err(Error::Abort { action, source }) => {
@@ -188,7 +193,7 @@ impl Log {
                 {
                     tracing::warn!(%error, "a transaction that stalled is not aborted everywhere yet; trying again");
                 }
-                let places = std::mem::take(&mut self.places);
+                let places = std::mem::take(&mut self.reports);
                 let all = shares.iter().zip(&places).enumerate();
                 let all = all.flat_map(|(share, (own, places))| {
                     let records = own.records.iter().zip(places).enumerate();
@@ -196,62 +201,62 @@ impl Log {
                 });
                 let refused = all.filter(|(_, _, place)| place.is_refused());
                 let refused = refused.map(|(at, record, _)| (at, record)).collect();
-                Err(self.unfit(refused, action, source))
+                Err(self.abort_reason(refused, action, source))
             }
             Err(other) => {
-                self.doubtful = true;
+                self.must_renew = true;
                 Err(other)
             }
         }
     }
 
     /// Keeps what was sent, but for what is never taken, to be aborted once more.
-    fn note_stalled(&mut self, shares: &[Share]) {
+    fn add_stalled(&mut self, shares: &[TransactionPart]) {
         let sent = shares
             .iter()
-            .zip(&self.places)
+            .zip(&self.reports)
             .flat_map(|(share, places)| share.records.iter().zip(places));
         let sent = sent.filter(|(_, place)| !place.is_refused());
         self.stalled.add(sent.map(|(record, _)| record));
-        self.doubtful = true;
+        self.must_renew = true;
     }
 
     fn attempt(
         &mut self,
         inputs: &[String],
-        shares: &[Share],
+        shares: &[TransactionPart],
         membership: &ConsumerGroupMetadata,
     ) -> Result<(), Error> {
-        self.places.clear();
+        self.reports.clear();
         let begin = self.producer.begin_transaction();
-        begin.map_err(|source| Error::transactional("beginning a transaction", source))?;
+        begin.map_err(|source| Error::from_transaction_call("beginning a transaction", source))?;
         crash::point("begun");
         for share in shares {
-            self.places.push(Vec::with_capacity(share.records.len()));
+            self.reports.push(Vec::with_capacity(share.records.len()));
             for record in &share.records {
-                let place = Arc::new(Place::default());
-                if let Some(places) = self.places.last_mut() {
+                let place = Arc::new(DeliveryReport::default());
+                if let Some(places) = self.reports.last_mut() {
                     places.push(place.clone());
                 }
                 send(&self.producer, record, &place)?;
             }
         }
         crash::point("records-sent");
-        deliver(&self.producer, Patience::UntilOneFails)?;
+        flush(&self.producer, FlushUntil::FirstFailure)?;
         crash::point("records-delivered");
-        let offsets = offsets(inputs, shares)?;
+        let offsets = offset_list(inputs, shares)?;
         let begun = Instant::now();
         let sent = self
             .producer
             .send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
-        self.doubtful |= begun.elapsed() >= OFFSETS_SUSPICIOUS;
-        sent.map_err(|source| Error::transactional("sending the offsets", source))?;
+        self.must_renew |= begun.elapsed() >= OFFSETS_RETRY_MIN;
+        sent.map_err(|source| Error::from_transaction_call("sending the offsets", source))?;
         crash::point("offsets-sent");
-        self.asked_to_commit = true;
+        self.has_requested_commit = true;
         let begun = Instant::now();
         let ended = self.producer.commit_transaction(CALL_TIMEOUT);
-        self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;
-        ended.map_err(Error::committing)?;
+        self.must_renew |= begun.elapsed() >= END_RETRY_MIN;
+        ended.map_err(Error::from_commit)?;
         crash::point("committed");
         Ok(())
     }
@@ -259,28 +264,28 @@ impl Log {
     /// Why an attempt was aborted: for records that will always be refused, by share and number, or something
     /// else. Several records that are too large for a topic may have been one batch: they are tried again in
     /// smaller ones, down to the largest of them alone.
-    fn unfit(
+    fn abort_reason(
         &mut self,
-        mut refused: Vec<((usize, usize), &Outgoing)>,
+        mut refused: Vec<((usize, usize), &ProducerRecord)>,
         action: &'static str,
         source: KafkaError,
     ) -> Error {
         let Some(topic) = refused.first().map(|(_, record)| record.topic.clone()) else {
-            return Error::aborted(action, source);
+            return Error::after_abort(action, source);
         };
         refused.retain(|(_, record)| record.topic == topic);
         if source.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
-            let largest = refused.iter().copied().max_by_key(|(_, it)| it.bytes());
-            let bytes = largest.map_or(0, |(_, record)| record.bytes());
+            let largest = refused.iter().copied().max_by_key(|(_, it)| it.byte_len());
+            let bytes = largest.map_or(0, |(_, record)| record.byte_len());
             if refused.len() > 1 && bytes < self.batch_bytes {
-                let all: usize = refused.iter().map(|(_, record)| record.bytes()).sum();
+                let all: usize = refused.iter().map(|(_, record)| record.byte_len()).sum();
                 self.batch_bytes = (all.min(self.batch_bytes) / 2).max(bytes);
-                self.doubtful = true;
+                self.must_renew = true;
                 return Error::Abort { action, source };
             }
             refused = largest.into_iter().collect();
         }
-        Error::Refused(Box::new(Refused {
+        Error::Refused(Box::new(RefusedRecords {
             topic,
             records: refused.into_iter().map(|(at, _)| at).collect(),
             source,
@@ -289,17 +294,17 @@ impl Log {
 
     fn abort(&mut self) -> Result<(), Error> {
         let begun = Instant::now();
-        let aborted = aborted(&self.producer);
-        self.doubtful |= begun.elapsed() >= END_SUSPICIOUS;
+        let aborted = abort_while_polling(&self.producer);
+        self.must_renew |= begun.elapsed() >= END_RETRY_MIN;
         drop(self.producer.client().context().take_failure());
-        match aborted.map_err(|source| Error::transactional("aborting", source)) {
+        match aborted.map_err(|source| Error::from_transaction_call("aborting", source)) {
             Ok(()) => Ok(()),
             Err(error @ Error::Fenced { .. }) => Err(error),
             // Nothing was to be committed, so that there is nothing to look up: a new producer ends
             // what is open. Often nothing is: librdkafka aborts what never began, too, as when not
             // one partition could be added, and takes the answer for fatal.
             Err(_) => {
-                self.doubtful = true;
+                self.must_renew = true;
                 Ok(())
             }
         }
@@ -308,12 +313,12 @@ impl Log {
 
 /// Aborting gives up records that are not delivered and waits until that is reported, but serves no reports: somebody
 /// else has to, or every such abort would take its full time.
-fn aborted(producer: &BaseProducer<Deliveries>) -> Result<(), KafkaError> {
+fn abort_while_polling(producer: &BaseProducer<DeliveryContext>) -> Result<(), KafkaError> {
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Acquire) {
-                producer.poll(REPORTS_POLL);
+                producer.poll(REPORT_POLL_INTERVAL);
             }
         });
         let aborted = producer.abort_transaction(CALL_TIMEOUT);
@@ -322,17 +327,17 @@ fn aborted(producer: &BaseProducer<Deliveries>) -> Result<(), KafkaError> {
     })
 }
 
-fn tell(
-    teller: &BaseProducer<Deliveries>,
-    outputs: &[Outgoing],
-    places: &mut Vec<Arc<Place>>,
+fn publish_outputs(
+    teller: &BaseProducer<DeliveryContext>,
+    outputs: &[ProducerRecord],
+    places: &mut Vec<Arc<DeliveryReport>>,
 ) -> Result<(), Error> {
     for output in outputs {
-        let place = Arc::new(Place::default());
+        let place = Arc::new(DeliveryReport::default());
         places.push(place.clone());
         send(teller, output, &place)?;
     }
-    deliver(teller, Patience::UntilAllAreThrough)?;
+    flush(teller, FlushUntil::AllReported)?;
     // No transaction is there to tell that some were given up.
     match places.iter().all(|place| place.offset().is_some()) {
         true => Ok(()),
@@ -343,29 +348,29 @@ fn tell(
     }
 }
 
-fn producer(
+fn create_producer(
     config: &Config,
     worker: usize,
     batch_bytes: usize,
-) -> Result<BaseProducer<Deliveries>, Error> {
-    initialised(&config.producer(worker, batch_bytes))
+) -> Result<BaseProducer<DeliveryContext>, Error> {
+    init_producer(&config.producer(worker, batch_bytes))
 }
 
-fn initialised(settings: &ClientConfig) -> Result<BaseProducer<Deliveries>, Error> {
-    let producer: BaseProducer<Deliveries> = settings
-        .create_with_context(Deliveries::default())
-        .map_err(|source| Error::making("making a producer", source))?;
+fn init_producer(settings: &ClientConfig) -> Result<BaseProducer<DeliveryContext>, Error> {
+    let producer: BaseProducer<DeliveryContext> = settings
+        .create_with_context(DeliveryContext::default())
+        .map_err(|source| Error::from_client_creation("making a producer", source))?;
     let initialised = producer.init_transactions(INIT_TIMEOUT);
-    initialised.map_err(
-        |source| match Error::transactional("beginning to produce", source) {
+    initialised.map_err(|source| {
+        match Error::from_transaction_call("beginning to produce", source) {
             Error::Indefinite { action, source } => Error::Retry { action, source },
             other => other,
-        },
-    )?;
+        }
+    })?;
     Ok(producer)
 }
 
-fn offsets(inputs: &[String], shares: &[Share]) -> Result<TopicPartitionList, Error> {
+fn offset_list(inputs: &[String], shares: &[TransactionPart]) -> Result<TopicPartitionList, Error> {
     let mut list = TopicPartitionList::new();
     let fail = |source| Error::Fatal {
         action: "listing the offsets",

@@ -9,9 +9,9 @@ use crate::event::{EventType, Quantity};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// Always so.
-    Always(bool),
+    Constant(bool),
     /// An event of this type (`None`: any) is being evaluated, for the first link of its chain.
-    Happened(Option<EventType>),
+    OnEvent(Option<EventType>),
     /// The fact has a value.
     Has(usize),
     /// Not so.
@@ -23,9 +23,9 @@ pub enum Condition {
     /// A comparison of quantities; an absent operand makes it false.
     Compare(Comparison),
     /// A comparison of texts; an absent operand makes it false.
-    SameText(TextComparison),
+    CompareText(TextComparison),
     /// The fact is this truth value; an absent fact makes it false.
-    Flag {
+    Bool {
         /// The fact.
         fact: usize,
         /// What it must be.
@@ -75,9 +75,9 @@ pub struct Comparison {
     /// What both sides count.
     pub unit: Unit,
     /// Which side changes with every millisecond: `since`, and how long the customer is in a stage.
-    pub moves: Moves,
+    pub time_dependent: TimeDependentSides,
     /// The windowed facts in it: their buckets leave as time passes.
-    pub windows: Vec<usize>,
+    pub windowed_facts: Vec<usize>,
     /// All facts in it.
     pub facts: Vec<usize>,
     /// As written.
@@ -86,7 +86,7 @@ pub struct Comparison {
 
 /// Which side of a comparison changes with every millisecond that passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moves {
+pub enum TimeDependentSides {
     /// None.
     Neither,
     /// The left one.
@@ -97,13 +97,13 @@ pub enum Moves {
     Both,
 }
 
-impl Moves {
-    pub(super) fn of(left: bool, right: bool) -> Moves {
+impl TimeDependentSides {
+    pub(super) fn from_sides(left: bool, right: bool) -> TimeDependentSides {
         match (left, right) {
-            (false, false) => Moves::Neither,
-            (true, false) => Moves::Left,
-            (false, true) => Moves::Right,
-            (true, true) => Moves::Both,
+            (false, false) => TimeDependentSides::Neither,
+            (true, false) => TimeDependentSides::Left,
+            (false, true) => TimeDependentSides::Right,
+            (true, true) => TimeDependentSides::Both,
         }
     }
 }
@@ -174,7 +174,7 @@ impl TextTerm {
 impl Operator {
     /// Whether `left` relates so to `right`.
     #[inline]
-    pub fn holds(self, left: Quantity, right: Quantity) -> bool {
+    pub fn is_true(self, left: Quantity, right: Quantity) -> bool {
         let order = left.cmp(&right);
         match self {
             Operator::Less => order.is_lt(),
@@ -187,7 +187,7 @@ impl Operator {
     }
 
     /// The operator that is written so, if there is one.
-    pub(super) fn written(symbol: &str) -> Option<Operator> {
+    pub(super) fn from_symbol(symbol: &str) -> Option<Operator> {
         Some(match symbol {
             "<" => Operator::Less,
             "<=" => Operator::AtMost,
@@ -216,13 +216,13 @@ impl Condition {
     pub fn facts(&self) -> Vec<usize> {
         match self {
             Condition::Compare(comparison) => comparison.facts.clone(),
-            Condition::Has(fact) | Condition::Flag { fact, .. } => vec![*fact],
-            Condition::SameText(same) => {
+            Condition::Has(fact) | Condition::Bool { fact, .. } => vec![*fact],
+            Condition::CompareText(same) => {
                 let sides = [&same.left, &same.right].into_iter();
                 sides.filter_map(TextTerm::fact).collect()
             }
-            Condition::Always(_)
-            | Condition::Happened(_)
+            Condition::Constant(_)
+            | Condition::OnEvent(_)
             | Condition::Not(_)
             | Condition::All(_)
             | Condition::Any(_) => Vec::new(),
@@ -237,25 +237,25 @@ impl Condition {
             Condition::All(parts) | Condition::Any(parts) => {
                 parts.iter().for_each(|part| part.visit(see))
             }
-            Condition::Always(_)
-            | Condition::Happened(_)
+            Condition::Constant(_)
+            | Condition::OnEvent(_)
             | Condition::Has(_)
             | Condition::Compare(_)
-            | Condition::SameText(_)
-            | Condition::Flag { .. } => {}
+            | Condition::CompareText(_)
+            | Condition::Bool { .. } => {}
         }
     }
 }
 
 impl Arithmetic {
     /// The result, if there is one that fits.
-    pub fn of(self, left: Quantity, right: Quantity) -> Option<Quantity> {
+    pub fn apply(self, left: Quantity, right: Quantity) -> Option<Quantity> {
         match self {
-            Arithmetic::Add => left.plus(right),
-            Arithmetic::Subtract => left.minus(right),
-            Arithmetic::Multiply => left.times(right),
-            Arithmetic::Divide => left.over(right),
-            Arithmetic::Remainder => left.remainder(right),
+            Arithmetic::Add => left.checked_add(right),
+            Arithmetic::Subtract => left.checked_sub(right),
+            Arithmetic::Multiply => left.checked_mul(right),
+            Arithmetic::Divide => left.checked_div(right),
+            Arithmetic::Remainder => left.checked_rem(right),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The models that ship with the program, each as its file in `config/models` stands.
 
-use super::{Models, Source};
+use super::{Models, SourceFile};
 
 /// A model that ships with the program.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,13 +38,13 @@ pub const PRESETS: &[Preset] = presets![
 
 impl Preset {
     /// The preset of this name, if there is one.
-    pub fn named(name: &str) -> Option<&'static Preset> {
+    pub fn find(name: &str) -> Option<&'static Preset> {
         PRESETS.iter().find(|preset| preset.name == name)
     }
 
     /// The same file as a model of another name; nothing else is different. The name must be one that a model
     /// can have.
-    pub fn under(&self, name: &str) -> String {
+    pub fn with_name(&self, name: &str) -> String {
         // A plain `null` would be nothing.
         let quote = match name.eq_ignore_ascii_case("null") {
             true => "\"",
@@ -56,8 +56,8 @@ impl Preset {
     }
 
     /// As it is loaded, alone.
-    pub fn compiled(&self) -> Models {
-        let source = Source {
+    pub fn compile(&self) -> Models {
+        let source = SourceFile {
             name: format!("the preset {}", self.name),
             text: self.text.to_owned(),
         };

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A stretch of one line of a file; line and column count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Location {
     /// Line.
     pub line: usize,
     /// First column.
@@ -26,7 +26,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// How bad.
     pub severity: Severity,
     /// What, in one line.
@@ -37,7 +37,7 @@ pub struct Problem {
 
 /// A file by name and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFile {
     /// The name that problems are reported under.
     pub name: String,
     /// Its whole text.
@@ -46,14 +46,14 @@ pub struct Source {
 
 /// The problems of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct ProblemReport {
     /// The file.
-    pub source: Source,
+    pub source: SourceFile,
     /// In order of place. Of very many there are [`PROBLEMS_SHOWN_MAX`] and one, which is not shown.
     pub problems: Vec<Problem>,
 }
 
-impl Report {
+impl ProblemReport {
     /// Whether any problem is an error.
     pub fn has_errors(&self) -> bool {
         self.problems
@@ -62,11 +62,11 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ProblemReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<&str> = self.source.text.lines().collect();
         for problem in self.problems.iter().take(PROBLEMS_SHOWN_MAX) {
-            self.show(problem, &lines, out)?;
+            self.write_problem(problem, &lines, out)?;
         }
         if self.problems.len() > PROBLEMS_SHOWN_MAX {
             writeln!(out, "and more\n")?;
@@ -78,19 +78,32 @@ impl fmt::Display for Report {
 /// Longest part of a line that is shown.
 const SNIPPET_CHARS_MAX: usize = 160;
 
-impl Report {
-    fn show(&self, problem: &Problem, lines: &[&str], out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place {
+impl ProblemReport {
+    fn write_problem(
+        &self,
+        problem: &Problem,
+        lines: &[&str],
+        out: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let Location {
             line,
             column,
             width,
-        } = problem.place;
+        } = problem.location;
         let severity = match problem.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        writeln!(out, "{severity}: {}", visible(&problem.message))?;
-        writeln!(out, "  --> {}:{line}:{column}", visible(&self.source.name))?;
+        writeln!(
+            out,
+            "{severity}: {}",
+            sanitize_for_terminal(&problem.message)
+        )?;
+        writeln!(
+            out,
+            "  --> {}:{line}:{column}",
+            sanitize_for_terminal(&self.source.name)
+        )?;
         if let Some(text) = lines.get(line.saturating_sub(1)) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
@@ -105,11 +118,15 @@ impl Report {
             let marks =
                 "^".repeat(width.clamp(1, SNIPPET_CHARS_MAX.saturating_sub(indent.len()).max(1)));
             writeln!(out, " {margin} |")?;
-            writeln!(out, " {number} | {}", visible(&shown).trim_end())?;
+            writeln!(
+                out,
+                " {number} | {}",
+                sanitize_for_terminal(&shown).trim_end()
+            )?;
             writeln!(out, " {margin} | {indent}{marks}")?;
         }
         if let Some(help) = &problem.help {
-            writeln!(out, "  help: {}", visible(help))?;
+            writeln!(out, "  help: {}", sanitize_for_terminal(help))?;
         }
         writeln!(out)
     }
@@ -122,11 +139,11 @@ const MESSAGE_BYTES_MAX: usize = 1000;
 
 /// The problems of a file while it is read: of very many, the first ones.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(super) struct ProblemList {
     list: Vec<Problem>,
 }
 
-impl Problems {
+impl ProblemList {
     /// Keeps a problem. An error comes in even when there is no room: a warning goes for it.
     pub(super) fn push(&mut self, mut problem: Problem) {
         if self.is_full() {
@@ -136,9 +153,9 @@ impl Problems {
                 _ => return,
             }
         }
-        clip(&mut problem.message);
+        truncate_message(&mut problem.message);
         if let Some(help) = &mut problem.help {
-            clip(help);
+            truncate_message(help);
         }
         self.list.push(problem);
     }
@@ -149,7 +166,7 @@ impl Problems {
     }
 
     /// Whether this is told already.
-    pub(super) fn has(&self, message: &str) -> bool {
+    pub(super) fn contains(&self, message: &str) -> bool {
         self.list.iter().any(|problem| problem.message == message)
     }
 
@@ -159,16 +176,16 @@ impl Problems {
     }
 
     /// What is wrong with the file, if anything.
-    pub(super) fn report(mut self, source: Source) -> Option<Report> {
+    pub(super) fn into_report(mut self, source: SourceFile) -> Option<ProblemReport> {
         self.list.sort();
-        (!self.list.is_empty()).then_some(Report {
+        (!self.list.is_empty()).then_some(ProblemReport {
             source,
             problems: self.list,
         })
     }
 }
 
-fn clip(text: &mut String) {
+fn truncate_message(text: &mut String) {
     if text.len() > MESSAGE_BYTES_MAX {
         let whole = (0..=MESSAGE_BYTES_MAX)
             .rev()
@@ -179,7 +196,7 @@ fn clip(text: &mut String) {
 }
 
 /// A text of a file as it may be shown: a terminal must not obey what stands there.
-pub fn visible(text: &str) -> String {
+pub fn sanitize_for_terminal(text: &str) -> String {
     let shown = |c: char| match c {
         '\t' => ' ',
         '\n' => '\u{2424}',
@@ -193,19 +210,19 @@ pub fn visible(text: &str) -> String {
 }
 
 /// Longest text that is taken for a misspelt name.
-const MISSPELT_BYTES_MAX: usize = 100;
+const MISSPELLED_BYTES_MAX: usize = 100;
 
 /// The closest of `known` to what was written, if it is close enough to be meant.
 pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
-    closest(written, known).map(|best| format!("did you mean `{best}`?"))
+    closest_match(written, known).map(|best| format!("did you mean `{best}`?"))
 }
 
 /// As [`did_you_mean`], the name alone.
-pub(super) fn closest<'k>(
+pub(super) fn closest_match<'k>(
     written: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> Option<&'k str> {
-    if written.len() > MISSPELT_BYTES_MAX {
+    if written.len() > MISSPELLED_BYTES_MAX {
         return None;
     }
     let scored = known

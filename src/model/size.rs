@@ -4,8 +4,10 @@
 //! The numbers follow how `customer` keeps states as bytes; a test holds them against the largest states.
 
 use super::orders::ORDERS_MAX;
-use super::slots::{Keep, Slot, Tally, What};
-use super::{Fact, IDS_MAX, Model, Models, Reentry, Transition, facts_of, slots_of};
+use super::slots::{Accumulator, Slot, SlotKind, ValueSource};
+use super::{
+    DEDUPE_IDS_MAX, Fact, Model, Models, Reentry, Transition, condition_facts, condition_slots,
+};
 use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis};
 
 /// Most bytes of a customer's state: below the largest record that Kafka takes where nobody has said
@@ -13,25 +15,25 @@ use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis};
 pub const STATE_BYTES_MAX: usize = 900 << 10;
 
 /// A quantity: 128 bits, seven in a byte.
-const NUMBER: usize = 19;
+const NUMBER_BYTES: usize = 19;
 /// A count of 64 bits.
-const COUNT: usize = 10;
+const COUNT_BYTES: usize = 10;
 /// The distance of one instant from another.
-const INSTANT: usize = 8;
+const INSTANT_BYTES: usize = 8;
 /// The number of a bucket, as a distance.
-const BUCKET: usize = 5;
+const BUCKET_BYTES: usize = 5;
 /// How many there are of something, or which.
-const INDEX: usize = 3;
+const INDEX_BYTES: usize = 3;
 /// What the thing is, or whether it is there.
-const TAG: usize = 1;
+const TAG_BYTES: usize = 1;
 /// A hash.
-const HASH: usize = 8;
+const HASH_BYTES: usize = 8;
 /// The longest gaps that are kept, each with both ends.
-const GAPS: usize = 16 * 2 * INSTANT;
+const GAPS_BYTES: usize = 16 * 2 * INSTANT_BYTES;
 /// Of a state, what is about no model and no fact.
-const HEAD: usize = 6 * COUNT;
+const STATE_HEADER_BYTES: usize = 6 * COUNT_BYTES;
 /// Of a state, where the customer is in a model.
-const PLACE: usize = 6 * COUNT;
+const MODEL_HEADER_BYTES: usize = 6 * COUNT_BYTES;
 
 impl Models {
     /// Most bytes that the state of a customer can take.
@@ -42,60 +44,67 @@ impl Models {
 
 /// The same with these models; of `models` what they share is looked at.
 pub(super) fn bytes_max<'m>(models: &Models, list: impl Iterator<Item = &'m Model>) -> usize {
-    let recent = models.dedupe.map_or(0, |_| IDS_MAX * (INSTANT + HASH));
+    let recent = models
+        .dedupe
+        .map_or(0, |_| DEDUPE_IDS_MAX * (INSTANT_BYTES + HASH_BYTES));
     let facts: usize = models
         .slots
         .iter()
         .map(|slot| slot_bytes(models, slot))
         .sum();
     let own: usize = list.map(|model| model_bytes(models, model)).sum();
-    HEAD + recent + orders_bytes(models) + facts + own
+    STATE_HEADER_BYTES + recent + orders_bytes(models) + facts + own
 }
 
 /// Most bytes of what is kept for a fact; facts may share it.
 pub(super) fn fact_bytes(models: &Models, fact: &Fact) -> usize {
-    let slots = fact.reading.what.slots();
+    let slots = fact.accessor.source.slots();
     let bytes = |slot: usize| slot_bytes(models, models.slots.get(slot));
     slots.into_iter().map(bytes).sum()
 }
 
 fn slot_bytes(models: &Models, slot: &Slot) -> usize {
     let value = |field| value_bytes(models, field);
-    INDEX
-        + TAG
-        + match &slot.keep {
-            Keep::Tally(Tally::Count | Tally::CountOf(_)) => COUNT,
-            Keep::Tally(Tally::First) | Keep::Last => TAG + INSTANT,
-            Keep::Tally(Tally::Sum(_) | Tally::Min(_) | Tally::Max(_)) => NUMBER,
-            Keep::FirstOf(field) | Keep::LatestOf(field) => INSTANT + value(*field),
-            Keep::Buckets { retained, .. } => *retained as usize * (BUCKET + NUMBER),
-            Keep::Firsts {
+    INDEX_BYTES
+        + TAG_BYTES
+        + match &slot.kind {
+            SlotKind::Accumulator(Accumulator::Count | Accumulator::CountOf(_)) => COUNT_BYTES,
+            SlotKind::Accumulator(Accumulator::First) | SlotKind::Last => TAG_BYTES + INSTANT_BYTES,
+            SlotKind::Accumulator(
+                Accumulator::Sum(_) | Accumulator::Min(_) | Accumulator::Max(_),
+            ) => NUMBER_BYTES,
+            SlotKind::FirstOf(field) | SlotKind::LatestOf(field) => INSTANT_BYTES + value(*field),
+            SlotKind::Buckets { retained, .. } => {
+                *retained as usize * (BUCKET_BYTES + NUMBER_BYTES)
+            }
+            SlotKind::Firsts {
                 field, retained, ..
-            } => *retained as usize * (INSTANT + value(*field)),
-            Keep::Distinct { cap, .. } => *cap as usize * (HASH + BUCKET),
-            Keep::Gaps => TAG + 2 * INSTANT + GAPS,
+            } => *retained as usize * (INSTANT_BYTES + value(*field)),
+            SlotKind::Distinct { cap, .. } => *cap as usize * (HASH_BYTES + BUCKET_BYTES),
+            SlotKind::Gaps => TAG_BYTES + 2 * INSTANT_BYTES + GAPS_BYTES,
         }
 }
 
 fn value_bytes(models: &Models, field: FieldId) -> usize {
     let kind = models.vocabulary.fields().nth(field.index());
-    TAG + match kind {
-        Some((_, _, FieldKind::Number)) => NUMBER,
-        Some((_, _, FieldKind::Flag)) => 0,
-        _ => INDEX + FIELD_BYTES_MAX,
-    }
+    TAG_BYTES
+        + match kind {
+            Some((_, _, FieldKind::Number)) => NUMBER_BYTES,
+            Some((_, _, FieldKind::Bool)) => 0,
+            _ => INDEX_BYTES + FIELD_BYTES_MAX,
+        }
 }
 
 /// What a fact was when a transition was taken.
-fn seen_bytes(models: &Models, fact: &Fact) -> usize {
-    let What::Kept(slot) = fact.reading.what else {
-        return TAG + NUMBER;
+fn evidence_bytes(models: &Models, fact: &Fact) -> usize {
+    let ValueSource::FieldValue(slot) = fact.accessor.source else {
+        return TAG_BYTES + NUMBER_BYTES;
     };
-    match models.slots.get(slot).keep {
-        Keep::FirstOf(field) | Keep::LatestOf(field) | Keep::Firsts { field, .. } => {
+    match models.slots.get(slot).kind {
+        SlotKind::FirstOf(field) | SlotKind::LatestOf(field) | SlotKind::Firsts { field, .. } => {
             value_bytes(models, field)
         }
-        _ => TAG + NUMBER,
+        _ => TAG_BYTES + NUMBER_BYTES,
     }
 }
 
@@ -114,10 +123,17 @@ fn orders_bytes(models: &Models) -> usize {
     fields.dedup();
     let fields = fields
         .into_iter()
-        .map(|field| INDEX + value_bytes(models, field));
-    let returned = 2 * (TAG + NUMBER);
-    let order = TAG + HASH + INSTANT + TAG + COUNT + INDEX + fields.sum::<usize>() + returned;
-    COUNT + ORDERS_MAX * order + about().map(|slot| slot_bytes(models, slot)).sum::<usize>()
+        .map(|field| INDEX_BYTES + value_bytes(models, field));
+    let returned = 2 * (TAG_BYTES + NUMBER_BYTES);
+    let order = TAG_BYTES
+        + HASH_BYTES
+        + INSTANT_BYTES
+        + TAG_BYTES
+        + COUNT_BYTES
+        + INDEX_BYTES
+        + fields.sum::<usize>()
+        + returned;
+    COUNT_BYTES + ORDERS_MAX * order + about().map(|slot| slot_bytes(models, slot)).sum::<usize>()
 }
 
 fn model_bytes(models: &Models, model: &Model) -> usize {
@@ -127,26 +143,32 @@ fn model_bytes(models: &Models, model: &Model) -> usize {
     let visited = model
         .stages
         .iter()
-        .filter(|stage| stage.remembered || stage.reentry != Reentry::Always);
-    let visits = visited.count() * (INDEX + 2 * COUNT + TAG + 2 * INSTANT);
-    let known = PLACE + (held + cooled) * (INDEX + INSTANT) + visits;
+        .filter(|stage| stage.tracks_visits || stage.reentry != Reentry::Always);
+    let visits = visited.count() * (INDEX_BYTES + 2 * COUNT_BYTES + TAG_BYTES + 2 * INSTANT_BYTES);
+    let known = MODEL_HEADER_BYTES + (held + cooled) * (INDEX_BYTES + INSTANT_BYTES) + visits;
     let condition = |transition: &Transition| {
-        let slots = slots_of(&transition.when, &model.facts).into_iter();
+        let slots = condition_slots(&transition.when, &model.facts).into_iter();
         let slots = slots.map(|slot| slot_bytes(models, models.slots.get(slot)));
         slots.sum::<usize>()
     };
     let seen = |transition: &Transition| {
-        let facts = facts_of(&transition.when, &model.facts).into_iter();
-        let values = facts.map(|fact| seen_bytes(models, &model.facts[fact]));
+        let facts = condition_facts(&transition.when, &model.facts).into_iter();
+        let values = facts.map(|fact| evidence_bytes(models, &model.facts[fact]));
         values.sum::<usize>()
     };
     let seen = model.transitions.iter().map(seen).max().unwrap_or(0);
     // By which transition the customer came, and what its condition saw.
-    let known = known + TAG + 3 * INDEX + 2 * (TAG + INSTANT) + INSTANT + INDEX + seen;
+    let known = known
+        + TAG_BYTES
+        + 3 * INDEX_BYTES
+        + 2 * (TAG_BYTES + INSTANT_BYTES)
+        + INSTANT_BYTES
+        + INDEX_BYTES
+        + seen;
     let ground = match model.corrections {
         Millis(0) => 0,
         // Where the customer was before, what it saw of its instant, and all that the condition looked at.
-        _ => known + COUNT + model.transitions.iter().map(condition).max().unwrap_or(0),
+        _ => known + COUNT_BYTES + model.transitions.iter().map(condition).max().unwrap_or(0),
     };
     known + ground
 }

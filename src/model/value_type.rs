@@ -4,7 +4,7 @@ use crate::event::FieldKind;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
+pub enum ValueType {
     /// A number or money.
     Number,
     /// A length of time.
@@ -14,26 +14,26 @@ pub enum Type {
     /// Text.
     Text,
     /// True or false.
-    Flag,
+    Bool,
 }
 
-impl Type {
+impl ValueType {
     /// The type of a field of known kind.
-    pub(in crate::model) fn of_field(kind: FieldKind) -> Type {
+    pub(crate) fn from_field_kind(kind: FieldKind) -> ValueType {
         match kind {
-            FieldKind::Number => Type::Number,
-            FieldKind::Text | FieldKind::Any | FieldKind::Id => Type::Text,
-            FieldKind::Flag => Type::Flag,
+            FieldKind::Number => ValueType::Number,
+            FieldKind::Text | FieldKind::Any | FieldKind::Id => ValueType::Text,
+            FieldKind::Bool => ValueType::Bool,
         }
     }
 
-    pub(in crate::model) fn name(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
-            Type::Number => "a number",
-            Type::Duration => "a duration",
-            Type::Instant => "an instant",
-            Type::Text => "a text",
-            Type::Flag => "true or false",
+            ValueType::Number => "a number",
+            ValueType::Duration => "a duration",
+            ValueType::Instant => "an instant",
+            ValueType::Text => "a text",
+            ValueType::Bool => "true or false",
         }
     }
 }

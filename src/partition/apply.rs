@@ -2,10 +2,13 @@
 
 use std::collections::btree_map::{BTreeMap, Entry};
 
-use super::{Batch, Commit, Known, Lineage, Output, Progress, Record, Sweep, TimerKey, View};
-use crate::customer::{CustomerState, Noticed, StageChange};
+use super::{
+    Batch, Commit, LoadedCustomer, ModelGenerations, Output, Progress, Record, StateView, Sweep,
+    TimerKey,
+};
+use crate::customer::{CustomerState, EventAnomalies, StageChange};
 use crate::event::{CustomerId, Event, EventTime, Millis, Position, Watermark};
-use crate::model::{Change, Models};
+use crate::model::{Models, ModelsChange};
 
 /// Applies a batch. Pure: the same values give the same commit, however a history is cut into
 /// batches. `view` must hold the states and timers that the batch can touch.
@@ -18,30 +21,30 @@ use crate::model::{Change, Models};
 /// Customers whose state is of the models before are brought under those of today when they are met, and
 /// after the records so many of them as the sweep was loaded to. Which of the two comes first is the same.
 pub fn apply<'m>(
-    lineage: impl Into<Lineage<'m>>,
+    lineage: impl Into<ModelGenerations<'m>>,
     lateness: Millis,
     progress: &Progress,
-    view: View,
+    view: StateView,
     batch: Batch,
 ) -> Commit {
-    let Lineage { models, before } = lineage.into();
-    let mut run = Run {
+    let ModelGenerations { models, before } = lineage.into();
+    let mut run = BatchProcessor {
         models,
-        change: before.map(|(_, change)| change),
+        model_change: before.map(|(_, change)| change),
         lateness,
         states: view.states,
         changes: Vec::new(),
         effects: Effects {
             timers: view.timers,
             outputs: Vec::new(),
-            noticed: Noticed::default(),
+            anomalies: EventAnomalies::default(),
             progress: Progress {
                 batch: progress.batch + 1,
                 ..progress.clone()
             },
         },
         loaded_to: view.loaded_to,
-        changes_max: view.changes_max.unwrap_or(usize::MAX),
+        transitions_max: view.transitions_max.unwrap_or(usize::MAX),
     };
     for lost in batch.lost {
         run.effects.progress.offsets[lost.input as usize] = lost.to;
@@ -51,18 +54,18 @@ pub fn apply<'m>(
     let mut records = batch.records;
     let mut used = 0;
     while finished && let Some(record) = records.get(used) {
-        if !run.fire_before(record) {
+        if !run.fire_own_timers(record) {
             finished = false;
             break;
         }
         used += 1;
         let Position { input, offset } = record.position;
-        let time = record.time();
+        let time = record.effective_time();
         run.effects.progress.offsets[input as usize] = offset + 1;
         match &record.content {
             Ok(event) => {
                 if let Some(arrived) = record.timestamp {
-                    run.effects.progress.arrived(arrived, event.time);
+                    run.effects.progress.record_delay(arrived, event.time);
                 }
                 finished = run.receive(event, record.position, time);
             }
@@ -73,27 +76,27 @@ pub fn apply<'m>(
         }
     }
     let unused = records.split_off(used);
-    if let Some(advance) = batch.advance.filter(|_| finished && unused.is_empty()) {
-        finished = run.advance(Watermark(advance.0));
+    if let Some(advance) = batch.advance_to.filter(|_| finished && unused.is_empty()) {
+        finished = run.advance_watermark(Watermark(advance.0));
     }
     if let Some(sweep) = view.sweep {
-        run.sweep(&sweep);
+        run.migrate_swept(&sweep);
         // What the change has made due, and there was no room for, is left to the next batch.
         finished = run.fire_due() && finished;
     }
     let finished = finished && run.effects.progress.sweep.is_none();
-    run.commit(records, unused, finished)
+    run.into_commit(records, unused, finished)
 }
 
-struct Run<'r> {
+struct BatchProcessor<'r> {
     models: &'r Models,
     /// From the models before, while states of theirs are left.
-    change: Option<&'r Change>,
+    model_change: Option<&'r ModelsChange>,
     lateness: Millis,
-    states: BTreeMap<CustomerId, Known>,
+    states: BTreeMap<CustomerId, LoadedCustomer>,
     /// Where the loaded timers end.
     loaded_to: Option<TimerKey>,
-    changes_max: usize,
+    transitions_max: usize,
     /// Filled and emptied for every customer; kept for its memory.
     changes: Vec<StageChange>,
     effects: Effects,
@@ -103,19 +106,20 @@ struct Run<'r> {
 struct Effects {
     timers: std::collections::BTreeSet<TimerKey>,
     outputs: Vec<Output>,
-    noticed: Noticed,
+    anomalies: EventAnomalies,
     progress: Progress,
 }
 
-impl Run<'_> {
+impl BatchProcessor<'_> {
     /// How many more transitions there may be before the batch is cut.
-    fn room(&self) -> usize {
-        self.changes_max.saturating_sub(self.effects.outputs.len())
+    fn remaining_transitions(&self) -> usize {
+        self.transitions_max
+            .saturating_sub(self.effects.outputs.len())
     }
 
     /// Fires the customer's own timers that come before an event; `false` when not all could be.
-    fn fire_before(&mut self, record: &Record) -> bool {
-        let room = self.room();
+    fn fire_own_timers(&mut self, record: &Record) -> bool {
+        let room = self.remaining_transitions();
         let Ok(event) = &record.content else {
             return true;
         };
@@ -123,9 +127,9 @@ impl Run<'_> {
             return true;
         };
         let (models, end) = (self.models, event.time);
-        self.effects.adopt(
+        self.effects.migrate(
             models,
-            self.change,
+            self.model_change,
             &event.customer,
             known,
             &mut self.changes,
@@ -134,42 +138,44 @@ impl Run<'_> {
             return true;
         }
         known.touched = true;
-        let fired = known.state.fire(models, end, room, &mut self.changes);
+        let fired = known
+            .state
+            .fire_timers(models, end, room, &mut self.changes);
         self.effects
-            .settle(&event.customer, &mut known.state, &mut self.changes);
+            .emit_and_rearm(&event.customer, &mut known.state, &mut self.changes);
         fired
     }
 
     /// An event, and the time that it moves others to; `false` when not all timers that it made due could be
     /// fired.
     fn receive(&mut self, event: &Event, position: Position, time: Option<EventTime>) -> bool {
-        let room = self.room();
+        let room = self.remaining_transitions();
         let customer = &event.customer;
         let known = match self.states.entry(customer.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
                 let mut state = CustomerState::new(self.models, event.time, position);
                 state.generation = self.effects.progress.generation;
-                self.effects.created(&state);
+                self.effects.count_new_customer(&state);
                 unknown.insert(state.into())
             }
         };
         known.touched = true;
-        self.effects.noticed +=
+        self.effects.anomalies +=
             known
                 .state
                 .receive(self.models, event, position, &mut self.changes);
-        self.meet(customer, room);
-        let highest = &mut self.effects.progress.highest;
+        self.fire_overdue(customer, room);
+        let highest = &mut self.effects.progress.max_event_time;
         *highest = (*highest).max(time);
-        self.advance(Watermark::behind(
+        self.advance_watermark(Watermark::from_event_time(
             time.unwrap_or(EventTime::MIN),
             self.lateness,
         ))
     }
 
     /// What a late event, or another model, has armed before the fired cursor is met at once.
-    fn meet(&mut self, customer: &CustomerId, room: usize) {
+    fn fire_overdue(&mut self, customer: &CustomerId, room: usize) {
         let Some(known) = self.states.get_mut(customer) else {
             return;
         };
@@ -177,9 +183,9 @@ impl Run<'_> {
         let passed = fired_to.map_or(EventTime::MIN, |key| key.due);
         let met = known
             .state
-            .fire(self.models, passed, room, &mut self.changes);
+            .fire_timers(self.models, passed, room, &mut self.changes);
         self.effects
-            .settle(customer, &mut known.state, &mut self.changes);
+            .emit_and_rearm(customer, &mut known.state, &mut self.changes);
         if !met && let Some(due) = known.state.armed {
             // All others before the cursor have fired: it goes back to this one.
             let customer = customer.clone();
@@ -189,7 +195,7 @@ impl Run<'_> {
     }
 
     /// Brings all that were loaded under the models of today, as far as there is room for what they do.
-    fn sweep(&mut self, loaded: &Sweep) {
+    fn migrate_swept(&mut self, loaded: &Sweep) {
         let outdated = self.states.iter().filter(|(_, known)| known.is_outdated);
         let outdated: Vec<CustomerId> = outdated.map(|(id, _)| id.clone()).collect();
         let mut next = match loaded {
@@ -197,26 +203,26 @@ impl Run<'_> {
             Sweep::End => None,
         };
         for customer in outdated {
-            let room = self.room();
+            let room = self.remaining_transitions();
             if room == 0 {
                 next = next.into_iter().chain([customer]).min();
                 break;
             }
             if let Some(known) = self.states.get_mut(&customer) {
-                self.effects.adopt(
+                self.effects.migrate(
                     self.models,
-                    self.change,
+                    self.model_change,
                     &customer,
                     known,
                     &mut self.changes,
                 );
-                self.meet(&customer, room);
+                self.fire_overdue(&customer, room);
             }
         }
         self.effects.progress.sweep = next;
     }
 
-    fn advance(&mut self, watermark: Watermark) -> bool {
+    fn advance_watermark(&mut self, watermark: Watermark) -> bool {
         let current = &mut self.effects.progress.watermark;
         *current = watermark.max(*current);
         self.fire_due()
@@ -227,15 +233,16 @@ impl Run<'_> {
     fn fire_due(&mut self) -> bool {
         let watermark = self.effects.progress.watermark;
         while let Some(key) = self.effects.timers.first() {
-            if !watermark.is_past(key.due) || self.loaded_to.as_ref().is_some_and(|end| key >= end)
+            if !watermark.has_passed(key.due)
+                || self.loaded_to.as_ref().is_some_and(|end| key >= end)
             {
                 break;
             }
-            if self.room() == 0 {
+            if self.remaining_transitions() == 0 {
                 self.loaded_to = Some(key.clone());
                 break;
             }
-            self.fire();
+            self.fire_next();
         }
         let reached = TimerKey {
             due: EventTime(watermark.0),
@@ -254,7 +261,7 @@ impl Run<'_> {
 
     /// Looks at the customer whose entry comes first. If activity has pushed the deadline out
     /// since, nothing is evaluated and the entry moves.
-    fn fire(&mut self) {
+    fn fire_next(&mut self) {
         let Some(TimerKey { due, customer }) = self.effects.timers.pop_first() else {
             return;
         };
@@ -263,9 +270,9 @@ impl Run<'_> {
         };
         known.touched = true;
         known.state.armed = None;
-        self.effects.adopt(
+        self.effects.migrate(
             self.models,
-            self.change,
+            self.model_change,
             &customer,
             known,
             &mut self.changes,
@@ -273,12 +280,12 @@ impl Run<'_> {
         let end = due.just_after();
         known
             .state
-            .fire(self.models, end, usize::MAX, &mut self.changes);
+            .fire_timers(self.models, end, usize::MAX, &mut self.changes);
         self.effects
-            .settle(&customer, &mut known.state, &mut self.changes);
+            .emit_and_rearm(&customer, &mut known.state, &mut self.changes);
     }
 
-    fn commit(self, applied: Vec<Record>, unused: Vec<Record>, finished: bool) -> Commit {
+    fn into_commit(self, applied: Vec<Record>, unused: Vec<Record>, finished: bool) -> Commit {
         let touched = self.states.into_iter().filter(|(_, known)| known.touched);
         let mut states = Vec::with_capacity(touched.size_hint().1.unwrap_or(0));
         let (mut arm, mut disarm) = (Vec::new(), Vec::new());
@@ -295,7 +302,7 @@ impl Run<'_> {
         }
         let Effects {
             outputs,
-            noticed,
+            anomalies: noticed,
             mut progress,
             ..
         } = self.effects;
@@ -306,7 +313,7 @@ impl Run<'_> {
             arm,
             disarm,
             outputs,
-            noticed,
+            anomalies: noticed,
             applied,
             unused,
             finished,
@@ -316,19 +323,19 @@ impl Run<'_> {
 }
 
 impl Effects {
-    fn created(&mut self, state: &CustomerState) {
+    fn count_new_customer(&mut self, state: &CustomerState) {
         for (model, own) in state.models.iter().enumerate() {
             self.progress.population.enter(model, own.stage);
         }
     }
 
     /// Brings a customer under the models of today, if their state is of those before.
-    fn adopt(
+    fn migrate(
         &mut self,
         models: &Models,
-        change: Option<&Change>,
+        change: Option<&ModelsChange>,
         customer: &CustomerId,
-        known: &mut Known,
+        known: &mut LoadedCustomer,
         changes: &mut Vec<StageChange>,
     ) {
         let Some(change) = change.filter(|_| known.is_outdated) else {
@@ -336,18 +343,18 @@ impl Effects {
         };
         (known.is_outdated, known.touched) = (false, true);
         let at = self.progress.adopted_at;
-        known.state.adopt(models, change, at, changes);
+        known.state.reevaluate(models, change, at, changes);
         let own = known.state.models.iter().zip(&models.list);
         let mut told = own.filter(|(own, model)| own.sequence > 0 && !model.shadow);
-        if change.is_seen && told.next().is_some() {
+        if change.is_visible && told.next().is_some() {
             let customer = customer.clone();
-            self.outputs.push(Output::Restated { customer });
+            self.outputs.push(Output::StageRenamed { customer });
         }
     }
 
     /// Emits what happened to a customer and keeps an entry in the timer index that is not later
     /// than the next due instant.
-    fn settle(
+    fn emit_and_rearm(
         &mut self,
         customer: &CustomerId,
         state: &mut CustomerState,

@@ -17,7 +17,7 @@ pub struct Record {
 impl Record {
     /// The time that it moves others to: of an event that claims to be later than its record, that of the
     /// record. A record that was rejected has none.
-    pub fn time(&self) -> Option<EventTime> {
+    pub fn effective_time(&self) -> Option<EventTime> {
         let event = self.content.as_ref().ok()?;
         Some(event.time.min(self.timestamp.unwrap_or(EventTime::MAX)))
     }
@@ -43,15 +43,15 @@ pub struct Batch {
     /// The records.
     pub records: Vec<Record>,
     /// Where the watermark goes after them: at the end of a replay, or while the input is idle.
-    pub advance: Option<EventTime>,
+    pub advance_to: Option<EventTime>,
 }
 
 impl Batch {
     /// The watermark that the whole batch leads to, from `watermark`.
     pub fn watermark(&self, watermark: Watermark, lateness: Millis) -> Watermark {
-        let times = self.records.iter().filter_map(Record::time);
-        let reached = times.map(|time| Watermark::behind(time, lateness));
-        let advanced = self.advance.map(|time| Watermark(time.0));
+        let times = self.records.iter().filter_map(Record::effective_time);
+        let reached = times.map(|time| Watermark::from_event_time(time, lateness));
+        let advanced = self.advance_to.map(|time| Watermark(time.0));
         reached.chain(advanced).fold(watermark, Ord::max)
     }
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Population, Progress, Quickest, TimerKey};
+use super::{MinDelay, Population, Progress, TimerKey};
 use crate::event::{EventTime, Millis, Watermark};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct EncodedProgress {
     format: u32,
     batch: u64,
     offsets: Vec<i64>,
@@ -28,14 +28,14 @@ struct Written {
     population: Vec<Vec<u64>>,
     /// Where its records come from. Formats up to 3 said it in `identity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    source: Option<Source>,
+    source: Option<SourceTopics>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     identity: Option<String>,
 }
 
 /// What every version of the bytes says.
 #[derive(Deserialize)]
-struct Format {
+struct FormatHeader {
     format: u32,
 }
 
@@ -43,7 +43,7 @@ const FORMAT: u32 = 4;
 
 /// Why bytes are no progress that can be gone on from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum UnusableState {
     /// They are damaged.
     #[error("the progress of a partition is damaged")]
     Damaged,
@@ -57,25 +57,25 @@ pub enum Unusable {
         "the state was made with other inputs, mappings, limits or money, by a version of Tenure that did not keep them; start \
         once with those that it was made with, and change them after that"
     )]
-    Foreign,
+    OtherSettings,
     /// An earlier version of Tenure wrote them, with other models than are loaded now.
     #[error(
         "the state was made with other models, by a version of Tenure that did not keep them; start once with the \
         models that it was made with"
     )]
-    ForeignModels,
+    OtherModels,
     /// The models that they are of are no models to this version.
     #[error(
         "the models that the state was made with are not taken by this version any more ({0}); change them with the version that wrote it"
     )]
-    Models(String),
+    RejectedModels(String),
     /// The inputs had fewer partitions.
     #[error(
         "the state was made when the inputs had {before} partitions, and now they have {now}: the events of most customers \
         come in another partition than before, where nothing is known of them. `tenure rekey` takes the states there, to \
         another kafka.app and an empty changelog"
     )]
-    Grown {
+    MorePartitions {
         /// How many they had.
         before: i32,
         /// How many they have.
@@ -114,7 +114,7 @@ pub enum Unusable {
 /// Where the records of a partition come from: offsets mean nothing for others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Source {
+pub struct SourceTopics {
     /// The id of the cluster.
     pub cluster: String,
     /// The ids of the topics, in the order of the offsets. Further ones may be added.
@@ -123,27 +123,27 @@ pub struct Source {
     pub partitions: i32,
 }
 
-impl Source {
+impl SourceTopics {
     /// Whether what was read from here is gone on with from `now`.
-    fn continues(&self, now: &Source) -> Result<(), Unusable> {
+    fn check_compatible(&self, now: &SourceTopics) -> Result<(), UnusableState> {
         if self.cluster != now.cluster {
-            return Err(Unusable::OtherCluster {
+            return Err(UnusableState::OtherCluster {
                 before: self.cluster.clone(),
                 now: now.cluster.clone(),
             });
         }
         if !now.inputs.starts_with(&self.inputs) {
             return Err(match self.inputs.starts_with(&now.inputs) {
-                true => Unusable::FewerInputs {
+                true => UnusableState::FewerInputs {
                     before: self.inputs.len(),
                     now: now.inputs.len(),
                 },
-                false => Unusable::OtherInputs,
+                false => UnusableState::OtherInputs,
             });
         }
         match (self.partitions, now.partitions) {
-            (before, now) if before < now => Err(Unusable::Grown { before, now }),
-            (before, now) if before > now => Err(Unusable::OtherInputs),
+            (before, now) if before < now => Err(UnusableState::MorePartitions { before, now }),
+            (before, now) if before > now => Err(UnusableState::OtherInputs),
             _ => Ok(()),
         }
     }
@@ -153,14 +153,14 @@ impl Source {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// Where the records come from.
-    pub source: Source,
+    pub source: SourceTopics,
     /// What formats up to 3 say.
-    pub former: Former,
+    pub legacy: LegacyIdentity,
 }
 
 /// What formats up to 3 say of everything that `apply` sees beside models and records, each as a hash or another short text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Former {
+pub struct LegacyIdentity {
     /// What was configured: mappings, limits, money.
     pub rules: String,
     /// Where the records come from.
@@ -171,24 +171,24 @@ pub struct Former {
     pub format_1: String,
 }
 
-impl Former {
-    fn check(&self, format: u32, written: &str) -> Result<(), Unusable> {
-        let (rules, inputs) = written.split_once('/').ok_or(Unusable::Damaged)?;
+impl LegacyIdentity {
+    fn check(&self, format: u32, written: &str) -> Result<(), UnusableState> {
+        let (rules, inputs) = written.split_once('/').ok_or(UnusableState::Damaged)?;
         if format == 1 && rules != self.format_1 {
-            return Err(Unusable::ForeignModels);
+            return Err(UnusableState::OtherModels);
         }
         if format > 1 && rules != self.rules {
-            return Err(Unusable::Foreign);
+            return Err(UnusableState::OtherSettings);
         }
         if inputs != self.inputs {
             let fewer = &self.inputs_with_fewer;
             let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
             return Err(match fewer.iter().position(|known| known == inputs) {
-                Some(before) => Unusable::Grown {
+                Some(before) => UnusableState::MorePartitions {
                     before: number(before + 1),
                     now: number(fewer.len() + 1),
                 },
-                None => Unusable::OtherInputs,
+                None => UnusableState::OtherInputs,
             });
         }
         Ok(())
@@ -196,31 +196,32 @@ impl Former {
 }
 
 /// Whether bytes are of a format that is known here.
-pub(super) fn known_format(bytes: &[u8], newest: u32) -> Result<u32, Unusable> {
-    let Format { format } = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
+pub(super) fn read_format(bytes: &[u8], newest: u32) -> Result<u32, UnusableState> {
+    let FormatHeader { format } =
+        serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)?;
     match format {
-        0 => Err(Unusable::Damaged), // There never was one.
-        newer if newer > newest => Err(Unusable::NewerFormat(newer)),
+        0 => Err(UnusableState::Damaged), // There never was one.
+        newer if newer > newest => Err(UnusableState::NewerFormat(newer)),
         known => Ok(known),
     }
 }
 
 /// Writes a progress.
 pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
-    let written = Written {
+    let written = EncodedProgress {
         format: FORMAT,
         batch: progress.batch,
         offsets: progress.offsets.clone(),
         watermark: progress.watermark.0,
-        highest: progress.highest.map(|time| time.0),
-        delay: progress.quickest.map(|quickest| quickest.delay.0),
-        arrived: progress.quickest.map(|quickest| quickest.arrived.0),
+        highest: progress.max_event_time.map(|time| time.0),
+        delay: progress.min_delay.map(|quickest| quickest.delay.0),
+        arrived: progress.min_delay.map(|quickest| quickest.received_at.0),
         fired_to: progress
             .fired_to
             .as_ref()
             .map(|key| (key.due.0, key.customer.as_str().to_owned())),
         generation: progress.generation,
-        models: progress.models.clone(),
+        models: progress.models_hash.clone(),
         adopted_at: progress.adopted_at.0,
         sweep: progress
             .sweep
@@ -228,7 +229,7 @@ pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
             .map(|customer| customer.as_str().to_owned()),
         timers: progress.timers,
         population: progress.population.0.clone(),
-        source: Some(Source {
+        source: Some(SourceTopics {
             cluster: identity.source.cluster.clone(),
             // Others may just have been added, and are not read yet.
             inputs: identity
@@ -246,7 +247,7 @@ pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
 }
 
 /// Format 1 knew no generations: all states are of the models that its identity stands for.
-fn of_format_1(bytes: &[u8], models: &str) -> Option<Written> {
+fn read_format_1(bytes: &[u8], models: &str) -> Option<EncodedProgress> {
     let mut written: serde_json::Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     for (key, value) in [
         ("generation", 0.into()),
@@ -261,47 +262,48 @@ fn of_format_1(bytes: &[u8], models: &str) -> Option<Written> {
 
 /// Reads what [`encode`] wrote, if it can be gone on from under this identity. What format 1 says fits only
 /// where `models`, the hash of those that are loaded, are those that it was written with.
-pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progress, Unusable> {
-    let format = known_format(bytes, FORMAT)?;
+pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progress, UnusableState> {
+    let format = read_format(bytes, FORMAT)?;
     let written = match format {
-        1 => of_format_1(bytes, models),
+        1 => read_format_1(bytes, models),
         _ => serde_json::from_slice(bytes).ok(),
     };
-    let written: Written = written.ok_or(Unusable::Damaged)?;
+    let written: EncodedProgress = written.ok_or(UnusableState::Damaged)?;
     match (&written.source, &written.identity) {
         (Some(source), None)
             if source.inputs.is_empty() || source.inputs.len() == written.offsets.len() =>
         {
-            source.continues(&identity.source)?;
+            source.check_compatible(&identity.source)?;
         }
-        (None, Some(former)) => identity.former.check(format, former)?,
-        _ => return Err(Unusable::Damaged),
+        (None, Some(former)) => identity.legacy.check(format, former)?,
+        _ => return Err(UnusableState::Damaged),
     }
-    Ok(written.progress())
+    Ok(written.into_progress())
 }
 
 /// How many partitions the inputs had; formats up to 3 do not say.
-pub fn partitions(bytes: &[u8]) -> Option<i32> {
-    known_format(bytes, FORMAT).ok()?;
-    let written: Written = serde_json::from_slice(bytes).ok()?;
+pub fn partition_count(bytes: &[u8]) -> Option<i32> {
+    read_format(bytes, FORMAT).ok()?;
+    let written: EncodedProgress = serde_json::from_slice(bytes).ok()?;
     written.source.map(|source| source.partitions)
 }
 
 /// Reads what [`encode`] wrote, whatever it was written under: for whoever only looks.
-pub fn read(bytes: &[u8]) -> Result<Progress, Unusable> {
-    if known_format(bytes, FORMAT)? == 1 {
-        return Err(Unusable::ForeignModels);
+pub fn decode_unchecked(bytes: &[u8]) -> Result<Progress, UnusableState> {
+    if read_format(bytes, FORMAT)? == 1 {
+        return Err(UnusableState::OtherModels);
     }
-    let written: Written = serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)?;
-    Ok(written.progress())
+    let written: EncodedProgress =
+        serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)?;
+    Ok(written.into_progress())
 }
 
-impl Written {
-    fn progress(self) -> Progress {
+impl EncodedProgress {
+    fn into_progress(self) -> Progress {
         let arrived = EventTime(self.arrived.or(self.highest).unwrap_or_default());
-        let quickest = self.delay.map(|delay| Quickest {
+        let quickest = self.delay.map(|delay| MinDelay {
             delay: Millis(delay),
-            arrived,
+            received_at: arrived,
         });
         let key = |(due, customer): (i64, String)| TimerKey {
             due: EventTime(due),
@@ -311,11 +313,11 @@ impl Written {
             batch: self.batch,
             offsets: self.offsets,
             watermark: Watermark(self.watermark),
-            highest: self.highest.map(EventTime),
-            quickest,
+            max_event_time: self.highest.map(EventTime),
+            min_delay: quickest,
             fired_to: self.fired_to.map(key),
             generation: self.generation,
-            models: self.models,
+            models_hash: self.models,
             adopted_at: EventTime(self.adopted_at),
             sweep: self.sweep.map(|customer| customer.as_str().into()),
             timers: self.timers,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::generation::short_hex;
-use crate::event::{Limits, Mapping, Money, TimeUnit};
+use crate::event::{CurrencyRates, Mapping, RecordLimits, TimeUnit};
 
 /// The settings, each as a key and a text.
 ///
@@ -15,38 +15,38 @@ use crate::event::{Limits, Mapping, Money, TimeUnit};
 /// where it stands at what earlier versions did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Decoding(BTreeMap<String, String>);
+pub struct DecodingSettings(BTreeMap<String, String>);
 
 const VERSION: &str = "version";
 const CURRENCY: &str = "money.currency";
 
-impl Decoding {
+impl DecodingSettings {
     /// Of inputs in their order, each a topic and its mapping. `version` is what a person counts up to go back to earlier
     /// settings.
     pub fn new<'i>(
         version: u64,
         inputs: impl Iterator<Item = (&'i str, &'i Mapping)>,
-        limits: &Limits,
-        money: &Money,
-    ) -> Decoding {
+        limits: &RecordLimits,
+        money: &CurrencyRates,
+    ) -> DecodingSettings {
         let mut all = BTreeMap::from([(VERSION.to_owned(), version.to_string())]);
         for (number, (topic, mapping)) in inputs.enumerate() {
             let mut put =
                 |key: &str, text: String| all.insert(format!("input.{number}.{key}"), text);
             put("topic", topic.to_owned());
-            put("time_unit", time_unit(mapping.time_unit).to_owned());
+            put("time_unit", time_unit_name(mapping.time_unit).to_owned());
             for field in Mapping::FIELDS {
-                put(field, mapping.place(field).0.join("."));
+                put(field, mapping.path(field).0.join("."));
             }
         }
-        let Limits {
+        let RecordLimits {
             record_bytes,
             depth,
             text_bytes,
             elements,
             time_floor,
-            latest: _, // Of files.
-            future,
+            time_ceiling: _, // Of files.
+            future_tolerance: future,
         } = limits;
         for (key, number) in [
             ("limits.record", *record_bytes as i128),
@@ -62,7 +62,7 @@ impl Decoding {
         for (code, rate) in &money.rates {
             all.insert(format!("money.rates.{code}"), rate.to_string());
         }
-        Decoding(all)
+        DecodingSettings(all)
     }
 
     /// Stands for all of it.
@@ -77,12 +77,12 @@ impl Decoding {
     }
 
     /// Whether these settings are older than others by the version that a person counts.
-    pub fn is_behind(&self, other: &Decoding) -> bool {
+    pub fn is_older_than(&self, other: &DecodingSettings) -> bool {
         self.version() < other.version()
     }
 
     /// What is different after it, for people: a line for each setting.
-    pub fn changes(&self, after: &Decoding) -> Vec<String> {
+    pub fn diff(&self, after: &DecodingSettings) -> Vec<String> {
         let keys: std::collections::BTreeSet<&String> =
             self.0.keys().chain(after.0.keys()).collect();
         let change = |key: &String| {
@@ -105,7 +105,7 @@ impl Decoding {
     }
 
     /// Why states made with these settings cannot be gone on with under others.
-    pub fn refusal(&self, after: &Decoding) -> Option<String> {
+    pub fn incompatibility(&self, after: &DecodingSettings) -> Option<String> {
         let (before, now) = (self.topics(), after.topics());
         if !now.starts_with(&before) {
             return Some(format!(
@@ -123,7 +123,7 @@ impl Decoding {
     }
 }
 
-fn time_unit(unit: TimeUnit) -> &'static str {
+fn time_unit_name(unit: TimeUnit) -> &'static str {
     match unit {
         TimeUnit::Seconds => "seconds",
         TimeUnit::Milliseconds => "milliseconds",
@@ -136,11 +136,11 @@ mod tests {
     use super::*;
     use crate::event::Quantity;
 
-    fn decoding(edit: impl Fn(&mut Mapping, &mut Money)) -> Decoding {
-        let (mut mapping, mut money) = (Mapping::default(), Money::default());
+    fn decoding(edit: impl Fn(&mut Mapping, &mut CurrencyRates)) -> DecodingSettings {
+        let (mut mapping, mut money) = (Mapping::default(), CurrencyRates::default());
         edit(&mut mapping, &mut money);
         let inputs = [("clicks", &mapping)];
-        Decoding::new(1, inputs.into_iter(), &Limits::default(), &money)
+        DecodingSettings::new(1, inputs.into_iter(), &RecordLimits::default(), &money)
     }
 
     #[test]
@@ -169,32 +169,39 @@ mod tests {
     #[test]
     fn what_changes_is_named_and_another_currency_is_refused() {
         let before = decoding(|_, _| {});
-        assert_eq!(before.changes(&before), [""; 0]);
+        assert_eq!(before.diff(&before), [""; 0]);
         let after = decoding(|mapping, money| {
-            mapping.kind = "event".into();
-            money.rates.insert("EUR".to_owned(), Quantity::whole(2));
+            mapping.event_type = "event".into();
+            money
+                .rates
+                .insert("EUR".to_owned(), Quantity::from_whole(2));
         });
         let told = [
             r#"input.0.type: "event" instead of "type""#,
             r#"money.rates.EUR: "2" is new"#,
         ];
-        assert_eq!(before.changes(&after), told);
-        assert_eq!(before.refusal(&after), None);
-        assert_eq!(after.changes(&before)[1], r#"money.rates.EUR: "2" is gone"#);
+        assert_eq!(before.diff(&after), told);
+        assert_eq!(before.incompatibility(&after), None);
+        assert_eq!(after.diff(&before)[1], r#"money.rates.EUR: "2" is gone"#);
         let inputs = |topics: &[&'static str]| {
             let mapping = Mapping::default();
             let inputs = topics.iter().map(|topic| (*topic, &mapping));
-            Decoding::new(1, inputs, &Limits::default(), &Money::default())
+            DecodingSettings::new(
+                1,
+                inputs,
+                &RecordLimits::default(),
+                &CurrencyRates::default(),
+            )
         };
-        assert_eq!(before.refusal(&inputs(&["clicks", "orders"])), None);
+        assert_eq!(before.incompatibility(&inputs(&["clicks", "orders"])), None);
         for topics in [&["orders", "clicks"][..], &["orders"], &[]] {
-            let refusal = before.refusal(&inputs(topics)).unwrap();
+            let refusal = before.incompatibility(&inputs(topics)).unwrap();
             assert!(refusal.starts_with("the inputs were clicks,"), "{refusal}");
         }
         let euros = decoding(|_, money| money.currency = "EUR".to_owned());
         assert!(
             before
-                .refusal(&euros)
+                .incompatibility(&euros)
                 .unwrap()
                 .contains("was USD and is EUR now")
         );

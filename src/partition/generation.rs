@@ -4,11 +4,11 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Decoding;
-use super::codec::Unusable;
+use super::DecodingSettings;
+use super::codec::UnusableState;
 use crate::customer::Migration;
 use crate::event::EventTime;
-use crate::model::{Change, Model, Models, Source};
+use crate::model::{Model, Models, ModelsChange, SourceFile};
 
 /// One version of the models in the life of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +21,10 @@ pub struct Generation {
     pub hash: String,
     /// The hashes of those before it, the latest last.
     earlier: Vec<String>,
-    files: Vec<File>,
+    files: Vec<ModelFile>,
     /// By what records are decoded; format 1 did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    decoding: Option<Decoding>,
+    decoding: Option<DecodingSettings>,
     /// The hashes of the settings before, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier_decodings: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Generation {
 /// A model file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ModelFile {
     name: String,
     version: u64,
     text: String,
@@ -47,7 +47,7 @@ pub const GENERATION_BYTES_MAX: usize = 900 << 10;
 
 /// What loaded models, or settings, are to those of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum VersionOrdering {
     /// The same.
     Current,
     /// They were there before: whoever has loaded them is behind.
@@ -57,7 +57,7 @@ pub enum Standing {
 }
 
 /// A hash of the texts of all models in their order: what stands in them, not the number that a person gave.
-pub fn hash(models: &Models) -> String {
+pub fn hash_models(models: &Models) -> String {
     let mut hash = Sha256::new();
     for model in &models.list {
         let text = model.source.text.as_bytes();
@@ -79,7 +79,7 @@ pub(super) fn short_hex(hash: Sha256) -> String {
 impl Generation {
     /// The first one.
     pub fn first(models: &Models) -> Generation {
-        let file = |model: &Model| File {
+        let file = |model: &Model| ModelFile {
             name: model.name.clone(),
             version: model.version,
             text: model.source.text.clone(),
@@ -87,7 +87,7 @@ impl Generation {
         Generation {
             format: FORMAT,
             number: 0,
-            hash: hash(models),
+            hash: hash_models(models),
             earlier: Vec::new(),
             files: models.list.iter().map(file).collect(),
             decoding: None,
@@ -96,25 +96,25 @@ impl Generation {
     }
 
     /// The same models, with records decoded by these settings.
-    pub fn decoded_by(mut self, decoding: &Decoding) -> Generation {
+    pub fn with_decoding(mut self, decoding: &DecodingSettings) -> Generation {
         let before = self.decoding.replace(decoding.clone());
         if let Some(before) = before.filter(|before| before != decoding) {
-            remember(&mut self.earlier_decodings, before.hash());
+            push_earlier(&mut self.earlier_decodings, before.hash());
         }
         self
     }
 
     /// The settings by which records were decoded so far; `None` where an earlier version of Tenure did not keep them.
-    pub fn decoding(&self) -> Option<&Decoding> {
+    pub fn decoding(&self) -> Option<&DecodingSettings> {
         self.decoding.as_ref()
     }
 
     /// The one after this, with other models.
-    pub fn next(&self, models: &Models, change: &Change) -> Generation {
+    pub fn next(&self, models: &Models, change: &ModelsChange) -> Generation {
         let mut earlier = self.earlier.clone();
-        remember(&mut earlier, self.hash.clone());
+        push_earlier(&mut earlier, self.hash.clone());
         Generation {
-            number: self.number + u32::from(!change.in_words_only),
+            number: self.number + u32::from(!change.is_text_only),
             earlier,
             decoding: self.decoding.clone(),
             earlier_decodings: self.earlier_decodings.clone(),
@@ -123,32 +123,32 @@ impl Generation {
     }
 
     /// What other models are to it. A version that a person has counted down is older, too.
-    pub fn standing(&self, models: &Models) -> Standing {
-        let other = hash(models);
-        let counted_down = |file: &File| {
+    pub fn compare_models(&self, models: &Models) -> VersionOrdering {
+        let other = hash_models(models);
+        let counted_down = |file: &ModelFile| {
             let mut same = models.list.iter().filter(|model| model.name == file.name);
             same.any(|model| model.version < file.version)
         };
         if other == self.hash {
-            Standing::Current
+            VersionOrdering::Current
         } else if self.earlier.contains(&other) || self.files.iter().any(counted_down) {
-            Standing::Older
+            VersionOrdering::Older
         } else {
-            Standing::Newer
+            VersionOrdering::Newer
         }
     }
 
     /// What other settings are to those by which records were decoded so far.
-    pub fn standing_of(&self, decoding: &Decoding) -> Standing {
+    pub fn compare_decoding(&self, decoding: &DecodingSettings) -> VersionOrdering {
         match &self.decoding {
-            Some(own) if own == decoding => Standing::Current,
+            Some(own) if own == decoding => VersionOrdering::Current,
             Some(own)
                 if decoding.version() < own.version()
                     || self.earlier_decodings.contains(&decoding.hash()) =>
             {
-                Standing::Older
+                VersionOrdering::Older
             }
-            _ => Standing::Newer,
+            _ => VersionOrdering::Newer,
         }
     }
 
@@ -156,15 +156,17 @@ impl Generation {
     ///
     /// # Errors
     /// Where this version of Tenure does not take what an earlier one took.
-    pub fn models(&self) -> Result<Models, Unusable> {
-        let source = |file: &File| Source {
+    pub fn models(&self) -> Result<Models, UnusableState> {
+        let source = |file: &ModelFile| SourceFile {
             name: file.name.clone(),
             text: file.text.clone(),
         };
         let compiled = Models::compile(self.files.iter().map(source).collect());
         compiled.map(|(models, _)| models).map_err(|reports| {
             let first = reports.first().and_then(|report| report.problems.first());
-            Unusable::Models(first.map_or_else(String::new, |problem| problem.message.clone()))
+            UnusableState::RejectedModels(
+                first.map_or_else(String::new, |problem| problem.message.clone()),
+            )
         })
     }
 
@@ -177,14 +179,14 @@ impl Generation {
     ///
     /// # Errors
     /// Where it is damaged, or of a later version of Tenure.
-    pub fn decode(bytes: &[u8]) -> Result<Generation, Unusable> {
-        super::codec::known_format(bytes, FORMAT)?;
-        serde_json::from_slice(bytes).map_err(|_| Unusable::Damaged)
+    pub fn decode(bytes: &[u8]) -> Result<Generation, UnusableState> {
+        super::codec::read_format(bytes, FORMAT)?;
+        serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)
     }
 }
 
 /// Adds the latest hash; the first ones are forgotten.
-fn remember(earlier: &mut Vec<String>, hash: String) {
+fn push_earlier(earlier: &mut Vec<String>, hash: String) {
     earlier.push(hash);
     let many = earlier.len().saturating_sub(EARLIER_MAX);
     earlier.drain(..many);
@@ -193,23 +195,23 @@ fn remember(earlier: &mut Vec<String>, hash: String) {
 /// The models that a partition is worked on with, and while states of the ones before are left, how
 /// those are read.
 #[derive(Clone, Copy, Debug)]
-pub struct Lineage<'l> {
+pub struct ModelGenerations<'l> {
     /// The models.
     pub models: &'l Models,
     /// Those before, and the way from them.
-    pub before: Option<(&'l Models, &'l Change)>,
+    pub before: Option<(&'l Models, &'l ModelsChange)>,
 }
 
-impl<'l> From<&'l Models> for Lineage<'l> {
+impl<'l> From<&'l Models> for ModelGenerations<'l> {
     fn from(models: &'l Models) -> Self {
-        Lineage {
+        ModelGenerations {
             models,
             before: None,
         }
     }
 }
 
-impl Lineage<'_> {
+impl ModelGenerations<'_> {
     /// How a state of the models before becomes one of today.
     pub fn migration(&self, at: EventTime) -> Option<Migration<'_>> {
         let (before, change) = self.before?;

@@ -17,10 +17,10 @@ impl Progress {
         let fired_to = known().map(|progress| progress.fired_to.clone()).min();
         Progress {
             watermark: watermark.unwrap_or(Watermark::NONE),
-            highest: known().filter_map(|progress| progress.highest).max(),
-            quickest: known()
-                .filter_map(|progress| progress.quickest)
-                .max_by_key(|quickest| quickest.arrived),
+            max_event_time: known().filter_map(|progress| progress.max_event_time).max(),
+            min_delay: known()
+                .filter_map(|progress| progress.min_delay)
+                .max_by_key(|quickest| quickest.received_at),
             fired_to: fired_to.flatten(),
             offsets,
             ..Progress::new(models, 0)
@@ -28,7 +28,7 @@ impl Progress {
     }
 
     /// Counts a customer who has come.
-    pub fn add(&mut self, state: &CustomerState) {
+    pub fn add_customer(&mut self, state: &CustomerState) {
         for (model, own) in state.models.iter().enumerate() {
             self.population.enter(model, own.stage);
         }
@@ -40,14 +40,14 @@ impl Progress {
 mod tests {
     use super::*;
     use crate::event::EventTime;
-    use crate::model::Source;
+    use crate::model::SourceFile;
     use crate::partition::{Population, TimerKey};
 
     #[test]
     fn time_stands_where_it_was_furthest_behind() {
         let text = "model: m\nversion: 1\ninitial: a\nfacts: { n: count(any) }\nstages: { a: {}, b: {} }\n\
                     transitions:\n  - { from: a, to: b, when: n >= 1 }\n";
-        let source = Source {
+        let source = SourceFile {
             name: "m.yaml".to_owned(),
             text: text.to_owned(),
         };
@@ -55,7 +55,7 @@ mod tests {
         let at = |time: i64, customers: u64| Progress {
             batch: 9,
             watermark: Watermark(time),
-            highest: Some(EventTime(time + 5)),
+            max_event_time: Some(EventTime(time + 5)),
             fired_to: Some(TimerKey {
                 due: EventTime(time),
                 customer: "ann".into(),
@@ -68,7 +68,7 @@ mod tests {
         let progress = Progress::rekeyed(&before, &models, vec![7]);
         assert_eq!(progress.watermark, Watermark(20));
         assert_eq!(progress.fired_to.map(|key| key.due), Some(EventTime(20)));
-        assert_eq!(progress.highest, Some(EventTime(35)));
+        assert_eq!(progress.max_event_time, Some(EventTime(35)));
         assert_eq!((progress.batch, progress.offsets), (0, vec![7]));
         assert_eq!(progress.population, Population(vec![vec![0, 0]]));
         let none = Progress::rekeyed(&[at(10, 0)], &models, vec![7]);

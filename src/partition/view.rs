@@ -18,10 +18,10 @@ pub struct TimerKey {
 /// States and timers in memory. Whether they came from disk, from a cache or were made up by a
 /// test is nobody's business here.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct View {
+pub struct StateView {
     /// The state of every customer of the batch and of every customer in `timers`; customers who
     /// are not yet known are absent.
-    pub states: BTreeMap<CustomerId, Known>,
+    pub states: BTreeMap<CustomerId, LoadedCustomer>,
     /// All timers before `loaded_to`, from the fired cursor on.
     pub timers: BTreeSet<TimerKey>,
     /// Where loading stopped because there were too many; `None` when all that the batch can make
@@ -31,7 +31,7 @@ pub struct View {
     /// this one. `None` where there are none, or none were loaded.
     pub sweep: Option<Sweep>,
     /// Transitions with which the batch is cut before the next timer; `None`: however many.
-    pub changes_max: Option<usize>,
+    pub transitions_max: Option<usize>,
 }
 
 /// How far a sweep over all customers has come.
@@ -45,7 +45,7 @@ pub enum Sweep {
 
 /// A customer in a view.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Known {
+pub struct LoadedCustomer {
     /// The state.
     pub state: CustomerState,
     /// The customer's entry in the timer index before the batch.
@@ -56,9 +56,9 @@ pub struct Known {
     pub(super) touched: bool,
 }
 
-impl From<CustomerState> for Known {
-    fn from(state: CustomerState) -> Known {
-        Known {
+impl From<CustomerState> for LoadedCustomer {
+    fn from(state: CustomerState) -> LoadedCustomer {
+        LoadedCustomer {
             armed_before: state.armed,
             state,
             is_outdated: false,
@@ -67,12 +67,12 @@ impl From<CustomerState> for Known {
     }
 }
 
-impl Known {
+impl LoadedCustomer {
     /// A state that was made with the models before, as one of the models of today.
-    pub fn outdated(state: CustomerState) -> Known {
-        Known {
+    pub fn outdated(state: CustomerState) -> LoadedCustomer {
+        LoadedCustomer {
             is_outdated: true,
-            ..Known::from(state)
+            ..LoadedCustomer::from(state)
         }
     }
 }

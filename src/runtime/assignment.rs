@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 /// What the group decided, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum AssignmentChange {
     Assigned {
         partition: i32,
         epoch: u64,
@@ -23,22 +23,22 @@ pub(super) enum Change {
 
 /// The state of the assignment, shared by the polling thread and the workers.
 #[derive(Debug, Default)]
-pub(super) struct Assignment(Mutex<Inner>);
+pub(super) struct Assignment(Mutex<AssignmentState>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct AssignmentState {
     /// The last epoch of every partition that was ever assigned; odd while it is.
     epochs: BTreeMap<i32, u64>,
-    changes: Vec<Change>,
+    changes: Vec<AssignmentChange>,
     /// Whether the group has decided at all.
     decided: bool,
     /// Whether the group refuses what this member commits, and has for too long.
-    is_refused: bool,
+    is_rejoin_requested: bool,
     closed: bool,
 }
 
-impl Inner {
-    fn renew(&mut self, partition: i32) -> Option<u64> {
+impl AssignmentState {
+    fn bump_epoch(&mut self, partition: i32) -> Option<u64> {
         let current = self.epochs.get_mut(&partition);
         let current = current.filter(|epoch| **epoch % 2 == 1)?;
         *current += 2;
@@ -54,7 +54,7 @@ impl Assignment {
             let epoch = inner.epochs.entry(*partition).or_default();
             *epoch += 1 + *epoch % 2;
             let epoch = *epoch;
-            inner.changes.push(Change::Assigned {
+            inner.changes.push(AssignmentChange::Assigned {
                 partition: *partition,
                 epoch,
             });
@@ -63,11 +63,11 @@ impl Assignment {
 
     pub(super) fn revoke(&self, partitions: &[i32]) {
         let mut inner = self.lock();
-        inner.is_refused = false;
+        inner.is_rejoin_requested = false;
         for partition in partitions {
             let epoch = inner.epochs.entry(*partition).or_default();
             *epoch += *epoch % 2;
-            inner.changes.push(Change::Revoked {
+            inner.changes.push(AssignmentChange::Revoked {
                 partition: *partition,
             });
         }
@@ -77,27 +77,29 @@ impl Assignment {
     pub(super) fn restart(&self, partition: i32, epoch: u64) {
         let mut inner = self.lock();
         if inner.epochs.get(&partition) == Some(&epoch)
-            && let Some(epoch) = inner.renew(partition)
+            && let Some(epoch) = inner.bump_epoch(partition)
         {
-            inner.changes.push(Change::Restarted { partition, epoch });
+            inner
+                .changes
+                .push(AssignmentChange::Restarted { partition, epoch });
         }
     }
 
     /// Asks the polling thread to join the group anew, unless the partition was revoked since.
-    pub(super) fn refuse(&self, partition: i32, epoch: u64) {
+    pub(super) fn request_rejoin(&self, partition: i32, epoch: u64) {
         let mut inner = self.lock();
         let is_current = inner.epochs.get(&partition) == Some(&epoch);
-        inner.is_refused |= is_current;
+        inner.is_rejoin_requested |= is_current;
     }
 
     /// Whether that was asked for since the last revocation.
-    pub(super) fn is_refused(&self) -> bool {
-        self.lock().is_refused
+    pub(super) fn is_rejoin_requested(&self) -> bool {
+        self.lock().is_rejoin_requested
     }
 
     /// The next epoch of a partition that is this process's, for one that is read again from its last commit.
-    pub(super) fn renew(&self, partition: i32) -> Option<u64> {
-        self.lock().renew(partition)
+    pub(super) fn bump_epoch(&self, partition: i32) -> Option<u64> {
+        self.lock().bump_epoch(partition)
     }
 
     /// Whether the partition is this process's, as it was in `epoch`.
@@ -126,11 +128,11 @@ impl Assignment {
         self.lock().closed
     }
 
-    pub(super) fn take_changes(&self) -> Vec<Change> {
+    pub(super) fn take_changes(&self) -> Vec<AssignmentChange> {
         std::mem::take(&mut self.lock().changes)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, AssignmentState> {
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -148,7 +150,7 @@ mod tests {
         for _ in 0..3 {
             assignment.assign(&[4]);
             let [
-                Change::Assigned {
+                AssignmentChange::Assigned {
                     partition: 4,
                     epoch,
                 },
@@ -164,13 +166,13 @@ mod tests {
             assert!(!assignment.is_current(4, epoch));
             let (partition, epoch) = (4, epoch + 2);
             let changes = assignment.take_changes();
-            assert_eq!(changes, [Change::Restarted { partition, epoch }]);
+            assert_eq!(changes, [AssignmentChange::Restarted { partition, epoch }]);
             assert!(assignment.is_current(4, epoch));
             assignment.revoke(&[4]);
             assert!(!assignment.is_current(4, epoch));
             assert_eq!(
                 assignment.take_changes(),
-                [Change::Revoked { partition: 4 }]
+                [AssignmentChange::Revoked { partition: 4 }]
             );
             seen.push(epoch);
         }

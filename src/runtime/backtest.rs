@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::backtest::{Backtest, Questions, TooMuch, TooShort, Version, Walker};
-use crate::event::{Decoder, EventTime, EventType, Limits, Mapping};
-use crate::files::{self, Grouped, Survey};
+use crate::backtest::{
+    Backtest, BacktestOptions, HistoryBuilder, HistoryTooShort, LimitExceeded, Version,
+};
+use crate::event::{Decoder, EventTime, EventType, Mapping, RecordLimits};
+use crate::files::{self, GroupedInputs, InputSummary};
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -21,51 +23,51 @@ pub enum Error {
         line: i64,
         /// What is too much.
         #[source]
-        source: TooMuch,
+        source: LimitExceeded,
     },
     /// There is too little history.
     #[error(transparent)]
-    Short(#[from] TooShort),
+    HistoryTooShort(#[from] HistoryTooShort),
     /// There is none at all; why rows were left out, if there were any.
     #[error("there is no event to look at")]
-    Empty(Box<Survey>),
+    NoEvents(Box<InputSummary>),
 }
 
 /// What is to be walked through.
 #[derive(Debug)]
-pub struct Walk<'w> {
+pub struct BacktestRun<'w> {
     /// The versions, the old one first.
     pub versions: &'w [Version],
     /// Where the fields of events stand in the files.
     pub mapping: Mapping,
     /// What a row may contain.
-    pub limits: Limits,
+    pub limits: RecordLimits,
     /// Events later than this are ignored; without it, time ends at the last event.
     pub until: Option<EventTime>,
     /// Where temporary files go.
     pub folder: &'w Path,
 }
 
-impl Walk<'_> {
+impl BacktestRun<'_> {
     /// Reads everything once, sorted by customer, and measures. `questions` is asked once the span of time
     /// is known; `report` gets the count of rows read.
     pub fn run(
         &self,
         inputs: &[PathBuf],
         outcome: Option<&str>,
-        questions: impl FnOnce(EventTime, EventTime) -> Questions,
+        questions: impl FnOnce(EventTime, EventTime) -> BacktestOptions,
         report: impl FnMut(u64),
-    ) -> Result<(Survey, Backtest), Error> {
+    ) -> Result<(InputSummary, Backtest), Error> {
         let (decoders, outcome) = self.decoders(outcome);
         let (mut grouped, survey) =
-            Grouped::open(inputs, &decoders, self.until, self.folder, report)?;
-        let Some(ends) = survey.ends else {
-            return Err(Error::Empty(Box::new(survey)));
+            GroupedInputs::open(inputs, &decoders, self.until, self.folder, report)?;
+        let Some(ends) = survey.range else {
+            return Err(Error::NoEvents(Box::new(survey)));
         };
         let (begin, end) = (ends.first, self.until.unwrap_or(ends.last));
         let mut backtest = Backtest::new(self.versions, questions(begin, end))?;
-        let mut walker = Walker::new(self.versions, outcome, end);
-        let mut next = grouped.next_occurrence()?;
+        let mut walker = HistoryBuilder::new(self.versions, outcome, end);
+        let mut next = grouped.next_row()?;
         while let Some((customer, mut occurrence)) = next {
             loop {
                 let position = occurrence.position;
@@ -75,7 +77,7 @@ impl Walk<'_> {
                     source,
                 };
                 walker.receive(occurrence.events, position).map_err(fail)?;
-                match grouped.next_occurrence()? {
+                match grouped.next_row()? {
                     Some((same, another)) if same == customer => occurrence = another,
                     other => {
                         next = other;
@@ -100,7 +102,7 @@ impl Walk<'_> {
             decoders.push(Decoder::new(
                 self.mapping.clone(),
                 vocabulary,
-                version.models.money(),
+                version.models.currency_rates(),
                 self.limits.clone(),
             ));
         }

@@ -16,7 +16,7 @@ pub fn now() -> WallTime {
 /// The wall clock, never believed beyond what a clock that only ticks allows: a machine whose time
 /// is set to next year must not make every customer silent for a year.
 #[derive(Debug)]
-pub(super) struct Steady {
+pub(super) struct SlewingClock {
     /// The latest time that it can be, in microseconds since 1970, as of `uptime`.
     latest: i64,
     uptime: Duration,
@@ -26,13 +26,13 @@ pub(super) struct Steady {
 
 /// A wall clock that is set right gradually is followed: by a thousandth, twice what NTP allows
 /// itself.
-const SLEW: i64 = 1000;
+const SLEW_DIVISOR: i64 = 1000;
 /// Further apart than this, somebody has set the clock.
-const TOLERANCE: Millis = Millis(60_000);
+const JUMP_TOLERANCE: Millis = Millis(60_000);
 
-impl Steady {
-    pub(super) fn new(wall: WallTime, uptime: Duration) -> Steady {
-        Steady {
+impl SlewingClock {
+    pub(super) fn new(wall: WallTime, uptime: Duration) -> SlewingClock {
+        SlewingClock {
             latest: wall.0.saturating_mul(1000),
             uptime,
             jumped: false,
@@ -45,9 +45,9 @@ impl Steady {
         let ticked = uptime.saturating_sub(self.uptime).as_micros();
         let ticked = i64::try_from(ticked).unwrap_or(i64::MAX);
         let latest = self.latest.saturating_add(ticked);
-        let slewed = latest.saturating_add(ticked / SLEW);
+        let slewed = latest.saturating_add(ticked / SLEW_DIVISOR);
         let apart = Millis(wall.0.saturating_sub(slewed.div_euclid(1000)));
-        let is_far = apart.0.saturating_abs() > TOLERANCE.0;
+        let is_far = apart.0.saturating_abs() > JUMP_TOLERANCE.0;
         let news = is_far && !self.jumped;
         self.jumped = is_far;
         self.uptime = uptime;
@@ -81,7 +81,7 @@ mod tests {
     fn a_wall_clock_that_jumps_ahead_is_told_once_and_not_followed() {
         let year = 365 * 24 * 60 * MINUTE;
         for ahead in [10_000, 50_000, year] {
-            let mut clock = Steady::new(WallTime(0), after(0));
+            let mut clock = SlewingClock::new(WallTime(0), after(0));
             let (now, jump) = clock.read(WallTime(MINUTE), after(1));
             assert_eq!((now, jump), (WallTime(MINUTE), None));
             let (now, jump) = clock.read(WallTime(2 * MINUTE + ahead), after(2));
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_that_is_set_back_holds_time_back_until_it_is_set_right() {
-        let mut clock = Steady::new(WallTime(60 * MINUTE), after(0));
+        let mut clock = SlewingClock::new(WallTime(60 * MINUTE), after(0));
         let (now, jump) = clock.read(WallTime(0), after(1));
         assert_eq!(now, WallTime(0));
         assert!(jump.is_some_and(|jump| jump.0 < -60 * MINUTE), "{jump:?}");
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn drift_is_followed_however_often_it_is_looked() {
-        let mut clock = Steady::new(WallTime(0), after(0));
+        let mut clock = SlewingClock::new(WallTime(0), after(0));
         for tick in 1..1_000_000 {
             // Half a thousandth too fast, read every 10 ms.
             let wall = WallTime(tick * 10 + tick / 200);

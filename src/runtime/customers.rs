@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::restore::key;
+use super::restore::store_partition;
 use crate::event::{CustomerId, EventTime};
-use crate::explanation::{About, AsOf, Unsaid};
-use crate::store::{self, Found, Store};
+use crate::explanation::{AsOf, CustomerExplanation, UnknownInstant};
+use crate::store::{self, FoundCustomer, Store};
 
 /// What is known of them: the store while it is open, and the partitions that are worked on.
 #[derive(Debug, Default)]
@@ -14,27 +14,27 @@ pub struct Customers {
     /// One look at a time; whoever closes the store waits for it.
     store: Mutex<Option<Arc<Store>>>,
     /// What else is on disk may have gone on elsewhere.
-    held: Mutex<BTreeSet<i32>>,
+    owned: Mutex<BTreeSet<i32>>,
 }
 
 /// Why a customer is not explained.
 #[derive(Debug, thiserror::Error)]
-pub enum Unexplained {
+pub enum ExplainError {
     /// The daemon is starting, or ending.
     #[error("the state is not open yet; try again in a moment")]
-    NotYet,
+    NotReady,
     /// No partition that is worked on here has them.
     #[error(
         "no such customer in this process: {partitions} partitions are worked on here; there has been no event of \
         theirs, another process has them, or their partition is still being restored"
     )]
-    Unknown {
+    UnknownCustomer {
         /// How many partitions are worked on.
         partitions: usize,
     },
     /// The state says nothing of the instant.
     #[error(transparent)]
-    Unsaid(#[from] Unsaid),
+    UnknownInstant(#[from] UnknownInstant),
     /// The disk.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -43,7 +43,7 @@ pub enum Unexplained {
 impl Customers {
     /// From here on there is a store to look into; no partition of it is worked on yet.
     pub fn open(&self, store: Arc<Store>) {
-        lock(&self.held).clear();
+        lock(&self.owned).clear();
         *lock(&self.store) = Some(store);
     }
 
@@ -53,13 +53,13 @@ impl Customers {
     }
 
     /// A partition is worked on from here on.
-    pub fn hold(&self, partition: i32) {
-        lock(&self.held).insert(partition);
+    pub fn own(&self, partition: i32) {
+        lock(&self.owned).insert(partition);
     }
 
     /// It is not any more.
     pub fn release(&self, partition: i32) {
-        lock(&self.held).remove(&partition);
+        lock(&self.owned).remove(&partition);
     }
 
     /// Explains a customer to `tell`. Reads the disk: not for a thread that must not wait.
@@ -70,16 +70,19 @@ impl Customers {
         &self,
         customer: &CustomerId,
         asked: Option<EventTime>,
-        tell: impl FnOnce(&About<'_>) -> T,
-    ) -> Result<T, Unexplained> {
+        tell: impl FnOnce(&CustomerExplanation<'_>) -> T,
+    ) -> Result<T, ExplainError> {
         let store = lock(&self.store);
-        let store = store.as_ref().ok_or(Unexplained::NotYet)?;
-        let held: Vec<u32> = lock(&self.held).iter().map(|held| key(*held)).collect();
-        let found = store.find(&held, customer)?;
-        let found = found.ok_or(Unexplained::Unknown {
+        let store = store.as_ref().ok_or(ExplainError::NotReady)?;
+        let held: Vec<u32> = lock(&self.owned)
+            .iter()
+            .map(|held| store_partition(*held))
+            .collect();
+        let found = store.find_customer(&held, customer)?;
+        let found = found.ok_or(ExplainError::UnknownCustomer {
             partitions: held.len(),
         })?;
-        Ok(tell(&about(&found, customer, asked)?))
+        Ok(tell(&explain_found(&found, customer, asked)?))
     }
 }
 
@@ -87,26 +90,26 @@ impl Customers {
 ///
 /// # Errors
 /// Where the state says nothing of the instant that is asked for.
-pub fn about<'f>(
-    found: &'f Found,
+pub fn explain_found<'f>(
+    found: &'f FoundCustomer,
     customer: &'f CustomerId,
     asked: Option<EventTime>,
-) -> Result<About<'f>, Unsaid> {
-    let stands = stands_at(found);
-    let Found {
+) -> Result<CustomerExplanation<'f>, UnknownInstant> {
+    let stands = as_of(found);
+    let FoundCustomer {
         models,
         state,
-        is_brought_over,
+        is_migrated: is_brought_over,
         ..
     } = found;
-    About::of(models, customer, state, stands, asked, *is_brought_over)
+    CustomerExplanation::new(models, customer, state, stands, asked, *is_brought_over)
 }
 
 /// Up to where everything that time does to the customer has been done.
-fn stands_at(found: &Found) -> (EventTime, AsOf) {
+fn as_of(found: &FoundCustomer) -> (EventTime, AsOf) {
     let (latest, watermark) = (found.state.latest, found.progress.watermark.0);
     // Time that was let pass without an event ends before the watermark: what is due there has not happened.
-    let reached = match found.progress.highest {
+    let reached = match found.progress.max_event_time {
         Some(highest) if watermark > highest.0 => watermark - 1,
         _ => watermark,
     };

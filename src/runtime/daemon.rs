@@ -8,20 +8,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
+use super::context::{Context, error_chain};
 use super::customers::Customers;
 use super::fuse::Fuse;
-use super::live::Live;
-use super::mailbox::{Mail, Mailbox};
+use super::live_io::LiveIo;
+use super::mailbox::{Mailbox, WorkerMessage};
 use super::partitions::Partitions;
-use super::polling::{Polling, Rebalances};
-use super::report::{Shared, chain};
-use super::restoring::{Restoring, Teller};
+use super::poll_loop::{PollLoop, RebalanceHandler};
+use super::restore_progress::{ProgressReporter, RestoreProgress};
 use super::settings::Settings;
 use super::topic_watch::TopicWatch;
-use super::worker::{Start, Worker};
-use super::{clock, mark, restore};
+use super::worker::{StartRequest, Worker};
+use super::{clock, offset_metadata, restore};
 use crate::event::{CUSTOMER_ID_BYTES_MAX, WallTime};
-use crate::kafka::{self, Consumer, EndFinder, Log, Topology};
+use crate::kafka::{self, Consumer, OffsetFinder, TopicMetadata, TransactionalProducer};
 use crate::model::Models;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
@@ -51,13 +51,13 @@ pub enum Error {
 pub struct Handle {
     stop: AtomicBool,
     /// With what to go on after an orderly end.
-    next: Mutex<Option<(Models, Settings)>>,
+    restart: Mutex<Option<(Models, Settings)>>,
     /// All partitions of the first assignment have been restored once.
     ready: AtomicBool,
     /// When the polling thread was last seen alive.
     heartbeat: AtomicI64,
     /// What is being restored.
-    pub restoring: Arc<Restoring>,
+    pub restoring: Arc<RestoreProgress>,
     /// What is done with each partition, and what operators ask for where nothing can be.
     pub partitions: Arc<Partitions>,
     /// Holds back bursts until an operator says go on.
@@ -73,19 +73,19 @@ impl Handle {
     }
 
     /// Asks the daemon to commit what is in hand and end, so that it can go on with other models.
-    pub fn go_on_with(&self, models: Models, settings: Settings) {
+    pub fn restart_with(&self, models: Models, settings: Settings) {
         *self.lock() = Some((models, settings));
     }
 
     /// With what to go on; unless it was asked to stop for good.
-    pub fn next(&self) -> Option<(Models, Settings)> {
+    pub fn take_restart(&self) -> Option<(Models, Settings)> {
         let next = self.lock().take();
         next.filter(|_| !self.stop.load(Ordering::Acquire))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Models, Settings)>> {
         // It is set or not, whoever panicked while holding it.
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+        self.restart.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the first restore is done.
@@ -94,18 +94,18 @@ impl Handle {
     }
 
     /// Notes that it is; whether that is news.
-    pub(super) fn get_ready(&self) -> bool {
+    pub(super) fn set_ready(&self) -> bool {
         !self.ready.swap(true, Ordering::AcqRel)
     }
 
     /// How long the polling thread has not been seen.
-    pub fn silence(&self) -> Duration {
+    pub fn heartbeat_age(&self) -> Duration {
         let seen = WallTime(self.heartbeat.load(Ordering::Acquire));
-        let silence = clock::now().since(seen);
+        let silence = clock::now().duration_since(seen);
         Duration::from_millis(silence.0.try_into().unwrap_or(0))
     }
 
-    pub(super) fn beat(&self) {
+    pub(super) fn record_heartbeat(&self) {
         self.heartbeat.store(clock::now().0, Ordering::Release);
     }
 
@@ -116,7 +116,7 @@ impl Handle {
 }
 
 /// Starts that can be waiting for the polling thread.
-const STARTS_MAX: usize = 4096;
+const START_REQUESTS_MAX: usize = 4096;
 
 /// Runs until it is told to stop, or cannot go on.
 pub fn run(
@@ -125,14 +125,14 @@ pub fn run(
     metrics: Metrics,
     handle: &Handle,
 ) -> Result<(), Error> {
-    handle.beat();
+    handle.record_heartbeat();
     handle.restoring.clear();
     handle.fuse.clear(&metrics);
     handle.partitions.clear(&metrics);
     let outputs = &settings.outputs;
-    let topology = Topology::look(&settings.kafka, outputs)?;
+    let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
-    topology.check_room(&outputs.changelog, largest)?;
+    topology.check_record_size(&outputs.changelog, largest)?;
     let mut settings = Settings {
         identity: settings.identity_with(&topology),
         ..settings
@@ -140,12 +140,12 @@ pub fn run(
     // A process may be given all partitions there are.
     let partitions = usize::try_from(topology.partitions).unwrap_or(0);
     let feeds = partitions * settings.outputs.inputs.len();
-    settings.kafka.fetch_ahead_bytes = settings.buffer_share(feeds, kafka::FETCH_AHEAD_BYTES_MAX);
-    let store = Arc::new(open(&settings, &metrics)?);
+    settings.kafka.prefetch_bytes = settings.feed_buffer_bytes(feeds, kafka::PREFETCH_BYTES_MAX);
+    let store = Arc::new(open_store(&settings, &metrics)?);
     handle.customers.open(store.clone());
-    let _closing = Closed(&handle.customers);
+    let _closing = CustomersGuard(&handle.customers);
     let _watch = TopicWatch::start(&settings, handle.partitions.clone(), &metrics)?;
-    let shared = Shared {
+    let shared = Context {
         models,
         settings: Arc::new(settings),
         topology: Arc::new(topology),
@@ -156,53 +156,53 @@ pub fn run(
         fuse: handle.fuse.clone(),
         customers: handle.customers.clone(),
         stopping: Arc::default(),
-        writer: mark::writer().into(),
+        writer_id: offset_metadata::new_writer_id().into(),
     };
     let mailboxes: Vec<Arc<Mailbox>> = (0..shared.settings.workers.max(1))
         .map(|_| Arc::default())
         .collect();
-    let rebalances = Arc::new(Rebalances::new(&shared, &mailboxes));
+    let rebalances = Arc::new(RebalanceHandler::new(&shared, &mailboxes));
     let consumer = Consumer::join(
         &shared.settings.kafka,
         &shared.settings.outputs.inputs,
         rebalances.clone(),
         || handle.is_stopping(),
     )?;
-    let (starts, to_start) = sync_channel(STARTS_MAX);
+    let (starts, to_start) = sync_channel(START_REQUESTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
-    let workers = start(&shared, store, &consumer, &mailboxes, &starts, &failure)
+    let workers = start_workers(&shared, store, &consumer, &mailboxes, &starts, &failure)
         // Leaving the group waits for workers: there are none.
         .inspect_err(|_| shared.assignment.close())?;
     let deadline = shared.settings.shutdown_deadline;
-    let mut polling = Polling {
-        shared,
+    let mut polling = PollLoop {
+        context: shared,
         consumer,
-        rebalances,
-        fenced: None,
+        rebalance_listener: rebalances,
+        fenced_at: None,
         mailboxes,
-        to_start,
+        start_requests: to_start,
         restored: Vec::new(),
         feeds: BTreeMap::new(),
         handle,
-        teller: Teller::default(),
-        has_all: false,
+        reporter: ProgressReporter::default(),
+        has_restored_all: false,
     };
     let polled = polling.run(&workers);
-    end(polling, workers, deadline, polled, failure)
+    shut_down(polling, workers, deadline, polled, failure)
 }
 
 /// Has the store closed, however the daemon ends: it may begin anew in this process.
-struct Closed<'c>(&'c Customers);
+struct CustomersGuard<'c>(&'c Customers);
 
-impl Drop for Closed<'_> {
+impl Drop for CustomersGuard<'_> {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
 /// Opens the state. What is damaged is set aside until all is rebuilt from the changelog.
-fn open(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
-    let opened = Store::open(&settings.state, &settings.store);
+fn open_store(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
+    let opened = Store::open(&settings.state_dir, &settings.store);
     let Err(error @ store::Error::Damaged { .. }) = opened else {
         return Ok(opened?);
     };
@@ -211,31 +211,31 @@ fn open(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
         .stores_cleared
         .with_label_values(&["damaged"])
         .inc();
-    let path = settings.state.display();
+    let path = settings.state_dir.display();
     tracing::warn!(
-        %path, cause = chain(&error),
+        %path, cause = error_chain(&error),
         "the local state is damaged; rebuilding it from the changelog. Its files are kept in the folder `set-aside` inside \
         until that is done"
     );
-    Store::set_aside(&settings.state)?;
-    Ok(Store::open(&settings.state, &settings.store)?)
+    Store::set_aside(&settings.state_dir)?;
+    Ok(Store::open(&settings.state_dir, &settings.store)?)
 }
 
-fn start(
-    shared: &Shared,
+fn start_workers(
+    shared: &Context,
     store: Arc<Store>,
     consumer: &Consumer,
     mailboxes: &[Arc<Mailbox>],
-    starts: &SyncSender<Start>,
+    starts: &SyncSender<StartRequest>,
     failure: &Arc<OnceLock<Error>>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
-    if store.has_former_ids()? {
-        Log::end_former(&shared.settings.kafka, mailboxes.len())?;
+    if store.has_former_transactional_ids()? {
+        TransactionalProducer::abort_former(&shared.settings.kafka, mailboxes.len())?;
     }
-    store.set_ids()?;
-    let ends = Arc::new(EndFinder::open(&shared.settings.kafka)?);
+    store.mark_transactional_ids()?;
+    let ends = Arc::new(OffsetFinder::open(&shared.settings.kafka)?);
     let one = |(number, mailbox): (usize, &Arc<Mailbox>)| {
-        let live = Live::open(
+        let live = LiveIo::open(
             shared.settings.clone(),
             store.clone(),
             consumer.clone(),
@@ -246,22 +246,22 @@ fn start(
         )?;
         let worker = Worker::new(number, shared.clone(), live);
         let assignment = shared.assignment.clone();
-        spawn(number, worker, mailbox.clone(), failure.clone(), assignment)
+        spawn_worker(number, worker, mailbox.clone(), failure.clone(), assignment)
     };
     mailboxes.iter().enumerate().map(one).collect()
 }
 
-fn spawn(
+fn spawn_worker(
     number: usize,
-    worker: Worker<Live>,
+    worker: Worker<LiveIo>,
     mailbox: Arc<Mailbox>,
     failure: Arc<OnceLock<Error>>,
     assignment: Arc<Assignment>,
 ) -> Result<JoinHandle<()>, Error> {
     let run = move || {
-        let _closing = Closing(assignment);
+        let _closing = AssignmentGuard(assignment);
         if let Err(error) = worker.run(&mailbox) {
-            tracing::error!(error = %chain(&error), "a worker cannot go on");
+            tracing::error!(error = %error_chain(&error), "a worker cannot go on");
             // The first failure is the one that is told.
             drop(failure.set(Error::Partition(error)));
         }
@@ -273,9 +273,9 @@ fn spawn(
 }
 
 /// Tells that a worker has ended, whatever it ended of.
-struct Closing(Arc<Assignment>);
+struct AssignmentGuard(Arc<Assignment>);
 
-impl Drop for Closing {
+impl Drop for AssignmentGuard {
     fn drop(&mut self) {
         self.0.close();
     }
@@ -283,8 +283,8 @@ impl Drop for Closing {
 
 /// Lets the workers commit what is in hand, then leaves the group. If that hangs, the process
 /// ends all the same: recovery makes that safe.
-fn end(
-    polling: Polling<'_>,
+fn shut_down(
+    polling: PollLoop<'_>,
     workers: Vec<JoinHandle<()>>,
     deadline: Duration,
     polled: Result<(), Error>,
@@ -302,11 +302,11 @@ fn end(
         .name("watchdog".to_owned())
         .spawn(watchdog)
         .map_err(Error::Thread)?;
-    polling.shared.stopping.store(true, Ordering::Release);
+    polling.context.stopping.store(true, Ordering::Release);
     polling
         .mailboxes
         .iter()
-        .for_each(|mailbox| mailbox.post(Mail::Stop));
+        .for_each(|mailbox| mailbox.post(WorkerMessage::Stop));
     let panicked = workers
         .into_iter()
         .map(JoinHandle::join)

@@ -4,24 +4,24 @@
 //! its worker until an operator says go on: nothing of it was seen by anybody, its input stays where
 //! it is, and whoever takes the partition over, or starts again, comes to the same point.
 
-mod counting;
+mod counter;
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::event::{Millis, WallTime};
 use crate::telemetry::Metrics;
-pub use counting::Burst;
-use counting::Counting;
-pub(super) use counting::Moved;
+use counter::BurstCounter;
+pub use counter::BurstSettings;
+pub(super) use counter::TransitionCounts;
 
 /// The one fuse of the process: workers ask it, operators look at it and say go on.
 #[derive(Debug, Default)]
-pub struct Fuse(Mutex<Counting>);
+pub struct Fuse(Mutex<BurstCounter>);
 
 /// What an operator is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Blown {
+pub struct FuseStatus {
     /// Since when transitions are held back; `None`: none are.
     pub since: Option<WallTime>,
     /// How many are.
@@ -32,76 +32,80 @@ pub struct Blown {
 
 /// Who asks, and when.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asking<'a> {
+pub(super) struct FuseRequest<'a> {
     /// Among the workers of the process.
     pub(super) worker: usize,
     /// What it has.
     pub(super) customers: u64,
     pub(super) uptime: Duration,
     pub(super) wall: WallTime,
-    pub(super) burst: &'a Burst,
+    pub(super) burst: &'a BurstSettings,
     pub(super) metrics: &'a Metrics,
 }
 
 impl Fuse {
     /// Whether what is about to be told has to wait.
-    pub(super) fn holds(&self, moved: Moved, asking: &Asking<'_>) -> bool {
-        let mut counting = self.reach(asking);
-        let held = counting.holds(asking.worker, moved, asking.wall, asking.burst);
+    pub(super) fn should_suspend(&self, moved: TransitionCounts, asking: &FuseRequest<'_>) -> bool {
+        let mut counting = self.lock_and_advance(asking);
+        let held = counting.should_suspend(asking.worker, moved, asking.wall, asking.burst);
         report(&mut counting, asking);
         held
     }
 
     /// Whether what is held has to wait any longer, of which only this is left.
-    pub(super) fn still_holds(&self, moved: Moved, asking: &Asking<'_>) -> bool {
-        let mut counting = self.reach(asking);
-        let held = counting.still_holds(asking.worker, moved);
+    pub(super) fn update_suspended(
+        &self,
+        moved: TransitionCounts,
+        asking: &FuseRequest<'_>,
+    ) -> bool {
+        let mut counting = self.lock_and_advance(asking);
+        let held = counting.update_suspended(asking.worker, moved);
         report(&mut counting, asking);
         held
     }
 
     /// This has been told.
-    pub(super) fn told(&self, moved: &Moved, asking: &Asking<'_>) {
-        let mut counting = self.reach(asking);
-        counting.told(asking.worker, moved, asking.burst);
+    pub(super) fn record_published(&self, moved: &TransitionCounts, asking: &FuseRequest<'_>) {
+        let mut counting = self.lock_and_advance(asking);
+        counting.record_published(asking.worker, moved, asking.burst);
         report(&mut counting, asking);
     }
 
     /// Time goes on.
-    pub(super) fn look_on(&self, asking: &Asking<'_>) {
-        let mut counting = self.reach(asking);
+    pub(super) fn refresh(&self, asking: &FuseRequest<'_>) {
+        let mut counting = self.lock_and_advance(asking);
         report(&mut counting, asking);
     }
 
     /// Has everything told that is held back, and what comes until the burst is over. How many
     /// transitions that begins with; `None`: nothing is held back.
-    pub fn go_on(&self) -> Option<u64> {
-        self.lock().go_on()
+    pub fn resume(&self) -> Option<u64> {
+        self.lock().resume()
     }
 
     /// What is held back.
-    pub fn look(&self) -> Blown {
-        let standing = self.lock().standing();
-        Blown {
-            since: standing.blown,
-            transitions: standing.held,
+    pub fn status(&self) -> FuseStatus {
+        let standing = self.lock().totals();
+        FuseStatus {
+            since: standing.tripped_since,
+            transitions: standing.suspended,
             customers: standing.customers,
         }
     }
 
     /// For a daemon that begins anew, and with it the time of its workers.
     pub(super) fn clear(&self, metrics: &Metrics) {
-        *self.lock() = Counting::default();
+        *self.lock() = BurstCounter::default();
         metrics.bursts.fuse_blown.set(0);
     }
 
-    fn reach(&self, asking: &Asking<'_>) -> MutexGuard<'_, Counting> {
+    fn lock_and_advance(&self, asking: &FuseRequest<'_>) -> MutexGuard<'_, BurstCounter> {
         let mut counting = self.lock();
-        counting.reach(asking.worker, asking.customers, asking.uptime, asking.burst);
+        counting.advance(asking.worker, asking.customers, asking.uptime, asking.burst);
         counting
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counting> {
+    fn lock(&self) -> MutexGuard<'_, BurstCounter> {
         // The numbers are whole whoever panicked while holding them.
         self.0
             .lock()
@@ -110,25 +114,25 @@ impl Fuse {
 }
 
 /// Says once of every burst that it has begun, and always how far it is.
-fn report(counting: &mut Counting, asking: &Asking<'_>) {
-    let Asking { burst, metrics, .. } = asking;
-    let begins = counting.begins(burst);
-    let standing = counting.standing();
+fn report(counting: &mut BurstCounter, asking: &FuseRequest<'_>) {
+    let FuseRequest { burst, metrics, .. } = asking;
+    let begins = counting.detect_burst(burst);
+    let standing = counting.totals();
     let transitions = standing.transitions;
-    let percent = u128::from(transitions) * 100 / u128::from(burst.bound(standing.customers));
+    let percent = u128::from(transitions) * 100 / u128::from(burst.threshold(standing.customers));
     metrics
         .bursts
         .reached_percent
         .set(i64::try_from(percent).unwrap_or(i64::MAX));
-    let is_blown = standing.blown.is_some();
+    let is_blown = standing.tripped_since.is_some();
     metrics.bursts.fuse_blown.set(is_blown.into());
     if !begins {
         return;
     }
-    metrics.bursts.begun.inc();
+    metrics.bursts.started.inc();
     let customers = standing.customers;
     let within = i64::try_from(burst.within.as_millis()).map_or(Millis(i64::MAX), Millis);
-    let model = counting.model().unwrap_or_default();
+    let model = counting.top_model().unwrap_or_default();
     match is_blown {
         true => tracing::warn!(
             transitions,

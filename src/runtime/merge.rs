@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::mailbox::Load;
-use crate::event::{Event, Reason};
+use super::mailbox::Reservation;
+use crate::event::{Event, RejectReason};
 use crate::partition::Record;
 
 /// Longest wait for an input that is not at its end and sends nothing, once for each of its silences.
@@ -16,56 +16,56 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// The records of one partition on their way into batches.
 #[derive(Debug)]
 pub(super) struct Merge {
-    inputs: Vec<Input>,
+    inputs: Vec<InputQueue>,
 }
 
 #[derive(Debug, Default)]
-struct Input {
+struct InputQueue {
     queue: VecDeque<Queued>,
     /// How many of them are in doubt.
-    doubtful: usize,
+    suspects: usize,
     /// Nothing more is on the broker, as far as was heard.
     at_end: bool,
     /// What has been heard of it last, where it is waited for.
-    silence: Silence,
+    idleness: Idleness,
 }
 
 /// Of an input that is not at its end.
 #[derive(Clone, Copy, Debug, Default)]
-enum Silence {
+enum Idleness {
     #[default]
     None,
     Since(Duration),
     /// For so long that it is no longer waited for.
-    NoLongerWaitedFor,
+    Idle,
     /// It is waited for whatever happens: it cannot be read on, and what it would have said is not known.
-    Forever,
+    Blocked,
 }
 
 /// A record that waits for its turn.
 #[derive(Debug)]
 struct Queued {
     record: Record,
-    load: Load,
-    doubt: Option<Doubtful>,
+    reservation: Reservation,
+    suspect: Option<SuspectRecord>,
 }
 
 /// A record whose own timestamp is of a time to come: rejected, unless that turns out to be right.
 #[derive(Debug)]
-pub(super) struct Doubtful {
+pub(super) struct SuspectRecord {
     /// Its timestamp.
     pub(super) timestamp: i64,
     /// What it says.
-    pub(super) content: Result<Event, Reason>,
+    pub(super) content: Result<Event, RejectReason>,
 }
 
 /// What the merge can give.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum MergeOutput {
     /// A record and its size.
     Record(Record, usize),
     /// A record that has to be decided about before anything else.
-    Doubtful {
+    Suspect {
         /// Of which input.
         input: usize,
         /// Its timestamp.
@@ -81,68 +81,70 @@ pub(super) enum Next {
 
 /// Whether an input has to be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waited {
-    No,
-    InVain,
-    Still,
+enum WaitStatus {
+    NotNeeded,
+    TimedOut,
+    Waiting,
 }
 
-impl Input {
-    fn wait(&mut self, now: Duration) -> Waited {
+impl InputQueue {
+    fn update_wait(&mut self, now: Duration) -> WaitStatus {
         if self.at_end || !self.queue.is_empty() {
-            return Waited::No;
+            return WaitStatus::NotNeeded;
         }
-        match self.silence {
-            Silence::NoLongerWaitedFor => Waited::No,
-            Silence::Forever => Waited::Still,
-            Silence::None => {
-                self.silence = Silence::Since(now);
-                Waited::Still
+        match self.idleness {
+            Idleness::Idle => WaitStatus::NotNeeded,
+            Idleness::Blocked => WaitStatus::Waiting,
+            Idleness::None => {
+                self.idleness = Idleness::Since(now);
+                WaitStatus::Waiting
             }
-            Silence::Since(since) if now.saturating_sub(since) < WAIT_MAX => Waited::Still,
-            Silence::Since(_) => {
-                self.silence = Silence::NoLongerWaitedFor;
-                Waited::InVain
+            Idleness::Since(since) if now.saturating_sub(since) < WAIT_MAX => WaitStatus::Waiting,
+            Idleness::Since(_) => {
+                self.idleness = Idleness::Idle;
+                WaitStatus::TimedOut
             }
         }
     }
 
     /// The timestamp of a doubtful record at the head, and whether most records behind it are in no doubt.
-    fn doubt(&self) -> Option<(i64, bool)> {
-        let timestamp = self.queue.front()?.doubt.as_ref()?.timestamp;
+    fn suspect(&self) -> Option<(i64, bool)> {
+        let timestamp = self.queue.front()?.suspect.as_ref()?.timestamp;
         let behind = self.queue.len() - 1;
-        Some((timestamp, (self.doubtful - 1) * 2 < behind))
+        Some((timestamp, (self.suspects - 1) * 2 < behind))
     }
 }
 
 impl Merge {
     pub(super) fn new(inputs: usize) -> Merge {
         Merge {
-            inputs: (0..inputs).map(|_| Input::default()).collect(),
+            inputs: (0..inputs).map(|_| InputQueue::default()).collect(),
         }
     }
 
-    pub(super) fn push(&mut self, record: Record, load: Load, doubt: Option<Doubtful>) {
+    pub(super) fn push(&mut self, record: Record, load: Reservation, doubt: Option<SuspectRecord>) {
         let input = &mut self.inputs[record.position.input as usize];
         input.at_end = false;
-        input.silence = Silence::None;
-        input.doubtful += usize::from(doubt.is_some());
+        input.idleness = Idleness::None;
+        input.suspects += usize::from(doubt.is_some());
         input.queue.push_back(Queued {
             record,
-            load,
-            doubt,
+            reservation: load,
+            suspect: doubt,
         });
     }
 
     /// Decides about a doubtful record at the head of an input.
-    pub(super) fn decide(&mut self, input: usize, is_right: bool) {
-        let Input {
-            queue, doubtful, ..
+    pub(super) fn resolve_suspect(&mut self, input: usize, is_right: bool) {
+        let InputQueue {
+            queue,
+            suspects: doubtful,
+            ..
         } = &mut self.inputs[input];
         let Some(queued) = queue.front_mut() else {
             return;
         };
-        let Some(Doubtful { content, .. }) = queued.doubt.take() else {
+        let Some(SuspectRecord { content, .. }) = queued.suspect.take() else {
             return;
         };
         *doubtful -= 1;
@@ -153,46 +155,46 @@ impl Merge {
         }
     }
 
-    pub(super) fn end(&mut self, input: u32) {
+    pub(super) fn mark_at_end(&mut self, input: u32) {
         let input = &mut self.inputs[input as usize];
         input.at_end = true;
-        input.silence = Silence::None;
+        input.idleness = Idleness::None;
     }
 
     /// An input gives nothing more: nothing passes it.
     pub(super) fn block(&mut self, input: u32) {
         let input = &mut self.inputs[input as usize];
         input.at_end = false;
-        input.silence = Silence::Forever;
+        input.idleness = Idleness::Blocked;
     }
 
     /// Whether nothing of an input waits.
-    pub(super) fn has_none_of(&self, input: u32) -> bool {
+    pub(super) fn is_input_empty(&self, input: u32) -> bool {
         self.inputs[input as usize].queue.is_empty()
     }
 
     /// Whether all inputs are at their end, and nothing waits.
     pub(super) fn is_idle(&self) -> bool {
-        let idle = |input: &Input| input.at_end && input.queue.is_empty();
+        let idle = |input: &InputQueue| input.at_end && input.queue.is_empty();
         self.inputs.iter().all(idle)
     }
 
     /// The next record. `timed_out` is told of each input that was waited for in vain.
-    pub(super) fn next(&mut self, now: Duration, mut timed_out: impl FnMut()) -> Next {
+    pub(super) fn next(&mut self, now: Duration, mut timed_out: impl FnMut()) -> MergeOutput {
         if self.inputs.iter().all(|input| input.queue.is_empty()) {
             return if self.is_idle() {
-                Next::Empty
+                MergeOutput::Empty
             } else {
-                Next::Waiting
+                MergeOutput::Waiting
             };
         }
         // Rejected records have no time, so that one at a head goes out before all others.
-        let doubts = self.inputs.iter().map(Input::doubt);
+        let doubts = self.inputs.iter().map(InputQueue::suspect);
         if let Some((input, (timestamp, is_outlier))) = doubts
             .enumerate()
             .find_map(|(at, doubt)| Some((at, doubt?)))
         {
-            return Next::Doubtful {
+            return MergeOutput::Suspect {
                 input,
                 timestamp,
                 is_outlier,
@@ -200,26 +202,30 @@ impl Merge {
         }
         let mut is_waiting = false;
         for input in &mut self.inputs {
-            match input.wait(now) {
-                Waited::No => {}
-                Waited::InVain => timed_out(),
-                Waited::Still => is_waiting = true,
+            match input.update_wait(now) {
+                WaitStatus::NotNeeded => {}
+                WaitStatus::TimedOut => timed_out(),
+                WaitStatus::Waiting => is_waiting = true,
             }
         }
         if is_waiting {
-            return Next::Waiting;
+            return MergeOutput::Waiting;
         }
         let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
             let Queued { record, .. } = input.queue.front()?;
             // A rejected record has no time: it goes out as soon as it is at the head.
-            Some((record.time(), rank))
+            Some((record.effective_time(), rank))
         });
         match first
             .min()
             .and_then(|(_, rank)| self.inputs[rank].queue.pop_front())
         {
-            Some(Queued { record, load, .. }) => Next::Record(record, load.bytes()),
-            None => Next::Empty,
+            Some(Queued {
+                record,
+                reservation: load,
+                ..
+            }) => MergeOutput::Record(record, load.bytes()),
+            None => MergeOutput::Empty,
         }
     }
 }
@@ -229,12 +235,12 @@ mod tests {
     use super::*;
     use crate::event::{CustomerId, EventTime, EventType, Position, Rejection};
     use crate::kafka::Fetched;
-    use crate::runtime::mailbox::Gauge;
+    use crate::runtime::mailbox::BufferUsage;
 
     fn event(time: i64) -> Event {
         Event {
             customer: CustomerId::default(),
-            kind: EventType::UNNAMED,
+            event_type: EventType::UNNAMED,
             time: EventTime(time),
             fields: Default::default(),
         }
@@ -254,7 +260,7 @@ mod tests {
 
     fn rejected(input: u32, offset: i64) -> Record {
         let rejection = Rejection {
-            reason: Reason::TimestampInFuture,
+            reason: RejectReason::TimestampInFuture,
             key: None,
             value: None,
             headers: Vec::new(),
@@ -266,17 +272,17 @@ mod tests {
     }
 
     impl Merge {
-        fn add(&mut self, record: Record, doubt: Option<Doubtful>) {
-            self.push(record, Gauge::default().load(&Fetched::End), doubt);
+        fn add(&mut self, record: Record, doubt: Option<SuspectRecord>) {
+            self.push(record, BufferUsage::default().reserve(&Fetched::End), doubt);
         }
 
         /// The offset of the next record, or why there is none, after so many seconds.
         fn after(&mut self, seconds: u64, timeouts: &mut u32) -> Result<i64, &'static str> {
             match self.next(Duration::from_secs(seconds), || *timeouts += 1) {
-                Next::Record(record, _) => Ok(record.position.offset),
-                Next::Doubtful { .. } => Err("doubtful"),
-                Next::Waiting => Err("waiting"),
-                Next::Empty => Err("empty"),
+                MergeOutput::Record(record, _) => Ok(record.position.offset),
+                MergeOutput::Suspect { .. } => Err("doubtful"),
+                MergeOutput::Waiting => Err("waiting"),
+                MergeOutput::Empty => Err("empty"),
             }
         }
     }
@@ -298,10 +304,10 @@ mod tests {
         assert_eq!(merge.after(12, &mut timeouts), Err("waiting"));
         assert_eq!(merge.after(22, &mut timeouts), Ok(4));
         assert_eq!(timeouts, 2);
-        merge.end(1);
+        merge.mark_at_end(1);
         assert_eq!(merge.after(22, &mut timeouts), Ok(5));
         assert_eq!(merge.after(22, &mut timeouts), Err("waiting"));
-        merge.end(0);
+        merge.mark_at_end(0);
         assert_eq!(merge.after(22, &mut timeouts), Err("empty"));
     }
 
@@ -311,7 +317,7 @@ mod tests {
         merge.add(record(0, 1000, 1), None);
         merge.add(record(0, 3, 3), None);
         merge.add(record(1, 2, 2), None);
-        merge.end(1);
+        merge.mark_at_end(1);
         let order: Vec<_> = (0..3).map(|_| merge.after(0, &mut timeouts)).collect();
         assert_eq!(order, [Ok(1000), Ok(2), Ok(3)]);
     }
@@ -320,17 +326,17 @@ mod tests {
     fn many_doubtful_records_are_each_decided_about_by_the_good_one_behind_them() {
         let mut merge = Merge::new(1);
         for offset in 0..20 {
-            let doubt = Doubtful {
+            let doubt = SuspectRecord {
                 timestamp: 99,
                 content: Ok(event(offset)),
             };
             merge.add(rejected(0, offset), Some(doubt));
             merge.add(record(0, offset, offset), None);
-            let Next::Doubtful { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
+            let MergeOutput::Suspect { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
                 panic!("not in doubt");
             };
             assert!(is_outlier, "{offset}");
-            merge.decide(0, false);
+            merge.resolve_suspect(0, false);
             for _ in 0..2 {
                 assert_eq!(merge.after(0, &mut 0), Ok(offset));
             }
@@ -340,7 +346,7 @@ mod tests {
     #[test]
     fn a_doubtful_record_is_decided_about_at_the_head_and_is_then_what_it_says_or_rejected() {
         let doubt = |content| {
-            Some(Doubtful {
+            Some(SuspectRecord {
                 timestamp: 99,
                 content,
             })
@@ -348,17 +354,17 @@ mod tests {
         for (is_right, content, accepted) in [
             (true, Ok(event(5)), true),
             (false, Ok(event(5)), false),
-            (true, Err(Reason::NotJson), false),
+            (true, Err(RejectReason::NotJson), false),
         ] {
             let mut merge = Merge::new(1);
             let reason = content.as_ref().err().copied();
             merge.add(rejected(0, 5), doubt(content));
-            let Next::Doubtful { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
+            let MergeOutput::Suspect { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
                 panic!("not in doubt");
             };
             assert!(!is_outlier, "nothing has come behind it");
             merge.add(record(0, 6, 6), None);
-            let Next::Doubtful {
+            let MergeOutput::Suspect {
                 input,
                 timestamp,
                 is_outlier,
@@ -367,15 +373,15 @@ mod tests {
                 panic!("not in doubt");
             };
             assert_eq!((input, timestamp, is_outlier), (0, 99, true));
-            merge.decide(input, is_right);
-            let Next::Record(record, _) = merge.next(Duration::ZERO, || {}) else {
+            merge.resolve_suspect(input, is_right);
+            let MergeOutput::Record(record, _) = merge.next(Duration::ZERO, || {}) else {
                 panic!("still in doubt");
             };
             assert_eq!(record.content.is_ok(), accepted);
             if let Err(rejection) = record.content {
                 assert_eq!(
                     rejection.reason,
-                    reason.unwrap_or(Reason::TimestampInFuture)
+                    reason.unwrap_or(RejectReason::TimestampInFuture)
                 );
             }
         }

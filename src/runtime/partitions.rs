@@ -13,13 +13,13 @@ use crate::telemetry::Metrics;
 
 /// What is done with a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum PartitionState {
     /// Its state is being restored.
     Restoring,
     /// It is processed.
     Running,
     /// Others have gone on with newer models, or a newer version of Tenure.
-    LeftAlone,
+    Deferred,
     /// It cannot be processed.
     Quarantined(Quarantine),
 }
@@ -28,7 +28,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantine {
     /// What kind of cause.
-    pub cause: Cause,
+    pub cause: QuarantineCause,
     /// The cause in words, with what was found.
     pub what: String,
     /// The record that it is about, if it is about one.
@@ -39,7 +39,7 @@ pub struct Quarantine {
 
 /// A kind of cause, by what can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum QuarantineCause {
     /// Local state, changelog and committed offsets of the group do not agree.
     StateMismatch,
     /// A value of the local state is damaged.
@@ -60,7 +60,7 @@ pub enum Cause {
 
 /// What an operator can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum RecoveryAction {
     /// Look again: the cause was removed elsewhere.
     Retry,
     /// Send the record to the dead letters instead of processing it.
@@ -73,77 +73,79 @@ pub enum Action {
     AcceptLoss(Option<i64>),
 }
 
-impl State {
+impl PartitionState {
     /// The names of all, as in the metric's label.
     pub const NAMES: [&str; 4] = ["restoring", "running", "left_alone", "quarantined"];
 
     /// The name.
     pub fn name(&self) -> &'static str {
         match self {
-            State::Restoring => "restoring",
-            State::Running => "running",
-            State::LeftAlone => "left_alone",
-            State::Quarantined(_) => "quarantined",
+            PartitionState::Restoring => "restoring",
+            PartitionState::Running => "running",
+            PartitionState::Deferred => "left_alone",
+            PartitionState::Quarantined(_) => "quarantined",
         }
     }
 }
 
-impl Cause {
+impl QuarantineCause {
     /// The code, as operators see it.
     pub fn code(self) -> &'static str {
         match self {
-            Cause::StateMismatch => "state_mismatch",
-            Cause::StateCorrupt => "state_corrupt",
-            Cause::DiskSpace => "disk_space",
-            Cause::Models => "models",
-            Cause::InputLost => "input_lost",
-            Cause::InputDamaged => "input_damaged",
-            Cause::Record => "record",
-            Cause::Panic => "panic",
+            QuarantineCause::StateMismatch => "state_mismatch",
+            QuarantineCause::StateCorrupt => "state_corrupt",
+            QuarantineCause::DiskSpace => "disk_space",
+            QuarantineCause::Models => "models",
+            QuarantineCause::InputLost => "input_lost",
+            QuarantineCause::InputDamaged => "input_damaged",
+            QuarantineCause::Record => "record",
+            QuarantineCause::Panic => "panic",
         }
     }
 
     /// The names of the actions that can end it, the likeliest first.
     pub fn actions(self) -> &'static [&'static str] {
         match self {
-            Cause::StateMismatch => &["republish", "rebuild", "retry"],
-            Cause::StateCorrupt => &["rebuild", "retry"],
-            Cause::InputLost | Cause::InputDamaged => &["accept-loss", "retry"],
-            Cause::Record => &["skip", "retry"],
-            Cause::DiskSpace | Cause::Models | Cause::Panic => &["retry"],
+            QuarantineCause::StateMismatch => &["republish", "rebuild", "retry"],
+            QuarantineCause::StateCorrupt => &["rebuild", "retry"],
+            QuarantineCause::InputLost | QuarantineCause::InputDamaged => &["accept-loss", "retry"],
+            QuarantineCause::Record => &["skip", "retry"],
+            QuarantineCause::DiskSpace | QuarantineCause::Models | QuarantineCause::Panic => {
+                &["retry"]
+            }
         }
     }
 }
 
-impl Action {
+impl RecoveryAction {
     /// The name, as operators write it.
     pub fn name(self) -> &'static str {
         match self {
-            Action::Retry => "retry",
-            Action::Skip => "skip",
-            Action::Rebuild => "rebuild",
-            Action::Republish => "republish",
-            Action::AcceptLoss(_) => "accept-loss",
+            RecoveryAction::Retry => "retry",
+            RecoveryAction::Skip => "skip",
+            RecoveryAction::Rebuild => "rebuild",
+            RecoveryAction::Republish => "republish",
+            RecoveryAction::AcceptLoss(_) => "accept-loss",
         }
     }
 
     /// By its name; `to` is the offset behind a damaged batch.
-    pub fn named(name: &str, to: Option<i64>) -> Option<Action> {
+    pub fn from_name(name: &str, to: Option<i64>) -> Option<RecoveryAction> {
         let all = [
-            Action::Retry,
-            Action::Skip,
-            Action::Rebuild,
-            Action::Republish,
-            Action::AcceptLoss(to),
+            RecoveryAction::Retry,
+            RecoveryAction::Skip,
+            RecoveryAction::Rebuild,
+            RecoveryAction::Republish,
+            RecoveryAction::AcceptLoss(to),
         ];
         let found = all.into_iter().find(|action| action.name() == name)?;
-        (to.is_none() || found == Action::AcceptLoss(to)).then_some(found)
+        (to.is_none() || found == RecoveryAction::AcceptLoss(to)).then_some(found)
     }
 }
 
 /// Why an action is not possible.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ActionError {
     /// The partition is processed, or not this process's.
     #[error("partition {0} is not quarantined in this process")]
     NotQuarantined(i32),
@@ -162,29 +164,29 @@ pub enum Refusal {
         "say with --to (?to=) from which offset to go on: behind offset {at}, at the first offset of a batch that can be \
         read (kafka-dump-log.sh shows them)"
     )]
-    NoOffset {
+    MissingOffset {
         /// The first offset of the damaged batch.
         at: i64,
     },
     /// Only a damaged batch needs an offset.
     #[error("--to (?to=) is for accept-loss of a damaged batch alone")]
-    NeedsNoOffset,
+    UnexpectedOffset,
 }
 
 /// The partitions of this process.
 #[derive(Debug, Default)]
-pub struct Partitions(Mutex<Inner>);
+pub struct Partitions(Mutex<PartitionTable>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    states: BTreeMap<i32, State>,
+struct PartitionTable {
+    states: BTreeMap<i32, PartitionState>,
     /// What operators have asked for, and the worker has not begun.
-    asked: BTreeMap<i32, Action>,
+    requested: BTreeMap<i32, RecoveryAction>,
 }
 
 impl Partitions {
     /// All of them.
-    pub fn list(&self) -> Vec<(i32, State)> {
+    pub fn list(&self) -> Vec<(i32, PartitionState)> {
         let inner = self.lock();
         let each = inner.states.iter();
         each.map(|(partition, state)| (*partition, state.clone()))
@@ -195,66 +197,74 @@ impl Partitions {
     ///
     /// # Errors
     /// Where that cannot end the cause.
-    pub fn ask(&self, partition: i32, action: Action, is_dry: bool) -> Result<String, Refusal> {
+    pub fn request(
+        &self,
+        partition: i32,
+        action: RecoveryAction,
+        is_dry: bool,
+    ) -> Result<String, ActionError> {
         let mut inner = self.lock();
-        let Some(State::Quarantined(own)) = inner.states.get(&partition) else {
-            return Err(Refusal::NotQuarantined(partition));
+        let Some(PartitionState::Quarantined(own)) = inner.states.get(&partition) else {
+            return Err(ActionError::NotQuarantined(partition));
         };
-        own.allows(action)?;
+        own.check_allowed(action)?;
         let effect = own.effect(action);
         if !is_dry {
-            inner.asked.insert(partition, action);
+            inner.requested.insert(partition, action);
         }
         Ok(effect)
     }
 
-    pub(super) fn set(&self, partition: i32, state: State, metrics: &Metrics) {
+    pub(super) fn set(&self, partition: i32, state: PartitionState, metrics: &Metrics) {
         let mut inner = self.lock();
-        inner.asked.remove(&partition);
+        inner.requested.remove(&partition);
         inner.states.insert(partition, state);
-        inner.count(metrics);
+        inner.update_metrics(metrics);
     }
 
     pub(super) fn remove(&self, partition: i32, metrics: &Metrics) {
         let mut inner = self.lock();
-        inner.asked.remove(&partition);
+        inner.requested.remove(&partition);
         inner.states.remove(&partition);
-        inner.count(metrics);
+        inner.update_metrics(metrics);
     }
 
     /// For a daemon that begins anew.
     pub(super) fn clear(&self, metrics: &Metrics) {
         let mut inner = self.lock();
-        *inner = Inner::default();
-        inner.count(metrics);
+        *inner = PartitionTable::default();
+        inner.update_metrics(metrics);
     }
 
     pub(super) fn is_quarantined(&self, partition: i32) -> bool {
         matches!(
             self.lock().states.get(&partition),
-            Some(State::Quarantined(_))
+            Some(PartitionState::Quarantined(_))
         )
     }
 
     /// What was asked for of a quarantined partition, and the record that its quarantine is about; once.
-    pub(super) fn take_asked(&self, partition: i32) -> Option<(Action, Option<Position>)> {
+    pub(super) fn take_requested(
+        &self,
+        partition: i32,
+    ) -> Option<(RecoveryAction, Option<Position>)> {
         let mut inner = self.lock();
-        let action = inner.asked.remove(&partition)?;
+        let action = inner.requested.remove(&partition)?;
         match inner.states.get(&partition) {
-            Some(State::Quarantined(own)) => Some((action, own.at)),
+            Some(PartitionState::Quarantined(own)) => Some((action, own.at)),
             _ => None,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, PartitionTable> {
         // What is in it is whole whoever panicked while holding it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    fn count(&self, metrics: &Metrics) {
-        for name in State::NAMES {
+impl PartitionTable {
+    fn update_metrics(&self, metrics: &Metrics) {
+        for name in PartitionState::NAMES {
             let count = self.states.values().filter(|state| state.name() == name);
             let count = i64::try_from(count.count()).unwrap_or(i64::MAX);
             metrics.partitions.with_label_values(&[name]).set(count);
@@ -263,7 +273,7 @@ impl Inner {
 }
 
 impl Quarantine {
-    pub(super) fn new(cause: Cause, at: Option<Position>, what: String) -> Quarantine {
+    pub(super) fn new(cause: QuarantineCause, at: Option<Position>, what: String) -> Quarantine {
         Quarantine {
             cause,
             what,
@@ -273,48 +283,50 @@ impl Quarantine {
     }
 
     /// What an action does, for the operator who asks for it.
-    fn effect(&self, action: Action) -> String {
+    fn effect(&self, action: RecoveryAction) -> String {
         let what = &self.what;
         match action {
-            Action::Retry => "the partition is restored and processed again, from its last commit".to_owned(),
-            Action::Skip => format!(
+            RecoveryAction::Retry => "the partition is restored and processed again, from its last commit".to_owned(),
+            RecoveryAction::Skip => format!(
                 "the record at offset {} goes to the dead letters with its bytes and the reason `skipped`, and is not \
                 processed",
                 self.at.map_or(0, |at| at.offset)
             ),
-            Action::Rebuild => "the state is built from the changelog, and takes the place of what is on disk, also where \
+            RecoveryAction::Rebuild => "the state is built from the changelog, and takes the place of what is on disk, also where \
                 that has gone further; what was committed after the changelog's last batch is read and produced again, \
                 under the same ids"
                 .to_owned(),
-            Action::Republish => "the local state is written to the changelog, if that is empty or was cut at its beginning, \
+            RecoveryAction::Republish => "the local state is written to the changelog, if that is empty or was cut at its beginning, \
                 and the local state is complete and the last one"
                 .to_owned(),
-            Action::AcceptLoss(None) => format!(
+            RecoveryAction::AcceptLoss(None) => format!(
                 "processing goes on without what is gone, and a dead letter `input_lost` says which offsets that are. Found: \
                 {what}"
             ),
-            Action::AcceptLoss(Some(to)) => format!(
+            RecoveryAction::AcceptLoss(Some(to)) => format!(
                 "processing goes on from offset {to}, whatever the records before it say, and a dead letter `input_lost` \
                 says which offsets were left out"
             ),
         }
     }
 
-    fn allows(&self, action: Action) -> Result<(), Refusal> {
+    fn check_allowed(&self, action: RecoveryAction) -> Result<(), ActionError> {
         if !self.cause.actions().contains(&action.name()) {
-            return Err(Refusal::NotPossible {
+            return Err(ActionError::NotPossible {
                 action: action.name(),
                 cause: self.cause.code(),
                 possible: self.cause.actions().join(", "),
             });
         }
         match (self.cause, action, self.at) {
-            (Cause::InputDamaged, Action::AcceptLoss(to), Some(at))
+            (QuarantineCause::InputDamaged, RecoveryAction::AcceptLoss(to), Some(at))
                 if to.is_none_or(|to| to <= at.offset) =>
             {
-                Err(Refusal::NoOffset { at: at.offset })
+                Err(ActionError::MissingOffset { at: at.offset })
             }
-            (Cause::InputLost, Action::AcceptLoss(Some(_)), _) => Err(Refusal::NeedsNoOffset),
+            (QuarantineCause::InputLost, RecoveryAction::AcceptLoss(Some(_)), _) => {
+                Err(ActionError::UnexpectedOffset)
+            }
             _ => Ok(()),
         }
     }
@@ -333,59 +345,63 @@ mod tests {
         };
         let quarantined = |cause| {
             let own = Quarantine::new(cause, Some(at), String::new());
-            partitions.set(3, State::Quarantined(own), &metrics);
+            partitions.set(3, PartitionState::Quarantined(own), &metrics);
         };
         assert_eq!(
-            partitions.ask(3, Action::Retry, false),
-            Err(Refusal::NotQuarantined(3))
+            partitions.request(3, RecoveryAction::Retry, false),
+            Err(ActionError::NotQuarantined(3))
         );
-        quarantined(Cause::Record);
-        assert!(partitions.ask(3, Action::Rebuild, false).is_err());
-        assert!(partitions.ask(3, Action::Skip, true).is_ok());
-        assert_eq!(partitions.take_asked(3), None);
-        assert!(partitions.ask(3, Action::Skip, false).is_ok());
-        let taken = partitions.take_asked(3).map(|(action, _)| action);
+        quarantined(QuarantineCause::Record);
+        assert!(
+            partitions
+                .request(3, RecoveryAction::Rebuild, false)
+                .is_err()
+        );
+        assert!(partitions.request(3, RecoveryAction::Skip, true).is_ok());
+        assert_eq!(partitions.take_requested(3), None);
+        assert!(partitions.request(3, RecoveryAction::Skip, false).is_ok());
+        let taken = partitions.take_requested(3).map(|(action, _)| action);
         assert_eq!(
-            (taken, partitions.take_asked(3)),
-            (Some(Action::Skip), None)
+            (taken, partitions.take_requested(3)),
+            (Some(RecoveryAction::Skip), None)
         );
 
-        quarantined(Cause::InputDamaged);
+        quarantined(QuarantineCause::InputDamaged);
         for (to, allowed) in [(None, false), (Some(7), false), (Some(8), true)] {
-            let asked = partitions.ask(3, Action::AcceptLoss(to), false);
+            let asked = partitions.request(3, RecoveryAction::AcceptLoss(to), false);
             assert_eq!(asked.is_ok(), allowed, "{to:?}");
         }
         // What was asked of the last cause is not done about the next.
-        quarantined(Cause::InputLost);
-        assert_eq!(partitions.take_asked(3), None);
-        let needless = partitions.ask(3, Action::AcceptLoss(Some(9)), false);
-        assert_eq!(needless, Err(Refusal::NeedsNoOffset));
+        quarantined(QuarantineCause::InputLost);
+        assert_eq!(partitions.take_requested(3), None);
+        let needless = partitions.request(3, RecoveryAction::AcceptLoss(Some(9)), false);
+        assert_eq!(needless, Err(ActionError::UnexpectedOffset));
         let own = metrics.partitions.with_label_values(&["quarantined"]);
         assert_eq!(own.get(), 1);
-        partitions.set(3, State::Running, &metrics);
+        partitions.set(3, PartitionState::Running, &metrics);
         assert_eq!((own.get(), partitions.is_quarantined(3)), (0, false));
     }
 
     #[test]
     fn every_possible_action_has_a_name_that_is_understood() {
         for cause in [
-            Cause::StateMismatch,
-            Cause::StateCorrupt,
-            Cause::DiskSpace,
-            Cause::Models,
-            Cause::InputLost,
-            Cause::InputDamaged,
-            Cause::Record,
-            Cause::Panic,
+            QuarantineCause::StateMismatch,
+            QuarantineCause::StateCorrupt,
+            QuarantineCause::DiskSpace,
+            QuarantineCause::Models,
+            QuarantineCause::InputLost,
+            QuarantineCause::InputDamaged,
+            QuarantineCause::Record,
+            QuarantineCause::Panic,
         ] {
             for name in cause.actions() {
-                assert!(Action::named(name, None).is_some(), "{name}");
+                assert!(RecoveryAction::from_name(name, None).is_some(), "{name}");
             }
         }
-        assert_eq!(Action::named("skip", Some(1)), None);
+        assert_eq!(RecoveryAction::from_name("skip", Some(1)), None);
         assert_eq!(
-            Action::named("accept-loss", Some(1)),
-            Some(Action::AcceptLoss(Some(1)))
+            RecoveryAction::from_name("accept-loss", Some(1)),
+            Some(RecoveryAction::AcceptLoss(Some(1)))
         );
     }
 }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::customer::Noticed;
-use crate::event::{EventTime, Millis, Reason};
-use crate::files::{self, Ends, Merged};
+use crate::customer::EventAnomalies;
+use crate::event::{EventTime, Millis, RejectReason};
+use crate::files::{self, HistoryRange, MergedInputs};
 use crate::model::Models;
 use crate::partition::codec::Identity;
 use crate::partition::{Batch, Generation, Output, Population, Progress, Record, apply};
-use crate::store::{self, Store, Written};
+use crate::store::{self, PartitionCommit, Store};
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum Error {
 
 /// What a replay came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct ReplaySummary {
     /// Records read, rejected ones included.
     pub records: u64,
     /// Transitions made.
@@ -36,15 +36,15 @@ pub struct Summary {
     /// Those of them of which subscribers would not be told.
     pub quiet: u64,
     /// What is worth counting about the events.
-    pub noticed: Noticed,
+    pub noticed: EventAnomalies,
     /// Records rejected, by reason.
-    pub rejected: BTreeMap<Reason, u64>,
+    pub rejected: BTreeMap<RejectReason, u64>,
     /// Which of the models' event types there were, by index.
-    pub met: Vec<bool>,
+    pub seen_event_types: Vec<bool>,
     /// Customers in each stage at the end.
     pub population: Population,
     /// Where the events begin and end; `None` without any.
-    pub ends: Option<Ends>,
+    pub event_range: Option<HistoryRange>,
     /// Where time ended; `None` without any event.
     pub end: Option<EventTime>,
 }
@@ -70,26 +70,30 @@ impl Replay<'_> {
     /// every batch.
     pub fn run(
         &self,
-        mut inputs: Merged,
+        mut inputs: MergedInputs,
         mut tell: impl FnMut(&Output) -> std::io::Result<()>,
         mut report: impl FnMut(u64),
-    ) -> Result<Summary, Error> {
+    ) -> Result<ReplaySummary, Error> {
         let mut progress = Progress::new(self.models, inputs.files());
-        let mut summary = Summary {
-            met: vec![false; self.models.vocabulary.types()],
-            ..Summary::default()
+        let mut summary = ReplaySummary {
+            seen_event_types: vec![false; self.models.vocabulary.type_count()],
+            ..ReplaySummary::default()
         };
         let mut records = Vec::new();
         let mut open = true;
         loop {
             while open && records.len() < self.batch_records {
                 match inputs.next_record()? {
-                    Some(record) if self.too_late(&record) => open = false,
+                    Some(record) if self.is_after_end(&record) => open = false,
                     Some(record) => {
                         summary.records += 1;
                         if let Ok(event) = &record.content {
-                            summary.met[event.kind.index()] = true;
-                            Ends::add(&mut summary.ends, event.time, record.position);
+                            summary.seen_event_types[event.event_type.index()] = true;
+                            HistoryRange::add(
+                                &mut summary.event_range,
+                                event.time,
+                                record.position,
+                            );
                         }
                         records.push(record);
                     }
@@ -97,11 +101,11 @@ impl Replay<'_> {
                 }
             }
             // The end is one more step of time: timers due up to and including it fire.
-            let end = self.until.or_else(|| last(&records, &progress));
+            let end = self.until.or_else(|| last_event_time(&records, &progress));
             let advance = end.filter(|_| !open).map(EventTime::just_after);
             let batch = Batch {
                 records: std::mem::take(&mut records),
-                advance,
+                advance_to: advance,
                 ..Batch::default()
             };
             let (finished, rest) = self.step(&mut progress, batch, &mut summary, &mut tell)?;
@@ -119,7 +123,7 @@ impl Replay<'_> {
         &self,
         progress: &mut Progress,
         batch: Batch,
-        summary: &mut Summary,
+        summary: &mut ReplaySummary,
         tell: &mut impl FnMut(&Output) -> std::io::Result<()>,
     ) -> Result<(bool, Vec<Record>), Error> {
         let lateness = Millis(0);
@@ -127,10 +131,10 @@ impl Replay<'_> {
             .store
             .prefetch(self.models, PARTITION, lateness, progress, &batch)?;
         let mut commit = apply(self.models, lateness, progress, view, batch);
-        summary.noticed += commit.noticed;
+        summary.noticed += commit.anomalies;
         for output in &commit.outputs {
             match output {
-                Output::Restated { .. } | Output::InputLost(_) => {}
+                Output::StageRenamed { .. } | Output::InputLost(_) => {}
                 Output::StageChanged { change, .. } => {
                     let model = &self.models.list[change.model];
                     summary.transitions += 1;
@@ -146,7 +150,7 @@ impl Replay<'_> {
         let first = (progress.batch == 0).then(|| Generation::first(self.models));
         self.store.write(
             &Identity::default(),
-            &[Written {
+            &[PartitionCommit {
                 partition: PARTITION,
                 commit: &commit,
                 changelog_offset: None,
@@ -158,7 +162,7 @@ impl Replay<'_> {
         Ok((commit.finished, rest))
     }
 
-    fn too_late(&self, record: &Record) -> bool {
+    fn is_after_end(&self, record: &Record) -> bool {
         match (&record.content, self.until) {
             (Ok(event), Some(until)) => event.time > until,
             _ => false,
@@ -167,10 +171,10 @@ impl Replay<'_> {
 }
 
 /// The last event time, of these records or before them.
-fn last(records: &[Record], progress: &Progress) -> Option<EventTime> {
+fn last_event_time(records: &[Record], progress: &Progress) -> Option<EventTime> {
     let times = records
         .iter()
         .filter_map(|record| record.content.as_ref().ok())
         .map(|event| event.time);
-    times.max().max(progress.highest)
+    times.max().max(progress.max_event_time)
 }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::fuse::Burst;
+use super::fuse::BurstSettings;
 use crate::cloudevent::sha256_hex;
-use crate::event::{Limits, Mapping, Millis, Money};
-use crate::kafka::{self, Outputs, Topology};
-use crate::model::Accepted;
-use crate::partition::Decoding;
-use crate::partition::codec::{Former, Identity, Source};
+use crate::event::{CurrencyRates, Mapping, Millis, RecordLimits};
+use crate::kafka::{self, OutputTopics, TopicMetadata};
+use crate::model::AcceptedLosses;
+use crate::partition::DecodingSettings;
+use crate::partition::codec::{Identity, LegacyIdentity, SourceTopics};
 use crate::store;
 
 /// Everything that the daemon needs to know.
@@ -18,13 +18,13 @@ pub struct Settings {
     /// How to reach Kafka.
     pub kafka: kafka::Config,
     /// Where outputs go; also names the inputs.
-    pub outputs: Outputs,
+    pub outputs: OutputTopics,
     /// The form of each input's records.
     pub mappings: Vec<Mapping>,
     /// What a record may contain.
-    pub limits: Limits,
+    pub limits: RecordLimits,
     /// The reporting currency.
-    pub money: Money,
+    pub money: CurrencyRates,
     /// How late events may be before timers of others fire.
     pub lateness: Millis,
     /// How long the inputs of a partition must be silent before its watermark follows the wall
@@ -33,7 +33,7 @@ pub struct Settings {
     /// Longest way of the newest event to Kafka with which it does.
     pub live_within: Millis,
     /// Where state is kept.
-    pub state: PathBuf,
+    pub state_dir: PathBuf,
     /// How.
     pub store: store::Config,
     /// Threads that work on partitions.
@@ -49,11 +49,11 @@ pub struct Settings {
     /// What state must have been made from to be gone on with.
     pub identity: Identity,
     /// Mappings, limits and money as they are kept beside the states.
-    pub decoding: Decoding,
+    pub decoding: DecodingSettings,
     /// What may be lost when other models take over.
-    pub accepted: Accepted,
+    pub accepted: AcceptedLosses,
     /// When unusually many customers move, and what is done about it.
-    pub burst: Burst,
+    pub burst: BurstSettings,
     /// What this start is to do about a changelog that does not fit.
     pub recovery: Recovery,
 }
@@ -72,13 +72,13 @@ const BUFFER_BYTES_MIN: usize = 64 << 10;
 
 impl Settings {
     /// The share that each of so many partitions of inputs has in half of the buffers, up to a bound.
-    pub(super) fn buffer_share(&self, feeds: usize, most: usize) -> usize {
-        share(self.buffer_bytes, feeds, most)
+    pub(super) fn feed_buffer_bytes(&self, feeds: usize, most: usize) -> usize {
+        per_feed_bytes(self.buffer_bytes, feeds, most)
     }
 
     /// The identity of state made with these settings on these topics: a topic that was made anew
     /// has other records under the same offsets.
-    pub(super) fn identity_with(&self, topology: &Topology) -> Identity {
+    pub(super) fn identity_with(&self, topology: &TopicMetadata) -> Identity {
         let ids = topology.input_ids.iter();
         let inputs: Vec<String> = ids
             .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
@@ -88,12 +88,12 @@ impl Settings {
             sha256_hex(inputs.as_bytes())
         };
         Identity {
-            former: Former {
+            legacy: LegacyIdentity {
                 inputs: with(topology.partitions),
                 inputs_with_fewer: (1..topology.partitions).map(with).collect(),
-                ..self.identity.former.clone()
+                ..self.identity.legacy.clone()
             },
-            source: Source {
+            source: SourceTopics {
                 cluster: topology.cluster.clone(),
                 inputs,
                 partitions: topology.partitions,
@@ -102,7 +102,7 @@ impl Settings {
     }
 }
 
-fn share(all: usize, feeds: usize, most: usize) -> usize {
+fn per_feed_bytes(all: usize, feeds: usize, most: usize) -> usize {
     (all / 2 / feeds.max(1)).clamp(BUFFER_BYTES_MIN, most)
 }
 
@@ -113,14 +113,14 @@ mod tests {
     #[test]
     fn buffers_are_shared_by_all_partitions_of_all_inputs() {
         let (all, most) = (256 << 20, 2 << 20);
-        assert_eq!(share(all, 0, most), most);
-        assert_eq!(share(all, 2 * 8, most), most);
+        assert_eq!(per_feed_bytes(all, 0, most), most);
+        assert_eq!(per_feed_bytes(all, 2 * 8, most), most);
         let many = 3 * 128;
-        let each = share(all, many, most);
+        let each = per_feed_bytes(all, many, most);
         assert!(
             (300_000..=most).contains(&each) && each * many <= all / 2,
             "{each}"
         );
-        assert_eq!(share(1 << 20, 1000, most), 64 << 10);
+        assert_eq!(per_feed_bytes(1 << 20, 1000, most), 64 << 10);
     }
 }

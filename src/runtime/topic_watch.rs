@@ -14,12 +14,12 @@ use crate::kafka;
 use crate::telemetry::Metrics;
 
 /// Between two looks. What was deleted by then was older than the topic keeps, which is days by default.
-const LOOK_EVERY: Duration = Duration::from_secs(600);
+const CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Looks until it is dropped, on a thread of its own: the brokers may take their time to answer.
 pub(super) struct TopicWatch {
     thread: Thread,
-    is_over: Arc<AtomicBool>,
+    is_stopped: Arc<AtomicBool>,
 }
 
 impl TopicWatch {
@@ -36,16 +36,24 @@ impl TopicWatch {
         misconfigured.set(0);
         let watch = move || {
             while !config.is_local && !over.load(Ordering::Acquire) {
-                std::thread::park_timeout(LOOK_EVERY);
+                std::thread::park_timeout(CHECK_INTERVAL);
                 if over.load(Ordering::Acquire) {
                     break;
                 }
                 let own: Vec<i32> = partitions.list().into_iter().map(|(own, _)| own).collect();
                 for (gauge, found) in [
-                    (&misconfigured, kafka::look_for_loss(&config, &outputs)),
+                    (
+                        &misconfigured,
+                        kafka::find_misconfigured_topics(&config, &outputs),
+                    ),
                     (
                         &expiring,
-                        kafka::look_for_unread(&config, &outputs.inputs, &own, clock::now()),
+                        kafka::find_expiring_partitions(
+                            &config,
+                            &outputs.inputs,
+                            &own,
+                            clock::now(),
+                        ),
                     ),
                 ] {
                     let Some(found) = found else { continue };
@@ -62,14 +70,14 @@ impl TopicWatch {
             .map_err(Error::Thread)?;
         Ok(TopicWatch {
             thread: thread.thread().clone(),
-            is_over,
+            is_stopped: is_over,
         })
     }
 }
 
 impl Drop for TopicWatch {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Release);
+        self.is_stopped.store(true, Ordering::Release);
         self.thread.unpark();
     }
 }

@@ -5,19 +5,20 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::current::Kept;
-use super::engine::{Changes, Engine, Family};
+use super::current::PartitionCache;
+use super::engine::{BatchWriter, Family, StorageEngine};
 use super::key::Prefix;
 use super::options::Config;
-use super::reader::{Reader, corrupt};
-use super::walk::STEP_MAX;
+use super::reader::{StateLoader, corrupt_customer};
+use super::scan::SCAN_STEP_MAX;
 use super::{Error, Rocks, key};
-use crate::customer::{self, Corrupt};
+use crate::customer::{self, StateDecodeError};
 use crate::event::{CustomerId, EventTime, Millis};
 use crate::partition::codec;
 use crate::partition::codec::Identity;
 use crate::partition::{
-    Batch, Commit, Generation, Known, Lineage, Progress, Sweep, TimerKey, View,
+    Batch, Commit, Generation, LoadedCustomer, ModelGenerations, Progress, StateView, Sweep,
+    TimerKey,
 };
 
 /// Properties that are reported, by the name they are reported under.
@@ -35,7 +36,7 @@ const PROPERTIES: [(&str, &str); 6] = [
 
 /// A commit of one partition on its way to disk.
 #[derive(Clone, Copy, Debug)]
-pub struct Written<'w> {
+pub struct PartitionCommit<'w> {
     /// The partition.
     pub partition: u32,
     /// What changes.
@@ -52,9 +53,9 @@ const TIMERS_PER_BATCH_MAX: usize = 16_384;
 
 /// Most customers that a batch brings under other models beside those whom it concerns anyway, most bytes of
 /// their states, and most entries that are looked at to find them.
-const SWEPT_PER_BATCH_MAX: usize = 4096;
-const SWEPT_BYTES_MAX: usize = 4 << 20;
-const SWEPT_OVER_MAX: usize = 1 << 16;
+const SWEEP_STATES_MAX: usize = 4096;
+const SWEEP_BYTES_MAX: usize = 4 << 20;
+const SWEEP_SCANNED_MAX: usize = 1 << 16;
 
 /// The state of all partitions of this process.
 #[derive(Debug)]
@@ -62,8 +63,8 @@ pub struct Store<E = Rocks> {
     pub(super) engine: E,
     pub(super) path: PathBuf,
     timers_max: usize,
-    pub(super) step_max: usize,
-    pub(super) kept: Mutex<Kept>,
+    pub(super) scan_step_max: usize,
+    pub(super) cache: Mutex<PartitionCache>,
 }
 
 impl Store {
@@ -72,7 +73,7 @@ impl Store {
     /// # Errors
     /// [`Error::Damaged`] where the folder has to be rebuilt.
     pub fn open(path: &Path, config: &Config) -> Result<Store, Error> {
-        Ok(Store::over(Rocks::open(path, config)?, path))
+        Ok(Store::with_engine(Rocks::open(path, config)?, path))
     }
 
     /// Opens a folder to look into it, also while a process works on it: as it is now, and without changing
@@ -80,8 +81,11 @@ impl Store {
     ///
     /// # Errors
     /// [`Rocks::open_to_read`]
-    pub fn open_to_read(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
-        Ok(Store::over(Rocks::open_to_read(path, memory_bytes)?, path))
+    pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
+        Ok(Store::with_engine(
+            Rocks::open_read_only(path, memory_bytes)?,
+            path,
+        ))
     }
 
     /// Moves a damaged store out of the way, into the folder `set-aside` inside its own.
@@ -93,8 +97,8 @@ impl Store {
     ///
     /// # Errors
     /// When the file system refuses.
-    pub fn forget_aside(path: &Path) -> std::io::Result<()> {
-        Rocks::forget_aside(path)
+    pub fn delete_set_aside(path: &Path) -> std::io::Result<()> {
+        Rocks::delete_set_aside(path)
     }
 
     /// What RocksDB says of itself: a name and a number, summed over the column families.
@@ -110,15 +114,15 @@ impl Store {
     }
 }
 
-impl<E: Engine> Store<E> {
+impl<E: StorageEngine> Store<E> {
     /// A store over any engine; `path` is what errors name.
-    pub fn over(engine: E, path: &Path) -> Store<E> {
+    pub fn with_engine(engine: E, path: &Path) -> Store<E> {
         Store {
             engine,
             path: path.to_owned(),
             timers_max: TIMERS_PER_BATCH_MAX,
-            step_max: STEP_MAX,
-            kept: Mutex::default(),
+            scan_step_max: SCAN_STEP_MAX,
+            cache: Mutex::default(),
         }
     }
 
@@ -128,42 +132,45 @@ impl<E: Engine> Store<E> {
     }
 
     /// Looks at fewer customers in one step, so that tests can have several.
-    pub fn with_steps_of(self, step_max: usize) -> Store<E> {
-        Store { step_max, ..self }
+    pub fn with_scan_step_max(self, step_max: usize) -> Store<E> {
+        Store {
+            scan_step_max: step_max,
+            ..self
+        }
     }
 
     /// All that applying the batch can need, in one sorted multi-get and one scan of timers; and while
     /// customers are left who have to be brought under other models, the next of them.
     pub fn prefetch<'m>(
         &self,
-        lineage: impl Into<Lineage<'m>>,
+        lineage: impl Into<ModelGenerations<'m>>,
         partition: u32,
         lateness: Millis,
         progress: &Progress,
         batch: &Batch,
-    ) -> Result<View, Error> {
-        self.prefetch_for(lineage, partition, lateness, progress, batch, usize::MAX)
+    ) -> Result<StateView, Error> {
+        self.prefetch_limited(lineage, partition, lateness, progress, batch, usize::MAX)
     }
 
     /// The same for a batch that is cut after so many transitions.
-    pub fn prefetch_for<'m>(
+    pub fn prefetch_limited<'m>(
         &self,
-        lineage: impl Into<Lineage<'m>>,
+        lineage: impl Into<ModelGenerations<'m>>,
         partition: u32,
         lateness: Millis,
         progress: &Progress,
         batch: &Batch,
         transitions: usize,
-    ) -> Result<View, Error> {
+    ) -> Result<StateView, Error> {
         let most = transitions.min(self.timers_max);
-        let reader = Reader {
-            lineage: lineage.into(),
+        let reader = StateLoader {
+            generations: lineage.into(),
             progress,
         };
         let watermark = batch.watermark(progress.watermark, lateness);
         let end = EventTime(watermark.0);
         let prefix = self.prefix(partition)?;
-        let (timers, loaded_to) = self.timers(prefix, progress, end, most)?;
+        let (timers, loaded_to) = self.load_timers(prefix, progress, end, most)?;
         let mut wanted: BTreeSet<&CustomerId> =
             timers.iter().map(|timer| &timer.customer).collect();
         wanted.extend(
@@ -173,37 +180,37 @@ impl<E: Engine> Store<E> {
                 .filter_map(|record| record.content.as_ref().ok())
                 .map(|event| &event.customer),
         );
-        let mut states = self.states(reader, prefix, &wanted)?;
+        let mut states = self.load_states(reader, prefix, &wanted)?;
         let sweep = match &progress.sweep {
-            Some(from) => Some(self.sweep(reader, prefix, from, &mut states)?),
+            Some(from) => Some(self.load_sweep(reader, prefix, from, &mut states)?),
             None => None,
         };
-        Ok(View {
+        Ok(StateView {
             states,
             timers,
             loaded_to,
             sweep,
-            changes_max: Some(most),
+            transitions_max: Some(most),
         })
     }
 
-    fn states(
+    fn load_states(
         &self,
-        reader: Reader<'_>,
+        reader: StateLoader<'_>,
         prefix: Prefix,
         wanted: &BTreeSet<&CustomerId>,
-    ) -> Result<BTreeMap<CustomerId, Known>, Error> {
+    ) -> Result<BTreeMap<CustomerId, LoadedCustomer>, Error> {
         let mut states = BTreeMap::new();
         let take = |id: &CustomerId, bytes: &[u8]| {
-            states.insert(id.clone(), reader.read(bytes)?);
+            states.insert(id.clone(), reader.decode(bytes)?);
             Ok(())
         };
-        self.each(prefix, wanted.iter().copied(), take)?;
+        self.get_customers(prefix, wanted.iter().copied(), take)?;
         Ok(states)
     }
 
     /// Looks customers up, given in ascending order; `take` gets each that is there, with its bytes.
-    fn each<'c>(
+    fn get_customers<'c>(
         &self,
         prefix: Prefix,
         customers: impl Iterator<Item = &'c CustomerId>,
@@ -216,29 +223,29 @@ impl<E: Engine> Store<E> {
     }
 
     /// The next customers, from `from` on, whose state is of the models before.
-    fn sweep(
+    fn load_sweep(
         &self,
-        reader: Reader<'_>,
+        reader: StateLoader<'_>,
         prefix: Prefix,
         from: &CustomerId,
-        states: &mut BTreeMap<CustomerId, Known>,
+        states: &mut BTreeMap<CustomerId, LoadedCustomer>,
     ) -> Result<Sweep, Error> {
         let [_, to] = key::bounds(prefix);
         let (mut looked, mut found, mut bytes) = (0, 0, 0);
         let mut reached = Sweep::End;
         let mut take = |entry: &[u8], value: &[u8]| {
-            let id = key::read_customer(entry).ok_or(Error::Corrupt {
-                what: "a customer's key",
-                source: Corrupt::Damaged,
+            let id = key::decode_customer(entry).ok_or(Error::Corrupt {
+                value: "a customer's key",
+                source: StateDecodeError::Damaged,
             })?;
-            if found == SWEPT_PER_BATCH_MAX || bytes > SWEPT_BYTES_MAX || looked == SWEPT_OVER_MAX {
+            if found == SWEEP_STATES_MAX || bytes > SWEEP_BYTES_MAX || looked == SWEEP_SCANNED_MAX {
                 reached = Sweep::UpTo(id);
                 return Ok(ControlFlow::Break(()));
             }
             looked += 1;
             if !states.contains_key(&id) && reader.is_outdated(value)? {
                 (found, bytes) = (found + 1, bytes + value.len());
-                states.insert(id, reader.read(value)?);
+                states.insert(id, reader.decode(value)?);
             }
             Ok(ControlFlow::Continue(()))
         };
@@ -249,7 +256,7 @@ impl<E: Engine> Store<E> {
 
     /// Timers from the fired cursor up to `end`. Starting at the cursor keeps the scan from walking
     /// over everything that was ever deleted before it.
-    fn timers(
+    fn load_timers(
         &self,
         prefix: Prefix,
         progress: &Progress,
@@ -258,14 +265,14 @@ impl<E: Engine> Store<E> {
     ) -> Result<(BTreeSet<TimerKey>, Option<TimerKey>), Error> {
         let from = match &progress.fired_to {
             Some(cursor) => key::timer(prefix, cursor),
-            None => key::due(prefix, EventTime(i64::MIN)),
+            None => key::due_bound(prefix, EventTime(i64::MIN)),
         };
         let mut timers = BTreeSet::new();
         let mut loaded_to = None;
         let mut take = |bytes: &[u8], _: &[u8]| {
-            let timer = key::read_timer(bytes).ok_or(Error::Corrupt {
-                what: "a timer",
-                source: Corrupt::Damaged,
+            let timer = key::decode_timer(bytes).ok_or(Error::Corrupt {
+                value: "a timer",
+                source: StateDecodeError::Damaged,
             })?;
             if timers.len() == most {
                 loaded_to = Some(timer);
@@ -274,20 +281,24 @@ impl<E: Engine> Store<E> {
             timers.insert(timer);
             Ok(ControlFlow::Continue(()))
         };
-        self.engine
-            .scan(Family::Timers, &from, &key::due(prefix, end), &mut take)?;
+        self.engine.scan(
+            Family::Timers,
+            &from,
+            &key::due_bound(prefix, end),
+            &mut take,
+        )?;
         Ok((timers, loaded_to))
     }
 
     /// Writes all of some commits, or nothing of them.
-    pub fn write(&self, identity: &Identity, commits: &[Written<'_>]) -> Result<(), Error> {
+    pub fn write(&self, identity: &Identity, commits: &[PartitionCommit<'_>]) -> Result<(), Error> {
         let mut prefixes = Vec::with_capacity(commits.len());
         for written in commits {
             prefixes.push(self.prefix(written.partition)?);
         }
         self.engine.write(&mut |batch| {
             for (written, prefix) in commits.iter().zip(&prefixes) {
-                fill(batch, identity, written, *prefix);
+                put_commit(batch, identity, written, *prefix);
             }
             Ok(())
         })
@@ -308,10 +319,10 @@ impl<E: Engine> Store<E> {
             key::timer(prefix, &TimerKey { due, customer })
         };
         let mut before = BTreeMap::new();
-        self.each(prefix, states.keys(), |id, bytes| {
+        self.get_customers(prefix, states.keys(), |id, bytes| {
             before.extend(
-                customer::armed(bytes)
-                    .map_err(corrupt)?
+                customer::decode_armed(bytes)
+                    .map_err(corrupt_customer)?
                     .map(|due| (id, due)),
             );
             Ok(())
@@ -325,7 +336,7 @@ impl<E: Engine> Store<E> {
                 match value {
                     None => batch.delete(Family::Customers, &key),
                     Some(value) => {
-                        let armed = customer::armed(value).map_err(corrupt)?;
+                        let armed = customer::decode_armed(value).map_err(corrupt_customer)?;
                         batch.put(Family::Customers, &key, value);
                         if let Some(due) = armed {
                             batch.put(Family::Timers, &timer(id, due), &[]);
@@ -333,13 +344,18 @@ impl<E: Engine> Store<E> {
                     }
                 }
             }
-            arrive(batch, prefix, progress);
+            put_progress(batch, prefix, progress);
             Ok(())
         })
     }
 }
 
-fn fill(batch: &mut dyn Changes, identity: &Identity, written: &Written<'_>, prefix: Prefix) {
+fn put_commit(
+    batch: &mut dyn BatchWriter,
+    identity: &Identity,
+    written: &PartitionCommit<'_>,
+    prefix: Prefix,
+) {
     let commit = written.commit;
     let mut bytes = Vec::with_capacity(256);
     for (id, state) in &commit.states {
@@ -366,7 +382,11 @@ fn fill(batch: &mut dyn Changes, identity: &Identity, written: &Written<'_>, pre
 }
 
 /// Notes where a partition has got to by its changelog.
-pub(super) fn arrive(batch: &mut dyn Changes, prefix: Prefix, (progress, offset): (&[u8], i64)) {
+pub(super) fn put_progress(
+    batch: &mut dyn BatchWriter,
+    prefix: Prefix,
+    (progress, offset): (&[u8], i64),
+) {
     batch.put(Family::Meta, &key::progress(prefix), progress);
     let key = key::changelog_offset(prefix);
     batch.put(Family::Meta, &key, &offset.to_be_bytes());

@@ -31,7 +31,7 @@ impl Family {
 }
 
 /// Changes that are made together or not at all.
-pub trait Changes {
+pub trait BatchWriter {
     /// Sets a value.
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]);
     /// Removes a key.
@@ -41,20 +41,25 @@ pub trait Changes {
 }
 
 /// A key and its value; without one, the key is removed.
-pub type Pair = (Vec<u8>, Option<Vec<u8>>);
+pub type KeyValue = (Vec<u8>, Option<Vec<u8>>);
 
 /// Gets the place of a key among those that were asked for, and its value.
-pub type TakeValue<'t> = dyn FnMut(usize, &[u8]) -> Result<(), Error> + 't;
+pub type ValueVisitor<'t> = dyn FnMut(usize, &[u8]) -> Result<(), Error> + 't;
 /// Gets a key and its value, and says whether to go on.
-pub type TakeEntry<'t> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error> + 't;
+pub type EntryVisitor<'t> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error> + 't;
 
 /// An ordered, durable map for each family.
-pub trait Engine {
+pub trait StorageEngine {
     /// Looks up keys in ascending order; `take` gets the place and the value of each that is there.
     ///
     /// # Errors
     /// When reading fails, and those of `take`.
-    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error>;
+    fn get(
+        &self,
+        family: Family,
+        keys: &[Vec<u8>],
+        take: &mut ValueVisitor<'_>,
+    ) -> Result<(), Error>;
 
     /// Hands over all entries from `from` to before `to`, in order, until `take` breaks.
     ///
@@ -65,7 +70,7 @@ pub trait Engine {
         family: Family,
         from: &[u8],
         to: &[u8],
-        take: &mut TakeEntry<'_>,
+        take: &mut EntryVisitor<'_>,
     ) -> Result<(), Error>;
 
     /// Makes the changes that `fill` gives, atomically, over all families. They survive a crash of
@@ -75,7 +80,7 @@ pub trait Engine {
     /// When writing fails, and those of `fill`; then none of them was made.
     fn write(
         &self,
-        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+        fill: &mut dyn FnMut(&mut dyn BatchWriter) -> Result<(), Error>,
     ) -> Result<(), Error>;
 
     /// Makes many changes of one family faster than by `write`; `pairs` come in ascending order,
@@ -83,7 +88,11 @@ pub trait Engine {
     ///
     /// # Errors
     /// When writing fails.
-    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error>;
+    fn ingest(
+        &self,
+        family: Family,
+        pairs: &mut dyn Iterator<Item = KeyValue>,
+    ) -> Result<(), Error>;
 
     /// Bytes that the entries from `from` to before `to` take on disk, over all families, estimated.
     fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64;

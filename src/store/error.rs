@@ -2,26 +2,26 @@
 
 use std::path::PathBuf;
 
-use crate::customer::Corrupt;
-use crate::partition::codec::Unusable;
+use crate::customer::StateDecodeError;
+use crate::partition::codec::UnusableState;
 
 /// The reason that an engine gives.
-pub type Reason = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum IoOperation {
     /// Reading.
     Read,
     /// Writing.
     Write,
 }
 
-impl std::fmt::Display for Step {
+impl std::fmt::Display for IoOperation {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
-            Step::Read => "read",
-            Step::Write => "written",
+            IoOperation::Read => "read",
+            IoOperation::Write => "written",
         })
     }
 }
@@ -36,18 +36,20 @@ pub enum Error {
         path: PathBuf,
         /// The engine's reason.
         #[source]
-        source: Reason,
+        source: BoxError,
     },
     /// Reading or writing failed: stop; what is on disk is the last commit.
-    #[error("the state in {path} cannot be {step}; the next start goes on from the last commit")]
+    #[error(
+        "the state in {path} cannot be {operation}; the next start goes on from the last commit"
+    )]
     Io {
         /// What was being done.
-        step: Step,
+        operation: IoOperation,
         /// The folder.
         path: PathBuf,
         /// The engine's reason.
         #[source]
-        source: Reason,
+        source: BoxError,
     },
     /// The files are not what was written: rebuild them from the changelog.
     #[error("the state in {path} is damaged; the next start rebuilds it from the changelog")]
@@ -56,7 +58,7 @@ pub enum Error {
         path: PathBuf,
         /// The engine's reason.
         #[source]
-        source: Reason,
+        source: BoxError,
     },
     /// The changelog has lost records: stop, and let a person look.
     #[error(
@@ -72,20 +74,20 @@ pub enum Error {
     },
     /// What is on disk cannot be gone on from.
     #[error("the state in {path} cannot be used")]
-    Progress {
+    Unusable {
         /// The folder.
         path: PathBuf,
         /// The reason.
         #[source]
-        source: Unusable,
+        source: UnusableState,
     },
     /// A value is not one that was written: a bug, or somebody else's value.
-    #[error("a value of the state is damaged ({what})")]
+    #[error("a value of the state is damaged ({value})")]
     Corrupt {
         /// Which value; never a customer's id.
-        what: &'static str,
+        value: &'static str,
         /// The reason.
         #[source]
-        source: Corrupt,
+        source: StateDecodeError,
     },
 }

@@ -29,7 +29,7 @@ pub(super) struct Prefix(u32);
 const SECOND: u32 = 1 << 31;
 
 impl Prefix {
-    pub(super) fn of(partition: u32, is_second: bool) -> Prefix {
+    pub(super) fn new(partition: u32, is_second: bool) -> Prefix {
         match is_second {
             false => Prefix(partition & !SECOND),
             true => Prefix(partition | SECOND),
@@ -37,7 +37,7 @@ impl Prefix {
     }
 
     /// What a key begins with.
-    pub(super) fn read(key: &[u8]) -> Option<Prefix> {
+    pub(super) fn from_key(key: &[u8]) -> Option<Prefix> {
         key.first_chunk()
             .map(|bytes| Prefix(u32::from_be_bytes(*bytes)))
     }
@@ -55,12 +55,12 @@ impl Prefix {
         self.0 & !SECOND
     }
 
-    fn bytes(self) -> [u8; 4] {
+    fn to_bytes(self) -> [u8; 4] {
         self.0.to_be_bytes()
     }
 }
 
-pub(super) fn ids() -> Vec<u8> {
+pub(super) fn transactional_ids() -> Vec<u8> {
     b"transactional-ids".to_vec()
 }
 
@@ -69,33 +69,33 @@ pub(super) fn current(partition: u32) -> Vec<u8> {
     [b"current".as_slice(), &partition.to_be_bytes()].concat()
 }
 
-pub(super) fn origin() -> Vec<u8> {
+pub(super) fn former_origin() -> Vec<u8> {
     b"origin".to_vec()
 }
 
 pub(super) fn progress(prefix: Prefix) -> Vec<u8> {
-    [&prefix.bytes(), b"p".as_slice()].concat()
+    [&prefix.to_bytes(), b"p".as_slice()].concat()
 }
 
 /// The last two generations are kept: a new one begins only when no state is older than the last.
 pub(super) fn generation(prefix: Prefix, number: u32) -> Vec<u8> {
-    [&prefix.bytes(), b"m".as_slice(), &[(number % 2) as u8]].concat()
+    [&prefix.to_bytes(), b"m".as_slice(), &[(number % 2) as u8]].concat()
 }
 
 pub(super) fn changelog_offset(prefix: Prefix) -> Vec<u8> {
-    [&prefix.bytes(), b"c".as_slice()].concat()
+    [&prefix.to_bytes(), b"c".as_slice()].concat()
 }
 
-pub(super) fn seen(prefix: Prefix) -> Vec<u8> {
-    [&prefix.bytes(), b"s".as_slice()].concat()
+pub(super) fn last_confirmed(prefix: Prefix) -> Vec<u8> {
+    [&prefix.to_bytes(), b"s".as_slice()].concat()
 }
 
-pub(super) fn origin_of(prefix: Prefix) -> Vec<u8> {
-    [&prefix.bytes(), b"o".as_slice()].concat()
+pub(super) fn partition_origin(prefix: Prefix) -> Vec<u8> {
+    [&prefix.to_bytes(), b"o".as_slice()].concat()
 }
 
-pub(super) fn whole_from(prefix: Prefix) -> Vec<u8> {
-    [&prefix.bytes(), b"b".as_slice()].concat()
+pub(super) fn complete_from(prefix: Prefix) -> Vec<u8> {
+    [&prefix.to_bytes(), b"b".as_slice()].concat()
 }
 
 /// All keys with a prefix lie from the first of these to before the second.
@@ -104,22 +104,22 @@ pub(super) fn bounds(prefix: Prefix) -> [Vec<u8>; 2] {
         Some(next) => next.to_be_bytes().to_vec(),
         None => vec![0xff; 5],
     };
-    [prefix.bytes().to_vec(), next]
+    [prefix.to_bytes().to_vec(), next]
 }
 
 pub(super) fn customer(prefix: Prefix, customer: &CustomerId) -> Vec<u8> {
-    customer_of(prefix, customer.as_bytes())
+    raw_customer(prefix, customer.as_bytes())
 }
 
 /// Of the customer with these bytes.
-pub(super) fn customer_of(prefix: Prefix, customer: &[u8]) -> Vec<u8> {
-    [&prefix.bytes(), customer].concat()
+pub(super) fn raw_customer(prefix: Prefix, customer: &[u8]) -> Vec<u8> {
+    [&prefix.to_bytes(), customer].concat()
 }
 
 pub(super) fn timer(prefix: Prefix, timer: &TimerKey) -> Vec<u8> {
     let due = (timer.due.0 as u64) ^ (1 << 63);
     [
-        &prefix.bytes(),
+        &prefix.to_bytes(),
         due.to_be_bytes().as_slice(),
         timer.customer.as_bytes(),
     ]
@@ -127,19 +127,19 @@ pub(super) fn timer(prefix: Prefix, timer: &TimerKey) -> Vec<u8> {
 }
 
 /// The first key of those due at an instant.
-pub(super) fn due(prefix: Prefix, due: EventTime) -> Vec<u8> {
+pub(super) fn due_bound(prefix: Prefix, due: EventTime) -> Vec<u8> {
     let customer = CustomerId::default();
     timer(prefix, &TimerKey { due, customer })
 }
 
 /// `None` for bytes that are no key of a customer.
-pub(super) fn read_customer(key: &[u8]) -> Option<CustomerId> {
+pub(super) fn decode_customer(key: &[u8]) -> Option<CustomerId> {
     let customer = std::str::from_utf8(key.get(4..)?).ok()?;
     Some(customer.into())
 }
 
 /// `None` for bytes that are no key of a timer.
-pub(super) fn read_timer(key: &[u8]) -> Option<TimerKey> {
+pub(super) fn decode_timer(key: &[u8]) -> Option<TimerKey> {
     let (due, customer) = key.get(4..)?.split_at_checked(8)?;
     let due = u64::from_be_bytes(due.try_into().ok()?) ^ (1 << 63);
     let customer = CustomerId(std::str::from_utf8(customer).ok()?.into());
@@ -160,7 +160,7 @@ mod tests {
         fn the_order_of_timer_keys_is_the_order_of_their_bytes(a in any::<(i64, String)>(), b in any::<(i64, String)>()) {
             let [a, b] = [a, b].map(|(due, id)| TimerKey { due: EventTime(due), customer: id.as_str().into() });
             prop_assert_eq!(timer(Prefix(7), &a).cmp(&timer(Prefix(7), &b)), a.cmp(&b));
-            prop_assert_eq!(read_timer(&timer(Prefix(7), &a)), Some(a));
+            prop_assert_eq!(decode_timer(&timer(Prefix(7), &a)), Some(a));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! What is known of the store and of each partition in it, beside states and timers.
 
-use super::engine::{Engine, Family};
+use super::engine::{Family, StorageEngine};
 use super::key::Prefix;
 use super::{Error, Store, key};
 use crate::event::WallTime;
-use crate::partition::codec::{self, Identity, Unusable};
+use crate::partition::codec::{self, Identity, UnusableState};
 use crate::partition::{Generation, Progress};
 
-impl<E: Engine> Store<E> {
+impl<E: StorageEngine> Store<E> {
     /// Where a partition stands; `None` if nothing was committed yet. `models` is the hash of those that
     /// are loaded ([`codec::decode`]).
     pub fn progress(
@@ -16,38 +16,38 @@ impl<E: Engine> Store<E> {
         identity: &Identity,
         models: &str,
     ) -> Result<Option<Progress>, Error> {
-        let found = self.noted(key::progress(self.prefix(partition)?))?;
+        let found = self.get_meta(key::progress(self.prefix(partition)?))?;
         let progress = found.map(|bytes| codec::decode(&bytes, identity, models));
         progress.transpose().map_err(|source| self.unusable(source))
     }
 
     /// A version of the models that a partition was worked on with: the last one, or the one before it.
     pub fn generation(&self, partition: u32, number: u32) -> Result<Option<Generation>, Error> {
-        let found = self.noted(key::generation(self.prefix(partition)?, number))?;
+        let found = self.get_meta(key::generation(self.prefix(partition)?, number))?;
         let generation = found.map(|bytes| Generation::decode(&bytes)).transpose();
         let generation = generation.map_err(|source| self.unusable(source))?;
         Ok(generation.filter(|found| found.number == number))
     }
 
     /// Keeps a version of the models as the changelog has it. On its own: the progress that names it follows.
-    pub fn keep_generation(&self, partition: u32, generation: &Generation) -> Result<(), Error> {
-        self.keep_generation_at(self.prefix(partition)?, generation)
+    pub fn put_generation(&self, partition: u32, generation: &Generation) -> Result<(), Error> {
+        self.put_generation_at(self.prefix(partition)?, generation)
     }
 
-    pub(super) fn keep_generation_at(
+    pub(super) fn put_generation_at(
         &self,
         prefix: Prefix,
         generation: &Generation,
     ) -> Result<(), Error> {
-        self.note(
+        self.put_meta(
             &key::generation(prefix, generation.number),
             &generation.encode(),
         )
     }
 
     /// State in this folder cannot be gone on with.
-    pub fn unusable(&self, source: Unusable) -> Error {
-        Error::Progress {
+    pub fn unusable(&self, source: UnusableState) -> Error {
+        Error::Unusable {
             path: self.path.clone(),
             source,
         }
@@ -55,42 +55,42 @@ impl<E: Engine> Store<E> {
 
     /// The offset of the changelog up to which a partition's state is complete.
     pub fn changelog_offset(&self, partition: u32) -> Result<Option<i64>, Error> {
-        self.number(key::changelog_offset(self.prefix(partition)?))
+        self.get_meta_number(key::changelog_offset(self.prefix(partition)?))
     }
 
     /// When a partition's state was last known to be the last one, of all.
-    pub fn seen(&self, partition: u32) -> Result<Option<WallTime>, Error> {
+    pub fn last_confirmed(&self, partition: u32) -> Result<Option<WallTime>, Error> {
         Ok(self
-            .number(key::seen(self.prefix(partition)?))?
+            .get_meta_number(key::last_confirmed(self.prefix(partition)?))?
             .map(WallTime))
     }
 
     /// Notes that a partition's state is the last one.
-    pub fn set_seen(&self, partition: u32, now: WallTime) -> Result<(), Error> {
-        let key = key::seen(self.prefix(partition)?);
-        self.note(&key, &now.0.to_be_bytes())
+    pub fn set_last_confirmed(&self, partition: u32, now: WallTime) -> Result<(), Error> {
+        let key = key::last_confirmed(self.prefix(partition)?);
+        self.put_meta(&key, &now.0.to_be_bytes())
     }
 
-    pub(super) fn number(&self, key: Vec<u8>) -> Result<Option<i64>, Error> {
-        let found = self.noted(key)?;
+    pub(super) fn get_meta_number(&self, key: Vec<u8>) -> Result<Option<i64>, Error> {
+        let found = self.get_meta(key)?;
         Ok(found.and_then(|bytes| bytes.try_into().ok().map(i64::from_be_bytes)))
     }
 
     /// Whether an earlier version worked here, which used other ids for its transactions.
-    pub fn has_former_ids(&self) -> Result<bool, Error> {
-        Ok(self.noted(key::ids())?.is_none() && !self.partitions()?.is_empty())
+    pub fn has_former_transactional_ids(&self) -> Result<bool, Error> {
+        Ok(self.get_meta(key::transactional_ids())?.is_none() && !self.partitions()?.is_empty())
     }
 
     /// Notes that this version does.
-    pub fn set_ids(&self) -> Result<(), Error> {
-        self.note(&key::ids(), &[])
+    pub fn mark_transactional_ids(&self) -> Result<(), Error> {
+        self.put_meta(&key::transactional_ids(), &[])
     }
 
     /// The cluster and changelog that a partition's state belongs to.
     pub fn origin(&self, partition: u32) -> Result<Option<String>, Error> {
-        let own = self.noted(key::origin_of(self.prefix(partition)?))?;
+        let own = self.get_meta(key::partition_origin(self.prefix(partition)?))?;
         let found = match own {
-            None => self.noted(key::origin())?,
+            None => self.get_meta(key::former_origin())?,
             own => own,
         };
         Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
@@ -98,12 +98,12 @@ impl<E: Engine> Store<E> {
 
     /// Notes that a partition's state belongs to this cluster and changelog.
     pub fn set_origin(&self, partition: u32, origin: &str) -> Result<(), Error> {
-        let key = key::origin_of(self.prefix(partition)?);
-        self.note(&key, origin.as_bytes())
+        let key = key::partition_origin(self.prefix(partition)?);
+        self.put_meta(&key, origin.as_bytes())
     }
 
     /// What is noted under a key.
-    pub(super) fn noted(&self, key: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn get_meta(&self, key: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
         let mut found = None;
         let mut take = |_, bytes: &[u8]| {
             found = Some(bytes.to_vec());
@@ -113,7 +113,7 @@ impl<E: Engine> Store<E> {
         Ok(found)
     }
 
-    fn note(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+    fn put_meta(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
         self.engine.write(&mut |batch| {
             batch.put(Family::Meta, key, value);
             Ok(())

@@ -16,14 +16,14 @@ pub struct Config {
     pub durable: bool,
 }
 
-pub(super) struct Families {
+pub(super) struct DatabaseOptions {
     pub(super) database: Options,
     pub(super) columns: Vec<ColumnFamilyDescriptor>,
 }
 
 /// A third of the memory for write buffers, charged to the same cache as the blocks, so that the
 /// sum is bounded whatever the number of column families.
-pub(super) fn families(config: &Config) -> Families {
+pub(super) fn database_options(config: &Config) -> DatabaseOptions {
     let cache = Cache::new_lru_cache(config.memory_bytes);
     let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
         config.memory_bytes / 3,
@@ -60,11 +60,11 @@ pub(super) fn families(config: &Config) -> Families {
         ColumnFamilyDescriptor::new(family.name(), options)
     };
     let columns = Family::ALL.map(column).into();
-    Families { database, columns }
+    DatabaseOptions { database, columns }
 }
 
 /// Of files that RocksDB takes in as they are; compaction rewrites them like the others.
-pub(super) fn ingested() -> Options {
+pub(super) fn ingest_options() -> Options {
     let mut options = Options::default();
     options.set_compression_type(DBCompressionType::Lz4);
     options

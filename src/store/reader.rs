@@ -1,44 +1,49 @@
 //! States as they are read: in the form of the models that a partition stands at.
 
 use super::Error;
-use crate::customer::{self, Corrupt, CustomerState};
+use crate::customer::{self, CustomerState, StateDecodeError};
 use crate::model::Models;
-use crate::partition::{Known, Lineage, Progress};
+use crate::partition::{LoadedCustomer, ModelGenerations, Progress};
 
 /// How states of a partition are read: those of the models before are brought over at once.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'r> {
-    pub(super) lineage: Lineage<'r>,
+pub(super) struct StateLoader<'r> {
+    pub(super) generations: ModelGenerations<'r>,
     pub(super) progress: &'r Progress,
 }
 
-impl Reader<'_> {
+impl StateLoader<'_> {
     pub(super) fn is_outdated(&self, bytes: &[u8]) -> Result<bool, Error> {
-        Ok(customer::generation(bytes).map_err(corrupt)? != self.progress.generation)
+        Ok(
+            customer::decode_generation(bytes).map_err(corrupt_customer)?
+                != self.progress.generation,
+        )
     }
 
-    pub(super) fn read(&self, bytes: &[u8]) -> Result<Known, Error> {
-        let generation = customer::generation(bytes).map_err(corrupt)?;
+    pub(super) fn decode(&self, bytes: &[u8]) -> Result<LoadedCustomer, Error> {
+        let generation = customer::decode_generation(bytes).map_err(corrupt_customer)?;
         if generation == self.progress.generation {
-            return Ok(read_state(bytes, self.lineage.models)?.into());
+            return Ok(decode_state(bytes, self.generations.models)?.into());
         }
-        match self.lineage.migration(self.progress.adopted_at) {
+        match self.generations.migration(self.progress.adopted_at) {
             Some(migration) if generation + 1 == self.progress.generation => {
-                let state = read_state(bytes, migration.before)?;
-                Ok(Known::outdated(migration.of(state)))
+                let state = decode_state(bytes, migration.before)?;
+                Ok(LoadedCustomer::outdated(migration.migrate(state)))
             }
-            _ => Err(corrupt(Corrupt::Generation { generation })),
+            _ => Err(corrupt_customer(StateDecodeError::UnknownGeneration {
+                generation,
+            })),
         }
     }
 }
 
-fn read_state(bytes: &[u8], models: &Models) -> Result<CustomerState, Error> {
-    customer::decode(bytes, models).map_err(corrupt)
+fn decode_state(bytes: &[u8], models: &Models) -> Result<CustomerState, Error> {
+    customer::decode(bytes, models).map_err(corrupt_customer)
 }
 
-pub(super) fn corrupt(source: Corrupt) -> Error {
+pub(super) fn corrupt_customer(source: StateDecodeError) -> Error {
     Error::Corrupt {
-        what: "a customer",
+        value: "a customer",
         source,
     }
 }

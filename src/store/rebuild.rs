@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use super::db::arrive;
-use super::engine::{Engine, Family, Pair};
+use super::db::put_progress;
+use super::engine::{Family, KeyValue, StorageEngine};
 use super::key::Prefix;
-use super::reader::corrupt;
-use super::walk::Walk;
+use super::reader::corrupt_customer;
+use super::scan::CustomerScan;
 use super::{Error, Store, key};
 use crate::customer;
 use crate::event::CustomerId;
@@ -16,40 +16,40 @@ use crate::partition::{Generation, TimerKey};
 
 /// Bytes of states that are held in memory before they are sorted and taken in, by all that rebuild
 /// at the same time.
-const PIECES_BYTES_MAX: usize = 16 << 20;
+const CHUNKS_BYTES_MAX: usize = 16 << 20;
 /// The state of a partition on its way from nothing, beside the one that there is. Until [`Store::finish`] that one is
 /// the partition's: a crash begins anew.
 #[derive(Debug)]
 pub struct Rebuild {
     prefix: Prefix,
-    piece: Piece,
-    piece_bytes_max: usize,
+    chunk: Chunk,
+    chunk_bytes_max: usize,
     arming: Option<Arming>,
 }
 
 /// All states are there: how far their timers have been derived.
 #[derive(Debug)]
 struct Arming {
-    walk: Walk,
+    scan: CustomerScan,
     customers: u64,
     is_done: bool,
 }
 
 /// What has come since the last piece was taken in: in one allocation, so that its bound is true.
 #[derive(Debug, Default)]
-struct Piece {
+struct Chunk {
     bytes: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<ChunkEntry>,
 }
 
 /// Where customer and value lie.
 #[derive(Debug)]
-struct Entry {
+struct ChunkEntry {
     customer: Range<u32>,
     value: Option<Range<u32>>,
 }
 
-impl Piece {
+impl Chunk {
     fn push(&mut self, customer: &[u8], value: Option<&[u8]>) {
         let mut add = |bytes: &[u8]| {
             let start = self.bytes.len() as u32;
@@ -57,11 +57,11 @@ impl Piece {
             start..self.bytes.len() as u32
         };
         let (customer, value) = (add(customer), value.map(add));
-        self.entries.push(Entry { customer, value });
+        self.entries.push(ChunkEntry { customer, value });
     }
 
     fn bytes(&self) -> usize {
-        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+        self.bytes.len() + self.entries.len() * size_of::<ChunkEntry>()
     }
 
     fn get(&self, range: &Range<u32>) -> &[u8] {
@@ -74,7 +74,7 @@ impl Piece {
         // Stable: what came last of a customer stays last.
         entries.sort_by(|a, b| self.get(&a.customer).cmp(self.get(&b.customer)));
         self.entries = entries;
-        let is_last = |(at, entry): &(usize, &Entry)| {
+        let is_last = |(at, entry): &(usize, &ChunkEntry)| {
             let next = self.entries.get(at + 1);
             next.is_none_or(|next| self.get(&next.customer) != self.get(&entry.customer))
         };
@@ -91,15 +91,15 @@ impl Piece {
     }
 }
 
-impl<E: Engine> Store<E> {
+impl<E: StorageEngine> Store<E> {
     /// Begins to build a partition from nothing, removing what an earlier attempt has left. Up to so many may be
     /// rebuilt at the same time.
-    pub fn rebuild(&self, partition: u32, at_once: usize) -> Result<Rebuild, Error> {
-        self.rebuild_in_pieces(partition, PIECES_BYTES_MAX / at_once.max(1))
+    pub fn begin_rebuild(&self, partition: u32, at_once: usize) -> Result<Rebuild, Error> {
+        self.begin_rebuild_in_chunks(partition, CHUNKS_BYTES_MAX / at_once.max(1))
     }
 
     /// With pieces of another size, so that tests can have several.
-    pub fn rebuild_in_pieces(
+    pub fn begin_rebuild_in_chunks(
         &self,
         partition: u32,
         piece_bytes_max: usize,
@@ -107,42 +107,42 @@ impl<E: Engine> Store<E> {
         self.abandon_rebuild(partition)?;
         Ok(Rebuild {
             prefix: self.prefix(partition)?.other(),
-            piece: Piece::default(),
+            chunk: Chunk::default(),
             // Places in it are 32 bits.
-            piece_bytes_max: piece_bytes_max.min(1 << 30),
+            chunk_bytes_max: piece_bytes_max.min(1 << 30),
             arming: None,
         })
     }
 
     /// Adds models that the changelog holds.
     pub fn add_generation(&self, rebuild: &Rebuild, generation: &Generation) -> Result<(), Error> {
-        self.keep_generation_at(rebuild.prefix, generation)
+        self.put_generation_at(rebuild.prefix, generation)
     }
 
     /// Adds the next record of the changelog; `None` is a tombstone.
-    pub fn add(
+    pub fn add_record(
         &self,
         rebuild: &mut Rebuild,
         customer: &CustomerId,
         value: Option<&[u8]>,
     ) -> Result<(), Error> {
-        rebuild.piece.push(customer.as_bytes(), value);
-        match rebuild.piece.bytes() < rebuild.piece_bytes_max {
+        rebuild.chunk.push(customer.as_bytes(), value);
+        match rebuild.chunk.bytes() < rebuild.chunk_bytes_max {
             true => Ok(()),
-            false => self.take_in(rebuild),
+            false => self.ingest_chunk(rebuild),
         }
     }
 
-    fn take_in(&self, rebuild: &mut Rebuild) -> Result<(), Error> {
+    fn ingest_chunk(&self, rebuild: &mut Rebuild) -> Result<(), Error> {
         let prefix = rebuild.prefix;
-        let pair = |(customer, value): (&[u8], Option<&[u8]>)| -> Pair {
-            let key = key::customer_of(prefix, customer);
+        let pair = |(customer, value): (&[u8], Option<&[u8]>)| -> KeyValue {
+            let key = key::raw_customer(prefix, customer);
             (key, value.map(<[u8]>::to_vec))
         };
-        let mut pairs = rebuild.piece.sorted().map(pair);
+        let mut pairs = rebuild.chunk.sorted().map(pair);
         let taken_in = self.engine.ingest(Family::Customers, &mut pairs);
         drop(pairs);
-        rebuild.piece.clear();
+        rebuild.chunk.clear();
         taken_in
     }
 
@@ -151,23 +151,23 @@ impl<E: Engine> Store<E> {
     ///
     /// # Errors
     /// When reading or writing fails.
-    pub fn arm(&self, rebuild: &mut Rebuild) -> Result<bool, Error> {
-        self.take_in(rebuild)?;
+    pub fn arm_timers(&self, rebuild: &mut Rebuild) -> Result<bool, Error> {
+        self.ingest_chunk(rebuild)?;
         let prefix = rebuild.prefix;
         let Arming {
-            walk,
+            scan: walk,
             customers,
             is_done,
         } = rebuild.arming.get_or_insert_with(|| Arming {
-            walk: Walk::over(prefix),
+            scan: CustomerScan::new(prefix),
             customers: 0,
             is_done: false,
         });
         let mut timers = Vec::new();
-        *is_done = self.step(walk, |bytes, value| {
+        *is_done = self.scan_step(walk, |bytes, value| {
             *customers += 1;
-            let due = customer::armed(value).map_err(corrupt)?;
-            if let (Some(due), Some(customer)) = (due, key::read_customer(bytes)) {
+            let due = customer::decode_armed(value).map_err(corrupt_customer)?;
+            if let (Some(due), Some(customer)) = (due, key::decode_customer(bytes)) {
                 timers.push(key::timer(prefix, &TimerKey { due, customer }));
             }
             Ok(())
@@ -184,7 +184,7 @@ impl<E: Engine> Store<E> {
     ///
     /// # Errors
     /// [`Error::Incomplete`] where the changelog has not everybody any more.
-    pub fn finish(
+    pub fn finish_rebuild(
         &self,
         rebuild: &Rebuild,
         identity: &Identity,
@@ -200,14 +200,18 @@ impl<E: Engine> Store<E> {
             return Err(Error::Incomplete { found, expected });
         }
         let prefix = rebuild.prefix;
-        self.switch(prefix, &mut |batch| {
-            arrive(batch, prefix, progress);
-            batch.put(Family::Meta, &key::origin_of(prefix), origin.as_bytes());
+        self.switch_prefix(prefix, &mut |batch| {
+            put_progress(batch, prefix, progress);
+            batch.put(
+                Family::Meta,
+                &key::partition_origin(prefix),
+                origin.as_bytes(),
+            );
             // It has everybody, whatever was deleted before.
             let start = start.to_be_bytes();
-            batch.put(Family::Meta, &key::whole_from(prefix), &start);
+            batch.put(Family::Meta, &key::complete_from(prefix), &start);
         })?;
-        self.set_whole(prefix.partition());
+        self.mark_complete(prefix.partition());
         Ok(())
     }
 }

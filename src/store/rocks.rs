@@ -8,9 +8,9 @@ use rocksdb::{
     WriteBatch, WriteOptions,
 };
 
-use super::engine::{Changes, Engine, Family, Pair, TakeEntry, TakeValue};
-use super::options::{Config, families, ingested};
-use super::{Error, Reason, Step};
+use super::engine::{BatchWriter, EntryVisitor, Family, KeyValue, StorageEngine, ValueVisitor};
+use super::options::{Config, database_options, ingest_options};
+use super::{BoxError, Error, IoOperation};
 
 /// Where files are made before RocksDB takes them in, inside its folder.
 const INGEST_FOLDER: &str = "ingest";
@@ -25,8 +25,8 @@ const UNFINISHED_FOLDER: &str = "set-aside.tmp";
 pub struct Rocks {
     db: DB,
     path: PathBuf,
-    writes: WriteOptions,
-    ingested: AtomicU64,
+    write_options: WriteOptions,
+    ingest_count: AtomicU64,
     /// Whether it is somebody else's, or nobody's: nothing in its folder is changed.
     read_only: bool,
 }
@@ -51,9 +51,9 @@ impl Rocks {
                 source: "found damaged when it was last used".into(),
             });
         }
-        let families = families(config);
+        let families = database_options(config);
         let db = DB::open_cf_descriptors(&families.database, path, families.columns);
-        let db = db.map_err(|source| match is_damage(&source) {
+        let db = db.map_err(|source| match is_corruption(&source) {
             true => Error::Damaged {
                 path: path.to_owned(),
                 source: source.into(),
@@ -66,16 +66,16 @@ impl Rocks {
         let rocks = Rocks {
             db,
             path: path.to_owned(),
-            writes: WriteOptions::default(),
-            ingested: AtomicU64::new(0),
+            write_options: WriteOptions::default(),
+            ingest_count: AtomicU64::new(0),
             read_only: false,
         };
         // What a crash left there belongs to nothing.
         match std::fs::remove_dir_all(rocks.path.join(INGEST_FOLDER)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(rocks.failed(Step::Write, error.into()))
+                Err(rocks.io_error(IoOperation::Write, error.into()))
             }
-            _ => Ok(rocks.with_log(config.durable)),
+            _ => Ok(rocks.with_wal(config.durable)),
         }
     }
 
@@ -83,8 +83,8 @@ impl Rocks {
     ///
     /// # Errors
     /// [`Error::Damaged`] also where that process has just thrown away a file: then it helps to open it again.
-    pub fn open_to_read(path: &Path, memory_bytes: usize) -> Result<Rocks, Error> {
-        let open = |source: Reason| Error::Open {
+    pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Rocks, Error> {
+        let open = |source: BoxError| Error::Open {
             path: path.to_owned(),
             source,
         };
@@ -92,7 +92,7 @@ impl Rocks {
         if !path.join("CURRENT").is_file() {
             return Err(open("there is none in it".into()));
         }
-        let families = families(&Config {
+        let families = database_options(&Config {
             memory_bytes,
             durable: true,
         });
@@ -101,7 +101,7 @@ impl Rocks {
         database.create_missing_column_families(false);
         database.set_skip_stats_update_on_db_open(true);
         let db = DB::open_cf_descriptors_read_only(&database, path, families.columns, false);
-        let db = db.map_err(|source| match is_damage(&source) {
+        let db = db.map_err(|source| match is_corruption(&source) {
             true => Error::Damaged {
                 path: path.to_owned(),
                 source: source.into(),
@@ -111,8 +111,8 @@ impl Rocks {
         Ok(Rocks {
             db,
             path: path.to_owned(),
-            writes: WriteOptions::default(),
-            ingested: AtomicU64::new(0),
+            write_options: WriteOptions::default(),
+            ingest_count: AtomicU64::new(0),
             read_only: true,
         })
     }
@@ -121,7 +121,7 @@ impl Rocks {
     /// some are there already, those of now are deleted, which were rebuilt since.
     pub(super) fn set_aside(path: &Path) -> Result<(), Error> {
         let failed = |source: std::io::Error| Error::Io {
-            step: Step::Write,
+            operation: IoOperation::Write,
             path: path.to_owned(),
             source: source.into(),
         };
@@ -136,7 +136,7 @@ impl Rocks {
             let (from, name) = entry
                 .map(|entry| (entry.path(), entry.file_name()))
                 .map_err(failed)?;
-            if name == DAMAGED_FILE || !is_own(&name.to_string_lossy()) {
+            if name == DAMAGED_FILE || !is_database_file(&name.to_string_lossy()) {
                 continue;
             }
             let moved = match is_first {
@@ -152,15 +152,15 @@ impl Rocks {
     }
 
     /// Deletes what was set aside.
-    pub(super) fn forget_aside(path: &Path) -> std::io::Result<()> {
+    pub(super) fn delete_set_aside(path: &Path) -> std::io::Result<()> {
         match std::fs::remove_dir_all(path.join(ASIDE_FOLDER)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    fn with_log(mut self, durable: bool) -> Rocks {
-        self.writes.disable_wal(!durable);
+    fn with_wal(mut self, durable: bool) -> Rocks {
+        self.write_options.disable_wal(!durable);
         self
     }
 
@@ -176,7 +176,7 @@ impl Rocks {
     pub(super) fn flush(&self) -> Result<(), Error> {
         let mut each = Family::ALL.into_iter();
         each.try_for_each(|family| self.db.flush_cf(self.family(family)))
-            .map_err(|source| self.error(Step::Write, source))
+            .map_err(|source| self.classify_error(IoOperation::Write, source))
     }
 
     fn family(&self, family: Family) -> &ColumnFamily {
@@ -186,14 +186,14 @@ impl Rocks {
     }
 
     /// Damage is remembered, so that the next start begins with another folder.
-    fn error(&self, step: Step, source: rocksdb::Error) -> Error {
-        if !is_damage(&source) {
-            return self.failed(step, source.into());
+    fn classify_error(&self, step: IoOperation, source: rocksdb::Error) -> Error {
+        if !is_corruption(&source) {
+            return self.io_error(step, source.into());
         }
         if !self.read_only
             && let Err(error) = std::fs::write(self.path.join(DAMAGED_FILE), source.to_string())
         {
-            return self.failed(Step::Write, error.into());
+            return self.io_error(IoOperation::Write, error.into());
         }
         Error::Damaged {
             path: self.path.clone(),
@@ -201,9 +201,13 @@ impl Rocks {
         }
     }
 
-    fn failed(&self, step: Step, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    fn io_error(
+        &self,
+        step: IoOperation,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    ) -> Error {
         Error::Io {
-            step,
+            operation: step,
             path: self.path.clone(),
             source,
         }
@@ -213,9 +217,9 @@ impl Rocks {
         &self,
         family: Family,
         file: &Path,
-        pairs: &mut dyn Iterator<Item = Pair>,
+        pairs: &mut dyn Iterator<Item = KeyValue>,
     ) -> Result<(), rocksdb::Error> {
-        let options = ingested();
+        let options = ingest_options();
         let mut writer = SstFileWriter::create(&options);
         writer.open(file)?;
         let mut any = false;
@@ -238,7 +242,7 @@ impl Rocks {
 }
 
 /// Whether a file is one of RocksDB's, by its name.
-fn is_own(name: &str) -> bool {
+fn is_database_file(name: &str) -> bool {
     let begins = [
         "CURRENT",
         "IDENTITY",
@@ -252,7 +256,7 @@ fn is_own(name: &str) -> bool {
 }
 
 /// Whether the files are not what was written, rather than out of reach.
-fn is_damage(error: &rocksdb::Error) -> bool {
+fn is_corruption(error: &rocksdb::Error) -> bool {
     match error.kind() {
         ErrorKind::Corruption => true,
         // A file that others name is gone.
@@ -262,12 +266,12 @@ fn is_damage(error: &rocksdb::Error) -> bool {
 }
 
 /// Changes of which each knows its column family.
-struct Batch<'b> {
+struct RocksWriteBatch<'b> {
     rocks: &'b Rocks,
     batch: WriteBatch,
 }
 
-impl Changes for Batch<'_> {
+impl BatchWriter for RocksWriteBatch<'_> {
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
         self.batch.put_cf(self.rocks.family(family), key, value);
     }
@@ -282,14 +286,21 @@ impl Changes for Batch<'_> {
     }
 }
 
-impl Engine for Rocks {
-    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
+impl StorageEngine for Rocks {
+    fn get(
+        &self,
+        family: Family,
+        keys: &[Vec<u8>],
+        take: &mut ValueVisitor<'_>,
+    ) -> Result<(), Error> {
         let sorted = true;
         let found = self
             .db
             .batched_multi_get_cf(self.family(family), keys, sorted);
         for (place, value) in found.into_iter().enumerate() {
-            if let Some(bytes) = value.map_err(|source| self.error(Step::Read, source))? {
+            if let Some(bytes) =
+                value.map_err(|source| self.classify_error(IoOperation::Read, source))?
+            {
                 take(place, &bytes)?;
             }
         }
@@ -301,7 +312,7 @@ impl Engine for Rocks {
         family: Family,
         from: &[u8],
         to: &[u8],
-        take: &mut TakeEntry<'_>,
+        take: &mut EntryVisitor<'_>,
     ) -> Result<(), Error> {
         if from >= to {
             return Ok(());
@@ -320,20 +331,20 @@ impl Engine for Rocks {
             entries.next();
         }
         let status = entries.status();
-        status.map_err(|source| self.error(Step::Read, source))
+        status.map_err(|source| self.classify_error(IoOperation::Read, source))
     }
 
     fn write(
         &self,
-        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+        fill: &mut dyn FnMut(&mut dyn BatchWriter) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut batch = Batch {
+        let mut batch = RocksWriteBatch {
             rocks: self,
             batch: WriteBatch::default(),
         };
         fill(&mut batch)?;
-        let written = self.db.write_opt(batch.batch, &self.writes);
-        written.map_err(|source| self.error(Step::Write, source))
+        let written = self.db.write_opt(batch.batch, &self.write_options);
+        written.map_err(|source| self.classify_error(IoOperation::Write, source))
     }
 
     fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64 {
@@ -352,12 +363,17 @@ impl Engine for Rocks {
         Some(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
-    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {
+    fn ingest(
+        &self,
+        family: Family,
+        pairs: &mut dyn Iterator<Item = KeyValue>,
+    ) -> Result<(), Error> {
         let folder = self.path.join(INGEST_FOLDER);
-        std::fs::create_dir_all(&folder).map_err(|error| self.failed(Step::Write, error.into()))?;
-        let number = self.ingested.fetch_add(1, Ordering::Relaxed);
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| self.io_error(IoOperation::Write, error.into()))?;
+        let number = self.ingest_count.fetch_add(1, Ordering::Relaxed);
         let file = folder.join(format!("{number}.sst"));
         self.ingest_file(family, &file, pairs)
-            .map_err(|source| self.error(Step::Write, source))
+            .map_err(|source| self.classify_error(IoOperation::Write, source))
     }
 }

@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum LineFormat {
     /// For people.
     #[default]
     Text,
@@ -18,15 +18,15 @@ pub enum Format {
 ///
 /// # Errors
 /// When `level` cannot be read, or logging has begun already.
-pub fn start(format: Format, level: &str) -> Result<(), String> {
+pub fn init_logging(format: LineFormat, level: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     let started = match format {
-        Format::Text => builder.with_target(false).try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        LineFormat::Text => builder.with_target(false).try_init(),
+        LineFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| error.to_string())
 }

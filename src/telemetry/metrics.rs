@@ -10,20 +10,20 @@ use prometheus::{
     Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
-use declare::Declare;
+use declare::Registrar;
 
 /// All metrics of the process.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
     /// What comes in.
-    pub input: Input,
+    pub input: InputMetrics,
     /// Transitions, by model, from, to and cause.
     pub transitions: IntCounterVec,
     /// Transitions that subscribers are not told of, by model and why.
     pub quiet_transitions: IntCounterVec,
     /// Unusually many transitions at once.
-    pub bursts: Bursts,
+    pub bursts: BurstMetrics,
     /// Batches applied.
     pub batches: IntCounter,
     /// Transactions, by outcome.
@@ -45,17 +45,17 @@ pub struct Metrics {
     /// Partitions of this process, by what is done with them.
     pub partitions: IntGaugeVec,
     /// Topics that lose something.
-    pub topics: Topics,
+    pub topics: TopicMetrics,
     /// What is said of models that change.
-    pub change: Change,
+    pub model_changes: ModelChangeMetrics,
     /// Rebalances, by kind.
     pub rebalances: IntCounterVec,
     /// Times that the group was joined anew in the same process, by reason.
     pub consumer_rejoins: IntCounterVec,
     /// What restoring does.
-    pub restore: Restore,
+    pub restore: RestoreMetrics,
     /// What is said of clocks.
-    pub clock: Clock,
+    pub clock: ClockMetrics,
     /// Merges that went on although an input was silent.
     pub merge_timeouts: IntCounter,
     /// What RocksDB says of itself, over all column families, by the name of the property.
@@ -64,7 +64,7 @@ pub struct Metrics {
 
 /// What is said of the records that come in.
 #[derive(Clone, Debug)]
-pub struct Input {
+pub struct InputMetrics {
     /// Records applied, by topic.
     pub records: IntCounterVec,
     /// Accepted records of an event type that no model names, by topic.
@@ -87,7 +87,7 @@ pub struct Input {
 
 /// What is said of topics that lose something.
 #[derive(Clone, Debug)]
-pub struct Topics {
+pub struct TopicMetrics {
     /// Topics that lose what they have to keep.
     pub misconfigured: IntGauge,
     /// Partitions of inputs whose next unread record is about to be deleted.
@@ -96,7 +96,7 @@ pub struct Topics {
 
 /// What is said of models that change.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct ModelChangeMetrics {
     /// Partitions for which other models than before took over.
     pub changes: IntCounter,
     /// Looks at the model files while it runs, by what came of them.
@@ -105,9 +105,9 @@ pub struct Change {
 
 /// What is said of unusually many transitions at once.
 #[derive(Clone, Debug)]
-pub struct Bursts {
+pub struct BurstMetrics {
     /// Those that have begun.
-    pub begun: IntCounter,
+    pub started: IntCounter,
     /// How far it is to the next, or how much is in this one.
     pub reached_percent: IntGauge,
     /// Whether transitions wait for an operator.
@@ -116,22 +116,22 @@ pub struct Bursts {
 
 /// What is said of clocks.
 #[derive(Clone, Debug)]
-pub struct Clock {
+pub struct ClockMetrics {
     /// Jumps of the wall clock.
     pub jumps: IntCounter,
     /// How far the brokers' clock was ahead at the last commit, by worker.
     pub brokers_ahead_seconds: IntGaugeVec,
     /// Partitions that wait for a doubt about the own clock to end, by worker.
-    pub doubtful_partitions: IntGaugeVec,
+    pub suspect_partitions: IntGaugeVec,
 }
 
 /// What is said of restoring.
 #[derive(Clone, Debug)]
-pub struct Restore {
+pub struct RestoreMetrics {
     /// Records read from the changelog.
     pub records: IntCounter,
     /// Partitions assigned, by the state that their local state was found in.
-    pub found: IntCounterVec,
+    pub restores: IntCounterVec,
     /// Committed offsets of the group that were not as they were committed, by how.
     pub group_offsets: IntCounterVec,
     /// Partitions that are being restored.
@@ -151,7 +151,7 @@ impl Metrics {
     /// When a name is there twice, which a test rules out.
     pub fn new() -> prometheus::Result<Metrics> {
         let registry = Registry::new();
-        let declare = Declare(&registry);
+        let declare = Registrar(&registry);
         let [transitions, quiet_transitions] = declare.transitions()?;
         let metrics = Metrics {
             input: declare.input()?,
@@ -194,7 +194,7 @@ impl Metrics {
                 &["state"],
             )?,
             topics: declare.topics()?,
-            change: declare.change()?,
+            model_changes: declare.model_changes()?,
             rebalances: declare.counters(
                 "rebalances_total",
                 "Rebalances of the group.",
@@ -218,7 +218,7 @@ impl Metrics {
     }
 
     /// Removes what is said of partitions, for a daemon that begins anew in the same process.
-    pub fn forget_partitions(&self) {
+    pub fn reset_partitions(&self) {
         self.timers.set(0);
         let gauges = [
             &self.customers,

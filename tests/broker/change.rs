@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
-use tenure::crash::VARIABLE;
+use tenure::crash::CRASH_VARIABLE;
 
 use crate::daemon::World;
 use crate::harness::{Record, eventually};
@@ -164,7 +164,7 @@ fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
         "written:1",
         "applied:2",
     ] {
-        world.start_with(&format!("{VARIABLE}={point}"));
+        world.start_with(&format!("{CRASH_VARIABLE}={point}"));
         assert_ne!(world.ended().code(), Some(0), "{point}: {}", world.said());
         seen.push(by_change(&mut world));
     }
@@ -186,7 +186,7 @@ fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
 #[test]
 fn a_change_amid_a_change_waits_until_everybody_is_brought_under_the_first() {
     let mut world = about_to_change("amid");
-    world.start_with(&format!("{VARIABLE}=written:1"));
+    world.start_with(&format!("{CRASH_VARIABLE}=written:1"));
     assert_ne!(world.ended().code(), Some(0), "{}", world.said());
     // Only where the first change had begun it has to be brought to its end.
     let begun: Vec<bool> = (0..i64::from(PARTITIONS))

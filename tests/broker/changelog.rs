@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use tenure::store::{Config, Engine as _, Family, Rocks};
+use tenure::store::{Config, Family, Rocks, StorageEngine as _};
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};

@@ -10,8 +10,8 @@ use kafka_protocol::messages::ProduceRequest;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tenure::kafka::{
-    self, Config, Consumer, Error, Feed, Fetched, GroupProtocol, Listener, Log, Outgoing, Position,
-    Security, Share,
+    self, Config, Consumer, Error, Feed, Fetched, GroupProtocol, ProducerRecord, RebalanceListener,
+    SecurityConfig, SeekPosition, TransactionPart, TransactionalProducer,
 };
 
 use crate::harness::{Broker, Isolation, Record, eventually};
@@ -21,25 +21,25 @@ use crate::proxy::{Proxy, Release};
 #[derive(Default)]
 struct Assigned(AtomicUsize);
 
-impl Listener for Assigned {
-    fn assigned(&self, partitions: &[i32]) {
+impl RebalanceListener for Assigned {
+    fn on_assigned(&self, partitions: &[i32]) {
         self.0.fetch_add(partitions.len(), Ordering::Relaxed);
     }
 
-    fn revoked(&self, _: &[i32], _: bool) {}
+    fn on_revoked(&self, _: &[i32], _: bool) {}
 }
 
 fn config(brokers: &str, app: &str) -> Config {
     Config {
         is_local: false,
-        fetch_ahead_bytes: tenure::kafka::FETCH_AHEAD_BYTES_MAX,
+        prefetch_bytes: tenure::kafka::PREFETCH_BYTES_MAX,
         brokers: brokers.to_owned(),
         app: app.to_owned(),
         instance: "0".to_owned(),
         group_protocol: GroupProtocol::Classic,
         session_timeout: Duration::from_secs(10),
         max_poll_interval: Duration::from_secs(60),
-        security: Security::default(),
+        security: SecurityConfig::default(),
         properties: std::collections::BTreeMap::default(),
     }
 }
@@ -67,7 +67,7 @@ fn a_feed_goes_on_from_its_beginning_and_never_back() {
     broker.produce("feeds", &records);
     let assigned: Arc<Assigned> = Arc::default();
     let inputs = ["feeds".to_owned()];
-    let listener: Arc<dyn Listener> = assigned.clone();
+    let listener: Arc<dyn RebalanceListener> = assigned.clone();
     let consumer = Consumer::join(
         &config(broker.bootstrap(), "feeds"),
         &inputs,
@@ -79,9 +79,9 @@ fn a_feed_goes_on_from_its_beginning_and_never_back() {
         consumer.poll(Duration::ZERO).unwrap();
         assigned.0.load(Ordering::Relaxed) == 1
     });
-    let feeds = consumer.feeds(0).unwrap();
+    let feeds = consumer.create_feeds(0).unwrap();
     let at = |offset| {
-        [Position {
+        [SeekPosition {
             input: 0,
             partition: 0,
             offset,
@@ -122,8 +122,9 @@ fn what_is_about_to_be_deleted_unread_is_found() {
     };
     let config = config(broker.bootstrap(), "expiring");
     let inputs = ["expiring".to_owned()];
-    let found =
-        |partitions: &[i32]| kafka::look_for_unread(&config, &inputs, partitions, now).unwrap();
+    let found = |partitions: &[i32]| {
+        kafka::find_expiring_partitions(&config, &inputs, partitions, now).unwrap()
+    };
     assert_eq!(found(&[0, 1, 2]).len(), 0, "nobody reads them");
     commit(0);
     let told = found(&[0, 1, 2]);
@@ -145,14 +146,14 @@ fn whatever_there_is_to_do_wakes_the_thread_that_polls() {
     let broker = Broker::shared();
     broker.create_topic("woken", 1, &[]);
     let assigned: Arc<Assigned> = Arc::default();
-    let listener: Arc<dyn Listener> = assigned.clone();
+    let listener: Arc<dyn RebalanceListener> = assigned.clone();
     let config = config(broker.bootstrap(), "woken");
     let consumer = Consumer::join(&config, &["woken".to_owned()], listener, || false).unwrap();
     while assigned.0.load(Ordering::Relaxed) == 0 {
         consumer.poll(WAIT).unwrap();
     }
-    let feeds = consumer.feeds(0).unwrap();
-    let beginning = Position {
+    let feeds = consumer.create_feeds(0).unwrap();
+    let beginning = SeekPosition {
         input: 0,
         partition: 0,
         offset: 0,
@@ -184,7 +185,7 @@ fn whatever_there_is_to_do_wakes_the_thread_that_polls() {
         }
         produce.join().unwrap();
     }
-    consumer.polling().unpark();
+    consumer.poll_thread().unpark();
     consumer.poll(WAIT).unwrap();
     assert!(begun.elapsed() < WAIT);
 }
@@ -203,21 +204,21 @@ fn a_refused_record_is_not_delivered_because_the_next_one_is() {
     config
         .properties
         .insert("batch.num.messages".to_owned(), "1".to_owned());
-    let mut log = Log::open(&config, 0, 1_000_000).unwrap();
-    let record = |value: &str| Outgoing {
+    let mut log = TransactionalProducer::open(&config, 0, 1_000_000).unwrap();
+    let record = |value: &str| ProducerRecord {
         topic: "deliveries".to_owned(),
         partition: Some(0),
         key: None,
         value: Some(value.into()),
         headers: Vec::new(),
     };
-    let share = Share {
+    let share = TransactionPart {
         partition: 0,
         metadata: String::new(),
         offsets: vec![0],
         records: ["1", "2", "3"].map(record).into(),
     };
-    let transact = |log: &mut Log| {
+    let transact = |log: &mut TransactionalProducer| {
         let member: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", broker.bootstrap())
             .set("group.id", "deliveries")

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
-use tenure::crash::SLOW;
+use tenure::crash::SLOW_VARIABLE;
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
@@ -129,7 +129,7 @@ fn a_slow_disk_keeps_its_input_waiting_and_nobody_else() {
     let horizon = produce(&world, &events, 2);
     world
         .first
-        .start_with(&format!("{SLOW}=before-write:12000"));
+        .start_with(&format!("{SLOW_VARIABLE}=before-write:12000"));
     eventually("all is committed", || {
         world.assert_running();
         let served = world.said().contains("address=");

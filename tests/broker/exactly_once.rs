@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use tenure::crash::VARIABLE;
+use tenure::crash::CRASH_VARIABLE;
 
 use crate::daemon::World;
 use crate::harness::{Isolation, Record, Stored};
@@ -250,7 +250,7 @@ fn at_least_once_is_told_to_readers_that_know_no_transactions() {
     let events = history(1, 300, 6_000);
     let horizon = produce(&world, &events, 2);
     for place in ["committed:4", "before-write:6", "committed:5"] {
-        world.start_with(&format!("{VARIABLE}={place}"));
+        world.start_with(&format!("{CRASH_VARIABLE}={place}"));
         world.ended();
     }
     std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kafka_protocol::messages::FetchRequest;
 use serde_json::Value as Json;
-use tenure::crash::PANIC;
-use tenure::store::{Config, Engine as _, Family, Rocks};
+use tenure::crash::PANIC_VARIABLE;
+use tenure::store::{Config, Family, Rocks, StorageEngine as _};
 
 use crate::daemon::{World, header};
 use crate::exactly_once::{assert_told_once, history, produce};
@@ -97,7 +97,7 @@ fn records_on_which_processing_panics_go_to_the_dead_letters_when_asked_to() {
         .broker
         .produce(&purchases, &[stranger(0, 0), stranger(1, 1)]);
     let horizon = produce(&world, &events[2_000..], 3);
-    let panics = format!("{PANIC}=apply:1:0:{first},decode:1:1:{second}");
+    let panics = format!("{PANIC_VARIABLE}=apply:1:0:{first},decode:1:1:{second}");
     world.start_with(&panics);
     await_quarantined(&mut world, 2);
     eventually("the other partition goes on", || is_read(&world, 2));
@@ -259,7 +259,7 @@ fn a_damaged_value_of_the_local_state_is_rebuilt_from_the_changelog_when_asked_t
         };
         let all = [0xff; 8];
         disk.scan(Family::Customers, &[], &all, &mut take).unwrap();
-        let fill = |batch: &mut dyn tenure::store::Changes| {
+        let fill = |batch: &mut dyn tenure::store::BatchWriter| {
             keys.iter()
                 .for_each(|key| batch.put(Family::Customers, key, by));
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use tenure::crash::VARIABLE;
+use tenure::crash::CRASH_VARIABLE;
 use tenure::kafka::Partitioner;
 
 use crate::daemon::World;
@@ -98,7 +98,7 @@ fn states_go_on_where_their_customers_events_come_after_partitions_were_added() 
     );
     assert!(said.contains("nothing was written"), "{said}");
     let all = ["--accept-unread", "--yes"];
-    let (code, said) = rekey(&world, &new, &format!("{VARIABLE}=rekeyed:2"), &all);
+    let (code, said) = rekey(&world, &new, &format!("{CRASH_VARIABLE}=rekeyed:2"), &all);
     assert_ne!(code, Some(0), "{said}");
     new.start();
     eventually("nobody goes on from a part of it", || {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use tenure::crash::VARIABLE;
-use tenure::store::{Config, Engine, Family, Rocks};
+use tenure::crash::CRASH_VARIABLE;
+use tenure::store::{Config, Family, Rocks, StorageEngine};
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_is_fold, partition, produce};
@@ -107,7 +107,7 @@ impl Relay {
             "assigned" | "restored" => 1,
             _ => self.chance.u32(1..5),
         };
-        self.instances[victim].start_with(&format!("{VARIABLE}={point}:{passes}"));
+        self.instances[victim].start_with(&format!("{CRASH_VARIABLE}={point}:{passes}"));
         eventually("it has come to the point", || {
             self.more_events();
             !self.instances[victim].is_running()

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use tenure::crash::VARIABLE;
-use tenure::store::{Config, Engine, Family, Rocks};
+use tenure::crash::CRASH_VARIABLE;
+use tenure::store::{Config, Family, Rocks, StorageEngine};
 
 use crate::daemon::World;
 use crate::exactly_once::{assert_told_once, history, produce};
@@ -191,7 +191,7 @@ fn a_changelog_that_was_made_anew_gets_the_local_state_when_asked_to() {
         "{said}"
     );
 
-    story.republishes(&format!("{VARIABLE}=republished:1"));
+    story.republishes(&format!("{CRASH_VARIABLE}=republished:1"));
     story.world.ended();
     // The other partition is not there yet.
     story.is_refused(lost);
@@ -238,7 +238,9 @@ fn a_changelog_that_was_cut_is_not_taken_for_all_there_is() {
     assert!(story.world.said().contains("the local state is complete"));
     // A batch is committed that is not on disk, and then it is cut away.
     story.go_on(500);
-    story.world.start_with(&format!("{VARIABLE}=committed:2"));
+    story
+        .world
+        .start_with(&format!("{CRASH_VARIABLE}=committed:2"));
     story.world.ended();
     // The last batch is left.
     story.cut_changelog(20);
@@ -254,7 +256,9 @@ fn state_that_is_older_than_tombstones_are_kept_is_rebuilt() {
     let mut story = Story::new("stale");
     story.works_through(500);
     story.go_on(500);
-    story.world.start_with(&format!("{VARIABLE}=committed:2"));
+    story
+        .world
+        .start_with(&format!("{CRASH_VARIABLE}=committed:2"));
     story.world.ended();
     let changelog = story.world.topic("changelog");
     let forgets = [("delete.retention.ms", "1")];

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::daemon::{World, header};
 use crate::harness::{Record, eventually};
-use tenure::crash::VARIABLE;
+use tenure::crash::CRASH_VARIABLE;
 
 const MODEL: &str = "
 model: shop
@@ -86,7 +86,7 @@ fn a_mapping_that_is_set_right_counts_for_what_comes_then_whoever_is_killed_mean
     set(&world, &with_user(&before));
     world.produce("purchases", &[order("user", 2, ""), order("user", 3, "")]);
     for point in ["records-sent:1", "committed:1"] {
-        world.start_with(&format!("{VARIABLE}={point}"));
+        world.start_with(&format!("{CRASH_VARIABLE}={point}"));
         assert_ne!(world.ended().code(), Some(0), "{point}: {}", world.said());
     }
     // The state with its settings comes from the changelog.
@@ -135,7 +135,7 @@ fn an_input_that_is_added_is_read_from_its_beginning_and_one_that_is_taken_out_i
         &[order("customer_id", 1, ""), order("customer_id", 2, "")],
     );
     set(&world, &more);
-    world.start_with(&format!("{VARIABLE}=committed:1"));
+    world.start_with(&format!("{CRASH_VARIABLE}=committed:1"));
     assert_ne!(world.ended().code(), Some(0), "{}", world.said());
     world.start();
     eventually("it is read", || {

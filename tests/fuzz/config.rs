@@ -1,4 +1,4 @@
-//! As `src/config/mod.rs`, without `settings`: what the modules of the shell are given.
+//! As `src/config.rs`, without `settings`: what the modules of the shell are given.
 
 #[path = "../../src/config/check.rs"]
 mod check;
@@ -18,4 +18,4 @@ mod schema;
 mod values;
 
 pub use document::Document;
-pub use load::{DEFAULTS, Problems, Text, load, load_texts};
+pub use load::{DEFAULTS, InvalidConfig, FileText, load, load_texts};

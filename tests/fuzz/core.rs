@@ -3,11 +3,12 @@
 
 #[path = "config.rs"]
 pub mod config;
-#[path = "../../src/customer/mod.rs"]
-pub mod customer;
-#[path = "../../src/event/mod.rs"]
-pub mod event;
-#[path = "../../src/model/mod.rs"]
-pub mod model;
-#[path = "../../src/partition/mod.rs"]
-pub mod partition;
+#[path = "../../src"]
+mod source {
+    pub mod customer;
+    pub mod event;
+    pub mod model;
+    pub mod partition;
+}
+
+pub use source::{customer, event, model, partition};

@@ -1,10 +1,10 @@
-//! Do the tests find bugs? Each mutation breaks the source in one way that what is guaranteed must not
-//! survive, and names the suite that has to fail then. `TENURE_MUTATION=told,disk` tries only
-//! those whose description has one of these in it.
+//! Do the tests find bugs? Each mutation breaks one guaranteed behaviour of the source and names the suite
+//! that must then fail. `TENURE_MUTATION=outbox,timers` runs only the mutations whose description contains
+//! one of these words.
 
 #![expect(
     clippy::print_stdout,
-    reason = "what each was caught by belongs to the report"
+    reason = "the report lists how each mutation was caught"
 )]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -12,16 +12,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs of the simulation within which each is caught.
+/// Seeds of the simulation within which each mutation is caught.
 const SEEDS: u32 = 10_000;
-/// Cases within which each is caught by the laws.
+/// Random cases within which the laws catch each mutation.
 const CASES: u32 = 1_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Suite {
-    /// Of the daemon, with faults: that all is told exactly once.
+    /// The daemon under injected faults: every output is published exactly once.
     Simulation,
-    /// On random models and histories, and on one model for each rule: that the rules of lifecycles are followed.
+    /// Random models and histories, and one model for each rule: the rules of lifecycles are followed.
     Laws,
 }
 
@@ -29,22 +29,22 @@ struct Mutation {
     what: &'static str,
     caught_by: Suite,
     file: &'static str,
-    /// Each text, found exactly once, and what stands there instead.
+    /// Texts that each occur exactly once in the file, and their replacements.
     edits: &'static [(&'static str, &'static str)],
 }
 
 const MUTATIONS: [Mutation; 40] = [
     Mutation {
-        what: "state is written before the transaction",
+        what: "the local state is written before the transaction",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/mod.rs",
+        file: "src/runtime/worker.rs",
         edits: &[(
-            "if self.transact(&mut commits)? == Made::TakenBack {",
-            "self.write(&commits)?;\n        if self.transact(&mut commits)? == Made::TakenBack {",
+            "if self.transact(&mut commits)? == CommitOutcome::RolledBack {",
+            "self.write_store(&commits)?;\n        if self.transact(&mut commits)? == CommitOutcome::RolledBack {",
         )],
     },
     Mutation {
-        what: "the ownership epoch is forgotten",
+        what: "the ownership epoch of a commit is ignored",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -53,34 +53,34 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "epochs are looked at before the membership is asked for",
+        what: "epochs are checked before the membership is read",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
-            "let membership = self.world.membership();\n            self.drop_what_is_elsewhere(commits);",
-            "self.drop_what_is_elsewhere(commits);\n            let membership = self.world.membership();",
+            "let membership = self.io.membership();\n            self.drop_revoked(commits);",
+            "self.drop_revoked(commits);\n            let membership = self.io.membership();",
         )],
     },
     Mutation {
-        what: "a transaction without an answer is taken for aborted",
+        what: "an indefinite transaction is treated as aborted",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
-            "if self.look_what_became_of(commits)? {",
-            "if self.look_what_became_of(commits)? && commits.is_empty() {",
+            "if self.resolve_indefinite(commits)? {",
+            "if self.resolve_indefinite(commits)? && commits.is_empty() {",
         )],
     },
     Mutation {
-        what: "a transaction without an answer is taken for committed",
+        what: "an indefinite transaction is treated as committed",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
-            "if self.look_what_became_of(commits)? {",
-            "if self.look_what_became_of(commits)? || !commits.is_empty() {",
+            "if self.resolve_indefinite(commits)? {",
+            "if self.resolve_indefinite(commits)? || !commits.is_empty() {",
         )],
     },
     Mutation {
-        what: "a batch of the same number is taken for one's own",
+        what: "another writer's batch of the same number is treated as the worker's own",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -89,70 +89,70 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "more is applied while a burst is held back",
+        what: "batches are applied while a burst is suspended",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/mod.rs",
+        file: "src/runtime/worker.rs",
         edits: &[
-            ("if self.held.is_empty() {", "if self.number == 0 {"),
+            ("if self.suspended.is_empty() {", "if self.number == 0 {"),
             (
-                "self.held.is_empty() && self.partitions.values().any(any)",
+                "self.suspended.is_empty() && self.partitions.values().any(any)",
                 "self.partitions.values().any(any)",
             ),
         ],
     },
     Mutation {
-        what: "a burst is dropped instead of held back",
+        what: "a burst is dropped instead of suspended",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/mod.rs",
-        edits: &[("self.held = commits;", "drop(commits);")],
+        file: "src/runtime/worker.rs",
+        edits: &[("self.suspended = commits;", "drop(commits);")],
     },
     Mutation {
-        what: "what a batch could not take is dropped",
+        what: "records that did not fit into a batch are dropped",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/partition.rs",
         edits: &[("own.records = commit.unused;", "commit.unused.clear();")],
     },
     Mutation {
-        what: "records that came with one on which processing panics are dropped",
+        what: "the other records of a batch that panics are dropped",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/apply.rs",
         edits: &[(
-            "self.panicked(partition, records, first);",
+            "self.handle_panic(partition, records, first);",
             "drop((records, first));",
         )],
     },
     Mutation {
-        what: "a process with earlier settings turns a partition back",
+        what: "a process with older settings processes a partition instead of deferring it",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/adopt.rs",
+        file: "src/runtime/worker/active_models.rs",
         edits: &[
             (
-                "(Standing::Older, _) | (_, Standing::Older) =>",
-                "(Standing::Older, _) =>",
+                "(VersionOrdering::Older, _) | (_, VersionOrdering::Older) =>",
+                "(VersionOrdering::Older, _) =>",
             ),
             (
-                "(Standing::Current, Standing::Current) =>",
-                "(Standing::Current, Standing::Current | Standing::Older) =>",
+                "(VersionOrdering::Current, VersionOrdering::Current) =>",
+                "(VersionOrdering::Current, VersionOrdering::Current | VersionOrdering::Older) =>",
             ),
         ],
     },
     Mutation {
-        what: "other settings take effect and are not kept",
+        what: "changed decoding settings take effect but are not stored",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/adopt.rs",
+        file: "src/runtime/worker/active_models.rs",
         edits: &[(
-            "generation: Some(known.decoded_by(decoding)),",
+            "generation: Some(known.with_decoding(decoding)),",
             "generation: Some(known),",
         )],
     },
     Mutation {
-        what: "what is quarantined stops the process",
+        what: "an unprocessable partition stops the process",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/quarantine.rs",
         edits: &[
             (
-                "Error::Disagreement { cause, what, .. } => {",
-                "Error::Disagreement { cause, what, .. } if what.is_empty() => {",
+                "Error::Unprocessable { cause, what, .. } => {",
+                "Error::Unprocessable { cause, what, .. } if what.is_empty() => {",
             ),
             (
                 "Error::Store(_) | Error::Kafka(_) | Error::Models { .. } => None,",
@@ -161,58 +161,61 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "a loss is accepted without being told",
+        what: "an accepted loss is not published",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/apply.rs",
         edits: &[("lost: own.lost.clone(),", "lost: Vec::new(),")],
     },
     Mutation {
-        what: "the transaction of a producer that was fenced is taken for aborted",
+        what: "the transaction of a fenced producer is treated as aborted",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
             "Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {",
-            "Err(\n                    error @ (kafka::Error::Abort { .. }\n                    | kafka::Error::Retry { .. }\n                    | kafka::Error::Fenced { .. }),\n                ) => {\n                    drop(self.world.renew());",
+            "Err(\n                    error @ (kafka::Error::Abort { .. }\n                    | kafka::Error::Retry { .. }\n                    | kafka::Error::Fenced { .. }),\n                ) => {\n                    drop(self.io.renew_producer());",
         )],
     },
     Mutation {
-        what: "a process that stops commits after a transaction whose outcome is not known",
+        what: "a stopping process commits after an indefinite transaction",
         caught_by: Suite::Simulation,
-        file: "src/runtime/worker/mod.rs",
+        file: "src/runtime/worker.rs",
         edits: &[
-            ("\n                        && !self.has_given_up", ""),
             (
-                "if self.has_given_up {\n            return Ok(());\n        }",
-                "self.has_given_up = false;",
+                "\n                        && !self.has_stopped_committing",
+                "",
+            ),
+            (
+                "if self.has_stopped_committing {\n            return Ok(());\n        }",
+                "self.has_stopped_committing = false;",
             ),
         ],
     },
     Mutation {
-        what: "what committed readers are shown is taken for the end of the changelog",
+        what: "the last stable offset is treated as the end of the changelog",
         caught_by: Suite::Simulation,
-        file: "src/runtime/restore/mod.rs",
+        file: "src/runtime/restore.rs",
         edits: &[
             (
-                "match now.stable >= ends.end {",
+                "match now.last_stable >= ends.end {",
                 "match now.end >= ends.end {",
             ),
             (
-                "self.begin(shared, world, ends, local)?",
-                "self.begin(shared, world, Ends { end: now.stable, ..now }, local)?",
+                "self.begin_scan(shared, world, ends, local)?",
+                "self.begin_scan(shared, world, OffsetBounds { end: now.last_stable, ..now }, local)?",
             ),
         ],
     },
     Mutation {
-        what: "the end of the changelog is asked for before the committed offsets",
+        what: "the end of the changelog is fetched before the committed offsets",
         caught_by: Suite::Simulation,
-        file: "src/runtime/restore/mod.rs",
+        file: "src/runtime/restore.rs",
         edits: &[(
-            "let committed = world.committed(self.partition)?;\n        let ends = world.changelog_ends(self.partition)?;",
-            "let ends = world.changelog_ends(self.partition)?;\n        let committed = world.committed(self.partition)?;",
+            "let committed = world.committed_offsets(self.partition)?;\n        let ends = world.changelog_ends(self.partition)?;",
+            "let ends = world.changelog_ends(self.partition)?;\n        let committed = world.committed_offsets(self.partition)?;",
         )],
     },
     Mutation {
-        what: "the timers of a batch that is caught up with are dropped",
+        what: "catching up drops the timers of a batch",
         caught_by: Suite::Simulation,
         file: "src/store/db.rs",
         edits: &[(
@@ -221,7 +224,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "timers that a caught up batch has moved are kept",
+        what: "catching up keeps timers that a batch has moved",
         caught_by: Suite::Simulation,
         file: "src/store/db.rs",
         edits: &[(
@@ -248,7 +251,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "catching up goes on one record too late",
+        what: "catching up starts one record too late",
         caught_by: Suite::Simulation,
         file: "src/store/meta.rs",
         edits: &[(
@@ -257,25 +260,25 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a batch that is caught up with is taken for told",
+        what: "catching up does not publish the outbox of a batch",
         caught_by: Suite::Simulation,
-        file: "src/runtime/restore/reading.rs",
+        file: "src/runtime/restore/changelog_scan.rs",
         edits: &[(
-            "tell_again(world, shared, committed, &reading.outbox)?;\n                let progress",
+            "publish_outbox(world, shared, committed, &reading.outbox)?;\n                let progress",
             "let progress",
         )],
     },
     Mutation {
-        what: "a partition is rebuilt and its last batch taken for told",
+        what: "a rebuild does not publish the outbox of the last batch",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/replace.rs",
         edits: &[(
-            "tell_again(world, shared, committed, &reading.outbox)?;\n        let progress",
+            "publish_outbox(world, shared, committed, &reading.outbox)?;\n        let progress",
             "let progress",
         )],
     },
     Mutation {
-        what: "the local state is gone on with although the changelog is empty",
+        what: "the local state is used although the changelog is empty",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/replace.rs",
         edits: &[(
@@ -284,55 +287,55 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "states that are written anew begin with the second step",
+        what: "republishing skips the records of the first step",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/republish.rs",
         edits: &[(
-            "republishing.load(shared, world, partition)?;\n        Ok(republishing)",
-            "republishing.load(shared, world, partition)?;\n        republishing.records.clear();\n        Ok(republishing)",
+            "republishing.load_states(shared, world, partition)?;\n        Ok(republishing)",
+            "republishing.load_states(shared, world, partition)?;\n        republishing.records.clear();\n        Ok(republishing)",
         )],
     },
     Mutation {
-        what: "silence is not confirmed",
+        what: "idleness is not confirmed with the broker",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",
         edits: &[(
-            "&& !self.world.is_empty(input as u32, partition, *offset, end)?",
+            "&& !self\n                    .io\n                    .is_range_empty(input as u32, partition, *offset, end)?",
             "&& end < *offset",
         )],
     },
     Mutation {
-        what: "the wall clock is believed whatever it says",
+        what: "the wall clock is followed even when it jumps",
         caught_by: Suite::Simulation,
         file: "src/runtime/clock.rs",
         edits: &[("(now, news.then_some", "(wall.max(now), news.then_some")],
     },
     Mutation {
-        what: "the watermark forgets how late events may be",
+        what: "the watermark of idle inputs ignores the allowed lateness",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",
         edits: &[(
-            "idle_after.0.saturating_add(self.shared.settings.lateness.0)",
-            "idle_after.0.saturating_sub(idle_after.0)",
+            ".saturating_add(self.context.settings.lateness.0)",
+            ".saturating_sub(idle_after.0)",
         )],
     },
     Mutation {
-        what: "ids are pruned by earlier events only",
+        what: "event ids expire by earlier events only",
         caught_by: Suite::Laws,
-        file: "src/customer/step.rs",
+        file: "src/customer/transitions.rs",
         edits: &[(
-            "self.recent.knows(models.dedupe, event, latest)",
-            "self.recent.knows(models.dedupe, event, self.latest)",
+            "self.recent.contains(models.dedupe, event, latest)",
+            "self.recent.contains(models.dedupe, event, self.latest)",
         )],
     },
     Mutation {
-        what: "orders are final by earlier events only",
+        what: "orders become final by earlier events only",
         caught_by: Suite::Laws,
-        file: "src/customer/step.rs",
+        file: "src/customer/transitions.rs",
         edits: &[
             (
-                "ledger.part(orders, event, latest)",
-                "ledger.part(orders, event, self.latest)",
+                "ledger.classify(orders, event, latest)",
+                "ledger.classify(orders, event, self.latest)",
             ),
             (
                 "let before = ledger.expire(models, orders, self.latest, &mut settle);",
@@ -341,36 +344,39 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "an event at the instant of a timer that has fired takes nothing back",
+        what: "an event at the instant of a fired timer retracts nothing",
         caught_by: Suite::Laws,
-        file: "src/customer/ground.rs",
-        edits: &[("Seen::All => true,", "Seen::All => order.is_some(),")],
+        file: "src/customer/correction_basis.rs",
+        edits: &[(
+            "SeenEvents::All => true,",
+            "SeenEvents::All => order.is_some(),",
+        )],
     },
     Mutation {
-        what: "a transition stands on later events of its instant",
+        what: "a correction basis includes later events of its instant",
         caught_by: Suite::Laws,
-        file: "src/customer/ground.rs",
+        file: "src/customer/correction_basis.rs",
         edits: &[(
             "time < self.at || (time == self.at && is_seen)",
             "time < self.at || (time == self.at && (is_seen || order.is_none()))",
         )],
     },
     Mutation {
-        what: "a transition stands on later orders of its instant",
+        what: "a correction basis includes later orders of its instant",
         caught_by: Suite::Laws,
-        file: "src/customer/ground.rs",
+        file: "src/customer/correction_basis.rs",
         edits: &[(
             "order.is_some_and(|number| number < orders)",
             "order.is_some_and(|number| number <= orders.max(number))",
         )],
     },
     Mutation {
-        what: "good records are rejected by a clock that is slow",
+        what: "a slow clock rejects valid records",
         caught_by: Suite::Simulation,
-        file: "src/runtime/doubt.rs",
+        file: "src/runtime/clock_check.rs",
         edits: &[(
-            "true if is_outlier || self.brokers.is_some() => Verdict::Reject,",
-            "true if is_outlier || future.0 > 0 => Verdict::Reject,",
+            "true if is_outlier || self.broker_clock.is_some() => TimestampVerdict::Reject,",
+            "true if is_outlier || future.0 > 0 => TimestampVerdict::Reject,",
         )],
     },
     Mutation {
@@ -383,7 +389,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a clock that is ahead moves everybody",
+        what: "an event time after its record's timestamp moves other customers",
         caught_by: Suite::Laws,
         file: "src/partition/batch.rs",
         edits: &[(
@@ -392,18 +398,18 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a correction in vain leaves no ground",
+        what: "a correction without effect stores no basis",
         caught_by: Suite::Laws,
-        file: "src/customer/correct.rs",
-        edits: &[("self.models[model].put_ground(found);", "drop(found);")],
+        file: "src/customer/correction.rs",
+        edits: &[("self.models[model].set_basis(found);", "drop(found);")],
     },
     Mutation {
-        what: "what the chain rule has stopped is taken by the next timer",
+        what: "a transition stopped by the chain rule is taken by the next timer",
         caught_by: Suite::Laws,
-        file: "src/customer/step.rs",
+        file: "src/customer/transitions.rs",
         edits: &[(
-            "!(cause == Cause::Timer && self.was_open",
-            "!(cause == Cause::ModelChange && self.was_open",
+            "!(cause == Cause::Timer && self.was_ready",
+            "!(cause == Cause::ModelChange && self.was_ready",
         )],
     },
 ];
@@ -475,7 +481,7 @@ fn every_mutation_is_caught_by_its_suite() {
 }
 
 impl Suite {
-    /// Whether all is fine, and what was said.
+    /// Whether all tests passed, and their output.
     fn run(self, package: &Path) -> (bool, String) {
         let tests: &[&str] = match self {
             Suite::Simulation => &["--lib", "simulation"],
@@ -502,7 +508,7 @@ impl Suite {
     }
 }
 
-/// The target folder in use, where the dependencies are compiled.
+/// The target folder in use, which has the compiled dependencies.
 fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
@@ -514,7 +520,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What is needed to compile the library and its tests.
+/// Copies the files that the library and its tests need to compile.
 fn copy(from: &Path, to: &Path) {
     let needed = [
         "Cargo.toml",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::event::EventTime;
-use crate::kafka::{Ends, Entry, Outgoing, Received};
+use crate::kafka::{ChangelogRecord, ConsumerRecord, OffsetBounds, ProducerRecord};
 use crate::partition::Generation;
 
 /// A record of an input, and when it was produced.
@@ -28,7 +28,7 @@ impl Produced {
 struct Slot {
     transaction: usize,
     /// A marker, or a record that compaction took away, has none.
-    record: Option<Outgoing>,
+    record: Option<ProducerRecord>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ struct Transaction {
     begun: Duration,
     /// Where it has records, and whether the marker has come.
     partitions: BTreeMap<i32, bool>,
-    outputs: Vec<Outgoing>,
+    outputs: Vec<ProducerRecord>,
     offsets: Vec<((u32, i32), (i64, String))>,
     /// Whether the marker of the offsets has come.
     offsets_marked: bool,
@@ -74,7 +74,7 @@ pub(super) struct Cluster {
     begins: usize,
     transactions: Vec<Transaction>,
     /// Committed, in order.
-    pub(super) outputs: Vec<Outgoing>,
+    pub(super) outputs: Vec<ProducerRecord>,
     offsets: BTreeMap<(u32, i32), (i64, String)>,
     /// The epoch of each producer.
     producers: BTreeMap<usize, u64>,
@@ -245,7 +245,7 @@ impl Cluster {
         &mut self,
         producer: usize,
         epoch: u64,
-        records: Vec<Outgoing>,
+        records: Vec<ProducerRecord>,
         now: Duration,
     ) -> Result<usize, Refused> {
         self.check(producer, epoch)?;
@@ -407,7 +407,7 @@ impl Cluster {
     pub(super) fn ends_with_a_part(&self, partition: i32) -> bool {
         let entries = self.changelog(partition, 0, i64::MAX);
         let progress = entries.into_iter().rev().find_map(|entry| match entry {
-            Entry::Progress(progress) => Some(progress),
+            ChangelogRecord::Progress(progress) => Some(progress),
             _ => None,
         });
         progress.is_some_and(|progress| progress.is_partial)
@@ -415,27 +415,27 @@ impl Cluster {
 
     // ---- reading
 
-    pub(super) fn changelog_ends(&self, partition: i32) -> Ends {
+    pub(super) fn changelog_ends(&self, partition: i32) -> OffsetBounds {
         let slots = &self.changelog[partition as usize];
         let undecided = |slot: &Slot| self.transactions[slot.transaction].partitions[&partition];
         let stable = slots.iter().position(|slot| !undecided(slot));
-        Ends {
+        OffsetBounds {
             start: self.begins as i64,
-            stable: stable.unwrap_or(slots.len()) as i64,
+            last_stable: stable.unwrap_or(slots.len()) as i64,
             end: slots.len() as i64,
         }
     }
 
     /// Committed records from `from` to before `to`.
-    pub(super) fn changelog(&self, partition: i32, from: i64, to: i64) -> Vec<Entry> {
-        let to = to.min(self.changelog_ends(partition).stable);
+    pub(super) fn changelog(&self, partition: i32, from: i64, to: i64) -> Vec<ChangelogRecord> {
+        let to = to.min(self.changelog_ends(partition).last_stable);
         let mut entries = Vec::new();
         for offset in from..to {
             let slot = &self.changelog[partition as usize][offset as usize];
             if let (Some(record), State::Committed) =
                 (&slot.record, self.transactions[slot.transaction].state)
             {
-                entries.extend(Entry::of(&Received {
+                entries.extend(ChangelogRecord::decode(&ConsumerRecord {
                     offset,
                     key: record.key.as_deref(),
                     value: record.value.as_deref(),
@@ -448,7 +448,7 @@ impl Cluster {
 
     /// Takes away every record that a later committed one with its key stands for.
     pub(super) fn compact(&mut self, partition: i32) {
-        let stable = self.changelog_ends(partition).stable as usize;
+        let stable = self.changelog_ends(partition).last_stable as usize;
         let mut seen = std::collections::BTreeSet::new();
         for slot in self.changelog[partition as usize][..stable]
             .iter_mut()

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::disk::Mounted;
 use super::setting::Setting;
 use super::universe::{Process, Universe};
-use crate::store::{Config, Engine, Family, Rocks};
+use crate::store::{Config, Family, Rocks, StorageEngine};
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -15,7 +15,13 @@ fn key(number: u64) -> Vec<u8> {
     format!("{number:b}").into_bytes()
 }
 
-fn entries(engine: &impl Engine, family: Family, from: &[u8], to: &[u8], most: usize) -> Entries {
+fn entries(
+    engine: &impl StorageEngine,
+    family: Family,
+    from: &[u8],
+    to: &[u8],
+    most: usize,
+) -> Entries {
     let mut entries = Entries::new();
     let mut take = |key: &[u8], value: &[u8]| {
         entries.push((key.to_vec(), value.to_vec()));
@@ -28,7 +34,7 @@ fn entries(engine: &impl Engine, family: Family, from: &[u8], to: &[u8], most: u
     entries
 }
 
-fn values(engine: &impl Engine, family: Family, keys: &[Vec<u8>]) -> Vec<(usize, Vec<u8>)> {
+fn values(engine: &impl StorageEngine, family: Family, keys: &[Vec<u8>]) -> Vec<(usize, Vec<u8>)> {
     let mut values = Vec::new();
     let mut take = |place, value: &[u8]| {
         values.push((place, value.to_vec()));
@@ -39,14 +45,14 @@ fn values(engine: &impl Engine, family: Family, keys: &[Vec<u8>]) -> Vec<(usize,
 }
 
 /// One random operation, the same for every engine.
-fn act(engine: &impl Engine, chance: &mut fastrand::Rng) {
+fn act(engine: &impl StorageEngine, chance: &mut fastrand::Rng) {
     let family = Family::ALL[chance.usize(0..3)];
     let value = key(chance.u64(0..1_000));
     if chance.u32(0..4) > 0 {
         let changes: Vec<(u32, u64)> = (0..chance.usize(1..8))
             .map(|_| (chance.u32(0..10), chance.u64(0..40)))
             .collect();
-        let mut fill = |batch: &mut dyn crate::store::Changes| {
+        let mut fill = |batch: &mut dyn crate::store::BatchWriter| {
             for (kind, number) in &changes {
                 match kind {
                     0..6 => batch.put(family, &key(*number), &value),

@@ -7,7 +7,9 @@ use std::ops::Bound;
 use std::rc::Rc;
 
 use super::universe::{Process, Universe};
-use crate::store::{Changes, Engine, Error, Family, Pair, Step, TakeEntry, TakeValue};
+use crate::store::{
+    BatchWriter, EntryVisitor, Error, Family, IoOperation, KeyValue, StorageEngine, ValueVisitor,
+};
 
 type Map = BTreeMap<(Family, Vec<u8>), Vec<u8>>;
 
@@ -32,7 +34,7 @@ enum Change {
     DeleteRange(Family, Vec<u8>, Vec<u8>),
 }
 
-impl Changes for Planned {
+impl BatchWriter for Planned {
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
         self.0
             .push(Change::Put(family, key.to_vec(), value.to_vec()));
@@ -62,11 +64,11 @@ impl Disk {
 }
 
 impl Mounted {
-    fn may_fail(&self, step: Step) -> Result<(), Error> {
+    fn may_fail(&self, step: IoOperation) -> Result<(), Error> {
         match self.universe.strikes("disk error", 1_000) {
             false => Ok(()),
             true => Err(Error::Io {
-                step,
+                operation: step,
                 path: "simulated".into(),
                 source: "no space left on device".into(),
             }),
@@ -74,7 +76,7 @@ impl Mounted {
     }
 }
 
-impl Engine for Mounted {
+impl StorageEngine for Mounted {
     fn bytes_on_disk(&self, _: &[u8], _: &[u8]) -> u64 {
         0
     }
@@ -83,8 +85,13 @@ impl Engine for Mounted {
         None
     }
 
-    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
-        self.may_fail(Step::Read)?;
+    fn get(
+        &self,
+        family: Family,
+        keys: &[Vec<u8>],
+        take: &mut ValueVisitor<'_>,
+    ) -> Result<(), Error> {
+        self.may_fail(IoOperation::Read)?;
         let found: Vec<Option<Vec<u8>>> = {
             let map = self.disk.0.borrow();
             let value = |key: &Vec<u8>| map.get(&(family, key.clone())).cloned();
@@ -103,7 +110,7 @@ impl Engine for Mounted {
         family: Family,
         from: &[u8],
         to: &[u8],
-        take: &mut TakeEntry<'_>,
+        take: &mut EntryVisitor<'_>,
     ) -> Result<(), Error> {
         if from >= to {
             return Ok(());
@@ -128,11 +135,11 @@ impl Engine for Mounted {
 
     fn write(
         &self,
-        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+        fill: &mut dyn FnMut(&mut dyn BatchWriter) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut planned = Planned::default();
         fill(&mut planned)?;
-        self.may_fail(Step::Write)?;
+        self.may_fail(IoOperation::Write)?;
         self.universe.effect(self.process, "before the write");
         planned
             .0
@@ -142,7 +149,11 @@ impl Engine for Mounted {
         Ok(())
     }
 
-    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {
+    fn ingest(
+        &self,
+        family: Family,
+        pairs: &mut dyn Iterator<Item = KeyValue>,
+    ) -> Result<(), Error> {
         let mut before = None;
         for (key, value) in pairs {
             assert!(before < Some(key.clone()), "keys come in ascending order");

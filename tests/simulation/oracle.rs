@@ -9,9 +9,11 @@ use super::universe::Universe;
 use crate::cloudevent::{self, Origin};
 use crate::customer;
 use crate::event::Rejection;
-use crate::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use crate::kafka::{Delivery, Entry, Outgoing};
-use crate::partition::{Batch, Output, Progress, Record, View, apply};
+use crate::event::{
+    CurrencyRates, CustomerId, Decoder, EventTime, Mapping, Millis, Position, RecordLimits,
+};
+use crate::kafka::{ChangelogRecord, DeliveryGuarantee, ProducerRecord};
+use crate::partition::{Batch, Output, Progress, Record, StateView, apply};
 use crate::store::Family;
 
 /// By customer: the ids of the changes, in order, and what caused them.
@@ -23,12 +25,12 @@ type Place = (usize, i32, usize);
 pub(super) fn check(universe: &Universe) {
     let seen = EventTime(universe.wall().0 - IDLE_AFTER.0 - LATENESS.0 - 61_000);
     let cluster = universe.cluster.borrow();
-    let outputs = |topic: &str| -> Vec<&Outgoing> {
-        let of_topic = |record: &&Outgoing| record.topic == topic;
+    let outputs = |topic: &str| -> Vec<&ProducerRecord> {
+        let of_topic = |record: &&ProducerRecord| record.topic == topic;
         let all = cluster.outputs.iter().filter(of_topic);
         match universe.setting.delivery() {
-            Delivery::ExactlyOnce => all.collect(),
-            Delivery::AtLeastOnce => once(all),
+            DeliveryGuarantee::ExactlyOnce => all.collect(),
+            DeliveryGuarantee::AtLeastOnce => once(all),
         }
     };
     let changes: Vec<Json> = outputs("stage-changes")
@@ -59,8 +61,8 @@ pub(super) fn check(universe: &Universe) {
 }
 
 /// What comes once more is the same to the last byte.
-fn once<'a>(records: impl Iterator<Item = &'a Outgoing>) -> Vec<&'a Outgoing> {
-    let mut kept: Vec<&Outgoing> = Vec::new();
+fn once<'a>(records: impl Iterator<Item = &'a ProducerRecord>) -> Vec<&'a ProducerRecord> {
+    let mut kept: Vec<&ProducerRecord> = Vec::new();
     for record in records {
         if !kept.contains(&record) {
             kept.push(record);
@@ -94,13 +96,13 @@ fn fold(
     letters: &mut BTreeSet<Place>,
 ) {
     let models = &universe.setting.models;
-    let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
+    let (vocabulary, money) = (models.vocabulary.clone(), CurrencyRates::default());
     let [decoder, other] = [Mapping::default(), setting::other_mapping()].map(|mapping| {
         Decoder::new(
             mapping,
             vocabulary.clone(),
             money.clone(),
-            Limits::default(),
+            RecordLimits::default(),
         )
     });
     let cluster = universe.cluster.borrow();
@@ -121,7 +123,7 @@ fn fold(
                 true => &other,
                 false => &decoder,
             };
-            match decoder.record(Some(&record.key), Some(&record.value), Some(timestamp.0)) {
+            match decoder.decode_record(Some(&record.key), Some(&record.value), Some(timestamp.0)) {
                 Ok(_) if universe.poisoned.borrow().contains(&place) => {
                     letters.insert(place);
                 }
@@ -134,14 +136,14 @@ fn fold(
             }
         }
     }
-    records.sort_by_key(Record::time);
+    records.sort_by_key(Record::effective_time);
     let batch = Batch {
         records,
-        advance: Some(seen),
+        advance_to: Some(seen),
         ..Batch::default()
     };
     let progress = Progress::new(models, cluster.inputs.len());
-    let commit = apply(&**models, Millis(0), &progress, View::default(), batch);
+    let commit = apply(&**models, Millis(0), &progress, StateView::default(), batch);
     for output in &commit.outputs {
         let Output::StageChanged { customer, change } = output else {
             panic!("nothing is rejected here")
@@ -164,12 +166,12 @@ fn fold(
     }
 }
 
-fn header(record: &Outgoing, name: &str) -> String {
+fn header(record: &ProducerRecord, name: &str) -> String {
     let found = record.headers.iter().find(|(known, _)| known == name);
     String::from_utf8(found.unwrap().1.clone().unwrap()).unwrap()
 }
 
-fn place(letter: &Outgoing) -> Place {
+fn place(letter: &ProducerRecord) -> Place {
     (
         usize::from(header(letter, "tenure_topic") == "orders"),
         header(letter, "tenure_partition").parse().unwrap(),
@@ -178,7 +180,7 @@ fn place(letter: &Outgoing) -> Place {
 }
 
 /// What is said to be lost; it is gone, and said once.
-fn lost_offsets(universe: &Universe, letters: &[&Outgoing]) -> BTreeSet<Place> {
+fn lost_offsets(universe: &Universe, letters: &[&ProducerRecord]) -> BTreeSet<Place> {
     let mut lost = BTreeSet::new();
     for letter in letters {
         let (input, partition, from) = place(letter);
@@ -193,7 +195,7 @@ fn lost_offsets(universe: &Universe, letters: &[&Outgoing]) -> BTreeSet<Place> {
     lost
 }
 
-fn assert_letters_once(records: &[&Outgoing], expected: &BTreeSet<Place>) {
+fn assert_letters_once(records: &[&ProducerRecord], expected: &BTreeSet<Place>) {
     let mut found = BTreeSet::new();
     for record in records {
         let place = place(record);
@@ -203,7 +205,7 @@ fn assert_letters_once(records: &[&Outgoing], expected: &BTreeSet<Place>) {
 }
 
 /// The compacted topic says what the last change of everybody says.
-fn assert_current_stages(changes: &[Json], records: &[&Outgoing]) {
+fn assert_current_stages(changes: &[Json], records: &[&ProducerRecord]) {
     let mut current = BTreeMap::new();
     for record in records {
         let value: Json = serde_json::from_slice(record.value.as_ref().unwrap()).unwrap();
@@ -228,9 +230,11 @@ fn assert_state(universe: &Universe, partition: i32) {
     let (mut states, mut progress) = (BTreeMap::<CustomerId, Vec<u8>>::new(), None);
     for entry in cluster.changelog(partition, 0, i64::MAX) {
         match entry {
-            Entry::State(customer, state) => drop(states.insert(customer, state.unwrap())),
-            Entry::Progress(found) => progress = Some(found.bytes),
-            Entry::Output(_) | Entry::Generation(_) => {}
+            ChangelogRecord::State(customer, state) => {
+                drop(states.insert(customer, state.unwrap()))
+            }
+            ChangelogRecord::Progress(found) => progress = Some(found.bytes),
+            ChangelogRecord::Output(_) | ChangelogRecord::Generation(_) => {}
         }
     }
     let owner = cluster.owners[&partition];

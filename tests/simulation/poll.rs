@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::cluster::Membership;
 use super::universe::Universe;
 use crate::kafka::Fetched;
-use crate::runtime::assignment::{Assignment, Change};
-use crate::runtime::mailbox::{Gauge, Mail, Released};
+use crate::runtime::assignment::{Assignment, AssignmentChange};
+use crate::runtime::context::Context;
+use crate::runtime::mailbox::{BufferUsage, ReleaseLatch, WorkerMessage};
 use crate::runtime::partitions::Partitions;
-use crate::runtime::report::Shared;
-use crate::runtime::worker::Start;
+use crate::runtime::worker::StartRequest;
 
 pub(super) struct Poll {
     assignment: Arc<Assignment>,
@@ -28,8 +28,8 @@ pub(super) struct Poll {
     owned: Vec<i32>,
     feeds: BTreeMap<i32, Feed>,
     /// Of each worker.
-    mail: Vec<VecDeque<Mail>>,
-    pub(super) starts: Vec<Start>,
+    mail: Vec<VecDeque<WorkerMessage>>,
+    pub(super) starts: Vec<StartRequest>,
 }
 
 struct Feed {
@@ -42,7 +42,7 @@ struct Feed {
 const FETCH_MAX: usize = 20;
 
 impl Poll {
-    pub(super) fn new(shared: &Shared, member: u64, workers: usize, is_incremental: bool) -> Poll {
+    pub(super) fn new(shared: &Context, member: u64, workers: usize, is_incremental: bool) -> Poll {
         Poll {
             assignment: shared.assignment.clone(),
             partitions: shared.partitions.clone(),
@@ -68,14 +68,14 @@ impl Poll {
         self.stopping.store(true, Ordering::Release);
         self.mail
             .iter_mut()
-            .for_each(|mail| mail.push_back(Mail::Stop));
+            .for_each(|mail| mail.push_back(WorkerMessage::Stop));
     }
 
-    pub(super) fn take_mail(&mut self, worker: usize) -> VecDeque<Mail> {
+    pub(super) fn take_mail(&mut self, worker: usize) -> VecDeque<WorkerMessage> {
         std::mem::take(&mut self.mail[worker])
     }
 
-    fn post(&mut self, partition: i32, mail: Mail) {
+    fn post(&mut self, partition: i32, mail: WorkerMessage) {
         let workers = self.mail.len();
         self.mail[partition as usize % workers].push_back(mail);
     }
@@ -112,7 +112,7 @@ impl Poll {
     /// By the eager protocol everything is given up, and then what is assigned is taken; by the incremental one only what
     /// moves.
     fn follow_the_group(&mut self, universe: &Universe, instance: usize) {
-        let is_refused = self.assignment.is_refused();
+        let is_refused = self.assignment.is_rejoin_requested();
         if universe.now.get() < self.deaf_until && !is_refused {
             return;
         }
@@ -137,9 +137,9 @@ impl Poll {
         let partitions: Vec<i32> = owned.into_iter().filter(|it| !kept.contains(it)).collect();
         self.assignment.revoke(&partitions);
         if !partitions.is_empty() {
-            let released = Released::by(self.mail.len());
+            let released = ReleaseLatch::new(self.mail.len());
             for mail in &mut self.mail {
-                mail.push_back(Mail::Revoked {
+                mail.push_back(WorkerMessage::Revoked {
                     partitions: partitions.clone(),
                     released: released.clone(),
                 });
@@ -152,23 +152,23 @@ impl Poll {
     fn follow_the_workers(&mut self) {
         for change in self.assignment.take_changes() {
             match change {
-                Change::Restarted { partition, epoch } => {
+                AssignmentChange::Restarted { partition, epoch } => {
                     if let Some(feed) = self.feeds.get_mut(&partition) {
                         *feed = Feed {
                             epoch,
                             positions: None,
                         };
-                        self.post(partition, Mail::Assigned { partition, epoch });
+                        self.post(partition, WorkerMessage::Assigned { partition, epoch });
                     }
                 }
-                Change::Revoked { partition } => drop(self.feeds.remove(&partition)),
-                Change::Assigned { partition, epoch } => {
+                AssignmentChange::Revoked { partition } => drop(self.feeds.remove(&partition)),
+                AssignmentChange::Assigned { partition, epoch } => {
                     let feed = Feed {
                         epoch,
                         positions: None,
                     };
                     self.feeds.insert(partition, feed);
-                    self.post(partition, Mail::Assigned { partition, epoch });
+                    self.post(partition, WorkerMessage::Assigned { partition, epoch });
                 }
             }
         }
@@ -181,14 +181,14 @@ impl Poll {
             let Some(positions) = &mut feed.positions else {
                 continue;
             };
-            let gauge = Gauge::default();
+            let gauge = BufferUsage::default();
             let worker = *partition as usize % self.mail.len();
             let mut post = |input: usize, fetched: Fetched| {
-                self.mail[worker].push_back(Mail::Fetched {
+                self.mail[worker].push_back(WorkerMessage::Fetched {
                     partition: *partition,
                     epoch: feed.epoch,
                     input: input as u32,
-                    load: gauge.load(&fetched),
+                    reservation: gauge.reserve(&fetched),
                     fetched,
                 });
             };

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::cluster::Produced;
 use super::universe::Universe;
-use crate::event::{EventTime, Limits, Mapping, Millis, Money, Quantity};
-use crate::kafka::{self, Delivery, Encoding, Outputs, Topology};
-use crate::model::{Accepted, Models, Source};
-use crate::partition::Decoding;
+use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
+use crate::kafka::{self, DeliveryGuarantee, Encoding, OutputTopics, TopicMetadata};
+use crate::model::{AcceptedLosses, Models, SourceFile};
+use crate::partition::DecodingSettings;
 use crate::partition::codec::Identity;
-use crate::runtime::fuse::{Burst, Fuse};
+use crate::runtime::context::Context;
+use crate::runtime::fuse::{BurstSettings, Fuse};
 use crate::runtime::partitions::Partitions;
-use crate::runtime::report::Shared;
 use crate::runtime::settings::{Recovery, Settings};
 use crate::store;
 use crate::telemetry::Metrics;
@@ -55,13 +55,13 @@ const BURST: u64 = 4;
 pub(super) struct Setting {
     pub(super) models: Arc<Models>,
     settings: Arc<Settings>,
-    pub(super) topology: Arc<Topology>,
+    pub(super) topology: Arc<TopicMetadata>,
     metrics: Metrics,
 }
 
 impl Setting {
     pub(super) fn new() -> Setting {
-        let source = Source {
+        let source = SourceFile {
             name: "shop.yaml".to_owned(),
             text: MODEL.to_owned(),
         };
@@ -69,14 +69,14 @@ impl Setting {
         Setting {
             models: Arc::new(models),
             settings: Arc::new(settings()),
-            topology: Arc::new(Topology {
+            topology: Arc::new(TopicMetadata {
                 partitions: 1,
                 cluster: "simulated".to_owned(),
                 input_ids: vec![[1; 16], [2; 16]],
                 changelog_id: [3; 16],
-                tombstones_kept: Some(Millis(300_000)),
-                appends_time: true,
-                record_bytes: std::collections::BTreeMap::new(),
+                tombstone_retention: Some(Millis(300_000)),
+                uses_log_append_time: true,
+                max_message_bytes: std::collections::BTreeMap::new(),
             }),
             metrics: Metrics::new().unwrap(),
         }
@@ -85,7 +85,7 @@ impl Setting {
     /// The same, but outputs are told after their transaction.
     pub(super) fn at_least_once(self) -> Setting {
         let mut settings = Settings::clone(&self.settings);
-        settings.outputs.delivery = Delivery::AtLeastOnce;
+        settings.outputs.delivery = DeliveryGuarantee::AtLeastOnce;
         Setting {
             settings: Arc::new(settings),
             ..self
@@ -117,7 +117,7 @@ impl Setting {
     pub(super) fn on_another_changelog(self) -> Setting {
         let mut settings = Settings::clone(&self.settings);
         settings.recovery.republish = true;
-        let mut topology = Topology::clone(&self.topology);
+        let mut topology = TopicMetadata::clone(&self.topology);
         topology.changelog_id = [4; 16];
         Setting {
             settings: Arc::new(settings),
@@ -126,7 +126,7 @@ impl Setting {
         }
     }
 
-    pub(super) fn delivery(&self) -> Delivery {
+    pub(super) fn delivery(&self) -> DeliveryGuarantee {
         self.settings.outputs.delivery
     }
 
@@ -141,10 +141,10 @@ impl Setting {
         fuse: Arc<Fuse>,
         partitions: Arc<Partitions>,
         workers: usize,
-    ) -> Shared {
+    ) -> Context {
         let mut settings = Settings::clone(&self.settings);
         settings.workers = workers;
-        Shared {
+        Context {
             models: self.models.clone(),
             settings: Arc::new(settings),
             topology: self.topology.clone(),
@@ -155,7 +155,7 @@ impl Setting {
             fuse,
             customers: Arc::default(),
             stopping: Arc::default(),
-            writer: process.to_string().into(),
+            writer_id: process.to_string().into(),
         }
     }
 }
@@ -163,19 +163,24 @@ impl Setting {
 /// The type of an event is in another field.
 pub(super) fn other_mapping() -> Mapping {
     Mapping {
-        kind: "kind".into(),
+        event_type: "kind".into(),
         ..Mapping::default()
     }
 }
 
-fn decoding(version: u64, mapping: &Mapping) -> Decoding {
+fn decoding(version: u64, mapping: &Mapping) -> DecodingSettings {
     let inputs = INPUTS.into_iter().map(|topic| (topic, mapping));
-    Decoding::new(version, inputs, &Limits::default(), &Money::default())
+    DecodingSettings::new(
+        version,
+        inputs,
+        &RecordLimits::default(),
+        &CurrencyRates::default(),
+    )
 }
 
 /// What is kept of the other settings. They have a higher version: without it the earlier ones would count as later where a
 /// partition has never seen them.
-pub(super) fn switched() -> Decoding {
+pub(super) fn switched() -> DecodingSettings {
     decoding(1, &other_mapping())
 }
 
@@ -184,40 +189,40 @@ fn settings() -> Settings {
     Settings {
         kafka: kafka::Config {
             is_local: false,
-            fetch_ahead_bytes: 0,
+            prefetch_bytes: 0,
             brokers: String::new(),
             group_protocol: kafka::GroupProtocol::Classic,
             app: named("simulated"),
             instance: String::new(),
             session_timeout: Duration::from_secs(10),
             max_poll_interval: Duration::from_secs(300),
-            security: kafka::Security::default(),
+            security: kafka::SecurityConfig::default(),
             properties: std::collections::BTreeMap::new(),
         },
-        outputs: Outputs {
+        outputs: OutputTopics {
             stage_changes: named("stage-changes"),
             quiet: None,
             customer_stages: named("customer-stages"),
             dead_letters: named("dead-letters"),
             changelog: named("changelog"),
             encoding: Encoding::Structured,
-            delivery: Delivery::ExactlyOnce,
+            delivery: DeliveryGuarantee::ExactlyOnce,
             source: named("simulated"),
             app: named("simulated"),
             stages: std::collections::BTreeMap::new(),
             inputs: INPUTS.map(named).to_vec(),
         },
         mappings: vec![Mapping::default(); INPUTS.len()],
-        limits: Limits {
+        limits: RecordLimits {
             // Less than clocks of processes are off.
-            future: Millis::HOUR,
-            ..Limits::default()
+            future_tolerance: Millis::HOUR,
+            ..RecordLimits::default()
         },
-        money: Money::default(),
+        money: CurrencyRates::default(),
         lateness: LATENESS,
         idle_after: Some(IDLE_AFTER),
         live_within: Millis::HOUR,
-        state: "simulated".into(),
+        state_dir: "simulated".into(),
         store: store::Config {
             memory_bytes: 0,
             durable: true,
@@ -229,11 +234,11 @@ fn settings() -> Settings {
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         decoding: decoding(0, &Mapping::default()),
-        accepted: Accepted::default(),
+        accepted: AcceptedLosses::default(),
         recovery: Recovery::default(),
-        burst: Burst {
-            share: Quantity::whole(1),
-            least: BURST,
+        burst: BurstSettings {
+            share: Quantity::from_whole(1),
+            minimum: BURST,
             within: Duration::from_secs(30),
             fuse: false,
         },

@@ -17,11 +17,11 @@ use super::setting::{BASE, Setting};
 use super::world::Simulated;
 use crate::event::WallTime;
 use crate::kafka;
+use crate::runtime::context::{Context, error_chain};
 use crate::runtime::fuse::Fuse;
-use crate::runtime::partitions::{Action, Cause, Partitions, State};
-use crate::runtime::report::{Shared, chain};
+use crate::runtime::partitions::{PartitionState, Partitions, QuarantineCause, RecoveryAction};
 use crate::runtime::restore::Error;
-use crate::runtime::worker::{Start, Worker};
+use crate::runtime::worker::{StartRequest, Worker};
 use crate::store::{self, Store};
 
 /// A process: its seat, and which one there it is.
@@ -350,8 +350,12 @@ impl Universe {
         };
         let timers = self.chance.borrow_mut().usize(1..20);
         let steps = self.chance.borrow_mut().usize(1..4);
-        let store = Store::over(mounted, "simulated".as_ref());
-        let store = Rc::new(store.with_timers_per_batch(timers).with_steps_of(steps));
+        let store = Store::with_engine(mounted, "simulated".as_ref());
+        let store = Rc::new(
+            store
+                .with_timers_per_batch(timers)
+                .with_scan_step_max(steps),
+        );
         let member = self.cluster.borrow_mut().join(instance);
         let fuse: Arc<Fuse> = Arc::default();
         *seat.fuse.borrow_mut() = fuse.clone();
@@ -366,7 +370,7 @@ impl Universe {
         };
         let partitions: Arc<Partitions> = Arc::default();
         *seat.partitions.borrow_mut() = partitions.clone();
-        let shared: Shared = setting.shared(member, fuse, partitions.clone(), self.workers);
+        let shared: Context = setting.shared(member, fuse, partitions.clone(), self.workers);
         *seat.poll.borrow_mut() = Some(Poll::new(
             &shared,
             member,
@@ -389,20 +393,20 @@ impl Universe {
     pub(super) fn operate(&self, instance: usize) {
         let partitions = self.seats[instance].partitions.borrow().clone();
         for (partition, state) in partitions.list() {
-            let State::Quarantined(own) = state else {
+            let PartitionState::Quarantined(own) = state else {
                 continue;
             };
             let action = match own.cause {
-                Cause::Record => Action::Skip,
-                Cause::InputLost => Action::AcceptLoss(None),
+                QuarantineCause::Record => RecoveryAction::Skip,
+                QuarantineCause::InputLost => RecoveryAction::AcceptLoss(None),
                 _ => panic!("{own:?}"),
             };
-            partitions.ask(partition, action, false).unwrap();
+            partitions.request(partition, action, false).unwrap();
             let mut struck = self.struck.borrow_mut();
             let what = format!("quarantine: {}", own.cause.code());
             *struck.entry(what).or_default() += 1;
         }
-        if self.seats[instance].fuse.borrow().go_on().is_some() {
+        if self.seats[instance].fuse.borrow().resume().is_some() {
             let mut struck = self.struck.borrow_mut();
             *struck.entry("held back".to_owned()).or_default() += 1;
         }
@@ -455,7 +459,7 @@ impl Universe {
             instance,
             number: seat.process.get(),
         };
-        let done = catch_unwind(AssertUnwindSafe(|| worker.turn(mail)));
+        let done = catch_unwind(AssertUnwindSafe(|| worker.run_once(mail)));
         if let Err(cause) = done {
             match cause.is::<Crash>() {
                 true if seat.is_over(process) => {}
@@ -476,7 +480,11 @@ impl Universe {
             }
             Ok(ControlFlow::Continue(())) => *seat.workers[number].borrow_mut() = Some(worker),
             Err(error) => {
-                assert!(may_end_with(&error), "a process ended: {}", chain(&error));
+                assert!(
+                    may_end_with(&error),
+                    "a process ended: {}",
+                    error_chain(&error)
+                );
                 self.die(instance);
             }
         }
@@ -487,7 +495,7 @@ impl Universe {
         poll.as_ref().and_then(Poll::membership)
     }
 
-    pub(super) fn start(&self, instance: usize, start: Start) {
+    pub(super) fn start(&self, instance: usize, start: StartRequest) {
         if let Some(poll) = self.seats[instance].poll.borrow_mut().as_mut() {
             poll.starts.push(start);
         }

@@ -11,9 +11,11 @@ use super::cluster::{Membership, Refused};
 use super::disk::Mounted;
 use super::universe::{Process, Universe};
 use crate::event::WallTime;
-use crate::kafka::{Committed, Ends, Entry, Error, Outgoing, Share};
-use crate::runtime::worker::Start;
-use crate::runtime::world::World;
+use crate::kafka::{
+    ChangelogRecord, CommittedTransaction, Error, OffsetBounds, ProducerRecord, TransactionPart,
+};
+use crate::runtime::worker::StartRequest;
+use crate::runtime::worker_io::WorkerIo;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -79,7 +81,7 @@ impl Simulated {
 
     fn attempt(
         &self,
-        shares: &[Share],
+        shares: &[TransactionPart],
         membership: Membership,
     ) -> Result<BTreeMap<i32, i64>, Error> {
         let cluster = &self.universe.cluster;
@@ -132,7 +134,7 @@ impl Simulated {
     }
 }
 
-impl World for Simulated {
+impl WorkerIo for Simulated {
     type Membership = Membership;
     type Engine = Mounted;
 
@@ -140,7 +142,7 @@ impl World for Simulated {
         &self.store
     }
 
-    fn committed(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
+    fn committed_offsets(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
         self.ask("asking for the committed offsets")?;
         let cluster = self.universe.cluster.borrow();
         let inputs = cluster.inputs.len() as u32;
@@ -154,25 +156,25 @@ impl World for Simulated {
         membership
     }
 
-    fn input_ends(&self, input: u32, partition: i32) -> Result<Ends, Error> {
+    fn input_ends(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error> {
         self.ask("asking for the ends of an input")?;
         let cluster = self.universe.cluster.borrow();
         let end = cluster.inputs[input as usize][partition as usize].len() as i64;
         let stable = self.universe.stable_end(input as usize, partition) as i64;
         let starts = self.universe.starts.borrow();
         let start = starts.get(&(input as usize, partition));
-        Ok(Ends {
+        Ok(OffsetBounds {
             start: start.copied().unwrap_or(0),
-            stable,
+            last_stable: stable,
             end,
         })
     }
 
-    fn is_empty(&mut self, _: u32, _: i32, from: i64, to: i64) -> Result<bool, Error> {
+    fn is_range_empty(&mut self, _: u32, _: i32, from: i64, to: i64) -> Result<bool, Error> {
         Ok(from >= to)
     }
 
-    fn changelog_ends(&self, partition: i32) -> Result<Ends, Error> {
+    fn changelog_ends(&self, partition: i32) -> Result<OffsetBounds, Error> {
         self.ask("asking for the ends of the changelog")?;
         Ok(self.universe.cluster.borrow().changelog_ends(partition))
     }
@@ -182,11 +184,11 @@ impl World for Simulated {
         partition: i32,
         from: i64,
         end: i64,
-        take: &mut dyn FnMut(Entry),
+        take: &mut dyn FnMut(ChangelogRecord),
     ) -> Result<i64, Error> {
         self.ask("reading the changelog")?;
         let stable = self.universe.cluster.borrow().changelog_ends(partition);
-        let all = end.min(stable.stable);
+        let all = end.min(stable.last_stable);
         let to = self.universe.chance.borrow_mut().i64(from..=all.max(from));
         let entries = self
             .universe
@@ -197,18 +199,22 @@ impl World for Simulated {
         Ok(to)
     }
 
-    fn transact(&mut self, shares: &[Share], membership: &Membership) -> Result<Committed, Error> {
+    fn transact(
+        &mut self,
+        shares: &[TransactionPart],
+        membership: &Membership,
+    ) -> Result<CommittedTransaction, Error> {
         self.effect("before the transaction");
         let ends = self.attempt(shares, *membership)?;
-        let offset = |share: &Share| ends[&share.partition];
-        Ok(Committed {
+        let offset = |share: &TransactionPart| ends[&share.partition];
+        Ok(CommittedTransaction {
             changelog_offsets: shares.iter().map(offset).collect(),
             duration: Duration::from_millis(5),
-            appended: Some(self.universe.true_wall()),
+            append_time: Some(self.universe.true_wall()),
         })
     }
 
-    fn tell(&mut self, outputs: &[Outgoing]) -> Result<(), Error> {
+    fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error> {
         for output in outputs {
             self.ask("telling an output")?;
             self.universe
@@ -221,19 +227,19 @@ impl World for Simulated {
         Ok(())
     }
 
-    fn renew(&mut self) -> Result<(), Error> {
+    fn renew_producer(&mut self) -> Result<(), Error> {
         self.ask("making a new producer")?;
         self.epoch = self.universe.cluster.borrow_mut().init(self.producer());
         Ok(())
     }
 
-    fn start(&mut self, start: Start) {
+    fn start_reading(&mut self, start: StartRequest) {
         self.universe.start(self.process.instance, start);
     }
 
     fn observe(&self, _: &Metrics) {}
 
-    fn wall(&self) -> WallTime {
+    fn wall_time(&self) -> WallTime {
         self.universe.wall()
     }
 

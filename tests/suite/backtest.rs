@@ -5,9 +5,11 @@ mod measures;
 mod prediction;
 mod replayed;
 
-use tenure::backtest::{Backtest, History, Lifeline, Move, Questions, Version};
+use tenure::backtest::{
+    Backtest, BacktestOptions, History, StageHistory, StageTransition, Version,
+};
 use tenure::event::{EventTime, Millis};
-use tenure::model::{Models, Source};
+use tenure::model::{Models, SourceFile};
 
 const DAY: i64 = Millis::DAY.0;
 
@@ -31,7 +33,7 @@ fn version(stages: &str, flagged: u64) -> Version {
          - {{ from: {}, to: {}, when: n > 5 }}\n",
         names[0], names[0], names[1]
     );
-    let source = Source {
+    let source = SourceFile {
         name: "shop.yaml".to_owned(),
         text,
     };
@@ -43,16 +45,16 @@ fn version(stages: &str, flagged: u64) -> Version {
 }
 
 /// From stage 0, on these days into these stages.
-fn line(moves: &[(i64, usize)]) -> Lifeline {
+fn line(moves: &[(i64, usize)]) -> StageHistory {
     let mut from = 0;
-    let moves = moves.iter().map(|(day, to)| Move {
+    let moves = moves.iter().map(|(day, to)| StageTransition {
         at: at(*day),
         from: std::mem::replace(&mut from, *to),
         to: *to,
     });
-    Lifeline {
+    StageHistory {
         initial: 0,
-        moves: moves.collect(),
+        transitions: moves.collect(),
     }
 }
 
@@ -61,22 +63,22 @@ fn history(begin: i64, outcomes: &[i64], lines: &[&[(i64, usize)]]) -> History {
     History {
         begin: at(begin),
         outcomes: outcomes.iter().map(|day| at(*day).into()).collect(),
-        lines: lines.iter().map(|moves| line(moves)).collect(),
+        stage_histories: lines.iter().map(|moves| line(moves)).collect(),
     }
 }
 
 /// From day 0 to day 100, flaps within a week.
-fn questions() -> Questions {
-    Questions {
+fn questions() -> BacktestOptions {
+    BacktestOptions {
         begin: at(0),
         end: at(100),
         flap: Millis(7 * DAY),
         examples: 20,
-        asked: None,
+        prediction: None,
     }
 }
 
-fn measured(versions: &[Version], questions: Questions, histories: &[History]) -> Backtest {
+fn measured(versions: &[Version], questions: BacktestOptions, histories: &[History]) -> Backtest {
     let mut backtest = Backtest::new(versions, questions).unwrap();
     for (number, history) in histories.iter().enumerate() {
         let customer = format!("c{number}");

@@ -1,8 +1,8 @@
 //! A batch has an end, whatever the models do.
 
-use tenure::event::{Decoder, Limits, Mapping, Millis, Money, Position, Rejection};
-use tenure::model::{Models, Source};
-use tenure::partition::{Batch, Progress, Record, View, apply};
+use tenure::event::{CurrencyRates, Decoder, Mapping, Millis, Position, RecordLimits, Rejection};
+use tenure::model::{Models, SourceFile};
+use tenure::partition::{Batch, Progress, Record, StateView, apply};
 
 /// Goes round in a circle by time alone, twice in two seconds.
 const MODEL: &str = r"
@@ -22,17 +22,22 @@ const CHANGES_MAX: usize = 1_000;
 
 #[test]
 fn a_day_of_a_model_that_turns_in_circles_is_cut_into_batches() {
-    let source = Source {
+    let source = SourceFile {
         name: "circle.yaml".to_owned(),
         text: MODEL.to_owned(),
     };
     let models = Models::compile(vec![source]).unwrap().0;
-    let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
-    let decoder = Decoder::new(Mapping::default(), vocabulary, money, Limits::default());
+    let (vocabulary, money) = (models.vocabulary.clone(), CurrencyRates::default());
+    let decoder = Decoder::new(
+        Mapping::default(),
+        vocabulary,
+        money,
+        RecordLimits::default(),
+    );
     let visit = |offset, day: i64, customer: &str| {
         let time = 1_767_225_600_000 + day * Millis::DAY.0;
         let json = format!(r#"{{"type":"visit","customer_id":"{customer}","time":{time}}}"#);
-        let content = decoder.json(json.as_bytes());
+        let content = decoder.decode_json(json.as_bytes());
         Record {
             position: Position { input: 0, offset },
             timestamp: None,
@@ -47,10 +52,10 @@ fn a_day_of_a_model_that_turns_in_circles_is_cut_into_batches() {
         visit(3, 1, "c"),
     ];
     let mut progress = Progress::new(&models, 1);
-    let mut view = View::default();
+    let mut view = StateView::default();
     let (mut changes, mut batches, mut finished) = (0, 0, false);
     while !finished || !records.is_empty() {
-        view.changes_max = Some(CHANGES_MAX);
+        view.transitions_max = Some(CHANGES_MAX);
         let batch = Batch {
             records,
             ..Batch::default()

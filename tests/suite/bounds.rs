@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tenure::customer::{self, CustomerState};
 use tenure::event::{Event, EventTime, Position, Quantity, Scalar};
-use tenure::model::{MODEL_BYTES_MAX, Models, STATE_BYTES_MAX, Source};
+use tenure::model::{MODEL_BYTES_MAX, Models, STATE_BYTES_MAX, SourceFile};
 
 /// Most memory of `tenure check`, in KiB: the kernel refuses more.
 const MEMORY_KIB: usize = 200 << 10;
@@ -166,7 +166,7 @@ fn greedy(days: u32, cap: u32) -> String {
 }
 
 fn compile(texts: &[String]) -> Result<Models, String> {
-    let sources = texts.iter().enumerate().map(|(at, text)| Source {
+    let sources = texts.iter().enumerate().map(|(at, text)| SourceFile {
         name: format!("m{at}.yaml"),
         text: text.clone(),
     });
@@ -178,7 +178,7 @@ fn compile(texts: &[String]) -> Result<Models, String> {
 #[test]
 fn no_state_is_larger_than_was_said_when_the_model_was_loaded() {
     let models = compile(&[greedy(365, 1000)]).unwrap();
-    let kinds = ["order", "click", "refund"].map(|kind| models.vocabulary.type_of(kind));
+    let kinds = ["order", "click", "refund"].map(|kind| models.vocabulary.find_type(kind));
     let mut state = CustomerState::new(&models, EventTime(1 << 40), Position::default());
     let (mut changes, mut largest, mut bytes) = (Vec::new(), 0, Vec::new());
     for number in 0..6000_i64 {
@@ -192,7 +192,7 @@ fn no_state_is_larger_than_was_said_when_the_model_was_loaded() {
         });
         let event = Event {
             customer: "c".into(),
-            kind: kinds[number as usize % 3],
+            event_type: kinds[number as usize % 3],
             // Every day has several, and some come late.
             time: EventTime((1 << 40) + number * 6_000_000 - number % 7 * 40_000_000),
             fields: fields.collect(),

@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 use tenure::customer::{Cause, CustomerState, StageChange};
-use tenure::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Accepted, Change, Models, Source};
+use tenure::event::{
+    CurrencyRates, CustomerId, Decoder, EventTime, Mapping, Millis, Position, RecordLimits,
+};
+use tenure::model::{AcceptedLosses, Models, ModelsChange, SourceFile};
 use tenure::partition::codec::Identity;
 use tenure::partition::{
-    Batch, Commit, Generation, Lineage, Output, Progress, Record, Standing, apply,
+    Batch, Commit, Generation, ModelGenerations, Output, Progress, Record, VersionOrdering, apply,
 };
-use tenure::store::{Config, Store, Written};
+use tenure::store::{Config, PartitionCommit, Store};
 
 const PARTITION: u32 = 5;
 const DAY: i64 = Millis::DAY.0;
@@ -23,7 +25,7 @@ const DAY: i64 = Millis::DAY.0;
 const BEGIN: i64 = 1_767_225_600_000;
 
 fn models(texts: &[&str]) -> Models {
-    let source = |text: &&str| Source {
+    let source = |text: &&str| SourceFile {
         name: "model.yaml".to_owned(),
         text: (*text).to_owned(),
     };
@@ -38,7 +40,7 @@ struct Shop {
     store: Store,
     _folder: TempDir,
     models: Models,
-    before: Option<(Models, Change)>,
+    before: Option<(Models, ModelsChange)>,
     generation: Generation,
     progress: Progress,
     offset: i64,
@@ -87,8 +89,8 @@ impl Shop {
         let decoder = Decoder::new(
             Mapping::default(),
             self.models.vocabulary.clone(),
-            Money::default(),
-            Limits::default(),
+            CurrencyRates::default(),
+            RecordLimits::default(),
         );
         let records = events.iter().map(|event| {
             self.offset += 1;
@@ -106,7 +108,7 @@ impl Shop {
                     offset: self.offset,
                 },
                 timestamp: None,
-                content: Ok(decoder.json(json.as_bytes()).unwrap()),
+                content: Ok(decoder.decode_json(json.as_bytes()).unwrap()),
             }
         });
         let records = records.collect();
@@ -122,7 +124,7 @@ impl Shop {
         let mut outputs = Vec::new();
         loop {
             let commit = self.step(Batch {
-                advance: Some(EventTime(BEGIN + day * DAY + 1)),
+                advance_to: Some(EventTime(BEGIN + day * DAY + 1)),
                 ..Batch::default()
             });
             outputs.extend(commit.outputs);
@@ -134,7 +136,7 @@ impl Shop {
 
     fn step(&mut self, batch: Batch) -> Commit {
         let before = self.before.as_ref();
-        let lineage = Lineage {
+        let lineage = ModelGenerations {
             models: &self.models,
             before: before.map(|(models, change)| (models, change)),
         };
@@ -144,7 +146,7 @@ impl Shop {
             .prefetch(lineage, PARTITION, Millis(0), progress, &batch);
         let commit = apply(lineage, Millis(0), progress, view.unwrap(), batch);
         assert!(commit.unused.is_empty());
-        let written = Written {
+        let written = PartitionCommit {
             partition: PARTITION,
             commit: &commit,
             changelog_offset: None,
@@ -157,10 +159,13 @@ impl Shop {
     }
 
     /// Other models take over; nobody has been met yet.
-    fn change(&mut self, after: Models) -> Change {
+    fn change(&mut self, after: Models) -> ModelsChange {
         assert_eq!(self.progress.sweep, None, "one after the other");
-        assert_eq!(self.generation.standing(&after), Standing::Newer);
-        let change = Change::between(&self.models, &after);
+        assert_eq!(
+            self.generation.compare_models(&after),
+            VersionOrdering::Newer
+        );
+        let change = ModelsChange::between(&self.models, &after);
         self.generation = self.generation.next(&after, &change);
         self.progress.adopt(&self.generation, &after, &change);
         let before = std::mem::replace(&mut self.models, after);
@@ -196,7 +201,7 @@ impl Shop {
             Output::StageChanged { customer, change } => {
                 Some(format!("{}: {}", customer.as_str(), self.said(change)))
             }
-            Output::Restated { .. } | Output::InputLost(_) => None,
+            Output::StageRenamed { .. } | Output::InputLost(_) => None,
             Output::Rejected { position, .. } => panic!("{position:?}"),
         });
         moved.collect()
@@ -222,7 +227,7 @@ impl Shop {
 
 fn restated(outputs: &[Output]) -> Vec<&str> {
     let restated = outputs.iter().filter_map(|output| match output {
-        Output::Restated { customer } => Some(customer.as_str()),
+        Output::StageRenamed { customer } => Some(customer.as_str()),
         _ => None,
     });
     restated.collect()

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use tenure::config::{DEFAULTS, Problems, load};
-use tenure::event::{Limits, Mapping, Money};
-use tenure::model::{Models, Source};
+use tenure::config::{DEFAULTS, InvalidConfig, load};
+use tenure::event::{CurrencyRates, Mapping, RecordLimits};
+use tenure::model::{Models, SourceFile};
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
@@ -20,7 +20,7 @@ fn with_file(text: &str) -> Result<tenure::config::Document, String> {
     let folder = tempfile::tempdir().unwrap();
     let file: PathBuf = folder.path().join("own.toml");
     fs::write(&file, text).unwrap();
-    load(&[file], &[]).map_err(|Problems(problems)| {
+    load(&[file], &[]).map_err(|InvalidConfig(problems)| {
         problems
             .join("\n")
             .replace(&folder.path().display().to_string(), "")
@@ -29,7 +29,7 @@ fn with_file(text: &str) -> Result<tenure::config::Document, String> {
 
 fn retail() -> Models {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/models/retail.yaml");
-    let source = Source {
+    let source = SourceFile {
         name: path.to_owned(),
         text: fs::read_to_string(path).unwrap(),
     };
@@ -39,8 +39,8 @@ fn retail() -> Models {
 #[test]
 fn the_documented_defaults_are_the_defaults_of_the_code() {
     let settings = load(&[], &[]).unwrap().settings(&retail(), None).unwrap();
-    assert_eq!(settings.limits, Limits::default());
-    assert_eq!(settings.money, Money::default());
+    assert_eq!(settings.limits, RecordLimits::default());
+    assert_eq!(settings.money, CurrencyRates::default());
     assert_eq!(settings.mappings, [Mapping::default(), Mapping::default()]);
     assert_eq!(settings.kafka.instance, "0");
 }
@@ -50,7 +50,7 @@ fn state_that_an_earlier_version_made_under_the_same_settings_is_gone_on_with() 
     let settings = load(&[], &[]).unwrap().settings(&retail(), None).unwrap();
     // Whoever changes this has every user begin anew.
     let rules = "6794280b64ffa26636d88853b43b3582077562a47c7c3b6445b48838db61e4e6";
-    assert_eq!(settings.identity.former.rules, rules);
+    assert_eq!(settings.identity.legacy.rules, rules);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn every_field_is_read_where_the_mapping_says() {
     let settings = with_file(&text).unwrap().settings(&retail(), None).unwrap();
     let expected = Mapping {
         customer_id: "in.customer_id".into(),
-        kind: "in.type".into(),
+        event_type: "in.type".into(),
         time: "in.time".into(),
         id: "in.id".into(),
         order_id: "in.order_id".into(),
@@ -226,7 +226,7 @@ fn a_file_that_is_no_toml_or_is_not_there_is_told_beside_the_others() {
     let own = folder.path().join("own.toml");
     fs::write(&own, "[kafka\n").unwrap();
     let environment = variables(&[("TENURE__STORE__MEMORY", "lots")]);
-    let Problems(problems) = load(
+    let InvalidConfig(problems) = load(
         &[own.clone(), folder.path().join("gone.toml")],
         &environment,
     )
@@ -292,7 +292,8 @@ fn variables_are_text_as_written_whatever_it_looks_like() {
 
 #[test]
 fn a_variable_that_names_no_setting_is_an_error() {
-    let Problems(problems) = load(&[], &variables(&[("TENURE__KAFKA__BROKRS", "x")])).unwrap_err();
+    let InvalidConfig(problems) =
+        load(&[], &variables(&[("TENURE__KAFKA__BROKRS", "x")])).unwrap_err();
     assert_eq!(
         problems,
         [
@@ -304,7 +305,7 @@ fn a_variable_that_names_no_setting_is_an_error() {
 #[test]
 fn a_route_of_a_stage_that_no_model_has_is_refused() {
     let document = with_file("[output.stages]\nat_rsk = \"x\"\n").unwrap();
-    let Problems(problems) = document.settings(&retail(), None).unwrap_err();
+    let InvalidConfig(problems) = document.settings(&retail(), None).unwrap_err();
     assert_eq!(
         problems,
         ["output.stages.at_rsk: no model has this stage; did you mean `at_risk`?"]
@@ -483,7 +484,7 @@ fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
         assert!(problems.starts_with(expected), "{problems}");
     }
     let environment = variables(&[("TENURE__BURST__FUSE", "maybe")]);
-    let Problems(problems) = load(&[], &environment).unwrap_err();
+    let InvalidConfig(problems) = load(&[], &environment).unwrap_err();
     assert!(problems[0].starts_with("burst.fuse: invalid type: string \"maybe\""));
 }
 
@@ -495,7 +496,7 @@ fn what_is_read_is_checked_and_nobody_can_choose_otherwise() {
     let problems = with_file(text).unwrap_err();
     assert!(problems.starts_with(expected), "{problems}");
     let environment = variables(&[("TENURE__KAFKA__PROPERTIES__CHECK.CRCS", "false")]);
-    let Problems(problems) = load(&[], &environment).unwrap_err();
+    let InvalidConfig(problems) = load(&[], &environment).unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:?}");
     let place = "leave it out\n  --> the variable TENURE__KAFKA__PROPERTIES__CHECK.CRCS";
     assert!(problems[0].ends_with(place), "{problems:?}");

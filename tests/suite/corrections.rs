@@ -4,9 +4,9 @@
 use serde_json::json;
 use tenure::cloudevent::{self, Origin};
 use tenure::customer::CustomerState;
-use tenure::event::{Event, EventTime, Field, Millis, Money, Position, Scalar};
-use tenure::model::{Models, Source};
-use tenure::runtime::example;
+use tenure::event::{CurrencyRates, Event, EventTime, Field, Millis, Position, Scalar};
+use tenure::model::{Models, SourceFile};
+use tenure::runtime::model_test;
 
 /// A shop with everything that can be corrected. Its tests say what happens.
 const SHOP: &str = "\
@@ -154,13 +154,13 @@ const TESTS: &str = "
 
 #[test]
 fn what_comes_late_and_what_is_taken_back_is_put_right() {
-    let source = Source {
+    let source = SourceFile {
         name: "shop.yaml".to_owned(),
         text: format!("{SHOP}{TESTS}"),
     };
     let (models, _) =
         Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
-    let outcomes = example::run_all(&models, &Money::default());
+    let outcomes = model_test::run_tests(&models, &CurrencyRates::default());
     assert!(outcomes.len() > 5);
     let failures = outcomes.iter().filter(|outcome| !outcome.passed());
     let failures: Vec<String> = failures.map(|outcome| format!("{outcome:#?}")).collect();
@@ -170,7 +170,7 @@ fn what_comes_late_and_what_is_taken_back_is_put_right() {
 #[test]
 fn a_move_that_a_late_event_causes_says_by_how_much_it_came_late() {
     let text = SHOP.replace("tests:\n", "");
-    let source = Source {
+    let source = SourceFile {
         name: "shop.yaml".to_owned(),
         text,
     };
@@ -178,7 +178,7 @@ fn a_move_that_a_late_event_causes_says_by_how_much_it_came_late() {
         Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
     let order = |id: &str, day: i64| Event {
         customer: "c".into(),
-        kind: models.vocabulary.type_of("order"),
+        event_type: models.vocabulary.find_type("order"),
         time: EventTime(day * Millis::DAY.0),
         fields: models
             .vocabulary

@@ -18,7 +18,7 @@ use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Record,
     RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
-use tenure::kafka::{self, Error, GroupProtocol, Reader, Security};
+use tenure::kafka::{self, Error, GroupProtocol, PartitionReader, SecurityConfig};
 
 const TOPIC: &str = "changelog";
 /// In two batches.
@@ -164,15 +164,15 @@ fn read(batches: &[Vec<u8>; 2]) -> (Vec<i64>, Result<(), Error>) {
         group_protocol: GroupProtocol::Classic,
         session_timeout: Duration::from_secs(45),
         max_poll_interval: Duration::from_secs(300),
-        security: Security::default(),
+        security: SecurityConfig::default(),
         properties: [("check.crcs".to_owned(), "false".to_owned())].into(),
         is_local: false,
-        fetch_ahead_bytes: tenure::kafka::FETCH_AHEAD_BYTES_MAX,
+        prefetch_bytes: tenure::kafka::PREFETCH_BYTES_MAX,
     };
-    let mut reader = Reader::new(&config);
+    let mut reader = PartitionReader::new(&config);
     let (mut position, mut offsets) = (0, Vec::new());
     while position < RECORDS {
-        let mut take = |received: &kafka::Received<'_>| {
+        let mut take = |received: &kafka::ConsumerRecord<'_>| {
             assert_eq!(received.value, Some(value(received.offset).as_bytes()));
             offsets.push(received.offset);
         };

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tenure::model::{Models, Problem, Report, Severity, Source};
+use tenure::model::{Models, Problem, ProblemReport, Severity, SourceFile};
 
 /// A good model. Each case below changes one stretch of it.
 const SHOP: &str = "\
@@ -329,19 +329,19 @@ orders >= 9 ==> (orders + 1) * 2
   14:65 error: `customer` and `customer_id` are the same thing
 "#;
 
-fn source(name: &str, text: &str) -> Source {
-    Source {
+fn source(name: &str, text: &str) -> SourceFile {
+    SourceFile {
         name: name.to_owned(),
         text: text.to_owned(),
     }
 }
 
-fn reports(sources: Vec<Source>) -> Vec<Report> {
+fn reports(sources: Vec<SourceFile>) -> Vec<ProblemReport> {
     Models::compile(sources).map_or_else(|reports| reports, |(_, warnings)| warnings)
 }
 
 /// What is said about the shop after `what is replaced ==> by what`.
-fn report_after(change: &str) -> Report {
+fn report_after(change: &str) -> ProblemReport {
     let change = change.replace("\\n", "\n");
     let (stretch, replacement) = change.split_once(" ==> ").unwrap();
     assert_eq!(SHOP.matches(stretch).count(), 1, "{stretch}");
@@ -360,14 +360,14 @@ fn line(problem: &Problem) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let place = problem.place;
+    let place = problem.location;
     format!(
         "{}:{} {severity}: {}",
         place.line, place.column, problem.message
     )
 }
 
-fn lines(report: &Report) -> Vec<String> {
+fn lines(report: &ProblemReport) -> Vec<String> {
     report.problems.iter().map(line).collect()
 }
 
@@ -456,7 +456,8 @@ fn every_file_is_read_whatever_is_wrong_with_those_before_it() {
         source("three.yaml", SHOP),
         source("four.yaml", "just text"),
     ]);
-    let named = |report: &Report| format!("{} {}", report.source.name, lines(report).join("; "));
+    let named =
+        |report: &ProblemReport| format!("{} {}", report.source.name, lines(report).join("; "));
     let all: Vec<_> = reports.iter().map(named).collect();
     assert_eq!(all.len(), 4, "{all:?}");
     assert!(all[0].starts_with("one.yaml ") && all[0].ends_with("unknown stage `buyr`"));
@@ -620,10 +621,10 @@ proptest! {
         let compiled = Models::compile(vec![source("any.yaml", &text)]);
         let good = compiled.is_ok();
         let reports = compiled.map_or_else(|reports| reports, |(_, warnings)| warnings);
-        prop_assert_eq!(good, !reports.iter().any(Report::has_errors));
+        prop_assert_eq!(good, !reports.iter().any(ProblemReport::has_errors));
         for report in reports {
             prop_assert!(report.problems.is_sorted());
-            let mut places = report.problems.iter().map(|problem| problem.place);
+            let mut places = report.problems.iter().map(|problem| problem.location);
             prop_assert!(places.all(|place| place.line > 0 && place.column > 0));
             prop_assert!(report.to_string().contains("any.yaml:"));
         }

@@ -2,7 +2,7 @@
 
 use tenure::customer::CustomerState;
 use tenure::event::{Event, EventTime, Millis, Position, Quantity, Scalar};
-use tenure::model::{Models, Source};
+use tenure::model::{Models, SourceFile};
 
 /// Transitions among the stages a, b and c, and the circle that is warned of, if one is.
 const CASES: [(&str, Option<&str>); 23] = [
@@ -120,15 +120,15 @@ fn moves(models: &Models) -> usize {
     let begin = EventTime(1_767_225_600_000);
     let fields = models.vocabulary.fields().map(|(id, field, _)| {
         let value = match format!("{field:?}").as_str() {
-            "Property(\"score\")" => Scalar::Number(Quantity::whole(9)),
-            "Property(\"keen\")" => Scalar::Flag(true),
+            "Property(\"score\")" => Scalar::Number(Quantity::from_whole(9)),
+            "Property(\"keen\")" => Scalar::Bool(true),
             _ => Scalar::Text("x".into()),
         };
         (id, value)
     });
     let event = Event {
         customer: "c".into(),
-        kind: models.vocabulary.type_of("order"),
+        event_type: models.vocabulary.find_type("order"),
         time: begin,
         fields: fields.collect(),
     };
@@ -136,14 +136,14 @@ fn moves(models: &Models) -> usize {
     let mut changes = Vec::new();
     state.receive(models, &event, Position::default(), &mut changes);
     let end = EventTime(begin.0 + 30 * Millis::DAY.0);
-    state.fire(models, end, 1000, &mut changes);
+    state.fire_timers(models, end, 1000, &mut changes);
     changes.len()
 }
 
 #[test]
 fn stages_that_follow_each_other_by_time_alone_are_warned_of_and_no_others() {
     for (transitions, expected) in CASES {
-        let source = Source {
+        let source = SourceFile {
             name: "m.yaml".to_owned(),
             text: model(transitions),
         };

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use targets::progress::identity;
 use targets::{MODELS, TARGETS};
 use tenure::customer;
-use tenure::event::{Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::partition::{Batch, Commit, Progress, Record, View, apply, codec};
+use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, Millis, Position, RecordLimits};
+use tenure::partition::{Batch, Commit, Progress, Record, StateView, apply, codec};
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus")
@@ -83,8 +83,8 @@ fn after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
     let decoder = Decoder::new(
         Mapping::default(),
         MODELS.vocabulary.clone(),
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     );
     let record = |(offset, line): (usize, &str)| Record {
         position: Position {
@@ -92,17 +92,17 @@ fn after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
             offset: offset as i64,
         },
         timestamp: None,
-        content: Ok(decoder.json(line.as_bytes()).unwrap()),
+        content: Ok(decoder.decode_json(line.as_bytes()).unwrap()),
     };
     let records: Vec<Record> = lines.enumerate().map(record).collect();
     let last = records
         .iter()
         .map(|record| record.content.as_ref().unwrap().time);
     let batch = Batch {
-        advance: last.max().map(|time| EventTime(time.0 + Millis::HOUR.0)),
+        advance_to: last.max().map(|time| EventTime(time.0 + Millis::HOUR.0)),
         records,
         ..Batch::default()
     };
     let progress = Progress::new(&MODELS, 2);
-    apply(&*MODELS, Millis(0), &progress, View::default(), batch)
+    apply(&*MODELS, Millis(0), &progress, StateView::default(), batch)
 }

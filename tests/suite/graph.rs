@@ -6,10 +6,10 @@ mod escapes;
 use std::fs;
 use std::path::Path;
 
-use tenure::model::{Drawing, Model, Models, PRESETS, Source, graph};
+use tenure::model::{GraphFormat, Model, Models, PRESETS, SourceFile, render_graph};
 
 fn compile(text: &str) -> Models {
-    let source = Source {
+    let source = SourceFile {
         name: "model.yaml".to_owned(),
         text: text.to_owned(),
     };
@@ -19,8 +19,8 @@ fn compile(text: &str) -> Models {
     }
 }
 
-fn draw(models: &Models, drawing: Drawing) -> String {
-    graph(&models.list[0], &models.slots, drawing)
+fn draw(models: &Models, drawing: GraphFormat) -> String {
+    render_graph(&models.list[0], &models.slots, drawing)
 }
 
 /// The arrow from one stage to another, in the language of Graphviz.
@@ -106,7 +106,10 @@ stages: {{ a: {{}}, b: {{}} }}
 transitions: [{{ from: a, to: b, when: \"{condition}\" }}]
 "
         ));
-        let (dot, mermaid) = (draw(&models, Drawing::Dot), draw(&models, Drawing::Mermaid));
+        let (dot, mermaid) = (
+            draw(&models, GraphFormat::Dot),
+            draw(&models, GraphFormat::Mermaid),
+        );
         let [arrow] = arrows(&dot, "a", "b").try_into().unwrap();
         assert_eq!(arrow.contains(", style=dashed]"), *by_time, "{condition}");
         assert_eq!(mermaid.contains("s0 -.->|"), *by_time, "{condition}");
@@ -119,9 +122,9 @@ transitions: [{{ from: a, to: b, when: \"{condition}\" }}]
 fn what_a_timer_does_in_the_tests_of_the_presets_is_dashed() {
     let mut seen = 0;
     for preset in PRESETS {
-        let models = preset.compiled();
-        let (model, dot) = (&models.list[0], draw(&models, Drawing::Dot));
-        for expected in model.examples.iter().flat_map(|example| &example.expect) {
+        let models = preset.compile();
+        let (model, dot) = (&models.list[0], draw(&models, GraphFormat::Dot));
+        for expected in model.tests.iter().flat_map(|example| &example.expect) {
             let Some(from) = expected.from.as_ref().filter(|from| !waits(model, from)) else {
                 continue;
             };
@@ -162,7 +165,7 @@ transitions:
   - { from: [new, buyer], to: silent, when: since(last_order) >= days(45), hold: 3d, cooldown: 90d, name: fell silent }
 ",
     );
-    let dot = draw(&models, Drawing::Dot);
+    let dot = draw(&models, GraphFormat::Dot);
     assert!(dot.starts_with("digraph \"shop\" {\n"), "{dot}");
     assert!(
         dot.contains("label=\"shop, version 7\\nShoppers.\\n"),
@@ -189,7 +192,7 @@ transitions:
     let buyer = "\"buyer\" [label=\"buyer\\nstays at least 1d12h\\nagain 3d after leaving\"]";
     assert!(dot.contains(buyer), "{dot}");
     assert!(dot.contains("[label=\"silent\\nentered once\"]"), "{dot}");
-    let mermaid = draw(&models, Drawing::Mermaid);
+    let mermaid = draw(&models, GraphFormat::Mermaid);
     assert!(mermaid.contains("\n    start --> s0\n"), "{mermaid}");
     assert_eq!(mermaid.matches("s1 -.->|").count(), 1, "{mermaid}");
     assert_eq!(mermaid.lines().count(), 12, "{mermaid}");
@@ -198,8 +201,8 @@ transitions:
 #[test]
 fn what_leads_out_of_every_other_stage_is_one_arrow() {
     let preset = PRESETS.iter().find(|preset| preset.name == "rfm").unwrap();
-    let models = preset.compiled();
-    let dot = draw(&models, Drawing::Dot);
+    let models = preset.compile();
+    let dot = draw(&models, GraphFormat::Dot);
     for stage in &models.list[0].stages {
         assert_eq!(arrows(&dot, "any other stage", &stage.name).len(), 1);
     }
@@ -220,7 +223,7 @@ transitions:
         "ä".repeat(5_000),
         prose = "so ".repeat(50_000),
     ));
-    let dot = draw(&models, Drawing::Dot);
+    let dot = draw(&models, GraphFormat::Dot);
     assert!(dot.len() < 2_000, "{}", dot.len());
     assert!(
         dot.contains(&format!("{}…\\norder_completed\\n", "ä".repeat(60))),
@@ -238,5 +241,8 @@ fn the_picture_in_the_readme_is_that_of_the_retail_preset() {
     let (_, block) = readme.split_once("```mermaid\n").unwrap();
     let shown = block.split("```").next().unwrap();
     let preset = PRESETS.iter().find(|preset| preset.name == "retail");
-    assert_eq!(shown, draw(&preset.unwrap().compiled(), Drawing::Mermaid));
+    assert_eq!(
+        shown,
+        draw(&preset.unwrap().compile(), GraphFormat::Mermaid)
+    );
 }

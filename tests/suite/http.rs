@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tenure::api::{self, Bounds};
+use tenure::api::{self, ConnectionLimits};
 use tenure::runtime::daemon::Handle;
 use tenure::telemetry::Metrics;
 use tokio::net::TcpListener;
@@ -27,11 +27,11 @@ fn probes() -> Router {
     api::router(handle, Metrics::new().unwrap())
 }
 
-fn start(router: Router, bounds: Bounds) -> (Runtime, SocketAddr) {
+fn start(router: Router, bounds: ConnectionLimits) -> (Runtime, SocketAddr) {
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    runtime.spawn(api::serve_within(listener, "a test", router, bounds));
+    runtime.spawn(api::serve_with_limits(listener, "a test", router, bounds));
     (runtime, address)
 }
 
@@ -77,10 +77,10 @@ fn is_answered_in_the_end(address: SocketAddr) {
 
 #[test]
 fn whoever_does_not_end_a_request_is_disconnected() {
-    let bounds = Bounds {
+    let bounds = ConnectionLimits {
         connections: 1,
-        head_time: SHORT,
-        time: LONG,
+        header_timeout: SHORT,
+        connection_timeout: LONG,
     };
     let (_runtime, address) = start(probes(), bounds);
     let whole = request(PROBE);
@@ -98,10 +98,10 @@ fn whoever_does_not_read_an_answer_or_end_a_body_keeps_nobody_waiting() {
     // More than the system keeps for a client.
     let large = || async { vec![b'x'; 64 << 20] };
     let router = Router::new().route("/large", get(large)).merge(probes());
-    let bounds = Bounds {
+    let bounds = ConnectionLimits {
         connections: 1,
-        head_time: LONG,
-        time: SHORT,
+        header_timeout: LONG,
+        connection_timeout: SHORT,
     };
     let (_runtime, address) = start(router, bounds);
     let unread = client(address, &request("/large"));
@@ -115,7 +115,7 @@ fn whoever_does_not_read_an_answer_or_end_a_body_keeps_nobody_waiting() {
 
 #[test]
 fn a_connection_is_for_one_request() {
-    let (_runtime, address) = start(probes(), Bounds::default());
+    let (_runtime, address) = start(probes(), ConnectionLimits::default());
     let twice = [request(PROBE), request(PROBE)].concat();
     let answer = answer(&mut client(address, &twice));
     assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
@@ -124,7 +124,7 @@ fn a_connection_is_for_one_request() {
 
 #[test]
 fn headers_have_an_end_or_are_refused() {
-    let (_runtime, address) = start(probes(), Bounds::default());
+    let (_runtime, address) = start(probes(), ConnectionLimits::default());
     let long = |bytes: usize| format!("X-Long: {}", "x".repeat(bytes));
     let many: String = (0..200).map(|at| format!("X-{at}: y\r\n")).collect();
     for endless in [
@@ -172,10 +172,10 @@ fn no_more_than_so_many_connections_are_served_at_a_time_and_the_others_wait() {
         }
     };
     let router = Router::new().route("/gate", get(wait)).merge(probes());
-    let bounds = Bounds {
-        head_time: LONG,
-        time: LONG,
-        ..Bounds::default()
+    let bounds = ConnectionLimits {
+        header_timeout: LONG,
+        connection_timeout: LONG,
+        ..ConnectionLimits::default()
     };
     assert_eq!(bounds.connections, 64);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -187,7 +187,7 @@ fn no_more_than_so_many_connections_are_served_at_a_time_and_the_others_wait() {
     let (address, mut clients) = runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(api::serve_within(listener, "a test", router, bounds));
+        tokio::spawn(api::serve_with_limits(listener, "a test", router, bounds));
         let clients: Vec<TcpStream> = (0..70)
             .map(|_| client(address, &request("/gate")))
             .collect();

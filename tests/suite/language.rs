@@ -7,12 +7,12 @@ mod yaml;
 use std::fs;
 use std::path::Path;
 
-use tenure::event::Money;
+use tenure::event::CurrencyRates;
 use tenure::model::{
-    AGGREGATES, FACTS_MAX, FUNCTIONS, IDS_MAX, MODELS_MAX, Models, PROBLEMS_SHOWN_MAX, Report,
-    STAGE_NAMES, STAGES_MAX, Source, TRANSITIONS_MAX, model_schema,
+    AGGREGATES, DEDUPE_IDS_MAX, FACTS_MAX, FUNCTIONS, MODELS_MAX, Models, PROBLEMS_SHOWN_MAX,
+    ProblemReport, STAGE_FACT_NAMES, STAGES_MAX, SourceFile, TRANSITIONS_MAX, model_schema,
 };
-use tenure::runtime::example::{Outcome, run_all};
+use tenure::runtime::model_test::{TestOutcome, run_tests};
 
 fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -32,8 +32,8 @@ fn blocks() -> Vec<String> {
         .collect()
 }
 
-fn compile(text: &str) -> Result<(Models, Vec<Report>), Vec<Report>> {
-    Models::compile(vec![Source {
+fn compile(text: &str) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
+    Models::compile(vec![SourceFile {
         name: "model.yaml".to_owned(),
         text: text.to_owned(),
     }])
@@ -46,9 +46,9 @@ fn every_model_compiles_without_a_warning_and_passes_its_own_tests() {
     for text in blocks {
         let (models, warnings) = compile(&text).unwrap_or_else(|reports| panic!("{}", reports[0]));
         assert_eq!(warnings, [], "{text}");
-        let outcomes = run_all(&models, &Money::default());
+        let outcomes = run_tests(&models, &CurrencyRates::default());
         assert!(!outcomes.is_empty(), "{text}");
-        assert!(outcomes.iter().all(Outcome::passed), "{outcomes:#?}");
+        assert!(outcomes.iter().all(TestOutcome::passed), "{outcomes:#?}");
     }
 }
 
@@ -61,7 +61,7 @@ fn the_reference_names_every_key_aggregate_and_function() {
     for name in AGGREGATES.iter().chain(&FUNCTIONS) {
         assert!(text.contains(&format!("`{name}(")), "{name}()");
     }
-    for name in STAGE_NAMES {
+    for name in STAGE_FACT_NAMES {
         assert!(text.contains(&format!("`{name}`")), "{name}");
     }
     for name in schema::reserved(&model_schema()) {
@@ -128,7 +128,7 @@ fn the_limits_are_those_of_the_code() {
     ] {
         assert!(text.contains(&format!("| {what} | {most} |")), "{what}");
     }
-    assert!(text.contains(&format!("at most {IDS_MAX} ids")));
+    assert!(text.contains(&format!("at most {DEDUPE_IDS_MAX} ids")));
     let condition = |length: usize| format!("score == '{}'", "x".repeat(length - 11));
     assert_eq!(errors(&condition(4096)), [""; 0]);
     assert_eq!(errors(&condition(4097)), ["longer than 4096 bytes"]);

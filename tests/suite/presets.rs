@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tenure::event::Money;
-use tenure::model::{Models, Source};
-use tenure::runtime::example::{Outcome, run_all};
+use tenure::event::CurrencyRates;
+use tenure::model::{Models, SourceFile};
+use tenure::runtime::model_test::{TestOutcome, run_tests};
 
 pub(crate) fn files() -> BTreeSet<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models");
@@ -18,8 +18,8 @@ pub(crate) fn files() -> BTreeSet<PathBuf> {
         .collect()
 }
 
-fn source(path: &Path) -> Source {
-    Source {
+fn source(path: &Path) -> SourceFile {
+    SourceFile {
         name: path.display().to_string(),
         text: fs::read_to_string(path).unwrap(),
     }
@@ -37,9 +37,9 @@ fn each_preset_passes_its_tests_without_a_warning_and_has_no_dead_end() {
             Some(&*model.name),
             file.file_stem().and_then(|it| it.to_str())
         );
-        let outcomes = run_all(&models, &Money::default());
+        let outcomes = run_tests(&models, &CurrencyRates::default());
         assert!(outcomes.len() >= 2, "{}", model.name);
-        let failed: Vec<&Outcome> = outcomes.iter().filter(|it| !it.passed()).collect();
+        let failed: Vec<&TestOutcome> = outcomes.iter().filter(|it| !it.passed()).collect();
         assert!(failed.is_empty(), "{}: {failed:#?}", model.name);
         for (stage, outgoing) in model.stages.iter().zip(&model.outgoing) {
             assert!(

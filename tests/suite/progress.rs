@@ -1,22 +1,24 @@
 //! Progress as it is kept, from version to version, and what it is gone on from with.
 
-use tenure::event::{EventTime, Limits, Mapping, Millis, Money, Watermark};
-use tenure::model::{Models, Source as ModelSource};
-use tenure::partition::codec::{self, Former, Identity, Source, Unusable};
-use tenure::partition::{Decoding, Generation, Population, Progress, Quickest, Standing, TimerKey};
+use tenure::event::{CurrencyRates, EventTime, Mapping, Millis, RecordLimits, Watermark};
+use tenure::model::{Models, SourceFile as ModelSource};
+use tenure::partition::codec::{self, Identity, LegacyIdentity, SourceTopics, UnusableState};
+use tenure::partition::{
+    DecodingSettings, Generation, MinDelay, Population, Progress, TimerKey, VersionOrdering,
+};
 
-fn source(inputs: &[&str]) -> Source {
-    Source {
+fn source(inputs: &[&str]) -> SourceTopics {
+    SourceTopics {
         cluster: "kafka-1".to_owned(),
         inputs: inputs.iter().map(|&id| id.to_owned()).collect(),
         partitions: 4,
     }
 }
 
-fn identity(source: Source) -> Identity {
+fn identity(source: SourceTopics) -> Identity {
     Identity {
         source,
-        former: Former {
+        legacy: LegacyIdentity {
             rules: "rules".to_owned(),
             inputs: "inputs".to_owned(),
             inputs_with_fewer: vec!["one".to_owned(), "two".to_owned()],
@@ -30,17 +32,17 @@ fn progress() -> Progress {
         batch: 7,
         offsets: vec![3, 5],
         watermark: Watermark(100),
-        highest: Some(EventTime(110)),
-        quickest: Some(Quickest {
+        max_event_time: Some(EventTime(110)),
+        min_delay: Some(MinDelay {
             delay: Millis(60_000),
-            arrived: EventTime(120),
+            received_at: EventTime(120),
         }),
         fired_to: Some(TimerKey {
             due: EventTime(90),
             customer: "ann".into(),
         }),
         generation: 2,
-        models: "hash".to_owned(),
+        models_hash: "hash".to_owned(),
         adopted_at: EventTime(80),
         sweep: Some("bob".into()),
         timers: 1,
@@ -54,7 +56,7 @@ const TODAY: &str = concat!(
     r#""source":{"cluster":"kafka-1","inputs":["a","b"],"partitions":4}}"#,
 );
 
-fn decode(text: &str, source: Source) -> Result<Progress, Unusable> {
+fn decode(text: &str, source: SourceTopics) -> Result<Progress, UnusableState> {
     codec::decode(text.as_bytes(), &identity(source), "hash")
 }
 
@@ -76,23 +78,26 @@ fn progress_of_format_3_is_gone_on_from_under_the_settings_that_it_was_made_with
         )
     };
     assert_eq!(of("rules/inputs"), Ok(progress()));
-    assert_eq!(of("other/inputs"), Err(Unusable::Foreign));
-    assert_eq!(of("rules/other"), Err(Unusable::OtherInputs));
-    let grown = Unusable::Grown { before: 2, now: 3 };
+    assert_eq!(of("other/inputs"), Err(UnusableState::OtherSettings));
+    assert_eq!(of("rules/other"), Err(UnusableState::OtherInputs));
+    let grown = UnusableState::MorePartitions { before: 2, now: 3 };
     assert_eq!(of("rules/two"), Err(grown));
     assert_eq!(
         decode(&format!("{known}}}"), source(&["a", "b"])),
-        Err(Unusable::Damaged)
+        Err(UnusableState::Damaged)
     );
 }
 
 #[test]
 fn inputs_may_be_added_to_the_end_of_the_list_and_nowhere_else() {
     assert_eq!(decode(TODAY, source(&["a", "b", "c"])), Ok(progress()));
-    let fewer = Unusable::FewerInputs { before: 2, now: 1 };
+    let fewer = UnusableState::FewerInputs { before: 2, now: 1 };
     assert_eq!(decode(TODAY, source(&["a"])), Err(fewer));
     for other in [&["b", "a"][..], &["c", "a", "b"], &["b"], &["a", "c"]] {
-        assert_eq!(decode(TODAY, source(other)), Err(Unusable::OtherInputs));
+        assert_eq!(
+            decode(TODAY, source(other)),
+            Err(UnusableState::OtherInputs)
+        );
     }
     // What is not read yet is not claimed.
     let bytes = codec::encode(&progress(), &identity(source(&["a", "b", "c"])));
@@ -110,7 +115,7 @@ fn another_cluster_and_more_partitions_are_told_apart() {
     );
     let mut other = source(&["a", "b"]);
     other.partitions = 6;
-    let grown = Unusable::Grown { before: 4, now: 6 };
+    let grown = UnusableState::MorePartitions { before: 4, now: 6 };
     assert_eq!(decode(TODAY, other), Err(grown));
 }
 
@@ -124,17 +129,17 @@ fn models() -> Models {
     Models::compile(vec![source]).unwrap().0
 }
 
-fn decoding(version: u64, customer: &str) -> Decoding {
+fn decoding(version: u64, customer: &str) -> DecodingSettings {
     let mapping = Mapping {
         customer_id: customer.into(),
         ..Mapping::default()
     };
     let inputs = [("clicks", &mapping)];
-    Decoding::new(
+    DecodingSettings::new(
         version,
         inputs.into_iter(),
-        &Limits::default(),
-        &Money::default(),
+        &RecordLimits::default(),
+        &CurrencyRates::default(),
     )
 }
 
@@ -142,19 +147,29 @@ fn decoding(version: u64, customer: &str) -> Decoding {
 fn settings_that_were_there_before_are_older_unless_their_version_is_raised() {
     let (one, two) = (decoding(0, "one"), decoding(0, "two"));
     let first = Generation::first(&models());
-    assert_eq!(first.standing_of(&one), Standing::Newer, "none are kept");
-    let first = first.decoded_by(&one);
-    assert_eq!(first.standing_of(&one), Standing::Current);
-    assert_eq!(first.standing_of(&two), Standing::Newer);
-    let second = first.decoded_by(&two);
+    assert_eq!(
+        first.compare_decoding(&one),
+        VersionOrdering::Newer,
+        "none are kept"
+    );
+    let first = first.with_decoding(&one);
+    assert_eq!(first.compare_decoding(&one), VersionOrdering::Current);
+    assert_eq!(first.compare_decoding(&two), VersionOrdering::Newer);
+    let second = first.with_decoding(&two);
     let read = Generation::decode(&second.encode()).unwrap();
     assert_eq!(read, second);
     assert_eq!(read.number, 0, "states stay as they are");
-    assert_eq!(read.standing_of(&two), Standing::Current);
-    assert_eq!(read.standing_of(&one), Standing::Older);
-    assert_eq!(read.standing_of(&decoding(1, "one")), Standing::Newer);
-    let third = read.decoded_by(&decoding(1, "one"));
-    assert_eq!(third.standing_of(&decoding(0, "three")), Standing::Older);
+    assert_eq!(read.compare_decoding(&two), VersionOrdering::Current);
+    assert_eq!(read.compare_decoding(&one), VersionOrdering::Older);
+    assert_eq!(
+        read.compare_decoding(&decoding(1, "one")),
+        VersionOrdering::Newer
+    );
+    let third = read.with_decoding(&decoding(1, "one"));
+    assert_eq!(
+        third.compare_decoding(&decoding(0, "three")),
+        VersionOrdering::Older
+    );
 }
 
 #[test]
@@ -165,5 +180,5 @@ fn a_generation_of_format_1_is_read() {
     assert_ne!(old, text);
     let read = Generation::decode(old.as_bytes()).unwrap();
     assert_eq!(read.decoding(), None);
-    assert_eq!(read.standing(&models()), Standing::Current);
+    assert_eq!(read.compare_models(&models()), VersionOrdering::Current);
 }

@@ -16,8 +16,8 @@ use proptest::sample::Index;
 use tenure::customer::{self, CustomerState};
 use tenure::event::{CustomerId, EventTime};
 use tenure::partition::codec::Identity;
-use tenure::partition::{Batch, Commit, Output, Progress, TimerKey, View, apply};
-use tenure::store::{Config, Store, Written};
+use tenure::partition::{Batch, Commit, Output, Progress, StateView, TimerKey, apply};
+use tenure::store::{Config, PartitionCommit, Store};
 
 use crate::histories::{self, Case};
 use crate::reference::Change;
@@ -299,7 +299,7 @@ fn step(engine: &Engine, store: &Store, progress: &Progress, batch: Batch) -> Co
     let (models, lateness) = (&engine.models, engine.lateness);
     let view = store.prefetch(models, PARTITION, lateness, progress, &batch);
     let commit = apply(models, lateness, progress, view.unwrap(), batch);
-    let written = Written {
+    let written = PartitionCommit {
         partition: PARTITION,
         commit: &commit,
         changelog_offset: None,
@@ -313,12 +313,12 @@ fn step(engine: &Engine, store: &Store, progress: &Progress, batch: Batch) -> Co
 fn found(engine: &Engine, store: &Store, progress: &Progress) -> Memory {
     let all = Batch {
         records: engine.records.clone(),
-        advance: Some(EventTime::MAX),
+        advance_to: Some(EventTime::MAX),
         ..Batch::default()
     };
     let (models, lateness) = (&engine.models, engine.lateness);
     let view = store.prefetch(models, PARTITION, lateness, progress, &all);
-    let View { states, timers, .. } = view.unwrap();
+    let StateView { states, timers, .. } = view.unwrap();
     let states = states.into_iter().map(|(id, known)| (id, known.state));
     Memory {
         states: states.collect(),

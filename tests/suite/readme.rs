@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
-use tenure::model::{Models, Source};
+use tenure::model::{Models, SourceFile};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,18 +36,19 @@ fn tenure(arguments: &[&str]) -> std::process::Output {
 #[test]
 fn the_model_compiles_without_a_warning_and_passes_its_own_tests() {
     let [text] = blocks("yaml").try_into().unwrap();
-    let source = Source {
+    let source = SourceFile {
         name: "README.md".to_owned(),
         text,
     };
     let (models, warnings) = Models::compile(vec![source]).unwrap();
     assert_eq!(warnings, []);
-    let outcomes = tenure::runtime::example::run_all(&models, &tenure::event::Money::default());
+    let outcomes =
+        tenure::runtime::model_test::run_tests(&models, &tenure::event::CurrencyRates::default());
     assert_eq!(outcomes.len(), 1);
     assert!(
         outcomes
             .iter()
-            .all(tenure::runtime::example::Outcome::passed),
+            .all(tenure::runtime::model_test::TestOutcome::passed),
         "{outcomes:?}"
     );
 }

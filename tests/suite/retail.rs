@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tenure::customer::{self, CustomerState};
-use tenure::event::{Decoder, Limits, Mapping, Money, Position};
-use tenure::model::{Models, Source};
+use tenure::event::{CurrencyRates, Decoder, Mapping, Position, RecordLimits};
+use tenure::model::{Models, SourceFile};
 
 use crate::reference::{
     self, DAY, Event, Value, count, date, days, event, fact, last, num, since, sum,
@@ -76,12 +76,12 @@ pub(crate) fn purchases() -> Vec<Event> {
 fn the_state_of_a_typical_customer_is_small() {
     let text = include_str!("../../config/models/retail.yaml").to_owned();
     let name = "retail.yaml".to_owned();
-    let (models, _) = Models::compile(vec![Source { name, text }]).unwrap();
+    let (models, _) = Models::compile(vec![SourceFile { name, text }]).unwrap();
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     );
     let mut state = None;
     for number in 0..46_i64 {
@@ -91,7 +91,7 @@ fn the_state_of_a_typical_customer_is_small() {
         };
         let time = 1_767_225_600_000 + number * 5 * DAY / 4;
         let text = format!(r#"{{"customer_id":"c","time":{time},"type":{kind}}}"#);
-        let event = decoder.json(text.as_bytes()).unwrap();
+        let event = decoder.decode_json(text.as_bytes()).unwrap();
         let position = Position {
             input: 1,
             offset: 3_000_000_000 + number,

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use tenure::event::Money;
-use tenure::model::{Models, Source};
-use tenure::runtime::example::{Outcome, run_all};
+use tenure::event::CurrencyRates;
+use tenure::model::{Models, SourceFile};
+use tenure::runtime::model_test::{TestOutcome, run_tests};
 
 #[test]
 fn every_model_with_tests_of_a_rule_passes_them() {
@@ -13,7 +13,7 @@ fn every_model_with_tests_of_a_rule_passes_them() {
     let (mut tests, mut failed) = (0, Vec::new());
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        let source = Source {
+        let source = SourceFile {
             name: path.display().to_string(),
             text: fs::read_to_string(&path).unwrap(),
         };
@@ -21,9 +21,9 @@ fn every_model_with_tests_of_a_rule_passes_them() {
             let reports: Vec<String> = reports.iter().map(ToString::to_string).collect();
             panic!("{}", reports.concat())
         });
-        let outcomes = run_all(&models, &Money::default());
+        let outcomes = run_tests(&models, &CurrencyRates::default());
         tests += outcomes.len();
-        failed.extend(outcomes.into_iter().filter(|it: &Outcome| !it.passed()));
+        failed.extend(outcomes.into_iter().filter(|it: &TestOutcome| !it.passed()));
     }
     assert!(tests >= 20, "{tests}");
     assert!(failed.is_empty(), "{failed:#?}");

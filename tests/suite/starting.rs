@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
-use tenure::model::{Drawing, Models, PRESETS, Preset, Source, graph};
+use tenure::model::{GraphFormat, Models, PRESETS, Preset, SourceFile, render_graph};
 
 use super::program::tenure;
 
@@ -15,7 +15,7 @@ fn folder() -> TempDir {
 }
 
 fn compile(texts: &[&str]) -> Models {
-    let sources = texts.iter().map(|text| Source {
+    let sources = texts.iter().map(|text| SourceFile {
         name: "copy.yaml".to_owned(),
         text: (*text).to_owned(),
     });
@@ -74,14 +74,17 @@ fn a_preset_is_shown_as_its_file_stands() {
 #[test]
 fn a_picture_is_of_a_preset_or_of_a_file() {
     let folder = folder();
-    let models = Preset::named("retail").unwrap().compiled();
+    let models = Preset::find("retail").unwrap().compile();
     fs::write(folder.path().join("own.yaml"), PRESETS[9].text).unwrap();
     for model in ["retail", "own.yaml", "./own.yaml"] {
-        for (format, drawing) in [("mermaid", Drawing::Mermaid), ("dot", Drawing::Dot)] {
+        for (format, drawing) in [("mermaid", GraphFormat::Mermaid), ("dot", GraphFormat::Dot)] {
             let arguments = ["models", "graph", model, "--format", format];
             let run = tenure(folder.path(), &arguments);
             assert_eq!(run.code, 0, "{}", run.said);
-            assert_eq!(run.out, graph(&models.list[0], &models.slots, drawing));
+            assert_eq!(
+                run.out,
+                render_graph(&models.list[0], &models.slots, drawing)
+            );
         }
     }
     let plain = tenure(folder.path(), &["models", "graph", "retail"]);
@@ -131,7 +134,7 @@ fn a_copy_is_verbatim_and_says_what_next() {
     let run = tenure(folder.path(), &["new", "rfm"]);
     assert_eq!((run.code, run.out.as_str()), (0, ""));
     let text = fs::read_to_string(folder.path().join("rfm.yaml")).unwrap();
-    assert_eq!(text, Preset::named("rfm").unwrap().text);
+    assert_eq!(text, Preset::find("rfm").unwrap().text);
     let run = tenure(
         folder.path(),
         &["new", "rfm", "our models.yaml", "--name", "ours"],
@@ -183,7 +186,7 @@ fn a_copy_takes_nothings_place() {
 #[test]
 fn under_another_name_each_preset_runs_beside_itself() {
     for preset in PRESETS {
-        let text = preset.under("another-one");
+        let text = preset.with_name("another-one");
         let models = compile(&[preset.text, &text]);
         assert_eq!(models.list[1].name, "another-one");
         let pairs = preset.text.lines().zip(text.lines());

@@ -5,13 +5,15 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use tenure::event::{
-    CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position, Rejection,
+    CurrencyRates, CustomerId, Decoder, EventTime, Mapping, Millis, Position, RecordLimits,
+    Rejection,
 };
-use tenure::model::{Models, Source};
+use tenure::model::{Models, SourceFile};
 use tenure::partition::codec::{self, Identity};
-use tenure::partition::{Batch, Progress, Record, View, apply};
+use tenure::partition::{Batch, Progress, Record, StateView, apply};
 use tenure::store::{
-    Changes, Config, Engine, Error, Family, Pair, Rocks, Store, TakeEntry, TakeValue,
+    BatchWriter, Config, EntryVisitor, Error, Family, KeyValue, Rocks, StorageEngine, Store,
+    ValueVisitor,
 };
 
 struct Written {
@@ -20,7 +22,7 @@ struct Written {
 }
 
 fn models() -> Models {
-    let source = Source {
+    let source = SourceFile {
         name: "retail.yaml".to_owned(),
         text: include_str!("../../config/models/retail.yaml").to_owned(),
     };
@@ -29,10 +31,15 @@ fn models() -> Models {
 
 /// What a changelog holds after random orders, batch by batch, with a tombstone now and then.
 fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Progress) {
-    let (vocabulary, money) = (models.vocabulary.clone(), Money::default());
-    let decoder = Decoder::new(Mapping::default(), vocabulary, money, Limits::default());
+    let (vocabulary, money) = (models.vocabulary.clone(), CurrencyRates::default());
+    let decoder = Decoder::new(
+        Mapping::default(),
+        vocabulary,
+        money,
+        RecordLimits::default(),
+    );
     let mut progress = Progress::new(models, 1);
-    let (mut view, mut time, mut offset) = (View::default(), 1_767_225_600_000_i64, 0);
+    let (mut view, mut time, mut offset) = (StateView::default(), 1_767_225_600_000_i64, 0);
     let mut batches = Vec::new();
     for _ in 0..40 {
         let records = (0..chance.usize(1..30)).map(|_| {
@@ -42,7 +49,7 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Prog
                 r#"{{"type":"order_completed","customer_id":"c{}","time":{time},"value":9.5}}"#,
                 chance.u32(0..60)
             );
-            let content = decoder.json(json.as_bytes());
+            let content = decoder.decode_json(json.as_bytes());
             Record {
                 position: Position { input: 0, offset },
                 timestamp: None,
@@ -82,10 +89,10 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Prog
 }
 
 /// All states and timers.
-fn everything(models: &Models, store: &Store) -> View {
+fn everything(models: &Models, store: &Store) -> StateView {
     let progress = Progress::new(models, 1);
     let all = Batch {
-        advance: Some(EventTime::MAX),
+        advance_to: Some(EventTime::MAX),
         ..Batch::default()
     };
     store
@@ -106,18 +113,19 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let [old, new] = [0, 1].map(|at| Store::open(folders[at].path(), &config).unwrap());
         // Pieces of a few customers each.
-        let mut rebuild = new.rebuild_in_pieces(3, 4_000).unwrap();
+        let mut rebuild = new.begin_rebuild_in_chunks(3, 4_000).unwrap();
         for (offset, batch) in batches.iter().enumerate() {
             let progress = (&*batch.progress, offset as i64);
             old.catch_up(3, &batch.states, progress).unwrap();
             for (customer, state) in &batch.states {
-                new.add(&mut rebuild, customer, state.as_deref()).unwrap();
+                new.add_record(&mut rebuild, customer, state.as_deref())
+                    .unwrap();
             }
         }
         let last = batches.last().unwrap();
         let end = batches.len() as i64 - 1;
-        while !new.arm(&mut rebuild).unwrap() {}
-        new.finish(
+        while !new.arm_timers(&mut rebuild).unwrap() {}
+        new.finish_rebuild(
             &rebuild,
             &Identity::default(),
             "",
@@ -142,7 +150,7 @@ struct Watched {
     handed: Cell<u64>,
 }
 
-impl Engine for &Watched {
+impl StorageEngine for &Watched {
     fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64 {
         self.rocks.bytes_on_disk(from, to)
     }
@@ -151,7 +159,12 @@ impl Engine for &Watched {
         self.rocks.free_bytes()
     }
 
-    fn get(&self, family: Family, keys: &[Vec<u8>], take: &mut TakeValue<'_>) -> Result<(), Error> {
+    fn get(
+        &self,
+        family: Family,
+        keys: &[Vec<u8>],
+        take: &mut ValueVisitor<'_>,
+    ) -> Result<(), Error> {
         self.rocks.get(family, keys, take)
     }
 
@@ -160,7 +173,7 @@ impl Engine for &Watched {
         family: Family,
         from: &[u8],
         to: &[u8],
-        take: &mut TakeEntry<'_>,
+        take: &mut EntryVisitor<'_>,
     ) -> Result<(), Error> {
         let mut one = |key: &[u8], value: &[u8]| {
             self.handed.set(self.handed.get() + 1);
@@ -171,12 +184,16 @@ impl Engine for &Watched {
 
     fn write(
         &self,
-        fill: &mut dyn FnMut(&mut dyn Changes) -> Result<(), Error>,
+        fill: &mut dyn FnMut(&mut dyn BatchWriter) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.rocks.write(fill)
     }
 
-    fn ingest(&self, family: Family, pairs: &mut dyn Iterator<Item = Pair>) -> Result<(), Error> {
+    fn ingest(
+        &self,
+        family: Family,
+        pairs: &mut dyn Iterator<Item = KeyValue>,
+    ) -> Result<(), Error> {
         self.rocks.ingest(family, pairs)
     }
 }
@@ -194,24 +211,26 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
         rocks: Rocks::open(folder.path(), &config).unwrap(),
         handed: Cell::default(),
     };
-    let store = Store::over(&watched, folder.path()).with_steps_of(7);
+    let store = Store::with_engine(&watched, folder.path()).with_scan_step_max(7);
     // The next one is looked at to go on from there.
     let is_a_step = || watched.handed.take() <= 8;
-    let mut rebuild = store.rebuild_in_pieces(3, 4_000).unwrap();
+    let mut rebuild = store.begin_rebuild_in_chunks(3, 4_000).unwrap();
     for batch in &batches {
         for (customer, state) in &batch.states {
-            store.add(&mut rebuild, customer, state.as_deref()).unwrap();
+            store
+                .add_record(&mut rebuild, customer, state.as_deref())
+                .unwrap();
         }
     }
     let mut steps = 1;
-    while !store.arm(&mut rebuild).unwrap() {
+    while !store.arm_timers(&mut rebuild).unwrap() {
         assert!(is_a_step());
         steps += 1;
     }
     assert!(steps > 5, "{steps}");
     let last = batches.last().unwrap();
     store
-        .finish(
+        .finish_rebuild(
             &rebuild,
             &Identity::default(),
             "",
@@ -220,10 +239,10 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
         )
         .unwrap();
     assert!(is_a_step());
-    let mut counting = store.begin_counting(3).unwrap();
+    let mut counting = store.begin_count(3).unwrap();
     let mut again = 1;
     let customers = loop {
-        let counted = store.count(&mut counting).unwrap();
+        let counted = store.continue_count(&mut counting).unwrap();
         assert!(is_a_step());
         match counted {
             Some(customers) => break customers,

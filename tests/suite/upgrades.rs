@@ -5,16 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tenure::customer::{self, CustomerState};
-use tenure::event::{Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Models, Source};
-use tenure::partition::{Batch, Progress, Record, View, apply};
+use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, Millis, Position, RecordLimits};
+use tenure::model::{Models, SourceFile};
+use tenure::partition::{Batch, Progress, Record, StateView, apply};
 
 fn folder(format: u8) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/states/{format}"))
 }
 
 fn models(folder: &Path) -> Models {
-    let sources = ["shop.yaml", "every.yaml"].map(|name| Source {
+    let sources = ["shop.yaml", "every.yaml"].map(|name| SourceFile {
         name: name.to_owned(),
         text: fs::read_to_string(folder.join(name)).unwrap(),
     });
@@ -26,8 +26,8 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     );
     let history = fs::read_to_string(folder.join("history.ndjson")).unwrap();
     let record = |(offset, line): (usize, &str)| Record {
@@ -36,18 +36,18 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
             offset: offset as i64,
         },
         timestamp: None,
-        content: Ok(decoder.json(line.as_bytes()).unwrap()),
+        content: Ok(decoder.decode_json(line.as_bytes()).unwrap()),
     };
     let records: Vec<Record> = history.lines().enumerate().map(record).collect();
     let times = records.iter().map(|it| it.content.as_ref().unwrap().time);
     let end = times.max().unwrap();
     let batch = Batch {
-        advance: Some(EventTime(end.0 + Millis::HOUR.0)),
+        advance_to: Some(EventTime(end.0 + Millis::HOUR.0)),
         records,
         ..Batch::default()
     };
     let progress = Progress::new(models, 2);
-    let commit = apply(models, Millis(0), &progress, View::default(), batch);
+    let commit = apply(models, Millis(0), &progress, StateView::default(), batch);
     commit.states.into_iter().next().unwrap().1
 }
 
@@ -60,8 +60,8 @@ fn read(format: u8) -> CustomerState {
     let bytes = fs::read(folder.join("state.bin")).unwrap();
     assert_eq!(bytes[0], format);
     let state = customer::decode(&bytes, &models).unwrap();
-    assert_eq!(customer::generation(&bytes), Ok(state.generation));
-    assert_eq!(customer::armed(&bytes), Ok(state.armed));
+    assert_eq!(customer::decode_generation(&bytes), Ok(state.generation));
+    assert_eq!(customer::decode_armed(&bytes), Ok(state.armed));
     let today = today(&folder, &models);
     assert_eq!(
         (state.latest, state.position, &state.recent, &state.facts),
@@ -83,7 +83,10 @@ fn states_of_every_format_are_read() {
         let state = read(format);
         assert_eq!(state.generation, generation);
         // Before format 4 nobody kept how a customer came into their stage.
-        let mut known = state.models.iter().map(|model| model.last.is_some());
+        let mut known = state
+            .models
+            .iter()
+            .map(|model| model.last_transition.is_some());
         assert!(known.all(|known| known == (format == 4)));
         assert!(state.models.iter().all(|model| model.sequence > 3));
     }

@@ -8,19 +8,19 @@ use crate::event::Millis;
 
 /// What a version says of events of one type.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Counting {
+struct OutcomeCounting {
     /// For how long ids are remembered.
     dedupe: Option<Millis>,
     /// For how long orders are, where the events are orders.
     orders: Option<Millis>,
 }
 
-impl Counting {
-    fn of(version: &Version, outcome: &str) -> Counting {
+impl OutcomeCounting {
+    fn new(version: &Version, outcome: &str) -> OutcomeCounting {
         let models = &version.models;
         let is_order = |kind| models.vocabulary.type_name(kind) == Some(outcome);
         let orders = models.orders.filter(|orders| is_order(orders.placed));
-        Counting {
+        OutcomeCounting {
             dedupe: models.dedupe.map(|dedupe| dedupe.horizon),
             orders: orders.map(|orders| orders.within),
         }
@@ -42,7 +42,10 @@ impl Counting {
 
 /// Which rule was used, as a sentence.
 pub(super) fn sentence(findings: &Findings<'_>) -> String {
-    let (outcome, all) = (findings.asked().0, countings(findings));
+    let (outcome, all) = (
+        findings.prediction_question().0,
+        outcome_countings(findings),
+    );
     let Some((own, others)) = all.split_last() else {
         return String::new();
     };
@@ -63,7 +66,7 @@ pub(super) fn sentence(findings: &Findings<'_>) -> String {
 
 /// Which rule was used, as values.
 pub(super) fn json(findings: &Findings<'_>) -> Json {
-    let own = countings(findings).pop();
+    let own = outcome_countings(findings).pop();
     json!({
         "by": findings.files.last().map(|file| file.display().to_string()),
         "dedupe_ms": own.and_then(|own| own.dedupe).map(|span| span.0),
@@ -71,11 +74,11 @@ pub(super) fn json(findings: &Findings<'_>) -> Json {
     })
 }
 
-fn countings(findings: &Findings<'_>) -> Vec<Counting> {
-    let asked = findings.backtest.questions.asked.as_ref();
+fn outcome_countings(findings: &Findings<'_>) -> Vec<OutcomeCounting> {
+    let asked = findings.backtest.options.prediction.as_ref();
     let outcome = asked.map_or("", |asked| asked.outcome.as_str());
     let versions = findings.versions.iter();
     versions
-        .map(|version| Counting::of(version, outcome))
+        .map(|version| OutcomeCounting::new(version, outcome))
         .collect()
 }

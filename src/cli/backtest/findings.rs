@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use indicatif::HumanCount;
 
 use super::counting;
-use super::ratio::{Rates, percent};
+use super::format::{self, format_instant, format_length, format_ratio, years};
+use super::ratio::{Rates, format_share};
 use super::tables;
-use super::words::{self, day, length, shown, years};
-use crate::backtest::{Backtest, Differences, Example, Prediction, Version};
-use crate::files::Survey;
-use crate::model::visible;
+use crate::backtest::{Backtest, DifferenceExample, Differences, Prediction, Version};
+use crate::files::InputSummary;
+use crate::model::sanitize_for_terminal;
 
 /// What a backtest came to.
 pub(super) struct Findings<'f> {
@@ -18,21 +18,21 @@ pub(super) struct Findings<'f> {
     pub(super) inputs: &'f [PathBuf],
     /// The old one first, or one alone.
     pub(super) versions: &'f [Version],
-    pub(super) survey: &'f Survey,
+    pub(super) survey: &'f InputSummary,
     pub(super) backtest: &'f Backtest,
 }
 
 /// Rows that were left out, line by line.
-pub(super) fn left_out(inputs: &[PathBuf], survey: &Survey) -> Vec<String> {
+pub(super) fn excluded_rows(inputs: &[PathBuf], survey: &InputSummary) -> Vec<String> {
     let mut lines = Vec::new();
     for (reason, (count, first)) in &survey.rejected {
         let file = inputs[first.input as usize].display().to_string();
         lines.push(format!(
             "{} rejected: {reason}, first at {}:{}{}",
             HumanCount(*count),
-            visible(&file),
+            sanitize_for_terminal(&file),
             first.offset,
-            reason.advice()
+            reason.hint()
         ));
     }
     if survey.later > 0 {
@@ -53,66 +53,66 @@ impl Findings<'_> {
     }
 
     /// The name of a stage of a version.
-    pub(super) fn stage(&self, version: usize, stage: usize) -> &str {
+    pub(super) fn stage_name(&self, version: usize, stage: usize) -> &str {
         &self.versions[version].model().stages[stage].name
     }
 
     /// What a version is, in a line.
     pub(super) fn title(&self, version: usize) -> String {
         let model = self.versions[version].model();
-        let file = visible(&self.files[version].display().to_string());
+        let file = sanitize_for_terminal(&self.files[version].display().to_string());
         format!("{file} ({}, version {})", model.name, model.version)
     }
 
     /// Which of the stages of both a version's stage is.
-    pub(super) fn unified(&self, version: usize, stage: usize) -> usize {
+    pub(super) fn common_stage(&self, version: usize, stage: usize) -> usize {
         let both = self.backtest.differences.as_ref();
         both.map_or(stage, |both| both.unified[version][stage])
     }
 
     /// The stages of a version that flag a customer.
-    pub(super) fn flagging(&self, version: usize) -> String {
+    pub(super) fn flagging_stages(&self, version: usize) -> String {
         let own = &self.versions[version];
         let stages = own.model().stages.iter().enumerate();
-        let flagging = stages.filter(|(at, _)| own.flags(*at));
+        let flagging = stages.filter(|(at, _)| own.is_flagged(*at));
         let names: Vec<&str> = flagging.map(|(_, stage)| stage.name.as_str()).collect();
         names.join(" or ")
     }
 
     /// What was looked at.
     pub(super) fn scope(&self) -> String {
-        let (begin, end) = (self.backtest.questions.begin, self.backtest.questions.end);
+        let (begin, end) = (self.backtest.options.begin, self.backtest.options.end);
         format!(
             "{} with {} events, from {} to {}.",
             customers(self.backtest.customers),
             HumanCount(self.survey.events),
-            day(begin),
-            day(end)
+            format_instant(begin),
+            format_instant(end)
         )
     }
 
     /// Rows that were left out, line by line.
-    pub(super) fn left_out(&self) -> Vec<String> {
-        left_out(self.inputs, self.survey)
+    pub(super) fn excluded_rows(&self) -> Vec<String> {
+        excluded_rows(self.inputs, self.survey)
     }
 
     /// The sentence about who moves.
-    pub(super) fn moved(&self) -> String {
+    pub(super) fn moves_sentence(&self) -> String {
         let flaps = &self.backtest.flaps;
         let Some(differences) = &self.backtest.differences else {
-            return format!("Customers make {} moves.", HumanCount(flaps[0].moves));
+            return format!("Customers make {} moves.", HumanCount(flaps[0].transitions));
         };
         let made = format!(
             "Customers make {} moves under OLD and {} under NEW.",
-            HumanCount(flaps[0].moves),
-            HumanCount(flaps[1].moves)
+            HumanCount(flaps[0].transitions),
+            HumanCount(flaps[1].transitions)
         );
-        if !differences.comparable {
+        if !differences.is_comparable {
             return made + " The two have no stage in common.";
         }
         let all = self.backtest.customers;
-        let share = |count: u64| format!("{} ({})", customers(count), percent(count, all));
-        let time = shown(differences.time_apart as f64 / self.backtest.customer_time as f64);
+        let share = |count: u64| format!("{} ({})", customers(count), format_share(count, all));
+        let time = format_ratio(differences.time_apart as f64 / self.backtest.customer_time as f64);
         format!(
             "{made} At the end {} are in different stages; at some time {} were, for {time} of all \
              customers' time.",
@@ -122,17 +122,17 @@ impl Findings<'_> {
     }
 
     /// The sentence about where customers are at the end.
-    pub(super) fn settled(&self) -> String {
+    pub(super) fn final_stages_sentence(&self) -> String {
         let fullest = |version: usize| {
             let stages = self.backtest.stays[version].stages.iter().enumerate();
             let (stage, there) = stages
                 .map(|(stage, own)| (stage, own.ongoing.count))
                 .max_by_key(|(stage, there)| (*there, std::cmp::Reverse(*stage)))?;
-            let share = percent(there, self.backtest.customers);
+            let share = format_share(there, self.backtest.customers);
             Some(format!(
                 "{} has most customers in {}: {} ({share})",
                 self.label(version),
-                self.stage(version, stage),
+                self.stage_name(version, stage),
                 HumanCount(there)
             ))
         };
@@ -142,11 +142,11 @@ impl Findings<'_> {
 
     /// What the words and numbers mean.
     pub(super) fn definitions(&self) -> Vec<String> {
-        words::definitions(self.versions.len() == 2, self.backtest.prediction.is_some())
+        format::definitions(self.versions.len() == 2, self.backtest.prediction.is_some())
     }
 
     /// How the customers were chosen that are shown.
-    pub(super) fn chosen(&self, differences: &Differences) -> String {
+    pub(super) fn sampling_sentence(&self, differences: &Differences) -> String {
         format!(
             "{} of {}, chosen by a hash of their ids.",
             HumanCount(differences.examples().len() as u64),
@@ -155,7 +155,7 @@ impl Findings<'_> {
     }
 
     /// The sentence about restlessness.
-    pub(super) fn restless(&self, version: usize) -> String {
+    pub(super) fn flapping_sentence(&self, version: usize) -> String {
         let flaps = &self.backtest.flaps[version];
         let years = years(self.backtest.customer_time);
         let often = if years > 0.0 {
@@ -175,28 +175,30 @@ impl Findings<'_> {
             "{}: {} of {} moves are undone within {}{often}, by {}; {chains}.",
             self.label(version),
             HumanCount(flaps.flaps),
-            HumanCount(flaps.moves),
-            self.backtest.questions.flap,
+            HumanCount(flaps.transitions),
+            self.backtest.options.flap,
             customers(flaps.customers),
         )
     }
 
     /// The sentence about how long customers stay, by the median of each stage.
-    pub(super) fn lasting(&self) -> String {
+    pub(super) fn stay_lengths_sentence(&self) -> String {
         let mut stages: Vec<String> = Vec::new();
         let mut before = None;
-        for (version, stage, own) in tables::visited(self) {
+        for (version, stage, own) in tables::visited_stages(self) {
             let Some(median) = own.completed.percentile(50) else {
                 continue;
             };
-            let both = self.unified(version, stage);
+            let both = self.common_stage(version, stage);
             match stages.last_mut().filter(|_| before == Some(both)) {
-                Some(last) => *last += &format!(", {} {}", self.label(version), length(median)),
+                Some(last) => {
+                    *last += &format!(", {} {}", self.label(version), format_length(median))
+                }
                 None => stages.push(format!(
                     "{} {} {}",
-                    self.stage(version, stage),
+                    self.stage_name(version, stage),
                     self.label(version),
-                    length(median)
+                    format_length(median)
                 )),
             }
             before = Some(both);
@@ -211,36 +213,36 @@ impl Findings<'_> {
     }
 
     /// The sentences about a prediction.
-    pub(super) fn predicted(&self, prediction: &Prediction) -> Vec<String> {
-        let (outcome, within) = self.asked();
+    pub(super) fn prediction_sentences(&self, prediction: &Prediction) -> Vec<String> {
+        let (outcome, within) = self.prediction_question();
         let base = prediction.score(0);
         let mut lines = vec![format!(
             "At {} dates from {} to {}, {} times a customer who had had {outcome} before was looked at (a \
              customer counts at every date); {} of these times none came within {within}.",
-            prediction.tallies.len(),
+            prediction.dates.len(),
             prediction
-                .tallies
+                .dates
                 .first()
-                .map_or_else(String::new, |it| day(it.date)),
+                .map_or_else(String::new, |it| format_instant(it.date)),
             prediction
-                .tallies
+                .dates
                 .last()
-                .map_or_else(String::new, |it| day(it.date)),
+                .map_or_else(String::new, |it| format_instant(it.date)),
             HumanCount(base.population),
-            percent(base.stopped, base.population),
+            format_share(base.stopped, base.population),
         )];
         lines.push(counting::sentence(self));
         for version in 0..self.versions.len() {
-            lines.push(self.scored(prediction, version));
+            lines.push(self.score_sentence(prediction, version));
         }
         lines
     }
 
-    fn scored(&self, prediction: &Prediction, version: usize) -> String {
-        let own = Rates::of(&prediction.score(version));
-        let plain = Rates::of(&prediction.recency(version));
+    fn score_sentence(&self, prediction: &Prediction, version: usize) -> String {
+        let own = Rates::from_score(&prediction.score(version));
+        let plain = Rates::from_score(&prediction.recency(version));
         let label = self.label(version);
-        let stage = self.flagging(version);
+        let stage = self.flagging_stages(version);
         if prediction.score(version).flagged == 0 {
             return format!("{label} had nobody in {stage} at these dates.");
         }
@@ -260,19 +262,19 @@ impl Findings<'_> {
             "{label} flagged {} of them as {stage}: {} of the flagged stopped (precision), where {} of all did; {} \
              of those who stopped were flagged (recall). With as many flagged by plain recency it is {} and {}: \
              {verdict}.{advice}",
-            shown(own.flagged_share),
-            shown(own.precision),
-            shown(own.base_rate),
-            shown(own.recall),
-            shown(plain.precision),
-            shown(plain.recall),
+            format_ratio(own.flagged_share),
+            format_ratio(own.precision),
+            format_ratio(own.base_rate),
+            format_ratio(own.recall),
+            format_ratio(plain.precision),
+            format_ratio(plain.recall),
         )
     }
 
     /// How early the flag comes.
-    pub(super) fn early(&self, prediction: &Prediction, version: usize) -> String {
-        let leads = &prediction.leads[version];
-        let (outcome, within) = self.asked();
+    pub(super) fn lead_time_sentence(&self, prediction: &Prediction, version: usize) -> String {
+        let leads = &prediction.lead_times[version];
+        let (outcome, within) = self.prediction_question();
         let label = self.label(version);
         let (Some(median), Some(most)) = (leads.ahead.percentile(50), leads.ahead.percentile(90))
         else {
@@ -290,28 +292,37 @@ impl Findings<'_> {
              nine of ten) before {within} without {outcome} were over.{late}",
             HumanCount(leads.spells),
             HumanCount(leads.ahead.count),
-            length(median),
-            length(most),
+            format_length(median),
+            format_length(most),
         )
     }
 
     /// The stages of a customer, with dates.
-    pub(super) fn path(&self, example: &Example, version: usize) -> String {
-        let mut path = self.stage(version, example.initial[version]).to_owned();
-        for one in &example.moves[version] {
-            path += &format!(", {} {}", day(one.at), self.stage(version, one.to));
+    pub(super) fn stage_history(&self, example: &DifferenceExample, version: usize) -> String {
+        let mut path = self
+            .stage_name(version, example.initial[version])
+            .to_owned();
+        for one in &example.transitions[version] {
+            path += &format!(
+                ", {} {}",
+                format_instant(one.at),
+                self.stage_name(version, one.to)
+            );
         }
-        match example.more[version] {
+        match example.omitted[version] {
             0 => path,
             more => path + &format!(", and {more} more moves"),
         }
     }
 
     /// The outcome and how long it is waited for, as text.
-    pub(super) fn asked(&self) -> (String, String) {
-        let asked = self.backtest.questions.asked.as_ref();
+    pub(super) fn prediction_question(&self) -> (String, String) {
+        let asked = self.backtest.options.prediction.as_ref();
         asked.map_or_else(Default::default, |asked| {
-            (visible(&asked.outcome), asked.within.to_string())
+            (
+                sanitize_for_terminal(&asked.outcome),
+                asked.within.to_string(),
+            )
         })
     }
 }

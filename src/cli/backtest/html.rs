@@ -5,68 +5,72 @@ mod page;
 mod strip;
 
 use super::findings::Findings;
+use super::format::format_instant;
 use super::ratio::Rates;
 use super::tables;
-use super::words::day;
-use crate::backtest::{Differences, Lengths, Prediction};
+use crate::backtest::{Differences, DurationHistogram, Prediction};
 use crate::event::Millis;
-use crate::model::visible;
-use chart::{Bar, Kind, Series};
-use page::{Cell, Page, escape};
+use crate::model::sanitize_for_terminal;
+use chart::{Bar, Series, SeriesKind};
+use page::{Cell, HtmlPage, escape};
 
 pub(super) fn report(findings: &Findings<'_>) -> String {
-    let mut page = Page::new("Backtest");
+    let mut page = HtmlPage::new("Backtest");
     page.paragraph(&findings.scope());
     let versions = 0..findings.versions.len();
     let titles = versions.clone();
     let titles = titles.map(|at| format!("{}: {}", findings.label(at), findings.title(at)));
-    let left_out = findings.left_out().into_iter();
+    let left_out = findings.excluded_rows().into_iter();
     let titles = titles.chain(left_out.map(|line| format!("Left out: {line}")));
     page.list(&titles.collect::<Vec<_>>());
     page.section("Who moves");
-    page.paragraph(&findings.moved());
+    page.paragraph(&findings.moves_sentence());
     let differences = findings.backtest.differences.as_ref();
     if let Some(differences) = differences {
         page.table(&tables::moves(differences));
         page.table(&tables::arrivals(differences));
     }
     page.section("Where customers are");
-    page.paragraph(&findings.settled());
-    over_time(&mut page, findings);
+    page.paragraph(&findings.final_stages_sentence());
+    population_figures(&mut page, findings);
     if let Some(differences) = differences {
-        at_the_end(&mut page, findings, differences);
-        if differences.comparable {
-            page.table(&tables::apart(findings, differences));
+        final_stage_matrix(&mut page, findings, differences);
+        if differences.is_comparable {
+            page.table(&tables::stage_differences(findings, differences));
         }
     }
     for version in versions.clone() {
         page.table(&tables::population(findings, version));
     }
     page.section("How long they stay");
-    page.paragraph(&findings.lasting());
-    lengths(&mut page, findings);
+    page.paragraph(&findings.stay_lengths_sentence());
+    stay_lengths_figure(&mut page, findings);
     page.table(&tables::stays(findings));
     page.section("Flapping");
-    page.list(&versions.map(|at| findings.restless(at)).collect::<Vec<_>>());
-    page.table(&tables::undone(findings));
+    page.list(
+        &versions
+            .map(|at| findings.flapping_sentence(at))
+            .collect::<Vec<_>>(),
+    );
+    page.table(&tables::undone_moves(findings));
     if let Some(prediction) = &findings.backtest.prediction {
         page.section("Prediction");
-        predicted(&mut page, findings, prediction);
+        prediction_section(&mut page, findings, prediction);
     }
     if let Some(differences) = differences {
-        examples(&mut page, findings, differences);
+        examples_section(&mut page, findings, differences);
     }
     page.section("What is counted");
     page.list(&findings.definitions());
-    page.end()
+    page.finish()
 }
 
 /// The hue of a version's stage: that of the stage as both know it.
 fn hue(findings: &Findings<'_>, version: usize, stage: usize) -> u32 {
-    chart::hue(findings.unified(version, stage))
+    chart::hue(findings.common_stage(version, stage))
 }
 
-fn over_time(page: &mut Page, findings: &Findings<'_>) {
+fn population_figures(page: &mut HtmlPage, findings: &Findings<'_>) {
     let census = &findings.backtest.census;
     page.begin_figures();
     for version in 0..findings.versions.len() {
@@ -74,7 +78,7 @@ fn over_time(page: &mut Page, findings: &Findings<'_>) {
         let series: Vec<Series> = stages
             .map(|(stage, named)| Series {
                 name: named.name.clone(),
-                kind: Kind::Stage(hue(findings, version, stage)),
+                kind: SeriesKind::Stage(hue(findings, version, stage)),
                 values: census
                     .population
                     .iter()
@@ -93,7 +97,7 @@ fn over_time(page: &mut Page, findings: &Findings<'_>) {
 }
 
 /// The matrix, darker where more customers are; those who are elsewhere in the other version in another tone.
-fn at_the_end(page: &mut Page, findings: &Findings<'_>, differences: &Differences) {
+fn final_stage_matrix(page: &mut HtmlPage, findings: &Findings<'_>, differences: &Differences) {
     let (Some(table), Some(counts)) = (
         tables::matrix(findings),
         findings.backtest.census.matrix.last(),
@@ -120,22 +124,22 @@ fn at_the_end(page: &mut Page, findings: &Findings<'_>, differences: &Difference
     page.cells(&table.caption, &table.header, rows.collect());
 }
 
-fn lengths(page: &mut Page, findings: &Findings<'_>) {
-    let days = |lengths: &Lengths, percent| {
+fn stay_lengths_figure(page: &mut HtmlPage, findings: &Findings<'_>) {
+    let days = |lengths: &DurationHistogram, percent| {
         let length = lengths.percentile(percent);
         length.map(|it| it.0 as f64 / Millis::DAY.0 as f64)
     };
-    let bars = tables::visited(findings).into_iter();
+    let bars = tables::visited_stages(findings).into_iter();
     let bars = bars.filter_map(|(version, stage, own)| {
         Some(Bar {
             name: format!(
                 "{} {}",
-                findings.stage(version, stage),
+                findings.stage_name(version, stage),
                 findings.label(version)
             ),
             hue: hue(findings, version, stage),
             median: days(&own.completed, 50)?,
-            most: days(&own.completed, 90)?,
+            p90: days(&own.completed, 90)?,
         })
     });
     let bars: Vec<Bar> = bars.collect();
@@ -145,20 +149,20 @@ fn lengths(page: &mut Page, findings: &Findings<'_>) {
     }
 }
 
-fn predicted(page: &mut Page, findings: &Findings<'_>, prediction: &Prediction) {
-    for line in findings.predicted(prediction) {
+fn prediction_section(page: &mut HtmlPage, findings: &Findings<'_>, prediction: &Prediction) {
+    for line in findings.prediction_sentences(prediction) {
         page.paragraph(&line);
     }
     let versions = 0..findings.versions.len();
     for version in versions.clone() {
-        page.paragraph(&findings.early(prediction, version));
+        page.paragraph(&findings.lead_time_sentence(prediction, version));
     }
     page.table(&tables::scores(findings, prediction));
     page.begin_figures();
-    by_date(page, findings, prediction, "Precision by date", |rates| {
+    rate_figure(page, findings, prediction, "Precision by date", |rates| {
         rates.precision
     });
-    by_date(page, findings, prediction, "Recall by date", |rates| {
+    rate_figure(page, findings, prediction, "Recall by date", |rates| {
         rates.recall
     });
     page.end_figures();
@@ -168,21 +172,21 @@ fn predicted(page: &mut Page, findings: &Findings<'_>, prediction: &Prediction) 
 }
 
 /// A rate of each version and of recency, as lines.
-fn by_date(
-    page: &mut Page,
+fn rate_figure(
+    page: &mut HtmlPage,
     findings: &Findings<'_>,
     prediction: &Prediction,
     title: &str,
     rate: impl Fn(&Rates) -> f64,
 ) {
-    let rate = |score| Some(rate(&Rates::of(&score))).filter(|rate| !rate.is_nan());
-    let tallies = &prediction.tallies;
+    let rate = |score| Some(rate(&Rates::from_score(&score))).filter(|rate| !rate.is_nan());
+    let tallies = &prediction.dates;
     let mut series = Vec::new();
     for version in 0..findings.versions.len() {
         let label = findings.label(version);
         series.push(Series {
             name: label.to_owned(),
-            kind: Kind::Version(version),
+            kind: SeriesKind::Version(version),
             values: tallies
                 .iter()
                 .map(|tally| rate(tally.score(version)))
@@ -190,7 +194,7 @@ fn by_date(
         });
         series.push(Series {
             name: format!("recency for {label}"),
-            kind: Kind::Recency(version),
+            kind: SeriesKind::Recency(version),
             values: tallies
                 .iter()
                 .map(|tally| rate(tally.recency(version)))
@@ -201,18 +205,18 @@ fn by_date(
     page.figure(title, &chart::lines(title, &dates, &series), &series);
 }
 
-fn examples(page: &mut Page, findings: &Findings<'_>, differences: &Differences) {
+fn examples_section(page: &mut HtmlPage, findings: &Findings<'_>, differences: &Differences) {
     let examples = differences.examples();
     if examples.is_empty() {
         return;
     }
     page.section("Some customers whose histories differ");
-    page.paragraph(&findings.chosen(differences));
+    page.paragraph(&findings.sampling_sentence(differences));
     let stages = differences.stages.iter().enumerate();
     let legend: Vec<Series> = stages
         .map(|(stage, name)| Series {
             name: name.clone(),
-            kind: Kind::Stage(chart::hue(stage)),
+            kind: SeriesKind::Stage(chart::hue(stage)),
             values: Vec::new(),
         })
         .collect();
@@ -223,13 +227,13 @@ fn examples(page: &mut Page, findings: &Findings<'_>, differences: &Differences)
             escape(&format!(
                 "{} {}",
                 findings.label(at),
-                findings.path(example, at)
+                findings.stage_history(example, at)
             ))
         });
         let words: Vec<String> = words.collect();
         vec![
-            Cell::from(visible(example.customer.as_str())),
-            Cell::from(day(example.begin)),
+            Cell::from(sanitize_for_terminal(example.customer.as_str())),
+            Cell::from(format_instant(example.begin)),
             Cell::markup(format!("{picture}<small>{}</small>", words.join("<br>"))),
         ]
     });

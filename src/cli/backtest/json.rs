@@ -4,10 +4,11 @@ use serde_json::{Value as Json, json};
 
 use super::counting;
 use super::findings::Findings;
+use super::format::years;
 use super::ratio::Rates;
-use super::words::years;
 use crate::backtest::{
-    Arrivals, Differences, Example, Lengths, Move, Prediction, Score, StageStays,
+    DifferenceExample, Differences, DurationHistogram, FirstEntries, Prediction, Score,
+    StageTransition, StayStats,
 };
 
 pub(super) fn report(findings: &Findings<'_>) -> Json {
@@ -36,8 +37,8 @@ fn history(findings: &Findings<'_>) -> Json {
         })
     });
     json!({
-        "begin": backtest.questions.begin.to_string(),
-        "end": backtest.questions.end.to_string(),
+        "begin": backtest.options.begin.to_string(),
+        "end": backtest.options.end.to_string(),
         "events": survey.events,
         "later": survey.later,
         "rejected": rejected.collect::<Json>(),
@@ -49,9 +50,9 @@ fn history(findings: &Findings<'_>) -> Json {
 fn version(findings: &Findings<'_>, at: usize) -> Json {
     let backtest = findings.backtest;
     let (model, flaps) = (findings.versions[at].model(), &backtest.flaps[at]);
-    let stage = |(stage, own): (usize, &StageStays)| {
+    let stage = |(stage, own): (usize, &StayStats)| {
         json!({
-            "stage": findings.stage(at, stage),
+            "stage": findings.stage_name(at, stage),
             "at_end": own.ongoing.count,
             "entries": own.entries,
             "exits": own.exits(),
@@ -60,10 +61,10 @@ fn version(findings: &Findings<'_>, at: usize) -> Json {
             "ongoing": lengths(&own.ongoing),
         })
     };
-    let undone = flaps.undone.iter().map(|((from, to), undone)| {
+    let undone = flaps.reversals.iter().map(|((from, to), undone)| {
         json!({
-            "from": findings.stage(at, *from),
-            "to": findings.stage(at, *to),
+            "from": findings.stage_name(at, *from),
+            "to": findings.stage_name(at, *to),
             "made": undone.made,
             "undone": undone.undone,
         })
@@ -72,10 +73,10 @@ fn version(findings: &Findings<'_>, at: usize) -> Json {
         "file": findings.files[at].display().to_string(),
         "model": model.name,
         "version": model.version,
-        "transitions": flaps.moves,
+        "transitions": flaps.transitions,
         "stages": backtest.stays[at].stages.iter().enumerate().map(stage).collect::<Json>(),
         "flaps": {
-            "within_ms": backtest.questions.flap.0,
+            "within_ms": backtest.options.flap.0,
             "count": flaps.flaps,
             "customers": flaps.customers,
             "most": flaps.most,
@@ -87,7 +88,7 @@ fn version(findings: &Findings<'_>, at: usize) -> Json {
     })
 }
 
-fn lengths(lengths: &Lengths) -> Json {
+fn lengths(lengths: &DurationHistogram) -> Json {
     json!({
         "count": lengths.count,
         "mean_ms": lengths.mean().map(|it| it.0),
@@ -103,7 +104,7 @@ fn population(findings: &Findings<'_>) -> Json {
         let named = counts
             .iter()
             .enumerate()
-            .map(|(stage, count)| (findings.stage(at, stage).to_owned(), json!(count)));
+            .map(|(stage, count)| (findings.stage_name(at, stage).to_owned(), json!(count)));
         Json::Object(named.collect())
     };
     let date = |(date, versions): (&crate::event::EventTime, &Vec<Vec<u64>>)| {
@@ -141,7 +142,7 @@ fn differences(findings: &Findings<'_>, differences: &Differences) -> Json {
             "only_new": flow.only[1],
         })
     });
-    let arrivals = |(stage, own): (&String, &Arrivals)| {
+    let arrivals = |(stage, own): (&String, &FirstEntries)| {
         json!({
             "stage": stage,
             "same": own.same,
@@ -153,29 +154,31 @@ fn differences(findings: &Findings<'_>, differences: &Differences) -> Json {
     };
     let examples = differences.examples();
     json!({
-        "comparable": differences.comparable,
+        "comparable": differences.is_comparable,
         "customers_at_end": differences.at_end,
         "customers_ever": differences.histories,
         "share_of_time": ratio(differences.time_apart as f64 / findings.backtest.customer_time as f64),
         "moves": flows.collect::<Json>(),
-        "first_entries": differences.stages.iter().zip(&differences.arrivals).map(arrivals).collect::<Json>(),
+        "first_entries": differences.stages.iter().zip(&differences.first_entries).map(arrivals).collect::<Json>(),
         "examples": examples.into_iter().map(|it| example(findings, it)).collect::<Json>(),
     })
 }
 
-fn example(findings: &Findings<'_>, example: &Example) -> Json {
+fn example(findings: &Findings<'_>, example: &DifferenceExample) -> Json {
     let line = |at: usize| -> Json {
-        let moves = example.moves[at].iter().map(|Move { at: time, from, to }| {
-            json!({
-                "at": time.to_string(),
-                "from": findings.stage(at, *from),
-                "to": findings.stage(at, *to),
-            })
-        });
+        let moves = example.transitions[at]
+            .iter()
+            .map(|StageTransition { at: time, from, to }| {
+                json!({
+                    "at": time.to_string(),
+                    "from": findings.stage_name(at, *from),
+                    "to": findings.stage_name(at, *to),
+                })
+            });
         json!({
-            "initial": findings.stage(at, example.initial[at]),
+            "initial": findings.stage_name(at, example.initial[at]),
             "moves": moves.collect::<Json>(),
-            "more": example.more[at],
+            "more": example.omitted[at],
         })
     };
     json!({
@@ -188,7 +191,7 @@ fn example(findings: &Findings<'_>, example: &Example) -> Json {
 
 fn prediction(findings: &Findings<'_>, prediction: &Prediction) -> Json {
     let versions = 0..findings.versions.len();
-    let dates = prediction.tallies.iter().map(|tally| {
+    let dates = prediction.dates.iter().map(|tally| {
         let scored = |at| with_recency(&tally.score(at), &tally.recency(at));
         json!({
             "date": tally.date.to_string(),
@@ -197,8 +200,8 @@ fn prediction(findings: &Findings<'_>, prediction: &Prediction) -> Json {
     });
     let pooled = versions.clone().map(|at| {
         let mut pooled = with_recency(&prediction.score(at), &prediction.recency(at));
-        let leads = &prediction.leads[at];
-        pooled["stages"] = findings.flagging(at).split(" or ").collect();
+        let leads = &prediction.lead_times[at];
+        pooled["stages"] = findings.flagging_stages(at).split(" or ").collect();
         pooled["lead"] = json!({
             "flags": leads.spells,
             "right": leads.ahead.count,
@@ -208,8 +211,8 @@ fn prediction(findings: &Findings<'_>, prediction: &Prediction) -> Json {
         });
         pooled
     });
-    let (outcome, _) = findings.asked();
-    let asked = findings.backtest.questions.asked.as_ref();
+    let (outcome, _) = findings.prediction_question();
+    let asked = findings.backtest.options.prediction.as_ref();
     json!({
         "outcome": outcome,
         "within_ms": asked.map(|asked| asked.within.0),
@@ -226,12 +229,12 @@ fn with_recency(own: &Score, recency: &Score) -> Json {
 }
 
 fn score(score: &Score) -> Json {
-    let rates = Rates::of(score);
+    let rates = Rates::from_score(score);
     json!({
         "population": score.population,
         "stopped": score.stopped,
         "flagged": score.flagged,
-        "hits": score.hits as f64 / Score::PARTS as f64,
+        "hits": score.hits as f64 / Score::HIT_SCALE as f64,
         "precision": ratio(rates.precision),
         "precision_95": [ratio(rates.interval.0), ratio(rates.interval.1)],
         "recall": ratio(rates.recall),

@@ -1,6 +1,6 @@
 //! Counts to ratios, at the very end.
 
-use super::words::shown;
+use super::format::format_ratio;
 use crate::backtest::Score;
 
 /// What a score comes to; not a number where there is nothing to divide by.
@@ -21,14 +21,14 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    pub(super) fn of(score: &Score) -> Rates {
-        let hits = score.hits as f64 / Score::PARTS as f64;
+    pub(super) fn from_score(score: &Score) -> Rates {
+        let hits = score.hits as f64 / Score::HIT_SCALE as f64;
         let (flagged, stopped) = (score.flagged as f64, score.stopped as f64);
         let all = score.population as f64;
         let precision = hits / flagged;
         Rates {
             precision,
-            interval: wilson(precision, flagged),
+            interval: wilson_interval(precision, flagged),
             recall: hits / stopped,
             f1: 2.0 * hits / (flagged + stopped),
             flagged_share: flagged / all,
@@ -38,7 +38,7 @@ impl Rates {
 }
 
 /// Wilson's interval of 95 % for a share of so many.
-fn wilson(share: f64, count: f64) -> (f64, f64) {
+fn wilson_interval(share: f64, count: f64) -> (f64, f64) {
     const Z: f64 = 1.959_963_984_540_054;
     let square = Z * Z / count;
     let middle = (share + square / 2.0) / (1.0 + square);
@@ -47,8 +47,8 @@ fn wilson(share: f64, count: f64) -> (f64, f64) {
 }
 
 /// A share for people.
-pub(super) fn percent(part: u64, whole: u64) -> String {
-    shown(part as f64 / whole as f64)
+pub(super) fn format_share(part: u64, whole: u64) -> String {
+    format_ratio(part as f64 / whole as f64)
 }
 
 #[cfg(test)]
@@ -58,18 +58,21 @@ mod tests {
     #[test]
     fn rates_are_those_of_the_textbook() {
         // 8 of 10 flagged stopped, of 20 who did among 40.
-        let rates = Rates::of(&Score {
+        let rates = Rates::from_score(&Score {
             population: 40,
             stopped: 20,
             flagged: 10,
-            hits: 8 * Score::PARTS,
+            hits: 8 * Score::HIT_SCALE,
         });
         assert_eq!((rates.precision, rates.recall), (0.8, 0.4));
         assert_eq!((rates.flagged_share, rates.base_rate), (0.25, 0.5));
         assert!((rates.f1 - 2.0 * 0.8 * 0.4 / 1.2).abs() < 1e-12);
         // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662 without continuity correction.
-        let (low, high) = wilson(81.0 / 263.0, 263.0);
+        let (low, high) = wilson_interval(81.0 / 263.0, 263.0);
         assert_eq!(format!("{low:.4} {high:.4}"), "0.2553 0.3662");
-        assert_eq!(shown(Rates::of(&Score::default()).precision), "–");
+        assert_eq!(
+            format_ratio(Rates::from_score(&Score::default()).precision),
+            "–"
+        );
     }
 }

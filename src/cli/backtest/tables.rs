@@ -5,66 +5,66 @@ use std::cmp::Reverse;
 use indicatif::HumanCount;
 
 use super::findings::Findings;
-use super::ratio::{Rates, percent};
-use super::words::{day, length, percentile, shown};
-use crate::backtest::{Arrivals, Differences, Flow, Prediction, StageStays};
+use super::format::{format_instant, format_length, format_percentile, format_ratio};
+use super::ratio::{Rates, format_share};
+use crate::backtest::{Differences, FirstEntries, Flow, Prediction, StayStats};
 
 /// Most moves in a table.
 const MOVES_MAX: usize = 12;
 
 /// Rows under a header; the first cell of a row names it.
-pub(super) struct Table {
+pub(super) struct ReportTable {
     pub(super) caption: String,
     pub(super) header: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
 }
 
-impl Table {
-    fn new<const N: usize>(caption: impl Into<String>, header: [&str; N]) -> Table {
-        Table {
+impl ReportTable {
+    fn new<const N: usize>(caption: impl Into<String>, header: [&str; N]) -> ReportTable {
+        ReportTable {
             caption: caption.into(),
             header: header.map(str::to_owned).to_vec(),
             rows: Vec::new(),
         }
     }
 
-    fn row<const N: usize>(&mut self, row: [String; N]) {
+    fn add_row<const N: usize>(&mut self, row: [String; N]) {
         self.rows.push(row.to_vec());
     }
 }
 
-pub(super) fn count(count: u64) -> String {
+pub(super) fn format_count(count: u64) -> String {
     HumanCount(count).to_string()
 }
 
 /// A count of which it is easily seen when it is none.
-fn some(there: u64) -> String {
+fn count_or_dot(there: u64) -> String {
     if there == 0 {
         "·".to_owned()
     } else {
-        count(there)
+        format_count(there)
     }
 }
 
 /// Moves that one version alone makes at that instant, the most frequent first.
-pub(super) fn moves(differences: &Differences) -> Table {
+pub(super) fn moves(differences: &Differences) -> ReportTable {
     let mut flows: Vec<(&(usize, usize), &Flow)> = differences.flows.iter().collect();
     flows.retain(|(_, flow)| flow.only != [0, 0]);
     flows.sort_by_key(|(moved, flow)| (Reverse(flow.only[0] + flow.only[1]), **moved));
     let caption =
         "Moves that the other version does not make at the same instant, the most frequent first";
-    let mut table = Table::new(caption, ["move", "in both", "OLD alone", "NEW alone"]);
+    let mut table = ReportTable::new(caption, ["move", "in both", "OLD alone", "NEW alone"]);
     let stages = &differences.stages;
     for ((from, to), flow) in flows.iter().take(MOVES_MAX) {
         let name = format!("{} -> {}", stages[*from], stages[*to]);
-        let [old, new] = flow.only.map(count);
-        table.row([name, count(flow.both), old, new]);
+        let [old, new] = flow.only.map(format_count);
+        table.add_row([name, format_count(flow.both), old, new]);
     }
     table
 }
 
 /// When customers first get into a stage, where that differs.
-pub(super) fn arrivals(differences: &Differences) -> Table {
+pub(super) fn arrivals(differences: &Differences) -> ReportTable {
     let header = [
         "first entry into",
         "same time",
@@ -75,18 +75,18 @@ pub(super) fn arrivals(differences: &Differences) -> Table {
         "OLD alone",
         "NEW alone",
     ];
-    let mut table = Table::new("Customers by when they first get into a stage", header);
-    let differ = |own: &Arrivals| own.only != [0, 0] || own.earlier.count + own.later.count > 0;
-    let arrivals = differences.stages.iter().zip(&differences.arrivals);
+    let mut table = ReportTable::new("Customers by when they first get into a stage", header);
+    let differ = |own: &FirstEntries| own.only != [0, 0] || own.earlier.count + own.later.count > 0;
+    let arrivals = differences.stages.iter().zip(&differences.first_entries);
     for (stage, own) in arrivals.filter(|(_, own)| differ(own)) {
-        let [old, new] = own.only.map(count);
-        table.row([
+        let [old, new] = own.only.map(format_count);
+        table.add_row([
             stage.clone(),
-            count(own.same),
-            count(own.earlier.count),
-            percentile(&own.earlier, 50),
-            count(own.later.count),
-            percentile(&own.later, 50),
+            format_count(own.same),
+            format_count(own.earlier.count),
+            format_percentile(&own.earlier, 50),
+            format_count(own.later.count),
+            format_percentile(&own.later, 50),
             old,
             new,
         ]);
@@ -95,7 +95,7 @@ pub(super) fn arrivals(differences: &Differences) -> Table {
 }
 
 /// Customers by both stages at the end, with sums; none with one version.
-pub(super) fn matrix(findings: &Findings<'_>) -> Option<Table> {
+pub(super) fn matrix(findings: &Findings<'_>) -> Option<ReportTable> {
     let census = &findings.backtest.census;
     let (matrix, population) = (census.matrix.last()?, census.population.last()?);
     let [_, new] = &population[..] else {
@@ -103,20 +103,20 @@ pub(super) fn matrix(findings: &Findings<'_>) -> Option<Table> {
     };
     let stages = 0..new.len();
     let mut header = vec!["OLD \\ NEW".to_owned()];
-    header.extend(stages.map(|at| findings.stage(1, at).to_owned()));
+    header.extend(stages.map(|at| findings.stage_name(1, at).to_owned()));
     header.push("all".to_owned());
     let mut rows = Vec::new();
     for (old, counts) in matrix.iter().enumerate() {
-        let mut row = vec![findings.stage(0, old).to_owned()];
-        row.extend(counts.iter().map(|there| some(*there)));
-        row.push(count(counts.iter().sum()));
+        let mut row = vec![findings.stage_name(0, old).to_owned()];
+        row.extend(counts.iter().map(|there| count_or_dot(*there)));
+        row.push(format_count(counts.iter().sum()));
         rows.push(row);
     }
     let mut all = vec!["all".to_owned()];
-    all.extend(new.iter().map(|there| count(*there)));
-    all.push(count(findings.backtest.customers));
+    all.extend(new.iter().map(|there| format_count(*there)));
+    all.push(format_count(findings.backtest.customers));
     rows.push(all);
-    Some(Table {
+    Some(ReportTable {
         caption: "At the end, by the stage under OLD (rows) and under NEW (columns)".to_owned(),
         header,
         rows,
@@ -124,27 +124,30 @@ pub(super) fn matrix(findings: &Findings<'_>) -> Option<Table> {
 }
 
 /// Customers in each stage of a version, at dates.
-pub(super) fn population(findings: &Findings<'_>, version: usize) -> Table {
+pub(super) fn population(findings: &Findings<'_>, version: usize) -> ReportTable {
     let census = &findings.backtest.census;
     let stages = 0..census.population[0][version].len();
-    let mut table = Table::new(
+    let mut table = ReportTable::new(
         format!("{}: customers by stage, at dates", findings.label(version)),
         ["date", "all"],
     );
     table
         .header
-        .extend(stages.map(|at| findings.stage(version, at).to_owned()));
+        .extend(stages.map(|at| findings.stage_name(version, at).to_owned()));
     for at in census.shown() {
         let counts = &census.population[at][version];
-        let mut row = vec![day(census.dates[at]), count(counts.iter().sum())];
-        row.extend(counts.iter().map(|there| some(*there)));
+        let mut row = vec![
+            format_instant(census.dates[at]),
+            format_count(counts.iter().sum()),
+        ];
+        row.extend(counts.iter().map(|there| count_or_dot(*there)));
         table.rows.push(row);
     }
     table
 }
 
 /// Who is in different stages at dates, and in which ones most of them.
-pub(super) fn apart(findings: &Findings<'_>, differences: &Differences) -> Table {
+pub(super) fn stage_differences(findings: &Findings<'_>, differences: &Differences) -> ReportTable {
     let census = &findings.backtest.census;
     let header = [
         "date",
@@ -153,7 +156,7 @@ pub(super) fn apart(findings: &Findings<'_>, differences: &Differences) -> Table
         "share",
         "most of them under OLD -> under NEW",
     ];
-    let mut table = Table::new("Customers in different stages, at dates", header);
+    let mut table = ReportTable::new("Customers in different stages, at dates", header);
     for at in census.shown() {
         let matrix = &census.matrix[at];
         let (mut apart, mut most) = (0, (0, String::new()));
@@ -164,20 +167,20 @@ pub(super) fn apart(findings: &Findings<'_>, differences: &Differences) -> Table
                 }
                 apart += there;
                 if *there > most.0 {
-                    let pair = (findings.stage(0, old), findings.stage(1, new));
+                    let pair = (findings.stage_name(0, old), findings.stage_name(1, new));
                     most = (
                         *there,
-                        format!("{} -> {}, {}", pair.0, pair.1, count(*there)),
+                        format!("{} -> {}, {}", pair.0, pair.1, format_count(*there)),
                     );
                 }
             }
         }
         let all: u64 = matrix.iter().flatten().sum();
-        table.row([
-            day(census.dates[at]),
-            count(all),
-            count(apart),
-            percent(apart, all),
+        table.add_row([
+            format_instant(census.dates[at]),
+            format_count(all),
+            format_count(apart),
+            format_share(apart, all),
             most.1,
         ]);
     }
@@ -185,7 +188,7 @@ pub(super) fn apart(findings: &Findings<'_>, differences: &Differences) -> Table
 }
 
 /// Visits to each stage, those of both versions beside each other.
-pub(super) fn stays(findings: &Findings<'_>) -> Table {
+pub(super) fn stays(findings: &Findings<'_>) -> ReportTable {
     let header = [
         "stage",
         "",
@@ -199,55 +202,60 @@ pub(super) fn stays(findings: &Findings<'_>) -> Table {
         "median so far",
     ];
     let caption = "Visits to each stage; lengths are of those that lasted and ended";
-    let mut table = Table::new(caption, header);
-    for (version, stage, own) in visited(findings) {
-        table.row([
-            findings.stage(version, stage).to_owned(),
+    let mut table = ReportTable::new(caption, header);
+    for (version, stage, own) in visited_stages(findings) {
+        table.add_row([
+            findings.stage_name(version, stage).to_owned(),
             findings.label(version).to_owned(),
-            count(own.entries),
-            count(own.passed),
-            count(own.completed.count),
-            percentile(&own.completed, 50),
-            own.completed.mean().map_or_else(|| "–".to_owned(), length),
-            percentile(&own.completed, 90),
-            count(own.ongoing.count),
-            percentile(&own.ongoing, 50),
+            format_count(own.entries),
+            format_count(own.passed),
+            format_count(own.completed.count),
+            format_percentile(&own.completed, 50),
+            own.completed
+                .mean()
+                .map_or_else(|| "–".to_owned(), format_length),
+            format_percentile(&own.completed, 90),
+            format_count(own.ongoing.count),
+            format_percentile(&own.ongoing, 50),
         ]);
     }
     table
 }
 
 /// Stages that anybody was in, with their version; those that are the same together.
-pub(super) fn visited<'f>(findings: &'f Findings<'_>) -> Vec<(usize, usize, &'f StageStays)> {
+pub(super) fn visited_stages<'f>(findings: &'f Findings<'_>) -> Vec<(usize, usize, &'f StayStats)> {
     let mut all = Vec::new();
     for (version, stays) in findings.backtest.stays.iter().enumerate() {
         let stages = stays.stages.iter().enumerate();
         let visited = stages.filter(|(_, own)| own.entries > 0);
         all.extend(visited.map(|(stage, own)| (version, stage, own)));
     }
-    all.sort_by_key(|(version, stage, _)| (findings.unified(*version, *stage), *version));
+    all.sort_by_key(|(version, stage, _)| (findings.common_stage(*version, *stage), *version));
     all
 }
 
 /// Moves that are undone within the span, the most frequent first.
-pub(super) fn undone(findings: &Findings<'_>) -> Table {
+pub(super) fn undone_moves(findings: &Findings<'_>) -> ReportTable {
     let header = ["move that is undone", "", "made", "undone", "share"];
-    let mut table = Table::new("What flaps", header);
+    let mut table = ReportTable::new("What flaps", header);
     for (version, flaps) in findings.backtest.flaps.iter().enumerate() {
         let mut undone: Vec<_> = flaps
-            .undone
+            .reversals
             .iter()
             .filter(|(_, it)| it.undone > 0)
             .collect();
         undone.sort_by_key(|(moved, it)| (Reverse(it.undone), **moved));
         for ((from, to), it) in undone.into_iter().take(MOVES_MAX) {
-            let pair = (findings.stage(version, *from), findings.stage(version, *to));
-            table.row([
+            let pair = (
+                findings.stage_name(version, *from),
+                findings.stage_name(version, *to),
+            );
+            table.add_row([
                 format!("{} -> {}", pair.0, pair.1),
                 findings.label(version).to_owned(),
-                count(it.made),
-                count(it.undone),
-                percent(it.undone, it.made),
+                format_count(it.made),
+                format_count(it.undone),
+                format_share(it.undone, it.made),
             ]);
         }
     }
@@ -255,7 +263,7 @@ pub(super) fn undone(findings: &Findings<'_>) -> Table {
 }
 
 /// What each version scored over all dates, and recency with as many.
-pub(super) fn scores(findings: &Findings<'_>, prediction: &Prediction) -> Table {
+pub(super) fn scores(findings: &Findings<'_>, prediction: &Prediction) -> ReportTable {
     let header = [
         "rule",
         "flagged",
@@ -264,22 +272,22 @@ pub(super) fn scores(findings: &Findings<'_>, prediction: &Prediction) -> Table 
         "recall",
         "F1",
     ];
-    let mut table = Table::new("All dates together", header);
+    let mut table = ReportTable::new("All dates together", header);
     for version in 0..findings.versions.len() {
         let label = findings.label(version);
         for (name, score) in [
             (label.to_owned(), prediction.score(version)),
             (format!("recency for {label}"), prediction.recency(version)),
         ] {
-            let rates = Rates::of(&score);
+            let rates = Rates::from_score(&score);
             let (low, high) = rates.interval;
-            table.row([
+            table.add_row([
                 name,
-                count(score.flagged),
-                shown(rates.precision),
-                format!("{} to {}", shown(low), shown(high)),
-                shown(rates.recall),
-                shown(rates.f1),
+                format_count(score.flagged),
+                format_ratio(rates.precision),
+                format!("{} to {}", format_ratio(low), format_ratio(high)),
+                format_ratio(rates.recall),
+                format_ratio(rates.f1),
             ]);
         }
     }
@@ -291,7 +299,7 @@ pub(super) fn scores_by_date(
     findings: &Findings<'_>,
     prediction: &Prediction,
     version: usize,
-) -> Table {
+) -> ReportTable {
     let header = [
         "date",
         "customers",
@@ -303,19 +311,19 @@ pub(super) fn scores_by_date(
         "by recency",
     ];
     let caption = format!("{} at each date", findings.label(version));
-    let mut table = Table::new(caption, header);
-    for tally in &prediction.tallies {
-        let own = Rates::of(&tally.score(version));
-        let recency = Rates::of(&tally.recency(version));
-        table.row([
-            day(tally.date),
-            count(tally.population),
-            shown(own.base_rate),
-            shown(own.flagged_share),
-            shown(own.precision),
-            shown(recency.precision),
-            shown(own.recall),
-            shown(recency.recall),
+    let mut table = ReportTable::new(caption, header);
+    for tally in &prediction.dates {
+        let own = Rates::from_score(&tally.score(version));
+        let recency = Rates::from_score(&tally.recency(version));
+        table.add_row([
+            format_instant(tally.date),
+            format_count(tally.population),
+            format_ratio(own.base_rate),
+            format_ratio(own.flagged_share),
+            format_ratio(own.precision),
+            format_ratio(recency.precision),
+            format_ratio(own.recall),
+            format_ratio(recency.recall),
         ]);
     }
     table

@@ -1,10 +1,10 @@
 //! The report for people at a terminal: a sentence each, and tables of at most 100 columns.
 
 use super::findings::Findings;
-use super::tables::{self, Table};
-use super::words::day;
+use super::format::format_instant;
+use super::tables::{self, ReportTable};
 use crate::backtest::Differences;
-use crate::model::visible;
+use crate::model::sanitize_for_terminal;
 
 /// Most columns of a line.
 const WIDTH: usize = 100;
@@ -13,7 +13,7 @@ const GAP: usize = 2;
 
 pub(super) fn report(findings: &Findings<'_>) -> String {
     let versions = 0..findings.versions.len();
-    let mut text = wrapped(&format!("Backtest of {}", findings.scope()));
+    let mut text = wrap(&format!("Backtest of {}", findings.scope()));
     for version in versions.clone() {
         text += &format!(
             "{:<6}{}\n",
@@ -21,46 +21,46 @@ pub(super) fn report(findings: &Findings<'_>) -> String {
             findings.title(version)
         );
     }
-    for line in findings.left_out() {
+    for line in findings.excluded_rows() {
         text += &format!("Left out: {line}\n");
     }
     text += "\nWHO MOVES\n";
-    text += &wrapped(&findings.moved());
+    text += &wrap(&findings.moves_sentence());
     let differences = findings.backtest.differences.as_ref();
     if let Some(differences) = differences {
-        text += &table(&tables::moves(differences));
-        text += &table(&tables::arrivals(differences));
+        text += &format_table(&tables::moves(differences));
+        text += &format_table(&tables::arrivals(differences));
     }
     text += "\nWHERE CUSTOMERS ARE\n";
-    text += &wrapped(&findings.settled());
+    text += &wrap(&findings.final_stages_sentence());
     text += &tables::matrix(findings)
-        .map(|it| table(&it))
+        .map(|it| format_table(&it))
         .unwrap_or_default();
-    if let Some(differences) = differences.filter(|it| it.comparable) {
-        text += &table(&tables::apart(findings, differences));
+    if let Some(differences) = differences.filter(|it| it.is_comparable) {
+        text += &format_table(&tables::stage_differences(findings, differences));
     }
     for version in versions.clone() {
-        text += &table(&tables::population(findings, version));
+        text += &format_table(&tables::population(findings, version));
     }
     text += "\nHOW LONG THEY STAY\n";
-    text += &wrapped(&findings.lasting());
-    text += &table(&tables::stays(findings));
+    text += &wrap(&findings.stay_lengths_sentence());
+    text += &format_table(&tables::stays(findings));
     text += "\nFLAPPING\n";
     for version in versions.clone() {
-        text += &wrapped(&findings.restless(version));
+        text += &wrap(&findings.flapping_sentence(version));
     }
-    text += &table(&tables::undone(findings));
+    text += &format_table(&tables::undone_moves(findings));
     if let Some(prediction) = &findings.backtest.prediction {
         text += "\nPREDICTION\n";
-        for line in findings.predicted(prediction) {
-            text += &wrapped(&line);
+        for line in findings.prediction_sentences(prediction) {
+            text += &wrap(&line);
         }
         for version in versions.clone() {
-            text += &wrapped(&findings.early(prediction, version));
+            text += &wrap(&findings.lead_time_sentence(prediction, version));
         }
-        text += &table(&tables::scores(findings, prediction));
+        text += &format_table(&tables::scores(findings, prediction));
         for version in versions {
-            text += &table(&tables::scores_by_date(findings, prediction, version));
+            text += &format_table(&tables::scores_by_date(findings, prediction, version));
         }
     }
     if let Some(differences) = differences {
@@ -68,7 +68,7 @@ pub(super) fn report(findings: &Findings<'_>) -> String {
     }
     text += "\nWHAT IS COUNTED\n";
     for definition in findings.definitions() {
-        text += &wrapped(&format!("- {definition}"));
+        text += &wrap(&format!("- {definition}"));
     }
     text
 }
@@ -79,13 +79,16 @@ fn examples(findings: &Findings<'_>, differences: &Differences) -> String {
         return String::new();
     }
     let mut text = "\nSOME CUSTOMERS WHOSE HISTORIES DIFFER\n".to_owned();
-    text += &wrapped(&findings.chosen(differences));
+    text += &wrap(&findings.sampling_sentence(differences));
     for example in examples {
-        let customer = visible(example.customer.as_str());
-        text += &format!("{customer}, since {}\n", day(example.begin));
+        let customer = sanitize_for_terminal(example.customer.as_str());
+        text += &format!("{customer}, since {}\n", format_instant(example.begin));
         for version in 0..2 {
             let label = findings.label(version);
-            text += &wrapped(&format!("    {label} {}", findings.path(example, version)));
+            text += &wrap(&format!(
+                "    {label} {}",
+                findings.stage_history(example, version)
+            ));
         }
     }
     text
@@ -93,7 +96,7 @@ fn examples(findings: &Findings<'_>, differences: &Differences) -> String {
 
 /// A table under its caption; nothing without rows. What does not fit beside each other comes below, under
 /// the first column again.
-fn table(table: &Table) -> String {
+fn format_table(table: &ReportTable) -> String {
     if table.rows.is_empty() {
         return String::new();
     }
@@ -134,7 +137,7 @@ fn table(table: &Table) -> String {
 }
 
 /// A paragraph. Where its first line is indented, or an item of a list, the others are two more.
-fn wrapped(text: &str) -> String {
+fn wrap(text: &str) -> String {
     let indent = text.len() - text.trim_start().len();
     let further = match indent > 0 || text.starts_with("- ") {
         true => indent + 2,

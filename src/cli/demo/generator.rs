@@ -10,7 +10,7 @@ const DAY: f64 = Millis::DAY.0 as f64;
 
 /// One event of one customer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Happening {
+pub(super) struct GeneratedEvent {
     pub(super) time: EventTime,
     pub(super) customer: String,
     pub(super) kind: &'static str,
@@ -20,7 +20,7 @@ pub(super) struct Happening {
 
 /// What a customer does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Mood {
+enum Behavior {
     /// Looks around; may sign up or buy.
     Visitor { visits: u32 },
     /// Has an account.
@@ -34,8 +34,8 @@ enum Mood {
 /// All customers and a source of chance; the same seed gives the same history.
 #[derive(Debug)]
 pub(super) struct Generator {
-    chance: fastrand::Rng,
-    next: BinaryHeap<Reverse<(EventTime, u64, Mood)>>,
+    rng: fastrand::Rng,
+    queue: BinaryHeap<Reverse<(EventTime, u64, Behavior)>>,
     customers: u64,
     next_arrival: EventTime,
 }
@@ -46,77 +46,79 @@ const ARRIVALS_PER_DAY: f64 = 25.0;
 impl Generator {
     pub(super) fn new(seed: u64, begin: EventTime) -> Generator {
         Generator {
-            chance: fastrand::Rng::with_seed(seed),
-            next: BinaryHeap::new(),
+            rng: fastrand::Rng::with_seed(seed),
+            queue: BinaryHeap::new(),
             customers: 0,
             next_arrival: begin,
         }
     }
 
     /// The next event of anybody, in time order.
-    pub(super) fn next(&mut self) -> Happening {
+    pub(super) fn next_event(&mut self) -> GeneratedEvent {
         loop {
-            let due = self.next.peek().map(|Reverse((time, ..))| *time);
+            let due = self.queue.peek().map(|Reverse((time, ..))| *time);
             if due.is_none_or(|due| self.next_arrival < due) {
                 let arrival = self.next_arrival;
                 self.customers += 1;
-                self.next.push(Reverse((
+                self.queue.push(Reverse((
                     arrival,
                     self.customers,
-                    Mood::Visitor { visits: 0 },
+                    Behavior::Visitor { visits: 0 },
                 )));
-                self.next_arrival = self.later(arrival, 1.0 / ARRIVALS_PER_DAY);
+                self.next_arrival = self.sample_later_time(arrival, 1.0 / ARRIVALS_PER_DAY);
                 continue;
             }
-            let Some(Reverse((time, number, mood))) = self.next.pop() else {
+            let Some(Reverse((time, number, mood))) = self.queue.pop() else {
                 continue;
             };
-            if let Some(happening) = self.live(time, number, mood) {
+            if let Some(happening) = self.advance(time, number, mood) {
                 return happening;
             }
         }
     }
 
-    fn live(&mut self, time: EventTime, number: u64, mood: Mood) -> Option<Happening> {
+    fn advance(&mut self, time: EventTime, number: u64, mood: Behavior) -> Option<GeneratedEvent> {
         let (kind, mood, days) = match mood {
-            Mood::Visitor { visits: 6.. } => return None, // Never seen again.
-            Mood::Visitor { visits } if self.one_in(4) => {
-                ("signed_up", Mood::Member, 1.5 + f64::from(visits))
+            Behavior::Visitor { visits: 6.. } => return None, // Never seen again.
+            Behavior::Visitor { visits } if self.one_in(4) => {
+                ("signed_up", Behavior::Member, 1.5 + f64::from(visits))
             }
-            Mood::Visitor { visits } => ("page_viewed", Mood::Visitor { visits: visits + 1 }, 3.0),
-            Mood::Member if self.one_in(3) => {
-                let rhythm_days = self.chance.u32(6..26);
+            Behavior::Visitor { visits } => {
+                ("page_viewed", Behavior::Visitor { visits: visits + 1 }, 3.0)
+            }
+            Behavior::Member if self.one_in(3) => {
+                let rhythm_days = self.rng.u32(6..26);
                 (
                     "order_completed",
-                    Mood::Buyer { rhythm_days },
+                    Behavior::Buyer { rhythm_days },
                     f64::from(rhythm_days),
                 )
             }
-            Mood::Member => ("page_viewed", Mood::Member, 5.0),
-            Mood::Buyer { rhythm_days } if self.one_in(9) => (
+            Behavior::Member => ("page_viewed", Behavior::Member, 5.0),
+            Behavior::Buyer { rhythm_days } if self.one_in(9) => (
                 "page_viewed",
-                Mood::Faded { rhythm_days },
-                70.0 + f64::from(self.chance.u32(0..150)),
+                Behavior::Faded { rhythm_days },
+                70.0 + f64::from(self.rng.u32(0..150)),
             ),
-            Mood::Buyer { rhythm_days } if self.one_in(2) => {
-                ("page_viewed", Mood::Buyer { rhythm_days }, 1.0)
+            Behavior::Buyer { rhythm_days } if self.one_in(2) => {
+                ("page_viewed", Behavior::Buyer { rhythm_days }, 1.0)
             }
-            Mood::Buyer { rhythm_days } => (
+            Behavior::Buyer { rhythm_days } => (
                 "order_completed",
-                Mood::Buyer { rhythm_days },
+                Behavior::Buyer { rhythm_days },
                 f64::from(rhythm_days),
             ),
-            Mood::Faded { .. } if self.one_in(2) => return None, // Gone for good.
-            Mood::Faded { rhythm_days } => (
+            Behavior::Faded { .. } if self.one_in(2) => return None, // Gone for good.
+            Behavior::Faded { rhythm_days } => (
                 "order_completed",
-                Mood::Buyer { rhythm_days },
+                Behavior::Buyer { rhythm_days },
                 f64::from(rhythm_days),
             ),
         };
-        let next = self.later(time, days);
-        self.next.push(Reverse((next, number, mood)));
-        let value = (kind == "order_completed").then(|| self.chance.u64(900..24_000));
-        Some(Happening {
+        let next = self.sample_later_time(time, days);
+        self.queue.push(Reverse((next, number, mood)));
+        let value = (kind == "order_completed").then(|| self.rng.u64(900..24_000));
+        Some(GeneratedEvent {
             time,
             customer: format!("customer-{number}"),
             kind,
@@ -125,17 +127,18 @@ impl Generator {
     }
 
     /// Some time later, by an exponential chance around so many days.
-    fn later(&mut self, time: EventTime, days: f64) -> EventTime {
-        let wait = -(1.0 - self.chance.f64()).ln() * days * DAY;
-        time.plus(Millis(wait as i64 + 1)).unwrap_or(EventTime::MAX)
+    fn sample_later_time(&mut self, time: EventTime, days: f64) -> EventTime {
+        let wait = -(1.0 - self.rng.f64()).ln() * days * DAY;
+        time.checked_add(Millis(wait as i64 + 1))
+            .unwrap_or(EventTime::MAX)
     }
 
     fn one_in(&mut self, n: u32) -> bool {
-        self.chance.u32(0..n) == 0
+        self.rng.u32(0..n) == 0
     }
 }
 
-impl Happening {
+impl GeneratedEvent {
     /// The topic it belongs to.
     pub(super) fn topic(&self) -> &'static str {
         if self.value.is_some() {
@@ -146,7 +149,7 @@ impl Happening {
     }
 
     /// As native JSON.
-    pub(super) fn json(&self) -> String {
+    pub(super) fn to_json(&self) -> String {
         let value = self
             .value
             .map(|cents| format!(r#","value":{}.{:02}"#, cents / 100, cents % 100))
@@ -166,7 +169,9 @@ mod tests {
     fn the_same_seed_gives_the_same_history_in_time_order() {
         let history = |seed| {
             let mut generator = Generator::new(seed, EventTime(0));
-            (0..5_000).map(|_| generator.next()).collect::<Vec<_>>()
+            (0..5_000)
+                .map(|_| generator.next_event())
+                .collect::<Vec<_>>()
         };
         assert_eq!(history(7), history(7));
         assert_ne!(history(7), history(8));

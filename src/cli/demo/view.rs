@@ -13,11 +13,11 @@ const REDRAW_EVERY: Duration = Duration::from_millis(200);
 const RECENT_MAX: usize = 12;
 const BAR_WIDTH: u64 = 40;
 
-pub(super) struct View<'v> {
+pub(super) struct DemoView<'v> {
     models: &'v Models,
     metrics: Metrics,
     recent: VecDeque<String>,
-    picture: bool,
+    is_terminal: bool,
     drawn_lines: usize,
     drawn_at: Instant,
     records_before: u64,
@@ -26,13 +26,13 @@ pub(super) struct View<'v> {
     latest: String,
 }
 
-impl<'v> View<'v> {
-    pub(super) fn new(models: &'v Models, metrics: Metrics) -> View<'v> {
-        View {
+impl<'v> DemoView<'v> {
+    pub(super) fn new(models: &'v Models, metrics: Metrics) -> DemoView<'v> {
+        DemoView {
             models,
             metrics,
             recent: VecDeque::new(),
-            picture: io::stdout().is_terminal(),
+            is_terminal: io::stdout().is_terminal(),
             drawn_lines: 0,
             drawn_at: Instant::now(),
             records_before: 0,
@@ -43,14 +43,14 @@ impl<'v> View<'v> {
     }
 
     /// A transition, as its record's data says.
-    pub(super) fn happened(&mut self, data: &Value) -> io::Result<()> {
+    pub(super) fn add_transition(&mut self, data: &Value) -> io::Result<()> {
         self.transitions += 1;
         data["effective_at"]
             .as_str()
             .unwrap_or_default()
             .clone_into(&mut self.latest);
-        let line = sentence(data);
-        if !self.picture {
+        let line = transition_line(data);
+        if !self.is_terminal {
             return writeln!(io::stdout(), "{line}");
         }
         self.recent.push_front(line);
@@ -60,7 +60,7 @@ impl<'v> View<'v> {
 
     /// Draws the picture again, if it is time.
     pub(super) fn refresh(&mut self) -> io::Result<()> {
-        if !self.picture || self.drawn_at.elapsed() < REDRAW_EVERY {
+        if !self.is_terminal || self.drawn_at.elapsed() < REDRAW_EVERY {
             return Ok(());
         }
         let records = self.records();
@@ -81,13 +81,13 @@ impl<'v> View<'v> {
     }
 
     /// What it came to, at the end.
-    pub(super) fn end(&self) -> io::Result<()> {
+    pub(super) fn print_summary(&self) -> io::Result<()> {
         writeln!(
             io::stdout(),
             "\n{} events, {} transitions, up to {}",
             self.records(),
             self.transitions,
-            day(&self.latest)
+            date_part(&self.latest)
         )
     }
 
@@ -102,7 +102,7 @@ impl<'v> View<'v> {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!(
             "\x1b[1m{}\x1b[0m   {} events/s   {} events   {} transitions",
-            day(&self.latest),
+            date_part(&self.latest),
             self.rate,
             self.records_before,
             self.transitions
@@ -139,7 +139,7 @@ impl<'v> View<'v> {
 }
 
 /// `2026-03-04  customer-12  retention → at_risk  since(last_order) >= days(45): 48d`
-fn sentence(data: &Value) -> String {
+fn transition_line(data: &Value) -> String {
     let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
     let reasons = data["evidence"]
         .as_array()
@@ -159,13 +159,13 @@ fn sentence(data: &Value) -> String {
     let reason = reason.collect::<Vec<_>>().join(", ");
     format!(
         "{}  {:<15} {} → {}   {reason}",
-        day(&text("effective_at")),
+        date_part(&text("effective_at")),
         text("customer_id"),
         text("from"),
         text("to")
     )
 }
 
-fn day(instant: &str) -> &str {
+fn date_part(instant: &str) -> &str {
     instant.get(..10).unwrap_or("          ")
 }

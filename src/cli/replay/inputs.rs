@@ -4,38 +4,38 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::cli::places::Places;
-use crate::cli::say;
+use crate::cli::mapping::MappingArgs;
+use crate::cli::print_stderr;
 use crate::event::{Decoder, EventTime, Millis};
-use crate::files::{self, Ends, Merged, Order};
-use crate::model::{Models, visible};
-use crate::runtime::story::Ended;
+use crate::files::{self, HistoryRange, InputOrder, MergedInputs};
+use crate::model::{Models, sanitize_for_terminal};
+use crate::runtime::timeline::TimelineEnd;
 
 /// Opens the files; which of them are sorted first is told.
 pub(in crate::cli) fn open(
     inputs: &[PathBuf],
-    places: &Places,
+    places: &MappingArgs,
     models: &Models,
-    order: Order,
+    order: InputOrder,
     scratch: &Path,
-) -> Result<Merged, files::Error> {
+) -> Result<MergedInputs, files::Error> {
     let decoder = Decoder::new(
         places.mapping(),
         models.vocabulary.clone(),
-        models.money(),
+        models.currency_rates(),
         places.limits(),
     );
     let sorting = |path: &Path| {
-        say(&format!(
+        print_stderr(&format!(
             "{} is not in time order; sorting it first",
             path.display()
         ));
     };
-    Merged::open(inputs, &decoder, order, scratch, sorting)
+    MergedInputs::open(inputs, &decoder, order, scratch, sorting)
 }
 
 /// What cannot be meant: to read twice what can be read once.
-pub(in crate::cli) fn misuse(inputs: &[PathBuf]) -> Option<String> {
+pub(in crate::cli) fn usage_problem(inputs: &[PathBuf]) -> Option<String> {
     let once = |path: &Path| path.as_os_str() == "-" || !path.is_file();
     for (at, path) in inputs.iter().enumerate() {
         let mut before = inputs[..at].iter();
@@ -47,20 +47,20 @@ pub(in crate::cli) fn misuse(inputs: &[PathBuf]) -> Option<String> {
 }
 
 /// That a single event sets the end of time, which may be a mistake; nothing where somebody has said when it ends.
-pub(in crate::cli) fn tell_outlier(
+pub(in crate::cli) fn warn_of_outlier(
     inputs: &[PathBuf],
-    ends: Option<Ends>,
+    ends: Option<HistoryRange>,
     until: Option<EventTime>,
 ) {
     let outlier = ends.filter(|_| until.is_none());
     let Some(outlier) = outlier.and_then(|ends| ends.outlier()) else {
         return;
     };
-    let days = outlier.at.since(outlier.before).0 / Millis::DAY.0;
-    say(&format!(
+    let days = outlier.at.duration_since(outlier.before).0 / Millis::DAY.0;
+    print_stderr(&format!(
         "note: the last event, {}:{} of {}, is {days} days after all others, and time goes on up to it: whoever did \
          nothing in between is taken to have been silent. If it is a mistake, leave it out with --until {}",
-        visible(
+        sanitize_for_terminal(
             &inputs[outlier.position.input as usize]
                 .display()
                 .to_string()
@@ -72,7 +72,7 @@ pub(in crate::cli) fn tell_outlier(
 }
 
 /// The files as they were named.
-pub(in crate::cli) fn names(inputs: &[PathBuf]) -> Vec<String> {
+pub(in crate::cli) fn file_names(inputs: &[PathBuf]) -> Vec<String> {
     inputs
         .iter()
         .map(|path| path.display().to_string())
@@ -80,8 +80,15 @@ pub(in crate::cli) fn names(inputs: &[PathBuf]) -> Vec<String> {
 }
 
 /// That no event is of a customer; who reads it learns of rows that could have been.
-pub(in crate::cli) fn nobody(inputs: &[PathBuf], customer: &str, ended: &Ended) -> String {
-    let text = format!("error: there is no event of {}", visible(customer));
+pub(in crate::cli) fn unknown_customer_error(
+    inputs: &[PathBuf],
+    customer: &str,
+    ended: &TimelineEnd,
+) -> String {
+    let text = format!(
+        "error: there is no event of {}",
+        sanitize_for_terminal(customer)
+    );
     let Some((rejected, reason, first)) = ended.rejected else {
         return text;
     };
@@ -89,7 +96,7 @@ pub(in crate::cli) fn nobody(inputs: &[PathBuf], customer: &str, ended: &Ended) 
         "{text}; {rejected} rows were rejected, the first at {}:{}: {reason}{}",
         inputs[first.input as usize].display(),
         first.offset,
-        reason.advice()
+        reason.hint()
     )
 }
 

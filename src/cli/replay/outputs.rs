@@ -9,44 +9,44 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::json;
 
-use super::inputs::names;
-use super::say;
+use super::inputs::file_names;
+use super::print_stderr;
 use crate::cloudevent::{self, Origin};
-use crate::event::{Position, Reason, Rejection};
-use crate::files::{CUT, OPEN_QUOTE};
+use crate::event::{Position, RejectReason, Rejection};
+use crate::files::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
 use crate::model::Models;
 use crate::partition::Output;
-use crate::runtime::replay::Summary;
+use crate::runtime::replay::ReplaySummary;
 
 /// `source` of the events of a replay.
-pub(super) const SOURCE: &str = "tenure/replay";
+pub(super) const REPLAY_SOURCE: &str = "tenure/replay";
 
 /// Where the outputs of a replay go.
-pub(super) struct Outputs<'o> {
+pub(super) struct ReplayOutputs<'o> {
     models: &'o Models,
     files: Vec<String>,
     changes: BufWriter<io::Stdout>,
     dead_letters: Option<BufWriter<File>>,
     /// Where each reason was met first.
-    first: BTreeMap<Reason, Position>,
+    first_rejections: BTreeMap<RejectReason, Position>,
 }
 
-impl<'o> Outputs<'o> {
+impl<'o> ReplayOutputs<'o> {
     pub(super) fn new(
         inputs: &[PathBuf],
         dead_letters: Option<&Path>,
         models: &'o Models,
-    ) -> anyhow::Result<Outputs<'o>> {
+    ) -> anyhow::Result<ReplayOutputs<'o>> {
         let create = |path: &Path| {
             let file = File::create(path);
             file.with_context(|| format!("cannot write {}", path.display()))
         };
-        Ok(Outputs {
+        Ok(ReplayOutputs {
             models,
-            files: names(inputs),
+            files: file_names(inputs),
             changes: BufWriter::new(io::stdout()),
             dead_letters: dead_letters.map(create).transpose()?.map(BufWriter::new),
-            first: BTreeMap::new(),
+            first_rejections: BTreeMap::new(),
         })
     }
 
@@ -62,23 +62,32 @@ impl<'o> Outputs<'o> {
                     input,
                     line,
                 };
-                let event =
-                    cloudevent::structured(self.models, SOURCE, customer, change, &origin, None);
+                let event = cloudevent::structured(
+                    self.models,
+                    REPLAY_SOURCE,
+                    customer,
+                    change,
+                    &origin,
+                    None,
+                );
                 writeln!(self.changes, "{event}")
             }
             Output::Rejected {
                 position,
                 rejection,
             } => self.reject(*position, rejection),
-            Output::Restated { .. } | Output::InputLost(_) => Ok(()),
+            Output::StageRenamed { .. } | Output::InputLost(_) => Ok(()),
         }
     }
 
     fn reject(&mut self, position: Position, rejection: &Rejection) -> io::Result<()> {
-        let first = self.first.entry(rejection.reason).or_insert(position);
+        let first = self
+            .first_rejections
+            .entry(rejection.reason)
+            .or_insert(position);
         *first = position.min(*first);
-        if let Some(line) = note(rejection, OPEN_QUOTE) {
-            say(&format!(
+        if let Some(line) = header_value(rejection, OPEN_QUOTE_HEADER) {
+            print_stderr(&format!(
                 "{}:{}: a quote is open here when the file ends; the row is rejected, with all that follows the quote",
                 self.files[position.input as usize],
                 String::from_utf8_lossy(line.unwrap_or_default())
@@ -96,7 +105,7 @@ impl<'o> Outputs<'o> {
     }
 
     /// What the replay came to: customers by stage, and what was rejected.
-    pub(super) fn table(&self, summary: &Summary) -> String {
+    pub(super) fn summary_text(&self, summary: &ReplaySummary) -> String {
         let rejected: u64 = summary.rejected.values().sum();
         let mut text = format!("{} events", summary.records.saturating_sub(rejected));
         if summary.noticed.duplicates > 0 {
@@ -118,12 +127,12 @@ impl<'o> Outputs<'o> {
         }
         for (reason, count) in &summary.rejected {
             text += &format!("\n{count} rejected: {reason}");
-            if let Some(Position { input, offset }) = self.first.get(reason) {
+            if let Some(Position { input, offset }) = self.first_rejections.get(reason) {
                 text += &format!(", first at {}:{offset}", self.files[*input as usize]);
             }
-            text += reason.advice();
+            text += reason.hint();
         }
-        text += &self.unmet(&summary.met);
+        text += &self.missing_types_line(&summary.seen_event_types);
         for (model, counts) in self.models.list.iter().zip(&summary.population.0) {
             text += &format!("\n\n{:<24} {:>12}", model.name, "customers");
             for (stage, count) in model.stages.iter().zip(counts) {
@@ -134,7 +143,7 @@ impl<'o> Outputs<'o> {
     }
 
     /// Events that a model asks for and that nobody sends are most often called otherwise.
-    fn unmet(&self, met: &[bool]) -> String {
+    fn missing_types_line(&self, met: &[bool]) -> String {
         let named = self.models.vocabulary.named_types();
         let unmet = named.filter(|(kind, _)| !met[kind.index()]);
         let names: Vec<&str> = unmet.map(|(_, name)| name).collect();
@@ -149,7 +158,7 @@ impl<'o> Outputs<'o> {
 }
 
 /// What was noted of a row beside its bytes.
-fn note<'r>(rejection: &'r Rejection, name: &str) -> Option<Option<&'r [u8]>> {
+fn header_value<'r>(rejection: &'r Rejection, name: &str) -> Option<Option<&'r [u8]>> {
     let mut notes = rejection.headers.iter();
     let (_, value) = notes.find(|(known, _)| known == name)?;
     Some(value.as_deref())
@@ -169,7 +178,7 @@ fn dead_letter(files: &[String], position: Position, rejection: &Rejection) -> s
         }
         None => {}
     }
-    if note(rejection, CUT).is_some() {
+    if header_value(rejection, TRUNCATED_HEADER).is_some() {
         letter["cut"] = true.into();
     }
     letter

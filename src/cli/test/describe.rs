@@ -3,17 +3,17 @@
 use serde_json::{Map, Value as Json};
 
 use crate::event::EventTime;
-use crate::model::{Expectation, ONLY_CUSTOMER, written};
-use crate::runtime::example::{Detail, Move, Row, Told};
+use crate::model::{DEFAULT_CUSTOMER, Expectation, format_instant};
+use crate::runtime::model_test::{ActualTransition, EventRow, ExpectationField, TimelineRow};
 
-pub(super) fn by(cause: &str) -> String {
+pub(super) fn cause_phrase(cause: &str) -> String {
     let article = if cause.starts_with('e') { "an" } else { "a" };
     format!("by {article} {}", cause.replace('_', " "))
 }
 
 /// An instant, in UTC: midnight as its date, others without what is zero at their end.
-pub(super) fn when(at: EventTime) -> String {
-    let text = written(at);
+pub(super) fn instant_text(at: EventTime) -> String {
+    let text = format_instant(at);
     let text = text
         .strip_suffix('Z')
         .unwrap_or(&text)
@@ -23,9 +23,9 @@ pub(super) fn when(at: EventTime) -> String {
 }
 
 /// As [`when`], the end of a whole day as that day.
-pub(super) fn last_day(until: EventTime) -> String {
-    let day = when(until);
-    let next = written(until.just_after());
+pub(super) fn end_text(until: EventTime) -> String {
+    let day = instant_text(until);
+    let next = format_instant(until.just_after());
     match day.split_once(' ') {
         Some((day, _)) if !next.contains('T') => day.to_owned(),
         _ => day,
@@ -33,10 +33,10 @@ pub(super) fn last_day(until: EventTime) -> String {
 }
 
 /// Where it stands in the file.
-pub(super) fn line(row: &Row) -> Option<usize> {
+pub(super) fn file_line(row: &TimelineRow) -> Option<usize> {
     match row {
-        Row::Event(told) => Some(told.occurrence.place.line),
-        _ => row.expected().map(|expected| expected.place.line),
+        TimelineRow::Event(told) => Some(told.event.location.line),
+        _ => row.expected().map(|expected| expected.location.line),
     }
 }
 
@@ -46,15 +46,15 @@ pub(super) fn expected(expected: &Expectation) -> String {
     let cause = expected
         .cause
         .as_deref()
-        .map(|cause| format!(", {}", by(cause)));
+        .map(|cause| format!(", {}", cause_phrase(cause)));
     let name = expected.transition.as_ref().map(|name| format!(", {name}"));
     let parts = [from, Some(expected.to.clone()), cause, name];
-    whose(&expected.customer) + &parts.map(Option::unwrap_or_default).concat()
+    customer_prefix(&expected.customer) + &parts.map(Option::unwrap_or_default).concat()
 }
 
 /// What happened, beside when: how, only where that is not as expected.
-pub(super) fn happened(row: &Row, happened: &Move) -> String {
-    let Move {
+pub(super) fn happened(row: &TimelineRow, happened: &ActualTransition) -> String {
+    let ActualTransition {
         customer,
         from,
         to,
@@ -62,25 +62,28 @@ pub(super) fn happened(row: &Row, happened: &Move) -> String {
         transition,
         ..
     } = happened;
-    let mut text = format!("{}{from} -> {to}", whose(customer));
+    let mut text = format!("{}{from} -> {to}", customer_prefix(customer));
     let named = *transition != format!("{from}->{to}") && transition != cause;
     let tells = |detail| match row {
-        Row::Different(.., details) => details.contains(&detail),
-        Row::Unexpected(_) => detail == Detail::Cause || named,
-        Row::Same(..) | Row::Missing { .. } | Row::Event(_) | Row::End(..) => false,
+        TimelineRow::Different(.., details) => details.contains(&detail),
+        TimelineRow::Unexpected(_) => detail == ExpectationField::Cause || named,
+        TimelineRow::Same(..)
+        | TimelineRow::Missing { .. }
+        | TimelineRow::Event(_)
+        | TimelineRow::End(..) => false,
     };
-    if tells(Detail::Cause) {
-        text += &format!(", {}", by(cause));
+    if tells(ExpectationField::Cause) {
+        text += &format!(", {}", cause_phrase(cause));
     }
-    if tells(Detail::Transition) {
+    if tells(ExpectationField::Transition) {
         text += &format!(", {transition}");
     }
     text
 }
 
 /// What an event says, beside when.
-pub(super) fn event(told: &Told) -> String {
-    let json: Json = serde_json::from_str(&told.occurrence.json).unwrap_or_default();
+pub(super) fn event(told: &EventRow) -> String {
+    let json: Json = serde_json::from_str(&told.event.json).unwrap_or_default();
     let empty = Map::new();
     let event = json.as_object().unwrap_or(&empty);
     let mut parts = Vec::new();
@@ -90,30 +93,30 @@ pub(super) fn event(told: &Told) -> String {
             ("properties", Json::Object(own)) => {
                 parts.extend(
                     own.iter()
-                        .map(|(key, value)| format!("{key} {}", plain(value))),
+                        .map(|(key, value)| format!("{key} {}", plain_text(value))),
                 );
             }
-            _ => parts.push(format!("{key} {}", plain(value))),
+            _ => parts.push(format!("{key} {}", plain_text(value))),
         }
     }
-    let arrives = told.occurrence.arrives;
-    parts.extend(arrives.map(|arrives| format!("arrives {}", when(arrives))));
-    parts.extend(told.after_the_end.then(|| "after the end".to_owned()));
-    let kind = event.get("type").map(plain).unwrap_or_default();
+    let arrives = told.event.arrives;
+    parts.extend(arrives.map(|arrives| format!("arrives {}", instant_text(arrives))));
+    parts.extend(told.is_after_end.then(|| "after the end".to_owned()));
+    let kind = event.get("type").map(plain_text).unwrap_or_default();
     let parts = [vec![kind], parts].concat();
-    whose(&told.customer()) + &parts.join(", ")
+    customer_prefix(&told.customer()) + &parts.join(", ")
 }
 
-fn plain(value: &Json) -> String {
+fn plain_text(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         other => other.to_string(),
     }
 }
 
-fn whose(customer: &str) -> String {
+fn customer_prefix(customer: &str) -> String {
     match customer {
-        ONLY_CUSTOMER => String::new(),
+        DEFAULT_CUSTOMER => String::new(),
         other => format!("{other}: "),
     }
 }

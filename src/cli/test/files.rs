@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::model::{Models, Source};
+use crate::model::{Models, SourceFile};
 
 /// The texts of the models' files as they stand there, line ends included.
-pub(super) fn texts(files: &[PathBuf], models: &Models) -> anyhow::Result<Vec<String>> {
+pub(super) fn read_texts(files: &[PathBuf], models: &Models) -> anyhow::Result<Vec<String>> {
     let each = files.iter().zip(&models.list);
     each.map(|(file, model)| {
         if !fs::metadata(file).is_ok_and(|it| it.is_file()) {
             bail!("{} is no file that could be updated", file.display());
         }
         let text = read(file)?;
-        let source = Source {
+        let source = SourceFile {
             name: String::new(),
             text,
         };
-        if source.with_line_feeds().text != model.source.text {
+        if source.with_normalized_line_ends().text != model.source.text {
             bail!("{} has changed meanwhile: try again", file.display());
         }
         Ok(source.text)

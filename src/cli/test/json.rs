@@ -2,63 +2,65 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Updated, report};
-use crate::event::Reason;
-use crate::model::{Expectation, written};
-use crate::runtime::example::{Move, Outcome, Row, Told, Verdict};
+use super::{UpdatedTests, report};
+use crate::event::RejectReason;
+use crate::model::{Expectation, format_instant};
+use crate::runtime::model_test::{
+    ActualTransition, EventRow, TestOutcome, TimelineRow, UpdateResult,
+};
 
-pub(super) fn of(outcome: &Outcome, updated: &Updated) -> Json {
+pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
     let mut json = json!({
         "model": outcome.model,
         "name": outcome.name,
         "file": outcome.file,
-        "line": outcome.place.line,
+        "line": outcome.location.line,
         "passed": outcome.passed(),
         "differences": report::sentences(outcome),
         "timeline": outcome.rows.iter().map(row).collect::<Json>(),
     });
-    match updated.get(&outcome.number) {
+    match updated.get(&outcome.id) {
         None => {}
-        Some((before, Verdict::Updated)) => {
+        Some((before, UpdateResult::Updated)) => {
             json["updated"] = report::changes(before, outcome).into();
         }
-        Some((_, Verdict::Left(refusal))) => {
-            json["not_updated"] = json!({ "line": refusal.place.line, "why": refusal.message });
+        Some((_, UpdateResult::Unchanged(refusal))) => {
+            json["not_updated"] = json!({ "line": refusal.location.line, "why": refusal.message });
         }
     }
     json
 }
 
-fn row(row: &Row) -> Json {
+fn row(row: &TimelineRow) -> Json {
     match row {
-        Row::Event(told) => event(told),
-        Row::Same(expected, happened) => json!({
+        TimelineRow::Event(told) => event(told),
+        TimelineRow::Same(expected, happened) => json!({
             "row": "same",
             "expected": expectation(expected),
-            "happened": movement(happened),
+            "happened": transition(happened),
         }),
-        Row::Different(expected, happened, details) => json!({
+        TimelineRow::Different(expected, happened, details) => json!({
             "row": "different",
             "in": details.iter().map(|detail| detail.key()).collect::<Json>(),
             "expected": expectation(expected),
-            "happened": movement(happened),
+            "happened": transition(happened),
         }),
-        Row::Missing {
+        TimelineRow::Missing {
             expected,
-            stay,
+            actual: stay,
             later,
         } => json!({
             "row": "missing",
             "expected": expectation(expected),
             "stage": stay.is_known.then_some(&stay.stage),
-            "since": stay.since.map(written),
-            "would_come": later.as_ref().map(movement),
+            "since": stay.since.map(format_instant),
+            "would_come": later.as_ref().map(transition),
         }),
-        Row::Unexpected(happened) => json!({
+        TimelineRow::Unexpected(happened) => json!({
             "row": "unexpected",
-            "happened": movement(happened),
+            "happened": transition(happened),
         }),
-        Row::End(until, stated) => json!({
+        TimelineRow::End(until, stated) => json!({
             "row": "end",
             "at": until.to_string(),
             "stated": stated,
@@ -66,23 +68,23 @@ fn row(row: &Row) -> Json {
     }
 }
 
-fn event(told: &Told) -> Json {
+fn event(told: &EventRow) -> Json {
     json!({
         "row": "event",
-        "line": told.occurrence.place.line,
-        "event": serde_json::from_str::<Json>(&told.occurrence.json).unwrap_or_default(),
-        "arrives": told.occurrence.arrives.map(written),
-        "after_the_end": told.after_the_end,
-        "rejected": told.rejected.map(Reason::code),
+        "line": told.event.location.line,
+        "event": serde_json::from_str::<Json>(&told.event.json).unwrap_or_default(),
+        "arrives": told.event.arrives.map(format_instant),
+        "after_the_end": told.is_after_end,
+        "rejected": told.rejected.map(RejectReason::code),
     })
 }
 
 /// As the file has it: what it does not say is not there.
 fn expectation(expected: &Expectation) -> Json {
     let mut json = Map::new();
-    json.insert("line".to_owned(), expected.place.line.into());
+    json.insert("line".to_owned(), expected.location.line.into());
     let stated = [
-        ("at", Some(written(expected.at))),
+        ("at", Some(format_instant(expected.at))),
         ("customer", Some(expected.customer.clone())),
         ("from", expected.from.clone()),
         ("to", Some(expected.to.clone())),
@@ -95,9 +97,9 @@ fn expectation(expected: &Expectation) -> Json {
     Json::Object(json)
 }
 
-fn movement(happened: &Move) -> Json {
+fn transition(happened: &ActualTransition) -> Json {
     json!({
-        "at": written(happened.at),
+        "at": format_instant(happened.at),
         "customer": happened.customer,
         "from": happened.from,
         "to": happened.to,

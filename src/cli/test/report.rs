@@ -2,40 +2,40 @@
 
 use std::io::{self, Write};
 
-use super::{Updated, describe, sentence, table};
+use super::{UpdatedTests, describe, sentence, table};
 use crate::event::EventTime;
-use crate::model::{Refusal, visible, written};
-use crate::runtime::example::{Move, Outcome, Row, Verdict};
+use crate::model::{EditError, format_instant, sanitize_for_terminal};
+use crate::runtime::model_test::{ActualTransition, TestOutcome, TimelineRow, UpdateResult};
 
 /// How many sentences are told of one test; all of them are in the table.
 const SENTENCES_MAX: usize = 10;
 
 pub(super) fn print(
     out: &mut impl Write,
-    outcomes: &[Outcome],
-    updated: &Updated,
+    outcomes: &[TestOutcome],
+    updated: &UpdatedTests,
 ) -> io::Result<()> {
     let (mut passed, mut written, mut failed) = (0, 0, 0);
     for outcome in outcomes {
-        match updated.get(&outcome.number) {
-            Some((before, Verdict::Updated)) => {
+        match updated.get(&outcome.id) {
+            Some((before, UpdateResult::Updated)) => {
                 written += 1;
-                head(out, "UPDATED", outcome, true)?;
+                print_heading(out, "UPDATED", outcome, true)?;
                 for line in changes(before, outcome) {
-                    writeln!(out, "        {}", visible(&line))?;
+                    writeln!(out, "        {}", sanitize_for_terminal(&line))?;
                 }
             }
-            Some((_, Verdict::Left(refusal))) => {
+            Some((_, UpdateResult::Unchanged(refusal))) => {
                 failed += 1;
-                failure(out, outcome, Some(refusal))?;
+                print_failure(out, outcome, Some(refusal))?;
             }
             None if outcome.passed() => {
                 passed += 1;
-                head(out, "ok", outcome, false)?;
+                print_heading(out, "ok", outcome, false)?;
             }
             None => {
                 failed += 1;
-                failure(out, outcome, None)?;
+                print_failure(out, outcome, None)?;
             }
         }
     }
@@ -45,19 +45,33 @@ pub(super) fn print(
     }
 }
 
-fn head(out: &mut impl Write, mark: &str, outcome: &Outcome, place: bool) -> io::Result<()> {
-    let Outcome {
+fn print_heading(
+    out: &mut impl Write,
+    mark: &str,
+    outcome: &TestOutcome,
+    place: bool,
+) -> io::Result<()> {
+    let TestOutcome {
         model, name, file, ..
     } = outcome;
-    writeln!(out, "{mark:<8}{model}: {}", visible(name))?;
+    writeln!(out, "{mark:<8}{model}: {}", sanitize_for_terminal(name))?;
     if place {
-        writeln!(out, "        {}:{}", visible(file), outcome.place.line)?;
+        writeln!(
+            out,
+            "        {}:{}",
+            sanitize_for_terminal(file),
+            outcome.location.line
+        )?;
     }
     Ok(())
 }
 
-fn failure(out: &mut impl Write, outcome: &Outcome, left: Option<&Refusal>) -> io::Result<()> {
-    head(out, "FAILED", outcome, true)?;
+fn print_failure(
+    out: &mut impl Write,
+    outcome: &TestOutcome,
+    left: Option<&EditError>,
+) -> io::Result<()> {
+    print_heading(out, "FAILED", outcome, true)?;
     writeln!(out)?;
     for line in table::lines(&outcome.rows) {
         writeln!(out, "{line}")?;
@@ -65,54 +79,65 @@ fn failure(out: &mut impl Write, outcome: &Outcome, left: Option<&Refusal>) -> i
     writeln!(out)?;
     let sentences = sentences(outcome);
     for sentence in sentences.iter().take(SENTENCES_MAX) {
-        writeln!(out, "  {}", visible(sentence))?;
+        writeln!(out, "  {}", sanitize_for_terminal(sentence))?;
     }
     if let Some(more @ 1..) = sentences.len().checked_sub(SENTENCES_MAX) {
         writeln!(out, "  and {more} more")?;
     }
-    if let Some(Refusal { place, message }) = left {
-        let file = visible(&outcome.file);
-        writeln!(out, "  not updated: {}", visible(message))?;
+    if let Some(EditError {
+        location: place,
+        message,
+    }) = left
+    {
+        let file = sanitize_for_terminal(&outcome.file);
+        writeln!(out, "  not updated: {}", sanitize_for_terminal(message))?;
         writeln!(out, "  --> {file}:{}:{}", place.line, place.column)?;
     }
     writeln!(out)
 }
 
 /// What went wrong in a test, in words.
-pub(super) fn sentences(outcome: &Outcome) -> Vec<String> {
+pub(super) fn sentences(outcome: &TestOutcome) -> Vec<String> {
     let ends = outcome.rows.iter().find_map(|row| match row {
-        Row::End(until, _) => Some(*until),
+        TimelineRow::End(until, _) => Some(*until),
         _ => None,
     });
     let until = ends.unwrap_or(EventTime::MAX);
     let rows = outcome.rows.iter();
-    rows.filter_map(|row| sentence::of(row, until)).collect()
+    rows.filter_map(|row| sentence::describe(row, until))
+        .collect()
 }
 
 /// What was changed in the file so that a test passes, with the lines of the file as it is now.
-pub(super) fn changes(before: &Outcome, after: &Outcome) -> Vec<String> {
-    let line = |row: &Row| {
-        let same = |it: &&Row| it.happened() == row.happened();
+pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> {
+    let line = |row: &TimelineRow| {
+        let same = |it: &&TimelineRow| it.happened() == row.happened();
         let now = after.rows.iter().filter(|it| it.happened().is_some());
         now.clone()
             .find(same)
-            .and_then(describe::line)
+            .and_then(describe::file_line)
             .unwrap_or_default()
     };
-    let change = |row: &Row| match row {
-        Row::Event(_) | Row::Same(..) | Row::End(..) => None,
-        Row::Missing { expected, .. } => Some(format!(
+    let change = |row: &TimelineRow| match row {
+        TimelineRow::Event(_) | TimelineRow::Same(..) | TimelineRow::End(..) => None,
+        TimelineRow::Missing { expected, .. } => Some(format!(
             "removed  {} at {}",
             expected.to,
-            written(expected.at)
+            format_instant(expected.at)
         )),
-        Row::Unexpected(Move { to, at, .. }) => {
+        TimelineRow::Unexpected(ActualTransition { to, at, .. }) => {
             let line = line(row);
-            Some(format!("added    line {line}: {to} at {}", written(*at)))
+            Some(format!(
+                "added    line {line}: {to} at {}",
+                format_instant(*at)
+            ))
         }
-        Row::Different(expected, happened, details) => {
+        TimelineRow::Different(expected, happened, details) => {
             let each = details.iter().map(|detail| {
-                let (wanted, actual) = (detail.wanted(expected), detail.actual(happened));
+                let (wanted, actual) = (
+                    detail.expected_value(expected),
+                    detail.actual_value(happened),
+                );
                 format!(
                     "{} {} -> {actual}",
                     detail.key(),

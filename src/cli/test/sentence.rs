@@ -1,71 +1,77 @@
 //! What went wrong in a test, in sentences.
 
-use super::describe::{by, last_day, line, when};
-use crate::event::{EventTime, Millis, Reason};
-use crate::model::{Expectation, ONLY_CUSTOMER};
-use crate::runtime::example::{Detail, Move, Row, Stay};
+use super::describe::{cause_phrase, end_text, file_line, instant_text};
+use crate::event::{EventTime, Millis, RejectReason};
+use crate::model::{DEFAULT_CUSTOMER, Expectation};
+use crate::runtime::model_test::{ActualTransition, CustomerStage, ExpectationField, TimelineRow};
 
 /// What went wrong, in a sentence; nothing where nothing did.
-pub(super) fn of(row: &Row, until: EventTime) -> Option<String> {
+pub(super) fn describe(row: &TimelineRow, until: EventTime) -> Option<String> {
     let text = match row {
-        Row::Same(..) | Row::End(..) => return None,
-        Row::Event(told) => {
-            format!("the event is rejected: {}", why(told.rejected?))
+        TimelineRow::Same(..) | TimelineRow::End(..) => return None,
+        TimelineRow::Event(told) => {
+            format!("the event is rejected: {}", rejection_text(told.rejected?))
         }
-        Row::Different(expected, happened, details) => different(expected, happened, details),
-        Row::Missing {
+        TimelineRow::Different(expected, happened, details) => {
+            difference_text(expected, happened, details)
+        }
+        TimelineRow::Missing {
             expected,
-            stay,
+            actual: stay,
             later,
-        } => missing(expected, stay, later.as_ref(), until),
-        Row::Unexpected(happened) => format!(
+        } => missing_text(expected, stay, later.as_ref(), until),
+        TimelineRow::Unexpected(happened) => format!(
             "not expected: {} went from {} to {} on {}, {}",
-            whom(&happened.customer),
+            customer_name(&happened.customer),
             happened.from,
             happened.to,
-            when(happened.at),
-            by(happened.cause)
+            instant_text(happened.at),
+            cause_phrase(happened.cause)
         ),
     };
-    Some(match line(row) {
+    Some(match file_line(row) {
         Some(line) => format!("line {line}: {text}"),
         None => text,
     })
 }
 
 /// Why an event of a test cannot be read; the reasons that others can have keep their code.
-fn why(reason: Reason) -> String {
+fn rejection_text(reason: RejectReason) -> String {
     let text = match reason {
-        Reason::BadValue => "its `value` is no decimal number",
-        Reason::ValueOutOfRange => "its `value` is too large",
-        Reason::UnknownCurrency => "tests know no rates: leave `currency` out",
-        Reason::BadCustomerId | Reason::MissingCustomerId => "its `customer` is no id",
-        Reason::BadNumber => "a number in it is too large",
-        Reason::TooLong | Reason::TooLarge => "there is too much in it",
-        Reason::TooDeep => "it is nested too deep",
-        Reason::TimeOutOfRange => "its time is too early or too late",
+        RejectReason::BadValue => "its `value` is no decimal number",
+        RejectReason::ValueOutOfRange => "its `value` is too large",
+        RejectReason::UnknownCurrency => "tests know no rates: leave `currency` out",
+        RejectReason::BadCustomerId | RejectReason::MissingCustomerId => "its `customer` is no id",
+        RejectReason::BadNumber => "a number in it is too large",
+        RejectReason::TooLong | RejectReason::TooLarge => "there is too much in it",
+        RejectReason::TooDeep => "it is nested too deep",
+        RejectReason::TimeOutOfRange => "its time is too early or too late",
         other => other.code(),
     };
     text.to_owned()
 }
 
-fn different(expected: &Expectation, happened: &Move, details: &[Detail]) -> String {
+fn difference_text(
+    expected: &Expectation,
+    happened: &ActualTransition,
+    details: &[ExpectationField],
+) -> String {
     let has = |detail| details.contains(&detail);
-    let mut wanted = format!("expected {}", wish(expected));
-    let mut came = match (has(Detail::At), has(Detail::To)) {
+    let mut wanted = format!("expected {}", expectation_text(expected));
+    let mut came = match (has(ExpectationField::At), has(ExpectationField::To)) {
         (true, _) => format!(
             "it came on {}, {}",
-            when(happened.at),
-            apart(expected.at, happened.at)
+            instant_text(happened.at),
+            time_difference(expected.at, happened.at)
         ),
         (false, true) => format!(
             "{} went to {} instead",
-            whom(&happened.customer),
+            customer_name(&happened.customer),
             happened.to
         ),
         (false, false) => "it came".to_owned(),
     };
-    let comma = if has(Detail::At) || has(Detail::To) {
+    let comma = if has(ExpectationField::At) || has(ExpectationField::To) {
         ","
     } else {
         ""
@@ -77,17 +83,17 @@ fn different(expected: &Expectation, happened: &Move, details: &[Detail]) -> Str
         }
     };
     both(
-        Detail::From,
+        ExpectationField::From,
         expected.from.as_ref().map(|from| format!("from {from}")),
         format!("from {}", happened.from),
     );
     both(
-        Detail::Cause,
-        expected.cause.as_deref().map(by),
-        by(happened.cause),
+        ExpectationField::Cause,
+        expected.cause.as_deref().map(cause_phrase),
+        cause_phrase(happened.cause),
     );
     both(
-        Detail::Transition,
+        ExpectationField::Transition,
         expected
             .transition
             .as_ref()
@@ -97,56 +103,61 @@ fn different(expected: &Expectation, happened: &Move, details: &[Detail]) -> Str
     format!("{wanted}, {came}")
 }
 
-fn missing(expected: &Expectation, stay: &Stay, later: Option<&Move>, until: EventTime) -> String {
-    let wanted = format!("expected {}, it did not happen", wish(expected));
+fn missing_text(
+    expected: &Expectation,
+    stay: &CustomerStage,
+    later: Option<&ActualTransition>,
+    until: EventTime,
+) -> String {
+    let wanted = format!("expected {}, it did not happen", expectation_text(expected));
     if !stay.is_known {
         let customer = &expected.customer;
         return match customer.as_str() {
-            ONLY_CUSTOMER => format!("{wanted}: say whose it is with `customer`"),
+            DEFAULT_CUSTOMER => format!("{wanted}: say whose it is with `customer`"),
             _ => format!("{wanted}: no event up to the end is of `{customer}`"),
         };
     }
-    let Stay { stage, since, .. } = stay;
+    let CustomerStage { stage, since, .. } = stay;
     let already = if *stage == expected.to {
         " already"
     } else {
         ""
     };
-    let since = since.map(|since| format!(" since {}", when(since)));
+    let since = since.map(|since| format!(" since {}", instant_text(since)));
     let stayed = format!(
         "{} was in {stage}{already}{}",
-        whom(&expected.customer),
+        customer_name(&expected.customer),
         since.unwrap_or_default()
     );
     match later {
         None => format!("{wanted}: {stayed}"),
         Some(later) => format!(
             "{wanted}: it would come on {}, {}, but the test ends on {}",
-            when(later.at),
-            apart(expected.at, later.at),
-            last_day(until)
+            instant_text(later.at),
+            time_difference(expected.at, later.at),
+            end_text(until)
         ),
     }
 }
 
-fn wish(expected: &Expectation) -> String {
+fn expectation_text(expected: &Expectation) -> String {
     let whose = match expected.customer.as_str() {
-        ONLY_CUSTOMER => String::new(),
+        DEFAULT_CUSTOMER => String::new(),
         other => format!(" for {other}"),
     };
-    format!("{}{whose} on {}", expected.to, when(expected.at))
+    format!("{}{whose} on {}", expected.to, instant_text(expected.at))
 }
 
-fn whom(customer: &str) -> &str {
+fn customer_name(customer: &str) -> &str {
     match customer {
-        ONLY_CUSTOMER => "the customer",
+        DEFAULT_CUSTOMER => "the customer",
         other => other,
     }
 }
 
 /// `1 day 12 hours later`.
-fn apart(expected: EventTime, happened: EventTime) -> String {
-    let mut rest = happened.since(expected).0.unsigned_abs();
+fn time_difference(expected: EventTime, happened: EventTime) -> String {
+    let mut rest = happened.duration_since(expected).0.unsigned_abs();
     let mut parts = Vec::new();
     for (unit, name) in [
         (Millis::DAY.0.unsigned_abs(), "day"),

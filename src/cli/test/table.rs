@@ -2,8 +2,8 @@
 
 use super::describe;
 use crate::event::EventTime;
-use crate::model::visible;
-use crate::runtime::example::{Detail, Row};
+use crate::model::sanitize_for_terminal;
+use crate::runtime::model_test::{ExpectationField, TimelineRow};
 
 /// How wide a terminal is taken to be.
 const WIDTH: usize = 100;
@@ -12,16 +12,16 @@ const SIDE_MIN: usize = 20;
 /// A longer timeline is shown around what is wrong only.
 const ROWS_MAX: usize = 40;
 /// How many rows are shown before and after one that is wrong, then.
-const AROUND: usize = 5;
+const CONTEXT_ROWS: usize = 5;
 
 /// One row, as text.
-struct Cells {
+struct TableRow {
     line: String,
     mark: String,
-    what: What,
+    content: RowContent,
 }
 
-enum What {
+enum RowContent {
     /// Of both sides: when, and what.
     Sides([Option<(String, String)>; 2]),
     /// Across both.
@@ -29,84 +29,91 @@ enum What {
 }
 
 /// The lines of the table.
-pub(super) fn lines(rows: &[Row]) -> Vec<String> {
-    let mut cells: Vec<Cells> = Vec::new();
+pub(super) fn lines(rows: &[TimelineRow]) -> Vec<String> {
+    let mut cells: Vec<TableRow> = Vec::new();
     let mut left_out = 0;
-    let missing = rows.iter().any(|row| matches!(row, Row::Missing { .. }));
+    let missing = rows
+        .iter()
+        .any(|row| matches!(row, TimelineRow::Missing { .. }));
     for (at, row) in rows.iter().enumerate() {
         // Where time ends tells something only of what does not come, or comes after it.
-        if let Row::End(_, stated) = row
+        if let TimelineRow::End(_, stated) = row
             && !missing
             && (!stated || at + 1 == rows.len())
         {
             continue;
         }
-        let around = &rows[at.saturating_sub(AROUND)..rows.len().min(at + AROUND + 1)];
-        if rows.len() > ROWS_MAX && !around.iter().any(Row::is_wrong) {
+        let around = &rows[at.saturating_sub(CONTEXT_ROWS)..rows.len().min(at + CONTEXT_ROWS + 1)];
+        if rows.len() > ROWS_MAX && !around.iter().any(TimelineRow::is_failure) {
             left_out += 1;
             continue;
         }
-        cells.extend(gap(left_out));
+        cells.extend(omitted_rows(left_out));
         left_out = 0;
-        cells.push(of(row));
+        cells.push(table_row(row));
     }
-    cells.extend(gap(left_out));
-    beside(&cells).unwrap_or_else(|| below(&cells))
+    cells.extend(omitted_rows(left_out));
+    side_by_side(&cells).unwrap_or_else(|| stacked(&cells))
 }
 
-fn gap(left_out: usize) -> Option<Cells> {
+fn omitted_rows(left_out: usize) -> Option<TableRow> {
     let text = format!("... {left_out} rows in which nothing is wrong ...");
     (left_out > 0).then(|| across(String::new(), "", text))
 }
 
-fn across(line: String, mark: &str, text: String) -> Cells {
-    Cells {
+fn across(line: String, mark: &str, text: String) -> TableRow {
+    TableRow {
         line,
         mark: mark.to_owned(),
-        what: What::Across(text),
+        content: RowContent::Across(text),
     }
 }
 
-fn of(row: &Row) -> Cells {
-    let line = describe::line(row).map(|line| line.to_string());
+fn table_row(row: &TimelineRow) -> TableRow {
+    let line = describe::file_line(row).map(|line| line.to_string());
     let line = line.unwrap_or_default();
     let mark = match row {
-        Row::Event(told) => {
+        TimelineRow::Event(told) => {
             let mark = if told.rejected.is_some() {
                 "REJECTED"
             } else {
                 "event"
             };
-            let at = describe::when(told.occurrence.at);
+            let at = describe::instant_text(told.event.at);
             let text = format!("{at}  {}", describe::event(told));
-            return across(line, mark, visible(&text));
+            return across(line, mark, sanitize_for_terminal(&text));
         }
-        Row::End(until, stated) => {
+        TimelineRow::End(until, stated) => {
             let why = if *stated { "`until`" } else { "the last `at`" };
-            let text = format!("{}  {why}: the test ends here", describe::last_day(*until));
+            let text = format!("{}  {why}: the test ends here", describe::end_text(*until));
             return across(line, "end", text);
         }
-        Row::Same(..) => "same".to_owned(),
-        Row::Different(.., details) => other(details),
-        Row::Missing { .. } => "MISSING".to_owned(),
-        Row::Unexpected(_) => "EXTRA".to_owned(),
+        TimelineRow::Same(..) => "same".to_owned(),
+        TimelineRow::Different(.., details) => difference_mark(details),
+        TimelineRow::Missing { .. } => "MISSING".to_owned(),
+        TimelineRow::Unexpected(_) => "EXTRA".to_owned(),
     };
     let expected = row.expected();
-    let side = |at: EventTime, text: String| (describe::when(at), visible(&text));
+    let side =
+        |at: EventTime, text: String| (describe::instant_text(at), sanitize_for_terminal(&text));
     let left = expected.map(|it| side(it.at, describe::expected(it)));
     let right = row.happened();
     let right = right.map(|it| side(it.at, describe::happened(row, it)));
-    let what = What::Sides([left, right]);
-    Cells { line, mark, what }
+    let what = RowContent::Sides([left, right]);
+    TableRow {
+        line,
+        mark,
+        content: what,
+    }
 }
 
-fn other(details: &[Detail]) -> String {
+fn difference_mark(details: &[ExpectationField]) -> String {
     let names = details.iter().map(|detail| match detail {
-        Detail::At => "TIME",
-        Detail::To => "STAGE",
-        Detail::From => "FROM",
-        Detail::Cause => "CAUSE",
-        Detail::Transition => "NAME",
+        ExpectationField::At => "TIME",
+        ExpectationField::To => "STAGE",
+        ExpectationField::From => "FROM",
+        ExpectationField::Cause => "CAUSE",
+        ExpectationField::Transition => "NAME",
     });
     format!("OTHER {}", names.collect::<Vec<_>>().join(", "))
 }
@@ -116,7 +123,7 @@ fn width(text: &str) -> usize {
 }
 
 /// The columns of line and mark, and how wide they are together.
-fn margin(cells: &[Cells]) -> (impl Fn(&Cells) -> String, usize) {
+fn margin(cells: &[TableRow]) -> (impl Fn(&TableRow) -> String, usize) {
     let line = cells
         .iter()
         .map(|it| width(&it.line))
@@ -124,14 +131,14 @@ fn margin(cells: &[Cells]) -> (impl Fn(&Cells) -> String, usize) {
         .unwrap_or(0)
         .max("line".len());
     let mark = cells.iter().map(|it| width(&it.mark)).max().unwrap_or(0);
-    let margin = move |it: &Cells| format!("  {:>line$}  {:<mark$}  ", it.line, it.mark);
+    let margin = move |it: &TableRow| format!("  {:>line$}  {:<mark$}  ", it.line, it.mark);
     (margin, line + mark + 6)
 }
 
 /// Both sides side by side, each cell in as many lines as it needs; `None` where a word does not fit.
-fn beside(cells: &[Cells]) -> Option<Vec<String>> {
+fn side_by_side(cells: &[TableRow]) -> Option<Vec<String>> {
     let (margin, begin) = margin(cells);
-    let sides = [0, 1].map(|side| Side::of(cells, side));
+    let sides = [0, 1].map(|side| SideWidths::measure(cells, side));
     let room = WIDTH.saturating_sub(begin + 2);
     let natural = sides.map(|side| (side.at + 2 + side.text).max(SIDE_MIN));
     let half = room / 2;
@@ -149,12 +156,14 @@ fn beside(cells: &[Cells]) -> Option<Vec<String>> {
     let mut lines = vec![format!("  line{indent}{:<left$}  happened", "expected")];
     for it in cells {
         let mut margin = margin(it);
-        let both = match &it.what {
-            What::Across(text) => {
-                lines.push(margin + &clipped(text, WIDTH - begin));
+        let both = match &it.content {
+            RowContent::Across(text) => {
+                lines.push(margin + &truncate(text, WIDTH - begin));
                 continue;
             }
-            What::Sides(both) => [0, 1].map(|it| sides[it].lines(both[it].as_ref(), widths[it])),
+            RowContent::Sides(both) => {
+                [0, 1].map(|it| sides[it].wrap(both[it].as_ref(), widths[it]))
+            }
         };
         for at in 0..both[0].len().max(both[1].len()) {
             let [expected, happened] = [0, 1].map(|it| both[it].get(at).map_or("", |it| it));
@@ -168,31 +177,31 @@ fn beside(cells: &[Cells]) -> Option<Vec<String>> {
 
 /// How wide one side is.
 #[derive(Clone, Copy)]
-struct Side {
+struct SideWidths {
     at: usize,
     text: usize,
     word: usize,
 }
 
-impl Side {
-    fn of(cells: &[Cells], side: usize) -> Side {
-        let all = cells.iter().filter_map(|it| match &it.what {
-            What::Sides(both) => both[side].as_ref(),
-            What::Across(_) => None,
+impl SideWidths {
+    fn measure(cells: &[TableRow], side: usize) -> SideWidths {
+        let all = cells.iter().filter_map(|it| match &it.content {
+            RowContent::Sides(both) => both[side].as_ref(),
+            RowContent::Across(_) => None,
         });
-        let none = Side {
+        let none = SideWidths {
             at: 0,
             text: 0,
             word: 0,
         };
-        all.fold(none, |most, (at, text)| Side {
+        all.fold(none, |most, (at, text)| SideWidths {
             at: most.at.max(width(at)),
             text: most.text.max(width(text)),
             word: text.split(' ').map(width).fold(most.word, usize::max),
         })
     }
 
-    fn lines(self, cell: Option<&(String, String)>, most: usize) -> Vec<String> {
+    fn wrap(self, cell: Option<&(String, String)>, most: usize) -> Vec<String> {
         let Some((at, text)) = cell else {
             return Vec::new();
         };
@@ -214,16 +223,16 @@ impl Side {
 }
 
 /// What happened below what was expected, for long names.
-fn below(cells: &[Cells]) -> Vec<String> {
+fn stacked(cells: &[TableRow]) -> Vec<String> {
     let (margin, begin) = margin(cells);
     let indent = " ".repeat(begin);
     let mut lines = Vec::new();
     for it in cells {
-        match &it.what {
-            What::Across(text) => {
-                lines.push(margin(it) + &clipped(text, WIDTH.saturating_sub(begin)))
+        match &it.content {
+            RowContent::Across(text) => {
+                lines.push(margin(it) + &truncate(text, WIDTH.saturating_sub(begin)))
             }
-            What::Sides([expected, happened]) => {
+            RowContent::Sides([expected, happened]) => {
                 let names = ["expected", "happened"];
                 let mut before = margin(it);
                 for ((at, what), name) in [expected, happened]
@@ -240,7 +249,7 @@ fn below(cells: &[Cells]) -> Vec<String> {
     lines
 }
 
-fn clipped(text: &str, most: usize) -> String {
+fn truncate(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();
     }

@@ -2,33 +2,35 @@
 
 use smallvec::SmallVec;
 
-use super::read::Reader;
-use super::write::Writer;
+use super::read::StateReader;
+use super::write::StateWriter;
 use crate::customer::Ledger;
-use crate::customer::orders::{Extent, Order, Placed, Returned};
+use crate::customer::orders::{Extent, LedgerEntry, PlacedOrder, Returned};
 use crate::event::{FieldId, Quantity};
 use crate::model::ORDERS_MAX;
 
-impl Writer<'_> {
-    pub(super) fn ledger(&mut self, ledger: &Ledger) {
-        self.unsigned(ledger.placed.into());
-        self.many(&ledger.orders, |out, order| out.order(order, ledger.placed));
-        self.many(&ledger.base, Writer::fact);
+impl StateWriter<'_> {
+    pub(super) fn write_ledger(&mut self, ledger: &Ledger) {
+        self.write_unsigned(ledger.order_count.into());
+        self.write_list(&ledger.orders, |out, order| {
+            out.write_order(order, ledger.order_count)
+        });
+        self.write_list(&ledger.final_facts, StateWriter::write_fact);
     }
 
     /// Of `placed` orders: its number is told from there, most are among the last ones.
-    fn order(&mut self, order: &Order, placed: u64) {
+    fn write_order(&mut self, order: &LedgerEntry, placed: u64) {
         self.bytes.push(order.id.is_some().into());
         if let Some(id) = order.id {
             self.bytes.extend_from_slice(&id.to_be_bytes());
         }
-        self.instant(order.time);
+        self.write_instant(order.time);
         self.bytes.push(order.placed.is_some().into());
-        if let Some(Placed { number, fields }) = &order.placed {
-            self.unsigned(placed.saturating_sub(*number).into());
-            self.many(fields, |out, (field, value)| {
-                out.unsigned(field.index() as u128);
-                out.scalar(value);
+        if let Some(PlacedOrder { number, fields }) = &order.placed {
+            self.write_unsigned(placed.saturating_sub(*number).into());
+            self.write_list(fields, |out, (field, value)| {
+                out.write_unsigned(field.index() as u128);
+                out.write_scalar(value);
             });
         }
         for returned in [order.refunded, order.cancelled] {
@@ -37,43 +39,48 @@ impl Writer<'_> {
                 Extent::Part => 1,
                 Extent::Whole => 2,
             });
-            self.signed(returned.total.nanos());
+            self.write_signed(returned.total.nanos());
         }
     }
 }
 
-impl Reader<'_> {
-    pub(super) fn ledger(&mut self) -> Option<Ledger> {
+impl StateReader<'_> {
+    pub(super) fn read_ledger(&mut self) -> Option<Ledger> {
         if self.version > 4 {
-            self.placed = self.number()?;
+            self.order_count = self.read_number()?;
         }
-        let orders = self.many(Reader::order)?;
+        let orders = self.read_list(StateReader::read_order)?;
         let good = orders.len() <= ORDERS_MAX && orders.is_sorted_by_key(|order| order.time);
-        let base = self.many(Reader::fact)?;
-        let placed = self.placed;
+        let base = self.read_list(StateReader::read_fact)?;
+        let placed = self.order_count;
         good.then_some(Ledger {
-            placed,
+            order_count: placed,
             orders,
-            base,
+            final_facts: base,
         })
     }
 
-    fn order(&mut self) -> Option<Order> {
-        let id = match self.flag()? {
+    fn read_order(&mut self) -> Option<LedgerEntry> {
+        let id = match self.read_flag()? {
             false => None,
-            true => Some(self.hash()?),
+            true => Some(self.read_hash()?),
         };
-        let time = self.instant()?;
-        let field = |from: &mut Self| Some((FieldId::of_index(from.number()?), from.scalar()?));
-        let placed = match self.flag()? {
+        let time = self.read_instant()?;
+        let field = |from: &mut Self| {
+            Some((
+                FieldId::from_index(from.read_number()?),
+                from.read_scalar()?,
+            ))
+        };
+        let placed = match self.read_flag()? {
             false => None,
-            true => Some(Placed {
-                number: self.order_number()?,
-                fields: SmallVec::from_vec(self.many(field)?),
+            true => Some(PlacedOrder {
+                number: self.read_order_number()?,
+                fields: SmallVec::from_vec(self.read_list(field)?),
             }),
         };
-        let (refunded, cancelled) = (self.returned()?, self.returned()?);
-        Some(Order {
+        let (refunded, cancelled) = (self.read_returned()?, self.read_returned()?);
+        Some(LedgerEntry {
             id,
             time,
             placed,
@@ -83,24 +90,24 @@ impl Reader<'_> {
     }
 
     /// Before version 5 orders stood in the order in which they had come, as far as that matters.
-    fn order_number(&mut self) -> Option<u64> {
+    fn read_order_number(&mut self) -> Option<u64> {
         if self.version > 4 {
-            let ago: u64 = self.number()?;
-            return self.placed.checked_sub(ago).filter(|_| ago > 0);
+            let ago: u64 = self.read_number()?;
+            return self.order_count.checked_sub(ago).filter(|_| ago > 0);
         }
-        let number = self.placed;
-        self.placed += 1;
+        let number = self.order_count;
+        self.order_count += 1;
         Some(number)
     }
 
-    fn returned(&mut self) -> Option<Returned> {
-        let extent = match self.byte()? {
+    fn read_returned(&mut self) -> Option<Returned> {
+        let extent = match self.read_byte()? {
             0 => Extent::Nothing,
             1 => Extent::Part,
             2 => Extent::Whole,
             _ => return None,
         };
-        let total = Quantity::from_nanos(self.signed()?);
+        let total = Quantity::from_nanos(self.read_signed()?);
         Some(Returned { total, extent })
     }
 }

@@ -2,51 +2,54 @@
 
 use smallvec::SmallVec;
 
-use super::{Corrupt, VERSION};
-use crate::customer::ground::Seen;
+use super::{StateDecodeError, VERSION};
+use crate::customer::correction_basis::SeenEvents;
 use crate::customer::{
-    CustomerState, Distinct, FactState, Gaps, Ground, ModelState, Past, Recent, Visits,
+    CorrectionBasis, CustomerState, Distinct, FactState, Gaps, ModelHistory, ModelState, RecentIds,
+    Visits,
 };
 use crate::event::{EventTime, EventType, Millis, Position, Quantity, Scalar};
-use crate::model::IDS_MAX;
+use crate::model::DEDUPE_IDS_MAX;
 
 /// An instant that an event can have.
-fn valid(millis: i128) -> Option<EventTime> {
+fn valid_instant(millis: i128) -> Option<EventTime> {
     let instant = millis.try_into().ok().map(EventTime);
     instant.filter(|instant| (EventTime::MIN..=EventTime::MAX).contains(instant))
 }
 
 /// What stands before facts and models.
-pub(super) struct Head {
+pub(super) struct StateHeader {
     pub(super) generation: u32,
     pub(super) latest: EventTime,
     position: Position,
     pub(super) armed: Option<EventTime>,
 }
 
-pub(super) struct Reader<'r> {
+pub(super) struct StateReader<'r> {
     pub(super) version: u8,
     rest: &'r [u8],
-    base: i64,
+    base_time: i64,
     /// How many orders there have been.
-    pub(super) placed: u64,
+    pub(super) order_count: u64,
     /// Of grounds that are being read.
-    depth: usize,
+    basis_depth: usize,
 }
 
-impl Reader<'_> {
+impl StateReader<'_> {
     /// Behind the version, which must be one that we know.
-    pub(super) fn of(bytes: &[u8]) -> Result<Reader<'_>, Corrupt> {
+    pub(super) fn new(bytes: &[u8]) -> Result<StateReader<'_>, StateDecodeError> {
         match bytes.split_first() {
-            Some((&version @ 1..=VERSION, rest)) => Ok(Reader {
+            Some((&version @ 1..=VERSION, rest)) => Ok(StateReader {
                 version,
                 rest,
-                base: 0,
-                placed: 0,
-                depth: 0,
+                base_time: 0,
+                order_count: 0,
+                basis_depth: 0,
             }),
-            Some((found, _)) if *found > VERSION => Err(Corrupt::NewerFormat { found: *found }),
-            Some(_) | None => Err(Corrupt::Damaged),
+            Some((found, _)) if *found > VERSION => {
+                Err(StateDecodeError::NewerFormat { found: *found })
+            }
+            Some(_) | None => Err(StateDecodeError::Damaged),
         }
     }
 
@@ -54,19 +57,19 @@ impl Reader<'_> {
         self.rest.is_empty()
     }
 
-    pub(super) fn head(&mut self) -> Option<Head> {
+    pub(super) fn read_header(&mut self) -> Option<StateHeader> {
         let generation = match self.version {
             1 | 2 => 0,
-            _ => self.number()?,
+            _ => self.read_number()?,
         };
-        let latest = valid(self.signed()?)?;
-        self.base = latest.0;
+        let latest = valid_instant(self.read_signed()?)?;
+        self.base_time = latest.0;
         let position = Position {
-            input: self.number()?,
-            offset: self.signed()?.try_into().ok()?,
+            input: self.read_number()?,
+            offset: self.read_signed()?.try_into().ok()?,
         };
-        let armed = self.optional_instant()?;
-        Some(Head {
+        let armed = self.read_optional_instant()?;
+        Some(StateHeader {
             generation,
             latest,
             position,
@@ -74,26 +77,26 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn state(&mut self) -> Option<CustomerState> {
-        let Head {
+    pub(super) fn read_state(&mut self) -> Option<CustomerState> {
+        let StateHeader {
             generation,
             latest,
             position,
             armed,
-        } = self.head()?;
+        } = self.read_header()?;
         let recent = match self.version {
-            1 => Recent::default(),
-            _ => self.recent()?,
+            1 => RecentIds::default(),
+            _ => self.read_recent_ids()?,
         };
         let ledger = match self.version {
             1 => None,
-            _ => match self.flag()? {
-                true => Some(Box::new(self.ledger()?)),
+            _ => match self.read_flag()? {
+                true => Some(Box::new(self.read_ledger()?)),
                 false => None,
             },
         };
-        let facts = self.many(Reader::fact)?;
-        let models = self.many(Reader::model)?;
+        let facts = self.read_list(StateReader::read_fact)?;
+        let models = self.read_list(StateReader::read_model)?;
         Some(CustomerState {
             generation,
             latest,
@@ -106,17 +109,17 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(super) fn read_byte(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*first)
     }
 
     /// A number in its one encoding: the shortest, and no bit beyond 128.
-    fn unsigned(&mut self) -> Option<u128> {
+    fn read_unsigned(&mut self) -> Option<u128> {
         let mut number = 0_u128;
         for shift in (0..128).step_by(7) {
-            let byte = self.byte()?;
+            let byte = self.read_byte()?;
             let bits = u128::from(byte & 0x7f);
             if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
                 return None;
@@ -129,221 +132,230 @@ impl Reader<'_> {
         None
     }
 
-    pub(super) fn number<N: TryFrom<u128>>(&mut self) -> Option<N> {
-        self.unsigned()?.try_into().ok()
+    pub(super) fn read_number<N: TryFrom<u128>>(&mut self) -> Option<N> {
+        self.read_unsigned()?.try_into().ok()
     }
 
-    pub(super) fn signed(&mut self) -> Option<i128> {
-        let number = self.unsigned()?;
+    pub(super) fn read_signed(&mut self) -> Option<i128> {
+        let number = self.read_unsigned()?;
         Some((number >> 1) as i128 ^ -((number & 1) as i128))
     }
 
-    pub(super) fn instant(&mut self) -> Option<EventTime> {
-        valid(self.signed()?.checked_add(self.base.into())?)
+    pub(super) fn read_instant(&mut self) -> Option<EventTime> {
+        valid_instant(self.read_signed()?.checked_add(self.base_time.into())?)
     }
 
-    pub(super) fn optional_instant(&mut self) -> Option<Option<EventTime>> {
-        match self.byte()? {
+    pub(super) fn read_optional_instant(&mut self) -> Option<Option<EventTime>> {
+        match self.read_byte()? {
             0 => Some(None),
-            1 => self.instant().map(Some),
+            1 => self.read_instant().map(Some),
             _ => None,
         }
     }
 
     /// A list; every element takes at least a byte, so that no length can ask for more memory
     /// than there are bytes.
-    pub(super) fn many<T>(
+    pub(super) fn read_list<T>(
         &mut self,
         mut one: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let length: usize = self.number()?;
+        let length: usize = self.read_number()?;
         if length > self.rest.len() {
             return None;
         }
         (0..length).map(|_| one(self)).collect()
     }
 
-    pub(super) fn fact(&mut self) -> Option<FactState> {
-        Some(match self.byte()? {
-            0 => FactState::Count(self.number()?),
-            1 => FactState::Sum(Quantity::from_nanos(self.signed()?)),
-            2 => FactState::Instant(self.optional_instant()?),
-            3 => FactState::Kept(None),
-            4 => FactState::Kept(Some(self.timed()?)),
-            5 => FactState::Buckets(self.buckets()?),
+    pub(super) fn read_fact(&mut self) -> Option<FactState> {
+        Some(match self.read_byte()? {
+            0 => FactState::Count(self.read_number()?),
+            1 => FactState::Sum(Quantity::from_nanos(self.read_signed()?)),
+            2 => FactState::Instant(self.read_optional_instant()?),
+            3 => FactState::TimedValue(None),
+            4 => FactState::TimedValue(Some(self.read_timed_value()?)),
+            5 => FactState::Buckets(self.read_buckets()?),
             6 => FactState::Extreme(None),
-            7 => FactState::Extreme(Some(Quantity::from_nanos(self.signed()?))),
-            8 => FactState::Firsts(self.ascending(Reader::timed, |(time, _)| *time)?),
-            9 => FactState::Distinct(self.distinct()?),
-            10 => FactState::Gaps(self.gaps()?),
+            7 => FactState::Extreme(Some(Quantity::from_nanos(self.read_signed()?))),
+            8 => FactState::Firsts(
+                self.read_ascending(StateReader::read_timed_value, |(time, _)| *time)?,
+            ),
+            9 => FactState::Distinct(self.read_distinct()?),
+            10 => FactState::Gaps(self.read_gaps()?),
             _ => return None,
         })
     }
 
     /// A list in which what `of` tells is larger from one to the next.
-    fn ascending<T, K: Ord>(
+    fn read_ascending<T, K: Ord>(
         &mut self,
         mut one: impl FnMut(&mut Self) -> Option<T>,
         of: impl Fn(&T) -> K,
     ) -> Option<Vec<T>> {
-        let list = self.many(&mut one)?;
+        let list = self.read_list(&mut one)?;
         list.is_sorted_by(|a, b| of(a) < of(b)).then_some(list)
     }
 
     /// A number after the one before it, which is that of a bucket.
-    fn step(&mut self, before: &mut i64) -> Option<i64> {
-        let number = before.checked_add(self.signed()?.try_into().ok()?)?;
+    fn read_bucket_number(&mut self, before: &mut i64) -> Option<i64> {
+        let number = before.checked_add(self.read_signed()?.try_into().ok()?)?;
         // An hour is the shortest bucket.
-        valid(i128::from(number) * i128::from(Millis::HOUR.0))?;
+        valid_instant(i128::from(number) * i128::from(Millis::HOUR.0))?;
         *before = number;
         Some(number)
     }
 
-    fn buckets(&mut self) -> Option<Vec<(i64, Quantity)>> {
+    fn read_buckets(&mut self) -> Option<Vec<(i64, Quantity)>> {
         let mut before = 0;
         let one = |from: &mut Self| {
-            let number = from.step(&mut before)?;
-            Some((number, Quantity::from_nanos(from.signed()?)))
+            let number = from.read_bucket_number(&mut before)?;
+            Some((number, Quantity::from_nanos(from.read_signed()?)))
         };
-        self.ascending(one, |(number, _)| *number)
+        self.read_ascending(one, |(number, _)| *number)
     }
 
-    pub(super) fn hash(&mut self) -> Option<u64> {
+    pub(super) fn read_hash(&mut self) -> Option<u64> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(u64::from_be_bytes(*bytes))
     }
 
-    fn distinct(&mut self) -> Option<Distinct> {
+    fn read_distinct(&mut self) -> Option<Distinct> {
         let mut before = 0;
-        let one = |from: &mut Self| Some((from.hash()?, from.step(&mut before)?));
-        self.ascending(one, |(hash, _)| *hash).map(Distinct)
+        let one =
+            |from: &mut Self| Some((from.read_hash()?, from.read_bucket_number(&mut before)?));
+        self.read_ascending(one, |(hash, _)| *hash).map(Distinct)
     }
 
-    fn recent(&mut self) -> Option<Recent> {
-        let ids = self.many(|from| Some((from.instant()?, from.hash()?)))?;
-        let good = ids.len() <= IDS_MAX && ids.is_sorted_by_key(|(time, _)| *time);
-        good.then_some(Recent(ids))
+    fn read_recent_ids(&mut self) -> Option<RecentIds> {
+        let ids = self.read_list(|from| Some((from.read_instant()?, from.read_hash()?)))?;
+        let good = ids.len() <= DEDUPE_IDS_MAX && ids.is_sorted_by_key(|(time, _)| *time);
+        good.then_some(RecentIds(ids))
     }
 
-    pub(super) fn flag(&mut self) -> Option<bool> {
-        match self.byte()? {
+    pub(super) fn read_flag(&mut self) -> Option<bool> {
+        match self.read_byte()? {
             0 => Some(false),
             1 => Some(true),
             _ => None,
         }
     }
 
-    fn gaps(&mut self) -> Option<Gaps> {
-        let ends = match self.flag()? {
+    fn read_gaps(&mut self) -> Option<Gaps> {
+        let ends = match self.read_flag()? {
             false => None,
-            true => Some((self.instant()?, self.instant()?)),
+            true => Some((self.read_instant()?, self.read_instant()?)),
         };
-        let longest = self.many(|from| Some((from.instant()?, from.instant()?)))?;
-        let gaps = Gaps { ends, longest };
-        gaps.is_possible().then_some(gaps)
+        let longest = self.read_list(|from| Some((from.read_instant()?, from.read_instant()?)))?;
+        let gaps = Gaps {
+            first_and_last: ends,
+            longest,
+        };
+        gaps.is_valid().then_some(gaps)
     }
 
-    fn timed(&mut self) -> Option<(EventTime, Scalar)> {
-        Some((self.instant()?, self.scalar()?))
+    fn read_timed_value(&mut self) -> Option<(EventTime, Scalar)> {
+        Some((self.read_instant()?, self.read_scalar()?))
     }
 
-    pub(super) fn scalar(&mut self) -> Option<Scalar> {
-        Some(match self.byte()? {
-            0 => Scalar::Number(Quantity::from_nanos(self.signed()?)),
-            1 => Scalar::Text(self.text()?.into()),
-            2 => Scalar::Flag(false),
-            3 => Scalar::Flag(true),
+    pub(super) fn read_scalar(&mut self) -> Option<Scalar> {
+        Some(match self.read_byte()? {
+            0 => Scalar::Number(Quantity::from_nanos(self.read_signed()?)),
+            1 => Scalar::Text(self.read_text()?.into()),
+            2 => Scalar::Bool(false),
+            3 => Scalar::Bool(true),
             _ => return None,
         })
     }
 
-    fn model(&mut self) -> Option<ModelState> {
-        let stage = self.number()?;
-        let entered = self.instant()?;
+    fn read_model(&mut self) -> Option<ModelState> {
+        let stage = self.read_number()?;
+        let entered = self.read_instant()?;
         let mut model = ModelState {
             stage,
             entered,
-            effective: entered,
+            effective_at: entered,
             previous: None,
-            sequence: self.number()?,
-            due: self.optional_instant()?,
-            holding: SmallVec::from_vec(self.many(|from| Some((from.number()?, from.instant()?)))?),
-            past: None,
-            last: None,
+            sequence: self.read_number()?,
+            due: self.read_optional_instant()?,
+            active_holds: SmallVec::from_vec(
+                self.read_list(|from| Some((from.read_number()?, from.read_instant()?)))?,
+            ),
+            history: None,
+            last_transition: None,
         };
         if self.version > 1 {
-            model.effective = valid(self.signed()?.checked_add(entered.0.into())?)?;
-            model.previous = self.number::<usize>()?.checked_sub(1);
-            if self.flag()? {
-                model.past = Some(Box::new(self.past()?));
+            model.effective_at = valid_instant(self.read_signed()?.checked_add(entered.0.into())?)?;
+            model.previous = self.read_number::<usize>()?.checked_sub(1);
+            if self.read_flag()? {
+                model.history = Some(Box::new(self.read_history()?));
             }
         }
         if self.version > 3 {
-            model.last = self.last()?.map(Box::new);
+            model.last_transition = self.read_last_transition()?.map(Box::new);
         }
         Some(model)
     }
 
-    pub(super) fn text(&mut self) -> Option<&str> {
-        let length: usize = self.number()?;
+    pub(super) fn read_text(&mut self) -> Option<&str> {
+        let length: usize = self.read_number()?;
         let (text, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         std::str::from_utf8(text).ok()
     }
 
-    fn past(&mut self) -> Option<Past> {
-        let taken = self.many(|from| Some((from.number()?, from.instant()?)))?;
-        let visits = self.many(|from| Some((from.number()?, from.visits()?)))?;
-        let ground = match self.flag()? {
-            true => Some(self.ground()?),
+    fn read_history(&mut self) -> Option<ModelHistory> {
+        let taken = self.read_list(|from| Some((from.read_number()?, from.read_instant()?)))?;
+        let visits = self.read_list(|from| Some((from.read_number()?, from.read_visits()?)))?;
+        let ground = match self.read_flag()? {
+            true => Some(self.read_basis()?),
             false => None,
         };
-        let past = Past {
-            taken,
+        let past = ModelHistory {
+            last_taken: taken,
             visits,
-            ground,
+            basis: ground,
         };
         (!past.is_empty()).then_some(past)
     }
 
     /// One has no other within.
-    fn ground(&mut self) -> Option<Ground> {
-        let transition = self.number()?;
-        let at = self.instant()?;
-        let event = self.number::<u16>()?.checked_sub(1);
-        let seen = self.seen(event.is_some())?;
-        self.depth += 1;
-        let before = (self.depth == 1).then(|| self.model())??;
-        self.depth -= 1;
-        Some(Ground {
+    fn read_basis(&mut self) -> Option<CorrectionBasis> {
+        let transition = self.read_number()?;
+        let at = self.read_instant()?;
+        let event = self.read_number::<u16>()?.checked_sub(1);
+        let seen = self.read_seen_events(event.is_some())?;
+        self.basis_depth += 1;
+        let before = (self.basis_depth == 1).then(|| self.read_model())??;
+        self.basis_depth -= 1;
+        Some(CorrectionBasis {
             transition,
             at,
-            event: event.map(EventType::of_index),
+            event: event.map(EventType::from_index),
             seen,
-            before,
-            slots: self.ascending(
-                |from| Some((from.number()?, from.fact()?)),
+            state_before: before,
+            slots: self.read_ascending(
+                |from| Some((from.read_number()?, from.read_fact()?)),
                 |(slot, _)| *slot,
             )?,
         })
     }
 
     /// Before version 5 all that had come of a ground's instant was taken for seen.
-    fn seen(&mut self, is_by_event: bool) -> Option<Seen> {
+    fn read_seen_events(&mut self, is_by_event: bool) -> Option<SeenEvents> {
         let orders = match self.version {
-            ..=4 => is_by_event.then_some(self.placed),
-            _ => self.number::<u64>()?.checked_sub(1),
+            ..=4 => is_by_event.then_some(self.order_count),
+            _ => self.read_number::<u64>()?.checked_sub(1),
         };
-        Some(orders.map_or(Seen::All, |orders| Seen::Applied { orders }))
+        Some(orders.map_or(SeenEvents::All, |orders| SeenEvents::Applied { orders }))
     }
 
-    fn visits(&mut self) -> Option<Visits> {
+    fn read_visits(&mut self) -> Option<Visits> {
         Some(Visits {
-            count: self.number()?,
-            ended: Some(Millis(self.number()?)).filter(|span| *span <= Millis::MAX)?,
-            entered: self.instant()?,
-            left: self.optional_instant()?,
+            count: self.read_number()?,
+            completed_time: Some(Millis(self.read_number()?))
+                .filter(|span| *span <= Millis::MAX)?,
+            entered: self.read_instant()?,
+            left: self.read_optional_instant()?,
         })
     }
 }

@@ -1,39 +1,39 @@
 //! State to bytes.
 
-use crate::customer::ground::Seen;
-use crate::customer::{CustomerState, FactState, ModelState, Past};
+use crate::customer::correction_basis::SeenEvents;
+use crate::customer::{CustomerState, FactState, ModelHistory, ModelState};
 use crate::event::{EventTime, Scalar};
 
 /// Appends everything behind the version.
-pub(super) fn state(state: &CustomerState, bytes: &mut Vec<u8>) {
-    let mut out = Writer {
+pub(super) fn write_state(state: &CustomerState, bytes: &mut Vec<u8>) {
+    let mut out = StateWriter {
         bytes,
-        base: state.latest.0,
+        base_time: state.latest.0,
     };
-    out.unsigned(state.generation.into());
-    out.signed(state.latest.0.into());
-    out.unsigned(state.position.input.into());
-    out.signed(state.position.offset.into());
-    out.optional_instant(state.armed);
-    out.many(&state.recent.0, |out, (time, id)| {
-        out.instant(*time);
+    out.write_unsigned(state.generation.into());
+    out.write_signed(state.latest.0.into());
+    out.write_unsigned(state.position.input.into());
+    out.write_signed(state.position.offset.into());
+    out.write_optional_instant(state.armed);
+    out.write_list(&state.recent.0, |out, (time, id)| {
+        out.write_instant(*time);
         out.bytes.extend_from_slice(&id.to_be_bytes());
     });
     out.bytes.push(state.ledger.is_some().into());
     if let Some(ledger) = &state.ledger {
-        out.ledger(ledger);
+        out.write_ledger(ledger);
     }
-    out.many(&state.facts, Writer::fact);
-    out.many(&state.models, Writer::model);
+    out.write_list(&state.facts, StateWriter::write_fact);
+    out.write_list(&state.models, StateWriter::write_model);
 }
 
-pub(super) struct Writer<'w> {
+pub(super) struct StateWriter<'w> {
     pub(super) bytes: &'w mut Vec<u8>,
-    base: i64,
+    base_time: i64,
 }
 
-impl Writer<'_> {
-    pub(super) fn unsigned(&mut self, mut number: u128) {
+impl StateWriter<'_> {
+    pub(super) fn write_unsigned(&mut self, mut number: u128) {
         while number >= 0x80 {
             self.bytes.push(number as u8 | 0x80);
             number >>= 7;
@@ -41,158 +41,162 @@ impl Writer<'_> {
         self.bytes.push(number as u8);
     }
 
-    pub(super) fn signed(&mut self, number: i128) {
-        self.unsigned(((number << 1) ^ (number >> 127)) as u128);
+    pub(super) fn write_signed(&mut self, number: i128) {
+        self.write_unsigned(((number << 1) ^ (number >> 127)) as u128);
     }
 
-    pub(super) fn instant(&mut self, instant: EventTime) {
-        self.signed(i128::from(instant.0) - i128::from(self.base));
+    pub(super) fn write_instant(&mut self, instant: EventTime) {
+        self.write_signed(i128::from(instant.0) - i128::from(self.base_time));
     }
 
-    pub(super) fn optional_instant(&mut self, instant: Option<EventTime>) {
+    pub(super) fn write_optional_instant(&mut self, instant: Option<EventTime>) {
         self.bytes.push(instant.is_some().into());
         if let Some(instant) = instant {
-            self.instant(instant);
+            self.write_instant(instant);
         }
     }
 
-    pub(super) fn text(&mut self, text: &str) {
-        self.unsigned(text.len() as u128);
+    pub(super) fn write_text(&mut self, text: &str) {
+        self.write_unsigned(text.len() as u128);
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn many<T>(&mut self, list: &[T], mut one: impl FnMut(&mut Self, &T)) {
-        self.unsigned(list.len() as u128);
+    pub(super) fn write_list<T>(&mut self, list: &[T], mut one: impl FnMut(&mut Self, &T)) {
+        self.write_unsigned(list.len() as u128);
         list.iter().for_each(|item| one(self, item));
     }
 
     /// A number that is mostly larger than the one before it.
-    fn step(&mut self, number: i64, before: &mut i64) {
-        self.signed(i128::from(number) - i128::from(*before));
+    fn write_bucket_number(&mut self, number: i64, before: &mut i64) {
+        self.write_signed(i128::from(number) - i128::from(*before));
         *before = number;
     }
 
-    pub(super) fn fact(&mut self, fact: &FactState) {
+    pub(super) fn write_fact(&mut self, fact: &FactState) {
         match fact {
             FactState::Count(count) => {
                 self.bytes.push(0);
-                self.unsigned((*count).into());
+                self.write_unsigned((*count).into());
             }
             FactState::Sum(sum) => {
                 self.bytes.push(1);
-                self.signed(sum.nanos());
+                self.write_signed(sum.nanos());
             }
             FactState::Instant(instant) => {
                 self.bytes.push(2);
-                self.optional_instant(*instant);
+                self.write_optional_instant(*instant);
             }
-            FactState::Kept(None) => self.bytes.push(3),
-            FactState::Kept(Some((time, value))) => {
+            FactState::TimedValue(None) => self.bytes.push(3),
+            FactState::TimedValue(Some((time, value))) => {
                 self.bytes.push(4);
-                self.timed(*time, value);
+                self.write_timed_value(*time, value);
             }
             FactState::Buckets(buckets) => {
                 self.bytes.push(5);
                 let mut before = 0;
-                self.many(buckets, |out, (number, sum)| {
-                    out.step(*number, &mut before);
-                    out.signed(sum.nanos());
+                self.write_list(buckets, |out, (number, sum)| {
+                    out.write_bucket_number(*number, &mut before);
+                    out.write_signed(sum.nanos());
                 });
             }
             FactState::Extreme(None) => self.bytes.push(6),
             FactState::Extreme(Some(number)) => {
                 self.bytes.push(7);
-                self.signed(number.nanos());
+                self.write_signed(number.nanos());
             }
             FactState::Firsts(firsts) => {
                 self.bytes.push(8);
-                self.many(firsts, |out, (time, value)| out.timed(*time, value));
+                self.write_list(firsts, |out, (time, value)| {
+                    out.write_timed_value(*time, value)
+                });
             }
             FactState::Distinct(distinct) => {
                 self.bytes.push(9);
                 let mut before = 0;
-                self.many(&distinct.0, |out, (hash, bucket)| {
+                self.write_list(&distinct.0, |out, (hash, bucket)| {
                     out.bytes.extend_from_slice(&hash.to_be_bytes());
-                    out.step(*bucket, &mut before);
+                    out.write_bucket_number(*bucket, &mut before);
                 });
             }
             FactState::Gaps(gaps) => {
                 self.bytes.push(10);
-                self.bytes.push(gaps.ends.is_some().into());
-                if let Some((first, last)) = gaps.ends {
-                    self.instant(first);
-                    self.instant(last);
+                self.bytes.push(gaps.first_and_last.is_some().into());
+                if let Some((first, last)) = gaps.first_and_last {
+                    self.write_instant(first);
+                    self.write_instant(last);
                 }
-                self.many(&gaps.longest, |out, (from, to)| {
-                    out.instant(*from);
-                    out.instant(*to);
+                self.write_list(&gaps.longest, |out, (from, to)| {
+                    out.write_instant(*from);
+                    out.write_instant(*to);
                 });
             }
         }
     }
 
-    fn timed(&mut self, time: EventTime, value: &Scalar) {
-        self.instant(time);
-        self.scalar(value);
+    fn write_timed_value(&mut self, time: EventTime, value: &Scalar) {
+        self.write_instant(time);
+        self.write_scalar(value);
     }
 
-    pub(super) fn scalar(&mut self, value: &Scalar) {
+    pub(super) fn write_scalar(&mut self, value: &Scalar) {
         match value {
             Scalar::Number(number) => {
                 self.bytes.push(0);
-                self.signed(number.nanos());
+                self.write_signed(number.nanos());
             }
             Scalar::Text(text) => {
                 self.bytes.push(1);
-                self.text(text);
+                self.write_text(text);
             }
-            Scalar::Flag(flag) => self.bytes.push(2 + u8::from(*flag)),
+            Scalar::Bool(flag) => self.bytes.push(2 + u8::from(*flag)),
         }
     }
 
-    fn model(&mut self, model: &ModelState) {
-        self.unsigned(model.stage as u128);
-        self.instant(model.entered);
-        self.unsigned(model.sequence.into());
-        self.optional_instant(model.due);
-        self.many(&model.holding, |out, (transition, since)| {
-            out.unsigned(*transition as u128);
-            out.instant(*since);
+    fn write_model(&mut self, model: &ModelState) {
+        self.write_unsigned(model.stage as u128);
+        self.write_instant(model.entered);
+        self.write_unsigned(model.sequence.into());
+        self.write_optional_instant(model.due);
+        self.write_list(&model.active_holds, |out, (transition, since)| {
+            out.write_unsigned(*transition as u128);
+            out.write_instant(*since);
         });
-        self.signed(i128::from(model.effective.since(model.entered).0));
-        self.unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
-        self.bytes.push(model.past.is_some().into());
-        if let Some(past) = &model.past {
-            self.past(past);
+        self.write_signed(i128::from(
+            model.effective_at.duration_since(model.entered).0,
+        ));
+        self.write_unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
+        self.bytes.push(model.history.is_some().into());
+        if let Some(past) = &model.history {
+            self.write_history(past);
         }
-        self.last(model.last.as_deref());
+        self.write_last_transition(model.last_transition.as_deref());
     }
 
-    fn past(&mut self, past: &Past) {
-        self.many(&past.taken, |out, (transition, at)| {
-            out.unsigned(*transition as u128);
-            out.instant(*at);
+    fn write_history(&mut self, past: &ModelHistory) {
+        self.write_list(&past.last_taken, |out, (transition, at)| {
+            out.write_unsigned(*transition as u128);
+            out.write_instant(*at);
         });
-        self.many(&past.visits, |out, (stage, visits)| {
-            out.unsigned(*stage as u128);
-            out.unsigned(visits.count.into());
-            out.unsigned(visits.ended.0.unsigned_abs().into());
-            out.instant(visits.entered);
-            out.optional_instant(visits.left);
+        self.write_list(&past.visits, |out, (stage, visits)| {
+            out.write_unsigned(*stage as u128);
+            out.write_unsigned(visits.count.into());
+            out.write_unsigned(visits.completed_time.0.unsigned_abs().into());
+            out.write_instant(visits.entered);
+            out.write_optional_instant(visits.left);
         });
-        self.bytes.push(past.ground.is_some().into());
-        if let Some(ground) = &past.ground {
-            self.unsigned(ground.transition as u128);
-            self.instant(ground.at);
-            self.unsigned(ground.event.map_or(0, |kind| kind.index() as u128 + 1));
-            self.unsigned(match ground.seen {
-                Seen::All => 0,
-                Seen::Applied { orders } => u128::from(orders) + 1,
+        self.bytes.push(past.basis.is_some().into());
+        if let Some(ground) = &past.basis {
+            self.write_unsigned(ground.transition as u128);
+            self.write_instant(ground.at);
+            self.write_unsigned(ground.event.map_or(0, |kind| kind.index() as u128 + 1));
+            self.write_unsigned(match ground.seen {
+                SeenEvents::All => 0,
+                SeenEvents::Applied { orders } => u128::from(orders) + 1,
             });
-            self.model(&ground.before);
-            self.many(&ground.slots, |out, (slot, fact)| {
-                out.unsigned(*slot as u128);
-                out.fact(fact);
+            self.write_model(&ground.state_before);
+            self.write_list(&ground.slots, |out, (slot, fact)| {
+                out.write_unsigned(*slot as u128);
+                out.write_fact(fact);
             });
         }
     }

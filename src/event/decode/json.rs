@@ -6,63 +6,63 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Draft, Token};
-use crate::event::mapping::Node;
-use crate::event::{Limits, Reason};
+use super::{RawFields, RawScalar};
+use crate::event::mapping::MappingNode;
+use crate::event::{RecordLimits, RejectReason};
 
 /// Reads `text`, which must be one JSON object and nothing after it.
-pub(super) fn read<'a>(
+pub(super) fn decode_object<'a>(
     text: &'a str,
-    tree: &Node,
-    limits: &Limits,
-    draft: &mut Draft<'a>,
-) -> Result<(), Reason> {
+    tree: &MappingNode,
+    limits: &RecordLimits,
+    draft: &mut RawFields<'a>,
+) -> Result<(), RejectReason> {
     let mut scan = Scan {
         limits,
-        fault: None,
+        rejection: None,
         draft,
     };
     let mut json = serde_json::Deserializer::from_str(text);
     let outcome = json
-        .deserialize_map(Object {
+        .deserialize_map(ObjectVisitor {
             node: tree,
             depth: 1,
             scan: &mut scan,
         })
         .and_then(|()| json.end());
-    match (scan.fault, outcome) {
+    match (scan.rejection, outcome) {
         (Some(reason), _) => Err(reason),
         (None, Ok(())) => Ok(()),
         // serde_json has no kind for this one.
         (None, Err(error)) if error.to_string().starts_with("number out of range") => {
-            Err(Reason::BadNumber)
+            Err(RejectReason::BadNumber)
         }
-        (None, Err(_)) => Err(Reason::NotJson),
+        (None, Err(_)) => Err(RejectReason::NotJson),
     }
 }
 
 struct Scan<'s, 'a> {
-    limits: &'s Limits,
+    limits: &'s RecordLimits,
     /// Why the scan stopped, where it was not the syntax.
-    fault: Option<Reason>,
-    draft: &'s mut Draft<'a>,
+    rejection: Option<RejectReason>,
+    draft: &'s mut RawFields<'a>,
 }
 
 impl Scan<'_, '_> {
-    fn stop<E: Error>(&mut self, reason: Reason) -> E {
-        self.fault.get_or_insert(reason);
+    fn reject<E: Error>(&mut self, reason: RejectReason) -> E {
+        self.rejection.get_or_insert(reason);
         E::custom("rejected")
     }
 }
 
 /// An object of which something is mapped.
-struct Object<'o, 's, 'a> {
-    node: &'o Node,
+struct ObjectVisitor<'o, 's, 'a> {
+    node: &'o MappingNode,
     depth: usize,
     scan: &'o mut Scan<'s, 'a>,
 }
 
-impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
+impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,19 +70,19 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
     }
 
     fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        let Object { node, depth, scan } = self;
+        let ObjectVisitor { node, depth, scan } = self;
         if depth > scan.limits.depth {
-            return Err(scan.stop(Reason::TooDeep));
+            return Err(scan.reject(RejectReason::TooDeep));
         }
         let mut seen = 0_u128;
         let mut elements = 0;
-        while let Some(child) = map.next_key_seed(Key(node))? {
+        while let Some(child) = map.next_key_seed(KeySeed(node))? {
             elements += 1;
             if elements > scan.limits.elements {
-                return Err(scan.stop(Reason::TooLong));
+                return Err(scan.reject(RejectReason::TooLong));
             }
             let Some(at) = child else {
-                map.next_value_seed(Skip {
+                map.next_value_seed(SkipSeed {
                     depth: depth + 1,
                     scan: &mut *scan,
                 })?;
@@ -91,62 +91,62 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
             // Beyond 127 mapped children of one object a repetition goes unnoticed: the last counts.
             let bit = 1_u128.checked_shl(at as u32).unwrap_or(0);
             if seen & bit != 0 {
-                return Err(scan.stop(Reason::DuplicateKey));
+                return Err(scan.reject(RejectReason::DuplicateKey));
             }
             seen |= bit;
             let raw: &'a RawValue = map.next_value()?;
-            mapped(raw.get(), &node.children[at].1, depth, scan)?;
+            read_mapped_value(raw.get(), &node.children[at].1, depth, scan)?;
         }
         Ok(())
     }
 }
 
 /// Takes a mapped value apart: a scalar for its targets, an object for its children.
-fn mapped<'a, E: Error>(
+fn read_mapped_value<'a, E: Error>(
     raw: &'a str,
-    node: &Node,
+    node: &MappingNode,
     depth: usize,
     scan: &mut Scan<'_, 'a>,
 ) -> Result<(), E> {
     let token = match raw.as_bytes().first() {
         Some(b'{') if !node.children.is_empty() => {
             let mut json = serde_json::Deserializer::from_str(raw);
-            let object = Object {
+            let object = ObjectVisitor {
                 node,
                 depth: depth + 1,
                 scan: &mut *scan,
             };
             json.deserialize_map(object).map_err(E::custom)?;
-            Token::Container
+            RawScalar::Container
         }
         Some(b'{' | b'[') => {
             let mut json = serde_json::Deserializer::from_str(raw);
-            Skip {
+            SkipSeed {
                 depth: depth + 1,
                 scan: &mut *scan,
             }
             .deserialize(&mut json)
             .map_err(E::custom)?;
-            Token::Container
+            RawScalar::Container
         }
         Some(b'"') => {
-            let text = unquoted(raw).ok_or_else(|| E::custom("bad string"))?;
+            let text = unquote(raw).ok_or_else(|| E::custom("bad string"))?;
             if text.len() > scan.limits.text_bytes {
-                return Err(scan.stop(Reason::TooLong));
+                return Err(scan.reject(RejectReason::TooLong));
             }
-            Token::Text(text)
+            RawScalar::Text(text)
         }
-        Some(b't') => Token::Flag(true),
-        Some(b'f') => Token::Flag(false),
-        Some(b'n') | None => Token::Null,
-        Some(_) => Token::Number(raw),
+        Some(b't') => RawScalar::Bool(true),
+        Some(b'f') => RawScalar::Bool(false),
+        Some(b'n') | None => RawScalar::Null,
+        Some(_) => RawScalar::Number(raw),
     };
-    scan.draft.put(&node.targets, token);
+    scan.draft.set(&node.targets, token);
     Ok(())
 }
 
 /// The text of a JSON string, borrowed unless it has escapes.
-fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
+fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     let inner = &raw[1..raw.len() - 1];
     if inner.contains('\\') || inner.bytes().any(|b| b < 0x20) {
         return serde_json::from_str(raw).ok().map(Cow::Owned);
@@ -155,9 +155,9 @@ fn unquoted(raw: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The key of an object, reduced to which child of the tree it names.
-struct Key<'o>(&'o Node);
+struct KeySeed<'o>(&'o MappingNode);
 
-impl<'a> DeserializeSeed<'a> for Key<'_> {
+impl<'a> DeserializeSeed<'a> for KeySeed<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
@@ -165,7 +165,7 @@ impl<'a> DeserializeSeed<'a> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for KeySeed<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,17 +173,17 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.child(key))
+        Ok(self.0.child_index(key))
     }
 }
 
 /// A value that nobody reads: checked against the bounds and forgotten.
-struct Skip<'o, 's, 'a> {
+struct SkipSeed<'o, 's, 'a> {
     depth: usize,
     scan: &'o mut Scan<'s, 'a>,
 }
 
-impl<'a> DeserializeSeed<'a> for Skip<'_, '_, 'a> {
+impl<'a> DeserializeSeed<'a> for SkipSeed<'_, '_, 'a> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
@@ -191,7 +191,7 @@ impl<'a> DeserializeSeed<'a> for Skip<'_, '_, 'a> {
     }
 }
 
-impl<'a> Visitor<'a> for Skip<'_, '_, 'a> {
+impl<'a> Visitor<'a> for SkipSeed<'_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -220,19 +220,19 @@ impl<'a> Visitor<'a> for Skip<'_, '_, 'a> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         match text.len() > self.scan.limits.text_bytes {
-            true => Err(self.scan.stop(Reason::TooLong)),
+            true => Err(self.scan.reject(RejectReason::TooLong)),
             false => Ok(()),
         }
     }
 
     fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
-        let Skip { depth, scan } = self;
+        let SkipSeed { depth, scan } = self;
         if depth > scan.limits.depth {
-            return Err(scan.stop(Reason::TooDeep));
+            return Err(scan.reject(RejectReason::TooDeep));
         }
         let mut elements = 0;
         while seq
-            .next_element_seed(Skip {
+            .next_element_seed(SkipSeed {
                 depth: depth + 1,
                 scan: &mut *scan,
             })?
@@ -240,24 +240,24 @@ impl<'a> Visitor<'a> for Skip<'_, '_, 'a> {
         {
             elements += 1;
             if elements > scan.limits.elements {
-                return Err(scan.stop(Reason::TooLong));
+                return Err(scan.reject(RejectReason::TooLong));
             }
         }
         Ok(())
     }
 
     fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        let Skip { depth, scan } = self;
+        let SkipSeed { depth, scan } = self;
         if depth > scan.limits.depth {
-            return Err(scan.stop(Reason::TooDeep));
+            return Err(scan.reject(RejectReason::TooDeep));
         }
         let mut elements = 0;
         while map.next_key::<IgnoredAny>()?.is_some() {
             elements += 1;
             if elements > scan.limits.elements {
-                return Err(scan.stop(Reason::TooLong));
+                return Err(scan.reject(RejectReason::TooLong));
             }
-            map.next_value_seed(Skip {
+            map.next_value_seed(SkipSeed {
                 depth: depth + 1,
                 scan: &mut *scan,
             })?;

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::{Decoder, Draft, Token};
-use crate::event::mapping::Target;
-use crate::event::{Event, Reason};
+use super::{Decoder, RawFields, RawScalar};
+use crate::event::mapping::FieldTarget;
+use crate::event::{Event, RejectReason};
 
 /// What each column of a file is read for.
 #[derive(Clone, Debug)]
 pub struct Columns {
-    targets: Vec<Vec<Target>>,
+    targets: Vec<Vec<FieldTarget>>,
     /// Whether two columns are read for the same; then no row says which of them counts.
     ambiguous: bool,
 }
@@ -21,12 +21,14 @@ impl Columns {
         decoder: &Decoder,
         header: impl Iterator<Item = &'h str>,
     ) -> Result<Columns, Vec<String>> {
-        let columns: Vec<Vec<Target>> = header.map(|name| targets(decoder, name.trim())).collect();
+        let columns: Vec<Vec<FieldTarget>> = header
+            .map(|name| column_targets(decoder, name.trim()))
+            .collect();
         let mapping = &decoder.mapping;
         let required = [
-            (Target::Customer, &mapping.customer_id),
-            (Target::Kind, &mapping.kind),
-            (Target::Time, &mapping.time),
+            (FieldTarget::Customer, &mapping.customer_id),
+            (FieldTarget::EventType, &mapping.event_type),
+            (FieldTarget::Time, &mapping.time),
         ];
         let missing: Vec<String> = required
             .iter()
@@ -49,7 +51,7 @@ impl Columns {
     }
 }
 
-fn targets(decoder: &Decoder, name: &str) -> Vec<Target> {
+fn column_targets(decoder: &Decoder, name: &str) -> Vec<FieldTarget> {
     let path: Vec<String> = name.split('.').map(str::to_owned).collect();
     let as_property: Vec<String> = decoder
         .mapping
@@ -61,39 +63,39 @@ fn targets(decoder: &Decoder, name: &str) -> Vec<Target> {
         .collect();
     let node = decoder
         .tree
-        .at(&path)
-        .or_else(|| decoder.tree.at(&as_property));
+        .find(&path)
+        .or_else(|| decoder.tree.find(&as_property));
     node.map(|node| node.targets.clone()).unwrap_or_default()
 }
 
 impl Decoder {
     /// Reads one row; an empty cell is an absent field.
-    pub fn row<'r>(
+    pub fn decode_row<'r>(
         &self,
         columns: &Columns,
         cells: impl ExactSizeIterator<Item = &'r [u8]>,
-    ) -> Result<Event, Reason> {
+    ) -> Result<Event, RejectReason> {
         if cells.len() != columns.targets.len() {
-            return Err(Reason::BadRow);
+            return Err(RejectReason::BadRow);
         }
         if columns.ambiguous {
-            return Err(Reason::DuplicateKey);
+            return Err(RejectReason::DuplicateKey);
         }
-        let mut draft = Draft::default();
+        let mut draft = RawFields::default();
         let mut bytes = 0;
         for (targets, cell) in columns.targets.iter().zip(cells) {
             bytes += cell.len();
             if bytes > self.limits.record_bytes {
-                return Err(Reason::TooLarge);
+                return Err(RejectReason::TooLarge);
             }
-            let text = std::str::from_utf8(cell).map_err(|_| Reason::NotUtf8)?;
+            let text = std::str::from_utf8(cell).map_err(|_| RejectReason::NotUtf8)?;
             if text.len() > self.limits.text_bytes {
-                return Err(Reason::TooLong);
+                return Err(RejectReason::TooLong);
             }
             if !text.is_empty() && !targets.is_empty() {
-                draft.put(targets, Token::Text(Cow::Borrowed(text)));
+                draft.set(targets, RawScalar::Text(Cow::Borrowed(text)));
             }
         }
-        self.finish(draft)
+        self.build_event(draft)
     }
 }

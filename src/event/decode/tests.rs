@@ -5,18 +5,18 @@ fn decoder() -> Decoder {
     let mut vocabulary = Vocabulary::default();
     vocabulary.intern_type("order_completed");
     vocabulary.intern_field(Field::Value, FieldKind::Number);
-    vocabulary.intern_field(Field::named("score"), FieldKind::Number);
+    vocabulary.intern_field(Field::from_name("score"), FieldKind::Number);
     vocabulary.intern_field(Field::Channel, FieldKind::Text);
     Decoder::new(
         Mapping::default(),
         vocabulary,
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     )
 }
 
-fn rejected(json: &str) -> Reason {
-    decoder().json(json.as_bytes()).expect_err(json)
+fn rejected(json: &str) -> RejectReason {
+    decoder().decode_json(json.as_bytes()).expect_err(json)
 }
 
 /// A good event with `more` in front of its other keys.
@@ -28,9 +28,12 @@ fn with(more: &str) -> String {
 fn a_native_event_is_reduced_to_what_the_vocabulary_names() {
     let text = r#"{"id":"e1","type":"order_completed","customer_id":"ann","time":"2026-01-01T00:00:00Z",
         "channel":"w\u0065b","value":29.995,"currency":"USD","properties":{"score":9,"other":[1,{"x":null}]},"junk":{}}"#;
-    let event = decoder().json(text.as_bytes()).unwrap();
+    let event = decoder().decode_json(text.as_bytes()).unwrap();
     assert_eq!(event.customer.as_str(), "ann");
-    assert_eq!(event.kind, decoder().vocabulary.type_of("order_completed"));
+    assert_eq!(
+        event.event_type,
+        decoder().vocabulary.find_type("order_completed")
+    );
     assert_eq!(event.time, parse_instant("2026-01-01").unwrap());
     let ids: Vec<FieldId> = decoder().vocabulary.fields().map(|(id, ..)| id).collect();
     assert_eq!(event.number(ids[0]), Quantity::parse("30"));
@@ -45,13 +48,13 @@ fn an_id_is_a_text_or_a_number_as_written_and_never_empty() {
     let decoder = Decoder::new(
         Mapping::default(),
         vocabulary,
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     );
     let read = |id_json: &str| {
         let text =
             format!(r#"{{"type":"x","customer_id":"c","time":"2026-01-01","id":{id_json}}}"#);
-        let event = decoder.json(text.as_bytes()).unwrap();
+        let event = decoder.decode_json(text.as_bytes()).unwrap();
         event.field(id).cloned()
     };
     let text = |text: &str| Some(Scalar::Text(text.into()));
@@ -71,9 +74,9 @@ fn an_id_is_a_text_or_a_number_as_written_and_never_empty() {
 #[test]
 fn an_unknown_type_is_accepted() {
     let event = decoder()
-        .json(br#"{"type":"whatever","customer_id":7,"time":1767225600000}"#)
+        .decode_json(br#"{"type":"whatever","customer_id":7,"time":1767225600000}"#)
         .unwrap();
-    assert_eq!(event.kind, EventType::UNNAMED);
+    assert_eq!(event.event_type, EventType::UNNAMED);
     assert_eq!(event.customer.as_str(), "7");
     assert_eq!(event.time, parse_instant("2026-01-01").unwrap());
 }
@@ -83,102 +86,114 @@ fn an_unknown_type_is_accepted() {
 fn every_kind_of_bad_record_has_its_reason() {
     let deep = |n: usize| with(&format!(r#""x":{}1{},"#, "[".repeat(n), "]".repeat(n)));
     let cases = [
-        ("", Reason::NotJson),
-        ("nonsense", Reason::NotJson),
-        ("[1]", Reason::NotJson),
+        ("", RejectReason::NotJson),
+        ("nonsense", RejectReason::NotJson),
+        ("[1]", RejectReason::NotJson),
         (
             r#"{"type":"order_completed","customer_id":"ann","#,
-            Reason::NotJson,
+            RejectReason::NotJson,
         ),
-        (&(with("") + "x"), Reason::NotJson),
-        (&with(r#""x":NaN,"#), Reason::NotJson),
-        (&with(r#""value":Infinity,"#), Reason::NotJson),
-        (&with(r#""x":1e999,"#), Reason::BadNumber),
-        (&with(r#""value":1e999,"#), Reason::ValueOutOfRange),
-        (&with(r#""value":"12x","#), Reason::BadValue),
-        (&with(r#""value":{},"#), Reason::BadValue),
+        (&(with("") + "x"), RejectReason::NotJson),
+        (&with(r#""x":NaN,"#), RejectReason::NotJson),
+        (&with(r#""value":Infinity,"#), RejectReason::NotJson),
+        (&with(r#""x":1e999,"#), RejectReason::BadNumber),
+        (&with(r#""value":1e999,"#), RejectReason::ValueOutOfRange),
+        (&with(r#""value":"12x","#), RejectReason::BadValue),
+        (&with(r#""value":{},"#), RejectReason::BadValue),
         (
             &with(r#""value":1,"currency":"DOGE","#),
-            Reason::UnknownCurrency,
+            RejectReason::UnknownCurrency,
         ),
-        (&with(r#""properties":{"score":1e300},"#), Reason::BadNumber),
+        (
+            &with(r#""properties":{"score":1e300},"#),
+            RejectReason::BadNumber,
+        ),
         (
             &with(r#""properties":{"score":1,"score":2},"#),
-            Reason::DuplicateKey,
+            RejectReason::DuplicateKey,
         ),
-        (&with(r#""customer_id":"bob","#), Reason::DuplicateKey),
-        (&deep(40), Reason::TooDeep),
-        (&deep(10_000), Reason::TooDeep),
+        (&with(r#""customer_id":"bob","#), RejectReason::DuplicateKey),
+        (&deep(40), RejectReason::TooDeep),
+        (&deep(10_000), RejectReason::TooDeep),
         (
             &with(&format!(r#""customer_id2":[{}1],"#, "1,".repeat(10_001))),
-            Reason::TooLong,
+            RejectReason::TooLong,
         ),
         (
             &with(&format!(r#""x":"{}","#, "y".repeat(70_000))),
-            Reason::TooLong,
+            RejectReason::TooLong,
         ),
-        (&"x".repeat((1 << 20) + 1), Reason::TooLarge),
-        (r#"{"type":"t","time":1}"#, Reason::MissingCustomerId),
+        (&"x".repeat((1 << 20) + 1), RejectReason::TooLarge),
+        (r#"{"type":"t","time":1}"#, RejectReason::MissingCustomerId),
         (
             r#"{"type":"t","customer_id":"","time":1}"#,
-            Reason::MissingCustomerId,
+            RejectReason::MissingCustomerId,
         ),
         (
             r#"{"type":"t","customer_id":null,"time":1}"#,
-            Reason::MissingCustomerId,
+            RejectReason::MissingCustomerId,
         ),
         (
             r#"{"type":"t","customer_id":1.5,"time":1}"#,
-            Reason::BadCustomerId,
+            RejectReason::BadCustomerId,
         ),
         (
             r#"{"type":"t","customer_id":{"a":1},"time":1}"#,
-            Reason::BadCustomerId,
+            RejectReason::BadCustomerId,
         ),
         (
             r#"{"type":"t","customer_id":"a\u0000b","time":1}"#,
-            Reason::BadCustomerId,
+            RejectReason::BadCustomerId,
         ),
         (
             r#"{"type":"t","customer_id":"a\u001bb","time":1}"#,
-            Reason::BadCustomerId,
+            RejectReason::BadCustomerId,
         ),
-        (r#"{"customer_id":"ann","time":1}"#, Reason::MissingType),
-        (r#"{"type":"t","customer_id":"ann"}"#, Reason::MissingTime),
+        (
+            r#"{"customer_id":"ann","time":1}"#,
+            RejectReason::MissingType,
+        ),
+        (
+            r#"{"type":"t","customer_id":"ann"}"#,
+            RejectReason::MissingTime,
+        ),
         (
             r#"{"type":"t","customer_id":"ann","time":"soon"}"#,
-            Reason::BadTime,
+            RejectReason::BadTime,
         ),
         (
             r#"{"type":"t","customer_id":"ann","time":true}"#,
-            Reason::BadTime,
+            RejectReason::BadTime,
         ),
         (
             r#"{"type":"t","customer_id":"ann","time":1767225600}"#,
-            Reason::TimeOutOfRange,
+            RejectReason::TimeOutOfRange,
         ),
         (
             r#"{"type":"t","customer_id":"ann","time":253402207201000}"#,
-            Reason::TimeOutOfRange,
+            RejectReason::TimeOutOfRange,
         ),
         (
             r#"{"type":"t","customer_id":"ann","time":9223372036854775807}"#,
-            Reason::TimeOutOfRange,
+            RejectReason::TimeOutOfRange,
         ),
         (
             r#"{"type":"t","customer_id":"ann","time":-9223372036854775808}"#,
-            Reason::TimeOutOfRange,
+            RejectReason::TimeOutOfRange,
         ),
         (
             r#"{"type":"t","customer_id":"ann","time":1e400}"#,
-            Reason::TimeOutOfRange,
+            RejectReason::TimeOutOfRange,
         ),
     ];
     for (text, reason) in cases {
         assert_eq!(rejected(text), reason, "{}", &text[..text.len().min(120)]);
     }
-    assert_eq!(decoder().json(b"{\"type\":\"\xff\"}"), Err(Reason::NotUtf8));
-    assert!(decoder().json(deep(30).as_bytes()).is_ok());
+    assert_eq!(
+        decoder().decode_json(b"{\"type\":\"\xff\"}"),
+        Err(RejectReason::NotUtf8)
+    );
+    assert!(decoder().decode_json(deep(30).as_bytes()).is_ok());
 }
 
 #[test]
@@ -187,29 +202,32 @@ fn the_key_of_a_record_must_be_its_customer_and_its_time_not_ahead_of_the_broker
     let at = parse_instant("2026-01-01").unwrap().0;
     let record = |key: Option<&[u8]>, timestamp| {
         decoder()
-            .record(key, Some(text.as_bytes()), timestamp)
+            .decode_record(key, Some(text.as_bytes()), timestamp)
             .map(|_| ())
     };
     assert_eq!(record(Some(b"ann"), Some(at)), Ok(()));
-    assert_eq!(record(Some(b"ann"), None), Err(Reason::NoTimestamp));
-    assert_eq!(record(Some(b"bob"), Some(at)), Err(Reason::KeyDiffers));
-    assert_eq!(record(None, Some(at)), Err(Reason::NullKey));
+    assert_eq!(record(Some(b"ann"), None), Err(RejectReason::NoTimestamp));
+    assert_eq!(
+        record(Some(b"bob"), Some(at)),
+        Err(RejectReason::KeyDiffers)
+    );
+    assert_eq!(record(None, Some(at)), Err(RejectReason::NullKey));
     assert_eq!(record(Some(b"ann"), Some(at - Millis::DAY.0)), Ok(()));
     assert_eq!(
         record(Some(b"ann"), Some(at - Millis::DAY.0 - 1)),
-        Err(Reason::TimeInFuture)
+        Err(RejectReason::TimeInFuture)
     );
     assert_eq!(
-        decoder().record(Some(b"ann"), None, None),
-        Err(Reason::Tombstone)
+        decoder().decode_record(Some(b"ann"), None, None),
+        Err(RejectReason::Tombstone)
     );
 }
 
 #[test]
 fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() {
-    let long_ago = Limits {
+    let long_ago = RecordLimits {
         time_floor: EventTime::MIN,
-        ..Limits::default()
+        ..RecordLimits::default()
     };
     let decoder = Decoder {
         limits: long_ago,
@@ -217,17 +235,20 @@ fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() 
     };
     let text = with("").replace("2026-01-01", "1900-01-01");
     let record = |timestamp| {
-        let read = decoder.record(Some(b"ann"), Some(text.as_bytes()), Some(timestamp));
-        read.map(|event| EventTime(timestamp).since(event.time))
+        let read = decoder.decode_record(Some(b"ann"), Some(text.as_bytes()), Some(timestamp));
+        read.map(|event| EventTime(timestamp).duration_since(event.time))
     };
     assert_eq!(record(i64::MAX), Ok(Millis(i64::MAX)));
-    assert_eq!(record(i64::MIN), Err(Reason::TimeInFuture));
+    assert_eq!(record(i64::MIN), Err(RejectReason::TimeInFuture));
     for exponent in [i32::MIN, i32::MAX] {
         for (place, reason) in [
-            (format!(r#""value":1e{exponent},"#), Reason::ValueOutOfRange),
+            (
+                format!(r#""value":1e{exponent},"#),
+                RejectReason::ValueOutOfRange,
+            ),
             (
                 format!(r#""properties":{{"score":1e{exponent}}},"#),
-                Reason::BadNumber,
+                RejectReason::BadNumber,
             ),
         ] {
             assert_eq!(rejected(&with(&place)), reason, "{place}");
@@ -239,19 +260,19 @@ fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() 
 fn a_mapping_reads_records_of_another_shape() {
     let mapping = Mapping {
         customer_id: "user.id".into(),
-        kind: "event".into(),
+        event_type: "event".into(),
         time: "ts".into(),
         time_unit: TimeUnit::Seconds,
         properties: "props".into(),
         ..Mapping::default()
     };
     let decoder = Decoder {
-        tree: Node::tree(&mapping, &decoder().vocabulary),
+        tree: MappingNode::build(&mapping, &decoder().vocabulary),
         mapping,
         ..decoder()
     };
     let text = r#"{"user":{"id":"ann","x":1},"event":"order_completed","ts":1767225600.9999,"props":{"score":"8.5"}}"#;
-    let event = decoder.json(text.as_bytes()).unwrap();
+    let event = decoder.decode_json(text.as_bytes()).unwrap();
     assert_eq!(event.time, EventTime(1_767_225_600_999));
     assert_eq!(event.fields.len(), 1);
 }
@@ -264,24 +285,25 @@ fn a_row_is_the_same_event_as_the_object() {
         ["customer_id", "time", "type", "score", "ignored"].into_iter(),
     )
     .unwrap();
-    let row =
-        |cells: [&'static str; 5]| decoder.row(&columns, cells.map(str::as_bytes).into_iter());
+    let row = |cells: [&'static str; 5]| {
+        decoder.decode_row(&columns, cells.map(str::as_bytes).into_iter())
+    };
     let object = with(r#""properties":{"score":7},"#);
     assert_eq!(
         row(["ann", "2026-01-01", "order_completed", "7", "-"]),
-        decoder.json(object.as_bytes())
+        decoder.decode_json(object.as_bytes())
     );
     assert_eq!(
         row(["ann", "2026-01-01", "order_completed", "", ""]),
-        decoder.json(with("").as_bytes())
+        decoder.decode_json(with("").as_bytes())
     );
     assert_eq!(
         row(["ann", "", "order_completed", "", ""]),
-        Err(Reason::MissingTime)
+        Err(RejectReason::MissingTime)
     );
     assert_eq!(
-        decoder.row(&columns, [b"ann".as_slice()].into_iter()),
-        Err(Reason::BadRow)
+        decoder.decode_row(&columns, [b"ann".as_slice()].into_iter()),
+        Err(RejectReason::BadRow)
     );
     let missing = Columns::from_header(&decoder, ["customer_id", "when"].into_iter()).unwrap_err();
     assert_eq!(missing, ["type", "time"]);

@@ -11,12 +11,12 @@ fn with(properties: &[(&str, &str)]) -> Config {
         group_protocol: GroupProtocol::Classic,
         session_timeout: Duration::from_secs(45),
         max_poll_interval: Duration::from_secs(300),
-        security: Security::default(),
+        security: SecurityConfig::default(),
         properties: properties
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         is_local: false,
-        fetch_ahead_bytes: FETCH_AHEAD_BYTES_MAX,
+        prefetch_bytes: PREFETCH_BYTES_MAX,
     }
 }
 
@@ -28,7 +28,11 @@ fn whoever_reads_checks_what_it_reads_whatever_the_properties_say() {
             group_protocol,
             ..with(&refused)
         };
-        for reader in [config.consumer(), config.reader(), config.end_finder()] {
+        for reader in [
+            config.consumer(),
+            config.reader(),
+            config.uncommitted_reader(),
+        ] {
             let native = reader.create_native_config().unwrap();
             assert_eq!(native.get("check.crcs").unwrap(), "true");
         }
@@ -52,7 +56,7 @@ fn whatever_may_be_a_secret_is_known_by_its_name() {
         "ssl.keystore.key",
         "access.token",
     ] {
-        assert!(secret_in(secret).is_some(), "{secret}");
+        assert!(secret_name_end(secret).is_some(), "{secret}");
     }
     for shown in [
         "sasl.mechanism",
@@ -68,7 +72,7 @@ fn whatever_may_be_a_secret_is_known_by_its_name() {
         "security.protocol",
         "queue.buffering.max.messages",
     ] {
-        assert_eq!(secret_in(shown), None, "{shown}");
+        assert_eq!(secret_name_end(shown), None, "{shown}");
     }
 }
 
@@ -86,7 +90,7 @@ fn what_a_broker_answers_is_bounded_by_what_librdkafka_takes() {
         ]
         .map(|name| native.get(name).unwrap().parse::<u32>().unwrap())
     };
-    let own = [FETCH_PARTITION_BYTES, FETCH_BYTES, ANSWER_BYTES_MAX];
+    let own = [FETCH_PARTITION_BYTES, FETCH_BYTES, RESPONSE_BYTES_MAX];
     assert_eq!(bounds(&[]), own);
     // For large outputs.
     assert_eq!(bounds(&[("message.max.bytes", "20000000")]), own);

@@ -7,9 +7,9 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedHeaders, Message};
 
-use super::{Context, quiet_unless_fatal};
+use super::{GroupContext, fail_if_fatal};
 use crate::event::Headers;
-use crate::kafka::error::Trouble;
+use crate::kafka::error::FetchError;
 use crate::kafka::{Error, native};
 
 /// What a feed brought.
@@ -46,9 +46,9 @@ pub struct Feed {
     pub input: u32,
     /// The partition.
     pub partition: i32,
-    queue: PartitionQueue<Context>,
+    queue: PartitionQueue<GroupContext>,
     /// The lowest offset that has not been handed over.
-    next: Cell<i64>,
+    next_offset: Cell<i64>,
     /// Whether it gives nothing more before it begins again.
     is_broken: Cell<bool>,
 }
@@ -60,19 +60,19 @@ impl std::fmt::Debug for Feed {
 }
 
 impl Feed {
-    pub(super) fn new(input: u32, partition: i32, queue: PartitionQueue<Context>) -> Feed {
+    pub(super) fn new(input: u32, partition: i32, queue: PartitionQueue<GroupContext>) -> Feed {
         Feed {
             input,
             partition,
             queue,
-            next: Cell::new(i64::MAX),
+            next_offset: Cell::new(i64::MAX),
             is_broken: Cell::default(),
         }
     }
 
     /// What lies before the offset is dropped from now on.
-    pub(super) fn begin(&self, offset: i64) {
-        self.next.set(offset);
+    pub(super) fn seek(&self, offset: i64) {
+        self.next_offset.set(offset);
     }
 
     /// Whether it gives nothing more.
@@ -86,20 +86,20 @@ impl Feed {
         while !self.is_broken.get() {
             return match self.queue.poll(Duration::ZERO) {
                 None => Ok(None),
-                Some(Ok(message)) if message.offset() < self.next.get() => continue,
+                Some(Ok(message)) if message.offset() < self.next_offset.get() => continue,
                 Some(Ok(message)) => {
-                    self.next.set(message.offset() + 1);
+                    self.next_offset.set(message.offset() + 1);
                     Ok(Some(record(&message)))
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
-                Some(Err(error)) => match Trouble::of(&error) {
-                    None => quiet_unless_fatal(error).map(|()| None),
+                Some(Err(error)) => match FetchError::from_kafka(&error) {
+                    None => fail_if_fatal(error).map(|()| None),
                     Some(trouble) => {
                         self.is_broken.set(true);
-                        let offset = self.next.get();
+                        let offset = self.next_offset.get();
                         Ok(Some(match trouble {
-                            Trouble::OutOfRange => Fetched::OutOfRange,
-                            Trouble::Damaged => Fetched::Damaged { offset },
+                            FetchError::OutOfRange => Fetched::OutOfRange,
+                            FetchError::Damaged => Fetched::Damaged { offset },
                         }))
                     }
                 },

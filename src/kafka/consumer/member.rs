@@ -8,39 +8,41 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 
-use super::held::Held;
-use super::{Client, Context, Heartbeats, Listener, TRY_AGAIN, quiet_unless_fatal, wake};
+use super::owned_partitions::OwnedPartitions;
+use super::{
+    Client, GroupContext, Heartbeats, RETRY_INTERVAL, RebalanceListener, fail_if_fatal, waker,
+};
 use crate::kafka::{Config, Error, GroupProtocol, native};
 
 /// Between two tries to be let into the group under a name that is taken.
-const KNOCK_AGAIN: Duration = Duration::from_secs(1);
+const JOIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A client that the group has let in, or is about to.
-pub(super) fn member(
+pub(super) fn join_group(
     config: &Config,
     inputs: &[String],
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn RebalanceListener>,
     stop: &impl Fn() -> bool,
 ) -> Result<Client, Error> {
     loop {
-        let client = subscribed(config, inputs, listener.clone())?;
-        if config.group_protocol == GroupProtocol::Classic || is_let_in(&client, stop)? {
+        let client = create_client(config, inputs, listener.clone())?;
+        if config.group_protocol == GroupProtocol::Classic || await_membership(&client, stop)? {
             return Ok(client);
         }
         tracing::warn!(
             instance = config.instance,
             "the group still has a member of this name; waiting until it has left or its session is over"
         );
-        std::thread::park_timeout(KNOCK_AGAIN);
+        std::thread::park_timeout(JOIN_RETRY_INTERVAL);
     }
 }
 
 /// Whether there is no other member of this name.
-fn is_let_in(client: &Client, stop: &impl Fn() -> bool) -> Result<bool, Error> {
+fn await_membership(client: &Client, stop: &impl Fn() -> bool) -> Result<bool, Error> {
     while membership(client).is_none() && !stop() {
-        std::thread::park_timeout(TRY_AGAIN);
+        std::thread::park_timeout(RETRY_INTERVAL);
         let served = serve(client);
-        if fatal(client) == Some(RDKafkaErrorCode::UnreleasedInstanceId) {
+        if fatal_code(client) == Some(RDKafkaErrorCode::UnreleasedInstanceId) {
             return Ok(false);
         }
         served?;
@@ -48,26 +50,26 @@ fn is_let_in(client: &Client, stop: &impl Fn() -> bool) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn subscribed(
+fn create_client(
     config: &Config,
     inputs: &[String],
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn RebalanceListener>,
 ) -> Result<Client, Error> {
-    let context = Context {
+    let context = GroupContext {
         listener,
         inputs: inputs.to_vec(),
         protocol: config.group_protocol,
-        held: Mutex::new(Held::of(inputs.len())),
+        owned: Mutex::new(OwnedPartitions::new(inputs.len())),
         heartbeats: Mutex::new(Heartbeats::default()),
         is_replaced: AtomicBool::new(false),
-        lacks_an_input: AtomicBool::new(false),
-        has_asked_anew: AtomicBool::new(false),
+        lacks_input: AtomicBool::new(false),
+        has_resubscribed: AtomicBool::new(false),
     };
-    let mut client: BaseConsumer<Context> = config
+    let mut client: BaseConsumer<GroupContext> = config
         .consumer()
         .create_with_context(context)
-        .map_err(|source| Error::making("making the consumer", source))?;
-    client.set_nonempty_callback(wake(&std::thread::current()));
+        .map_err(|source| Error::from_client_creation("making the consumer", source))?;
+    client.set_nonempty_callback(waker(&std::thread::current()));
     subscribe(&client, inputs)?;
     Ok(client)
 }
@@ -87,13 +89,13 @@ pub(super) fn serve(client: &Client) -> Result<(), Error> {
             None => return Ok(()),
             Some(Err(KafkaError::PartitionEOF(_))) => {}
             Some(Ok(message)) => {
-                return Err(Error::Topology(format!(
+                return Err(Error::Misconfigured(format!(
                     "a record of {} came before its partition was started",
                     message.topic()
                 )));
             }
             // The event itself does not always say what is fatal.
-            Some(Err(error)) => quiet_unless_fatal(match fatal(client) {
+            Some(Err(error)) => fail_if_fatal(match fatal_code(client) {
                 Some(code) => KafkaError::MessageConsumptionFatal(code),
                 None => error,
             })?,
@@ -102,14 +104,14 @@ pub(super) fn serve(client: &Client) -> Result<(), Error> {
 }
 
 /// What this client cannot go on from.
-fn fatal(client: &Client) -> Option<RDKafkaErrorCode> {
+fn fatal_code(client: &Client) -> Option<RDKafkaErrorCode> {
     let (code, _) = client.client().fatal_error()?;
     Some(code)
 }
 
 /// The membership to send with a transaction, unless the client is no member right now.
 pub(super) fn membership(client: &Client) -> Option<ConsumerGroupMetadata> {
-    let before = native::generation(client.client())?;
+    let before = native::group_generation(client.client())?;
     let metadata = client.group_metadata()?;
-    (native::generation(client.client()) == Some(before)).then_some(metadata)
+    (native::group_generation(client.client()) == Some(before)).then_some(metadata)
 }

@@ -1,17 +1,17 @@
 use super::*;
-use crate::event::Reason;
-use crate::kafka::{Delivery, Encoding};
+use crate::event::RejectReason;
+use crate::kafka::{DeliveryGuarantee, Encoding};
 
-fn outputs() -> Outputs {
+fn outputs() -> OutputTopics {
     let named = |name: &str| name.to_owned();
-    Outputs {
+    OutputTopics {
         stage_changes: named("stage-changes"),
         quiet: None,
         customer_stages: named("customer-stages"),
         dead_letters: named("dead-letters"),
         changelog: named("changelog"),
         encoding: Encoding::Binary,
-        delivery: Delivery::ExactlyOnce,
+        delivery: DeliveryGuarantee::ExactlyOnce,
         source: named("test"),
         app: named("test"),
         stages: std::collections::BTreeMap::new(),
@@ -24,19 +24,19 @@ fn rejection(key: usize, value: usize, headers: &[usize]) -> Rejection {
         .iter()
         .map(|length| ("trace".to_owned(), Some(vec![b'h'; *length])));
     Rejection {
-        reason: Reason::NotJson,
+        reason: RejectReason::NotJson,
         key: Some(vec![b'k'; key]),
         value: Some(vec![b'v'; value]),
         headers: headers.collect(),
     }
 }
 
-const PLACE: Position = Position {
+const POSITION: Position = Position {
     input: 1,
     offset: 77,
 };
 
-fn text<'o>(letter: &'o Outgoing, name: &str) -> Option<&'o str> {
+fn text<'o>(letter: &'o ProducerRecord, name: &str) -> Option<&'o str> {
     let mut latest = letter.headers.iter().rev();
     let found = latest.find(|(known, _)| known == name)?;
     std::str::from_utf8(found.1.as_deref()?).ok()
@@ -45,7 +45,7 @@ fn text<'o>(letter: &'o Outgoing, name: &str) -> Option<&'o str> {
 #[test]
 fn what_fits_is_kept_verbatim_with_the_reason_and_the_place_behind_it() {
     let rejection = rejection(10, 1000, &[20, 0]);
-    let letter = outputs().dead_letter(3, PLACE, &rejection, room(None));
+    let letter = outputs().encode_dead_letter(3, POSITION, &rejection, max_bytes(None));
     assert_eq!(
         (&letter.key, &letter.value),
         (&rejection.key, &rejection.value)
@@ -63,7 +63,7 @@ fn what_fits_is_kept_verbatim_with_the_reason_and_the_place_behind_it() {
 fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
     let huge = 5 << 20;
     for batch in [None, Some(100_000), Some(50_000_000), Some(10_000)] {
-        let room = room(batch);
+        let room = max_bytes(batch);
         for (key, value, headers) in [
             (huge, 10, vec![]),
             (10, huge, vec![]),
@@ -73,9 +73,15 @@ fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
             (room, 1, vec![]),
         ] {
             let rejection = rejection(key, value, &headers);
-            let letter = outputs().dead_letter(3, PLACE, &rejection, room);
-            let limit = batch.unwrap_or(RECORD_BYTES).min(CLIENT_BYTES);
-            assert!(letter.bytes() < limit, "{} of {limit}", letter.bytes());
+            let letter = outputs().encode_dead_letter(3, POSITION, &rejection, room);
+            let limit = batch
+                .unwrap_or(TOPIC_MAX_MESSAGE_BYTES)
+                .min(CLIENT_MESSAGE_MAX_BYTES);
+            assert!(
+                letter.byte_len() < limit,
+                "{} of {limit}",
+                letter.byte_len()
+            );
             assert_eq!(text(&letter, OFFSET), Some("77"));
             let whole = letter.key == rejection.key;
             assert_eq!(text(&letter, "tenure_key_length").is_none(), whole);
@@ -92,7 +98,8 @@ fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
             );
         }
     }
-    let letter = outputs().dead_letter(3, PLACE, &rejection(10, huge, &[]), room(None));
+    let letter =
+        outputs().encode_dead_letter(3, POSITION, &rejection(10, huge, &[]), max_bytes(None));
     assert!(letter.value.as_ref().unwrap().len() > 900_000);
     assert_eq!(text(&letter, "tenure_original_length"), Some("5242880"));
     let hash = sha256_hex(&vec![b'v'; huge]);
@@ -101,11 +108,16 @@ fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
 
 #[test]
 fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
-    let refused = outputs().dead_letter(3, PLACE, &rejection(10, 1000, &[500_000]), room(None));
+    let refused = outputs().encode_dead_letter(
+        3,
+        POSITION,
+        &rejection(10, 1000, &[500_000]),
+        max_bytes(None),
+    );
     let last = outputs()
-        .last_resort(&refused, "MessageSizeTooLarge")
+        .dead_letter_for_refused(&refused, "MessageSizeTooLarge")
         .unwrap();
-    assert!(last.bytes() < 1000);
+    assert!(last.byte_len() < 1000);
     let said = [REASON, TOPIC, PARTITION, OFFSET, REFUSED].map(|name| text(&last, name));
     let place = [
         Some("not_json"),
@@ -115,14 +127,17 @@ fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
         Some("MessageSizeTooLarge"),
     ];
     assert_eq!(said, place);
-    assert_eq!(outputs().last_resort(&last, "MessageSizeTooLarge"), None);
+    assert_eq!(
+        outputs().dead_letter_for_refused(&last, "MessageSizeTooLarge"),
+        None
+    );
 
     let input = r#""input":{"topic":"orders","partition":3,"offset":77}"#;
     for value in [
         format!("{{{input}}}"),
         format!(r#"{{"id":"1","data":{{{input}}}}}"#),
     ] {
-        let change = Outgoing {
+        let change = ProducerRecord {
             topic: "stage-changes".to_owned(),
             partition: None,
             key: Some(b"ann".to_vec()),
@@ -132,7 +147,9 @@ fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
                 header("ce_subject", &"x".repeat(1000)),
             ],
         };
-        let last = outputs().last_resort(&change, "InvalidRecord").unwrap();
+        let last = outputs()
+            .dead_letter_for_refused(&change, "InvalidRecord")
+            .unwrap();
         assert_eq!(last.topic, "dead-letters");
         assert_eq!((last.key.as_ref(), last.value.as_ref()), (None, None));
         let said = [REASON, TOPIC, PARTITION, OFFSET, "ce_id"].map(|name| text(&last, name));
@@ -148,12 +165,15 @@ fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
         assert_eq!(text(&last, "ce_subject"), None);
     }
 
-    let state = Outgoing {
+    let state = ProducerRecord {
         topic: "changelog".to_owned(),
         partition: Some(3),
         key: Some(b"cann".to_vec()),
         value: Some(Vec::new()),
         headers: Headers::new(),
     };
-    assert_eq!(outputs().last_resort(&state, "MessageSizeTooLarge"), None);
+    assert_eq!(
+        outputs().dead_letter_for_refused(&state, "MessageSizeTooLarge"),
+        None
+    );
 }

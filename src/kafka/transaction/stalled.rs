@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer};
 
-use super::{END_SUSPICIOUS, aborted};
-use crate::kafka::delivery::{Deliveries, Patience, deliver, send};
-use crate::kafka::{Error, Outgoing};
+use super::{END_RETRY_MIN, abort_while_polling};
+use crate::kafka::delivery::{DeliveryContext, FlushUntil, flush, send};
+use crate::kafka::{Error, ProducerRecord};
 
 /// An attempt that failed and took this long may have met a partition without a leader: brokers take another one for away
 /// only after some more (`broker.session.timeout.ms`).
-pub(super) const STALLED: Duration = Duration::from_secs(5);
+pub(super) const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Where records of transactions lie that were certainly not committed, and may not have been aborted everywhere: a topic with
 /// a partition, or with a key that leads to one.
 #[derive(Debug, Default)]
-pub(super) struct Stalled(BTreeSet<(String, Option<i32>, Option<Vec<u8>>)>);
+pub(super) struct StalledTransactions(BTreeSet<(String, Option<i32>, Option<Vec<u8>>)>);
 
-impl Stalled {
-    pub(super) fn add<'r>(&mut self, records: impl Iterator<Item = &'r Outgoing>) {
-        let place = |record: &Outgoing| {
+impl StalledTransactions {
+    pub(super) fn add<'r>(&mut self, records: impl Iterator<Item = &'r ProducerRecord>) {
+        let place = |record: &ProducerRecord| {
             let key = record.key.clone().filter(|_| record.partition.is_none());
             (record.topic.clone(), record.partition, key)
         };
@@ -41,26 +41,26 @@ impl Stalled {
     /// come again.
     pub(super) fn abort_again(
         &mut self,
-        producer: &BaseProducer<Deliveries>,
+        producer: &BaseProducer<DeliveryContext>,
     ) -> Result<bool, Error> {
         if self.is_empty() {
             return Ok(false);
         }
         let sent = self.send(producer);
         let begun = Instant::now();
-        let aborted = aborted(producer);
+        let aborted = abort_while_polling(producer);
         let took = begun.elapsed();
         drop(producer.client().context().take_failure());
-        let aborted = aborted.map_err(|source| Error::transactional("aborting", source));
+        let aborted = aborted.map_err(|source| Error::from_transaction_call("aborting", source));
         match sent.and(aborted) {
             Ok(()) => {
                 let places = self.0.len();
                 tracing::info!(places, "a transaction that stalled was aborted everywhere");
                 self.0.clear();
-                Ok(took >= END_SUSPICIOUS)
+                Ok(took >= END_RETRY_MIN)
             }
             Err(Error::Abort { action, source } | Error::Indefinite { action, source }) => {
-                Err(match Error::aborted(action, source) {
+                Err(match Error::after_abort(action, source) {
                     Error::Abort { action, source } => Error::Retry { action, source },
                     other => other,
                 })
@@ -70,11 +70,11 @@ impl Stalled {
     }
 
     /// What they say does not matter. Compacted topics want a key.
-    fn send(&self, producer: &BaseProducer<Deliveries>) -> Result<(), Error> {
+    fn send(&self, producer: &BaseProducer<DeliveryContext>) -> Result<(), Error> {
         let begun = producer.begin_transaction();
-        begun.map_err(|source| Error::transactional("beginning a transaction", source))?;
+        begun.map_err(|source| Error::from_transaction_call("beginning a transaction", source))?;
         for (topic, partition, key) in &self.0 {
-            let record = Outgoing {
+            let record = ProducerRecord {
                 topic: topic.clone(),
                 partition: *partition,
                 key: Some(key.clone().unwrap_or_default()),
@@ -83,6 +83,6 @@ impl Stalled {
             };
             send(producer, &record, &Arc::default())?;
         }
-        deliver(producer, Patience::UntilAllAreThrough)
+        flush(producer, FlushUntil::AllReported)
     }
 }

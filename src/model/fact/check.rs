@@ -1,14 +1,14 @@
 //! What does not go together in a declaration, and what to write instead.
 
-use super::{Aggregate, Declaration, Fault};
+use super::{Aggregate, FactDeclaration, Fault};
 use crate::event::FieldKind;
 use crate::model::syntax::Expr;
-use crate::model::value_type::Type;
+use crate::model::value_type::ValueType;
 
-impl Declaration {
+impl FactDeclaration {
     pub(super) fn check(&self, expr: &Expr) -> Result<(), Fault> {
         match self.field_fault().or_else(|| self.window_fault()) {
-            Some((message, help)) => Err(Fault::of(expr, &message, Some(&help))),
+            Some((message, help)) => Err(Fault::at(expr, &message, Some(&help))),
             None => Ok(()),
         }
     }
@@ -36,7 +36,7 @@ impl Declaration {
             (Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Avg, Some(field))
                 if field
                     .kind()
-                    .is_some_and(|kind| Type::of_field(kind) != Type::Number) =>
+                    .is_some_and(|kind| ValueType::from_field_kind(kind) != ValueType::Number) =>
             {
                 fault(
                     &format!("`{name}` needs a field that is a number"),
@@ -66,7 +66,7 @@ impl Declaration {
             | Aggregate::First
             | Aggregate::Last
             | Aggregate::Latest
-                if window.before > 0 =>
+                if window.buckets_ago > 0 =>
             {
                 Some((
                     format!(
@@ -81,13 +81,15 @@ impl Declaration {
     }
 
     /// What the field is taken for in an event; `None` where the fact has no field.
-    pub(in crate::model) fn field_kind(&self, value_type: Option<Type>) -> FieldKind {
+    pub(crate) fn field_kind(&self, value_type: Option<ValueType>) -> FieldKind {
         match (self.aggregate, value_type) {
             // Values of every type are counted.
             (Aggregate::CountDistinct(_), _) | (_, None) => FieldKind::Any,
-            (_, Some(Type::Number | Type::Duration | Type::Instant)) => FieldKind::Number,
-            (_, Some(Type::Text)) => FieldKind::Text,
-            (_, Some(Type::Flag)) => FieldKind::Flag,
+            (_, Some(ValueType::Number | ValueType::Duration | ValueType::Instant)) => {
+                FieldKind::Number
+            }
+            (_, Some(ValueType::Text)) => FieldKind::Text,
+            (_, Some(ValueType::Bool)) => FieldKind::Bool,
         }
     }
 }

@@ -3,13 +3,13 @@
 use super::Fault;
 use crate::event::{Field, FieldKind, Quantity};
 use crate::model::condition::Operator;
-use crate::model::syntax::{Expr, Kind};
+use crate::model::syntax::{Expr, ExprKind};
 
 /// A truth about one event's own fields. A comparison with a field that the event does not carry is false.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter<F> {
     /// Always so.
-    Always(bool),
+    Constant(bool),
     /// The event carries the field.
     Has(F),
     /// Not so.
@@ -23,76 +23,81 @@ pub enum Filter<F> {
     /// Whether the text in the field is this one.
     Text(F, bool, String),
     /// The field is this truth value.
-    Flag(F, bool),
+    Bool(F, bool),
 }
 
 impl<F> Filter<F> {
     /// The same with other names of the fields, each given with what it is taken for.
-    pub fn map<G>(&self, name: &mut impl FnMut(&F, FieldKind) -> G) -> Filter<G> {
-        let mut all = |parts: &[Filter<F>]| parts.iter().map(|part| part.map(name)).collect();
+    pub fn map_fields<G>(&self, name: &mut impl FnMut(&F, FieldKind) -> G) -> Filter<G> {
+        let mut all =
+            |parts: &[Filter<F>]| parts.iter().map(|part| part.map_fields(name)).collect();
         match self {
             Filter::All(parts) => Filter::All(all(parts)),
             Filter::Any(parts) => Filter::Any(all(parts)),
-            Filter::Always(truth) => Filter::Always(*truth),
+            Filter::Constant(truth) => Filter::Constant(*truth),
             Filter::Has(field) => Filter::Has(name(field, FieldKind::Any)),
-            Filter::Not(inner) => Filter::Not(Box::new(inner.map(name))),
+            Filter::Not(inner) => Filter::Not(Box::new(inner.map_fields(name))),
             Filter::Number(field, operator, number) => {
                 Filter::Number(name(field, FieldKind::Number), *operator, *number)
             }
             Filter::Text(field, equal, text) => {
                 Filter::Text(name(field, FieldKind::Text), *equal, text.clone())
             }
-            Filter::Flag(field, is) => Filter::Flag(name(field, FieldKind::Flag), *is),
+            Filter::Bool(field, is) => Filter::Bool(name(field, FieldKind::Bool), *is),
         }
     }
 }
 
-const SHAPE: &str = "compare a field of the event with a number, a text in quotes or true, for example channel == 'web'";
+const FILTER_HELP: &str = "compare a field of the event with a number, a text in quotes or true, for example channel == 'web'";
 
 /// Reads the filter that `expr` says.
-pub(super) fn filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
+pub(super) fn parse_filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
     match &expr.kind {
-        Kind::Truth(truth) => Ok(Filter::Always(*truth)),
-        Kind::Unary("!", inner) => Ok(Filter::Not(Box::new(filter(inner)?))),
-        Kind::Binary(operator @ ("&&" | "||"), left, right) => {
-            let parts = vec![filter(left)?, filter(right)?];
+        ExprKind::Bool(truth) => Ok(Filter::Constant(*truth)),
+        ExprKind::Unary("!", inner) => Ok(Filter::Not(Box::new(parse_filter(inner)?))),
+        ExprKind::Binary(operator @ ("&&" | "||"), left, right) => {
+            let parts = vec![parse_filter(left)?, parse_filter(right)?];
             Ok(match *operator {
                 "&&" => Filter::All(parts),
                 _ => Filter::Any(parts),
             })
         }
-        Kind::Binary(operator, left, right) => match Operator::written(operator) {
-            Some(operator) => match field(left) {
-                Some(name) => comparison(expr, name, operator, right),
-                None => match field(right) {
-                    Some(name) => comparison(expr, name, operator.mirrored(), left),
-                    None => Err(Fault::of(
+        ExprKind::Binary(operator, left, right) => match Operator::from_symbol(operator) {
+            Some(operator) => match parse_field(left) {
+                Some(name) => parse_comparison(expr, name, operator, right),
+                None => match parse_field(right) {
+                    Some(name) => parse_comparison(expr, name, operator.mirrored(), left),
+                    None => Err(Fault::at(
                         expr,
                         "this compares no field of the event",
-                        Some(SHAPE),
+                        Some(FILTER_HELP),
                     )),
                 },
             },
-            None => Err(Fault::of(expr, "a filter does not compute", Some(SHAPE))),
-        },
-        Kind::Call(name, arguments) if name == "has" => match arguments.as_slice() {
-            [argument] => field(argument).map(Filter::Has),
-            _ => None,
-        }
-        .ok_or_else(|| Fault::of(expr, "`has` takes a field of the event", Some(SHAPE))),
-        Kind::Name(_) | Kind::Member(..) => match field(expr) {
-            Some(name) => flag(expr, name, true),
-            None => Err(Fault::of(
+            None => Err(Fault::at(
                 expr,
-                "this is no field of the event",
-                Some(SHAPE),
+                "a filter does not compute",
+                Some(FILTER_HELP),
             )),
         },
-        _ => Err(Fault::of(expr, "this is no filter", Some(SHAPE))),
+        ExprKind::Call(name, arguments) if name == "has" => match arguments.as_slice() {
+            [argument] => parse_field(argument).map(Filter::Has),
+            _ => None,
+        }
+        .ok_or_else(|| Fault::at(expr, "`has` takes a field of the event", Some(FILTER_HELP))),
+        ExprKind::Name(_) | ExprKind::Member(..) => match parse_field(expr) {
+            Some(name) => bool_filter(expr, name, true),
+            None => Err(Fault::at(
+                expr,
+                "this is no field of the event",
+                Some(FILTER_HELP),
+            )),
+        },
+        _ => Err(Fault::at(expr, "this is no filter", Some(FILTER_HELP))),
     }
 }
 
-fn comparison(
+fn parse_comparison(
     expr: &Expr,
     field: Field,
     operator: Operator,
@@ -104,56 +109,58 @@ fn comparison(
         _ => None,
     };
     let (negative, number) = match &with.kind {
-        Kind::Unary("-", inner) => (true, inner.as_ref()),
+        ExprKind::Unary("-", inner) => (true, inner.as_ref()),
         _ => (false, with),
     };
     match (&number.kind, equal) {
-        (Kind::Number(text), _) => {
-            takes(expr, &field, FieldKind::Number)?;
+        (ExprKind::Number(text), _) => {
+            check_field_kind(expr, &field, FieldKind::Number)?;
             let number = Quantity::parse(text).and_then(|number| match negative {
-                true => Quantity::ZERO.minus(number),
+                true => Quantity::ZERO.checked_sub(number),
                 false => Some(number),
             });
             let message = format!("`{text}` is no decimal number that fits");
-            let number = number.ok_or_else(|| Fault::of(with, &message, None))?;
+            let number = number.ok_or_else(|| Fault::at(with, &message, None))?;
             Ok(Filter::Number(field, operator, number))
         }
-        (Kind::Text(text), Some(equal)) if !negative => {
-            takes(expr, &field, FieldKind::Text)?;
+        (ExprKind::Text(text), Some(equal)) if !negative => {
+            check_field_kind(expr, &field, FieldKind::Text)?;
             Ok(Filter::Text(field, equal, text.clone()))
         }
-        (Kind::Truth(truth), Some(equal)) if !negative => flag(expr, field, *truth == equal),
-        (Kind::Text(_) | Kind::Truth(_), None) => {
-            let message = "a text or truth value can only be compared with `==` and `!=`";
-            Err(Fault::of(expr, message, None))
+        (ExprKind::Bool(truth), Some(equal)) if !negative => {
+            bool_filter(expr, field, *truth == equal)
         }
-        _ => Err(Fault::of(
+        (ExprKind::Text(_) | ExprKind::Bool(_), None) => {
+            let message = "a text or truth value can only be compared with `==` and `!=`";
+            Err(Fault::at(expr, message, None))
+        }
+        _ => Err(Fault::at(
             with,
             "a filter compares with a constant",
-            Some(SHAPE),
+            Some(FILTER_HELP),
         )),
     }
 }
 
-fn flag(expr: &Expr, field: Field, is: bool) -> Result<Filter<Field>, Fault> {
-    takes(expr, &field, FieldKind::Flag)?;
-    Ok(Filter::Flag(field, is))
+fn bool_filter(expr: &Expr, field: Field, is: bool) -> Result<Filter<Field>, Fault> {
+    check_field_kind(expr, &field, FieldKind::Bool)?;
+    Ok(Filter::Bool(field, is))
 }
 
 /// Refuses a field that never is what it is taken for.
-fn takes(expr: &Expr, field: &Field, kind: FieldKind) -> Result<(), Fault> {
+fn check_field_kind(expr: &Expr, field: &Field, kind: FieldKind) -> Result<(), Fault> {
     match field.kind() {
         Some(FieldKind::Number) if kind != FieldKind::Number => {
-            Err(Fault::of(expr, "`value` is a number", Some(SHAPE)))
+            Err(Fault::at(expr, "`value` is a number", Some(FILTER_HELP)))
         }
         Some(FieldKind::Text | FieldKind::Id) if kind != FieldKind::Text => {
-            Err(Fault::of(expr, "this field is a text", Some(SHAPE)))
+            Err(Fault::at(expr, "this field is a text", Some(FILTER_HELP)))
         }
         _ => Ok(()),
     }
 }
 
 /// `channel`, `properties.gift`, `gift`.
-fn field(expr: &Expr) -> Option<Field> {
-    super::parse::path(expr).map(|path| Field::named(&path))
+fn parse_field(expr: &Expr) -> Option<Field> {
+    super::parse::dotted_path(expr).map(|path| Field::from_name(&path))
 }

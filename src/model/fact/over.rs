@@ -6,8 +6,8 @@ use super::{Bucket, Fault, Window};
 use crate::event::Millis;
 
 /// Where a window stands in a text that can have none: a condition.
-pub(in crate::model) fn misplaced(text: &str) -> Option<Fault> {
-    let found = word(text, &["over"])?;
+pub(crate) fn find_misplaced(text: &str) -> Option<Fault> {
+    let found = find_keyword(text, &["over"])?;
     Some(Fault {
         span: found,
         message: "a fact with a window needs a name".to_owned(),
@@ -16,37 +16,37 @@ pub(in crate::model) fn misplaced(text: &str) -> Option<Fault> {
 }
 
 /// Cuts a declaration before its `over`; with the bytes of the length after it.
-pub(super) fn split(text: &str) -> (&str, Option<Range<usize>>) {
-    match word(text, &["over"]) {
-        Some(found) => (&text[..found.start], Some(rest(text, found.end))),
+pub(super) fn split_window(text: &str) -> (&str, Option<Range<usize>>) {
+    match find_keyword(text, &["over"]) {
+        Some(found) => (&text[..found.start], Some(trimmed_rest(text, found.end))),
         None => (text, None),
     }
 }
 
 /// Reads `90d`, or `30d before 30d`.
-pub(super) fn window(text: &str, span: Range<usize>) -> Result<Window, Fault> {
+pub(super) fn parse_window(text: &str, span: Range<usize>) -> Result<Window, Fault> {
     let within = &text[span.clone()];
-    let (length, shift) = match word(within, &["before"]) {
+    let (length, shift) = match find_keyword(within, &["before"]) {
         Some(found) => {
-            let shift = rest(text, span.start + found.end);
+            let shift = trimmed_rest(text, span.start + found.end);
             let end = span.start + within[..found.start].trim_end().len();
             (span.start..end, Some(shift))
         }
         None => (span, None),
     };
-    let window = measure(
+    let window = parse_length(
         text,
         length,
         "the length of the window is missing",
         |length| {
-            Window::of(length)
+            Window::from_length(length)
                 .ok_or("up to 72h in whole hours, longer ones in whole days up to 3660d")
         },
     )?;
     match shift {
         None => Ok(window),
-        Some(shift) => measure(text, shift, "how long before is missing", |shift| {
-            window.before(shift).ok_or(match window.bucket {
+        Some(shift) => parse_length(text, shift, "how long before is missing", |shift| {
+            window.shifted_back(shift).ok_or(match window.bucket {
                 Bucket::Hour => "a window up to 72h is moved back by whole hours up to 744h",
                 Bucket::Day => {
                     "a window longer than 72h is moved back by whole days; both together are at most 3660d"
@@ -56,7 +56,7 @@ pub(super) fn window(text: &str, span: Range<usize>) -> Result<Window, Fault> {
     }
 }
 
-fn measure(
+fn parse_length(
     text: &str,
     span: Range<usize>,
     missing: &str,
@@ -80,9 +80,9 @@ fn measure(
 }
 
 /// A window that is written with another word.
-pub(super) fn other_word(text: &str) -> Option<Fault> {
-    let found = word(text, &["in", "within", "during", "for"])?;
-    let length = rest(text, found.end);
+pub(super) fn find_wrong_keyword(text: &str) -> Option<Fault> {
+    let found = find_keyword(text, &["in", "within", "during", "for"])?;
+    let length = trimmed_rest(text, found.end);
     Millis::parse(&text[length.clone()])?;
     Some(Fault {
         message: format!("`{}` begins no window", &text[found.clone()]),
@@ -92,14 +92,14 @@ pub(super) fn other_word(text: &str) -> Option<Fault> {
 }
 
 /// What is left of the text, without the space around it.
-fn rest(text: &str, from: usize) -> Range<usize> {
+fn trimmed_rest(text: &str, from: usize) -> Range<usize> {
     let end = text.trim_end().len().max(from);
     let start = end - text[from..end].trim_start().len();
     start..end
 }
 
 /// The last of these words that stands by itself, outside quotes.
-fn word(text: &str, words: &[&str]) -> Option<Range<usize>> {
+fn find_keyword(text: &str, words: &[&str]) -> Option<Range<usize>> {
     let (mut found, mut quote, mut before) = (None, None, ' ');
     for (at, c) in text.char_indices() {
         match quote {
@@ -107,11 +107,11 @@ fn word(text: &str, words: &[&str]) -> Option<Range<usize>> {
             Some(open) if c == open => quote = None,
             Some(_) => {}
             None if matches!(c, '\'' | '"') => quote = Some(c),
-            None if is_part(before) => {}
+            None if is_word_char(before) => {}
             None => {
                 let is = |word: &&str| {
                     let after = text[at..].strip_prefix(*word);
-                    after.is_some_and(|after| !after.starts_with(is_part))
+                    after.is_some_and(|after| !after.starts_with(is_word_char))
                 };
                 found = match words.iter().find(|word| is(word)) {
                     Some(word) => Some(at..at + word.len()),
@@ -125,6 +125,6 @@ fn word(text: &str, words: &[&str]) -> Option<Range<usize>> {
     found
 }
 
-fn is_part(c: char) -> bool {
+fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '(')
 }

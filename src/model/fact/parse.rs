@@ -1,64 +1,67 @@
 //! Declarations as they are written: `sum(order_completed.value where channel == 'web') over 90d`.
 
-use super::{AGGREGATES, Aggregate, DISTINCT_MAX, Declaration, Fault, filter, over};
+use super::{AGGREGATES, Aggregate, DISTINCT_CAP_MAX, FactDeclaration, Fault, filter, over};
 use crate::event::Field;
 use crate::model::problem::did_you_mean;
-use crate::model::syntax::{self, Expr, Kind};
+use crate::model::syntax::{self, Expr, ExprKind};
 
-const SHAPES: &str = "for example count(order_completed), sum(order_completed.value) over 90d, last(any), first(any.channel)";
+const DECLARATION_HELP: &str = "for example count(order_completed), sum(order_completed.value) over 90d, last(any), first(any.channel)";
 
-impl Declaration {
+impl FactDeclaration {
     /// Reads `count(order_completed)`, `sum(order_completed.value) over 365d` and the like.
     /// `Err` has the bytes of the text that are wrong, why, and what to do.
-    pub fn parse(text: &str) -> Result<Declaration, Fault> {
-        let (call, over) = over::split(text);
+    pub fn parse(text: &str) -> Result<FactDeclaration, Fault> {
+        let (call, over) = over::split_window(text);
         let expr = syntax::parse(call).map_err(|error| {
-            let known = misplaced_where(call, &error).or_else(|| over::other_word(text));
+            let known =
+                find_misplaced_where(call, &error).or_else(|| over::find_wrong_keyword(text));
             known.unwrap_or(Fault {
                 span: error.span,
                 message: error.message,
                 help: None,
             })
         })?;
-        let declaration = Declaration {
-            window: over.map(|span| over::window(text, span)).transpose()?,
-            ..Declaration::unchecked(&expr)?
+        let declaration = FactDeclaration {
+            window: over
+                .map(|span| over::parse_window(text, span))
+                .transpose()?,
+            ..FactDeclaration::parse_unchecked(&expr)?
         };
         declaration.check(&expr).map(|()| declaration)
     }
 
     /// Reads an aggregate that stands in a condition.
-    pub(in crate::model) fn inline(expr: &Expr) -> Result<Declaration, Fault> {
-        let declaration = Declaration::unchecked(expr)?;
+    pub(in super::super) fn from_expr(expr: &Expr) -> Result<FactDeclaration, Fault> {
+        let declaration = FactDeclaration::parse_unchecked(expr)?;
         declaration.check(expr).map(|()| declaration)
     }
 
-    fn unchecked(expr: &Expr) -> Result<Declaration, Fault> {
-        let Kind::Call(name, arguments) = &expr.kind else {
-            return Err(Fault::of(
+    fn parse_unchecked(expr: &Expr) -> Result<FactDeclaration, Fault> {
+        let ExprKind::Call(name, arguments) = &expr.kind else {
+            return Err(Fault::at(
                 expr,
                 "a fact is an aggregate of events",
-                Some(SHAPES),
+                Some(DECLARATION_HELP),
             ));
         };
-        let mut aggregate = aggregate(name, expr)?;
+        let mut aggregate = parse_aggregate(name, expr)?;
         let argument = match (arguments.as_slice(), &mut aggregate) {
             ([argument], _) => argument,
             ([argument, cap], Aggregate::CountDistinct(most)) => {
-                *most = distinct_cap(cap)?;
+                *most = parse_distinct_cap(cap)?;
                 argument
             }
             _ => {
                 let message = "an aggregate takes one event type or one field of it";
-                return Err(Fault::of(expr, message, Some(SHAPES)));
+                return Err(Fault::at(expr, message, Some(DECLARATION_HELP)));
             }
         };
         let (of, filter) = match &argument.kind {
-            Kind::Where(of, filter) => (of.as_ref(), Some(filter::filter(filter)?)),
+            ExprKind::Where(of, filter) => (of.as_ref(), Some(filter::parse_filter(filter)?)),
             _ => (argument, None),
         };
-        let (event, field) = event_and_field(of)?;
-        Ok(Declaration {
+        let (event, field) = parse_event_and_field(of)?;
+        Ok(FactDeclaration {
             aggregate,
             event,
             field,
@@ -68,8 +71,8 @@ impl Declaration {
     }
 }
 
-fn aggregate(name: &str, expr: &Expr) -> Result<Aggregate, Fault> {
-    if let Some(aggregate) = Aggregate::named(name) {
+fn parse_aggregate(name: &str, expr: &Expr) -> Result<Aggregate, Fault> {
+    if let Some(aggregate) = Aggregate::from_name(name) {
         return Ok(aggregate);
     }
     let (message, help) = match name {
@@ -89,74 +92,74 @@ fn aggregate(name: &str, expr: &Expr) -> Result<Aggregate, Fault> {
             did_you_mean(other, AGGREGATES),
         ),
     };
-    Err(Fault::of(
+    Err(Fault::at(
         expr,
         &message,
-        Some(help.as_deref().unwrap_or(SHAPES)),
+        Some(help.as_deref().unwrap_or(DECLARATION_HELP)),
     ))
 }
 
-fn distinct_cap(expr: &Expr) -> Result<u32, Fault> {
+fn parse_distinct_cap(expr: &Expr) -> Result<u32, Fault> {
     let cap = match &expr.kind {
-        Kind::Number(text) => text.parse().ok(),
+        ExprKind::Number(text) => text.parse().ok(),
         _ => None,
     };
-    cap.filter(|cap| (1..=DISTINCT_MAX).contains(cap))
+    cap.filter(|cap| (1..=DISTINCT_CAP_MAX).contains(cap))
         .ok_or_else(|| {
             let message =
-                format!("the cap of `count_distinct` is a number from 1 to {DISTINCT_MAX}");
+                format!("the cap of `count_distinct` is a number from 1 to {DISTINCT_CAP_MAX}");
             let help = "different values are counted exactly up to it, and then it is the count";
-            Fault::of(expr, &message, Some(help))
+            Fault::at(expr, &message, Some(help))
         })
 }
 
 /// `order_completed`, `'Order Completed'`, `order_completed.value`, `any.properties.score`.
-fn event_and_field(argument: &Expr) -> Result<(Option<String>, Option<Field>), Fault> {
+fn parse_event_and_field(argument: &Expr) -> Result<(Option<String>, Option<Field>), Fault> {
     let mut inner = argument;
-    while let Kind::Member(of, _) = &inner.kind {
+    while let ExprKind::Member(of, _) = &inner.kind {
         inner = of;
     }
-    let field = members(argument).map(|path| Field::named(&path));
+    let field = member_path(argument).map(|path| Field::from_name(&path));
     match &inner.kind {
-        Kind::Name(any) if any == "any" => Ok((None, field)),
-        Kind::Name(event) | Kind::Text(event) if !event.is_empty() => {
+        ExprKind::Name(any) if any == "any" => Ok((None, field)),
+        ExprKind::Name(event) | ExprKind::Text(event) if !event.is_empty() => {
             Ok((Some(event.clone()), field))
         }
-        Kind::Binary("-", ..) => Err(Fault::of(
+        ExprKind::Binary("-", ..) => Err(Fault::at(
             argument,
             "an event type with `-` in its name is put in quotes",
             Some("for example count('order-completed')"),
         )),
-        _ => Err(Fault::of(
+        _ => Err(Fault::at(
             argument,
             "expected an event type, or a field of one",
-            Some(SHAPES),
+            Some(DECLARATION_HELP),
         )),
     }
 }
 
 /// What follows the first name of `a.b.c`, if anything does.
-fn members(expr: &Expr) -> Option<String> {
-    let Kind::Member(of, name) = &expr.kind else {
+fn member_path(expr: &Expr) -> Option<String> {
+    let ExprKind::Member(of, name) = &expr.kind else {
         return None;
     };
-    Some(match members(of) {
+    Some(match member_path(of) {
         Some(path) => format!("{path}.{name}"),
         None => name.clone(),
     })
 }
 
 /// All of `a.b.c`, where it begins with a name.
-pub(super) fn path(expr: &Expr) -> Option<String> {
+pub(super) fn dotted_path(expr: &Expr) -> Option<String> {
     match &expr.kind {
-        Kind::Name(name) => Some(name.clone()),
-        Kind::Member(of, name) => path(of).map(|of| format!("{of}.{name}")),
+        ExprKind::Name(name) => Some(name.clone()),
+        ExprKind::Member(of, name) => dotted_path(of).map(|of| format!("{of}.{name}")),
         _ => None,
     }
 }
 
 /// `count(x) where …`: the filter stands behind the call.
-fn misplaced_where(call: &str, error: &syntax::SyntaxError) -> Option<Fault> {
+fn find_misplaced_where(call: &str, error: &syntax::SyntaxError) -> Option<Fault> {
     call[error.span.start..]
         .starts_with("where")
         .then(|| Fault {

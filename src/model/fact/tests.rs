@@ -4,13 +4,13 @@ use crate::model::condition::Operator;
 
 #[test]
 fn windows_up_to_72_hours_count_hours_and_longer_ones_days() {
-    let window = |text| Millis::parse(text).and_then(Window::of);
+    let window = |text| Millis::parse(text).and_then(Window::from_length);
     assert_eq!(
         window("72h"),
         Some(Window {
             bucket: Bucket::Hour,
             buckets: 72,
-            before: 0,
+            buckets_ago: 0,
         })
     );
     assert_eq!(
@@ -18,7 +18,7 @@ fn windows_up_to_72_hours_count_hours_and_longer_ones_days() {
         Some(Window {
             bucket: Bucket::Hour,
             buckets: 72,
-            before: 0,
+            buckets_ago: 0,
         })
     );
     assert_eq!(
@@ -26,7 +26,7 @@ fn windows_up_to_72_hours_count_hours_and_longer_ones_days() {
         Some(Window {
             bucket: Bucket::Day,
             buckets: 4,
-            before: 0,
+            buckets_ago: 0,
         })
     );
     assert_eq!(
@@ -34,7 +34,7 @@ fn windows_up_to_72_hours_count_hours_and_longer_ones_days() {
         Some(Window {
             bucket: Bucket::Day,
             buckets: 364,
-            before: 0,
+            buckets_ago: 0,
         })
     );
     for refused in ["0d", "90m", "73h", "100h", "3661d"] {
@@ -44,17 +44,20 @@ fn windows_up_to_72_hours_count_hours_and_longer_ones_days() {
 
 #[test]
 fn a_word_in_quotes_is_no_window() {
-    let read = |text| Declaration::parse(text).expect(text);
+    let read = |text| FactDeclaration::parse(text).expect(text);
     let quoted = read("count('sold over night') over 3d");
     assert_eq!(quoted.event.as_deref(), Some("sold over night"));
-    assert_eq!(quoted.window, Window::of(Millis(3 * Millis::DAY.0)));
+    assert_eq!(
+        quoted.window,
+        Window::from_length(Millis(3 * Millis::DAY.0))
+    );
     assert_eq!(read("count(\"it's in\")").window, None);
     assert_eq!(read("count(x)over\t3d").window, quoted.window);
 }
 
 #[test]
 fn a_declaration_that_makes_no_sense_says_what_to_write() {
-    let fault = |text| Declaration::parse(text).expect_err(text);
+    let fault = |text| FactDeclaration::parse(text).expect_err(text);
     assert_eq!(
         fault("cuont(x)").help.as_deref(),
         Some("did you mean `count`?")
@@ -126,13 +129,13 @@ fn a_declaration_that_makes_no_sense_says_what_to_write() {
 
 #[test]
 fn a_window_may_have_ended_a_while_ago() {
-    let window = |text| Declaration::parse(text).map(|fact| fact.window.unwrap());
+    let window = |text| FactDeclaration::parse(text).map(|fact| fact.window.unwrap());
     let (days, hours) = (Bucket::Day, Bucket::Hour);
     let of = |bucket, buckets, before| {
         Ok(Window {
             bucket,
             buckets,
-            before,
+            buckets_ago: before,
         })
     };
     assert_eq!(window("count(x) over 30d before 30d"), of(days, 30, 30));
@@ -158,10 +161,10 @@ fn a_window_may_have_ended_a_while_ago() {
 #[test]
 fn a_filter_looks_at_the_fields_of_the_event() {
     let filter = |text: &str| {
-        Declaration::parse(&format!("count(x where {text})")).map(|f| f.filter.unwrap())
+        FactDeclaration::parse(&format!("count(x where {text})")).map(|f| f.filter.unwrap())
     };
     let property = |name: &str| Field::Property(name.to_owned());
-    let ten = Quantity::whole(10);
+    let ten = Quantity::from_whole(10);
     assert_eq!(
         filter("channel == 'web' && !has(coupon)"),
         Ok(Filter::All(vec![
@@ -175,8 +178,8 @@ fn a_filter_looks_at_the_fields_of_the_event() {
     assert_eq!(
         filter("properties.gift || items.first != true"),
         Ok(Filter::Any(vec![
-            Filter::Flag(property("gift"), true),
-            Filter::Flag(property("items.first"), false),
+            Filter::Bool(property("gift"), true),
+            Filter::Bool(property("items.first"), false),
         ]))
     );
     let message = |text| filter(text).expect_err(text).message;

@@ -11,7 +11,7 @@ pub struct Window {
     /// How many.
     pub buckets: u32,
     /// How many buckets ago it ended; 0 for a window that ends now.
-    pub before: u32,
+    pub buckets_ago: u32,
 }
 
 /// A stretch of UTC time; it includes its start and excludes its end.
@@ -42,7 +42,7 @@ const HOURS_BEFORE_MAX: i64 = 31 * 24;
 
 impl Window {
     /// Up to 72 hours in hours, longer ones in whole days; `None` for any other length.
-    pub fn of(length: Millis) -> Option<Window> {
+    pub fn from_length(length: Millis) -> Option<Window> {
         let bucket = if length.0 <= HOURS_MAX * Millis::HOUR.0 {
             Bucket::Hour
         } else {
@@ -54,12 +54,12 @@ impl Window {
         fits.then(|| Window {
             bucket,
             buckets: (length.0 / bucket.length().0) as u32,
-            before: 0,
+            buckets_ago: 0,
         })
     }
 
     /// The same as it was so long ago; `None` where that is not in whole buckets, or too far back.
-    pub fn before(self, span: Millis) -> Option<Window> {
+    pub fn shifted_back(self, span: Millis) -> Option<Window> {
         let length = self.bucket.length().0;
         let buckets = span.0 / length;
         let most = match self.bucket {
@@ -68,13 +68,13 @@ impl Window {
         };
         let fits = span.0 % length == 0 && (1..=most).contains(&buckets);
         fits.then_some(Window {
-            before: buckets as u32,
+            buckets_ago: buckets as u32,
             ..self
         })
     }
 
     /// How many buckets, the current one included, must be kept for it.
-    pub fn reach(self) -> u32 {
-        self.buckets + self.before
+    pub fn retained_buckets(self) -> u32 {
+        self.buckets + self.buckets_ago
     }
 }

@@ -1,23 +1,23 @@
 //! The picture in the language of Graphviz.
 
 use super::label::heading;
-use super::{ANY_OTHER, BEGINNING, Sketch};
+use super::{ANY_OTHER, BEGINNING, Diagram};
 
-const BY_TIME: &str = "dashed: by time alone, when nothing happens";
+const TIME_DRIVEN_LEGEND: &str = "dashed: by time alone, when nothing happens";
 
 /// The names of stages are their own ids: they have no white space, which those of what is no stage have.
-pub(super) fn text(sketch: &Sketch<'_>) -> String {
+pub(super) fn render(sketch: &Diagram<'_>) -> String {
     let model = sketch.model;
     let mut head = vec![sketch.title()];
     head.extend(model.description.as_deref().map(heading));
-    head.push(BY_TIME.to_owned());
+    head.push(TIME_DRIVEN_LEGEND.to_owned());
     let mut out = format!("digraph \"{}\" {{\n", model.name);
     let mut line = |text: &str| {
         out.push_str("    ");
         out.push_str(text);
         out.push('\n');
     };
-    let (label, direction) = (escaped(&head), sketch.direction("TB"));
+    let (label, direction) = (escape_label(&head), sketch.direction("TB"));
     line(&format!(
         "graph [label=\"{label}\", labelloc=t, rankdir={direction}, fontname=Helvetica]"
     ));
@@ -28,15 +28,19 @@ pub(super) fn text(sketch: &Sketch<'_>) -> String {
         line(&format!("\"{ANY_OTHER}\" [shape=oval]"));
     }
     for (stage, notes) in model.stages.iter().zip(&sketch.notes) {
-        let label = escaped(std::iter::once(&stage.name).chain(notes));
+        let label = escape_label(std::iter::once(&stage.name).chain(notes));
         line(&format!("\"{}\" [label=\"{label}\"]", stage.name));
     }
     let name = |stage: usize| model.stages[stage].name.as_str();
     line(&format!("\"{BEGINNING}\" -> \"{}\"", name(model.initial)));
     for arrow in &sketch.arrows {
         let (from, to) = (arrow.from.map_or(ANY_OTHER, name), name(arrow.to));
-        let label = escaped(&arrow.label);
-        let style = if arrow.by_time { ", style=dashed" } else { "" };
+        let label = escape_label(&arrow.label);
+        let style = if arrow.is_time_driven {
+            ", style=dashed"
+        } else {
+            ""
+        };
         line(&format!(
             "\"{from}\" -> \"{to}\" [label=\"{label}\"{style}]"
         ));
@@ -46,7 +50,7 @@ pub(super) fn text(sketch: &Sketch<'_>) -> String {
 }
 
 /// Lines of a label. Beside its own escapes, Graphviz reads what looks like an entity of HTML.
-fn escaped<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
+fn escape_label<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
     let mut out = String::new();
     for (number, line) in lines.into_iter().enumerate() {
         if number > 0 {

@@ -1,6 +1,6 @@
 //! Texts of a model as lines of a label: short enough for a picture, and free of what is not to be seen.
 
-use crate::model::visible;
+use crate::model::sanitize_for_terminal;
 
 /// How long a line may become; a longer one Mermaid breaks itself, at 200 pixels and less sensibly.
 const LINE_CHARS: usize = 25;
@@ -12,27 +12,27 @@ const HEADING_CHARS_MAX: usize = 120;
 const LINES_MAX: usize = 12;
 
 /// A text for people.
-pub(super) fn prose(text: &str) -> Vec<String> {
-    lines(&text.split_whitespace().collect::<Vec<_>>(), &[])
+pub(super) fn wrap_prose(text: &str) -> Vec<String> {
+    wrap_words(&text.split_whitespace().collect::<Vec<_>>(), &[])
 }
 
 /// A text for people on one line.
 pub(super) fn heading(text: &str) -> String {
-    let words: Vec<String> = text.split_whitespace().map(visible).collect();
-    cut(&words.join(" "), HEADING_CHARS_MAX)
+    let words: Vec<String> = text.split_whitespace().map(sanitize_for_terminal).collect();
+    truncate(&words.join(" "), HEADING_CHARS_MAX)
 }
 
 /// A condition. It is broken before `&&` and `||`, where that is not enough before what compares, and only then
 /// elsewhere.
-pub(super) fn condition(text: &str) -> Vec<String> {
-    lines(
-        &words(text),
+pub(super) fn wrap_condition(text: &str) -> Vec<String> {
+    wrap_words(
+        &split_words(text),
         &[&["&&", "||"], &["<", "<=", ">", ">=", "==", "!="]],
     )
 }
 
 /// What white space separates; a text in quotes stays whole. The condition has been parsed, so quotes close.
-fn words(text: &str) -> Vec<&str> {
+fn split_words(text: &str) -> Vec<&str> {
     let (mut words, mut begin) = (Vec::new(), None);
     let (mut quote, mut escaped) = (None, false);
     for (at, c) in text.char_indices() {
@@ -53,9 +53,9 @@ fn words(text: &str) -> Vec<&str> {
 }
 
 /// The words on lines. `breaks` are the words before which a line is rather broken than elsewhere, the best first.
-fn lines(words: &[&str], breaks: &[&[&str]]) -> Vec<String> {
+fn wrap_words(words: &[&str], breaks: &[&[&str]]) -> Vec<String> {
     let mut lines = vec![String::new()];
-    fill(&mut lines, words, breaks);
+    fill_lines(&mut lines, words, breaks);
     lines.retain(|line| !line.is_empty());
     if lines.len() > LINES_MAX {
         lines.truncate(LINES_MAX);
@@ -64,7 +64,7 @@ fn lines(words: &[&str], breaks: &[&[&str]]) -> Vec<String> {
     lines
 }
 
-fn fill(lines: &mut Vec<String>, words: &[&str], breaks: &[&[&str]]) {
+fn fill_lines(lines: &mut Vec<String>, words: &[&str], breaks: &[&[&str]]) {
     let whole = words.join(" ");
     if fits(lines.last(), &whole) {
         append(lines, &whole);
@@ -83,7 +83,7 @@ fn fill(lines: &mut Vec<String>, words: &[&str], breaks: &[&[&str]]) {
         if !fits(lines.last(), &part.join(" ")) {
             lines.push(String::new());
         }
-        fill(lines, part, rest);
+        fill_lines(lines, part, rest);
     }
 }
 
@@ -100,10 +100,10 @@ fn append(lines: &mut [String], more: &str) {
     if !line.is_empty() {
         line.push(' ');
     }
-    line.push_str(&cut(&visible(more), WORD_CHARS_MAX));
+    line.push_str(&truncate(&sanitize_for_terminal(more), WORD_CHARS_MAX));
 }
 
-fn cut(text: &str, most: usize) -> String {
+fn truncate(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

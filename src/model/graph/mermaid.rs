@@ -2,19 +2,21 @@
 
 use std::fmt::Write;
 
-use super::{ANY_OTHER, BEGINNING, Sketch};
+use super::{ANY_OTHER, BEGINNING, Diagram};
 
 /// What Mermaid reads even where each character is written as its number: a new line, a formula, an icon, and its
 /// own signs for such numbers.
-const PAIRS: [(char, char); 5] = [('\\', 'n'), ('$', '$'), (':', 'f'), ('ﬂ', '°'), ('¶', 'ß')];
+const SPECIAL_PAIRS: [(char, char); 5] =
+    [('\\', 'n'), ('$', '$'), (':', 'f'), ('ﬂ', '°'), ('¶', 'ß')];
 /// A character that is not to be seen, and has no width.
-const JOINER: &str = "#8288;";
-const BY_TIME: &str = "dotted: by time alone, when nothing happens";
+const WORD_JOINER: &str = "#8288;";
+const TIME_DRIVEN_LEGEND: &str = "dotted: by time alone, when nothing happens";
 
 /// Stages are numbered, since their names may be words of the language. All foreign text is in quotes.
-pub(super) fn text(sketch: &Sketch<'_>) -> String {
+pub(super) fn render(sketch: &Diagram<'_>) -> String {
     let (title, direction) = (sketch.title(), sketch.direction("TD"));
-    let mut out = format!("---\ntitle: \"{title} ({BY_TIME})\"\n---\nflowchart {direction}\n");
+    let mut out =
+        format!("---\ntitle: \"{title} ({TIME_DRIVEN_LEGEND})\"\n---\nflowchart {direction}\n");
     let mut line = |text: &str| {
         out.push_str("    ");
         out.push_str(text);
@@ -26,15 +28,15 @@ pub(super) fn text(sketch: &Sketch<'_>) -> String {
     }
     for (at, (stage, notes)) in sketch.model.stages.iter().zip(&sketch.notes).enumerate() {
         let name = std::iter::once(&stage.name);
-        line(&format!("s{at}[\"{}\"]", escaped(name.chain(notes))));
+        line(&format!("s{at}[\"{}\"]", escape_label(name.chain(notes))));
     }
     line(&format!("start --> s{}", sketch.model.initial));
     for arrow in &sketch.arrows {
         let from = arrow
             .from
             .map_or_else(|| "other".to_owned(), |from| format!("s{from}"));
-        let shaft = if arrow.by_time { "-.->" } else { "-->" };
-        let label = escaped(&arrow.label);
+        let shaft = if arrow.is_time_driven { "-.->" } else { "-->" };
+        let label = escape_label(&arrow.label);
         line(&format!("{from} {shaft}|\"{label}\"| s{}", arrow.to));
     }
     out
@@ -42,7 +44,7 @@ pub(super) fn text(sketch: &Sketch<'_>) -> String {
 
 /// Lines of a label. What could mean anything to Mermaid, to the Markdown that it reads in labels, or to the
 /// page around it is written as the number of its character.
-fn escaped<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
+fn escape_label<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
     let mut out = String::new();
     for (number, line) in lines.into_iter().enumerate() {
         if number > 0 {
@@ -57,9 +59,9 @@ fn escaped<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
                 false => write!(out, "#{};", u32::from(c)).unwrap_or_default(),
             }
             if let Some(next) = rest.peek()
-                && PAIRS.contains(&(c, *next))
+                && SPECIAL_PAIRS.contains(&(c, *next))
             {
-                out.push_str(JOINER);
+                out.push_str(WORD_JOINER);
             }
             before = Some(c);
         }

@@ -5,12 +5,12 @@ use std::ops::Range;
 use super::{Condition, Fault, Lowering, Operator};
 use crate::event::EventType;
 use crate::model::problem::did_you_mean;
-use crate::model::syntax::{Expr, Kind};
-use crate::model::value_type::Type;
+use crate::model::syntax::{Expr, ExprKind};
+use crate::model::value_type::ValueType;
 
 /// An event type that stands in a condition.
 #[derive(Clone, Debug)]
-pub(crate) struct Happening {
+pub(crate) struct EventReference {
     /// Its name.
     pub(crate) name: String,
     /// Where.
@@ -22,87 +22,92 @@ pub(crate) struct Happening {
 /// Most event types that conditions of all models name: they are looked up one by one.
 const EVENT_TYPES_MAX: usize = 2048;
 /// From so many mistakes in one condition on, none is looked at closer.
-const FAULTS_HELPED_MAX: usize = 20;
+const FAULTS_WITH_HELP_MAX: usize = 20;
 
 impl Lowering<'_> {
-    pub(super) fn name_as_condition(&mut self, expr: &Expr, name: &str) -> Option<Condition> {
-        match self.position(name) {
-            None => self.happened(expr, (name != "any").then_some(name), false),
-            Some(fact) if self.facts[fact].is_broken() => None,
-            Some(fact) => self.fact_as_condition(expr, fact),
+    pub(super) fn lower_name(&mut self, expr: &Expr, name: &str) -> Option<Condition> {
+        match self.fact_index(name) {
+            None => self.lower_event(expr, (name != "any").then_some(name), false),
+            Some(fact) if self.facts[fact].is_invalid() => None,
+            Some(fact) => self.lower_fact(expr, fact),
         }
     }
 
     /// An event type; without a name, any.
-    pub(super) fn happened(
+    pub(super) fn lower_event(
         &mut self,
         expr: &Expr,
         name: Option<&str>,
         quoted: bool,
     ) -> Option<Condition> {
-        self.events.push(Happening {
+        self.event_references.push(EventReference {
             name: name.unwrap_or("any").to_owned(),
             span: expr.span.clone(),
             quoted,
         });
         let Some(name) = name else {
-            return Some(Condition::Happened(None));
+            return Some(Condition::OnEvent(None));
         };
-        if self.vocabulary.types() > EVENT_TYPES_MAX {
+        if self.vocabulary.type_count() > EVENT_TYPES_MAX {
             let message = format!("all models name more than {EVENT_TYPES_MAX} event types");
             let said = self.faults.iter().any(|fault| fault.message == message);
             return match said {
                 true => None,
-                false => self.fault(expr, &message, None),
+                false => self.add_fault(expr, &message, None),
             };
         }
         let kind = self.vocabulary.intern_type(name);
-        Some(Condition::Happened(Some(kind)))
+        Some(Condition::OnEvent(Some(kind)))
     }
 
     /// A sum where a condition is needed; `order-completed` may be meant as one name.
-    pub(super) fn number_as_condition<T>(&mut self, expr: &Expr) -> Option<T> {
-        let text = self.text_of(expr);
+    pub(super) fn reject_number<T>(&mut self, expr: &Expr) -> Option<T> {
+        let text = self.source_text(expr);
         let dashed = text.contains('-')
             && text
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-            && text.split('-').all(|part| self.position(part).is_none());
+            && text.split('-').all(|part| self.fact_index(part).is_none());
         let quote = format!("an event type with `-` in its name is put in quotes: \"'{text}'\"");
         let help = if dashed {
             &quote
         } else {
             "compare it with something"
         };
-        self.fault(expr, "this is a number, not a condition", Some(help))
+        self.add_fault(expr, "this is a number, not a condition", Some(help))
     }
 
     /// `fact == null` and `fact != null`, as other languages have it.
-    pub(super) fn null<T>(&mut self, expr: &Expr, operator: Operator, other: &Expr) -> Option<T> {
-        let fact = self.text_of(other);
+    pub(super) fn reject_null_comparison<T>(
+        &mut self,
+        expr: &Expr,
+        operator: Operator,
+        other: &Expr,
+    ) -> Option<T> {
+        let fact = self.source_text(other);
         let help = match operator {
             Operator::Equal => format!("write !has({fact})"),
             _ => format!("write has({fact})"),
         };
-        self.fault(expr, "there is no null to compare with", Some(&help))
+        self.add_fault(expr, "there is no null to compare with", Some(&help))
     }
 
-    pub(super) fn fact_argument(
+    pub(super) fn resolve_fact_argument(
         &mut self,
         expr: &Expr,
         function: &str,
         arguments: &[Expr],
     ) -> Option<usize> {
         let [argument] = arguments else {
-            return self.no_fact(expr, function);
+            return self.reject_argument(expr, function);
         };
-        if let Some(fact) = self.unnamed(argument) {
+        if let Some(fact) = self.resolve_inline_fact(argument) {
             return fact;
         }
-        let Kind::Name(name) = &argument.kind else {
-            return self.no_fact(expr, function);
+        let ExprKind::Name(name) = &argument.kind else {
+            return self.reject_argument(expr, function);
         };
-        if self.position(name).is_none() && self.is_event(name) {
+        if self.fact_index(name).is_none() && self.is_event_type(name) {
             let help = match function {
                 "since" => {
                     format!(
@@ -112,66 +117,74 @@ impl Lowering<'_> {
                 _ => format!("declare a fact, for example `last_{name}: last({name})`"),
             };
             let message = format!("`{name}` is an event type, not a fact");
-            return self.fault(argument, &message, Some(&help));
+            return self.add_fault(argument, &message, Some(&help));
         }
-        self.named_fact(argument, name)
+        self.resolve_named_fact(argument, name)
     }
 
-    fn no_fact<T>(&mut self, expr: &Expr, function: &str) -> Option<T> {
+    fn reject_argument<T>(&mut self, expr: &Expr, function: &str) -> Option<T> {
         let message = format!("`{function}` takes the name of a fact");
-        self.fault(expr, &message, None)
+        self.add_fault(expr, &message, None)
     }
 
-    fn is_event(&self, name: &str) -> bool {
-        self.vocabulary.type_of(name) != EventType::UNNAMED
-            || self.facts.iter().any(|fact| fact.event() == Some(name))
+    fn is_event_type(&self, name: &str) -> bool {
+        self.vocabulary.find_type(name) != EventType::UNNAMED
+            || self
+                .facts
+                .iter()
+                .any(|fact| fact.event_type() == Some(name))
     }
 
-    pub(super) fn named_fact(&mut self, expr: &Expr, name: &str) -> Option<usize> {
-        if let Some(at) = self.position(name) {
-            return (!self.facts[at].is_broken()).then_some(at);
+    pub(super) fn resolve_named_fact(&mut self, expr: &Expr, name: &str) -> Option<usize> {
+        if let Some(at) = self.fact_index(name) {
+            return (!self.facts[at].is_invalid()).then_some(at);
         }
         if self.incomplete {
             return None;
         }
         let facts = self.facts.iter().map(|fact| fact.name.as_str());
-        let help = (self.faults.len() < FAULTS_HELPED_MAX)
+        let help = (self.faults.len() < FAULTS_WITH_HELP_MAX)
             .then(|| did_you_mean(name, facts))
             .flatten();
         let help = help
             .as_deref()
             .or(Some("facts are declared under `facts:`"));
-        self.fault(expr, &format!("unknown fact `{name}`"), help)
+        self.add_fault(expr, &format!("unknown fact `{name}`"), help)
     }
 
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
+    pub(super) fn fact_index(&self, name: &str) -> Option<usize> {
         self.facts.iter().position(|fact| fact.name == name)
     }
 
     /// The type of the fact; one that had none yet becomes `wanted`.
-    pub(super) fn bind(&mut self, fact: usize, wanted: Type) -> Type {
+    pub(super) fn bind_type(&mut self, fact: usize, wanted: ValueType) -> ValueType {
         *self.facts[fact].value_type.get_or_insert(wanted)
     }
 
     /// The type of an operand as far as it can be seen without binding anything.
-    pub(super) fn hint(&mut self, expr: &Expr) -> Option<Type> {
-        if let Some(fact) = self.unnamed(expr) {
-            return fact.map_or(Some(Type::Number), |fact| self.facts[fact].value_type);
+    pub(super) fn type_hint(&mut self, expr: &Expr) -> Option<ValueType> {
+        if let Some(fact) = self.resolve_inline_fact(expr) {
+            return fact.map_or(Some(ValueType::Number), |fact| self.facts[fact].value_type);
         }
         match &expr.kind {
-            Kind::Text(_) => Some(Type::Text),
-            Kind::Truth(_) => Some(Type::Flag),
-            Kind::Name(name) => match self.position(name) {
-                Some(at) if self.facts[at].is_broken() => Some(Type::Number),
+            ExprKind::Text(_) => Some(ValueType::Text),
+            ExprKind::Bool(_) => Some(ValueType::Bool),
+            ExprKind::Name(name) => match self.fact_index(name) {
+                Some(at) if self.facts[at].is_invalid() => Some(ValueType::Number),
                 Some(at) => self.facts[at].value_type,
-                None => Some(Type::Number), // Unknown: reported when it is read as a term.
+                None => Some(ValueType::Number), // Unknown: reported when it is read as a term.
             },
-            _ => Some(Type::Number),
+            _ => Some(ValueType::Number),
         }
     }
 
-    pub(super) fn fault<T>(&mut self, expr: &Expr, message: &str, help: Option<&str>) -> Option<T> {
-        self.faults.push(Fault::of(expr, message, help));
+    pub(super) fn add_fault<T>(
+        &mut self,
+        expr: &Expr,
+        message: &str,
+        help: Option<&str>,
+    ) -> Option<T> {
+        self.faults.push(Fault::at(expr, message, help));
         None
     }
 }

@@ -1,19 +1,19 @@
 //! Terms: numbers, durations and instants, and what may be computed with them.
 
-use super::{Lowering, STAGE_NAMES};
+use super::{Lowering, STAGE_FACT_NAMES};
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Term};
 use crate::model::fact::AGGREGATES;
 use crate::model::problem::did_you_mean;
-use crate::model::syntax::{Expr, Kind};
-use crate::model::value_type::Type;
+use crate::model::syntax::{Expr, ExprKind};
+use crate::model::value_type::ValueType;
 
 /// A term with what is known of it.
-pub(super) struct Typed {
+pub(super) struct TypedTerm {
     pub(super) term: Term,
-    pub(super) value_type: Type,
+    pub(super) value_type: ValueType,
     /// Whether it moves with time.
-    pub(super) moves: bool,
+    pub(super) is_time_dependent: bool,
 }
 
 /// The functions of conditions, beside the aggregates.
@@ -22,72 +22,78 @@ pub const FUNCTIONS: [&str; 8] = [
 ];
 
 impl Lowering<'_> {
-    pub(super) fn term(&mut self, expr: &Expr) -> Option<Typed> {
+    pub(super) fn lower_term(&mut self, expr: &Expr) -> Option<TypedTerm> {
         match &expr.kind {
-            Kind::Number(text) => match Quantity::parse(text) {
-                Some(number) => Some(Typed::constant(number, Type::Number)),
-                None => self.fault(
+            ExprKind::Number(text) => match Quantity::parse(text) {
+                Some(number) => Some(TypedTerm::constant(number, ValueType::Number)),
+                None => self.add_fault(
                     expr,
                     &format!("`{text}` is no decimal number that fits"),
                     None,
                 ),
             },
-            Kind::Name(_) => {
-                let fact = self.fact(expr)?;
-                self.fact_term(expr, fact)
+            ExprKind::Name(_) => {
+                let fact = self.resolve_fact(expr)?;
+                self.lower_fact_term(expr, fact)
             }
-            Kind::Unary("-", inner) => {
-                let inner = self.term(inner)?;
-                if inner.value_type == Type::Instant {
-                    return self.fault(expr, "an instant has no negative", None);
+            ExprKind::Unary("-", inner) => {
+                let inner = self.lower_term(inner)?;
+                if inner.value_type == ValueType::Instant {
+                    return self.add_fault(expr, "an instant has no negative", None);
                 }
-                Some(Typed {
+                Some(TypedTerm {
                     term: Term::Negate(Box::new(inner.term)),
                     ..inner
                 })
             }
-            Kind::Binary(operator, left, right) => match arithmetic_operator(operator) {
-                Some(operator) => self.arithmetic(expr, operator, left, right),
-                None => self.fault(expr, "this is a condition, not a number", None),
+            ExprKind::Binary(operator, left, right) => match arithmetic_operator(operator) {
+                Some(operator) => self.lower_arithmetic(expr, operator, left, right),
+                None => self.add_fault(expr, "this is a condition, not a number", None),
             },
-            Kind::Call(name, arguments) => match self.unnamed(expr) {
-                Some(fact) => self.fact_term(expr, fact?),
-                None => self.call(expr, name, arguments),
+            ExprKind::Call(name, arguments) => match self.resolve_inline_fact(expr) {
+                Some(fact) => self.lower_fact_term(expr, fact?),
+                None => self.lower_call(expr, name, arguments),
             },
-            Kind::Member(..) => self.fault(
+            ExprKind::Member(..) => self.add_fault(
                 expr,
                 "a field cannot be read in a condition",
                 Some("declare a fact for it: latest(event_type.field)"),
             ),
-            _ => self.fault(expr, "this is not a number", None),
+            _ => self.add_fault(expr, "this is not a number", None),
         }
     }
 
-    fn fact_term(&mut self, expr: &Expr, fact: usize) -> Option<Typed> {
-        match self.bind(fact, Type::Number) {
-            value_type @ (Type::Number | Type::Instant | Type::Duration) => Some(Typed {
-                term: Term::Fact(fact),
-                value_type,
-                moves: self.facts[fact].moves(),
-            }),
+    fn lower_fact_term(&mut self, expr: &Expr, fact: usize) -> Option<TypedTerm> {
+        match self.bind_type(fact, ValueType::Number) {
+            value_type @ (ValueType::Number | ValueType::Instant | ValueType::Duration) => {
+                Some(TypedTerm {
+                    term: Term::Fact(fact),
+                    value_type,
+                    is_time_dependent: self.facts[fact].is_time_dependent(),
+                })
+            }
             other => {
-                let message = format!("`{}` is {}, not a number", self.text_of(expr), other.name());
-                self.fault(expr, &message, None)
+                let message = format!(
+                    "`{}` is {}, not a number",
+                    self.source_text(expr),
+                    other.description()
+                );
+                self.add_fault(expr, &message, None)
             }
         }
     }
 
-    fn call(&mut self, expr: &Expr, name: &str, arguments: &[Expr]) -> Option<Typed> {
+    fn lower_call(&mut self, expr: &Expr, name: &str, arguments: &[Expr]) -> Option<TypedTerm> {
         let unit_millis = match name {
             "since" => {
-                let fact = self.fact_argument(expr, "since", arguments)?;
+                let fact = self.resolve_fact_argument(expr, "since", arguments)?;
                 return match self.facts[fact].value_type {
-                    Some(Type::Instant) => Some(Typed {
+                    Some(ValueType::Instant) => Some(TypedTerm {
                         term: Term::Since(fact),
-                        value_type: Type::Duration,
-                        moves: true,
+                        value_type: ValueType::Duration,
+                        is_time_dependent: true,
                     }),
-                    _ => self.fault(
+                    _ => self.add_fault(
                         expr,
                         &format!("`{}` is no instant", self.facts[fact].name.clone()),
                         Some("since() takes a fact that is last(event_type) or first(event_type)"),
@@ -99,16 +105,16 @@ impl Lowering<'_> {
             "minutes" => 60_000,
             "has" => {
                 let help = "leave out the comparison: write has(fact) or !has(fact)";
-                return self.fault(expr, "`has` is a condition, not a value", Some(help));
+                return self.add_fault(expr, "`has` is a condition, not a value", Some(help));
             }
-            other if STAGE_NAMES.contains(&other) => {
+            other if STAGE_FACT_NAMES.contains(&other) => {
                 let message = format!("`{other}` is written without parentheses");
-                return self.fault(expr, &message, None);
+                return self.add_fault(expr, &message, None);
             }
             other => {
                 let all = FUNCTIONS.into_iter().chain(AGGREGATES);
                 let help = did_you_mean(other, all);
-                return self.fault(
+                return self.add_fault(
                     expr,
                     &format!("unknown function `{other}`"),
                     help.as_deref().or(Some(
@@ -118,35 +124,38 @@ impl Lowering<'_> {
             }
         };
         let [argument] = arguments else {
-            return self.fault(expr, &format!("`{name}` takes one number"), None);
+            return self.add_fault(expr, &format!("`{name}` takes one number"), None);
         };
-        let number = self.term(argument)?;
-        if number.value_type != Type::Number {
-            return self.fault(
+        let number = self.lower_term(argument)?;
+        if number.value_type != ValueType::Number {
+            return self.add_fault(
                 argument,
-                &format!("`{name}` takes a number, not {}", number.value_type.name()),
+                &format!(
+                    "`{name}` takes a number, not {}",
+                    number.value_type.description()
+                ),
                 None,
             );
         }
-        let unit = Term::Constant(Quantity::whole(unit_millis));
-        let term = fold(Arithmetic::Multiply, number.term, unit);
-        Some(Typed {
+        let unit = Term::Constant(Quantity::from_whole(unit_millis));
+        let term = fold_constants(Arithmetic::Multiply, number.term, unit);
+        Some(TypedTerm {
             term,
-            value_type: Type::Duration,
-            moves: number.moves,
+            value_type: ValueType::Duration,
+            is_time_dependent: number.is_time_dependent,
         })
     }
 
-    fn arithmetic(
+    fn lower_arithmetic(
         &mut self,
         expr: &Expr,
         operator: Arithmetic,
         left: &Expr,
         right: &Expr,
-    ) -> Option<Typed> {
+    ) -> Option<TypedTerm> {
         use Arithmetic::{Add, Divide, Multiply, Remainder, Subtract};
-        use Type::{Duration, Instant, Number};
-        let (left, right) = (self.term(left), self.term(right));
+        use ValueType::{Duration, Instant, Number};
+        let (left, right) = (self.lower_term(left), self.lower_term(right));
         let (left, right) = (left?, right?);
         let value_type = match (operator, left.value_type, right.value_type) {
             (Add | Subtract | Multiply | Divide | Remainder, Number, Number) => Number,
@@ -156,48 +165,52 @@ impl Lowering<'_> {
             (Add | Subtract, Instant, Duration) | (Add, Duration, Instant) => Instant,
             (Subtract, Instant, Instant) => Duration,
             (_, a, b) => {
-                return self.fault(
+                return self.add_fault(
                     expr,
-                    &format!("{} and {} cannot be put together so", a.name(), b.name()),
+                    &format!(
+                        "{} and {} cannot be put together so",
+                        a.description(),
+                        b.description()
+                    ),
                     None,
                 );
             }
         };
         let crooked = match operator {
             Add | Subtract => false,
-            Multiply => left.moves && right.moves,
-            Divide => right.moves,
-            Remainder => left.moves || right.moves,
+            Multiply => left.is_time_dependent && right.is_time_dependent,
+            Divide => right.is_time_dependent,
+            Remainder => left.is_time_dependent || right.is_time_dependent,
         };
         if crooked {
-            return self.fault(
+            return self.add_fault(
                 expr,
                 "this does not move evenly with time",
                 Some("multiply or divide what moves, such as `since`, by what does not"),
             );
         }
-        Some(Typed {
-            term: fold(operator, left.term, right.term),
+        Some(TypedTerm {
+            term: fold_constants(operator, left.term, right.term),
             value_type,
-            moves: left.moves || right.moves,
+            is_time_dependent: left.is_time_dependent || right.is_time_dependent,
         })
     }
 }
 
-impl Typed {
-    fn constant(number: Quantity, value_type: Type) -> Typed {
-        Typed {
+impl TypedTerm {
+    fn constant(number: Quantity, value_type: ValueType) -> TypedTerm {
+        TypedTerm {
             term: Term::Constant(number),
             value_type,
-            moves: false,
+            is_time_dependent: false,
         }
     }
 }
 
 /// Computes what is constant once, at load.
-fn fold(operator: Arithmetic, left: Term, right: Term) -> Term {
+fn fold_constants(operator: Arithmetic, left: Term, right: Term) -> Term {
     if let (Term::Constant(a), Term::Constant(b)) = (&left, &right)
-        && let Some(result) = operator.of(*a, *b)
+        && let Some(result) = operator.apply(*a, *b)
     {
         return Term::Constant(result);
     }

@@ -1,20 +1,20 @@
 //! The condition of a transition: parsed, typed, and checked against what bare event types allow.
 
-use super::Reader;
+use super::ModelReader;
 use crate::model::condition::Condition;
 use crate::model::fact::{Fault, misplaced_window};
-use crate::model::lower::{Happening, Known, Lowering};
+use crate::model::lower::{EventReference, FactSymbol, Lowering};
 use crate::model::problem::did_you_mean;
-use crate::model::syntax::{self, Expr, Kind};
-use crate::model::yaml::Node;
+use crate::model::syntax::{self, Expr, ExprKind};
+use crate::model::yaml::YamlNode;
 
-impl Reader<'_> {
-    pub(super) fn condition(
+impl ModelReader<'_> {
+    pub(super) fn read_condition(
         &mut self,
-        node: &Node,
+        node: &YamlNode,
         text: &str,
         stages: &[&str],
-        facts: &mut Vec<Known>,
+        facts: &mut Vec<FactSymbol>,
         held: bool,
     ) -> Option<Condition> {
         let expr = match syntax::parse(text) {
@@ -25,34 +25,34 @@ impl Reader<'_> {
                     message: error.message,
                     help: None,
                 });
-                self.fault(node, fault);
+                self.add_fault(node, fault);
                 return None;
             }
         };
         let (mut faults, mut events) = (Vec::new(), Vec::new());
-        let (vocabulary, incomplete) = (&mut self.models.vocabulary, self.incomplete);
+        let (vocabulary, incomplete) = (&mut self.models.vocabulary, self.has_invalid_facts);
         let condition = Lowering {
             facts,
             stages,
             vocabulary,
             text,
             faults: &mut faults,
-            events: &mut events,
+            event_references: &mut events,
             incomplete,
         }
-        .condition(&expr);
+        .lower_condition(&expr);
         for fault in faults {
-            self.fault(node, fault);
+            self.add_fault(node, fault);
         }
         for event in &events {
-            self.check_event(node, event, facts, held);
+            self.check_event_reference(node, event, facts, held);
         }
-        if !self.incomplete
+        if !self.has_invalid_facts
             && let Some(negated) = negated_event(&expr, facts)
         {
-            let place = self.place_within(node, negated.span.clone());
+            let place = self.location_within(node, negated.span.clone());
             let help = "every other event would fulfil it; write since(last_...) or a count";
-            self.error(
+            self.add_error(
                 place,
                 "an event type cannot be negated".to_owned(),
                 Some(help),
@@ -61,46 +61,56 @@ impl Reader<'_> {
         condition
     }
 
-    fn check_event(&mut self, node: &Node, event: &Happening, facts: &[Known], held: bool) {
-        let Happening { name, span, quoted } = event;
+    fn check_event_reference(
+        &mut self,
+        node: &YamlNode,
+        event: &EventReference,
+        facts: &[FactSymbol],
+        held: bool,
+    ) {
+        let EventReference { name, span, quoted } = event;
         if held {
-            let place = self.place_within(node, span.clone());
+            let place = self.location_within(node, span.clone());
             let help = "an event is true for an instant only; hold a condition over facts, such as since(last_order) >= days(3)";
-            self.error(
+            self.add_error(
                 place,
                 format!("the event type `{name}` cannot be held"),
                 Some(help),
             );
         }
         // A misspelt fact reads as an event type that never happens.
-        let declared = |fact: &Known| fact.event() == Some(name);
-        if *quoted || self.incomplete || self.problems.is_full() || facts.iter().any(declared) {
+        let declared = |fact: &FactSymbol| fact.event_type() == Some(name);
+        if *quoted
+            || self.has_invalid_facts
+            || self.problems.is_full()
+            || facts.iter().any(declared)
+        {
             return;
         }
         if let Some(help) = did_you_mean(name, facts.iter().map(|fact| fact.name.as_str())) {
-            let place = self.place_within(node, span.clone());
+            let place = self.location_within(node, span.clone());
             let message = format!("`{name}` is no fact, so it is read as an event type");
-            self.warning(place, message, Some(&help));
+            self.add_warning(place, message, Some(&help));
         }
     }
 }
 
 /// The first event type under a `!`: a name that is no fact, or a text.
-fn negated_event<'e>(expr: &'e Expr, facts: &[Known]) -> Option<&'e Expr> {
-    fn bare<'e>(expr: &'e Expr, facts: &[Known]) -> Option<&'e Expr> {
+fn negated_event<'e>(expr: &'e Expr, facts: &[FactSymbol]) -> Option<&'e Expr> {
+    fn bare<'e>(expr: &'e Expr, facts: &[FactSymbol]) -> Option<&'e Expr> {
         match &expr.kind {
-            Kind::Name(name) if !facts.iter().any(|fact| fact.name == *name) => Some(expr),
-            Kind::Text(_) => Some(expr),
-            Kind::Unary("!", inner) => bare(inner, facts),
-            Kind::Binary("&&" | "||", left, right) => {
+            ExprKind::Name(name) if !facts.iter().any(|fact| fact.name == *name) => Some(expr),
+            ExprKind::Text(_) => Some(expr),
+            ExprKind::Unary("!", inner) => bare(inner, facts),
+            ExprKind::Binary("&&" | "||", left, right) => {
                 bare(left, facts).or_else(|| bare(right, facts))
             }
             _ => None,
         }
     }
     match &expr.kind {
-        Kind::Unary("!", inner) => bare(inner, facts),
-        Kind::Binary("&&" | "||", left, right) => {
+        ExprKind::Unary("!", inner) => bare(inner, facts),
+        ExprKind::Binary("&&" | "||", left, right) => {
             negated_event(left, facts).or_else(|| negated_event(right, facts))
         }
         _ => None,

@@ -2,59 +2,59 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fields, Reader};
+use super::{Fields, ModelReader};
 use crate::model::condition::Condition;
-use crate::model::fact::Declaration;
-use crate::model::lower::{About, Known};
-use crate::model::problem::Place;
-use crate::model::slots::{Reading, StageFact};
-use crate::model::yaml::{Key, Node, Value};
+use crate::model::fact::FactDeclaration;
+use crate::model::lower::{FactOrigin, FactSymbol};
+use crate::model::problem::Location;
+use crate::model::slots::{FactAccessor, StageFact};
+use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
 use crate::model::{FACTS_MAX, Fact, Model, Models, STATE_BYTES_MAX, Transition, size};
 
 /// Most fields of events that all models name, in facts and filters: each is looked for in every event.
 const FIELDS_MAX: usize = 4096;
 
-impl Reader<'_> {
-    pub(super) fn facts(&mut self, fields: &Fields<'_>) -> Vec<Known> {
+impl ModelReader<'_> {
+    pub(super) fn read_facts(&mut self, fields: &Fields<'_>) -> Vec<FactSymbol> {
         let Some(node) = fields.get("facts").filter(|node| !node.is_null()) else {
             // Under a misspelt key they may well stand.
-            self.incomplete = fields.is_misspelt("facts");
+            self.has_invalid_facts = fields.is_misspelled("facts");
             return Vec::new();
         };
-        let Some(entries) = self.map(
+        let Some(entries) = self.read_map(
             node,
             "`facts` is a map, for example `orders: count(order_completed)`",
         ) else {
-            self.incomplete = true;
+            self.has_invalid_facts = true;
             return Vec::new();
         };
         if entries.len() > FACTS_MAX {
-            self.error(node.place, format!("more than {FACTS_MAX} facts"), None);
-            self.incomplete = true;
+            self.add_error(node.location, format!("more than {FACTS_MAX} facts"), None);
+            self.has_invalid_facts = true;
         }
-        let mut facts: Vec<Known> = Vec::new();
+        let mut facts: Vec<FactSymbol> = Vec::new();
         for (key, value) in entries.iter().take(FACTS_MAX) {
-            self.check_fact_name(&key.text, key.place);
-            let Some(text) = self.text(value) else {
-                facts.push(Known::broken(&key.text));
+            self.check_fact_name(&key.text, key.location);
+            let Some(text) = self.read_text(value) else {
+                facts.push(FactSymbol::invalid(&key.text));
                 continue;
             };
-            match Declaration::parse(text) {
-                Ok(declaration) => facts.push(Known::of_events(&key.text, declaration)),
+            match FactDeclaration::parse(text) {
+                Ok(declaration) => facts.push(FactSymbol::from_declaration(&key.text, declaration)),
                 Err(fault) => {
-                    self.fault(value, fault);
-                    facts.push(Known::broken(&key.text));
+                    self.add_fault(value, fault);
+                    facts.push(FactSymbol::invalid(&key.text));
                 }
             }
         }
-        let events: BTreeSet<&str> = facts.iter().filter_map(Known::event).collect();
+        let events: BTreeSet<&str> = facts.iter().filter_map(FactSymbol::event_type).collect();
         for (key, _) in entries
             .iter()
             .filter(|(key, _)| events.contains(key.text.as_str()))
         {
             let help = "give the fact another name; in a condition the event type stands for the event itself";
-            self.error(
-                key.place,
+            self.add_error(
+                key.location,
                 format!("`{}` is an event type of this model too", key.text),
                 Some(help),
             );
@@ -62,35 +62,37 @@ impl Reader<'_> {
         facts
     }
 
-    pub(super) fn link(&mut self, known: Known) -> Fact {
+    pub(super) fn resolve_fact(&mut self, known: FactSymbol) -> Fact {
         if self.models.vocabulary.fields().count() > FIELDS_MAX {
             let message = format!("all models name more than {FIELDS_MAX} fields of events");
-            if !self.problems.has(&message) {
-                let beginning = Place {
+            if !self.problems.contains(&message) {
+                let beginning = Location {
                     line: 1,
                     column: 1,
                     width: 1,
                 };
-                self.error(beginning, message, None);
+                self.add_error(beginning, message, None);
             }
-            let reading = Reading::of_stages(StageFact::Previous);
+            let reading = FactAccessor::from_stage_fact(StageFact::Previous);
             return Fact {
                 name: known.name,
-                reading,
+                accessor: reading,
             };
         }
         let Models {
             slots, vocabulary, ..
         } = &mut *self.models;
-        let reading = match known.about {
-            About::Events(declaration) => slots.reading(&declaration, known.value_type, vocabulary),
-            About::Stages(fact) => Reading::of_stages(fact),
+        let reading = match known.origin {
+            FactOrigin::Events(declaration) => {
+                slots.accessor(&declaration, known.value_type, vocabulary)
+            }
+            FactOrigin::Stages(fact) => FactAccessor::from_stage_fact(fact),
             // With a mistake among its facts no model is used.
-            About::Nothing => Reading::of_stages(StageFact::Previous),
+            FactOrigin::Invalid => FactAccessor::from_stage_fact(StageFact::Previous),
         };
         Fact {
             name: known.name,
-            reading,
+            accessor: reading,
         }
     }
 
@@ -99,7 +101,7 @@ impl Reader<'_> {
         &mut self,
         fields: &Fields<'_>,
         transitions: &[Transition],
-        facts: &[Known],
+        facts: &[FactSymbol],
     ) {
         let mut used = vec![false; facts.len()];
         for transition in transitions {
@@ -110,17 +112,17 @@ impl Reader<'_> {
             };
             transition.when.visit(&mut see);
         }
-        for (at, (key, _)) in declared(fields).iter().enumerate().take(used.len()) {
+        for (at, (key, _)) in declared_entries(fields).iter().enumerate().take(used.len()) {
             if !used[at] {
                 let message = format!("no condition looks at the fact `{}`", key.text);
                 let help = "it takes room in the state of every customer all the same";
-                self.warning(key.place, message, Some(help));
+                self.add_warning(key.location, message, Some(help));
             }
         }
     }
 
     /// A state that is too large could not be kept.
-    pub(super) fn check_size(&mut self, model: &Model, fields: &Fields<'_>, place: Place) {
+    pub(super) fn check_size(&mut self, model: &Model, fields: &Fields<'_>, place: Location) {
         let bytes = size::bytes_max(self.models, self.models.list.iter().chain([model]));
         if bytes <= STATE_BYTES_MAX {
             return;
@@ -133,20 +135,20 @@ impl Reader<'_> {
                 "`{name}` alone could take {bytes}: a shorter window or a smaller cap takes less"
             )
         });
-        let mut keys = declared(fields).iter();
+        let mut keys = declared_entries(fields).iter();
         let key = keys.find(|(key, _)| largest.is_some_and(|fact| fact.name == key.text));
-        let place = key.map_or(place, |(key, _)| key.place);
+        let place = key.map_or(place, |(key, _)| key.location);
         let message = format!(
             "what is kept of a customer could take {bytes} bytes, more than {STATE_BYTES_MAX}, which fit into a record of Kafka"
         );
-        self.error(place, message, help.as_deref());
+        self.add_error(place, message, help.as_deref());
     }
 }
 
 /// The facts that have a name, in file order: the first of the model's.
-fn declared<'f>(fields: &Fields<'f>) -> &'f [(Key, Node)] {
+fn declared_entries<'f>(fields: &Fields<'f>) -> &'f [(YamlKey, YamlNode)] {
     match fields.get("facts").map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries,
+        Some(YamlValue::Map(entries)) => entries,
         _ => &[],
     }
 }

@@ -2,21 +2,21 @@
 
 use std::ops::Range;
 
-use super::Reader;
+use super::ModelReader;
 use crate::event::Millis;
-use crate::model::lower::STAGE_NAMES;
-use crate::model::problem::{Place, closest};
-use crate::model::yaml::{Key, Node, Value};
+use crate::model::lower::STAGE_FACT_NAMES;
+use crate::model::problem::{Location, closest_match};
+use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
 
 /// The entries of a map whose keys are known.
 pub(super) struct Fields<'n> {
-    entries: &'n [(Key, Node)],
+    entries: &'n [(YamlKey, YamlNode)],
     /// The keys that others seem to be meant for.
-    misspelt: Vec<&'static str>,
+    misspelled: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
-    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+    pub(super) fn get(&self, key: &str) -> Option<&'n YamlNode> {
         self.entries
             .iter()
             .find(|(known, _)| known.text == key)
@@ -24,29 +24,29 @@ impl<'n> Fields<'n> {
     }
 
     /// Whether this key seems to stand there in another spelling.
-    pub(super) fn is_misspelt(&self, key: &str) -> bool {
-        self.misspelt.contains(&key)
+    pub(super) fn is_misspelled(&self, key: &str) -> bool {
+        self.misspelled.contains(&key)
     }
 }
 
 /// Longest name of a model, stage or fact.
-pub(in crate::model) const NAME_BYTES_MAX: usize = 64;
+pub(crate) const NAME_BYTES_MAX: usize = 64;
 /// Words that have a meaning in conditions, and so are no names of facts.
-pub(in crate::model) const RESERVED: [&str; 13] = [
+pub(crate) const RESERVED_NAMES: [&str; 13] = [
     "any", "true", "false", "null", "in", "since", "days", "hours", "minutes", "has", "over",
     "before", "where",
 ];
 
-impl Reader<'_> {
+impl ModelReader<'_> {
     /// Reports every key that is not in `known`; those in `later` as not supported yet.
-    pub(super) fn fields<'n>(
+    pub(super) fn read_fields<'n>(
         &mut self,
-        node: &'n Node,
+        node: &'n YamlNode,
         what: &str,
         known: &[&'static str],
         later: &[&str],
     ) -> Option<Fields<'n>> {
-        let entries = self.map(
+        let entries = self.read_map(
             node,
             &format!("{what} is a map with the keys {}", known.join(", ")),
         )?;
@@ -54,44 +54,51 @@ impl Reader<'_> {
         for (key, value) in entries {
             if key.text.contains(' ') && value.is_null() {
                 let help = "inside { } a comma ends the value: put the text in quotes";
-                self.error(
-                    key.place,
+                self.add_error(
+                    key.location,
                     format!("`{}` reads as a key of its own", key.text),
                     Some(help),
                 );
             } else if later.contains(&key.text.as_str()) {
-                self.error(
-                    key.place,
+                self.add_error(
+                    key.location,
                     format!("`{}` is not supported by this version yet", key.text),
                     None,
                 );
             } else if !known.contains(&key.text.as_str()) {
                 let meant = match self.problems.is_full() {
                     true => None,
-                    false => closest(&key.text, known.iter().copied()),
+                    false => closest_match(&key.text, known.iter().copied()),
                 };
                 misspelt.extend(meant);
                 let help = match meant {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the keys are {}", known.join(", ")),
                 };
-                self.error(
-                    key.place,
+                self.add_error(
+                    key.location,
                     format!("{what} has no key `{}`", key.text),
                     Some(&help),
                 );
             }
         }
-        Some(Fields { entries, misspelt })
+        Some(Fields {
+            entries,
+            misspelled: misspelt,
+        })
     }
 
-    pub(super) fn map<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n [(Key, Node)]> {
+    pub(super) fn read_map<'n>(
+        &mut self,
+        node: &'n YamlNode,
+        expected: &str,
+    ) -> Option<&'n [(YamlKey, YamlNode)]> {
         match &node.value {
-            Value::Map(entries) => Some(entries),
+            YamlValue::Map(entries) => Some(entries),
             _ => {
-                self.error(
-                    node.place,
-                    format!("expected a map, found {}", node.what()),
+                self.add_error(
+                    node.location,
+                    format!("expected a map, found {}", node.kind_name()),
                     Some(expected),
                 );
                 None
@@ -99,16 +106,16 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn required<'n>(
+    pub(super) fn required_field<'n>(
         &mut self,
         fields: &Fields<'n>,
         key: &str,
-        place: Place,
-    ) -> Option<&'n Node> {
+        place: Location,
+    ) -> Option<&'n YamlNode> {
         let node = fields.get(key);
-        if node.is_none() && !fields.is_misspelt(key) {
-            self.error(
-                Place { width: 1, ..place },
+        if node.is_none() && !fields.is_misspelled(key) {
+            self.add_error(
+                Location { width: 1, ..place },
                 format!("`{key}` is missing"),
                 None,
             );
@@ -116,63 +123,63 @@ impl Reader<'_> {
         node
     }
 
-    pub(super) fn text<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
+    pub(super) fn read_text<'n>(&mut self, node: &'n YamlNode) -> Option<&'n str> {
         match &node.value {
-            Value::Scalar { text, .. } if !node.is_null() => Some(text),
+            YamlValue::Scalar { text, .. } if !node.is_null() => Some(text),
             _ => {
                 let found = if node.is_null() {
                     "nothing"
                 } else {
-                    node.what()
+                    node.kind_name()
                 };
-                self.error(node.place, format!("expected text, found {found}"), None);
+                self.add_error(node.location, format!("expected text, found {found}"), None);
                 None
             }
         }
     }
 
     /// What something is, for people.
-    pub(super) fn description(&mut self, fields: &Fields<'_>) -> Option<String> {
-        let text = self.text(fields.get("description")?)?;
+    pub(super) fn read_description(&mut self, fields: &Fields<'_>) -> Option<String> {
+        let text = self.read_text(fields.get("description")?)?;
         Some(text.to_owned())
     }
 
-    pub(super) fn whole_number(&mut self, node: &Node) -> Option<u64> {
-        let text = self.text(node)?;
+    pub(super) fn read_whole_number(&mut self, node: &YamlNode) -> Option<u64> {
+        let text = self.read_text(node)?;
         let number = text
             .parse()
             .ok()
             .filter(|number| *number <= i64::MAX as u64);
         if number.is_none() {
-            self.error(node.place, format!("`{text}` is no whole number"), None);
+            self.add_error(node.location, format!("`{text}` is no whole number"), None);
         }
         number
     }
 
     /// The values of a list, or the one that stands alone.
-    pub(super) fn one_or_many(node: &Node) -> &[Node] {
+    pub(super) fn items(node: &YamlNode) -> &[YamlNode] {
         match &node.value {
-            Value::List(items) => items,
+            YamlValue::List(items) => items,
             _ => std::slice::from_ref(node),
         }
     }
 
-    pub(super) fn truth(&mut self, node: &Node) -> Option<bool> {
-        let text = self.text(node)?;
+    pub(super) fn read_bool(&mut self, node: &YamlNode) -> Option<bool> {
+        let text = self.read_text(node)?;
         let truth = text.parse().ok();
         if truth.is_none() {
             let message = format!("`{text}` is neither true nor false");
-            self.error(node.place, message, None);
+            self.add_error(node.location, message, None);
         }
         truth
     }
 
-    pub(super) fn duration(&mut self, node: &Node) -> Option<Millis> {
-        let text = self.text(node)?;
+    pub(super) fn read_duration(&mut self, node: &YamlNode) -> Option<Millis> {
+        let text = self.read_text(node)?;
         let duration = Millis::parse(text);
         if duration.is_none() {
-            self.error(
-                node.place,
+            self.add_error(
+                node.location,
                 format!("`{text}` is no duration"),
                 Some("write 45d, 12h, 30m, 90s or 1d12h"),
             );
@@ -181,29 +188,29 @@ impl Reader<'_> {
     }
 
     /// A name of a model or stage.
-    pub(super) fn name(&mut self, node: &Node) -> Option<String> {
-        let name = self.text(node)?;
-        self.check_name(name, node.place);
+    pub(super) fn read_name(&mut self, node: &YamlNode) -> Option<String> {
+        let name = self.read_text(node)?;
+        self.check_name(name, node.location);
         Some(name.to_owned())
     }
 
-    pub(super) fn check_name(&mut self, name: &str, place: Place) {
+    pub(super) fn check_name(&mut self, name: &str, place: Location) {
         if let Some(help) = name_fault(name) {
-            self.error(place, format!("`{name}` cannot be a name"), Some(&help));
+            self.add_error(place, format!("`{name}` cannot be a name"), Some(&help));
         }
     }
 
-    pub(super) fn check_fact_name(&mut self, name: &str, place: Place) {
+    pub(super) fn check_fact_name(&mut self, name: &str, place: Location) {
         self.check_name(name, place);
         if name.contains('-') {
-            self.error(
+            self.add_error(
                 place,
                 format!("`{name}` would read as a subtraction in a condition"),
                 Some("use `_`"),
             );
         }
-        if RESERVED.contains(&name) || STAGE_NAMES.contains(&name) {
-            self.error(
+        if RESERVED_NAMES.contains(&name) || STAGE_FACT_NAMES.contains(&name) {
+            self.add_error(
                 place,
                 format!("`{name}` has a meaning of its own in conditions"),
                 Some("give the fact another name"),
@@ -213,27 +220,30 @@ impl Reader<'_> {
 
     /// The place of some bytes of a node's text: exact where the text stands in the file as it is,
     /// else (escapes, several lines) the node's beginning.
-    pub(super) fn place_within(&self, node: &Node, span: Range<usize>) -> Place {
-        let Value::Scalar { text, quoted } = &node.value else {
-            return node.place;
+    pub(super) fn location_within(&self, node: &YamlNode, span: Range<usize>) -> Location {
+        let YamlValue::Scalar { text, quoted } = &node.value else {
+            return node.location;
         };
         if self.problems.is_full() {
-            return node.place; // A long line is not searched for what nobody will see.
+            return node.location; // A long line is not searched for what nobody will see.
         }
         let quote = usize::from(*quoted);
-        let line = self.lines.get(node.place.line - 1).unwrap_or(&"");
-        let rest: String = line.chars().skip(node.place.column - 1 + quote).collect();
+        let line = self.lines.get(node.location.line - 1).unwrap_or(&"");
+        let rest: String = line
+            .chars()
+            .skip(node.location.column - 1 + quote)
+            .collect();
         if !rest.starts_with(text.as_str()) || !text.is_char_boundary(span.start.min(text.len())) {
-            return node.place;
+            return node.location;
         }
         let before = text[..span.start.min(text.len())].chars().count();
         let width = text
             .get(span.start..span.end)
             .map_or(1, |part| part.chars().count())
             .max(1);
-        Place {
-            line: node.place.line,
-            column: node.place.column + quote + before,
+        Location {
+            line: node.location.line,
+            column: node.location.column + quote + before,
             width,
         }
     }

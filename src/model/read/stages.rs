@@ -1,21 +1,21 @@
 //! The stages of a model.
 
-use super::{Fields, Reader};
+use super::{Fields, ModelReader};
 use crate::event::Millis;
-use crate::model::problem::Place;
-use crate::model::yaml::Node;
+use crate::model::problem::Location;
+use crate::model::yaml::YamlNode;
 use crate::model::{Reentry, STAGES_MAX, Stage};
 
 /// The keys of a stage.
-pub(in crate::model) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "description"];
+pub(crate) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "description"];
 
-impl Reader<'_> {
+impl ModelReader<'_> {
     /// The stages; none if they cannot be used, which is reported here and nowhere else.
-    pub(super) fn stages(&mut self, fields: &Fields<'_>, place: Place) -> Vec<Stage> {
-        let Some(node) = self.required(fields, "stages", place) else {
+    pub(super) fn read_stages(&mut self, fields: &Fields<'_>, place: Location) -> Vec<Stage> {
+        let Some(node) = self.required_field(fields, "stages", place) else {
             return Vec::new();
         };
-        let Some(entries) = self.map(
+        let Some(entries) = self.read_map(
             node,
             "`stages` is a map of stage names, for example `loyalty: {}`",
         ) else {
@@ -23,8 +23,8 @@ impl Reader<'_> {
         };
         let usable = (1..=STAGES_MAX).contains(&entries.len());
         if !usable {
-            self.error(
-                node.place,
+            self.add_error(
+                node.location,
                 format!(
                     "a model has 1 to {STAGES_MAX} stages, this one {}",
                     entries.len()
@@ -34,29 +34,31 @@ impl Reader<'_> {
         }
         let (mut stages, mut former) = (Vec::new(), Vec::new());
         for (key, value) in entries.iter().take(STAGES_MAX) {
-            self.check_name(&key.text, key.place);
+            self.check_name(&key.text, key.location);
             let mut stage = Stage {
                 name: key.text.clone(),
                 was: Vec::new(),
                 description: None,
                 min_dwell: Millis(0),
                 reentry: Reentry::Always,
-                remembered: false,
+                tracks_visits: false,
             };
             if !value.is_null()
-                && let Some(own) = self.fields(value, "a stage", &STAGE_KEYS, &[])
+                && let Some(own) = self.read_fields(value, "a stage", &STAGE_KEYS, &[])
             {
-                stage.description = self.description(&own);
-                let dwell = own.get("min_dwell").and_then(|node| self.duration(node));
+                stage.description = self.read_description(&own);
+                let dwell = own
+                    .get("min_dwell")
+                    .and_then(|node| self.read_duration(node));
                 stage.min_dwell = dwell.unwrap_or_default();
-                let reentry = own.get("reentry").and_then(|node| self.reentry(node));
+                let reentry = own.get("reentry").and_then(|node| self.read_reentry(node));
                 stage.reentry = reentry.unwrap_or_default();
                 let was = own
                     .get("was")
-                    .map_or_else(Vec::new, |node| self.names(node));
+                    .map_or_else(Vec::new, |node| self.read_names(node));
                 stage.was = was.iter().map(|(name, _)| name.clone()).collect();
                 former.extend(was);
-                stage.remembered = stage.reentry != Reentry::Always;
+                stage.tracks_visits = stage.reentry != Reentry::Always;
             }
             stages.push(stage);
         }
@@ -66,27 +68,27 @@ impl Reader<'_> {
     }
 
     /// A customer of a former stage is in one stage now. `former` has each name with where it stands.
-    fn check_former_names(&mut self, stages: &[Stage], former: &[(String, Place)]) {
+    fn check_former_names(&mut self, stages: &[Stage], former: &[(String, Location)]) {
         for (at, (was, place)) in former.iter().enumerate() {
             if stages.iter().any(|stage| stage.name == *was) {
                 let help = "`was` is what a stage was called before";
-                self.error(*place, format!("`{was}` is a stage itself"), Some(help));
+                self.add_error(*place, format!("`{was}` is a stage itself"), Some(help));
             } else if former[..at].iter().any(|(other, _)| other == was) {
                 let help = "a customer is in one stage: let one of them be it";
-                self.error(*place, format!("two stages were `{was}`"), Some(help));
+                self.add_error(*place, format!("two stages were `{was}`"), Some(help));
             }
         }
     }
 
     /// A name, or a list of them.
-    fn names(&mut self, node: &Node) -> Vec<(String, Place)> {
-        let name = |node: &Node| Some((self.name(node)?, node.place));
-        Self::one_or_many(node).iter().filter_map(name).collect()
+    fn read_names(&mut self, node: &YamlNode) -> Vec<(String, Location)> {
+        let name = |node: &YamlNode| Some((self.read_name(node)?, node.location));
+        Self::items(node).iter().filter_map(name).collect()
     }
 
     /// `always`, `never` or `after 30d`.
-    fn reentry(&mut self, node: &Node) -> Option<Reentry> {
-        let text = self.text(node)?;
+    fn read_reentry(&mut self, node: &YamlNode) -> Option<Reentry> {
+        let text = self.read_text(node)?;
         let reentry = match text.split_once(' ') {
             None if text == "always" => Some(Reentry::Always),
             None if text == "never" => Some(Reentry::Never),
@@ -96,7 +98,7 @@ impl Reader<'_> {
         if reentry.is_none() {
             let message = format!("`{text}` does not say when a customer may come back");
             let help = "write always, never, or after 30d";
-            self.error(node.place, message, Some(help));
+            self.add_error(node.location, message, Some(help));
         }
         reentry
     }

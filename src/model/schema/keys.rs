@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{DURATION, list, refer, told};
+use super::{DURATION, described_reference, list_of, reference};
 use crate::model::fact::AGGREGATES;
-use crate::model::lower::STAGE_NAMES;
-use crate::model::read::{CAUSES, NAME_BYTES_MAX, RESERVED};
+use crate::model::lower::STAGE_FACT_NAMES;
+use crate::model::read::{CAUSES, NAME_BYTES_MAX, RESERVED_NAMES};
 use crate::model::{FACTS_MAX, STAGES_MAX, TRANSITIONS_MAX};
 
 const FOR_PEOPLE: &str = "A text, for people.";
@@ -17,8 +17,8 @@ fn undescribed() -> Json {
 
 pub(super) fn model_key(key: &str) -> Json {
     match key {
-        "model" => told("name", "The name of the model."),
-        "was" => told(
+        "model" => described_reference("name", "The name of the model."),
+        "was" => described_reference(
             "name",
             "What the model was called before: customers stay where they are.",
         ),
@@ -28,26 +28,26 @@ pub(super) fn model_key(key: &str) -> Json {
             "minimum": 0,
             "pattern": "^[0-9]+$",
         }),
-        "description" => told("text", FOR_PEOPLE),
-        "initial" => told("name", "The stage in which every customer begins."),
+        "description" => described_reference("text", FOR_PEOPLE),
+        "initial" => described_reference("name", "The stage in which every customer begins."),
         "currency" => json!({
             "description": "The currency of all amounts of money in the model: an ISO 4217 code.",
             "type": "string",
             "pattern": "^[A-Za-z]{3}$",
         }),
-        "dedupe" => told(
+        "dedupe" => described_reference(
             "duration",
             "For how long events that come twice are recognised by their id, up to 366d.",
         ),
-        "orders" => told(
+        "orders" => described_reference(
             "orders",
             "Which events are orders, and which take them back.",
         ),
-        "corrections" => told(
+        "corrections" => described_reference(
             "duration",
             "For how long a transition is taken back when something comes late, up to 366d.",
         ),
-        "emit_from" => told(
+        "emit_from" => described_reference(
             "instant",
             "Transitions that took effect before it are kept, and subscribers are not told.",
         ),
@@ -61,16 +61,16 @@ pub(super) fn model_key(key: &str) -> Json {
             "type": "object",
             "minProperties": 1,
             "maxProperties": STAGES_MAX,
-            "propertyNames": refer("name"),
-            "additionalProperties": refer("stage"),
+            "propertyNames": reference("name"),
+            "additionalProperties": reference("stage"),
         }),
         "transitions" => json!({
             "description": "How a customer moves: the first that is true and may be taken is taken.",
             "type": "array",
             "maxItems": TRANSITIONS_MAX,
-            "items": refer("transition"),
+            "items": reference("transition"),
         }),
-        "tests" => list(
+        "tests" => list_of(
             "test",
             "Histories, and the transitions that they must cause.",
         ),
@@ -79,7 +79,7 @@ pub(super) fn model_key(key: &str) -> Json {
 }
 
 fn facts() -> Json {
-    let reserved: Vec<&str> = RESERVED.into_iter().chain(STAGE_NAMES).collect();
+    let reserved: Vec<&str> = RESERVED_NAMES.into_iter().chain(STAGE_FACT_NAMES).collect();
     json!({
         "description": "What is remembered of a customer's events: names and aggregates.",
         "type": ["object", "null"],
@@ -106,16 +106,16 @@ fn facts() -> Json {
 
 pub(super) fn order_key(key: &str) -> Json {
     match key {
-        "placed" => told("text", "The event type that is an order."),
-        "refunded" => told(
+        "placed" => described_reference("text", "The event type that is an order."),
+        "refunded" => described_reference(
             "text",
             "The event type by which an order, or so much of its value, is refunded.",
         ),
-        "cancelled" => told(
+        "cancelled" => described_reference(
             "text",
             "The event type by which an order, or so much of its value, is cancelled.",
         ),
-        "within" => told(
+        "within" => described_reference(
             "duration",
             "For how long after it an order can be taken back, up to 366d.",
         ),
@@ -125,7 +125,7 @@ pub(super) fn order_key(key: &str) -> Json {
 
 pub(super) fn stage_key(key: &str) -> Json {
     match key {
-        "min_dwell" => told("duration", "How long a customer stays at least."),
+        "min_dwell" => described_reference("duration", "How long a customer stays at least."),
         "reentry" => json!({
             "description": "When a customer who has left may come back.",
             "type": "string",
@@ -135,11 +135,11 @@ pub(super) fn stage_key(key: &str) -> Json {
         "was" => json!({
             "description": "What the stage was called before, or a list: several stages may have become one.",
             "oneOf": [
-                refer("name"),
-                { "type": "array", "uniqueItems": true, "items": refer("name") },
+                reference("name"),
+                { "type": "array", "uniqueItems": true, "items": reference("name") },
             ],
         }),
-        "description" => told("text", FOR_PEOPLE),
+        "description" => described_reference("text", FOR_PEOPLE),
         _ => undescribed(),
     }
 }
@@ -149,35 +149,35 @@ pub(super) fn transition_key(key: &str) -> Json {
         "from" => json!({
             "description": "The stage it leads out of, or a list of them.",
             "oneOf": [
-                refer("name"),
-                { "type": "array", "minItems": 1, "uniqueItems": true, "items": refer("name") },
+                reference("name"),
+                { "type": "array", "minItems": 1, "uniqueItems": true, "items": reference("name") },
             ],
         }),
-        "to" => told("name", "The stage it leads into."),
-        "when" => told("condition", "When it may be taken."),
-        "hold" => told(
+        "to" => described_reference("name", "The stage it leads into."),
+        "when" => described_reference("condition", "When it may be taken."),
+        "hold" => described_reference(
             "duration",
             "How long the condition must have been true without a break.",
         ),
-        "cooldown" => told(
+        "cooldown" => described_reference(
             "duration",
             "How long after it was taken it is not taken again.",
         ),
-        "name" => told(
+        "name" => described_reference(
             "text",
             "What it is called in outputs and tests; from->to where it is left out.",
         ),
-        "description" => told("text", FOR_PEOPLE),
+        "description" => described_reference("text", FOR_PEOPLE),
         _ => undescribed(),
     }
 }
 
 pub(super) fn test_key(key: &str) -> Json {
     match key {
-        "name" => told("text", "What the test proves, as a sentence."),
-        "events" => list("event", "What happens."),
-        "expect" => list("expectation", "Every transition that follows; [] for none."),
-        "until" => told(
+        "name" => described_reference("text", "What the test proves, as a sentence."),
+        "events" => list_of("event", "What happens."),
+        "expect" => list_of("expectation", "Every transition that follows; [] for none."),
+        "until" => described_reference(
             "instant",
             "Where time ends, a date with its whole day; the last `at` where it is left out.",
         ),
@@ -191,8 +191,8 @@ pub(super) fn event_key(key: &str) -> Json {
         json!({ "description": description, "type": types })
     };
     match key {
-        "at" => told("instant", "When."),
-        "arrives" => told("instant", "When it is told, where it comes late."),
+        "at" => described_reference("instant", "When."),
+        "arrives" => described_reference("instant", "When it is told, where it comes late."),
         "type" => json!({
             "description": "What kind of event.",
             "type": ["string", "number", "boolean"],
@@ -216,12 +216,12 @@ pub(super) fn event_key(key: &str) -> Json {
 
 pub(super) fn expectation_key(key: &str) -> Json {
     match key {
-        "at" => told("instant", "When it takes effect."),
-        "customer" => told("text", "Whose, where there is more than one."),
-        "from" => told("name", "Out of which stage."),
-        "to" => told("name", "Into which stage."),
+        "at" => described_reference("instant", "When it takes effect."),
+        "customer" => described_reference("text", "Whose, where there is more than one."),
+        "from" => described_reference("name", "Out of which stage."),
+        "to" => described_reference("name", "Into which stage."),
         "cause" => json!({ "description": "By what.", "enum": CAUSES }),
-        "transition" => told("text", "Which one: its name, or from->to."),
+        "transition" => described_reference("text", "Which one: its name, or from->to."),
         _ => undescribed(),
     }
 }

@@ -18,7 +18,7 @@ const SYMBOLS: [&str; 25] = [
 ];
 
 /// All tokens, each with the bytes it stands in.
-pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Range<usize>)>, SyntaxError> {
+pub(super) fn tokenize(text: &str) -> Result<Vec<(Token, Range<usize>)>, SyntaxError> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(first) = text[at..].chars().next() {
@@ -28,12 +28,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Range<usize>)>, SyntaxErr
             continue;
         }
         let (token, length) = if first.is_ascii_alphabetic() || first == '_' {
-            let length = run(rest, |c| c.is_ascii_alphanumeric() || c == '_');
+            let length = prefix_length(rest, |c| c.is_ascii_alphanumeric() || c == '_');
             (Token::Name(rest[..length].to_owned()), length)
         } else if first.is_ascii_digit() {
-            number(rest, at)?
+            lex_number(rest, at)?
         } else if first == '\'' || first == '"' {
-            quoted(rest, first, at)?
+            lex_string(rest, first, at)?
         } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
             (Token::Symbol(symbol), symbol.len())
         } else {
@@ -48,16 +48,16 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Range<usize>)>, SyntaxErr
     Ok(tokens)
 }
 
-fn number(rest: &str, at: usize) -> Result<(Token, usize), SyntaxError> {
-    let mut length = run(rest, |c| c.is_ascii_digit());
+fn lex_number(rest: &str, at: usize) -> Result<(Token, usize), SyntaxError> {
+    let mut length = prefix_length(rest, |c| c.is_ascii_digit());
     if rest[length..].starts_with('.') {
-        length += 1 + run(&rest[length + 1..], |c| c.is_ascii_digit());
+        length += 1 + prefix_length(&rest[length + 1..], |c| c.is_ascii_digit());
     }
     if rest[length..].starts_with(['e', 'E']) {
         let sign = usize::from(rest[length + 1..].starts_with(['+', '-']));
-        length += 1 + sign + run(&rest[length + 1 + sign..], |c| c.is_ascii_digit());
+        length += 1 + sign + prefix_length(&rest[length + 1 + sign..], |c| c.is_ascii_digit());
     }
-    let tail = run(&rest[length..], |c| c.is_ascii_alphanumeric() || c == '_');
+    let tail = prefix_length(&rest[length..], |c| c.is_ascii_alphanumeric() || c == '_');
     if tail > 0 {
         let message = format!(
             "`{}` is no number; write durations as days(45), hours(12) or minutes(30)",
@@ -71,7 +71,7 @@ fn number(rest: &str, at: usize) -> Result<(Token, usize), SyntaxError> {
     ))
 }
 
-fn quoted(rest: &str, quote: char, at: usize) -> Result<(Token, usize), SyntaxError> {
+fn lex_string(rest: &str, quote: char, at: usize) -> Result<(Token, usize), SyntaxError> {
     let mut text = String::new();
     let mut chars = rest.char_indices().skip(1);
     while let Some((offset, c)) = chars.next() {
@@ -97,6 +97,6 @@ fn quoted(rest: &str, quote: char, at: usize) -> Result<(Token, usize), SyntaxEr
     ))
 }
 
-fn run(text: &str, keep: impl Fn(char) -> bool) -> usize {
+fn prefix_length(text: &str, keep: impl Fn(char) -> bool) -> usize {
     text.find(|c| !keep(c)).unwrap_or(text.len())
 }

@@ -1,22 +1,22 @@
 //! Collecting states from the changelog of a deployment that has stopped.
 
-use super::{Error, Part, Rekey, refused};
-use crate::kafka::{self, Ends, Entry, Pending};
+use super::{Error, FormerPartition, Rekey, refuse};
+use crate::kafka::{self, ChangelogRecord, OffsetBounds, OutboxEntry};
 use crate::partition::codec;
-use crate::partition::{Generation, Progress, hash};
-use crate::runtime::restore::{key, outbox::keep_last};
+use crate::partition::{Generation, Progress, hash_models};
+use crate::runtime::restore::{outbox::retain_last_batch, store_partition};
 use crate::store::Store;
 
 /// Looks, a tenth of a second each, without anything that was read.
-const LOOKS_MAX: usize = 600;
+const STALLED_POLLS_MAX: usize = 600;
 
 impl Rekey<'_> {
     /// Whatever was written before would stay between what is written now.
     pub(super) fn check_target(&self) -> Result<(), Error> {
         let changelog = &self.settings.outputs.changelog;
-        for partition in 0..self.found.after {
+        for partition in 0..self.summary.partitions_after {
             if !self.is_empty(changelog, partition)? {
-                return refused(format!(
+                return refuse(format!(
                     "partition {partition} of {changelog} has records already, of a deployment or of a rekey that was not finished. \
                     Delete the topic, delete the group {} if there is one, create the topic, and repeat this",
                     self.settings.kafka.app
@@ -27,43 +27,43 @@ impl Rekey<'_> {
     }
 
     fn is_empty(&self, changelog: &str, partition: i32) -> Result<bool, Error> {
-        let Ends { start, end, .. } = self.ends.find(changelog, partition)?;
+        let OffsetBounds { start, end, .. } = self.ends.find(changelog, partition)?;
         Ok(start == end)
     }
 
     /// How many partitions the inputs had, by a progress: the changelog may have been given more since, too.
     fn former_partitions(&self, progress: &[u8]) -> Result<i32, Error> {
         let changelog = &self.former.changelog;
-        let found = match codec::partitions(progress) {
+        let found = match codec::partition_count(progress) {
             Some(partitions) => partitions,
             // An earlier version did not say.
             None => {
-                let mut found = kafka::partitions_of(&self.settings.kafka, changelog)?;
+                let mut found = kafka::partition_count(&self.settings.kafka, changelog)?;
                 while found > 1 && self.is_empty(changelog, found - 1)? {
                     found -= 1;
                 }
                 found
             }
         };
-        match found < self.found.after {
+        match found < self.summary.partitions_after {
             true => Ok(found),
-            false => refused(format!(
+            false => refuse(format!(
                 "the states in {changelog} are of {found} partitions, and the inputs have {}: states go to more partitions only",
-                self.found.after
+                self.summary.partitions_after
             )),
         }
     }
 
     /// All entries of a partition of a changelog, which must not go on meanwhile.
-    fn each(
+    fn for_each_entry(
         &mut self,
         changelog: &str,
         partition: i32,
-        mut take: impl FnMut(Entry, &Store) -> Result<(), Error>,
-    ) -> Result<Ends, Error> {
+        mut take: impl FnMut(ChangelogRecord, &Store) -> Result<(), Error>,
+    ) -> Result<OffsetBounds, Error> {
         let ends = self.ends.find(changelog, partition)?;
-        if !ends.agree() {
-            return refused(format!(
+        if !ends.is_stable() {
+            return refuse(format!(
                 "a transaction is open in {changelog} partition {partition}: is the deployment still running? Stop it, wait \
                 15 seconds, and repeat this"
             ));
@@ -75,11 +75,11 @@ impl Rekey<'_> {
             at = self
                 .reader
                 .read(changelog, partition, at, ends.end, &mut |received| {
-                    entries.extend(Entry::of(received));
+                    entries.extend(ChangelogRecord::decode(received));
                 })?;
             looks = if at > before { 0 } else { looks + 1 };
-            if looks > LOOKS_MAX {
-                return refused(format!(
+            if looks > STALLED_POLLS_MAX {
+                return refuse(format!(
                     "{changelog} partition {partition} cannot be read for now"
                 ));
             }
@@ -90,26 +90,26 @@ impl Rekey<'_> {
         Ok(ends)
     }
 
-    pub(super) fn read(&mut self, partition: i32) -> Result<(), Error> {
+    pub(super) fn read_partition(&mut self, partition: i32) -> Result<(), Error> {
         let changelog = self.former.changelog.clone();
-        let mut rebuild = self.store.rebuild(key(partition), 1)?;
-        let (mut last, mut known, mut outputs) = (None, Vec::new(), Vec::<Pending>::new());
-        let ends = self.each(&changelog, partition, |entry, store| {
+        let mut rebuild = self.store.begin_rebuild(store_partition(partition), 1)?;
+        let (mut last, mut known, mut outputs) = (None, Vec::new(), Vec::<OutboxEntry>::new());
+        let ends = self.for_each_entry(&changelog, partition, |entry, store| {
             match entry {
-                Entry::State(customer, state) => {
-                    store.add(&mut rebuild, &customer, state.as_deref())?
+                ChangelogRecord::State(customer, state) => {
+                    store.add_record(&mut rebuild, &customer, state.as_deref())?
                 }
-                Entry::Generation(generation) => {
+                ChangelogRecord::Generation(generation) => {
                     store.add_generation(&rebuild, &generation)?;
                     known.push(generation);
                 }
-                Entry::Progress(progress) => last = Some(progress),
-                Entry::Output(pending) => keep_last(&mut outputs, pending),
+                ChangelogRecord::Progress(progress) => last = Some(progress),
+                ChangelogRecord::Output(pending) => retain_last_batch(&mut outputs, pending),
             }
             Ok(())
         })?;
         let Some(last) = last else {
-            return refused(format!(
+            return refuse(format!(
                 "{changelog} partition {partition} is empty: is it the right changelog?"
             ));
         };
@@ -119,26 +119,26 @@ impl Rekey<'_> {
             .is_some_and(|app| app != self.former.app)
             || last.is_partial
         {
-            return refused(format!(
+            return refuse(format!(
                 "{changelog} partition {partition} is not the complete changelog of {}",
                 self.former.app
             ));
         }
         if partition == 0 {
-            self.found.before = self.former_partitions(&last.bytes)?;
+            self.summary.partitions_before = self.former_partitions(&last.bytes)?;
         }
-        let (identity, models) = (self.identity(), hash(self.models));
+        let (identity, models) = (self.former_identity(), hash_models(self.models));
         let progress = codec::decode(&last.bytes, &identity, &models);
         let progress = progress.map_err(|source| Error::Refused(source.to_string()))?;
         self.check_models(partition, &progress, &known)?;
-        while !self.store.arm(&mut rebuild)? {}
-        let place = (&*last.bytes, last.next);
+        while !self.store.arm_timers(&mut rebuild)? {}
+        let place = (&*last.bytes, last.next_offset);
         self.store
-            .finish(&rebuild, &identity, &models, place, ("", ends.start))?;
+            .finish_rebuild(&rebuild, &identity, &models, place, ("", ends.start))?;
         outputs.retain(|pending| pending.batch == progress.batch);
-        self.pending
+        self.pending_outputs
             .extend(outputs.into_iter().map(|pending| pending.output));
-        self.parts.push(Part {
+        self.parts.push(FormerPartition {
             partition,
             ends,
             progress,
@@ -152,8 +152,8 @@ impl Rekey<'_> {
         progress: &Progress,
         known: &[Generation],
     ) -> Result<(), Error> {
-        if progress.models != hash(self.models) || progress.sweep.is_some() {
-            return refused(format!(
+        if progress.models_hash != hash_models(self.models) || progress.sweep.is_some() {
+            return refuse(format!(
                 "the states of partition {partition} are of other models, or some still are; repeat this with the models that they \
                 were made with, and change those after that"
             ));
@@ -161,7 +161,7 @@ impl Rekey<'_> {
         let last = known.iter().rfind(|it| it.number == progress.generation);
         let refusal = last
             .and_then(Generation::decoding)
-            .and_then(|it| it.refusal(&self.settings.decoding));
-        refusal.map_or(Ok(()), refused)
+            .and_then(|it| it.incompatibility(&self.settings.decoding));
+        refusal.map_or(Ok(()), refuse)
     }
 }

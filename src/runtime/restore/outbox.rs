@@ -1,14 +1,14 @@
 //! Outputs of the last batch, which its owner may have died before telling.
 
-use super::{Error, Offsets};
-use crate::kafka::Pending;
-use crate::runtime::mark::batches;
+use super::{CommittedOffsets, Error};
+use crate::kafka::OutboxEntry;
+use crate::runtime::context::Context;
+use crate::runtime::offset_metadata::committed_batches;
 use crate::runtime::refused;
-use crate::runtime::report::Shared;
-use crate::runtime::world::World;
+use crate::runtime::worker_io::WorkerIo;
 
 /// Compaction leaves outputs of old batches behind, those that no later batch had as many of.
-pub(in crate::runtime) fn keep_last(outbox: &mut Vec<Pending>, pending: Pending) {
+pub(in crate::runtime) fn retain_last_batch(outbox: &mut Vec<OutboxEntry>, pending: OutboxEntry) {
     let last = outbox.first().map_or(0, |known| known.batch);
     if pending.batch > last {
         outbox.clear();
@@ -20,19 +20,19 @@ pub(in crate::runtime) fn keep_last(outbox: &mut Vec<Pending>, pending: Pending)
 
 /// Tells the outputs of the last batch once more: whoever committed it may have died before. Those
 /// of earlier ones were told before a later one was begun.
-pub(super) fn tell_again<W: World>(
+pub(super) fn publish_outbox<W: WorkerIo>(
     world: &mut W,
-    shared: &Shared,
-    committed: &Offsets,
-    outbox: &[Pending],
+    shared: &Context,
+    committed: &CommittedOffsets,
+    outbox: &[OutboxEntry],
 ) -> Result<(), Error> {
-    let last = batches(committed).flatten().max();
+    let last = committed_batches(committed).flatten().max();
     let untold = outbox
         .iter()
         .filter(|pending| last.is_none_or(|last| pending.batch == last));
     let mut untold: Vec<_> = untold.map(|pending| pending.output.clone()).collect();
     match untold.is_empty() {
         true => Ok(()),
-        false => Ok(refused::tell(world, shared, &mut untold)?),
+        false => Ok(refused::publish(world, shared, &mut untold)?),
     }
 }

@@ -12,42 +12,42 @@ const TRANSITIONS_MAX: usize = 16_384;
 /// must be delivered well before its timeout, and dead letters carry their bytes on.
 const BYTES_MAX: usize = 16 << 20;
 /// The smallest part of all that.
-const PARTS_MAX: usize = 4096;
+const DIVISOR_MAX: usize = 4096;
 /// A transaction that was aborted is followed by one of a part of its size.
-const SMALLER: usize = 4;
+const SHRINK_FACTOR: usize = 4;
 /// Records and transitions that any broker takes in time. In the simulation all transactions are small.
-const SMALL: usize = if cfg!(test) { 2 } else { 64 };
+const SHRINK_MIN: usize = if cfg!(test) { 2 } else { 64 };
 /// Transactions that have to succeed before the next may be larger again.
-const SUCCESSES: u32 = 8;
+const GROW_AFTER: u32 = 8;
 
 /// A part of the largest transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Budget {
     /// One of so many.
-    parts: usize,
+    divisor: usize,
     successes: u32,
 }
 
 /// What one partition may take of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
+pub(super) struct BatchLimit {
     pub(super) records: usize,
     pub(super) bytes: usize,
     pub(super) transitions: usize,
 }
 
 impl Budget {
-    pub(super) fn whole() -> Budget {
+    pub(super) fn full() -> Budget {
         Budget {
-            parts: 1,
+            divisor: 1,
             successes: 0,
         }
     }
 
     /// For each of so many partitions; something always.
-    pub(super) fn share(self, partitions: usize) -> Share {
-        let of = |all: usize| (all / self.parts / partitions.max(1)).max(1);
-        Share {
+    pub(super) fn per_partition(self, partitions: usize) -> BatchLimit {
+        let of = |all: usize| (all / self.divisor / partitions.max(1)).max(1);
+        BatchLimit {
             records: of(RECORDS_MAX),
             bytes: of(BYTES_MAX),
             transitions: of(TRANSITIONS_MAX),
@@ -57,40 +57,40 @@ impl Budget {
     /// After a transaction of so many records of inputs and transitions was aborted: whether the next can be
     /// smaller. One of few records is aborted for something else, which a smaller one would meet as well.
     pub(super) fn shrink(&mut self, records: usize, transitions: usize) -> bool {
-        if records + transitions < SMALL {
+        if records + transitions < SHRINK_MIN {
             return false;
         }
         self.successes = 0;
-        let can = self.parts < PARTS_MAX;
+        let can = self.divisor < DIVISOR_MAX;
         // It may have been far from the largest.
         let parts = (RECORDS_MAX / records.max(1)).min(TRANSITIONS_MAX / transitions.max(1));
-        self.parts = (self.parts.max(parts) * SMALLER).min(PARTS_MAX);
+        self.divisor = (self.divisor.max(parts) * SHRINK_FACTOR).min(DIVISOR_MAX);
         can
     }
 
     /// After a transaction was committed.
     pub(super) fn grow(&mut self) {
         self.successes += 1;
-        if self.successes >= SUCCESSES {
+        if self.successes >= GROW_AFTER {
             self.successes = 0;
-            self.parts = (self.parts / 2).max(1);
+            self.divisor = (self.divisor / 2).max(1);
         }
     }
 
     /// For a metric.
     pub(super) fn percent(self) -> i64 {
-        i64::try_from(100_usize.div_ceil(self.parts)).unwrap_or(100)
+        i64::try_from(100_usize.div_ceil(self.divisor)).unwrap_or(100)
     }
 }
 
 /// The records that a batch takes; the rest stays.
-pub(super) fn split(records: &mut Vec<Record>, most: usize) -> Vec<Record> {
+pub(super) fn take_records(records: &mut Vec<Record>, most: usize) -> Vec<Record> {
     let rest = records.split_off(most.min(records.len()));
     std::mem::replace(records, rest)
 }
 
 /// The bytes of some records of all of these, which are taken to be of one size.
-pub(super) fn part(bytes: usize, records: usize, all: usize) -> usize {
+pub(super) fn proportional_bytes(bytes: usize, records: usize, all: usize) -> usize {
     bytes * records / all.max(1)
 }
 
@@ -100,36 +100,39 @@ mod tests {
 
     #[test]
     fn a_transaction_is_for_all_partitions_and_smaller_for_a_while_after_one_was_aborted() {
-        let mut budget = Budget::whole();
-        let whole = budget.share(1);
+        let mut budget = Budget::full();
+        let whole = budget.per_partition(1);
         assert_eq!(
             (whole.records, whole.transitions),
             (RECORDS_MAX, TRANSITIONS_MAX)
         );
-        let share = budget.share(24);
+        let share = budget.per_partition(24);
         assert!(share.transitions * 24 <= TRANSITIONS_MAX && share.bytes * 24 <= BYTES_MAX);
         assert!(budget.shrink(RECORDS_MAX, 10));
-        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 4);
+        assert_eq!(budget.per_partition(1).transitions, TRANSITIONS_MAX / 4);
         for _ in 0..5 {
             assert!(budget.shrink(1, TRANSITIONS_MAX / 4));
         }
         assert!(!budget.shrink(1, 1), "there is an end");
-        assert_eq!(budget.share(1000).transitions, 1);
+        assert_eq!(budget.per_partition(1000).transitions, 1);
         assert_eq!(budget.percent(), 1);
         for _ in 0..7 {
             budget.grow();
         }
-        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 4096);
+        assert_eq!(budget.per_partition(1).transitions, TRANSITIONS_MAX / 4096);
         budget.grow();
-        assert_eq!(budget.share(1).transitions, TRANSITIONS_MAX / 2048);
+        assert_eq!(budget.per_partition(1).transitions, TRANSITIONS_MAX / 2048);
         for _ in 0..100 {
             budget.grow();
         }
-        assert_eq!(budget.share(1), whole);
-        assert_eq!((part(90, 1, 3), part(90, 0, 0)), (30, 0));
+        assert_eq!(budget.per_partition(1), whole);
+        assert_eq!(
+            (proportional_bytes(90, 1, 3), proportional_bytes(90, 0, 0)),
+            (30, 0)
+        );
         // One that was small already.
         assert!(budget.shrink(24, 2400));
-        let share = budget.share(24).transitions * 24;
+        let share = budget.per_partition(24).transitions * 24;
         assert!((400..=700).contains(&share), "{share}");
     }
 }

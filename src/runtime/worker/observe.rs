@@ -4,38 +4,39 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::runtime::restore::Error;
-use crate::runtime::world::World;
+use crate::runtime::worker_io::WorkerIo;
 
-const OBSERVE_EVERY: Duration = Duration::from_secs(5);
+const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
 /// The same for a partition of which all was read, where nothing has come since.
-const OBSERVE_QUIET_EVERY: Duration = Duration::from_secs(60);
+const OBSERVE_IDLE_INTERVAL: Duration = Duration::from_secs(60);
 
-impl<W: World> Worker<W> {
+impl<W: WorkerIo> Worker<W> {
     pub(super) fn observe(&mut self) -> Result<(), Error> {
-        let now = self.world.uptime();
-        if now.saturating_sub(self.last_look) < OBSERVE_EVERY {
+        let now = self.io.uptime();
+        if now.saturating_sub(self.last_observed) < OBSERVE_INTERVAL {
             return Ok(());
         }
-        self.last_look = now;
+        self.last_observed = now;
         for (partition, own) in &mut self.partitions {
-            let is_quiet =
-                |at: Duration| own.merge.is_idle() && now.saturating_sub(at) < OBSERVE_QUIET_EVERY;
+            let is_quiet = |at: Duration| {
+                own.merge.is_idle() && now.saturating_sub(at) < OBSERVE_IDLE_INTERVAL
+            };
             if own.idle.observed.is_some_and(is_quiet) {
                 continue;
             }
             let mut is_decided = true;
             for (input, offset) in own.progress.offsets.iter().enumerate() {
-                let Ok(ends) = self.world.input_ends(input as u32, *partition) else {
+                let Ok(ends) = self.io.input_ends(input as u32, *partition) else {
                     is_decided = false;
                     continue;
                 };
-                self.shared.lag(input, *partition, *offset, ends);
-                is_decided &= ends.agree();
+                self.context.observe_lag(input, *partition, *offset, ends);
+                is_decided &= ends.is_stable();
             }
             own.idle.observed = is_decided.then_some(now);
         }
-        self.look_on_bursts();
-        self.world.observe(&self.shared.metrics);
-        self.remove_what_is_elsewhere()
+        self.observe_bursts();
+        self.io.observe(&self.context.metrics);
+        self.clean_up_stale_state()
     }
 }

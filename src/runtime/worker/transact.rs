@@ -1,13 +1,16 @@
 //! Making commits visible: the fencing order, and what every failure asks for.
 
-use super::{Planned, Worker};
+use super::{PendingCommit, Worker};
 use crate::event::WallTime;
-use crate::kafka::{self, Committed, Delivery, Outgoing, Pending, Share, Telling};
-use crate::runtime::mark::Mark;
+use crate::kafka::{
+    self, CommittedTransaction, DeliveryGuarantee, EncodeContext, OutboxEntry, ProducerRecord,
+    TransactionPart,
+};
+use crate::runtime::context::{Context, error_chain};
+use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::refused;
-use crate::runtime::report::{Shared, chain};
 use crate::runtime::restore::Error;
-use crate::runtime::world::World;
+use crate::runtime::worker_io::WorkerIo;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,171 +18,174 @@ use std::time::Duration;
 /// Wait after an aborted transaction, before the same batch is tried again.
 const ABORT_BACKOFF: Duration = Duration::from_millis(200);
 /// A partition that another process has gone on with is soon said to be revoked here too.
-const REVOKE_TIME: Duration = Duration::from_secs(20);
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A member whose commits are refused for so long has lost its place in the group and has not heard of it: librdkafka hears
 /// of it by its next heartbeat, unless it has come to send none.
-const REFUSED_MAX: Duration = Duration::from_secs(15);
+const REFUSED_TIMEOUT: Duration = Duration::from_secs(15);
 /// A producer that is fenced once more within this time has been so by another process.
-const TAKE_OVER_EVERY: Duration = Duration::from_secs(30);
+const PRODUCER_FENCE_WINDOW: Duration = Duration::from_secs(30);
 
 /// What became of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
+pub(super) enum CommitOutcome {
     /// They are visible, as far as they have not moved elsewhere.
-    Visible,
+    Committed,
     /// Nothing is: their records are to be applied again, fewer at a time.
-    TakenBack,
+    RolledBack,
 }
 
 /// What became of a transaction without an answer.
-enum Outcome {
+enum TransactionOutcome {
     Committed,
     NotCommitted,
     /// The group stands at another batch.
-    Elsewhere {
+    OtherBatch {
         partition: i32,
         what: String,
     },
 }
 
-impl<W: World> Worker<W> {
+impl<W: WorkerIo> Worker<W> {
     /// Makes the commits visible, at once. What was revoked meanwhile is dropped from them; an
     /// aborted attempt is repeated, and one without an answer is looked into.
-    pub(super) fn transact(&mut self, commits: &mut Vec<Planned>) -> Result<Made, Error> {
-        let mut replaced: BTreeMap<(i32, usize), Outgoing> = BTreeMap::new();
+    pub(super) fn transact(
+        &mut self,
+        commits: &mut Vec<PendingCommit>,
+    ) -> Result<CommitOutcome, Error> {
+        let mut replaced: BTreeMap<(i32, usize), ProducerRecord> = BTreeMap::new();
         self.refused_since = None;
         for attempt in 1_u64.. {
-            if attempt > 1 && self.is_given_up() {
+            if attempt > 1 && self.should_stop_committing() {
                 break;
             }
             // The membership first, then the epochs: the coordinator checks the member and its
             // generation, but never who owns a partition.
-            let membership = self.world.membership();
-            self.drop_what_is_elsewhere(commits);
+            let membership = self.io.membership();
+            self.drop_revoked(commits);
             if commits.is_empty() {
-                return Ok(Made::Visible);
+                return Ok(CommitOutcome::Committed);
             }
             let Some(membership) = membership else {
                 self.refused_since = None;
-                self.world.wait(ABORT_BACKOFF);
+                self.io.wait(ABORT_BACKOFF);
                 continue;
             };
-            let mut shares = self.shares(commits);
+            let mut shares = self.encode_commits(commits);
             for ((partition, record), letter) in &replaced {
                 if let Some(share) = shares.iter_mut().find(|it| it.partition == *partition) {
                     share.records[*record].clone_from(letter);
                 }
             }
-            match self.world.transact(&shares, &membership) {
+            match self.io.transact(&shares, &membership) {
                 Ok(committed) => {
-                    self.note_success(&committed);
+                    self.handle_success(&committed);
                     for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
                         planned.changelog_offset = Some(offset);
                     }
-                    self.tell(commits, &shares)?;
-                    return Ok(Made::Visible);
+                    self.publish_outputs(commits, &shares)?;
+                    return Ok(CommitOutcome::Committed);
                 }
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
-                    self.shared.ended("aborted");
-                    tracing::warn!(error = %chain(&error), "a transaction was aborted; trying again");
-                    self.note_refusal(&error, commits);
-                    self.world.wait(ABORT_BACKOFF);
-                    if error.is_for_size() && self.shrink(commits) {
-                        return Ok(Made::TakenBack);
+                    self.context.count_transaction("aborted");
+                    tracing::warn!(error = %error_chain(&error), "a transaction was aborted; trying again");
+                    self.handle_refusal(&error, commits);
+                    self.io.wait(ABORT_BACKOFF);
+                    if error.is_delivery_failure() && self.shrink_budget(commits) {
+                        return Ok(CommitOutcome::RolledBack);
                     }
                 }
                 Err(kafka::Error::Refused(refused)) => {
-                    self.shared.ended("aborted");
+                    self.context.count_transaction("aborted");
                     let why = refused.source.to_string();
                     for (share, record) in refused.records {
                         let (topic, one) = (&refused.topic, &shares[share].records[record]);
-                        let letter = refused::letter(&self.shared, one, topic, &why)?;
+                        let letter = refused::dead_letter(&self.context, one, topic, &why)?;
                         replaced.insert((shares[share].partition, record), letter);
                     }
                 }
-                Err(error @ kafka::Error::Fenced { .. }) if !self.may_take_over(&error) => {
+                Err(error @ kafka::Error::Fenced { .. }) if !self.may_replace_producer(&error) => {
                     return Err(error.into());
                 }
                 Err(error @ (kafka::Error::Indefinite { .. } | kafka::Error::Fenced { .. })) => {
-                    self.shared.ended("indefinite");
-                    tracing::warn!(error = %chain(&error), "whether a transaction was committed is not known; looking what became of it");
-                    if self.look_what_became_of(commits)? {
-                        self.tell(commits, &shares)?;
-                        return Ok(Made::Visible);
+                    self.context.count_transaction("indefinite");
+                    tracing::warn!(error = %error_chain(&error), "whether a transaction was committed is not known; looking what became of it");
+                    if self.resolve_indefinite(commits)? {
+                        self.publish_outputs(commits, &shares)?;
+                        return Ok(CommitOutcome::Committed);
                     }
                 }
                 Err(other) => return Err(other.into()),
             }
         }
-        Ok(Made::TakenBack)
+        Ok(CommitOutcome::RolledBack)
     }
 
     /// Whether the process is to end: nobody polls any more, so that who has lost the membership stays without it. The next
     /// start finds out what was committed, and reads the rest again.
-    fn is_given_up(&mut self) -> bool {
-        if self.shared.stopping.load(Ordering::Acquire) && !self.has_given_up {
+    fn should_stop_committing(&mut self) -> bool {
+        if self.context.stopping.load(Ordering::Acquire) && !self.has_stopped_committing {
             // Whether it was committed may not be known: from here on nothing is.
-            self.has_given_up = true;
+            self.has_stopped_committing = true;
             tracing::warn!(
                 "stopping: what is in hand is not committed; the next start reads it again"
             );
         }
-        self.has_given_up
+        self.has_stopped_committing
     }
 
-    fn note_success(&mut self, committed: &Committed) {
+    fn handle_success(&mut self, committed: &CommittedTransaction) {
         self.refused_since = None;
-        self.shared.committed(committed);
-        match committed.appended {
+        self.context.observe_commit(committed);
+        match committed.append_time {
             Some(appended) => self.compare_clocks(appended),
             // The topic has been changed meanwhile: nothing can be learned by a commit.
-            None => self.appends_time = false,
+            None => self.has_append_time = false,
         }
         self.budget.grow();
-        self.tell_limit();
+        self.observe_limit();
     }
 
     /// Has the group joined anew once it has refused all commits for too long.
-    fn note_refusal(&mut self, error: &kafka::Error, commits: &[Planned]) {
-        let Some(planned) = commits.first().filter(|_| error.is_for_membership()) else {
+    fn handle_refusal(&mut self, error: &kafka::Error, commits: &[PendingCommit]) {
+        let Some(planned) = commits.first().filter(|_| error.is_stale_membership()) else {
             return;
         };
-        let now = self.world.uptime();
+        let now = self.io.uptime();
         let since = *self.refused_since.get_or_insert(now);
-        if now.saturating_sub(since) >= REFUSED_MAX {
+        if now.saturating_sub(since) >= REFUSED_TIMEOUT {
             self.refused_since = None;
             let (partition, epoch) = (planned.partition, planned.epoch);
-            self.shared.assignment.refuse(partition, epoch);
+            self.context.assignment.request_rejoin(partition, epoch);
         }
     }
 
     /// Whether a producer that was fenced is replaced: the brokers do that also to one whose transaction ran out of time,
     /// as when they stalled. Whoever is fenced again soon has been so by another process. Nothing depends on who is right:
     /// offsets are taken from a member of the group alone.
-    fn may_take_over(&mut self, error: &kafka::Error) -> bool {
-        let now = self.world.uptime();
+    fn may_replace_producer(&mut self, error: &kafka::Error) -> bool {
+        let now = self.io.uptime();
         let is_again = self
-            .took_over
-            .is_some_and(|at| now.saturating_sub(at) < TAKE_OVER_EVERY);
+            .producer_replaced_at
+            .is_some_and(|at| now.saturating_sub(at) < PRODUCER_FENCE_WINDOW);
         if !is_again {
-            self.took_over = Some(now);
-            tracing::warn!(error = %chain(error), "the producer was fenced; making another one");
+            self.producer_replaced_at = Some(now);
+            tracing::warn!(error = %error_chain(error), "the producer was fenced; making another one");
         }
         !is_again
     }
 
     /// Whether the next transaction can be smaller than these commits.
-    fn shrink(&mut self, commits: &[Planned]) -> bool {
+    fn shrink_budget(&mut self, commits: &[PendingCommit]) -> bool {
         let commits = commits.iter().map(|planned| &planned.commit);
         let records = commits.clone().map(|commit| commit.applied.len()).sum();
         let outputs = commits.map(|commit| commit.outputs.len()).sum();
         let can = self.budget.shrink(records, outputs);
-        self.tell_limit();
+        self.observe_limit();
         can
     }
 
-    fn tell_limit(&self) {
-        let limit = &self.shared.metrics.transaction_limit_percent;
+    fn observe_limit(&self) {
+        let limit = &self.context.metrics.transaction_limit_percent;
         let worker = self.number.to_string();
         limit
             .with_label_values(&[&worker])
@@ -188,13 +194,13 @@ impl<W: World> Worker<W> {
 
     /// Compares the own clock with that of the brokers, which was read before the commit had ended.
     fn compare_clocks(&mut self, appended: WallTime) {
-        let now = self.clocks();
-        let was_far = self.doubt.is_far_off(now);
-        let seconds = self.doubt.compare(appended, now).0 / 1000;
+        let now = self.read_clocks();
+        let was_far = self.clock_check.is_skewed(now);
+        let seconds = self.clock_check.observe_broker_clock(appended, now).0 / 1000;
         let worker = self.number.to_string();
-        let metric = &self.shared.metrics.clock.brokers_ahead_seconds;
+        let metric = &self.context.metrics.clock.brokers_ahead_seconds;
         metric.with_label_values(&[&worker]).set(seconds);
-        if self.doubt.is_far_off(now) && !was_far {
+        if self.clock_check.is_skewed(now) && !was_far {
             tracing::warn!(
                 seconds,
                 "the brokers' clock is so far ahead of this machine's (behind it, if negative); set the wrong one right. \
@@ -206,29 +212,35 @@ impl<W: World> Worker<W> {
     /// Tells what a commit carries to be told after it. Before that nothing of it goes to disk: who
     /// finds the disk behind the changelog tells it. What was revoked meanwhile is dropped: the new
     /// owner finds the same.
-    fn tell(&mut self, commits: &mut Vec<Planned>, shares: &[Share]) -> Result<(), Error> {
-        if self.shared.settings.outputs.delivery == Delivery::ExactlyOnce {
+    fn publish_outputs(
+        &mut self,
+        commits: &mut Vec<PendingCommit>,
+        shares: &[TransactionPart],
+    ) -> Result<(), Error> {
+        if self.context.settings.outputs.delivery == DeliveryGuarantee::ExactlyOnce {
             return Ok(());
         }
         let carried = shares.iter().flat_map(|share| {
-            let pending =
-                |it: &Outgoing| Pending::of(it.key.as_deref(), it.value.as_deref(), &it.headers);
+            let pending = |it: &ProducerRecord| {
+                OutboxEntry::decode(it.key.as_deref(), it.value.as_deref(), &it.headers)
+            };
             let outputs = share.records.iter().filter_map(pending);
             outputs.map(|pending| (share.partition, pending.output))
         });
-        let mut left: Vec<(i32, Outgoing)> = carried.collect();
+        let mut left: Vec<(i32, ProducerRecord)> = carried.collect();
         loop {
-            self.drop_what_is_elsewhere(commits);
+            self.drop_revoked(commits);
             left.retain(|(partition, _)| commits.iter().any(|own| own.partition == *partition));
-            let (partitions, mut outputs): (Vec<i32>, Vec<Outgoing>) = left.into_iter().unzip();
+            let (partitions, mut outputs): (Vec<i32>, Vec<ProducerRecord>) =
+                left.into_iter().unzip();
             if outputs.is_empty() {
                 return Ok(());
             }
-            match refused::tell(&mut self.world, &self.shared, &mut outputs) {
+            match refused::publish(&mut self.io, &self.context, &mut outputs) {
                 Ok(()) => return Ok(()),
                 Err(error @ kafka::Error::Retry { .. }) => {
-                    tracing::warn!(error = %chain(&error), "outputs could not be told; trying again");
-                    self.world.wait(ABORT_BACKOFF);
+                    tracing::warn!(error = %error_chain(&error), "outputs could not be told; trying again");
+                    self.io.wait(ABORT_BACKOFF);
                     left = partitions.into_iter().zip(outputs).collect();
                 }
                 Err(other) => return Err(other.into()),
@@ -236,25 +248,25 @@ impl<W: World> Worker<W> {
         }
     }
 
-    pub(super) fn drop_what_is_elsewhere(&self, commits: &mut Vec<Planned>) {
-        let assignment = &self.shared.assignment;
+    pub(super) fn drop_revoked(&self, commits: &mut Vec<PendingCommit>) {
+        let assignment = &self.context.assignment;
         commits.retain(|planned| assignment.is_current(planned.partition, planned.epoch));
     }
 
-    fn shares(&self, commits: &[Planned]) -> Vec<Share> {
-        let Shared {
+    fn encode_commits(&self, commits: &[PendingCommit]) -> Vec<TransactionPart> {
+        let Context {
             settings, topology, ..
-        } = &self.shared;
-        let now = self.world.wall();
-        let share = |planned: &Planned| Share {
+        } = &self.context;
+        let now = self.io.wall_time();
+        let share = |planned: &PendingCommit| TransactionPart {
             partition: planned.partition,
-            metadata: self.mark(planned).write(),
+            metadata: self.offset_metadata(planned).encode(),
             offsets: planned.commit.progress.offsets.clone(),
-            records: settings.outputs.records(
+            records: settings.outputs.encode_commit(
                 planned.partition,
                 &planned.commit,
-                &Telling {
-                    models: &planned.under.models,
+                &EncodeContext {
+                    models: &planned.models.current,
                     generation: planned.generation.as_ref(),
                     topology,
                     identity: &settings.identity,
@@ -265,56 +277,58 @@ impl<W: World> Worker<W> {
         commits.iter().map(share).collect()
     }
 
-    fn mark(&self, planned: &Planned) -> Mark<'_> {
-        Mark {
+    fn offset_metadata(&self, planned: &PendingCommit) -> OffsetMetadata<'_> {
+        OffsetMetadata {
             batch: planned.commit.progress.batch,
-            writer: &self.shared.writer,
+            writer_id: &self.context.writer_id,
         }
     }
 
     /// A new producer ends whatever the old one left open; then the group's offsets tell. Only
     /// after that may the same batch be tried again.
-    fn look_what_became_of(&mut self, commits: &mut Vec<Planned>) -> Result<bool, Error> {
-        let begun = self.world.uptime();
-        while !self.is_given_up() {
-            let renewed = self.world.renew();
-            self.drop_what_is_elsewhere(commits);
-            let found = renewed.and_then(|()| self.outcome(commits));
+    fn resolve_indefinite(&mut self, commits: &mut Vec<PendingCommit>) -> Result<bool, Error> {
+        let begun = self.io.uptime();
+        while !self.should_stop_committing() {
+            let renewed = self.io.renew_producer();
+            self.drop_revoked(commits);
+            let found = renewed.and_then(|()| self.find_outcome(commits));
             match found {
-                Ok(Outcome::Committed) => return Ok(true),
-                Ok(Outcome::NotCommitted) => return Ok(false),
-                Ok(Outcome::Elsewhere { partition, what }) => {
-                    if self.world.uptime().saturating_sub(begun) > REVOKE_TIME {
+                Ok(TransactionOutcome::Committed) => return Ok(true),
+                Ok(TransactionOutcome::NotCommitted) => return Ok(false),
+                Ok(TransactionOutcome::OtherBatch { partition, what }) => {
+                    if self.io.uptime().saturating_sub(begun) > REVOKE_TIMEOUT {
                         // Once they are revoked, whoever restores them finds out what was committed.
                         tracing::warn!(partition, what, "this partition should have been revoked");
                         for planned in commits.iter().filter(|it| it.partition == partition) {
-                            self.shared.assignment.refuse(partition, planned.epoch);
+                            self.context
+                                .assignment
+                                .request_rejoin(partition, planned.epoch);
                         }
                     }
                 }
                 Err(error @ kafka::Error::Retry { .. }) => {
-                    tracing::warn!(error = %chain(&error), "the group's offsets cannot be read for now");
+                    tracing::warn!(error = %error_chain(&error), "the group's offsets cannot be read for now");
                 }
                 Err(other) => return Err(other.into()),
             }
-            self.world.wait(ABORT_BACKOFF);
+            self.io.wait(ABORT_BACKOFF);
         }
         Ok(false)
     }
 
     /// The stable committed offsets name the batch that counts.
-    fn outcome(&self, commits: &[Planned]) -> Result<Outcome, kafka::Error> {
+    fn find_outcome(&self, commits: &[PendingCommit]) -> Result<TransactionOutcome, kafka::Error> {
         let mut committed = 0;
         for planned in commits {
-            let offsets = self.world.committed(planned.partition)?;
+            let offsets = self.io.committed_offsets(planned.partition)?;
             let mut marks = offsets.iter().flatten();
-            let found = marks.find_map(|(_, metadata)| Mark::read(metadata));
-            let own = self.mark(planned);
+            let found = marks.find_map(|(_, metadata)| OffsetMetadata::parse(metadata));
+            let own = self.offset_metadata(planned);
             let stands_at = found.as_ref().map_or(0, |mark| mark.batch);
             if found.as_ref() == Some(&own) {
                 committed += 1;
             } else if stands_at + 1 != own.batch {
-                return Ok(Outcome::Elsewhere {
+                return Ok(TransactionOutcome::OtherBatch {
                     partition: planned.partition,
                     what: format!(
                         "batch {} got no answer, and the group stands at batch {stands_at}, maybe of another process",
@@ -325,8 +339,8 @@ impl<W: World> Worker<W> {
         }
         // All or none: it was one transaction. What was dropped from it goes by the new owner.
         Ok(match committed == commits.len() {
-            true => Outcome::Committed,
-            false => Outcome::NotCommitted,
+            true => TransactionOutcome::Committed,
+            false => TransactionOutcome::NotCommitted,
         })
     }
 }

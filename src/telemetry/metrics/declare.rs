@@ -11,9 +11,9 @@ const LATENCY_BUCKETS: [f64; 11] = [
 ];
 
 /// Declares metrics under the common prefix.
-pub(super) struct Declare<'r>(pub(super) &'r Registry);
+pub(super) struct Registrar<'r>(pub(super) &'r Registry);
 
-impl Declare<'_> {
+impl Registrar<'_> {
     fn register<M: Collector + Clone + 'static>(&self, metric: M) -> prometheus::Result<M> {
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use prometheus::{IntCounterVec, IntGauge};
 
-use super::declare::Declare;
-use super::{Bursts, Change, Clock, Input, Restore, Topics};
+use super::declare::Registrar;
+use super::{
+    BurstMetrics, ClockMetrics, InputMetrics, ModelChangeMetrics, RestoreMetrics, TopicMetrics,
+};
 
 /// Properties of RocksDB, by the names that the store gives them.
-const ROCKSDB: [(&str, &str); 6] = [
+const ROCKSDB_PROPERTIES: [(&str, &str); 6] = [
     ("keys", "Keys, estimated."),
     ("live_sst_bytes", "Bytes of the live files."),
     (
@@ -26,16 +28,16 @@ const ROCKSDB: [(&str, &str); 6] = [
     ),
 ];
 
-impl Declare<'_> {
-    pub(super) fn clock(&self) -> prometheus::Result<Clock> {
-        Ok(Clock {
+impl Registrar<'_> {
+    pub(super) fn clock(&self) -> prometheus::Result<ClockMetrics> {
+        Ok(ClockMetrics {
             jumps: self.counter("clock_jumps_total", "Jumps of the wall clock by more than a minute.")?,
             brokers_ahead_seconds: self.gauges(
                 "brokers_clock_ahead_seconds",
                 "How far the brokers' clock was ahead of this machine's at the last commit.",
                 &["worker"],
             )?,
-            doubtful_partitions: self.gauges(
+            suspect_partitions: self.gauges(
                 "clock_doubt_partitions",
                 "Partitions that wait: either this machine's clock is slow, or records have timestamps of a time to come.",
                 &["worker"],
@@ -47,16 +49,16 @@ impl Declare<'_> {
         let one = |(property, help): (&'static str, &str)| {
             Ok((property, self.gauge(&format!("rocksdb_{property}"), help)?))
         };
-        ROCKSDB.into_iter().map(one).collect()
+        ROCKSDB_PROPERTIES.into_iter().map(one).collect()
     }
 
-    pub(super) fn input(&self) -> prometheus::Result<Input> {
+    pub(super) fn input(&self) -> prometheus::Result<InputMetrics> {
         let dead_letters =
             self.counters("dead_letters_total", "Records not accepted.", &["reason"])?;
-        for reason in crate::event::Reason::ALL {
+        for reason in crate::event::RejectReason::ALL {
             dead_letters.with_label_values(&[reason.code()]);
         }
-        Ok(Input {
+        Ok(InputMetrics {
             records: self.counters("records_total", "Records applied.", &["topic"])?,
             unnamed: self.counters(
                 "unnamed_records_total",
@@ -105,8 +107,8 @@ impl Declare<'_> {
         Ok(rejoins)
     }
 
-    pub(super) fn topics(&self) -> prometheus::Result<Topics> {
-        Ok(Topics {
+    pub(super) fn topics(&self) -> prometheus::Result<TopicMetrics> {
+        Ok(TopicMetrics {
             misconfigured: self.gauge(
                 "misconfigured_topics",
                 "Topics with a cleanup.policy that deletes what they have to keep; the log says which, and what to do.",
@@ -118,9 +120,9 @@ impl Declare<'_> {
         })
     }
 
-    pub(super) fn bursts(&self) -> prometheus::Result<Bursts> {
-        Ok(Bursts {
-            begun: self.counter(
+    pub(super) fn bursts(&self) -> prometheus::Result<BurstMetrics> {
+        Ok(BurstMetrics {
+            started: self.counter(
                 "bursts_total",
                 "Times that unusually many transitions were told at once, or were held back instead (settings burst).",
             )?,
@@ -135,8 +137,8 @@ impl Declare<'_> {
         })
     }
 
-    pub(super) fn change(&self) -> prometheus::Result<Change> {
-        Ok(Change {
+    pub(super) fn model_changes(&self) -> prometheus::Result<ModelChangeMetrics> {
+        Ok(ModelChangeMetrics {
             changes: self.counter(
                 "model_changes_total",
                 "Times that other models than before took over a partition.",
@@ -161,13 +163,13 @@ impl Declare<'_> {
         Ok([all, quiet])
     }
 
-    pub(super) fn restore(&self) -> prometheus::Result<Restore> {
-        Ok(Restore {
+    pub(super) fn restore(&self) -> prometheus::Result<RestoreMetrics> {
+        Ok(RestoreMetrics {
             records: self.counter(
                 "restored_records_total",
                 "Changelog records read to restore state.",
             )?,
-            found: self.counters(
+            restores: self.counters(
                 "restores_total",
                 "Partitions assigned, by what was found: local state that is complete, behind, missing, incomplete, stale, too_old, of other_changelog, ahead of it or given_up by an operator; and by changelog_cut where that has lost its beginning.",
                 &["found"],

@@ -1,6 +1,6 @@
 //! Conditions, over facts that are fuzzed too: one a line, and the condition on the last.
 
-use tenure::model::{Condition, Declaration, Models, Report};
+use tenure::model::{Condition, FactDeclaration, Models, ProblemReport};
 
 use super::model::{check_condition, check_places};
 use super::source;
@@ -27,7 +27,10 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
-fn compile(condition: &str, declarations: &[&str]) -> Result<(Models, Vec<Report>), Vec<Report>> {
+fn compile(
+    condition: &str,
+    declarations: &[&str],
+) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
     let mut text = "model: m\ninitial: a\nfacts:\n".to_owned();
     for (name, declaration) in NAMES.iter().zip(declarations) {
         text.push_str(&format!("  {name}: {}\n", quoted(declaration)));
@@ -52,8 +55,8 @@ fn quoted(text: &str) -> String {
 
 /// A fault points at a stretch of the text.
 fn check_declaration(text: &str) {
-    let outcome = Declaration::parse(text);
-    assert_eq!(Declaration::parse(text), outcome);
+    let outcome = FactDeclaration::parse(text);
+    assert_eq!(FactDeclaration::parse(text), outcome);
     if let Err(fault) = outcome {
         let within = text.get(fault.span.start..fault.span.end.min(text.len()));
         assert!(within.is_some(), "{fault:?}");
@@ -64,8 +67,8 @@ fn check_declaration(text: &str) {
 fn check_texts(condition: &Condition, whole: &str) {
     condition.visit(&mut |part| match part {
         Condition::Compare(comparison) => assert!(whole.contains(&comparison.text)),
-        Condition::SameText(same) => assert!(whole.contains(&same.text)),
-        Condition::Flag { text, .. } => assert!(whole.contains(text)),
+        Condition::CompareText(same) => assert!(whole.contains(&same.text)),
+        Condition::Bool { text, .. } => assert!(whole.contains(text)),
         _ => {}
     });
 }

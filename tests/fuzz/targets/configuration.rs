@@ -1,8 +1,8 @@
 //! Settings: a file, variables and a second file, between lines with `%%`. What is good can be
 //! written and read again; what is not has its place.
 
-use tenure::config::{Document, Problems, load_texts};
-use tenure::model::visible;
+use tenure::config::{Document, InvalidConfig, load_texts};
+use tenure::model::sanitize_for_terminal;
 
 use super::is_harmless;
 
@@ -25,7 +25,7 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(load(&texts, &variables), outcome);
     match outcome {
         Ok(document) => check_document(&document),
-        Err(Problems(problems)) => {
+        Err(InvalidConfig(problems)) => {
             assert!(!problems.is_empty());
             for problem in problems {
                 check_problem(&problem, &texts, &variables);
@@ -34,7 +34,7 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
-fn load(texts: &[&str], variables: &[(String, String)]) -> Result<Document, Problems> {
+fn load(texts: &[&str], variables: &[(String, String)]) -> Result<Document, InvalidConfig> {
     let files = FILES.iter().zip(texts);
     let files = files.map(|(name, text)| ((*name).to_owned(), Ok((*text).to_owned())));
     load_texts(files.collect(), variables)
@@ -54,14 +54,16 @@ fn check_problem(problem: &str, texts: &[&str], variables: &[(String, String)]) 
     assert!(is_harmless(problem), "{problem:?}");
     let place = problem.lines().find_map(|line| line.strip_prefix("  --> "));
     let Some(place) = place else {
-        let known = |(name, _): &(String, String)| problem.contains(&visible(name));
+        let known = |(name, _): &(String, String)| problem.contains(&sanitize_for_terminal(name));
         let named = variables.iter().any(known) && problem.contains("names no setting");
         assert!(named, "{problem}");
         return;
     };
     if let Some(variable) = place.strip_prefix("the variable ") {
         assert!(
-            variables.iter().any(|(name, _)| visible(name) == variable),
+            variables
+                .iter()
+                .any(|(name, _)| sanitize_for_terminal(name) == variable),
             "{place}"
         );
         return;

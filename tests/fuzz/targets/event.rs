@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 use tenure::event::{
-    Columns, Decoder, Event, EventTime, FieldKind, Limits, Mapping, Millis, Money, Quantity,
-    Reason, Scalar, TimeUnit, parse_instant,
+    Columns, CurrencyRates, Decoder, Event, EventTime, FieldKind, Mapping, Millis, Quantity,
+    RecordLimits, RejectReason, Scalar, TimeUnit, parse_instant,
 };
 
 use super::MODELS;
@@ -14,22 +14,22 @@ use super::MODELS;
 struct Reader {
     decoder: Decoder,
     mapping: Mapping,
-    limits: Limits,
+    limits: RecordLimits,
 }
 
 static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
-    let narrow = Limits {
+    let narrow = RecordLimits {
         record_bytes: 600,
         depth: 3,
         text_bytes: 20,
         elements: 6,
         time_floor: EventTime(0),
-        latest: EventTime::MAX,
-        future: Millis::HOUR,
+        time_ceiling: EventTime::MAX,
+        future_tolerance: Millis::HOUR,
     };
     let nested = Mapping {
         customer_id: "user.id".into(),
-        kind: "event".into(),
+        event_type: "event".into(),
         time: "time.at".into(),
         time_unit: TimeUnit::Seconds,
         value: "properties.total".into(),
@@ -42,12 +42,12 @@ static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
         time_unit: TimeUnit::Microseconds,
         ..Mapping::default()
     };
-    let of = |mapping: Mapping, limits: Limits| {
+    let of = |mapping: Mapping, limits: RecordLimits| {
         let rates = [("EUR", "1.0837"), ("JPY", "0.0065"), ("KWD", "3.25")];
         let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
-        let money = Money {
+        let money = CurrencyRates {
             rates: rates.into(),
-            ..Money::default()
+            ..CurrencyRates::default()
         };
         let vocabulary = MODELS.vocabulary.clone();
         Reader {
@@ -57,7 +57,7 @@ static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
         }
     };
     vec![
-        of(Mapping::default(), Limits::default()),
+        of(Mapping::default(), RecordLimits::default()),
         of(nested, narrow.clone()),
         of(micros, narrow),
     ]
@@ -66,8 +66,8 @@ static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
 /// One record.
 pub(crate) fn json(bytes: &[u8]) {
     for reader in READERS.iter() {
-        let outcome = reader.decoder.json(bytes);
-        assert_eq!(reader.decoder.json(bytes), outcome);
+        let outcome = reader.decoder.decode_json(bytes);
+        assert_eq!(reader.decoder.decode_json(bytes), outcome);
         if let Ok(event) = outcome {
             reader.check(&event);
             reader.check_json(&event, bytes);
@@ -90,8 +90,11 @@ pub(crate) fn row(bytes: &[u8]) {
             continue;
         };
         for cells in &rows {
-            let outcome = reader.decoder.row(&columns, cells.iter().copied());
-            assert_eq!(reader.decoder.row(&columns, cells.iter().copied()), outcome);
+            let outcome = reader.decoder.decode_row(&columns, cells.iter().copied());
+            assert_eq!(
+                reader.decoder.decode_row(&columns, cells.iter().copied()),
+                outcome
+            );
             if let Ok(event) = &outcome {
                 reader.check(event);
             }
@@ -107,7 +110,7 @@ impl Reader {
         assert!(id.len() <= limits.text_bytes);
         assert!((limits.time_floor..=EventTime::MAX).contains(&event.time));
         assert_eq!(parse_instant(&event.time.to_string()), Some(event.time));
-        assert!(event.kind.index() < MODELS.vocabulary.types());
+        assert!(event.event_type.index() < MODELS.vocabulary.type_count());
         for (at, (field, scalar)) in event.fields.iter().enumerate() {
             let known = MODELS.vocabulary.fields().nth(field.index());
             let (_, _, kind) = known.expect("a field of the vocabulary");
@@ -122,7 +125,7 @@ impl Reader {
                     assert!(text.len() <= limits.text_bytes);
                     assert!(kind != FieldKind::Id || !text.is_empty());
                 }
-                (Scalar::Flag(_), FieldKind::Flag | FieldKind::Any) => {}
+                (Scalar::Bool(_), FieldKind::Bool | FieldKind::Any) => {}
                 _ => panic!("{scalar:?} in a field that is {kind:?}"),
             }
         }
@@ -144,26 +147,28 @@ impl Reader {
         if let Some(customer) = customer {
             assert_eq!(event.customer.as_str(), customer);
         }
-        let kind = at(&self.mapping.kind.0).and_then(Value::as_str).unwrap();
-        assert_eq!(event.kind, MODELS.vocabulary.type_of(kind));
+        let kind = at(&self.mapping.event_type.0)
+            .and_then(Value::as_str)
+            .unwrap();
+        assert_eq!(event.event_type, MODELS.vocabulary.find_type(kind));
     }
 
     fn check_record(&self, event: &Event, bytes: &[u8]) {
         let key = event.customer.as_bytes();
-        let record = |key, at| self.decoder.record(key, Some(bytes), at);
-        assert_eq!(record(Some(key), None), Err(Reason::NoTimestamp));
-        assert_eq!(record(Some(&key[1..]), None), Err(Reason::KeyDiffers));
-        assert_eq!(record(None, None), Err(Reason::NullKey));
-        let oldest = event.time.0 - self.limits.future.0;
+        let record = |key, at| self.decoder.decode_record(key, Some(bytes), at);
+        assert_eq!(record(Some(key), None), Err(RejectReason::NoTimestamp));
+        assert_eq!(record(Some(&key[1..]), None), Err(RejectReason::KeyDiffers));
+        assert_eq!(record(None, None), Err(RejectReason::NullKey));
+        let oldest = event.time.0 - self.limits.future_tolerance.0;
         assert_eq!(record(Some(key), Some(oldest)).as_ref(), Ok(event));
         let future = record(Some(key), Some(oldest - 1));
-        assert_eq!(future, Err(Reason::TimeInFuture));
+        assert_eq!(future, Err(RejectReason::TimeInFuture));
     }
 
     /// A row reads as the JSON object of the same texts, if each place has one column.
     fn check_row<'h>(
         &self,
-        outcome: &Result<Event, Reason>,
+        outcome: &Result<Event, RejectReason>,
         header: impl Iterator<Item = &'h str>,
         cells: &[&[u8]],
     ) {
@@ -182,13 +187,13 @@ impl Reader {
             }
         }
         let limit = [
-            Reason::TooLarge,
-            Reason::TooDeep,
-            Reason::TooLong,
-            Reason::BadRow,
-            Reason::DuplicateKey,
+            RejectReason::TooLarge,
+            RejectReason::TooDeep,
+            RejectReason::TooLong,
+            RejectReason::BadRow,
+            RejectReason::DuplicateKey,
         ];
-        let json = self.decoder.json(object.to_string().as_bytes());
+        let json = self.decoder.decode_json(object.to_string().as_bytes());
         let limited =
             |outcome: &Result<_, _>| matches!(outcome, Err(reason) if limit.contains(reason));
         if !limited(&json) && !limited(outcome) {
@@ -200,7 +205,7 @@ impl Reader {
         let mapping = &self.mapping;
         let mut own = [
             &mapping.customer_id,
-            &mapping.kind,
+            &mapping.event_type,
             &mapping.time,
             &mapping.value,
             &mapping.currency,
@@ -215,7 +220,7 @@ impl Reader {
     }
 }
 
-fn check_bounds(value: &Value, limits: &Limits, depth: usize) {
+fn check_bounds(value: &Value, limits: &RecordLimits, depth: usize) {
     match value {
         Value::String(text) => assert!(text.len() <= limits.text_bytes),
         Value::Array(list) => {

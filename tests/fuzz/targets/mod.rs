@@ -10,7 +10,7 @@ mod state;
 
 use std::sync::LazyLock;
 
-use tenure::model::{Models, Source};
+use tenure::model::{Models, SourceFile};
 
 /// A name, which is that of a folder of the corpus, and what panics on a broken promise.
 type Target = (&'static str, fn(&[u8]));
@@ -38,8 +38,8 @@ pub(crate) static MODELS: LazyLock<Models> = LazyLock::new(|| {
     }
 });
 
-fn source(name: &str, text: &str) -> Source {
-    Source {
+fn source(name: &str, text: &str) -> SourceFile {
+    SourceFile {
         name: name.to_owned(),
         text: text.to_owned(),
     }

@@ -1,8 +1,12 @@
 //! Model files: problems have a place in the file; a model without any can be run.
 
 use tenure::customer::{self, CustomerState};
-use tenure::event::{Decoder, Event, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Condition, Model, Models, Report, StageFact, Term, TextTerm, What};
+use tenure::event::{
+    CurrencyRates, Decoder, Event, EventTime, Mapping, Millis, Position, RecordLimits,
+};
+use tenure::model::{
+    Condition, Model, Models, ProblemReport, StageFact, Term, TextTerm, ValueSource,
+};
 
 use super::{is_harmless, source};
 
@@ -17,29 +21,29 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(format!("{:?}", compile(text)), format!("{outcome:?}"));
     match outcome {
         Ok((models, warnings)) => {
-            assert!(!warnings.iter().any(Report::has_errors));
+            assert!(!warnings.iter().any(ProblemReport::has_errors));
             warnings.iter().for_each(check_places);
             check_model(&models);
             live(&models);
         }
         Err(reports) => {
-            assert!(reports.iter().any(Report::has_errors));
+            assert!(reports.iter().any(ProblemReport::has_errors));
             reports.iter().for_each(check_places);
         }
     }
 }
 
-fn compile(text: &str) -> Result<(Models, Vec<Report>), Vec<Report>> {
+fn compile(text: &str) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
     Models::compile(vec![source("fuzz.yaml", text)])
 }
 
 /// Every problem stands on a line that there is, at most behind its end; below the last line only
 /// when something is missing at the end of the file.
-pub(super) fn check_places(report: &Report) {
+pub(super) fn check_places(report: &ProblemReport) {
     let lines: Vec<&str> = report.source.text.lines().collect();
     assert!(!report.problems.is_empty());
     for problem in &report.problems {
-        let place = problem.place;
+        let place = problem.location;
         assert!(place.line >= 1 && place.column >= 1, "{problem:?}");
         let below = place.line == lines.len() + 1;
         let line = lines.get(place.line - 1);
@@ -62,17 +66,17 @@ fn check_model(models: &Models) {
             check_condition(model, &transition.when, 1);
         }
         for fact in &model.facts {
-            check_reading(models, model, fact.reading.what);
+            check_reading(models, model, fact.accessor.source);
         }
     }
 }
 
-fn check_reading(models: &Models, model: &Model, what: What) {
-    if let What::Stage(
+fn check_reading(models: &Models, model: &Model, what: ValueSource) {
+    if let ValueSource::Stage(
         StageFact::Visits(stage) | StageFact::TimeIn(stage) | StageFact::Entered(stage),
     ) = what
     {
-        assert!(model.stages[stage].remembered);
+        assert!(model.stages[stage].tracks_visits);
     }
     let slots = what.slots();
     assert!(slots.iter().all(|slot| *slot < models.slots.iter().len()));
@@ -82,19 +86,19 @@ pub(super) fn check_condition(model: &Model, condition: &Condition, depth: usize
     assert!(depth <= DEPTH_MAX);
     let known = |fact: usize| assert!(fact < model.facts.len());
     match condition {
-        Condition::Always(_) | Condition::Happened(_) => {}
-        Condition::Has(fact) | Condition::Flag { fact, .. } => known(*fact),
+        Condition::Constant(_) | Condition::OnEvent(_) => {}
+        Condition::Has(fact) | Condition::Bool { fact, .. } => known(*fact),
         Condition::Not(inner) => check_condition(model, inner, depth + 1),
         Condition::All(parts) | Condition::Any(parts) => parts
             .iter()
             .for_each(|part| check_condition(model, part, depth + 1)),
         Condition::Compare(comparison) => {
-            let all = comparison.facts.iter().chain(&comparison.windows);
+            let all = comparison.facts.iter().chain(&comparison.windowed_facts);
             all.for_each(|fact| known(*fact));
             check_term(model, &comparison.left, depth + 1);
             check_term(model, &comparison.right, depth + 1);
         }
-        Condition::SameText(same) => {
+        Condition::CompareText(same) => {
             for term in [&same.left, &same.right] {
                 if let TextTerm::Fact(fact) = term {
                     known(*fact);
@@ -123,12 +127,12 @@ fn live(models: &Models) {
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     );
-    let examples = models.list.iter().flat_map(|model| &model.examples);
+    let examples = models.list.iter().flat_map(|model| &model.tests);
     let events = examples.flat_map(|example| &example.events);
-    let events = events.filter_map(|event| decoder.json(event.json.as_bytes()).ok());
+    let events = events.filter_map(|event| decoder.decode_json(event.json.as_bytes()).ok());
     let events: Vec<Event> = events.take(EVENTS_MAX).collect();
     let Some(first) = events.first() else {
         return;
@@ -139,9 +143,9 @@ fn live(models: &Models) {
     for event in events {
         let event = Event { time, ..event };
         state.receive(models, &event, Position::default(), &mut changes);
-        time = time.plus(step).unwrap_or(EventTime::MAX);
+        time = time.checked_add(step).unwrap_or(EventTime::MAX);
     }
-    state.fire(models, time, 10_000, &mut changes);
+    state.fire_timers(models, time, 10_000, &mut changes);
     for change in &changes {
         let definition = &models.list[change.model].transitions[change.transition];
         match change.corrects {

@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 use tenure::partition::Generation;
-use tenure::partition::codec::{self, Former, Identity, Source, Unusable};
+use tenure::partition::codec::{self, Identity, LegacyIdentity, SourceTopics, UnusableState};
 
 /// The identity that the corpus is written under.
 pub(crate) fn identity() -> Identity {
     Identity {
-        source: Source {
+        source: SourceTopics {
             cluster: "fuzz".to_owned(),
             inputs: vec!["clicks".to_owned(), "orders".to_owned()],
             partitions: 2,
         },
-        former: Former {
+        legacy: LegacyIdentity {
             rules: "fuzz".to_owned(),
             inputs: "inputs".to_owned(),
             inputs_with_fewer: Vec::new(),
@@ -34,7 +34,7 @@ pub(crate) fn run(bytes: &[u8]) {
     let written = codec::encode(&progress, &identity);
     assert_eq!(codec::decode(&written, &identity, LOADED), Ok(progress));
     let elsewhere = codec::decode(&written, &Identity::default(), LOADED);
-    assert!(matches!(elsewhere, Err(Unusable::OtherCluster { .. })));
+    assert!(matches!(elsewhere, Err(UnusableState::OtherCluster { .. })));
     let read = |bytes| serde_json::from_slice::<Value>(bytes).unwrap();
     let (mut read, written) = (read(bytes), read(&written));
     if read["format"] != written["format"] {

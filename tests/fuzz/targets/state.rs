@@ -29,16 +29,16 @@ pub(crate) fn run(bytes: &[u8]) {
 fn live_on(mut state: CustomerState) {
     let event = Event {
         customer: "c".into(),
-        kind: MODELS.vocabulary.type_of("order_completed"),
+        event_type: MODELS.vocabulary.find_type("order_completed"),
         time: EventTime(state.latest.0.saturating_add(1)).min(EventTime::MAX),
         fields: Default::default(),
     };
-    let end = event.time.plus(Millis(30 * Millis::DAY.0));
+    let end = event.time.checked_add(Millis(30 * Millis::DAY.0));
     let mut changes = Vec::new();
     state.receive(&MODELS, &event, Position::default(), &mut changes);
-    state.fire(&MODELS, end.unwrap_or(EventTime::MAX), 10_000, &mut changes);
+    state.fire_timers(&MODELS, end.unwrap_or(EventTime::MAX), 10_000, &mut changes);
     let bytes = encoded(&state);
-    assert_eq!(customer::armed(&bytes), Ok(state.armed));
+    assert_eq!(customer::decode_armed(&bytes), Ok(state.armed));
     assert_eq!(customer::decode(&bytes, &MODELS), Ok(state));
 }
 

@@ -1,11 +1,11 @@
 //! Small histories, counted by hand.
 
-use tenure::backtest::{Arrivals, Flow, Lengths, Undone};
+use tenure::backtest::{DurationHistogram, FirstEntries, Flow, ReversalCounts};
 use tenure::event::Millis;
 
 use super::{DAY, at, history, measured, questions, version};
 
-fn days(lengths: &Lengths) -> (u64, Option<i64>, Option<i64>, Option<i64>) {
+fn days(lengths: &DurationHistogram) -> (u64, Option<i64>, Option<i64>, Option<i64>) {
     let days = |it: Option<Millis>| it.map(|it| it.0 / DAY);
     let (median, most) = (lengths.percentile(50), lengths.percentile(90));
     (
@@ -32,7 +32,7 @@ fn the_matrix_counts_everybody_at_each_date_by_both_stages() {
         census
             .dates
             .windows(2)
-            .all(|it| it[1].since(it[0]).0 % DAY == 0)
+            .all(|it| it[1].duration_since(it[0]).0 % DAY == 0)
     );
     let on = |day| {
         census
@@ -88,7 +88,7 @@ fn stays_are_entries_exits_and_lengths_and_those_that_go_on_are_apart() {
 
 #[test]
 fn quantiles_are_by_nearest_rank_and_off_by_less_than_a_five_hundredth() {
-    let mut lengths = Lengths::default();
+    let mut lengths = DurationHistogram::default();
     for day in (1..=10).rev() {
         lengths.add(Millis(day * DAY));
     }
@@ -99,7 +99,7 @@ fn quantiles_are_by_nearest_rank_and_off_by_less_than_a_five_hundredth() {
         [1, 1, 2, 5, 6, 9, 10, 10]
     );
     // A hundred thousand lengths, all different: from a second to three years.
-    let mut lengths = Lengths::default();
+    let mut lengths = DurationHistogram::default();
     let all: Vec<i64> = (1..=100_000).map(|n| n * 997_331).collect();
     all.iter().for_each(|length| lengths.add(Millis(*length)));
     for percent in 1..=100 {
@@ -126,13 +126,19 @@ fn a_flap_is_a_move_back_sooner_than_the_span() {
     let backtest = measured(&versions, questions(), &histories);
     let flaps = &backtest.flaps[0];
     assert_eq!(
-        (flaps.moves, flaps.flaps, flaps.customers, flaps.most),
+        (flaps.transitions, flaps.flaps, flaps.customers, flaps.most),
         (14, 2, 1, 2)
     );
     assert_eq!((flaps.chains, flaps.longest_chain), (2, 3));
     // There and back: the move that is undone is the first of the two.
-    assert_eq!(flaps.undone[&(0, 1)], Undone { made: 6, undone: 1 });
-    assert_eq!(flaps.undone[&(1, 0)], Undone { made: 3, undone: 1 });
+    assert_eq!(
+        flaps.reversals[&(0, 1)],
+        ReversalCounts { made: 6, undone: 1 }
+    );
+    assert_eq!(
+        flaps.reversals[&(1, 0)],
+        ReversalCounts { made: 3, undone: 1 }
+    );
 }
 
 #[test]
@@ -150,7 +156,7 @@ fn who_differs_for_how_long_and_where_they_part() {
     ];
     let backtest = measured(&versions, questions(), &histories);
     let differences = backtest.differences.unwrap();
-    assert!(differences.comparable);
+    assert!(differences.is_comparable);
     assert_eq!((differences.at_end, differences.histories), (1, 3));
     assert_eq!(differences.time_apart, i128::from(50 * DAY));
     assert_eq!(backtest.customer_time, i128::from(260 * DAY));
@@ -168,7 +174,7 @@ fn who_differs_for_how_long_and_where_they_part() {
             only: [1, 0]
         }
     );
-    let b: &Arrivals = &differences.arrivals[1];
+    let b: &FirstEntries = &differences.first_entries[1];
     assert_eq!((b.same, b.only), (1, [1, 1]));
     assert_eq!(days(&b.earlier), (0, None, None, None));
     assert_eq!(days(&b.later), (1, Some(10), Some(10), Some(10)));

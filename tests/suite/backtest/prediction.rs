@@ -1,14 +1,14 @@
 //! Predictions, counted by hand.
 
-use tenure::backtest::{Asked, Backtest, Prediction, Questions, Score};
+use tenure::backtest::{Backtest, BacktestOptions, Prediction, PredictionTarget, Score};
 use tenure::event::Millis;
 
 use super::{DAY, at, history, measured, questions, version};
 
 /// Of days 0 to 100, within ten: looked at from day 10 to day 90.
-fn asking() -> Questions {
-    Questions {
-        asked: Some(Asked {
+fn asking() -> BacktestOptions {
+    BacktestOptions {
+        prediction: Some(PredictionTarget {
             outcome: "order".to_owned(),
             within: Millis(10 * DAY),
         }),
@@ -22,24 +22,17 @@ fn predicted(histories: &[tenure::backtest::History]) -> Prediction {
 }
 
 fn on(prediction: &Prediction, day: i64) -> (Score, Score) {
-    let tally = prediction
-        .tallies
-        .iter()
-        .find(|tally| tally.date == at(day));
+    let tally = prediction.dates.iter().find(|tally| tally.date == at(day));
     let tally = tally.unwrap_or_else(|| panic!("day {day} is no date"));
     (tally.score(0), tally.recency(0))
 }
 
-const ONE: u64 = Score::PARTS;
+const ONE: u64 = Score::HIT_SCALE;
 
 #[test]
 fn dates_begin_and_end_where_there_is_enough_to_look_back_and_ahead() {
     let prediction = predicted(&[]);
-    let dates: Vec<i64> = prediction
-        .tallies
-        .iter()
-        .map(|it| it.date.0 / DAY)
-        .collect();
+    let dates: Vec<i64> = prediction.dates.iter().map(|it| it.date.0 / DAY).collect();
     assert_eq!(dates.len(), 24);
     assert_eq!((dates[0], dates[23]), (10, 90));
     assert!(
@@ -88,7 +81,7 @@ fn the_flagged_and_those_who_stop_are_counted_among_those_who_had_the_outcome() 
 #[test]
 fn an_outcome_that_is_taken_back_had_come_before_that_and_never_does_afterwards() {
     let taken_back = |mut history: tenure::backtest::History, outcome: usize, day: i64| {
-        history.outcomes[outcome].taken_back = Some(at(day));
+        history.outcomes[outcome].retracted_at = Some(at(day));
         history
     };
     let prediction = predicted(&[
@@ -129,9 +122,9 @@ fn of_those_who_tie_at_the_cut_the_share_that_is_to_be_expected_is_counted() {
 #[test]
 fn the_pool_is_the_sum_of_all_dates() {
     let prediction = predicted(&[history(0, &[0], &[&[(50, 1)]])]);
-    let dates = prediction.tallies.len() as u64;
+    let dates = prediction.dates.len() as u64;
     let flagged = prediction
-        .tallies
+        .dates
         .iter()
         .filter(|it| it.date >= at(50))
         .count() as u64;
@@ -163,7 +156,7 @@ fn lead_time_is_from_the_flag_to_the_end_of_the_silence_that_proves_it_right() {
         // Twice: right after three days, and right again after two.
         history(0, &[10, 40], &[&[(13, 1), (40, 0), (42, 1)]]),
     ]);
-    let leads = &prediction.leads[0];
+    let leads = &prediction.lead_times[0];
     assert_eq!((leads.spells, leads.ahead.count, leads.late), (5, 4, 1));
     let lead = |percent| leads.ahead.percentile(percent).unwrap().0 / DAY;
     // 0, 6, 7 and 8 days.
@@ -177,6 +170,6 @@ fn stages_that_flag_side_by_side_are_one_flag() {
     let prediction = measured(&versions, asking(), &histories)
         .prediction
         .unwrap();
-    assert_eq!(prediction.leads[0].spells, 1);
+    assert_eq!(prediction.lead_times[0].spells, 1);
     assert_eq!(on(&prediction, 90).0.flagged, 1);
 }

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
-use tenure::backtest::{Version, Walker};
-use tenure::event::{Decoder, EventTime, Limits, Mapping, Money, parse_instant};
-use tenure::files::{Grouped, Survey};
-use tenure::model::{Models, Source};
+use tenure::backtest::{HistoryBuilder, Version};
+use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, RecordLimits, parse_instant};
+use tenure::files::{GroupedInputs, InputSummary};
+use tenure::model::{Models, SourceFile};
 
 /// When, from where, and to where.
 type Told = BTreeMap<String, Vec<(EventTime, String, String)>>;
 
 fn version(text: String) -> Version {
-    let source = Source {
+    let source = SourceFile {
         name: "model.yaml".to_owned(),
         text,
     };
@@ -27,32 +27,32 @@ fn decoder(version: &Version) -> Decoder {
     Decoder::new(
         Mapping::default(),
         version.models.vocabulary.clone(),
-        Money::default(),
-        Limits::default(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
     )
 }
 
 /// All versions side by side, by what each makes of every customer.
-fn walked(versions: &[Version], inputs: &[PathBuf]) -> (Survey, Vec<Told>) {
+fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>) {
     let folder = tempfile::tempdir().unwrap();
     let decoders: Vec<Decoder> = versions.iter().map(decoder).collect();
     let (mut grouped, survey) =
-        Grouped::open(inputs, &decoders, None, folder.path(), |_| {}).unwrap();
-    let end = survey.ends.unwrap().last;
-    let mut walker = Walker::new(versions, None, end);
+        GroupedInputs::open(inputs, &decoders, None, folder.path(), |_| {}).unwrap();
+    let end = survey.range.unwrap().last;
+    let mut walker = HistoryBuilder::new(versions, None, end);
     let mut told = vec![Told::new(); versions.len()];
-    let mut next = grouped.next_occurrence().unwrap();
+    let mut next = grouped.next_row().unwrap();
     while let Some((customer, occurrence)) = next {
         walker
             .receive(occurrence.events, occurrence.position)
             .unwrap();
-        next = grouped.next_occurrence().unwrap();
+        next = grouped.next_row().unwrap();
         if next.as_ref().is_none_or(|(other, _)| *other != customer) {
             let history = walker.finish().unwrap();
-            for (at, line) in history.lines.iter().enumerate() {
+            for (at, line) in history.stage_histories.iter().enumerate() {
                 let name = |stage: usize| versions[at].model().stages[stage].name.clone();
                 let moves = line
-                    .moves
+                    .transitions
                     .iter()
                     .map(|one| (one.at, name(one.from), name(one.to)));
                 let moves: Vec<_> = moves.collect();

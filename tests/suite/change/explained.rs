@@ -1,8 +1,8 @@
 //! What is known of how somebody came into their stage, when the models change.
 
 use tenure::customer::{Cause, Explanation};
-use tenure::explanation::About;
-use tenure::runtime::about;
+use tenure::explanation::CustomerExplanation;
+use tenure::runtime::explain_found;
 
 use super::*;
 
@@ -41,12 +41,12 @@ fn explained(shop: &Shop, who: &str) -> Explanation {
 
 /// Cause, from, condition by condition with its value.
 fn why(shop: &Shop, who: &str) -> (Cause, Option<String>) {
-    let last = explained(shop, who).last.unwrap();
+    let last = explained(shop, who).last_transition.unwrap();
     let model = &shop.models.list[0];
-    let by = last.by.map(|by| {
+    let by = last.transition.map(|by| {
         let from = by.from.map_or("?", |from| &model.stages[from].name);
-        let parts = by.parts.checked().into_iter().map(|checked| {
-            assert!(checked.is_met(), "{checked:#?}");
+        let parts = by.condition.comparisons().into_iter().map(|checked| {
+            assert!(checked.is_satisfied(), "{checked:#?}");
             format!(
                 "; {} {:?}",
                 checked.evidence.condition, checked.evidence.value
@@ -113,17 +113,20 @@ fn of_a_transition_that_is_gone_the_cause_alone_is_known() {
 fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
     let mut shop = shop();
     shop.store
-        .keep_generation(PARTITION, &shop.generation)
+        .put_generation(PARTITION, &shop.generation)
         .unwrap();
     let find = |shop: &Shop, who: &str| {
         let partitions = shop.store.partitions().unwrap();
         assert_eq!(partitions, [PARTITION]);
-        shop.store.find(&partitions, &who.into()).unwrap().unwrap()
+        shop.store
+            .find_customer(&partitions, &who.into())
+            .unwrap()
+            .unwrap()
     };
-    assert!(!find(&shop, "ben").is_brought_over);
+    assert!(!find(&shop, "ben").is_migrated);
     shop.change(models(&[&SHOP.replace("days(30)", "days(40)")]));
     shop.store
-        .keep_generation(PARTITION, &shop.generation)
+        .put_generation(PARTITION, &shop.generation)
         .unwrap();
     // The change is committed, and nobody has been met yet.
     let commit = Commit {
@@ -131,13 +134,13 @@ fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
         arm: Vec::new(),
         disarm: Vec::new(),
         outputs: Vec::new(),
-        noticed: Default::default(),
+        anomalies: Default::default(),
         applied: Vec::new(),
         unused: Vec::new(),
         finished: false,
         progress: shop.progress.clone(),
     };
-    let written = Written {
+    let written = PartitionCommit {
         partition: PARTITION,
         commit: &commit,
         changelog_offset: None,
@@ -147,8 +150,8 @@ fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
     let shown = |shop: &Shop| {
         let found = find(shop, "ben");
         let ben = CustomerId::from("ben");
-        let about: About<'_> = about(&found, &ben, None).unwrap();
-        (found.is_brought_over, about.to_string())
+        let about: CustomerExplanation<'_> = explain_found(&found, &ben, None).unwrap();
+        (found.is_migrated, about.to_string())
     };
     let (is_brought_over, before) = shown(&shop);
     assert!(

@@ -45,11 +45,11 @@ fn other_words_change_nothing_and_nobody_has_to_be_met() {
     let change = shop.change(models(&[
         &format!("# A comment.{SHOP}").replace("version: 3", "version: 4")
     ]));
-    assert!(change.in_words_only, "{change:#?}");
-    assert_eq!(change.told, ["shop: nobody moves"]);
+    assert!(change.is_text_only, "{change:#?}");
+    assert_eq!(change.descriptions, ["shop: nobody moves"]);
     assert_eq!(shop.progress.sweep, None);
     assert_eq!(shop.progress.generation, before.generation);
-    assert_ne!(shop.progress.models, before.models);
+    assert_ne!(shop.progress.models_hash, before.models_hash);
     assert_eq!(
         shop.waited(40),
         [
@@ -64,9 +64,9 @@ fn who_belongs_elsewhere_by_a_new_threshold_moves_when_the_change_takes_effect()
     let mut shop = shop();
     shop.wait(10);
     let change = shop.change(changed("orders >= 3", "orders >= 2"));
-    assert_eq!(change.refusal(Accepted::default()), None);
+    assert_eq!(change.refusal(AcceptedLosses::default()), None);
     assert_eq!(
-        change.told,
+        change.descriptions,
         [
             "shop: everybody is looked at anew",
             "shop: buyer->regular now when orders >= 2"
@@ -165,9 +165,9 @@ fn a_new_name_moves_nobody_and_is_told_of_those_who_have_been_told_of() {
         .replace("to: buyer", "to: customer")
         .replace("[buyer, ", "[customer, ");
     let change = shop.change(models(&[&renamed]));
-    assert_eq!(change.refusal(Accepted::default()), None);
+    assert_eq!(change.refusal(AcceptedLosses::default()), None);
     assert_eq!(
-        change.told,
+        change.descriptions,
         [
             "store: was shop",
             "store: nobody moves",
@@ -200,7 +200,7 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
         .replace(" regular: {},", "")
         .replace("  - { from: buyer, to: regular, when: orders >= 3 }\n", "")
         .replace("[buyer, regular]", "buyer");
-    let change = Change::between(&shop.models, &models(&[&without]));
+    let change = ModelsChange::between(&shop.models, &models(&[&without]));
     let refused = change.refusal(EVERYTHING).unwrap();
     assert_eq!(
         refused,
@@ -210,7 +210,7 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
     assert_eq!(shop.population("shop")[2].0, "regular");
     let merged = without.replace("buyer: {}", "buyer: { was: [regular, old_name] }");
     let change = shop.change(models(&[&merged]));
-    assert_eq!(change.refusal(Accepted::default()), None);
+    assert_eq!(change.refusal(AcceptedLosses::default()), None);
     let outputs = shop.sweep();
     assert_eq!(shop.moves(&outputs), [""; 0]);
     assert_eq!(
@@ -218,11 +218,11 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
         [("new".to_owned(), 1), ("buyer".to_owned(), 2)]
     );
     // `was` may stay in the file for ever.
-    let again = Change::between(&shop.models, &models(&[&merged]));
-    assert!(again.in_words_only);
+    let again = ModelsChange::between(&shop.models, &models(&[&merged]));
+    assert!(again.is_text_only);
 }
 
-const EVERYTHING: Accepted = Accepted {
+const EVERYTHING: AcceptedLosses = AcceptedLosses {
     missing_facts: true,
     dropped_models: true,
 };
@@ -242,12 +242,12 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
     shop.wait(10);
     let change = shop.change(models(&[CLUB, SHOP]));
     assert_eq!(
-        change.refusal(Accepted::default()),
+        change.refusal(AcceptedLosses::default()),
         None,
         "orders have been counted all along"
     );
     assert_eq!(
-        change.told,
+        change.descriptions,
         [
             "club: new; everybody begins in `outside` and moves on from there",
             "shop: nobody moves"
@@ -265,7 +265,7 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
     );
     let change = shop.change(models(&[&SHOP.replace("version: 3", "version: 4")]));
     assert_eq!(
-        change.told,
+        change.descriptions,
         [
             "shop: nobody moves",
             "club: gone, with what it knew of its stages"
@@ -289,16 +289,16 @@ fn a_model_that_ends_while_another_begins_may_have_a_new_name_and_is_refused_unl
 {
     let shop = shop();
     let renamed = SHOP.replace("model: shop", "model: store");
-    let change = Change::between(&shop.models, &models(&[&renamed]));
-    let refused = change.refusal(Accepted::default()).unwrap();
+    let change = ModelsChange::between(&shop.models, &models(&[&renamed]));
+    let refused = change.refusal(AcceptedLosses::default()).unwrap();
     assert!(
         refused.contains("write `was: shop` in `store`"),
         "{refused}"
     );
     assert!(change.refusal(EVERYTHING).is_none());
     let said = renamed.replace("model: store", "model: store\nwas: shop");
-    let change = Change::between(&shop.models, &models(&[&said]));
-    assert_eq!(change.refusal(Accepted::default()), None);
+    let change = ModelsChange::between(&shop.models, &models(&[&said]));
+    assert_eq!(change.refusal(AcceptedLosses::default()), None);
 }
 
 #[test]
@@ -311,8 +311,8 @@ fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accep
             "facts:\n  visits_30d: count(page_viewed) over 30d",
         )
         .replace("orders >= 3", "visits_30d >= 2 || visits(at_risk) > 2");
-    let change = Change::between(&shop.models, &models(&[&more]));
-    let refused = change.refusal(Accepted::default()).unwrap();
+    let change = ModelsChange::between(&shop.models, &models(&[&more]));
+    let refused = change.refusal(AcceptedLosses::default()).unwrap();
     assert!(
         refused.starts_with(
             "the models before did not keep `visits_30d` of shop, visits to `at_risk` of shop. With"
@@ -330,12 +330,12 @@ fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accep
     // A shorter window of the same has been kept, a longer one has not.
     let other = |window: &str| models(&[&more.replace("over 30d", window)]);
     assert_eq!(
-        Change::between(&shop.models, &other("over 20d")).refusal(Accepted::default()),
+        ModelsChange::between(&shop.models, &other("over 20d")).refusal(AcceptedLosses::default()),
         None
     );
     assert!(
-        Change::between(&shop.models, &other("over 40d"))
-            .refusal(Accepted::default())
+        ModelsChange::between(&shop.models, &other("over 40d"))
+            .refusal(AcceptedLosses::default())
             .is_some()
     );
 }
@@ -388,20 +388,32 @@ fn who_has_an_older_file_is_behind_and_a_higher_version_makes_it_new() {
     let old = models(&[SHOP]);
     shop.change(changed("orders >= 3", "orders >= 2"));
     shop.sweep();
-    assert_eq!(shop.generation.standing(&shop.models), Standing::Current);
-    assert_eq!(shop.generation.standing(&old), Standing::Older);
+    assert_eq!(
+        shop.generation.compare_models(&shop.models),
+        VersionOrdering::Current
+    );
+    assert_eq!(shop.generation.compare_models(&old), VersionOrdering::Older);
     assert_eq!(
         shop.generation
-            .standing(&changed("version: 3", "version: 4")),
-        Standing::Newer
+            .compare_models(&changed("version: 3", "version: 4")),
+        VersionOrdering::Newer
     );
     // Never seen, but counted down.
     let never_seen = changed("days(30)", "days(31)");
-    assert_eq!(shop.generation.standing(&never_seen), Standing::Newer);
+    assert_eq!(
+        shop.generation.compare_models(&never_seen),
+        VersionOrdering::Newer
+    );
     let counted_down = models(&[&SHOP.replace("version: 3", "version: 2")]);
-    assert_eq!(shop.generation.standing(&counted_down), Standing::Older);
+    assert_eq!(
+        shop.generation.compare_models(&counted_down),
+        VersionOrdering::Older
+    );
     let bytes = shop.generation.encode();
     assert_eq!(Generation::decode(&bytes), Ok(shop.generation.clone()));
     let compiled = shop.generation.models().unwrap();
-    assert_eq!(tenure::partition::hash(&compiled), shop.progress.models);
+    assert_eq!(
+        tenure::partition::hash_models(&compiled),
+        shop.progress.models_hash
+    );
 }

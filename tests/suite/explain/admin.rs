@@ -61,7 +61,7 @@ impl Listener {
         };
         let store = Store::open(&self.folder.path().join("state"), &config).unwrap();
         self.handle.customers.open(Arc::new(store));
-        self.handle.customers.hold(0);
+        self.handle.customers.own(0);
     }
 
     /// The whole answer to a request with these headers.

@@ -178,5 +178,5 @@ fn the_json_has_the_shape_that_programs_rely_on() {
     assert_eq!(keys(&model["next"]), "moves never");
     let since = parse_instant(model["since"].as_str().unwrap()).unwrap();
     let as_of = parse_instant(json["as_of"].as_str().unwrap()).unwrap();
-    assert_eq!(model["duration_ms"], as_of.since(since).0);
+    assert_eq!(model["duration_ms"], as_of.duration_since(since).0);
 }

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use regex::Regex;
 use serde_json::json;
-use tenure::model::{Drawing, visible};
+use tenure::model::{GraphFormat, sanitize_for_terminal};
 
 use super::{compile, draw};
 
@@ -45,7 +45,7 @@ fn model(name: &str, condition: &str, description: &str) -> String {
 
 /// As a text stands in a picture: lines do not count, and neither does what cannot be seen.
 fn seen(text: &str) -> String {
-    let words = text.split_whitespace().map(visible);
+    let words = text.split_whitespace().map(sanitize_for_terminal);
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -93,13 +93,13 @@ fn from_mermaid(quoted: &str) -> String {
 /// The labels of the description's stage and of the first transition, as each language reads them.
 fn read_back(text: &str) -> [(String, String); 2] {
     let models = compile(text);
-    let dot = draw(&models, Drawing::Dot);
+    let dot = draw(&models, GraphFormat::Dot);
     let node = Regex::new("(?m)^    \"state-machine\" \\[label=\"(.*)\"\\]$").unwrap();
     let edge = Regex::new("(?m)^    \"state-machine\" -> \"end\" \\[label=\"(.*)\"\\]$").unwrap();
     let of = |pattern: &Regex| from_dot(&pattern.captures(&dot).unwrap()[1]);
     let in_dot = (of(&node), of(&edge));
     assert_eq!(dot.lines().count(), 13, "{dot}");
-    let mermaid = draw(&models, Drawing::Mermaid);
+    let mermaid = draw(&models, GraphFormat::Mermaid);
     let form = Regex::new(
         r#"^    (start\(\["first event"\]\)|s\d\["[^"]*"\]|start --> s0|s\d (-->|-\.->)\|"[^"]*"\| s\d)$"#,
     )
@@ -125,7 +125,11 @@ fn check(text: &str) {
         format!("state-machine {}", seen(text))
             .trim_end()
             .to_owned(),
-        format!("{} plan == {}", seen(text), visible(&literal(text))),
+        format!(
+            "{} plan == {}",
+            seen(text),
+            sanitize_for_terminal(&literal(text))
+        ),
     );
     for found in read_back(&model(text, &condition, text)) {
         assert_eq!(found, expected);

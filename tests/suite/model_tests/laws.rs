@@ -6,9 +6,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tenure::event::{Millis, Money, parse_instant};
-use tenure::model::{Models, Source, written};
-use tenure::runtime::example::{Outcome, Verdict, run_all, update};
+use tenure::event::{CurrencyRates, Millis, parse_instant};
+use tenure::model::{Models, SourceFile, format_instant};
+use tenure::runtime::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
 
 /// What is done to a line with an expectation.
 #[derive(Clone, Debug)]
@@ -76,8 +76,8 @@ fn mangled(line: &str, how: &Mangle, stages: &[String]) -> String {
         Mangle::Repeat => format!("{line}\n{line}\n"),
         Mangle::Shift(by) => {
             let at = value(line, "at").unwrap();
-            let other = parse_instant(at).unwrap().plus(Millis(*by)).unwrap();
-            line.replacen(at, &written(other), 1) + "\n"
+            let other = parse_instant(at).unwrap().checked_add(Millis(*by)).unwrap();
+            line.replacen(at, &format_instant(other), 1) + "\n"
         }
         Mangle::Stage(index) => {
             let to = format!("to: {}", value(line, "to").unwrap());
@@ -91,7 +91,7 @@ fn mangled(line: &str, how: &Mangle, stages: &[String]) -> String {
 }
 
 fn compile(name: &str, text: &str) -> Models {
-    let source = Source {
+    let source = SourceFile {
         name: name.to_owned(),
         text: text.to_owned(),
     };
@@ -159,26 +159,26 @@ proptest! {
             text = text.replace('\n', "\r\n");
         }
         let models = compile(name, &text);
-        let money = Money::default();
-        let outcomes = run_all(&models, &money);
+        let money = CurrencyRates::default();
+        let outcomes = run_tests(&models, &money);
         let failed = outcomes.iter().filter(|it| !it.passed()).count();
         let texts = [text.clone()];
-        let done = update(&models, &texts, &outcomes, |_| true, &money);
-        let left: Vec<_> = done.verdicts.values().filter(|it| **it != Verdict::Updated).collect();
+        let done = update_expectations(&models, &texts, &outcomes, |_| true, &money);
+        let left: Vec<_> = done.results.values().filter(|it| **it != UpdateResult::Updated).collect();
         prop_assert!(left.is_empty(), "{left:?}\n{text}");
-        prop_assert_eq!(done.verdicts.len(), failed);
-        prop_assert!(done.outcomes.iter().all(Outcome::passed));
+        prop_assert_eq!(done.results.len(), failed);
+        prop_assert!(done.outcomes.iter().all(TestOutcome::passed));
         prop_assert_eq!(done.texts[0].is_some(), failed > 0);
 
         let new = done.texts[0].clone().unwrap_or(text.clone());
-        let again = run_all(&compile(name, &new), &money);
-        prop_assert!(again.iter().all(Outcome::passed), "{}", new);
+        let again = run_tests(&compile(name, &new), &money);
+        prop_assert!(again.iter().all(TestOutcome::passed), "{}", new);
         prop_assert_eq!(comments(&new), comments(&text));
         prop_assert_eq!(rest(&new), rest(&text));
         if carriage_returns {
             prop_assert_eq!(new.matches('\n').count(), new.matches("\r\n").count());
         }
-        let second = update(&compile(name, &new), &[new], &again, |_| true, &money);
-        prop_assert!(second.verdicts.is_empty() && second.texts == [None]);
+        let second = update_expectations(&compile(name, &new), &[new], &again, |_| true, &money);
+        prop_assert!(second.results.is_empty() && second.texts == [None]);
     }
 }

@@ -1,8 +1,8 @@
 //! However expectations are written, they stay written so.
 
-use tenure::event::Money;
-use tenure::model::{Models, Source};
-use tenure::runtime::example::{Outcome, Verdict, run_all, update};
+use tenure::event::CurrencyRates;
+use tenure::model::{Models, SourceFile};
+use tenure::runtime::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
 
 use super::SHOP;
 
@@ -352,19 +352,25 @@ fn cases(text: &str) -> Vec<(&str, &str)> {
 }
 
 /// The text after an update, and what became of its one test.
-fn updated(text: &str) -> (Option<String>, Vec<Verdict>) {
-    let source = Source {
+fn updated(text: &str) -> (Option<String>, Vec<UpdateResult>) {
+    let source = SourceFile {
         name: "shop.yaml".to_owned(),
         text: text.to_owned(),
     };
     let compiled = Models::compile(vec![source]);
     let (models, _) = compiled.unwrap_or_else(|reports| panic!("{}\n{text}", reports[0]));
-    let outcomes = run_all(&models, &Money::default());
+    let outcomes = run_tests(&models, &CurrencyRates::default());
     let texts = [text.to_owned()];
-    let mut update = update(&models, &texts, &outcomes, |_| true, &Money::default());
-    let verdicts: Vec<Verdict> = update.verdicts.into_values().collect();
-    let all = update.outcomes.iter().all(Outcome::passed);
-    assert_eq!(all, verdicts.iter().all(|it| *it == Verdict::Updated));
+    let mut update = update_expectations(
+        &models,
+        &texts,
+        &outcomes,
+        |_| true,
+        &CurrencyRates::default(),
+    );
+    let verdicts: Vec<UpdateResult> = update.results.into_values().collect();
+    let all = update.outcomes.iter().all(TestOutcome::passed);
+    assert_eq!(all, verdicts.iter().all(|it| *it == UpdateResult::Updated));
     (update.texts.remove(0), verdicts)
 }
 
@@ -374,7 +380,7 @@ fn an_update_keeps_the_way_in_which_expectations_are_written() {
         for line_end in ["\n", "\r\n", "\r"] {
             let text = |tests: &str| format!("{SHOP}{tests}").replace('\n', line_end);
             let (new, verdicts) = updated(&text(before));
-            assert_eq!(verdicts, [Verdict::Updated], "{before}");
+            assert_eq!(verdicts, [UpdateResult::Updated], "{before}");
             assert_eq!(
                 new.unwrap().replace(line_end, "\n"),
                 text(after).replace(line_end, "\n")
@@ -393,11 +399,11 @@ fn what_cannot_be_changed_with_certainty_stays_as_it_is() {
     for (before, why) in cases(REFUSED) {
         let (line, why) = why.trim().split_once(' ').unwrap();
         let (new, verdicts) = updated(&format!("{SHOP}{before}"));
-        let [Verdict::Left(refusal)] = &verdicts[..] else {
+        let [UpdateResult::Unchanged(refusal)] = &verdicts[..] else {
             panic!("{before}{verdicts:?}");
         };
         assert!(refusal.message.starts_with(why), "{before}{refusal:?}");
-        assert_eq!(refusal.place.line.to_string(), line, "{before}");
+        assert_eq!(refusal.location.line.to_string(), line, "{before}");
         assert_eq!(new, None);
     }
 }

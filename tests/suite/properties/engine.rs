@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tenure::customer::{Cause, CustomerState, StageChange};
-use tenure::event::{CustomerId, Decoder, EventTime, Limits, Mapping, Millis, Money, Position};
-use tenure::model::{Models, Source};
-use tenure::partition::{Batch, Commit, Output, Progress, Record, TimerKey, View, apply};
+use tenure::event::{
+    CurrencyRates, CustomerId, Decoder, EventTime, Mapping, Millis, Position, RecordLimits,
+};
+use tenure::model::{Models, SourceFile};
+use tenure::partition::{Batch, Commit, Output, Progress, Record, StateView, TimerKey, apply};
 
 use crate::histories::Case;
 use crate::reference::{self, Change};
@@ -56,7 +58,7 @@ impl Cuts {
 impl Engine {
     /// Fails where a model or an event is refused: none of them should be.
     pub(super) fn of(case: &Case) -> Trial<Engine> {
-        let sources = case.yaml().into_iter().map(|text| Source {
+        let sources = case.yaml().into_iter().map(|text| SourceFile {
             name: "model.yaml".to_owned(),
             text,
         });
@@ -70,8 +72,8 @@ impl Engine {
         let decoder = Decoder::new(
             Mapping::default(),
             models.vocabulary.clone(),
-            Money::default(),
-            Limits::default(),
+            CurrencyRates::default(),
+            RecordLimits::default(),
         );
         let end = EventTime(case.end());
         let mut records = Vec::new();
@@ -84,7 +86,7 @@ impl Engine {
                 offset: line as i64,
             };
             let written = event.written.map(EventTime);
-            let event = decoder.json(event.json().as_bytes());
+            let event = decoder.decode_json(event.json().as_bytes());
             let refused = |reason| TestCaseError::fail(format!("event {line}: {reason}"));
             let content = Ok(event.map_err(refused)?);
             records.push(Record {
@@ -138,7 +140,7 @@ impl Engine {
             let open = waiting.len() >= *size;
             let batch = Batch {
                 records: std::mem::take(&mut waiting),
-                advance: (!open).then_some(EventTime(self.end.0 + 1)),
+                advance_to: (!open).then_some(EventTime(self.end.0 + 1)),
                 ..Batch::default()
             };
             let commit = step(&progress, batch)?;
@@ -198,7 +200,7 @@ pub(super) fn moved(output: &Output) -> (&CustomerId, &StageChange) {
     match output {
         Output::StageChanged { customer, change } => (customer, change),
         Output::Rejected { position, .. } => panic!("rejected: {position:?}"),
-        Output::Restated { .. } => panic!("the models stay the same"),
+        Output::StageRenamed { .. } => panic!("the models stay the same"),
         Output::InputLost(lost) => panic!("{lost:?}"),
     }
 }
@@ -231,7 +233,7 @@ impl Memory {
         progress: &Progress,
         before: EventTime,
         batch: &Batch,
-    ) -> View {
+    ) -> StateView {
         let fired_to = progress.fired_to.as_ref();
         let due = |timer: &&TimerKey| {
             timer.due < before && fired_to.is_none_or(|fired_to| *timer >= fired_to)
@@ -242,12 +244,12 @@ impl Memory {
         let of_timers = timers.iter().map(|timer| &timer.customer);
         let of_batch = batch.records.iter().map(|record| &event(record).customer);
         let known = |id: &CustomerId| Some((id.clone(), self.states.get(id)?.clone().into()));
-        View {
+        StateView {
             states: of_timers.chain(of_batch).filter_map(known).collect(),
             timers,
             loaded_to,
             sweep: None,
-            changes_max: Some(timers_max.min(CHANGES_MAX)),
+            transitions_max: Some(timers_max.min(CHANGES_MAX)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is explained of a customer is what was told, and what comes.
 
 use proptest::prelude::*;
-use tenure::customer::{self, CustomerState, Evidence, Next, StageChange};
+use tenure::customer::{self, CustomerState, Evidence, NextChange, StageChange};
 use tenure::event::{CustomerId, EventTime, Millis};
 
 use super::engine::{Cuts, Engine, Memory, Trial, moved};
@@ -64,8 +64,8 @@ proptest! {
 
 fn came_by(engine: &Engine, state: &CustomerState, told: &StageChange) -> Trial<()> {
     let explained = state.explain(&engine.models, told.model, state.latest);
-    let came = explained.last.unwrap();
-    let by = came.by.unwrap();
+    let came = explained.last_transition.unwrap();
+    let by = came.transition.unwrap();
     prop_assert_eq!(
         (came.cause, came.effective_at),
         (told.cause, told.effective_at)
@@ -76,8 +76,8 @@ fn came_by(engine: &Engine, state: &CustomerState, told: &StageChange) -> Trial<
     prop_assert_eq!(explained.stage, told.to);
     prop_assert_eq!(explained.sequence, told.sequence);
     let kept = by
-        .parts
-        .checked()
+        .condition
+        .comparisons()
         .into_iter()
         .map(|checked| checked.evidence.clone());
     let kept: Vec<Evidence> = kept.collect();
@@ -86,17 +86,17 @@ fn came_by(engine: &Engine, state: &CustomerState, told: &StageChange) -> Trial<
 }
 
 /// Time goes on to when something is said to happen, or for a year.
-fn comes(engine: &Engine, customer: &CustomerId, model: usize, next: Next) -> Trial<()> {
+fn comes(engine: &Engine, customer: &CustomerId, model: usize, next: NextChange) -> Trial<()> {
     let (said, until) = match next {
-        Next::Moves(changes) => {
+        NextChange::Transitions(changes) => {
             let at = changes[0].effective_at;
             (changes, at)
         }
-        Next::Never => (
+        NextChange::Never => (
             Vec::new(),
-            engine.end.plus(Millis(366 * Millis::DAY.0)).unwrap(),
+            engine.end.checked_add(Millis(366 * Millis::DAY.0)).unwrap(),
         ),
-        Next::NotBefore(end) => (Vec::new(), EventTime(end.0 - 1)),
+        NextChange::NotBefore(end) => (Vec::new(), EventTime(end.0 - 1)),
     };
     let longer = Engine {
         end: until.max(engine.end),
@@ -118,14 +118,14 @@ fn comes(engine: &Engine, customer: &CustomerId, model: usize, next: Next) -> Tr
 /// Looks a millisecond before and at the instant at which each comparison is said to change.
 fn flips(engine: &Engine, state: &CustomerState, model: usize) -> Trial<()> {
     let look = |now: EventTime| {
-        let ways = state.explain(&engine.models, model, now).ways;
-        let all = ways.iter().flat_map(|way| way.parts.checked());
-        let all = all.map(|checked| (checked.evidence.holds, checked.flips));
+        let ways = state.explain(&engine.models, model, now).outgoing;
+        let all = ways.iter().flat_map(|way| way.condition.comparisons());
+        let all = all.map(|checked| (checked.evidence.is_true, checked.changes_at));
         all.collect::<Vec<_>>()
     };
     let now = engine.end.max(state.latest);
     for (at, (holds, flips)) in look(now).into_iter().enumerate() {
-        let year = now.plus(Millis(366 * Millis::DAY.0)).unwrap();
+        let year = now.checked_add(Millis(366 * Millis::DAY.0)).unwrap();
         let Some(flips) = flips else {
             prop_assert_eq!(look(year)[at].0, holds);
             continue;

@@ -134,14 +134,14 @@ fn wait(
     let end = time.end;
     let ahead = looks.range(time.start.min(end)..end);
     for look in ahead {
-        state.fire(models, *look, usize::MAX, changes);
+        state.fire_timers(models, *look, usize::MAX, changes);
         let latest = state.latest;
         for own in &mut state.models {
-            if *look > latest.max(own.effective) && own.due.is_none_or(|due| due > *look) {
+            if *look > latest.max(own.effective_at) && own.due.is_none_or(|due| due > *look) {
                 own.due = Some(*look);
             }
         }
-        state.fire(models, EventTime(look.0 + 1), usize::MAX, changes);
+        state.fire_timers(models, EventTime(look.0 + 1), usize::MAX, changes);
     }
-    state.fire(models, end, usize::MAX, changes);
+    state.fire_timers(models, end, usize::MAX, changes);
 }

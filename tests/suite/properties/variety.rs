@@ -80,7 +80,7 @@ impl Counts {
         let model = &engine.models.list[change.model];
         let held = model.transitions[change.transition].hold > Millis(0);
         let min_dwell = model.stages[change.from].min_dwell;
-        let stayed = change.effective_at.since(change.entered);
+        let stayed = change.effective_at.duration_since(change.entered);
         let mut times = engine.records.iter().map(|record| event(record).time);
         match change.cause {
             Cause::Event => {

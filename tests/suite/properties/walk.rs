@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tenure::backtest::{History, Lifeline, Move, Version, Walker};
-use tenure::customer::{CustomerState, Shown};
+use tenure::backtest::{History, HistoryBuilder, StageHistory, StageTransition, Version};
+use tenure::customer::{CustomerState, DisplayValue};
 use tenure::event::{CustomerId, EventType, Quantity};
 
 use super::engine::{Cuts, Engine, Trial, event, moved};
@@ -22,23 +22,26 @@ pub(super) fn agrees_with_replay(case: &Case) -> Trial<()> {
             lateness_ms: 0,
             until: case.until,
         })?;
-        let mut replayed: BTreeMap<CustomerId, Vec<Move>> = BTreeMap::new();
+        let mut replayed: BTreeMap<CustomerId, Vec<StageTransition>> = BTreeMap::new();
         for output in &engine.run(&Cuts::none())?.outputs {
             let (customer, change) = moved(output);
-            replayed.entry(customer.clone()).or_default().push(Move {
-                at: change.effective_at,
-                from: change.from,
-                to: change.to,
-            });
+            replayed
+                .entry(customer.clone())
+                .or_default()
+                .push(StageTransition {
+                    at: change.effective_at,
+                    from: change.from,
+                    to: change.to,
+                });
         }
         let mut walked = walk(&engine)?;
         for line in walked.values() {
             prop_assert_eq!(line.initial, engine.models.list[0].initial);
         }
-        walked.retain(|_, line| !line.moves.is_empty());
+        walked.retain(|_, line| !line.transitions.is_empty());
         let walked: BTreeMap<_, _> = walked
             .into_iter()
-            .map(|(id, line)| (id, line.moves))
+            .map(|(id, line)| (id, line.transitions))
             .collect();
         prop_assert_eq!(walked, replayed);
     }
@@ -74,21 +77,21 @@ pub(super) fn outcomes_are_those_that_models_count(case: &Case) -> Trial<()> {
     let lasting = |history: History| {
         let outcomes = history.outcomes.iter();
         let lasting = outcomes
-            .filter(|outcome| outcome.taken_back.is_none())
+            .filter(|outcome| outcome.retracted_at.is_none())
             .count();
-        Some(Shown::Number(Quantity::whole(lasting as i64)))
+        Some(DisplayValue::Number(Quantity::from_whole(lasting as i64)))
     };
-    let outcome = engine.models.vocabulary.type_of("order");
+    let outcome = engine.models.vocabulary.find_type("order");
     let walked = histories(&engine, Some(outcome))?.into_iter();
     let walked: BTreeMap<_, _> = walked.map(|(id, history)| (id, lasting(history))).collect();
     prop_assert_eq!(walked, counted);
     Ok(())
 }
 
-fn walk(engine: &Engine) -> Trial<BTreeMap<CustomerId, Lifeline>> {
+fn walk(engine: &Engine) -> Trial<BTreeMap<CustomerId, StageHistory>> {
     let walked = histories(engine, None)?.into_iter();
     Ok(walked
-        .map(|(id, mut history)| (id, history.lines.remove(0)))
+        .map(|(id, mut history)| (id, history.stage_histories.remove(0)))
         .collect())
 }
 
@@ -98,7 +101,7 @@ fn histories(engine: &Engine, outcome: Option<EventType>) -> Trial<BTreeMap<Cust
         flagged: 0,
     };
     let versions = [version];
-    let mut walker = Walker::new(&versions, outcome, engine.end);
+    let mut walker = HistoryBuilder::new(&versions, outcome, engine.end);
     let mut records: Vec<_> = engine.records.iter().collect();
     records.sort_by_key(|record| &event(record).customer);
     let mut histories = BTreeMap::new();

@@ -63,7 +63,7 @@ impl<'m> Watcher<'m> {
                 self.timer(author, change, due_before)?;
             }
             // One that came a second time only shows that time has passed.
-            if commit.noticed.duplicates == 0 {
+            if commit.anomalies.duplicates == 0 {
                 self.hear(record);
             }
             while let Some((customer, change)) =
@@ -150,7 +150,10 @@ impl<'m> Watcher<'m> {
     ) -> Trial<()> {
         let latest = self.customers[customer].latest;
         prop_assert_eq!(change.cause, Cause::Timer, "{:?}", change);
-        prop_assert!(due_before.is_past(change.effective_at), "early: {change:?}");
+        prop_assert!(
+            due_before.has_passed(change.effective_at),
+            "early: {change:?}"
+        );
         prop_assert!(change.effective_at > latest, "not later: {change:?}");
         self.link(customer, change)
     }
@@ -197,21 +200,21 @@ impl Track {
             change
         );
         prop_assert_eq!(change.sequence, self.sequence + 1, "{:?}", change);
-        let stayed = change.effective_at.since(change.entered);
+        let stayed = change.effective_at.duration_since(change.entered);
         let min_dwell = model.stages[change.from].min_dwell;
         prop_assert!(stayed.0 >= 0 && stayed >= min_dwell, "too soon: {change:?}");
         if declared.hold.0 > 0 {
             let since = change.held_since;
-            let held = since.map(|since| change.effective_at.since(since));
+            let held = since.map(|since| change.effective_at.duration_since(since));
             prop_assert!(since >= self.entered, "held before: {change:?}");
             prop_assert!(held >= Some(declared.hold), "not held: {change:?}");
         }
         if let Some(taken) = self.taken.insert(change.transition, change.effective_at) {
-            let pause = change.effective_at.since(taken);
+            let pause = change.effective_at.duration_since(taken);
             prop_assert!(pause >= declared.cooldown, "cooling: {change:?}");
         }
         if let Some(left) = self.left.get(&change.to) {
-            let away = change.effective_at.since(*left);
+            let away = change.effective_at.duration_since(*left);
             let allowed = match model.stages[change.to].reentry {
                 Reentry::Always => true,
                 Reentry::After(span) => away >= span,
@@ -232,7 +235,10 @@ pub(super) fn check_timers(memory: &Memory, watermark: Watermark) -> Trial<()> {
     let mut armed = memory.timers.clone();
     for (customer, state) in &memory.states {
         let due = state.next_due();
-        prop_assert!(!due.is_some_and(|due| watermark.is_past(due)), "{state:?}");
+        prop_assert!(
+            !due.is_some_and(|due| watermark.has_passed(due)),
+            "{state:?}"
+        );
         let early_enough = state.armed.is_some() && state.armed <= due;
         prop_assert!(due.is_none() || early_enough, "{state:?}");
         if let Some(due) = state.armed {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::words::day;
+use super::super::format::format_instant;
 use super::page::escape;
 use crate::event::EventTime;
 
@@ -26,13 +26,13 @@ pub(super) fn hue(stage: usize) -> u32 {
 /// One value for each date, or none.
 pub(super) struct Series {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: SeriesKind,
     pub(super) values: Vec<Option<f64>>,
 }
 
 /// How a series is drawn.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum SeriesKind {
     /// As an area of this hue.
     Stage(u32),
     /// As the line of a version.
@@ -51,12 +51,12 @@ impl Series {
             )
         };
         match self.kind {
-            Kind::Stage(hue) => format!(
+            SeriesKind::Stage(hue) => format!(
                 "<svg class=\"swatch\" viewBox=\"0 0 24 10\" aria-hidden=\"true\"><rect class=\"stage\" \
                  style=\"--h:{hue}\" width=\"24\" height=\"10\"/></svg>"
             ),
-            Kind::Version(version) => line("line", version),
-            Kind::Recency(version) => line("line plain", version),
+            SeriesKind::Version(version) => line("line", version),
+            SeriesKind::Recency(version) => line("line plain", version),
         }
     }
 }
@@ -88,7 +88,7 @@ impl Axes {
     }
 
     /// Lines and numbers; `label` writes a number.
-    fn drawn(&self, dates: &[EventTime], label: impl Fn(f64) -> String) -> String {
+    fn render(&self, dates: &[EventTime], label: impl Fn(f64) -> String) -> String {
         let mut svg = String::new();
         for tick in 0..=4 {
             let value = self.top * f64::from(tick) / 4.0;
@@ -112,7 +112,7 @@ impl Axes {
                 at if at == last => "end",
                 _ => "middle",
             };
-            let date = day(dates[*at]);
+            let date = format_instant(dates[*at]);
             let _infallible = write!(
                 svg,
                 "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
@@ -133,7 +133,7 @@ fn svg(title: &str, height: f64, content: &str) -> String {
 }
 
 /// One, two or five times a power of ten, not less than a number.
-fn nice(most: f64) -> f64 {
+fn nice_ceiling(most: f64) -> f64 {
     let power = 10_f64.powf(most.max(1.0).log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
     steps.into_iter().find(|step| *step >= most).unwrap_or(most)
@@ -144,7 +144,7 @@ pub(super) fn areas(title: &str, dates: &[EventTime], series: &[Series]) -> Stri
     let value = |one: &Series, at: usize| one.values.get(at).copied().flatten().unwrap_or(0.0);
     let sum = |at: usize| series.iter().map(|one| value(one, at)).sum::<f64>();
     let most = (0..dates.len()).map(sum).fold(1.0, f64::max);
-    let axes = Axes::new(dates, nice(most));
+    let axes = Axes::new(dates, nice_ceiling(most));
     let mut below = vec![0.0; dates.len()];
     let mut content = String::new();
     for one in series {
@@ -156,7 +156,7 @@ pub(super) fn areas(title: &str, dates: &[EventTime], series: &[Series]) -> Stri
         };
         let mut points: Vec<String> = above.iter().enumerate().map(point).collect();
         points.extend(below.iter().enumerate().rev().map(point));
-        if let Kind::Stage(hue) = one.kind {
+        if let SeriesKind::Stage(hue) = one.kind {
             let _infallible = write!(
                 content,
                 "<path class=\"stage\" style=\"--h:{hue}\" d=\"M{}Z\"><title>{}</title></path>",
@@ -166,19 +166,19 @@ pub(super) fn areas(title: &str, dates: &[EventTime], series: &[Series]) -> Stri
         }
         below = above;
     }
-    content += &axes.drawn(dates, |value| format!("{value:.0}"));
+    content += &axes.render(dates, |value| format!("{value:.0}"));
     svg(title, HEIGHT, &content)
 }
 
 /// Lines of shares, from 0 to 1. A date without a value breaks a line.
 pub(super) fn lines(title: &str, dates: &[EventTime], series: &[Series]) -> String {
     let axes = Axes::new(dates, 1.0);
-    let mut content = axes.drawn(dates, |value| format!("{:.0} %", 100.0 * value));
+    let mut content = axes.render(dates, |value| format!("{:.0} %", 100.0 * value));
     for one in series {
         let (class, version) = match one.kind {
-            Kind::Stage(_) => continue,
-            Kind::Version(version) => ("line", version),
-            Kind::Recency(version) => ("line plain", version),
+            SeriesKind::Stage(_) => continue,
+            SeriesKind::Version(version) => ("line", version),
+            SeriesKind::Recency(version) => ("line plain", version),
         };
         let mut path = String::new();
         let mut pen = 'M';
@@ -206,18 +206,20 @@ pub(super) struct Bar {
     /// In days.
     pub(super) median: f64,
     /// In days.
-    pub(super) most: f64,
+    pub(super) p90: f64,
 }
 
 /// Bars to the right, one below the other, with a line from the median to the 90th percentile.
 pub(super) fn bars(title: &str, bars: &[Bar]) -> String {
     const ROW: f64 = 20.0;
     const NAMES: f64 = 170.0;
-    let longest = bars.iter().map(|bar| bar.most).fold(1.0, f64::max);
+    let longest = bars.iter().map(|bar| bar.p90).fold(1.0, f64::max);
     let scale = (WIDTH - NAMES - 60.0) / longest;
     let mut content = String::new();
     for (at, bar) in bars.iter().enumerate() {
-        let Bar { median, most, .. } = *bar;
+        let Bar {
+            median, p90: most, ..
+        } = *bar;
         let y = ROW * at as f64 + 2.0;
         let end = NAMES + most.max(median) * scale;
         let _infallible = write!(

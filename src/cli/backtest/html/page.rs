@@ -1,7 +1,7 @@
 //! The page: headings, paragraphs, tables, figures. Everything that is told is escaped here.
 
 use super::chart::Series;
-use crate::cli::backtest::tables::Table;
+use crate::cli::backtest::tables::ReportTable;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -22,7 +22,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A page that is being written.
-pub(super) struct Page {
+pub(super) struct HtmlPage {
     html: String,
     in_section: bool,
 }
@@ -68,27 +68,27 @@ fn is_number(text: &str) -> bool {
     text == "–" || text == "·" || text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-impl Page {
-    pub(super) fn new(title: &str) -> Page {
+impl HtmlPage {
+    pub(super) fn new(title: &str) -> HtmlPage {
         let title = escape(title);
         let html = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
              content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
              <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
         );
-        Page {
+        HtmlPage {
             html,
             in_section: false,
         }
     }
 
     pub(super) fn section(&mut self, title: &str) {
-        self.close();
+        self.close_section();
         self.in_section = true;
         self.html += &format!("<section>\n<h2>{}</h2>\n", escape(title));
     }
 
-    fn close(&mut self) {
+    fn close_section(&mut self) {
         if std::mem::take(&mut self.in_section) {
             self.html += "</section>\n";
         }
@@ -107,7 +107,7 @@ impl Page {
     }
 
     /// A table of text; none without rows.
-    pub(super) fn table(&mut self, table: &Table) {
+    pub(super) fn table(&mut self, table: &ReportTable) {
         let cells = |row: &Vec<String>| row.iter().cloned().map(Cell::from).collect();
         let rows = table.rows.iter().map(cells).collect();
         self.cells(&table.caption, &table.header, rows);
@@ -177,8 +177,8 @@ impl Page {
         self.html += "</ul>\n";
     }
 
-    pub(super) fn end(mut self) -> String {
-        self.close();
+    pub(super) fn finish(mut self) -> String {
+        self.close_section();
         self.html + "</main>\n</body>\n</html>\n"
     }
 }

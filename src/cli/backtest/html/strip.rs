@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::super::findings::Findings;
-use super::super::words::day;
+use super::super::format::format_instant;
 use super::chart::hue;
 use super::page::escape;
-use crate::backtest::{Differences, Example, Lifeline};
+use crate::backtest::{DifferenceExample, Differences, StageHistory};
 use crate::event::EventTime;
 
 const WIDTH: f64 = 600.0;
@@ -15,23 +15,23 @@ const ROW: f64 = 12.0;
 pub(super) fn strips(
     findings: &Findings<'_>,
     differences: &Differences,
-    example: &Example,
+    example: &DifferenceExample,
 ) -> String {
     let (begin, end) = (
-        findings.backtest.questions.begin,
-        findings.backtest.questions.end,
+        findings.backtest.options.begin,
+        findings.backtest.options.end,
     );
-    let span = (end.since(begin).0 as f64).max(1.0);
-    let x = |at: EventTime| at.since(begin).0 as f64 / span * WIDTH;
+    let span = (end.duration_since(begin).0 as f64).max(1.0);
+    let x = |at: EventTime| at.duration_since(begin).0 as f64 / span * WIDTH;
     let mut content = String::new();
     for version in 0..2 {
-        let line = Lifeline {
+        let line = StageHistory {
             initial: example.initial[version],
-            moves: example.moves[version].clone(),
+            transitions: example.transitions[version].clone(),
         };
         for stay in line.stays(example.begin) {
             // Of whoever has more moves than are shown, the rest is not known here.
-            let until = stay.left.or((example.more[version] == 0).then_some(end));
+            let until = stay.left.or((example.omitted[version] == 0).then_some(end));
             let (from, to) = (x(stay.entered), x(until.unwrap_or(stay.entered)));
             if to <= from {
                 continue;
@@ -45,8 +45,8 @@ pub(super) fn strips(
                 to - from,
                 escape(&format!(
                     "{} since {}",
-                    findings.stage(version, stay.stage),
-                    day(stay.entered)
+                    findings.stage_name(version, stay.stage),
+                    format_instant(stay.entered)
                 ))
             );
         }

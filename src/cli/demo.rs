@@ -1,0 +1,360 @@
+//! `tenure demo`: the whole daemon on a cluster inside the process. No broker, no Java.
+
+mod generator;
+mod view;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+
+use self::generator::Generator;
+use self::view::DemoView;
+use super::Exit;
+use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
+use crate::files::{InputOrder, MergedInputs};
+use crate::kafka::{self, LocalCluster, LocalConsumer, LocalProducer};
+use crate::model::{AcceptedLosses, Models, SourceFile};
+use crate::partition::DecodingSettings;
+use crate::partition::codec::Identity;
+use crate::runtime::daemon::{self, Handle};
+use crate::runtime::{BurstSettings, Recovery, Settings, clock};
+use crate::store;
+use crate::telemetry::Metrics;
+
+pub(super) const CLICKSTREAM: &str = "clickstream";
+pub(super) const PURCHASES: &str = "purchases";
+const PARTITIONS: i32 = 4;
+/// The model that is shown, as it ships.
+const RETAIL_MODEL: &str = include_str!("../../config/models/retail.yaml");
+/// Where the story begins, before today.
+const HISTORY_DAYS: i64 = 1000;
+/// The mock cluster keeps 5 MiB of a partition: no more than this may be on its way.
+const EVENTS_PER_SECOND_MAX: u64 = 20_000;
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// How long to run, for example 30s or 5m; without it, until Ctrl-C.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// The same seed shows the same customers.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Days of the story per second.
+    #[arg(long, default_value_t = 4.0, value_name = "DAYS")]
+    speed: f64,
+    /// Show these events (NDJSON or CSV, as for replay) instead of made-up customers.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let millis = Millis::parse(text).ok_or_else(|| "write 30s, 5m or 1h".to_owned())?;
+    Ok(Duration::from_millis(millis.0.unsigned_abs()))
+}
+
+impl DemoArgs {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let source = SourceFile {
+            name: "retail.yaml".to_owned(),
+            text: RETAIL_MODEL.to_owned(),
+        };
+        let (models, _) =
+            Models::compile(vec![source]).map_err(|reports| anyhow::anyhow!("{reports:?}"))?;
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let settings = settings(folder.path().join("state"));
+        let mut topics = settings.outputs.topics();
+        topics.extend(settings.outputs.inputs.iter().cloned());
+        topics.push(settings.outputs.changelog.clone());
+        let cluster = LocalCluster::start(&topics, PARTITIONS)?;
+        let brokers = cluster.brokers();
+        let kafka = kafka::Config {
+            brokers: brokers.clone(),
+            ..settings.kafka.clone()
+        };
+        let settings = Settings { kafka, ..settings };
+
+        let handle = Arc::new(Handle::default());
+        let metrics = Metrics::new()?;
+        let ended = AtomicBool::new(false);
+        let stopping = handle.clone();
+        on_shutdown_signal(move || stopping.stop())?;
+        std::thread::scope(|scope| {
+            let daemon = scope.spawn(|| {
+                let outcome = daemon::run(
+                    models.clone().into(),
+                    settings.clone(),
+                    metrics.clone(),
+                    &handle,
+                );
+                ended.store(true, Ordering::Release);
+                outcome
+            });
+            let teller = scope.spawn(|| self.publish_events(&models, &brokers, &handle));
+            let watched =
+                self.watch_transitions(&models, metrics.clone(), &settings, &ended, &handle);
+            handle.stop();
+            let told = teller
+                .join()
+                .map_err(|_| anyhow::anyhow!("the generator panicked"))?;
+            daemon
+                .join()
+                .map_err(|_| anyhow::anyhow!("the daemon panicked"))??;
+            told.and(watched)
+        })?;
+        Ok(Exit::Ok)
+    }
+
+    /// Publishes the story at its pace until the daemon is asked to stop.
+    fn publish_events(
+        &self,
+        models: &Models,
+        brokers: &str,
+        handle: &Handle,
+    ) -> anyhow::Result<()> {
+        while !handle.is_ready() && !handle.is_stopping() {
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let publisher = LocalProducer::connect(brokers)?;
+        let begin = EventTime(clock::now().0 - HISTORY_DAYS * Millis::DAY.0);
+        let mut story = match &self.events {
+            Some(path) => DemoEvents::File(Box::new(open_events(models, path)?)),
+            None => DemoEvents::Generated(Generator::new(self.seed, begin)),
+        };
+        let mut pace = Pace::new(self.speed);
+        while let Some((time, topic, customer, json)) = story.next_event(models)? {
+            if !pace.wait_for(time, || handle.is_stopping()) {
+                break;
+            }
+            publisher.publish(topic, &customer, &json)?;
+        }
+        publisher.flush()?;
+        Ok(())
+    }
+
+    /// Shows what happens until time is up or the daemon has ended.
+    fn watch_transitions(
+        &self,
+        models: &Models,
+        metrics: Metrics,
+        settings: &Settings,
+        ended: &AtomicBool,
+        handle: &Handle,
+    ) -> anyhow::Result<()> {
+        let changes = LocalConsumer::connect(
+            &settings.kafka.brokers,
+            &settings.outputs.stage_changes,
+            PARTITIONS,
+        )?;
+        let mut view = DemoView::new(models, metrics);
+        let mut begun = None;
+        while !ended.load(Ordering::Acquire) {
+            if let Some(value) = changes.next(Duration::from_millis(50)) {
+                view.add_transition(&serde_json::from_slice(&value)?)?;
+            }
+            view.refresh()?;
+            let since = begun.get_or_insert_with(Instant::now);
+            if !handle.is_ready() {
+                *since = Instant::now();
+            }
+            if self
+                .duration
+                .is_some_and(|duration| since.elapsed() >= duration)
+            {
+                handle.stop();
+            }
+        }
+        view.print_summary()?;
+        Ok(())
+    }
+}
+
+/// Where events come from.
+enum DemoEvents {
+    Generated(Generator),
+    File(Box<MergedInputs>),
+}
+
+impl DemoEvents {
+    /// Time, topic, customer and JSON of the next event.
+    fn next_event(
+        &mut self,
+        models: &Models,
+    ) -> anyhow::Result<Option<(EventTime, &'static str, String, String)>> {
+        let merged = match self {
+            DemoEvents::Generated(generator) => {
+                let happening = generator.next_event();
+                let (topic, json) = (happening.topic(), happening.to_json());
+                return Ok(Some((happening.time, topic, happening.customer, json)));
+            }
+            DemoEvents::File(merged) => merged,
+        };
+        while let Some(record) = merged.next_record()? {
+            let Ok(event) = record.content else { continue };
+            let kind = models
+                .vocabulary
+                .type_name(event.event_type)
+                .unwrap_or("other");
+            let mut json = serde_json::json!({"type": kind, "customer_id": event.customer.as_str(), "time": event.time.0});
+            let value = models
+                .vocabulary
+                .fields()
+                .find_map(|(id, ..)| event.number(id));
+            if let Some(value) = value {
+                json["value"] = value.to_string().into();
+            }
+            let topic = if value.is_some() {
+                PURCHASES
+            } else {
+                CLICKSTREAM
+            };
+            return Ok(Some((
+                event.time,
+                topic,
+                event.customer.as_str().to_owned(),
+                json.to_string(),
+            )));
+        }
+        Ok(None)
+    }
+}
+
+fn open_events(models: &Models, path: &std::path::Path) -> anyhow::Result<MergedInputs> {
+    let decoder = crate::event::Decoder::new(
+        Mapping::default(),
+        models.vocabulary.clone(),
+        CurrencyRates::default(),
+        RecordLimits::default(),
+    );
+    Ok(MergedInputs::open(
+        &[path.to_owned()],
+        &decoder,
+        InputOrder::Sort,
+        &std::env::temp_dir(),
+        |_| {},
+    )?)
+}
+
+/// Story time against wall time.
+struct Pace {
+    millis_per_second: f64,
+    started: Option<(Instant, EventTime)>,
+    sent: u64,
+}
+
+impl Pace {
+    fn new(days_per_second: f64) -> Pace {
+        Pace {
+            millis_per_second: days_per_second.clamp(0.001, 1000.0) * Millis::DAY.0 as f64,
+            started: None,
+            sent: 0,
+        }
+    }
+
+    /// Waits until it is `time` in the story, and no faster than the cluster can bear; `false`
+    /// when asked to stop.
+    fn wait_for(&mut self, time: EventTime, stop: impl Fn() -> bool) -> bool {
+        let (begun, first) = *self.started.get_or_insert_with(|| (Instant::now(), time));
+        let by_story = time.duration_since(first).0 as f64 / self.millis_per_second;
+        let by_rate = self.sent as f64 / EVENTS_PER_SECOND_MAX as f64;
+        self.sent += 1;
+        let due = begun + Duration::from_secs_f64(by_story.max(by_rate).max(0.0));
+        while Instant::now() < due {
+            if stop() {
+                return false;
+            }
+            std::thread::park_timeout(
+                due.saturating_duration_since(Instant::now())
+                    .min(Duration::from_millis(100)),
+            );
+        }
+        !stop()
+    }
+}
+
+/// Runs `then` at the first Ctrl-C or SIGTERM.
+fn on_shutdown_signal(then: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let wait = move || {
+        tokio.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            if let (Ok(mut interrupt), Ok(mut terminate)) = (
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::terminate()),
+            ) {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                then();
+            }
+        });
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(wait)?;
+    Ok(())
+}
+
+fn settings(state: PathBuf) -> Settings {
+    Settings {
+        kafka: kafka::Config {
+            is_local: true,
+            prefetch_bytes: kafka::PREFETCH_BYTES_MAX,
+            brokers: String::new(),
+            app: "tenure-demo".to_owned(),
+            instance: "demo".to_owned(),
+            group_protocol: kafka::GroupProtocol::Classic,
+            session_timeout: Duration::from_secs(10),
+            max_poll_interval: Duration::from_secs(300),
+            security: kafka::SecurityConfig::default(),
+            properties: [("log_level".to_owned(), "0".to_owned())].into(),
+        },
+        outputs: kafka::OutputTopics {
+            stage_changes: "stage-changes".to_owned(),
+            quiet: None,
+            customer_stages: "customer-stages".to_owned(),
+            dead_letters: "dead-letters".to_owned(),
+            changelog: "tenure-changelog".to_owned(),
+            encoding: kafka::Encoding::Binary,
+            delivery: kafka::DeliveryGuarantee::ExactlyOnce,
+            source: "tenure/demo".to_owned(),
+            app: "tenure-demo".to_owned(),
+            stages: std::collections::BTreeMap::new(),
+            inputs: vec![CLICKSTREAM.to_owned(), PURCHASES.to_owned()],
+        },
+        mappings: vec![Mapping::default(), Mapping::default()],
+        limits: RecordLimits::default(),
+        money: CurrencyRates::default(),
+        lateness: Millis::DAY,
+        // Time is compressed: the clock on the wall says nothing.
+        idle_after: None,
+        live_within: Millis(0),
+        state_dir: state,
+        store: store::Config {
+            memory_bytes: 64 << 20,
+            durable: false,
+        },
+        workers: 1,
+        commit_interval: Duration::from_millis(100),
+        batch_records: 4096,
+        buffer_bytes: 64 << 20,
+        shutdown_deadline: Duration::from_secs(10),
+        identity: Identity::default(),
+        decoding: DecodingSettings::default(),
+        accepted: AcceptedLosses::default(),
+        // What is unusual in a minute is not in days of the story.
+        recovery: Recovery::default(),
+        burst: BurstSettings {
+            share: Quantity::from_whole(1),
+            minimum: u64::MAX,
+            within: Duration::from_secs(1),
+            fuse: false,
+        },
+    }
+}

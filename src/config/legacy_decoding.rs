@@ -1,0 +1,105 @@
+//! How versions of Tenure up to progress format 3 wrote mappings, limits and money, of which they kept a hash beside the states.
+//! It is needed to recognise those states, and does not change any more.
+
+use crate::event::{CurrencyRates, Mapping, RecordLimits, TimeUnit};
+
+/// The text that was hashed. Settings that came later have no place in it.
+pub(super) fn hashed_text(
+    inputs: &[&str],
+    mappings: &[Mapping],
+    limits: &RecordLimits,
+    money: &CurrencyRates,
+) -> String {
+    let mappings: Vec<String> = mappings.iter().map(mapping).collect();
+    let mappings = mappings.join(", ");
+    let rates = money.rates.iter();
+    let rates: Vec<String> = rates
+        .map(|(code, rate)| format!("{code:?}: Quantity({})", rate.nanos()))
+        .collect();
+    let (currency, rates) = (&money.currency, rates.join(", "));
+    format!(
+        "{inputs:?}\n[{mappings}]\n{}\nMoney {{ currency: {currency:?}, rates: {{{rates}}} }}",
+        self::limits(limits)
+    )
+}
+
+fn mapping(mapping: &Mapping) -> String {
+    let path = |field: &str| format!("Path({:?})", mapping.path(field).0);
+    let time_unit = match mapping.time_unit {
+        TimeUnit::Seconds => "Seconds",
+        TimeUnit::Milliseconds => "Milliseconds",
+        TimeUnit::Microseconds => "Microseconds",
+    };
+    format!(
+        "Mapping {{ customer_id: {}, kind: {}, time: {}, time_unit: {time_unit}, id: {}, order_id: {}, channel: {}, value: {}, \
+        currency: {}, properties: {} }}",
+        path("customer_id"),
+        path("type"),
+        path("time"),
+        path("id"),
+        path("order_id"),
+        path("channel"),
+        path("value"),
+        path("currency"),
+        path("properties"),
+    )
+}
+
+fn limits(limits: &RecordLimits) -> String {
+    format!(
+        "Limits {{ record_bytes: {}, depth: {}, text_bytes: {}, elements: {}, time_floor: EventTime({}), future: Millis({}) }}",
+        limits.record_bytes,
+        limits.depth,
+        limits.text_bytes,
+        limits.elements,
+        limits.time_floor.0,
+        limits.future_tolerance.0
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Quantity;
+
+    /// As version 0.1 wrote it.
+    #[test]
+    fn the_text_is_what_it_always_was() {
+        let mapping = Mapping {
+            customer_id: "user.id".into(),
+            properties: "".into(),
+            time_unit: TimeUnit::Seconds,
+            ..Mapping::default()
+        };
+        let rates = [("EUR", "1.1"), ("JPY", "0.0065")];
+        let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
+        let money = CurrencyRates {
+            currency: "USD".to_owned(),
+            rates: rates.into(),
+        };
+        let all = [mapping, Mapping::default()];
+        let text = hashed_text(
+            &["clicks", "orders"],
+            &all,
+            &RecordLimits::default(),
+            &money,
+        );
+        let expected = concat!(
+            r#"["clicks", "orders"]"#,
+            "\n",
+            r#"[Mapping { customer_id: Path(["user", "id"]), kind: Path(["type"]), time: Path(["time"]), "#,
+            r#"time_unit: Seconds, id: Path(["id"]), order_id: Path(["order_id"]), channel: "#,
+            r#"Path(["channel"]), value: Path(["value"]), currency: Path(["currency"]), properties: Path([]) "#,
+            r#"}, Mapping { customer_id: Path(["customer_id"]), kind: Path(["type"]), time: Path(["time"]), "#,
+            r#"time_unit: Milliseconds, id: Path(["id"]), order_id: Path(["order_id"]), channel: "#,
+            r#"Path(["channel"]), value: Path(["value"]), currency: Path(["currency"]), properties: "#,
+            r#"Path(["properties"]) }]"#,
+            "\n",
+            r#"Limits { record_bytes: 1048576, depth: 32, text_bytes: 65536, elements: 10000, time_floor: "#,
+            r#"EventTime(631152000000), future: Millis(86400000) }"#,
+            "\n",
+            r#"Money { currency: "USD", rates: {"EUR": Quantity(1100000000), "JPY": Quantity(6500000)} }"#,
+        );
+        assert_eq!(text, expected);
+    }
+}

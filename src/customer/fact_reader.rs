@@ -1,0 +1,331 @@
+//! Facts as conditions see them: the value at an instant, and when a window changes it next.
+
+use super::facts::{FactState, bucket_number};
+use super::state::ModelState;
+use crate::event::{EventTime, Millis, Quantity, Scalar};
+use crate::model::{
+    Accumulator, Bucket, FactAccessor, Model, SlotKind, Slots, StageFact, ValueSource, Window,
+};
+
+/// What one customer's facts are read from, for one model.
+#[derive(Clone, Copy)]
+pub(super) struct FactReader<'f> {
+    pub(super) states: &'f [FactState],
+    pub(super) slots: &'f Slots,
+    /// The model that asks.
+    pub(super) model: &'f Model,
+    /// Where the customer is in it.
+    pub(super) model_state: &'f ModelState,
+    /// The instant that windows end at.
+    pub(super) now: EventTime,
+}
+
+impl<'f> FactReader<'f> {
+    /// The quantity of a fact, if it has one: a number, or a duration or an instant in milliseconds.
+    /// `at` is the instant up to which the customer has been in the current stage.
+    pub(super) fn quantity(&self, reading: FactAccessor, at: EventTime) -> Option<Quantity> {
+        match reading.source {
+            ValueSource::Number(slot) => self.slot_number(slot, reading.window),
+            ValueSource::Mean { sum, count } => {
+                let sum = self.slot_number(sum, reading.window)?;
+                sum.checked_div(self.slot_number(count, reading.window)?)
+            }
+            ValueSource::Distinct { slot, cap } => {
+                let FactState::Distinct(distinct) = &self.states[slot] else {
+                    return None;
+                };
+                let from = reading
+                    .window
+                    .map_or(i64::MIN, |window| self.first_bucket(window));
+                let count = distinct.count_since(from).min(cap as usize);
+                Some(Quantity::from_whole(count as i64))
+            }
+            ValueSource::Instant(_) => self
+                .instant(reading)
+                .map(|time| Quantity::from_whole(time.0)),
+            ValueSource::FieldValue(_) => match self.stored_value(reading) {
+                Some(Scalar::Number(number)) => Some(*number),
+                _ => None,
+            },
+            ValueSource::MeanGap { first, last, count } => {
+                let span = self
+                    .slot_instant(last)?
+                    .duration_since(self.slot_instant(first)?);
+                let gaps = self
+                    .slot_number(count, None)?
+                    .checked_sub(Quantity::from_whole(1))?;
+                Quantity::from_whole(span.0).checked_div(gaps)
+            }
+            ValueSource::MaxGap(slot) => match &self.states[slot] {
+                FactState::Gaps(gaps) => gaps.max().map(|gap| Quantity::from_whole(gap.0)),
+                _ => None,
+            },
+            ValueSource::Stage(fact) => self.stage_quantity(fact, at),
+        }
+    }
+
+    fn stage_quantity(&self, fact: StageFact, at: EventTime) -> Option<Quantity> {
+        let current = |stage| match stage == self.model_state.stage {
+            true => at.duration_since(self.model_state.entered),
+            false => Millis(0),
+        };
+        match fact {
+            StageFact::Previous => None,
+            StageFact::DaysIn => {
+                let span = Quantity::from_whole(at.duration_since(self.model_state.entered).0);
+                span.checked_div(Quantity::from_whole(Millis::DAY.0))
+            }
+            StageFact::Visits(stage) => {
+                let count = self
+                    .model_state
+                    .visits(stage)
+                    .map_or(0, |visits| visits.count);
+                i64::try_from(count).ok().map(Quantity::from_whole)
+            }
+            StageFact::TimeIn(stage) => {
+                let ended = self
+                    .model_state
+                    .visits(stage)
+                    .map_or(0, |visits| visits.completed_time.0);
+                Some(Quantity::from_whole(ended.saturating_add(current(stage).0)))
+            }
+            StageFact::Entered(stage) => {
+                let visits = self.model_state.visits(stage)?;
+                Some(Quantity::from_whole(visits.entered.0))
+            }
+        }
+    }
+
+    /// The instant of a fact, if it is one and has one.
+    pub(super) fn instant(&self, reading: FactAccessor) -> Option<EventTime> {
+        match (reading.source, reading.window) {
+            (ValueSource::Instant(slot), None) => self.slot_instant(slot),
+            (ValueSource::Instant(slot), Some(window)) => match &self.states[slot] {
+                FactState::Instant(Some(last)) => self.is_in_window(window, *last).then_some(*last),
+                FactState::Buckets(_) => {
+                    let instant = EventTime(self.slot_number(slot, Some(window))?.whole_part()?);
+                    (EventTime::MIN..=EventTime::MAX)
+                        .contains(&instant)
+                        .then_some(instant)
+                }
+                _ => None,
+            },
+            (ValueSource::Stage(StageFact::Entered(stage)), _) => {
+                self.model_state.visits(stage).map(|visits| visits.entered)
+            }
+            _ => None,
+        }
+    }
+
+    /// The text of a fact, if it is one and has one.
+    pub(super) fn text(&self, reading: FactAccessor) -> Option<&'f str> {
+        match reading.source {
+            ValueSource::Stage(StageFact::Previous) => {
+                let previous = self.model_state.previous?;
+                Some(&self.model.stages[previous].name)
+            }
+            _ => match self.stored_value(reading) {
+                Some(Scalar::Text(text)) => Some(text),
+                _ => None,
+            },
+        }
+    }
+
+    /// The truth value of a fact, if it is one and has one.
+    pub(super) fn flag(&self, reading: FactAccessor) -> Option<bool> {
+        match self.stored_value(reading) {
+            Some(Scalar::Bool(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// Whether a fact has a value.
+    pub(super) fn has_value(&self, reading: FactAccessor, at: EventTime) -> bool {
+        self.quantity(reading, at).is_some()
+            || self.text(reading).is_some()
+            || self.flag(reading).is_some()
+    }
+
+    fn stored_value(&self, reading: FactAccessor) -> Option<&'f Scalar> {
+        let ValueSource::FieldValue(slot) = reading.source else {
+            return None;
+        };
+        match (&self.states[slot], reading.window) {
+            (FactState::TimedValue(kept), window) => {
+                let (time, value) = kept.as_ref()?;
+                let inside = window.is_none_or(|window| self.is_in_window(window, *time));
+                inside.then_some(value)
+            }
+            (FactState::Firsts(firsts), Some(window)) => {
+                let mut inside = firsts
+                    .iter()
+                    .filter(|(time, _)| self.is_in_window(window, *time));
+                inside.next().map(|(_, value)| value)
+            }
+            _ => None,
+        }
+    }
+
+    fn slot_instant(&self, slot: usize) -> Option<EventTime> {
+        match &self.states[slot] {
+            FactState::Instant(time) => *time,
+            _ => None,
+        }
+    }
+
+    /// A tally, of all time or of the buckets in a window; absent where only events have a value.
+    fn slot_number(&self, slot: usize, window: Option<Window>) -> Option<Quantity> {
+        match (&self.states[slot], window) {
+            (_, None) => self.tally(slot),
+            (FactState::Buckets(buckets), Some(window)) => self.window_tally(slot, buckets, window),
+            _ => None,
+        }
+    }
+
+    /// A tally of all time.
+    #[inline(always)]
+    pub(super) fn tally(&self, slot: usize) -> Option<Quantity> {
+        match &self.states[slot] {
+            FactState::Count(count) => i64::try_from(*count).ok().map(Quantity::from_whole),
+            FactState::Sum(sum) => Some(*sum),
+            FactState::Extreme(extreme) => *extreme,
+            _ => None,
+        }
+    }
+
+    fn window_tally(
+        &self,
+        slot: usize,
+        buckets: &[(i64, Quantity)],
+        window: Window,
+    ) -> Option<Quantity> {
+        let SlotKind::Buckets {
+            accumulator: tally, ..
+        } = self.slots.get(slot).kind
+        else {
+            return None;
+        };
+        combine_buckets(
+            tally,
+            buckets_between(buckets, self.first_bucket(window), self.last_bucket(window)),
+        )
+    }
+
+    /// The next instant at which the passing of time alone takes anything out of the fact's window, or
+    /// brings anything in.
+    pub(super) fn next_window_change(&self, reading: FactAccessor) -> Option<EventTime> {
+        let window = reading.window?;
+        match reading.source {
+            ValueSource::Number(slot) => self.next_slot_change(slot, window),
+            ValueSource::Mean { sum, count } => {
+                let edges = [sum, count].map(|slot| self.next_slot_change(slot, window));
+                edges.into_iter().flatten().min()
+            }
+            ValueSource::Distinct { slot, cap } => {
+                let FactState::Distinct(distinct) = &self.states[slot] else {
+                    return None;
+                };
+                let oldest = distinct.oldest_bucket(self.first_bucket(window), cap);
+                self.next_bucket_change(window, oldest.into_iter())
+            }
+            ValueSource::Instant(slot) | ValueSource::FieldValue(slot) => {
+                self.next_slot_change(slot, window)
+            }
+            ValueSource::MeanGap { .. } | ValueSource::MaxGap(_) | ValueSource::Stage(_) => None,
+        }
+    }
+
+    fn next_slot_change(&self, slot: usize, window: Window) -> Option<EventTime> {
+        let number = |time: EventTime| bucket_number(window.bucket, time);
+        match &self.states[slot] {
+            FactState::Buckets(buckets) => {
+                let numbers = buckets.iter().map(|(number, _)| *number);
+                self.next_bucket_change(window, numbers)
+            }
+            FactState::Firsts(firsts) => {
+                self.next_bucket_change(window, firsts.iter().map(|(time, _)| number(*time)))
+            }
+            FactState::Instant(Some(time)) | FactState::TimedValue(Some((time, _))) => {
+                self.next_bucket_change(window, Some(number(*time)).into_iter())
+            }
+            _ => None,
+        }
+    }
+
+    /// Of buckets, ascending: the first that is inside leaves, or the first that is not yet enters.
+    fn next_bucket_change(
+        &self,
+        window: Window,
+        buckets: impl Iterator<Item = i64>,
+    ) -> Option<EventTime> {
+        let (first, last) = (self.first_bucket(window), self.last_bucket(window));
+        let begins = |bucket: i64| {
+            let begin = bucket.checked_mul(window.bucket.length().0).map(EventTime);
+            begin.filter(|begin| *begin <= EventTime::MAX)
+        };
+        let (mut leaves, mut enters) = (None, None);
+        for bucket in buckets.skip_while(|bucket| *bucket < first) {
+            if bucket > last {
+                enters = begins(bucket + i64::from(window.buckets_ago));
+                break;
+            }
+            if leaves.is_none() {
+                leaves = begins(bucket + i64::from(window.retained_buckets()));
+                if window.buckets_ago == 0 {
+                    break;
+                }
+            }
+        }
+        [leaves, enters].into_iter().flatten().min()
+    }
+
+    fn is_in_window(&self, window: Window, time: EventTime) -> bool {
+        let number = bucket_number(window.bucket, time);
+        (self.first_bucket(window)..=self.last_bucket(window)).contains(&number)
+    }
+
+    /// The first bucket of a window.
+    fn first_bucket(&self, window: Window) -> i64 {
+        self.last_bucket(window) - i64::from(window.buckets) + 1
+    }
+
+    /// The last bucket of a window.
+    fn last_bucket(&self, window: Window) -> i64 {
+        self.current_bucket(window.bucket) - i64::from(window.buckets_ago)
+    }
+
+    fn current_bucket(&self, bucket: Bucket) -> i64 {
+        bucket_number(bucket, self.now)
+    }
+}
+
+/// The buckets from `first` to `last`; most often it is all of them.
+fn buckets_between(buckets: &[(i64, Quantity)], first: i64, last: i64) -> &[(i64, Quantity)] {
+    let before = match buckets.first() {
+        Some((number, _)) if *number < first => {
+            buckets.partition_point(|(number, _)| *number < first)
+        }
+        _ => 0,
+    };
+    let after = match buckets.last() {
+        Some((number, _)) if *number > last => {
+            buckets.partition_point(|(number, _)| *number <= last)
+        }
+        _ => buckets.len(),
+    };
+    &buckets[before..after]
+}
+
+/// What buckets come to together; absent where only events have a value.
+fn combine_buckets(tally: Accumulator, buckets: &[(i64, Quantity)]) -> Option<Quantity> {
+    let values = buckets.iter().map(|(_, value)| *value);
+    match tally {
+        Accumulator::Count | Accumulator::CountOf(_) | Accumulator::Sum(_) => {
+            Some(values.fold(Quantity::ZERO, |sum, value| {
+                sum.checked_add(value).unwrap_or(sum)
+            }))
+        }
+        Accumulator::Min(_) | Accumulator::First => values.min(),
+        Accumulator::Max(_) => values.max(),
+    }
+}

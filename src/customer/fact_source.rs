@@ -1,0 +1,120 @@
+//! What a condition comes to: one evaluator, for facts as they are and for facts as they were.
+
+use super::evidence::{DisplayValue, display_value, unit_of};
+use crate::event::{EventTime, EventType, Quantity};
+use crate::model::{Comparison, Condition, Model, Term, TextTerm};
+
+/// Whoever knows what facts are can say what a condition over them and its parts come to.
+pub(super) trait FactSource {
+    fn model(&self) -> &Model;
+    /// The type of the event that is looked at, for the first link of a chain.
+    fn event(&self) -> Option<EventType>;
+    /// The instant that `since` counts to.
+    fn now(&self) -> EventTime;
+    fn has_value(&self, fact: usize) -> bool;
+    /// A number, or a duration or an instant in milliseconds.
+    fn quantity(&self, fact: usize) -> Option<Quantity>;
+    fn instant(&self, fact: usize) -> Option<EventTime>;
+    fn text_of(&self, fact: usize) -> Option<&str>;
+    fn flag(&self, fact: usize) -> Option<bool>;
+
+    /// When a part of the condition comes out otherwise by the passing of time alone; what is past never does.
+    fn next_value_change(&self, _: &Condition) -> Option<EventTime> {
+        None
+    }
+
+    /// What a fact is, for a reader.
+    fn display_value(&self, fact: usize) -> Option<DisplayValue> {
+        if let Some(instant) = self.instant(fact) {
+            return Some(DisplayValue::Instant(instant));
+        }
+        if let Some(text) = self.text_of(fact) {
+            return Some(DisplayValue::Text(text.to_owned()));
+        }
+        if let Some(flag) = self.flag(fact) {
+            return Some(DisplayValue::Flag(flag));
+        }
+        let unit = unit_of(self.model().facts[fact].accessor);
+        self.quantity(fact)
+            .map(|quantity| display_value(quantity, unit))
+    }
+
+    /// Whether the condition is true.
+    fn is_true(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Constant(truth) => *truth,
+            Condition::OnEvent(kind) => match (kind, self.event()) {
+                (None, event) => event.is_some(),
+                (kind, event) => *kind == event,
+            },
+            Condition::Has(fact) => self.has_value(*fact),
+            Condition::Not(inner) => !self.is_true(inner),
+            Condition::All(parts) => parts.iter().all(|part| self.is_part_true(part)),
+            Condition::Any(parts) => parts.iter().any(|part| self.is_part_true(part)),
+            Condition::Compare(comparison) => self.compare(comparison),
+            Condition::CompareText(same) => match (self.text(&same.left), self.text(&same.right)) {
+                (Some(left), Some(right)) => (left == right) == same.equal,
+                _ => false,
+            },
+            Condition::Bool { fact, is, .. } => self.flag(*fact) == Some(*is),
+        }
+    }
+
+    /// Most parts are comparisons: these are worth the room that they take in the loop.
+    #[inline(always)]
+    fn is_part_true(&self, part: &Condition) -> bool {
+        match part {
+            Condition::Compare(comparison) => self.compare(comparison),
+            other => self.is_true(other),
+        }
+    }
+
+    #[inline(always)]
+    fn compare(&self, comparison: &Comparison) -> bool {
+        let Some(left) = self.term(&comparison.left) else {
+            return false;
+        };
+        let Some(right) = self.term(&comparison.right) else {
+            return false;
+        };
+        comparison.operator.is_true(left, right)
+    }
+
+    /// Both sides of a comparison, where they have a value.
+    fn sides(&self, comparison: &Comparison) -> (Option<Quantity>, Option<Quantity>) {
+        (self.term(&comparison.left), self.term(&comparison.right))
+    }
+
+    /// Most sides of comparisons are a fact or a constant.
+    #[inline(always)]
+    fn term(&self, term: &Term) -> Option<Quantity> {
+        match term {
+            Term::Constant(number) => Some(*number),
+            Term::Fact(fact) => self.quantity(*fact),
+            other => self.compute_term(other),
+        }
+    }
+
+    fn compute_term(&self, term: &Term) -> Option<Quantity> {
+        match term {
+            Term::Constant(_) | Term::Fact(_) => None,
+            Term::Since(fact) => {
+                let instant = self.instant(*fact)?;
+                Some(Quantity::from_whole(
+                    self.now().duration_since(instant).0.max(0),
+                ))
+            }
+            Term::Negate(inner) => Quantity::ZERO.checked_sub(self.term(inner)?),
+            Term::Binary(operator, left, right) => {
+                operator.apply(self.term(left)?, self.term(right)?)
+            }
+        }
+    }
+
+    fn text<'t>(&'t self, term: &'t TextTerm) -> Option<&'t str> {
+        match term {
+            TextTerm::Constant(text) => Some(text),
+            TextTerm::Fact(fact) => self.text_of(*fact),
+        }
+    }
+}

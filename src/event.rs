@@ -1,0 +1,92 @@
+//! Layer 1: the shared nouns. What happened, to whom, when, and where it was read.
+//!
+//! Pure: bytes and text in, values out. Nothing here knows models, stages or stores.
+
+#![deny(clippy::disallowed_types)]
+
+mod decode;
+mod limits;
+mod mapping;
+mod money;
+mod quantity;
+mod reject;
+mod time;
+mod vocabulary;
+
+use compact_str::CompactString;
+use smallvec::SmallVec;
+
+pub use decode::{Columns, Decoder};
+pub use limits::RecordLimits;
+pub(crate) use limits::{CUSTOMER_ID_BYTES_MAX, FIELD_BYTES_MAX};
+pub use mapping::{Mapping, Path, TimeUnit};
+pub use money::CurrencyRates;
+pub use quantity::Quantity;
+pub use reject::{Headers, RejectReason, Rejection};
+pub use time::{EventTime, Millis, WallTime, Watermark, parse_end_instant, parse_instant};
+pub use vocabulary::{EventType, Field, FieldId, FieldKind, Vocabulary};
+
+/// The customer an event belongs to: UTF-8 text, compared and ordered as bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CustomerId(pub CompactString);
+
+impl CustomerId {
+    /// The id as it travels in keys.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for CustomerId {
+    fn from(text: &str) -> Self {
+        CustomerId(text.into())
+    }
+}
+
+/// Where an event was read: which of the ordered inputs, and at which offset (in files: line).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Rank of the topic, or order of the file, among the inputs.
+    pub input: u32,
+    /// Kafka offset, or line number from 1.
+    pub offset: i64,
+}
+
+/// A value that an event carries in a field that some model names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar {
+    /// A number; money is already in the reporting currency, rounded to its minor units.
+    Number(Quantity),
+    /// Text.
+    Text(CompactString),
+    /// True or false.
+    Bool(bool),
+}
+
+/// One accepted event, reduced to what the loaded models name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Who.
+    pub customer: CustomerId,
+    /// What kind, resolved against the vocabulary.
+    pub event_type: EventType,
+    /// When it happened.
+    pub time: EventTime,
+    /// The fields that some model names and this event carries.
+    pub fields: SmallVec<[(FieldId, Scalar); 2]>,
+}
+
+impl Event {
+    /// The value of a field, if this event carries it.
+    pub fn field(&self, id: FieldId) -> Option<&Scalar> {
+        self.fields
+            .iter()
+            .find(|(field, _)| *field == id)
+            .map(|(_, value)| value)
+    }
+}

@@ -1,0 +1,37 @@
+//! Layer 5: Kafka. The only module that knows rdkafka, and `client` the only file that spells its
+//! properties. Callbacks post events or set flags; decisions are the runtime's.
+
+mod client;
+mod consumer;
+mod dead_letter;
+mod delivery;
+mod error;
+mod error_class;
+mod local;
+mod log_throttle;
+mod native;
+mod outbox;
+mod output;
+mod partitioner;
+mod reader;
+mod topics;
+mod transaction;
+
+pub use client::{Config, GroupProtocol, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX};
+pub use client::{PREFETCH_BYTES_MAX, REFUSED_PROPERTIES, SecurityConfig, secret_name_end};
+pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
+pub use error::{Error, RefusedRecords};
+pub use local::{LocalCluster, LocalConsumer, LocalProducer};
+pub use outbox::OutboxEntry;
+pub use output::{
+    ChangelogRecord, DeliveryGuarantee, EncodeContext, Encoding, OutputTopics, ProducerRecord,
+    ProgressRecord,
+};
+pub use partitioner::Partitioner;
+/// Who a transaction is sent by, as the group knows it.
+pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
+pub use reader::{ConsumerRecord, OffsetBounds, OffsetFinder, PartitionReader};
+pub use topics::{
+    TopicMetadata, find_expiring_partitions, find_misconfigured_topics, partition_count,
+};
+pub use transaction::{CommittedTransaction, TransactionPart, TransactionalProducer};

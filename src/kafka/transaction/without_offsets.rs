@@ -1,0 +1,38 @@
+//! Transactions without offsets: of who is no member of the group.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rdkafka::producer::Producer;
+
+use super::{CALL_TIMEOUT, END_RETRY_MIN, TransactionalProducer};
+use crate::crash;
+use crate::kafka::delivery::{FlushUntil, flush, send};
+use crate::kafka::{Error, ProducerRecord};
+
+impl TransactionalProducer {
+    /// Commits records without offsets, in one transaction. After `Err` they may have been committed.
+    pub fn commit_without_offsets(&mut self, records: &[ProducerRecord]) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        if self.must_renew {
+            self.renew()?;
+        }
+        // Unless all goes well, and soon.
+        self.must_renew = true;
+        let fail = |action| move |source| Error::from_transaction_call(action, source);
+        let begun = self.producer.begin_transaction();
+        begun.map_err(fail("beginning a transaction"))?;
+        for record in records {
+            send(&self.producer, record, &Arc::default())?;
+        }
+        flush(&self.producer, FlushUntil::FirstFailure)?;
+        let begun = Instant::now();
+        let ended = self.producer.commit_transaction(CALL_TIMEOUT);
+        ended.map_err(fail("committing"))?;
+        self.must_renew = begun.elapsed() >= END_RETRY_MIN;
+        crash::point("rekeyed");
+        Ok(())
+    }
+}

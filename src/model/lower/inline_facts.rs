@@ -1,0 +1,162 @@
+//! Facts that are not declared but stand in the condition itself: aggregates of events, and where
+//! the customer is and has been.
+
+use super::Lowering;
+use crate::model::FACTS_MAX;
+use crate::model::condition::Condition;
+use crate::model::fact::{Aggregate, FactDeclaration, Fault};
+use crate::model::lower::FactSymbol;
+use crate::model::problem::did_you_mean;
+use crate::model::slots::StageFact;
+use crate::model::syntax::{Expr, ExprKind};
+use crate::model::value_type::ValueType;
+
+/// The stage facts that are written without parentheses.
+pub const STAGE_FACT_NAMES: [&str; 2] = ["previous_stage", "days_in_stage"];
+
+impl Lowering<'_> {
+    /// The fact that stands here, by name or by itself; `None` after something was wrong with it.
+    pub(super) fn resolve_fact(&mut self, expr: &Expr) -> Option<usize> {
+        match (self.resolve_inline_fact(expr), &expr.kind) {
+            (Some(found), _) => found,
+            (None, ExprKind::Name(name)) => self.resolve_named_fact(expr, name),
+            (None, _) => self.reject_computed(expr),
+        }
+    }
+
+    /// `since(x) == 'text'`: what stands where a fact is needed is computed, or nothing at all.
+    fn reject_computed<T>(&mut self, expr: &Expr) -> Option<T> {
+        let computed = self.lower_term(expr)?;
+        let text = self.source_text(expr);
+        let message = format!(
+            "`{text}` is {}, not a fact",
+            computed.value_type.description()
+        );
+        self.add_fault_once(Fault::at(expr, &message, None))
+    }
+
+    /// The fact that stands here by itself, added to those of the model. `None` when what stands here is
+    /// something else, `Some(None)` after something was wrong with it.
+    pub(super) fn resolve_inline_fact(&mut self, expr: &Expr) -> Option<Option<usize>> {
+        let text = self.source_text(expr);
+        let known = match &expr.kind {
+            ExprKind::Name(name) if name == STAGE_FACT_NAMES[0] => {
+                FactSymbol::from_stage_fact(&text, StageFact::Previous)
+            }
+            ExprKind::Name(name) if name == STAGE_FACT_NAMES[1] => {
+                FactSymbol::from_stage_fact(&text, StageFact::DaysIn)
+            }
+            ExprKind::Call(name, arguments) => {
+                let of_stage: fn(usize) -> StageFact = match name.as_str() {
+                    "visits" => StageFact::Visits,
+                    "time_in" => StageFact::TimeIn,
+                    "entered" => StageFact::Entered,
+                    _ => return self.resolve_inline_aggregate(expr, name, &text),
+                };
+                match self.resolve_stage_argument(expr, name, arguments) {
+                    Some(stage) => FactSymbol::from_stage_fact(&text, of_stage(stage)),
+                    None => return Some(None),
+                }
+            }
+            _ => return None,
+        };
+        Some(self.add_fact(expr, known))
+    }
+
+    fn resolve_inline_aggregate(
+        &mut self,
+        expr: &Expr,
+        name: &str,
+        text: &str,
+    ) -> Option<Option<usize>> {
+        Aggregate::from_name(name)?;
+        Some(match FactDeclaration::from_expr(expr) {
+            Ok(declaration) => self.add_fact(expr, FactSymbol::from_declaration(text, declaration)),
+            Err(fault) => self.add_fault_once(fault),
+        })
+    }
+
+    /// Adds a fact to those of the model, unless it stands in another condition too.
+    fn add_fact(&mut self, expr: &Expr, known: FactSymbol) -> Option<usize> {
+        if let Some(at) = self.fact_index(&known.name) {
+            return Some(at);
+        }
+        if self.facts.len() >= FACTS_MAX {
+            let message = format!("more than {FACTS_MAX} facts, those in conditions included");
+            return self.add_fault_once(Fault::at(expr, &message, None));
+        }
+        self.facts.push(known);
+        Some(self.facts.len() - 1)
+    }
+
+    fn resolve_stage_argument(
+        &mut self,
+        expr: &Expr,
+        function: &str,
+        arguments: &[Expr],
+    ) -> Option<usize> {
+        let [argument] = arguments else {
+            let message = format!("`{function}` takes the name of a stage");
+            return self.add_fault_once(Fault::at(expr, &message, None));
+        };
+        let (ExprKind::Name(name) | ExprKind::Text(name)) = &argument.kind else {
+            let message = format!("`{function}` takes the name of a stage");
+            let help = "a name with `-` in it is put in quotes";
+            return self.add_fault_once(Fault::at(argument, &message, Some(help)));
+        };
+        self.resolve_stage(argument, name)
+    }
+
+    fn resolve_stage(&mut self, expr: &Expr, name: &str) -> Option<usize> {
+        if self.stages.is_empty() {
+            return None; // Why there are none is reported already.
+        }
+        let found = self.stages.iter().position(|stage| *stage == name);
+        if found.is_none() {
+            let help = did_you_mean(name, self.stages.iter().copied())
+                .unwrap_or_else(|| format!("the stages are {}", self.stages.join(", ")));
+            self.add_fault_once::<usize>(Fault::at(
+                expr,
+                &format!("unknown stage `{name}`"),
+                Some(&help),
+            ));
+        }
+        found
+    }
+
+    /// The previous stage is one of the model's.
+    pub(super) fn check_previous_stage(&mut self, left: &Expr, right: &Expr) {
+        for (side, other) in [(left, right), (right, left)] {
+            if let (ExprKind::Name(name), ExprKind::Text(stage)) = (&side.kind, &other.kind)
+                && name == STAGE_FACT_NAMES[0]
+            {
+                self.resolve_stage(other, stage);
+            }
+        }
+    }
+
+    /// A fact where a condition is needed.
+    pub(super) fn lower_fact(&mut self, expr: &Expr, fact: usize) -> Option<Condition> {
+        let text = self.source_text(expr);
+        match self.bind_type(fact, ValueType::Bool) {
+            ValueType::Bool => Some(Condition::Bool {
+                fact,
+                is: true,
+                text,
+            }),
+            other => self.add_fault(
+                expr,
+                &format!("`{text}` is {}, not a condition", other.description()),
+                Some("compare it with something"),
+            ),
+        }
+    }
+
+    /// What stands here may be looked at more than once, and is reported once.
+    fn add_fault_once<T>(&mut self, fault: Fault) -> Option<T> {
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+        None
+    }
+}

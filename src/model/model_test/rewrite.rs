@@ -1,0 +1,244 @@
+//! Other expectations in the text of a file, and everything else as it stands: byte for byte.
+
+mod block_sequence;
+mod compare;
+mod empty_sequence;
+mod flow_sequence;
+
+use super::patch::{LineIndex, Patch, apply_patches};
+use super::quote::{is_source_of, quote_scalar, quote_scalar_like, quoted_scalar_len};
+use crate::model::normalize_line_ends;
+use crate::model::problem::{Location, ProblemList};
+use crate::model::yaml::{self, YamlKey, YamlNode, YamlValue};
+
+/// What becomes of the expectations of one test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestEdit {
+    /// The test, by its number in the file.
+    pub test: usize,
+    /// Expectations that are not named stay as they are.
+    pub changes: Vec<ExpectationChange>,
+}
+
+/// A change of the expectations of a test, which are named by their number in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectationChange {
+    /// A key that it has gets another value.
+    Set {
+        /// Which.
+        expectation: usize,
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// It goes; a comment in it stays, as a line of its own.
+    Remove {
+        /// Which.
+        expectation: usize,
+    },
+    /// There is a new one.
+    Add {
+        /// After which; as the first one where there is none. Those after the same one come in the order in
+        /// which they are named.
+        after: Option<usize>,
+        /// Its keys and values.
+        entries: Vec<(&'static str, String)>,
+    },
+}
+
+/// Why expectations cannot be changed with certainty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditError {
+    /// Where.
+    pub location: Location,
+    /// Why, and what to do.
+    pub message: String,
+}
+
+/// A model file as text, and where its expectations stand.
+#[derive(Debug)]
+pub struct ModelFileEditor {
+    text: String,
+    /// Whether the last line has a line end only here.
+    line_end_added: bool,
+    root: YamlNode,
+}
+
+impl ModelFileEditor {
+    /// `None` where it cannot be read.
+    pub fn parse(text: &str) -> Option<ModelFileEditor> {
+        let root = yaml::parse(&normalize_line_ends(text), &mut ProblemList::default())?;
+        let ended = !text.ends_with(['\n', '\r']);
+        let end = if ended {
+            LineIndex::new(text).line_end()
+        } else {
+            ""
+        };
+        Some(ModelFileEditor {
+            text: format!("{text}{end}"),
+            line_end_added: ended,
+            root,
+        })
+    }
+
+    /// The text with other expectations, and the tests that stay as they are, with the reason.
+    pub fn rewrite(&self, edits: &[TestEdit]) -> (String, Vec<(usize, EditError)>) {
+        let lines = LineIndex::new(&self.text);
+        let (mut patches, mut refused) = (Vec::new(), Vec::new());
+        for edit in edits {
+            match self.patches(&lines, edit) {
+                Ok(some) => patches.extend(some),
+                Err(refusal) => refused.push((edit.test, refusal)),
+            }
+        }
+        let mut text = apply_patches(&self.text, patches);
+        if self.line_end_added {
+            text.truncate(text.len() - lines.line_end().len());
+        }
+        (text, refused)
+    }
+
+    fn patches(&self, lines: &LineIndex<'_>, edit: &TestEdit) -> Result<Vec<Patch>, EditError> {
+        let tests = self.root.get("tests").map(|(_, tests)| &tests.value);
+        let test = match tests {
+            Some(YamlValue::List(tests)) => tests.get(edit.test),
+            _ => None,
+        };
+        let test = test.unwrap_or(&self.root);
+        let Some((key, list)) = test.get("expect") else {
+            return Err(edit_error(
+                test.location,
+                "there is no `expect` to write into",
+            ));
+        };
+        let place = ExpectationList {
+            lines,
+            test,
+            key,
+            list,
+        };
+        match &list.value {
+            YamlValue::List(items) if !items.is_empty() => match list.is_flow_style {
+                true => place.rewrite_flow_sequence(items, &edit.changes),
+                false => place.rewrite_block_sequence(items, &edit.changes),
+            },
+            _ => place.fill_empty_sequence(&edit.changes),
+        }
+    }
+}
+
+/// The expectations of one test in the text.
+struct ExpectationList<'s> {
+    lines: &'s LineIndex<'s>,
+    test: &'s YamlNode,
+    key: &'s YamlKey,
+    list: &'s YamlNode,
+}
+
+/// How an expectation is written.
+#[derive(Clone, Copy)]
+enum ExpectationStyle<'t> {
+    /// In braces, with this before the first key and after the last value.
+    Flow(&'t str),
+    /// A line for each key, beginning at this column.
+    Block(usize),
+}
+
+impl<'s> ExpectationList<'s> {
+    /// A key of an expectation gets another value, in the quotes that it has.
+    fn set_value(&self, item: &YamlNode, key: &str, value: &str) -> Result<Patch, EditError> {
+        let entry = item.get(key);
+        let range = entry.and_then(|(_, node)| {
+            let range = self.start_offset(node)?..self.end_offset(node)?;
+            let YamlValue::Scalar { text, .. } = &node.value else {
+                return None;
+            };
+            is_source_of(self.lines.text().get(range.clone())?, text).then_some(range)
+        });
+        let Some(range) = range else {
+            let message =
+                format!("`{key}` is written in a way that is not changed here: put it on one line");
+            let place = entry.map_or(item.location, |(key, _)| key.location);
+            return Err(edit_error(place, &message));
+        };
+        let text = quote_scalar_like(&self.lines.text()[range.clone()], value);
+        Ok(Patch { range, text })
+    }
+
+    fn start_offset(&self, node: &YamlNode) -> Option<usize> {
+        self.lines
+            .offset((node.location.line, node.location.column))
+    }
+
+    /// Right after its text, its closing bracket, or the last value in it.
+    fn end_offset(&self, node: &YamlNode) -> Option<usize> {
+        let last = match &node.value {
+            YamlValue::Scalar { quoted: true, .. } => {
+                let begin = self.start_offset(node)?;
+                return Some(begin + quoted_scalar_len(&self.lines.text()[begin..])?);
+            }
+            YamlValue::Scalar { .. } => None,
+            YamlValue::List(items) => items.last(),
+            YamlValue::Map(entries) => entries.last().map(|(_, node)| node),
+        };
+        match last {
+            Some(last) if !node.is_flow_style => self.end_offset(last),
+            _ => self.lines.offset(node.end),
+        }
+    }
+
+    /// How the things of a list are written.
+    fn style(&self, item: &YamlNode) -> ExpectationStyle<'s> {
+        let after = self.start_offset(item).map(|at| &self.lines.text()[at..]);
+        match after {
+            Some(text) if item.is_flow_style => {
+                ExpectationStyle::Flow(if text.starts_with("{ ") { " " } else { "" })
+            }
+            _ => ExpectationStyle::Block(item.location.column),
+        }
+    }
+
+    /// A new expectation.
+    fn format_expectation(
+        &self,
+        style: ExpectationStyle<'_>,
+        entries: &[(&'static str, String)],
+    ) -> String {
+        let entries = entries
+            .iter()
+            .map(|(key, value)| format!("{key}: {}", quote_scalar(value)));
+        let entries: Vec<String> = entries.collect();
+        match style {
+            ExpectationStyle::Flow(space) => format!("{{{space}{}{space}}}", entries.join(", ")),
+            ExpectationStyle::Block(column) => {
+                let indent = " ".repeat(column - 1);
+                entries.join(&format!("{}{indent}", self.lines.line_end()))
+            }
+        }
+    }
+
+    /// Right behind the colon of `expect`.
+    fn offset_after_colon(&self) -> Option<usize> {
+        let place = self.key.location;
+        let end = self
+            .lines
+            .offset((place.line, place.column + place.width))?;
+        let rest = &self.lines.text()[end..self.lines.line_range(place.line)?.end];
+        let spaces = rest.len() - rest.trim_start().len();
+        rest[spaces..].starts_with(':').then_some(end + spaces + 1)
+    }
+}
+
+/// Whether nothing but perhaps a comment stands here, at the end of a line.
+fn is_blank_or_comment(rest: &str) -> bool {
+    let text = rest.trim_start();
+    text.is_empty() || text.starts_with('#') && text.len() < rest.len()
+}
+
+fn edit_error(place: Location, message: &str) -> EditError {
+    EditError {
+        location: place,
+        message: message.to_owned(),
+    }
+}

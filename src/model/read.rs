@@ -1,0 +1,198 @@
+//! From the tree of a file to a model. Goes on after every problem, to find them all.
+
+mod conditions;
+mod cycles;
+mod event_settings;
+mod facts;
+mod fields;
+mod model_tests;
+mod stages;
+mod test_events;
+mod transitions;
+mod unsatisfiable;
+
+use super::fact::Fault;
+use super::problem::{Location, Problem, ProblemList, Severity, SourceFile};
+use super::yaml::{self, YamlNode};
+use super::{Fact, MODELS_MAX, Model, Models};
+use crate::event::parse_instant;
+use fields::Fields;
+
+pub(super) use event_settings::ORDER_KEYS;
+pub use fields::name_fault;
+pub(super) use fields::{NAME_BYTES_MAX, RESERVED_NAMES};
+pub(super) use model_tests::{CAUSES, EXPECT_KEYS, TEST_KEYS};
+pub(super) use stages::STAGE_KEYS;
+pub(super) use test_events::EVENT_KEYS;
+pub(super) use transitions::TRANSITION_KEYS;
+
+/// Reads one file. `None` when it has no usable model; then there is an error among the problems.
+pub(super) fn read_model(
+    source: &SourceFile,
+    models: &mut Models,
+    problems: &mut ProblemList,
+) -> Option<Model> {
+    let root = yaml::parse(&source.text, problems)?;
+    let mut reader = ModelReader {
+        source,
+        lines: source.text.lines().collect(),
+        models,
+        problems,
+        has_invalid_facts: false,
+    };
+    let model = reader.read_model(&root);
+    model.filter(|_| !problems.has_errors())
+}
+
+struct ModelReader<'r> {
+    source: &'r SourceFile,
+    lines: Vec<&'r str>,
+    models: &'r mut Models,
+    problems: &'r mut ProblemList,
+    /// Whether there are facts that could not be read, so that an unknown name is no mistake.
+    has_invalid_facts: bool,
+}
+
+/// The keys of a file, and those of a later version.
+pub(super) const MODEL_KEYS: [&str; 15] = [
+    "model",
+    "was",
+    "version",
+    "description",
+    "initial",
+    "currency",
+    "dedupe",
+    "orders",
+    "corrections",
+    "emit_from",
+    "shadow",
+    "facts",
+    "stages",
+    "transitions",
+    "tests",
+];
+const MODEL_KEYS_LATER: [&str; 1] = ["measures"];
+
+impl ModelReader<'_> {
+    fn read_model(&mut self, root: &YamlNode) -> Option<Model> {
+        let fields = self.read_fields(root, "a model", &MODEL_KEYS, &MODEL_KEYS_LATER)?;
+        let name = self.read_model_name(&fields, root.location);
+        let was = fields.get("was").and_then(|node| self.read_name(node));
+        let version = fields
+            .get("version")
+            .map_or(Some(1), |node| self.read_whole_number(node));
+        let description = self.read_description(&fields);
+        self.read_currency(&fields);
+        self.read_dedupe(&fields);
+        self.read_orders(&fields);
+        let corrections = self.read_corrections(&fields).unwrap_or_default();
+        let emit_from = fields.get("emit_from");
+        let emit_from = emit_from.and_then(|node| self.read_instant(node, parse_instant));
+        let shadow = fields.get("shadow").and_then(|node| self.read_bool(node));
+        let mut stages = self.read_stages(&fields, root.location);
+        let mut facts = self.read_facts(&fields);
+        let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let initial = self
+            .required_field(&fields, "initial", root.location)
+            .and_then(|node| self.read_stage(node, &names));
+        let transitions = self.read_transitions(&fields, root.location, &names, &mut facts);
+        let examples = self.read_tests(&fields, &names);
+        let (name, version, initial) = (name?, version?, initial?);
+        let (nodes, transitions): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
+        // A transition with a mistake of its own is not among them.
+        if !self.problems.has_errors() {
+            self.warn_of_unreachable(&fields, &stages, initial, &transitions);
+            self.warn_of_cycle(&nodes, &stages, &transitions, &facts);
+            for (at, node) in nodes.into_iter().enumerate() {
+                let (earlier, own) = (&transitions[..at], &transitions[at]);
+                self.warn_of_hidden(node, &stages, initial, earlier, own);
+            }
+            self.warn_of_unused(&fields, &transitions, &facts);
+        }
+        let outgoing = (0..stages.len())
+            .map(|stage| {
+                (0..transitions.len())
+                    .filter(|at| transitions[*at].from.contains(&stage))
+                    .collect()
+            })
+            .collect();
+        let facts: Vec<Fact> = facts
+            .into_iter()
+            .map(|known| self.resolve_fact(known))
+            .collect();
+        for stage in facts
+            .iter()
+            .filter_map(|fact| fact.accessor.visited_stage())
+        {
+            stages[stage].tracks_visits = true;
+        }
+        let source = self.source.clone();
+        let model = Model {
+            name,
+            was,
+            version,
+            description,
+            initial,
+            stages,
+            transitions,
+            outgoing,
+            facts,
+            corrections,
+            emit_from,
+            shadow: shadow.unwrap_or_default(),
+            tests: examples,
+            source,
+        };
+        self.check_size(&model, &fields, root.location);
+        Some(model)
+    }
+
+    fn read_model_name(&mut self, fields: &Fields<'_>, place: Location) -> Option<String> {
+        let node = self.required_field(fields, "model", place)?;
+        let name = self.read_name(node)?;
+        if self.models.list.iter().any(|model| model.name == name) {
+            self.add_error(
+                node.location,
+                format!("another loaded model is called `{name}` too"),
+                None,
+            );
+        }
+        if self.models.list.len() == MODELS_MAX {
+            self.add_error(
+                node.location,
+                format!("more than {MODELS_MAX} models"),
+                None,
+            );
+        }
+        Some(name)
+    }
+
+    fn add_fault(&mut self, node: &YamlNode, fault: Fault) {
+        let place = self.location_within(node, fault.span);
+        self.add_error(place, fault.message, fault.help.as_deref());
+    }
+
+    fn add_error(&mut self, place: Location, message: String, help: Option<&str>) {
+        self.add_problem(place, Severity::Error, message, help);
+    }
+
+    fn add_warning(&mut self, place: Location, message: String, help: Option<&str>) {
+        self.add_problem(place, Severity::Warning, message, help);
+    }
+
+    fn add_problem(
+        &mut self,
+        place: Location,
+        severity: Severity,
+        message: String,
+        help: Option<&str>,
+    ) {
+        self.problems.push(Problem {
+            location: place,
+            severity,
+            message,
+            help: help.map(str::to_owned),
+        });
+    }
+}

@@ -1,0 +1,185 @@
+//! The events of a test.
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::ModelReader;
+use crate::event::{EventTime, parse_instant};
+use crate::model::model_test::{DEFAULT_CUSTOMER, TestEvent};
+use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
+
+/// The keys of an event of a test; any other is a property of the event.
+pub(crate) const EVENT_KEYS: [&str; 12] = [
+    "at",
+    "arrives",
+    "type",
+    "customer",
+    "customer_id",
+    "id",
+    "channel",
+    "order_id",
+    "value",
+    "currency",
+    "properties",
+    "description",
+];
+
+/// An event while its keys are read.
+#[derive(Default)]
+struct TestEventDraft {
+    at: Option<EventTime>,
+    arrives: Option<EventTime>,
+    json: Map<String, Json>,
+    properties: Map<String, Json>,
+}
+
+impl ModelReader<'_> {
+    /// An event and when it happens; keys that an event does not have are properties, for short.
+    pub(super) fn read_test_event(&mut self, node: &YamlNode) -> Option<(EventTime, TestEvent)> {
+        let entries = self.read_map(
+            node,
+            "an event is a map, for example `{ at: 2026-01-01, type: order_completed }`",
+        )?;
+        let mut draft = TestEventDraft::default();
+        for (key, value) in entries {
+            self.read_event_key(key, value, &mut draft);
+        }
+        let has = |wanted: &[&str]| {
+            entries
+                .iter()
+                .any(|(key, _)| wanted.contains(&key.text.as_str()))
+        };
+        if !has(&["at", "time"]) {
+            self.add_error(node.location, "`at` is missing".to_owned(), None);
+        }
+        if !has(&["type"]) {
+            self.add_error(node.location, "`type` is missing".to_owned(), None);
+        }
+        let TestEventDraft {
+            at,
+            arrives,
+            mut json,
+            properties,
+        } = draft;
+        if arrives.is_some() && arrives < at {
+            let message = "an event does not arrive before it happens".to_owned();
+            self.add_error(node.location, message, None);
+        }
+        json.entry("customer_id")
+            .or_insert_with(|| Json::String(DEFAULT_CUSTOMER.to_owned()));
+        json.insert("time".to_owned(), Json::String(at?.to_string()));
+        if !properties.is_empty() {
+            json.insert("properties".to_owned(), Json::Object(properties));
+        }
+        let occurrence = TestEvent {
+            location: node.location,
+            at: at?,
+            json: Json::Object(json).to_string(),
+            arrives,
+        };
+        Some((at?, occurrence))
+    }
+
+    fn read_event_key(&mut self, key: &YamlKey, value: &YamlNode, draft: &mut TestEventDraft) {
+        let TestEventDraft {
+            at,
+            arrives,
+            json,
+            properties,
+        } = draft;
+        match key.text.as_str() {
+            "at" => *at = self.read_instant(value, parse_instant),
+            "arrives" => *arrives = self.read_instant(value, parse_instant),
+            "time" => self.add_error(
+                key.location,
+                "an event of a test has no `time`".to_owned(),
+                Some("write `at`"),
+            ),
+            "type" => {
+                if let Some(kind) = self.read_event_type(value) {
+                    json.insert("type".to_owned(), Json::String(kind));
+                }
+            }
+            "customer" | "customer_id" => {
+                if json
+                    .insert("customer_id".to_owned(), to_json(value))
+                    .is_some()
+                {
+                    let message = "`customer` and `customer_id` are the same thing".to_owned();
+                    self.add_error(key.location, message, Some("leave one out"));
+                }
+            }
+            "description" => {}
+            "properties" => match to_json(value) {
+                Json::Object(own) => properties.extend(own),
+                _ => {
+                    let message = format!("`properties` is a map, not {}", value.kind_name());
+                    self.add_error(
+                        value.location,
+                        message,
+                        Some("write `properties: { score: 9 }`"),
+                    );
+                }
+            },
+            known if EVENT_KEYS.contains(&known) => {
+                drop(json.insert(known.to_owned(), to_json(value)))
+            }
+            other => {
+                if let Some(meant) = similar_key(other) {
+                    let message = format!("`{other}` is read as a property of the event");
+                    let help = format!(
+                        "did you mean `{meant}`? properties can stand under `properties:` too"
+                    );
+                    self.add_warning(key.location, message, Some(&help));
+                }
+                properties.insert(other.to_owned(), to_json(value));
+            }
+        }
+    }
+
+    fn read_event_type(&mut self, node: &YamlNode) -> Option<String> {
+        match &node.value {
+            YamlValue::Scalar { text, .. } if !text.is_empty() && !node.is_null() => {
+                Some(text.clone())
+            }
+            YamlValue::Scalar { .. } => {
+                let help = Some("write the event type, for example order_completed");
+                self.add_error(node.location, "`type` is empty".to_owned(), help);
+                None
+            }
+            _ => self.read_text(node).map(str::to_owned),
+        }
+    }
+}
+
+/// The key of an event that a property's name is one slip away from.
+fn similar_key(written: &str) -> Option<&'static str> {
+    const NAME_BYTES: std::ops::RangeInclusive<usize> = 4..=20;
+    let written = Some(written).filter(|text| NAME_BYTES.contains(&text.len()))?;
+    let written = written.to_ascii_lowercase();
+    let slip = |key: &&str| key.len() >= 4 && strsim::osa_distance(&written, key) <= 1;
+    EVENT_KEYS.into_iter().find(slip)
+}
+
+/// Plain values become what they look like in JSON; quoted ones stay text.
+fn to_json(node: &YamlNode) -> Json {
+    match &node.value {
+        YamlValue::List(items) => Json::Array(items.iter().map(to_json).collect()),
+        YamlValue::Map(entries) => Json::Object(
+            entries
+                .iter()
+                .map(|(key, value)| (key.text.clone(), to_json(value)))
+                .collect(),
+        ),
+        YamlValue::Scalar { text, quoted: true } => Json::String(text.clone()),
+        YamlValue::Scalar { .. } if node.is_null() => Json::Null,
+        YamlValue::Scalar { text, .. } => match text.as_str() {
+            "true" => Json::Bool(true),
+            "false" => Json::Bool(false),
+            other => match other.parse::<Number>() {
+                // Only what keeps its decimal digits: a number is written back by its shortest text.
+                Ok(number) if number.to_string() == *other => Json::Number(number),
+                _ => Json::String(other.to_owned()),
+            },
+        },
+    }
+}

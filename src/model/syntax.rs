@@ -1,0 +1,393 @@
+//! The syntax of conditions: the part of CEL (Common Expression Language) that conditions use.
+//!
+//! Why our own parser: the `cel` crate's aborts the process on deep nesting, keeps no places for a
+//! type error to point at, and brings an ANTLR runtime for a grammar of eight levels. Precedence
+//! and literals follow the CEL specification; what is left out is refused by name.
+
+mod tokens;
+
+use std::ops::Range;
+
+use tokens::{Token, tokenize};
+
+/// Longest condition, in bytes.
+pub(super) const TEXT_BYTES_MAX: usize = 4096;
+/// Deepest nesting, in parentheses, calls and operators.
+const DEPTH_MAX: usize = 48;
+
+/// An expression with the bytes of the text it stands in.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Expr {
+    /// Where, in bytes of the condition's text.
+    pub span: Range<usize>,
+    /// What.
+    pub kind: ExprKind,
+}
+
+/// What an expression is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ExprKind {
+    /// A name.
+    Name(String),
+    /// A number, as written.
+    Number(String),
+    /// A text in quotes.
+    Text(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `!x` or `-x`.
+    Unary(&'static str, Box<Expr>),
+    /// `a op b`.
+    Binary(&'static str, Box<Expr>, Box<Expr>),
+    /// `f(a, b)`.
+    Call(String, Vec<Expr>),
+    /// `a.b`.
+    Member(Box<Expr>, String),
+    /// `a where b`, as an argument of a call.
+    Where(Box<Expr>, Box<Expr>),
+}
+
+/// A place in the text that cannot be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SyntaxError {
+    /// Where, in bytes.
+    pub span: Range<usize>,
+    /// Why.
+    pub message: String,
+}
+
+impl SyntaxError {
+    fn new(span: Range<usize>, message: String) -> SyntaxError {
+        SyntaxError { span, message }
+    }
+}
+
+/// Reads a whole condition.
+pub(super) fn parse(text: &str) -> Result<Expr, SyntaxError> {
+    let mut parser = Parser::new(text)?;
+    let expr = parser.parse_expression(0, 0)?;
+    match parser.peek() {
+        None => Ok(expr),
+        Some((token, span)) => Err(SyntaxError::new(span, unexpected_message(token))),
+    }
+}
+
+struct Parser {
+    tokens: Vec<(Token, Range<usize>)>,
+    position: usize,
+    end: usize,
+}
+
+/// Binary operators from loosest to tightest.
+const PRECEDENCE_LEVELS: [&[&str]; 5] = [
+    &["||"],
+    &["&&"],
+    &["<", "<=", ">", ">=", "==", "!="],
+    &["+", "-"],
+    &["*", "/", "%"],
+];
+
+impl Parser {
+    fn new(text: &str) -> Result<Parser, SyntaxError> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(SyntaxError::new(
+                0..1,
+                format!("longer than {TEXT_BYTES_MAX} bytes"),
+            ));
+        }
+        Ok(Parser {
+            tokens: tokenize(text)?,
+            position: 0,
+            end: text.len(),
+        })
+    }
+
+    fn peek(&self) -> Option<(&Token, Range<usize>)> {
+        self.tokens
+            .get(self.position)
+            .map(|(token, span)| (token, span.clone()))
+    }
+
+    fn accept_symbol(&mut self, wanted: &[&'static str]) -> Option<&'static str> {
+        match self.tokens.get(self.position) {
+            Some((Token::Symbol(found), _)) if wanted.contains(found) => {
+                self.position += 1;
+                Some(found)
+            }
+            _ => None,
+        }
+    }
+
+    fn expect(&mut self, wanted: &'static str) -> Result<(), SyntaxError> {
+        if self.accept_symbol(&[wanted]).is_some() {
+            return Ok(());
+        }
+        match self.peek() {
+            Some((token, span)) => Err(SyntaxError::new(
+                span,
+                format!("expected `{wanted}`, found {}", quote_token(token)),
+            )),
+            None => Err(SyntaxError::new(
+                self.end..self.end,
+                format!("expected `{wanted}`, found the end"),
+            )),
+        }
+    }
+
+    fn parse_expression(&mut self, level: usize, depth: usize) -> Result<Expr, SyntaxError> {
+        let Some(operators) = PRECEDENCE_LEVELS.get(level) else {
+            return self.parse_unary(depth);
+        };
+        let mut left = self.parse_expression(level + 1, depth)?;
+        let mut links = 0;
+        while let Some(operator) = self.accept_symbol(operators) {
+            // A chain leans left, so its length is the depth of its tree.
+            links += 1;
+            self.check_depth(depth + links)?;
+            let right = self.parse_expression(level + 1, depth + 1)?;
+            let span = left.span.start..right.span.end;
+            left = Expr {
+                span,
+                kind: ExprKind::Binary(operator, Box::new(left), Box::new(right)),
+            };
+        }
+        Ok(left)
+    }
+
+    fn parse_unary(&mut self, depth: usize) -> Result<Expr, SyntaxError> {
+        self.check_depth(depth)?;
+        let start = self.peek().map_or(self.end, |(_, span)| span.start);
+        if let Some(operator) = self.accept_symbol(&["!", "-"]) {
+            let operand = self.parse_unary(depth + 1)?;
+            return Ok(Expr {
+                span: start..operand.span.end,
+                kind: ExprKind::Unary(operator, Box::new(operand)),
+            });
+        }
+        let mut expr = self.parse_primary(depth)?;
+        let mut links = 0;
+        while self.accept_symbol(&["."]).is_some() {
+            links += 1;
+            self.check_depth(depth + links)?;
+            match self.tokens.get(self.position) {
+                Some((Token::Name(name), span)) => {
+                    self.position += 1;
+                    let span = expr.span.start..span.end;
+                    expr = Expr {
+                        span,
+                        kind: ExprKind::Member(Box::new(expr), name.clone()),
+                    };
+                }
+                _ => return Err(self.error_here("expected a name after `.`")),
+            }
+        }
+        Ok(expr)
+    }
+
+    fn parse_primary(&mut self, depth: usize) -> Result<Expr, SyntaxError> {
+        let Some((token, span)) = self.tokens.get(self.position).cloned() else {
+            return Err(SyntaxError::new(
+                self.end..self.end,
+                "something is missing at the end".to_owned(),
+            ));
+        };
+        self.position += 1;
+        let kind = match token {
+            Token::Symbol("(") => {
+                let inner = self.parse_expression(0, depth + 1)?;
+                self.expect(")")?;
+                // The parentheses belong to what is shown of it.
+                let end = self.tokens[self.position - 1].1.end;
+                return Ok(Expr {
+                    span: span.start..end,
+                    kind: inner.kind,
+                });
+            }
+            Token::Symbol(_) => return Err(SyntaxError::new(span, unexpected_message(&token))),
+            Token::Number(number) => ExprKind::Number(number),
+            Token::Text(text) => ExprKind::Text(text),
+            Token::Name(name) if name == "true" || name == "false" => {
+                ExprKind::Bool(name == "true")
+            }
+            Token::Name(name)
+                if !name.eq_ignore_ascii_case("not") && self.accept_symbol(&["("]).is_some() =>
+            {
+                let arguments = self.parse_arguments(depth)?;
+                let end = self.tokens[self.position - 1].1.end;
+                return Ok(Expr {
+                    span: span.start..end,
+                    kind: ExprKind::Call(name, arguments),
+                });
+            }
+            Token::Name(name) if name.eq_ignore_ascii_case("not") && self.is_at_operand() => {
+                return Err(SyntaxError::new(span, format!("`{name}` is written `!`")));
+            }
+            Token::Name(name) => ExprKind::Name(name),
+        };
+        Ok(Expr { span, kind })
+    }
+
+    fn parse_arguments(&mut self, depth: usize) -> Result<Vec<Expr>, SyntaxError> {
+        let mut arguments = Vec::new();
+        if self.accept_symbol(&[")"]).is_some() {
+            return Ok(arguments);
+        }
+        loop {
+            arguments.push(self.parse_argument(depth + 1)?);
+            if self.accept_symbol(&[","]).is_none() {
+                self.expect(")")?;
+                return Ok(arguments);
+            }
+        }
+    }
+
+    fn parse_argument(&mut self, depth: usize) -> Result<Expr, SyntaxError> {
+        let of = self.parse_expression(0, depth)?;
+        match self.peek() {
+            Some((Token::Name(word), _)) if word == "where" => self.position += 1,
+            _ => return Ok(of),
+        }
+        let filter = self.parse_expression(0, depth)?;
+        Ok(Expr {
+            span: of.span.start..filter.span.end,
+            kind: ExprKind::Where(Box::new(of), Box::new(filter)),
+        })
+    }
+
+    fn is_at_operand(&self) -> bool {
+        let next = self.tokens.get(self.position).map(|(token, _)| token);
+        !matches!(next, None | Some(Token::Symbol(_)))
+            || matches!(next, Some(Token::Symbol("(" | "!")))
+    }
+
+    fn check_depth(&self, depth: usize) -> Result<(), SyntaxError> {
+        if depth > DEPTH_MAX {
+            Err(self.error_here("nested too deeply"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn error_here(&self, message: &str) -> SyntaxError {
+        let span = self.peek().map_or(self.end..self.end, |(_, span)| span);
+        SyntaxError::new(span, message.to_owned())
+    }
+}
+
+fn quote_token(token: &Token) -> String {
+    match token {
+        Token::Name(text) | Token::Number(text) => format!("`{text}`"),
+        Token::Text(text) => format!("'{text}'"),
+        Token::Symbol(symbol) => format!("`{symbol}`"),
+    }
+}
+
+fn unexpected_message(token: &Token) -> String {
+    match token {
+        Token::Symbol("=") => "`=` is no operator; compare with `==`".to_owned(),
+        Token::Symbol("?" | ":") => "`a ? b : c` is not part of the language".to_owned(),
+        Token::Symbol("[" | "]") => "lists are not part of the language".to_owned(),
+        Token::Name(name) if name == "in" => {
+            "`in` is not part of the language; use `==` and `||`".to_owned()
+        }
+        Token::Symbol("=>") => "`=>` is no operator; at least is written `>=`".to_owned(),
+        Token::Symbol("<>") => "`<>` is no operator; unequal is written `!=`".to_owned(),
+        Token::Name(name) if name.eq_ignore_ascii_case("and") => {
+            format!("`{name}` is written `&&`")
+        }
+        Token::Name(name) if name.eq_ignore_ascii_case("or") => format!("`{name}` is written `||`"),
+        other => format!("unexpected {}", quote_token(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tree as text, every operator in parentheses.
+    fn tree(text: &str) -> String {
+        fn show(expr: &Expr) -> String {
+            match &expr.kind {
+                ExprKind::Name(text) | ExprKind::Number(text) => text.clone(),
+                ExprKind::Text(text) => format!("'{text}'"),
+                ExprKind::Bool(truth) => truth.to_string(),
+                ExprKind::Unary(op, x) => format!("({op}{})", show(x)),
+                ExprKind::Binary(op, a, b) => format!("({} {op} {})", show(a), show(b)),
+                ExprKind::Call(name, args) => format!(
+                    "{name}({})",
+                    args.iter().map(show).collect::<Vec<_>>().join(", ")
+                ),
+                ExprKind::Member(of, name) => format!("{}.{name}", show(of)),
+                ExprKind::Where(of, filter) => format!("({} where {})", show(of), show(filter)),
+            }
+        }
+        parse(text).map_or_else(
+            |e| format!("{:?}: {}", e.span, e.message),
+            |expr| show(&expr),
+        )
+    }
+
+    #[test]
+    fn operators_bind_as_in_cel() {
+        assert_eq!(
+            tree("a || b && c == d + e * -f"),
+            "(a || (b && (c == (d + (e * (-f))))))"
+        );
+        assert_eq!(tree("!a == b"), "((!a) == b)");
+        assert_eq!(tree("a - b - c"), "((a - b) - c)");
+        assert_eq!(
+            tree("(a || b) && since(x) >= days(4.5)"),
+            "((a || b) && (since(x) >= days(4.5)))"
+        );
+        assert_eq!(
+            tree("count(a.b where c == 'd' && e, 5)"),
+            "count((a.b where ((c == 'd') && e)), 5)"
+        );
+        assert_eq!(
+            tree(r#"x == 'it\'s' || y.z == "é""#),
+            "((x == 'it's') || (y.z == 'é'))"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where_and_why() {
+        assert_eq!(tree("a = b"), "2..3: `=` is no operator; compare with `==`");
+        assert_eq!(tree("a >= "), "5..5: something is missing at the end");
+        assert_eq!(tree("since(x >= 3"), "12..12: expected `)`, found the end");
+        assert_eq!(
+            tree("a >= 45d"),
+            "5..8: `45d` is no number; write durations as days(45), hours(12) or minutes(30)"
+        );
+        assert_eq!(tree("a and b"), "2..5: `and` is written `&&`");
+        assert_eq!(tree("a OR b"), "2..4: `OR` is written `||`");
+        assert_eq!(tree("a && not b"), "5..8: `not` is written `!`");
+        assert_eq!(tree("NOT (a)"), "0..3: `NOT` is written `!`");
+        assert_eq!(tree("not == a"), "(not == a)");
+        assert_eq!(
+            tree("a => 3"),
+            "2..4: `=>` is no operator; at least is written `>=`"
+        );
+        assert_eq!(
+            tree("a <> 3"),
+            "2..4: `<>` is no operator; unequal is written `!=`"
+        );
+        assert_eq!(tree("a == 'x"), "5..6: this quote is never closed");
+        assert_eq!(tree("a § b"), "2..4: `§` has no meaning here");
+    }
+
+    #[test]
+    fn nesting_of_every_kind_is_bounded() {
+        for text in [
+            "(".repeat(1000),
+            "!".repeat(1000),
+            "-".repeat(1000),
+            "f(".repeat(1000),
+            vec!["a"; 1000].join("+"),
+            vec!["a"; 1000].join(" || "),
+            vec!["a"; 1000].join("."),
+            "x".repeat(5000),
+        ] {
+            assert!(parse(&text).is_err());
+        }
+    }
+}

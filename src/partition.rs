@@ -1,0 +1,25 @@
+//! Layer 4: many customers in one ordered input. A batch and what was prefetched for it in; a
+//! [`Commit`] out: everything that must become visible together, or not at all.
+//!
+//! [`apply`] is the whole behaviour of the daemon as a function of values. `run`, `replay`, the
+//! models' own tests, the simulation and the benchmarks all call it.
+
+#![deny(clippy::disallowed_types)]
+
+mod apply;
+mod batch;
+pub mod codec;
+mod commit;
+mod decoding;
+mod generation;
+mod rekey;
+mod view;
+
+pub use apply::apply;
+pub use batch::{Batch, LostRange, Record};
+pub use commit::{Commit, MinDelay, Output, Population, Progress};
+pub use decoding::DecodingSettings;
+pub use generation::{
+    GENERATION_BYTES_MAX, Generation, ModelGenerations, VersionOrdering, hash_models,
+};
+pub use view::{LoadedCustomer, StateView, Sweep, TimerKey};

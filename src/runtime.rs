@@ -1,0 +1,40 @@
+//! Layer 6: the effect shell. Moves values between the core and the world, and decides nothing
+//! about customers.
+
+mod assignment;
+pub mod backtest;
+pub mod clock;
+mod clock_check;
+mod context;
+mod customers;
+pub mod daemon;
+mod fuse;
+mod live_io;
+mod mailbox;
+mod merge;
+pub mod model_test;
+mod offset_metadata;
+mod partitions;
+mod poll_loop;
+mod refused;
+pub mod rekey;
+pub mod replay;
+mod restore;
+mod restore_progress;
+mod settings;
+#[cfg(test)]
+#[path = "../tests/simulation/mod.rs"]
+mod simulation;
+pub mod timeline;
+mod topic_watch;
+mod worker;
+mod worker_io;
+
+pub use customers::{Customers, ExplainError, explain_found};
+pub use fuse::{BurstSettings, Fuse, FuseStatus};
+pub use partitions::{
+    ActionError, PartitionState, Partitions, Quarantine, QuarantineCause, RecoveryAction,
+};
+pub use restore::Error as PartitionError;
+pub use restore_progress::{RestoreProgress, RestoreSnapshot};
+pub use settings::{Recovery, Settings};
