@@ -1,4 +1,4 @@
-//! Layer 7: HTTP. Probes and metrics, without any customer's data; beside them a listener for operators.
+//! Layer 7: HTTP. A listener for probes and metrics, without customer data, and one for operators.
 
 pub mod admin;
 mod guard;
@@ -19,7 +19,7 @@ use crate::telemetry::Metrics;
 
 pub use serve::{ConnectionLimits, serve, serve_with_limits};
 
-/// A polling thread that was not seen for this long is taken for dead.
+/// Without a heartbeat of the polling thread for this long, `/livez` fails.
 const POLL_STALL_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
@@ -28,8 +28,8 @@ struct ApiState {
     metrics: Metrics,
 }
 
-/// The routes: `/livez` (the loop moves; independent of Kafka), `/readyz` (the first restore is
-/// done), `/metrics` (Prometheus text).
+/// The routes: `/livez` (the poll loop makes progress; independent of Kafka), `/readyz` (the first restore is
+/// complete), `/metrics` (Prometheus text).
 pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
     Router::new()
         .route("/livez", get(livez))
@@ -38,29 +38,31 @@ pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
         .with_state(ApiState { handle, metrics })
 }
 
-async fn livez(State(shared): State<ApiState>) -> impl IntoResponse {
-    match shared.handle.heartbeat_age() < POLL_STALL_MAX {
-        true => (StatusCode::OK, "alive\n"),
-        false => (
+async fn livez(State(api): State<ApiState>) -> impl IntoResponse {
+    if api.handle.heartbeat_age() < POLL_STALL_MAX {
+        (StatusCode::OK, "alive\n")
+    } else {
+        (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the polling thread does not move\n",
-        ),
+            "the polling thread is stalled\n",
+        )
     }
 }
 
-async fn readyz(State(shared): State<ApiState>) -> impl IntoResponse {
-    match shared.handle.is_ready() {
-        true => (StatusCode::OK, "ready\n"),
-        false => (
+async fn readyz(State(api): State<ApiState>) -> impl IntoResponse {
+    if api.handle.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (
             StatusCode::SERVICE_UNAVAILABLE,
             "restoring, or waiting for partitions\n",
-        ),
+        )
     }
 }
 
-async fn render_metrics(State(shared): State<ApiState>) -> impl IntoResponse {
+async fn render_metrics(State(api): State<ApiState>) -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        shared.metrics.render(),
+        api.metrics.render(),
     )
 }

@@ -1,4 +1,4 @@
-//! The composition root of `run`: the order of start, of going on with other models, and of stop.
+//! The composition root of `tenure run`: start, restart with new models, and stop.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,18 +12,16 @@ use crate::runtime::Settings;
 use crate::runtime::daemon::{self, Handle};
 use crate::telemetry::Metrics;
 
-/// Why the daemon could not start, or ended.
+/// Why the daemon could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The daemon itself.
     #[error(transparent)]
     Daemon(#[from] daemon::Error),
-    /// The system refuses something that is needed to start.
+    /// A system call that the start needs failed.
     #[error("cannot {action}")]
     System {
-        /// What.
+        /// Completes the sentence "cannot ...".
         action: &'static str,
-        /// The reason.
         #[source]
         source: std::io::Error,
     },
@@ -32,19 +30,20 @@ pub enum Error {
     Metrics(#[from] prometheus::Error),
 }
 
-/// Exit code of a process that a second signal ends at once.
+/// Exit code after a second signal, which ends the process without a commit.
 const EXIT_CODE_FORCED: i32 = 130;
 
-/// What a look at the model files comes to: others that take over, `None` where they are the running ones, or
-/// all that keeps them from it.
+/// The result of reading the model files again: new models with their settings, `None` if the files are
+/// unchanged, or all problems because of which the new models are refused.
 pub type Reloaded = Result<Option<(Models, Settings)>, Vec<String>>;
 
-/// Runs until a signal asks to stop: SIGTERM or SIGINT. What is in hand is committed then; a second
-/// signal ends the process at once, which recovery makes safe. At SIGHUP `reload` looks at the model files;
-/// others take over in the same process, which keeps its place in the group and its local state.
+/// Runs until SIGTERM or SIGINT. Pending work is committed then; a second signal ends the process
+/// immediately, which is safe because recovery starts from the last commit. At SIGHUP `reload` reads the
+/// model files again; new models take effect in the same process, which keeps its group membership and its
+/// local state.
 ///
 /// # Errors
-/// When the daemon cannot start or cannot go on.
+/// The daemon cannot start, or cannot continue.
 pub fn run(
     models: Models,
     settings: Settings,
@@ -79,9 +78,8 @@ pub fn run(
     }
     let stopping = handle.clone();
     tokio.spawn(async move {
-        match stop_on_signal(&stopping).await {
-            Ok(()) => {}
-            Err(error) => tracing::error!(%error, "signals cannot be received"),
+        if let Err(error) = stop_on_signal(&stopping).await {
+            tracing::error!(%error, "SIGTERM and SIGINT cannot be received");
         }
     });
     let (mut models, mut settings) = (Arc::new(models), settings);
@@ -93,30 +91,30 @@ pub fn run(
         reload,
     };
     tokio.spawn(async move {
-        match reloads.reload_on_hangup().await {
-            Ok(()) => {}
-            Err(error) => tracing::error!(%error, "models cannot be read again by SIGHUP"),
+        if let Err(error) = reloads.reload_on_hangup().await {
+            tracing::error!(%error, "SIGHUP cannot be received; models are not reloaded");
         }
     });
-    let ended = loop {
-        let ended = daemon::run(models, settings, metrics.clone(), handle);
-        let Some(next) = handle.take_restart().filter(|_| ended.is_ok()) else {
-            break ended;
+    let outcome = loop {
+        let outcome = daemon::run(models, settings, metrics.clone(), handle);
+        // A pending restart does not hide an error.
+        let Some(next) = handle.take_restart().filter(|_| outcome.is_ok()) else {
+            break outcome;
         };
-        tracing::info!("going on with other models");
+        tracing::info!("restarting with new models");
         metrics.reset_partitions();
         (models, settings) = (Arc::new(next.0), next.1);
         models.clone_into(&mut lock(&running));
     };
     tokio.shutdown_background();
-    Ok(ended?)
+    Ok(outcome?)
 }
 
-/// Looks at the model files at every SIGHUP.
+/// Reads the model files again at every SIGHUP.
 struct ReloadHandler<R> {
     handle: Arc<Handle>,
     metrics: Metrics,
-    /// Those that are worked with.
+    /// The models in effect.
     running: Arc<Mutex<Arc<Models>>>,
     reload: R,
 }
@@ -124,12 +122,12 @@ struct ReloadHandler<R> {
 impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> ReloadHandler<R> {
     async fn reload_on_hangup(self) -> std::io::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
-        let shared = Arc::new(self);
+        let handler = Arc::new(self);
         while hangup.recv().await.is_some() {
-            let own = shared.clone();
-            // Files may be slow, and the thread serves probes.
-            if let Err(error) = tokio::task::spawn_blocking(move || own.reload_models()).await {
-                tracing::error!(%error, "the models could not be read again");
+            let handler = handler.clone();
+            // File reads may block, and this thread serves probes.
+            if let Err(error) = tokio::task::spawn_blocking(move || handler.reload_models()).await {
+                tracing::error!(%error, "reloading the models failed");
             }
         }
         Ok(())
@@ -139,7 +137,7 @@ impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> ReloadHandler<R> {
         let running = lock(&self.running).clone();
         let outcome = match (self.reload)(&running) {
             Ok(None) => {
-                tracing::info!("SIGHUP: the model files are those that are running");
+                tracing::info!("SIGHUP: the model files are unchanged");
                 "unchanged"
             }
             Ok(Some((models, settings))) => {
@@ -150,7 +148,7 @@ impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> ReloadHandler<R> {
                 for problem in problems {
                     tracing::error!(
                         problem,
-                        "SIGHUP: the models cannot take over; going on as before"
+                        "SIGHUP: the new models are refused; the running models stay in effect"
                     );
                 }
                 "refused"
@@ -165,7 +163,7 @@ impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> ReloadHandler<R> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is in it is whole whoever panicked while holding it.
+    // A panic elsewhere cannot leave the value half written: it is replaced as a whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -174,13 +172,15 @@ async fn stop_on_signal(handle: &Handle) -> std::io::Result<()> {
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    for asked in 0..2 {
+    for signals_before in 0..2 {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        if asked == 0 {
-            tracing::info!("stopping: committing what is in hand; a second signal ends at once");
+        if signals_before == 0 {
+            tracing::info!(
+                "stopping: committing pending work; a second signal ends the process immediately"
+            );
             handle.stop();
         }
     }

@@ -1,10 +1,10 @@
-//! Layer 4, beside the partition: what one version of a model makes of a history, against another.
+//! Layer 4, next to the partition: evaluates a version of a model on a history, and compares it with another version.
 //!
-//! A customer's stages depend on nobody else, so that the history is walked customer by customer, each under
-//! both versions ([`Walker`] gives a [`History`]), and everything that is measured is a sum over customers:
-//! `census` (who is where, at dates), `stays`, `flaps`, `differences` (who moves, and when), `prediction`.
-//! What is kept does not grow with the number of customers. No binary floating point: what comes out
-//! are counts and lengths, and ratios are for whoever shows them.
+//! A customer's stages do not depend on other customers, so the history is processed customer by customer, with both
+//! versions ([`HistoryBuilder`] builds a [`History`]), and all measures are sums over customers: `census` (customers by
+//! stage, at dates), `stays`, `flaps`, `differences` (of transitions and their times), `prediction`. Memory does not grow
+//! with the number of customers. No binary floating point: the results are counts and durations; ratios are computed for
+//! display.
 
 #![deny(clippy::disallowed_types)]
 
@@ -34,72 +34,66 @@ pub use stays::{StayStats, StaysByStage};
 use crate::event::{CustomerId, EventTime, Millis};
 use crate::model::{Model, Models};
 
-/// A model as it is tried: alone, as if no other were loaded.
+/// A version of a model, evaluated without other models.
 #[derive(Clone, Debug)]
 pub struct Version {
-    /// One model, compiled.
+    /// Contains one model.
     pub models: Models,
-    /// The stages that are taken to say that the outcome will not come, as bits.
+    /// The stages that predict that the outcome will not occur, as bits.
     pub flagged: u64,
 }
 
 impl Version {
-    /// The model.
     pub fn model(&self) -> &Model {
         &self.models.list[0]
     }
 
-    /// Whether a stage is one of those that flag a customer.
+    /// Whether a stage flags a customer.
     pub fn is_flagged(&self, stage: usize) -> bool {
         self.flagged & 1 << stage != 0
     }
 }
 
-/// What is asked about a history.
 #[derive(Clone, Debug)]
 pub struct BacktestOptions {
-    /// The first event of all.
+    /// The time of the first event.
     pub begin: EventTime,
-    /// Where time ends.
+    /// The end of time.
     pub end: EventTime,
-    /// A move that is undone sooner than this is a flap.
+    /// A transition that is reversed sooner than this is a flap.
     pub flap: Millis,
-    /// How many customers are shown whose histories differ.
+    /// The maximum number of examples of customers whose histories differ.
     pub examples: usize,
-    /// What is to be predicted, if anything is.
     pub prediction: Option<PredictionTarget>,
 }
 
-/// All that is measured. Complete once every customer was added.
+/// All measures. Complete once every customer was added.
 #[derive(Debug)]
 pub struct Backtest {
-    /// What was asked.
     pub options: BacktestOptions,
-    /// Customers so far.
     pub customers: u64,
-    /// For how long they were customers, all together, in milliseconds.
+    /// The sum of the customers' times from their first event to the end, in milliseconds.
     pub customer_time: i128,
-    /// Who was where.
     pub census: Census,
-    /// How long they stayed, by version.
+    /// By version.
     pub stays: Vec<StaysByStage>,
-    /// What was undone soon, by version.
+    /// By version.
     pub flaps: Vec<Flaps>,
-    /// Where two versions part.
+    /// With two versions.
     pub differences: Option<Differences>,
-    /// How well a stage predicted.
     pub prediction: Option<Prediction>,
 }
 
 impl Backtest {
-    /// Of one version, or of two, the old one first.
+    /// `versions`: one, or two with the old one first.
     pub fn new(
         versions: &[Version],
-        questions: BacktestOptions,
+        options: BacktestOptions,
     ) -> Result<Backtest, HistoryTooShort> {
-        let (begin, end) = (questions.begin, questions.end);
-        let prediction = questions.prediction.as_ref();
-        let prediction = prediction.map(|asked| Prediction::new(asked, begin, end, versions.len()));
+        let (begin, end) = (options.begin, options.end);
+        let prediction = options.prediction.as_ref();
+        let prediction =
+            prediction.map(|target| Prediction::new(target, begin, end, versions.len()));
         let stages = versions.iter().map(|version| version.model().stages.len());
         let stages: Vec<usize> = stages.collect();
         Ok(Backtest {
@@ -113,26 +107,25 @@ impl Backtest {
                 [old, new] => Some(Differences::between(
                     old.model(),
                     new.model(),
-                    questions.examples,
+                    options.examples,
                 )),
                 _ => None,
             },
             prediction: prediction.transpose()?,
             customers: 0,
             customer_time: 0,
-            options: questions,
+            options,
         })
     }
 
-    /// Adds a customer.
     pub fn add(&mut self, versions: &[Version], customer: &CustomerId, history: &History) {
         let (end, flap) = (self.options.end, self.options.flap);
         self.customers += 1;
         self.customer_time += i128::from(end.duration_since(history.begin).0);
         self.census.add(history);
-        for (at, line) in history.stage_histories.iter().enumerate() {
-            self.stays[at].add(line, history.begin, end);
-            self.flaps[at].add(line, flap);
+        for (version, stages) in history.stage_histories.iter().enumerate() {
+            self.stays[version].add(stages, history.begin, end);
+            self.flaps[version].add(stages, flap);
         }
         if let Some(differences) = &mut self.differences {
             differences.add(customer, history, end);

@@ -1,4 +1,4 @@
-//! The command line. Standard output is data, standard error is for people.
+//! The command line. Standard output is data; standard error is for messages to people.
 
 mod backtest;
 mod check;
@@ -26,22 +26,20 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::model::{Models, ProblemReport};
 
-/// What a command ends with; the numbers are part of the contract.
+/// Exit codes; the numbers are part of the contract with callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All is well.
     Ok = 0,
-    /// Something failed.
     Failed = 1,
-    /// What was asked for cannot be meant.
+    /// The arguments contradict each other or the inputs.
     Usage = 2,
-    /// There were warnings, under `--strict`.
+    /// There were warnings, and `--strict` was given.
     Warnings = 3,
     /// Tests failed, or differences were found.
     Different = 4,
-    /// No broker answers.
+    /// No broker answers (`EX_UNAVAILABLE` of sysexits.h).
     Unavailable = 69,
-    /// A model or the configuration is wrong.
+    /// A model or the configuration is wrong (`EX_CONFIG`).
     Configuration = 78,
 }
 
@@ -64,33 +62,33 @@ enum Command {
     Run(run::RunArgs),
     /// Print the settings in effect, without secrets.
     Config(run::ConfigArgs),
-    /// Watch the whole daemon at work on made-up customers, without a broker.
+    /// Watch the whole daemon process synthetic customers, without a broker.
     Demo(demo::DemoArgs),
     /// Run models over files of events and print every transition.
     ///
     /// Outputs are in order for each customer, not across customers.
     Replay(replay::ReplayArgs),
-    /// List the models that ship with the program; show and draw them, or your own.
+    /// List the models that ship with the program; print and draw them, or draw your own.
     Models(models::ModelsArgs),
-    /// Copy a model that ships with the program, to start from.
+    /// Copy a model that ships with the program as a starting point.
     New(new::NewArgs),
-    /// Say why a customer is where they are, what keeps them there, and what comes next.
+    /// Explain why a customer is in their stage, what keeps them there, and what can change next.
     ///
-    /// From a folder of state, from a running daemon, or from files of events.
+    /// Reads a folder of state, a running daemon, or files of events.
     Explain(explain::ExplainArgs),
-    /// Show which partitions a running daemon processes, and what keeps it from others; do something about them.
+    /// Show the partitions of a running daemon and why some are quarantined; recover them.
     State(state::StateArgs),
-    /// Write the states of a deployment that has stopped for another one, whose inputs have more partitions.
+    /// Copy the states of a stopped deployment into a new one whose inputs have more partitions.
     Rekey(rekey::RekeyArgs),
-    /// Compare two versions of a model over a history: who moves, when, and what each predicts.
+    /// Compare two versions of a model over a history: transitions, their times, and predictions.
     Backtest(backtest::BacktestArgs),
-    /// Check model files and print everything that is wrong with them.
+    /// Check model files and print all problems.
     Check(check::CheckArgs),
     /// Run the tests that model files contain.
     Test(test::TestArgs),
     /// Print the JSON Schema of model files, for editors.
     ///
-    /// Write it to a file, and begin a model with: # yaml-language-server: $schema=FILE
+    /// Write it to a file, and begin a model file with: # yaml-language-server: $schema=FILE
     Schemas(schemas::SchemasArgs),
     /// Print a completion script for a shell.
     Completions {
@@ -109,7 +107,7 @@ enum OutputFormat {
     Json,
 }
 
-/// Model files, in the order in which their outputs come at one instant.
+/// Model files; their order is the order of their outputs at one instant.
 #[derive(Debug, Args)]
 struct ModelFiles {
     /// Model files (YAML).
@@ -117,7 +115,7 @@ struct ModelFiles {
     files: Vec<PathBuf>,
 }
 
-/// Runs a command and says what went wrong, if anything.
+/// Runs a command and prints its error, if any, to standard error.
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(command) => command.run(),
@@ -144,7 +142,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let exit = outcome.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
-            return Exit::Ok; // Whoever read the output has seen enough.
+            return Exit::Ok; // The reader of the output closed it, as `head` does.
         }
         print_stderr(&format!("error: {error:#}"));
         Exit::Failed
@@ -153,20 +151,20 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    let is_broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref())
-        .any(broken)
+        .any(is_broken)
 }
 
-/// Tells the person at the terminal. That standard error cannot be written is nobody's loss.
+/// Prints a line to standard error. A failure is ignored: there is no other place to report it.
 fn print_stderr(text: &str) {
     let _unwritable = writeln!(io::stderr(), "{text}");
 }
 
-/// Reads and compiles model files; problems are printed to standard error. `None` when a model is
-/// wrong. A warning is printed too, and counted.
+/// Reads and compiles model files, and prints problems and warnings to standard error. Returns the models
+/// and the number of warnings, or `None` if a model has an error.
 fn load_models(files: &[PathBuf]) -> anyhow::Result<Option<(Models, usize)>> {
     Ok(match sources::compile(files) {
         Ok((models, reports)) => {

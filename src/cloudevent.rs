@@ -1,7 +1,7 @@
-//! A stage change as a CloudEvent 1.0: the contract with whoever subscribes.
+//! A stage change as a CloudEvent 1.0: the contract with consumers of the output topic.
 //!
-//! The id is a hash, so that the same input gives the same id on every replay of one deployment;
-//! neither the model's version nor any clock is in it (`lifecycle.md` rule 21).
+//! The id is a hash of the change and its origin, so every replay in one deployment gives the same id. It includes
+//! neither the model's version nor wall time (`lifecycle.md` rule 21).
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -13,25 +13,22 @@ use crate::model::Models;
 /// The `type` of every stage change.
 pub const TYPE: &str = "tenure.stage-changed.v1";
 
-/// Where the event that caused a change was read.
+/// The location of the event that caused a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin<'o> {
     /// A record of a topic.
     Topic {
-        /// The topic's id, as the broker gave it.
+        /// The topic id that the broker assigned.
         id: &'o [u8],
-        /// The topic's name.
         topic: &'o str,
-        /// The partition.
         partition: i32,
-        /// The offset.
         offset: i64,
     },
     /// A row of a file.
     File {
-        /// The file as it was named; `-` is standard input.
+        /// The path as given by the user; `-` is standard input.
         file: &'o str,
-        /// The file's order among the inputs.
+        /// Index of the file among the inputs.
         input: u32,
         /// The line, from 1.
         line: i64,
@@ -72,7 +69,6 @@ pub fn id(
     hex(&hash.finalize()[..16])
 }
 
-/// SHA-256 in hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -97,14 +93,14 @@ pub fn structured(
         "type": TYPE,
         "subject": customer.as_str(),
         "time": change.effective_at.to_string(),
-        // The extension compares sequences as text; ten digits hold every one.
+        // Consumers compare `sequence` as text: fixed width keeps the order.
         "sequence": format!("{:010}", change.sequence),
         "datacontenttype": "application/json",
         "data": data(models, customer, change, origin, decided_at),
     })
 }
 
-/// The payload alone (the record's value in binary mode).
+/// The payload only (the value of a record in binary mode).
 pub fn data(
     models: &Models,
     customer: &CustomerId,
@@ -142,11 +138,11 @@ pub fn data(
     if let Some(behind) = change.late_by {
         data["late_by_ms"] = behind.0.into();
     }
-    if let Some(corrected) = change.corrects {
+    if let Some(retracted) = change.corrects {
         data["corrects"] = json!({
-            "sequence": corrected.sequence,
-            "transition": model.transition_name(corrected.transition, corrected.from),
-            "effective_at": corrected.effective_at.to_string(),
+            "sequence": retracted.sequence,
+            "transition": model.transition_name(retracted.transition, retracted.from),
+            "effective_at": retracted.effective_at.to_string(),
         });
     }
     if let Some(decided_at) = decided_at {
@@ -155,7 +151,6 @@ pub fn data(
     data
 }
 
-/// A part of a condition with its values.
 pub(crate) fn evidence_json(evidence: &Evidence) -> Value {
     let facts = evidence
         .facts

@@ -1,9 +1,10 @@
-//! Settings. Near the end, so that nobody can reach for them: each module is given its own.
+//! Settings: the documented defaults, files and environment variables become one checked [`Document`].
 //!
-//! `config/tenure.toml` is the documentation, the default and the lowest layer at once. Then come
-//! files, then variables ([`layer`]); each is compared with what there is ([`schema`]) before they
-//! are merged ([`load()`]), so that a problem has the place where it was written; then [`check`]
-//! looks at what makes no sense, and [`warnings`] at what is hardly meant.
+//! `config/tenure.toml` is the documentation, the defaults and the lowest layer. Files come next, then
+//! environment variables ([`layer`]). Each layer is validated against the known settings ([`schema`])
+//! before the layers are merged ([`load()`]), so that each problem has its location in the source.
+//! [`check`] then rejects values that make no sense together, and [`warnings`] reports values that are
+//! probably mistakes. Other modules do not read this one: each receives only its own settings.
 
 mod check;
 mod document;

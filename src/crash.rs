@@ -1,8 +1,7 @@
-//! Layer 0: places at which a test can have the process end at once, as by `kill -9`, or take long, as
-//! with a slow disk; and records on which processing panics. Compiled in only with the feature `crash-points`;
-//! elsewhere a point is nothing.
+//! Layer 0: fault injection for tests. At a crash point the process aborts, as by `kill -9`, or waits, as with a slow
+//! disk; on a given record processing panics. Without the feature `crash-points` these functions do nothing.
 
-/// Every point, in the order in which a commit and a restore pass them.
+/// All crash points, in the order in which a restore and a commit pass them.
 pub const CRASH_POINTS: [&str; 15] = [
     "assigned",
     "restoring",
@@ -21,12 +20,12 @@ pub const CRASH_POINTS: [&str; 15] = [
     "rekeyed",
 ];
 
-/// The variable that names a point and how often it is passed first: `offsets-sent:3`.
+/// The environment variable with a point and the pass at which the process aborts: `offsets-sent:3`.
 pub const CRASH_VARIABLE: &str = "TENURE_CRASH_AT";
-/// The variable that names a point and how many milliseconds it takes to pass: `before-write:2000`.
+/// The environment variable with a point and the milliseconds that every pass waits: `before-write:2000`.
 pub const SLOW_VARIABLE: &str = "TENURE_SLOW_AT";
 
-/// Ends the process here if this is the point that was named, for the last time; or waits here.
+/// Aborts the process, or waits, if the environment selects this point.
 #[cfg(feature = "crash-points")]
 pub(crate) fn point(name: &'static str) {
     use std::sync::OnceLock;
@@ -43,8 +42,8 @@ pub(crate) fn point(name: &'static str) {
             let (point, number) = text.split_once(':')?;
             Some((point.to_owned(), AtomicI64::new(number.parse().ok()?)))
         };
-        let own = plan.get_or_init(read).as_ref();
-        own.filter(|(point, _)| point == name)
+        let plan = plan.get_or_init(read).as_ref();
+        plan.filter(|(point, _)| point == name)
             .map(|(_, number)| number)
     };
     if let Some(left) = plan(&CRASH, CRASH_VARIABLE)
@@ -64,17 +63,17 @@ pub(crate) fn point(name: &'static str) {
 #[cfg(not(feature = "crash-points"))]
 pub(crate) const fn point(_: &'static str) {}
 
-/// The variable that names records at which a step of processing panics: `decode:INPUT:PARTITION:OFFSET` or `apply:…`,
-/// several with commas between them.
+/// The environment variable with the records at which a processing step panics, comma-separated:
+/// `decode:INPUT:PARTITION:OFFSET` or `apply:…`.
 pub const PANIC_VARIABLE: &str = "TENURE_PANIC_AT";
 
-/// Panics if this record was named for this step, as a bug of the step would.
+/// Panics if this record was selected for this step, as a bug in the step would.
 #[cfg(any(test, feature = "crash-points"))]
 pub(crate) fn panic_at(step: &'static str, input: u32, partition: i32, offset: i64) {
     let is_named = |named: &std::collections::BTreeSet<String>| {
         !named.is_empty() && named.contains(&format!("{step}:{input}:{partition}:{offset}"))
     };
-    assert!(!PANICS.with_borrow(is_named), "a bug in {step}, on purpose");
+    assert!(!PANICS.with_borrow(is_named), "injected panic in {step}");
 }
 
 #[cfg(not(any(test, feature = "crash-points")))]
@@ -82,10 +81,10 @@ pub(crate) const fn panic_at(_: &'static str, _: u32, _: i32, _: i64) {}
 
 #[cfg(any(test, feature = "crash-points"))]
 thread_local! {
-    /// Of this thread alone: simulations run beside each other.
+    /// Per thread, because simulations run in parallel.
     pub(crate) static PANICS: std::cell::RefCell<std::collections::BTreeSet<String>> = {
-        let named = std::env::var(PANIC_VARIABLE).unwrap_or_default();
-        let named = named.split(',').filter(|one| !one.is_empty());
-        std::cell::RefCell::new(named.map(str::to_owned).collect())
+        let variable = std::env::var(PANIC_VARIABLE).unwrap_or_default();
+        let records = variable.split(',').filter(|record| !record.is_empty());
+        std::cell::RefCell::new(records.map(str::to_owned).collect())
     };
 }

@@ -1,11 +1,11 @@
 //! Layer 3: one customer. State and an input in; state and stage changes out (`lifecycle.md`).
 //!
-//! `facts` (what is remembered; `distinct` and `gaps` are two kinds of it, `recent` the ids of events,
-//! `orders` what can be taken back of it, `ground` what the last transition stood on, `last` what its condition saw),
-//! `reading` (what conditions see of it), `evaluate` (what is true now, and when that can change),
-//! `step` (the rules of transitions; `correct` takes them back; `migrate` brings them under other models),
-//! `change` and `evidence` (what is told, and why), `explain` (why somebody is where they are, and what comes
-//! next), `codec` (state as bytes).
+//! `facts` (aggregates per slot; `distinct` and `gaps` are two kinds, `orders` the orders that can be returned),
+//! `recent_ids` (deduplication), `fact_reader` and `fact_source` (facts as conditions read them), `evaluate`
+//! (conditions at an instant, and their next change), `transitions` (the transition rules), `correction` and
+//! `correction_basis` (retraction of a transition), `migrate` (a state under newer models), `change` and `evidence`
+//! (what is emitted, and why), `last_transition` and `explain` (why a customer is in a stage, and what time alone
+//! does next), `codec` (state as bytes).
 
 #![deny(clippy::disallowed_types)]
 

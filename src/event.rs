@@ -1,6 +1,6 @@
-//! Layer 1: the shared nouns. What happened, to whom, when, and where it was read.
+//! Layer 1: events, and how records are decoded into them.
 //!
-//! Pure: bytes and text in, values out. Nothing here knows models, stages or stores.
+//! Pure: bytes and text in, values out. No dependency on models, stages or stores.
 
 #![deny(clippy::disallowed_types)]
 
@@ -31,12 +31,11 @@ pub use vocabulary::{EventType, Field, FieldId, FieldKind, Vocabulary};
 pub struct CustomerId(pub CompactString);
 
 impl CustomerId {
-    /// The id as it travels in keys.
+    /// The id as it is encoded in record keys and store keys.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,7 +47,7 @@ impl From<&str> for CustomerId {
     }
 }
 
-/// Where an event was read: which of the ordered inputs, and at which offset (in files: line).
+/// Where an event was read: the input and the offset in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Rank of the topic, or order of the file, among the inputs.
@@ -57,32 +56,27 @@ pub struct Position {
     pub offset: i64,
 }
 
-/// A value that an event carries in a field that some model names.
+/// The value of an event's field that some model names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
-    /// A number; money is already in the reporting currency, rounded to its minor units.
+    /// A number. Money is already converted to the reporting currency and rounded to its minor units.
     Number(Quantity),
-    /// Text.
     Text(CompactString),
-    /// True or false.
     Bool(bool),
 }
 
-/// One accepted event, reduced to what the loaded models name.
+/// An accepted event, reduced to the type and the fields that the loaded models name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Who.
     pub customer: CustomerId,
-    /// What kind, resolved against the vocabulary.
     pub event_type: EventType,
-    /// When it happened.
     pub time: EventTime,
-    /// The fields that some model names and this event carries.
+    /// The fields that some model names and this event has.
     pub fields: SmallVec<[(FieldId, Scalar); 2]>,
 }
 
 impl Event {
-    /// The value of a field, if this event carries it.
+    /// The value of a field, if this event has it.
     pub fn field(&self, id: FieldId) -> Option<&Scalar> {
         self.fields
             .iter()

@@ -1,7 +1,6 @@
-//! What is said of one customer: as JSON for programs, as text for whoever cares for customers.
+//! Rendering of one customer's explanation and timeline: JSON for programs, text for people.
 //!
-//! `words` (values and times as people write them), `phrases` (what is said again and again), `text` and `json`
-//! (an explanation), `story` (a history).
+//! `format` (values and times), `phrases` (shared wording), `text` and `json` (an explanation), `timeline` (a history).
 
 mod format;
 mod json;
@@ -15,7 +14,7 @@ use crate::model::Models;
 
 pub use timeline::{TimelineFormatter, TimelineStep};
 
-/// Where a customer is in every model, and why.
+/// A customer's stage in every model, and why.
 #[derive(Debug)]
 pub struct CustomerExplanation<'a> {
     models: &'a Models,
@@ -24,86 +23,81 @@ pub struct CustomerExplanation<'a> {
     as_of: AsOf,
     latest: EventTime,
     notes: ExplanationNotes,
-    /// By index of the model.
+    /// Explanations with the index of their model.
     explained: Vec<(usize, Explanation)>,
 }
 
-/// What the instant is that somebody is explained at.
+/// The meaning of the instant of an explanation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
-    /// Up to here time has come.
+    /// The partition's watermark.
     Watermark,
-    /// That of the customer's latest event, which is ahead of the watermark.
+    /// The time of the customer's latest event, which is after the watermark.
     LatestEvent,
-    /// The end of the events that were replayed.
+    /// The end of the replayed events.
     EndOfEvents,
-    /// It was asked for; from where the state stands, time passes and nothing happens.
+    /// A requested later instant: timers fire up to it, without events.
     Requested,
 }
 
-/// What else has to be said.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct ExplanationNotes {
-    /// Other models have taken over, and the customer is still to be brought under them: shown is what that
-    /// comes to.
+    /// The stored state has older models; the explanation is of a migrated copy.
     is_migrated: bool,
-    /// What happens by time alone up to an instant that was asked for.
+    /// Transitions by time alone up to the requested instant.
     meanwhile: Vec<StageChange>,
 }
 
-/// An instant that a state says nothing of.
+/// A requested instant that cannot be explained from a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownInstant {
-    /// What was before is not kept.
+    /// A state has no earlier history.
     #[error(
-        "the state says nothing of {asked}: it stands at {now}; of earlier times the events tell: `tenure explain \
+        "the state is as of {now} and does not contain the earlier {requested}; use the events: `tenure explain \
         CUSTOMER --at TIME --model FILE INPUT…`, or `tenure replay --story CUSTOMER`"
     )]
     TooEarly {
-        /// The instant.
-        asked: EventTime,
-        /// Where the state stands.
+        requested: EventTime,
         now: EventTime,
     },
-    /// By time alone stages follow each other too often to be told.
-    #[error("up to {asked} more happens by time alone than can be told; ask for an earlier time")]
-    TooFar {
-        /// The instant.
-        asked: EventTime,
-    },
+    /// Time alone causes too many transitions up to the instant.
+    #[error("time alone causes too many transitions up to {requested}; request an earlier time")]
+    TooFar { requested: EventTime },
 }
 
 impl<'a> CustomerExplanation<'a> {
-    /// Explains a state that stands at `now`: up to there everything that time alone does has been done.
-    /// `asked` lets time pass from there to a later instant.
+    /// Explains a state as of `now`, up to which all its timers have fired. `requested` fires the timers up to a later
+    /// instant first, without events.
     ///
     /// # Errors
-    /// Where the state says nothing of the instant that is asked for.
+    /// The requested instant is before `now`, or too many transitions are before it.
     pub fn new(
         models: &'a Models,
         customer: &'a CustomerId,
         state: &CustomerState,
         (now, as_of): (EventTime, AsOf),
-        asked: Option<EventTime>,
-        is_brought_over: bool,
+        requested: Option<EventTime>,
+        is_migrated: bool,
     ) -> Result<CustomerExplanation<'a>, UnknownInstant> {
         let mut notes = ExplanationNotes {
-            is_migrated: is_brought_over,
+            is_migrated,
             meanwhile: Vec::new(),
         };
-        let later = match asked {
+        let later = match requested {
             None => None,
-            Some(asked) if asked < now => return Err(UnknownInstant::TooEarly { asked, now }),
-            Some(asked) => {
+            Some(requested) if requested < now => {
+                return Err(UnknownInstant::TooEarly { requested, now });
+            }
+            Some(requested) => {
                 let mut later = state.clone();
-                if !later.advance_to(models, asked, &mut notes.meanwhile) {
-                    return Err(UnknownInstant::TooFar { asked });
+                if !later.advance_to(models, requested, &mut notes.meanwhile) {
+                    return Err(UnknownInstant::TooFar { requested });
                 }
-                Some((later, asked))
+                Some((later, requested))
             }
         };
         let (state, now, as_of) = match &later {
-            Some((later, asked)) => (later, *asked, AsOf::Requested),
+            Some((later, requested)) => (later, *requested, AsOf::Requested),
             None => (state, now, as_of),
         };
         let explain = |model| (model, state.explain(models, model, now));
@@ -118,10 +112,10 @@ impl<'a> CustomerExplanation<'a> {
         })
     }
 
-    /// Only of these models.
+    /// Drops the explanations of other models.
     pub fn retain_models(mut self, names: &[String]) -> CustomerExplanation<'a> {
-        let wanted = |model: usize| names.contains(&self.models.list[model].name);
-        self.explained.retain(|(model, _)| wanted(*model));
+        let is_wanted = |model: usize| names.contains(&self.models.list[model].name);
+        self.explained.retain(|(model, _)| is_wanted(*model));
         self
     }
 }

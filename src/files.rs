@@ -1,5 +1,4 @@
-//! Layer 5: events in files. NDJSON or CSV, plain or compressed, in time order whatever the order
-//! they were written in, in bounded memory.
+//! Layer 5: events in files: NDJSON or CSV, plain or compressed. Sorts events by time in bounded memory.
 
 mod csv_reader;
 mod grouped;
@@ -18,15 +17,13 @@ pub use history_range::{HistoryRange, Outlier};
 pub use merge::{InputOrder, MergedInputs};
 pub use rows::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
 
-/// Why a file cannot be read on. Bad rows are no error: they are rejected one by one.
+/// Errors that stop reading. Invalid rows are no errors: they are rejected one by one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file cannot be opened or read.
     #[error("cannot read {path}")]
     Io {
-        /// The file; `-` is standard input.
+        /// `-` is standard input.
         path: PathBuf,
-        /// The system's reason.
         #[source]
         source: io::Error,
     },
@@ -35,44 +32,30 @@ pub enum Error {
         "{path}: the header has no column {missing}; an event needs customer_id, type and time; found `{found}`{expected}"
     )]
     Header {
-        /// The file.
         path: PathBuf,
-        /// The missing columns.
         missing: String,
-        /// The beginning of the header as it stands there.
+        /// The beginning of the header in the file.
         found: String,
-        /// What to do about it.
+        /// A hint for the user.
         expected: &'static str,
     },
-    /// A row of a CSV file does not end.
+    /// A row of a CSV file does not end, probably because of an open quote.
     #[error("{path}:{line}: this row is longer than {limit} bytes; is a quote left open?")]
     EndlessRow {
-        /// The file.
         path: PathBuf,
-        /// Where it begins.
+        /// The first line of the row.
         line: u64,
-        /// The bound.
+        /// In bytes.
         limit: usize,
     },
     /// Presorted input is not sorted.
     #[error(
         "{path}:{line}: this event is earlier than the one before it; leave out --presorted to have the input sorted"
     )]
-    OutOfOrder {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        line: u64,
-    },
-    /// More runs than the merge of one unsorted file can hold open.
-    #[error(
-        "{path} is too large to be sorted here; split it, or for a replay sort it by time first"
-    )]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The temporary folder cannot be written.
+    OutOfOrder { path: PathBuf, line: u64 },
+    /// Sorting needs more runs than one merge can keep open.
+    #[error("{path} is too large to sort; split it, or for a replay sort it by time first")]
+    TooLarge { path: PathBuf },
     #[error("cannot write temporary files for sorting")]
     Temporary(#[source] io::Error),
 }

@@ -1,5 +1,5 @@
-//! Layer 5: Kafka. The only module that knows rdkafka, and `client` the only file that spells its
-//! properties. Callbacks post events or set flags; decisions are the runtime's.
+//! Layer 5: Kafka. Only this module uses rdkafka, and only `client` names librdkafka properties.
+//! Callbacks only post events or set flags; the runtime makes the decisions.
 
 mod client;
 mod consumer;
@@ -28,7 +28,7 @@ pub use output::{
     ProgressRecord,
 };
 pub use partitioner::Partitioner;
-/// Who a transaction is sent by, as the group knows it.
+/// The group membership that a transaction commits offsets with.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{ConsumerRecord, OffsetBounds, OffsetFinder, PartitionReader};
 pub use topics::{

@@ -1,86 +1,127 @@
-//! Tenure watches what customers do and keeps, for each of them and each lifecycle model, the one
-//! stage they are in. It says so whenever a customer moves: by what they do, or by what they stop
-//! doing.
+//! Tenure keeps, for each customer and each lifecycle model, the one stage that the customer is in. It reads events
+//! from Kafka, stores state in RocksDB, and publishes a stage change, exactly once and with its evidence, when a
+//! customer moves: because of an event, because time has passed, or because an earlier decision is corrected.
 //!
-//! # The one idea
+//! # Architecture
 //!
-//! The whole behaviour is a pure, synchronous function of values. Everything that can fail, wait or
-//! differ between runs (Kafka, disks, clocks, threads, HTTP) sits in a thin shell around it.
+//! The behaviour is a pure, synchronous function of values. Everything that can fail, block or differ between runs
+//! (Kafka, disks, clocks, threads, HTTP) is in a thin shell around it.
 //!
 //! ```text
-//!                 pure: no clock, no I/O, no logging; data cannot make it fail
+//!                 pure core: no clock, no I/O, no logging; no input can make it fail
 //!            ┌───────────────────────────────────────────────────────────────────────┐
-//!  bytes ──► │ event/      bytes -> Event, or the reason why not                     │
-//!  YAML  ──► │ model/      text -> Model, or every problem at once, with its place   │
+//!  bytes ──► │ event/      decode: bytes -> Event, or Rejection                      │
+//!  YAML  ──► │ model/      compile: text -> Models, or all problems with locations   │
 //!            │ customer/   one customer: facts, conditions, timers, transitions      │
-//!            │ partition/  apply(models, progress, view, batch) -> Commit            │
-//!            │ cloudevent  a transition as the record that others read               │
-//!            │ explanation/  why a customer is where they are, as text and as JSON   │
-//!            │ backtest/   histories of customers under two versions -> what differs │
+//!            │ partition/  apply(models, progress, state view, batch) -> Commit      │
+//!            │ cloudevent  a transition as the output record                         │
+//!            │ explanation/  why a customer is in a stage, as text and as JSON       │
+//!            │ backtest/   histories under two versions of a model -> differences    │
 //!            └───────────────────────────────────────────────────────────────────────┘
-//!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     blind to one another
-//!      runtime/   worker: batches → prefetch, apply → Kafka transaction → RocksDB write,
-//!                 over a World of effects: the live one, or a simulated one that fails
-//!                 replay: the same without Kafka; rekey: states for more partitions
+//!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     independent adapters
+//!      runtime/   worker: batch → prefetch → apply → Kafka transaction → RocksDB write, over WorkerIo:
+//!                 the live one, or the simulated one that injects faults; restore; rebalances
 //!      telemetry/  api/  config/  app  cli/
 //! ```
 //!
-//! # The life of an event
+//! # Life of an event
 //!
-//! 1. The polling thread ([`runtime::daemon`]) takes a record from the feed of its topic and
-//!    partition and posts it to the worker that owns the partition.
-//! 2. The worker decodes it ([`event::Decoder`]): an [`event::Event`], reduced to what the loaded
-//!    models name, or a [`event::Rejection`], a value and never an error. The inputs of a partition
-//!    are merged by event time, which for others than the event's own customer is never later than the
-//!    timestamp of its record ([`partition::Record::time`]).
-//! 3. A batch is due. [`store::Store::prefetch`] fetches the states of its customers and every timer
-//!    that it can make due, in two sorted reads.
-//! 4. [`partition::apply`] walks through the batch: a customer's own timers first, then the event
-//!    ([`customer::CustomerState::receive`]), then the watermark moves and other customers' timers
-//!    fire. Silence is nothing special: it is a timer.
-//! 5. The [`partition::Commit`] becomes one Kafka transaction: outputs, dead letters, states,
-//!    progress, offsets. Only after it is committed does RocksDB take the same, atomically.
+//! 1. The poll loop (`runtime::poll_loop`) takes a record from the feed of its topic and partition and sends it to the
+//!    mailbox of the worker that owns the partition.
+//! 2. The worker decodes it ([`event::Decoder`]) into an [`event::Event`] that has only the fields that the loaded
+//!    models read, or into an [`event::Rejection`]: a value, never an error. The inputs of a partition are merged by
+//!    event time. For every customer but the event's own that time is at most the record's timestamp
+//!    ([`partition::Record::effective_time`]).
+//! 3. When a batch is due, [`store::Store::prefetch`] loads the states of its customers and the timers that it can
+//!    make due, in two sorted reads.
+//! 4. [`partition::apply`] processes the batch. For each record: the customer's own due timers fire, the event is
+//!    received ([`customer::CustomerState::receive`]), the watermark advances, timers of other customers fire.
+//!    Inactivity needs no mechanism of its own: it is a timer.
+//! 5. The [`partition::Commit`] becomes one Kafka transaction (`runtime::worker::transact`): output records, dead
+//!    letters, states in the changelog, progress, offsets. RocksDB gets the same in one write, and only after the
+//!    transaction is committed.
 //!
-//! # The life of a model
+//! # Restore
 //!
-//! The models that the states of a partition are of are kept beside them, in the changelog and on disk
-//! ([`partition::Generation`]); each state says which generation of them it is. When others are loaded,
-//! [`model::Change`] says what becomes of everything, and `runtime::worker::adopt` whether they may take
-//! over. From then on [`store::Store::prefetch`] reads older states by the models before and brings them
-//! over ([`customer::Migration`]), `apply` has each looked at anew when it is met, and a sweep whose cursor
-//! is part of the progress brings all others. The next change waits until the sweep is done, so there are
-//! never more than two generations.
+//! When a partition is assigned, `runtime::restore` compares the local state with the changelog and with the committed
+//! offsets of the group, and then uses the local state, catches up from the changelog, or rebuilds. The batch number in
+//! the offset's metadata (`runtime::offset_metadata`) identifies the batch and the process that committed it.
+//!
+//! # Model changes
+//!
+//! The model files and decoding settings of a partition are stored with it, in the changelog and on disk, as a numbered
+//! [`partition::Generation`]; each state has the number of its generation. When other models are loaded,
+//! [`model::ModelsChange`] compares them and `runtime::worker::active_models` decides whether they may be used. From
+//! then on states are migrated ([`customer::Migration`]) when they are read, and a sweep with a cursor in the progress
+//! migrates all others. The next change waits for the end of the sweep, so there are at most two generations.
 //!
 //! # Invariants
 //!
-//! - A module uses only earlier ones: `crash < event < model < customer < {partition, backtest} < cloudevent
-//!   < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. A test enforces it.
-//! - The core reads no clock: time is in the events and in the watermark. It can neither log nor
-//!   count: it returns what happened, and the shell reports it.
-//! - However a history is cut into batches, and however often a customer is looked at, the outputs are the same.
-//! - No record moves the time of others beyond its own timestamp, and none ends a process. A partition that cannot be
-//!   processed is quarantined alone (`runtime::worker::quarantine`); a panic of the core is caught there and nowhere else.
-//! - One timer per customer: the earliest instant at which anything can change if nothing happens.
-//!   Nothing is ever scanned for.
+//! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
+//!   cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
+//!   import each other. Tests enforce both.
+//! - The core reads no clock: time comes from events and from the watermark. It neither logs nor counts: it returns
+//!   what happened, and the shell reports it.
+//! - How a history is cut into batches, and how often a customer is evaluated, does not change the outputs.
+//! - A record advances the time of other customers at most to its own timestamp. No record ends a process. A partition
+//!   that cannot be processed is quarantined alone (`runtime::worker::quarantine`), which is also the only place that
+//!   catches a panic of the core.
+//! - Each customer has one timer, at the earliest instant at which anything can change without an event. Nothing scans
+//!   customers.
 //! - No binary floating point: numbers, money, durations and instants are [`event::Quantity`].
-//! - A state's models never go back: a process with older ones leaves a partition alone.
-//! - What is on disk was committed in Kafka before. A crash never wipes it, and no state is removed before one that is
-//!   complete and no older has taken its place ([`store`], `runtime::restore`).
-//! - Only `runtime::worker` orders effects; only `kafka::client` spells librdkafka's properties for
-//!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only
-//!   `telemetry::Metrics` declares a metric.
-//! - Every queue, batch, cache, wait and nesting has a bound, written down once, where it is enforced.
+//! - States never go back to older models: a process with older models defers the partition.
+//! - What is on disk was committed in Kafka before. A crash never deletes it, and no state is deleted before a complete
+//!   state that is not older has replaced it ([`store`], `runtime::restore`).
+//! - Only `runtime::worker` orders effects; only `kafka::client` spells librdkafka's properties for the daemon; only
+//!   `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only `telemetry::Metrics` declares metrics.
+//! - Every queue, batch, cache, wait and nesting depth has a bound, written down once, where it is enforced.
 //!
-//! # Departures from the first design
+//! # Glossary
 //!
-//! The condition language is parsed here and not by the `cel` crate (`model::syntax` says why). The
-//! fired cursor and the timer index are per customer, not per customer and model: at one instant the
-//! models are looked at in their order, which gives the same sequence with one entry instead of many.
-//! Beside a committed offset stands the batch and the process that committed it: the number alone is
-//! not enough to know one's own (`runtime::mark`). What can be taken back is kept apart from all before it
-//! and put together anew (`customer::Ledger`), instead of subtracted: so every aggregate can be the ground of
-//! a transition that is corrected, `max` and distinct counts too. At least once is an outbox in the changelog, not a
-//! second commit protocol: states stay exact, and only what readers see differs (`kafka::outbox`).
+//! One word per thing, in code, logs, metrics, settings and documentation. Where a field has a standard term, it is used.
+//!
+//! | term | meaning |
+//! |---|---|
+//! | customer | the key of all state; an id |
+//! | record, event | bytes with a position, as read from an input; what is decoded from them |
+//! | input, position | a topic or file that is read; an input and an offset (or line) in it |
+//! | model, stage, transition | one lifecycle; a state of its machine; a declared edge, and the taking of it |
+//! | fact, aggregate, window, slot | a named value of a customer; how events are combined; over which time; where it is stored |
+//! | condition | an expression over facts that is true or false; it is *evaluated* |
+//! | hold, dwell, cooldown | how long a condition must stay true; how long a customer must stay; how long an edge is blocked |
+//! | timer | the earliest instant at which a customer can change without an event: *armed*, *due*, *fires* |
+//! | event time, watermark, wall time | when it happened, by the event; the time up to which all events are taken to be here; the machine's clock |
+//! | late, idle | an event behind the watermark; an input or partition without new records |
+//! | suspect | a record whose timestamp is ahead of the clocks, until they decide (`runtime::clock_check`) |
+//! | evidence, cause | the values that made a condition true; event, timer, correction or model change |
+//! | correction, retracted | a transition that replaces one whose basis is gone; the replaced one |
+//! | batch, commit | records that are applied together; all changes of a batch |
+//! | transaction: committed, aborted, indefinite | Kafka's; *indefinite* is a commit without an answer (`runtime::worker::transact`) |
+//! | fenced | a producer or member that has been replaced by another of its name |
+//! | output, dead letter | a published record; a record that could not be decoded, with its bytes |
+//! | outbox | outputs stored with a commit and published after it (`output.delivery = "at_least_once"`) |
+//! | changelog, progress | the compacted topic with all states; the record in it that says up to where |
+//! | local state, restore, catch up, rebuild | RocksDB's copy; making it current on assignment, from its offset or from nothing |
+//! | generation, migration, sweep | a numbered version of models and decoding settings; bringing a state to it; doing so for all |
+//! | assigned, revoked, owned, released | what the group does to a partition; what a worker does |
+//! | epoch | counts the assignments of a partition, so that a commit of an earlier one is dropped |
+//! | deferred | a partition that newer models or a newer version of Tenure have taken over |
+//! | quarantined | a partition that is not processed until an operator removes or accepts the cause |
+//! | suspended | a worker whose commits wait for an operator after a burst (`runtime::fuse`) |
+//! | quiet | a transition that is recorded and not published to subscribers: history (`emit_from`) or shadow |
+//! | timeline | one customer's history, event by event |
+//!
+//! # Design decisions
+//!
+//! - The condition language is parsed here and not by the `cel` crate (`model::syntax` says why).
+//! - Fired cursor and timer index are per customer, not per customer and model: at one instant the models are evaluated
+//!   in their order, which gives the same sequence with one entry.
+//! - A committed offset carries the batch and the process that committed it: the offset alone does not tell whether an
+//!   indefinite transaction was committed (`runtime::offset_metadata`).
+//! - Orders that can be returned are kept apart from the final ones and added on reading ([`customer::Ledger`]), instead
+//!   of subtracted from totals: so every aggregate can be corrected, `max` and distinct counts too.
+//! - At-least-once delivery is an outbox in the changelog and not a second commit protocol: states stay exact, and only
+//!   the visibility for readers differs (`kafka::outbox`).
 
 pub mod api;
 pub mod app;

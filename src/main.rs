@@ -1,10 +1,10 @@
-//! The binary: parse arguments, run, print what went wrong, exit code. Nothing else.
+//! The binary: parses the arguments, runs the command, returns its exit code.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// One allocator for Rust, RocksDB and librdkafka: a long-lived process must give memory back.
+/// One allocator for Rust, RocksDB and librdkafka, because a long-lived process must return memory to the system.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

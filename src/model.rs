@@ -1,9 +1,9 @@
-//! Layer 2: what a lifecycle is. Text in; a model that cannot be wrong, or every problem at once, out.
+//! Layer 2: lifecycle models. Compiles the text of model files to valid models, or reports all their problems.
 //!
-//! `yaml` (text to a tree with places) → `read` (tree to declarations) → `syntax` and `lower`
-//! (conditions to typed form) → `slots` (what must be remembered of each customer, shared by all
-//! models) → `change` (from one version of them to the next). Nothing here is evaluated: that is the next
-//! layer. `schema` says for editors what `read` takes; `graph` draws a model; `presets` are those that ship.
+//! `yaml` (text to a tree with locations) → `read` (tree to declarations) → `syntax` and `lower` (conditions
+//! to typed form) → `slots` (the state that is stored per customer, shared by all models) → `change` (from
+//! one version of the models to the next). Evaluation is the next layer. `schema` is a JSON schema for
+//! editors; `graph` draws a model; `presets` are the models that ship with Tenure.
 
 #![deny(clippy::disallowed_types)]
 
@@ -53,143 +53,126 @@ pub use size::STATE_BYTES_MAX;
 pub use slots::{Accumulator, FactAccessor, Slot, SlotKind, Slots, StageFact, ValueSource};
 pub use yaml::MODEL_BYTES_MAX;
 
-/// Most stages of a model: a chain remembers the stages it has been in as bits.
+/// Most stages of a model: the stages that a chain has entered are the bits of a `u64`.
 pub const STAGES_MAX: usize = 64;
 /// Most transitions of a model.
 pub const TRANSITIONS_MAX: usize = 256;
 /// Most facts of a model.
 pub const FACTS_MAX: usize = 128;
-/// Most models side by side.
+/// Most loaded models.
 pub const MODELS_MAX: usize = 64;
 
 /// One lifecycle: a customer is in exactly one of its stages.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Its name.
     pub name: String,
-    /// What it was called before.
+    /// The former name.
     pub was: Option<String>,
-    /// The number its author gave it.
+    /// The number that its author gives it.
     pub version: u64,
-    /// What it is, for people.
     pub description: Option<String>,
-    /// Where every customer begins.
+    /// The stage in which every customer begins.
     pub initial: usize,
-    /// The stages, in file order.
     pub stages: Vec<Stage>,
-    /// The transitions, in file order.
     pub transitions: Vec<Transition>,
     /// Per stage, the transitions out of it, in file order.
     pub outgoing: Vec<Vec<usize>>,
-    /// What is remembered of a customer, by name.
+    /// The declared facts in file order, then those that only conditions name (aggregates, stage facts).
     pub facts: Vec<Fact>,
-    /// For how long a transition can be corrected by what comes late; 0: never.
+    /// For how long after a transition a late event can retract it; 0: never.
     pub corrections: Millis,
-    /// Transitions that took effect before it are history: subscribers are not told.
+    /// Transitions that take effect before this instant are quiet ([`Quiet::EmitFrom`]).
     pub emit_from: Option<EventTime>,
-    /// Whether it is only tried: subscribers are told nothing.
+    /// Whether all transitions are quiet ([`Quiet::Shadow`]).
     pub shadow: bool,
-    /// The model's own tests.
     pub tests: Vec<ModelTest>,
-    /// The file it was read from.
     pub source: SourceFile,
 }
 
-/// A stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// Its name.
     pub name: String,
-    /// What it was called before; several stages may have become one.
+    /// Former names; several stages may have been merged into one.
     pub was: Vec<String>,
-    /// What it is, for people.
     pub description: Option<String>,
-    /// How long a customer stays at least.
+    /// Shortest time in the stage before a customer can leave it.
     pub min_dwell: Millis,
-    /// When a customer who has left may come back.
     pub reentry: Reentry,
-    /// Whether visits to it are remembered: its own `reentry` or some condition asks for them.
+    /// Whether visits are stored, because `reentry` or some condition needs them.
     pub tracks_visits: bool,
 }
 
 /// When a customer who has left a stage may enter it again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reentry {
-    /// At any time.
     #[default]
     Always,
-    /// So long after leaving it.
+    /// This long after leaving it.
     After(Millis),
-    /// Not any more.
     Never,
 }
 
-/// A way from one or more stages into another.
+/// A declared transition from one or more stages into another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    /// Out of these.
     pub from: Vec<usize>,
-    /// Into this one.
     pub to: usize,
-    /// The name it was given.
     pub name: Option<String>,
-    /// When.
     pub when: Condition,
-    /// As written.
+    /// The text of `when`.
     pub text: String,
-    /// How long the condition must have been true without a break.
+    /// How long the condition must be true without interruption.
     pub hold: Millis,
-    /// How long after it was taken it is not taken again.
+    /// For how long after it was taken it is not taken again.
     pub cooldown: Millis,
-    /// What must be remembered for its condition.
+    /// The slots that its condition reads.
     pub slots: Vec<usize>,
-    /// The parts of its condition that time alone can change.
+    /// The parts of its condition whose value can change without an event.
     pub time_dependent_parts: Vec<Condition>,
-    /// The facts of its condition in the order of the text, each reading once.
+    /// The facts of its condition in the order of the text; each accessor occurs once.
     pub facts: Vec<usize>,
 }
 
-/// A fact and where its value is read.
+/// A fact and how its value is read from a customer's state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
-    /// Its name, or the text by which it stands in a condition.
+    /// Its name, or the text of an aggregate in a condition.
     pub name: String,
-    /// Where.
     pub accessor: FactAccessor,
 }
 
-/// All loaded models, in the order they were given, with what they share.
+/// All loaded models, and what they share.
 #[derive(Clone, Debug)]
 pub struct Models {
-    /// The models.
+    /// In the order of the files.
     pub list: Vec<Model>,
-    /// What must be remembered of each customer.
+    /// What is stored per customer.
     pub slots: Slots,
-    /// What must be read of each event.
+    /// The event types and fields that must be decoded.
     pub vocabulary: Vocabulary,
-    /// How events that come twice are recognised, where a model asks for it.
+    /// How duplicate events are detected, if a model declares it.
     pub dedupe: Option<Dedupe>,
-    /// Which events are orders, and which take them back, where a model says so.
+    /// Which events place, refund and cancel orders, if a model declares it.
     pub orders: Option<Orders>,
-    /// The currency that amounts of money in the models are in, where one says so: an ISO 4217 code.
+    /// The currency of the amounts of money in the models (ISO 4217 code), if a model declares it.
     pub currency: Option<String>,
 }
 
-/// How events that come twice are recognised.
+/// How duplicate events are detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dedupe {
-    /// For how long after an event, by event time, its id is remembered.
+    /// For how long after an event, in event time, its id is stored.
     pub horizon: Millis,
-    /// The ids.
+    /// The field of the event id.
     pub id: FieldId,
 }
 
-/// Most ids that are remembered of one customer: beyond it the oldest goes.
+/// Most event ids that are stored per customer; beyond it the oldest is evicted.
 pub const DEDUPE_IDS_MAX: usize = 256;
 
 impl Models {
-    /// Reads all files. `Err` has a report for each file that has any problem, warnings included;
-    /// warnings of files that are all good are returned beside the models.
+    /// Compiles all files. `Err` has a report for each file with any problem, warnings included; if no file has
+    /// an error, the warnings are returned with the models.
     pub fn compile(
         sources: Vec<SourceFile>,
     ) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
@@ -218,7 +201,7 @@ impl Models {
         }
     }
 
-    /// The longest time after which anything can be taken back, if anything ever can.
+    /// For how long at most a transition can be retracted, or an order refunded or cancelled; `None`: never.
     pub fn correction_horizon(&self) -> Option<Millis> {
         let corrections = self.list.iter().map(|model| model.corrections);
         let orders = self.orders.map(|orders| orders.within);
@@ -226,13 +209,13 @@ impl Models {
         spans.max()
     }
 
-    /// What values are read as where no settings say: money in the models' currency, and in no other.
+    /// Currency rates if none are configured: amounts in the models' currency are accepted, and no others.
     pub fn currency_rates(&self) -> CurrencyRates {
-        let mut money = CurrencyRates::default();
+        let mut currency_rates = CurrencyRates::default();
         if let Some(currency) = &self.currency {
-            money.currency.clone_from(currency);
+            currency_rates.currency.clone_from(currency);
         }
-        money
+        currency_rates
     }
 
     fn link(mut self) -> Models {
@@ -251,7 +234,7 @@ impl Models {
     }
 }
 
-/// The slots that a condition looks at, each once.
+/// The slots that a condition reads, each once.
 fn condition_slots(when: &Condition, facts: &[Fact]) -> Vec<usize> {
     let mut slots = Vec::new();
     when.visit(&mut |part| {
@@ -263,37 +246,40 @@ fn condition_slots(when: &Condition, facts: &[Fact]) -> Vec<usize> {
     slots
 }
 
-/// The parts of a condition with a window in them, and those that move with every millisecond.
+/// The parts of a condition that contain a window, and those that change with every millisecond.
 fn time_dependent_parts(when: &Condition, facts: &[Fact]) -> Vec<Condition> {
-    let mut clocks = Vec::new();
+    let mut time_dependent = Vec::new();
     when.visit(&mut |part| {
-        let moves = matches!(part, Condition::Compare(it) if it.time_dependent != TimeDependentSides::Neither);
+        let is_continuous = matches!(
+            part,
+            Condition::Compare(comparison) if comparison.time_dependent != TimeDependentSides::Neither
+        );
         let is_windowed = |fact: &usize| facts[*fact].accessor.window.is_some();
-        if moves || part.facts().iter().any(is_windowed) {
-            clocks.push(part.clone());
+        if is_continuous || part.facts().iter().any(is_windowed) {
+            time_dependent.push(part.clone());
         }
     });
-    clocks
+    time_dependent
 }
 
-/// The facts that a condition looks at, in the order of the text, each reading once: another name for the same
-/// changes nothing.
+/// The facts that a condition reads, in the order of the text. Of facts with the same accessor only the first
+/// is listed.
 fn condition_facts(when: &Condition, facts: &[Fact]) -> Vec<usize> {
-    let mut found: Vec<usize> = Vec::new();
+    let mut distinct: Vec<usize> = Vec::new();
     when.visit(&mut |part| {
         for fact in part.facts() {
-            let is_new = |known: &usize| facts[*known].accessor != facts[fact].accessor;
-            if found.iter().all(is_new) {
-                found.push(fact);
+            let differs = |other: &usize| facts[*other].accessor != facts[fact].accessor;
+            if distinct.iter().all(differs) {
+                distinct.push(fact);
             }
         }
     });
-    found
+    distinct
 }
 
 impl SourceFile {
-    /// YAML ends a line at a carriage return too, alone or before a line feed. What counts and shows
-    /// lines here does so at line feeds only.
+    /// Replaces carriage returns, which end a line in YAML too, by line feeds: the code that counts and prints
+    /// lines splits at line feeds only.
     pub fn with_normalized_line_ends(&self) -> SourceFile {
         SourceFile {
             name: self.name.clone(),
@@ -307,7 +293,7 @@ fn normalize_line_ends(text: &str) -> String {
 }
 
 impl Model {
-    /// What a transition is called when it is taken from a stage: its name, or `from->to`.
+    /// The name of a transition when it is taken from stage `from`: its declared name, or `from->to`.
     pub fn transition_name(&self, transition: usize, from: usize) -> String {
         let transition = &self.transitions[transition];
         match &transition.name {

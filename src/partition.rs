@@ -1,8 +1,8 @@
-//! Layer 4: many customers in one ordered input. A batch and what was prefetched for it in; a
-//! [`Commit`] out: everything that must become visible together, or not at all.
+//! Layer 4: one partition, many customers in one ordered input. Input: a batch and its prefetched state.
+//! Output: a [`Commit`] with everything that must become visible atomically.
 //!
-//! [`apply`] is the whole behaviour of the daemon as a function of values. `run`, `replay`, the
-//! models' own tests, the simulation and the benchmarks all call it.
+//! [`apply`] is the whole behaviour of the daemon as a pure function. `run`, `replay`, the models' own
+//! tests, the simulation and the benchmarks all call it.
 
 #![deny(clippy::disallowed_types)]
 

@@ -1,4 +1,4 @@
-//! Layer 6: the effect shell. Moves values between the core and the world, and decides nothing
+//! Layer 6: the effect shell. Moves values between the pure core and Kafka, RocksDB, files and clocks; makes no decision
 //! about customers.
 
 mod assignment;
@@ -8,7 +8,9 @@ mod clock_check;
 mod context;
 mod customers;
 pub mod daemon;
+mod error;
 mod fuse;
+mod handle;
 mod live_io;
 mod mailbox;
 mod merge;

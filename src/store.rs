@@ -1,5 +1,5 @@
-//! Layer 5: state on disk. One RocksDB for the process, keys prefixed by partition, memory bounded
-//! once. Knows how to fetch what a batch needs and how to write a commit atomically; decides nothing.
+//! Layer 5: state on disk. One RocksDB per process, keys prefixed by partition, one memory bound for all.
+//! Prefetches the state for a batch and writes commits atomically; contains no decisions.
 
 mod current;
 mod db;
@@ -18,6 +18,7 @@ pub use db::{PartitionCommit, Store};
 pub use engine::{BatchWriter, EntryVisitor, Family, KeyValue, StorageEngine, ValueVisitor};
 pub use error::{BoxError, Error, IoOperation};
 pub use find::FoundCustomer;
+pub(crate) use key::store_partition;
 pub use options::Config;
 pub use rebuild::Rebuild;
 pub use rocks::Rocks;

@@ -1,5 +1,5 @@
-//! Layer 4: what may be observed. The core never comes here: it returns what happened, and the
-//! shell reports it.
+//! Layer 4: logging and metrics. The core does not use this module: it returns events, and the
+//! runtime logs and counts them.
 
 mod logging;
 mod metrics;

@@ -1,4 +1,4 @@
-//! What only operators on the machine itself may see and do. The settings admit loopback alone.
+//! The admin API, for operators on this machine: the settings admit loopback addresses only.
 
 use std::sync::Arc;
 
@@ -16,9 +16,10 @@ use crate::explanation::CustomerExplanation;
 use crate::runtime::daemon::Handle;
 use crate::runtime::{Customers, ExplainError, Fuse};
 
-/// The routes: `GET /fuse` (what is held back), `POST /go-on` (has it told), `GET /customers/{id}` (why somebody
-/// is where they are; `?format=text`, `?at=TIME`), `GET /partitions` and `POST /partitions/{number}/{action}` (what is
-/// quarantined, and what to do about it). No web page gets at them.
+/// The routes: `GET /fuse` (transitions suspended by the circuit breaker), `POST /go-on` (publishes them),
+/// `GET /customers/{id}` (explains a customer's stage; `?format=text`, `?at=TIME`), `GET /partitions` and
+/// `POST /partitions/{number}/{action}` (quarantined partitions and their recovery).
+/// Requests of web pages are refused.
 pub fn router(handle: &Handle) -> Router {
     let fuse = Router::new()
         .route("/fuse", get(fuse))
@@ -32,7 +33,7 @@ pub fn router(handle: &Handle) -> Router {
         .layer(middleware::from_fn(guard::require_local))
 }
 
-/// What is asked of a customer.
+/// The query of `GET /customers/{id}`.
 #[derive(Default)]
 struct ExplainQuery {
     is_text: bool,
@@ -41,21 +42,22 @@ struct ExplainQuery {
 
 impl ExplainQuery {
     fn parse(query: &str) -> Result<ExplainQuery, String> {
-        let mut asked = ExplainQuery::default();
+        let mut parsed = ExplainQuery::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
-                Some(("format", "json")) => asked.is_text = false,
-                Some(("format", "text")) => asked.is_text = true,
+                Some(("format", "json")) => parsed.is_text = false,
+                Some(("format", "text")) => parsed.is_text = true,
                 Some(("at", time)) => {
                     let time = parse_end_instant(time);
-                    asked.at = Some(time.ok_or("at: write 2026-01-31, or 2026-01-31T08:30:00Z\n")?);
+                    parsed.at =
+                        Some(time.ok_or("at: write 2026-01-31, or 2026-01-31T08:30:00Z\n")?);
                 }
                 _ => {
-                    return Err("what can be asked: format=json, format=text, at=TIME\n".to_owned());
+                    return Err("the parameters are format=json, format=text, at=TIME\n".to_owned());
                 }
             }
         }
-        Ok(asked)
+        Ok(parsed)
     }
 }
 
@@ -64,50 +66,54 @@ async fn customer(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let asked = match ExplainQuery::parse(&query.unwrap_or_default()) {
-        Ok(asked) => asked,
-        Err(wrong) => return (StatusCode::BAD_REQUEST, wrong).into_response(),
+    let query = match ExplainQuery::parse(&query.unwrap_or_default()) {
+        Ok(query) => query,
+        Err(problem) => return (StatusCode::BAD_REQUEST, problem).into_response(),
     };
-    let look = move || {
-        let tell = |about: &CustomerExplanation<'_>| match asked.is_text {
-            true => about.to_string(),
-            false => format!("{:#}\n", about.to_json()),
+    let explain = move || {
+        let render = |explanation: &CustomerExplanation<'_>| {
+            if query.is_text {
+                explanation.to_string()
+            } else {
+                format!("{:#}\n", explanation.to_json())
+            }
         };
-        customers.explain(&CustomerId::from(id.as_str()), asked.at, tell)
+        customers.explain(&CustomerId::from(id.as_str()), query.at, render)
     };
-    let content = match asked.is_text {
-        true => "text/plain; charset=utf-8",
-        false => "application/json",
+    let content_type = if query.is_text {
+        "text/plain; charset=utf-8"
+    } else {
+        "application/json"
     };
-    // It reads the disk.
-    match tokio::task::spawn_blocking(look).await {
-        Ok(Ok(told)) => ([(header::CONTENT_TYPE, content)], told).into_response(),
+    // Reads the local state on disk, which may block.
+    match tokio::task::spawn_blocking(explain).await {
+        Ok(Ok(body)) => ([(header::CONTENT_TYPE, content_type)], body).into_response(),
         Ok(Err(error)) => {
             let status = match &error {
                 ExplainError::UnknownCustomer { .. } => StatusCode::NOT_FOUND,
                 ExplainError::NotReady => StatusCode::SERVICE_UNAVAILABLE,
                 ExplainError::UnknownInstant(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 ExplainError::Store(error) => {
-                    tracing::error!(%error, "a customer could not be explained");
+                    tracing::error!(%error, "explaining a customer failed");
                     StatusCode::INTERNAL_SERVER_ERROR
                 }
             };
             (status, format!("{error}\n")).into_response()
         }
         Err(error) => {
-            tracing::error!(%error, "a customer could not be explained");
+            tracing::error!(%error, "explaining a customer failed");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
 async fn fuse(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
-    let blown = fuse.status();
+    let status = fuse.status();
     let body = json!({
-        "blown": blown.since.is_some(),
-        "transitions": blown.transitions,
-        "customers": blown.customers,
-        "since": blown.since.map(|since| since.to_string()),
+        "blown": status.since.is_some(),
+        "transitions": status.transitions,
+        "customers": status.customers,
+        "since": status.since.map(|since| since.to_string()),
     });
     (
         [(header::CONTENT_TYPE, "application/json")],
@@ -120,17 +126,17 @@ async fn resume(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
         Some(transitions) => {
             tracing::info!(
                 transitions,
-                "an operator says go on: what was held back is told"
+                "an operator resumed the suspended workers: publishing their transitions"
             );
             let text = format!(
-                "going on: {transitions} transitions that were held back are told now, and all that come until the \
-                burst is over\n"
+                "resuming: {transitions} suspended transitions are published now, and so are all further ones until \
+                the burst is over\n"
             );
             (StatusCode::OK, text)
         }
         None => (
             StatusCode::CONFLICT,
-            "nothing is held back: the fuse has not blown\n".to_owned(),
+            "nothing is suspended: the circuit breaker (burst.fuse) is not tripped\n".to_owned(),
         ),
     }
 }

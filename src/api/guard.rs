@@ -1,6 +1,6 @@
-//! Keeps web pages away from what only operators may see and do. A browser on this machine reaches loopback
-//! for any page that it shows: a page that has its name lead here (DNS rebinding) is known by the name that it
-//! asks for, any other by where it says that it is from.
+//! Refuses requests of web pages to the admin API. A browser on this machine can reach loopback for any page.
+//! A page whose host name resolves to this machine (DNS rebinding) is recognised by `Host`, every other page by
+//! `Origin`.
 
 use std::net::IpAddr;
 
@@ -9,39 +9,40 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Lets through what asks for this machine by a name of its own, and comes from no web page but its own.
+/// Middleware: passes a request if its host is a loopback name and its origin, if any, is this server.
 pub(super) async fn require_local(request: Request, next: Next) -> Response {
     match refusal(&request) {
         None => next.run(request).await,
-        Some(why) => (StatusCode::FORBIDDEN, why).into_response(),
+        Some(reason) => (StatusCode::FORBIDDEN, reason).into_response(),
     }
 }
 
 fn refusal(request: &Request) -> Option<&'static str> {
     let headers = request.headers();
     let host = single_value(headers, header::HOST);
-    let asked = request
+    let authority = request
         .uri()
         .authority()
         .map(|authority| authority.as_str());
-    let names = [host, asked];
+    let names = [host, authority];
     if host.is_none() || !names.into_iter().flatten().all(is_loopback) {
-        return Some("refused: ask for this machine as localhost or by a loopback address\n");
+        return Some("refused: the host must be localhost or a loopback address\n");
     }
-    let own = |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
+    let is_same_origin =
+        |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
     let is_foreign = headers.contains_key(header::ORIGIN)
-        && !single_value(headers, header::ORIGIN).is_some_and(own);
-    is_foreign.then_some("refused: a web page asks, and it is not of here\n")
+        && !single_value(headers, header::ORIGIN).is_some_and(is_same_origin);
+    is_foreign.then_some("refused: the request is from a web page of another origin\n")
 }
 
-/// The value of a header that may be there once only.
+/// The value of a header; `None` if it is absent, repeated or not text.
 fn single_value(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// Whether a host, with or without a port, is a name of this machine that nobody else can give out.
+/// Whether a host, with or without a port, is a name of this machine that no DNS server can assign.
 fn is_loopback(host: &str) -> bool {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_that_nobody_else_gives_out_are_of_this_machine() {
+    fn only_localhost_and_loopback_addresses_are_accepted() {
         for host in [
             "localhost",
             "LocalHost:8081",

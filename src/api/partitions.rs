@@ -1,4 +1,4 @@
-//! What operators see of partitions, and ask for.
+//! The admin API for partitions: their states, and recovery actions for quarantined ones.
 
 use std::sync::Arc;
 
@@ -20,25 +20,25 @@ pub(super) fn router(partitions: Arc<Partitions>) -> Router {
 }
 
 async fn list(State(partitions): State<Arc<Partitions>>) -> impl IntoResponse {
-    let one = |(partition, state): (i32, runtime::PartitionState)| {
+    let to_json = |(partition, state): (i32, runtime::PartitionState)| {
         let mut json = json!({"partition": partition, "state": state.name()});
-        if let runtime::PartitionState::Quarantined(own) = state {
-            json["cause"] = json!(own.cause.code());
-            json["what"] = json!(own.what);
-            json["offset"] = json!(own.at.map(|at| at.offset));
-            json["since"] = json!(own.since.to_string());
-            json["actions"] = json!(own.cause.actions());
+        if let runtime::PartitionState::Quarantined(quarantine) = state {
+            json["cause"] = json!(quarantine.cause.code());
+            json["what"] = json!(quarantine.what);
+            json["offset"] = json!(quarantine.at.map(|at| at.offset));
+            json["since"] = json!(quarantine.since.to_string());
+            json["actions"] = json!(quarantine.cause.actions());
         }
         json
     };
-    let all: Vec<Json> = partitions.list().into_iter().map(one).collect();
+    let states: Vec<Json> = partitions.list().into_iter().map(to_json).collect();
     (
         [(header::CONTENT_TYPE, "application/json")],
-        format!("{:#}\n", Json::from(all)),
+        format!("{:#}\n", Json::from(states)),
     )
 }
 
-/// What is asked beside the action.
+/// The query of `POST /partitions/{number}/{action}`.
 #[derive(Default)]
 struct ActionQuery {
     is_dry_run: bool,
@@ -47,15 +47,15 @@ struct ActionQuery {
 
 impl ActionQuery {
     fn parse(query: &str) -> Option<ActionQuery> {
-        let mut asked = ActionQuery::default();
+        let mut parsed = ActionQuery::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=')? {
-                ("dry_run", value) => asked.is_dry_run = value.parse().ok()?,
-                ("to", value) => asked.to = Some(value.parse().ok()?),
+                ("dry_run", value) => parsed.is_dry_run = value.parse().ok()?,
+                ("to", value) => parsed.to = Some(value.parse().ok()?),
                 _ => return None,
             }
         }
-        Some(asked)
+        Some(parsed)
     }
 }
 
@@ -64,21 +64,18 @@ async fn request_action(
     Path((partition, action)): Path<(i32, String)>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let Some(ActionQuery {
-        is_dry_run: is_dry,
-        to,
-    }) = ActionQuery::parse(&query.unwrap_or_default())
+    let Some(ActionQuery { is_dry_run, to }) = ActionQuery::parse(&query.unwrap_or_default())
     else {
-        let known = "what can be asked: dry_run=true, to=OFFSET\n";
-        return (StatusCode::BAD_REQUEST, known).into_response();
+        let problem = "the parameters are dry_run=true, to=OFFSET\n";
+        return (StatusCode::BAD_REQUEST, problem).into_response();
     };
     let Some(action) = RecoveryAction::from_name(&action, to) else {
-        let known = "an action is retry, skip, rebuild, republish or accept-loss; to=OFFSET is for the last one alone\n";
-        return (StatusCode::BAD_REQUEST, known).into_response();
+        let problem = "the actions are retry, skip, rebuild, republish and accept-loss; to=OFFSET is for accept-loss only\n";
+        return (StatusCode::BAD_REQUEST, problem).into_response();
     };
-    match partitions.request(partition, action, is_dry) {
-        Ok(what) if is_dry => (StatusCode::OK, format!("{what}\n")).into_response(),
-        Ok(what) => (StatusCode::ACCEPTED, format!("begun: {what}\n")).into_response(),
+    match partitions.request(partition, action, is_dry_run) {
+        Ok(effect) if is_dry_run => (StatusCode::OK, format!("{effect}\n")).into_response(),
+        Ok(effect) => (StatusCode::ACCEPTED, format!("started: {effect}\n")).into_response(),
         Err(refusal) => (StatusCode::CONFLICT, format!("{refusal}\n")).into_response(),
     }
 }

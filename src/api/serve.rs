@@ -1,5 +1,4 @@
-//! Connections: how many, for how long, and how much one may say before it is answered. Nobody who can reach a
-//! listener can take more of this process than that.
+//! The HTTP server with limits on connections, times and request sizes, so that no client can exhaust the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +10,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-/// What a listener allows its clients.
+/// The limits of one listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Most connections at a time; further ones wait to be accepted.
+    /// Maximum of concurrent connections; further ones wait in the accept queue of the system.
     pub connections: usize,
-    /// Longest time until a client has said what it wants: from where it is connected to the end of its headers.
+    /// From the connect to the end of the request's headers.
     pub header_timeout: Duration,
-    /// Longest time of a connection: until then the answer has to be made and read.
+    /// From the connect until the client has read the response.
     pub connection_timeout: Duration,
 }
 
@@ -32,72 +31,71 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Probes, scrapes and an operator are a handful. What so many may say takes a MiB.
+/// Probes, scrapes and an operator need a few. The request heads of this many take 1 MiB at most.
 const CONNECTIONS_MAX: usize = 64;
-/// Far longer than a network takes, and so short that silent clients do not keep probes waiting until they fail.
+/// Far longer than a network needs, and shorter than the timeout of a probe that waits for a free connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer than the slowest answer takes, which reads a disk under load.
+/// Longer than the slowest response, which reads a disk under load.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// What is read before an answer: the request line and all headers. The longest path has a customer's id of 1 KiB,
-/// each byte written with three.
+/// The request line and all headers. The longest path has a customer id of 1 KiB, percent-encoded to 3 KiB.
 const REQUEST_HEAD_BYTES_MAX: usize = 16 << 10;
-/// Browsers send some twenty.
+/// Browsers send about twenty.
 const HEADERS_MAX: usize = 64;
-/// Wait after a connection could not be accepted: most often because the process has no more files.
+/// Wait after a failed accept, which most often means that the process is out of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
-/// Serves until the process ends; `what` is for the log.
-pub async fn serve(listener: TcpListener, what: &'static str, router: Router) {
-    serve_with_limits(listener, what, router, ConnectionLimits::default()).await;
+/// Serves until the process ends; `name` is the listener's name in the log.
+pub async fn serve(listener: TcpListener, name: &'static str, router: Router) {
+    serve_with_limits(listener, name, router, ConnectionLimits::default()).await;
 }
 
-/// As [`serve`], with other bounds.
+/// As [`serve`], with other limits.
 pub async fn serve_with_limits(
     listener: TcpListener,
-    what: &'static str,
+    name: &'static str,
     router: Router,
-    bounds: ConnectionLimits,
+    limits: ConnectionLimits,
 ) {
     match listener.local_addr() {
-        Ok(address) => tracing::info!(%address, "serving {what}"),
-        Err(error) => tracing::warn!(%error, "the address of the HTTP listener is not known"),
+        Ok(address) => tracing::info!(%address, "serving {name}"),
+        Err(error) => tracing::warn!(%error, "the address of the HTTP listener is unknown"),
     }
-    let free = Arc::new(Semaphore::new(bounds.connections));
+    let slots = Arc::new(Semaphore::new(limits.connections));
     loop {
-        // Taken before a connection is accepted: what has no place yet waits outside of the process.
-        let Ok(place) = free.clone().acquire_owned().await else {
-            return; // Nobody closes it.
+        // Acquired before the accept, so that further connections wait in the system and use no memory here.
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            return; // Unreachable: the semaphore is never closed.
         };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let router = router.clone();
                 tokio::spawn(async move {
-                    serve_connection(stream, router, bounds).await;
-                    drop(place);
+                    serve_connection(stream, router, limits).await;
+                    drop(slot);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "an HTTP connection cannot be accepted");
+                tracing::warn!(%error, "accepting an HTTP connection failed; retrying");
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
 }
 
-/// One request and its answer. Whoever asks seldom can connect anew, and nobody keeps a place for nothing.
-async fn serve_connection(stream: TcpStream, router: Router, bounds: ConnectionLimits) {
+/// Serves one request per connection: without keep-alive, an idle client occupies no slot.
+async fn serve_connection(stream: TcpStream, router: Router, limits: ConnectionLimits) {
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.header_timeout)
+        .header_read_timeout(limits.header_timeout)
         .max_buf_size(REQUEST_HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .keep_alive(false);
     let service = TowerToHyperService::new(router);
     let connection = server.serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(bounds.connection_timeout, connection).await {
+    match tokio::time::timeout(limits.connection_timeout, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended early"),
-        Err(_) => tracing::debug!("an HTTP connection took too long"),
+        Err(_) => tracing::debug!("an HTTP connection timed out"),
     }
 }

@@ -1,4 +1,4 @@
-//! Who is where, at dates spread over the history.
+//! The number of customers in each stage, at dates spread over the history.
 
 use super::history::History;
 use crate::event::EventTime;
@@ -6,14 +6,13 @@ use crate::event::EventTime;
 /// Most dates that are shown as tables.
 pub const CENSUSES_SHOWN_MAX: usize = 12;
 
-/// Counts of customers at dates, the last of which is the end. Whoever has not been heard of yet is not there.
+/// Counts of customers at dates, the last of which is the end. Customers are counted from their first event on.
 #[derive(Clone, Debug)]
 pub struct Census {
-    /// When.
     pub dates: Vec<EventTime>,
-    /// By date, version and stage: the customers there.
+    /// Customers by date, version and stage.
     pub population: Vec<Vec<Vec<u64>>>,
-    /// By date, old stage and new stage, with two versions.
+    /// With two versions: customers by date, old stage and new stage.
     pub matrix: Vec<Vec<Vec<u64>>>,
 }
 
@@ -33,18 +32,19 @@ impl Census {
 
     pub(super) fn add(&mut self, history: &History) {
         let first = self.dates.partition_point(|date| *date < history.begin);
-        for at in first..self.dates.len() {
-            let stage = |version: usize| history.stage_histories[version].stage_at(self.dates[at]);
+        for date in first..self.dates.len() {
+            let stage =
+                |version: usize| history.stage_histories[version].stage_at(self.dates[date]);
             for version in 0..history.stage_histories.len() {
-                self.population[at][version][stage(version)] += 1;
+                self.population[date][version][stage(version)] += 1;
             }
             if history.stage_histories.len() == 2 {
-                self.matrix[at][stage(0)][stage(1)] += 1;
+                self.matrix[date][stage(0)][stage(1)] += 1;
             }
         }
     }
 
-    /// The indices of up to [`CENSUSES_SHOWN_MAX`] of the dates, evenly, the last one included.
+    /// The indices of up to [`CENSUSES_SHOWN_MAX`] dates, evenly spaced, the last one included.
     pub fn shown(&self) -> Vec<usize> {
         let step = self.dates.len().div_ceil(CENSUSES_SHOWN_MAX).max(1);
         let mut shown: Vec<usize> = (0..self.dates.len()).rev().step_by(step).collect();

@@ -1,4 +1,4 @@
-//! Where two versions part: who moves, when, and by how much.
+//! The differences between two versions: transitions, their times, and the time in different stages.
 
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -9,71 +9,70 @@ use super::history::{History, StageHistory, StageTransition};
 use crate::event::{CustomerId, EventTime};
 use crate::model::Model;
 
-/// Most customers that can be shown.
+/// The maximum number of examples.
 pub const EXAMPLES_MAX: usize = 1000;
-/// Most moves that are shown of one of them.
+/// The maximum number of transitions in an example.
 pub const TRANSITIONS_SHOWN_MAX: usize = 64;
 
-/// What differs between the old version and the new one. A stage is the same in both if it has the same name,
+/// The differences between the old version and the new one. A stage is the same in both if it has the same name,
 /// or if the new one `was` the old one.
 #[derive(Clone, Debug)]
 pub struct Differences {
-    /// The stages of both: those of the new version, and those that only the old one has.
+    /// The stages of both: those of the new version, then those that only the old one has.
     pub stages: Vec<String>,
-    /// By version and its own stage: which of `stages` it is.
+    /// By version and stage of the version: the index in `stages`.
     pub unified: [Vec<usize>; 2],
-    /// Whether there is a stage that both have.
+    /// Whether the versions have any stage in common.
     pub is_comparable: bool,
-    /// Customers who are in different stages at the end.
+    /// Customers in different stages at the end.
     pub at_end: u64,
-    /// Customers who were ever in different stages, for any time or at one instant.
+    /// Customers that were ever in different stages, for any time or at one instant.
     pub histories: u64,
-    /// For how long customers were in different stages, all together, in milliseconds.
+    /// The sum of the customers' times in different stages, in milliseconds.
     pub time_apart: i128,
-    /// Moves by the stages they connect.
+    /// By the stages left and entered.
     pub flows: BTreeMap<(usize, usize), Flow>,
-    /// By stage: who gets there first when.
+    /// By stage.
     pub first_entries: Vec<FirstEntries>,
     examples_max: usize,
     examples: BinaryHeap<DifferenceExample>,
 }
 
-/// The moves from one stage to another.
+/// The transitions from one stage to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// Moves of the same customer at the same instant under both.
+    /// Transitions of the same customer at the same instant in both versions.
     pub both: u64,
-    /// Moves under the old version alone, and under the new one alone.
+    /// Transitions in the old version only, and in the new one only.
     pub only: [u64; 2],
 }
 
-/// First visits to a stage.
+/// First entries of customers into a stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FirstEntries {
-    /// Customers who get there under the old version alone, and under the new one alone.
+    /// Customers that enter it in the old version only, and in the new one only.
     pub only: [u64; 2],
-    /// Those who get there at the same instant.
+    /// Customers that enter it at the same instant in both.
     pub same: u64,
-    /// By how much the new version has them there earlier.
+    /// By how much customers enter it earlier in the new version.
     pub earlier: DurationHistogram,
-    /// By how much later.
+    /// By how much customers enter it later in the new version.
     pub later: DurationHistogram,
 }
 
 /// A customer whose history differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DifferenceExample {
-    /// What they were chosen by: a hash of the id, so that the choice is arbitrary and always the same.
+    /// A hash of the id; the lowest are chosen, so that the choice is arbitrary and deterministic. First, for the order.
     hash: [u8; 8],
-    /// Who.
     pub customer: CustomerId,
-    /// Their first event.
+    /// The time of the first event.
     pub begin: EventTime,
-    /// By version, the first [`MOVES_SHOWN_MAX`] moves, between the version's own stages.
+    /// By version, the first [`TRANSITIONS_SHOWN_MAX`] transitions, between the version's own stages.
     pub transitions: [Vec<StageTransition>; 2],
-    /// By version, where they began.
+    /// By version, the initial stage.
     pub initial: [usize; 2],
-    /// By version, the moves that are not shown.
+    /// By version, the number of transitions after the shown ones.
     pub omitted: [usize; 2],
 }
 
@@ -87,23 +86,23 @@ impl Differences {
                 .collect()
         };
         let mut stages = names(new);
-        let same = |name: &String| {
+        let find = |name: &String| {
             let by_name = new.stages.iter().position(|stage| stage.name == *name);
             by_name.or_else(|| new.stages.iter().position(|stage| stage.was.contains(name)))
         };
-        let mut comparable = false;
-        let mut own = Vec::new();
+        let mut is_comparable = false;
+        let mut unified_old = Vec::new();
         for name in names(old) {
-            let known = same(&name);
-            comparable |= known.is_some();
-            own.push(known.unwrap_or_else(|| {
+            let index = find(&name);
+            is_comparable |= index.is_some();
+            unified_old.push(index.unwrap_or_else(|| {
                 stages.push(name);
                 stages.len() - 1
             }));
         }
         Differences {
-            unified: [own, (0..new.stages.len()).collect()],
-            is_comparable: comparable,
+            unified: [unified_old, (0..new.stages.len()).collect()],
+            is_comparable,
             first_entries: vec![FirstEntries::default(); stages.len()],
             stages,
             at_end: 0,
@@ -128,64 +127,66 @@ impl Differences {
         }
     }
 
-    /// The customers that were chosen, in the order of their ids.
+    /// The examples, in the order of their customers' ids.
     pub fn examples(&self) -> Vec<&DifferenceExample> {
         let mut examples: Vec<&DifferenceExample> = self.examples.iter().collect();
         examples.sort_by_key(|example| &example.customer);
         examples
     }
 
-    /// The same between the stages of both.
-    fn unify(&self, version: usize, line: &StageHistory) -> StageHistory {
+    /// The history of a version in terms of `stages`.
+    fn unify(&self, version: usize, history: &StageHistory) -> StageHistory {
         let unified = &self.unified[version];
-        let unify = |one: &StageTransition| StageTransition {
-            at: one.at,
-            from: unified[one.from],
-            to: unified[one.to],
+        let unify = |transition: &StageTransition| StageTransition {
+            at: transition.at,
+            from: unified[transition.from],
+            to: unified[transition.to],
         };
         StageHistory {
-            initial: unified[line.initial],
-            // Between two stages that became one nobody moves.
-            transitions: (line.transitions.iter().map(unify))
-                .filter(|one| one.from != one.to)
+            initial: unified[history.initial],
+            // Two stages of the old version may have become one: transitions between them are dropped.
+            transitions: (history.transitions.iter().map(unify))
+                .filter(|transition| transition.from != transition.to)
                 .collect(),
         }
     }
 
     fn count_transitions(&mut self, old: &StageHistory, new: &StageHistory) {
-        for one in &old.transitions {
-            let flow = self.flows.entry((one.from, one.to)).or_default();
-            match is_among(one, &new.transitions) {
-                true => flow.both += 1,
-                false => flow.only[0] += 1,
+        for transition in &old.transitions {
+            let flow = self.flow(transition);
+            if is_among(transition, &new.transitions) {
+                flow.both += 1;
+            } else {
+                flow.only[0] += 1;
             }
         }
-        for one in new
-            .transitions
-            .iter()
-            .filter(|one| !is_among(one, &old.transitions))
-        {
-            self.flows.entry((one.from, one.to)).or_default().only[1] += 1;
+        for transition in &new.transitions {
+            if !is_among(transition, &old.transitions) {
+                self.flow(transition).only[1] += 1;
+            }
         }
     }
 
+    fn flow(&mut self, transition: &StageTransition) -> &mut Flow {
+        let stages = (transition.from, transition.to);
+        self.flows.entry(stages).or_default()
+    }
+
     fn count_first_entries(&mut self, old: &StageHistory, new: &StageHistory, begin: EventTime) {
-        for (stage, arrivals) in self.first_entries.iter_mut().enumerate() {
-            let first = |line: &StageHistory| {
-                let mut stays = line.stays(begin);
+        for (stage, entries) in self.first_entries.iter_mut().enumerate() {
+            let first = |history: &StageHistory| {
+                let mut stays = history.stays(begin);
                 stays
                     .find(|stay| stay.stage == stage)
                     .map(|stay| stay.entered)
             };
             match (first(old), first(new)) {
                 (None, None) => {}
-                (Some(_), None) => arrivals.only[0] += 1,
-                (None, Some(_)) => arrivals.only[1] += 1,
-                (Some(old), Some(new)) if old == new => arrivals.same += 1,
-                (Some(old), Some(new)) if new < old => {
-                    arrivals.earlier.add(old.duration_since(new))
-                }
-                (Some(old), Some(new)) => arrivals.later.add(new.duration_since(old)),
+                (Some(_), None) => entries.only[0] += 1,
+                (None, Some(_)) => entries.only[1] += 1,
+                (Some(old), Some(new)) if old == new => entries.same += 1,
+                (Some(old), Some(new)) if new < old => entries.earlier.add(old.duration_since(new)),
+                (Some(old), Some(new)) => entries.later.add(new.duration_since(old)),
             }
         }
     }
@@ -207,13 +208,10 @@ impl Differences {
         if full {
             self.examples.pop();
         }
-        let moves = |version: usize| &history.stage_histories[version].transitions;
+        let transitions = |version: usize| &history.stage_histories[version].transitions;
         let shown = |version| {
-            moves(version)
-                .iter()
-                .take(TRANSITIONS_SHOWN_MAX)
-                .copied()
-                .collect()
+            let shown = transitions(version).iter().take(TRANSITIONS_SHOWN_MAX);
+            shown.copied().collect()
         };
         self.examples.push(DifferenceExample {
             hash,
@@ -221,43 +219,43 @@ impl Differences {
             begin: history.begin,
             transitions: [0, 1].map(shown),
             initial: [0, 1].map(|version| history.stage_histories[version].initial),
-            omitted: [0, 1]
-                .map(|version| moves(version).len().saturating_sub(TRANSITIONS_SHOWN_MAX)),
+            omitted: [0, 1].map(|version| {
+                let count = transitions(version).len();
+                count.saturating_sub(TRANSITIONS_SHOWN_MAX)
+            }),
         });
     }
 }
 
-/// Whether a move is among others, which are in order.
-fn is_among(one: &StageTransition, others: &[StageTransition]) -> bool {
-    let first = others.partition_point(|other| other.at < one.at);
-    let same = others[first..]
+/// Whether a transition is among others, which are in time order.
+fn is_among(transition: &StageTransition, others: &[StageTransition]) -> bool {
+    let first = others.partition_point(|other| other.at < transition.at);
+    let mut same_time = others[first..]
         .iter()
-        .take_while(|other| other.at == one.at);
-    same.into_iter().any(|other| other == one)
+        .take_while(|other| other.at == transition.at);
+    same_time.any(|other| other == transition)
 }
 
-/// For how long both are in different stages.
+/// The time in different stages, in milliseconds.
 fn time_apart(old: &StageHistory, new: &StageHistory, begin: EventTime, end: EventTime) -> i128 {
-    let mut news = new.transitions.iter().peekable();
-    let mut olds = old.transitions.iter().peekable();
-    let (mut now, mut here) = (begin, [old.initial, new.initial]);
+    let mut new_transitions = new.transitions.iter().peekable();
+    let mut old_transitions = old.transitions.iter().peekable();
+    let (mut now, mut stages) = (begin, [old.initial, new.initial]);
     let mut apart = 0;
     loop {
-        let next = [olds.peek(), news.peek()]
-            .into_iter()
-            .flatten()
-            .map(|one| one.at);
+        let next = [old_transitions.peek(), new_transitions.peek()];
+        let next = next.into_iter().flatten().map(|transition| transition.at);
         let until = next.min().unwrap_or(end);
-        if here[0] != here[1] {
+        if stages[0] != stages[1] {
             apart += i128::from(until.duration_since(now).0);
         }
         now = until;
-        let next_old = olds.next_if(|one| one.at == now);
-        let next_new = news.next_if(|one| one.at == now);
+        let next_old = old_transitions.next_if(|transition| transition.at == now);
+        let next_new = new_transitions.next_if(|transition| transition.at == now);
         if next_old.is_none() && next_new.is_none() {
             return apart;
         }
-        here[0] = next_old.map_or(here[0], |one| one.to);
-        here[1] = next_new.map_or(here[1], |one| one.to);
+        stages[0] = next_old.map_or(stages[0], |transition| transition.to);
+        stages[1] = next_new.map_or(stages[1], |transition| transition.to);
     }
 }

@@ -1,31 +1,31 @@
-//! How long things took: exact sums, and quantiles within a five-hundredth in bounded memory.
+//! A histogram of durations: exact sums, and quantiles within 1/512 in bounded memory.
 
 use std::collections::BTreeMap;
 
 use crate::event::Millis;
 
-/// Lengths that differ by less than one part in so many share a bucket.
+/// Durations in one bucket differ by less than one part in this number.
 const BUCKETS_PER_DOUBLING: u32 = 512;
 
-/// Lengths of time, none of them negative. Of each bucket the longest is kept: a quantile is a length that
-/// was there, too long by less than a five-hundredth, and exact where no two lengths are that close.
+/// Non-negative durations. Each bucket stores its longest duration: a quantile is one of the added durations, too long by
+/// less than 1/512, and exact where no two durations are that close.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DurationHistogram {
-    /// How many.
     pub count: u64,
     sum: i128,
+    /// The count and the longest duration of each bucket.
     buckets: BTreeMap<u32, (u64, Millis)>,
 }
 
 impl DurationHistogram {
-    /// Adds one.
-    pub fn add(&mut self, length: Millis) {
-        let length = Millis(length.0.max(0));
+    /// Adds a duration; a negative one counts as zero.
+    pub fn add(&mut self, duration: Millis) {
+        let duration = Millis(duration.0.max(0));
         self.count += 1;
-        self.sum += i128::from(length.0);
-        let (count, longest) = self.buckets.entry(bucket(length)).or_default();
+        self.sum += i128::from(duration.0);
+        let (count, longest) = self.buckets.entry(bucket(duration)).or_default();
         *count += 1;
-        *longest = length.max(*longest);
+        *longest = duration.max(*longest);
     }
 
     /// The mean, rounded down.
@@ -34,7 +34,7 @@ impl DurationHistogram {
         i64::try_from(mean).ok().map(Millis)
     }
 
-    /// The length that so many of a hundred do not exceed: the least for which that is so (nearest rank).
+    /// The shortest duration that at least `percent` of the durations do not exceed (nearest rank).
     pub fn percentile(&self, percent: u64) -> Option<Millis> {
         let rank = u128::from(self.count) * u128::from(percent);
         let rank = rank.div_ceil(100).max(1);
@@ -46,12 +46,12 @@ impl DurationHistogram {
     }
 }
 
-/// Every length below `PARTS` has a bucket of its own; above, each doubling has `PARTS` of them.
-fn bucket(Millis(length): Millis) -> u32 {
-    let length = length.unsigned_abs();
-    let doublings = (length / u64::from(BUCKETS_PER_DOUBLING))
+/// Every duration below [`BUCKETS_PER_DOUBLING`] has its own bucket; above, each doubling has that many buckets.
+fn bucket(Millis(duration): Millis) -> u32 {
+    let (duration, per_doubling) = (duration.unsigned_abs(), u64::from(BUCKETS_PER_DOUBLING));
+    let doublings = (duration / per_doubling)
         .checked_ilog2()
         .map_or(0, |it| it + 1);
     let shift = doublings.saturating_sub(1);
-    doublings * BUCKETS_PER_DOUBLING + ((length >> shift) % u64::from(BUCKETS_PER_DOUBLING)) as u32
+    doublings * BUCKETS_PER_DOUBLING + ((duration >> shift) % per_doubling) as u32
 }

@@ -1,26 +1,24 @@
-//! One customer's history under each version.
+//! The history of one customer in each version.
 
 use crate::event::EventTime;
 
-/// What a customer went through.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Their first event.
+    /// The time of the first event.
     pub begin: EventTime,
-    /// When the outcome came, in order, if one was asked for.
+    /// The outcomes in time order, if there is a prediction target.
     pub outcomes: Vec<OutcomeEvent>,
     /// By version.
     pub stage_histories: Vec<StageHistory>,
 }
 
-/// An outcome, as the models count it: what came twice is one.
+/// An outcome, as the models count it, without duplicates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutcomeEvent {
-    /// When it came.
     pub at: EventTime,
-    /// When nothing was left of it: an order that was refunded or cancelled as a whole.
+    /// When the outcome, an order, was fully refunded or cancelled.
     pub retracted_at: Option<EventTime>,
-    /// Which order of the customer it is, as long as it can be taken back.
+    /// The number of the order, if it can be retracted.
     pub(super) order: Option<u64>,
 }
 
@@ -33,57 +31,54 @@ impl From<EventTime> for OutcomeEvent {
     }
 }
 
-/// The stages of a customer under one version.
+/// The stages of a customer in one version.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StageHistory {
-    /// Where they began.
+    /// The initial stage.
     pub initial: usize,
-    /// Where they went, in order.
+    /// In the order in which they were taken.
     pub transitions: Vec<StageTransition>,
 }
 
 /// A transition that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StageTransition {
-    /// When it took effect, and was decided: nothing that came later had a part in it.
+    /// When it took effect and was decided: no later event influenced it.
     pub at: EventTime,
-    /// The stage left.
     pub from: usize,
-    /// The stage entered.
     pub to: usize,
 }
 
 /// A visit to a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StageStay {
-    /// The stage.
     pub stage: usize,
-    /// When it began.
     pub entered: EventTime,
-    /// When it ended, if it has.
+    /// `None`: the visit has not ended.
     pub left: Option<EventTime>,
 }
 
 impl StageHistory {
-    /// The stage at an instant, after everything that happened at it.
+    /// The stage at an instant, after all transitions at that instant.
     pub fn stage_at(&self, at: EventTime) -> usize {
-        let past = self.transitions.partition_point(|other| other.at <= at);
-        match past {
+        let taken = self
+            .transitions
+            .partition_point(|transition| transition.at <= at);
+        match taken {
             0 => self.initial,
-            past => self.transitions[past - 1].to,
+            taken => self.transitions[taken - 1].to,
         }
     }
 
-    /// The stage in the end.
     pub fn final_stage(&self) -> usize {
         self.transitions.last().map_or(self.initial, |last| last.to)
     }
 
-    /// All visits of a customer who began at `begin`.
+    /// All visits of a customer whose first event is at `begin`.
     pub fn stays(&self, begin: EventTime) -> impl Iterator<Item = StageStay> {
         let entries = std::iter::once((begin, self.initial));
-        let entries = entries.chain(self.transitions.iter().map(|one| (one.at, one.to)));
-        let exits = self.transitions.iter().map(|one| Some(one.at));
+        let entries = entries.chain(self.transitions.iter().map(|it| (it.at, it.to)));
+        let exits = self.transitions.iter().map(|it| Some(it.at));
         let exits = exits.chain(std::iter::once(None));
         entries
             .zip(exits)
@@ -96,12 +91,13 @@ impl StageHistory {
 }
 
 impl History {
-    /// The last outcome up to an instant, as far as was known then, and the next one after it that lasts.
+    /// The last outcome up to an instant that was not retracted by then, and the next one after it that is never retracted.
     pub fn outcomes_around(&self, at: EventTime) -> (Option<EventTime>, Option<EventTime>) {
-        let past = self.outcomes.partition_point(|outcome| outcome.at <= at);
-        let (before, after) = self.outcomes.split_at(past);
-        let mut known = before.iter().rev();
-        let last = known.find(|outcome| outcome.retracted_at.is_none_or(|back| back > at));
+        let count = self.outcomes.partition_point(|outcome| outcome.at <= at);
+        let (before, after) = self.outcomes.split_at(count);
+        let is_valid =
+            |outcome: &&OutcomeEvent| outcome.retracted_at.is_none_or(|retracted| retracted > at);
+        let last = before.iter().rev().find(is_valid);
         let next = after.iter().find(|outcome| outcome.retracted_at.is_none());
         (last.map(|it| it.at), next.map(|it| it.at))
     }

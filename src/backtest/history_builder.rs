@@ -1,50 +1,45 @@
-//! One customer after the other through the rules of each version.
+//! Builds the history of one customer after the other, by applying the events to each version.
 
 use super::Version;
 use super::history::{History, OutcomeEvent, StageHistory, StageTransition};
 use crate::customer::{CustomerState, StageChange};
 use crate::event::{Event, EventTime, EventType, Position};
 
-/// Most moves of one customer under one version.
+/// Transitions of one customer in one version.
 const TRANSITIONS_MAX: usize = 1 << 20;
-/// Most outcomes of one customer.
+/// Outcomes of one customer.
 const OUTCOMES_MAX: usize = 1 << 22;
-/// Moves between two looks at how many there are: stages can follow each other by time alone.
+/// Transitions before [`TRANSITIONS_MAX`] is checked: time alone can take any number of them.
 const TRANSITIONS_PER_STEP: usize = 1024;
 
-/// A customer with whom the bounds are not enough.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitExceeded {
-    /// Moves without end.
     #[error(
-        "{model}: a customer makes more than {TRANSITIONS_MAX} moves; do stages follow each other by time alone?"
+        "{model}: a customer takes more than {TRANSITIONS_MAX} transitions; do stages follow each other by time alone?"
     )]
-    Transitions {
-        /// The model.
-        model: String,
-    },
-    /// More outcomes than are kept.
-    #[error("a customer has more than {OUTCOMES_MAX} outcomes; leave out whoever is no customer")]
+    Transitions { model: String },
+    #[error(
+        "a customer has more than {OUTCOMES_MAX} outcomes; remove ids that are not of a customer from the input"
+    )]
     Outcomes,
 }
 
-/// Takes the events of one customer after the other.
+/// Receives the events of one customer after the other.
 #[derive(Debug)]
 pub struct HistoryBuilder<'w> {
     versions: &'w [Version],
-    /// The event type that is the outcome, as the last version's decoder numbers it: it is that version which
-    /// says what is counted.
+    /// The event type of the outcome in the last version's vocabulary: the last version counts the outcomes.
     outcome: Option<EventType>,
     end: EventTime,
     /// By version; empty before a customer's first event.
     states: Vec<CustomerState>,
     history: History,
-    /// Emptied after every step; kept for its memory.
+    /// Empty between steps; reused for its memory.
     changes: Vec<StageChange>,
 }
 
 impl<'w> HistoryBuilder<'w> {
-    /// Up to the end of time.
+    /// `end` is the end of time of all histories.
     pub fn new(
         versions: &'w [Version],
         outcome: Option<EventType>,
@@ -60,7 +55,7 @@ impl<'w> HistoryBuilder<'w> {
         }
     }
 
-    /// The customer's next event, not earlier than the one before, as each version reads it.
+    /// Applies the customer's next event, not earlier than the one before; `events` are its decoded forms, by version.
     pub fn receive(
         &mut self,
         mut events: Vec<Event>,
@@ -70,31 +65,32 @@ impl<'w> HistoryBuilder<'w> {
         if self.states.is_empty() {
             self.begin_customer(events[0].time, position);
         }
-        for (at, event) in events.iter_mut().enumerate() {
-            let models = &self.versions[at].models;
+        for (version, event) in events.iter_mut().enumerate() {
+            let models = &self.versions[version].models;
             if event.event_type.index() >= models.vocabulary.type_count() {
-                event.event_type = EventType::UNNAMED; // Only the outcome has a number that no model gave.
+                event.event_type = EventType::UNNAMED; // The outcome, which is in no model's vocabulary.
             }
-            self.fire_timers(at, event.time)?;
+            self.fire_timers(version, event.time)?;
             let changes = &mut self.changes;
-            let noticed = self.states[at].receive(models, event, position, changes);
-            self.append_changes(at)?;
-            if self.outcome.is_some() && at + 1 == self.versions.len() && noticed.duplicates == 0 {
-                self.record_outcome(at, event, is_outcome)?;
+            let anomalies = self.states[version].receive(models, event, position, changes);
+            self.append_changes(version)?;
+            let is_last = version + 1 == self.versions.len();
+            if self.outcome.is_some() && is_last && anomalies.duplicates == 0 {
+                self.record_outcome(version, event, is_outcome)?;
             }
         }
         Ok(())
     }
 
-    /// Counts an outcome, or sees one be taken back.
+    /// Records an outcome, or the retraction of an earlier one.
     fn record_outcome(
         &mut self,
-        at: usize,
+        version: usize,
         event: &Event,
         is_outcome: bool,
     ) -> Result<(), LimitExceeded> {
         let outcomes = &mut self.history.outcomes;
-        let order = self.states[at].order_for_event(&self.versions[at].models, event);
+        let order = self.states[version].order_for_event(&self.versions[version].models, event);
         if is_outcome {
             outcomes.push(OutcomeEvent {
                 at: event.time,
@@ -104,20 +100,20 @@ impl<'w> HistoryBuilder<'w> {
         }
         if let Some(order) = order {
             let mut latest_first = outcomes.iter_mut().rev();
-            if let Some(own) = latest_first.find(|it| it.order == Some(order.number)) {
-                own.retracted_at = order.is_fully_returned.then_some(event.time);
+            if let Some(outcome) = latest_first.find(|it| it.order == Some(order.number)) {
+                outcome.retracted_at = order.is_fully_returned.then_some(event.time);
             }
         }
-        match outcomes.len() > OUTCOMES_MAX {
-            true => Err(LimitExceeded::Outcomes),
-            false => Ok(()),
+        if outcomes.len() > OUTCOMES_MAX {
+            return Err(LimitExceeded::Outcomes);
         }
+        Ok(())
     }
 
-    /// Lets time go on to the end, and gives the history; the next event begins another customer.
+    /// Fires the timers up to the end, and returns the history; the next event begins another customer.
     pub fn finish(&mut self) -> Result<History, LimitExceeded> {
-        for at in 0..self.states.len() {
-            self.fire_timers(at, self.end.just_after())?;
+        for version in 0..self.states.len() {
+            self.fire_timers(version, self.end.just_after())?;
         }
         self.states.clear();
         Ok(std::mem::take(&mut self.history))
@@ -135,28 +131,29 @@ impl<'w> HistoryBuilder<'w> {
         }
     }
 
-    /// Fires what is due before `end`.
-    fn fire_timers(&mut self, at: usize, end: EventTime) -> Result<(), LimitExceeded> {
-        let models = &self.versions[at].models;
+    /// Fires the timers due before `end`.
+    fn fire_timers(&mut self, version: usize, end: EventTime) -> Result<(), LimitExceeded> {
+        let models = &self.versions[version].models;
         loop {
             let changes = &mut self.changes;
-            let all = self.states[at].fire_timers(models, end, TRANSITIONS_PER_STEP, changes);
-            self.append_changes(at)?;
-            if all {
+            let all_fired =
+                self.states[version].fire_timers(models, end, TRANSITIONS_PER_STEP, changes);
+            self.append_changes(version)?;
+            if all_fired {
                 return Ok(());
             }
         }
     }
 
-    fn append_changes(&mut self, at: usize) -> Result<(), LimitExceeded> {
-        let moves = &mut self.history.stage_histories[at].transitions;
-        moves.extend(self.changes.drain(..).map(|change| StageTransition {
+    fn append_changes(&mut self, version: usize) -> Result<(), LimitExceeded> {
+        let transitions = &mut self.history.stage_histories[version].transitions;
+        transitions.extend(self.changes.drain(..).map(|change| StageTransition {
             at: change.effective_at,
             from: change.from,
             to: change.to,
         }));
-        if moves.len() > TRANSITIONS_MAX {
-            let model = self.versions[at].model().name.clone();
+        if transitions.len() > TRANSITIONS_MAX {
+            let model = self.versions[version].model().name.clone();
             return Err(LimitExceeded::Transitions { model });
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! How well being in a stage said that the outcome would not come.
+//! How well a stage predicts that the outcome will not occur.
 
 use super::duration_histogram::DurationHistogram;
 use super::history::History;
@@ -6,78 +6,70 @@ use super::recency::{self, Recency};
 use super::{Version, dates};
 use crate::event::{EventTime, Millis};
 
-/// Most dates at which is predicted.
 const PREDICTION_DATES_MAX: usize = 24;
 
-/// What is to be predicted: that an event of a type will not come within a span.
+/// The prediction: no event of type `outcome` occurs within `within`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PredictionTarget {
-    /// The event type.
     pub outcome: String,
-    /// How long it is waited for.
     pub within: Millis,
 }
 
-/// A history in which nothing can be predicted and then be seen.
+/// The history contains no date at which a prediction can be made and verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the history of {history} is too short: to look back and ahead by {within} it has to be twice as long as that"
+    "the history of {history} is too short: a date for predictions needs {within} of history before it and after it"
 )]
 pub struct HistoryTooShort {
     within: Millis,
     history: Millis,
 }
 
-/// Predictions at dates, for which nothing was used that came later, and what became of them.
+/// Predictions at dates, made without later events, and their results.
 #[derive(Clone, Debug)]
 pub struct Prediction {
     within: Millis,
-    /// Until when predictions can be seen to come true.
+    /// The last instant at which a prediction can be verified: `within` before the end.
     last: EventTime,
-    /// By date.
     pub dates: Vec<DateCounts>,
-    /// By version, how early those who stopped were flagged.
+    /// By version.
     pub lead_times: Vec<LeadTimes>,
 }
 
-/// One date.
 #[derive(Clone, Debug)]
 pub struct DateCounts {
-    /// When.
     pub date: EventTime,
-    /// Customers who had had the outcome by then.
+    /// Customers with an outcome up to the date.
     pub population: u64,
-    /// Those of them for whom it did not come within the span after it.
+    /// Those of them without an outcome within the span after the date.
     pub stopped: u64,
-    /// By version: those who were flagged.
+    /// By version: flagged customers.
     pub flagged: Vec<u64>,
-    /// By version: those of the flagged who stopped.
+    /// By version: flagged customers that stopped.
     pub hits: Vec<u64>,
     recency: Recency,
 }
 
-/// Spells under the flag that begin early enough to see what came after.
+/// Spells (uninterrupted times in flagged stages) that begin early enough for the prediction to be verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeadTimes {
-    /// All of customers who had had the outcome.
+    /// All spells of customers with an earlier outcome.
     pub spells: u64,
-    /// How long before the outcome had been absent for the whole span the flag came, for those whom it did not
-    /// come to within the span after the flag. One that came later is 0.
+    /// For spells of customers that stopped: from the flag until the outcome has been absent for the whole span; 0 if the
+    /// flag came later than that.
     pub ahead: DurationHistogram,
-    /// Those that came when the outcome had been absent for that long already.
+    /// Spells that began when the outcome had been absent for the whole span already.
     pub late: u64,
 }
 
-/// What a rule scored, over one date or more.
+/// The score of a rule, over one date or more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Score {
-    /// Customers looked at.
     pub population: u64,
-    /// Those of them who stopped.
+    /// Customers of the population that stopped.
     pub stopped: u64,
-    /// Customers flagged.
     pub flagged: u64,
-    /// Those of the flagged who stopped, in millionths of a customer.
+    /// Flagged customers that stopped, in units of 1 / [`Score::HIT_SCALE`].
     pub hits: u64,
 }
 
@@ -91,14 +83,14 @@ impl std::ops::AddAssign for Score {
 }
 
 impl Prediction {
-    /// At up to 24 dates, from the span after the beginning to the span before the end.
+    /// Predicts at up to 24 dates, from `within` after the beginning to `within` before the end.
     pub(super) fn new(
-        asked: &PredictionTarget,
+        target: &PredictionTarget,
         begin: EventTime,
         end: EventTime,
         versions: usize,
     ) -> Result<Prediction, HistoryTooShort> {
-        let within = asked.within;
+        let within = target.within;
         let first = begin.checked_add(within).unwrap_or(EventTime::MAX);
         let last = end.saturating_sub(within);
         if first > last {
@@ -119,72 +111,70 @@ impl Prediction {
     pub(super) fn add(&mut self, versions: &[Version], history: &History) {
         let first = self
             .dates
-            .partition_point(|tally| tally.date < history.begin);
-        for tally in &mut self.dates[first..] {
-            let (Some(last), next) = history.outcomes_around(tally.date) else {
+            .partition_point(|counts| counts.date < history.begin);
+        for counts in &mut self.dates[first..] {
+            let (Some(last), next) = history.outcomes_around(counts.date) else {
                 continue;
             };
-            let stopped = has_stopped(tally.date, next, self.within);
-            tally.population += 1;
-            tally.stopped += u64::from(stopped);
-            tally.recency.add(tally.date, last, stopped);
-            for (at, version) in versions.iter().enumerate() {
-                let flagged = version.is_flagged(history.stage_histories[at].stage_at(tally.date));
-                tally.flagged[at] += u64::from(flagged);
-                tally.hits[at] += u64::from(flagged && stopped);
+            let stopped = has_stopped(counts.date, next, self.within);
+            counts.population += 1;
+            counts.stopped += u64::from(stopped);
+            counts.recency.add(counts.date, last, stopped);
+            for (index, version) in versions.iter().enumerate() {
+                let stage = history.stage_histories[index].stage_at(counts.date);
+                let flagged = version.is_flagged(stage);
+                counts.flagged[index] += u64::from(flagged);
+                counts.hits[index] += u64::from(flagged && stopped);
             }
         }
-        for (at, version) in versions.iter().enumerate() {
-            self.add_spells(at, version, history);
+        for (index, version) in versions.iter().enumerate() {
+            self.add_spells(index, version, history);
         }
     }
 
-    fn add_spells(&mut self, at: usize, version: &Version, history: &History) {
-        let leads = &mut self.lead_times[at];
+    fn add_spells(&mut self, index: usize, version: &Version, history: &History) {
+        let lead_times = &mut self.lead_times[index];
         let mut flagged = false;
-        for stay in history.stage_histories[at].stays(history.begin) {
-            let before = std::mem::replace(&mut flagged, version.is_flagged(stay.stage));
-            let passed = stay.left == Some(stay.entered);
-            if before || !flagged || stay.entered > self.last {
+        for stay in history.stage_histories[index].stays(history.begin) {
+            let was_flagged = std::mem::replace(&mut flagged, version.is_flagged(stay.stage));
+            if was_flagged || !flagged || stay.entered > self.last {
                 continue;
             }
-            if passed {
-                flagged = false; // Left at once, it flags nobody.
+            if stay.left == Some(stay.entered) {
+                flagged = false; // A stage that is left at the same instant begins no spell.
                 continue;
             }
             let (Some(last), next) = history.outcomes_around(stay.entered) else {
                 continue;
             };
-            leads.spells += 1;
+            lead_times.spells += 1;
             if has_stopped(stay.entered, next, self.within) {
-                let ahead = self
-                    .within
-                    .0
-                    .saturating_sub(stay.entered.duration_since(last).0);
-                leads.late += u64::from(ahead <= 0);
-                leads.ahead.add(Millis(ahead));
+                let absent = stay.entered.duration_since(last).0;
+                let ahead = self.within.0.saturating_sub(absent);
+                lead_times.late += u64::from(ahead <= 0);
+                lead_times.ahead.add(Millis(ahead));
             }
         }
     }
 
-    /// What a version scored over all dates.
+    /// The score of a version over all dates.
     pub fn score(&self, version: usize) -> Score {
-        self.sum(|tally| tally.score(version))
+        self.sum(|counts| counts.score(version))
     }
 
-    /// What recency scored over all dates, with as many flagged as by a version.
+    /// The score of recency over all dates, with as many flagged as by a version.
     pub fn recency(&self, version: usize) -> Score {
-        self.sum(|tally| tally.recency(version))
+        self.sum(|counts| counts.recency(version))
     }
 
     fn sum(&self, score: impl Fn(&DateCounts) -> Score) -> Score {
         let mut sum = Score::default();
-        self.dates.iter().for_each(|tally| sum += score(tally));
+        self.dates.iter().for_each(|counts| sum += score(counts));
         sum
     }
 }
 
-/// Whether the outcome did not come in the span after an instant.
+/// Whether there is no outcome within the span after an instant.
 fn has_stopped(at: EventTime, next: Option<EventTime>, within: Millis) -> bool {
     next.is_none_or(|next| next.duration_since(at) > within)
 }
@@ -201,7 +191,6 @@ impl DateCounts {
         }
     }
 
-    /// What a version scored.
     pub fn score(&self, version: usize) -> Score {
         Score {
             population: self.population,
@@ -211,7 +200,7 @@ impl DateCounts {
         }
     }
 
-    /// What is to be expected of as many as that version flagged, chosen by recency.
+    /// The expected score of recency, with as many flagged as by that version.
     pub fn recency(&self, version: usize) -> Score {
         let score = self.score(version);
         Score {
@@ -222,6 +211,6 @@ impl DateCounts {
 }
 
 impl Score {
-    /// Parts of a customer in which hits are counted.
+    /// The hits that count as one customer.
     pub const HIT_SCALE: u64 = recency::HIT_SCALE;
 }

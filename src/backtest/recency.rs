@@ -1,37 +1,38 @@
-//! Plain recency, to compare with: whoever has been silent longest.
+//! Recency, the baseline for predictions: it flags the customers that have been silent longest.
 
 use std::collections::BTreeMap;
 
 use crate::event::{EventTime, Millis};
 
-/// Parts of a customer in which expected hits are counted.
+/// The expected hits that count as one customer.
 pub(super) const HIT_SCALE: u64 = 1_000_000;
 
-/// At one date: how many customers have been silent for how many whole days, and how many of them stopped.
+/// The customers at one date, by whole days of silence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recency {
+    /// All customers, and those of them that stopped.
     days: BTreeMap<i64, (u64, u64)>,
 }
 
 impl Recency {
-    /// A customer with the outcome last at `last`.
+    /// Adds a customer whose last outcome is at `last`.
     pub(super) fn add(&mut self, date: EventTime, last: EventTime, stopped: bool) {
         let days = date.duration_since(last).0 / Millis::DAY.0;
-        let (all, gone) = self.days.entry(days).or_default();
+        let (all, all_stopped) = self.days.entry(days).or_default();
         *all += 1;
-        *gone += u64::from(stopped);
+        *all_stopped += u64::from(stopped);
     }
 
-    /// How many have stopped of the `flagged` who have been silent longest, in millionths; of those who tie
-    /// at the cut, the share that is to be expected.
+    /// The customers that stopped among the `flagged` that have been silent longest, in units of 1 / [`HIT_SCALE`]; of the
+    /// last day, which may be flagged in part, the expected share.
     pub(super) fn hits(&self, flagged: u64) -> u64 {
-        let (mut left, mut hits) = (flagged, 0_u128);
-        for (all, gone) in self.days.values().rev() {
-            let taken = left.min(*all);
-            let share = u128::from(*gone) * u128::from(taken) * u128::from(HIT_SCALE);
-            hits += share / u128::from(*all);
-            left -= taken;
-            if left == 0 {
+        let (mut remaining, mut hits) = (flagged, 0_u128);
+        for (all, stopped) in self.days.values().rev() {
+            let taken = remaining.min(*all);
+            let scaled = u128::from(*stopped) * u128::from(taken) * u128::from(HIT_SCALE);
+            hits += scaled / u128::from(*all);
+            remaining -= taken;
+            if remaining == 0 {
                 break;
             }
         }

@@ -11,16 +11,16 @@ pub struct StaysByStage {
     pub stages: Vec<StayStats>,
 }
 
-/// The visits to a stage. Entries are exits and those who are there at the end.
+/// The visits to a stage. `entries` is the number of exits and of ongoing visits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StayStats {
-    /// Visits that began, the beginning in the initial stage included.
+    /// All visits, those that begin in the initial stage included.
     pub entries: u64,
     /// Visits that ended at the instant at which they began.
     pub passed: u64,
-    /// Visits that lasted and ended.
+    /// Visits that ended later than they began.
     pub completed: DurationHistogram,
-    /// Visits that had not ended at the end, so far.
+    /// Visits that have not ended, up to the end of time.
     pub ongoing: DurationHistogram,
 }
 
@@ -31,26 +31,25 @@ impl StaysByStage {
         }
     }
 
-    pub(super) fn add(&mut self, line: &StageHistory, begin: EventTime, end: EventTime) {
+    pub(super) fn add(&mut self, history: &StageHistory, begin: EventTime, end: EventTime) {
         for StageStay {
             stage,
             entered,
             left,
-        } in line.stays(begin)
+        } in history.stays(begin)
         {
-            let own = &mut self.stages[stage];
-            own.entries += 1;
+            let stats = &mut self.stages[stage];
+            stats.entries += 1;
             match left {
-                None => own.ongoing.add(end.duration_since(entered)),
-                Some(left) if left == entered => own.passed += 1,
-                Some(left) => own.completed.add(left.duration_since(entered)),
+                None => stats.ongoing.add(end.duration_since(entered)),
+                Some(left) if left == entered => stats.passed += 1,
+                Some(left) => stats.completed.add(left.duration_since(entered)),
             }
         }
     }
 }
 
 impl StayStats {
-    /// Visits that ended.
     pub fn exits(&self) -> u64 {
         self.passed + self.completed.count
     }

@@ -1,4 +1,4 @@
-//! `tenure backtest`: a history under one version of a model, or under two, and what differs.
+//! `tenure backtest`: runs one or two versions of a model over a history and reports the differences.
 
 mod counting;
 mod findings;
@@ -29,26 +29,26 @@ use findings::Findings;
 
 #[derive(Debug, Args)]
 pub(super) struct BacktestArgs {
-    /// A model file (YAML): the old version, then the new one. One alone is measured by itself.
+    /// A model file (YAML): the old version, then the new one. A single version is measured without a comparison.
     #[arg(long = "model", value_name = "FILE", required = true)]
     models: Vec<PathBuf>,
-    /// Where time ends: RFC 3339, or a date, which means its whole day. Later events are ignored.
+    /// The end of the history: RFC 3339, or a date, which includes its whole day. Later events are ignored.
     #[arg(long, value_name = "TIME", value_parser = parse_until_argument)]
     until: Option<EventTime>,
-    /// A move that is undone sooner than this is a flap.
+    /// A transition that is undone sooner than this is a flap.
     #[arg(long, value_name = "SPAN", default_value = "7d", value_parser = parse_duration)]
     flap: Millis,
-    /// The event type whose absence a stage is to predict, such as order_completed.
+    /// The event type whose absence a stage predicts, such as order_completed.
     #[arg(long, value_name = "TYPE", requires_all = ["within", "stages"])]
     outcome: Option<String>,
-    /// How long the outcome is waited for, such as 90d.
+    /// The time after each date within which the outcome counts, such as 90d.
     #[arg(long, value_name = "SPAN", value_parser = parse_outcome_window, requires = "outcome")]
     within: Option<Millis>,
-    /// The stage that is to say that the outcome will not come; several with commas. Repeat it where the
-    /// stages of the new version are called otherwise.
+    /// The stage that predicts that the outcome will not occur; separate several with commas. Repeat the option if
+    /// the stages of the new version have other names.
     #[arg(long = "stage", value_name = "NAME", requires = "outcome")]
     stages: Vec<String>,
-    /// How many customers are shown whose histories differ.
+    /// The number of customers with different histories to show.
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = parse_example_count)]
     examples: usize,
     /// Exit with 3 when rows were rejected or a model has warnings.
@@ -57,7 +57,7 @@ pub(super) struct BacktestArgs {
     /// How the report is printed.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
-    /// Write the report as one HTML page to this file, too. What it held before is lost.
+    /// Also write the report to this file as one HTML page. An existing file is overwritten.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(flatten)]
@@ -67,17 +67,17 @@ pub(super) struct BacktestArgs {
     inputs: Vec<PathBuf>,
 }
 
-const MONTHS_HINT: &str = "m is minutes, and three months are 90d";
+const MONTHS_HINT: &str = "m means minutes; write 90d for three months";
 
 fn parse_duration(text: &str) -> Result<Millis, String> {
     let span = Millis::parse(text).filter(|span| span.0 > 0);
     span.ok_or_else(|| format!("write 7d, 12h or 1d12h; {MONTHS_HINT}"))
 }
 
-/// Nobody waits for minutes, and `3m` are no months.
+/// Rejects minutes, because `3m` is most likely meant as months.
 fn parse_outcome_window(text: &str) -> Result<Millis, String> {
     match parse_duration(text)? {
-        short if short < Millis::HOUR => Err(format!("{text} is less than an hour; {MONTHS_HINT}")),
+        span if span < Millis::HOUR => Err(format!("{text} is less than an hour; {MONTHS_HINT}")),
         span => Ok(span),
     }
 }
@@ -94,10 +94,10 @@ impl BacktestArgs {
         }
         let (mut versions, mut warnings) = (Vec::new(), 0);
         for file in &self.models {
-            let Some((models, found)) = load_models(std::slice::from_ref(file))? else {
+            let Some((models, warning_count)) = load_models(std::slice::from_ref(file))? else {
                 return Ok(Exit::Configuration);
             };
-            warnings += found;
+            warnings += warning_count;
             versions.push(Version { models, flagged: 0 });
         }
         for (at, version) in versions.iter_mut().enumerate() {
@@ -106,8 +106,8 @@ impl BacktestArgs {
                 Err(problem) => return Ok(exit_with_usage_problem(&problem)),
             }
         }
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let walk = BacktestRun {
+        let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+        let run = BacktestRun {
             versions: &versions,
             mapping: self.mapping.mapping(),
             limits: self.mapping.limits(),
@@ -116,13 +116,13 @@ impl BacktestArgs {
         };
         let mut progress = CommandProgress::new();
         let outcome = self.outcome.as_deref();
-        let questions = |begin, end| self.questions(begin, end);
-        let reached = |rows| progress.update(rows);
-        let walked = walk.run(&self.inputs, outcome, questions, reached);
+        let options = |begin, end| self.options(begin, end);
+        let on_progress = |rows| progress.update(rows);
+        let result = run.run(&self.inputs, outcome, options, on_progress);
         progress.finish();
-        let (survey, backtest) = match walked {
-            Err(Error::HistoryTooShort(short)) => {
-                return Ok(exit_with_usage_problem(&short.to_string()));
+        let (survey, backtest) = match result {
+            Err(Error::HistoryTooShort(error)) => {
+                return Ok(exit_with_usage_problem(&error.to_string()));
             }
             Err(ref error @ Error::NoEvents(ref survey)) => {
                 let mut lines = vec![error.to_string()];
@@ -136,7 +136,7 @@ impl BacktestArgs {
             return Ok(exit_with_usage_problem(&problem));
         }
         inputs::warn_of_outlier(&self.inputs, survey.range, self.until);
-        let flawed = warnings > 0 || !survey.rejected.is_empty();
+        let has_warnings = warnings > 0 || !survey.rejected.is_empty();
         let findings = Findings {
             files: &self.models,
             inputs: &self.inputs,
@@ -153,25 +153,25 @@ impl BacktestArgs {
             OutputFormat::Text => out.write_all(text::report(&findings).as_bytes())?,
             OutputFormat::Json => writeln!(out, "{:#}", json::report(&findings))?,
         }
-        Ok(if self.strict && flawed {
+        Ok(if self.strict && has_warnings {
             Exit::Warnings
         } else {
             Exit::Ok
         })
     }
 
-    fn questions(&self, begin: EventTime, end: EventTime) -> BacktestOptions {
-        let asked = self.outcome.clone().zip(self.within);
+    fn options(&self, begin: EventTime, end: EventTime) -> BacktestOptions {
+        let target = self.outcome.clone().zip(self.within);
         BacktestOptions {
             begin,
             end,
             flap: self.flap,
             examples: self.examples,
-            prediction: asked.map(|(outcome, within)| PredictionTarget { outcome, within }),
+            prediction: target.map(|(outcome, within)| PredictionTarget { outcome, within }),
         }
     }
 
-    /// A question about an outcome that nobody had.
+    /// The problem that no customer ever had the outcome, which is most often misspelled.
     fn unknown_outcome(&self, versions: &[Version], prediction: &Prediction) -> Option<String> {
         let outcome = self.outcome.as_deref()?;
         if prediction.score(0).population > 0 {
@@ -180,37 +180,36 @@ impl BacktestArgs {
         let vocabularies = versions.iter().map(|version| &version.models.vocabulary);
         let known = vocabularies.flat_map(|vocabulary| vocabulary.named_types());
         let known = known.map(|(_, name)| name);
-        let meant = did_you_mean(outcome, known).map(|meant| format!("; {meant}"));
+        let hint = did_you_mean(outcome, known).map(|hint| format!("; {hint}"));
         Some(format!(
-            "--outcome: at none of the dates had anybody had an event of type `{}` before{}",
+            "--outcome: no customer has an event of type `{}` before any of the dates{}",
             sanitize_for_terminal(outcome),
-            meant.unwrap_or_default()
+            hint.unwrap_or_default()
         ))
     }
 
-    /// What cannot be meant.
     fn usage_problem(&self) -> Option<String> {
         if self.models.len() > 2 {
             return Some(
-                "at most two --model are compared, the old one and the new one".to_owned(),
+                "at most two --model can be compared, the old one and the new one".to_owned(),
             );
         }
         if self.stages.len() > self.models.len() {
             return Some("there are more --stage than --model".to_owned());
         }
-        if let Some(twice) = inputs::usage_problem(&self.inputs) {
-            return Some(twice);
+        if let Some(problem) = inputs::usage_problem(&self.inputs) {
+            return Some(problem);
         }
         let page = self.html.as_deref().filter(|path| path.is_file())?;
-        let read = self.inputs.iter().chain(&self.models);
-        let read = read.into_iter().find(|path| is_same_file(path, page))?;
+        let mut read_files = self.inputs.iter().chain(&self.models);
+        let file = read_files.find(|path| is_same_file(path, page))?;
         Some(format!(
-            "--html would overwrite {}, which is read",
-            read.display()
+            "--html would overwrite {}, which is an input or a model",
+            file.display()
         ))
     }
 
-    /// The stages of a version that flag a customer, as bits.
+    /// The stages of a version that flag a customer, as a bit set.
     fn flagged_stages(&self, version: usize, model: &Model) -> Result<u64, String> {
         let Some(names) = self.stages.get(version).or(self.stages.last()) else {
             return Ok(0);
@@ -220,12 +219,12 @@ impl BacktestArgs {
             let at = model.stages.iter().position(|stage| stage.name == name);
             at.ok_or_else(|| {
                 let known = model.stages.iter().map(|stage| stage.name.as_str());
-                let meant = did_you_mean(name, known).map(|meant| format!("; {meant}"));
+                let hint = did_you_mean(name, known).map(|hint| format!("; {hint}"));
                 format!(
                     "--stage: {} has no stage `{}`{}",
                     self.models[version].display(),
                     sanitize_for_terminal(name),
-                    meant.unwrap_or_default()
+                    hint.unwrap_or_default()
                 )
             })
         };

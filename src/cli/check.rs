@@ -1,4 +1,4 @@
-//! `tenure check`: is everything that would be loaded right?
+//! `tenure check`: validates models and settings, and previews a change of them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,17 +16,17 @@ use crate::partition::DecodingSettings;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// Model files (YAML); without any, those that the configuration names.
+    /// Model files (YAML); by default, those of the configuration.
     #[arg(value_name = "FILE")]
     models: Vec<PathBuf>,
     #[command(flatten)]
     config: ConfigFiles,
-    /// Model files that these would replace, all that are loaded together: says what the change does, and
-    /// whether it would be taken.
+    /// The model files that these would replace, all that are loaded together: shows the effect of the change, and
+    /// whether the daemon would accept it.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     replacing: Vec<PathBuf>,
-    /// Files with settings that these would replace: says which mappings, limits, rates and inputs change for the records that
-    /// come from then on, and whether that would be taken.
+    /// The settings files that these would replace: shows which mappings, limits, rates and inputs change for new
+    /// records, and whether the daemon would accept the change.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     replacing_config: Vec<PathBuf>,
     /// Exit with 3 when there are warnings.
@@ -40,15 +40,16 @@ pub(super) struct CheckArgs {
 impl CheckArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let needs_config = self.models.is_empty() || !self.replacing_config.is_empty();
-        let document = match needs_config || !self.config.files.is_empty() {
-            true => match self.config.load() {
-                Some(document) => Some(document),
-                None => return Ok(Exit::Configuration),
-            },
-            false => None,
+        let document = if needs_config || !self.config.files.is_empty() {
+            let Some(document) = self.config.load() else {
+                return Ok(Exit::Configuration);
+            };
+            Some(document)
+        } else {
+            None
         };
-        let own = document.as_ref().map(|document| document.models.as_slice());
-        let files = own
+        let configured = document.as_ref().map(|document| document.models.as_slice());
+        let files = configured
             .filter(|_| self.models.is_empty())
             .unwrap_or(&self.models);
         let (compiled, reports) = match sources::compile(files) {
@@ -71,11 +72,11 @@ impl CheckArgs {
         let Ok(before) = self.replaced_decoding() else {
             return Ok(Exit::Configuration);
         };
-        let settings = before.zip(document.as_ref().map(Document::decoding));
+        let decoding = before.zip(document.as_ref().map(Document::decoding));
         match self.format {
             OutputFormat::Json => {
                 let problems = problems_as_json(&reports);
-                let json = as_json(problems, change.as_ref(), accepted, settings.as_ref());
+                let json = as_json(problems, change.as_ref(), accepted, decoding.as_ref());
                 writeln!(io::stdout(), "{json:#}")?;
             }
             OutputFormat::Text => print_reports(&reports),
@@ -83,7 +84,7 @@ impl CheckArgs {
         let Some(models) = compiled else {
             return Ok(Exit::Configuration);
         };
-        // The same code that `run` goes through, up to the first thing that is opened.
+        // The same checks as in `run`, which otherwise fail only when the daemon starts.
         if let Some(document) = &document
             && let Err(problems) = document.settings(&models, None)
         {
@@ -93,16 +94,16 @@ impl CheckArgs {
         if self.format == OutputFormat::Text {
             print_models(&models);
         }
-        let is_taken = change
+        let are_models_accepted = change
             .as_ref()
             .is_none_or(|change| self.report_model_change(change, accepted));
-        let are_taken =
-            settings.is_none_or(|(before, after)| self.report_decoding_change(&before, &after));
-        if !is_taken || !are_taken {
+        let is_decoding_accepted =
+            decoding.is_none_or(|(before, after)| self.report_decoding_change(&before, &after));
+        if !are_models_accepted || !is_decoding_accepted {
             return Ok(Exit::Configuration);
         }
-        let warned = document.is_some_and(|document| !document.warnings().is_empty());
-        Ok(if self.strict && (warned || !reports.is_empty()) {
+        let has_warnings = document.is_some_and(|document| !document.warnings().is_empty());
+        Ok(if self.strict && (has_warnings || !reports.is_empty()) {
             Exit::Warnings
         } else {
             Exit::Ok
@@ -111,7 +112,7 @@ impl CheckArgs {
 }
 
 impl CheckArgs {
-    /// By what records are decoded under the settings that are to be replaced.
+    /// The decoding settings of the configuration to be replaced.
     fn replaced_decoding(&self) -> Result<Option<DecodingSettings>, InvalidConfig> {
         if self.replacing_config.is_empty() {
             return Ok(None);
@@ -120,7 +121,7 @@ impl CheckArgs {
         Ok(Some(before.decoding()))
     }
 
-    /// Says what other settings change; whether they would be taken.
+    /// Prints the effect of new decoding settings; returns whether the daemon would accept them.
     fn report_decoding_change(&self, before: &DecodingSettings, after: &DecodingSettings) -> bool {
         let refusal = before.incompatibility(after);
         if self.format == OutputFormat::Text {
@@ -131,35 +132,35 @@ impl CheckArgs {
                     print_stderr(&format!("error: the change would be refused: {refusal}"))
                 }
                 None if after.is_older_than(before) => print_stderr(
-                    "error: `settings_version` is lower than before: the partitions would be left alone",
+                    "error: `settings_version` is lower than before: the daemon would not process the partitions",
                 ),
                 None if changes.is_empty() => print_stderr("records are decoded as before"),
                 None => print_stderr(
-                    "the change would be taken: each partition decodes what it has not read yet by the new settings",
+                    "the change would be accepted: each partition decodes the records that it has not read yet by the new settings",
                 ),
             }
         }
         refusal.is_none() && !after.is_older_than(before)
     }
 
-    /// Says what a change does; whether it would be taken.
+    /// Prints the effect of a change of models; returns whether the daemon would accept it.
     fn report_model_change(&self, change: &ModelsChange, accepted: AcceptedLosses) -> bool {
         let refusal = change.refusal(accepted);
         if self.format == OutputFormat::Text {
-            for told in &change.descriptions {
-                print_stderr(told);
+            for description in &change.descriptions {
+                print_stderr(description);
             }
-            for missing in change.missing_facts.iter().filter(|_| refusal.is_none()) {
-                print_stderr(&format!("not kept so far, begins at zero: {missing}"));
+            for fact in change.missing_facts.iter().filter(|_| refusal.is_none()) {
+                print_stderr(&format!("new fact, starts at zero: {fact}"));
             }
             if change.is_text_only {
-                print_stderr("only words change: it takes effect at once");
+                print_stderr("only texts change: the change takes effect immediately");
             }
             match &refusal {
                 Some(refusal) => {
                     print_stderr(&format!("error: the change would be refused: {refusal}"))
                 }
-                None => print_stderr("the change would be taken"),
+                None => print_stderr("the change would be accepted"),
             }
         }
         refusal.is_none()
@@ -181,7 +182,7 @@ fn print_models(models: &Models) {
     }
 }
 
-/// The problems; with a change of models or settings, beside what it does.
+/// The problems as an array, or as an object together with the change of models or settings.
 fn as_json(
     problems: serde_json::Value,
     change: Option<&ModelsChange>,
@@ -191,9 +192,9 @@ fn as_json(
     if change.is_none() && settings.is_none() {
         return problems;
     }
-    let mut all = json!({ "problems": problems });
+    let mut report = json!({ "problems": problems });
     if let Some(change) = change {
-        all["change"] = json!({
+        report["change"] = json!({
             "told": change.descriptions,
             "missing_facts": change.missing_facts,
             "lost_stages": change.lost_stages,
@@ -202,28 +203,29 @@ fn as_json(
         });
     }
     if let Some((before, after)) = settings {
-        all["settings"] = json!({
+        report["settings"] = json!({
             "changes": before.diff(after),
             "refused": before.incompatibility(after),
         });
     }
-    all
+    report
 }
 
 fn problems_as_json(reports: &[ProblemReport]) -> serde_json::Value {
-    let each = reports.iter().flat_map(|report| {
+    let problems = reports.iter().flat_map(|report| {
         let shown = report.problems.iter().take(PROBLEMS_SHOWN_MAX);
         shown.map(move |problem| (report, problem))
     });
-    each.map(|(report, problem)| {
-        json!({
-            "file": report.source.name,
-            "line": problem.location.line,
-            "column": problem.location.column,
-            "severity": if problem.severity == Severity::Error { "error" } else { "warning" },
-            "message": problem.message,
-            "help": problem.help,
+    problems
+        .map(|(report, problem)| {
+            json!({
+                "file": report.source.name,
+                "line": problem.location.line,
+                "column": problem.location.column,
+                "severity": if problem.severity == Severity::Error { "error" } else { "warning" },
+                "message": problem.message,
+                "help": problem.help,
+            })
         })
-    })
-    .collect()
+        .collect()
 }

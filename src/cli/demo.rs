@@ -1,4 +1,4 @@
-//! `tenure demo`: the whole daemon on a cluster inside the process. No broker, no Java.
+//! `tenure demo`: runs the whole daemon against a mock cluster inside the process, without a broker or Java.
 
 mod generator;
 mod view;
@@ -28,11 +28,11 @@ use crate::telemetry::Metrics;
 pub(super) const CLICKSTREAM: &str = "clickstream";
 pub(super) const PURCHASES: &str = "purchases";
 const PARTITIONS: i32 = 4;
-/// The model that is shown, as it ships.
+/// The preset that the demo runs.
 const RETAIL_MODEL: &str = include_str!("../../config/models/retail.yaml");
-/// Where the story begins, before today.
+/// The length of the generated history before today.
 const HISTORY_DAYS: i64 = 1000;
-/// The mock cluster keeps 5 MiB of a partition: no more than this may be on its way.
+/// The mock cluster retains only 5 MiB per partition: faster publishing would lose records that are not read yet.
 const EVENTS_PER_SECOND_MAX: u64 = 20_000;
 
 #[derive(Debug, Args)]
@@ -43,10 +43,10 @@ pub(super) struct DemoArgs {
     /// The same seed shows the same customers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Days of the story per second.
+    /// Days of the history per second.
     #[arg(long, default_value_t = 4.0, value_name = "DAYS")]
     speed: f64,
-    /// Show these events (NDJSON or CSV, as for replay) instead of made-up customers.
+    /// Show these events (NDJSON or CSV, as for replay) instead of synthetic customers.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 }
@@ -64,7 +64,7 @@ impl DemoArgs {
         };
         let (models, _) =
             Models::compile(vec![source]).map_err(|reports| anyhow::anyhow!("{reports:?}"))?;
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         let settings = settings(folder.path().join("state"));
         let mut topics = settings.outputs.topics();
         topics.extend(settings.outputs.inputs.iter().cloned());
@@ -93,22 +93,22 @@ impl DemoArgs {
                 ended.store(true, Ordering::Release);
                 outcome
             });
-            let teller = scope.spawn(|| self.publish_events(&models, &brokers, &handle));
+            let publisher = scope.spawn(|| self.publish_events(&models, &brokers, &handle));
             let watched =
                 self.watch_transitions(&models, metrics.clone(), &settings, &ended, &handle);
             handle.stop();
-            let told = teller
+            let published = publisher
                 .join()
                 .map_err(|_| anyhow::anyhow!("the generator panicked"))?;
             daemon
                 .join()
                 .map_err(|_| anyhow::anyhow!("the daemon panicked"))??;
-            told.and(watched)
+            published.and(watched)
         })?;
         Ok(Exit::Ok)
     }
 
-    /// Publishes the story at its pace until the daemon is asked to stop.
+    /// Publishes the events at the chosen speed until the daemon is stopping.
     fn publish_events(
         &self,
         models: &Models,
@@ -120,12 +120,12 @@ impl DemoArgs {
         }
         let publisher = LocalProducer::connect(brokers)?;
         let begin = EventTime(clock::now().0 - HISTORY_DAYS * Millis::DAY.0);
-        let mut story = match &self.events {
+        let mut events = match &self.events {
             Some(path) => DemoEvents::File(Box::new(open_events(models, path)?)),
             None => DemoEvents::Generated(Generator::new(self.seed, begin)),
         };
         let mut pace = Pace::new(self.speed);
-        while let Some((time, topic, customer, json)) = story.next_event(models)? {
+        while let Some((time, topic, customer, json)) = events.next_event(models)? {
             if !pace.wait_for(time, || handle.is_stopping()) {
                 break;
             }
@@ -135,7 +135,7 @@ impl DemoArgs {
         Ok(())
     }
 
-    /// Shows what happens until time is up or the daemon has ended.
+    /// Shows transitions until the daemon ends; stops it after `duration`.
     fn watch_transitions(
         &self,
         models: &Models,
@@ -150,13 +150,14 @@ impl DemoArgs {
             PARTITIONS,
         )?;
         let mut view = DemoView::new(models, metrics);
-        let mut begun = None;
+        let mut ready_since = None;
         while !ended.load(Ordering::Acquire) {
             if let Some(value) = changes.next(Duration::from_millis(50)) {
                 view.add_transition(&serde_json::from_slice(&value)?)?;
             }
             view.refresh()?;
-            let since = begun.get_or_insert_with(Instant::now);
+            // The duration counts from the instant at which the daemon is ready.
+            let since = ready_since.get_or_insert_with(Instant::now);
             if !handle.is_ready() {
                 *since = Instant::now();
             }
@@ -172,7 +173,7 @@ impl DemoArgs {
     }
 }
 
-/// Where events come from.
+/// The source of events.
 enum DemoEvents {
     Generated(Generator),
     File(Box<MergedInputs>),
@@ -186,9 +187,9 @@ impl DemoEvents {
     ) -> anyhow::Result<Option<(EventTime, &'static str, String, String)>> {
         let merged = match self {
             DemoEvents::Generated(generator) => {
-                let happening = generator.next_event();
-                let (topic, json) = (happening.topic(), happening.to_json());
-                return Ok(Some((happening.time, topic, happening.customer, json)));
+                let event = generator.next_event();
+                let (topic, json) = (event.topic(), event.to_json());
+                return Ok(Some((event.time, topic, event.customer, json)));
             }
             DemoEvents::File(merged) => merged,
         };
@@ -238,7 +239,7 @@ fn open_events(models: &Models, path: &std::path::Path) -> anyhow::Result<Merged
     )?)
 }
 
-/// Story time against wall time.
+/// Maps event time to wall time.
 struct Pace {
     millis_per_second: f64,
     started: Option<(Instant, EventTime)>,
@@ -254,14 +255,13 @@ impl Pace {
         }
     }
 
-    /// Waits until it is `time` in the story, and no faster than the cluster can bear; `false`
-    /// when asked to stop.
+    /// Waits until `time` is due, at no more than [`EVENTS_PER_SECOND_MAX`]; returns `false` if `stop` is true.
     fn wait_for(&mut self, time: EventTime, stop: impl Fn() -> bool) -> bool {
-        let (begun, first) = *self.started.get_or_insert_with(|| (Instant::now(), time));
-        let by_story = time.duration_since(first).0 as f64 / self.millis_per_second;
+        let (started, first) = *self.started.get_or_insert_with(|| (Instant::now(), time));
+        let by_time = time.duration_since(first).0 as f64 / self.millis_per_second;
         let by_rate = self.sent as f64 / EVENTS_PER_SECOND_MAX as f64;
         self.sent += 1;
-        let due = begun + Duration::from_secs_f64(by_story.max(by_rate).max(0.0));
+        let due = started + Duration::from_secs_f64(by_time.max(by_rate).max(0.0));
         while Instant::now() < due {
             if stop() {
                 return false;
@@ -275,8 +275,8 @@ impl Pace {
     }
 }
 
-/// Runs `then` at the first Ctrl-C or SIGTERM.
-fn on_shutdown_signal(then: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+/// Calls `callback` at the first Ctrl-C or SIGTERM.
+fn on_shutdown_signal(callback: impl Fn() + Send + 'static) -> anyhow::Result<()> {
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -291,7 +291,7 @@ fn on_shutdown_signal(then: impl Fn() + Send + 'static) -> anyhow::Result<()> {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                then();
+                callback();
             }
         });
     };
@@ -332,7 +332,7 @@ fn settings(state: PathBuf) -> Settings {
         limits: RecordLimits::default(),
         money: CurrencyRates::default(),
         lateness: Millis::DAY,
-        // Time is compressed: the clock on the wall says nothing.
+        // Event time is compressed, so comparisons with the wall clock mean nothing.
         idle_after: None,
         live_within: Millis(0),
         state_dir: state,
@@ -348,8 +348,8 @@ fn settings(state: PathBuf) -> Settings {
         identity: Identity::default(),
         decoding: DecodingSettings::default(),
         accepted: AcceptedLosses::default(),
-        // What is unusual in a minute is not in days of the story.
         recovery: Recovery::default(),
+        // A minute of wall time is many days of event time, so bursts are normal.
         burst: BurstSettings {
             share: Quantity::from_whole(1),
             minimum: u64::MAX,

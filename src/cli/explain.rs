@@ -1,4 +1,4 @@
-//! `tenure explain`: why a customer is where they are, what keeps them there, and what comes next.
+//! `tenure explain`: why a customer is in a stage, what keeps them there, and what happens next.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,36 +21,37 @@ pub(super) struct ExplainArgs {
     /// The customer's id.
     #[arg(value_name = "CUSTOMER")]
     customer: String,
-    /// From a folder of state: that of a replay (--state), or a daemon's (store.path), which may be running.
-    /// Nothing in it is changed.
+    /// Explain from a state folder: that of a replay (--state) or of a daemon (store.path), which may be running.
+    /// The folder is not changed.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["admin", "models"])]
     state: Option<PathBuf>,
-    /// From a running daemon: where it listens for operators (http.admin), for example 127.0.0.1:8081.
+    /// Explain from a running daemon: the address of its admin listener (http.admin), for example 127.0.0.1:8081.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "models")]
     admin: Option<String>,
-    /// From events: a model file (YAML); repeat for several. What a replay of the events comes to is explained.
+    /// Explain from events: a model file (YAML); repeat for several. The INPUT files are replayed, and the resulting
+    /// state is explained.
     #[arg(long = "model", value_name = "FILE", requires = "inputs")]
     models: Vec<PathBuf>,
-    /// As of when: RFC 3339, or a date, which means its whole day. Of state: what will be then if nothing happens.
-    /// Of events: later ones are ignored.
+    /// Explain as of this time: RFC 3339, or a date, which means its whole day. From a state: the state then if no
+    /// event follows. From events: later ones are ignored.
     #[arg(long, value_name = "TIME", value_parser = parse_until_argument)]
     at: Option<EventTime>,
-    /// Of this model only; repeat for several.
+    /// Explain this model only; repeat for several.
     #[arg(long, value_name = "NAME", conflicts_with = "admin")]
     only: Vec<String>,
-    /// How it is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
     #[command(flatten)]
-    places: MappingArgs,
+    mapping: MappingArgs,
     /// Files of events, as for `tenure replay`.
     #[arg(value_name = "INPUT", requires = "models")]
     inputs: Vec<PathBuf>,
 }
 
-/// For blocks and the tail of the log of a folder.
+/// Memory for the block cache and the tail of the log of a state folder.
 const MEMORY_BYTES: usize = 64 << 20;
-/// Times that a folder is opened: a daemon that works on it may throw a file away at any time.
+/// Attempts to open a folder: a running daemon can delete a file while the folder is being opened.
 const OPEN_ATTEMPTS_MAX: usize = 5;
 
 impl ExplainArgs {
@@ -60,7 +61,7 @@ impl ExplainArgs {
             (None, Some(address)) => self.explain_from_daemon(address),
             (None, None) if self.models.is_empty() => {
                 print_stderr(
-                    "error: say from where: --state FOLDER, --admin ADDRESS, or --model FILE and files of events",
+                    "error: no source; give --state FOLDER, --admin ADDRESS, or --model FILE and files of events",
                 );
                 Ok(Exit::Usage)
             }
@@ -70,11 +71,11 @@ impl ExplainArgs {
 
     fn explain_from_state(&self, folder: &Path) -> anyhow::Result<Exit> {
         let customer = CustomerId::from(self.customer.as_str());
-        let mut opened = 1;
+        let mut attempts = 1;
         let found = loop {
             match find_customer(folder, &customer) {
-                Err(store::Error::Damaged { .. }) if opened < OPEN_ATTEMPTS_MAX => opened += 1,
-                found => break found?,
+                Err(store::Error::Damaged { .. }) if attempts < OPEN_ATTEMPTS_MAX => attempts += 1,
+                result => break result?,
             }
         };
         match found {
@@ -83,7 +84,7 @@ impl ExplainArgs {
                 let folder = folder.display();
                 let id = sanitize_for_terminal(&self.customer);
                 print_stderr(&format!(
-                    "error: no customer {id} in the state in {folder}; ids are compared letter by letter"
+                    "error: no customer {id} in the state in {folder}; ids must match exactly"
                 ));
                 Ok(Exit::Failed)
             }
@@ -115,30 +116,30 @@ impl ExplainArgs {
             print_stderr(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
-        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
         let merged = inputs::open(
             &self.inputs,
-            &self.places,
+            &self.mapping,
             &models,
             InputOrder::Sort,
             scratch.path(),
         )?;
         let customer = CustomerId::from(self.customer.as_str());
-        let story = timeline::TimelineReplay {
+        let replay = timeline::TimelineReplay {
             models: &models,
             customer: &customer,
             until: self.at,
         };
-        let ended = story.run(merged, |_| Ok(()))?;
-        let (Some(state), Some(end)) = (&ended.state, ended.end) else {
+        let outcome = replay.run(merged, |_| Ok(()))?;
+        let (Some(state), Some(end)) = (&outcome.state, outcome.end) else {
             print_stderr(&inputs::unknown_customer_error(
                 &self.inputs,
                 &self.customer,
-                &ended,
+                &outcome,
             ));
             return Ok(Exit::Failed);
         };
-        let about = CustomerExplanation::new(
+        let explanation = CustomerExplanation::new(
             &models,
             &customer,
             state,
@@ -146,13 +147,13 @@ impl ExplainArgs {
             None,
             false,
         );
-        self.print(&models, about)
+        self.print(&models, explanation)
     }
 
     fn print(
         &self,
         models: &Models,
-        about: Result<CustomerExplanation<'_>, UnknownInstant>,
+        explanation: Result<CustomerExplanation<'_>, UnknownInstant>,
     ) -> anyhow::Result<Exit> {
         let names = || models.list.iter().map(|model| model.name.as_str());
         for name in &self.only {
@@ -167,14 +168,14 @@ impl ExplainArgs {
                 return Ok(Exit::Usage);
             }
         }
-        let mut about = about?;
+        let mut explanation = explanation?;
         if !self.only.is_empty() {
-            about = about.retain_models(&self.only);
+            explanation = explanation.retain_models(&self.only);
         }
         let mut out = io::stdout().lock();
         match self.format {
-            OutputFormat::Text => write!(out, "{about}")?,
-            OutputFormat::Json => writeln!(out, "{:#}", about.to_json())?,
+            OutputFormat::Text => write!(out, "{explanation}")?,
+            OutputFormat::Json => writeln!(out, "{:#}", explanation.to_json())?,
         }
         Ok(Exit::Ok)
     }

@@ -1,5 +1,4 @@
-//! `--map`: where the fields of events stand in files that were written for something else; and what such files
-//! may contain.
+//! `--map`: the paths of event fields in files of another format, and the limits of rows.
 
 use clap::Args;
 
@@ -7,17 +6,17 @@ use crate::event::{EventTime, Mapping, Path, RecordLimits, TimeUnit};
 use crate::model::{did_you_mean, sanitize_for_terminal};
 use crate::runtime::clock;
 
-/// What `input.mapping` is to topics.
+/// The counterpart of `input.mapping` for files.
 #[derive(Debug, Default, Args)]
 pub(super) struct MappingArgs {
-    /// Where a field of events stands, as FIELD=PLACE; repeat for several. A place is a column, or keys of JSON with
-    /// dots between them. Fields: customer_id, type, time, id, order_id, channel, value, currency, properties (the
-    /// object of all others; nothing after the =: the record itself); time_unit is seconds, milliseconds or
-    /// microseconds, for times that are numbers.
-    #[arg(long = "map", value_name = "FIELD=PLACE", value_parser = parse_mapping_entry)]
+    /// The path of an event field, as FIELD=PATH; repeat for several. A path is a CSV column, or JSON keys separated by
+    /// dots. Fields: customer_id, type, time, id, order_id, channel, value, currency, properties (the object with all
+    /// other fields; an empty path is the record itself); time_unit is seconds, milliseconds or microseconds, for
+    /// numeric times.
+    #[arg(long = "map", value_name = "FIELD=PATH", value_parser = parse_mapping_entry)]
     entries: Vec<MappingEntry>,
-    /// Read events that are later than now, too: without it they are rejected, since one of them alone moves
-    /// everybody's time.
+    /// Accept events that are later than now. By default they are rejected, because a single one advances the time of
+    /// all customers.
     #[arg(long)]
     allow_future: bool,
 }
@@ -31,7 +30,6 @@ enum MappingEntry {
 const TIME_UNIT: &str = "time_unit";
 
 impl MappingArgs {
-    /// What a row may contain.
     pub(super) fn limits(&self) -> RecordLimits {
         let now = EventTime(clock::now().0);
         RecordLimits {
@@ -44,11 +42,11 @@ impl MappingArgs {
         }
     }
 
-    /// What is not said stands where the native form has it. Of what is said twice the last counts.
+    /// Fields without an entry keep the path of the native format. The last entry of a field wins.
     pub(super) fn mapping(&self) -> Mapping {
         let mut mapping = Mapping::default();
-        for place in &self.entries {
-            match place {
+        for entry in &self.entries {
+            match entry {
                 MappingEntry::Unit(unit) => mapping.time_unit = *unit,
                 MappingEntry::Field(field, path) => mapping.set_path(field, path.clone()),
             }
@@ -58,11 +56,11 @@ impl MappingArgs {
 }
 
 fn parse_mapping_entry(text: &str) -> Result<MappingEntry, String> {
-    let (field, place) = text
+    let (field, path) = text
         .split_once('=')
-        .ok_or("write FIELD=PLACE, such as customer_id=user_id")?;
+        .ok_or("write FIELD=PATH, such as customer_id=user_id")?;
     if field == TIME_UNIT {
-        return match place {
+        return match path {
             "seconds" => Ok(MappingEntry::Unit(TimeUnit::Seconds)),
             "milliseconds" => Ok(MappingEntry::Unit(TimeUnit::Milliseconds)),
             "microseconds" => Ok(MappingEntry::Unit(TimeUnit::Microseconds)),
@@ -71,16 +69,16 @@ fn parse_mapping_entry(text: &str) -> Result<MappingEntry, String> {
     }
     if !Mapping::FIELDS.contains(&field) {
         let fields = Mapping::FIELDS.iter().copied().chain([TIME_UNIT]);
-        let meant = did_you_mean(field, fields.clone());
+        let hint = did_you_mean(field, fields.clone());
         let fields: Vec<&str> = fields.collect();
-        let meant = meant.unwrap_or_else(|| format!("there are {}", fields.join(", ")));
+        let hint = hint.unwrap_or_else(|| format!("the fields are {}", fields.join(", ")));
         return Err(format!(
-            "no field `{}`; {meant}",
+            "no field `{}`; {hint}",
             sanitize_for_terminal(field)
         ));
     }
-    if place.is_empty() && Mapping::is_required(field) {
-        return Err(format!("no event can do without {field}"));
+    if path.is_empty() && Mapping::is_required(field) {
+        return Err(format!("every event needs {field}"));
     }
-    Ok(MappingEntry::Field(field.to_owned(), Path::from(place)))
+    Ok(MappingEntry::Field(field.to_owned(), Path::from(path)))
 }

@@ -1,4 +1,4 @@
-//! `tenure models`: the models that ship with the program, as list, file and picture.
+//! `tenure models`: lists, prints and draws the models that ship with the program.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -28,19 +28,19 @@ pub(super) struct ModelsArgs {
 enum ModelsCommand {
     /// Print the file of a model that ships with the program.
     Show {
-        /// Its name.
+        /// The name of the model.
         #[arg(value_name = "NAME", value_parser = PresetNameParser)]
         preset: &'static Preset,
     },
-    /// Draw a model: stages, and what leads from one to another.
+    /// Draw a model: its stages and transitions.
     ///
-    /// Prints the text of the picture. Mermaid is drawn by GitHub, GitLab and many editors, where it stands in
-    /// a block that begins with ```mermaid; `dot -Tsvg` draws the other.
+    /// Prints the source of the diagram. GitHub, GitLab and many editors render Mermaid in a code block that begins
+    /// with ```mermaid; `dot -Tsvg` renders Graphviz.
     Graph {
         /// The name of a model that ships with the program, or a model file.
         #[arg(value_name = "NAME_OR_FILE")]
         model: PathBuf,
-        /// What shall draw it.
+        /// The diagram language.
         #[arg(long, value_enum, default_value_t)]
         format: GraphFormatArg,
     },
@@ -91,8 +91,8 @@ fn print_list(format: OutputFormat) -> anyhow::Result<Exit> {
         writeln!(out, "{:width$}  {description}", model.name)?;
     }
     print_stderr(
-        "\n`tenure models show NAME` prints one, `tenure models graph NAME` draws it,\n\
-         and `tenure new NAME` makes a copy to start from.",
+        "\n`tenure models show NAME` prints a model, `tenure models graph NAME` draws it,\n\
+         and `tenure new NAME` makes a copy as a starting point.",
     );
     Ok(Exit::Ok)
 }
@@ -106,42 +106,41 @@ fn draw(model: &Path, format: GraphFormatArg) -> anyhow::Result<Exit> {
             None => return Ok(Exit::Configuration),
         },
         None => {
-            let unknown = unknown_preset(&model.to_string_lossy());
+            let message = unknown_preset_message(&model.to_string_lossy());
             print_stderr(&format!(
-                "error: {unknown}\n  a model file is named with its ending or folder: ./{}",
+                "error: {message}\n  name a model file with its extension or folder: ./{}",
                 sanitize_for_terminal(&model.to_string_lossy())
             ));
             return Ok(Exit::Usage);
         }
     };
-    let drawing = match format {
+    let format = match format {
         GraphFormatArg::Mermaid => GraphFormat::Mermaid,
         GraphFormatArg::Dot => GraphFormat::Dot,
     };
     let mut out = io::stdout().lock();
     for model in &compiled.list {
-        out.write_all(render_graph(model, &compiled.slots, drawing).as_bytes())?;
+        out.write_all(render_graph(model, &compiled.slots, format).as_bytes())?;
     }
     Ok(Exit::Ok)
 }
 
-/// Whether it is meant as a file, be there one or not: names have neither folder nor ending.
+/// Whether the argument is a file path rather than the name of a preset, which has neither a folder nor an extension.
 fn is_file_path(model: &Path) -> bool {
     model.exists() || model.extension().is_some() || model.components().count() > 1
 }
 
-/// That there is no such preset, and which there are.
-fn unknown_preset(name: &str) -> String {
+fn unknown_preset_message(name: &str) -> String {
     let names = || PRESETS.iter().map(|preset| preset.name);
     let hint = did_you_mean(name, names()).map_or_else(String::new, |hint| format!("\n  {hint}"));
     format!(
-        "no model called `{}` ships with the program{hint}\n  there are {}",
+        "no model called `{}` ships with the program{hint}\n  the models are {}",
         sanitize_for_terminal(name),
         names().collect::<Vec<_>>().join(", ")
     )
 }
 
-/// The name of a preset on the command line; shells complete it.
+/// Parses the name of a preset; its possible values are the completions of shells.
 #[derive(Clone)]
 pub(super) struct PresetNameParser;
 
@@ -155,8 +154,9 @@ impl TypedValueParser for PresetNameParser {
         value: &OsStr,
     ) -> Result<&'static Preset, clap::Error> {
         let name = value.to_string_lossy();
-        let unknown = || clap::Error::raw(ErrorKind::InvalidValue, unknown_preset(&name) + "\n");
-        Preset::find(&name).ok_or_else(|| unknown().with_cmd(command))
+        let message = || unknown_preset_message(&name) + "\n";
+        let error = || clap::Error::raw(ErrorKind::InvalidValue, message()).with_cmd(command);
+        Preset::find(&name).ok_or_else(error)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {

@@ -1,4 +1,4 @@
-//! `tenure new`: a model that ships with the program as a file of one's own.
+//! `tenure new`: copies a model that ships with the program into a file.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,10 +16,10 @@ pub(super) struct NewArgs {
     /// The model to start from; `tenure models` lists them.
     #[arg(value_name = "NAME", value_parser = PresetNameParser)]
     preset: &'static Preset,
-    /// The file to write, which must not exist; without it, the model's name with .yaml, in this folder.
+    /// The file to write, which must not exist; by default, the model's name with .yaml in the current folder.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Call the model so, that it can run beside the one that it is copied from.
+    /// Another name for the model, so that it can run in parallel with the original.
     #[arg(long, value_name = "OTHER")]
     name: Option<String>,
 }
@@ -35,43 +35,44 @@ impl NewArgs {
             print_stderr(&format!("  {fault}"));
             return Ok(Exit::Usage);
         }
-        let own = PathBuf::from(format!("{name}.yaml"));
-        let path = self.file.as_ref().unwrap_or(&own);
-        let shown = sanitize_for_terminal(&path.display().to_string());
+        let default_path = PathBuf::from(format!("{name}.yaml"));
+        let path = self.file.as_ref().unwrap_or(&default_path);
+        let file = sanitize_for_terminal(&path.display().to_string());
         match write(path, &self.preset.with_name(name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                bail!("{shown} is there already and is left as it is; name another FILE")
+                bail!("{file} already exists and is not overwritten; name another FILE")
             }
-            written => written.with_context(|| format!("cannot write {shown}"))?,
+            result => result.with_context(|| format!("cannot write {file}"))?,
         }
-        let word = shell_word(&shown);
+        let word = shell_word(&file);
         print_stderr(&format!(
-            "{shown} is the model `{name}`, a copy of the preset `{preset}`. What next:\n  \
-               tenure check {word}                    what is wrong with it, after each change\n  \
-               tenure test {word}                     its tests; give it some of your own\n  \
+            "{file} is the model `{name}`, a copy of the preset `{preset}`. Next steps:\n  \
+               tenure check {word}                    check it after each change\n  \
+               tenure test {word}                     run its tests; add your own\n  \
                tenure models graph {word}             draw it\n  \
-               tenure replay --model {word} EVENTS    your own events, in NDJSON or CSV",
+               tenure replay --model {word} EVENTS    run it over your own events, in NDJSON or CSV",
             preset = self.preset.name,
         ));
         Ok(Exit::Ok)
     }
 }
 
-/// Writes a file that does not exist yet, whole or not at all.
+/// Creates a file; removes it again if the write fails.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = File::create_new(path)?;
-    let written = file.write_all(text.as_bytes());
-    if written.is_err() {
+    let result = file.write_all(text.as_bytes());
+    if result.is_err() {
         fs::remove_file(path)?;
     }
-    written
+    result
 }
 
-/// A path as a shell takes it for one word.
+/// Quotes a path as one word for a shell.
 fn shell_word(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c);
-    match path.chars().all(plain) {
-        true => path.to_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c);
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }

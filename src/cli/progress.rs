@@ -1,4 +1,4 @@
-//! How far a long command is: a bar on a terminal, a line each ten seconds elsewhere.
+//! The progress of long commands: a bar on a terminal, a line every ten seconds elsewhere.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -57,40 +57,39 @@ impl CommandProgress {
     }
 }
 
-/// Time between two looks at the restoring of a daemon.
 const RESTORE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// On a terminal, a bar for as long as state is being restored.
+/// Shows a bar on a terminal while partitions are being restored.
 pub(super) fn watch_restore(handle: &Arc<Handle>) -> io::Result<()> {
     if !io::stderr().is_terminal() {
         return Ok(());
     }
     let handle = handle.clone();
-    let look = move || {
+    let watch = move || {
         let mut bar: Option<ProgressBar> = None;
         loop {
             std::thread::park_timeout(RESTORE_POLL_INTERVAL);
             let RestoreSnapshot {
                 partitions,
                 done,
-                total: all,
+                total,
             } = handle.restoring.snapshot();
             if partitions == 0 {
                 bar.take().iter().for_each(ProgressBar::finish_and_clear);
                 continue;
             }
-            let bar = bar.get_or_insert_with(restoring_bar);
-            bar.set_length(all);
+            let bar = bar.get_or_insert_with(restore_bar);
+            bar.set_length(total);
             bar.set_position(done);
         }
     };
     std::thread::Builder::new()
         .name("progress".to_owned())
-        .spawn(look)?;
+        .spawn(watch)?;
     Ok(())
 }
 
-fn restoring_bar() -> ProgressBar {
+fn restore_bar() -> ProgressBar {
     let style = ProgressStyle::with_template(
         "restoring {wide_bar} {human_pos}/{human_len} records, {per_sec}, {eta} left",
     );

@@ -1,4 +1,4 @@
-//! `tenure rekey`: after the inputs have got more partitions, the states go on in a new deployment.
+//! `tenure rekey`: moves the states to a new deployment after partitions were added to the inputs.
 
 use std::path::PathBuf;
 
@@ -11,34 +11,34 @@ use crate::runtime::rekey::{Error, FormerDeployment, Rekey, RekeySummary};
 
 #[derive(Debug, Args)]
 pub(super) struct RekeyArgs {
-    /// Of the new deployment: a new kafka.app, and an empty output.changelog with as many partitions as the inputs.
+    /// The new deployment: a new kafka.app, and an empty output.changelog with as many partitions as the inputs.
     #[command(flatten)]
     config: ConfigFiles,
-    /// The kafka.app of the deployment that has stopped.
+    /// The kafka.app of the stopped deployment.
     #[arg(long, value_name = "APP")]
     from_app: String,
-    /// Its changelog.
+    /// The changelog of the stopped deployment.
     #[arg(long, value_name = "TOPIC")]
     from_changelog: String,
-    /// Also where it has not read all of its inputs: what is left is read by the new deployment, and of customers who have
-    /// got another partition it meets no state.
+    /// Continue although the stopped deployment has not read all of its inputs. The new deployment reads the rest, but
+    /// finds no state for customers that change their partition.
     #[arg(long)]
     accept_unread: bool,
-    /// How producers choose the partition of a key, where it is not told by where customers are.
+    /// How producers choose the partition of a key; by default, detected from the customers' partitions.
     #[arg(long, value_enum)]
     partitioner: Option<PartitionerName>,
-    /// A folder for the states meanwhile; without it, a temporary one.
+    /// A folder for intermediate states; by default, the system's temporary folder.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
-    /// Do it; without this, says what was found.
+    /// Write the states; without this, only the summary is printed.
     #[arg(long)]
     yes: bool,
 }
 
-/// As librdkafka calls them.
+/// Names as in librdkafka.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PartitionerName {
-    /// Java's default.
+    /// The default of the Java client.
     Murmur2,
     /// The default of librdkafka.
     Consistent,
@@ -67,9 +67,9 @@ impl RekeyArgs {
             PartitionerName::Murmur2 => kafka::Partitioner::Murmur2,
             PartitionerName::Consistent => kafka::Partitioner::Crc32,
         });
-        let done = Rekey::collect(&models, settings, former, partitioner, folder.path())
+        let result = Rekey::collect(&models, settings, former, partitioner, folder.path())
             .and_then(|rekey| self.write(rekey));
-        done.or_else(|error| {
+        result.or_else(|error| {
             let exit = match &error {
                 Error::Kafka(error) => exit_for_kafka_error(error),
                 Error::Refused(_) => Exit::Configuration,
@@ -85,8 +85,8 @@ impl RekeyArgs {
         let unread = rekey.summary().unread;
         if unread > 0 && !self.accept_unread {
             return Err(Error::Refused(format!(
-                "{} has not read {unread} records or more. Those that were produced before the topics grew would meet no state \
-                where their customers get another partition; the others are right. Go on with --accept-unread",
+                "{} has not read at least {unread} records. Records from before the partitions were added find no state if \
+                the partition of their customer changes; other records are correct. Continue with --accept-unread",
                 self.from_app
             )));
         }
@@ -94,33 +94,33 @@ impl RekeyArgs {
             print_stderr("nothing was written; repeat it with --yes");
             return Ok(Exit::Ok);
         }
-        let found = rekey.write()?;
+        let summary = rekey.write()?;
         print_stderr(&format!(
             "{} states were written; start the new deployment",
-            found.customers
+            summary.customers
         ));
         Ok(Exit::Ok)
     }
 }
 
-fn print_summary(found: &RekeySummary) {
+fn print_summary(summary: &RekeySummary) {
     let RekeySummary {
         partitions_before: before,
         partitions_after: after,
         customers,
         moved,
-        duplicates: doubled,
+        duplicates,
         partitioner,
         unread,
-    } = found;
-    let by = partitioner.map_or("", kafka::Partitioner::name);
+    } = summary;
+    let partitioner = partitioner.map_or("", kafka::Partitioner::name);
     print_stderr(&format!(
-        "{customers} customers, in partitions by {by}: {before} before, {after} now; {moved} of them get another one"
+        "{customers} customers, partitioned by {partitioner}: {before} partitions before, {after} now; {moved} customers move"
     ));
-    if *doubled > 0 {
+    if *duplicates > 0 {
         print_stderr(&format!(
-            "{doubled} of them are known in two partitions, by events that came after the topics had grown: what is known in the \
-            later one is left out"
+            "{duplicates} customers have states in two partitions, because of events after partitions were added: the states \
+            in the later partition are dropped"
         ));
     }
     if *unread > 0 {

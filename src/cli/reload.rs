@@ -1,12 +1,12 @@
-//! SIGHUP: the model files are read again. All of them are right and can take over, or nothing changes.
+//! Reads the model files again at SIGHUP: all of them are valid and accepted, or nothing changes.
 
 use super::sources;
 use crate::config::Document;
-use crate::model::{Models, ModelsChange, ProblemReport, Severity};
+use crate::model::{Location, Models, ModelsChange, ProblemReport, Severity};
 use crate::partition::hash_models;
 use crate::runtime::{Recovery, Settings};
 
-/// What the daemon was started with.
+/// The settings and options with which the daemon was started.
 pub(super) struct ModelReload {
     pub(super) document: Document,
     pub(super) hostname: Option<String>,
@@ -14,10 +14,10 @@ pub(super) struct ModelReload {
 }
 
 impl ModelReload {
-    /// The models as they are now, with what changes in words; `None` where they are the running ones.
+    /// Reads and checks the models, and logs the changes; `None` if the files are unchanged.
     ///
     /// # Errors
-    /// All that keeps them from taking over, a line each.
+    /// All problems because of which the new models are refused, one line each.
     pub(super) fn read_models(
         &self,
         running: &Models,
@@ -40,25 +40,23 @@ impl ModelReload {
         if let Some(refusal) = change.refusal(settings.accepted) {
             return Err(vec![refusal]);
         }
-        for told in &change.descriptions {
-            tracing::info!("{told}");
+        for description in &change.descriptions {
+            tracing::info!("{description}");
         }
         Ok(Some((models, settings)))
     }
 }
 
 fn problem_lines(reports: &[ProblemReport], severity: Severity) -> Vec<String> {
-    let each = reports.iter().flat_map(|report| {
+    let problems = reports.iter().flat_map(|report| {
         let problems = report.problems.iter();
         problems.map(move |problem| (&report.source.name, problem))
     });
-    each.filter(|(_, problem)| problem.severity == severity)
+    problems
+        .filter(|(_, problem)| problem.severity == severity)
         .map(|(file, problem)| {
-            let place = problem.location;
-            format!(
-                "{file}:{}:{}: {}",
-                place.line, place.column, problem.message
-            )
+            let Location { line, column, .. } = problem.location;
+            format!("{file}:{line}:{column}: {}", problem.message)
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! `tenure replay`: models over files, without a broker.
+//! `tenure replay`: runs models over files of events, without a broker.
 
 pub(super) mod inputs;
 mod outputs;
@@ -22,10 +22,10 @@ use outputs::ReplayOutputs;
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// A model file (YAML); repeat for several models, whose outputs at one instant come in this order.
+    /// A model file (YAML); repeat for several models. Their order is the order of their outputs at one instant.
     #[arg(long = "model", value_name = "FILE", required = true)]
     models: Vec<PathBuf>,
-    /// Where time ends: RFC 3339, or a date, which means its whole day. Later events are ignored.
+    /// The end of the history: RFC 3339, or a date, which includes its whole day. Later events are ignored.
     #[arg(long, value_name = "TIME", value_parser = parse_until_argument)]
     until: Option<EventTime>,
     /// Refuse input that is not in time order, instead of sorting it. Reads each file once.
@@ -34,14 +34,14 @@ pub(super) struct ReplayArgs {
     /// Keep the state in this folder, which must be new or empty.
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
-    /// Write rejected rows to this file, one JSON object per line, with the reason. What the file
-    /// held before is lost; it must not be an input or a model.
+    /// Write rejected rows with their reasons to this file, one JSON object per line. An existing file is
+    /// overwritten; it must not be an input or a model.
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
-    /// Print the history of this customer alone, event by event: facts, timers, transitions with their reason.
+    /// Print the timeline of this customer only, event by event: facts, timers, transitions with their reasons.
     #[arg(long, value_name = "CUSTOMER", conflicts_with_all = ["state", "dead_letters", "strict"])]
     story: Option<String>,
-    /// How the story is printed; as JSON, one object per step.
+    /// How the timeline is printed; as JSON, one object per step.
     #[arg(long, value_enum, default_value_t, requires = "story")]
     format: OutputFormat,
     /// Exit with 3 when rows were rejected or a model has warnings.
@@ -73,14 +73,14 @@ impl ReplayArgs {
             print_stderr(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
-        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
         let order = if self.presorted {
             InputOrder::Presorted
         } else {
             InputOrder::Sort
         };
         self.refuse_used_state()?;
-        // The inputs first: a run that cannot begin leaves no state behind.
+        // Inputs are opened before the store, so that a run that cannot start leaves no state behind.
         let inputs = inputs::open(&self.inputs, &self.mapping, &models, order, scratch.path())?;
         if let Some(customer) = &self.story {
             return self.print_timeline(&models, customer, inputs);
@@ -112,26 +112,25 @@ impl ReplayArgs {
         }
         inputs::warn_of_outlier(&self.inputs, summary.event_range, self.until);
         print_stderr(&out.summary_text(&summary));
-        let flawed = warnings > 0 || !summary.rejected.is_empty();
-        Ok(if self.strict && flawed {
+        let has_warnings = warnings > 0 || !summary.rejected.is_empty();
+        Ok(if self.strict && has_warnings {
             Exit::Warnings
         } else {
             Exit::Ok
         })
     }
 
-    /// What cannot be meant.
     fn usage_problem(&self) -> Option<String> {
         // A pipe or a terminal cannot be overwritten.
-        let letters = self.dead_letters.as_deref().filter(|path| path.is_file())?;
-        let read = self
+        let dead_letters = self.dead_letters.as_deref().filter(|path| path.is_file())?;
+        let file = self
             .inputs
             .iter()
             .chain(&self.models)
-            .find(|path| is_same_file(path, letters))?;
-        let read = read.display();
+            .find(|path| is_same_file(path, dead_letters))?;
+        let file = file.display();
         Some(format!(
-            "--dead-letters would overwrite {read}, which is read"
+            "--dead-letters would overwrite {file}, which is an input or a model"
         ))
     }
 
@@ -139,10 +138,10 @@ impl ReplayArgs {
         let Some(folder) = &self.state else {
             return Ok(());
         };
-        let used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-        if used {
+        let is_used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        if is_used {
             bail!(
-                "the folder {} is not empty; a replay begins with no state",
+                "the folder {} is not empty; a replay starts without state",
                 folder.display()
             );
         }
@@ -154,7 +153,7 @@ impl ReplayArgs {
             return Ok(scratch.join("state"));
         };
         fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         Ok(folder.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! `tenure run` and `tenure config`: the daemon, and what it would be told.
+//! `tenure run` and `tenure config`: run the daemon, or print its settings.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -15,18 +15,18 @@ use crate::runtime::daemon::{self, Handle};
 use crate::runtime::{Recovery, Settings};
 use crate::{app, kafka, runtime, store, telemetry};
 
-/// Files with settings; later ones win. Then come variables TENURE__SECTION__KEY.
+/// Settings files; later ones win. Variables TENURE__SECTION__KEY override all files.
 #[derive(Debug, Args)]
 pub(super) struct ConfigFiles {
-    /// A file with settings (TOML); repeat for several, later ones win.
+    /// A settings file (TOML); repeat for several, later ones win.
     #[arg(long = "config", value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
 }
 
 impl ConfigFiles {
-    /// The settings in effect; warnings and problems are told. `None` when there are problems.
+    /// Loads the settings in effect and prints warnings and problems. Returns `None` if there are problems.
     pub(super) fn load(&self) -> Option<Document> {
-        // A variable of ours that is no text is kept, damaged, to be complained about.
+        // Lossy, so that a TENURE variable that is not UTF-8 is reported as invalid instead of ignored.
         let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
         let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
         let environment: Vec<(String, String)> = variables.collect();
@@ -45,7 +45,7 @@ impl ConfigFiles {
     }
 }
 
-/// Problems, a line each.
+/// Prints each problem to standard error.
 pub(super) fn print_problems(problems: &InvalidConfig) {
     for problem in &problems.0 {
         print_stderr(&format!("error: {problem}"));
@@ -56,12 +56,12 @@ pub(super) fn print_problems(problems: &InvalidConfig) {
 pub(super) struct RunArgs {
     #[command(flatten)]
     config: ConfigFiles,
-    /// Writes the local state to the changelog, where that has lost it and nobody has gone further than this state;
-    /// then goes on as ever. Elsewhere it changes nothing.
+    /// Rewrites the changelog of a partition from the local state if the changelog has lost it and no other member has
+    /// processed more than this state; then continues as usual. Other partitions are not changed.
     #[arg(long)]
     republish: bool,
-    /// Continues with the states of a deployment that no longer runs, given by its kafka.app: its changelog becomes this
-    /// one's.
+    /// Continues with the states of a stopped deployment, given by its kafka.app. Its changelog becomes the changelog of
+    /// this deployment.
     #[arg(long, value_name = "APP")]
     take_over: Option<String>,
 }
@@ -91,7 +91,7 @@ impl RunArgs {
         };
         let (format, level) = document.logging();
         telemetry::init_logging(format, level)
-            .map_err(|problem| anyhow::anyhow!("cannot log: {problem}"))?;
+            .map_err(|problem| anyhow::anyhow!("cannot set up logging: {problem}"))?;
         let handle = Arc::new(Handle::default());
         progress::watch_restore(&handle)?;
         let (listen, admin) = (document.http.listen, document.http.admin.0);
@@ -112,7 +112,7 @@ impl RunArgs {
     }
 }
 
-/// What a person has to change is told apart from what will pass.
+/// Distinguishes errors that an operator has to correct from errors that may pass.
 fn exit_for_error(error: &app::Error) -> Exit {
     match error {
         app::Error::Daemon(daemon::Error::Kafka(error)) => exit_for_kafka_error(error),
@@ -138,7 +138,7 @@ fn exit_for_error(error: &app::Error) -> Exit {
     }
 }
 
-/// The same of what Kafka says.
+/// As [`exit_for_error`], for errors of Kafka.
 pub(super) fn exit_for_kafka_error(error: &kafka::Error) -> Exit {
     match error {
         kafka::Error::Misconfigured(_) => Exit::Configuration,
@@ -158,7 +158,7 @@ pub(super) fn exit_for_kafka_error(error: &kafka::Error) -> Exit {
 pub(super) struct ConfigArgs {
     #[command(flatten)]
     config: ConfigFiles,
-    /// How the settings are printed: as TOML, or as JSON.
+    /// The format of the settings: `text` is TOML.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }

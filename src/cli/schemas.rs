@@ -1,4 +1,4 @@
-//! `tenure schemas`: what editors are told of model files.
+//! `tenure schemas`: prints the JSON Schema of model files, for editors.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Reading model files. One that cannot be read is reported beside what is wrong with the others.
+//! Reads and compiles model files. Read errors are reported together with the problems of the other files.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use crate::model::{
     Location, MODEL_BYTES_MAX, Models, Preset, Problem, ProblemReport, Severity, SourceFile,
 };
 
-/// Reads and compiles all files; as [`Models::compile`].
+/// Reads all files, then compiles them as [`Models::compile`] does.
 pub(super) fn compile(
     files: &[PathBuf],
 ) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
@@ -33,41 +33,42 @@ fn read_source(path: &Path) -> Result<SourceFile, ProblemReport> {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read the model {name}: {error}");
-            let preset = Preset::find(&name).map(|preset| {
+            let help = Preset::find(&name).map(|preset| {
                 let name = preset.name;
-                format!("`{name}` ships with the program: `tenure new {name}` makes a file of it")
+                format!(
+                    "`{name}` ships with the program: `tenure new {name}` copies it into a file"
+                )
             });
             let mut report = report(name, String::new(), message, (1, 1));
-            report.problems[0].help = preset;
+            report.problems[0].help = help;
             return Err(report);
         }
     };
     if bytes.len() > MODEL_BYTES_MAX {
-        // Refused by its length, whatever it is.
+        // The compiler refuses it because of its length, so its content does not matter.
         let text = String::from_utf8_lossy(&bytes).into_owned();
         return Ok(SourceFile { name, text });
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(SourceFile { name, text }),
         Err(error) => {
-            let good = error.utf8_error().valid_up_to();
-            let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+            let valid = error.utf8_error().valid_up_to();
+            let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
             let line = before.matches('\n').count() + 1;
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            let byte = error.as_bytes()[good];
-            let message =
-                format!("the model is not UTF-8 text: byte 0x{byte:02x} means nothing there");
+            let byte = error.as_bytes()[valid];
+            let message = format!("the model is not UTF-8 text: byte 0x{byte:02x} is invalid here");
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             Err(report(name, text, message, (line, column)))
         }
     }
 }
 
-/// A file as far as its length can be refused by.
+/// Reads at most one byte more than a model may have.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let most = MODEL_BYTES_MAX as u64 + 1;
-    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    let limit = MODEL_BYTES_MAX as u64 + 1;
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -77,13 +78,12 @@ fn report(
     message: String,
     (line, column): (usize, usize),
 ) -> ProblemReport {
-    let place = Location {
-        line,
-        column,
-        width: 1,
-    };
     let problem = Problem {
-        location: place,
+        location: Location {
+            line,
+            column,
+            width: 1,
+        },
         severity: Severity::Error,
         message,
         help: None,

@@ -1,5 +1,5 @@
-//! `tenure state`: which partitions a daemon processes, why not all, and what can be done about it. Everything goes through
-//! the daemon that owns the partition.
+//! `tenure state`: shows the partitions of a daemon and recovers quarantined ones. Every action is a request to the
+//! daemon that owns the partition.
 
 use std::io::{self, Write};
 
@@ -11,38 +11,38 @@ use super::{Exit, OutputFormat, http, print_stderr};
 
 #[derive(Debug, Args)]
 pub(super) struct StateArgs {
-    /// Where the daemon listens for operators (http.admin).
+    /// The admin address of the daemon (http.admin).
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     admin: String,
-    /// What to do about a quarantined partition; without it, all partitions are shown. What it would do is printed, and
-    /// done only with --yes.
+    /// The action for a quarantined partition; without it, all partitions are shown. The effect is printed, and applied
+    /// only with --yes.
     #[arg(value_enum, requires = "partition")]
     action: Option<StateAction>,
     /// The partition.
     #[arg(value_name = "PARTITION", requires = "action")]
     partition: Option<i32>,
-    /// With accept-loss, behind a damaged batch: the offset to go on from.
+    /// With accept-loss: the offset after the damaged batch at which to continue.
     #[arg(long, value_name = "OFFSET", requires = "action")]
     to: Option<i64>,
-    /// Do it.
+    /// Apply the action.
     #[arg(long, requires = "action")]
     yes: bool,
-    /// How partitions are shown.
+    /// How partitions are printed.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StateAction {
-    /// Look again, after the cause was removed elsewhere.
+    /// Try again after the cause was removed.
     Retry,
-    /// Send the record to the dead letters, with its bytes, instead of processing it.
+    /// Send the record with its bytes to the dead letters instead of processing it.
     Skip,
-    /// Build the state from the changelog, whatever is on disk and whichever batch the group names.
+    /// Rebuild the state from the changelog, ignoring the local state and the batch that the group's commit names.
     Rebuild,
-    /// Write the local state to a changelog that has lost it.
+    /// Rewrite a changelog that has lost the state from the local state.
     Republish,
-    /// Go on although an input has lost records; a dead letter `input_lost` says which.
+    /// Continue although an input has lost records; a dead letter `input_lost` names them.
     AcceptLoss,
 }
 
@@ -58,48 +58,49 @@ impl StateArgs {
         let name = action.to_possible_value();
         let name = name.as_ref().map_or("", |value| value.get_name());
         let to = self.to.map(|to| format!("&to={to}")).unwrap_or_default();
-        let is_dry = !self.yes;
-        let path = format!("/partitions/{partition}/{name}?dry_run={is_dry}{to}");
-        let answer = http::request(&self.admin, "POST", &path)?;
-        if !(200..300).contains(&answer.status) {
-            print_stderr(&answer.error_message(&self.admin));
+        let is_dry_run = !self.yes;
+        let path = format!("/partitions/{partition}/{name}?dry_run={is_dry_run}{to}");
+        let response = http::request(&self.admin, "POST", &path)?;
+        if !(200..300).contains(&response.status) {
+            print_stderr(&response.error_message(&self.admin));
             return Ok(Exit::Failed);
         }
-        io::stdout().write_all(&answer.body)?;
-        if is_dry {
-            print_stderr("nothing was done; repeat it with --yes");
+        io::stdout().write_all(&response.body)?;
+        if is_dry_run {
+            print_stderr("nothing was changed; repeat the command with --yes");
         }
         Ok(Exit::Ok)
     }
 
     fn print_partitions(&self) -> anyhow::Result<Exit> {
-        let answer = http::request(&self.admin, "GET", "/partitions")?;
-        if answer.status != 200 {
-            print_stderr(&answer.error_message(&self.admin));
+        let response = http::request(&self.admin, "GET", "/partitions")?;
+        if response.status != 200 {
+            print_stderr(&response.error_message(&self.admin));
             return Ok(Exit::Failed);
         }
         let mut out = io::stdout();
         if self.format == OutputFormat::Json {
-            out.write_all(&answer.body)?;
+            out.write_all(&response.body)?;
             return Ok(Exit::Ok);
         }
-        let partitions: Vec<Json> =
-            serde_json::from_slice(&answer.body).context("the answer is not understood")?;
+        let partitions: Vec<Json> = serde_json::from_slice(&response.body)
+            .context("the response of the daemon is not a list of partitions")?;
         if partitions.is_empty() {
             writeln!(out, "no partition is assigned to this process")?;
         }
-        for one in &partitions {
-            let text = |name: &str| one[name].as_str().unwrap_or_default();
-            writeln!(out, "partition {}: {}", one["partition"], text("state"))?;
+        for partition in &partitions {
+            let (number, actions) = (&partition["partition"], &partition["actions"]);
+            let text = |name: &str| partition[name].as_str().unwrap_or_default();
+            writeln!(out, "partition {number}: {}", text("state"))?;
             if text("state") != "quarantined" {
                 continue;
             }
             writeln!(out, "  since {}: {}", text("since"), text("cause"))?;
             writeln!(out, "  {}", text("what"))?;
-            let actions = one["actions"].as_array().into_iter().flatten();
+            let actions = actions.as_array().into_iter().flatten();
             for action in actions.filter_map(Json::as_str) {
-                let (admin, partition) = (&self.admin, &one["partition"]);
-                writeln!(out, "  tenure state {action} {partition} --admin {admin}")?;
+                let admin = &self.admin;
+                writeln!(out, "  tenure state {action} {number} --admin {admin}")?;
             }
         }
         Ok(Exit::Ok)

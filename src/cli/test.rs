@@ -1,4 +1,4 @@
-//! `tenure test`: the tests inside model files.
+//! `tenure test`: runs the tests of model files, and updates their expectations.
 
 mod describe;
 mod files;
@@ -20,21 +20,21 @@ use crate::runtime::model_test::{self, TestOutcome, UpdateResult};
 pub(super) struct TestArgs {
     #[command(flatten)]
     models: ModelFiles,
-    /// Only the tests whose name has this text in it.
+    /// Run only the tests whose name contains this text.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Where tests fail, write what happened into the files as what is expected.
+    /// Replace the expectations of failed tests in the files by the actual transitions.
     ///
-    /// Everything else in the files stays as it is, comments too. Look at what has changed before you keep it:
-    /// a test that expects what happens is right only if that is what should happen.
+    /// Everything else in the files stays as it is, including comments. Review the changes before you keep them:
+    /// the actual transitions are right only if they are what should happen.
     #[arg(long)]
     update: bool,
-    /// How results are printed.
+    /// The format of the results.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
 
-/// What became of the tests that were to be updated, each with how it came out before.
+/// The tests that were to be updated: each with its outcome before, and the result.
 type UpdatedTests = BTreeMap<(usize, usize), (TestOutcome, UpdateResult)>;
 
 impl TestArgs {
@@ -48,24 +48,25 @@ impl TestArgs {
                 model.source.name, model.name
             ));
         }
-        let money = models.currency_rates();
-        let mut outcomes = model_test::run_tests(&models, &money);
+        let rates = models.currency_rates();
+        let mut outcomes = model_test::run_tests(&models, &rates);
         if let Some(only) = &self.only
             && !outcomes.iter().any(|outcome| self.is_selected(outcome))
         {
             print_stderr(&format!("error: no test has `{only}` in its name"));
             return Ok(Exit::Usage);
         }
-        let updated = match self.update {
-            true => self.update(&models, &mut outcomes)?,
-            false => UpdatedTests::new(),
+        let updated = if self.update {
+            self.update(&models, &mut outcomes)?
+        } else {
+            UpdatedTests::new()
         };
         outcomes.retain(|outcome| self.is_selected(outcome));
         let mut out = io::stdout().lock();
         match self.format {
             OutputFormat::Json => {
-                let each = outcomes.iter().map(|it| json::outcome(it, &updated));
-                writeln!(out, "{:#}", each.collect::<serde_json::Value>())?;
+                let json = outcomes.iter().map(|it| json::outcome(it, &updated));
+                writeln!(out, "{:#}", json.collect::<serde_json::Value>())?;
             }
             OutputFormat::Text => report::print(&mut out, &outcomes, &updated)?,
         }
@@ -75,8 +76,8 @@ impl TestArgs {
         }
         if self.format == OutputFormat::Text && failed && !self.update {
             print_stderr(
-                "A test that fails after a threshold was changed shows what the change does. If what happened is right, \
-                 the same command with --update writes it into the file; if not, the model is wrong.",
+                "A test that fails after a threshold was changed shows the effect of the change. If the actual transitions \
+                 are right, repeat the command with --update to write them into the file; if not, the model is wrong.",
             );
         }
         Ok(if failed { Exit::Different } else { Exit::Ok })
@@ -87,7 +88,7 @@ impl TestArgs {
         only.is_none_or(|only| outcome.name.to_lowercase().contains(&only))
     }
 
-    /// Writes into the files; outcomes are those of what stands there then.
+    /// Updates the files, and replaces `outcomes` by those of the new files.
     fn update(
         &self,
         models: &Models,
@@ -107,17 +108,19 @@ impl TestArgs {
         );
         files::write(&self.models.files, &texts, &update.texts)?;
         let before = std::mem::replace(outcomes, update.outcomes);
-        let mut verdicts = update.results;
-        let each = before.into_iter().zip(outcomes.iter());
-        let each = each.filter_map(|(before, after)| {
-            let mut verdict = verdicts.remove(&before.id)?;
-            if let UpdateResult::Unchanged(refusal) = &mut verdict {
-                // Other tests above it may have become longer or shorter.
-                let within = refusal.location.line.saturating_sub(before.location.line);
-                refusal.location.line = after.location.line + within;
-            }
-            Some((before.id, (before, verdict)))
-        });
-        Ok(each.collect())
+        let mut results = update.results;
+        let updated = before
+            .into_iter()
+            .zip(outcomes.iter())
+            .filter_map(|(before, after)| {
+                let mut result = results.remove(&before.id)?;
+                if let UpdateResult::Unchanged(refusal) = &mut result {
+                    // Updates of tests above it may have moved its lines.
+                    let within = refusal.location.line.saturating_sub(before.location.line);
+                    refusal.location.line = after.location.line + within;
+                }
+                Some((before.id, (before, result)))
+            });
+        Ok(updated.collect())
     }
 }

@@ -1,8 +1,4 @@
-//! The settings as they are written. What each means stands in `config/tenure.toml`.
-#![expect(
-    missing_docs,
-    reason = "config/tenure.toml documents every key, and a test compares them"
-)]
+//! The settings as they are written. `config/tenure.toml` documents every key, and a test compares both.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -90,7 +86,7 @@ pub enum SecurityProtocol {
 }
 
 impl SecurityProtocol {
-    /// As it is written, here and for librdkafka.
+    /// The spelling in settings, which is also librdkafka's.
     pub(super) fn name(self) -> &'static str {
         match self {
             SecurityProtocol::Plaintext => "plaintext",
@@ -125,10 +121,10 @@ pub struct MappingSection {
 }
 
 impl MappingSection {
-    /// The places that are written, each with its field.
+    /// The fields that have a path in the settings, with that path.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        // As `FIELDS` has them.
-        let places = [
+        // In the order of `FIELDS`.
+        let paths = [
             &self.customer_id,
             &self.r#type,
             &self.time,
@@ -139,8 +135,8 @@ impl MappingSection {
             &self.currency,
             &self.properties,
         ];
-        let fields = event::Mapping::FIELDS.into_iter().zip(places);
-        fields.filter_map(|(field, place)| Some((field, place.as_deref()?)))
+        let fields = event::Mapping::FIELDS.into_iter().zip(paths);
+        fields.filter_map(|(field, path)| Some((field, path.as_deref()?)))
     }
 }
 
@@ -255,7 +251,7 @@ pub enum LogFormat {
 }
 
 impl Document {
-    /// What is in effect, in the form of a file of settings, secrets as `***`.
+    /// The settings in effect as a settings file, with secrets as `***`.
     pub fn effective_toml(&self) -> String {
         toml::to_string(self).expect("a document is plain data")
     }

@@ -1,4 +1,4 @@
-//! A file as a layer: its tree is walked beside the tree of what is known.
+//! A settings file as a layer: its tree is validated against the tree of known settings.
 
 use std::io;
 use std::ops::Range;
@@ -12,12 +12,12 @@ use super::schema::{PathSegment, Schema, is_open_table, setting_name};
 use super::values::{PROPERTIES, is_secret};
 use crate::model::did_you_mean;
 
-/// What a file says. That it cannot be read is one of its problems.
+/// Parses and validates a file. A read error becomes a problem of the layer.
 pub(super) fn parse_layer(file: String, text: io::Result<String>, schema: &Schema) -> Layer {
     let text = match text {
         Ok(text) => text,
         Err(error) => {
-            let problem = format!("cannot read the settings {file}: {error}");
+            let problem = format!("cannot read the settings file {file}: {error}");
             let mut layer = Layer::new(file, "");
             layer.problems.push(problem);
             layer.is_unreadable = true;
@@ -27,18 +27,18 @@ pub(super) fn parse_layer(file: String, text: io::Result<String>, schema: &Schem
     let mut layer = Layer::new(file, &text);
     match (DeTable::parse(&text), text.parse::<Table>()) {
         (Ok(tree), Ok(plain)) => {
-            let mut walk = FileValidator {
+            let mut validator = FileValidator {
                 layer: &mut layer,
                 schema,
                 text: &text,
                 path: Vec::new(),
             };
-            let good = walk.validate_table(&plain, tree.get_ref(), &schema.known);
-            layer.table = good;
+            layer.table = validator.validate_table(&plain, tree.get_ref(), &schema.known);
         }
         (Err(error), _) | (_, Err(error)) => {
-            let at = SettingOrigin::FileValue(location(&text, error.span().unwrap_or_default()));
-            layer.add_problem(&at, error.message().replace('\n', ", "), None);
+            let origin =
+                SettingOrigin::FileValue(location(&text, error.span().unwrap_or_default()));
+            layer.add_problem(&origin, error.message().replace('\n', ", "), None);
             layer.is_unreadable = true;
         }
     }
@@ -49,67 +49,69 @@ struct FileValidator<'w> {
     layer: &'w mut Layer,
     schema: &'w Schema,
     text: &'w str,
-    /// From the root to where the walk is.
+    /// From the root to the current setting.
     path: Vec<PathSegment>,
 }
 
 impl FileValidator<'_> {
-    /// The good part of a table. `plain` and `tree` are the same; only `tree` knows places.
+    /// Returns the valid part of a table. `plain` and `tree` have the same content; only `tree` has spans.
     fn validate_table(&mut self, plain: &Table, tree: &DeTable<'_>, known: &Json) -> Table {
         let open = is_open_table(&self.path);
-        let mut good = Table::new();
-        let mut in_order: Vec<_> = tree.iter().collect();
-        in_order.sort_by_key(|(key, _)| key.span().start);
-        for (key, spanned) in in_order {
+        let mut valid = Table::new();
+        let mut entries: Vec<_> = tree.iter().collect();
+        // Problems are listed in the order of the file.
+        entries.sort_by_key(|(key, _)| key.span().start);
+        for (key, spanned) in entries {
             let written: &str = key.get_ref();
             self.path.push(PathSegment::Key(written.to_owned()));
             match (known.get(written), plain.get(written)) {
                 (None, _) if !open => {
-                    let at = SettingOrigin::FileKey(location(self.text, key.span()));
-                    self.add_unknown_setting(written, known, &at);
+                    let origin = SettingOrigin::FileKey(location(self.text, key.span()));
+                    self.add_unknown_setting(written, known, &origin);
                 }
                 (known, Some(value)) => {
-                    let at = self.origin(key.span(), spanned.span());
+                    let origin = self.origin(key.span(), spanned.span());
                     let value =
-                        self.validate_value(value, spanned, at, known.unwrap_or(&Json::Null));
-                    good.extend(value.map(|value| (written.to_owned(), value)));
+                        self.validate_value(value, spanned, origin, known.unwrap_or(&Json::Null));
+                    valid.extend(value.map(|value| (written.to_owned(), value)));
                 }
                 (_, None) => {}
             }
             self.path.pop();
         }
-        good
+        valid
     }
 
-    /// Where the setting at the end of the way stands: not with its value, where that may be a secret.
+    /// The origin of the current setting: its key instead of its value if the value may be a secret.
     fn origin(&self, key: Range<usize>, value: Range<usize>) -> SettingOrigin {
         let setting = setting_name(&self.path);
-        match setting.starts_with(PROPERTIES) || is_secret(&setting) {
-            true => SettingOrigin::FileKey(location(self.text, key)),
-            false => SettingOrigin::FileValue(location(self.text, value)),
+        if setting.starts_with(PROPERTIES) || is_secret(&setting) {
+            SettingOrigin::FileKey(location(self.text, key))
+        } else {
+            SettingOrigin::FileValue(location(self.text, value))
         }
     }
 
-    fn add_unknown_setting(&mut self, written: &str, known: &Json, at: &SettingOrigin) {
+    fn add_unknown_setting(&mut self, written: &str, known: &Json, origin: &SettingOrigin) {
         let names = known.as_object().into_iter().flat_map(|known| known.keys());
         let names: Vec<&str> = names.map(String::as_str).collect();
         let help = did_you_mean(written, names.iter().copied())
-            .unwrap_or_else(|| format!("there are {}", names.join(", ")));
+            .unwrap_or_else(|| format!("the settings are {}", names.join(", ")));
         let message = format!("{}: no such setting", setting_name(&self.path));
-        self.layer.add_problem(at, message, Some(help));
+        self.layer.add_problem(origin, message, Some(help));
     }
 
-    /// The good part of a value; nothing of a list of tables in which anything is wrong.
+    /// Returns the valid part of a value; a list of tables is valid only as a whole.
     fn validate_value(
         &mut self,
         plain: &Value,
         tree: &Spanned<DeValue<'_>>,
-        at: SettingOrigin,
+        origin: SettingOrigin,
         known: &Json,
     ) -> Option<Value> {
         self.layer
             .origins
-            .insert(setting_name(&self.path), at.clone());
+            .insert(setting_name(&self.path), origin.clone());
         match (plain, tree.get_ref(), known) {
             (Value::Table(plain), DeValue::Table(tree), Json::Object(_)) => {
                 Some(Value::Table(self.validate_table(plain, tree, known)))
@@ -123,23 +125,23 @@ impl FileValidator<'_> {
                     self.validate_element(element, tree, &known[0]);
                     self.path.pop();
                 }
-                let good = self.layer.problems.len() == before;
-                if !good {
+                let is_valid = self.layer.problems.len() == before;
+                if !is_valid {
                     self.layer.invalid_settings.push(setting_name(&self.path));
                 }
-                good.then(|| plain.clone())
+                is_valid.then(|| plain.clone())
             }
-            _ => self.layer.accept(&self.path, plain, &at, self.schema),
+            _ => self.layer.accept(&self.path, plain, &origin, self.schema),
         }
     }
 
-    /// First each key of an element by itself, then the whole: is a key missing?
+    /// Validates each key of an element first, then the element as a whole, which finds missing keys.
     fn validate_element(&mut self, plain: &Value, tree: &Spanned<DeValue<'_>>, known: &Json) {
         let before = self.layer.problems.len();
-        let at = SettingOrigin::FileValue(location(self.text, tree.span()));
-        self.validate_value(plain, tree, at.clone(), known);
+        let origin = SettingOrigin::FileValue(location(self.text, tree.span()));
+        self.validate_value(plain, tree, origin.clone(), known);
         if plain.is_table() && self.layer.problems.len() == before {
-            self.layer.accept(&self.path, plain, &at, self.schema);
+            self.layer.accept(&self.path, plain, &origin, self.schema);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One layer, a file or the environment: what is good in it, and where each of its settings stands.
+//! One layer, a file or the environment: its valid settings, its problems, and the origin of each setting.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,18 +9,16 @@ use super::schema::{PathSegment, Schema, setting_name};
 use super::values::secret_name_end_in_line;
 use crate::model::{Location, Problem, ProblemReport, Severity, SourceFile, sanitize_for_terminal};
 
-/// What one file, or the environment, says.
 #[derive(Debug)]
 pub(super) struct Layer {
-    /// What is good.
+    /// The valid settings.
     pub(super) table: Table,
-    /// What is not.
+    /// Formatted with their locations.
     pub(super) problems: Vec<String>,
-    /// The settings that are missing in `table` because of a problem.
+    /// The settings that `table` lacks because of a problem.
     pub(super) invalid_settings: Vec<String>,
-    /// All settings are missing in `table`.
+    /// The layer could not be read or parsed: `table` is empty.
     pub(super) is_unreadable: bool,
-    /// Where each setting stands.
     pub(super) origins: BTreeMap<String, SettingOrigin>,
     source: SourceFile,
 }
@@ -28,11 +26,9 @@ pub(super) struct Layer {
 /// Where a setting was written.
 #[derive(Clone, Debug)]
 pub(super) enum SettingOrigin {
-    /// In the file.
     FileValue(Location),
-    /// In the file, with a value that may be anything, and is not shown.
+    /// The key only: the value may be a secret and is not shown.
     FileKey(Location),
-    /// In this variable.
     Variable(String),
 }
 
@@ -51,47 +47,47 @@ impl Layer {
         }
     }
 
-    /// The value, if it is good for the setting.
+    /// Returns the value if it is valid for the setting; adds a problem otherwise.
     pub(super) fn accept(
         &mut self,
-        way: &[PathSegment],
+        path: &[PathSegment],
         value: &Value,
-        written: &SettingOrigin,
+        origin: &SettingOrigin,
         schema: &Schema,
     ) -> Option<Value> {
-        let Some((message, help)) = schema.validation_error(way, value) else {
+        let Some((message, help)) = schema.validation_error(path, value) else {
             return Some(value.clone());
         };
-        self.add_problem(written, message, help);
-        self.invalid_settings.push(setting_name(way));
+        self.add_problem(origin, message, help);
+        self.invalid_settings.push(setting_name(path));
         None
     }
 
-    /// The text with the place of a setting, or of the list it stands in, if this layer has it.
+    /// Formats a problem with the origin of a setting, or of the list that contains it, if this layer sets it.
     pub(super) fn problem_at(&self, setting: &str, text: &str) -> Option<String> {
         let list = || setting.split_once('[').map(|(list, _)| list);
-        let written = self.origins.get(setting);
-        let written = written.or_else(|| self.origins.get(list()?))?;
-        Some(self.format_problem(written, text.to_owned(), None))
+        let origin = self.origins.get(setting);
+        let origin = origin.or_else(|| self.origins.get(list()?))?;
+        Some(self.format_problem(origin, text.to_owned(), None))
     }
 
     pub(super) fn add_problem(
         &mut self,
-        written: &SettingOrigin,
+        origin: &SettingOrigin,
         message: String,
         help: Option<String>,
     ) {
-        let shown = self.format_problem(written, message, help);
-        self.problems.push(shown);
+        let problem = self.format_problem(origin, message, help);
+        self.problems.push(problem);
     }
 
     fn format_problem(
         &self,
-        written: &SettingOrigin,
+        origin: &SettingOrigin,
         message: String,
         help: Option<String>,
     ) -> String {
-        let (place, source) = match written {
+        let (location, source) = match origin {
             SettingOrigin::Variable(name) => {
                 let (message, name) =
                     (sanitize_for_terminal(&message), sanitize_for_terminal(name));
@@ -100,11 +96,11 @@ impl Layer {
                 });
                 return format!("{message}\n  --> the variable {name}{help}");
             }
-            SettingOrigin::FileValue(place) => (*place, self.source.clone()),
-            SettingOrigin::FileKey(place) => (*place, self.source_cut_after(*place)),
+            SettingOrigin::FileValue(location) => (*location, self.source.clone()),
+            SettingOrigin::FileKey(location) => (*location, self.source_cut_after(*location)),
         };
         let problems = vec![Problem {
-            location: place,
+            location,
             severity: Severity::Error,
             message,
             help,
@@ -113,11 +109,15 @@ impl Layer {
         report.trim_start_matches("error: ").trim_end().to_owned()
     }
 
-    /// The source without what follows the place on its line.
-    fn source_cut_after(&self, place: Location) -> SourceFile {
-        let cut = |(index, line): (usize, &str)| match index + 1 == place.line {
-            true => line.chars().take(place.column - 1 + place.width).collect(),
-            false => line.to_owned(),
+    /// The source without the rest of the line after the location.
+    fn source_cut_after(&self, location: Location) -> SourceFile {
+        let cut = |(index, line): (usize, &str)| {
+            if index + 1 == location.line {
+                let end = location.column - 1 + location.width;
+                line.chars().take(end).collect()
+            } else {
+                line.to_owned()
+            }
         };
         let lines: Vec<String> = self.source.text.lines().enumerate().map(cut).collect();
         SourceFile {
@@ -127,36 +127,36 @@ impl Layer {
     }
 }
 
-/// A stretch of bytes as people count.
+/// Converts a byte span into a line and column, which count from 1 in characters.
 pub(super) fn location(text: &str, span: Range<usize>) -> Location {
     let before = text.get(..span.start).unwrap_or(text);
-    let line = before.rfind('\n').map_or(0, |end| end + 1);
-    let part = text.get(span).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let spanned = text.get(span).unwrap_or_default();
     Location {
         line: before.matches('\n').count() + 1,
-        // What is missing at the end of a line is missing before its carriage return.
-        column: before[line..].trim_end_matches('\r').chars().count() + 1,
-        width: part.lines().next().unwrap_or_default().chars().count(),
+        // An error at the end of a line is before its carriage return.
+        column: before[line_start..].trim_end_matches('\r').chars().count() + 1,
+        width: spanned.lines().next().unwrap_or_default().chars().count(),
     }
 }
 
-/// The text as it may be shown: lines end where a secret may begin, also one of several lines.
+/// The text without secrets: a line is cut where a secret may begin, and the lines of a multi-line secret are masked.
 fn redact_secrets(text: &str) -> String {
-    let mut until = None;
-    let mut shown = Vec::new();
+    let mut closing_quotes = None;
+    let mut redacted = Vec::new();
     for line in text.lines() {
-        if let Some(quotes) = until {
-            until = until.filter(|_| !line.contains(quotes));
-            shown.push("***".to_owned());
+        if let Some(quotes) = closing_quotes {
+            closing_quotes = closing_quotes.filter(|_| !line.contains(quotes));
+            redacted.push("***".to_owned());
             continue;
         }
         let Some(at) = secret_name_end_in_line(line) else {
-            shown.push(line.to_owned());
+            redacted.push(line.to_owned());
             continue;
         };
-        let odd = |quotes: &&str| line[at..].matches(*quotes).count() % 2 == 1;
-        until = ["\"\"\"", "'''"].into_iter().find(odd);
-        shown.push(format!("{} = ***", line[..at].trim_end()));
+        let stays_open = |quotes: &&str| line[at..].matches(*quotes).count() % 2 == 1;
+        closing_quotes = ["\"\"\"", "'''"].into_iter().find(stays_open);
+        redacted.push(format!("{} = ***", line[..at].trim_end()));
     }
-    shown.join("\n")
+    redacted.join("\n")
 }

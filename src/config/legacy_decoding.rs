@@ -1,9 +1,9 @@
-//! How versions of Tenure up to progress format 3 wrote mappings, limits and money, of which they kept a hash beside the states.
-//! It is needed to recognise those states, and does not change any more.
+//! The text of mappings, limits and money that Tenure hashed up to progress format 3, storing the hash with the states.
+//! It recognises those states and never changes.
 
 use crate::event::{CurrencyRates, Mapping, RecordLimits, TimeUnit};
 
-/// The text that was hashed. Settings that came later have no place in it.
+/// The text that was hashed. It does not contain settings that were added later.
 pub(super) fn hashed_text(
     inputs: &[&str],
     mappings: &[Mapping],
@@ -62,9 +62,8 @@ mod tests {
     use super::*;
     use crate::event::Quantity;
 
-    /// As version 0.1 wrote it.
     #[test]
-    fn the_text_is_what_it_always_was() {
+    fn the_text_is_the_one_of_version_0_1() {
         let mapping = Mapping {
             customer_id: "user.id".into(),
             properties: "".into(),

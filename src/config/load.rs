@@ -1,4 +1,4 @@
-//! From files and variables to one document, or everything that is wrong with them.
+//! Merges files and environment variables into one document, or returns all their problems.
 
 use std::path::PathBuf;
 use std::{fs, io};
@@ -12,20 +12,20 @@ use super::{Document, environment, file};
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../config/tenure.toml");
 
-/// What is wrong with the settings, for the person who wrote them: for each problem what it is, and,
-/// on further lines, where it stands and what to do.
+/// All problems of the settings. Each has its message in the first line, and its location and help in further
+/// lines.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct InvalidConfig(pub Vec<String>);
 
-/// A file of settings: its name, and its text or why there is none.
+/// A settings file: its name, and its text or the error of reading it.
 pub type FileText = (String, io::Result<String>);
 
 /// Reads the files, merges all layers and checks the result.
 ///
 /// # Errors
-/// Everything that is wrong, at once: unknown names and values of the wrong kind of all layers, and
-/// what makes no sense in what the others say.
+/// All problems together: unknown names and values of the wrong kind in every layer, and contradictions
+/// among the valid settings.
 pub fn load(
     files: &[PathBuf],
     environment: &[(String, String)],
@@ -34,7 +34,7 @@ pub fn load(
     load_texts(files.iter().map(read).collect(), environment)
 }
 
-/// As [`load`], of files that have been read.
+/// As [`load`], for files that have been read already.
 ///
 /// # Errors
 /// As [`load`].
@@ -53,25 +53,21 @@ pub fn load_texts(
         .flat_map(|layer| layer.problems.iter().cloned())
         .collect();
     let document = merge(&layers).map_err(|problem| InvalidConfig(vec![problem.to_string()]))?;
-    for complaint in document.check() {
-        let concerns = |left_out: &String| {
-            let mut settings = complaint.settings.iter();
-            settings.any(|setting| setting.starts_with(left_out.as_str()))
+    let is_any_unreadable = layers.iter().any(|layer| layer.is_unreadable);
+    for problem in document.check() {
+        let concerns = |invalid: &String| {
+            let mut settings = problem.settings.iter();
+            settings.any(|setting| setting.starts_with(invalid.as_str()))
         };
-        let unreadable = layers.iter().any(|layer| layer.is_unreadable);
-        if unreadable
-            || layers
-                .iter()
-                .flat_map(|layer| &layer.invalid_settings)
-                .any(concerns)
-        {
-            continue; // It may be good once what is wrong there has been put right.
+        let mut invalid_settings = layers.iter().flat_map(|layer| &layer.invalid_settings);
+        if is_any_unreadable || invalid_settings.any(concerns) {
+            continue; // The problem may disappear once the invalid setting is corrected.
         }
-        let mut places = complaint.settings.iter().flat_map(|setting| {
+        let mut located = problem.settings.iter().flat_map(|setting| {
             let last_first = layers.iter().rev();
-            last_first.filter_map(|layer| layer.problem_at(setting, &complaint.text))
+            last_first.filter_map(|layer| layer.problem_at(setting, &problem.text))
         });
-        problems.push(places.next().unwrap_or(complaint.text.clone()));
+        problems.push(located.next().unwrap_or(problem.text.clone()));
     }
     if problems.is_empty() {
         Ok(document)

@@ -1,4 +1,4 @@
-//! What settings there are, and whether one value fits: both asked of [`Document`], never listed.
+//! The known settings and the validity of one value; both are derived from [`Document`], so there is no second list.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -8,29 +8,28 @@ use super::values::{PROPERTIES, is_secret};
 use super::{DEFAULTS, Document};
 use crate::model::did_you_mean;
 
-/// Tables whose names are the user's.
+/// Tables whose keys are chosen by the user.
 const OPEN_TABLES: [&str; 3] = [PROPERTIES, "output.stages", "money.rates"];
 
 /// All settings with their defaults.
 #[derive(Debug)]
 pub(super) struct Schema {
     defaults: Table,
-    /// Every key of the document, also those that have no default.
+    /// Every key of the document, including keys without a default.
     pub(super) known: Json,
 }
 
-/// One step of the way to a setting.
 #[derive(Clone, Debug)]
 pub(super) enum PathSegment {
     Key(String),
     Index(usize),
 }
 
-/// `input[1].mapping.time`.
-pub(super) fn setting_name(way: &[PathSegment]) -> String {
+/// A path as text, such as `input[1].mapping.time`.
+pub(super) fn setting_name(path: &[PathSegment]) -> String {
     let mut name = String::new();
-    for step in way {
-        match step {
+    for segment in path {
+        match segment {
             PathSegment::Key(key) if name.is_empty() => name.push_str(key),
             PathSegment::Key(key) => name.push_str(&format!(".{key}")),
             PathSegment::Index(index) => name.push_str(&format!("[{index}]")),
@@ -39,30 +38,33 @@ pub(super) fn setting_name(way: &[PathSegment]) -> String {
     name
 }
 
-/// Whether the names in this table are free.
-pub(super) fn is_open_table(way: &[PathSegment]) -> bool {
-    OPEN_TABLES.contains(&setting_name(way).as_str())
+/// Whether the user chooses the keys of this table.
+pub(super) fn is_open_table(path: &[PathSegment]) -> bool {
+    OPEN_TABLES.contains(&setting_name(path).as_str())
 }
 
 impl Schema {
     pub(super) fn from_defaults() -> Schema {
-        let defaults: Table = DEFAULTS.parse().expect("a test reads the defaults");
-        let document = Document::deserialize(defaults.clone()).expect("a test reads the defaults");
+        let defaults: Table = DEFAULTS
+            .parse()
+            .expect("the built-in defaults are valid TOML");
+        let document = Document::deserialize(defaults.clone())
+            .expect("the built-in defaults are a complete document");
         let known = serde_json::to_value(&document).expect("a document is plain data");
         Schema { defaults, known }
     }
 
-    /// What is wrong with a value of a setting, and what to do: the defaults are read with it.
+    /// The problem of a value, and help: the defaults are deserialized with the value in place.
     pub(super) fn validation_error(
         &self,
-        way: &[PathSegment],
+        path: &[PathSegment],
         value: &Value,
     ) -> Option<(String, Option<String>)> {
-        let mut tried = Value::Table(self.defaults.clone());
-        set_value(&mut tried, way, value.clone());
-        let error = Document::deserialize(tried).err()?;
-        let setting = setting_name(way);
-        // What was written there is not quoted.
+        let mut document = Value::Table(self.defaults.clone());
+        set_value(&mut document, path, value.clone());
+        let error = Document::deserialize(document).err()?;
+        let setting = setting_name(path);
+        // serde's message would quote the value, which may be a secret.
         if setting == PROPERTIES {
             return Some((format!("{setting}: must be a table"), None));
         }
@@ -80,14 +82,13 @@ impl Schema {
     }
 }
 
-/// Puts a value at the end of the way. An element of a list is the only one there, on top of the
-/// first of the defaults.
-fn set_value(into: &mut Value, way: &[PathSegment], value: Value) {
-    let Some((step, rest)) = way.split_first() else {
+/// Sets the value at a path. A list is cut to its first default element, and the value is set in that element.
+fn set_value(into: &mut Value, path: &[PathSegment], value: Value) {
+    let Some((segment, rest)) = path.split_first() else {
         *into = value;
         return;
     };
-    match (step, into) {
+    match (segment, into) {
         (PathSegment::Key(key), Value::Table(table)) => {
             let empty = Value::Table(Table::new());
             set_value(table.entry(key.clone()).or_insert(empty), rest, value);

@@ -1,4 +1,4 @@
-//! From the settings as written to what each module is given.
+//! Converts the document into the settings of each module.
 
 use super::document::{
     self, ContentMode, DeliverySetting, Document, DroppedModelsPolicy, GroupProtocolSetting,
@@ -17,7 +17,7 @@ use crate::runtime::{BurstSettings, Recovery, Settings};
 use crate::{event, store, telemetry};
 
 impl Document {
-    /// How logs look, and how much they say.
+    /// The format and the level of logs.
     pub fn logging(&self) -> (telemetry::LineFormat, &str) {
         let format = match self.log.format {
             LogFormat::Text => telemetry::LineFormat::Text,
@@ -26,7 +26,7 @@ impl Document {
         (format, &self.log.level)
     }
 
-    /// What may be lost when other models take over.
+    /// What may be lost when new models take effect.
     pub fn accepted_losses(&self) -> AcceptedLosses {
         AcceptedLosses {
             missing_facts: self.missing_facts == MissingFactsPolicy::StartAtZero,
@@ -34,7 +34,7 @@ impl Document {
         }
     }
 
-    /// What money is read as.
+    /// The currency of amounts, and the rates for conversion into it.
     pub fn money(&self) -> CurrencyRates {
         let rates = self
             .money
@@ -47,10 +47,10 @@ impl Document {
         }
     }
 
-    /// What the daemon is told.
+    /// The settings of the daemon.
     ///
     /// # Errors
-    /// A stage that no model has, models in another currency, or a secret's file that cannot be read.
+    /// An unknown stage, models with another currency, too many model bytes, or a password file that cannot be read.
     pub fn settings(
         &self,
         models: &Models,
@@ -62,7 +62,7 @@ impl Document {
         let bytes = generation.encode().len();
         if bytes > GENERATION_BYTES_MAX {
             problems.push(format!(
-                "models: all files together take {bytes} bytes, more than {GENERATION_BYTES_MAX}; their texts are kept beside the states"
+                "models: all files together take {bytes} bytes, more than {GENERATION_BYTES_MAX}; their texts are stored with the states"
             ));
         }
         problems.extend(self.currency_mismatch(models));
@@ -75,7 +75,6 @@ impl Document {
         }
         let (limits, mappings) = (self.limits(), self.mappings());
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let former = self.legacy_hashes(models);
         Ok(Settings {
             kafka: self.kafka(security, hostname),
             outputs: self.outputs(),
@@ -100,8 +99,8 @@ impl Document {
             buffer_bytes: self.runtime.buffer_memory.0,
             shutdown_deadline: self.runtime.shutdown_deadline.duration(),
             identity: Identity {
-                legacy: former,
-                ..Identity::default() // Known when Kafka has been asked.
+                legacy: self.legacy_hashes(models),
+                ..Identity::default() // Filled in when Kafka's metadata is known.
             },
             decoding,
             accepted: self.accepted_losses(),
@@ -115,7 +114,7 @@ impl Document {
         mappings.collect()
     }
 
-    /// Mappings, limits and money as they are kept beside the states.
+    /// The settings by which records are decoded, which are stored with the states.
     pub fn decoding(&self) -> DecodingSettings {
         let mappings = self.mappings();
         let topics = self.input.iter().map(|input| input.topic.as_str());
@@ -123,7 +122,7 @@ impl Document {
         DecodingSettings::new(self.settings_version, inputs, &self.limits(), &self.money())
     }
 
-    /// What earlier versions kept beside the states instead.
+    /// The hashes that earlier versions stored with the states instead.
     fn legacy_hashes(&self, models: &Models) -> LegacyIdentity {
         let texts: Vec<&str> = models
             .list
@@ -135,22 +134,22 @@ impl Document {
             .iter()
             .map(|input| input.topic.as_str())
             .collect();
-        let rules =
+        let decoding =
             legacy_decoding::hashed_text(&inputs, &self.mappings(), &self.limits(), &self.money());
-        let with_models = format!("{texts:?}\n{rules}");
+        let with_models = format!("{texts:?}\n{decoding}");
         LegacyIdentity {
-            rules: sha256_hex(rules.as_bytes()),
+            rules: sha256_hex(decoding.as_bytes()),
             format_1: sha256_hex(with_models.as_bytes()),
             ..LegacyIdentity::default()
         }
     }
 
-    /// Amounts in the models are compared with what values are converted into.
+    /// Models compare their amounts with values that are converted into `money.currency`.
     fn currency_mismatch(&self, models: &Models) -> Option<String> {
-        let (own, wanted) = (self.money().currency, models.currency.as_ref()?);
-        (own != *wanted).then(|| {
+        let (configured, declared) = (self.money().currency, models.currency.as_ref()?);
+        (configured != *declared).then(|| {
             format!(
-                "money.currency: values are read in {own}, and the models say `currency: {wanted}`; set {wanted} here, or write the models' amounts in {own}"
+                "money.currency: values are converted into {configured}, but the models declare `currency: {declared}`; set {declared} here, or write the models' amounts in {configured}"
             )
         })
     }
@@ -175,72 +174,71 @@ impl Document {
     }
 
     fn kafka(&self, security: SecurityConfig, hostname: Option<&str>) -> kafka::Config {
-        let own = &self.kafka;
-        let instance = [own.instance.as_str(), hostname.unwrap_or_default(), "0"]
+        let section = &self.kafka;
+        let instance = [section.instance.as_str(), hostname.unwrap_or_default(), "0"]
             .into_iter()
             .find(|name| !name.is_empty());
         kafka::Config {
             is_local: false,
             prefetch_bytes: kafka::PREFETCH_BYTES_MAX,
-            brokers: own.brokers.clone(),
-            app: own.app.clone(),
+            brokers: section.brokers.clone(),
+            app: section.app.clone(),
             instance: instance.unwrap_or_default().to_owned(),
-            group_protocol: match own.group_protocol {
+            group_protocol: match section.group_protocol {
                 GroupProtocolSetting::Classic => kafka::GroupProtocol::Classic,
                 GroupProtocolSetting::Consumer => kafka::GroupProtocol::Consumer,
             },
-            session_timeout: own.session_timeout.duration(),
-            max_poll_interval: own.max_poll_interval.duration(),
+            session_timeout: section.session_timeout.duration(),
+            max_poll_interval: section.max_poll_interval.duration(),
             security,
-            properties: own.properties.0.clone(),
+            properties: section.properties.0.clone(),
         }
     }
 
     fn security(&self) -> Result<SecurityConfig, String> {
-        let own = &self.kafka.security;
-        let password = match own.password_file.as_os_str().is_empty() {
-            true => own.password.0.clone(),
-            false => std::fs::read_to_string(&own.password_file)
-                .map(|text| text.trim().to_owned())
-                .map_err(|error| {
-                    format!(
-                        "kafka.security.password_file: cannot read {}: {error}",
-                        own.password_file.display()
-                    )
-                })?,
+        let section = &self.kafka.security;
+        let password_file = &section.password_file;
+        let password = if password_file.as_os_str().is_empty() {
+            section.password.0.clone()
+        } else {
+            let text = std::fs::read_to_string(password_file).map_err(|error| {
+                let file = password_file.display();
+                format!("kafka.security.password_file: cannot read {file}: {error}")
+            })?;
+            text.trim().to_owned()
         };
         let file = |path: &std::path::Path| path.display().to_string();
         Ok(SecurityConfig {
-            protocol: own.protocol.name().to_owned(),
-            mechanism: own.mechanism.clone(),
-            username: own.username.clone(),
+            protocol: section.protocol.name().to_owned(),
+            mechanism: section.mechanism.clone(),
+            username: section.username.clone(),
             password,
-            ca_file: file(&own.ca_file),
-            certificate_file: file(&own.certificate_file),
-            key_file: file(&own.key_file),
-            key_password: own.key_password.0.clone(),
+            ca_file: file(&section.ca_file),
+            certificate_file: file(&section.certificate_file),
+            key_file: file(&section.key_file),
+            key_password: section.key_password.0.clone(),
         })
     }
 
     fn outputs(&self) -> OutputTopics {
-        let own = &self.output;
+        let section = &self.output;
         OutputTopics {
-            stage_changes: own.stage_changes.clone(),
-            quiet: Some(own.quiet.clone()).filter(|topic| !topic.is_empty()),
-            customer_stages: own.customer_stages.clone(),
-            dead_letters: own.dead_letters.clone(),
-            changelog: own.changelog.clone(),
-            encoding: match own.format {
+            stage_changes: section.stage_changes.clone(),
+            quiet: Some(section.quiet.clone()).filter(|topic| !topic.is_empty()),
+            customer_stages: section.customer_stages.clone(),
+            dead_letters: section.dead_letters.clone(),
+            changelog: section.changelog.clone(),
+            encoding: match section.format {
                 ContentMode::Binary => Encoding::Binary,
                 ContentMode::Structured => Encoding::Structured,
             },
-            delivery: match own.delivery {
+            delivery: match section.delivery {
                 DeliverySetting::ExactlyOnce => kafka::DeliveryGuarantee::ExactlyOnce,
                 DeliverySetting::AtLeastOnce => kafka::DeliveryGuarantee::AtLeastOnce,
             },
-            source: own.source.clone(),
+            source: section.source.clone(),
             app: self.kafka.app.clone(),
-            stages: own.stages.clone(),
+            stages: section.stages.clone(),
             inputs: self.input.iter().map(|input| input.topic.clone()).collect(),
         }
     }
@@ -261,24 +259,24 @@ impl Document {
             text_bytes: self.limits.text.0,
             elements: self.limits.elements,
             time_floor: parse_instant(&self.time.floor).unwrap_or(EventTime(0)),
-            time_ceiling: EventTime::MAX, // The record's own timestamp and the clock bound it.
+            time_ceiling: EventTime::MAX, // The record's timestamp and the wall clock bound event times.
             future_tolerance: self.time.future.0,
         }
     }
 }
 
-/// What is not written stands where the native form has it.
-fn event_mapping(own: &document::MappingSection) -> Mapping {
+/// Fields without a path in the settings keep the path of the native format.
+fn event_mapping(section: &document::MappingSection) -> Mapping {
     let mut mapping = Mapping {
-        time_unit: match own.time_unit {
+        time_unit: match section.time_unit {
             TimeUnitSetting::Seconds => event::TimeUnit::Seconds,
             TimeUnitSetting::Milliseconds => event::TimeUnit::Milliseconds,
             TimeUnitSetting::Microseconds => event::TimeUnit::Microseconds,
         },
         ..Mapping::default()
     };
-    for (field, place) in own.paths() {
-        mapping.set_path(field, Path::from(place));
+    for (field, path) in section.paths() {
+        mapping.set_path(field, Path::from(path));
     }
     mapping
 }

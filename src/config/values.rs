@@ -1,4 +1,4 @@
-//! Values with units, and secrets.
+//! Setting values with units, and secrets, which are never shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use crate::event::{Millis, Quantity};
 use crate::kafka;
 
-/// A duration as in model files.
+/// A duration, written as in model files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DurationSetting(pub Millis);
 
 impl DurationSetting {
-    /// As the standard library has it.
     pub fn duration(self) -> Duration {
         Duration::from_millis(self.0.0.unsigned_abs())
     }
@@ -24,10 +23,10 @@ impl DurationSetting {
 impl<'d> Deserialize<'d> for DurationSetting {
     fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let span = Millis::parse(&text).map(DurationSetting);
-        span.ok_or_else(|| {
+        let duration = Millis::parse(&text).map(DurationSetting);
+        duration.ok_or_else(|| {
             Error::custom(format!(
-                "`{text}` is no duration; write \"90s\", \"5m\", \"12h\" or \"250ms\""
+                "`{text}` is not a duration; write \"90s\", \"5m\", \"12h\" or \"250ms\""
             ))
         })
     }
@@ -39,7 +38,6 @@ impl Serialize for DurationSetting {
     }
 }
 
-/// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteSize(pub usize);
 
@@ -65,7 +63,7 @@ impl<'d> Deserialize<'d> for ByteSize {
             .map(ByteSize);
         bytes.ok_or_else(|| {
             Error::custom(format!(
-                "`{text}` is no size; write \"256MiB\", \"64KiB\" or bytes"
+                "`{text}` is not a size; write \"256MiB\", \"64KiB\" or bytes"
             ))
         })
     }
@@ -81,7 +79,7 @@ impl Serialize for ByteSize {
     }
 }
 
-/// A part of a whole: a number, or decimal text.
+/// A share of a whole: a number, or decimal text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fraction(pub Quantity);
 
@@ -94,15 +92,15 @@ impl<'d> Deserialize<'d> for Fraction {
             Number(f64),
             Text(String),
         }
-        // The shortest decimal text of a number is the one that was written.
+        // The shortest decimal text of a float is the text that was written, so no binary rounding is stored.
         let text = match NumberOrText::deserialize(from) {
             Ok(NumberOrText::Whole(number)) => number.to_string(),
             Ok(NumberOrText::Number(number)) => number.to_string(),
             Ok(NumberOrText::Text(text)) => text,
-            Err(_) => return Err(Error::custom("this is no number; write 0.05")),
+            Err(_) => return Err(Error::custom("not a number; write 0.05")),
         };
-        let share = Quantity::parse(text.trim()).map(Fraction);
-        share.ok_or_else(|| Error::custom(format!("`{text}` is no number; write 0.05")))
+        let fraction = Quantity::parse(text.trim()).map(Fraction);
+        fraction.ok_or_else(|| Error::custom(format!("`{text}` is not a number; write 0.05")))
     }
 }
 
@@ -113,7 +111,7 @@ impl Serialize for Fraction {
     }
 }
 
-/// Where to listen; empty text is nowhere.
+/// An address to listen at; empty text disables the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub Option<SocketAddr>);
 
@@ -126,7 +124,7 @@ impl<'d> Deserialize<'d> for Address {
         let address = text.parse().map(|address| Address(Some(address)));
         address.map_err(|_| {
             Error::custom(format!(
-                "`{text}` is no address; write 127.0.0.1:8081, or \"\" for none"
+                "`{text}` is not an address; write 127.0.0.1:8081, or \"\" for none"
             ))
         })
     }
@@ -141,7 +139,7 @@ impl Serialize for Address {
     }
 }
 
-/// Text that is never shown.
+/// Text that is shown as `***`.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
@@ -164,7 +162,7 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Where the properties of librdkafka stand.
+/// The table of librdkafka's properties.
 pub(super) const PROPERTIES: &str = "kafka.properties";
 
 /// Whether a setting, or one of librdkafka's properties, is a secret.
@@ -172,7 +170,7 @@ pub(super) fn is_secret(setting: &str) -> bool {
     secret_name_end(setting).is_some()
 }
 
-/// The name of a file is no secret.
+/// Where the secret name in a setting ends. The path of a secret file is not a secret.
 fn secret_name_end(setting: &str) -> Option<usize> {
     let begin = setting
         .find("properties.")
@@ -181,15 +179,15 @@ fn secret_name_end(setting: &str) -> Option<usize> {
     (!setting.to_ascii_lowercase().ends_with("_file")).then_some(begin + end)
 }
 
-/// Where in a line of a file the name of a secret ends, so that the secret may follow.
+/// Where in a line of a file the name of a secret ends; the secret may follow.
 pub(super) fn secret_name_end_in_line(line: &str) -> Option<usize> {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let mut begin = 0;
-    for name in line.split(|c| !is_of_name(c)) {
+    for name in line.split(|c| !is_name_char(c)) {
         let end = begin + name.len();
-        let of_name = secret_name_end(name).map(|end| begin + end);
-        let of_table = is_secret_table(name, &line[end..]).then_some(end);
-        if let Some(end) = of_name.or(of_table) {
+        let setting_end = secret_name_end(name).map(|end| begin + end);
+        let table_end = is_secret_table(name, &line[end..]).then_some(end);
+        if let Some(end) = setting_end.or(table_end) {
             return Some(end);
         }
         begin = end + line[end..].chars().next().map_or(0, char::len_utf8);
@@ -197,7 +195,7 @@ pub(super) fn secret_name_end_in_line(line: &str) -> Option<usize> {
     None
 }
 
-/// Whether secrets stand below, under names that do not say so.
+/// Whether the name opens a table that may contain secrets under keys that do not look like secrets.
 fn is_secret_table(name: &str, rest: &str) -> bool {
     let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
     match name {
@@ -209,7 +207,7 @@ fn is_secret_table(name: &str, rest: &str) -> bool {
     }
 }
 
-/// Properties of librdkafka; the values of those that are secrets are not shown.
+/// Properties of librdkafka; secret values are shown as `***`.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Properties(pub BTreeMap<String, String>);
@@ -217,8 +215,8 @@ pub struct Properties(pub BTreeMap<String, String>);
 impl Properties {
     fn redacted(&self) -> impl Iterator<Item = (&String, &str)> {
         self.0.iter().map(|(name, value)| {
-            let hidden = is_secret(name) && !value.is_empty();
-            (name, if hidden { "***" } else { value.as_str() })
+            let is_hidden = is_secret(name) && !value.is_empty();
+            (name, if is_hidden { "***" } else { value.as_str() })
         })
     }
 }

@@ -1,74 +1,76 @@
-//! What can be, and is hardly what is meant: a password that nobody is told, a certificate that nobody looks at.
+//! Warnings about valid settings that have no effect, such as a password without SASL.
 
 use super::document::{Document, SecurityProtocol};
 use super::values::PROPERTIES;
 use crate::kafka::{SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX};
 
 impl Document {
-    /// Each with the settings that it is about, and what to write instead.
+    /// Each warning names the settings concerned and what to write instead.
     pub fn warnings(&self) -> Vec<String> {
-        let own = &self.kafka.security;
-        let protocol = own.protocol.name();
+        let security = &self.kafka.security;
+        let protocol = security.protocol.name();
         let mut warnings = Vec::new();
-        let of_login = [
-            ("mechanism", own.mechanism.is_empty()),
-            ("username", own.username.is_empty()),
-            ("password", own.password.0.is_empty()),
-            ("password_file", own.password_file.as_os_str().is_empty()),
+        let sasl_settings = [
+            ("mechanism", security.mechanism.is_empty()),
+            ("username", security.username.is_empty()),
+            ("password", security.password.0.is_empty()),
+            (
+                "password_file",
+                security.password_file.as_os_str().is_empty(),
+            ),
         ];
-        let login = match own.protocol {
+        let sasl_protocols = match security.protocol {
             SecurityProtocol::Plaintext => {
                 Some("\"sasl_plaintext\", or \"sasl_ssl\" to encrypt the connection too,")
             }
             SecurityProtocol::Ssl => Some("\"sasl_ssl\""),
             SecurityProtocol::SaslPlaintext | SecurityProtocol::SaslSsl => None,
         };
-        if let (Some(instead), Some(named)) =
-            (login, self.non_empty_settings(of_login, SASL_PREFIX))
-        {
+        let unused = self.non_empty_settings(sasl_settings, SASL_PREFIX);
+        if let (Some(instead), Some(unused)) = (sasl_protocols, unused) {
             warnings.push(format!(
-                "{named}: not used, for nobody logs in with kafka.security.protocol = \"{protocol}\"; write {instead} \
-                there, or leave this out"
+                "{unused}: not used, because kafka.security.protocol = \"{protocol}\" has no authentication; write \
+                {instead} there, or remove this"
             ));
         }
-        let of_encryption = [
-            ("ca_file", own.ca_file.as_os_str().is_empty()),
+        let ssl_settings = [
+            ("ca_file", security.ca_file.as_os_str().is_empty()),
             (
                 "certificate_file",
-                own.certificate_file.as_os_str().is_empty(),
+                security.certificate_file.as_os_str().is_empty(),
             ),
-            ("key_file", own.key_file.as_os_str().is_empty()),
-            ("key_password", own.key_password.0.is_empty()),
+            ("key_file", security.key_file.as_os_str().is_empty()),
+            ("key_password", security.key_password.0.is_empty()),
         ];
-        let encryption = match own.protocol {
+        let ssl_protocols = match security.protocol {
             SecurityProtocol::Plaintext => Some("\"ssl\""),
             SecurityProtocol::SaslPlaintext => Some("\"sasl_ssl\""),
             SecurityProtocol::Ssl | SecurityProtocol::SaslSsl => None,
         };
-        let named = self.non_empty_settings(of_encryption, SSL_PREFIX);
-        if let (Some(instead), Some(named)) = (encryption, named) {
+        let unused = self.non_empty_settings(ssl_settings, SSL_PREFIX);
+        if let (Some(instead), Some(unused)) = (ssl_protocols, unused) {
             warnings.push(format!(
-                "{named}: not used, for nothing is encrypted with kafka.security.protocol = \"{protocol}\"; write \
-                {instead} there, or leave this out"
+                "{unused}: not used, because kafka.security.protocol = \"{protocol}\" has no encryption; write \
+                {instead} there, or remove this"
             ));
         }
         if self.kafka.properties.0.contains_key(SECURITY_PROTOCOL) {
             warnings.push(format!(
-                "{PROPERTIES}.{SECURITY_PROTOCOL}: not used, for kafka.security.protocol = \"{protocol}\" wins; write it \
-                there"
+                "{PROPERTIES}.{SECURITY_PROTOCOL}: not used, because kafka.security.protocol = \"{protocol}\" overrides it; \
+                set that instead"
             ));
         }
         warnings
     }
 
-    /// The settings that are not empty, and the properties that begin so; `None` where there are none.
-    fn non_empty_settings(&self, settings: [(&str, bool); 4], properties: &str) -> Option<String> {
+    /// Lists the settings that are not empty and the properties with a prefix; `None` if there are none.
+    fn non_empty_settings(&self, settings: [(&str, bool); 4], prefix: &str) -> Option<String> {
         let settings = settings.into_iter().filter(|(_, is_empty)| !is_empty);
         let settings = settings.map(|(key, _)| format!("kafka.security.{key}"));
-        let further = self.kafka.properties.0.keys();
-        let further = further.filter(|name| name.starts_with(properties));
-        let further = further.map(|name| format!("{PROPERTIES}.{name}"));
-        let named: Vec<String> = settings.chain(further).collect();
-        Some(named.join(", ")).filter(|named| !named.is_empty())
+        let properties = self.kafka.properties.0.keys();
+        let properties = properties.filter(|name| name.starts_with(prefix));
+        let properties = properties.map(|name| format!("{PROPERTIES}.{name}"));
+        let names: Vec<String> = settings.chain(properties).collect();
+        Some(names.join(", ")).filter(|names| !names.is_empty())
     }
 }

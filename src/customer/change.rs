@@ -1,19 +1,19 @@
-//! What happens to a customer, as the rest of the world is told: transitions, and what is counted.
+//! What the core emits about a customer: stage changes, and counts of unusual events.
 
 use super::evidence::Evidence;
 use crate::event::{EventTime, Millis, Position};
 use crate::model::Model;
 
-/// What made a transition happen.
+/// The trigger of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// The customer did something.
+    /// An event of the customer.
     Event,
-    /// An instant came at which something had lasted long enough.
+    /// A timer fired: time alone changed a condition, completed a hold or ended a block.
     Timer,
-    /// Something came late under which the transition before would not have been taken.
+    /// With a late event or a return, the condition of the last transition was not true at its instant.
     Correction,
-    /// Another version of the model looked at where they are.
+    /// A newer version of the model re-evaluated the customer.
     ModelChange,
 }
 
@@ -32,37 +32,31 @@ impl Cause {
 /// A transition that was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageChange {
-    /// Index of the model.
     pub model: usize,
-    /// How many transitions the customer has made in the model, this one included.
+    /// Number of transitions of the customer in the model, this one included.
     pub sequence: u64,
-    /// Index of the stage left.
     pub from: usize,
-    /// Index of the stage entered.
     pub to: usize,
-    /// Index of the transition; of a correction, of the one whose condition is no longer true: the one that is
-    /// corrected, or one that an earlier correction has found to lead to the same stage.
+    /// Index of the transition. For a correction: the transition whose condition is no longer true, which is the
+    /// retracted one, or another one to the same stage that an earlier correction found instead.
     pub transition: usize,
-    /// By what.
     pub cause: Cause,
     /// The first instant at which condition, hold and blocks all allowed it.
     pub effective_at: EventTime,
-    /// When the stage left had been entered.
+    /// When the stage `from` was entered.
     pub entered: EventTime,
     /// Since when the condition had been true, for a transition with `hold`.
     pub held_since: Option<EventTime>,
-    /// Why.
     pub evidence: Vec<Evidence>,
     /// The event that caused it; of a timer, the customer's last applied event.
     pub position: Position,
-    /// What is corrected.
     pub corrects: Option<RetractedTransition>,
-    /// How much earlier than what the customer had already done the event was that caused it, if it came late.
+    /// For a late event: how far its time is before the customer's latest event time.
     pub late_by: Option<Millis>,
 }
 
 impl StageChange {
-    /// What it is called: the name of its transition, or what it does to the one before.
+    /// The name of its transition, or `correction`.
     pub fn transition_name(&self, model: &Model) -> String {
         match self.cause {
             Cause::Event | Cause::Timer | Cause::ModelChange => {
@@ -73,29 +67,25 @@ impl StageChange {
     }
 }
 
-/// A transition that is corrected.
+/// A transition that a correction retracts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetractedTransition {
-    /// Its sequence number.
     pub sequence: u64,
-    /// Its index.
     pub transition: usize,
-    /// The stage that it left.
     pub from: usize,
-    /// When it took effect.
     pub effective_at: EventTime,
 }
 
-/// What is worth counting about events, beside the transitions.
+/// Counts of unusual events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventAnomalies {
-    /// They came a second time, and did nothing.
+    /// Events that were already applied; they are ignored.
     pub duplicates: u64,
-    /// They were earlier than what their customer had already seen.
+    /// Events earlier than the latest event time of their customer.
     pub late: u64,
-    /// So late that no transition can be corrected and no order taken back by them any more.
+    /// Late events beyond the correction horizon: no transition can be retracted because of them.
     pub late_beyond_horizon: u64,
-    /// Refunds and cancellations whose order did not come while it was waited for.
+    /// Refunds and cancellations whose order did not follow within the horizon.
     pub returns_unmatched: u64,
 }
 

@@ -1,13 +1,13 @@
-//! A customer's state as bytes: compact, versioned, and never trusted when read.
+//! A customer's state as bytes: compact, versioned, and validated when decoded.
 //!
-//! The version byte; since version 3 the generation of the models; the latest event time; the position; the
-//! armed timer; since version 2 the ids of recent events, and the orders with what all before them came to; the facts by slot, each with a tag;
-//! the models, since version 2 each with its latest `effective_at`, the stage before, and the past that the
-//! model asks for, in which the ground holds the model's state of before once more; since version 4 the last
-//! transition with the facts of its condition; since version 5 the numbers of orders, what a ground saw of its own
-//! instant, and when the condition of what was taken back was looked at. Numbers are variable-length (LEB128,
-//! signed ones zigzag); instants are differences from the latest event time. A version byte is never
-//! used again, and every version is read.
+//! Layout: version byte; generation of the models (since version 3); latest event time; position; armed timer;
+//! ids of recent events and the order ledger with its final facts (since 2); facts by slot, each with a tag;
+//! models. A model has, since version 2, its latest `effective_at`, the previous stage and the history that the
+//! model asks for, whose correction basis contains an earlier state of the model; since 4 the last transition with
+//! the facts of its condition; since 5 the numbers of orders, which events of its own instant a basis saw, and when
+//! the condition of a retracted transition was evaluated. Numbers are variable-length (LEB128, signed ones zigzag);
+//! instants are differences from the latest event time. A version byte is never reused, and every version can be
+//! decoded.
 
 mod last_transition;
 mod orders;
@@ -23,28 +23,22 @@ use read::StateReader;
 
 const VERSION: u8 = 5;
 
-/// Bytes that are no state of the loaded models.
+/// The bytes are not a state of the loaded models.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateDecodeError {
-    /// They end early, go on too long, or contain what cannot be.
-    #[error("the bytes of a customer's state are damaged, or of other models")]
+    /// They are truncated, have trailing bytes, or contain an impossible value.
+    #[error("a customer's state is damaged, or was written with other models")]
     Damaged,
-    /// They were written by a later version of Tenure.
+    /// A later version of Tenure wrote them.
     #[error(
         "a customer's state has format {found}, and this version reads up to {VERSION}; run the version that wrote it"
     )]
-    NewerFormat {
-        /// The format found.
-        found: u8,
-    },
-    /// They are of models that nobody has any more.
+    NewerFormat { found: u8 },
+    /// They were written with models that are not stored any more.
     #[error(
-        "a customer's state is of the models of generation {generation}, which are neither the last ones nor those before"
+        "a customer's state has models of generation {generation}, which is neither the current generation nor the one before"
     )]
-    UnknownGeneration {
-        /// Of which.
-        generation: u32,
-    },
+    UnknownGeneration { generation: u32 },
 }
 
 /// Appends the state to `bytes`.
@@ -53,42 +47,42 @@ pub fn encode(state: &CustomerState, bytes: &mut Vec<u8>) {
     write::write_state(state, bytes);
 }
 
-/// Reads what [`encode`] wrote; all bytes must be used, and the state must be one of these models.
+/// Decodes a state of [`encode`]. All bytes must be used, and the state must be one of these models.
 pub fn decode(bytes: &[u8], models: &Models) -> Result<CustomerState, StateDecodeError> {
-    let mut from = StateReader::new(bytes)?;
-    let state = from.read_state().ok_or(StateDecodeError::Damaged)?;
-    if from.is_at_end() && matches_models(&state, models) {
+    let mut reader = StateReader::new(bytes)?;
+    let state = reader.read_state().ok_or(StateDecodeError::Damaged)?;
+    if reader.is_at_end() && matches_models(&state, models) {
         Ok(state)
     } else {
         Err(StateDecodeError::Damaged)
     }
 }
 
-/// The version of the models that a state is of, which [`decode`] has to be given. The rest is not looked at.
+/// The generation of the models that [`decode`] needs for this state. Reads the header only.
 pub fn decode_generation(bytes: &[u8]) -> Result<u32, StateDecodeError> {
-    let head = StateReader::new(bytes)?
+    let header = StateReader::new(bytes)?
         .read_header()
         .ok_or(StateDecodeError::Damaged)?;
-    Ok(head.generation)
+    Ok(header.generation)
 }
 
-/// The armed timer alone, which stands before all that takes long to read. The rest is not looked at.
+/// The armed timer. Reads the header only, which precedes everything that is expensive to decode.
 pub fn decode_armed(bytes: &[u8]) -> Result<Option<EventTime>, StateDecodeError> {
-    let head = StateReader::new(bytes)?
+    let header = StateReader::new(bytes)?
         .read_header()
         .ok_or(StateDecodeError::Damaged)?;
-    Ok(head.armed)
+    Ok(header.armed)
 }
 
-/// The latest event time alone. The rest is not looked at.
+/// The latest event time. Reads the header only.
 pub fn decode_latest(bytes: &[u8]) -> Result<EventTime, StateDecodeError> {
-    let head = StateReader::new(bytes)?
+    let header = StateReader::new(bytes)?
         .read_header()
         .ok_or(StateDecodeError::Damaged)?;
-    Ok(head.latest)
+    Ok(header.latest)
 }
 
-/// Whether the state is one that the models could have made, so that no index in it can be wrong.
+/// Whether the models can have produced the state: no index in it is out of range.
 fn matches_models(state: &CustomerState, models: &Models) -> bool {
     state.facts.len() == models.slots.iter().len()
         && state
@@ -106,63 +100,70 @@ fn matches_models(state: &CustomerState, models: &Models) -> bool {
             .models
             .iter()
             .zip(&models.list)
-            .all(|(own, model)| matches_model(own, model, models))
+            .all(|(model_state, model)| matches_model(model_state, model, models))
         && state
             .models
             .iter()
             .all(|model| basis_matches_models(model, models))
 }
 
-/// Whether what is known of orders is about the slots and fields of the models.
+/// Whether the ledger has the order slots and the fields of the models.
 fn ledger_matches_models(ledger: &Ledger, models: &Models) -> bool {
-    let of_orders = models.slots.order_slots();
-    let mut base = ledger.final_facts.iter().zip(of_orders);
+    let order_slots = models.slots.order_slots();
+    let mut final_facts = ledger.final_facts.iter().zip(order_slots);
     let fields = models.vocabulary.fields().count();
     let mut orders = ledger.orders.iter().flat_map(|order| &order.placed);
-    ledger.final_facts.len() == of_orders.len()
-        && base.all(|(fact, slot)| matches_slot((fact, models.slots.get(*slot))))
+    ledger.final_facts.len() == order_slots.len()
+        && final_facts.all(|(fact, slot)| matches_slot((fact, models.slots.get(*slot))))
         && orders.all(|order| order.fields.iter().all(|(field, _)| field.index() < fields))
 }
 
 fn matches_slot((fact, slot): (&FactState, &Slot)) -> bool {
-    let bounded = match (fact, &slot.kind) {
+    let is_bounded = match (fact, &slot.kind) {
         (FactState::Distinct(distinct), SlotKind::Distinct { cap, .. }) => {
             distinct.0.len() <= *cap as usize
         }
         _ => true,
     };
-    bounded && discriminant(fact) == discriminant(&FactState::new(slot))
+    is_bounded && discriminant(fact) == discriminant(&FactState::new(slot))
 }
 
 fn matches_model(state: &ModelState, model: &Model, models: &Models) -> bool {
     let stage = |stage: &usize| *stage < model.stages.len();
     let transition = |at: &usize| *at < model.transitions.len();
-    let past = state.history.iter();
+    let mut history = state.history.iter();
     stage(&state.stage)
         && state.previous.iter().all(stage)
         && state.active_holds.iter().all(|(at, _)| transition(at))
         && state.last_transition.iter().all(|last| {
-            state.sequence > 0 && last.record.iter().all(|by| by.matches_model(model, models))
+            state.sequence > 0
+                && last
+                    .record
+                    .iter()
+                    .all(|record| record.matches_model(model, models))
         })
-        && past.into_iter().all(|past| {
-            past.last_taken.iter().all(|(at, _)| transition(at))
-                && past.visits.iter().all(|(at, _)| stage(at))
-                && past.basis.iter().all(|ground| {
-                    transition(&ground.transition)
-                        && matches_model(&ground.state_before, model, models)
+        && history.all(|history| {
+            history.last_taken.iter().all(|(at, _)| transition(at))
+                && history.visits.iter().all(|(at, _)| stage(at))
+                && history.basis.iter().all(|basis| {
+                    transition(&basis.transition)
+                        && matches_model(&basis.state_before, model, models)
                 })
         })
 }
 
-/// Whether a ground, if there is one, has the slots of the models.
+/// Whether a correction basis, if there is one, has the slots of the models.
 fn basis_matches_models(state: &ModelState, models: &Models) -> bool {
     let slots = models.slots.iter().len();
-    let mut grounds = state.history.iter().filter_map(|past| past.basis.as_ref());
-    grounds.all(|ground| {
-        let known = |kind: EventType| kind.index() < models.vocabulary.type_count();
-        let of_slot = |(slot, fact): &(usize, FactState)| {
+    let mut bases = state
+        .history
+        .iter()
+        .filter_map(|history| history.basis.as_ref());
+    bases.all(|basis| {
+        let is_known = |kind: EventType| kind.index() < models.vocabulary.type_count();
+        let is_valid_slot = |(slot, fact): &(usize, FactState)| {
             *slot < slots && matches_slot((fact, models.slots.get(*slot)))
         };
-        ground.event.is_none_or(known) && ground.slots.iter().all(of_slot)
+        basis.event.is_none_or(is_known) && basis.slots.iter().all(is_valid_slot)
     })
 }

@@ -1,4 +1,4 @@
-//! What the last transition stood on, so that it can be taken back when something comes late [22].
+//! The basis of the last transition: what is needed to retract it when a late event or a return follows [22].
 
 use super::FactState;
 use super::change::Cause;
@@ -9,7 +9,7 @@ use super::state::{CustomerState, ModelState};
 use crate::event::{Event, EventTime, EventType};
 use crate::model::Models;
 
-/// The last transition of a model, and all that its condition looked at.
+/// The last transition of a model, with the facts that its condition read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorrectionBasis {
     /// The transition.
@@ -18,29 +18,25 @@ pub struct CorrectionBasis {
     pub(super) at: EventTime,
     /// The event type that its condition saw.
     pub(super) event: Option<EventType>,
-    /// What it saw of its own instant.
     pub(super) seen: SeenEvents,
-    /// Where the customer was just before.
+    /// The state in the model just before it.
     pub(super) state_before: ModelState,
-    /// The slots of the condition as of that instant, with all that has come since; of those about orders
-    /// without the orders that can still be taken back.
+    /// The slots of the condition as of that instant, late events included that were applied since. Slots about
+    /// orders contain the final orders only; the ledger has the others.
     pub(super) slots: Vec<(usize, FactState)>,
 }
 
-/// Which events of its own instant a transition saw.
+/// Which events at its own instant a transition saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SeenEvents {
-    /// All of them, those included that come in afterwards: an event counts before a timer of its instant [3].
+    /// All of them, also those applied afterwards: an event precedes a timer of its instant [3].
     All,
-    /// Those that had been applied; of orders, those with a smaller number than this.
-    Applied {
-        /// How many orders there had been.
-        orders: u64,
-    },
+    /// Those that had been applied: orders with a number below `orders`.
+    Applied { orders: u64 },
 }
 
 impl CustomerState {
-    /// The ground of a transition that is about to be taken, where the model wants to know it.
+    /// The basis of a transition that is about to be taken; `None` for a model without corrections.
     pub(super) fn correction_basis(
         &self,
         models: &Models,
@@ -54,7 +50,7 @@ impl CustomerState {
         if definition.corrections.0 == 0 {
             return None;
         }
-        let slot = |slot: &usize| {
+        let slot_state = |slot: &usize| {
             let state = match (models.slots.order_slot_index(*slot), &self.ledger) {
                 (Some(order), Some(ledger)) => &ledger.final_facts[order],
                 _ => &self.facts[*slot],
@@ -62,11 +58,11 @@ impl CustomerState {
             (*slot, state.clone())
         };
         let slots = definition.transitions[transition].slots.iter();
-        let mut before = self.models[model].clone();
-        before.set_basis(None);
-        before.last_transition = None; // Who is put back came there by the correction.
-        before.active_holds.clear();
-        before.due = None;
+        let mut state_before = self.models[model].clone();
+        state_before.set_basis(None);
+        state_before.last_transition = None; // After a retraction it is the correction.
+        state_before.active_holds.clear();
+        state_before.due = None;
         Some(CorrectionBasis {
             transition,
             at,
@@ -77,43 +73,44 @@ impl CustomerState {
                     orders: self.ledger.as_ref().map_or(0, |ledger| ledger.order_count),
                 },
             },
-            state_before: before,
-            slots: slots.map(slot).collect(),
+            state_before,
+            slots: slots.map(slot_state).collect(),
         })
     }
 
-    /// Whether the condition is still true at the instant of the transition, as far as is known by now.
+    /// Whether the condition is true at the instant of the transition with the facts known now.
     pub(super) fn is_basis_valid(
         &self,
         models: &Models,
         model: usize,
-        ground: &CorrectionBasis,
+        basis: &CorrectionBasis,
     ) -> bool {
-        let states = self.fact_states_at(models, ground);
-        let scene = ground.eval_context(models, model, &states);
-        scene.is_true(&models.list[model].transitions[ground.transition].when)
+        let states = self.fact_states_at(models, basis);
+        let context = basis.eval_context(models, model, &states);
+        context.is_true(&models.list[model].transitions[basis.transition].when)
     }
 
-    /// The facts as of the transition, those that its condition looks at.
+    /// All fact states, those that the condition reads as of the transition.
     pub(super) fn fact_states_at(
         &self,
         models: &Models,
-        ground: &CorrectionBasis,
+        basis: &CorrectionBasis,
     ) -> Vec<FactState> {
         let mut states = self.facts.clone();
-        for (slot, state) in &ground.slots {
+        for (slot, state) in &basis.slots {
             states[*slot].clone_from(state);
         }
         let (Some(orders), Some(ledger)) = (&models.orders, &self.ledger) else {
             return states;
         };
-        let own = ground.slots.iter().map(|(slot, _)| *slot);
-        let own = own.filter(|slot| models.slots.order_slot_index(*slot).is_some());
-        let left = ledger.remaining_orders(orders);
-        for (_, event) in left.filter(|(number, event)| ground.includes(event.time, Some(*number)))
+        let order_slots = basis.slots.iter().map(|(slot, _)| *slot);
+        let order_slots = order_slots.filter(|slot| models.slots.order_slot_index(*slot).is_some());
+        let remaining = ledger.remaining_orders(orders);
+        for (_, event) in
+            remaining.filter(|(number, event)| basis.includes(event.time, Some(*number)))
         {
-            for slot in own.clone() {
-                states[slot].accumulate(models.slots.get(slot), &event, ground.at);
+            for slot in order_slots.clone() {
+                states[slot].accumulate(models.slots.get(slot), &event, basis.at);
             }
         }
         states
@@ -121,7 +118,7 @@ impl CustomerState {
 }
 
 impl CorrectionBasis {
-    /// The instant of the transition, with these facts.
+    /// The context of the transition's instant, with these facts.
     pub(super) fn eval_context<'s>(
         &'s self,
         models: &'s Models,
@@ -142,8 +139,8 @@ impl CorrectionBasis {
         }
     }
 
-    /// Whether the transition stands on what happens at an instant: an order with this number, or an event
-    /// that has just come.
+    /// Whether the transition's facts include an input at `time`: the order with this number, or, for `None`, the
+    /// event that is being applied.
     pub(super) fn includes(&self, time: EventTime, order: Option<u64>) -> bool {
         let is_seen = match self.seen {
             SeenEvents::All => true,
@@ -152,16 +149,16 @@ impl CorrectionBasis {
         time < self.at || (time == self.at && is_seen)
     }
 
-    /// Counts what comes after the transition and is included: an event that has just come, or an order with
-    /// its number, once it can no longer be taken back.
+    /// Adds an input that follows the transition and is included: the event that is being applied, or an order (with
+    /// its number) once it is final.
     pub(super) fn accumulate(&mut self, models: &Models, event: &Event, order: Option<u64>) {
         if !self.includes(event.time, order) {
             return;
         }
         let changed = models.slots.changed_by(event.event_type);
         for (slot, state) in &mut self.slots {
-            let of_orders = models.slots.order_slot_index(*slot).is_some();
-            if changed.contains(slot) && of_orders == order.is_some() {
+            let is_about_orders = models.slots.order_slot_index(*slot).is_some();
+            if changed.contains(slot) && is_about_orders == order.is_some() {
                 state.accumulate(models.slots.get(*slot), event, self.at);
             }
         }

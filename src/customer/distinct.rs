@@ -1,14 +1,14 @@
-//! Different values, counted exactly up to a cap.
+//! Distinct values, counted exactly up to a cap.
 
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use crate::event::Scalar;
 
-/// The different values that were seen, each as a hash with the last bucket it was seen in (0 where no
-/// window asks). Of more than the cap those go that were last seen longest ago: what is left decides for
-/// every window that ends now whether its count is below the cap. Two values of one customer have the
-/// same hash with a probability below 10⁻¹³.
+/// The distinct values, each as a hash with the bucket in which it was last seen (0 without windows), ascending by
+/// hash. Beyond the cap the least recently seen values are dropped: the others still decide for every window that
+/// ends now whether its count is below the cap. Two values of one customer have the same hash with a probability
+/// below 10⁻¹³.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distinct(pub(super) Vec<(u64, i64)>);
 
@@ -24,7 +24,6 @@ impl Distinct {
         }
     }
 
-    /// Forgets what is more than the cap.
     pub(super) fn enforce_cap(&mut self, cap: u32) {
         while self.0.len() > cap as usize {
             self.remove_oldest();
@@ -43,13 +42,13 @@ impl Distinct {
         self.0.retain(|(_, bucket)| *bucket >= oldest);
     }
 
-    /// How many were last seen in `from` or later.
+    /// Number of values that were last seen in bucket `from` or later.
     pub(super) fn count_since(&self, from: i64) -> usize {
         self.0.iter().filter(|(_, bucket)| *bucket >= from).count()
     }
 
-    /// The first bucket, from `from` on, in which one of them was last seen; of more than `cap`, one of
-    /// the last ones: the others do not count.
+    /// The first bucket, not before `from`, in which a value was last seen. Only the `cap` most recently seen values
+    /// count.
     pub(super) fn oldest_bucket(&self, from: i64, cap: u32) -> Option<i64> {
         let buckets = self.0.iter().map(|(_, bucket)| *bucket);
         let buckets = buckets.filter(|bucket| *bucket >= from);
@@ -58,13 +57,13 @@ impl Distinct {
         }
         let mut buckets: SmallVec<[i64; 16]> = buckets.collect();
         buckets.sort_unstable();
-        let others = buckets.len().saturating_sub(cap as usize);
-        buckets.get(others).copied()
+        let excess = buckets.len().saturating_sub(cap as usize);
+        buckets.get(excess).copied()
     }
 }
 
-/// The first eight bytes of a digest of a value or of an event's id: the same on every machine and in every
-/// version, because it is kept.
+/// The first eight bytes of a digest of a value or of an event's id. It is stored, so it must be the same on every
+/// machine and in every version.
 pub(super) fn stable_hash(value: &Scalar) -> u64 {
     let digest = match value {
         Scalar::Number(number) => Sha256::new()
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn of_more_than_the_cap_the_last_seen_stay() {
+    fn beyond_the_cap_the_least_recently_seen_value_is_dropped() {
         let mut distinct = Distinct::default();
         for (bucket, value) in ["a", "b", "c", "a", "d"].into_iter().enumerate() {
             distinct.add(&text(value), bucket as i64, 3);

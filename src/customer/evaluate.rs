@@ -1,7 +1,7 @@
-//! What is true at an instant, and the next instant at which that can change.
+//! Conditions at an instant, and the next instant at which their value can change.
 //!
-//! Silence is an event: nothing is scanned for. Every comparison that time alone can move knows
-//! when it flips (`lifecycle.md` rule 15).
+//! Time is never polled: every comparison that time alone can change computes the instant of its next change, which
+//! becomes a timer (`lifecycle.md` rule 15).
 
 use super::explain;
 use super::fact_reader::FactReader;
@@ -14,11 +14,11 @@ use crate::model::{
 /// One customer in one model at one instant.
 #[derive(Clone, Copy)]
 pub(super) struct EvalContext<'s> {
-    /// What is known; `facts.now` is where windows end.
+    /// The facts; `facts.now` is where windows end.
     pub(super) facts: FactReader<'s>,
     /// The instant that `since` counts to, and the time in the current stage.
     pub(super) now: EventTime,
-    /// The type of the event that is being evaluated, for the first link of a chain.
+    /// The type of the event that is being applied, for the first transition of a chain.
     pub(super) event: Option<EventType>,
 }
 
@@ -36,28 +36,28 @@ impl FactSource for EvalContext<'_> {
     }
 
     fn has_value(&self, fact: usize) -> bool {
-        self.facts.has_value(self.reading(fact), self.now)
+        self.facts.has_value(self.accessor(fact), self.now)
     }
 
     #[inline(always)]
     fn quantity(&self, fact: usize) -> Option<Quantity> {
-        let reading = &self.facts.model.facts[fact].accessor;
-        match (reading.source, reading.window) {
+        let accessor = &self.facts.model.facts[fact].accessor;
+        match (accessor.source, accessor.window) {
             (ValueSource::Number(slot), None) => self.facts.tally(slot),
-            _ => self.facts.quantity(*reading, self.now),
+            _ => self.facts.quantity(*accessor, self.now),
         }
     }
 
     fn instant(&self, fact: usize) -> Option<EventTime> {
-        self.facts.instant(self.reading(fact))
+        self.facts.instant(self.accessor(fact))
     }
 
     fn text_of(&self, fact: usize) -> Option<&str> {
-        self.facts.text(self.reading(fact))
+        self.facts.text(self.accessor(fact))
     }
 
     fn flag(&self, fact: usize) -> Option<bool> {
-        self.facts.flag(self.reading(fact))
+        self.facts.flag(self.accessor(fact))
     }
 
     fn next_value_change(&self, condition: &Condition) -> Option<EventTime> {
@@ -66,8 +66,7 @@ impl FactSource for EvalContext<'_> {
 }
 
 impl EvalContext<'_> {
-    /// The first instant later than now at which one of a transition's clocks can change by the passing of
-    /// time alone.
+    /// The first instant later than now at which time alone can change one of a transition's time-dependent parts.
     pub(super) fn next_change(&self, clocks: &[Condition]) -> Option<EventTime> {
         clocks
             .iter()
@@ -84,8 +83,8 @@ impl EvalContext<'_> {
                 }
                 next
             }
-            Condition::CompareText(same) => {
-                let sides = [&same.left, &same.right].into_iter();
+            Condition::CompareText(texts) => {
+                let sides = [&texts.left, &texts.right].into_iter();
                 sides
                     .filter_map(|side| self.next_window_change(side.fact()?))
                     .min()
@@ -99,15 +98,15 @@ impl EvalContext<'_> {
         }
     }
 
-    pub(super) fn reading(&self, fact: usize) -> FactAccessor {
+    pub(super) fn accessor(&self, fact: usize) -> FactAccessor {
         self.facts.model.facts[fact].accessor
     }
 
     fn next_window_change(&self, fact: usize) -> Option<EventTime> {
-        self.facts.next_window_change(self.reading(fact))
+        self.facts.next_window_change(self.accessor(fact))
     }
 
-    /// When a comparison that moves with time flips, windows staying as they are.
+    /// When a time-dependent comparison changes its value, with windows as they are now.
     fn next_comparison_change(&self, comparison: &Comparison) -> Option<EventTime> {
         let Comparison {
             operator,
@@ -127,7 +126,7 @@ impl EvalContext<'_> {
         }
     }
 
-    /// `since(x) op limit`: `>=` and `<` flip at x + limit, `>` and `<=` a millisecond after.
+    /// `since(x) op limit`: `>=` and `<` change at x + limit, `>` and `<=` a millisecond after.
     fn next_since_change(
         &self,
         fact: usize,
@@ -137,71 +136,70 @@ impl EvalContext<'_> {
         let instant = self.instant(fact)?;
         let span = match operator {
             Operator::AtLeast | Operator::Less => {
-                // Rounded up; the negative of the lowest number would not fit.
-                let is_between = limit.nanos().rem_euclid(NANOS_PER_UNIT) > 0;
-                limit.nanos().div_euclid(NANOS_PER_UNIT) + i128::from(is_between)
+                // Rounded up without negation, which overflows for the lowest number.
+                let has_fraction = limit.nanos().rem_euclid(NANOS_PER_UNIT) > 0;
+                limit.nanos().div_euclid(NANOS_PER_UNIT) + i128::from(has_fraction)
             }
             Operator::Greater | Operator::AtMost => limit.nanos().div_euclid(NANOS_PER_UNIT) + 1,
             Operator::Equal | Operator::Unequal => return None, // Refused at load.
         };
-        let flip = i64::try_from(i128::from(instant.0) + span)
+        let change = i64::try_from(i128::from(instant.0) + span)
             .ok()
             .map(EventTime)?;
-        (flip > self.now && flip <= EventTime::MAX).then_some(flip)
+        (change > self.now && change <= EventTime::MAX).then_some(change)
     }
 
-    /// The difference of two terms that move evenly is monotone, so the truth changes at most once: a
-    /// straight line through two of its points tells about where; from there gallop until the change is
-    /// between two instants, then bisect to the millisecond.
+    /// The difference of two linear terms is monotone, so the comparison changes at most once. Estimates the instant
+    /// by a line through two points, gallops until the change is bracketed, then bisects to the millisecond.
     fn search_change(&self, comparison: &Comparison) -> Option<EventTime> {
         let truth = self.compare(comparison);
         let differs = |time: i64| self.at(time).compare(comparison) != truth;
         let end = EventTime::MAX.max(self.now).0;
-        let guess = self.estimate_change(comparison).clamp(self.now.0, end);
-        let (mut same, mut flipped) = match differs(guess) {
-            true if !differs((guess - 2).max(self.now.0)) => ((guess - 2).max(self.now.0), guess),
-            true => (self.now.0, guess),
-            false => {
-                let (mut same, mut step) = (guess, 1_i64);
-                loop {
-                    let probe = same.saturating_add(step).min(end);
-                    if probe == same {
-                        return None;
-                    }
-                    if differs(probe) {
-                        break (same, probe);
-                    }
-                    (same, step) = (probe, step.saturating_mul(2));
+        let estimate = self.estimate_change(comparison).clamp(self.now.0, end);
+        let (mut same, mut changed) = if differs(estimate) {
+            // The estimate is mostly exact: then the change is bracketed already.
+            let before = (estimate - 2).max(self.now.0);
+            (if differs(before) { self.now.0 } else { before }, estimate)
+        } else {
+            let (mut same, mut step) = (estimate, 1_i64);
+            loop {
+                let probe = same.saturating_add(step).min(end);
+                if probe == same {
+                    return None;
                 }
+                if differs(probe) {
+                    break (same, probe);
+                }
+                (same, step) = (probe, step.saturating_mul(2));
             }
         };
-        while flipped - same > 1 {
-            let middle = same + (flipped - same) / 2;
+        while changed - same > 1 {
+            let middle = same + (changed - same) / 2;
             if differs(middle) {
-                flipped = middle;
+                changed = middle;
             } else {
                 same = middle;
             }
         }
-        Some(EventTime(flipped))
+        Some(EventTime(changed))
     }
 
-    /// About when the two sides are equal; now where nothing tells.
+    /// An estimate of when the two sides are equal; now if there is none.
     fn estimate_change(&self, comparison: &Comparison) -> i64 {
         let difference = |time: i64| {
             let (left, right) = self.at(time).sides(comparison);
             Some(left?.checked_sub(right?)?.nanos())
         };
-        let about = || {
-            let (here, there) = (
+        let estimate = || {
+            let (now, later) = (
                 difference(self.now.0)?,
                 difference(self.now.0.saturating_add(SLOPE_STEP))?,
             );
-            let steps = here.checked_mul(i128::from(SLOPE_STEP))?;
-            let ahead = steps.checked_div(here.checked_sub(there)?)?;
+            let steps = now.checked_mul(i128::from(SLOPE_STEP))?;
+            let ahead = steps.checked_div(now.checked_sub(later)?)?;
             i64::try_from(i128::from(self.now.0).checked_add(ahead)?).ok()
         };
-        about().unwrap_or(self.now.0)
+        estimate().unwrap_or(self.now.0)
     }
 
     fn at(&self, time: i64) -> Self {
@@ -212,13 +210,13 @@ impl EvalContext<'_> {
     }
 }
 
-fn earlier(one: Option<EventTime>, other: Option<EventTime>) -> Option<EventTime> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+fn earlier(a: Option<EventTime>, b: Option<EventTime>) -> Option<EventTime> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        _ => a.or(b),
     }
 }
 
 const NANOS_PER_UNIT: i128 = Quantity::from_whole(1).nanos();
-/// Far enough for the slope of a line, in milliseconds.
+/// Distance of the two points whose line estimates a change, in milliseconds.
 const SLOPE_STEP: i64 = 1 << 26;

@@ -1,7 +1,7 @@
-//! Why a customer is where they are, what keeps them there, and what comes next if nothing happens [25].
+//! Why a customer is in a stage, what keeps them there, and what time alone does next [25].
 //!
-//! Here: the values. `ways` looks at the transitions out of the stage, `next` at the time to come; what it is
-//! called and how it is printed is decided elsewhere.
+//! This file has the values; `outgoing` evaluates the transitions out of the stage, `next` simulates the time ahead.
+//! The module `explanation` renders them as text and JSON.
 
 mod next;
 mod outgoing;
@@ -16,87 +16,76 @@ use super::state::{CustomerState, ModelState};
 use crate::event::{EventTime, EventType, Millis};
 use crate::model::{Model, Models, ValueSource};
 
-/// One customer in one model at an instant. Numbers are those of the model.
+/// One customer in one model at an instant. Stages and transitions are indices in the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The stage.
     pub stage: usize,
-    /// Since when: the customer's first event, or the last transition.
+    /// Time of the last transition, or of the customer's first event.
     pub since: EventTime,
-    /// The stage before it.
     pub previous: Option<usize>,
-    /// Transitions so far.
     pub sequence: u64,
-    /// The last transition; `None` before the first one, and where it is not known any more.
+    /// The last transition; `None` before the first one, and where it was not recorded.
     pub last_transition: Option<Arrival>,
-    /// Every transition out of the stage, in the order in which they are tried.
+    /// Every transition out of the stage, in the order of evaluation.
     pub outgoing: Vec<OutgoingTransition>,
-    /// What comes next if nothing happens.
     pub next: NextChange,
 }
 
-/// How a customer came into their stage.
+/// How a customer entered their stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
-    /// What made it happen.
     pub cause: Cause,
-    /// When it took effect.
     pub effective_at: EventTime,
-    /// Which transition it was; `None` where the model has changed since, and it is none of its any more.
+    /// `None` if the model has changed since and has no such transition any more.
     pub transition: Option<TakenTransition>,
 }
 
-/// A transition that was taken, or taken back.
+/// A transition that was taken, or whose retraction led to the stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TakenTransition {
-    /// The transition; of a correction, the one whose condition is no longer true.
+    /// For a correction: the transition whose condition is no longer true.
     pub transition: usize,
-    /// The stage that was left, where that is known.
+    /// The stage that was left, if known.
     pub from: Option<usize>,
-    /// The type of the event that its condition saw.
+    /// The type of the event with which its condition was evaluated.
     pub event: Option<EventType>,
     /// Since when the condition had been true, for a transition with `hold`.
     pub held_since: Option<EventTime>,
-    /// What the condition saw; of a correction, by what was known then of the instant of the one taken back.
+    /// The condition with its values; for a correction, at the instant of the retracted transition with the facts
+    /// known at the correction.
     pub condition: EvaluatedCondition,
-    /// What was taken back.
+    /// The retracted transition.
     pub corrects: Option<RetractedTransition>,
 }
 
-/// A transition out of the stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutgoingTransition {
-    /// Which.
     pub transition: usize,
-    /// Whether its condition is true.
     pub is_true: bool,
     /// Its condition, part by part.
     pub condition: EvaluatedCondition,
-    /// For how long it has to be true, where it has a `hold`.
+    /// The duration for which it must be true, for a transition with `hold`.
     pub hold: Option<Hold>,
-    /// What may keep it closed although it is true.
+    /// What can block it although its condition is true.
     pub blocks: Vec<Block>,
-    /// Whether it may be taken, and was not, since it leads to a stage that the customer was in at the instant at
-    /// which they came here: an event takes it, or its coming true anew [16].
+    /// Whether it is ready but was stopped by the chain rule [16]: it leads to a stage in which the customer was at the
+    /// very instant of entering this one. The next event takes it, or its condition once it becomes true again.
     pub waits_for_event: bool,
 }
 
-/// A condition, so far apart that each part can be told alone. There is no "not": what is negated is told
-/// where it stands.
+/// A condition split into parts that can be shown alone. Negation is pushed down to the comparisons.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EvaluatedCondition {
-    /// Always so.
+    /// A constant.
     Always(bool),
-    /// All of them are needed.
+    /// True if all are.
     All(Vec<EvaluatedCondition>),
-    /// One of them is enough.
+    /// True if one is.
     Any(Vec<EvaluatedCondition>),
-    /// One comparison.
     Comparison(Box<EvaluatedComparison>),
 }
 
 impl EvaluatedCondition {
-    /// Whether it is as the condition wants it.
     pub fn is_satisfied(&self) -> bool {
         match self {
             EvaluatedCondition::Always(truth) => *truth,
@@ -106,7 +95,7 @@ impl EvaluatedCondition {
         }
     }
 
-    /// All comparisons, in the order in which they are written.
+    /// All comparisons, in the order of the model.
     pub fn comparisons(&self) -> Vec<&EvaluatedComparison> {
         match self {
             EvaluatedCondition::Always(_) => Vec::new(),
@@ -119,76 +108,69 @@ impl EvaluatedCondition {
     }
 }
 
-/// A comparison that was looked at.
+/// A comparison with its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluatedComparison {
-    /// What it says, and its values; `holds` is of the comparison itself.
+    /// Its `is_true` does not regard `negated`.
     pub evidence: Evidence,
-    /// Whether the condition wants it false.
+    /// Whether the condition needs it to be false.
     pub negated: bool,
-    /// Which side does not stand in the model as it is.
     pub variable_sides: VariableSides,
-    /// How far the value is from the threshold, where it is not as wanted: what it lacks or has too much.
+    /// Distance of the value from the threshold, if it is not satisfied.
     pub distance: Option<DisplayValue>,
-    /// When it comes to be otherwise if nothing happens.
+    /// When time alone changes it.
     pub changes_at: Option<EventTime>,
 }
 
 impl EvaluatedComparison {
-    /// Whether it is as the condition wants it.
     pub fn is_satisfied(&self) -> bool {
         self.evidence.is_true != self.negated
     }
 }
 
-/// Which side of a comparison is more than a constant.
+/// Which sides of a comparison are not constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VariableSides {
-    /// There are no sides.
+    /// Both are constants, or it has no sides.
     Neither,
-    /// The left one: the value.
+    /// The value.
     Left,
-    /// The right one: the threshold.
+    /// The threshold.
     Right,
-    /// Both.
     Both,
 }
 
-/// A condition that has to be true for so long.
+/// A duration for which a condition must stay true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// For how long.
     pub needs: Millis,
-    /// Since when it has been; `None`: it is not.
+    /// `None` if the condition is false.
     pub since: Option<EventTime>,
-    /// When that is long enough.
+    /// When the duration is over.
     pub until: Option<EventTime>,
 }
 
-/// Something that keeps a transition closed until an instant.
+/// What blocks a transition until an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// What.
     pub kind: BlockKind,
-    /// When it opens; `None`: never.
+    /// When it ends; `None`: never.
     pub opens_at: Option<EventTime>,
-    /// Whether it is closed now.
     pub is_blocking: bool,
 }
 
-/// What can keep a transition closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockKind {
-    /// The stage is not left so early.
+    /// Minimum stay in the stage.
     MinDwell,
-    /// The transition was taken a short while ago.
+    /// Minimum time between two takings of the transition.
     Cooldown,
-    /// The stage that it leads into was left a short while ago, or may be entered once only.
+    /// Minimum time before the target stage may be entered again, or a ban on it.
     Reentry,
 }
 
 impl BlockKind {
-    /// As it is written in a model.
+    /// The key in model files.
     pub fn name(self) -> &'static str {
         match self {
             BlockKind::MinDwell => "min_dwell",
@@ -198,81 +180,81 @@ impl BlockKind {
     }
 }
 
-/// What comes if nothing happens.
+/// What time alone does next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NextChange {
-    /// These transitions, all at one instant.
+    /// Transitions, all at one instant.
     Transitions(Vec<StageChange>),
-    /// Nothing ever: time alone changes no condition any more.
+    /// Time alone changes no condition any more.
     Never,
-    /// Nothing up to this instant; how it goes on was not looked at.
+    /// Nothing up to this instant; later ones were not evaluated.
     NotBefore(EventTime),
 }
 
 impl CustomerState {
-    /// Explains where the customer is in a model, as of `now`, which is not before anything that the state
-    /// has seen. The state is not changed.
+    /// Explains the customer's stage in a model as of `now`, which must not be before the latest event or transition
+    /// of the state.
     pub fn explain(&self, models: &Models, model: usize, now: EventTime) -> Explanation {
-        let own = &self.models[model];
+        let state = &self.models[model];
         Explanation {
-            stage: own.stage,
-            since: own.entered,
-            previous: own.previous,
-            sequence: own.sequence,
-            last_transition: own
+            stage: state.stage,
+            since: state.entered,
+            previous: state.previous,
+            sequence: state.sequence,
+            last_transition: state
                 .last_transition
                 .as_deref()
-                .map(|last| arrival(last, own, &models.list[model], models)),
+                .map(|last| arrival(last, state, &models.list[model], models)),
             outgoing: self.outgoing_transitions(models, model, now),
             next: self.next_transitions(models, model),
         }
     }
 
-    /// What the facts of a model are at an instant, for a reader; what is known of stages is left out.
+    /// The values of a model's facts at an instant; `None` also for facts about stages.
     pub fn facts_at(
         &self,
         models: &Models,
         model: usize,
         now: EventTime,
     ) -> Vec<Option<DisplayValue>> {
-        let scene = self.eval_context(models, model, now, None);
+        let context = self.eval_context(models, model, now, None);
         let fact = |at: usize| match models.list[model].facts[at].accessor.source {
             ValueSource::Stage(_) => None,
-            _ => scene.display_value(at),
+            _ => context.display_value(at),
         };
         (0..models.list[model].facts.len()).map(fact).collect()
     }
 }
 
-fn arrival(last: &LastTransition, own: &ModelState, model: &Model, models: &Models) -> Arrival {
-    let by = last.record.as_ref().map(|by| {
-        let definition = &model.transitions[by.transition];
-        // What was taken back had led to where the correction began.
-        let (from, corrects) = match by.retracted {
-            None => (own.previous, None),
-            Some(took_back) => {
-                let corrected = RetractedTransition {
-                    sequence: own.sequence.saturating_sub(1),
-                    transition: took_back.transition,
-                    from: took_back.from,
-                    effective_at: took_back.effective_at,
+fn arrival(last: &LastTransition, state: &ModelState, model: &Model, models: &Models) -> Arrival {
+    let transition = last.record.as_ref().map(|record| {
+        let definition = &model.transitions[record.transition];
+        // The correction began in the target stage of the transition that it retracted.
+        let (from, corrects) = match record.retracted {
+            None => (state.previous, None),
+            Some(retracted) => {
+                let corrects = RetractedTransition {
+                    sequence: state.sequence.saturating_sub(1),
+                    transition: retracted.transition,
+                    from: retracted.from,
+                    effective_at: retracted.effective_at,
                 };
-                (Some(definition.to), Some(corrected))
+                (Some(definition.to), Some(corrects))
             }
         };
-        let at = by
+        let evaluated_at = record
             .retracted
-            .map_or(own.effective_at, |took_back| took_back.evaluated_at);
+            .map_or(state.effective_at, |retracted| retracted.evaluated_at);
         let recorded = RecordedFacts {
             model,
-            record: by,
-            at,
+            record,
+            at: evaluated_at,
         };
         TakenTransition {
-            transition: by.transition,
+            transition: record.transition,
             from,
-            event: by.event,
-            held_since: by.held_since,
+            event: record.event,
+            held_since: record.held_since,
             condition: outgoing::evaluate_condition(
                 &definition.when,
                 false,
@@ -284,7 +266,7 @@ fn arrival(last: &LastTransition, own: &ModelState, model: &Model, models: &Mode
     });
     Arrival {
         cause: last.cause,
-        effective_at: own.effective_at,
-        transition: by,
+        effective_at: state.effective_at,
+        transition,
     }
 }

@@ -1,4 +1,4 @@
-//! Facts as conditions see them: the value at an instant, and when a window changes it next.
+//! Facts as conditions read them: the value at an instant, and when a window changes it next.
 
 use super::facts::{FactState, bucket_number};
 use super::state::ModelState;
@@ -7,43 +7,41 @@ use crate::model::{
     Accumulator, Bucket, FactAccessor, Model, SlotKind, Slots, StageFact, ValueSource, Window,
 };
 
-/// What one customer's facts are read from, for one model.
+/// Reads one customer's facts for one model.
 #[derive(Clone, Copy)]
 pub(super) struct FactReader<'f> {
     pub(super) states: &'f [FactState],
     pub(super) slots: &'f Slots,
-    /// The model that asks.
     pub(super) model: &'f Model,
-    /// Where the customer is in it.
     pub(super) model_state: &'f ModelState,
-    /// The instant that windows end at.
+    /// The end of windows.
     pub(super) now: EventTime,
 }
 
 impl<'f> FactReader<'f> {
     /// The quantity of a fact, if it has one: a number, or a duration or an instant in milliseconds.
-    /// `at` is the instant up to which the customer has been in the current stage.
-    pub(super) fn quantity(&self, reading: FactAccessor, at: EventTime) -> Option<Quantity> {
-        match reading.source {
-            ValueSource::Number(slot) => self.slot_number(slot, reading.window),
+    /// `at` is the end of the stay in the current stage.
+    pub(super) fn quantity(&self, accessor: FactAccessor, at: EventTime) -> Option<Quantity> {
+        match accessor.source {
+            ValueSource::Number(slot) => self.slot_number(slot, accessor.window),
             ValueSource::Mean { sum, count } => {
-                let sum = self.slot_number(sum, reading.window)?;
-                sum.checked_div(self.slot_number(count, reading.window)?)
+                let sum = self.slot_number(sum, accessor.window)?;
+                sum.checked_div(self.slot_number(count, accessor.window)?)
             }
             ValueSource::Distinct { slot, cap } => {
                 let FactState::Distinct(distinct) = &self.states[slot] else {
                     return None;
                 };
-                let from = reading
+                let from = accessor
                     .window
                     .map_or(i64::MIN, |window| self.first_bucket(window));
                 let count = distinct.count_since(from).min(cap as usize);
                 Some(Quantity::from_whole(count as i64))
             }
             ValueSource::Instant(_) => self
-                .instant(reading)
+                .instant(accessor)
                 .map(|time| Quantity::from_whole(time.0)),
-            ValueSource::FieldValue(_) => match self.stored_value(reading) {
+            ValueSource::FieldValue(_) => match self.stored_value(accessor) {
                 Some(Scalar::Number(number)) => Some(*number),
                 _ => None,
             },
@@ -65,9 +63,12 @@ impl<'f> FactReader<'f> {
     }
 
     fn stage_quantity(&self, fact: StageFact, at: EventTime) -> Option<Quantity> {
-        let current = |stage| match stage == self.model_state.stage {
-            true => at.duration_since(self.model_state.entered),
-            false => Millis(0),
+        let current = |stage| {
+            if stage == self.model_state.stage {
+                at.duration_since(self.model_state.entered)
+            } else {
+                Millis(0)
+            }
         };
         match fact {
             StageFact::Previous => None,
@@ -83,11 +84,13 @@ impl<'f> FactReader<'f> {
                 i64::try_from(count).ok().map(Quantity::from_whole)
             }
             StageFact::TimeIn(stage) => {
-                let ended = self
+                let completed = self
                     .model_state
                     .visits(stage)
                     .map_or(0, |visits| visits.completed_time.0);
-                Some(Quantity::from_whole(ended.saturating_add(current(stage).0)))
+                Some(Quantity::from_whole(
+                    completed.saturating_add(current(stage).0),
+                ))
             }
             StageFact::Entered(stage) => {
                 let visits = self.model_state.visits(stage)?;
@@ -96,9 +99,8 @@ impl<'f> FactReader<'f> {
         }
     }
 
-    /// The instant of a fact, if it is one and has one.
-    pub(super) fn instant(&self, reading: FactAccessor) -> Option<EventTime> {
-        match (reading.source, reading.window) {
+    pub(super) fn instant(&self, accessor: FactAccessor) -> Option<EventTime> {
+        match (accessor.source, accessor.window) {
             (ValueSource::Instant(slot), None) => self.slot_instant(slot),
             (ValueSource::Instant(slot), Some(window)) => match &self.states[slot] {
                 FactState::Instant(Some(last)) => self.is_in_window(window, *last).then_some(*last),
@@ -117,44 +119,41 @@ impl<'f> FactReader<'f> {
         }
     }
 
-    /// The text of a fact, if it is one and has one.
-    pub(super) fn text(&self, reading: FactAccessor) -> Option<&'f str> {
-        match reading.source {
+    pub(super) fn text(&self, accessor: FactAccessor) -> Option<&'f str> {
+        match accessor.source {
             ValueSource::Stage(StageFact::Previous) => {
                 let previous = self.model_state.previous?;
                 Some(&self.model.stages[previous].name)
             }
-            _ => match self.stored_value(reading) {
+            _ => match self.stored_value(accessor) {
                 Some(Scalar::Text(text)) => Some(text),
                 _ => None,
             },
         }
     }
 
-    /// The truth value of a fact, if it is one and has one.
-    pub(super) fn flag(&self, reading: FactAccessor) -> Option<bool> {
-        match self.stored_value(reading) {
+    pub(super) fn flag(&self, accessor: FactAccessor) -> Option<bool> {
+        match self.stored_value(accessor) {
             Some(Scalar::Bool(flag)) => Some(*flag),
             _ => None,
         }
     }
 
-    /// Whether a fact has a value.
-    pub(super) fn has_value(&self, reading: FactAccessor, at: EventTime) -> bool {
-        self.quantity(reading, at).is_some()
-            || self.text(reading).is_some()
-            || self.flag(reading).is_some()
+    pub(super) fn has_value(&self, accessor: FactAccessor, at: EventTime) -> bool {
+        self.quantity(accessor, at).is_some()
+            || self.text(accessor).is_some()
+            || self.flag(accessor).is_some()
     }
 
-    fn stored_value(&self, reading: FactAccessor) -> Option<&'f Scalar> {
-        let ValueSource::FieldValue(slot) = reading.source else {
+    fn stored_value(&self, accessor: FactAccessor) -> Option<&'f Scalar> {
+        let ValueSource::FieldValue(slot) = accessor.source else {
             return None;
         };
-        match (&self.states[slot], reading.window) {
-            (FactState::TimedValue(kept), window) => {
-                let (time, value) = kept.as_ref()?;
-                let inside = window.is_none_or(|window| self.is_in_window(window, *time));
-                inside.then_some(value)
+        match (&self.states[slot], accessor.window) {
+            (FactState::TimedValue(stored), window) => {
+                let (time, value) = stored.as_ref()?;
+                let is_inside = window.is_none_or(|window| self.is_in_window(window, *time));
+                is_inside.then_some(value)
             }
             (FactState::Firsts(firsts), Some(window)) => {
                 let mut inside = firsts
@@ -173,7 +172,7 @@ impl<'f> FactReader<'f> {
         }
     }
 
-    /// A tally, of all time or of the buckets in a window; absent where only events have a value.
+    /// A tally, of all time or of the buckets in a window; `None` if it has no value without events.
     fn slot_number(&self, slot: usize, window: Option<Window>) -> Option<Quantity> {
         match (&self.states[slot], window) {
             (_, None) => self.tally(slot),
@@ -199,27 +198,23 @@ impl<'f> FactReader<'f> {
         buckets: &[(i64, Quantity)],
         window: Window,
     ) -> Option<Quantity> {
-        let SlotKind::Buckets {
-            accumulator: tally, ..
-        } = self.slots.get(slot).kind
-        else {
+        let SlotKind::Buckets { accumulator, .. } = self.slots.get(slot).kind else {
             return None;
         };
         combine_buckets(
-            tally,
+            accumulator,
             buckets_between(buckets, self.first_bucket(window), self.last_bucket(window)),
         )
     }
 
-    /// The next instant at which the passing of time alone takes anything out of the fact's window, or
-    /// brings anything in.
-    pub(super) fn next_window_change(&self, reading: FactAccessor) -> Option<EventTime> {
-        let window = reading.window?;
-        match reading.source {
+    /// The next instant at which time alone moves a bucket with a value out of the fact's window or into it.
+    pub(super) fn next_window_change(&self, accessor: FactAccessor) -> Option<EventTime> {
+        let window = accessor.window?;
+        match accessor.source {
             ValueSource::Number(slot) => self.next_slot_change(slot, window),
             ValueSource::Mean { sum, count } => {
-                let edges = [sum, count].map(|slot| self.next_slot_change(slot, window));
-                edges.into_iter().flatten().min()
+                let changes = [sum, count].map(|slot| self.next_slot_change(slot, window));
+                changes.into_iter().flatten().min()
             }
             ValueSource::Distinct { slot, cap } => {
                 let FactState::Distinct(distinct) = &self.states[slot] else {
@@ -252,31 +247,32 @@ impl<'f> FactReader<'f> {
         }
     }
 
-    /// Of buckets, ascending: the first that is inside leaves, or the first that is not yet enters.
+    /// The earlier of: the first bucket in the window leaves it, the first bucket after the window enters it.
+    /// `buckets` ascends.
     fn next_bucket_change(
         &self,
         window: Window,
         buckets: impl Iterator<Item = i64>,
     ) -> Option<EventTime> {
         let (first, last) = (self.first_bucket(window), self.last_bucket(window));
-        let begins = |bucket: i64| {
-            let begin = bucket.checked_mul(window.bucket.length().0).map(EventTime);
-            begin.filter(|begin| *begin <= EventTime::MAX)
+        let start_of = |bucket: i64| {
+            let start = bucket.checked_mul(window.bucket.length().0).map(EventTime);
+            start.filter(|start| *start <= EventTime::MAX)
         };
-        let (mut leaves, mut enters) = (None, None);
+        let (mut leaves_at, mut enters_at) = (None, None);
         for bucket in buckets.skip_while(|bucket| *bucket < first) {
             if bucket > last {
-                enters = begins(bucket + i64::from(window.buckets_ago));
+                enters_at = start_of(bucket + i64::from(window.buckets_ago));
                 break;
             }
-            if leaves.is_none() {
-                leaves = begins(bucket + i64::from(window.retained_buckets()));
+            if leaves_at.is_none() {
+                leaves_at = start_of(bucket + i64::from(window.retained_buckets()));
                 if window.buckets_ago == 0 {
                     break;
                 }
             }
         }
-        [leaves, enters].into_iter().flatten().min()
+        [leaves_at, enters_at].into_iter().flatten().min()
     }
 
     fn is_in_window(&self, window: Window, time: EventTime) -> bool {
@@ -284,12 +280,10 @@ impl<'f> FactReader<'f> {
         (self.first_bucket(window)..=self.last_bucket(window)).contains(&number)
     }
 
-    /// The first bucket of a window.
     fn first_bucket(&self, window: Window) -> i64 {
         self.last_bucket(window) - i64::from(window.buckets) + 1
     }
 
-    /// The last bucket of a window.
     fn last_bucket(&self, window: Window) -> i64 {
         self.current_bucket(window.bucket) - i64::from(window.buckets_ago)
     }
@@ -299,7 +293,7 @@ impl<'f> FactReader<'f> {
     }
 }
 
-/// The buckets from `first` to `last`; most often it is all of them.
+/// The buckets from `first` to `last`. Mostly these are all buckets, which costs no search.
 fn buckets_between(buckets: &[(i64, Quantity)], first: i64, last: i64) -> &[(i64, Quantity)] {
     let before = match buckets.first() {
         Some((number, _)) if *number < first => {
@@ -316,10 +310,10 @@ fn buckets_between(buckets: &[(i64, Quantity)], first: i64, last: i64) -> &[(i64
     &buckets[before..after]
 }
 
-/// What buckets come to together; absent where only events have a value.
-fn combine_buckets(tally: Accumulator, buckets: &[(i64, Quantity)]) -> Option<Quantity> {
+/// The tally of several buckets; `None` if it has no value without events.
+fn combine_buckets(accumulator: Accumulator, buckets: &[(i64, Quantity)]) -> Option<Quantity> {
     let values = buckets.iter().map(|(_, value)| *value);
-    match tally {
+    match accumulator {
         Accumulator::Count | Accumulator::CountOf(_) | Accumulator::Sum(_) => {
             Some(values.fold(Quantity::ZERO, |sum, value| {
                 sum.checked_add(value).unwrap_or(sum)

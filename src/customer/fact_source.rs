@@ -1,13 +1,13 @@
-//! What a condition comes to: one evaluator, for facts as they are and for facts as they were.
+//! The evaluator of conditions, shared by current facts (`EvalContext`) and recorded facts (`RecordedFacts`).
 
 use super::evidence::{DisplayValue, display_value, unit_of};
 use crate::event::{EventTime, EventType, Quantity};
 use crate::model::{Comparison, Condition, Model, Term, TextTerm};
 
-/// Whoever knows what facts are can say what a condition over them and its parts come to.
+/// A source of fact values, over which conditions and their parts are evaluated.
 pub(super) trait FactSource {
     fn model(&self) -> &Model;
-    /// The type of the event that is looked at, for the first link of a chain.
+    /// The type of the event that is being applied, for the first transition of a chain.
     fn event(&self) -> Option<EventType>;
     /// The instant that `since` counts to.
     fn now(&self) -> EventTime;
@@ -18,12 +18,11 @@ pub(super) trait FactSource {
     fn text_of(&self, fact: usize) -> Option<&str>;
     fn flag(&self, fact: usize) -> Option<bool>;
 
-    /// When a part of the condition comes out otherwise by the passing of time alone; what is past never does.
+    /// When time alone changes a part of the condition; never for recorded facts.
     fn next_value_change(&self, _: &Condition) -> Option<EventTime> {
         None
     }
 
-    /// What a fact is, for a reader.
     fn display_value(&self, fact: usize) -> Option<DisplayValue> {
         if let Some(instant) = self.instant(fact) {
             return Some(DisplayValue::Instant(instant));
@@ -39,7 +38,6 @@ pub(super) trait FactSource {
             .map(|quantity| display_value(quantity, unit))
     }
 
-    /// Whether the condition is true.
     fn is_true(&self, condition: &Condition) -> bool {
         match condition {
             Condition::Constant(truth) => *truth,
@@ -52,15 +50,17 @@ pub(super) trait FactSource {
             Condition::All(parts) => parts.iter().all(|part| self.is_part_true(part)),
             Condition::Any(parts) => parts.iter().any(|part| self.is_part_true(part)),
             Condition::Compare(comparison) => self.compare(comparison),
-            Condition::CompareText(same) => match (self.text(&same.left), self.text(&same.right)) {
-                (Some(left), Some(right)) => (left == right) == same.equal,
-                _ => false,
-            },
+            Condition::CompareText(texts) => {
+                match (self.text(&texts.left), self.text(&texts.right)) {
+                    (Some(left), Some(right)) => (left == right) == texts.equal,
+                    _ => false,
+                }
+            }
             Condition::Bool { fact, is, .. } => self.flag(*fact) == Some(*is),
         }
     }
 
-    /// Most parts are comparisons: these are worth the room that they take in the loop.
+    /// Inlined because most parts are comparisons.
     #[inline(always)]
     fn is_part_true(&self, part: &Condition) -> bool {
         match part {
@@ -80,12 +80,11 @@ pub(super) trait FactSource {
         comparison.operator.is_true(left, right)
     }
 
-    /// Both sides of a comparison, where they have a value.
     fn sides(&self, comparison: &Comparison) -> (Option<Quantity>, Option<Quantity>) {
         (self.term(&comparison.left), self.term(&comparison.right))
     }
 
-    /// Most sides of comparisons are a fact or a constant.
+    /// Inlined because most sides of comparisons are a fact or a constant.
     #[inline(always)]
     fn term(&self, term: &Term) -> Option<Quantity> {
         match term {

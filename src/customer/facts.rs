@@ -1,35 +1,30 @@
-//! Facts as they are kept: constant work per event, bounded space per customer.
+//! The stored states of facts: constant work per event, bounded space per customer.
 
 use super::{Distinct, Gaps};
 use crate::event::{Event, EventTime, FieldId, Millis, Quantity, Scalar};
 use crate::model::{Accumulator, Bucket, Filter, Slot, SlotKind};
 
-/// What one slot remembers.
+/// The state of one slot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FactState {
-    /// How many.
     Count(u64),
-    /// The total.
     Sum(Quantity),
-    /// The smallest or largest value, once there was one.
+    /// The smallest or largest value.
     Extreme(Option<Quantity>),
-    /// The earliest or latest instant, once there was one.
+    /// The earliest or latest instant.
     Instant(Option<EventTime>),
     /// A value and the time of the event that carried it.
     TimedValue(Option<(EventTime, Scalar)>),
-    /// A tally per bucket, by number of the bucket since 1970, ascending; buckets without an event
-    /// take no space, and those that no window reaches any more are dropped.
+    /// A tally per bucket, by number of the bucket since 1970, ascending. Buckets without events are absent; buckets
+    /// older than every window are dropped.
     Buckets(Vec<(i64, Quantity)>),
-    /// The first value in each bucket that has one, ascending, as long as a window reaches it.
+    /// The first value in each bucket that has one, ascending. Buckets older than every window are dropped.
     Firsts(Vec<(EventTime, Scalar)>),
-    /// The different values.
     Distinct(Distinct),
-    /// The longest times between events.
     Gaps(Gaps),
 }
 
 impl FactState {
-    /// Before any event.
     pub fn new(slot: &Slot) -> FactState {
         match slot.kind {
             SlotKind::Accumulator(Accumulator::Count | Accumulator::CountOf(_)) => {
@@ -48,28 +43,26 @@ impl FactState {
         }
     }
 
-    /// Counts an event of the slot's type. `latest` is the customer's latest event time, this event
-    /// included: no condition will be evaluated earlier. Late events count at their own time.
+    /// Adds an event of the slot's type. `latest` is the customer's latest event time, this event included; no
+    /// condition is evaluated at an earlier instant. Late events count at their own time.
     pub(super) fn accumulate(&mut self, slot: &Slot, event: &Event, latest: EventTime) {
-        if slot
-            .filter
-            .as_ref()
-            .is_some_and(|filter| !matches_filter(filter, event))
+        if let Some(filter) = &slot.filter
+            && !matches_filter(filter, event)
         {
             return;
         }
         match (self, &slot.kind) {
             (state, SlotKind::Accumulator(tally)) => state.add_to_tally(*tally, event),
             (FactState::Instant(last), SlotKind::Last) => *last = (*last).max(Some(event.time)),
-            (FactState::TimedValue(kept), SlotKind::FirstOf(field)) => {
-                // Of two at one instant the one that came in first is the earlier.
-                if kept.as_ref().is_none_or(|(time, _)| event.time < *time) {
-                    store_value(kept, event.time, event.field(*field));
+            (FactState::TimedValue(stored), SlotKind::FirstOf(field)) => {
+                // Events at the same instant are ordered by processing order.
+                if stored.as_ref().is_none_or(|(time, _)| event.time < *time) {
+                    store_value(stored, event.time, event.field(*field));
                 }
             }
-            (FactState::TimedValue(kept), SlotKind::LatestOf(field)) => {
-                if kept.as_ref().is_none_or(|(time, _)| event.time >= *time) {
-                    store_value(kept, event.time, event.field(*field));
+            (FactState::TimedValue(stored), SlotKind::LatestOf(field)) => {
+                if stored.as_ref().is_none_or(|(time, _)| event.time >= *time) {
+                    store_value(stored, event.time, event.field(*field));
                 }
             }
             (
@@ -84,8 +77,8 @@ impl FactState {
                     add_to_bucket(buckets, bucket_number(*bucket, event.time), *tally, number);
                 }
                 let oldest = oldest_bucket(*bucket, *retained, latest);
-                let gone = buckets.partition_point(|(number, _)| *number < oldest);
-                buckets.drain(..gone);
+                let expired = buckets.partition_point(|(number, _)| *number < oldest);
+                buckets.drain(..expired);
             }
             (
                 FactState::Firsts(firsts),
@@ -99,9 +92,9 @@ impl FactState {
                     add_first(firsts, *bucket, event.time, value);
                 }
                 let oldest = oldest_bucket(*bucket, *retained, latest);
-                let gone =
+                let expired =
                     firsts.partition_point(|(time, _)| bucket_number(*bucket, *time) < oldest);
-                firsts.drain(..gone);
+                firsts.drain(..expired);
             }
             (
                 FactState::Distinct(distinct),
@@ -111,20 +104,19 @@ impl FactState {
                     cap,
                 },
             ) => {
-                let seen = buckets.map_or(0, |(bucket, _)| bucket_number(bucket, event.time));
+                let last_seen = buckets.map_or(0, |(bucket, _)| bucket_number(bucket, event.time));
                 if let Some(value) = event.field(*field) {
-                    distinct.add(value, seen, *cap);
+                    distinct.add(value, last_seen, *cap);
                 }
                 if let Some((bucket, retained)) = *buckets {
                     distinct.remove_before(oldest_bucket(bucket, retained, latest));
                 }
             }
             (FactState::Gaps(gaps), SlotKind::Gaps) => gaps.add(event.time),
-            (state, keep) => state.fail_mismatch(keep),
+            (state, kind) => state.fail_mismatch(kind),
         }
     }
 
-    /// Counts an event of all time.
     fn add_to_tally(&mut self, tally: Accumulator, event: &Event) {
         let Some(number) = tally_increment(tally, event) else {
             return;
@@ -136,20 +128,19 @@ impl FactState {
                 *extreme = Some(extreme.map_or(number, |known| merge_tally(tally, known, number)));
             }
             FactState::Instant(first) => {
-                *first = Some(first.map_or(event.time, |t| t.min(event.time)));
+                *first = Some(first.map_or(event.time, |first| first.min(event.time)));
             }
             state => state.fail_mismatch(&SlotKind::Accumulator(tally)),
         }
     }
 
-    fn fail_mismatch(&self, keep: &SlotKind) -> ! {
+    fn fail_mismatch(&self, kind: &SlotKind) -> ! {
         unreachable!(
-            "{self:?} is not the state of {keep:?}: a state is made and decoded by its slots"
+            "{self:?} is not a state of the slot {kind:?}: states are created and decoded by slot"
         )
     }
 }
 
-/// Whether an event counts.
 fn matches_filter(filter: &Filter<FieldId>, event: &Event) -> bool {
     match filter {
         Filter::Constant(truth) => *truth,
@@ -157,18 +148,18 @@ fn matches_filter(filter: &Filter<FieldId>, event: &Event) -> bool {
         Filter::Not(inner) => !matches_filter(inner, event),
         Filter::All(parts) => parts.iter().all(|part| matches_filter(part, event)),
         Filter::Any(parts) => parts.iter().any(|part| matches_filter(part, event)),
-        Filter::Number(field, operator, with) => event
+        Filter::Number(field, operator, limit) => event
             .number(*field)
-            .is_some_and(|number| operator.is_true(number, *with)),
-        Filter::Text(field, equal, with) => match event.field(*field) {
-            Some(Scalar::Text(text)) => (text == with) == *equal,
+            .is_some_and(|number| operator.is_true(number, *limit)),
+        Filter::Text(field, equal, expected) => match event.field(*field) {
+            Some(Scalar::Text(text)) => (text == expected) == *equal,
             _ => false,
         },
         Filter::Bool(field, is) => event.field(*field) == Some(&Scalar::Bool(*is)),
     }
 }
 
-/// What an event adds to a tally, if it carries that.
+/// What an event adds to a tally; `None` if it lacks the field.
 fn tally_increment(tally: Accumulator, event: &Event) -> Option<Quantity> {
     match tally {
         Accumulator::Count => Some(Quantity::from_whole(1)),
@@ -180,10 +171,9 @@ fn tally_increment(tally: Accumulator, event: &Event) -> Option<Quantity> {
     }
 }
 
-/// Two parts of a tally as one.
 fn merge_tally(tally: Accumulator, a: Quantity, b: Quantity) -> Quantity {
     match tally {
-        // Single values are bounded when they are decoded, so that this never fails in a lifetime.
+        // Single values are bounded when decoded, so no realistic number of events overflows a sum.
         Accumulator::Count | Accumulator::CountOf(_) | Accumulator::Sum(_) => {
             a.checked_add(b).unwrap_or(a)
         }
@@ -192,9 +182,9 @@ fn merge_tally(tally: Accumulator, a: Quantity, b: Quantity) -> Quantity {
     }
 }
 
-fn store_value(kept: &mut Option<(EventTime, Scalar)>, time: EventTime, value: Option<&Scalar>) {
+fn store_value(stored: &mut Option<(EventTime, Scalar)>, time: EventTime, value: Option<&Scalar>) {
     if let Some(value) = value {
-        *kept = Some((time, value.clone()));
+        *stored = Some((time, value.clone()));
     }
 }
 
@@ -204,9 +194,9 @@ fn add_to_bucket(
     tally: Accumulator,
     value: Quantity,
 ) {
-    let at = buckets.partition_point(|(known, _)| *known < number);
+    let at = buckets.partition_point(|(existing, _)| *existing < number);
     match buckets.get_mut(at) {
-        Some((known, sum)) if *known == number => *sum = merge_tally(tally, *sum, value),
+        Some((existing, sum)) if *existing == number => *sum = merge_tally(tally, *sum, value),
         _ => buckets.insert(at, (number, value)),
     }
 }
@@ -218,7 +208,7 @@ fn add_first(
     value: &Scalar,
 ) {
     let number = bucket_number(bucket, time);
-    let at = firsts.partition_point(|(known, _)| bucket_number(bucket, *known) < number);
+    let at = firsts.partition_point(|(existing, _)| bucket_number(bucket, *existing) < number);
     match firsts.get_mut(at) {
         Some(first) if bucket_number(bucket, first.0) == number => {
             if time < first.0 {
@@ -229,16 +219,15 @@ fn add_first(
     }
 }
 
-/// The number of the bucket that an instant lies in.
 pub(super) fn bucket_number(bucket: Bucket, time: EventTime) -> i64 {
-    // Divisions by a constant are multiplications, and this is asked for more than anything else.
+    // The hottest function of the core: constant divisors compile to multiplications.
     match bucket {
         Bucket::Hour => time.0.div_euclid(Millis::HOUR.0),
         Bucket::Day => time.0.div_euclid(Millis::DAY.0),
     }
 }
 
-/// The oldest of so many buckets up to the one of `latest`.
+/// The oldest of the last `retained` buckets, up to the one of `latest`.
 fn oldest_bucket(bucket: Bucket, retained: u32, latest: EventTime) -> i64 {
     bucket_number(bucket, latest) - i64::from(retained) + 1
 }

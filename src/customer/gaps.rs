@@ -1,14 +1,13 @@
-//! The longest times from one event to the next: a customer's own rhythm.
+//! The longest gaps between consecutive events of a customer.
 
 use crate::event::{EventTime, Millis};
 
-/// The longest gaps that are kept. A late event may split one, and the next longest must be known then.
+/// Number of stored gaps. A late event can split the longest one: then the next longest must be known.
 const GAPS_MAX: usize = 16;
 
 /// The first and the last event, and the longest gaps between neighbours, ascending by time.
 ///
-/// The longest one is exact as long as, since there were more gaps than are kept, fewer late events than
-/// are kept have split one of the longest.
+/// The maximum is exact until, after the first gap was dropped, `GAPS_MAX` late events have split stored gaps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gaps {
     pub(super) first_and_last: Option<(EventTime, EventTime)>,
@@ -48,17 +47,17 @@ impl Gaps {
                 let (from, to) = self.longest[at];
                 self.longest.splice(at..=at, [(from, time), (time, to)]);
             }
-            // Two at one instant have a gap, if no other.
+            // Two events at one instant have a gap of zero.
             None if self.longest.is_empty() => self.longest.push((time, time)),
             None => {}
         }
     }
 
-    /// Whether events can have led to this: of bytes nobody knows.
+    /// Whether events can have led to this. Checked for decoded bytes.
     pub(super) fn is_valid(&self) -> bool {
-        let one_after_the_other = self.longest.is_sorted_by(|a, b| a.1 <= b.0);
-        let forward = self.longest.iter().all(|(from, to)| from <= to);
-        let within = match (
+        let are_disjoint = self.longest.is_sorted_by(|a, b| a.1 <= b.0);
+        let are_forward = self.longest.iter().all(|(from, to)| from <= to);
+        let are_within = match (
             self.first_and_last,
             self.longest.first(),
             self.longest.last(),
@@ -67,10 +66,10 @@ impl Gaps {
             (Some((first, last)), Some(begin), Some(end)) => first <= begin.0 && end.1 <= last,
             (Some((first, last)), _, _) => first == last,
         };
-        one_after_the_other && forward && within && self.longest.len() <= GAPS_MAX
+        are_disjoint && are_forward && are_within && self.longest.len() <= GAPS_MAX
     }
 
-    /// The longest, once there are two events.
+    /// The longest gap, once there are two events.
     pub(super) fn max(&self) -> Option<Millis> {
         let lengths = self
             .longest
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_in_which_events_come_does_not_matter() {
+    fn the_order_of_events_does_not_matter() {
         assert_eq!(longest(&[]), None);
         assert_eq!(longest(&[5]), None);
         assert_eq!(longest(&[5, 5]), Some(0));

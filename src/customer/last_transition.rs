@@ -1,6 +1,6 @@
-//! How a customer came into their stage: the last transition, and what its condition saw, as small as can be.
+//! The last transition of a customer, stored compactly.
 //!
-//! Kept are the facts alone: which comparisons they made true, and by what thresholds, follows from the model.
+//! Only the facts of its condition are stored: comparisons and thresholds follow from the model.
 
 use compact_str::CompactString;
 
@@ -10,88 +10,84 @@ use super::fact_source::FactSource;
 use crate::event::{EventTime, EventType, Quantity};
 use crate::model::{FactAccessor, Model, Models, StageFact, ValueSource};
 
-/// The last transition of a customer in a model, as far as it is known.
+/// The last transition of a customer in a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastTransition {
-    /// What made it happen.
     pub cause: Cause,
-    /// Which one it was; not known where the model has changed since, and it is none of its any more.
+    /// `None` if the model has changed since and has no such transition any more.
     pub(super) record: Option<TransitionRecord>,
 }
 
-/// A transition of the model, as it was taken.
+/// A taken transition.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TransitionRecord {
-    /// The transition; of a correction, the one whose condition is no longer true.
+    /// For a correction: the transition whose condition is no longer true.
     pub(super) transition: usize,
-    /// The type of the event that its condition saw.
+    /// The type of the event with which its condition was evaluated.
     pub(super) event: Option<EventType>,
     /// Since when the condition had been true, for a transition with `hold`.
     pub(super) held_since: Option<EventTime>,
-    /// What the facts of its condition were, by those that the transition names.
+    /// The values of `Transition::facts`, in that order.
     pub(super) facts: Vec<Option<FactValue>>,
-    /// Of a correction alone: what it took back.
+    /// Only for a correction.
     pub(super) retracted: Option<RetractionRecord>,
 }
 
-/// A transition that a correction took back.
+/// The transition that a correction retracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RetractionRecord {
-    /// Its index.
     pub(super) transition: usize,
-    /// The stage that it had left.
     pub(super) from: usize,
-    /// When it took effect.
     pub(super) effective_at: EventTime,
-    /// The instant of the condition that was no longer true: later, where an earlier correction had led to the
-    /// same stage.
+    /// The instant of the condition that was no longer true. Later than `effective_at` if an earlier correction had
+    /// found another transition to the same stage.
     pub(super) evaluated_at: EventTime,
 }
 
-/// What a fact was.
+/// A recorded value of a fact.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum FactValue {
     Number(Quantity),
     Instant(EventTime),
     Text(CompactString),
     Flag(bool),
-    /// A stage, whatever it is called by now.
+    /// An index: a stage can be renamed.
     Stage(usize),
 }
 
 impl TransitionRecord {
-    /// What the condition of a transition sees.
-    pub(super) fn capture(transition: usize, scene: &EvalContext<'_>) -> TransitionRecord {
-        let facts = scene.facts.model.transitions[transition].facts.iter();
+    /// Records the facts that the condition of a transition reads.
+    pub(super) fn capture(transition: usize, context: &EvalContext<'_>) -> TransitionRecord {
+        let facts = context.facts.model.transitions[transition].facts.iter();
         TransitionRecord {
             transition,
-            event: scene.event,
+            event: context.event,
             held_since: None,
             facts: facts
-                .map(|fact| FactValue::from_context(*fact, scene))
+                .map(|fact| FactValue::from_context(*fact, context))
                 .collect(),
             retracted: None,
         }
     }
 
-    /// Whether a model could have made it, so that no index in it can be wrong.
+    /// Whether the model can have produced it: no index in it is out of range.
     pub(super) fn matches_model(&self, model: &Model, models: &Models) -> bool {
         let Some(transition) = model.transitions.get(self.transition) else {
             return false;
         };
-        let known = |kind: EventType| kind.index() < models.vocabulary.type_count();
-        let fact = |(fact, value): (&usize, &Option<FactValue>)| {
-            let reading = model.facts[*fact].accessor;
+        let is_known = |kind: EventType| kind.index() < models.vocabulary.type_count();
+        let is_valid = |(fact, value): (&usize, &Option<FactValue>)| {
+            let accessor = model.facts[*fact].accessor;
             value
                 .as_ref()
-                .is_none_or(|value| value.matches_reading(reading, model))
+                .is_none_or(|value| value.matches_accessor(accessor, model))
         };
         self.facts.len() == transition.facts.len()
-            && transition.facts.iter().zip(&self.facts).all(fact)
-            && self.event.is_none_or(known)
+            && transition.facts.iter().zip(&self.facts).all(is_valid)
+            && self.event.is_none_or(is_known)
             && self
                 .retracted
-                .is_none_or(|took_back| took_back.matches_model(model))
+                .is_none_or(|retracted| retracted.matches_model(model))
     }
 }
 
@@ -102,26 +98,26 @@ impl RetractionRecord {
 }
 
 impl FactValue {
-    fn from_context(fact: usize, scene: &EvalContext<'_>) -> Option<FactValue> {
-        let reading = scene.reading(fact);
-        if let ValueSource::Stage(StageFact::Previous) = reading.source {
-            return scene.facts.model_state.previous.map(FactValue::Stage);
+    fn from_context(fact: usize, context: &EvalContext<'_>) -> Option<FactValue> {
+        let accessor = context.accessor(fact);
+        if let ValueSource::Stage(StageFact::Previous) = accessor.source {
+            return context.facts.model_state.previous.map(FactValue::Stage);
         }
-        if let Some(instant) = scene.instant(fact) {
+        if let Some(instant) = context.instant(fact) {
             return Some(FactValue::Instant(instant));
         }
-        if let Some(text) = scene.text_of(fact) {
+        if let Some(text) = context.text_of(fact) {
             return Some(FactValue::Text(text.into()));
         }
-        match scene.flag(fact) {
+        match context.flag(fact) {
             Some(flag) => Some(FactValue::Flag(flag)),
-            None => scene.quantity(fact).map(FactValue::Number),
+            None => context.quantity(fact).map(FactValue::Number),
         }
     }
 
-    /// Whether a fact that is read so can have been this.
-    fn matches_reading(&self, reading: FactAccessor, model: &Model) -> bool {
-        match (self, reading.source) {
+    /// Whether a fact with this accessor can have the value.
+    fn matches_accessor(&self, accessor: FactAccessor, model: &Model) -> bool {
+        match (self, accessor.source) {
             (FactValue::Stage(stage), ValueSource::Stage(StageFact::Previous)) => {
                 *stage < model.stages.len()
             }
@@ -147,7 +143,7 @@ impl FactValue {
     }
 }
 
-/// A condition over what its facts were.
+/// Evaluates a condition over recorded facts.
 pub(super) struct RecordedFacts<'r> {
     pub(super) model: &'r Model,
     pub(super) record: &'r TransitionRecord,
@@ -157,12 +153,12 @@ pub(super) struct RecordedFacts<'r> {
 
 impl RecordedFacts<'_> {
     fn value(&self, fact: usize) -> Option<&FactValue> {
-        let named = &self.model.transitions[self.record.transition].facts;
-        let reading = self.model.facts[fact].accessor;
-        let same = |known: &usize| self.model.facts[*known].accessor == reading;
+        let facts = &self.model.transitions[self.record.transition].facts;
+        let accessor = self.model.facts[fact].accessor;
+        let same = |other: &usize| self.model.facts[*other].accessor == accessor;
         self.record
             .facts
-            .get(named.iter().position(same)?)?
+            .get(facts.iter().position(same)?)?
             .as_ref()
     }
 }

@@ -1,5 +1,5 @@
-//! A customer under another version of the models [24]: what was known goes on, and each model that means
-//! something else looks at them anew.
+//! Migration of a customer's state to newer models [24]: facts and stages are retained, and each model whose meaning
+//! changed re-evaluates the customer.
 
 use super::FactState;
 use super::change::{Cause, StageChange};
@@ -11,21 +11,18 @@ use super::state::{CustomerState, ModelHistory, ModelState, Visits};
 use crate::event::{EventTime, Millis};
 use crate::model::{Model, ModelSuccession, Models, ModelsChange, Slot, SlotKind};
 
-/// From one version of the models to the next, at an instant.
+/// A change from one version of the models to the next, at an instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration<'m> {
-    /// What becomes of everything.
     pub change: &'m ModelsChange,
-    /// The models before.
     pub before: &'m Models,
-    /// The models after.
     pub after: &'m Models,
-    /// When the change took effect; a customer who has been seen later goes on from there.
+    /// When the change took effect. Customers with a later event time are re-evaluated at that time.
     pub at: EventTime,
 }
 
 impl Migration<'_> {
-    /// The state as one of the models after; nothing is evaluated yet ([`CustomerState::adopt`]).
+    /// The state under the models `after`, not yet evaluated ([`CustomerState::reevaluate`]).
     pub fn migrate(&self, state: CustomerState) -> CustomerState {
         let facts = self.migrate_facts(&state.facts);
         let mut migrated = CustomerState {
@@ -44,16 +41,18 @@ impl Migration<'_> {
         migrated.ledger = self.migrate_ledger(state.ledger.as_deref(), &mut migrated);
         let models = self.after.list.iter().zip(&self.change.models);
         for (model, successor) in models {
-            let own = match successor.predecessor {
-                Some(of) => self.migrate_model(&state.models[of], model, successor),
+            let model_state = match successor.predecessor {
+                Some(predecessor) => {
+                    self.migrate_model(&state.models[predecessor], model, successor)
+                }
                 None => ModelState::new(model, self.at.max(state.latest)),
             };
-            migrated.models.push(own);
+            migrated.models.push(model_state);
         }
         migrated
     }
 
-    /// What was kept, as far as it is asked for; the rest begins with nothing.
+    /// Facts with a slot in both versions are retained; new slots start empty.
     fn migrate_facts(&self, facts: &[FactState]) -> Vec<FactState> {
         let slots = self.after.slots.iter().zip(&self.change.slots);
         let fact = |(slot, from): (&Slot, &Option<usize>)| match from {
@@ -63,8 +62,7 @@ impl Migration<'_> {
         slots.map(fact).collect()
     }
 
-    /// Orders that can be taken back, if they are the same kind of orders as before. New facts about
-    /// orders begin with what is known of these.
+    /// Retains the orders in the ledger if they are of the same event type. New facts about orders start with these.
     fn migrate_ledger(
         &self,
         old: Option<&Ledger>,
@@ -93,15 +91,15 @@ impl Migration<'_> {
         }
         for (at, slot) in self.after.slots.order_slots().iter().enumerate() {
             let from = self.change.slots[*slot];
-            let base = from.and_then(|from| {
+            let final_fact = from.and_then(|from| {
                 let order = self.before.slots.order_slot_index(from)?;
                 Some(&old?.final_facts[order])
             });
             let definition = self.after.slots.get(*slot);
-            if let Some(base) = base {
-                ledger.final_facts[at] = base.clone().capped_to(&definition.kind);
+            if let Some(final_fact) = final_fact {
+                ledger.final_facts[at] = final_fact.clone().capped_to(&definition.kind);
             } else if from.is_some() {
-                // What has come so far is final.
+                // The slot is new to the ledger: its events so far are final.
                 ledger.final_facts[at].clone_from(&state.facts[*slot]);
             } else {
                 for (_, event) in ledger.remaining_orders(orders) {
@@ -119,41 +117,41 @@ impl Migration<'_> {
         successor: &ModelSuccession,
     ) -> ModelState {
         let Some(stage) = successor.stages[old.stage] else {
-            unreachable!("a change by which a stage is lost is refused");
+            unreachable!("a change that loses a stage is refused when models are loaded");
         };
-        let holding = old.active_holds.iter().filter_map(|(transition, since)| {
+        let active_holds = old.active_holds.iter().filter_map(|(transition, since)| {
             let after = successor.transitions[*transition]?;
             let definition = &model.transitions[after];
-            let goes_on = definition.hold > Millis(0) && definition.from.contains(&stage);
-            goes_on.then_some((after, *since))
+            let continues = definition.hold > Millis(0) && definition.from.contains(&stage);
+            continues.then_some((after, *since))
         });
-        let mut own = ModelState {
+        let mut state = ModelState {
             stage,
             entered: old.entered,
             effective_at: old.effective_at,
             previous: old.previous.and_then(|stage| successor.stages[stage]),
             sequence: old.sequence,
             due: old.due.filter(|_| successor.is_unchanged),
-            active_holds: holding.collect(),
+            active_holds: active_holds.collect(),
             history: None,
             last_transition: None,
         };
-        own.last_transition = old.last_transition.as_deref().map(|last| {
-            let by = last.record.as_ref();
+        state.last_transition = old.last_transition.as_deref().map(|last| {
+            let record = last.record.as_ref();
             Box::new(LastTransition {
                 cause: last.cause,
-                record: by.and_then(|by| self.migrate_record(by, model, successor)),
+                record: record.and_then(|record| self.migrate_record(record, model, successor)),
             })
         });
-        let past = old
+        let history = old
             .history
             .as_deref()
-            .map(|past| self.migrate_history(past, model, successor));
-        own.history = past.filter(|past| !past.is_empty()).map(Box::new);
-        if model.stages[stage].tracks_visits && own.visits(stage).is_none() {
-            own.record_entry(model); // Only this visit is known.
+            .map(|history| self.migrate_history(history, model, successor));
+        state.history = history.filter(|history| !history.is_empty()).map(Box::new);
+        if model.stages[stage].tracks_visits && state.visits(stage).is_none() {
+            state.record_entry(model); // Earlier visits were not recorded.
         }
-        own
+        state
     }
 
     fn migrate_history(
@@ -162,29 +160,29 @@ impl Migration<'_> {
         model: &Model,
         successor: &ModelSuccession,
     ) -> ModelHistory {
-        let mut past = ModelHistory::default();
+        let mut history = ModelHistory::default();
         for (transition, at) in &old.last_taken {
             let after =
                 successor.transitions_by_name[*transition].or(successor.transitions[*transition]);
             let after = after.filter(|after| model.transitions[*after].cooldown > Millis(0));
-            if let Some(after) =
-                after.filter(|it| !past.last_taken.iter().any(|(own, _)| own == it))
-            {
-                past.last_taken.push((after, *at));
+            let is_new =
+                |after: &usize| !history.last_taken.iter().any(|(known, _)| known == after);
+            if let Some(after) = after.filter(is_new) {
+                history.last_taken.push((after, *at));
             }
         }
         for (stage, visits) in &old.visits {
             let after = successor.stages[*stage];
             if let Some(after) = after.filter(|after| model.stages[*after].tracks_visits) {
-                merge_visits(&mut past.visits, after, *visits);
+                merge_visits(&mut history.visits, after, *visits);
             }
         }
-        let ground = old.basis.as_ref();
-        past.basis = ground.and_then(|ground| self.migrate_basis(ground, model, successor));
-        past
+        let basis = old.basis.as_ref();
+        history.basis = basis.and_then(|basis| self.migrate_basis(basis, model, successor));
+        history
     }
 
-    /// What a transition stood on, if that means the same and all of it is still looked at.
+    /// Retains a correction basis if its model means the same and every slot of it still exists.
     fn migrate_basis(
         &self,
         old: &CorrectionBasis,
@@ -202,8 +200,8 @@ impl Migration<'_> {
             if is_of_orders(self.before, *slot) != is_of_orders(self.after, after) {
                 return None;
             }
-            let keep = &self.after.slots.get(after).kind;
-            Some((after, state.clone().capped_to(keep)))
+            let kind = &self.after.slots.get(after).kind;
+            Some((after, state.clone().capped_to(kind)))
         };
         let mut slots = old.slots.iter().map(slot).collect::<Option<Vec<_>>>()?;
         slots.sort_unstable_by_key(|(slot, _)| *slot);
@@ -219,7 +217,7 @@ impl Migration<'_> {
 }
 
 impl Migration<'_> {
-    /// The transition that led here, if it is one of the model still.
+    /// Retains the record of the last transition if the model still has the transition.
     fn migrate_record(
         &self,
         old: &TransitionRecord,
@@ -230,48 +228,49 @@ impl Migration<'_> {
             Some(FactValue::Stage(stage)) => successor.stages[*stage].map(FactValue::Stage),
             other => other.clone(),
         };
-        let took_back = match old.retracted {
-            Some(took_back) => Some(RetractionRecord {
-                transition: successor.transitions[took_back.transition]?,
-                from: successor.stages[took_back.from]?,
-                ..took_back
+        let retracted = match old.retracted {
+            Some(retracted) => Some(RetractionRecord {
+                transition: successor.transitions[retracted.transition]?,
+                from: successor.stages[retracted.from]?,
+                ..retracted
             }),
             None => None,
         };
-        let by = TransitionRecord {
+        let record = TransitionRecord {
             transition: successor.transitions[old.transition]?,
             event: old.event.map(|kind| self.change.event_type(kind)),
             held_since: old.held_since,
             facts: old.facts.iter().map(value).collect(),
-            retracted: took_back,
+            retracted,
         };
-        // The same condition looks at the same facts; who reads it does not rely on that.
-        by.matches_model(model, self.after).then_some(by)
+        // The same condition should have the same facts; this check makes readers independent of that.
+        record.matches_model(model, self.after).then_some(record)
     }
 }
 
-/// Of stages that have become one, the visits of both.
+/// Adds the visits of several stages that were merged into one.
 fn merge_visits(known: &mut Vec<(usize, Visits)>, stage: usize, visits: Visits) {
-    match known.iter_mut().find(|(own, _)| *own == stage) {
+    match known.iter_mut().find(|(known, _)| *known == stage) {
         None => known.push((stage, visits)),
-        Some((_, own)) => {
-            own.count = own.count.saturating_add(visits.count);
-            own.completed_time = Millis(
-                own.completed_time
+        Some((_, existing)) => {
+            existing.count = existing.count.saturating_add(visits.count);
+            existing.completed_time = Millis(
+                existing
+                    .completed_time
                     .0
                     .saturating_add(visits.completed_time.0)
                     .min(Millis::MAX.0),
             );
-            own.entered = own.entered.max(visits.entered);
-            own.left = own.left.max(visits.left);
+            existing.entered = existing.entered.max(visits.entered);
+            existing.left = existing.left.max(visits.left);
         }
     }
 }
 
 impl FactState {
-    /// As much of it as a slot keeps.
-    fn capped_to(mut self, keep: &SlotKind) -> FactState {
-        if let (FactState::Distinct(distinct), SlotKind::Distinct { cap, .. }) = (&mut self, keep) {
+    /// Drops what exceeds the cap of a slot.
+    fn capped_to(mut self, kind: &SlotKind) -> FactState {
+        if let (FactState::Distinct(distinct), SlotKind::Distinct { cap, .. }) = (&mut self, kind) {
             distinct.enforce_cap(*cap);
         }
         self
@@ -279,8 +278,8 @@ impl FactState {
 }
 
 impl CustomerState {
-    /// Every model that means something else than before looks at the customer anew, at the instant of the
-    /// change or where the customer is by now; minimum stay, cooldown and re-entry are ignored [18].
+    /// Evaluates every model whose meaning changed, at the later of the change and the customer's time. Minimum stay,
+    /// cooldown and re-entry are ignored [18].
     pub fn reevaluate(
         &mut self,
         models: &Models,

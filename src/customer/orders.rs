@@ -1,4 +1,4 @@
-//! A customer's orders as long as they can be taken back: what is left of each is what facts see [22].
+//! A customer's ledger of orders that can still be returned: facts count what remains of each order [22].
 
 use smallvec::SmallVec;
 
@@ -7,37 +7,35 @@ use super::{CustomerState, FactState};
 use crate::event::{CustomerId, Event, EventTime, FieldId, Quantity, Scalar};
 use crate::model::{Models, ORDERS_MAX, Orders, Slots};
 
-/// The orders within the horizon, ascending by time, at one time as they came; and what all before them
-/// came to.
+/// The orders within the horizon, ascending by time, then by processing order; and the facts of all orders before.
 ///
-/// Facts about orders are `base` and what is left of the orders, put together anew whenever that changes:
-/// so every fact can be taken back, whatever its aggregate.
+/// Facts about orders are `final_facts` plus the remainders of the orders, recomputed whenever these change: so a
+/// return is exact for every aggregate, also for those without an inverse (`min`, `max`, `distinct`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
-    /// How many orders there have been: the number of the next one.
+    /// Number of orders so far: the number of the next one.
     pub(super) order_count: u64,
     pub(super) orders: Vec<LedgerEntry>,
-    /// By slot about orders.
+    /// Facts of final orders, in the order of `Slots::order_slots`.
     pub(super) final_facts: Vec<FactState>,
 }
 
-/// An order, or what was said of one that has not come yet.
+/// An order, or the returns of an order that has not been received yet.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LedgerEntry {
-    /// A hash of its id; an order without one cannot be taken back.
+    /// A hash of its id; an order without one cannot be returned.
     pub(super) id: Option<u64>,
-    /// Of the order; before it has come, of the first event that takes it back.
+    /// Time of the order; before it is received, of its first return.
     pub(super) time: EventTime,
-    /// The order itself, once it has come.
     pub(super) placed: Option<PlacedOrder>,
     pub(super) refunded: Returned,
     pub(super) cancelled: Returned,
 }
 
-/// An order that has come.
+/// A received order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PlacedOrder {
-    /// Of all orders of the customer, in the order in which they came: tells two of one instant apart.
+    /// Number in the customer's processing order; distinguishes orders of the same instant.
     pub(super) number: u64,
     pub(super) fields: SmallVec<[(FieldId, Scalar); 2]>,
 }
@@ -49,7 +47,6 @@ pub(super) struct Returned {
     pub(super) extent: Extent,
 }
 
-/// Whether anything was returned, and whether all of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Extent {
     #[default]
@@ -58,28 +55,30 @@ pub(super) enum Extent {
     Whole,
 }
 
-/// What an event is to the orders.
+/// The effect of an event on the ledger.
 pub(super) enum OrderEffect {
-    /// An order; `true` when it is one that is there already.
-    Placed { is_duplicate: bool },
-    /// It takes an order back; with the time and the number of the order if it is there.
-    Return { order: Option<(EventTime, u64)> },
-    /// Something else.
+    /// An order; a duplicate if the ledger has it already.
+    Placed {
+        is_duplicate: bool,
+    },
+    /// A refund or cancellation; with time and number of its order if the ledger has it.
+    Return {
+        order: Option<(EventTime, u64)>,
+    },
     Unrelated,
 }
 
-/// An order that can be taken back.
+/// An order that can be returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenOrder {
-    /// Of all orders of the customer, in the order in which they came.
+    /// Number in the customer's processing order.
     pub number: u64,
-    /// Whether nothing is left of it.
     pub is_fully_returned: bool,
 }
 
 impl CustomerState {
-    /// The order that an event is, or takes back, once the event was received; `None` where it is neither, or the
-    /// order cannot be taken back or has not come.
+    /// The order that an applied event places or returns; `None` for other events, and for an order that cannot be
+    /// returned or has not been received.
     pub fn order_for_event(&self, models: &Models, event: &Event) -> Option<OpenOrder> {
         let (ledger, orders) = (self.ledger.as_ref()?, models.orders.as_ref()?);
         let is_about_orders = !matches!(
@@ -97,27 +96,28 @@ impl CustomerState {
 
 impl Ledger {
     pub(super) fn new(slots: &Slots) -> Ledger {
-        let of_orders = slots.order_slots().iter();
+        let order_slots = slots.order_slots().iter();
         Ledger {
             order_count: 0,
             orders: Vec::new(),
-            final_facts: of_orders
+            final_facts: order_slots
                 .map(|slot| FactState::new(slots.get(*slot)))
                 .collect(),
         }
     }
 
-    /// What the event is to the orders as they stand at `latest`, the customer's latest event time with this
-    /// event: what is final then is not looked at, whether or not it is still there.
+    /// The effect of the event on the orders as of `latest`, the customer's latest event time with this event. Ignores
+    /// orders that are final by then, whether or not they were removed: the result must not depend on when the ledger
+    /// was last cleaned up.
     pub(super) fn classify(
         &self,
         orders: &Orders,
         event: &Event,
         latest: EventTime,
     ) -> OrderEffect {
-        let known = order_id(orders, event).and_then(|id| self.find(id));
-        let known = known.filter(|at| *at >= self.expired_count(orders, latest));
-        let placed = known.and_then(|at| {
+        let existing = order_id(orders, event).and_then(|id| self.find(id));
+        let existing = existing.filter(|at| *at >= self.expired_count(orders, latest));
+        let placed = existing.and_then(|at| {
             let order = &self.orders[at];
             Some((order.time, order.placed.as_ref()?.number))
         });
@@ -135,7 +135,7 @@ impl Ledger {
         }
     }
 
-    /// Takes an order, or what takes one back, and puts the facts about orders together anew.
+    /// Adds an order or a return, and recomputes the facts about orders.
     pub(super) fn apply(
         &mut self,
         models: &Models,
@@ -153,8 +153,8 @@ impl Ledger {
             }
             return;
         }
-        for (slot, base) in slots.iter().zip(&self.final_facts) {
-            facts[*slot].clone_from(base);
+        for (slot, final_fact) in slots.iter().zip(&self.final_facts) {
+            facts[*slot].clone_from(final_fact);
         }
         for (_, event) in self.remaining_orders(orders) {
             for slot in slots {
@@ -163,17 +163,19 @@ impl Ledger {
         }
     }
 
-    /// An order. `true` when nothing comes after it and nothing was said of it before.
+    /// Adds an order. `true` if it is the last one and no return preceded it: then its facts can just be added.
     fn add_order(&mut self, models: &Models, orders: &Orders, event: &Event) -> bool {
         let id = order_id(orders, event);
-        let known = id.and_then(|id| self.find(id));
-        let mut order = match known {
+        let existing = id.and_then(|id| self.find(id));
+        let mut order = match existing {
             Some(at) => self.orders.remove(at),
             None => LedgerEntry::new(id, event.time),
         };
-        let wanted = models.slots.order_fields();
-        let fields = event.fields.iter();
-        let fields = fields.filter(|(id, _)| *id == orders.value || wanted.contains(id));
+        let order_fields = models.slots.order_fields();
+        let fields = event
+            .fields
+            .iter()
+            .filter(|(id, _)| *id == orders.value || order_fields.contains(id));
         order.time = event.time;
         order.placed = Some(PlacedOrder {
             number: self.order_count,
@@ -182,10 +184,10 @@ impl Ledger {
         self.order_count = self.order_count.saturating_add(1);
         let at = self.insert_position(order.time);
         self.orders.insert(at, order);
-        known.is_none() && at + 1 == self.orders.len()
+        existing.is_none() && at + 1 == self.orders.len()
     }
 
-    /// What takes an order back, which may come later.
+    /// Adds a refund or cancellation, possibly before its order.
     fn add_return(&mut self, orders: &Orders, event: &Event) {
         let id = order_id(orders, event);
         let at = id.and_then(|id| self.find(id)).unwrap_or_else(|| {
@@ -201,20 +203,20 @@ impl Ledger {
         }
     }
 
-    /// Where what happens now comes in: behind all up to that time.
+    /// Insertion index: behind all entries up to that time.
     fn insert_position(&self, time: EventTime) -> usize {
         self.orders.partition_point(|other| other.time <= time)
     }
 
-    /// What is left of each order, as its number and an event.
+    /// The remainder of each order, as its number and an event.
     pub(super) fn remaining_orders(&self, orders: &Orders) -> impl Iterator<Item = (u64, Event)> {
         self.orders
             .iter()
             .filter_map(|order| order.remaining(orders))
     }
 
-    /// Orders that can no longer be taken back become final: `settle` gets what is left of each, and its number.
-    /// Says how many returns there were of which no order has come.
+    /// Makes orders final that can no longer be returned: `settle` gets the remainder and the number of each.
+    /// Returns the number of removed entries whose order was never received.
     pub(super) fn expire(
         &mut self,
         models: &Models,
@@ -222,24 +224,27 @@ impl Ledger {
         latest: EventTime,
         mut settle: impl FnMut(&Event, u64),
     ) -> u64 {
-        let old = self.expired_count(orders, latest);
-        let mut gone: Vec<LedgerEntry> = self.orders.drain(..old).collect();
+        let expired_count = self.expired_count(orders, latest);
+        let mut expired: Vec<LedgerEntry> = self.orders.drain(..expired_count).collect();
         while self.orders.len() > ORDERS_MAX {
-            // One without an id cannot be taken back anyway.
+            // Orders without an id first: they cannot be returned anyway.
             let first = self.orders.iter().position(|order| order.id.is_none());
-            gone.push(self.orders.remove(first.unwrap_or(0)));
+            expired.push(self.orders.remove(first.unwrap_or(0)));
         }
-        let unmatched = gone.iter().filter(|order| order.placed.is_none()).count();
-        for (number, event) in gone.iter().filter_map(|order| order.remaining(orders)) {
-            for (slot, base) in models.slots.order_slots().iter().zip(&mut self.final_facts) {
-                base.accumulate(models.slots.get(*slot), &event, latest);
+        let unmatched = expired
+            .iter()
+            .filter(|order| order.placed.is_none())
+            .count();
+        for (number, event) in expired.iter().filter_map(|order| order.remaining(orders)) {
+            for (slot, final_fact) in models.slots.order_slots().iter().zip(&mut self.final_facts) {
+                final_fact.accumulate(models.slots.get(*slot), &event, latest);
             }
             settle(&event, number);
         }
         unmatched as u64
     }
 
-    /// How many are older than the horizon.
+    /// Number of entries older than the horizon.
     fn expired_count(&self, orders: &Orders, latest: EventTime) -> usize {
         let horizon = latest.saturating_sub(orders.within);
         self.orders.partition_point(|order| order.time < horizon)
@@ -261,7 +266,7 @@ impl LedgerEntry {
         }
     }
 
-    /// Its number and what is left of it; nothing before it has come, and nothing when it is gone.
+    /// Its number and remainder; `None` before it is received and once it is fully returned.
     fn remaining(&self, orders: &Orders) -> Option<(u64, Event)> {
         let PlacedOrder { number, mut fields } = self.placed.clone()?;
         let returns = [self.refunded, self.cancelled];
@@ -269,12 +274,12 @@ impl LedgerEntry {
         match value {
             _ if returns.iter().any(|part| part.extent == Extent::Whole) => return None,
             Some((_, Scalar::Number(value))) => {
-                // What was cancelled may be refunded too: it is returned once.
+                // A cancelled order may be refunded too: the larger of both counts, not the sum.
                 let returned = self.refunded.total.max(self.cancelled.total);
                 if returned > Quantity::ZERO {
                     *value = value
                         .checked_sub(returned)
-                        .filter(|left| *left > Quantity::ZERO)?;
+                        .filter(|remaining| *remaining > Quantity::ZERO)?;
                 }
             }
             _ if returns.iter().any(|part| part.extent == Extent::Part) => return None,
@@ -291,7 +296,7 @@ impl LedgerEntry {
 }
 
 impl Returned {
-    /// So much, or without a value all of it.
+    /// Adds a returned value; without a value, the whole order is returned.
     fn add(&mut self, value: Option<Quantity>) {
         match value {
             None => self.extent = Extent::Whole,

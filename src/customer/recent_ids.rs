@@ -1,16 +1,17 @@
-//! The ids of a customer's recent events: an event that comes twice is recognised [7].
+//! The ids of a customer's recent events, which detect duplicates [7].
 
 use super::distinct::stable_hash;
 use crate::event::{Event, EventTime};
 use crate::model::{DEDUPE_IDS_MAX, Dedupe};
 
-/// Ids as hashes, with the times of their events, ascending; at one time in the order they came in.
+/// Hashes of ids with the times of their events, ascending by time, then by processing order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecentIds(pub(super) Vec<(EventTime, u64)>);
 
 impl RecentIds {
-    /// Whether an event with this id is remembered at `latest`, the customer's latest event time with this
-    /// event: what is older than the horizon then is not looked at, whether or not it is still there.
+    /// Whether an event with this id is known as of `latest`, the customer's latest event time with this event. Ignores
+    /// ids beyond the horizon, whether or not they were removed: the result must not depend on when they were last
+    /// cleaned up.
     pub(super) fn contains(
         &self,
         dedupe: Option<Dedupe>,
@@ -25,7 +26,7 @@ impl RecentIds {
         id.is_some_and(|id| recent.iter().any(|(_, known)| *known == id))
     }
 
-    /// Remembers an event, and forgets those that are older than the horizon.
+    /// Adds the id of an event, and removes ids beyond the horizon or above the maximum.
     pub(super) fn add(&mut self, dedupe: Option<Dedupe>, event: &Event, latest: EventTime) {
         let Some(dedupe) = dedupe else {
             return;
@@ -34,11 +35,12 @@ impl RecentIds {
             let at = self.0.partition_point(|(time, _)| *time <= event.time);
             self.0.insert(at, (event.time, stable_hash(id)));
         }
-        let many = self.0.len().saturating_sub(DEDUPE_IDS_MAX);
-        self.0.drain(..self.expired_count(dedupe, latest).max(many));
+        let excess = self.0.len().saturating_sub(DEDUPE_IDS_MAX);
+        self.0
+            .drain(..self.expired_count(dedupe, latest).max(excess));
     }
 
-    /// How many are older than the horizon.
+    /// Number of ids older than the horizon.
     fn expired_count(&self, dedupe: Dedupe, latest: EventTime) -> usize {
         let horizon = latest.saturating_sub(dedupe.horizon);
         self.0.partition_point(|(time, _)| *time < horizon)

@@ -1,4 +1,4 @@
-//! The rules of transitions: what an event or a timer does to a customer. The heart.
+//! The transition rules: the effect of an event or a timer on a customer.
 //!
 //! Numbers in brackets are rules of `lifecycle.md`; the README restates them for users.
 
@@ -15,8 +15,8 @@ use crate::event::{Event, EventTime, EventType, Millis, Position};
 use crate::model::Models;
 
 impl CustomerState {
-    /// Applies an event: first what came due before it [3], then the event itself, in every model. One
-    /// that came a second time only shows that time has passed [7].
+    /// Applies an event: first fires the timers due before it [3], then evaluates the event in every model. A
+    /// duplicate only fires timers [7].
     pub fn receive(
         &mut self,
         models: &Models,
@@ -26,37 +26,37 @@ impl CustomerState {
     ) -> EventAnomalies {
         self.fire_timers(models, event.time, usize::MAX, changes);
         let latest = self.latest.max(event.time);
-        let part = match (&self.ledger, &models.orders) {
+        let effect = match (&self.ledger, &models.orders) {
             (Some(ledger), Some(orders)) => ledger.classify(orders, event, latest),
             _ => OrderEffect::Unrelated,
         };
         let is_known = self.recent.contains(models.dedupe, event, latest);
-        if is_known || matches!(part, OrderEffect::Placed { is_duplicate: true }) {
+        if is_known || matches!(effect, OrderEffect::Placed { is_duplicate: true }) {
             return EventAnomalies {
                 duplicates: 1,
                 ..EventAnomalies::default()
             };
         }
-        let late = event.time < self.latest;
+        let is_late = event.time < self.latest;
         let behind = self.latest.duration_since(event.time);
         self.latest = latest;
         self.position = position;
         self.recent.add(models.dedupe, event, self.latest);
-        let returns_unmatched = self.update_facts(models, event, &part);
-        let concerns = |ground: &CorrectionBasis| match part {
+        let returns_unmatched = self.update_facts(models, event, &effect);
+        let concerns = |basis: &CorrectionBasis| match effect {
             OrderEffect::Return {
                 order: Some((time, number)),
-            } if ground.includes(time, Some(number)) => true,
-            _ => ground.includes(event.time, None),
+            } if basis.includes(time, Some(number)) => true,
+            _ => basis.includes(event.time, None),
         };
-        let known = changes.len();
+        let first_change = changes.len();
         for model in 0..models.list.len() {
-            // A late event is evaluated where the customer already is [8].
+            // A late event is evaluated at the customer's current time [8].
             let now = self.latest.max(self.models[model].effective_at);
             self.expire_basis(models, model);
             let corrected = self
                 .take_invalid_basis(models, model, concerns)
-                .is_some_and(|ground| self.correct(models, model, &ground, now, event, changes));
+                .is_some_and(|basis| self.correct(models, model, &basis, now, event, changes));
             if !corrected {
                 self.evaluate(
                     models,
@@ -68,48 +68,50 @@ impl CustomerState {
                 );
             }
         }
-        for change in &mut changes[known..] {
-            change.late_by = late.then_some(behind);
+        for change in &mut changes[first_change..] {
+            change.late_by = is_late.then_some(behind);
         }
         EventAnomalies {
             duplicates: 0,
-            late: late.into(),
-            late_beyond_horizon: (late
+            late: is_late.into(),
+            late_beyond_horizon: (is_late
                 && models.correction_horizon().is_some_and(|it| behind > it))
             .into(),
             returns_unmatched,
         }
     }
 
-    /// Counts an event in every fact that it changes; says how many returns have waited in vain.
-    fn update_facts(&mut self, models: &Models, event: &Event, part: &OrderEffect) -> u64 {
-        let ordered = matches!(part, OrderEffect::Placed { .. });
+    /// Adds an event to every fact that it changes. Returns the number of expired returns without an order.
+    fn update_facts(&mut self, models: &Models, event: &Event, effect: &OrderEffect) -> u64 {
+        let is_order = matches!(effect, OrderEffect::Placed { .. });
         for slot in models.slots.changed_by(event.event_type) {
-            if !(ordered && models.slots.order_slot_index(*slot).is_some()) {
+            if !(is_order && models.slots.order_slot_index(*slot).is_some()) {
                 self.facts[*slot].accumulate(models.slots.get(*slot), event, self.latest);
             }
         }
-        let grounds = self.models.iter_mut().filter_map(|model| model.basis_mut());
-        grounds.for_each(|ground| ground.accumulate(models, event, None));
+        let bases = self.models.iter_mut().filter_map(|model| model.basis_mut());
+        bases.for_each(|basis| basis.accumulate(models, event, None));
         let (Some(orders), Some(ledger)) = (&models.orders, &mut self.ledger) else {
             return 0;
         };
-        let grounds = &mut self.models;
+        let model_states = &mut self.models;
         let mut settle = |event: &Event, number| {
-            let grounds = grounds.iter_mut().filter_map(|model| model.basis_mut());
-            grounds.for_each(|ground| ground.accumulate(models, event, Some(number)));
+            let bases = model_states
+                .iter_mut()
+                .filter_map(|model| model.basis_mut());
+            bases.for_each(|basis| basis.accumulate(models, event, Some(number)));
         };
-        // What this event has made final is neither repeated nor taken back by it.
+        // Expire before the event is applied: it can neither duplicate nor return an order that its time makes final.
         let before = ledger.expire(models, orders, self.latest, &mut settle);
-        if !matches!(part, OrderEffect::Unrelated) {
+        if !matches!(effect, OrderEffect::Unrelated) {
             ledger.apply(models, orders, event, self.latest, &mut self.facts);
         }
         before + ledger.expire(models, orders, self.latest, settle)
     }
 
-    /// Fires the customer's timers due before `end`, by due instant and order of the models,
-    /// those armed meanwhile included [3]. `false` when there were `changes_max` changes before all
-    /// had fired: stages may follow each other by time alone, without an end.
+    /// Fires the customer's timers due before `end`, by due instant and order of the models, including timers armed
+    /// by these [3]. `false` if `changes_max` changes were made before all had fired: time alone can move a customer
+    /// through stages without an end.
     pub fn fire_timers(
         &mut self,
         models: &Models,
@@ -135,8 +137,8 @@ impl CustomerState {
         due.min()
     }
 
-    /// Takes every transition that is open at `now`, one after the other [16], and finds the next
-    /// instant to look again.
+    /// Takes every transition that is ready at `now`, one after the other [16], and sets the model's next due
+    /// instant. `visited` stops a chain from entering a stage twice.
     pub(super) fn evaluate(
         &mut self,
         models: &Models,
@@ -154,14 +156,14 @@ impl CustomerState {
             let change = self.take_transition(models, model, transition, now, link_event, cause);
             visited |= 1 << change.to;
             changes.push(change);
-            link_event = None; // An event is itself only for the first link [14].
+            link_event = None; // Only the first transition of a chain sees the event [14].
         }
         self.models[model].due = self.next_change(models, model, now);
     }
 
-    /// The first transition out of the stage, in file order, whose condition is true, has been so
-    /// for its hold, and that nothing blocks; for a timer, one that was not open before [16]. Keeps account of
-    /// the holds on the way.
+    /// The first transition out of the stage, in file order, whose condition is true, whose hold is complete and that
+    /// is not blocked; for a timer, one that was not ready before [16]. Updates the holds of the transitions that it
+    /// evaluates.
     pub(super) fn find_transition(
         &mut self,
         models: &Models,
@@ -171,20 +173,20 @@ impl CustomerState {
         visited: u64,
         cause: Cause,
     ) -> Option<usize> {
-        // Who is put back, or looked at anew because the rules are others, is not kept by what has begun [18].
-        let blocks = matches!(cause, Cause::Event | Cause::Timer);
+        // Corrections and re-evaluations under newer models ignore minimum stay, cooldown and re-entry [18].
+        let checks_blocks = matches!(cause, Cause::Event | Cause::Timer);
         let definition = &models.list[model];
         let stage = self.models[model].stage;
         for at in &definition.outgoing[stage] {
             let transition = &definition.transitions[*at];
-            let holds = self
+            let is_true = self
                 .eval_context(models, model, now, event)
                 .is_true(&transition.when);
-            let held = transition.hold == Millis(0)
-                || self.update_hold(model, *at, holds, now) >= transition.hold;
-            let ready = holds && held && visited & 1 << transition.to == 0;
-            if ready
-                && !(blocks && self.is_blocked(models, model, *at, now))
+            let is_hold_complete = transition.hold == Millis(0)
+                || self.update_hold(model, *at, is_true, now) >= transition.hold;
+            let is_ready = is_true && is_hold_complete && visited & 1 << transition.to == 0;
+            if is_ready
+                && !(checks_blocks && self.is_blocked(models, model, *at, now))
                 && !(cause == Cause::Timer && self.was_ready(models, model, *at, now))
             {
                 return Some(*at);
@@ -193,20 +195,21 @@ impl CustomerState {
         None
     }
 
-    /// Whether a transition was open a millisecond ago already. Every instant at which one opens is looked at, so
-    /// this one was stopped then: it leads to a stage of the chain that led here. Looking again changes nothing.
+    /// Whether a transition was ready a millisecond ago already. Every instant at which one becomes ready is evaluated,
+    /// so the chain rule stopped this one then: it leads to a stage of the chain that led here. Without this check an
+    /// additional evaluation would change the result.
     fn was_ready(&self, models: &Models, model: usize, transition: usize, now: EventTime) -> bool {
         let before = now.saturating_sub(Millis(1));
-        let (definition, own) = (
+        let (definition, state) = (
             &models.list[model].transitions[transition],
             &self.models[model],
         );
-        let is_held = definition.hold == Millis(0)
-            || own.active_holds.iter().any(|(known, since)| {
+        let is_hold_complete = definition.hold == Millis(0)
+            || state.active_holds.iter().any(|(known, since)| {
                 *known == transition && before.duration_since(*since) >= definition.hold
             });
-        own.entered <= before
-            && is_held
+        state.entered <= before
+            && is_hold_complete
             && !self.is_blocked(models, model, transition, before)
             && self
                 .eval_context(models, model, before, None)
@@ -214,28 +217,28 @@ impl CustomerState {
     }
 
     fn is_blocked(&self, models: &Models, model: usize, transition: usize, now: EventTime) -> bool {
-        let opens = self.models[model].block_ends(&models.list[model], transition);
-        let closed = |opens: &Option<EventTime>| opens.is_none_or(|opens| opens > now);
-        opens.iter().any(closed)
+        let block_ends = self.models[model].block_ends(&models.list[model], transition);
+        let is_blocking = |end: &Option<EventTime>| end.is_none_or(|end| end > now);
+        block_ends.iter().any(is_blocking)
     }
 
-    /// For how long a condition with `hold` has been true; a false evaluation starts it anew [17].
+    /// For how long a condition with `hold` has been true; a false evaluation resets it [17].
     fn update_hold(
         &mut self,
         model: usize,
         transition: usize,
-        holds: bool,
+        is_true: bool,
         now: EventTime,
     ) -> Millis {
-        let holding = &mut self.models[model].active_holds;
-        // A start later than now was seen by a timer that ran ahead of an event which came in
-        // afterwards: at this event's time it has not happened yet.
-        holding.retain(|(known, since)| *known != transition || (holds && *since <= now));
-        match holding.iter().find(|(known, _)| *known == transition) {
+        let active_holds = &mut self.models[model].active_holds;
+        // A start after `now` was set by a timer that fired before an event with an earlier time was applied: at the
+        // event's time the condition has not become true yet.
+        active_holds.retain(|(known, since)| *known != transition || (is_true && *since <= now));
+        match active_holds.iter().find(|(known, _)| *known == transition) {
             Some((_, since)) => now.duration_since(*since),
             None => {
-                if holds {
-                    holding.push((transition, now));
+                if is_true {
+                    active_holds.push((transition, now));
                 }
                 Millis(0)
             }
@@ -252,21 +255,21 @@ impl CustomerState {
         cause: Cause,
     ) -> StageChange {
         let definition = &models.list[model].transitions[transition];
-        let scene = self.eval_context(models, model, now, event);
-        let evidence = evidence::collect(&definition.when, &scene, &models.vocabulary);
-        let mut by = TransitionRecord::capture(transition, &scene);
-        let ground = self.correction_basis(models, model, transition, now, event, cause);
+        let context = self.eval_context(models, model, now, event);
+        let evidence = evidence::collect(&definition.when, &context, &models.vocabulary);
+        let mut record = TransitionRecord::capture(transition, &context);
+        let basis = self.correction_basis(models, model, transition, now, event, cause);
         let state = &mut self.models[model];
         let held_since = state
             .active_holds
             .iter()
             .find(|(known, _)| *known == transition)
             .map(|(_, since)| *since);
-        by.held_since = held_since;
+        record.held_since = held_since;
         let (from, entered) = (state.stage, state.entered);
         state.enter(&models.list[model], transition, now);
-        state.set_basis(ground);
-        state.set_last_transition(cause, by);
+        state.set_basis(basis);
+        state.set_last_transition(cause, record);
         StageChange {
             model,
             sequence: state.sequence,
@@ -284,8 +287,8 @@ impl CustomerState {
         }
     }
 
-    /// The earliest instant later than now at which a comparison can flip, a hold is fulfilled or
-    /// a block opens, for any transition out of the stage [5, 15].
+    /// The earliest instant later than now at which a comparison can change, a hold is complete or a block ends, for
+    /// any transition out of the stage [5, 15].
     pub(super) fn next_change(
         &self,
         models: &Models,
@@ -294,22 +297,22 @@ impl CustomerState {
     ) -> Option<EventTime> {
         let definition = &models.list[model];
         let state = &self.models[model];
-        let scene = self.eval_context(models, model, now, None);
+        let context = self.eval_context(models, model, now, None);
         let outgoing = &definition.outgoing[state.stage];
-        let flips = outgoing
-            .iter()
-            .filter_map(|at| scene.next_change(&definition.transitions[*at].time_dependent_parts));
-        let holds = state
+        let condition_changes = outgoing.iter().filter_map(|at| {
+            context.next_change(&definition.transitions[*at].time_dependent_parts)
+        });
+        let hold_ends = state
             .active_holds
             .iter()
             .filter_map(|(at, since)| since.checked_add(definition.transitions[*at].hold));
-        let opens = outgoing
+        let block_ends = outgoing
             .iter()
             .flat_map(|at| state.block_ends(definition, *at))
             .flatten();
-        flips
-            .chain(holds)
-            .chain(opens)
+        condition_changes
+            .chain(hold_ends)
+            .chain(block_ends)
             .filter(|instant| *instant > now)
             .min()
     }

@@ -1,4 +1,4 @@
-//! Bytes to events, in one pass over the record, without an intermediate tree.
+//! Decodes records into events, in one pass over the bytes and without an intermediate tree.
 
 mod json;
 mod row;
@@ -17,7 +17,7 @@ use super::{
 
 pub use row::Columns;
 
-/// Reads the records of one input.
+/// Decodes the records of one input.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     tree: MappingNode,
@@ -29,11 +29,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for records of the form `mapping`, reduced to what `vocabulary` names.
+    /// A decoder for records with the paths of `mapping`. It keeps only the fields that `vocabulary` names.
     pub fn new(
         mapping: Mapping,
         vocabulary: Vocabulary,
-        money: CurrencyRates,
+        currency_rates: CurrencyRates,
         limits: RecordLimits,
     ) -> Decoder {
         let value_field = vocabulary
@@ -45,12 +45,12 @@ impl Decoder {
             mapping,
             vocabulary,
             value_field,
-            currency_rates: money,
+            currency_rates,
             limits,
         }
     }
 
-    /// Reads one JSON object: a line of a file, or the value of a record.
+    /// Decodes one JSON object: a line of a file, or the value of a record.
     pub fn decode_json(&self, bytes: &[u8]) -> Result<Event, RejectReason> {
         if bytes.len() > self.limits.record_bytes {
             return Err(RejectReason::TooLarge);
@@ -61,9 +61,10 @@ impl Decoder {
         self.build_event(draft)
     }
 
-    /// Reads a record of a topic: as [`Decoder::json`], and the key must be the customer id.
-    /// `timestamp` is the record's own, in milliseconds, against which the future is judged: without one
-    /// nothing would keep an event from moving everybody's time.
+    /// Decodes a Kafka record: [`Decoder::decode_json`] for the value, and the key must be the customer id.
+    /// `timestamp` is the record's, in milliseconds. An event time later than it by more than the tolerance is
+    /// rejected, and so is a record without a timestamp: otherwise one event could advance the watermark of
+    /// all customers without limit.
     pub fn decode_record(
         &self,
         key: Option<&[u8]>,
@@ -87,7 +88,7 @@ impl Decoder {
 
     fn build_event(&self, draft: RawFields<'_>) -> Result<Event, RejectReason> {
         let customer = self.read_customer(draft.customer)?;
-        let kind = match draft.event_type {
+        let event_type = match draft.event_type {
             Some(RawScalar::Text(text)) if !text.is_empty() => self.vocabulary.find_type(&text),
             _ => return Err(RejectReason::MissingType),
         };
@@ -105,7 +106,7 @@ impl Decoder {
         }
         Ok(Event {
             customer,
-            event_type: kind,
+            event_type,
             time,
             fields,
         })
@@ -125,7 +126,7 @@ impl Decoder {
         match id.len() {
             0 => Err(RejectReason::MissingCustomerId),
             _ if id.chars().any(char::is_control) => Err(RejectReason::BadCustomerId),
-            // Of a number nobody has looked at the length yet.
+            // The length of a text was checked before; that of a number was not.
             length if length > self.limits.text_bytes => Err(RejectReason::TooLong),
             1..=super::limits::CUSTOMER_ID_BYTES_MAX => Ok(CustomerId(id.into())),
             _ => Err(RejectReason::BadCustomerId),
@@ -143,14 +144,16 @@ impl Decoder {
             Some(RawScalar::Number(text)) => self.parse_epoch(text)?,
             Some(RawScalar::Bool(_) | RawScalar::Container) => return Err(RejectReason::BadTime),
         };
-        match time >= self.limits.time_floor && time <= EventTime::MAX {
-            true if time > self.limits.time_ceiling => Err(RejectReason::TimeInFuture),
-            true => Ok(time),
-            false => Err(RejectReason::TimeOutOfRange),
+        if time < self.limits.time_floor || time > EventTime::MAX {
+            Err(RejectReason::TimeOutOfRange)
+        } else if time > self.limits.time_ceiling {
+            Err(RejectReason::TimeInFuture)
+        } else {
+            Ok(time)
         }
     }
 
-    /// A number of the mapping's unit, floored to milliseconds.
+    /// Parses an epoch number in the mapping's unit. The result is floored to milliseconds.
     fn parse_epoch(&self, text: &str) -> Result<EventTime, RejectReason> {
         let number = Quantity::parse(text).ok_or_else(|| match text.parse::<f64>() {
             Ok(_) => RejectReason::TimeOutOfRange,
@@ -192,18 +195,18 @@ impl Decoder {
     }
 }
 
-/// A scalar as it stands in the record.
+/// A value of a record, not yet typed.
 #[derive(Clone, Debug)]
 enum RawScalar<'a> {
     Text(Cow<'a, str>),
     Number(&'a str),
     Bool(bool),
     Null,
-    /// An object or array where a scalar was looked for.
+    /// An object or array where a scalar is expected.
     Container,
 }
 
-/// What one pass over a record found.
+/// The mapped values of one record.
 #[derive(Debug, Default)]
 struct RawFields<'a> {
     customer: Option<RawScalar<'a>>,
@@ -230,7 +233,7 @@ impl<'a> RawFields<'a> {
     }
 }
 
-/// The value of a field for a model that takes it for `kind`; of another kind it is not carried.
+/// The value of a field as `kind`; `None` if the value is of another kind.
 fn read_scalar(token: RawScalar<'_>, kind: FieldKind) -> Result<Option<Scalar>, RejectReason> {
     Ok(match (kind, token) {
         (_, RawScalar::Null | RawScalar::Container) => None,
@@ -258,14 +261,14 @@ fn read_scalar(token: RawScalar<'_>, kind: FieldKind) -> Result<Option<Scalar>, 
     })
 }
 
-/// As much of a text as facts look at: a state holds many.
+/// The first [`FIELD_BYTES_MAX`] bytes of a text, cut at a character boundary. It bounds the size of states.
 fn truncate_text(text: &str) -> &str {
-    let whole = (0..=FIELD_BYTES_MAX.min(text.len())).rev();
-    let end = whole.into_iter().find(|at| text.is_char_boundary(*at));
+    let ends = 0..=FIELD_BYTES_MAX.min(text.len());
+    let end = ends.rev().find(|at| text.is_char_boundary(*at));
     &text[..end.unwrap_or(0)]
 }
 
-/// Up to 10¹⁸: a sum over a customer's whole life cannot overflow then.
+/// Up to 10¹⁸, so that a sum over a customer's whole history cannot overflow.
 fn is_in_range(number: &Quantity) -> bool {
     number.nanos().unsigned_abs() <= 10_u128.pow(27)
 }

@@ -1,8 +1,8 @@
-//! The bounds on what one record may contain, written down once.
+//! The limits of one record.
 
 use super::{EventTime, Millis};
 
-/// What a record may contain before it becomes a dead letter.
+/// The limits of a record. A record beyond one of them is a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordLimits {
     /// Largest record, in bytes.
@@ -13,15 +13,15 @@ pub struct RecordLimits {
     pub text_bytes: usize,
     /// Most elements of one array or object.
     pub elements: usize,
-    /// Earliest event time; catches seconds taken for milliseconds.
+    /// Earliest event time. It detects seconds that are read as milliseconds.
     pub time_floor: EventTime,
-    /// Latest event time: of files now, since nothing else tells what is of a time to come.
+    /// Latest event time. For files it is now, because their events have no record timestamp to compare with.
     pub time_ceiling: EventTime,
-    /// How far an event may lie after its record's own timestamp.
+    /// How much later than its record's timestamp an event time may be.
     pub future_tolerance: Millis,
 }
 
-/// Longest text of a field that facts look at, in bytes; what comes after it is cut off.
+/// Longest text of a field, in bytes; a longer one is truncated.
 pub(crate) const FIELD_BYTES_MAX: usize = 1024;
 /// Longest customer id, in bytes: it is part of every key.
 pub(crate) const CUSTOMER_ID_BYTES_MAX: usize = 1024;

@@ -1,9 +1,9 @@
-//! Where in a record the fields of an event stand, so that existing topics can be read as they are.
+//! The paths of an event's fields in a record, so that existing topics can be read unchanged.
 
 use super::{Field, FieldId, FieldKind, Vocabulary};
 
-/// Keys from the outermost object inwards; written with dots. Without any it is nowhere, or, for the object of
-/// the properties, the record itself.
+/// Keys from the outermost object inwards; written with dots. An empty path means that the field is not read;
+/// for `properties` it means the record itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub Vec<String>);
 
@@ -16,7 +16,7 @@ impl From<&str> for Path {
     }
 }
 
-/// What a number in the time field counts.
+/// The unit of a number in the time field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeUnit {
     /// Seconds since 1970.
@@ -28,28 +28,24 @@ pub enum TimeUnit {
     Microseconds,
 }
 
-/// The place of each field. The default is the native form of `contract.md`.
+/// The path of each field. The default is the native format of `contract.md`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// The customer.
     pub customer_id: Path,
-    /// The event type.
     pub event_type: Path,
-    /// The event time.
     pub time: Path,
-    /// What a number there counts.
+    /// The unit of a numeric event time.
     pub time_unit: TimeUnit,
-    /// The event's own id.
+    /// The event's id.
     pub id: Path,
     /// The order it belongs to.
     pub order_id: Path,
-    /// The channel it came through.
     pub channel: Path,
     /// An amount of money.
     pub value: Path,
     /// The currency of that amount.
     pub currency: Path,
-    /// The object that holds all other properties.
+    /// The object with all other properties.
     pub properties: Path,
 }
 
@@ -71,7 +67,7 @@ impl Default for Mapping {
 }
 
 impl Mapping {
-    /// The fields that have a place, by the names that users write.
+    /// The fields that have a path, by the names that users write.
     pub const FIELDS: [&str; 9] = [
         "customer_id",
         "type",
@@ -84,9 +80,9 @@ impl Mapping {
         "properties",
     ];
 
-    /// Puts one of [`Mapping::FIELDS`] at a place.
-    pub fn set_path(&mut self, field: &str, place: Path) {
-        let known = match field {
+    /// Sets the path of one of [`Mapping::FIELDS`]; any other name is ignored.
+    pub fn set_path(&mut self, field: &str, path: Path) {
+        let target = match field {
             "customer_id" => &mut self.customer_id,
             "type" => &mut self.event_type,
             "time" => &mut self.time,
@@ -98,10 +94,10 @@ impl Mapping {
             "properties" => &mut self.properties,
             _ => return,
         };
-        *known = place;
+        *target = path;
     }
 
-    /// Where one of [`Mapping::FIELDS`] is.
+    /// The path of one of [`Mapping::FIELDS`].
     pub fn path(&self, field: &str) -> &Path {
         match field {
             "customer_id" => &self.customer_id,
@@ -116,13 +112,13 @@ impl Mapping {
         }
     }
 
-    /// Whether an event can not do without one of [`Mapping::FIELDS`].
+    /// Whether every event must have this one of [`Mapping::FIELDS`].
     pub fn is_required(field: &str) -> bool {
         matches!(field, "customer_id" | "type" | "time")
     }
 }
 
-/// What a place in a record is read for.
+/// What a value at a path is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldTarget {
     Customer,
@@ -133,7 +129,7 @@ pub(super) enum FieldTarget {
     Field(FieldId, FieldKind),
 }
 
-/// The places as a tree, so that one pass over a record finds them all.
+/// The paths as a tree, so that one pass over a record finds all mapped values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MappingNode {
     pub(super) targets: Vec<FieldTarget>,
@@ -141,7 +137,7 @@ pub(super) struct MappingNode {
 }
 
 impl MappingNode {
-    /// The tree of everything that the vocabulary and the daemon itself need.
+    /// The tree of the fields that the vocabulary names and of those that every event needs.
     pub(super) fn build(mapping: &Mapping, vocabulary: &Vocabulary) -> MappingNode {
         let mut root = MappingNode::default();
         root.add(&mapping.customer_id.0, FieldTarget::Customer);
@@ -157,18 +153,18 @@ impl MappingNode {
                 Field::Channel => root.add(&mapping.channel.0, target),
                 Field::Currency => root.add(&mapping.currency.0, target),
                 Field::Property(name) => {
-                    let own = name.split('.').map(str::to_owned);
+                    let keys = name.split('.').map(str::to_owned);
                     let path: Vec<String> =
-                        mapping.properties.0.iter().cloned().chain(own).collect();
+                        mapping.properties.0.iter().cloned().chain(keys).collect();
                     root.add(&path, target);
                 }
-                Field::Value => {} // Read always, since its currency may reject the event.
+                Field::Value => {} // Added above: an unknown currency rejects the event in any case.
             }
         }
         root
     }
 
-    /// The targets at a path, if anything is read there.
+    /// The node at a path, if anything is read there.
     pub(super) fn find(&self, path: &[String]) -> Option<&MappingNode> {
         path.iter().try_fold(self, |node, key| {
             node.child_index(key).map(|at| &node.children[at].1)

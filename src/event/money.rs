@@ -1,4 +1,4 @@
-//! Money: decimal text, half-even to minor units, in one reporting currency.
+//! Amounts of money: decimal text, rounded half to even to minor units, in one reporting currency.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use super::{Quantity, RejectReason};
 /// The reporting currency and the declared rates of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrencyRates {
-    /// ISO 4217 code that values are reported in, and that a value without a currency is in.
+    /// The reporting currency (ISO 4217 code), and the currency of a value without one.
     pub currency: String,
-    /// What one unit of another currency is worth in the reporting currency.
+    /// Per other currency, the value of one unit of it in the reporting currency.
     pub rates: BTreeMap<String, Quantity>,
 }
 
@@ -28,8 +28,8 @@ impl CurrencyRates {
         text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
     }
 
-    /// Reads an amount. The text is rounded half to even to the minor units of its own currency,
-    /// converted, and rounded again; it must fit 64 bits of minor units.
+    /// Parses an amount. It is rounded half to even to the minor units of `currency`, converted to the
+    /// reporting currency, and rounded again. The result must fit into 64 bits of minor units.
     pub fn parse_amount(
         &self,
         text: &str,
@@ -38,21 +38,18 @@ impl CurrencyRates {
         let currency = currency
             .filter(|code| !code.is_empty())
             .unwrap_or(&self.currency);
-        let own = currency.eq_ignore_ascii_case(&self.currency);
-        let rate = match own {
-            true => None,
-            false => Some(
-                self.rates
-                    .get(&currency.to_ascii_uppercase())
-                    .ok_or(RejectReason::UnknownCurrency)?,
-            ),
+        let rate = if currency.eq_ignore_ascii_case(&self.currency) {
+            None
+        } else {
+            let rate = self.rates.get(&currency.to_ascii_uppercase());
+            Some(rate.ok_or(RejectReason::UnknownCurrency)?)
         };
-        let plain = Quantity::parse_rounded(text, minor_digits(currency))
+        let original = Quantity::parse_rounded(text, minor_digits(currency))
             .ok_or_else(|| unreadable_reason(text))?;
         let digits = minor_digits(&self.currency);
         let amount = match rate {
-            None => plain,
-            Some(rate) => plain
+            None => original,
+            Some(rate) => original
                 .checked_mul(*rate)
                 .ok_or(RejectReason::ValueOutOfRange)?
                 .rounded(digits),
@@ -64,7 +61,7 @@ impl CurrencyRates {
     }
 }
 
-/// Text that has the form of a number did not fit; any other is no value at all.
+/// Why a text is not an amount: a number that does not fit, or no number at all.
 fn unreadable_reason(text: &str) -> RejectReason {
     match text.parse::<f64>() {
         Ok(_) if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
@@ -74,7 +71,7 @@ fn unreadable_reason(text: &str) -> RejectReason {
     }
 }
 
-/// Digits after the point of an amount, by ISO 4217; two where it is not listed here.
+/// Digits after the decimal point of an amount, by ISO 4217; two for currencies that are not listed here.
 fn minor_digits(currency: &str) -> u32 {
     match currency.to_ascii_uppercase().as_str() {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
@@ -92,11 +89,11 @@ mod tests {
     fn read(text: &str, currency: Option<&str>) -> Result<String, RejectReason> {
         let rates = [("EUR", "1.1"), ("JPY", "0.0065"), ("KWD", "3.25")];
         let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
-        let money = CurrencyRates {
+        let currency_rates = CurrencyRates {
             rates: rates.into(),
             ..CurrencyRates::default()
         };
-        money
+        currency_rates
             .parse_amount(text, currency)
             .map(|amount| amount.to_string())
     }
@@ -112,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_amount_is_refused_with_its_reason() {
+    fn a_text_that_is_not_an_amount_is_rejected_with_the_reason() {
         assert_eq!(read("5", Some("XYZ")), Err(RejectReason::UnknownCurrency));
         assert_eq!(read("five", None), Err(RejectReason::BadValue));
         assert_eq!(read("NaN", None), Err(RejectReason::BadValue));

@@ -1,4 +1,4 @@
-//! Exact decimal numbers: what counts, sums, money, durations and instants are compared in.
+//! Exact decimal numbers, used for counts, sums, money, durations and instants.
 
 use std::fmt;
 
@@ -7,44 +7,41 @@ const FRACTION_DIGITS: u32 = 9;
 /// One, in units of 10⁻⁹.
 const ONE: i128 = 10_i128.pow(FRACTION_DIGITS);
 
-/// A decimal number with nine digits after the point, held as an integer: no binary floating
-/// point, so `500`, `500.0` and 50000 cents are equal. Durations are numbers of milliseconds.
+/// A decimal number with nine digits after the point, stored as an integer. No binary floating
+/// point is used, so `500`, `500.0` and 50000 cents are equal. Durations are numbers of milliseconds.
 /// Arithmetic that does not fit is `None`, which conditions treat as absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity(i128);
 
 impl Quantity {
-    /// Zero.
     pub const ZERO: Quantity = Quantity(0);
 
-    /// A whole number.
     pub const fn from_whole(number: i64) -> Quantity {
         Quantity(number as i128 * ONE)
     }
 
-    /// From units of 10⁻⁹.
     pub const fn from_nanos(nanos: i128) -> Quantity {
         Quantity(nanos)
     }
 
-    /// In units of 10⁻⁹.
+    /// The number in units of 10⁻⁹.
     pub const fn nanos(self) -> i128 {
         self.0
     }
 
-    /// What stands before the point, if it fits.
+    /// The integer part (rounded towards zero), if it fits.
     pub fn whole_part(self) -> Option<i64> {
         i64::try_from(self.0 / ONE).ok()
     }
 
-    /// The number, where it has nothing after the point and is a small one.
+    /// The number, if it is an integer and its units of 10⁻⁹ fit into 64 bits.
     fn as_whole(self) -> Option<i64> {
         let nanos = i64::try_from(self.0).ok()?;
         (nanos % ONE as i64 == 0).then_some(nanos / ONE as i64)
     }
 
-    /// Reads a decimal number, `12`, `-0.50`, `1.5e3`; digits past the ninth are rounded half to
-    /// even. `None` when it is no number or does not fit.
+    /// Parses a decimal number such as `12`, `-0.50` or `1.5e3`. Digits after the ninth are rounded half to
+    /// even. `None` if it is not a number or does not fit.
     pub fn parse(text: &str) -> Option<Quantity> {
         Self::parse_rounded(text, FRACTION_DIGITS)
     }
@@ -54,13 +51,8 @@ impl Quantity {
         let (mantissa, exponent) = parse_decimal(text)?;
         let shift = exponent + digits as i32;
         let rounded = match u32::try_from(shift) {
-            Ok(up) => {
-                if mantissa == 0 {
-                    0
-                } else {
-                    mantissa.checked_mul(10_i128.checked_pow(up)?)?
-                }
-            }
+            Ok(_) if mantissa == 0 => 0,
+            Ok(shift) => mantissa.checked_mul(10_i128.checked_pow(shift)?)?,
             Err(_) => match 10_i128.checked_pow(shift.unsigned_abs()) {
                 Some(power) => divide_half_even(mantissa, power),
                 None => 0,
@@ -71,12 +63,10 @@ impl Quantity {
             .map(Quantity)
     }
 
-    /// The sum, if it fits.
     pub fn checked_add(self, other: Quantity) -> Option<Quantity> {
         self.0.checked_add(other.0).map(Quantity)
     }
 
-    /// The difference, if it fits.
     pub fn checked_sub(self, other: Quantity) -> Option<Quantity> {
         self.0.checked_sub(other.0).map(Quantity)
     }
@@ -94,7 +84,7 @@ impl Quantity {
     /// The quotient, rounded half to even; `None` for a division by zero.
     pub fn checked_div(self, other: Quantity) -> Option<Quantity> {
         let (numerator, denominator) = match other.as_whole() {
-            // The unit cancels: a mean needs no more than 64 bits.
+            // The unit cancels out, so the mean of small numbers is divided in 64 bits.
             Some(whole) => (self.0, i128::from(whole)),
             None => (self.0.checked_mul(ONE)?, other.0),
         };
@@ -111,13 +101,13 @@ impl Quantity {
     pub fn rounded(self, digits: u32) -> Quantity {
         let unit = 10_i128.pow(FRACTION_DIGITS - digits);
         let rounded = divide_half_even(self.0, unit).checked_mul(unit);
-        // At the very end of what fits there is nothing to round to.
+        // At the limits of the type the rounded number may not fit; then it is left unrounded.
         rounded.map_or(self, Quantity)
     }
 }
 
 impl fmt::Display for Quantity {
-    /// The shortest decimal text, also a valid JSON number.
+    /// The shortest decimal text; it is also a valid JSON number.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, mut rest) = (
             self.0.unsigned_abs() / ONE as u128,
@@ -139,8 +129,8 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// Splits decimal text into an integer and a power of ten. Bounded: more than 38 digits, or an
-/// exponent beyond ±1000, are refused.
+/// Splits decimal text into an integer and a power of ten. `None` for a mantissa that does not fit into 128 bits,
+/// or for an exponent beyond ±1000.
 fn parse_decimal(text: &str) -> Option<(i128, i32)> {
     let (digits, exponent) = match text.find(['e', 'E']) {
         Some(at) => (
@@ -178,7 +168,7 @@ fn parse_decimal(text: &str) -> Option<(i128, i32)> {
 }
 
 fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
-    // A division of 64 bits takes a tenth of the time, and most numbers fit.
+    // Fast path: a 64-bit division takes a tenth of the time, and most numbers fit.
     if let (Ok(numerator), Ok(denominator)) = (i64::try_from(numerator), i64::try_from(denominator))
         && let Some(quotient) = numerator.checked_div_euclid(denominator)
     {
@@ -187,12 +177,12 @@ fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
         return round_half_even(quotient, i128::from(rest), i128::from(denominator));
     }
     let quotient = numerator.div_euclid(denominator);
-    // One division is enough: the difference fits, whatever the product does.
+    // This saves a second division: the product may wrap, but the remainder fits.
     let rest = numerator.wrapping_sub(quotient.wrapping_mul(denominator));
     round_half_even(quotient, rest, denominator)
 }
 
-/// Of a Euclidean division: 0 <= rest < |denominator|, and rounding away from the quotient goes by its sign.
+/// Rounds the quotient of a Euclidean division (0 <= rest < |denominator|). Rounding up adds the denominator's sign.
 fn round_half_even(quotient: i128, rest: i128, denominator: i128) -> i128 {
     let (rest, half) = (rest.unsigned_abs(), denominator.unsigned_abs());
     match (rest * 2).cmp(&half) {
@@ -231,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_or_does_not_fit_is_refused() {
+    fn a_text_that_is_not_a_number_or_does_not_fit_is_refused() {
         for text in [
             "",
             "-",

@@ -1,11 +1,11 @@
-//! Why a record was not accepted: a value, never an error.
+//! Rejected records and their reason codes. A rejection is a value, not an error of the process.
 
 use std::fmt;
 
-/// A stable reason code; the dead letter carries it and a counter is labelled with it.
+/// A stable reason code, used in dead letters and as the label of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RejectReason {
-    /// The record has no value: a tombstone says nothing about a customer.
+    /// The record has no value (a tombstone).
     Tombstone,
     /// The record has no key.
     NullKey,
@@ -17,42 +17,42 @@ pub enum RejectReason {
     NotUtf8,
     /// The text is not a JSON object (truncated, NaN, trailing text and the like).
     NotJson,
-    /// Nested deeper than the limit.
+    /// Objects and arrays are nested deeper than the limit.
     TooDeep,
-    /// A text, array or object longer than the limit.
+    /// A text, array or object is longer than the limit.
     TooLong,
-    /// A key that Tenure reads stands there twice, or a column of a file does.
+    /// A mapped key, or a column of a file, occurs twice.
     DuplicateKey,
-    /// A row of a file that has not the columns of its header.
+    /// The number of cells in a row differs from the header of the file.
     BadRow,
     /// No customer id, or an empty one.
     MissingCustomerId,
-    /// A customer id that is neither text nor a whole number, has control characters, or is longer
+    /// The customer id is neither text nor a whole number, has control characters, or is longer
     /// than 1024 bytes.
     BadCustomerId,
     /// No event type.
     MissingType,
     /// No event time.
     MissingTime,
-    /// An event time that cannot be read.
+    /// The event time cannot be parsed.
     BadTime,
-    /// An event time before the floor (seconds taken for milliseconds?) or after 9999-12-30.
+    /// The event time is before the floor (probably seconds read as milliseconds) or after 9999-12-30.
     TimeOutOfRange,
-    /// An event time too far after the record's own timestamp; in a file, after now.
+    /// The event time is too far after the record's timestamp; in a file, after now.
     TimeInFuture,
-    /// The record has no timestamp of its own, against which its event could be judged.
+    /// The record has no timestamp to compare its event time with.
     NoTimestamp,
-    /// The record's own timestamp is too far after the clock of whoever reads it.
+    /// The record's timestamp is too far ahead of the worker's clock.
     TimestampInFuture,
-    /// A number, in whatever field, that is not finite or does not fit.
+    /// A number in any field is not finite or does not fit.
     BadNumber,
-    /// A value that is no decimal number.
+    /// `value` is not a decimal number.
     BadValue,
-    /// A value too large for its currency's minor units in 64 bits.
+    /// `value` does not fit into 64 bits of minor units.
     ValueOutOfRange,
-    /// A value in a currency without a rate.
+    /// `value` is in a currency without a rate.
     UnknownCurrency,
-    /// An operator has it passed over: this version cannot process it.
+    /// An operator configured it to be skipped, because this version cannot process it.
     Skipped,
 }
 
@@ -85,7 +85,7 @@ impl RejectReason {
         RejectReason::Skipped,
     ];
 
-    /// The code, as in headers and labels.
+    /// The code, as in dead-letter headers and metric labels.
     pub fn code(self) -> &'static str {
         match self {
             RejectReason::Tombstone => "tombstone",
@@ -115,18 +115,17 @@ impl RejectReason {
         }
     }
 
-    /// How it is written right, where a word of advice helps whoever wrote the file: what to put after the code,
-    /// or nothing.
+    /// Advice for the author of a file, to be printed after the code; empty for most reasons.
     pub fn hint(self) -> &'static str {
         match self {
             RejectReason::NotJson => " (write one JSON object per line)",
             RejectReason::BadRow => " (a row has as many cells as the header)",
             RejectReason::BadTime => " (write 1997-01-31 or 1997-01-31T08:30:00Z)",
             RejectReason::TimeInFuture => {
-                " (later than now; --allow-future reads it, and time goes on up to it)"
+                " (later than now; --allow-future accepts it, and event time then advances to it)"
             }
             RejectReason::BadValue => {
-                " (write an amount as 29.33, and its currency in a field of its own)"
+                " (write an amount as 29.33, and its currency in a separate field)"
             }
             _ => "",
         }
@@ -142,15 +141,11 @@ impl fmt::Display for RejectReason {
 /// Names and values of a record's headers.
 pub type Headers = Vec<(String, Option<Vec<u8>>)>;
 
-/// A record that was not accepted, with its bytes as they came.
+/// A rejected record; key, value and headers are verbatim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why.
     pub reason: RejectReason,
-    /// The key, verbatim.
     pub key: Option<Vec<u8>>,
-    /// The value, verbatim.
     pub value: Option<Vec<u8>>,
-    /// The headers, verbatim.
     pub headers: Headers,
 }

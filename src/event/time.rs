@@ -1,4 +1,4 @@
-//! The three clocks, as three types, and how instants are read and written.
+//! Event time, watermark and wall clock as three types; durations; and how instants are parsed and formatted.
 //!
 //! All are UTC milliseconds since 1970, floored (`lifecycle.md` rule 1), and lie between
 //! 0001-01-01 and 9999-12-30, so that adding any duration a model can name cannot overflow.
@@ -12,17 +12,15 @@ use jiff::{Timestamp, civil::Date, tz::Offset};
 pub struct Millis(pub i64);
 
 impl Millis {
-    /// One day of 24 hours.
     pub const DAY: Millis = Millis(86_400_000);
-    /// One hour.
     pub const HOUR: Millis = Millis(3_600_000);
     /// Longer than any span between two valid instants; durations are bounded by it.
     pub const MAX: Millis = Millis(10_000 * 366 * 86_400_000);
 }
 
 impl Millis {
-    /// Reads a duration as in model files: `45d`, `1d12h`, `90s`, `250ms`, `2w`. Bounded by
-    /// [`Millis::MAX`]; a sign, a fraction or a number without unit is refused.
+    /// Parses a duration as in model files: `45d`, `1d12h`, `90s`, `250ms`, `2w`. Bounded by
+    /// [`Millis::MAX`]; a sign, a fraction or a number without a unit is refused.
     pub fn parse(text: &str) -> Option<Millis> {
         let (mut rest, mut total) = (text, 0_i64);
         while !rest.is_empty() {
@@ -74,7 +72,7 @@ impl fmt::Display for Millis {
     }
 }
 
-/// When something happened, as the event says.
+/// The time at which an event happened, as the event itself states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventTime(pub i64);
 
@@ -92,18 +90,19 @@ impl EventTime {
             .filter(|t| *t <= EventTime::MAX && *t >= EventTime::MIN)
     }
 
-    /// From an earlier instant to this one; negative when `earlier` is later. The timestamps of records can be
-    /// any number: a span that does not fit is the longest one that does.
+    /// The duration from `earlier` to this instant; negative if `earlier` is later. It saturates, because the
+    /// timestamps of records can be any number.
     pub fn duration_since(self, earlier: EventTime) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The instant so long before this one, or the first of all numbers: what is compared with it is later.
+    /// This instant minus a duration, saturating at `i64::MIN`. The result is a bound for comparisons and may be
+    /// before [`EventTime::MIN`].
     pub fn saturating_sub(self, span: Millis) -> EventTime {
         EventTime(self.0.saturating_sub(span.0))
     }
 
-    /// A millisecond later: what is due at this instant is due before that one.
+    /// One millisecond later. A timer that is due at this instant is overdue at that one.
     pub fn just_after(self) -> EventTime {
         EventTime(self.0.saturating_add(1))
     }
@@ -112,7 +111,7 @@ impl EventTime {
 impl fmt::Display for EventTime {
     /// RFC 3339 in UTC with milliseconds.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `Timestamp::from_millisecond` refuses the last second of all.
+        // `Timestamp::from_millisecond` refuses the last valid second.
         let (second, millis) = (self.0.div_euclid(1_000), self.0.rem_euclid(1_000));
         match Timestamp::new(second, millis as i32 * 1_000_000) {
             Ok(instant) => write!(out, "{instant:.3}"),
@@ -121,31 +120,32 @@ impl fmt::Display for EventTime {
     }
 }
 
-/// Every event earlier than this is believed to have arrived: timers due before it may fire.
+/// All events earlier than this are assumed to have been read. Timers that are due before it may fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watermark(pub i64);
 
 impl Watermark {
-    /// Nothing is known yet.
+    /// Before the first event.
     pub const NONE: Watermark = Watermark(i64::MIN);
 
-    /// Whether a timer due at `due` may fire: strictly before, so that events at `due` count first.
+    /// Whether a timer due at `due` may fire. The watermark must be strictly later, so that events at `due` are
+    /// applied first.
     pub fn has_passed(self, due: EventTime) -> bool {
         due.0 < self.0
     }
 
-    /// The watermark that the event at `time` allows.
+    /// The watermark after an event at `time`: `lateness` before it.
     pub fn from_event_time(time: EventTime, lateness: Millis) -> Watermark {
         Watermark(time.saturating_sub(lateness).0)
     }
 }
 
-/// What a clock on the wall shows; read in one place of the shell only.
+/// A reading of the wall clock. Only the shell reads it (`runtime/clock.rs`); the core gets it as an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WallTime(pub i64);
 
 impl WallTime {
-    /// From an earlier reading to this one; negative when the clock was set back between them.
+    /// The duration from `earlier` to this reading; negative if the clock was set back in between.
     pub fn duration_since(self, earlier: WallTime) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
@@ -157,7 +157,7 @@ impl fmt::Display for WallTime {
     }
 }
 
-/// Reads RFC 3339, in UTC where no offset is written, as databases print it; or a bare date, which means midnight.
+/// Parses RFC 3339, or a bare date, which means midnight. Without an offset (as databases print instants) it is UTC.
 pub fn parse_instant(text: &str) -> Option<EventTime> {
     let instant = if is_bare_date(text) {
         let date = text.parse::<Date>().ok()?;
@@ -179,7 +179,7 @@ pub fn parse_instant(text: &str) -> Option<EventTime> {
 pub fn parse_end_instant(text: &str) -> Option<EventTime> {
     let instant = parse_instant(text)?;
     if is_bare_date(text) {
-        // The last day of all ends early.
+        // The last valid day ends before midnight.
         return Some(EventTime(instant.0 + Millis::DAY.0 - 1).min(EventTime::MAX));
     }
     Some(instant)
@@ -189,7 +189,7 @@ fn is_bare_date(text: &str) -> bool {
     text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-'
 }
 
-/// A date and a time to the minute at least, and nothing that could name a zone.
+/// A date and a time of at least hours and minutes, without anything that could name a zone.
 fn is_without_offset(text: &str) -> bool {
     let Some((date, time)) = text.split_at_checked(10) else {
         return false;
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_instant_is_refused() {
+    fn a_text_that_is_not_an_instant_is_refused() {
         for text in [
             "",
             "tomorrow",

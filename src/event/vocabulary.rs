@@ -1,21 +1,20 @@
-//! What the loaded models name: event types and fields, interned, so that an event is small.
+//! The event types and fields that the loaded models name, interned, so that an event is small.
 
 use super::{Event, Scalar};
 
-/// An event type that some model names, or one of the two that always exist.
+/// An event type that some model names, or [`EventType::UNNAMED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventType(u16);
 
 impl EventType {
-    /// A type that no model names; such events are accepted and count as `any`.
+    /// A type that no model names. Such events are accepted and count as `any`.
     pub const UNNAMED: EventType = EventType(0);
 
-    /// As an index: 0 is the unnamed type.
+    /// The index; 0 is the unnamed type.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// The one with this index.
     pub fn from_index(index: u16) -> EventType {
         EventType(index)
     }
@@ -31,13 +30,12 @@ impl FieldId {
         usize::from(self.0)
     }
 
-    /// The one with this index.
     pub fn from_index(index: u16) -> FieldId {
         FieldId(index)
     }
 }
 
-/// Which field: one that every event may have, or one of its own properties.
+/// A field: one that every event may have, or a property.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
     /// `id`
@@ -55,7 +53,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// From its name in a model: `value`, `properties.score`, or `score` for short.
+    /// Parses a name as in a model: `value`, `properties.score`, or `score` for short.
     pub fn from_name(name: &str) -> Field {
         match name {
             "id" => Field::Id,
@@ -72,7 +70,7 @@ impl Field {
         }
     }
 
-    /// The kind that the field always has, if it has one.
+    /// The kind that the field always has; `None` for a property.
     pub fn kind(&self) -> Option<FieldKind> {
         match self {
             Field::Value => Some(FieldKind::Number),
@@ -83,22 +81,20 @@ impl Field {
     }
 }
 
-/// What a model takes a field for; an event whose field is of another kind does not carry it.
+/// The kind of value that a model expects in a field. A value of another kind counts as absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FieldKind {
-    /// A decimal number, or text that reads as one.
+    /// A decimal number, or text that parses as one.
     Number,
-    /// Text.
     Text,
-    /// True or false.
     Bool,
-    /// Whatever it is; no condition looks at it.
+    /// Any kind: only presence, or equality of values, is used.
     Any,
-    /// What tells one thing from others: text, or a number as it is written. Never empty.
+    /// An identifier: text, or a number as it is written. Never empty.
     Id,
 }
 
-/// Names to small numbers. Built once from all loaded models.
+/// Maps names to small numbers. Built once from all loaded models.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vocabulary {
     types: Vec<String>,
@@ -106,7 +102,7 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The number of an event type, given out at first use.
+    /// The number of an event type; assigned at the first call.
     pub fn intern_type(&mut self, name: &str) -> EventType {
         let at = self
             .types
@@ -119,21 +115,21 @@ impl Vocabulary {
         EventType(u16::try_from(at + 1).expect("models are bounded far below 65,535 event types"))
     }
 
-    /// The number of a field, given out at first use.
+    /// The number of a field; assigned at the first call. One field may be interned once per kind.
     pub fn intern_field(&mut self, field: Field, kind: FieldKind) -> FieldId {
-        let wanted = (field, kind);
+        let entry = (field, kind);
         let at = self
             .fields
             .iter()
-            .position(|known| *known == wanted)
+            .position(|known| *known == entry)
             .unwrap_or_else(|| {
-                self.fields.push(wanted);
+                self.fields.push(entry);
                 self.fields.len() - 1
             });
         FieldId(u16::try_from(at).expect("models are bounded far below 65,535 fields"))
     }
 
-    /// The number of an event type as it stands in an event.
+    /// The number of an event type; [`EventType::UNNAMED`] if no model names it.
     pub fn find_type(&self, name: &str) -> EventType {
         match self.types.iter().position(|known| known == name) {
             Some(at) => EventType(at as u16 + 1),
@@ -142,20 +138,20 @@ impl Vocabulary {
     }
 
     /// The name of an event type; the unnamed type has none.
-    pub fn type_name(&self, kind: EventType) -> Option<&str> {
-        kind.index()
+    pub fn type_name(&self, event_type: EventType) -> Option<&str> {
+        event_type
+            .index()
             .checked_sub(1)
             .and_then(|at| self.types.get(at))
             .map(String::as_str)
     }
 
-    /// Every event type that a model names.
     pub fn named_types(&self) -> impl Iterator<Item = (EventType, &str)> {
         let named = self.types.iter().enumerate();
         named.map(|(at, name)| (EventType(at as u16 + 1), name.as_str()))
     }
 
-    /// How many event types there are, the unnamed one included.
+    /// The number of event types, the unnamed one included.
     pub fn type_count(&self) -> usize {
         self.types.len() + 1
     }
@@ -170,7 +166,7 @@ impl Vocabulary {
 }
 
 impl Event {
-    /// The number in a field, if the event carries it.
+    /// The number in a field, if the event has it.
     pub fn number(&self, field: FieldId) -> Option<super::Quantity> {
         match self.field(field) {
             Some(Scalar::Number(number)) => Some(*number),

@@ -1,10 +1,10 @@
-//! Values and times as people write them: short, and no more exact than helps. JSON has them exactly.
+//! Values and times as people write them: short and rounded. JSON has them exactly.
 
 use crate::customer::DisplayValue;
 use crate::event::{EventTime, Millis, Quantity};
 use crate::model::sanitize_for_terminal;
 
-/// Longest text of a customer's field that is shown.
+/// Longer texts of a customer are cut.
 const TEXT_CHARS_MAX: usize = 60;
 
 /// `2026-02-18`, or with the time of day where it is not midnight.
@@ -19,7 +19,7 @@ pub(super) fn format_instant(instant: EventTime) -> String {
     }
 }
 
-/// `43 days`, `1 day 12 hours`: the two largest units, of a day or longer without less than hours.
+/// `43 days`, `1 day 12 hours`: the largest unit and the one below it, if that is not zero.
 pub(super) fn format_span(span: Millis) -> String {
     let mut rest = span.0.unsigned_abs();
     let mut parts = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn format_span(span: Millis) -> String {
         let count = rest / unit;
         rest %= unit;
         match count {
-            // Units stand beside each other, or not at all.
+            // Only adjacent units: `1 day`, not `1 day 59 minutes`.
             0 if parts.is_empty() => continue,
             0 => break,
             1 => parts.push(format!("1 {name}")),
@@ -43,24 +43,25 @@ pub(super) fn format_span(span: Millis) -> String {
             break;
         }
     }
-    match parts.is_empty() {
-        true => "no time".to_owned(),
-        false => parts.join(" "),
+    if parts.is_empty() {
+        "no time".to_owned()
+    } else {
+        parts.join(" ")
     }
 }
 
-/// At most two digits after the point, unless that would be nothing.
+/// Rounds to two decimal places, unless that gives zero.
 fn format_number(number: Quantity) -> String {
     let rounded = number.rounded(2);
-    match rounded == Quantity::ZERO {
-        true => number.to_string(),
-        false => rounded.to_string(),
+    if rounded == Quantity::ZERO {
+        number.to_string()
+    } else {
+        rounded.to_string()
     }
 }
 
-/// A value.
-pub(super) fn format_value(shown: &DisplayValue) -> String {
-    match shown {
+pub(super) fn format_value(value: &DisplayValue) -> String {
+    match value {
         DisplayValue::Number(quantity) => format_number(*quantity),
         DisplayValue::Duration(length) => format_span(*length),
         DisplayValue::Instant(time) => format_instant(*time),
@@ -73,9 +74,8 @@ pub(super) fn format_value(shown: &DisplayValue) -> String {
     }
 }
 
-/// A value that may be absent.
-pub(super) fn format_value_or_none(shown: Option<&DisplayValue>) -> String {
-    shown.map_or_else(|| "nothing yet".to_owned(), format_value)
+pub(super) fn format_value_or_none(value: Option<&DisplayValue>) -> String {
+    value.map_or_else(|| "nothing yet".to_owned(), format_value)
 }
 
 #[cfg(test)]
@@ -83,14 +83,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_as_exact_as_helps() {
+    fn times_are_short() {
         let at = |text| format_instant(crate::event::parse_instant(text).unwrap());
         assert_eq!(at("2026-02-18"), "2026-02-18");
         assert_eq!(at("2026-02-18T09:30:59.999Z"), "2026-02-18 09:30");
         let long = |text| format_span(Millis::parse(text).unwrap());
         assert_eq!(long("43d"), "43 days");
         assert_eq!(long("1d12h30m"), "1 day 12 hours");
-        // Hours are not said where minutes alone would follow a day.
         assert_eq!(long("1d59m"), "1 day");
         assert_eq!(long("61s"), "1 minute 1 second");
         assert_eq!(long("250ms"), "250 milliseconds");
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short_and_never_rounded_to_nothing() {
+    fn numbers_are_short_and_never_rounded_to_zero() {
         let short = |text| format_number(Quantity::parse(text).unwrap());
         assert_eq!(short("0.666666667"), "0.67");
         assert_eq!(short("0.0004"), "0.0004");
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_obeys_no_text_of_a_customer() {
+    fn control_characters_of_a_customer_are_not_sent_to_the_terminal() {
         assert_eq!(
             format_value(&DisplayValue::Text("\u{1b}[2J".to_owned())),
             "'\u{241b}[2J'"

@@ -1,4 +1,4 @@
-//! An explanation as JSON: everything exactly, under names that stay.
+//! An explanation as JSON: exact values under stable names.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,6 @@ use crate::event::{EventTime, Vocabulary};
 use crate::model::Model;
 
 impl CustomerExplanation<'_> {
-    /// All of it.
     pub fn to_json(&self) -> Value {
         let models = self.explained.iter().map(|(model, explanation)| {
             model_json(
@@ -45,20 +44,25 @@ impl CustomerExplanation<'_> {
     }
 }
 
-fn model_json(model: &Model, vocabulary: &Vocabulary, own: &Explanation, now: EventTime) -> Value {
+fn model_json(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    explanation: &Explanation,
+    now: EventTime,
+) -> Value {
     let stage = |stage: usize| model.stages[stage].name.as_str();
-    let last = own.last_transition.as_ref();
+    let last = explanation.last_transition.as_ref();
     json!({
         "model": model.name,
         "version": model.version,
-        "stage": stage(own.stage),
-        "since": own.since.to_string(),
-        "duration_ms": now.duration_since(own.since).0,
-        "previous_stage": own.previous.map(stage),
-        "sequence": own.sequence,
-        "last_transition": last.map(|last| arrival_json(model, vocabulary, last, own.stage)),
-        "transitions": own.outgoing.iter().map(|way| outgoing_json(model, way, own.stage)).collect::<Vec<_>>(),
-        "next": next_json(model, &own.next),
+        "stage": stage(explanation.stage),
+        "since": explanation.since.to_string(),
+        "duration_ms": now.duration_since(explanation.since).0,
+        "previous_stage": explanation.previous.map(stage),
+        "sequence": explanation.sequence,
+        "last_transition": last.map(|last| arrival_json(model, vocabulary, last, explanation.stage)),
+        "transitions": explanation.outgoing.iter().map(|outgoing| outgoing_json(model, outgoing, explanation.stage)).collect::<Vec<_>>(),
+        "next": next_json(model, &explanation.next),
     })
 }
 
@@ -74,7 +78,7 @@ fn arrival_json(model: &Model, vocabulary: &Vocabulary, last: &Arrival, to: usiz
         from,
         event,
         held_since,
-        condition: parts,
+        condition,
         corrects,
     }) = &last.transition
     else {
@@ -86,35 +90,35 @@ fn arrival_json(model: &Model, vocabulary: &Vocabulary, last: &Arrival, to: usiz
         (Some(_), _) => last.cause.name().into(),
         (None, from) => from.map(name).into(),
     };
-    json["evidence"] = condition_json(parts);
+    json["evidence"] = condition_json(condition);
     if let Some(kind) = event {
         json["event"] = vocabulary.type_name(*kind).into();
     }
     if let Some(since) = held_since {
         json["held_since"] = since.to_string().into();
     }
-    if let Some(corrected) = corrects {
+    if let Some(retracted) = corrects {
         json["corrects"] = json!({
-            "sequence": corrected.sequence,
-            "transition": model.transition_name(corrected.transition, corrected.from),
-            "effective_at": corrected.effective_at.to_string(),
+            "sequence": retracted.sequence,
+            "transition": model.transition_name(retracted.transition, retracted.from),
+            "effective_at": retracted.effective_at.to_string(),
         });
     }
     json
 }
 
-fn outgoing_json(model: &Model, way: &OutgoingTransition, from: usize) -> Value {
-    let definition = &model.transitions[way.transition];
+fn outgoing_json(model: &Model, outgoing: &OutgoingTransition, from: usize) -> Value {
+    let definition = &model.transitions[outgoing.transition];
     let mut json = json!({
-        "transition": model.transition_name(way.transition, from),
+        "transition": model.transition_name(outgoing.transition, from),
         "to": model.stages[definition.to].name,
         "when": definition.text,
-        "holds": way.is_true,
-        "evidence": condition_json(&way.condition),
-        "blocks": way.blocks.iter().map(block_json).collect::<Vec<_>>(),
-        "waits_for_event": way.waits_for_event,
+        "holds": outgoing.is_true,
+        "evidence": condition_json(&outgoing.condition),
+        "blocks": outgoing.blocks.iter().map(block_json).collect::<Vec<_>>(),
+        "waits_for_event": outgoing.waits_for_event,
     });
-    if let Some(hold) = way.hold {
+    if let Some(hold) = outgoing.hold {
         json["hold"] = json!({
             "needs": hold.needs.to_string(),
             "since": hold.since.map(|since| since.to_string()),
@@ -124,30 +128,34 @@ fn outgoing_json(model: &Model, way: &OutgoingTransition, from: usize) -> Value 
     json
 }
 
-/// Every comparison, in the order in which they are written.
-fn condition_json(parts: &EvaluatedCondition) -> Value {
-    let one = |checked: &EvaluatedComparison| {
-        let mut json = evidence_json(&checked.evidence);
-        json["is_met"] = checked.is_satisfied().into();
-        if checked.negated {
+/// Every comparison, in the order of the model.
+fn condition_json(condition: &EvaluatedCondition) -> Value {
+    let comparison_json = |comparison: &EvaluatedComparison| {
+        let mut json = evidence_json(&comparison.evidence);
+        json["is_met"] = comparison.is_satisfied().into();
+        if comparison.negated {
             json["negated"] = true.into();
         }
-        if let Some(misses) = &checked.distance {
-            json["misses_by"] = value_json(misses);
+        if let Some(distance) = &comparison.distance {
+            json["misses_by"] = value_json(distance);
         }
-        if let Some(flips) = checked.changes_at {
-            json["changes_at"] = flips.to_string().into();
+        if let Some(changes_at) = comparison.changes_at {
+            json["changes_at"] = changes_at.to_string().into();
         }
         json
     };
-    parts.comparisons().into_iter().map(one).collect()
+    condition
+        .comparisons()
+        .into_iter()
+        .map(comparison_json)
+        .collect()
 }
 
 fn block_json(block: &Block) -> Value {
     json!({
         "by": block.kind.name(),
         "is_closed": block.is_blocking,
-        "opens_at": block.opens_at.map(|opens| opens.to_string()),
+        "opens_at": block.opens_at.map(|opens_at| opens_at.to_string()),
     })
 }
 

@@ -1,4 +1,4 @@
-//! What is said again and again: where somebody moves, what is missing, what is waited for.
+//! Wording that explanations and timelines share: transitions, distances, facts, wait reasons.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use crate::customer::{
 use crate::event::EventTime;
 use crate::model::{Model, sanitize_for_terminal};
 
-/// `at_risk->churned` as news.
+/// `to churned on 2026-05-09 (at_risk->churned)`.
 pub(super) fn transition_text(model: &Model, change: &StageChange) -> String {
     format!(
         "to {} on {} ({})",
@@ -20,12 +20,12 @@ pub(super) fn transition_text(model: &Model, change: &StageChange) -> String {
     )
 }
 
-/// By how much a comparison is missed.
-pub(super) fn distance_text(checked: &EvaluatedComparison) -> Option<String> {
-    let misses = checked.distance.as_ref()?;
+/// How far a comparison is from being satisfied.
+pub(super) fn distance_text(comparison: &EvaluatedComparison) -> Option<String> {
+    let distance = comparison.distance.as_ref()?;
     let (left, right) = (
-        checked.evidence.value.as_ref()?,
-        checked.evidence.threshold.as_ref()?,
+        comparison.evidence.value.as_ref()?,
+        comparison.evidence.threshold.as_ref()?,
     );
     let less = match (left, right) {
         (DisplayValue::Number(left), DisplayValue::Number(right)) => left.cmp(right),
@@ -33,8 +33,8 @@ pub(super) fn distance_text(checked: &EvaluatedComparison) -> Option<String> {
         (DisplayValue::Instant(left), DisplayValue::Instant(right)) => left.cmp(right),
         _ => return None,
     };
-    // Where the right side is the one that varies, it is that which is short.
-    let less = match checked.variable_sides {
+    // If only the right side varies, it is the one that is short.
+    let less = match comparison.variable_sides {
         VariableSides::Right => less.reverse(),
         VariableSides::Neither | VariableSides::Left | VariableSides::Both => less,
     };
@@ -42,66 +42,66 @@ pub(super) fn distance_text(checked: &EvaluatedComparison) -> Option<String> {
         DisplayValue::Instant(_) => ["too early", "too late"],
         _ => ["short", "too much"],
     };
-    let misses = format_value(misses);
+    let distance = format_value(distance);
     match less {
-        Ordering::Less => Some(format!("{misses} {short}")),
-        Ordering::Greater => Some(format!("{misses} {over}")),
+        Ordering::Less => Some(format!("{distance} {short}")),
+        Ordering::Greater => Some(format!("{distance} {over}")),
         Ordering::Equal => None,
     }
 }
 
-/// The facts that are not the value itself.
-pub(super) fn facts_text(checked: &EvaluatedComparison, is: &str) -> String {
-    let evidence = &checked.evidence;
-    let told = match checked.variable_sides {
+/// The facts in a comparison, unless they only repeat its value.
+pub(super) fn facts_text(comparison: &EvaluatedComparison, is: &str) -> String {
+    let evidence = &comparison.evidence;
+    let value = match comparison.variable_sides {
         VariableSides::Right => evidence.threshold.as_ref(),
         VariableSides::Neither | VariableSides::Left | VariableSides::Both => {
             evidence.value.as_ref()
         }
     };
-    other_facts_text(evidence, told, is)
+    other_facts_text(evidence, value, is)
 }
 
-/// Those of the facts in a comparison that are not what is told of it anyway.
-fn other_facts_text(evidence: &Evidence, told: Option<&DisplayValue>, is: &str) -> String {
+fn other_facts_text(evidence: &Evidence, value: Option<&DisplayValue>, is: &str) -> String {
     let several = evidence.facts.len() > 1;
-    let others = evidence.facts.iter();
-    let others = others.filter(|(_, shown)| several || shown.as_ref() != told);
-    let said: Vec<String> = others
-        .map(|(name, shown)| {
+    let facts = evidence.facts.iter();
+    let others = facts.filter(|(_, fact)| several || fact.as_ref() != value);
+    let texts: Vec<String> = others
+        .map(|(name, fact)| {
             format!(
                 "{} {is} {}",
                 sanitize_for_terminal(name),
-                format_value_or_none(shown.as_ref())
+                format_value_or_none(fact.as_ref())
             )
         })
         .collect();
-    match said.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", said.join(", ")),
+    if texts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", texts.join(", "))
     }
 }
 
-/// How a way out stands.
-pub(super) fn transition_status(way: &OutgoingTransition, now: EventTime) -> &'static str {
-    let is_closed = way.blocks.iter().any(|block| block.is_blocking);
-    let until = way.hold.and_then(|hold| hold.until);
+/// One of five states of an outgoing transition.
+pub(super) fn transition_status(outgoing: &OutgoingTransition, now: EventTime) -> &'static str {
+    let is_blocked = outgoing.blocks.iter().any(|block| block.is_blocking);
+    let until = outgoing.hold.and_then(|hold| hold.until);
     match (
-        way.is_true,
+        outgoing.is_true,
         until.is_some_and(|until| until > now),
-        is_closed,
+        is_blocked,
     ) {
         (false, ..) => "no",
         (true, true, _) => "true, but not for long enough yet",
-        (true, false, true) => "true, but closed",
-        (true, false, false) if way.waits_for_event => "true, but waits for an event",
+        (true, false, true) => "true, but blocked",
+        (true, false, false) if outgoing.waits_for_event => "true, but waits for an event",
         (true, false, false) => "true, to be taken next",
     }
 }
 
-/// What a way out waits for beside its condition.
-pub(super) fn wait_reasons(way: &OutgoingTransition) -> Vec<String> {
-    let hold = way.hold.map(|hold| {
+/// What a transition waits for in addition to its condition.
+pub(super) fn wait_reasons(outgoing: &OutgoingTransition) -> Vec<String> {
+    let hold = outgoing.hold.map(|hold| {
         let needs = format_span(hold.needs);
         match (hold.since, hold.until) {
             (Some(since), Some(until)) => {
@@ -111,26 +111,20 @@ pub(super) fn wait_reasons(way: &OutgoingTransition) -> Vec<String> {
             _ => format!("once true, it has to last {needs}"),
         }
     });
-    let closed = way.blocks.iter().filter(|block| block.is_blocking);
-    let blocks = closed.map(
-        |Block {
-             kind,
-             opens_at: opens,
-             ..
-         }| {
-            let why = match kind {
-                BlockKind::MinDwell => "nobody leaves the stage so early (min_dwell)",
-                BlockKind::Cooldown => "it was taken a short while ago (cooldown)",
-                BlockKind::Reentry => "the stage was left before (reentry)",
-            };
-            match opens {
-                Some(opens) => format!("closed until {}: {why}", format_instant(*opens)),
-                None => format!("closed for ever: {why}"),
-            }
-        },
-    );
-    let stopped = way.waits_for_event.then(|| {
-        "the customer left that stage at the very instant of coming here: the next event takes it, or its condition \
+    let blocking = outgoing.blocks.iter().filter(|block| block.is_blocking);
+    let blocks = blocking.map(|Block { kind, opens_at, .. }| {
+        let why = match kind {
+            BlockKind::MinDwell => "the minimum stay in the stage is not over (min_dwell)",
+            BlockKind::Cooldown => "it was taken a short while ago (cooldown)",
+            BlockKind::Reentry => "the stage was left before (reentry)",
+        };
+        match opens_at {
+            Some(end) => format!("blocked until {}: {why}", format_instant(*end)),
+            None => format!("blocked for ever: {why}"),
+        }
+    });
+    let stopped = outgoing.waits_for_event.then(|| {
+        "the customer left that stage at the instant of entering this one: the next event takes it, or its condition \
         once it was false and is true again"
             .to_owned()
     });
@@ -139,12 +133,12 @@ pub(super) fn wait_reasons(way: &OutgoingTransition) -> Vec<String> {
 
 /// A comparison of a transition that was taken.
 pub(super) fn past_comparison_text(evidence: &Evidence) -> String {
-    let so = if evidence.is_true { "" } else { " is not so" };
-    let known = evidence.value.as_ref();
-    let value = known.map_or_else(String::new, |known| format!(": {}", format_value(known)));
-    let others = other_facts_text(evidence, known, "was");
+    let negation = if evidence.is_true { "" } else { " is not so" };
+    let value = evidence.value.as_ref();
+    let others = other_facts_text(evidence, value, "was");
+    let value = value.map_or_else(String::new, |value| format!(": {}", format_value(value)));
     format!(
-        "{}{so}{value}{others}",
+        "{}{negation}{value}{others}",
         sanitize_for_terminal(&evidence.condition)
     )
 }

@@ -1,4 +1,4 @@
-//! An explanation as text, for whoever does not program.
+//! An explanation as text, for readers who do not program.
 
 use std::fmt::{self, Display, Write};
 
@@ -32,10 +32,10 @@ impl Display for CustomerExplanation<'_> {
 }
 
 impl CustomerExplanation<'_> {
-    /// As of when all this is, and what has to be known of it.
+    /// The instant of the explanation, and what was assumed up to it.
     fn write_footer(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (now, latest) = (format_instant(self.now), format_instant(self.latest));
-        let what = match self.as_of {
+        let meaning = match self.as_of {
             AsOf::Watermark => "the time that the events of all customers have reached",
             AsOf::LatestEvent => "the time of this customer's latest event",
             AsOf::EndOfEvents => "the end of the events",
@@ -43,12 +43,12 @@ impl CustomerExplanation<'_> {
         };
         writeln!(
             out,
-            "As of {now}, {what}. Latest event of this customer: {latest}."
+            "As of {now}, {meaning}. Latest event of this customer: {latest}."
         )?;
         if self.notes.is_migrated {
             out.write_str(
-                "Other models have just taken over, and the customer is still to be brought under them: this is what \
-                that comes to.\n",
+                "The models have just changed, and the state of this customer is not migrated yet: this is the state \
+                after the migration.\n",
             )?;
         }
         for change in &self.notes.meanwhile {
@@ -64,7 +64,6 @@ impl CustomerExplanation<'_> {
     }
 }
 
-/// One model.
 struct ModelText<'p> {
     model: &'p Model,
     vocabulary: &'p crate::event::Vocabulary,
@@ -77,17 +76,21 @@ impl ModelText<'_> {
         &self.model.stages[stage].name
     }
 
-    fn write_headline(&self, about: &CustomerExplanation<'_>, out: &mut impl Write) -> fmt::Result {
-        let customer = sanitize_for_terminal(about.customer.as_str());
+    fn write_headline(
+        &self,
+        explanation: &CustomerExplanation<'_>,
+        out: &mut impl Write,
+    ) -> fmt::Result {
+        let customer = sanitize_for_terminal(explanation.customer.as_str());
         let (stage, since) = (
             self.stage_name(self.explanation.stage),
             format_instant(self.explanation.since),
         );
-        let long = format_span(self.now.duration_since(self.explanation.since));
+        let duration = format_span(self.now.duration_since(self.explanation.since));
         let Model { name, version, .. } = self.model;
         writeln!(
             out,
-            "{customer} has been in {stage} since {since}, for {long} ({name}, version {version})."
+            "{customer} has been in {stage} since {since}, for {duration} ({name}, version {version})."
         )
     }
 
@@ -95,13 +98,13 @@ impl ModelText<'_> {
         let Some(Arrival {
             cause,
             effective_at,
-            transition: by,
+            transition,
         }) = &self.explanation.last_transition
         else {
             return match self.explanation.sequence {
                 0 => writeln!(
                     out,
-                    "  Why: everybody begins there, with their first event."
+                    "  Why: every customer begins there, with their first event."
                 ),
                 _ => writeln!(
                     out,
@@ -109,7 +112,7 @@ impl ModelText<'_> {
                 ),
             };
         };
-        let Some(taken) = by else {
+        let Some(taken) = transition else {
             return writeln!(
                 out,
                 "  Why: by a transition ({}) that is not one of the model any more.",
@@ -119,14 +122,14 @@ impl ModelText<'_> {
         let name =
             |transition, from| sanitize_for_terminal(&self.model.transition_name(transition, from));
         match (&taken.corrects, taken.from) {
-            (Some(corrected), _) => {
+            (Some(retracted), _) => {
                 writeln!(
                     out,
-                    "  Why: on {} the transition {} of {} was taken back: something came late, or was returned, under \
-                    which it would not have been taken.",
+                    "  Why: on {} the transition {} of {} was retracted: with a late event or a return, its condition \
+                    was not true.",
                     format_instant(*effective_at),
-                    name(corrected.transition, corrected.from),
-                    format_instant(corrected.effective_at)
+                    name(retracted.transition, retracted.from),
+                    format_instant(retracted.effective_at)
                 )?;
             }
             (None, from) => {
@@ -174,21 +177,21 @@ impl ModelText<'_> {
             );
         }
         writeln!(out, "  What leads out, in the order in which it is tried:")?;
-        for way in &self.explanation.outgoing {
-            let to = self.stage_name(self.model.transitions[way.transition].to);
+        for outgoing in &self.explanation.outgoing {
+            let to = self.stage_name(self.model.transitions[outgoing.transition].to);
             let name = sanitize_for_terminal(
                 &self
                     .model
-                    .transition_name(way.transition, self.explanation.stage),
+                    .transition_name(outgoing.transition, self.explanation.stage),
             );
             writeln!(
                 out,
                 "    to {to} ({name}): {}",
-                transition_status(way, self.now)
+                transition_status(outgoing, self.now)
             )?;
-            self.write_condition(&way.condition, "      ", Tense::Present, out)?;
-            for said in wait_reasons(way) {
-                writeln!(out, "           {said}")?;
+            self.write_condition(&outgoing.condition, "      ", Tense::Present, out)?;
+            for reason in wait_reasons(outgoing) {
+                writeln!(out, "           {reason}")?;
             }
         }
         Ok(())
@@ -208,7 +211,7 @@ impl ModelText<'_> {
                 format_instant(*end)
             ),
             NextChange::Transitions(changes) => {
-                let said: Vec<String> = changes
+                let texts: Vec<String> = changes
                     .iter()
                     .map(|change| transition_text(self.model, change))
                     .collect();
@@ -220,7 +223,7 @@ impl ModelText<'_> {
                 writeln!(
                     out,
                     "  If nothing happens: {}{}.",
-                    said.join(", then "),
+                    texts.join(", then "),
                     ahead.unwrap_or_default()
                 )
             }
@@ -229,26 +232,26 @@ impl ModelText<'_> {
 
     fn write_condition(
         &self,
-        parts: &EvaluatedCondition,
+        condition: &EvaluatedCondition,
         indent: &str,
         tense: Tense,
         out: &mut impl Write,
     ) -> fmt::Result {
-        match parts {
+        match condition {
             EvaluatedCondition::Always(true) => writeln!(out, "{indent}yes  always so"),
             EvaluatedCondition::Always(false) => writeln!(out, "{indent}no   never so"),
-            EvaluatedCondition::Comparison(checked) => {
-                writeln!(out, "{indent}{}", self.comparison_line(checked, tense))
+            EvaluatedCondition::Comparison(comparison) => {
+                writeln!(out, "{indent}{}", self.comparison_line(comparison, tense))
             }
             EvaluatedCondition::All(parts) => {
                 let mut parts = parts.iter();
                 parts.try_for_each(|part| self.write_group(part, indent, tense, out))
             }
-            EvaluatedCondition::Any(_) => self.write_group(parts, indent, tense, out),
+            EvaluatedCondition::Any(_) => self.write_group(condition, indent, tense, out),
         }
     }
 
-    /// What stands in brackets is indented.
+    /// Writes nested groups indented.
     fn write_group(
         &self,
         part: &EvaluatedCondition,
@@ -258,7 +261,7 @@ impl ModelText<'_> {
     ) -> fmt::Result {
         let (title, inner) = match part {
             EvaluatedCondition::All(inner) => ("all of these:", inner),
-            // Why something was so is said by what was so.
+            // The reason for a past "any" is the parts that were true.
             EvaluatedCondition::Any(inner) if tense == Tense::Past && part.is_satisfied() => {
                 let mut inner = inner.iter().filter(|part| part.is_satisfied());
                 return inner.try_for_each(|part| self.write_group(part, indent, tense, out));
@@ -274,19 +277,26 @@ impl ModelText<'_> {
         inner.try_for_each(|part| self.write_group(part, &indent, tense, out))
     }
 
-    /// One comparison: whether it is as it should be, what it says, its value, and what is missing.
-    fn comparison_line(&self, checked: &EvaluatedComparison, tense: Tense) -> String {
-        let evidence = &checked.evidence;
-        let met = if checked.is_satisfied() { "yes" } else { "no " };
-        let not = if checked.negated { "not " } else { "" };
-        let mut line = format!("{met}  {not}{}", sanitize_for_terminal(&evidence.condition));
+    /// One comparison: whether it is satisfied, its text, its value, and the distance.
+    fn comparison_line(&self, comparison: &EvaluatedComparison, tense: Tense) -> String {
+        let evidence = &comparison.evidence;
+        let answer = if comparison.is_satisfied() {
+            "yes"
+        } else {
+            "no "
+        };
+        let not = if comparison.negated { "not " } else { "" };
+        let mut line = format!(
+            "{answer}  {not}{}",
+            sanitize_for_terminal(&evidence.condition)
+        );
         let (is, was) = match tense {
             Tense::Present => ("is", "it is"),
             Tense::Past => ("was", "it was"),
         };
         let sides = [&evidence.value, &evidence.threshold];
         let [left, right] = sides.map(|side| side.as_ref().map(format_value));
-        line += &match (checked.variable_sides, left, right) {
+        line += &match (comparison.variable_sides, left, right) {
             (VariableSides::Left, Some(known), _) | (VariableSides::Right, _, Some(known)) => {
                 format!(": {was} {known}")
             }
@@ -299,21 +309,21 @@ impl ModelText<'_> {
             (VariableSides::Neither, ..)
                 if evidence.facts.is_empty() && tense == Tense::Present =>
             {
-                ": only while such an event is looked at".to_owned()
+                ": only while such an event is evaluated".to_owned()
             }
             (VariableSides::Neither, ..) => String::new(),
         };
-        if let Some(misses) = distance_text(checked) {
-            line += &format!(", {misses}");
+        if let Some(distance) = distance_text(comparison) {
+            line += &format!(", {distance}");
         }
-        line += &facts_text(checked, is);
-        if let (Tense::Present, Some(flips)) = (tense, checked.changes_at) {
-            let word = if checked.is_satisfied() {
+        line += &facts_text(comparison, is);
+        if let (Tense::Present, Some(changes_at)) = (tense, comparison.changes_at) {
+            let word = if comparison.is_satisfied() {
                 "until"
             } else {
                 "from"
             };
-            line += &format!("; {word} {} if nothing happens", format_instant(flips));
+            line += &format!("; {word} {} if nothing happens", format_instant(changes_at));
         }
         line
     }

@@ -1,4 +1,4 @@
-//! One customer's history, step by step: what happened, what it changed, and what was waited for.
+//! A customer's timeline, step by step: event, changed facts, transitions, waiting transitions, timers.
 
 use std::fmt::Write as _;
 
@@ -13,37 +13,32 @@ use crate::customer::{
 use crate::event::{CustomerId, Event, EventTime, Field, Position, Scalar};
 use crate::model::{Models, sanitize_for_terminal};
 
-/// One step in a customer's history.
+/// One step of a customer's timeline.
 #[derive(Clone, Copy, Debug)]
 pub struct TimelineStep<'s> {
-    /// When.
     pub at: EventTime,
-    /// What happened; `None`: time passed.
+    /// `None` if time alone passed.
     pub event: Option<(&'s Event, Position)>,
-    /// Who they were; `None` before the first event.
+    /// `None` before the first event.
     pub before: Option<&'s CustomerState>,
-    /// Who they are.
     pub after: &'s CustomerState,
-    /// The transitions, in order.
     pub changes: &'s [StageChange],
-    /// What is worth saying of the event.
     pub anomalies: EventAnomalies,
 }
 
-/// Tells steps.
+/// Renders steps; prints waiting transitions only when they change.
 #[derive(Debug)]
 pub struct TimelineFormatter<'s> {
     models: &'s Models,
     customer: &'s CustomerId,
-    /// The inputs, as they were named.
+    /// The inputs, as named by the user.
     files: &'s [String],
-    /// `source` of the transitions.
+    /// `source` of the CloudEvents.
     source: &'s str,
-    /// By model: what was said last of transitions that wait.
+    /// By model: the last printed waiting transitions.
     waiting: Vec<Vec<String>>,
 }
 
-/// A fact of a model that has changed.
 struct ChangedFact<'c> {
     model: &'c str,
     fact: &'c str,
@@ -52,7 +47,6 @@ struct ChangedFact<'c> {
 }
 
 impl<'s> TimelineFormatter<'s> {
-    /// At the beginning.
     pub fn new(
         models: &'s Models,
         customer: &'s CustomerId,
@@ -68,7 +62,6 @@ impl<'s> TimelineFormatter<'s> {
         }
     }
 
-    /// The step as text, with a line end.
     pub fn step_text(&mut self, step: &TimelineStep<'_>) -> String {
         let mut text = format!("{}  {}\n", format_instant(step.at), self.event_text(step));
         for notice in notices(step.anomalies) {
@@ -105,16 +98,15 @@ impl<'s> TimelineFormatter<'s> {
             }
         }
         for (model, before, after) in self.changed_timers(step) {
-            let said = match (before, after) {
-                (_, Some(due)) => format!("{model}: looked at again on {}", format_instant(due)),
+            let timer = match (before, after) {
+                (_, Some(due)) => format!("{model}: next evaluation on {}", format_instant(due)),
                 (_, None) => format!("{model}: time alone changes nothing any more"),
             };
-            push_line(&mut text, 1, &said);
+            push_line(&mut text, 1, &timer);
         }
         text
     }
 
-    /// The step as one JSON object.
     pub fn step_json(&mut self, step: &TimelineStep<'_>) -> Value {
         let facts = self.changed_facts(step).into_iter().map(|changed| {
             json!({
@@ -146,10 +138,10 @@ impl<'s> TimelineFormatter<'s> {
             )
         });
         let stages = self.models.list.iter().zip(&step.after.models);
-        let stages = stages.map(|(model, own)| {
+        let stages = stages.map(|(model, state)| {
             (
                 model.name.clone(),
-                model.stages[own.stage].name.clone().into(),
+                model.stages[state.stage].name.clone().into(),
             )
         });
         let waiting = (0..self.models.list.len()).map(|at| {
@@ -184,9 +176,10 @@ impl<'s> TimelineFormatter<'s> {
 
     fn event_text(&self, step: &TimelineStep<'_>) -> String {
         let Some((event, position)) = step.event else {
-            return match step.changes.is_empty() {
-                true => "time passes, and nothing moves".to_owned(),
-                false => "time passes".to_owned(),
+            return if step.changes.is_empty() {
+                "time passes, and nothing moves".to_owned()
+            } else {
+                "time passes".to_owned()
             };
         };
         let kind = self.models.vocabulary.type_name(event.event_type);
@@ -194,16 +187,16 @@ impl<'s> TimelineFormatter<'s> {
             || "an event that no model names".to_owned(),
             sanitize_for_terminal,
         );
-        let place = format!(
+        let location = format!(
             "{}:{}",
             self.files[position.input as usize], position.offset
         );
         let fields = self.event_fields(event).into_iter();
-        let fields = fields.map(|(name, known)| {
+        let fields = fields.map(|(name, value)| {
             format!(
                 ", {} {}",
                 sanitize_for_terminal(&name),
-                format_value(&known)
+                format_value(&value)
             )
         });
         let first = if step.before.is_none() {
@@ -214,11 +207,11 @@ impl<'s> TimelineFormatter<'s> {
         format!(
             "{kind}{} ({}){first}",
             fields.collect::<String>(),
-            sanitize_for_terminal(&place)
+            sanitize_for_terminal(&location)
         )
     }
 
-    /// The fields of an event that some model looks at.
+    /// The fields of an event that some model reads.
     fn event_fields(&self, event: &Event) -> Vec<(String, DisplayValue)> {
         let named = |(id, value): &(_, Scalar)| {
             let mut fields = self.models.vocabulary.fields();
@@ -239,19 +232,18 @@ impl<'s> TimelineFormatter<'s> {
             Some((name.to_owned(), value))
         };
         let mut fields: Vec<_> = event.fields.iter().filter_map(named).collect();
-        // One that is looked at as several kinds of value is one field all the same.
+        // A field that models read as several types has an entry per type: show it once.
         fields.dedup_by(|a, b| a.0 == b.0);
         fields
     }
 
-    /// The facts that are others than just before.
     fn changed_facts(&self, step: &TimelineStep<'_>) -> Vec<ChangedFact<'s>> {
         let new = || CustomerState::new(self.models, step.at, Position::default());
         let before = step.before.cloned().unwrap_or_else(new);
         let now = step.at.max(step.after.latest);
         let mut changed = Vec::new();
         for (at, model) in self.models.list.iter().enumerate() {
-            // What time alone does to a window happened before what happened now.
+            // Both as of `now`: what time alone removed from a window is not a change by this step.
             let [before, after] =
                 [&before, step.after].map(|state| state.facts_at(self.models, at, now));
             let facts = model.facts.iter().zip(before.into_iter().zip(after));
@@ -270,26 +262,26 @@ impl<'s> TimelineFormatter<'s> {
     fn push_transition(&self, text: &mut String, change: &StageChange, step: &TimelineStep<'_>) {
         let model = &self.models.list[change.model];
         let from = &model.stages[change.from].name;
-        let what = format!(
+        let line = format!(
             "{}: from {from} {}",
             model.name,
             transition_text(model, change)
         );
-        push_line(text, 1, &what);
-        if let Some(corrected) = change.corrects {
-            let name = model.transition_name(corrected.transition, corrected.from);
-            let at = format_instant(corrected.effective_at);
+        push_line(text, 1, &line);
+        if let Some(retracted) = change.corrects {
+            let name = model.transition_name(retracted.transition, retracted.from);
+            let at = format_instant(retracted.effective_at);
             push_line(
                 text,
                 2,
-                &format!("takes back {} of {at}", sanitize_for_terminal(&name)),
+                &format!("retracts {} of {at}", sanitize_for_terminal(&name)),
             );
         }
         if change.cause == Cause::Event && change.effective_at != step.at {
             push_line(
                 text,
                 2,
-                "looked at where the customer already was: the event came late",
+                "evaluated at the customer's current time: the event is late",
             );
         }
         for evidence in &change.evidence {
@@ -300,16 +292,19 @@ impl<'s> TimelineFormatter<'s> {
         }
     }
 
-    /// Transitions whose condition is true, and what they wait for.
+    /// The transitions whose condition is true, with what they wait for.
     fn waiting_transitions(&self, model: usize, step: &TimelineStep<'_>) -> Vec<String> {
         let now = step.at.max(step.after.latest);
         let explained = step.after.explain(self.models, model, now);
         let definition = &self.models.list[model];
-        let open = explained.outgoing.iter().filter(|way| way.is_true);
-        let waits = |way: &OutgoingTransition| {
-            let name = definition.transition_name(way.transition, explained.stage);
-            let to = &definition.stages[definition.transitions[way.transition].to].name;
-            let why = wait_reasons(way);
+        let ready = explained
+            .outgoing
+            .iter()
+            .filter(|outgoing| outgoing.is_true);
+        let waits = |outgoing: &OutgoingTransition| {
+            let name = definition.transition_name(outgoing.transition, explained.stage);
+            let to = &definition.stages[definition.transitions[outgoing.transition].to].name;
+            let why = wait_reasons(outgoing);
             let why = if why.is_empty() {
                 String::new()
             } else {
@@ -320,10 +315,10 @@ impl<'s> TimelineFormatter<'s> {
                 sanitize_for_terminal(&name)
             )
         };
-        open.map(waits).collect()
+        ready.map(waits).collect()
     }
 
-    /// The models whose timer is another than before.
+    /// The models whose next due instant changed, with the instants before and after.
     fn changed_timers(
         &self,
         step: &TimelineStep<'_>,
@@ -350,29 +345,26 @@ impl<'s> TimelineFormatter<'s> {
     }
 }
 
-fn notices(noticed: EventAnomalies) -> Vec<&'static str> {
+fn notices(anomalies: EventAnomalies) -> Vec<&'static str> {
     let EventAnomalies {
         duplicates,
         late,
         late_beyond_horizon,
         returns_unmatched,
-    } = noticed;
+    } = anomalies;
     let notices = [
-        (duplicates, "came a second time: it does nothing"),
-        (late, "came late: earlier than what was already seen"),
-        (
-            late_beyond_horizon,
-            "came so late that nothing can be taken back by it any more",
-        ),
+        (duplicates, "a duplicate: it changes nothing"),
+        (late, "late: earlier than the customer's latest event"),
+        (late_beyond_horizon, "too late to retract a transition"),
         (
             returns_unmatched,
-            "a refund or cancellation has waited for its order in vain",
+            "a refund or cancellation expired without its order",
         ),
     ];
     let notices = notices.into_iter().filter(|(count, _)| *count > 0);
     notices.map(|(_, notice)| notice).collect()
 }
 
-fn push_line(text: &mut String, depth: usize, said: &str) {
-    let _infallible = writeln!(text, "{}{said}", "    ".repeat(depth));
+fn push_line(text: &mut String, depth: usize, line: &str) {
+    let _infallible = writeln!(text, "{}{line}", "    ".repeat(depth));
 }

@@ -1,4 +1,4 @@
-//! CSV: rows under a header, with the bytes and the lines they stand on.
+//! Reads CSV rows with their bytes and line numbers.
 
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -10,24 +10,23 @@ use super::rows::{FileRow, LINE_BYTES_MAX};
 use crate::event::{Columns, Decoder};
 use crate::model::sanitize_for_terminal;
 
-/// A CSV file that is being read.
 pub(super) struct CsvReader {
     reader: Box<csv::Reader<RowBuffer>>,
-    /// Where the next row begins, empty lines before it aside.
+    /// The line after the previous row; empty lines may follow before the next row.
     line: u64,
 }
 
 impl CsvReader {
-    /// Reads the header.
+    /// Opens the file and reads its header.
     pub(super) fn open(bytes: Box<dyn BufRead>, name: &Path) -> Result<(CsvReader, Header), Error> {
-        let guard = RowBuffer {
+        let row_buffer = RowBuffer {
             inner: bytes,
             buffered: Vec::new(),
             start_offset: 0,
             consumed: 0,
             is_at_end: false,
         };
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(guard);
+        let mut reader = ReaderBuilder::new().flexible(true).from_reader(row_buffer);
         let header = reader
             .byte_headers()
             .map_err(|error| csv_error(name, 1, error))?;
@@ -39,7 +38,7 @@ impl CsvReader {
                     .to_owned()
             })
             .collect();
-        // The header's own bytes are taken like a row's, for the count of lines.
+        // Takes the header's bytes like those of a row, to count its lines.
         let (mut line, end) = (1, reader.position().byte());
         let mut header = FileRow::default();
         reader.get_mut().take_row(end, &mut line, &mut header);
@@ -50,11 +49,11 @@ impl CsvReader {
 
     /// The next row; `false` at the end.
     pub(super) fn read(&mut self, path: &Path, row: &mut FileRow) -> Result<bool, Error> {
-        let found = self.reader.read_byte_record(&mut row.cells);
-        let found = found.map_err(|error| csv_error(path, self.line, error))?;
+        let result = self.reader.read_byte_record(&mut row.cells);
+        let is_row = result.map_err(|error| csv_error(path, self.line, error))?;
         let end = self.reader.position().byte();
         self.reader.get_mut().take_row(end, &mut self.line, row);
-        Ok(found)
+        Ok(is_row)
     }
 }
 
@@ -65,14 +64,14 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// What a decoder reads each column for.
+    /// Maps the columns to the fields that a decoder reads.
     pub(super) fn columns(&self, path: &Path, decoder: &Decoder) -> Result<Columns, Error> {
         Columns::from_header(decoder, self.names.iter().map(String::as_str))
             .map_err(|missing| header_error(path, &missing, &self.raw))
     }
 }
 
-/// Longest part of a header that is shown.
+/// Characters of a header that an error shows.
 const HEADER_CHARS_MAX: usize = 80;
 
 fn header_error(path: &Path, missing: &[String], header: &[u8]) -> Error {
@@ -90,7 +89,7 @@ fn header_error(path: &Path, missing: &[String], header: &[u8]) -> Error {
         (true, _) => "; JSON is read as one object per line, each in { }",
         (_, true) => "; columns are separated by commas",
         (false, false) => {
-            "; where a column is called otherwise, say so, as in --map customer_id=user_id"
+            "; if a column has another name, map it, for example --map customer_id=user_id"
         }
     };
     Error::Header {
@@ -101,45 +100,45 @@ fn header_error(path: &Path, missing: &[String], header: &[u8]) -> Error {
     }
 }
 
-/// Keeps the bytes of the row that is being read, and ends one that does not end by itself: an open
-/// quote must not fill the memory.
+/// Buffers the bytes of the current row. Fails if a row exceeds the bound: an open quote must not fill
+/// the memory.
 struct RowBuffer {
     inner: Box<dyn BufRead>,
     buffered: Vec<u8>,
-    /// Where in the file the kept bytes begin.
+    /// Offset of `buffered` in the file.
     start_offset: u64,
-    /// How many of the kept bytes belong to rows that have been taken.
+    /// Bytes at the start of `buffered` that belong to earlier rows.
     consumed: usize,
-    /// Whether the end of the file has been met.
+    /// Whether the end of the file was read.
     is_at_end: bool,
 }
 
 impl RowBuffer {
-    /// Gives the row its bytes, which go up to `end` of the file, and its line; empty lines before
-    /// it are passed over. `line` moves on to what comes after it.
+    /// Sets bytes and line of the row that ends at offset `end` of the file; skips empty lines before it.
+    /// Advances `line` to the line after the row.
     fn take_row(&mut self, end: u64, line: &mut u64, row: &mut FileRow) {
-        let until = usize::try_from(end - self.start_offset).unwrap_or(usize::MAX);
-        let until = until.min(self.buffered.len());
-        let all = &self.buffered[self.consumed..until];
+        let row_end = usize::try_from(end - self.start_offset).unwrap_or(usize::MAX);
+        let row_end = row_end.min(self.buffered.len());
+        let all = &self.buffered[self.consumed..row_end];
         let empty = all.iter().take_while(|byte| is_line_end(**byte)).count();
         row.line = *line + count_line_feeds(&all[..empty]);
         let raw = &all[empty..];
-        // What ends with the file may end inside quotes.
-        row.open_quote = (self.is_at_end && until == self.buffered.len())
+        // The last row of a file may end inside quotes.
+        row.open_quote = (self.is_at_end && row_end == self.buffered.len())
             .then(|| find_open_quote(raw))
             .flatten()
-            .map(|at| row.line + count_line_feeds(&raw[..at]));
+            .map(|index| row.line + count_line_feeds(&raw[..index]));
         let end = raw.len() - usize::from(raw.last().is_some_and(|byte| is_line_end(*byte)));
         row.raw.clear();
         row.raw.extend_from_slice(&raw[..end]);
         *line += count_line_feeds(all);
-        self.consumed = until;
+        self.consumed = row_end;
     }
 }
 
 impl Read for RowBuffer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Here and not row by row, so that what follows a row is not moved for each of them.
+        // Drained here and not after each row, so that the bytes after a row are not moved for every row.
         self.buffered.drain(..self.consumed);
         self.start_offset += self.consumed as u64;
         self.consumed = 0;
@@ -162,18 +161,18 @@ fn count_line_feeds(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// Where the quote stands that is never closed in this row.
+/// The index of the quote that is not closed in this row.
 fn find_open_quote(row: &[u8]) -> Option<usize> {
-    let (mut open, mut fresh, mut at) = (None, true, 0);
-    while let Some(byte) = row.get(at) {
+    let (mut open, mut is_cell_start, mut index) = (None, true, 0);
+    while let Some(byte) = row.get(index) {
         match (open, *byte) {
-            (Some(_), b'"') if row.get(at + 1) == Some(&b'"') => at += 1,
+            (Some(_), b'"') if row.get(index + 1) == Some(&b'"') => index += 1,
             (Some(_), b'"') => open = None,
-            (None, b'"') if fresh => open = Some(at),
+            (None, b'"') if is_cell_start => open = Some(index),
             _ => {}
         }
-        fresh = *byte == b',';
-        at += 1;
+        is_cell_start = *byte == b',';
+        index += 1;
     }
     open
 }

@@ -1,4 +1,4 @@
-//! All inputs as one, by (time, order of the files, line).
+//! Merges all inputs by (time, index of the file, line).
 
 use std::fs::File;
 use std::io;
@@ -11,29 +11,29 @@ use super::sort::{self, SortedRun};
 use crate::event::{Decoder, EventTime, Position};
 use crate::partition::Record;
 
-/// What to do about input that is not in time order.
+/// How to handle input that is not in time order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputOrder {
-    /// Look first; sort the files that need it.
+    /// Check each file first, and sort those that need it.
     Sort,
-    /// Read once, and refuse what is out of order.
+    /// Read once; fail on input that is out of order.
     Presorted,
 }
 
-/// The merged inputs, record by record. Each file is held open, with one record of look-ahead.
+/// The merged inputs, record by record. Every file stays open, with one record of lookahead.
 pub struct MergedInputs {
     sources: Vec<MergeSource>,
     /// The next event of each source that has one.
     heap: MergeHeap<(EventTime, Position), Record>,
     order: InputOrder,
     files: usize,
-    /// The row that is being looked at.
+    /// Buffer for the current row.
     row: FileRow,
 }
 
 impl std::fmt::Debug for MergedInputs {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Merged")
+        out.debug_struct("MergedInputs")
             .field("sources", &self.sources.len())
             .finish_non_exhaustive()
     }
@@ -52,14 +52,14 @@ enum RowSource {
 }
 
 impl MergedInputs {
-    /// Opens the files; `notice` is told which of them have to be sorted. Temporary files go to
-    /// `folder` and vanish with this value.
+    /// Opens the files; calls `on_unsorted` for each file that must be sorted. Temporary files are in
+    /// `folder` and are deleted with this value.
     pub fn open(
         paths: &[PathBuf],
         decoder: &Decoder,
         order: InputOrder,
         folder: &Path,
-        mut notice: impl FnMut(&Path),
+        mut on_unsorted: impl FnMut(&Path),
     ) -> Result<MergedInputs, Error> {
         let mut sources = Vec::new();
         for (input, name) in paths.iter().enumerate() {
@@ -68,24 +68,24 @@ impl MergedInputs {
                 .as_ref()
                 .map_or(name.as_path(), tempfile::NamedTempFile::path);
             let (rows, header) = Rows::open(path, name)?;
-            let reading = RowDecoder::new(input as u32, decoder, header.as_ref(), name)?;
+            let decoder = RowDecoder::new(input as u32, decoder, header.as_ref(), name)?;
             let source = |rows| MergeSource {
                 name: name.clone(),
-                decoder: reading.clone(),
+                decoder: decoder.clone(),
                 rows,
                 latest: EventTime::MIN,
             };
             if order == InputOrder::Presorted {
                 sources.push(source(RowSource::File(rows)));
-            } else if is_sorted(rows, &reading)? {
+            } else if is_sorted(rows, &decoder)? {
                 sources.push(source(RowSource::File(Rows::open(path, name)?.0)));
             } else {
-                notice(name);
+                on_unsorted(name);
                 let rows = Rows::open(path, name)?.0;
-                // A rejected row goes where the event before it goes.
+                // A rejected row has no time of its own: it is sorted with the event before it.
                 let mut time = EventTime::MIN;
                 let key = |row: &FileRow| {
-                    time = reading.event(row).map_or(time, |event| event.time);
+                    time = decoder.event(row).map_or(time, |event| event.time);
                     Some(time)
                 };
                 sources.extend(
@@ -105,12 +105,12 @@ impl MergedInputs {
         })
     }
 
-    /// How many files there are.
+    /// The number of files.
     pub fn files(&self) -> usize {
         self.files
     }
 
-    /// The next record; `None` at the end. A rejected row is handed out as it is met.
+    /// The next record; `None` at the end. A rejected row is returned as soon as it is read.
     pub fn next_record(&mut self) -> Result<Option<Record>, Error> {
         while let Some(source) = self.heap.pop_unread() {
             if let Some(rejected) = self.read_source(source)? {
@@ -121,9 +121,9 @@ impl MergedInputs {
         Ok(self.heap.pop().map(|(_, record)| record))
     }
 
-    /// Reads one row of a source: its next event, or a rejected row, which is returned.
-    fn read_source(&mut self, at: usize) -> Result<Option<Record>, Error> {
-        let source = &mut self.sources[at];
+    /// Reads the next row of a source. Pushes an event to the heap; returns a rejected row.
+    fn read_source(&mut self, index: usize) -> Result<Option<Record>, Error> {
+        let source = &mut self.sources[index];
         let row = &mut self.row;
         if !source.rows.read(row)? {
             return Ok(None);
@@ -140,7 +140,7 @@ impl MergedInputs {
             });
         }
         source.latest = time;
-        self.heap.push((time, record.position), at, record);
+        self.heap.push((time, record.position), index, record);
         Ok(None)
     }
 }
@@ -154,21 +154,21 @@ impl RowSource {
     }
 }
 
-/// A pipe can be read once only; to look at its order first, it is kept in a file.
+/// Copies a pipe to a file: it can be read only once, but its order must be checked first.
 fn spool(
     name: &Path,
     order: InputOrder,
     folder: &Path,
 ) -> Result<Option<tempfile::NamedTempFile>, Error> {
-    let standard_input = name == Path::new("-");
-    // What cannot be looked at is reported when it is opened.
-    let once = standard_input
-        || std::fs::metadata(name).is_ok_and(|found| !found.is_file() && !found.is_dir());
-    if !once || order == InputOrder::Presorted {
+    let is_stdin = name == Path::new("-");
+    // An error here is ignored: opening the file reports it.
+    let is_pipe = is_stdin
+        || std::fs::metadata(name).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    if !is_pipe || order == InputOrder::Presorted {
         return Ok(None);
     }
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::Temporary)?;
-    let copied = if standard_input {
+    let copied = if is_stdin {
         io::copy(&mut io::stdin().lock(), &mut file)
     } else {
         File::open(name).and_then(|mut pipe| io::copy(&mut pipe, &mut file))
@@ -180,10 +180,10 @@ fn spool(
     Ok(Some(file))
 }
 
-fn is_sorted(mut rows: Rows, reading: &RowDecoder) -> Result<bool, Error> {
+fn is_sorted(mut rows: Rows, decoder: &RowDecoder) -> Result<bool, Error> {
     let (mut row, mut latest) = (FileRow::default(), EventTime::MIN);
     while rows.read(&mut row)? {
-        if let Ok(event) = reading.event(&row) {
+        if let Ok(event) = decoder.event(&row) {
             if event.time < latest {
                 return Ok(false);
             }

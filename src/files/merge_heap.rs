@@ -1,12 +1,12 @@
-//! Merging sorted sources: the next item of each, and which of them comes first.
+//! A heap that merges sorted sources: contains the next item of each.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// The next items of sources, in the order of their keys. No two keys are equal.
+/// The next item of each source, by key. All keys are distinct.
 pub(super) struct MergeHeap<K, T> {
     heap: BinaryHeap<Reverse<HeapEntry<K, T>>>,
-    /// Sources whose next item is not yet known.
+    /// Sources whose next item has not been read.
     unread: Vec<usize>,
 }
 
@@ -17,7 +17,7 @@ struct HeapEntry<K, T> {
 }
 
 impl<K: Ord, T> MergeHeap<K, T> {
-    /// Of so many sources, none of which has been read.
+    /// A heap of `sources` unread sources.
     pub(super) fn new(sources: usize) -> MergeHeap<K, T> {
         MergeHeap {
             heap: BinaryHeap::new(),
@@ -25,22 +25,22 @@ impl<K: Ord, T> MergeHeap<K, T> {
         }
     }
 
-    /// A source whose next item has to be read and given, if it has one.
+    /// Takes a source whose next item must be read and pushed, if it has one.
     pub(super) fn pop_unread(&mut self) -> Option<usize> {
         self.unread.pop()
     }
 
-    /// What was read of the source was no item.
+    /// Returns a source to the unread ones: no item was pushed, but more may follow.
     pub(super) fn push_unread(&mut self, source: usize) {
         self.unread.push(source);
     }
 
-    /// The next item of a source.
+    /// Pushes the next item of a source.
     pub(super) fn push(&mut self, key: K, source: usize, item: T) {
         self.heap.push(Reverse(HeapEntry { key, source, item }));
     }
 
-    /// The first of all, once no source is unread.
+    /// Takes the first item of all. Call only if no source is unread.
     pub(super) fn pop(&mut self) -> Option<(K, T)> {
         let Reverse(head) = self.heap.pop()?;
         self.unread.push(head.source);

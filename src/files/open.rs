@@ -1,4 +1,4 @@
-//! Opening a file: what it is compressed with and what is in it is seen from its first bytes.
+//! Opens a file; detects compression and format by its first bytes.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -6,12 +6,12 @@ use std::path::Path;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// How the rows of a file are written.
+/// The format of the rows of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileFormat {
     /// One JSON object per line.
     Json,
-    /// Rows under a header.
+    /// Rows after a header.
     Csv,
 }
 
@@ -39,15 +39,15 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     })
 }
 
-/// JSON if the first thing in it is an object; an empty file is one without rows.
+/// JSON if the file begins with an object or array, or is empty.
 pub(super) fn detect_format(rows: &mut dyn BufRead) -> io::Result<FileFormat> {
     let first = rows.fill_buf()?;
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
-    let json = first
+    let is_json = first
         .iter()
         .find(|byte| !byte.is_ascii_whitespace())
         .is_none_or(|byte| *byte == b'{' || *byte == b'[');
-    Ok(if json {
+    Ok(if is_json {
         FileFormat::Json
     } else {
         FileFormat::Csv

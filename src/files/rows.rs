@@ -1,4 +1,4 @@
-//! The rows of one file, one at a time, each with its line number.
+//! Reads the rows of one file with their line numbers, and decodes them to records.
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -11,43 +11,41 @@ use super::open::{FileFormat, detect_format, open};
 use crate::event::{Columns, Decoder, Event, Headers, Position, RejectReason, Rejection};
 use crate::partition::Record;
 
-/// Longest line that is kept whole; of a longer one the beginning is rejected.
+/// Maximum bytes of a line. A longer line is truncated, which the truncated header shows.
 pub(super) const LINE_BYTES_MAX: usize = 4 << 20;
 
-/// The header of a rejection whose row went on beyond the bound.
+/// The dead-letter header of a row that was truncated at the bound.
 pub const TRUNCATED_HEADER: &str = "cut";
-/// The header of a rejection whose row ends with its file, inside quotes: the line of the quote.
+/// The dead-letter header of a row that the end of the file cut inside quotes; its value is the quote's line.
 pub const OPEN_QUOTE_HEADER: &str = "open_quote";
 
-/// What some programs begin UTF-8 files with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A row as it stands in the file.
+/// The undecoded row of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FileRow {
     pub(super) line: u64,
-    /// Its bytes without the line's end.
+    /// The bytes without the line ending.
     pub(super) raw: Vec<u8>,
-    /// The cells, if it is one of a CSV file.
+    /// Empty for JSON.
     pub(super) cells: ByteRecord,
-    /// Whether it went on beyond the bound.
     pub(super) is_truncated: bool,
-    /// The line of a quote that was still open when the file ended.
+    /// The line of a quote that was open at the end of the file.
     pub(super) open_quote: Option<u64>,
 }
 
-/// How rows of a file become records.
+/// Decodes the rows of one file.
 #[derive(Clone, Debug)]
 pub(super) struct RowDecoder {
-    /// The file's order among the inputs.
+    /// Index of the file.
     pub(super) input: u32,
     pub(super) decoder: Decoder,
-    /// The columns of a CSV file.
+    /// `None` for JSON.
     pub(super) columns: Option<Columns>,
 }
 
 impl RowDecoder {
-    /// Of the file of this name and order, by a decoder; `header` if it is CSV.
+    /// `name` is the file's name in errors; `header` is set if the file is CSV.
     pub(super) fn new(
         input: u32,
         decoder: &Decoder,
@@ -64,7 +62,7 @@ impl RowDecoder {
 
     pub(super) fn event(&self, row: &FileRow) -> Result<Event, RejectReason> {
         match &self.columns {
-            // What follows the quote may be many rows, or the file is cut off.
+            // The cell after the quote may contain many rows, or the file is incomplete.
             Some(_) if row.open_quote.is_some() => Err(RejectReason::BadRow),
             Some(columns) => self.decoder.decode_row(columns, row.cells.iter()),
             None => self.decoder.decode_json(&row.raw),
@@ -94,19 +92,18 @@ impl RowDecoder {
     }
 }
 
-/// What a reader of the dead letter has to know beside the bytes.
+/// Headers that explain why the bytes of a dead letter are incomplete.
 fn rejection_headers(row: &FileRow) -> Headers {
     let quote = row.open_quote.map(|line| {
         let line = line.to_string().into_bytes();
         (OPEN_QUOTE_HEADER.to_owned(), Some(line))
     });
-    let cut = row
+    let truncated = row
         .is_truncated
         .then(|| (TRUNCATED_HEADER.to_owned(), None));
-    quote.into_iter().chain(cut).collect()
+    quote.into_iter().chain(truncated).collect()
 }
 
-/// A file that is being read.
 pub(super) struct Rows {
     path: PathBuf,
     kind: RowsKind,
@@ -118,14 +115,14 @@ enum RowsKind {
 }
 
 impl Rows {
-    /// Opens a file and, if it is CSV, reads its header.
+    /// Opens the file at `path`, which errors call `name`. If it is CSV, reads its header.
     pub(super) fn open(path: &Path, name: &Path) -> Result<(Rows, Option<Header>), Error> {
-        let fail = |source| Error::Io {
+        let io_error = |source| Error::Io {
             path: name.to_owned(),
             source,
         };
-        let mut bytes = open(path).map_err(fail)?;
-        if detect_format(&mut *bytes).map_err(fail)? == FileFormat::Json {
+        let mut bytes = open(path).map_err(io_error)?;
+        if detect_format(&mut *bytes).map_err(io_error)? == FileFormat::Json {
             return Ok((
                 Rows {
                     path: name.to_owned(),
@@ -137,11 +134,11 @@ impl Rows {
                 None,
             ));
         }
-        let (table, header) = CsvReader::open(bytes, name)?;
+        let (reader, header) = CsvReader::open(bytes, name)?;
         Ok((
             Rows {
                 path: name.to_owned(),
-                kind: RowsKind::Csv(table),
+                kind: RowsKind::Csv(reader),
             },
             Some(header),
         ))
@@ -152,11 +149,11 @@ impl Rows {
         match &mut self.kind {
             RowsKind::Json { lines, line } => loop {
                 *line += 1;
-                let found = read_line(&mut **lines, row);
-                if !found.map_err(|source| Error::Io {
+                let is_line = read_line(&mut **lines, row).map_err(|source| Error::Io {
                     path: self.path.clone(),
                     source,
-                })? {
+                })?;
+                if !is_line {
                     return Ok(false);
                 }
                 if *line == 1 && row.raw.starts_with(BYTE_ORDER_MARK) {
@@ -167,22 +164,22 @@ impl Rows {
                     return Ok(true);
                 }
             },
-            RowsKind::Csv(table) => table.read(&self.path, row),
+            RowsKind::Csv(reader) => reader.read(&self.path, row),
         }
     }
 }
 
-/// Reads up to the next line feed; what a line has beyond the bound is skipped.
+/// Reads up to the next line feed, or `false` at the end. Skips the bytes of a line beyond the bound.
 fn read_line(lines: &mut dyn BufRead, row: &mut FileRow) -> io::Result<bool> {
     row.raw.clear();
     row.is_truncated = false;
-    let mut any = false;
+    let mut is_line = false;
     loop {
         let buffer = lines.fill_buf()?;
         if buffer.is_empty() {
-            return Ok(any);
+            return Ok(is_line);
         }
-        any = true;
+        is_line = true;
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let part = &buffer[..end.unwrap_or(buffer.len())];
         let room = LINE_BYTES_MAX - row.raw.len();

@@ -1,4 +1,4 @@
-//! Sorting what does not fit into memory: sorted runs in temporary files.
+//! External sort: sorted runs in temporary files.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -9,16 +9,15 @@ use super::rows::{FileRow, Rows};
 
 /// Memory for one run while it is being sorted.
 const RUN_BYTES: usize = 48 << 20;
-/// What a row costs in memory beside its bytes.
+/// Memory of a row in addition to its bytes.
 const ROW_OVERHEAD_BYTES: usize = 256;
-/// Most runs of one file; each keeps a small buffer and an open file.
+/// Maximum runs of one file: each needs a small buffer and an open file.
 const RUNS_MAX: usize = 512;
 
-/// A sorted stretch of a file on disk.
+/// A sorted part of an input, in a temporary file.
 pub(super) struct SortedRun(BufReader<File>);
 
-/// Cuts a file into runs that are sorted by a key of their rows, and then by line. A row without a key
-/// is left out.
+/// Divides a file into runs that are sorted by key and line. Leaves out rows without a key.
 pub(super) fn sort_into_runs<K: Ord>(
     mut rows: Rows,
     mut key: impl FnMut(&FileRow) -> Option<K>,
@@ -49,12 +48,12 @@ pub(super) fn sort_into_runs<K: Ord>(
 }
 
 fn spill<K: Ord>(pending: &mut Vec<(K, FileRow)>, folder: &Path) -> Result<SortedRun, Error> {
-    pending.sort_by(|(one, row), (other, its)| (one, row.line).cmp(&(other, its.line)));
+    pending.sort_by(|(key_a, a), (key_b, b)| (key_a, a.line).cmp(&(key_b, b.line)));
     write_run(pending, folder).map_err(Error::Temporary)
 }
 
-/// Rows as: line, line of an open quote, whether cut, the bytes with their length, number of cells,
-/// then each cell with its length.
+/// Row format, little-endian: line (u64), line of an open quote or 0 (u64), truncated (u8), bytes with their
+/// length (u32), number of cells (u32), each cell with its length (u32).
 fn write_run<K>(pending: &mut Vec<(K, FileRow)>, folder: &Path) -> io::Result<SortedRun> {
     let mut out = BufWriter::new(tempfile::tempfile_in(folder)?);
     for (_, row) in pending.drain(..) {
@@ -87,12 +86,12 @@ impl SortedRun {
             other => other?,
         }
         row.line = u64::from_le_bytes(line);
-        // No line has the number 0.
+        // 0 is none: lines count from 1.
         self.0.read_exact(&mut line)?;
         row.open_quote = Some(u64::from_le_bytes(line)).filter(|line| *line > 0);
-        let mut cut = [0];
-        self.0.read_exact(&mut cut)?;
-        row.is_truncated = cut[0] != 0;
+        let mut truncated = [0];
+        self.0.read_exact(&mut truncated)?;
+        row.is_truncated = truncated[0] != 0;
         row.raw.resize(self.read_u32()? as usize, 0);
         self.0.read_exact(&mut row.raw)?;
         row.cells.clear();

@@ -1,4 +1,4 @@
-//! Settings of the clients. No other file spells a librdkafka property.
+//! Configuration of the librdkafka clients. No other file names a librdkafka property.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,35 +6,33 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-/// How to reach Kafka, and as whom.
+/// Connection, identity and limits of this process as a Kafka client.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
     /// `host:port`, comma-separated.
     pub brokers: String,
     /// Consumer group, and prefix of transactional ids.
     pub app: String,
-    /// The stable name of this process among those of the app.
+    /// The name of this process within the app; unchanged by a restart.
     pub instance: String,
-    /// How the group shares out the partitions.
     pub group_protocol: GroupProtocol,
-    /// How long the group waits for a process that has gone silent; the broker's own setting under
-    /// [`GroupProtocol::Consumer`].
+    /// Time without heartbeats after which the group removes this process. Under
+    /// [`GroupProtocol::Consumer`] the broker's setting applies instead.
     pub session_timeout: Duration,
-    /// Longest time between two polls before the group gives up on this process.
+    /// Time without a poll after which the member leaves the group.
     pub max_poll_interval: Duration,
-    /// How the connection is secured.
     pub security: SecurityConfig,
-    /// Further librdkafka properties; those that Tenure needs win over them.
+    /// Additional librdkafka properties; properties that Tenure sets override them.
     pub properties: BTreeMap<String, String>,
-    /// Whether this is the cluster inside the process, which knows neither ids nor settings of topics and
-    /// does not answer when asked.
+    /// Whether this is the in-process cluster, which has neither ids nor configs of topics and does
+    /// not respond to requests for them.
     pub is_local: bool,
-    /// What librdkafka fetches ahead, for each partition of each input.
+    /// Most bytes that librdkafka prefetches per partition of each input.
     pub prefetch_bytes: usize,
 }
 
 impl std::fmt::Debug for Config {
-    /// Without secrets, which further properties may hold too.
+    /// Omits secrets; `properties` may contain some too.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Config")
             .field("brokers", &self.brokers)
@@ -44,42 +42,39 @@ impl std::fmt::Debug for Config {
     }
 }
 
-/// How the group shares out the partitions. Under both a process is a static member, and partitions
-/// of inputs are kept together.
+/// The group protocol. Under both, a process is a static member, and the same partition of all
+/// inputs is assigned to one member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupProtocol {
-    /// A member assigns; a rebalance takes everything from everybody first.
+    /// A member assigns; a rebalance first revokes all partitions of all members.
     #[default]
     Classic,
-    /// The broker assigns (KIP-848); a rebalance takes only what moves.
+    /// The broker assigns (KIP-848); a rebalance revokes only partitions that move.
     Consumer,
 }
 
-/// How the connection is secured. Empty text: not set.
+/// Encryption and login. An empty string is not set.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecurityConfig {
     /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     pub protocol: String,
     /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`.
     pub mechanism: String,
-    /// Who.
     pub username: String,
-    /// Secret.
     pub password: String,
-    /// Certificates to trust.
+    /// Trusted certificates.
     pub ca_file: String,
-    /// Own certificate.
+    /// The client's certificate.
     pub certificate_file: String,
-    /// Own key.
+    /// The client's private key.
     pub key_file: String,
-    /// Secret.
     pub key_password: String,
 }
 
 impl std::fmt::Debug for SecurityConfig {
-    /// Without secrets.
+    /// Omits secrets.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Security")
+        out.debug_struct("SecurityConfig")
             .field("protocol", &self.protocol)
             .field("mechanism", &self.mechanism)
             .field("username", &self.username)
@@ -87,46 +82,46 @@ impl std::fmt::Debug for SecurityConfig {
     }
 }
 
-/// Time between two signs of life, unless the session is so short that it needs more of them.
+/// Longest heartbeat interval; at most a third of the session timeout is used.
 const HEARTBEAT_MAX: Duration = Duration::from_secs(3);
-/// Longest transaction. An orphan holds back all readers of its partitions for this long.
+/// Longest transaction. An orphaned one blocks `read_committed` readers of its partitions this long.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest delivery of one record; must be below the transaction's.
+/// Longest delivery of one record; must be below the transaction timeout.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(12);
-/// What librdkafka fetches ahead, for each partition of each input, where there is room for all of them.
+/// Prefetched bytes per partition of each input, if the memory budget has room for all of them.
 pub const PREFETCH_BYTES_MAX: usize = 2 << 20;
-/// What a broker is asked for at most, of one partition and in one answer. A batch that is larger comes all the
-/// same, alone: otherwise nothing behind it could ever be read.
+/// Most bytes requested from a broker, per partition and (next) per response. A broker still returns
+/// a larger batch, alone: otherwise no record behind it could ever be read.
 const FETCH_PARTITION_BYTES: u32 = 1 << 20;
 const FETCH_BYTES: u32 = PREFETCH_BYTES_MAX as u32;
-/// Longest answer that is taken in, whatever was asked for: the largest batch, compressed as it lies in its topic,
-/// that can be read. A longer one is refused before it has a place in memory, with a line of the log.
+/// Longest accepted response, and so the largest readable batch (compressed as stored). librdkafka
+/// refuses a longer one before allocating memory for it, and logs that.
 ///
-/// What a batch comes to once it is decompressed is bounded by this for zstd alone. Of gzip, lz4 and snappy
-/// librdkafka makes whatever the batch holds: up to some 1000, 255 and 20 times of what the topic's
-/// `max.message.bytes` lets in, which by default is 1 MiB. It has no setting for that, and counts it in
-/// what is fetched ahead only afterwards. It decompresses one batch at a time for each broker and client, and
-/// keeps it until the last of its records is taken. So whoever may produce to an input can have this process
-/// take about 1 GiB by a single batch, and `max.message.bytes` of the inputs is what keeps that small.
+/// Only for zstd does this bound the decompressed batch. librdkafka decompresses gzip, lz4 and snappy
+/// without a limit: to about 1000, 255 and 20 times the topic's `max.message.bytes` (default 1 MiB).
+/// It has no setting for that, and counts the size as prefetched only afterwards. It decompresses one
+/// batch at a time per broker and client, and retains it until its last record is consumed. So a
+/// producer to an input can make this process allocate about 1 GiB with a single batch; only a small
+/// `max.message.bytes` of the inputs prevents that.
 const RESPONSE_BYTES_MAX: u32 = 100_000_000;
-/// librdkafka wants room around what it asks for.
+/// librdkafka requires this overhead between the fetch size and the response size.
 const _: () =
     assert!(FETCH_PARTITION_BYTES <= FETCH_BYTES && FETCH_BYTES + 512 <= RESPONSE_BYTES_MAX);
 
-/// Properties that Tenure decides alone, each with what to tell whoever sets it: the configuration refuses them.
+/// Properties that the configuration refuses, each with the reason in the error message.
 pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
     "check.crcs",
-    "all that is read is checked against its checksum, and that cannot be chosen; leave it out",
+    "Tenure always checks the checksums of batches; leave it out",
 )];
 
-/// How the connection is secured: [`Security::protocol`] wins over it.
+/// The property that [`SecurityConfig::protocol`] overrides.
 pub const SECURITY_PROTOCOL: &str = "security.protocol";
-/// What the properties of a login begin with.
+/// Prefix of the login properties.
 pub const SASL_PREFIX: &str = "sasl.";
-/// What those of encrypting begin with.
+/// Prefix of the encryption properties.
 pub const SSL_PREFIX: &str = "ssl.";
 
-/// What the name of a property has in it whose value is a secret.
+/// Substrings of property names whose value is a secret.
 const SECRET_WORDS: [&str; 7] = [
     "password",
     "passphrase",
@@ -136,7 +131,7 @@ const SECRET_WORDS: [&str; 7] = [
     "credential",
     "key.pem",
 ];
-/// What stands under `sasl.` and is none; all else there may be.
+/// Properties under `sasl.` that are no secrets; all others there may be.
 const PUBLIC_SASL_PROPERTIES: [&str; 10] = [
     "sasl.mechanism",
     "sasl.mechanisms",
@@ -150,23 +145,25 @@ const PUBLIC_SASL_PROPERTIES: [&str; 10] = [
     "sasl.oauthbearer.scope",
 ];
 
-/// Where in the name of a property it has become clear that its value may be a secret; `None` where it is none. By
-/// a rule, so that what this version of librdkafka does not know yet is not shown either.
+/// If the value of a property may be a secret: the end (byte index) of the part of its name that shows
+/// it. A rule rather than a list, so that properties of later librdkafka versions are masked too.
 pub fn secret_name_end(property: &str) -> Option<usize> {
     let name = property.to_ascii_lowercase();
     let words = SECRET_WORDS.iter();
     let words = words.filter_map(|word| Some(name.find(word)? + word.len()));
     let is_key =
         name.starts_with(SSL_PREFIX) && name.contains("key") && !name.ends_with(".location");
-    let is_of_sasl =
+    let is_sasl_secret =
         name.starts_with(SASL_PREFIX) && !PUBLIC_SASL_PROPERTIES.contains(&name.as_str());
-    words.min().or((is_key || is_of_sasl).then_some(name.len()))
+    let is_secret = is_key || is_sasl_secret;
+    words.min().or(is_secret.then_some(name.len()))
 }
 
 impl Config {
-    /// The id of a worker's producer: the same after every restart, so that its open transaction
-    /// is aborted when the next one begins. Begins with the app, for rights that go by prefix, and ends with its length,
-    /// so that no other app and instance come to the same.
+    /// The transactional id of a worker's producer. It is the same after every restart, so that
+    /// initialising the producer aborts the previous one's open transaction. It starts with the app,
+    /// for prefixed ACLs, and ends with the length of the app, so that no two pairs of app and
+    /// instance have the same id.
     pub(super) fn transactional_id(&self, worker: usize) -> String {
         format!(
             "{}-{}",
@@ -175,7 +172,7 @@ impl Config {
         )
     }
 
-    /// That of earlier versions.
+    /// The transactional id that earlier versions used.
     pub(super) fn former_transactional_id(&self, worker: usize) -> String {
         format!("{}-{}-{worker}", self.app, self.instance)
     }
@@ -203,22 +200,22 @@ impl Config {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", format!("{}-{}", self.app, self.instance))
-            // A broker that comes back is found at once, and before an open transaction times out.
+            // Reconnects to a returning broker soon, and before an open transaction times out.
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")
             .set_log_level(RDKafkaLogLevel::Warning);
         config
     }
 
-    /// The member of the group that reads the inputs.
+    /// The group member that reads the inputs.
     pub(super) fn consumer(&self) -> ClientConfig {
         let mut config = self.reader();
         config
             .set("group.instance.id", &self.instance)
-            // A broker answers at once when there is something: this is how often it is asked when there is not.
-            // An input whose last record has just come is known to be at its end by the next answer.
+            // A broker responds immediately if it has records; this bounds its wait if it has none. The
+            // next response after the last record of an input shows that its end is reached.
             .set("fetch.wait.max.ms", "250")
-            // The events of customers have moved when a topic has got more partitions.
+            // Detects added partitions soon: they move customers' events to other partitions.
             .set("topic.metadata.refresh.interval.ms", "30000")
             .set("max.poll.interval.ms", millis(self.max_poll_interval));
         let heartbeat = HEARTBEAT_MAX.min(self.session_timeout / 3);
@@ -229,17 +226,17 @@ impl Config {
                 .set("partition.assignment.strategy", "range")
                 .set("session.timeout.ms", millis(self.session_timeout))
                 .set("heartbeat.interval.ms", millis(heartbeat)),
-            // Timeouts are the broker's; librdkafka refuses to be told others.
+            // The broker defines the timeouts; librdkafka refuses to set them.
             GroupProtocol::Consumer => config
                 .set("group.protocol", "consumer")
                 .set("group.remote.assignor", "range")
-                // How many heartbeats were sent (`consumer::heartbeats`).
+                // Statistics contain the number of heartbeats (`consumer::heartbeats`).
                 .set("statistics.interval.ms", "10000"),
         };
         config
     }
 
-    /// A reader outside the group, which sees committed records only.
+    /// A reader outside the group that sees only committed records.
     pub(super) fn reader(&self) -> ClientConfig {
         let mut config = self.base();
         config
@@ -256,12 +253,14 @@ impl Config {
             )
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "100")
-            // What a disk or a wire has damaged is neither read nor passed over (`Trouble::Damaged`).
-            // Behind it librdkafka 2.12 goes on at a wrong place, and may fail an assertion: that ends us too.
+            // A batch damaged on disk or in transit is neither read nor skipped (`FetchError::Damaged`).
+            // librdkafka 2.12 continues at a wrong position after it, and may fail an assertion, which
+            // ends this process too.
             .set("check.crcs", "true")
-            // For producers; librdkafka refuses readers that are bounded below it.
+            // For producers only, but librdkafka refuses readers with bounds below it.
             .set("message.max.bytes", "1000000");
-        // Topics with larger batches need larger ones: librdkafka looks whether they fit together.
+        // Topics with larger batches need larger values: properties set by the user remain, and
+        // librdkafka checks that they are consistent.
         for (names, bytes) in [
             (
                 ["fetch.message.max.bytes", "max.partition.fetch.bytes"].as_slice(),
@@ -277,14 +276,14 @@ impl Config {
         config
     }
 
-    /// A client that sees the true end of a partition, beyond open transactions.
+    /// A client that sees the end of a partition including open transactions.
     pub(super) fn uncommitted_reader(&self) -> ClientConfig {
         let mut config = self.reader();
         config.set("isolation.level", "read_uncommitted");
         config
     }
 
-    /// A worker's producer.
+    /// The transactional producer of a worker.
     pub(super) fn producer(&self, worker: usize, batch_bytes: usize) -> ClientConfig {
         let mut config = self.idempotent_producer(batch_bytes);
         config
@@ -293,8 +292,8 @@ impl Config {
         config
     }
 
-    /// A producer outside of transactions, which keeps the order of each partition. Its batches are no larger
-    /// than every topic takes: a broker refuses a batch as a whole.
+    /// A producer without transactions that keeps the order within each partition. `batch_bytes` must
+    /// fit every topic, since a broker refuses a batch as a whole.
     pub(super) fn idempotent_producer(&self, batch_bytes: usize) -> ClientConfig {
         let mut config = self.base();
         config
@@ -303,10 +302,10 @@ impl Config {
             .set("compression.type", "lz4")
             .set("linger.ms", "5")
             .set("batch.size", batch_bytes.to_string())
-            // As Java's producers, so that outputs lie where inputs with the same key lie.
+            // As Java's producers, so that outputs and inputs with the same key share a partition.
             .set("partitioner", "murmur2_random")
-            // librdkafka repeats a lost EndTxn by itself; the repetition must not come so soon
-            // that the first one, delayed, ends the next transaction.
+            // librdkafka repeats an EndTxn that gets no response. With a short pause, the delayed first
+            // request could end the next transaction (`transaction`).
             .set("retry.backoff.ms", "1000")
             .set("retry.backoff.max.ms", "1000");
         config

@@ -1,8 +1,8 @@
-//! The member of the group. Polled by one thread; what the group decides is told to a listener.
+//! The consumer that is the group member. One thread polls it; a listener receives rebalances.
 //!
-//! Every partition of every input has a queue of its own. So the end of one is not taken for the
-//! end of another (rdkafka does not say which topic has ended), and back-pressure is simply not to
-//! take from a queue: librdkafka stops fetching when it is full.
+//! Every partition of every input has its own queue. So the end of one is not mistaken for the end of
+//! another (rdkafka does not report the topic), and back-pressure only requires not to read from a
+//! queue: librdkafka stops fetching when it is full.
 
 mod feed;
 mod fetch;
@@ -30,23 +30,22 @@ use owned_partitions::OwnedPartitions;
 
 pub use feed::{Feed, Fetched};
 
-/// Who is told what the group decides. Called on the polling thread, from inside a poll.
+/// Receives rebalances. Called on the polling thread, from inside a poll.
 pub trait RebalanceListener: Send + Sync + 'static {
-    /// These partitions are this process's now; they are paused until they are started.
+    /// This process now owns these partitions; they are paused until [`Consumer::start`].
     fn on_assigned(&self, partitions: &[i32]);
-    /// These partitions are about to go elsewhere. Returns when they are no longer worked on, or
-    /// after a bounded wait. `lost`: they have gone already, and nothing may be committed.
+    /// These partitions are being revoked. Returns when they are released, or after a bounded wait.
+    /// `lost`: another member may already own them, and nothing may be committed.
     fn on_revoked(&self, partitions: &[i32], lost: bool);
 }
 
-/// Where reading a partition of an input goes on.
+/// The position from which a partition of an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeekPosition {
-    /// The input's order.
+    /// Index of the input.
     pub input: u32,
-    /// The partition.
     pub partition: i32,
-    /// The next offset.
+    /// The next offset to read.
     pub offset: i64,
 }
 
@@ -56,11 +55,11 @@ struct GroupContext {
     protocol: GroupProtocol,
     owned: Mutex<OwnedPartitions>,
     heartbeats: Mutex<Heartbeats>,
-    /// Whether another client has replaced this one: its rebalances are no longer reported to the listener.
+    /// Another client has replaced this one: the listener gets none of its rebalances.
     is_replaced: AtomicBool,
-    /// Whether the group has given it nothing of some input, as to a member that did not ask for it.
+    /// The assignment contains no partition of some input, as if this member had not subscribed to it.
     lacks_input: AtomicBool,
-    /// Whether it has left the group for that, and asked for all anew: what it gets since is what there is for it.
+    /// It has left the group and subscribed again for that reason: assignments are final from then on.
     has_resubscribed: AtomicBool,
 }
 
@@ -75,29 +74,30 @@ impl ClientContext for GroupContext {
 }
 
 impl ConsumerContext for GroupContext {
-    /// New partitions are paused until they are started. librdkafka wants an offset for them all the
-    /// same: not the group's, which is not the authority, and not the end. librdkafka asks the broker
-    /// where that is, twice because of the pause, and an answer that comes after the seek to the true
-    /// position undoes the seek (`rd_kafka_toppar_offset_retry`): records would be skipped. Undone to
-    /// the beginning, it only costs time: feeds drop what they have handed over.
+    /// New partitions are paused until they are started. librdkafka still requires an offset for them,
+    /// and gets the beginning. Not the group's committed offset, which is not authoritative. Not the
+    /// end: librdkafka queries the broker for it, twice because of the pause, and a response after the
+    /// seek to the true position undoes the seek (`rd_kafka_toppar_offset_retry`), which would skip
+    /// records. A seek undone to the beginning only costs time: feeds drop records before their
+    /// position.
     ///
-    /// Under the classic protocol a list is all there is, under the other one it is what changes.
+    /// `list` is the whole assignment under the classic protocol, else only the change.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
         decision: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let done = match decision {
+        let result = match decision {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let assigned = list.set_all_offsets(Offset::Beginning);
                 let assigned = assigned.and_then(|()| assign(consumer, self.protocol, list));
                 let paused = assigned.and_then(|()| consumer.pause(list));
                 let complete = self.owned().add(self.partitions(list));
-                let lacks = self.protocol == GroupProtocol::Classic
+                let lacks_input = self.protocol == GroupProtocol::Classic
                     && !self.has_resubscribed.load(Ordering::Acquire)
                     && self.owned().lacks_input();
-                if lacks {
+                if lacks_input {
                     self.lacks_input.store(true, Ordering::Release);
                 } else if !self.is_replaced.load(Ordering::Acquire) {
                     self.listener.on_assigned(&complete);
@@ -105,10 +105,10 @@ impl ConsumerContext for GroupContext {
                 paused
             }
             _ => {
-                let broken = self.owned().remove(self.partitions(list));
-                if !broken.is_empty() && !self.is_replaced.load(Ordering::Acquire) {
+                let incomplete = self.owned().remove(self.partitions(list));
+                if !incomplete.is_empty() && !self.is_replaced.load(Ordering::Acquire) {
                     self.listener
-                        .on_revoked(&broken, consumer.assignment_lost());
+                        .on_revoked(&incomplete, consumer.assignment_lost());
                 }
                 match self.protocol {
                     GroupProtocol::Classic => consumer.unassign(),
@@ -116,18 +116,19 @@ impl ConsumerContext for GroupContext {
                 }
             }
         };
-        if let Err(error) = done {
-            tracing::error!(%error, "a decision of the group could not be followed");
+        // The callback cannot return an error.
+        if let Err(error) = result {
+            tracing::error!(%error, "applying a rebalance failed");
         }
     }
 }
 
 impl GroupContext {
-    /// Every partition in the list, with the order of its input.
+    /// (input index, partition) pairs of the list.
     fn partitions(&self, list: &TopicPartitionList) -> Vec<(usize, i32)> {
         let elements = list.elements().into_iter().filter_map(|element| {
-            let is_own = |input: &String| input == element.topic();
-            Some((self.inputs.iter().position(is_own)?, element.partition()))
+            let is_topic = |input: &String| input == element.topic();
+            Some((self.inputs.iter().position(is_topic)?, element.partition()))
         });
         elements.collect()
     }
@@ -145,14 +146,14 @@ impl GroupContext {
 
 type Client = BaseConsumer<GroupContext>;
 
-/// The consumer. Shared: one thread polls, others ask for metadata and offsets.
+/// The consumer, shared by threads: one polls, others request metadata and offsets.
 #[derive(Clone)]
 pub struct Consumer {
-    /// Replaced by another one when it has lost its membership for good.
+    /// [`Consumer::rejoin`] replaces it; `None` meanwhile.
     client: Arc<Mutex<Option<Arc<Client>>>>,
     config: Arc<Config>,
     inputs: Vec<String>,
-    /// Woken when something is to be polled or read from a feed.
+    /// Unparked when there is something to poll or to read from a feed.
     poll_thread: Thread,
 }
 
@@ -164,16 +165,16 @@ impl std::fmt::Debug for Consumer {
     }
 }
 
-/// Longest wait for an answer of the coordinator or a leader.
+/// Longest wait for a response of the coordinator or a leader.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two tries of what is not possible yet.
+/// Interval between retries of calls that are not possible yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Consumer {
-    /// Joins the group; the calling thread is the one that polls.
+    /// Joins the group; the calling thread becomes the polling thread.
     ///
-    /// Under [`GroupProtocol::Consumer`] the group lets nobody in under the name of a member that has not left, such as the
-    /// predecessor that was killed, until that one's session is over: this is waited for, unless `stop`.
+    /// Under [`GroupProtocol::Consumer`] the group refuses a new member while another one of the same
+    /// name is in its session, such as a killed predecessor. Waits for the end of that, unless `stop`.
     pub fn join(
         config: &Config,
         inputs: &[String],
@@ -189,23 +190,23 @@ impl Consumer {
         })
     }
 
-    /// Rejoins the group with a new client and the same `group.instance.id`. All partitions must have been revoked and their
-    /// feeds dropped: rebalances of the old client are not reported. To be called on the polling thread; until it returns,
-    /// other calls fail with [`Error::Retry`].
+    /// Rejoins the group with a new client and the same `group.instance.id`. All partitions must have
+    /// been revoked and their feeds dropped: rebalances of the old client are not reported. Must be
+    /// called on the polling thread; until it returns, other calls fail with [`Error::Retry`].
     pub fn rejoin(&self, stop: impl Fn() -> bool) -> Result<(), Error> {
         let old = self.client()?;
         old.context().is_replaced.store(true, Ordering::Release);
         let listener = old.context().listener.clone();
         *self.lock() = None;
-        // Closing it, by which it leaves the group, takes as long as the coordinator takes to respond.
+        // Dropping it leaves the group and waits for the coordinator, so another thread does that.
         std::thread::spawn(move || drop(old));
         let new = join_group(&self.config, &self.inputs, listener, &stop)?;
         *self.lock() = Some(Arc::new(new));
         Ok(())
     }
 
-    /// Whether the group has not heard of this process for so long that its membership is lost, while a broker could
-    /// be reached: librdkafka 2.12 may come to send no heartbeats any more, and tell nobody.
+    /// Whether this member has sent no heartbeats for so long that its membership is lost, although a
+    /// broker was reachable: librdkafka 2.12 may stop sending them without an error.
     pub fn is_missing_heartbeats(&self) -> bool {
         self.client().is_ok_and(|client| {
             let heartbeats = client.context().heartbeats();
@@ -215,7 +216,7 @@ impl Consumer {
 
     fn client(&self) -> Result<Arc<Client>, Error> {
         self.lock().clone().ok_or(Error::Retry {
-            action: "using the consumer while it joins the group anew",
+            action: "using the consumer while it rejoins the group",
             source: KafkaError::Canceled,
         })
     }
@@ -224,25 +225,26 @@ impl Consumer {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serves the group: rebalances happen in here. Waits up to `timeout` until there is something to do for the
-    /// thread that polls: something of the group, of a feed that was empty, or of whoever has unparked it.
+    /// Serves the group; rebalance callbacks run in here. First waits up to `timeout` for an event of
+    /// the group, a record of an empty feed, or an unpark by another thread.
     pub fn poll(&self, timeout: Duration) -> Result<(), Error> {
         if !timeout.is_zero() {
             std::thread::park_timeout(timeout);
         }
         let client = self.client()?;
         serve(&client)?;
-        match client.context().lacks_input.swap(false, Ordering::AcqRel) {
-            true => self.resubscribe(&client),
-            false => Ok(()),
+        if client.context().lacks_input.swap(false, Ordering::AcqRel) {
+            self.resubscribe(&client)
+        } else {
+            Ok(())
         }
     }
 
-    /// A static member that comes back is given what it had before, also where it asks for more inputs now. Only one that
-    /// has left is taken for another.
+    /// Leaves the group and joins again. A returning static member gets its previous assignment even if
+    /// it now subscribes to more inputs; only after a leave is it assigned again.
     fn resubscribe(&self, client: &Client) -> Result<(), Error> {
         tracing::info!(
-            "the group does not know of an input that was added; leaving it, and joining it anew"
+            "the group does not assign partitions of an added input; leaving and rejoining it"
         );
         client
             .context()
@@ -252,12 +254,11 @@ impl Consumer {
         subscribe(client, &self.inputs)
     }
 
-    /// The thread that polls.
     pub fn poll_thread(&self) -> &Thread {
         &self.poll_thread
     }
 
-    /// This partition of every input.
+    /// The partition of this number of every input.
     fn topic_partitions(&self, partition: i32) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for topic in &self.inputs {
@@ -266,44 +267,42 @@ impl Consumer {
         list
     }
 
-    /// The stable committed offsets of a partition's inputs, each with the metadata it was
-    /// committed with. Waits, bounded, until no transaction that could change them is open.
+    /// The stable committed offset and its metadata for each input of a partition; `None` without a
+    /// commit. Waits, bounded, while a transaction that could change them is open.
     pub fn committed(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
         let list = self.topic_partitions(partition);
-        let found = self.client()?.committed_offsets(list, TIMEOUT);
-        let found =
-            found.map_err(|source| Error::from_request("asking for committed offsets", source))?;
-        let one = |topic: &String| {
-            let Some(element) = found.find_partition(topic, partition) else {
+        let fail = |source| Error::from_request("requesting committed offsets", source);
+        let committed = self.client()?.committed_offsets(list, TIMEOUT);
+        let committed = committed.map_err(fail)?;
+        let offset_of = |topic: &String| {
+            let Some(element) = committed.find_partition(topic, partition) else {
                 return Ok(None);
             };
-            // librdkafka itself asks again while a transaction is open. What else is wrong with one
-            // partition it tells only here: not to know is not that nothing was committed.
-            let answered = element.error();
-            answered
-                .map_err(|source| Error::from_request("asking for committed offsets", source))?;
+            // librdkafka itself retries while a transaction is open. It reports other errors of one
+            // partition only here: they must not be mistaken for "nothing was committed".
+            element.error().map_err(fail)?;
             Ok(match element.offset() {
                 Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
                 _ => None,
             })
         };
-        self.inputs.iter().map(one).collect()
+        self.inputs.iter().map(offset_of).collect()
     }
 
-    /// The first offset and the end of an input's partition, as committed readers see it.
+    /// The first offset and the end of an input's partition, as `read_committed` readers see them.
     pub fn offset_bounds(&self, input: u32, partition: i32) -> Result<(i64, i64), Error> {
         let topic = &self.inputs[input as usize];
         let bounds = self.client()?.fetch_watermarks(topic, partition, TIMEOUT);
-        bounds.map_err(|source| Error::from_request("asking for the bounds of an input", source))
+        bounds.map_err(|source| Error::from_request("requesting offset bounds", source))
     }
 
-    /// The membership to send with a transaction, unless this process is no member right now.
+    /// The membership to send with a transaction; `None` while this process is no member.
     pub fn membership(&self) -> Option<ConsumerGroupMetadata> {
         membership(&*self.client().ok()?)
     }
 }
 
-/// Under the classic protocol a list is all there is, under the other one it is what is added.
+/// `list` is the whole assignment under the classic protocol, else only the added partitions.
 fn assign(
     client: &Client,
     protocol: GroupProtocol,
@@ -315,27 +314,28 @@ fn assign(
     }
 }
 
-/// Called by librdkafka's threads.
-fn waker(polling: &Thread) -> impl Fn() + Send + Sync + 'static {
-    let polling = polling.clone();
-    move || polling.unpark()
+/// A callback for librdkafka's threads that unparks the polling thread.
+fn waker(poll_thread: &Thread) -> impl Fn() + Send + Sync + 'static {
+    let poll_thread = poll_thread.clone();
+    move || poll_thread.unpark()
 }
 
-/// Most errors of a consumer pass by themselves; librdkafka goes on trying.
+/// Returns errors that end the membership or the reading, and logs all others: librdkafka retries
+/// those itself.
 fn fail_if_fatal(source: KafkaError) -> Result<(), Error> {
     let code = source.rdkafka_error_code();
-    // A name that is taken is knocked for before anything is read; later somebody has taken ours.
-    let is_taken = matches!(
+    // While joining, `await_membership` handles this code. Later, another member has the name.
+    let is_name_taken = matches!(
         source,
         KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId)
     );
-    if is_taken || code.map(ErrorClass::from_code) == Some(ErrorClass::Fenced) {
+    if is_name_taken || code.map(ErrorClass::from_code) == Some(ErrorClass::Fenced) {
         return Err(Error::Fenced {
             action: "staying in the group",
             source,
         });
     }
-    let fatal = matches!(source, KafkaError::MessageConsumptionFatal(_))
+    let is_fatal = matches!(source, KafkaError::MessageConsumptionFatal(_))
         || matches!(
             code,
             Some(
@@ -347,7 +347,7 @@ fn fail_if_fatal(source: KafkaError) -> Result<(), Error> {
                     | RDKafkaErrorCode::UnknownTopicOrPartition
             )
         );
-    if fatal {
+    if is_fatal {
         return Err(Error::Fatal {
             action: "reading the inputs",
             source,

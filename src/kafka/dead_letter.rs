@@ -1,5 +1,5 @@
-//! Records that were not accepted, as records that the broker takes: verbatim where they fit, else cut, with
-//! what was there told by length and hash.
+//! Encodes rejected records as dead letters that the broker accepts: verbatim if they fit, else
+//! truncated, with original length and hash in headers.
 
 use super::output::header;
 use super::{OutboxEntry, OutputTopics, ProducerRecord};
@@ -7,20 +7,20 @@ use crate::cloudevent::sha256_hex;
 use crate::event::{Headers, Position, Rejection};
 use crate::partition::LostRange;
 
-/// The largest batch that a topic takes where nobody has said otherwise (`max.message.bytes`).
+/// Kafka's default of a topic's `max.message.bytes`.
 const TOPIC_MAX_MESSAGE_BYTES: usize = 1_048_588;
-/// The largest record that librdkafka takes where nobody has said otherwise (`message.max.bytes`).
+/// librdkafka's default of `message.max.bytes`.
 const CLIENT_MESSAGE_MAX_BYTES: usize = 1_000_000;
-/// What a batch and its one record take beside their bytes, what is said of the rejection, and what carries a
-/// dead letter in the changelog; names of topics are up to 249 bytes.
+/// Bytes for the framing of a batch with one record, the headers about the rejection and those of the
+/// outbox. Topic names are up to 249 bytes.
 const DEAD_LETTER_OVERHEAD: usize = 4 << 10;
-/// Beside the bytes of a header.
+/// Bytes of a header in addition to name and value.
 const HEADER_OVERHEAD: usize = 16;
-/// Longest header that is taken over from an output that was refused.
+/// Longest header value that is copied from a refused output.
 const HEADER_VALUE_BYTES_MAX: usize = 256;
 
 const REFUSED: &str = "tenure_refused";
-/// The last header of the last resort, which is never replaced again.
+/// The last header of a dead letter for a refused output; marks it, so that it is never replaced again.
 const REFUSED_BYTES: &str = "tenure_refused_bytes";
 const REASON: &str = "tenure_reason";
 const TOPIC: &str = "tenure_topic";
@@ -28,17 +28,18 @@ const PARTITION: &str = "tenure_partition";
 const OFFSET: &str = "tenure_offset";
 const VERSION: &str = "tenure_version";
 
-/// Most bytes of key, value and headers, for a topic that takes batches of this size.
+/// Most bytes of key, value and headers for a topic with this `max.message.bytes`.
 pub(super) fn max_bytes(batch_bytes: Option<usize>) -> usize {
-    let batch = batch_bytes
+    let limit = batch_bytes
         .unwrap_or(TOPIC_MAX_MESSAGE_BYTES)
         .min(CLIENT_MESSAGE_MAX_BYTES);
-    batch.saturating_sub(DEAD_LETTER_OVERHEAD)
+    limit.saturating_sub(DEAD_LETTER_OVERHEAD)
 }
 
 impl OutputTopics {
-    /// Key, value and headers with the reason and the place beside them. Where they are more than `room`, a
-    /// quarter of it is for the key, a quarter for the headers, and what is left for the value.
+    /// Key, value and headers of the record, followed by headers with the reason and the origin. If
+    /// they are longer than `room` bytes, the key gets at most a quarter of it, the headers a quarter,
+    /// and the value the rest.
     pub(super) fn encode_dead_letter(
         &self,
         partition: i32,
@@ -49,14 +50,12 @@ impl OutputTopics {
         let (mut key, mut value) = (rejection.key.clone(), rejection.value.clone());
         let (mut headers, mut cut) = (rejection.headers.clone(), Headers::new());
         if length(&key) + length(&value) + headers_length(&headers) > room {
-            let [names, lengths] = [
-                ["tenure_key_length", "tenure_key_sha256"],
-                ["tenure_original_length", "tenure_original_sha256"],
-            ];
-            truncate(&mut key, room / 4, names, &mut cut);
+            let key_names = ["tenure_key_length", "tenure_key_sha256"];
+            let value_names = ["tenure_original_length", "tenure_original_sha256"];
+            truncate(&mut key, room / 4, key_names, &mut cut);
             truncate_headers(&mut headers, room / 4, &mut cut);
-            let left = room.saturating_sub(length(&key) + headers_length(&headers));
-            truncate(&mut value, left, lengths, &mut cut);
+            let rest = room.saturating_sub(length(&key) + headers_length(&headers));
+            truncate(&mut value, rest, value_names, &mut cut);
         }
         headers.extend([
             header(REASON, rejection.reason.code()),
@@ -75,8 +74,8 @@ impl OutputTopics {
         }
     }
 
-    /// Says that an input no longer holds some offsets: from the first one to the one before the end. `applied`:
-    /// they had been processed before they were lost.
+    /// A dead letter about offsets that an input no longer contains: from `tenure_offset` up to before
+    /// `tenure_offset_end`. `tenure_applied`: their records were applied before they were lost.
     pub(super) fn encode_input_lost(&self, partition: i32, lost: &LostRange) -> ProducerRecord {
         let (from, to) = (lost.from.min(lost.to), lost.from.max(lost.to));
         ProducerRecord {
@@ -96,8 +95,9 @@ impl OutputTopics {
         }
     }
 
-    /// Stands for an output that the broker has refused for what it is: where it came from, and what was said
-    /// of it, without its bytes. `None` where it is the last resort itself, or no output.
+    /// The dead letter that replaces an output that the broker refused as too large or invalid: its
+    /// origin and short headers, without key and value. `None` if `refused` is such a dead letter
+    /// itself, or no output.
     pub fn dead_letter_for_refused(
         &self,
         refused: &ProducerRecord,
@@ -106,27 +106,28 @@ impl OutputTopics {
         if refused.topic == self.changelog {
             return self.dead_letter_for_refused_outbox_entry(refused, why);
         }
-        // A record may have come with headers of that name: no key and no value, and ours at the end.
+        // An input record may have a header of that name, so key, value and header order count too.
         let is_bare = refused.key.is_none() && refused.value.is_none();
-        let ends = refused.headers.last().map(|(name, _)| name.as_str());
-        if is_bare && ends == Some(REFUSED_BYTES) {
+        let last_name = refused.headers.last().map(|(name, _)| name.as_str());
+        if is_bare && last_name == Some(REFUSED_BYTES) {
             return None;
         }
         let mut headers = vec![header(VERSION, env!("CARGO_PKG_VERSION"))];
         if refused.topic == self.dead_letters {
-            // Ours are the last: a record may have come with headers of the same name.
-            let ours = [REASON, TOPIC, PARTITION, OFFSET].map(|name| {
+            // Tenure appends its headers, and the record may have headers of the same name: take the
+            // last of each name.
+            let copied = [REASON, TOPIC, PARTITION, OFFSET].map(|name| {
                 let mut latest = refused.headers.iter().rev();
-                latest.find(|(known, _)| known == name).cloned()
+                latest.find(|(other, _)| other == name).cloned()
             });
-            headers.extend(ours.into_iter().flatten());
+            headers.extend(copied.into_iter().flatten());
         } else {
             headers.push(header(REASON, "refused_output"));
             headers.extend(origin(refused));
-            let own = refused.headers.iter().filter(|(name, value)| {
+            let attributes = refused.headers.iter().filter(|(name, value)| {
                 name.starts_with("ce_") && length(value) <= HEADER_VALUE_BYTES_MAX
             });
-            headers.extend(own.cloned());
+            headers.extend(attributes.cloned());
         }
         headers.extend([
             header(REFUSED, why),
@@ -141,26 +142,24 @@ impl OutputTopics {
             headers,
         })
     }
-}
 
-impl OutputTopics {
-    /// The same of an output that the changelog was to carry.
+    /// The same for a refused outbox entry: the dead letter is an entry of the same number.
     fn dead_letter_for_refused_outbox_entry(
         &self,
         refused: &ProducerRecord,
         why: &str,
     ) -> Option<ProducerRecord> {
         let key = refused.key.as_deref();
-        let pending = OutboxEntry::decode(key, refused.value.as_deref(), &refused.headers)?;
+        let entry = OutboxEntry::decode(key, refused.value.as_deref(), &refused.headers)?;
         let number = u32::from_be_bytes(key?.get(1..)?.try_into().ok()?);
-        let output = self.dead_letter_for_refused(&pending.output, why)?;
-        let batch = pending.batch;
+        let output = self.dead_letter_for_refused(&entry.output, why)?;
+        let batch = entry.batch;
         Some(OutboxEntry { batch, output }.encode(&self.changelog, refused.partition?, number))
     }
 }
 
 impl ProducerRecord {
-    /// Of key, value and headers.
+    /// Bytes of key, value and headers.
     pub(super) fn byte_len(&self) -> usize {
         length(&self.key) + length(&self.value) + headers_length(&self.headers)
     }
@@ -170,7 +169,6 @@ fn length(bytes: &Option<Vec<u8>>) -> usize {
     bytes.as_ref().map_or(0, Vec::len)
 }
 
-/// Of names and values.
 fn headers_length(headers: &Headers) -> usize {
     headers.iter().map(header_length).sum()
 }
@@ -179,7 +177,7 @@ fn header_length((name, value): &(String, Option<Vec<u8>>)) -> usize {
     HEADER_OVERHEAD + name.len() + length(value)
 }
 
-/// Cuts what is longer than `room`, and says what it was.
+/// Truncates to `room` bytes; `cut` receives original length and hash under `names`.
 fn truncate(bytes: &mut Option<Vec<u8>>, room: usize, names: [&str; 2], cut: &mut Headers) {
     let Some(bytes) = bytes.as_mut().filter(|bytes| bytes.len() > room) else {
         return;
@@ -189,12 +187,12 @@ fn truncate(bytes: &mut Option<Vec<u8>>, room: usize, names: [&str; 2], cut: &mu
     bytes.truncate(room);
 }
 
-/// Keeps the first headers that fit into `room`, and says what all of them were.
+/// Retains the first headers that fit into `room`; `cut` receives count and hash of all.
 fn truncate_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
     if headers_length(headers) <= room {
         return;
     }
-    // As in a record: what is hashed can be put together again from the topic.
+    // Each name and value ends with a zero byte, so that the hash can be verified from the topic.
     let mut all = Vec::with_capacity(headers_length(headers));
     for (name, value) in headers.iter() {
         all.extend_from_slice(name.as_bytes());
@@ -205,15 +203,15 @@ fn truncate_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
     cut.push(header("tenure_headers_count", &headers.len().to_string()));
     cut.push(header("tenure_headers_sha256", &sha256_hex(&all)));
     let mut used = 0;
-    let fits = |one: &(String, Option<Vec<u8>>)| {
-        used += header_length(one);
+    let fits = |header: &(String, Option<Vec<u8>>)| {
+        used += header_length(header);
         used <= room
     };
     let kept: Headers = headers.drain(..).take_while(fits).collect();
     *headers = kept;
 }
 
-/// The place of the record that an output came of, where its JSON says so.
+/// Topic, partition and offset of the input record of an output, as far as its JSON has them.
 fn origin(output: &ProducerRecord) -> Headers {
     let json = output
         .value
@@ -229,14 +227,14 @@ fn origin(output: &ProducerRecord) -> Headers {
         ("partition", PARTITION),
         ("offset", OFFSET),
     ];
-    let known = names
+    let headers = names
         .into_iter()
         .filter_map(|(key, name)| match &input[key] {
             serde_json::Value::Null => None,
             serde_json::Value::String(text) => Some(header(name, text)),
             other => Some(header(name, &other.to_string())),
         });
-    known.collect()
+    headers.collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Records on their way, and what counts as delivered.
+//! Sends records, and decides which of them count as delivered.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,12 +13,12 @@ use super::error_class::ErrorClass;
 use super::{Error, ProducerRecord, log_throttle};
 use crate::event::WallTime;
 
-/// Longest wait for room, and for the delivery of what was sent.
+/// Longest wait for room in the producer's queue, and for the delivery of sent records.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
-/// Between two looks whether one has failed.
+/// Interval between checks whether a record has failed.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What became of a record.
+/// The delivery of one record; −1 where offset or append time is unknown.
 #[derive(Debug)]
 pub(super) struct DeliveryReport {
     offset: AtomicI64,
@@ -37,18 +37,18 @@ impl Default for DeliveryReport {
 }
 
 impl DeliveryReport {
-    /// Its offset, once it is delivered.
+    /// `None` until the record is delivered.
     pub(super) fn offset(&self) -> Option<i64> {
         Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset >= 0)
     }
 
-    /// When the broker appended it, where the topic keeps that.
+    /// Broker time of the append; `None` unless the topic has `LogAppendTime`.
     pub(super) fn append_time(&self) -> Option<WallTime> {
         let millis = self.append_time.load(Ordering::Acquire);
         (millis >= 0).then_some(WallTime(millis))
     }
 
-    /// Whether it was refused for what it is: it always will be.
+    /// Whether the broker refused the record itself (too large, invalid): a retry fails too.
     pub(super) fn is_refused(&self) -> bool {
         self.refused.load(Ordering::Acquire)
     }
@@ -61,14 +61,14 @@ impl DeliveryReport {
     }
 }
 
-/// Catches where the records of a transaction were put, and why one was not.
+/// Callbacks of a producer: the first failure, and the report of each record.
 #[derive(Default)]
 pub(super) struct DeliveryContext {
     failure: Mutex<Option<KafkaError>>,
 }
 
 impl DeliveryContext {
-    /// The first failure since the last call.
+    /// The first failure since the previous call.
     pub(super) fn take_failure(&self) -> Option<KafkaError> {
         self.lock().take()
     }
@@ -82,7 +82,7 @@ impl DeliveryContext {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
-        // An error is whole whoever panicked while holding it.
+        // A poisoned lock is safe: the value is replaced as a whole.
         self.failure
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -98,36 +98,36 @@ impl ClientContext for DeliveryContext {
 impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = Arc<DeliveryReport>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, place: Self::DeliveryOpaque) {
+    fn delivery(&self, result: &DeliveryResult<'_>, report: Self::DeliveryOpaque) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         match result {
             Ok(message) if message.offset() >= 0 => {
                 if let Timestamp::LogAppendTime(millis) = message.timestamp() {
-                    place.append_time.store(millis, Ordering::Release);
+                    report.append_time.store(millis, Ordering::Release);
                 }
-                place.offset.store(message.offset(), Ordering::Release);
+                report.offset.store(message.offset(), Ordering::Release);
             }
-            // Nobody has said where it lies. librdkafka takes a refused record for delivered once a
-            // later one of its partition is; yet a broker that has nothing of a producer so far
-            // takes any record for its first, and the refused one is nowhere.
+            // Delivered without an offset: treated as lost. librdkafka reports a refused record as
+            // delivered once a later one of its partition is. But a broker without state of this
+            // producer accepts any record as the first, so the refused one may be nowhere.
             Ok(_) => self.set_failure(KafkaError::MessageProduction(
                 RDKafkaErrorCode::Inconsistent,
             )),
-            // Given up because of something else, which the next call of the transaction tells.
+            // Purged because of another error, which the next call of the transaction returns.
             Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
             Err((error, _)) => {
-                place.set_failure(error);
+                report.set_failure(error);
                 self.set_failure(error.clone());
             }
         }
     }
 }
 
-/// Hands a record over; `place` gets what becomes of it.
+/// Enqueues a record; `report` receives its delivery. Waits while the producer's queue is full.
 pub(super) fn send(
     producer: &BaseProducer<DeliveryContext>,
     record: &ProducerRecord,
-    place: &Arc<DeliveryReport>,
+    report: &Arc<DeliveryReport>,
 ) -> Result<(), Error> {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (key, value) in &record.headers {
@@ -137,7 +137,7 @@ pub(super) fn send(
         });
     }
     let mut outgoing: BaseRecord<'_, [u8], [u8], _> =
-        BaseRecord::with_opaque_to(&record.topic, place.clone()).headers(headers);
+        BaseRecord::with_opaque_to(&record.topic, report.clone()).headers(headers);
     outgoing.key = record.key.as_deref();
     outgoing.payload = record.value.as_deref();
     outgoing.partition = record.partition;
@@ -145,14 +145,14 @@ pub(super) fn send(
     loop {
         match producer.send(outgoing) {
             Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), rejected))
                 if Instant::now() < deadline =>
             {
                 producer.poll(Duration::from_millis(50));
-                outgoing = back;
+                outgoing = rejected;
             }
             Err((source, _)) => {
-                place.set_failure(&source);
+                report.set_failure(&source);
                 return Err(Error::Abort {
                     action: "producing a record",
                     source,
@@ -162,28 +162,28 @@ pub(super) fn send(
     }
 }
 
-/// How long it is waited for records that are on their way.
+/// When [`flush`] stops waiting for records in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlushUntil {
-    /// Inside a transaction, of which one record that is not delivered is the end: librdkafka does not send the others.
+    /// Inside a transaction: after one undelivered record librdkafka does not send the others.
     FirstFailure,
-    /// Until all are delivered or have failed.
+    /// When all are delivered or have failed.
     AllReported,
 }
 
-/// Waits until all records are delivered.
+/// Waits until all records are delivered; `Err` is the first failure, or the timeout.
 pub(super) fn flush(
     producer: &BaseProducer<DeliveryContext>,
-    patience: FlushUntil,
+    until: FlushUntil,
 ) -> Result<(), Error> {
     let deadline = Instant::now() + DELIVERY_TIMEOUT;
     let context = producer.client().context();
-    // librdkafka would tell of a failure later, and only of how many.
+    // Short flushes, since librdkafka itself reports a failure later and without its cause.
     let failure = loop {
         let flushed = producer.flush(FLUSH_INTERVAL);
         let is_over = flushed.is_ok()
             || Instant::now() >= deadline
-            || patience == FlushUntil::FirstFailure && context.has_failed();
+            || until == FlushUntil::FirstFailure && context.has_failed();
         if is_over {
             break context.take_failure().or(flushed.err());
         }

@@ -1,114 +1,100 @@
-//! What can go wrong with Kafka, named by what must be done about it.
+//! Errors of Kafka, classified by the reaction that they require.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::client::secret_name_end;
 use super::error_class::ErrorClass;
 
-/// Why something could not be done.
+/// A failed operation; the variant says how to react.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Try again: nothing has happened.
-    #[error("{action} failed for now")]
+    /// Retry: the operation had no effect.
+    #[error("{action} failed; it can be retried")]
     Retry {
-        /// What was tried.
         action: &'static str,
-        /// The reason.
         #[source]
         source: KafkaError,
     },
-    /// Abort the transaction; the same batch can be tried again.
-    #[error("{action} failed, and the transaction has to be aborted")]
+    /// Abort the transaction; the same batch can be retried.
+    #[error("{action} failed; the transaction must be aborted")]
     Abort {
-        /// What was tried.
         action: &'static str,
-        /// The reason.
         #[source]
         source: KafkaError,
     },
-    /// Whether the transaction was committed is not known, or the producer is of no use any more:
-    /// make a new one and look.
-    #[error("{action} came to no known end")]
+    /// The transaction may or may not be committed, or the producer is unusable: create a new
+    /// producer, then read the committed state.
+    #[error("{action} has an indefinite outcome")]
     Indefinite {
-        /// What was tried.
         action: &'static str,
-        /// The reason.
         #[source]
         source: KafkaError,
     },
-    /// The brokers have given this one's place to another, as a producer or in the group: another process of the same
-    /// name, or since a transaction or session had run out of time. Taken anew once; then end.
+    /// The brokers have fenced this producer or group member: another process has the same name, or
+    /// a transaction or session has timed out. Rejoin once; on repetition, end.
     #[error(
-        "{action} failed: the brokers have fenced this process. If that happens again after a restart, another process uses \
-        the same kafka.app and kafka.instance"
+        "{action} failed: the brokers have fenced this process. If it is fenced again after a \
+        restart, another process uses the same kafka.app and kafka.instance"
     )]
     Fenced {
-        /// What was tried.
         action: &'static str,
-        /// The reason.
         #[source]
         source: KafkaError,
     },
-    /// Records of a transaction are not taken for what they are, and it was aborted.
+    /// The broker refused records themselves; the transaction was aborted.
     #[error(transparent)]
     Refused(Box<RefusedRecords>),
-    /// It cannot work: end, and let a person look.
+    /// A retry cannot succeed: end; an operator must act.
     #[error("{action} failed")]
     Fatal {
-        /// What was tried.
         action: &'static str,
-        /// The reason.
         #[source]
         source: KafkaError,
     },
-    /// What is in Kafka is not as it must be: end, and let a person look.
+    /// Topics or their contents are not as required: end; an operator must act.
     #[error("{0}")]
     Misconfigured(String),
-    /// A partition begins behind the offset that was asked for, or ends before it: ask anew where it does.
-    #[error("{action} failed: the partition does not hold the offset")]
+    /// The partition begins after the requested offset, or ends before it: query its bounds again.
+    #[error("{action} failed: the partition does not contain the offset")]
     OutOfRange {
-        /// What was tried.
         action: &'static str,
-        /// The reason.
         #[source]
         source: KafkaError,
     },
-    /// A batch of records does not match its checksum, or is of an unknown format.
+    /// A batch of records does not match its checksum, or has an unknown format.
     #[error(
-        "a batch at or behind offset {offset} is damaged on its broker's disk or on its way. A restored replica of the topic, or a restart where it was damaged on its way, reads it again"
+        "a batch at or behind offset {offset} is damaged on its broker's disk or in transit. Restore \
+        a replica of the topic if the disk is at fault; if the damage was in transit, a restart reads it"
     )]
     Damaged {
-        /// The next offset.
+        /// The next offset to read.
         offset: i64,
-        /// The reason.
         #[source]
         source: KafkaError,
     },
-    /// The broker did not answer in time.
-    #[error("no broker answers at {0}")]
+    /// No broker responded in time.
+    #[error("no broker responds at {0}")]
     Unavailable(String),
 }
 
-/// Records that are not taken for what they are: too large, or invalid.
+/// Records that the broker refused: too large, or invalid.
 #[derive(Debug, thiserror::Error)]
-#[error("a record for the topic {topic} was refused for what it is")]
+#[error("the broker refused a record for the topic {topic} as too large or invalid")]
 pub struct RefusedRecords {
-    /// To which topic.
     pub topic: String,
-    /// Which: of which share, and which of its records.
+    /// Each as the index of the transaction part and of the record in it.
     pub records: Vec<(usize, usize)>,
-    /// The reason.
     #[source]
     pub source: KafkaError,
 }
 
-/// Why a partition cannot be fetched any further; librdkafka reports it in the queue of the partition.
+/// Why fetching a partition stops; librdkafka reports it in the queue of the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchError {
-    /// It does not hold the offset.
+    /// The partition does not contain the offset.
     OutOfRange,
-    /// A batch is damaged, or of a format that librdkafka does not know. What comes next in the queue may lie anywhere
-    /// behind it: it must not be passed over.
+    /// A batch is damaged, or has a format unknown to librdkafka. It must not be skipped: the next
+    /// record in the queue may lie anywhere behind it.
     Damaged,
 }
 
@@ -122,7 +108,7 @@ impl FetchError {
     }
 }
 
-/// What a transactional call that failed asks for.
+/// The reaction to a failed transactional call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reaction {
     Abort,
@@ -132,29 +118,26 @@ enum Reaction {
 }
 
 impl Reaction {
-    /// By the flags that librdkafka sets, at most one of them. What has none is an error of state:
-    /// a call that was not to be made now.
+    /// librdkafka sets at most one of the flags. Without any, the call was made in a wrong state.
     fn from_flags(
         fatal: bool,
         requires_abort: bool,
         retriable: bool,
-        outlook: ErrorClass,
+        class: ErrorClass,
     ) -> Reaction {
         match (fatal, requires_abort, retriable) {
-            // Not always flagged as fatal: AddOffsetsToTxn has it abort. Whoever was fenced does
-            // not begin again in the same process.
-            _ if outlook == ErrorClass::Fenced => Reaction::Fenced,
-            (true, _, _)
-                if matches!(outlook, ErrorClass::Permanent | ErrorClass::RecordRefused) =>
-            {
+            // Checked first: fencing is not always flagged as fatal (AddOffsetsToTxn flags an abort),
+            // and must be distinct from an error that a new producer recovers from.
+            _ if class == ErrorClass::Fenced => Reaction::Fenced,
+            (true, _, _) if matches!(class, ErrorClass::Permanent | ErrorClass::RecordRefused) => {
                 Reaction::Fatal
             }
-            // Fatal is only what is wrong between this producer and the broker, as a sequence that
-            // both count differently: the producer is of no use any more, a new one is.
+            // Only the state between this producer and the broker is wrong, such as diverging
+            // sequence numbers: the producer is unusable, a new one works.
             (true, _, _) => Reaction::ResolveIndefinite,
             (false, true, _) => Reaction::Abort,
-            // To be called again, for a call that goes on in the background. A new producer is as
-            // good and leaves nothing behind.
+            // The call continues in the background and could be repeated. A new producer has the
+            // same effect and leaves no request behind.
             (false, false, true) => Reaction::ResolveIndefinite,
             (false, false, false) => Reaction::Fatal,
         }
@@ -162,14 +145,14 @@ impl Reaction {
 }
 
 impl Error {
-    /// A client could not be made, most often because of a property, whose value may be a secret.
+    /// Creating a client failed, usually because of a property. Masks its value if that may be secret.
     pub(super) fn from_client_creation(action: &'static str, source: KafkaError) -> Error {
         let source = match source {
-            KafkaError::ClientConfig(result, told, name, value)
+            KafkaError::ClientConfig(result, description, name, value)
                 if secret_name_end(&name).is_some() && !value.is_empty() =>
             {
-                let told = told.replace(&value, "***");
-                KafkaError::ClientConfig(result, told, name, "***".to_owned())
+                let description = description.replace(&value, "***");
+                KafkaError::ClientConfig(result, description, name, "***".to_owned())
             }
             other => other,
         };
@@ -191,7 +174,8 @@ impl Error {
     /// The reaction to an error of a transactional call.
     pub(super) fn from_transaction_call(action: &'static str, source: KafkaError) -> Error {
         let reaction = match &source {
-            // The member is fenced, not the producer: the polling thread gets the same error, and rejoins or ends.
+            // The member is fenced, not the producer. The polling thread gets the same error and
+            // rejoins or ends.
             KafkaError::Transaction(error) if error.code() == Code::FencedInstanceId => {
                 Reaction::Abort
             }
@@ -201,7 +185,7 @@ impl Error {
                 error.is_retriable(),
                 ErrorClass::from_code(error.code()),
             ),
-            // Made by rdkafka before librdkafka was asked, as when records cannot be delivered.
+            // rdkafka itself failed before it called librdkafka, as when records are not delivered.
             _ => Reaction::Abort,
         };
         match reaction {
@@ -212,9 +196,9 @@ impl Error {
         }
     }
 
-    /// The reaction to an error of the call that commits: the request may have been sent and
-    /// executed, whatever the answer says. So that nothing is aborted which is committed, the
-    /// outcome is looked up.
+    /// The reaction to an error of the commit call. The broker may have executed the request
+    /// whatever the response says, so an abort becomes [`Error::Indefinite`]: a committed
+    /// transaction must not be aborted.
     pub(super) fn from_commit(source: KafkaError) -> Error {
         match Error::from_transaction_call("committing", source) {
             Error::Abort {
@@ -225,7 +209,8 @@ impl Error {
         }
     }
 
-    /// Whether a transaction was aborted since its records did not get through in time: fewer might.
+    /// Whether a transaction was aborted since its records were not delivered in time: a smaller
+    /// one may succeed.
     pub fn is_delivery_failure(&self) -> bool {
         use KafkaError::{Flush, MessageProduction};
         match self {
@@ -237,7 +222,7 @@ impl Error {
         }
     }
 
-    /// Whether a transaction was aborted since the group does not take offsets from this member.
+    /// Whether a transaction was aborted since the group refused offsets from this member.
     pub fn is_stale_membership(&self) -> bool {
         let Error::Abort { source, .. } = self else {
             return false;
@@ -245,8 +230,8 @@ impl Error {
         source.rdkafka_error_code().map(ErrorClass::from_code) == Some(ErrorClass::StaleMembership)
     }
 
-    /// The reaction to what made an abort necessary, once aborted: the same batch again, unless it
-    /// would come to the same.
+    /// The reaction to the cause of an abort, once aborted: retry the same batch, unless the result
+    /// would be the same.
     pub(super) fn after_abort(action: &'static str, source: KafkaError) -> Error {
         match source.rdkafka_error_code().map(ErrorClass::from_code) {
             Some(ErrorClass::Permanent | ErrorClass::RecordRefused) => {
@@ -270,21 +255,21 @@ mod tests {
     }
 
     #[test]
-    fn a_transactional_call_is_followed_by_what_its_flags_ask_for_and_by_the_end_when_fenced() {
-        let passing = ErrorClass::Retriable;
-        let fatal = |outlook| Reaction::from_flags(true, false, false, outlook);
+    fn the_reaction_to_a_transactional_call_follows_its_flags_and_fencing_overrides_them() {
+        let retriable = ErrorClass::Retriable;
+        let fatal = |class| Reaction::from_flags(true, false, false, class);
         assert_eq!(fatal(ErrorClass::Permanent), Reaction::Fatal);
         assert_eq!(fatal(ErrorClass::Unexpected), Reaction::ResolveIndefinite);
         assert_eq!(
-            Reaction::from_flags(false, true, false, passing),
+            Reaction::from_flags(false, true, false, retriable),
             Reaction::Abort
         );
         assert_eq!(
-            Reaction::from_flags(false, false, true, passing),
+            Reaction::from_flags(false, false, true, retriable),
             Reaction::ResolveIndefinite
         );
         assert_eq!(
-            Reaction::from_flags(false, false, false, passing),
+            Reaction::from_flags(false, false, false, retriable),
             Reaction::Fatal
         );
         for flags in [
@@ -298,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_a_transaction_only_what_passes_is_tried_again() {
+    fn outside_a_transaction_only_transient_errors_are_retried() {
         for code in [
             Code::BrokerTransportFailure,
             Code::UnstableOffsetCommit,
@@ -322,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn after_an_abort_only_what_would_come_to_the_same_is_not_tried_again() {
+    fn after_an_abort_all_but_permanent_errors_are_retried() {
         for code in [Code::MessageSizeTooLarge, Code::TopicAuthorizationFailed] {
             assert!(matches!(aborted(code), Error::Fatal { .. }), "{code:?}");
         }
@@ -343,35 +328,35 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_cannot_be_made_shows_no_secret() {
+    fn the_error_of_a_failed_client_creation_shows_no_secret() {
         for (name, shown) in [("sasl.pasword", false), ("queue.sise", true)] {
             let mut config = rdkafka::ClientConfig::new();
             config.set(name, "hunter2");
-            let made: Result<rdkafka::consumer::BaseConsumer, _> = config.create();
+            let created: Result<rdkafka::consumer::BaseConsumer, _> = config.create();
             let Err(Error::Fatal { source, .. }) =
-                made.map_err(|source| Error::from_client_creation("making a client", source))
+                created.map_err(|source| Error::from_client_creation("creating a client", source))
             else {
-                panic!("{name} was taken");
+                panic!("{name} was accepted");
             };
-            let told = format!("{source} {source:?}");
-            assert!(told.contains(name), "{told}");
-            assert_eq!(told.contains("hunter2"), shown, "{told}");
+            let text = format!("{source} {source:?}");
+            assert!(text.contains(name), "{text}");
+            assert_eq!(text.contains("hunter2"), shown, "{text}");
         }
     }
 
     #[test]
-    fn a_damaged_batch_is_not_passed_over() {
+    fn a_damaged_batch_is_not_skipped() {
         let read = |code| FetchError::from_kafka(&KafkaError::MessageConsumption(code));
         for code in [Code::BadMessage, Code::NotImplemented] {
             assert_eq!(read(code), Some(FetchError::Damaged), "{code:?}");
         }
-        // The broker knows, and was asked again.
+        // The broker reports these, and librdkafka retries.
         assert_eq!(read(Code::InvalidMessage), None);
         assert_eq!(read(Code::NotLeaderForPartition), None);
     }
 
     #[test]
-    fn records_that_were_not_delivered_when_the_commit_was_asked_for_are_aborted() {
+    fn undelivered_records_at_commit_require_an_abort() {
         let undelivered = KafkaError::Flush(Code::OperationTimedOut);
         assert!(matches!(
             Error::from_commit(undelivered),

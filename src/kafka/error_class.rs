@@ -1,27 +1,27 @@
-//! What to expect of an error, by its code alone.
+//! Classifies errors by their code alone.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// What an error code says of trying the same once more.
+/// What an error code implies for a retry of the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorClass {
-    /// Brokers, or the way to them: it passes by itself.
+    /// Transient: of brokers or the network.
     Retriable,
-    /// The group moves on: it passes with the next membership.
+    /// The group has rebalanced: the next membership succeeds.
     StaleMembership,
-    /// Another producer or another member of the group has taken this one's place, or this one stalled.
+    /// Another producer or group member has replaced this one, or this one stalled.
     Fenced,
-    /// It stays until a person changes a permission, a limit or a version.
+    /// Persists until an operator changes a permission, a limit or a version.
     Permanent,
-    /// The record is not taken for what it is: too large, or invalid.
+    /// The record itself is refused: too large, or invalid.
     RecordRefused,
-    /// The protocol knows no such answer to what is asked here.
+    /// The protocol defines no such response to Tenure's requests.
     Unexpected,
 }
 
 impl ErrorClass {
-    /// By lists of every code that librdkafka 2.12 can report from a broker to a producer or a
-    /// consumer, and of those of its own that it does not keep to itself.
+    /// The lists contain every broker code that librdkafka 2.12 can pass to a producer or consumer,
+    /// and those of its own codes that it exposes.
     pub(super) fn from_code(code: Code) -> ErrorClass {
         match code {
             Code::IllegalGeneration
@@ -39,8 +39,8 @@ impl ErrorClass {
             _ if is_retriable(code) => ErrorClass::Retriable,
             _ if is_record_refused(code) => ErrorClass::RecordRefused,
             _ if is_permanent(code) => ErrorClass::Permanent,
-            // A topic may be made again, and a producer's sequence begun anew: in a transaction
-            // that is tried again, outside a reason to end. The rest is nobody's answer here.
+            // Among them: a topic may be recreated, and a producer's sequence may restart. A
+            // transaction retries on these; other requests end.
             _ => ErrorClass::Unexpected,
         }
     }
@@ -49,7 +49,7 @@ impl ErrorClass {
 fn is_retriable(code: Code) -> bool {
     matches!(
         code,
-        // librdkafka itself: no answer, or none yet.
+        // librdkafka itself: no response, or none yet.
         Code::OperationTimedOut
             | Code::TimedOutQueue
             | Code::MessageTimedOut
@@ -69,14 +69,14 @@ fn is_retriable(code: Code) -> bool {
             | Code::PurgeQueue
             | Code::PurgeInflight
             | Code::Outdated
-            // Another record of the same batch was unfit.
+            // Another record of the same batch was invalid.
             | Code::InvalidDifferentRecord
-            // An answer that was damaged on its way.
+            // A response that was damaged in transit.
             | Code::BadMessage
             | Code::BadCompression
             | Code::Underflow
             | Code::InvalidMessage
-            // A leader, or what it needs.
+            // A leader or its replicas.
             | Code::LeaderNotAvailable
             | Code::NotLeaderForPartition
             | Code::BrokerNotAvailable
@@ -99,7 +99,7 @@ fn is_retriable(code: Code) -> bool {
             | Code::FetchSessionIdNotFound
             | Code::InvalidFetchSessionEpoch
             | Code::RebootstrapRequired
-            // A coordinator, or what it is busy with.
+            // A coordinator or its pending transactions.
             | Code::CoordinatorLoadInProgress
             | Code::CoordinatorNotAvailable
             | Code::NotCoordinator
@@ -139,7 +139,7 @@ fn is_permanent(code: Code) -> bool {
             | Code::InvalidTransactionTimeout
             | Code::InvalidSessionTimeout
             | Code::InvalidRequiredAcks
-            // What a topic asks of every record: of our own timestamps, for example.
+            // Requirements of a topic for every record, such as for timestamps.
             | Code::InvalidTimestamp
             | Code::PolicyViolation
             | Code::GroupMaxSizeReached
@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    /// Codes that brokers send, as far as librdkafka knows them.
+    /// Codes that brokers send and librdkafka knows.
     fn codes() -> impl Iterator<Item = (ResponseError, Code)> {
         (1..200).filter_map(|code| {
             let known = RDKafkaRespErr::try_from(i32::from(code)).ok()?;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_lost_their_place_is_fenced_and_nobody_else() {
+    fn the_three_fencing_codes_and_no_others_are_fenced() {
         let fenced =
             codes().filter(|(_, known)| ErrorClass::from_code(*known) == ErrorClass::Fenced);
         let fenced: Vec<ResponseError> = fenced.map(|(code, _)| code).collect();
@@ -187,8 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_protocol_calls_retriable_passes() {
-        // Retriable by looking again for a topic that is not there: here it must be.
+    fn codes_that_the_protocol_calls_retriable_are_retriable() {
+        // The protocol retries until the topic exists; Tenure requires that it does.
         let by_metadata = [
             ResponseError::UnknownTopicOrPartition,
             ResponseError::UnknownTopicId,
@@ -208,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_although_the_protocol_does_not_call_it_retriable_is_listed() {
-        let passing = codes().filter(|(code, known)| {
+    fn retriable_codes_that_the_protocol_does_not_call_retriable_are_listed() {
+        let retriable = codes().filter(|(code, known)| {
             !code.is_retriable() && ErrorClass::from_code(*known) == ErrorClass::Retriable
         });
-        let passing: Vec<ResponseError> = passing.map(|(code, _)| code).collect();
+        let retriable: Vec<ResponseError> = retriable.map(|(code, _)| code).collect();
         assert_eq!(
-            passing,
+            retriable,
             [
                 ResponseError::BrokerNotAvailable,
                 ResponseError::ConcurrentTransactions,

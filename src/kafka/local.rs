@@ -1,5 +1,5 @@
-//! A cluster inside the process, for the demo: librdkafka's mock. It shows how things look and
-//! proves nothing: it ignores aborts, stores no transactional offsets and keeps 5 MiB a partition.
+//! An in-process cluster for the demo: librdkafka's mock cluster. It gives no guarantees: it ignores
+//! aborts, stores no transactional offsets and retains 5 MiB per partition.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Error;
 
-/// The cluster; it lives as long as this value.
+/// The cluster stops when this value is dropped.
 pub struct LocalCluster(MockCluster<'static, rdkafka::producer::DefaultProducerContext>);
 
 impl std::fmt::Debug for LocalCluster {
@@ -37,23 +37,21 @@ impl LocalCluster {
         Ok(LocalCluster(cluster))
     }
 
-    /// Where it listens.
+    /// The bootstrap servers (`host:port`).
     pub fn brokers(&self) -> String {
         self.0.bootstrap_servers()
     }
 }
 
-/// Publishes events.
 pub struct LocalProducer(BaseProducer<DefaultProducerContext>);
 
 impl std::fmt::Debug for LocalProducer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Publisher")
+        out.write_str("LocalProducer")
     }
 }
 
 impl LocalProducer {
-    /// Connects.
     pub fn connect(brokers: &str) -> Result<LocalProducer, Error> {
         let mut config = ClientConfig::new();
         config
@@ -63,10 +61,10 @@ impl LocalProducer {
         config
             .create()
             .map(LocalProducer)
-            .map_err(fatal("making a producer"))
+            .map_err(fatal("creating a producer"))
     }
 
-    /// Sends a record; waits while the queue is full.
+    /// Enqueues a record; waits while the queue is full.
     pub fn publish(&self, topic: &str, key: &str, value: &str) -> Result<(), Error> {
         let mut record = BaseRecord::to(topic).key(key).payload(value);
         loop {
@@ -75,9 +73,9 @@ impl LocalProducer {
                     self.0.poll(Duration::ZERO);
                     return Ok(());
                 }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), rejected)) => {
                     self.0.poll(Duration::from_millis(20));
-                    record = back;
+                    record = rejected;
                 }
                 Err((source, _)) => {
                     return Err(Error::Fatal {
@@ -89,7 +87,7 @@ impl LocalProducer {
         }
     }
 
-    /// Waits until all is sent.
+    /// Waits, bounded, until all records are delivered.
     pub fn flush(&self) -> Result<(), Error> {
         self.0
             .flush(Duration::from_secs(10))
@@ -97,17 +95,16 @@ impl LocalProducer {
     }
 }
 
-/// Reads a topic from its beginning, all partitions.
+/// Reads all partitions of a topic from the beginning.
 pub struct LocalConsumer(BaseConsumer<DefaultConsumerContext>);
 
 impl std::fmt::Debug for LocalConsumer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Subscriber")
+        out.write_str("LocalConsumer")
     }
 }
 
 impl LocalConsumer {
-    /// Connects.
     pub fn connect(brokers: &str, topic: &str, partitions: i32) -> Result<LocalConsumer, Error> {
         let mut config = ClientConfig::new();
         config
@@ -115,17 +112,19 @@ impl LocalConsumer {
             .set("group.id", "demo-view")
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest");
-        let consumer: BaseConsumer = config.create().map_err(fatal("making a consumer"))?;
+        let consumer: BaseConsumer = config.create().map_err(fatal("creating a consumer"))?;
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
             list.add_partition_offset(topic, partition, Offset::Beginning)
-                .map_err(fatal("assigning"))?;
+                .map_err(fatal("assigning the partitions"))?;
         }
-        consumer.assign(&list).map_err(fatal("assigning"))?;
+        consumer
+            .assign(&list)
+            .map_err(fatal("assigning the partitions"))?;
         Ok(LocalConsumer(consumer))
     }
 
-    /// The value of the next record, if there is one within `timeout`.
+    /// The value of the next record; `None` after `timeout`, an error or a tombstone.
     pub fn next(&self, timeout: Duration) -> Option<Vec<u8>> {
         self.0.poll(timeout)?.ok()?.payload().map(<[u8]>::to_vec)
     }

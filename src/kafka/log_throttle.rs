@@ -1,5 +1,5 @@
-//! What passes by itself is told now and then: while a broker is away, every client says so several
-//! times a second.
+//! Rate-limited logging of transient client errors: while a broker is unreachable, every client
+//! reports it several times a second.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,13 +9,14 @@ use rdkafka::client::ClientContext;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// Time between two tellings of the same error.
+/// Interval between two log lines of the same error code.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// When each error was told last, and how often it has come since. By its code, of which there are few.
+/// By error code: time of the last log line, and number of repetitions since. Codes are few, so it
+/// stays small.
 static LAST_LOGGED: Mutex<BTreeMap<i32, (Instant, u64)>> = Mutex::new(BTreeMap::new());
 
-/// For clients that have nothing else to say.
+/// The callbacks of clients that only log errors.
 pub(super) struct LogThrottle;
 
 impl ClientContext for LogThrottle {
@@ -26,31 +27,31 @@ impl ClientContext for LogThrottle {
 
 impl ConsumerContext for LogThrottle {}
 
-/// Logs the error, unless a client of this process has told the same lately. The end of a partition is
-/// no error.
+/// Logs the error, unless a client of this process has logged the same code within [`LOG_INTERVAL`].
+/// Ignores the end of a partition, which is no error.
 pub(super) fn warn(error: &KafkaError, reason: &str) {
     if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
         return;
     }
     let code = error.rdkafka_error_code().map_or(0, |code| code as i32);
-    // Times and numbers are whole whoever panicked.
-    let mut told = LAST_LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(repeated) = admit(&mut told, code, Instant::now()) {
-        drop(told);
-        tracing::warn!(%error, reason, repeated, "a Kafka client reports an error; going on");
+    // A poisoned lock is safe: each entry is replaced as a whole.
+    let mut last_logged = LAST_LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(repeated) = admit(&mut last_logged, code, Instant::now()) {
+        drop(last_logged);
+        tracing::warn!(%error, reason, repeated, "a Kafka client reports an error; continuing");
     }
 }
 
-/// How often it was not told, if it is to be told now.
-fn admit(told: &mut BTreeMap<i32, (Instant, u64)>, code: i32, now: Instant) -> Option<u64> {
-    if let Some((last, repeated)) = told.get_mut(&code)
+/// The number of suppressed repetitions, if the error is to be logged now.
+fn admit(last_logged: &mut BTreeMap<i32, (Instant, u64)>, code: i32, now: Instant) -> Option<u64> {
+    if let Some((last, repeated)) = last_logged.get_mut(&code)
         && now.duration_since(*last) < LOG_INTERVAL
     {
         *repeated += 1;
         return None;
     }
-    let before = told.insert(code, (now, 0));
-    Some(before.map_or(0, |(_, repeated)| repeated))
+    let previous = last_logged.insert(code, (now, 0));
+    Some(previous.map_or(0, |(_, repeated)| repeated))
 }
 
 #[cfg(test)]
@@ -58,10 +59,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_is_told_once_in_a_while_with_how_often_it_came() {
-        let mut told = BTreeMap::new();
-        let begun = Instant::now();
-        let mut at = |seconds, code| admit(&mut told, code, begun + Duration::from_secs(seconds));
+    fn the_same_error_is_logged_once_per_interval_with_its_repetitions() {
+        let mut logged = BTreeMap::new();
+        let start = Instant::now();
+        let mut at = |seconds, code| admit(&mut logged, code, start + Duration::from_secs(seconds));
         assert_eq!(at(0, 1), Some(0));
         assert_eq!(at(1, 1), None);
         assert_eq!(at(2, 2), Some(0));

@@ -1,32 +1,30 @@
-//! Outputs that are told after the commit that they belong to: it carries them, so that whoever goes
-//! on after a crash can tell them, once more if need be.
+//! The outbox of at-least-once delivery. A commit writes its outputs to the changelog, and they are
+//! published after it. After a crash, the next owner of the partition publishes them (again).
 //!
-//! Each is a record of the changelog, as it will be told but for its topic and key, which stand in
-//! headers. The next batch writes over it.
+//! Each entry is a changelog record: the output, with its topic and key moved into headers. Keys
+//! repeat from batch to batch, so the next batch overwrites it.
 
 use super::ProducerRecord;
 use crate::event::Headers;
 
-/// The first byte of their keys; then comes the number of the output in its batch.
+/// The first byte of the key of an entry; the number of the output in its batch follows.
 pub(super) const KEY_PREFIX: u8 = b'o';
 
 const BATCH: &str = "tenure_batch";
 const TOPIC: &str = "tenure_topic_to";
 const OUTPUT_KEY: &str = "tenure_key";
-/// The changelog is compacted: a record without a value would delete.
+/// Marks an output without a value: in the compacted changelog, a record without one is a tombstone.
 const NO_VALUE: &str = "tenure_no_value";
 
-/// An output that may not have been told yet.
+/// An output that may not be published yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
-    /// The batch that it belongs to.
     pub batch: u64,
-    /// What is to be told.
     pub output: ProducerRecord,
 }
 
 impl OutboxEntry {
-    /// The record of the changelog that carries it, as output `number` of its batch.
+    /// The changelog record of output `number` of its batch.
     pub(super) fn encode(self, changelog: &str, partition: i32, number: u32) -> ProducerRecord {
         let ProducerRecord {
             topic,
@@ -53,7 +51,7 @@ impl OutboxEntry {
         }
     }
 
-    /// Reads a record of the changelog; `None` where it carries no output.
+    /// Decodes a changelog record; `None` if it is no outbox entry.
     pub fn decode(
         key: Option<&[u8]>,
         value: Option<&[u8]>,
@@ -62,13 +60,14 @@ impl OutboxEntry {
         if key?.first() != Some(&KEY_PREFIX) {
             return None;
         }
-        // Ours are the last: what is told may have headers of the same name.
-        let own = |name: &str| {
-            let found = headers.iter().rposition(|(known, _)| known == name)?;
-            Some((found, headers[found].1.as_deref()?))
+        // The outbox appends its headers, and the output may have headers of the same name: find the
+        // last of each name, and accept only those from `BATCH` on.
+        let last = |name: &str| {
+            let index = headers.iter().rposition(|(other, _)| other == name)?;
+            Some((index, headers[index].1.as_deref()?))
         };
-        let (ours, batch) = own(BATCH)?;
-        let after = |name: &str| own(name).filter(|(at, _)| *at > ours).map(|(_, it)| it);
+        let (first, batch) = last(BATCH)?;
+        let after = |name: &str| last(name).filter(|(at, _)| *at > first).map(|(_, it)| it);
         let topic = std::str::from_utf8(after(TOPIC)?).ok()?;
         let output = ProducerRecord {
             topic: topic.to_owned(),
@@ -78,7 +77,7 @@ impl OutboxEntry {
                 Some(_) => None,
                 None => value.map(<[u8]>::to_vec),
             },
-            headers: headers[..ours].to_vec(),
+            headers: headers[..first].to_vec(),
         };
         let batch = u64::from_be_bytes(batch.try_into().ok()?);
         Some(OutboxEntry { batch, output })
@@ -95,25 +94,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_carried_is_what_was_to_be_told(
+        fn a_decoded_entry_equals_the_encoded_one(
             topic: String,
             key: Bytes,
             value: Bytes,
             headers: Vec<(String, Bytes)>,
-            names: bool,
+            has_same_names: bool,
             batch: u64,
         ) {
             let mut headers = headers;
-            if names {
+            if has_same_names {
                 headers.extend([BATCH, TOPIC, OUTPUT_KEY, NO_VALUE].map(|name| (name.to_owned(), Some(vec![0; 8]))));
             }
             let output = ProducerRecord { topic, partition: None, key, value, headers };
-            let pending = OutboxEntry { batch, output };
-            let carried = pending.clone().encode("changelog", 1, 2);
-            prop_assert_eq!(&carried.topic, "changelog");
-            prop_assert!(carried.value.is_some());
-            let read = OutboxEntry::decode(carried.key.as_deref(), carried.value.as_deref(), &carried.headers);
-            prop_assert_eq!(read, Some(pending));
+            let entry = OutboxEntry { batch, output };
+            let record = entry.clone().encode("changelog", 1, 2);
+            prop_assert_eq!(&record.topic, "changelog");
+            prop_assert!(record.value.is_some());
+            let decoded = OutboxEntry::decode(record.key.as_deref(), record.value.as_deref(), &record.headers);
+            prop_assert_eq!(decoded, Some(entry));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a commit tells Kafka, as records.
+//! Encodes a commit as Kafka records, and decodes the records of a changelog.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,91 +13,86 @@ use crate::model::Models;
 use crate::partition::codec::{self, Identity};
 use crate::partition::{Commit, Generation, Output, Progress};
 
-/// How stage changes are written.
+/// How stage changes are encoded as CloudEvents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// Attributes as headers, data as value.
+    /// Attributes are headers, the data is the value.
     #[default]
     Binary,
     /// One JSON object.
     Structured,
 }
 
-/// When outputs are told.
+/// When outputs are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeliveryGuarantee {
-    /// In the transaction of the states that told them: once, for readers of committed records.
+    /// In the transaction that commits the states: exactly once, for readers of committed records.
     #[default]
     ExactlyOnce,
-    /// After it, outside of any transaction: all readers see them alike, and after a crash maybe
-    /// once more, the same. States are exact all the same.
+    /// After that transaction, outside of any: every reader sees them, and after a crash the same
+    /// outputs may be published again. States are still exact.
     AtLeastOnce,
 }
 
-/// Where outputs go, and what they say of their origin.
+/// The topics that outputs go to, and the origin that outputs name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputTopics {
-    /// One record per transition that subscribers are told of.
+    /// One record per transition that is published.
     pub stage_changes: String,
-    /// One record per transition that they are not told of, flagged; `None`: nowhere.
+    /// One flagged record per transition that is quiet; `None`: quiet transitions are not written.
     pub quiet: Option<String>,
-    /// The current stages of each customer, compacted.
+    /// Compacted: the current stages of each customer.
     pub customer_stages: String,
-    /// What was not accepted.
+    /// Records that were rejected, and outputs that the broker refused.
     pub dead_letters: String,
-    /// The state of each customer, compacted.
+    /// Compacted: the state of each customer, the outbox, generations and progress.
     pub changelog: String,
-    /// How stage changes are written.
     pub encoding: Encoding,
-    /// When outputs are told.
     pub delivery: DeliveryGuarantee,
     /// `ce_source`.
     pub source: String,
     /// The deployment that the changelog belongs to.
     pub app: String,
-    /// Stages whose changes also go to a topic of their own.
+    /// Topic by stage name: stages whose changes also go to a separate topic.
     pub stages: BTreeMap<String, String>,
-    /// The inputs, by their order.
+    /// The input topics; their indices are the input numbers of positions.
     pub inputs: Vec<String>,
 }
 
-/// With what a commit is told.
+/// What a commit is encoded with.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodeContext<'t> {
-    /// The models that it was made with.
+    /// The models that the commit was computed with.
     pub models: &'t Models,
-    /// Those models, where the partition is not yet known to be worked on with them.
+    /// The generation of these models, if the changelog of the partition does not contain it yet.
     pub generation: Option<&'t Generation>,
-    /// The ids of the inputs.
+    /// Ids of the inputs, and record limits of the topics.
     pub topology: &'t TopicMetadata,
-    /// What its progress was made under.
+    /// Identity of the deployment, stored with the progress.
     pub identity: &'t Identity,
-    /// When it is decided.
+    /// Wall-clock time of the commit.
     pub now: WallTime,
 }
 
-/// A record to be produced.
+/// A record to produce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerRecord {
-    /// To which topic.
     pub topic: String,
-    /// To which partition; by the key where there is none.
+    /// `None`: the partitioner chooses by the key.
     pub partition: Option<i32>,
-    /// Its key.
     pub key: Option<Vec<u8>>,
-    /// Its value; none is a tombstone.
+    /// `None` is a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Its headers.
     pub headers: Headers,
 }
 
-/// The key of the progress record of a partition; no customer has it.
+/// The key of the progress record of a partition; keys of customers begin with `c`.
 const PROGRESS_KEY: &[u8] = b"p";
-/// Says on it whose changelog it is.
+/// Header of the progress record: the deployment that owns the changelog.
 const APP_HEADER: &str = "tenure_app";
-/// Says that states that belong to it are still to come.
+/// Header of the progress record: states that belong to it are not written yet.
 const PARTIAL_HEADER: &str = "tenure_partial";
-/// Begins the key of a generation of the models; the last two are kept.
+/// First byte of the key of a generation. The second is its number modulo 2: two are retained.
 const GENERATION_KEY: u8 = b'm';
 
 fn generation_key(generation: &Generation) -> Vec<u8> {
@@ -108,16 +103,16 @@ fn customer_key(customer: &CustomerId) -> Vec<u8> {
     [b"c", customer.as_bytes()].concat()
 }
 
-/// Where a partition stands, by its changelog.
+/// The progress of a partition, as its changelog has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgressRecord {
-    /// The progress itself.
+    /// The encoded progress.
     pub bytes: Vec<u8>,
-    /// The offset after it.
+    /// The changelog offset after this record.
     pub next_offset: i64,
-    /// The deployment that wrote it, if it says so.
+    /// The deployment that wrote it, if the record has the header.
     pub app: Option<String>,
-    /// Whether states that belong to it are still to come: it was written anew, and that was not finished.
+    /// Whether states that belong to it are missing: a rewrite of the changelog did not finish.
     pub is_partial: bool,
 }
 
@@ -126,16 +121,16 @@ pub struct ProgressRecord {
 pub enum ChangelogRecord {
     /// The state of a customer; `None` is a tombstone.
     State(CustomerId, Option<Vec<u8>>),
-    /// The models that the partition is worked on with from the end of this batch on.
+    /// The models of the partition after this batch.
     Generation(Generation),
     /// The progress that ends a batch.
     Progress(ProgressRecord),
-    /// An output that is told after its batch was committed.
+    /// An output that is published after its batch was committed.
     Output(OutboxEntry),
 }
 
 impl ChangelogRecord {
-    /// What a record says. One that is nothing of this is not ours, and is left alone.
+    /// `None`: the record is not one of Tenure's, and is to be ignored.
     pub fn decode(received: &ConsumerRecord<'_>) -> Option<ChangelogRecord> {
         let (key, value) = (received.key?, received.value);
         if key == PROGRESS_KEY {
@@ -149,71 +144,64 @@ impl ChangelogRecord {
             }));
         }
         if key.first() == Some(&GENERATION_KEY) {
-            return Generation::decode(value?)
-                .ok()
-                .map(ChangelogRecord::Generation);
+            let generation = Generation::decode(value?).ok()?;
+            return Some(ChangelogRecord::Generation(generation));
         }
         if key.first() == Some(&outbox::KEY_PREFIX) {
             return OutboxEntry::decode(Some(key), value, &received.headers)
                 .map(ChangelogRecord::Output);
         }
         let customer = std::str::from_utf8(key.strip_prefix(b"c")?).ok()?;
-        Some(ChangelogRecord::State(
-            customer.into(),
-            value.map(<[u8]>::to_vec),
-        ))
+        let state = value.map(<[u8]>::to_vec);
+        Some(ChangelogRecord::State(customer.into(), state))
     }
 }
 
 impl OutputTopics {
-    /// Every topic that is written to, the changelog aside.
+    /// Every output topic except the changelog.
     pub fn topics(&self) -> Vec<String> {
-        let named = [
+        [
             &self.stage_changes,
             &self.customer_stages,
             &self.dead_letters,
-        ];
-        named
-            .into_iter()
-            .chain(self.quiet.iter())
-            .chain(self.stages.values())
-            .cloned()
-            .collect()
+        ]
+        .into_iter()
+        .chain(&self.quiet)
+        .chain(self.stages.values())
+        .cloned()
+        .collect()
     }
 
-    /// All records of a commit: outputs in their order, then states, and last the progress. Outputs
-    /// that are told after it are records of the changelog, to be told by [`Pending::of`].
+    /// All records of a commit: outputs in their order, then states, then the generation, and last
+    /// the progress. At least once, outputs become changelog records that
+    /// [`OutboxEntry::decode`] reads for publishing after the commit.
     pub fn encode_commit(
         &self,
         partition: i32,
         commit: &Commit,
-        telling: &EncodeContext<'_>,
+        context: &EncodeContext<'_>,
     ) -> Vec<ProducerRecord> {
-        let mut records = self.encode_outputs(partition, commit, telling);
+        let mut records = self.encode_outputs(partition, commit, context);
         if self.delivery == DeliveryGuarantee::AtLeastOnce {
             let batch = commit.progress.batch;
-            let carried = (0..).zip(records).map(|(number, output)| {
+            let entries = (0..).zip(records).map(|(number, output)| {
                 OutboxEntry { batch, output }.encode(&self.changelog, partition, number)
             });
-            records = carried.collect();
+            records = entries.collect();
         }
         for (customer, state) in &commit.states {
             let mut value = Vec::new();
             crate::customer::encode(state, &mut value);
             records.push(self.changelog_record(partition, customer_key(customer), value));
         }
-        if let Some(generation) = telling.generation {
-            records.push(self.changelog_record(
-                partition,
-                generation_key(generation),
-                generation.encode(),
-            ));
+        if let Some(generation) = context.generation {
+            records.push(self.encode_generation(partition, generation));
         }
-        records.push(self.encode_progress(partition, &commit.progress, telling.identity, false));
+        records.push(self.encode_progress(partition, &commit.progress, context.identity, false));
         records
     }
 
-    /// Where a partition stands; `is_partial` where states that belong to it are still to come.
+    /// The progress record; `is_partial` if states that belong to it are written after it.
     pub fn encode_progress(
         &self,
         partition: i32,
@@ -232,43 +220,43 @@ impl OutputTopics {
         }
     }
 
-    /// States as they stand, for a changelog that has lost them.
+    /// Current encoded states, for a changelog that has lost them.
     pub fn encode_states(
         &self,
         partition: i32,
         states: Vec<(CustomerId, Vec<u8>)>,
     ) -> Vec<ProducerRecord> {
-        let state =
-            |(customer, value)| self.changelog_record(partition, customer_key(&customer), value);
-        states.into_iter().map(state).collect()
+        let record =
+            |(customer, state)| self.changelog_record(partition, customer_key(&customer), state);
+        states.into_iter().map(record).collect()
     }
 
-    /// The models that a partition is worked on with, and those before them.
+    /// The current generation of a partition and the one before it.
     pub fn encode_generations(
         &self,
         partition: i32,
         generations: &[Generation],
     ) -> Vec<ProducerRecord> {
         let generations = generations.iter();
-        let record =
-            |it: &Generation| self.changelog_record(partition, generation_key(it), it.encode());
-        generations.map(record).collect()
+        generations
+            .map(|it| self.encode_generation(partition, it))
+            .collect()
     }
 
-    /// The outputs of a commit in their order, then where it leaves those who moved. History that is not
-    /// told is seen there all the same, so that a subscriber can begin with everybody; what is only tried is not.
+    fn encode_generation(&self, partition: i32, generation: &Generation) -> ProducerRecord {
+        self.changelog_record(partition, generation_key(generation), generation.encode())
+    }
+
+    /// The outputs of a commit in their order, then the current stages of each customer that moved.
+    /// Current stages include quiet transitions, so that a subscriber starts with every customer;
+    /// they exclude shadow models.
     fn encode_outputs(
         &self,
         partition: i32,
         commit: &Commit,
-        telling: &EncodeContext<'_>,
+        context: &EncodeContext<'_>,
     ) -> Vec<ProducerRecord> {
-        let EncodeContext {
-            models,
-            topology,
-            now,
-            ..
-        } = *telling;
+        let (models, topology) = (context.models, context.topology);
         let mut records = Vec::with_capacity(commit.outputs.len() * 2);
         let room = self.dead_letter_max_bytes(topology);
         let mut moved: BTreeSet<&CustomerId> = BTreeSet::new();
@@ -287,7 +275,7 @@ impl OutputTopics {
                         partition,
                         offset,
                     };
-                    let (source, now) = (&self.source, Some(now));
+                    let (source, now) = (&self.source, Some(context.now));
                     let event =
                         cloudevent::structured(models, source, customer, change, &origin, now);
                     let stage = &model.stages[change.to].name;
@@ -308,18 +296,18 @@ impl OutputTopics {
                 Output::InputLost(lost) => records.push(self.encode_input_lost(partition, lost)),
             }
         }
-        let now_at = commit.states.iter().filter(|(id, _)| moved.contains(id));
-        records.extend(now_at.map(|(id, state)| self.encode_current_stages(models, id, state)));
+        let states = commit.states.iter().filter(|(id, _)| moved.contains(id));
+        records.extend(states.map(|(id, state)| self.encode_current_stages(models, id, state)));
         records
     }
 
-    /// Most bytes of a dead letter: the changelog may have to carry it.
+    /// Most bytes of a dead letter. At least once, it must also fit into the outbox (changelog).
     fn dead_letter_max_bytes(&self, topology: &TopicMetadata) -> usize {
-        let of =
+        let limit =
             |topic: &String| dead_letter::max_bytes(topology.max_message_bytes.get(topic).copied());
         match self.delivery {
-            DeliveryGuarantee::ExactlyOnce => of(&self.dead_letters),
-            DeliveryGuarantee::AtLeastOnce => of(&self.dead_letters).min(of(&self.changelog)),
+            DeliveryGuarantee::ExactlyOnce => limit(&self.dead_letters),
+            DeliveryGuarantee::AtLeastOnce => limit(&self.dead_letters).min(limit(&self.changelog)),
         }
     }
 
@@ -330,13 +318,10 @@ impl OutputTopics {
         event: &serde_json::Value,
     ) -> ProducerRecord {
         let (headers, value) = match self.encoding {
-            Encoding::Structured => (
-                vec![header(
-                    "content-type",
-                    "application/cloudevents+json; charset=UTF-8",
-                )],
-                event,
-            ),
+            Encoding::Structured => {
+                let content_type = "application/cloudevents+json; charset=UTF-8";
+                (vec![header("content-type", content_type)], event)
+            }
             Encoding::Binary => (binary_headers(event), &event["data"]),
         };
         ProducerRecord {
@@ -355,13 +340,13 @@ impl OutputTopics {
         state: &CustomerState,
     ) -> ProducerRecord {
         let models = models.list.iter().zip(&state.models);
-        let told = models.filter(|(model, _)| !model.shadow);
-        let stages = told.map(|(model, own)| {
+        let published = models.filter(|(model, _)| !model.shadow);
+        let stages = published.map(|(model, state)| {
             let stage = json!({
-                "stage": model.stages[own.stage].name,
+                "stage": model.stages[state.stage].name,
                 "version": model.version,
-                "entered_at": own.entered.to_string(),
-                "sequence": own.sequence,
+                "entered_at": state.entered.to_string(),
+                "sequence": state.sequence,
             });
             (model.name.clone(), stage)
         });

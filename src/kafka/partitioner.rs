@@ -1,6 +1,6 @@
-//! Which partition a producer puts a key into.
+//! Computes the partition that a producer chooses for a key.
 
-/// How producers choose it. The choice of most is one of these.
+/// Hash functions of the common producers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partitioner {
     /// Java's default, and `murmur2` and `murmur2_random` of librdkafka.
@@ -10,10 +10,9 @@ pub enum Partitioner {
 }
 
 impl Partitioner {
-    /// All of them.
     pub const ALL: [Partitioner; 2] = [Partitioner::Murmur2, Partitioner::Crc32];
 
-    /// As librdkafka calls it.
+    /// librdkafka's name of it.
     pub fn name(self) -> &'static str {
         match self {
             Partitioner::Murmur2 => "murmur2",
@@ -21,7 +20,7 @@ impl Partitioner {
         }
     }
 
-    /// The partition of a key in a topic of so many.
+    /// The partition of a key in a topic with `partitions` partitions.
     pub fn partition(self, key: &[u8], partitions: i32) -> i32 {
         let partitions = partitions.max(1).cast_unsigned();
         let hash = match self {
@@ -36,7 +35,7 @@ impl Partitioner {
     }
 }
 
-/// As `org.apache.kafka.common.utils.Utils.murmur2`.
+/// Equals `org.apache.kafka.common.utils.Utils.murmur2`.
 fn murmur2(key: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ key.len() as u32;
@@ -60,7 +59,7 @@ fn murmur2(key: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// The values of Kafka's own test.
+    /// The values are from Kafka's own test.
     #[test]
     fn keys_are_hashed_as_by_java_and_by_librdkafka() {
         for (key, hash) in [
@@ -73,8 +72,8 @@ mod tests {
             assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key}");
         }
         // The check value of CRC-32.
-        let of = |partitions| Partitioner::Crc32.partition(b"123456789", partitions);
-        assert_eq!(of(1000), (0xcbf4_3926_u32 % 1000).cast_signed());
+        let partition = |partitions| Partitioner::Crc32.partition(b"123456789", partitions);
+        assert_eq!(partition(1000), (0xcbf4_3926_u32 % 1000).cast_signed());
         assert_eq!(Partitioner::Murmur2.partition(b"21", 1), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading partitions outside of the group, up to their true end.
+//! Reads partitions outside of the group, up to a given end offset.
 
 use std::time::{Duration, Instant};
 
@@ -14,43 +14,37 @@ use super::{Config, Error, native};
 use crate::event::Headers;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest stay in one call, so that other work of the thread goes on.
+/// Longest duration of one `read`, so that the thread can do other work.
 const READ_TIME: Duration = Duration::from_millis(100);
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// The first offset of a partition and where it ends, for two kinds of readers.
+/// The first offset and the ends of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OffsetBounds {
-    /// The first offset.
     pub start: i64,
-    /// The end for readers of committed records: an open transaction holds it back, and so does a
-    /// marker of a committed one that has not arrived yet.
+    /// The end for `read_committed` readers. It stays before an open transaction, and before a
+    /// committed one whose marker is not written yet.
     pub last_stable: i64,
-    /// The end for readers of everything.
+    /// The end for `read_uncommitted` readers.
     pub end: i64,
 }
 
 impl OffsetBounds {
-    /// Whether committed readers see as far as all others, so that the end is the true one.
+    /// Whether no transaction is open: `read_committed` readers see all records.
     pub fn is_stable(self) -> bool {
         self.last_stable >= self.end
     }
 }
 
-/// A record that was read.
 #[derive(Clone, Debug)]
 pub struct ConsumerRecord<'r> {
-    /// Where it lies.
     pub offset: i64,
-    /// Its key.
     pub key: Option<&'r [u8]>,
-    /// Its value.
     pub value: Option<&'r [u8]>,
-    /// Its headers.
     pub headers: Headers,
 }
 
-/// Asks where partitions begin and end. Shared by all workers.
+/// Requests the bounds of partitions. All workers share it.
 pub struct OffsetFinder {
     committed: BaseConsumer<LogThrottle>,
     uncommitted: BaseConsumer<LogThrottle>,
@@ -58,12 +52,11 @@ pub struct OffsetFinder {
 
 impl std::fmt::Debug for OffsetFinder {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("EndFinder")
+        out.write_str("OffsetFinder")
     }
 }
 
 impl OffsetFinder {
-    /// Makes the clients.
     pub fn open(config: &Config) -> Result<OffsetFinder, Error> {
         Ok(OffsetFinder {
             committed: create_client(config.reader())?,
@@ -71,19 +64,18 @@ impl OffsetFinder {
         })
     }
 
-    /// Where a partition begins and ends. Asked in this order, so that where both ends agree
-    /// nothing before them was undecided.
+    /// The bounds of a partition. The uncommitted end is requested first: if the later last stable
+    /// offset reaches it, no transaction before it is open.
     pub fn find(&self, topic: &str, partition: i32) -> Result<OffsetBounds, Error> {
-        let look = |client: &BaseConsumer<LogThrottle>| {
+        let request = |client: &BaseConsumer<LogThrottle>| {
             let bounds = client.fetch_watermarks(topic, partition, TIMEOUT);
-            bounds
-                .map_err(|source| Error::from_request("asking for the ends of a partition", source))
+            bounds.map_err(|source| Error::from_request("requesting offset bounds", source))
         };
-        let (start, end) = look(&self.uncommitted)?;
-        let (_, stable) = look(&self.committed)?;
+        let (start, end) = request(&self.uncommitted)?;
+        let (_, last_stable) = request(&self.committed)?;
         Ok(OffsetBounds {
             start,
-            last_stable: stable,
+            last_stable,
             end,
         })
     }
@@ -91,30 +83,29 @@ impl OffsetFinder {
 
 fn create_client(settings: ClientConfig) -> Result<BaseConsumer<LogThrottle>, Error> {
     let client = settings.create_with_context(LogThrottle);
-    client.map_err(|source| Error::from_client_creation("making a reader of partitions", source))
+    client.map_err(|source| Error::from_client_creation("creating a reader of partitions", source))
 }
 
-/// Reads partitions outside of the group.
+/// Reads committed records of one partition at a time.
 pub struct PartitionReader {
     settings: ClientConfig,
-    /// Made when it is needed first.
+    /// Created by the first read.
     client: Option<BaseConsumer<LogThrottle>>,
-    /// What is being read, from where the next call goes on, and up to where. One that was given up
-    /// and is begun again has another end: what is left of the first, its end above all, is not
-    /// taken for the second's.
+    /// The assigned range: topic, partition, next offset and end. An abandoned read that starts again
+    /// has another end, so it is assigned again: events left in the queue of the first read, above all
+    /// its end of partition, are not mistaken for those of the second.
     reading: Option<(String, i32, i64, i64)>,
 }
 
 impl std::fmt::Debug for PartitionReader {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Reader")
+        out.debug_struct("PartitionReader")
             .field("reading", &self.reading)
             .finish_non_exhaustive()
     }
 }
 
 impl PartitionReader {
-    /// Reads nothing yet.
     pub fn new(config: &Config) -> PartitionReader {
         PartitionReader {
             settings: config.reader(),
@@ -123,8 +114,8 @@ impl PartitionReader {
         }
     }
 
-    /// Hands over committed records from `from` on and before `end`, for at most [`READ_TIME`];
-    /// returns how far it got. Going on from there costs nothing.
+    /// Passes committed records in `from..end` to `take`, for at most [`READ_TIME`]. Returns the next
+    /// offset, `end` if all were read. A call with that as `from` continues without a seek.
     pub fn read(
         &mut self,
         topic: &str,
@@ -136,18 +127,18 @@ impl PartitionReader {
         if from >= end {
             return Ok(end);
         }
-        let begun = Instant::now();
-        let there = matches!(&self.reading, Some((own_topic, own_partition, own_from, own_end))
-            if own_topic == topic && (*own_partition, *own_from, *own_end) == (partition, from, end));
+        let start = Instant::now();
+        let is_assigned = matches!(&self.reading, Some((assigned_topic, assigned_partition, next, last))
+            if assigned_topic == topic && (*assigned_partition, *next, *last) == (partition, from, end));
         let client = match self.client.take() {
             Some(client) => self.client.insert(client),
             None => self.client.insert(create_client(self.settings.clone())?),
         };
-        if !there {
+        if !is_assigned {
             assign_at(client, topic, partition, from)?;
         }
         let mut position = from;
-        while position < end && begun.elapsed() < READ_TIME {
+        while position < end && start.elapsed() < READ_TIME {
             match client.poll(POLL_TIMEOUT) {
                 Some(Ok(message)) if message.offset() < end => {
                     take(&ConsumerRecord {
@@ -158,8 +149,8 @@ impl PartitionReader {
                     });
                     position = message.offset() + 1;
                 }
-                // Control records and aborted batches have no record to show: what comes after
-                // them, or the partition's end, tells that they have been passed.
+                // Control records and aborted batches yield no record: a record after them, or the
+                // end of the partition, shows that they were passed.
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => position = end,
                 Some(Err(source)) => {
                     self.reading = None;
@@ -168,7 +159,7 @@ impl PartitionReader {
                             offset: position,
                             source,
                         },
-                        // It was cut since it was asked how far it goes.
+                        // The partition was truncated after its bounds were requested.
                         Some(FetchError::OutOfRange) => Error::OutOfRange {
                             action: "reading a partition",
                             source,
@@ -182,8 +173,8 @@ impl PartitionReader {
         self.reading = Some((topic.to_owned(), partition, position, end));
         if position >= end {
             self.reading = None;
-            let left = client.unassign();
-            left.map_err(|source| Error::from_request("leaving a partition", source))?;
+            let unassigned = client.unassign();
+            unassigned.map_err(|source| Error::from_request("unassigning a partition", source))?;
         }
         Ok(position)
     }
@@ -195,7 +186,7 @@ fn assign_at(
     partition: i32,
     from: i64,
 ) -> Result<(), Error> {
-    let fail = |source| Error::from_request("reading a partition", source);
+    let fail = |source| Error::from_request("assigning a partition", source);
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, partition, Offset::Offset(from))
         .map_err(fail)?;

@@ -1,10 +1,10 @@
-//! A worker's transactions: everything that a commit makes visible, at once or not at all.
+//! The transactions of a worker: a commit becomes visible atomically.
 //!
-//! One attempt is: begin, records, offsets with the membership, commit. librdkafka hides what it
-//! had to repeat: a request that got no answer is sent again, and the first one, delayed, can then
-//! come amid the next transaction and end half of it, or set its offsets back. So a call that took
-//! long enough for that is followed by a new producer: its epoch makes the old one's requests void,
-//! and its init ends whatever was left open.
+//! One attempt is: begin, send records, send offsets with the membership, commit. librdkafka hides
+//! its retries: it repeats a request that gets no response, and the delayed first one can reach the
+//! broker during the next transaction and end half of it, or set its offsets back. So after a call
+//! that took long enough for a retry, the producer is replaced: the new epoch invalidates requests of
+//! the old producer, and its init ends any transaction left open.
 
 mod stalled;
 mod without_offsets;
@@ -27,37 +27,37 @@ use stalled::{STALLED_AFTER, StalledTransactions};
 
 /// Longest wait for one transactional call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(12);
-/// Between two looks whether reports have still to be served.
+/// Longest poll for delivery reports while an abort waits for them.
 const REPORT_POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Longest wait for the coordinator to accept this producer and end what an earlier one left open.
+/// Longest wait for the coordinator to accept this producer and end its predecessor's transaction.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// An end of a transaction that took this long may have been repeated: librdkafka does so after
-/// `retry.backoff.ms`, give or take a fifth.
+/// librdkafka may have repeated an EndTxn that took this long: it does so after `retry.backoff.ms`
+/// (1000 ms) ± 20 %.
 const END_RETRY_MIN: Duration = Duration::from_millis(800);
-/// Offsets that took this long may have been sent twice: here librdkafka's pause is its own, 500 ms.
+/// librdkafka may have repeated an offset commit that took this long: its fixed pause is 500 ms.
 const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 
-/// What one worker commits through.
+/// The producer through which one worker commits.
 pub struct TransactionalProducer {
     config: Config,
     worker: usize,
     batch_bytes: usize,
     producer: BaseProducer<DeliveryContext>,
-    /// For what is told outside of transactions; made when there is something.
+    /// Publishes outputs outside of transactions; created by the first publish.
     outbox_producer: Option<BaseProducer<DeliveryContext>>,
     /// Whether the producer must be replaced before the next transaction.
     must_renew: bool,
-    /// Whether the last attempt got as far as to ask for its commit.
+    /// Whether the last attempt called commit, so that its outcome may be indefinite.
     has_requested_commit: bool,
-    /// What is to be aborted once more.
+    /// Partitions where a stalled transaction must be aborted again.
     stalled: StalledTransactions,
-    /// What became of the records of the last attempt, by share.
+    /// Delivery reports of the records of the last attempt, by part.
     reports: Vec<Vec<Arc<DeliveryReport>>>,
 }
 
 impl std::fmt::Debug for TransactionalProducer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Log")
+        out.debug_struct("TransactionalProducer")
             .field("worker", &self.worker)
             .finish_non_exhaustive()
     }
@@ -66,30 +66,29 @@ impl std::fmt::Debug for TransactionalProducer {
 /// One partition's share of a transaction.
 #[derive(Debug)]
 pub struct TransactionPart {
-    /// The partition.
     pub partition: i32,
-    /// What is committed beside its offsets.
+    /// Metadata committed with each offset.
     pub metadata: String,
     /// The next offset of each input.
     pub offsets: Vec<i64>,
-    /// Its records; the last one is the progress.
+    /// The last record is the progress.
     pub records: Vec<ProducerRecord>,
 }
 
-/// What a committed transaction came to.
+/// The result of a committed transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommittedTransaction {
-    /// For each share, the offset of the changelog after its progress record.
+    /// For each part, the changelog offset after its progress record.
     pub changelog_offsets: Vec<i64>,
-    /// How long it took.
     pub duration: Duration,
-    /// When the brokers appended the last of the changelog's records, by their clock, where it keeps that.
+    /// Latest append time of the progress records by the brokers' clock; `None` unless the changelog
+    /// has `LogAppendTime`.
     pub append_time: Option<WallTime>,
 }
 
 impl TransactionalProducer {
-    /// Makes the worker's producer. Fences an earlier one and aborts what it left open. `batch_bytes` is the
-    /// largest batch that every topic takes.
+    /// Creates the worker's producer: fences the previous one and aborts its open transaction.
+    /// `batch_bytes` is the largest batch that every topic accepts.
     pub fn open(
         config: &Config,
         worker: usize,
@@ -109,7 +108,7 @@ impl TransactionalProducer {
         })
     }
 
-    /// Ends what an earlier version may have left open under the ids that it used.
+    /// Aborts transactions that an earlier version may have left open under its transactional ids.
     pub fn abort_former(config: &Config, workers: usize) -> Result<(), Error> {
         for worker in 0..workers {
             let mut settings = config.producer(worker, 1);
@@ -119,27 +118,27 @@ impl TransactionalProducer {
         Ok(())
     }
 
-    /// Tells outputs outside of any transaction; returns once all are delivered. After `Err` some
-    /// may have been, and all are to be told again.
+    /// Publishes outputs outside of any transaction; returns once all are delivered. After `Err`, some
+    /// may be delivered, and all must be published again.
     pub fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error> {
-        let teller = match self.outbox_producer.take() {
-            Some(teller) => teller,
+        let producer = match self.outbox_producer.take() {
+            Some(producer) => producer,
             None => self
                 .config
                 .idempotent_producer(self.batch_bytes)
                 .create_with_context(DeliveryContext::default())
-                .map_err(|source| Error::from_client_creation("making a producer", source))?,
+                .map_err(|source| Error::from_client_creation("creating a producer", source))?,
         };
-        let mut places = Vec::with_capacity(outputs.len());
-        match publish_outputs(&teller, outputs, &mut places) {
+        let mut reports = Vec::with_capacity(outputs.len());
+        match publish_outputs(&producer, outputs, &mut reports) {
             Ok(()) => {
-                self.outbox_producer = Some(teller);
+                self.outbox_producer = Some(producer);
                 Ok(())
             }
-            // The producer is given up: what it still holds must not come after what is told anew.
+            // The producer is dropped: records in its queue must not be delivered after their retry.
             Err(Error::Abort { action, source }) => {
-                let all = places.iter().zip(outputs).enumerate();
-                let refused = all.filter(|(_, (place, _))| place.is_refused());
+                let all = reports.iter().zip(outputs).enumerate();
+                let refused = all.filter(|(_, (report, _))| report.is_refused());
                 let refused = refused.map(|(at, (_, output))| ((0, at), output)).collect();
                 Err(match self.abort_reason(refused, action, source) {
                     Error::Abort { action, source } => Error::Retry { action, source },
@@ -150,40 +149,41 @@ impl TransactionalProducer {
         }
     }
 
-    /// Replaces the producer: whatever the old one left open is ended, one way or the other.
+    /// Replaces the producer: initialising the new one ends the old one's transaction, either way.
     pub fn renew(&mut self) -> Result<(), Error> {
         self.producer = create_producer(&self.config, self.worker, self.batch_bytes)?;
+        // Remains set if aborting fails.
         self.must_renew = true;
         self.must_renew = self.stalled.abort_again(&self.producer)?;
         Ok(())
     }
 
-    /// Commits all shares in one transaction.
+    /// Commits all parts in one transaction.
     pub fn transact(
         &mut self,
         inputs: &[String],
-        shares: &[TransactionPart],
+        parts: &[TransactionPart],
         membership: &ConsumerGroupMetadata,
     ) -> Result<CommittedTransaction, Error> {
         if self.must_renew {
             self.renew()?;
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         self.has_requested_commit = false;
-        let attempt = self.attempt(inputs, shares, membership);
-        if attempt.is_err() && !self.has_requested_commit && begun.elapsed() >= STALLED_AFTER {
-            self.add_stalled(shares);
+        let attempt = self.attempt(inputs, parts, membership);
+        if attempt.is_err() && !self.has_requested_commit && start.elapsed() >= STALLED_AFTER {
+            self.add_stalled(parts);
         }
         match attempt {
             Ok(()) => {
-                // The last record of each share is its progress.
-                let progress = || self.reports.iter().filter_map(|places| places.last());
-                let offset =
-                    |place: &Arc<DeliveryReport>| place.offset().map_or(0, |offset| offset + 1);
+                // The last record of each part is its progress.
+                let progress = || self.reports.iter().filter_map(|reports| reports.last());
+                let next_offset =
+                    |report: &Arc<DeliveryReport>| report.offset().map_or(0, |offset| offset + 1);
                 Ok(CommittedTransaction {
-                    changelog_offsets: progress().map(offset).collect(),
-                    duration: begun.elapsed(),
-                    append_time: progress().filter_map(|place| place.append_time()).max(),
+                    changelog_offsets: progress().map(next_offset).collect(),
+                    duration: start.elapsed(),
+                    append_time: progress().filter_map(|report| report.append_time()).max(),
                 })
             }
             Err(Error::Abort { action, source }) => {
@@ -191,15 +191,15 @@ impl TransactionalProducer {
                 if !self.stalled.is_empty()
                     && let Err(error) = self.renew()
                 {
-                    tracing::warn!(%error, "a transaction that stalled is not aborted everywhere yet; trying again");
+                    tracing::warn!(%error, "aborting a stalled transaction in all partitions failed; retrying");
                 }
-                let places = std::mem::take(&mut self.reports);
-                let all = shares.iter().zip(&places).enumerate();
-                let all = all.flat_map(|(share, (own, places))| {
-                    let records = own.records.iter().zip(places).enumerate();
-                    records.map(move |(at, (record, place))| ((share, at), record, place))
+                let reports = std::mem::take(&mut self.reports);
+                let all = parts.iter().zip(&reports).enumerate();
+                let all = all.flat_map(|(index, (part, reports))| {
+                    let records = part.records.iter().zip(reports).enumerate();
+                    records.map(move |(at, (record, report))| ((index, at), record, report))
                 });
-                let refused = all.filter(|(_, _, place)| place.is_refused());
+                let refused = all.filter(|(_, _, report)| report.is_refused());
                 let refused = refused.map(|(at, record, _)| (at, record)).collect();
                 Err(self.abort_reason(refused, action, source))
             }
@@ -210,13 +210,11 @@ impl TransactionalProducer {
         }
     }
 
-    /// Keeps what was sent, but for what is never taken, to be aborted once more.
-    fn add_stalled(&mut self, shares: &[TransactionPart]) {
-        let sent = shares
-            .iter()
-            .zip(&self.reports)
-            .flat_map(|(share, places)| share.records.iter().zip(places));
-        let sent = sent.filter(|(_, place)| !place.is_refused());
+    /// Registers the partitions of sent records, except refused ones, to be aborted again.
+    fn add_stalled(&mut self, parts: &[TransactionPart]) {
+        let sent = parts.iter().zip(&self.reports);
+        let sent = sent.flat_map(|(part, reports)| part.records.iter().zip(reports));
+        let sent = sent.filter(|(_, report)| !report.is_refused());
         self.stalled.add(sent.map(|(record, _)| record));
         self.must_renew = true;
     }
@@ -224,46 +222,46 @@ impl TransactionalProducer {
     fn attempt(
         &mut self,
         inputs: &[String],
-        shares: &[TransactionPart],
+        parts: &[TransactionPart],
         membership: &ConsumerGroupMetadata,
     ) -> Result<(), Error> {
         self.reports.clear();
         let begin = self.producer.begin_transaction();
         begin.map_err(|source| Error::from_transaction_call("beginning a transaction", source))?;
         crash::point("begun");
-        for share in shares {
-            self.reports.push(Vec::with_capacity(share.records.len()));
-            for record in &share.records {
-                let place = Arc::new(DeliveryReport::default());
-                if let Some(places) = self.reports.last_mut() {
-                    places.push(place.clone());
+        for part in parts {
+            self.reports.push(Vec::with_capacity(part.records.len()));
+            for record in &part.records {
+                let report = Arc::new(DeliveryReport::default());
+                if let Some(reports) = self.reports.last_mut() {
+                    reports.push(report.clone());
                 }
-                send(&self.producer, record, &place)?;
+                send(&self.producer, record, &report)?;
             }
         }
         crash::point("records-sent");
         flush(&self.producer, FlushUntil::FirstFailure)?;
         crash::point("records-delivered");
-        let offsets = offset_list(inputs, shares)?;
-        let begun = Instant::now();
+        let offsets = offset_list(inputs, parts)?;
+        let start = Instant::now();
         let sent = self
             .producer
             .send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
-        self.must_renew |= begun.elapsed() >= OFFSETS_RETRY_MIN;
+        self.must_renew |= start.elapsed() >= OFFSETS_RETRY_MIN;
         sent.map_err(|source| Error::from_transaction_call("sending the offsets", source))?;
         crash::point("offsets-sent");
         self.has_requested_commit = true;
-        let begun = Instant::now();
-        let ended = self.producer.commit_transaction(CALL_TIMEOUT);
-        self.must_renew |= begun.elapsed() >= END_RETRY_MIN;
-        ended.map_err(Error::from_commit)?;
+        let start = Instant::now();
+        let committed = self.producer.commit_transaction(CALL_TIMEOUT);
+        self.must_renew |= start.elapsed() >= END_RETRY_MIN;
+        committed.map_err(Error::from_commit)?;
         crash::point("committed");
         Ok(())
     }
 
-    /// Why an attempt was aborted: for records that will always be refused, by share and number, or something
-    /// else. Several records that are too large for a topic may have been one batch: they are tried again in
-    /// smaller ones, down to the largest of them alone.
+    /// The reason of an aborted attempt: records that are always refused, by (part, record) index, or
+    /// another error. Several too large records of a topic may have been one batch: they are retried
+    /// in ever smaller batches, down to the largest record alone.
     fn abort_reason(
         &mut self,
         mut refused: Vec<((usize, usize), &ProducerRecord)>,
@@ -293,16 +291,17 @@ impl TransactionalProducer {
     }
 
     fn abort(&mut self) -> Result<(), Error> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let aborted = abort_while_polling(&self.producer);
-        self.must_renew |= begun.elapsed() >= END_RETRY_MIN;
+        self.must_renew |= start.elapsed() >= END_RETRY_MIN;
+        // Failures of the aborted records must not count against the next transaction.
         drop(self.producer.client().context().take_failure());
         match aborted.map_err(|source| Error::from_transaction_call("aborting", source)) {
             Ok(()) => Ok(()),
             Err(error @ Error::Fenced { .. }) => Err(error),
-            // Nothing was to be committed, so that there is nothing to look up: a new producer ends
-            // what is open. Often nothing is: librdkafka aborts what never began, too, as when not
-            // one partition could be added, and takes the answer for fatal.
+            // The outcome needs no lookup, since commit was not called: a new producer ends the open
+            // transaction. Often there is none: librdkafka also aborts a transaction that never began,
+            // as when no partition could be added, and treats the response as fatal.
             Err(_) => {
                 self.must_renew = true;
                 Ok(())
@@ -311,8 +310,8 @@ impl TransactionalProducer {
     }
 }
 
-/// Aborting gives up records that are not delivered and waits until that is reported, but serves no reports: somebody
-/// else has to, or every such abort would take its full time.
+/// Aborts the transaction. The call purges undelivered records and waits until their reports are served,
+/// but does not serve them: another thread polls, or each such abort would take its full timeout.
 fn abort_while_polling(producer: &BaseProducer<DeliveryContext>) -> Result<(), KafkaError> {
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -328,24 +327,24 @@ fn abort_while_polling(producer: &BaseProducer<DeliveryContext>) -> Result<(), K
 }
 
 fn publish_outputs(
-    teller: &BaseProducer<DeliveryContext>,
+    producer: &BaseProducer<DeliveryContext>,
     outputs: &[ProducerRecord],
-    places: &mut Vec<Arc<DeliveryReport>>,
+    reports: &mut Vec<Arc<DeliveryReport>>,
 ) -> Result<(), Error> {
     for output in outputs {
-        let place = Arc::new(DeliveryReport::default());
-        places.push(place.clone());
-        send(teller, output, &place)?;
+        let report = Arc::new(DeliveryReport::default());
+        reports.push(report.clone());
+        send(producer, output, &report)?;
     }
-    flush(teller, FlushUntil::AllReported)?;
-    // No transaction is there to tell that some were given up.
-    match places.iter().all(|place| place.offset().is_some()) {
-        true => Ok(()),
-        false => Err(Error::Abort {
-            action: "delivering the records",
-            source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
-        }),
+    flush(producer, FlushUntil::AllReported)?;
+    // Purged records set no failure, and outside a transaction no later call returns their error.
+    if reports.iter().all(|report| report.offset().is_some()) {
+        return Ok(());
     }
+    Err(Error::Abort {
+        action: "delivering the records",
+        source: KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue),
+    })
 }
 
 fn create_producer(
@@ -359,10 +358,11 @@ fn create_producer(
 fn init_producer(settings: &ClientConfig) -> Result<BaseProducer<DeliveryContext>, Error> {
     let producer: BaseProducer<DeliveryContext> = settings
         .create_with_context(DeliveryContext::default())
-        .map_err(|source| Error::from_client_creation("making a producer", source))?;
+        .map_err(|source| Error::from_client_creation("creating a producer", source))?;
     let initialised = producer.init_transactions(INIT_TIMEOUT);
     initialised.map_err(|source| {
-        match Error::from_transaction_call("beginning to produce", source) {
+        match Error::from_transaction_call("initialising the producer", source) {
+            // Without a transaction yet, the next attempt repeats the init.
             Error::Indefinite { action, source } => Error::Retry { action, source },
             other => other,
         }
@@ -370,17 +370,17 @@ fn init_producer(settings: &ClientConfig) -> Result<BaseProducer<DeliveryContext
     Ok(producer)
 }
 
-fn offset_list(inputs: &[String], shares: &[TransactionPart]) -> Result<TopicPartitionList, Error> {
+fn offset_list(inputs: &[String], parts: &[TransactionPart]) -> Result<TopicPartitionList, Error> {
     let mut list = TopicPartitionList::new();
     let fail = |source| Error::Fatal {
         action: "listing the offsets",
         source,
     };
-    for share in shares {
-        for (topic, offset) in inputs.iter().zip(&share.offsets) {
-            let mut element = list.add_partition(topic, share.partition);
+    for part in parts {
+        for (topic, offset) in inputs.iter().zip(&part.offsets) {
+            let mut element = list.add_partition(topic, part.partition);
             element.set_offset(Offset::Offset(*offset)).map_err(fail)?;
-            element.set_metadata(&share.metadata);
+            element.set_metadata(&part.metadata);
         }
     }
     Ok(list)

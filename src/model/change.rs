@@ -1,7 +1,7 @@
-//! From one version of the models to the next: what of a customer's state goes on, and as what [24].
+//! The difference between two versions of the models, by which customers' states are migrated [24].
 //!
-//! Models, stages, events and fields go on by their names, or by what they say they were; slots and
-//! transitions by what they mean. What has no counterpart before begins anew; what has none after ends.
+//! Models, stages, events and fields are matched by name, or by their `was`; slots and transitions by meaning
+//! ([`canonical`]). Slots and models without a predecessor start empty; those without a successor are dropped.
 
 mod canonical;
 mod report;
@@ -12,65 +12,64 @@ use super::{FactAccessor, Model, Models, Slot, Stage, ValueSource, Window};
 use crate::event::{EventType, FieldId};
 use canonical::CanonicalModel;
 
-/// How states of the models before become states of the models after.
+/// How a state of the old models is migrated to the new models.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelsChange {
-    /// By slot after: the slot before that has kept the same.
+    /// By new slot: the old slot with the same meaning.
     pub slots: Vec<Option<usize>>,
-    /// By model after.
+    /// By new model.
     pub models: Vec<ModelSuccession>,
-    /// By event type before.
+    /// By old event type: the new one.
     event_types: Vec<EventType>,
-    /// By field before.
+    /// By old field: the new one.
     fields: Vec<Option<FieldId>>,
-    /// States are the same to the last byte: only words have changed.
+    /// Encoded states are identical: only texts such as descriptions have changed.
     pub is_text_only: bool,
-    /// Whether others see the difference in where a customer is said to be, also where nobody moves.
+    /// Whether published models, or the names of their stages, differ, even if no customer moves.
     pub is_visible: bool,
-    /// Facts that the models after look at, and that were not kept before; for people.
+    /// Facts of the new models that the old models did not store, as texts for operators.
     pub missing_facts: Vec<String>,
-    /// Stages before in which customers may be, and that none after says it was; for people.
+    /// Old stages without a new one, in which customers may be, as texts for operators.
     pub lost_stages: Vec<String>,
-    /// Models before that none after goes on from, by name.
+    /// Names of old models without a successor.
     pub dropped_models: Vec<String>,
-    /// Models after that go on from none, by name.
+    /// Names of new models without a predecessor.
     pub new_models: Vec<String>,
-    /// What changes, for people.
+    /// All changes, as texts for operators.
     pub descriptions: Vec<String>,
 }
 
-/// What somebody has said may be lost by a change.
+/// The losses by a change that the operator has accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AcceptedLosses {
-    /// Facts that were not kept may begin with what comes from now on.
+    /// Facts that were not stored may start at zero.
     pub missing_facts: bool,
-    /// Models may end while others begin.
+    /// Models may end while new ones begin.
     pub dropped_models: bool,
 }
 
-/// What a model goes on from.
+/// The predecessor of a new model, and how its parts map to the new model's.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelSuccession {
-    /// The model before; a new one begins with everybody in its initial stage.
+    /// The old model. Without one, every customer begins in the initial stage.
     pub predecessor: Option<usize>,
-    /// By stage before: the stage after.
+    /// By old stage: the new one.
     pub stages: Vec<Option<usize>>,
-    /// By transition before: the one after with the same condition into the same stage.
+    /// By old transition: the new one with the same condition into the same stage.
     pub transitions: Vec<Option<usize>>,
-    /// By transition before: the one after of the same name, whatever its condition.
+    /// By old transition: the new one of the same name, with any condition.
     pub transitions_by_name: Vec<Option<usize>>,
-    /// Whether it means what it meant, so that nobody moves by the change.
+    /// Whether the meaning is the same, so that the change moves no customer.
     pub is_unchanged: bool,
 }
 
 impl ModelsChange {
-    /// What becomes of everything.
     pub fn between(before: &Models, after: &Models) -> ModelsChange {
-        let known: BTreeMap<String, usize> = (before.slots.iter().enumerate())
+        let old_slots: BTreeMap<String, usize> = (before.slots.iter().enumerate())
             .map(|(at, slot)| (canonical::slot(before, slot), at))
             .collect();
-        let slot = |slot: &Slot| known.get(&canonical::slot(after, slot)).copied();
-        let slots: Vec<Option<usize>> = after.slots.iter().map(slot).collect();
+        let old_slot = |slot: &Slot| old_slots.get(&canonical::slot(after, slot)).copied();
+        let slots: Vec<Option<usize>> = after.slots.iter().map(old_slot).collect();
         let mut change = ModelsChange {
             models: Vec::with_capacity(after.list.len()),
             event_types: event_types(before, after),
@@ -85,14 +84,14 @@ impl ModelsChange {
             slots,
         };
         for model in &after.list {
-            let successor = change.compare_model(before, after, model);
-            change.models.push(successor);
+            let succession = change.compare_model(before, after, model);
+            change.models.push(succession);
         }
         let is_dropped = |at: usize| !change.models.iter().any(|it| it.predecessor == Some(at));
-        let names = |models: &Models, is_meant: &dyn Fn(usize) -> bool| -> Vec<String> {
+        let names = |models: &Models, is_selected: &dyn Fn(usize) -> bool| -> Vec<String> {
             let all = models.list.iter().enumerate();
-            let meant = all.filter(|(at, _)| is_meant(*at));
-            meant.map(|(_, model)| model.name.clone()).collect()
+            let selected = all.filter(|(at, _)| is_selected(*at));
+            selected.map(|(_, model)| model.name.clone()).collect()
         };
         let dropped = names(before, &is_dropped);
         let new = names(after, &|at| change.models[at].predecessor.is_none());
@@ -103,34 +102,35 @@ impl ModelsChange {
         change
     }
 
-    /// What events of a type are now.
+    /// The new event type; [`EventType::UNNAMED`] if the new models do not name it.
     pub fn event_type(&self, before: EventType) -> EventType {
-        let known = self.event_types.get(before.index());
-        known.copied().unwrap_or(EventType::UNNAMED)
+        let event_type = self.event_types.get(before.index());
+        event_type.copied().unwrap_or(EventType::UNNAMED)
     }
 
-    /// What a field is now, if anything looks at it.
+    /// The new field, if the new models use it.
     pub fn field(&self, before: FieldId) -> Option<FieldId> {
         self.fields.get(before.index()).copied().flatten()
     }
 
-    /// Where a slot has gone, if anywhere.
+    /// The new slot of an old one, if there is one.
     pub fn slot_after(&self, before: usize) -> Option<usize> {
         self.slots.iter().position(|from| *from == Some(before))
     }
 
     fn compare_model(&mut self, before: &Models, after: &Models, model: &Model) -> ModelSuccession {
-        let named = |name: &str| before.list.iter().position(|known| known.name == name);
+        let old_model = |name: &str| before.list.iter().position(|old| old.name == name);
         let former = || {
             let was = model.was.as_deref()?;
+            // A new model that still has the name is the successor.
             let is_taken = after.list.iter().any(|other| other.name == was);
-            named(was).filter(|_| !is_taken)
+            old_model(was).filter(|_| !is_taken)
         };
-        let Some(of) = named(&model.name).or_else(former) else {
+        let Some(predecessor) = old_model(&model.name).or_else(former) else {
             self.collect_missing_facts(before, model, None);
             return ModelSuccession::default();
         };
-        let old = &before.list[of];
+        let old = &before.list[predecessor];
         let stages: Vec<Option<usize>> = old
             .stages
             .iter()
@@ -143,86 +143,84 @@ impl ModelsChange {
             }
         }
         let missing = self.collect_missing_facts(before, model, Some((old, &stages)));
-        let was = CanonicalModel {
+        let old_canonical = CanonicalModel {
             models: before,
             model: old,
             stages: new_stage_names(old, model, &stages),
         };
-        let is = CanonicalModel {
+        let new_canonical = CanonicalModel {
             models: after,
             model,
             stages: model.stages.iter().map(|stage| &*stage.name).collect(),
         };
-        let ways: Vec<String> = (0..model.transitions.len())
-            .map(|at| is.transition(at))
+        let new_transitions: Vec<String> = (0..model.transitions.len())
+            .map(|at| new_canonical.transition(at))
             .collect();
-        let same_way = |at| {
-            let way = was.transition(at);
-            ways.iter().position(|known| *known == way)
+        let same_meaning = |at| {
+            let transition = old_canonical.transition(at);
+            new_transitions.iter().position(|new| *new == transition)
         };
         let same_name = |at: usize| {
-            let name = transition_label(&was, at);
-            (0..model.transitions.len()).find(|at| transition_label(&is, *at) == name)
+            let name = transition_label(&old_canonical, at);
+            (0..model.transitions.len()).find(|at| transition_label(&new_canonical, *at) == name)
         };
         let transitions = 0..old.transitions.len();
         ModelSuccession {
-            predecessor: Some(of),
-            transitions: transitions.clone().map(same_way).collect(),
+            predecessor: Some(predecessor),
+            transitions: transitions.clone().map(same_meaning).collect(),
             transitions_by_name: transitions.map(same_name).collect(),
-            is_unchanged: !missing && was.model() == is.model(),
+            is_unchanged: !missing && old_canonical.model() == new_canonical.model(),
             stages,
         }
     }
 
-    /// Notes what a model looks at that was not kept; whether there is any.
+    /// Adds the facts and visits of a model that the old models did not store; returns whether there are any.
     fn collect_missing_facts(
         &mut self,
         before: &Models,
         model: &Model,
         old: Option<(&Model, &[Option<usize>])>,
     ) -> bool {
-        let known = self.missing_facts.len();
+        let count_before = self.missing_facts.len();
         let facts = model.facts.iter();
         let facts = facts.filter(|fact| !self.is_fact_stored(before, fact.accessor));
         let mut missing: Vec<String> = facts
             .map(|fact| format!("`{}` of {}", fact.name, model.name))
             .collect();
         if let Some((old, stages)) = old {
-            for (stage, own) in model.stages.iter().enumerate() {
-                let mut former = (0..)
-                    .zip(stages)
-                    .filter(|(_, after)| **after == Some(stage));
-                let remembered =
+            for (at, stage) in model.stages.iter().enumerate() {
+                let mut former = (0..).zip(stages).filter(|(_, after)| **after == Some(at));
+                let was_tracked =
                     former.all(|(before, _): (usize, _)| old.stages[before].tracks_visits);
-                if own.tracks_visits && !remembered {
-                    missing.push(format!("visits to `{}` of {}", own.name, model.name));
+                if stage.tracks_visits && !was_tracked {
+                    missing.push(format!("visits to `{}` of {}", stage.name, model.name));
                 }
             }
         }
         self.missing_facts.append(&mut missing);
-        self.missing_facts.len() > known
+        self.missing_facts.len() > count_before
     }
 
-    /// Whether all that a fact is read from was kept as far back, and as much of it.
-    fn is_fact_stored(&self, before: &Models, reading: FactAccessor) -> bool {
-        reading.source.slots().into_iter().all(|slot| {
+    /// Whether the old slots of a fact retain as many buckets and distinct values as it needs.
+    fn is_fact_stored(&self, before: &Models, accessor: FactAccessor) -> bool {
+        accessor.source.slots().into_iter().all(|slot| {
             let Some(old) = self.slots[slot] else {
                 return false;
             };
-            let (reach, cap) = canonical::slot_retention(&before.slots.get(old).kind);
-            let told = match reading.source {
+            let (retained, cap) = canonical::slot_retention(&before.slots.get(old).kind);
+            let needed_cap = match accessor.source {
                 ValueSource::Distinct { cap, .. } => cap,
                 _ => 0,
             };
-            reach >= reading.window.map_or(0, Window::retained_buckets) && cap >= told
+            retained >= accessor.window.map_or(0, Window::retained_buckets) && cap >= needed_cap
         })
     }
 
-    /// Whether a state of before, as it stands, is one of after.
+    /// Whether an encoded state of the old models is also one of the new models.
     fn keeps_encoding(&self, before: &Models, after: &Models) -> bool {
         let mut slots = before.slots.iter().zip(after.slots.iter());
         let same_model = |(at, model): (usize, &ModelSuccession)| {
-            let remembered = |models: &Models| -> Vec<bool> {
+            let tracked = |models: &Models| -> Vec<bool> {
                 let stages = models.list[at].stages.iter();
                 stages.map(|stage| stage.tracks_visits).collect()
             };
@@ -230,7 +228,7 @@ impl ModelsChange {
                 && model.is_unchanged
                 && is_identity(&model.stages)
                 && is_identity(&model.transitions)
-                && remembered(before) == remembered(after)
+                && tracked(before) == tracked(after)
         };
         before.list.len() == after.list.len()
             && before.slots.iter().len() == after.slots.iter().len()
@@ -245,74 +243,74 @@ impl ModelsChange {
     }
 }
 
-/// Whether each has the number that it had.
 fn is_identity(numbers: &[Option<usize>]) -> bool {
     let mut numbers = numbers.iter().enumerate();
     numbers.all(|(at, number)| *number == Some(at))
 }
 
-/// The stage that a stage of before is now.
+/// The new stage of an old one: that of the same name, else that whose `was` names it.
 fn stage_after(model: &Model, name: &str) -> Option<usize> {
     let mut stages = model.stages.iter();
     let same = stages.position(|stage| stage.name == name);
-    let says_so = || {
+    let renamed = || {
         let mut stages = model.stages.iter();
         stages.position(|stage| stage.was.iter().any(|was| was == name))
     };
-    same.or_else(says_so)
+    same.or_else(renamed)
 }
 
-/// The names that stages of before have after; one that is lost is called what no stage can be.
+/// The new names of old stages. A lost stage is `?`, which no stage can be called.
 fn new_stage_names<'m>(old: &Model, new: &'m Model, stages: &[Option<usize>]) -> Vec<&'m str> {
     let name = |at: usize| stages[at].map_or("?", |stage| new.stages[stage].name.as_str());
     (0..old.stages.len()).map(name).collect()
 }
 
-/// Its name, or where it leads from and to.
-fn transition_label(of: &CanonicalModel<'_>, transition: usize) -> String {
-    let transition = &of.model.transitions[transition];
+/// The transition's name, or its stages.
+fn transition_label(canonical: &CanonicalModel<'_>, transition: usize) -> String {
+    let transition = &canonical.model.transitions[transition];
+    let stages = &canonical.stages;
     match &transition.name {
         Some(name) => name.clone(),
         None => {
-            let from: Vec<&str> = transition.from.iter().map(|at| of.stages[*at]).collect();
-            format!("{from:?}->{}", of.stages[transition.to])
+            let from: Vec<&str> = transition.from.iter().map(|at| stages[*at]).collect();
+            format!("{from:?}->{}", stages[transition.to])
         }
     }
 }
 
 fn event_types(before: &Models, after: &Models) -> Vec<EventType> {
-    let known = |index: u16| {
+    let new_type = |index: u16| {
         let name = before.vocabulary.type_name(EventType::from_index(index));
         name.map_or(EventType::UNNAMED, |name| after.vocabulary.find_type(name))
     };
     (0..before.vocabulary.type_count() as u16)
-        .map(known)
+        .map(new_type)
         .collect()
 }
 
 fn fields(before: &Models, after: &Models) -> Vec<Option<FieldId>> {
-    let same = |(_, field, kind)| {
+    let new_field = |(_, field, kind)| {
         let mut fields = after.vocabulary.fields();
-        let found = fields.find(|(_, other, own)| (*other, *own) == (field, kind));
-        found.map(|(id, ..)| id)
+        let new = fields.find(|(_, new, new_kind)| (*new, *new_kind) == (field, kind));
+        new.map(|(id, ..)| id)
     };
-    before.vocabulary.fields().map(same).collect()
+    before.vocabulary.fields().map(new_field).collect()
 }
 
-/// Whether the models that others see, or the names of their stages, are others than before.
+/// Whether the published models (not in shadow), or the names of their stages, differ.
 fn is_visible(before: &Models, after: &Models, models: &[ModelSuccession]) -> bool {
-    let told = |models: &Models| models.list.iter().filter(|model| !model.shadow).count();
-    let renamed = |(model, successor): (&Model, &ModelSuccession)| {
-        let Some(of) = successor.predecessor else {
+    let published = |models: &Models| models.list.iter().filter(|model| !model.shadow).count();
+    let renamed = |(model, succession): (&Model, &ModelSuccession)| {
+        let Some(predecessor) = succession.predecessor else {
             return !model.shadow;
         };
-        let old = &before.list[of];
-        let stages = old.stages.iter().zip(&successor.stages);
+        let old = &before.list[predecessor];
+        let stages = old.stages.iter().zip(&succession.stages);
         let same = |(stage, after): (&Stage, &Option<usize>)| {
             after.is_some_and(|after| model.stages[after].name == stage.name)
         };
         model.shadow != old.shadow
             || !model.shadow && (model.name != old.name || !stages.into_iter().all(same))
     };
-    told(before) != told(after) || after.list.iter().zip(models).any(renamed)
+    published(before) != published(after) || after.list.iter().zip(models).any(renamed)
 }

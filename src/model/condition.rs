@@ -1,24 +1,20 @@
-//! The typed form of a condition: what `lower` makes of the text, and `customer` evaluates.
+//! The typed form of a condition: the output of `lower`, which `customer` evaluates.
 //!
-//! Facts are named by their index in the model. Numbers, money, durations (milliseconds) and
+//! Facts are indexes into the model's list. Numbers, money, durations (milliseconds) and
 //! instants (milliseconds since 1970) are all [`Quantity`], so nothing is converted at run time.
 
 use crate::event::{EventType, Quantity};
 
-/// A truth that depends on facts, the time, and the event that is being evaluated.
+/// A condition on facts, the time, and the event that is being applied.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// Always so.
     Constant(bool),
-    /// An event of this type (`None`: any) is being evaluated, for the first link of its chain.
+    /// An event of this type (`None`: any) is being applied. It is true only for the first transition of a chain.
     OnEvent(Option<EventType>),
     /// The fact has a value.
     Has(usize),
-    /// Not so.
     Not(Box<Condition>),
-    /// All of them.
     All(Vec<Condition>),
-    /// At least one of them.
     Any(Vec<Condition>),
     /// A comparison of quantities; an absent operand makes it false.
     Compare(Comparison),
@@ -26,11 +22,8 @@ pub enum Condition {
     CompareText(TextComparison),
     /// The fact is this truth value; an absent fact makes it false.
     Bool {
-        /// The fact.
         fact: usize,
-        /// What it must be.
         is: bool,
-        /// As written.
         text: String,
     },
 }
@@ -52,48 +45,37 @@ pub enum Operator {
     Unequal,
 }
 
-/// What a quantity counts, for the reader of evidence.
+/// The unit of a quantity, for the display of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A plain number or money.
     Number,
-    /// A duration.
     Duration,
-    /// An instant.
     Instant,
 }
 
-/// Two terms and how they must relate.
+/// A comparison of two terms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// How.
     pub operator: Operator,
-    /// The left side.
     pub left: Term,
-    /// The right side.
     pub right: Term,
-    /// What both sides count.
+    /// The unit of both sides.
     pub unit: Unit,
-    /// Which side changes with every millisecond: `since`, and how long the customer is in a stage.
+    /// The sides with `since`, or with the time in a stage.
     pub time_dependent: TimeDependentSides,
-    /// The windowed facts in it: their buckets leave as time passes.
+    /// The facts with a window: their buckets expire as time passes.
     pub windowed_facts: Vec<usize>,
-    /// All facts in it.
     pub facts: Vec<usize>,
-    /// As written.
     pub text: String,
 }
 
-/// Which side of a comparison changes with every millisecond that passes.
+/// Which sides of a comparison change with every millisecond that passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeDependentSides {
-    /// None.
     Neither,
-    /// The left one.
     Left,
-    /// The right one.
     Right,
-    /// Both.
     Both,
 }
 
@@ -111,7 +93,6 @@ impl TimeDependentSides {
 /// An arithmetic expression over facts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Term {
-    /// A constant.
     Constant(Quantity),
     /// The value of a fact.
     Fact(usize),
@@ -123,7 +104,7 @@ pub enum Term {
     Binary(Arithmetic, Box<Term>, Box<Term>),
 }
 
-/// Operators between terms; absent when either side is, when the result does not fit, or when
+/// Operators between terms. The result is absent if a side is absent, if the result does not fit, or if
 /// the divisor is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arithmetic {
@@ -142,27 +123,22 @@ pub enum Arithmetic {
 /// `a == b` or `a != b` over texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextComparison {
-    /// The left side.
     pub left: TextTerm,
-    /// The right side.
     pub right: TextTerm,
-    /// Whether they must be equal.
+    /// `true` for `==`, `false` for `!=`.
     pub equal: bool,
-    /// As written.
     pub text: String,
 }
 
-/// A side of a comparison of texts.
+/// One side of a comparison of texts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TextTerm {
     /// The value of a fact.
     Fact(usize),
-    /// A constant.
     Constant(String),
 }
 
 impl TextTerm {
-    /// The fact, if it is one.
     pub fn fact(&self) -> Option<usize> {
         match self {
             TextTerm::Fact(fact) => Some(*fact),
@@ -172,7 +148,6 @@ impl TextTerm {
 }
 
 impl Operator {
-    /// Whether `left` relates so to `right`.
     #[inline]
     pub fn is_true(self, left: Quantity, right: Quantity) -> bool {
         let order = left.cmp(&right);
@@ -186,7 +161,6 @@ impl Operator {
         }
     }
 
-    /// The operator that is written so, if there is one.
     pub(super) fn from_symbol(symbol: &str) -> Option<Operator> {
         Some(match symbol {
             "<" => Operator::Less,
@@ -199,7 +173,7 @@ impl Operator {
         })
     }
 
-    /// The same with the sides exchanged.
+    /// The operator for exchanged sides.
     pub fn mirrored(self) -> Operator {
         match self {
             Operator::Less => Operator::Greater,
@@ -212,13 +186,13 @@ impl Operator {
 }
 
 impl Condition {
-    /// The facts in this condition, those of conditions inside it left out.
+    /// The facts of this condition itself, without those of nested conditions.
     pub fn facts(&self) -> Vec<usize> {
         match self {
             Condition::Compare(comparison) => comparison.facts.clone(),
             Condition::Has(fact) | Condition::Bool { fact, .. } => vec![*fact],
-            Condition::CompareText(same) => {
-                let sides = [&same.left, &same.right].into_iter();
+            Condition::CompareText(texts) => {
+                let sides = [&texts.left, &texts.right].into_iter();
                 sides.filter_map(TextTerm::fact).collect()
             }
             Condition::Constant(_)
@@ -229,13 +203,13 @@ impl Condition {
         }
     }
 
-    /// Calls `see` for this condition and every one inside it.
-    pub fn visit<'c>(&'c self, see: &mut impl FnMut(&'c Condition)) {
-        see(self);
+    /// Calls `visitor` for this condition and all nested ones, in the order of the text.
+    pub fn visit<'c>(&'c self, visitor: &mut impl FnMut(&'c Condition)) {
+        visitor(self);
         match self {
-            Condition::Not(inner) => inner.visit(see),
+            Condition::Not(inner) => inner.visit(visitor),
             Condition::All(parts) | Condition::Any(parts) => {
-                parts.iter().for_each(|part| part.visit(see))
+                parts.iter().for_each(|part| part.visit(visitor))
             }
             Condition::Constant(_)
             | Condition::OnEvent(_)
@@ -248,7 +222,6 @@ impl Condition {
 }
 
 impl Arithmetic {
-    /// The result, if there is one that fits.
     pub fn apply(self, left: Quantity, right: Quantity) -> Option<Quantity> {
         match self {
             Arithmetic::Add => left.checked_add(right),

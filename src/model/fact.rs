@@ -1,4 +1,4 @@
-//! Facts: what is remembered of a customer's events, as declared.
+//! Fact declarations: aggregates over a customer's events.
 
 mod check;
 mod filter;
@@ -17,27 +17,26 @@ use crate::event::Field;
 pub use filter::Filter;
 pub use window::{Bucket, Window};
 
-/// What a fact remembers, as declared.
+/// A fact as declared: `sum(order_completed.value where channel == 'web') over 90d`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FactDeclaration {
-    /// How events are put together.
     pub aggregate: Aggregate,
-    /// Of which events; `None` is any.
+    /// The type of the aggregated events; `None`: any.
     pub event: Option<String>,
-    /// Of which field of theirs.
+    /// The aggregated field of the events.
     pub field: Option<Field>,
-    /// Of which of those events only.
+    /// Only events for which it is true count.
     pub filter: Option<Filter<Field>>,
-    /// Over which stretch of time.
+    /// `None`: all time.
     pub window: Option<Window>,
 }
 
-/// How events are put together.
+/// How events are aggregated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aggregate {
-    /// How many.
+    /// The number of events.
     Count,
-    /// How many different values a field has had, up to a cap.
+    /// The number of distinct values of a field, up to this cap.
     CountDistinct(u32),
     /// The total of a field.
     Sum,
@@ -45,26 +44,25 @@ pub enum Aggregate {
     Min,
     /// The largest value of a field.
     Max,
-    /// The total of a field over how many events carry it.
+    /// The total of a field divided by the number of events that have the field.
     Avg,
-    /// The earliest: its instant, or the value of its field.
+    /// The instant of the earliest event, or the value of a field in the earliest event that has it.
     First,
-    /// The instant of the latest.
+    /// The instant of the latest event.
     Last,
-    /// The value that a field has in the latest event that carries it.
+    /// The value of a field in the latest event that has it.
     Latest,
-    /// The time from one event to the next, on average: a customer's own rhythm.
+    /// The mean time from one event to the next.
     MeanGap,
     /// The longest time from one event to the next.
     MaxGap,
 }
 
-/// Most different values that can be counted.
+/// The largest cap of `count_distinct`.
 pub(super) const DISTINCT_CAP_MAX: u32 = 1000;
-/// How many are, where the model does not say.
+/// The cap of `count_distinct` without a second argument.
 const DISTINCT_CAP_DEFAULT: u32 = 100;
 
-/// Every aggregate by its name.
 const AGGREGATE_BY_NAME: [(&str, Aggregate); 11] = [
     ("count", Aggregate::Count),
     (
@@ -94,26 +92,24 @@ pub const AGGREGATES: [&str; AGGREGATE_BY_NAME.len()] = {
 };
 
 impl Aggregate {
-    /// The aggregate of this name, if there is one.
     pub(super) fn from_name(name: &str) -> Option<Aggregate> {
-        let known = AGGREGATE_BY_NAME
+        let entry = AGGREGATE_BY_NAME
             .into_iter()
             .find(|(known, _)| *known == name);
-        known.map(|(_, aggregate)| aggregate)
+        entry.map(|(_, aggregate)| aggregate)
     }
 
-    /// Its name; whatever its cap.
     fn name(self) -> &'static str {
-        let same = |other: Aggregate| discriminant(&other) == discriminant(&self);
-        let own = AGGREGATE_BY_NAME
+        // The cap of `CountDistinct` is not part of the name.
+        let entry = AGGREGATE_BY_NAME
             .into_iter()
-            .find(|(_, known)| same(*known));
-        own.map_or("", |(name, _)| name)
+            .find(|(_, known)| discriminant(known) == discriminant(&self));
+        entry.map_or("", |(name, _)| name)
     }
 }
 
 impl FactDeclaration {
-    /// The type of the fact's value, where the declaration alone decides it.
+    /// The type of the fact's value; `None` where only the fact's use in conditions decides it.
     pub fn value_type(&self) -> Option<ValueType> {
         match (self.aggregate, &self.field) {
             (
@@ -136,14 +132,13 @@ impl FactDeclaration {
     }
 }
 
-/// What is wrong with a stretch of a text.
+/// An error in a declaration or condition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// Bytes of the text.
+    /// The wrong bytes of the text.
     pub span: std::ops::Range<usize>,
-    /// Why.
     pub message: String,
-    /// What to do.
+    /// How to correct it.
     pub help: Option<String>,
 }
 

@@ -1,7 +1,6 @@
-//! A model as a picture: the text from which Mermaid or Graphviz draws it.
+//! Renders a model as a diagram in the language of Mermaid or Graphviz.
 //!
-//! What there is to see is found once ([`Sketch`]): stages, and an arrow for each way from one to another. The
-//! two languages only say it, each with its own escapes.
+//! A [`Diagram`] has the stages and arrows; the two renderers write it in their language, with its escapes.
 
 mod dot;
 mod drift;
@@ -12,47 +11,43 @@ use super::{Model, Reentry, Slots, Transition};
 use crate::event::Millis;
 use label::{wrap_condition, wrap_prose};
 
-/// What draws the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GraphFormat {
-    /// Mermaid, as web pages and Markdown have it.
     Mermaid,
     /// Graphviz.
     Dot,
 }
 
-/// The text from which a model is drawn; `slots` are those it was compiled with.
-pub fn render_graph(model: &Model, slots: &Slots, drawing: GraphFormat) -> String {
-    let sketch = Diagram::new(model, slots);
-    match drawing {
-        GraphFormat::Mermaid => mermaid::render(&sketch),
-        GraphFormat::Dot => dot::render(&sketch),
+/// The source text of a model's diagram; `slots` are those it was compiled with.
+pub fn render_graph(model: &Model, slots: &Slots, format: GraphFormat) -> String {
+    let diagram = Diagram::new(model, slots);
+    match format {
+        GraphFormat::Mermaid => mermaid::render(&diagram),
+        GraphFormat::Dot => dot::render(&diagram),
     }
 }
 
-/// From so many stages on, a transition that leads out of every other one is drawn as one arrow.
+/// A transition out of at least this many stages, and all but its target, is drawn as one arrow.
 const OTHERS_MIN: usize = 5;
 
-/// What leads into the initial stage.
+/// The node before the initial stage.
 const BEGINNING: &str = "first event";
-/// Where an arrow comes from that leads out of every stage but its own.
+/// The node that stands for all stages but the target.
 const ANY_OTHER: &str = "any other stage";
 
-/// What there is to see.
 struct Diagram<'m> {
     model: &'m Model,
-    /// Of each stage, what stands below its name.
+    /// By stage: the lines below its name.
     notes: Vec<Vec<String>>,
     arrows: Vec<Arrow>,
 }
 
-/// A way from one stage into another.
 struct Arrow {
-    /// Out of this stage; `None`: out of any other.
+    /// `None`: out of any other stage.
     from: Option<usize>,
     to: usize,
     label: Vec<String>,
-    /// Whether it can be taken although nothing happens.
+    /// Whether the passing of time alone can cause the transition.
     is_time_driven: bool,
 }
 
@@ -72,18 +67,19 @@ impl Diagram<'_> {
         });
         let mut arrows = Vec::new();
         for transition in &model.transitions {
-            let by_time = transition.hold > Millis(0)
+            let is_time_driven = transition.hold > Millis(0)
                 || drift::can_become_true_by_time(&transition.when, &model.facts, slots);
             let arrow = |from| Arrow {
                 from,
                 to: transition.to,
                 label: transition_label(transition),
-                is_time_driven: by_time,
+                is_time_driven,
             };
             let from = &transition.from;
-            match from.len() >= OTHERS_MIN && from.len() + 1 == model.stages.len() {
-                true => arrows.push(arrow(None)),
-                false => arrows.extend(from.iter().map(|from| arrow(Some(*from)))),
+            if from.len() >= OTHERS_MIN && from.len() + 1 == model.stages.len() {
+                arrows.push(arrow(None));
+            } else {
+                arrows.extend(from.iter().map(|from| arrow(Some(*from))));
             }
         }
         Diagram {
@@ -97,12 +93,9 @@ impl Diagram<'_> {
         self.arrows.iter().any(|arrow| arrow.from.is_none())
     }
 
-    /// Where arrows point: `down`, or to the right where they fan out of one place.
+    /// The layout direction: `down`, or left to right if arrows fan out of [`ANY_OTHER`].
     fn direction(&self, down: &'static str) -> &'static str {
-        match self.has_any_other() {
-            true => "LR",
-            false => down,
-        }
+        if self.has_any_other() { "LR" } else { down }
     }
 
     fn title(&self) -> String {

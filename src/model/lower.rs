@@ -1,4 +1,4 @@
-//! From the syntax of a condition to its typed form: every name resolved, every type checked.
+//! Lowers the syntax tree of a condition to its typed form: resolves names and checks types.
 
 mod fact_symbol;
 mod inline_facts;
@@ -17,24 +17,23 @@ pub use inline_facts::STAGE_FACT_NAMES;
 pub(super) use names::EventReference;
 pub use term::FUNCTIONS;
 
-/// Reads the conditions of one model.
+/// Lowers one condition of a model.
 pub(super) struct Lowering<'l> {
-    /// Those that stand in conditions are added.
+    /// The declared facts; facts that are written in conditions are appended.
     pub(super) facts: &'l mut Vec<FactSymbol>,
-    /// The names of the model's stages.
     pub(super) stages: &'l [&'l str],
     pub(super) vocabulary: &'l mut Vocabulary,
     /// The condition's text.
     pub(super) text: &'l str,
     pub(super) faults: &'l mut Vec<Fault>,
-    /// What was read as an event type.
+    /// The names that were resolved to event types, for later checks.
     pub(super) event_references: &'l mut Vec<EventReference>,
-    /// Whether there are facts that could not be read, so that an unknown name is no mistake.
+    /// Whether some fact declarations could not be read, so that an unknown name may be correct.
     pub(super) incomplete: bool,
 }
 
 impl Lowering<'_> {
-    /// The condition that `expr` says; `None` after something was wrong with it.
+    /// `None` after a fault was added.
     pub(super) fn lower_condition(&mut self, expr: &Expr) -> Option<Condition> {
         match &expr.kind {
             ExprKind::Bool(truth) => Some(Condition::Constant(*truth)),
@@ -74,10 +73,10 @@ impl Lowering<'_> {
         }
     }
 
-    /// Both sides are read even if one is wrong, so that every problem is found.
+    /// Flattens a chain of one operator. Both sides are lowered even if one is wrong, to report every fault.
     fn flatten_parts(&mut self, expr: &Expr, operator: &str, parts: &mut Vec<Option<Condition>>) {
         match &expr.kind {
-            ExprKind::Binary(own, left, right) if *own == operator => {
+            ExprKind::Binary(symbol, left, right) if *symbol == operator => {
                 self.flatten_parts(left, operator, parts);
                 self.flatten_parts(right, operator, parts);
             }
@@ -104,7 +103,7 @@ impl Lowering<'_> {
             (None, None) => {
                 return self.add_fault(
                     expr,
-                    "nothing tells what these two are",
+                    "the types of both sides are unknown",
                     Some("compare each with a number, a text in quotes or true"),
                 );
             }
@@ -210,7 +209,7 @@ impl Lowering<'_> {
                 }
                 (ValueType::Duration, ValueType::Number)
                 | (ValueType::Number, ValueType::Duration) => {
-                    Some("say the unit: days(45), hours(12), minutes(30)")
+                    Some("write the unit: days(45), hours(12), minutes(30)")
                 }
                 (ValueType::Instant, _) | (_, ValueType::Instant) => {
                     Some("the time since an instant is since(fact)")
@@ -219,13 +218,14 @@ impl Lowering<'_> {
             };
             return self.add_fault(expr, &message, help);
         }
-        let moves = TimeDependentSides::from_sides(left.is_time_dependent, right.is_time_dependent);
-        if moves != TimeDependentSides::Neither
+        let time_dependent =
+            TimeDependentSides::from_sides(left.is_time_dependent, right.is_time_dependent);
+        if time_dependent != TimeDependentSides::Neither
             && matches!(operator, Operator::Equal | Operator::Unequal)
         {
             return self.add_fault(
                 expr,
-                "what moves with time cannot be compared with `==` or `!=`: it is so for a millisecond only",
+                "a value that changes with time cannot be compared with `==` or `!=`: it is equal for one millisecond only",
                 Some("use `>=` or `<`"),
             );
         }
@@ -237,7 +237,7 @@ impl Lowering<'_> {
         let mut facts = Vec::new();
         collect_facts(&left.term, &mut facts);
         collect_facts(&right.term, &mut facts);
-        let windows = facts
+        let windowed_facts = facts
             .iter()
             .copied()
             .filter(|fact| self.facts[*fact].is_windowed())
@@ -248,8 +248,8 @@ impl Lowering<'_> {
             left: left.term,
             right: right.term,
             unit,
-            time_dependent: moves,
-            windowed_facts: windows,
+            time_dependent,
+            windowed_facts,
             facts,
             text,
         }))

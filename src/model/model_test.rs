@@ -1,4 +1,4 @@
-//! A model's own tests: a history, and the transitions it must cause.
+//! The tests of a model file: a history, and the transitions that it must cause.
 
 mod patch;
 mod quote;
@@ -9,59 +9,51 @@ use crate::event::EventTime;
 
 pub use rewrite::{EditError, ExpectationChange, ModelFileEditor, TestEdit};
 
-/// One test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelTest {
-    /// Its name, a sentence.
+    /// A sentence.
     pub name: String,
-    /// Where it stands in the file.
     pub location: Location,
-    /// The events.
     pub events: Vec<TestEvent>,
     /// All transitions that the events must cause.
     pub expect: Vec<Expectation>,
-    /// Where time ends; the last `at` where the file does not say.
+    /// The end of the test; the last `at` if the file has no `until`.
     pub until: EventTime,
-    /// Whether the file says so.
+    /// Whether the file has an `until`.
     pub until_stated: bool,
 }
 
 /// An event of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestEvent {
-    /// Where it stands in the file.
     pub location: Location,
-    /// When it happens.
+    /// The event time.
     pub at: EventTime,
-    /// As native JSON.
+    /// The event as JSON in the default mapping.
     pub json: String,
-    /// When it is told, where that is not when it happens.
+    /// When the event is received, if late.
     pub arrives: Option<EventTime>,
 }
 
-/// One expected transition; what is `None` is not compared.
+/// An expected transition; fields that are `None` are not compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
-    /// Where it stands in the file.
     pub location: Location,
-    /// When it takes effect.
+    /// When the transition takes effect.
     pub at: EventTime,
-    /// Whose it is.
     pub customer: String,
-    /// Out of which stage.
     pub from: Option<String>,
-    /// Into which stage.
     pub to: String,
-    /// By what: `event`, `timer` or `correction`.
+    /// `event`, `timer` or `correction`.
     pub cause: Option<String>,
-    /// Which transition.
+    /// The name of the transition.
     pub transition: Option<String>,
 }
 
-/// The customer of events and expectations that name none.
+/// The customer of events and expectations without one.
 pub const DEFAULT_CUSTOMER: &str = "customer";
 
-/// An instant as one writes it in a test: midnight as its date, and no fraction that is zero.
+/// An instant as written in tests: midnight as its date, and without a zero fraction.
 pub fn format_instant(instant: EventTime) -> String {
     let text = instant.to_string();
     let date = text.strip_suffix("T00:00:00.000Z");

@@ -1,23 +1,23 @@
-//! Which events are orders, and which take them back.
+//! The declaration of orders: which events place, refund and cancel them.
 
 use crate::event::{EventType, FieldId, Millis};
 
-/// Orders and what becomes of them: facts about orders see of each what is left of it.
+/// The event types of orders. Facts about orders use the part of an order that is not refunded or cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Orders {
-    /// An order.
+    /// The event that places an order.
     pub placed: EventType,
-    /// The whole of an order, or so much of its value, is refunded.
+    /// The event that refunds an order, or the part of it that the event's value states.
     pub refunded: Option<EventType>,
-    /// The whole of an order, or so much of its value, is cancelled.
+    /// The event that cancels an order, or the part of it that the event's value states.
     pub cancelled: Option<EventType>,
-    /// For how long after an order, by event time, it can be taken back.
+    /// For how long after an order, in event time, it can be refunded or cancelled.
     pub within: Millis,
-    /// What tells which order.
+    /// The field of the order's id.
     pub id: FieldId,
-    /// Its value, or how much of it is taken back.
+    /// The field of the order's value, or of the part that is refunded or cancelled.
     pub value: FieldId,
 }
 
-/// Most orders of one customer that can be taken back: beyond it the oldest is final.
+/// Most orders per customer that can still be refunded or cancelled; beyond it the oldest becomes final.
 pub const ORDERS_MAX: usize = 64;

@@ -1,11 +1,10 @@
-//! The models that ship with the program, each as its file in `config/models` stands.
+//! The models that ship with the program: the files of `config/models`.
 
 use super::{Models, SourceFile};
 
-/// A model that ships with the program.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// The name of the model, and of its file.
+    /// The name of the model, and of its file without `.yaml`.
     pub name: &'static str,
     /// The whole file.
     pub text: &'static str,
@@ -20,7 +19,7 @@ macro_rules! presets {
     };
 }
 
-/// All of them, by name.
+/// Sorted by name.
 pub const PRESETS: &[Preset] = presets![
     "activity",
     "attract",
@@ -37,31 +36,30 @@ pub const PRESETS: &[Preset] = presets![
 ];
 
 impl Preset {
-    /// The preset of this name, if there is one.
     pub fn find(name: &str) -> Option<&'static Preset> {
         PRESETS.iter().find(|preset| preset.name == name)
     }
 
-    /// The same file as a model of another name; nothing else is different. The name must be one that a model
-    /// can have.
+    /// The file with another model name. `name` must be a valid one.
     pub fn with_name(&self, name: &str) -> String {
-        // A plain `null` would be nothing.
-        let quote = match name.eq_ignore_ascii_case("null") {
-            true => "\"",
-            false => "",
+        // YAML reads an unquoted `null` as no value.
+        let quote = if name.eq_ignore_ascii_case("null") {
+            "\""
+        } else {
+            ""
         };
-        let own = format!("\nmodel: {}\n", self.name);
+        let old_line = format!("\nmodel: {}\n", self.name);
         self.text
-            .replacen(&own, &format!("\nmodel: {quote}{name}{quote}\n"), 1)
+            .replacen(&old_line, &format!("\nmodel: {quote}{name}{quote}\n"), 1)
     }
 
-    /// As it is loaded, alone.
+    /// Compiles the preset alone.
     pub fn compile(&self) -> Models {
         let source = SourceFile {
             name: format!("the preset {}", self.name),
             text: self.text.to_owned(),
         };
         let compiled = Models::compile(vec![source]);
-        compiled.expect("a test compiles each of them").0
+        compiled.expect("a test compiles every preset").0
     }
 }

@@ -1,55 +1,48 @@
-//! What is wrong with a file: every problem with its place, shown with the line it stands on.
+//! Errors and warnings about a model file, each with its location and printed with its line.
 
 use std::fmt;
 
-/// A stretch of one line of a file; line and column count from 1, columns in characters.
+/// A span within one line of a file. Line and column count from 1; columns count characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// Line.
     pub line: usize,
-    /// First column.
     pub column: usize,
-    /// How many characters; at least one is underlined.
+    /// In characters; at least one is underlined.
     pub width: usize,
 }
 
-/// Whether the file can be used all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It cannot.
+    /// The file cannot be used.
     Error,
-    /// It can, but it probably does not say what was meant.
+    /// The file can be used, but is probably not what its author intended.
     Warning,
 }
 
-/// One thing that is wrong.
+/// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where.
     pub location: Location,
-    /// How bad.
     pub severity: Severity,
-    /// What, in one line.
+    /// One line.
     pub message: String,
-    /// What to do about it.
+    /// How to correct it.
     pub help: Option<String>,
 }
 
-/// A file by name and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// The name that problems are reported under.
+    /// The name that reports show.
     pub name: String,
-    /// Its whole text.
     pub text: String,
 }
 
 /// The problems of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProblemReport {
-    /// The file.
     pub source: SourceFile,
-    /// In order of place. Of very many there are [`PROBLEMS_SHOWN_MAX`] and one, which is not shown.
+    /// In order of location. At most [`PROBLEMS_SHOWN_MAX`] and one more, which is not shown: it only means that
+    /// there are more.
     pub problems: Vec<Problem>,
 }
 
@@ -107,7 +100,7 @@ impl ProblemReport {
         if let Some(text) = lines.get(line.saturating_sub(1)) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
-            // A very long line is cut around the place.
+            // A very long line is cut around the location.
             let skip = if column > SNIPPET_CHARS_MAX {
                 column - SNIPPET_CHARS_MAX / 2
             } else {
@@ -134,20 +127,20 @@ impl ProblemReport {
 
 /// Most problems of one file that are shown.
 pub const PROBLEMS_SHOWN_MAX: usize = 100;
-/// Longest message that is kept, in bytes: a name in it may be as long as a file.
+/// Longest message, in bytes: a name in it may be as long as a file.
 const MESSAGE_BYTES_MAX: usize = 1000;
 
-/// The problems of a file while it is read: of very many, the first ones.
+/// The problems of a file while it is read. Beyond the limit further ones are dropped.
 #[derive(Debug, Default)]
 pub(super) struct ProblemList {
     list: Vec<Problem>,
 }
 
 impl ProblemList {
-    /// Keeps a problem. An error comes in even when there is no room: a warning goes for it.
+    /// Adds a problem. If the list is full, an error replaces the last warning, and anything else is dropped.
     pub(super) fn push(&mut self, mut problem: Problem) {
         if self.is_full() {
-            let is_warning = |kept: &Problem| kept.severity == Severity::Warning;
+            let is_warning = |problem: &Problem| problem.severity == Severity::Warning;
             match self.list.iter().rposition(is_warning) {
                 Some(at) if problem.severity == Severity::Error => drop(self.list.remove(at)),
                 _ => return,
@@ -160,12 +153,12 @@ impl ProblemList {
         self.list.push(problem);
     }
 
-    /// Whether nothing is gained by looking closer at a further problem.
+    /// Whether further problems would not be shown, so that their details need not be computed.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() > PROBLEMS_SHOWN_MAX
     }
 
-    /// Whether this is told already.
+    /// Whether there is already a problem with this message.
     pub(super) fn contains(&self, message: &str) -> bool {
         self.list.iter().any(|problem| problem.message == message)
     }
@@ -175,7 +168,7 @@ impl ProblemList {
         self.list.iter().any(error)
     }
 
-    /// What is wrong with the file, if anything.
+    /// The report, or `None` if there are no problems.
     pub(super) fn into_report(mut self, source: SourceFile) -> Option<ProblemReport> {
         self.list.sort();
         (!self.list.is_empty()).then_some(ProblemReport {
@@ -195,13 +188,13 @@ fn truncate_message(text: &mut String) {
     }
 }
 
-/// A text of a file as it may be shown: a terminal must not obey what stands there.
+/// Replaces control characters in a text of a file, so that it cannot control the terminal it is printed to.
 pub fn sanitize_for_terminal(text: &str) -> String {
     let shown = |c: char| match c {
         '\t' => ' ',
         '\n' => '\u{2424}',
         '\0'..'\u{20}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-        // These turn the text around them.
+        // These change the direction of the text around them.
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
@@ -209,15 +202,15 @@ pub fn sanitize_for_terminal(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Longest text that is taken for a misspelt name.
+/// Longest text that is compared with known names.
 const MISSPELLED_BYTES_MAX: usize = 100;
 
-/// The closest of `known` to what was written, if it is close enough to be meant.
+/// A suggestion of the name in `known` that is most similar to `written`, if it is similar enough.
 pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     closest_match(written, known).map(|best| format!("did you mean `{best}`?"))
 }
 
-/// As [`did_you_mean`], the name alone.
+/// As [`did_you_mean`], but returns only the name.
 pub(super) fn closest_match<'k>(
     written: &str,
     known: impl IntoIterator<Item = &'k str>,

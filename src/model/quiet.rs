@@ -1,19 +1,19 @@
-//! Transitions that happen, and of which subscribers are not told [23].
+//! Quiet transitions: they take effect and are recorded, but are not published to subscribers.
 
 use super::Model;
 use crate::event::EventTime;
 
-/// Why subscribers are not told of a transition.
+/// Why a transition is quiet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quiet {
-    /// It took effect before the instant from which the model tells.
+    /// It took effect before the model's `emit_from`.
     EmitFrom,
-    /// The model is only tried.
+    /// The model has `shadow: true`: it is on trial.
     Shadow,
 }
 
 impl Quiet {
-    /// As written in outputs: the key of the model that says so.
+    /// The name in outputs and metrics: the key of the model that makes it quiet.
     pub fn name(self) -> &'static str {
         match self {
             Quiet::EmitFrom => "emit_from",
@@ -23,8 +23,9 @@ impl Quiet {
 }
 
 impl Model {
-    /// Whether subscribers are told of what takes effect at an instant, and if not, why.
-    /// `effective_at` never decreases for a customer, so whom they have heard of they go on to hear of.
+    /// Why a transition that takes effect at `effective_at` is quiet; `None` if it is published.
+    /// `effective_at` never decreases for a customer, so `emit_from` has no gap: after the first published
+    /// transition of a customer all later ones are published.
     pub fn quiet(&self, effective_at: EventTime) -> Option<Quiet> {
         let history = self.emit_from.is_some_and(|from| effective_at < from);
         match (self.shadow, history) {

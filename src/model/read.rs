@@ -1,4 +1,4 @@
-//! From the tree of a file to a model. Goes on after every problem, to find them all.
+//! Reads the YAML tree of a file into a model. It continues after every problem, to report all of them.
 
 mod conditions;
 mod cycles;
@@ -26,7 +26,7 @@ pub(super) use stages::STAGE_KEYS;
 pub(super) use test_events::EVENT_KEYS;
 pub(super) use transitions::TRANSITION_KEYS;
 
-/// Reads one file. `None` when it has no usable model; then there is an error among the problems.
+/// Reads one file. `None` if it has no usable model; then `problems` has at least one error.
 pub(super) fn read_model(
     source: &SourceFile,
     models: &mut Models,
@@ -49,11 +49,11 @@ struct ModelReader<'r> {
     lines: Vec<&'r str>,
     models: &'r mut Models,
     problems: &'r mut ProblemList,
-    /// Whether there are facts that could not be read, so that an unknown name is no mistake.
+    /// Whether some facts could not be read. Then an unknown name is not reported, since it may be one of them.
     has_invalid_facts: bool,
 }
 
-/// The keys of a file, and those of a later version.
+/// The keys of a file; [`MODEL_KEYS_LATER`] are reserved for later versions.
 pub(super) const MODEL_KEYS: [&str; 15] = [
     "model",
     "was",
@@ -97,16 +97,16 @@ impl ModelReader<'_> {
             .required_field(&fields, "initial", root.location)
             .and_then(|node| self.read_stage(node, &names));
         let transitions = self.read_transitions(&fields, root.location, &names, &mut facts);
-        let examples = self.read_tests(&fields, &names);
+        let tests = self.read_tests(&fields, &names);
         let (name, version, initial) = (name?, version?, initial?);
         let (nodes, transitions): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
-        // A transition with a mistake of its own is not among them.
+        // Transitions with an error are left out of the list, so these checks would give false warnings.
         if !self.problems.has_errors() {
             self.warn_of_unreachable(&fields, &stages, initial, &transitions);
             self.warn_of_cycle(&nodes, &stages, &transitions, &facts);
             for (at, node) in nodes.into_iter().enumerate() {
-                let (earlier, own) = (&transitions[..at], &transitions[at]);
-                self.warn_of_hidden(node, &stages, initial, earlier, own);
+                let (earlier, transition) = (&transitions[..at], &transitions[at]);
+                self.warn_of_hidden(node, &stages, initial, earlier, transition);
             }
             self.warn_of_unused(&fields, &transitions, &facts);
         }
@@ -119,7 +119,7 @@ impl ModelReader<'_> {
             .collect();
         let facts: Vec<Fact> = facts
             .into_iter()
-            .map(|known| self.resolve_fact(known))
+            .map(|symbol| self.resolve_fact(symbol))
             .collect();
         for stage in facts
             .iter()
@@ -141,20 +141,20 @@ impl ModelReader<'_> {
             corrections,
             emit_from,
             shadow: shadow.unwrap_or_default(),
-            tests: examples,
+            tests,
             source,
         };
         self.check_size(&model, &fields, root.location);
         Some(model)
     }
 
-    fn read_model_name(&mut self, fields: &Fields<'_>, place: Location) -> Option<String> {
-        let node = self.required_field(fields, "model", place)?;
+    fn read_model_name(&mut self, fields: &Fields<'_>, location: Location) -> Option<String> {
+        let node = self.required_field(fields, "model", location)?;
         let name = self.read_name(node)?;
         if self.models.list.iter().any(|model| model.name == name) {
             self.add_error(
                 node.location,
-                format!("another loaded model is called `{name}` too"),
+                format!("another loaded model is also named `{name}`"),
                 None,
             );
         }
@@ -169,27 +169,27 @@ impl ModelReader<'_> {
     }
 
     fn add_fault(&mut self, node: &YamlNode, fault: Fault) {
-        let place = self.location_within(node, fault.span);
-        self.add_error(place, fault.message, fault.help.as_deref());
+        let location = self.location_within(node, fault.span);
+        self.add_error(location, fault.message, fault.help.as_deref());
     }
 
-    fn add_error(&mut self, place: Location, message: String, help: Option<&str>) {
-        self.add_problem(place, Severity::Error, message, help);
+    fn add_error(&mut self, location: Location, message: String, help: Option<&str>) {
+        self.add_problem(location, Severity::Error, message, help);
     }
 
-    fn add_warning(&mut self, place: Location, message: String, help: Option<&str>) {
-        self.add_problem(place, Severity::Warning, message, help);
+    fn add_warning(&mut self, location: Location, message: String, help: Option<&str>) {
+        self.add_problem(location, Severity::Warning, message, help);
     }
 
     fn add_problem(
         &mut self,
-        place: Location,
+        location: Location,
         severity: Severity,
         message: String,
         help: Option<&str>,
     ) {
         self.problems.push(Problem {
-            location: place,
+            location,
             severity,
             message,
             help: help.map(str::to_owned),

@@ -1,10 +1,9 @@
-//! The JSON Schema of a model file, for editors: what `read` takes, said from the same lists of keys.
+//! The JSON Schema of a model file, for editors, made from the lists of keys that `read` uses.
 //!
-//! It follows YAML 1.2, where `signed_up` is a text, `true` a truth and `2026` a number. What the
-//! reader takes, the schema takes, with exceptions that nobody will miss: a stage called `true` or
-//! `false` without quotes, instants in forms that the reference does not name, and fields of a test's
-//! events that no event can have. What depends on more than one place of the file (unknown stages,
-//! types in conditions) is for `tenure check` to say.
+//! The schema follows YAML 1.2, where `signed_up` is a string, `true` a boolean and `2026` a number. It accepts what
+//! the reader accepts, except for a stage called `true` or `false` without quotes, instants in forms that the
+//! reference does not document, and fields of a test's events that no event can have. Errors that depend on several
+//! locations of the file (unknown stages, types in conditions) are found by `tenure check` only.
 
 mod keys;
 
@@ -16,8 +15,8 @@ use super::read::{
 };
 use keys::{event_key, expectation_key, model_key, order_key, stage_key, test_key, transition_key};
 
-/// JSON Schema, draft 2020-12, of a model file. Every key that the reader knows is among the
-/// `properties` of its map, with a `description`; keys that it refuses are refused.
+/// The schema, draft 2020-12. Every key that the reader knows is among the `properties` of its map, with a
+/// `description`; unknown keys are refused.
 pub fn model_schema() -> Json {
     let required = ["model", "initial", "stages", "transitions"];
     let mut schema = json!({
@@ -33,7 +32,7 @@ pub fn model_schema() -> Json {
     schema
 }
 
-/// What several keys share.
+/// Definitions that several keys refer to.
 fn definitions() -> Json {
     json!({
         "name": {
@@ -50,13 +49,13 @@ fn definitions() -> Json {
             "examples": ["45d", "12h", "30m", "90s", "1d12h"],
         },
         "instant": {
-            "description": "A date, which is its midnight, or an instant with its offset.",
+            "description": "A date (its midnight in UTC), or an instant with its UTC offset.",
             "type": "string",
             "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$",
             "examples": ["2026-01-31", "2026-01-31T08:30:00Z"],
         },
         "condition": {
-            "description": "True or false of facts, the time, and the event that is looked at.",
+            "description": "An expression over facts, the time, and the event that is evaluated.",
             "type": ["string", "boolean"],
             "examples": ["signed_up", "orders >= 2", "since(last_order) >= days(45)", "!has(score)"],
         },
@@ -82,11 +81,11 @@ fn object(keys: &[&str], required: &[&str], key: fn(&str) -> Json) -> Map<String
     object
 }
 
-fn list_of(of: &str, description: &str) -> Json {
-    json!({ "description": description, "type": ["array", "null"], "items": reference(of) })
+fn list_of(definition: &str, description: &str) -> Json {
+    json!({ "description": description, "type": ["array", "null"], "items": reference(definition) })
 }
 
-/// A value as defined, with what it means here.
+/// A reference with a description of its own.
 fn described_reference(definition: &str, description: &str) -> Json {
     json!({ "description": description, "$ref": format!("#/$defs/{definition}") })
 }
@@ -97,14 +96,14 @@ fn reference(definition: &str) -> Json {
 
 fn stage() -> Json {
     let mut stage = object(&STAGE_KEYS, &[], stage_key);
-    // `buyer:` alone is a stage too.
+    // `buyer:` without settings is a stage, too.
     stage.insert("type".to_owned(), json!(["object", "null"]));
     Json::Object(stage)
 }
 
 fn event() -> Json {
     let mut event = Json::Object(object(&EVENT_KEYS, &["at", "type"], event_key));
-    // Any other key is a property of the event; but `time` is refused, for it is written `at`.
+    // Any other key is a property of the event. Only `time` is refused, since tests write `at`.
     event["additionalProperties"] = json!(true);
     event["properties"]["time"] = json!(false);
     event["not"] = json!({ "required": ["customer", "customer_id"] });

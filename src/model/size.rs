@@ -1,7 +1,7 @@
-//! The largest possible state of a customer: each is one record of the changelog, and a record that the
-//! broker does not take would stop a partition for ever. So models that could make one are refused.
+//! The largest possible state of a customer. A state is one record of the changelog, and a record that the broker
+//! refuses would stop the partition forever. So models whose states could be too large are rejected.
 //!
-//! The numbers follow how `customer` keeps states as bytes; a test holds them against the largest states.
+//! The sizes follow the encoding of states in `customer`; a test compares them with the largest states.
 
 use super::orders::ORDERS_MAX;
 use super::slots::{Accumulator, Slot, SlotKind, ValueSource};
@@ -10,29 +10,28 @@ use super::{
 };
 use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis};
 
-/// Most bytes of a customer's state: below the largest record that Kafka takes where nobody has said
-/// otherwise, 1 MB with its key and headers.
+/// Most bytes of a customer's state. It is below the default limit of Kafka brokers for a record with its key and
+/// headers, 1 MB.
 pub const STATE_BYTES_MAX: usize = 900 << 10;
 
-/// A quantity: 128 bits, seven in a byte.
+/// A quantity: a varint of 128 bits, seven bits per byte.
 const NUMBER_BYTES: usize = 19;
-/// A count of 64 bits.
+/// A count: a varint of 64 bits.
 const COUNT_BYTES: usize = 10;
-/// The distance of one instant from another.
+/// An instant, as the difference from another.
 const INSTANT_BYTES: usize = 8;
-/// The number of a bucket, as a distance.
+/// The number of a bucket, as the difference from another.
 const BUCKET_BYTES: usize = 5;
-/// How many there are of something, or which.
+/// An index or a length.
 const INDEX_BYTES: usize = 3;
-/// What the thing is, or whether it is there.
+/// A variant, or whether an optional value is present.
 const TAG_BYTES: usize = 1;
-/// A hash.
 const HASH_BYTES: usize = 8;
-/// The longest gaps that are kept, each with both ends.
+/// The longest gaps, each with its two instants.
 const GAPS_BYTES: usize = 16 * 2 * INSTANT_BYTES;
-/// Of a state, what is about no model and no fact.
+/// The part of a state that does not depend on models or facts.
 const STATE_HEADER_BYTES: usize = 6 * COUNT_BYTES;
-/// Of a state, where the customer is in a model.
+/// The fixed part of a customer's state in one model.
 const MODEL_HEADER_BYTES: usize = 6 * COUNT_BYTES;
 
 impl Models {
@@ -42,9 +41,9 @@ impl Models {
     }
 }
 
-/// The same with these models; of `models` what they share is looked at.
+/// Most bytes of a state under the models of `list`. `models` has what they share: slots, orders and dedupe.
 pub(super) fn bytes_max<'m>(models: &Models, list: impl Iterator<Item = &'m Model>) -> usize {
-    let recent = models
+    let recent_ids = models
         .dedupe
         .map_or(0, |_| DEDUPE_IDS_MAX * (INSTANT_BYTES + HASH_BYTES));
     let facts: usize = models
@@ -52,11 +51,11 @@ pub(super) fn bytes_max<'m>(models: &Models, list: impl Iterator<Item = &'m Mode
         .iter()
         .map(|slot| slot_bytes(models, slot))
         .sum();
-    let own: usize = list.map(|model| model_bytes(models, model)).sum();
-    STATE_HEADER_BYTES + recent + orders_bytes(models) + facts + own
+    let per_model: usize = list.map(|model| model_bytes(models, model)).sum();
+    STATE_HEADER_BYTES + recent_ids + orders_bytes(models) + facts + per_model
 }
 
-/// Most bytes of what is kept for a fact; facts may share it.
+/// Most bytes of the slots of a fact; several facts may share them.
 pub(super) fn fact_bytes(models: &Models, fact: &Fact) -> usize {
     let slots = fact.accessor.source.slots();
     let bytes = |slot: usize| slot_bytes(models, models.slots.get(slot));
@@ -95,7 +94,7 @@ fn value_bytes(models: &Models, field: FieldId) -> usize {
         }
 }
 
-/// What a fact was when a transition was taken.
+/// Most bytes of a fact's value in the evidence of a transition.
 fn evidence_bytes(models: &Models, fact: &Fact) -> usize {
     let ValueSource::FieldValue(slot) = fact.accessor.source else {
         return TAG_BYTES + NUMBER_BYTES;
@@ -108,20 +107,20 @@ fn evidence_bytes(models: &Models, fact: &Fact) -> usize {
     }
 }
 
-/// The orders that can be taken back, and what all before them came to.
+/// Most bytes of the orders that can be refunded or cancelled, and of the slots that summarise all earlier ones.
 fn orders_bytes(models: &Models) -> usize {
     let Some(orders) = &models.orders else {
         return 0;
     };
-    let about = || {
+    let order_slots = || {
         let slots = models.slots.iter();
         slots.filter(|slot| slot.event == Some(orders.placed))
     };
-    let mut fields: Vec<FieldId> = about().flat_map(Slot::fields).collect();
+    let mut fields: Vec<FieldId> = order_slots().flat_map(Slot::fields).collect();
     fields.push(orders.value);
     fields.sort_unstable();
     fields.dedup();
-    let fields = fields
+    let field_bytes = fields
         .into_iter()
         .map(|field| INDEX_BYTES + value_bytes(models, field));
     let returned = 2 * (TAG_BYTES + NUMBER_BYTES);
@@ -131,44 +130,47 @@ fn orders_bytes(models: &Models) -> usize {
         + TAG_BYTES
         + COUNT_BYTES
         + INDEX_BYTES
-        + fields.sum::<usize>()
+        + field_bytes.sum::<usize>()
         + returned;
-    COUNT_BYTES + ORDERS_MAX * order + about().map(|slot| slot_bytes(models, slot)).sum::<usize>()
+    let summary = order_slots().map(|slot| slot_bytes(models, slot));
+    COUNT_BYTES + ORDERS_MAX * order + summary.sum::<usize>()
 }
 
 fn model_bytes(models: &Models, model: &Model) -> usize {
-    let count = |wanted: fn(&&Transition) -> bool| model.transitions.iter().filter(wanted).count();
-    let held = count(|transition| transition.hold > Millis(0));
-    let cooled = count(|transition| transition.cooldown > Millis(0));
+    let count = |filter: fn(&&Transition) -> bool| model.transitions.iter().filter(filter).count();
+    let with_hold = count(|transition| transition.hold > Millis(0));
+    let with_cooldown = count(|transition| transition.cooldown > Millis(0));
     let visited = model
         .stages
         .iter()
         .filter(|stage| stage.tracks_visits || stage.reentry != Reentry::Always);
     let visits = visited.count() * (INDEX_BYTES + 2 * COUNT_BYTES + TAG_BYTES + 2 * INSTANT_BYTES);
-    let known = MODEL_HEADER_BYTES + (held + cooled) * (INDEX_BYTES + INSTANT_BYTES) + visits;
-    let condition = |transition: &Transition| {
+    let timed = (with_hold + with_cooldown) * (INDEX_BYTES + INSTANT_BYTES);
+    let slots = |transition: &Transition| {
         let slots = condition_slots(&transition.when, &model.facts).into_iter();
-        let slots = slots.map(|slot| slot_bytes(models, models.slots.get(slot)));
-        slots.sum::<usize>()
+        let bytes = slots.map(|slot| slot_bytes(models, models.slots.get(slot)));
+        bytes.sum::<usize>()
     };
-    let seen = |transition: &Transition| {
+    let evidence = |transition: &Transition| {
         let facts = condition_facts(&transition.when, &model.facts).into_iter();
-        let values = facts.map(|fact| evidence_bytes(models, &model.facts[fact]));
-        values.sum::<usize>()
+        let bytes = facts.map(|fact| evidence_bytes(models, &model.facts[fact]));
+        bytes.sum::<usize>()
     };
-    let seen = model.transitions.iter().map(seen).max().unwrap_or(0);
-    // By which transition the customer came, and what its condition saw.
-    let known = known
+    let evidence = model.transitions.iter().map(evidence).max().unwrap_or(0);
+    // The last transition and its evidence.
+    let current = MODEL_HEADER_BYTES
+        + timed
+        + visits
         + TAG_BYTES
         + 3 * INDEX_BYTES
         + 2 * (TAG_BYTES + INSTANT_BYTES)
         + INSTANT_BYTES
         + INDEX_BYTES
-        + seen;
-    let ground = match model.corrections {
+        + evidence;
+    let correction_basis = match model.corrections {
         Millis(0) => 0,
-        // Where the customer was before, what it saw of its instant, and all that the condition looked at.
-        _ => known + COUNT_BYTES + model.transitions.iter().map(condition).max().unwrap_or(0),
+        // The state before the last transition, and all slots that its condition reads.
+        _ => current + COUNT_BYTES + model.transitions.iter().map(slots).max().unwrap_or(0),
     };
-    known + ground
+    current + correction_basis
 }

@@ -1,4 +1,5 @@
-//! What must be remembered of each customer: facts of all models, each thing once.
+//! Slots: the aggregates that each customer's state stores. Facts of all models that need the same aggregate share
+//! one slot.
 
 mod accessor;
 mod slot;
@@ -10,14 +11,13 @@ use crate::event::{EventType, Field, FieldId, Vocabulary};
 pub use accessor::{FactAccessor, StageFact, ValueSource};
 pub use slot::{Accumulator, Slot, SlotKind};
 
-/// All slots, and which of them an event of a type changes.
+/// All slots, with indexes.
 #[derive(Clone, Debug, Default)]
 pub struct Slots {
     list: Vec<Slot>,
     slots_by_type: Vec<Vec<usize>>,
-    /// Those about orders.
+    /// Sorted.
     order_slots: Vec<usize>,
-    /// The fields of orders that they look at.
     order_fields: Vec<FieldId>,
 }
 
@@ -27,34 +27,34 @@ impl Slots {
         self.list.iter()
     }
 
-    /// One slot.
     pub fn get(&self, slot: usize) -> &Slot {
         &self.list[slot]
     }
 
     /// The slots that an event of this type may change.
-    pub fn changed_by(&self, kind: EventType) -> &[usize] {
+    pub fn changed_by(&self, event_type: EventType) -> &[usize] {
         self.slots_by_type
-            .get(kind.index())
+            .get(event_type.index())
             .map_or(&[], Vec::as_slice)
     }
 
-    /// The slots about orders, which are kept apart as long as an order can be taken back.
+    /// The slots that aggregate orders. Orders are stored apart from them as long as they can be refunded or
+    /// cancelled.
     pub fn order_slots(&self) -> &[usize] {
         &self.order_slots
     }
 
-    /// Where a slot stands among those about orders, if it is one.
+    /// The index of a slot in [`Self::order_slots`].
     pub fn order_slot_index(&self, slot: usize) -> Option<usize> {
         self.order_slots.binary_search(&slot).ok()
     }
 
-    /// The fields that slots about orders look at.
+    /// The fields that slots of orders read.
     pub fn order_fields(&self) -> &[FieldId] {
         &self.order_fields
     }
 
-    /// The reading of a declared fact; its slots are shared with every fact that needs the same.
+    /// The accessor of a declared fact, whose slots are found or added.
     pub(super) fn accessor(
         &mut self,
         fact: &FactDeclaration,
@@ -67,7 +67,7 @@ impl Slots {
             .as_deref()
             .map(|name| vocabulary.intern_type(name));
         let mut intern = |field: &Field, kind| {
-            // One that always is of a kind is read as that, whatever looks at it.
+            // A standard field has a kind of its own, however it is used.
             vocabulary.intern_field(field.clone(), field.kind().unwrap_or(kind))
         };
         let field = fact.field.as_ref().map(|field| intern(field, kind));
@@ -75,30 +75,30 @@ impl Slots {
             .filter
             .as_ref()
             .map(|filter| filter.map_fields(&mut intern));
-        let mut of = SlotAllocator {
+        let mut allocator = SlotAllocator {
             slots: self,
             event,
             filter,
             window: fact.window,
         };
-        let what = match field {
-            Some(field) => of.field_source(fact.aggregate, field),
-            None => of.event_source(fact.aggregate),
+        let source = match field {
+            Some(field) => allocator.field_source(fact.aggregate, field),
+            None => allocator.event_source(fact.aggregate),
         };
         FactAccessor {
-            source: what,
+            source,
             window: fact.window,
         }
     }
 
-    /// The slot that keeps this; one of another reach or cap is widened.
+    /// An existing slot with the same meaning, widened to the wanted retention and cap, or a new one.
     fn find_or_add_slot(&mut self, wanted: Slot) -> usize {
-        let same = |known: &Slot| {
-            known.event == wanted.event
-                && known.filter == wanted.filter
-                && known.kind.covers(&wanted.kind)
+        let is_shareable = |slot: &Slot| {
+            slot.event == wanted.event
+                && slot.filter == wanted.filter
+                && slot.kind.covers(&wanted.kind)
         };
-        match self.list.iter().position(same) {
+        match self.list.iter().position(is_shareable) {
             Some(at) => {
                 self.list[at].kind.widen(&wanted.kind);
                 at
@@ -110,22 +110,23 @@ impl Slots {
         }
     }
 
+    /// Fills the indexes once all slots are known. `types` is the number of event types, `placed` that of orders.
     pub(super) fn build_indexes(&mut self, types: usize, placed: Option<EventType>) {
-        let about = |slot: &Slot| placed.is_some() && slot.event == placed;
+        let is_of_orders = |slot: &Slot| placed.is_some() && slot.event == placed;
         let slots = self.list.iter().enumerate();
         self.order_slots = slots
-            .filter(|(_, slot)| about(slot))
+            .filter(|(_, slot)| is_of_orders(slot))
             .map(|(at, _)| at)
             .collect();
         let slots = self.order_slots.iter().map(|slot| &self.list[*slot]);
         self.order_fields = slots.flat_map(Slot::fields).collect();
         self.order_fields.sort_unstable();
         self.order_fields.dedup();
-        let changed_by = |kind: usize| {
-            let concerned = |slot: &Slot| slot.event.is_none_or(|event| event.index() == kind);
+        let changed_by = |event_type: usize| {
+            let changes = |slot: &Slot| slot.event.is_none_or(|event| event.index() == event_type);
             let slots = self.list.iter().enumerate();
             slots
-                .filter(|(_, slot)| concerned(slot))
+                .filter(|(_, slot)| changes(slot))
                 .map(|(at, _)| at)
                 .collect()
         };
@@ -133,7 +134,7 @@ impl Slots {
     }
 }
 
-/// The events of a fact, while its slots are found.
+/// Finds or adds the slots of one fact.
 struct SlotAllocator<'s> {
     slots: &'s mut Slots,
     event: Option<EventType>,
@@ -142,21 +143,21 @@ struct SlotAllocator<'s> {
 }
 
 impl SlotAllocator<'_> {
-    fn slot(&mut self, keep: SlotKind) -> usize {
+    fn slot(&mut self, kind: SlotKind) -> usize {
         self.slots.find_or_add_slot(Slot {
             event: self.event,
             filter: self.filter.clone(),
-            kind: keep,
+            kind,
         })
     }
 
-    /// A tally over all time, or per bucket for a window.
-    fn accumulator_slot(&mut self, tally: Accumulator) -> usize {
+    /// An accumulator over all time, or per bucket for a window.
+    fn accumulator_slot(&mut self, accumulator: Accumulator) -> usize {
         self.slot(match self.window {
-            None => SlotKind::Accumulator(tally),
+            None => SlotKind::Accumulator(accumulator),
             Some(window) => SlotKind::Buckets {
                 bucket: window.bucket,
-                accumulator: tally,
+                accumulator,
                 retained: window.retained_buckets(),
             },
         })
@@ -189,7 +190,7 @@ impl SlotAllocator<'_> {
                 },
             })),
             Aggregate::Latest => ValueSource::FieldValue(self.slot(SlotKind::LatestOf(field))),
-            // The others take no field, which is checked where they are read.
+            // `sum`; the others have no field, which the declaration's check ensures.
             Aggregate::Sum
             | Aggregate::Count
             | Aggregate::Last
@@ -210,7 +211,7 @@ impl SlotAllocator<'_> {
                 count: self.slot(SlotKind::Accumulator(Accumulator::Count)),
             },
             Aggregate::MaxGap => ValueSource::MaxGap(self.slot(SlotKind::Gaps)),
-            // The others take a field, which is checked where they are read.
+            // `count`; the others have a field, which the declaration's check ensures.
             Aggregate::Count
             | Aggregate::CountDistinct(_)
             | Aggregate::Sum

@@ -1,8 +1,8 @@
-//! The syntax of conditions: the part of CEL (Common Expression Language) that conditions use.
+//! Parses conditions: a subset of CEL (Common Expression Language).
 //!
-//! Why our own parser: the `cel` crate's aborts the process on deep nesting, keeps no places for a
-//! type error to point at, and brings an ANTLR runtime for a grammar of eight levels. Precedence
-//! and literals follow the CEL specification; what is left out is refused by name.
+//! The parser of the `cel` crate is not used: it aborts the process on deep nesting, keeps no spans for type errors,
+//! and needs an ANTLR runtime for a grammar of eight levels. Precedence and literals follow the CEL specification;
+//! parts of CEL that are not supported are refused by name.
 
 mod tokens;
 
@@ -10,30 +10,26 @@ use std::ops::Range;
 
 use tokens::{Token, tokenize};
 
-/// Longest condition, in bytes.
+/// The longest condition, in bytes.
 pub(super) const TEXT_BYTES_MAX: usize = 4096;
-/// Deepest nesting, in parentheses, calls and operators.
+/// The deepest nesting of parentheses, calls and operators. It bounds the recursion of the parser and of everything
+/// that walks the tree.
 const DEPTH_MAX: usize = 48;
 
-/// An expression with the bytes of the text it stands in.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Expr {
-    /// Where, in bytes of the condition's text.
+    /// The bytes of the condition's text.
     pub span: Range<usize>,
-    /// What.
     pub kind: ExprKind,
 }
 
-/// What an expression is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ExprKind {
-    /// A name.
     Name(String),
     /// A number, as written.
     Number(String),
-    /// A text in quotes.
+    /// A quoted text, unescaped.
     Text(String),
-    /// `true` or `false`.
     Bool(bool),
     /// `!x` or `-x`.
     Unary(&'static str, Box<Expr>),
@@ -47,12 +43,10 @@ pub(super) enum ExprKind {
     Where(Box<Expr>, Box<Expr>),
 }
 
-/// A place in the text that cannot be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SyntaxError {
-    /// Where, in bytes.
+    /// The wrong bytes of the text.
     pub span: Range<usize>,
-    /// Why.
     pub message: String,
 }
 
@@ -62,7 +56,7 @@ impl SyntaxError {
     }
 }
 
-/// Reads a whole condition.
+/// Parses a whole condition.
 pub(super) fn parse(text: &str) -> Result<Expr, SyntaxError> {
     let mut parser = Parser::new(text)?;
     let expr = parser.parse_expression(0, 0)?;
@@ -74,7 +68,9 @@ pub(super) fn parse(text: &str) -> Result<Expr, SyntaxError> {
 
 struct Parser {
     tokens: Vec<(Token, Range<usize>)>,
+    /// The index of the next token.
     position: usize,
+    /// The length of the text, in bytes.
     end: usize,
 }
 
@@ -110,9 +106,9 @@ impl Parser {
 
     fn accept_symbol(&mut self, wanted: &[&'static str]) -> Option<&'static str> {
         match self.tokens.get(self.position) {
-            Some((Token::Symbol(found), _)) if wanted.contains(found) => {
+            Some((Token::Symbol(symbol), _)) if wanted.contains(symbol) => {
                 self.position += 1;
-                Some(found)
+                Some(symbol)
             }
             _ => None,
         }
@@ -141,7 +137,7 @@ impl Parser {
         let mut left = self.parse_expression(level + 1, depth)?;
         let mut links = 0;
         while let Some(operator) = self.accept_symbol(operators) {
-            // A chain leans left, so its length is the depth of its tree.
+            // Operators are left-associative, so the length of a chain is the depth of its tree.
             links += 1;
             self.check_depth(depth + links)?;
             let right = self.parse_expression(level + 1, depth + 1)?;
@@ -196,7 +192,7 @@ impl Parser {
             Token::Symbol("(") => {
                 let inner = self.parse_expression(0, depth + 1)?;
                 self.expect(")")?;
-                // The parentheses belong to what is shown of it.
+                // The span includes the parentheses, so that the source text is complete.
                 let end = self.tokens[self.position - 1].1.end;
                 return Ok(Expr {
                     span: span.start..end,
@@ -242,15 +238,15 @@ impl Parser {
     }
 
     fn parse_argument(&mut self, depth: usize) -> Result<Expr, SyntaxError> {
-        let of = self.parse_expression(0, depth)?;
+        let operand = self.parse_expression(0, depth)?;
         match self.peek() {
             Some((Token::Name(word), _)) if word == "where" => self.position += 1,
-            _ => return Ok(of),
+            _ => return Ok(operand),
         }
         let filter = self.parse_expression(0, depth)?;
         Ok(Expr {
-            span: of.span.start..filter.span.end,
-            kind: ExprKind::Where(Box::new(of), Box::new(filter)),
+            span: operand.span.start..filter.span.end,
+            kind: ExprKind::Where(Box::new(operand), Box::new(filter)),
         })
     }
 
@@ -284,14 +280,14 @@ fn quote_token(token: &Token) -> String {
 
 fn unexpected_message(token: &Token) -> String {
     match token {
-        Token::Symbol("=") => "`=` is no operator; compare with `==`".to_owned(),
+        Token::Symbol("=") => "`=` is not an operator; compare with `==`".to_owned(),
         Token::Symbol("?" | ":") => "`a ? b : c` is not part of the language".to_owned(),
         Token::Symbol("[" | "]") => "lists are not part of the language".to_owned(),
         Token::Name(name) if name == "in" => {
             "`in` is not part of the language; use `==` and `||`".to_owned()
         }
-        Token::Symbol("=>") => "`=>` is no operator; at least is written `>=`".to_owned(),
-        Token::Symbol("<>") => "`<>` is no operator; unequal is written `!=`".to_owned(),
+        Token::Symbol("=>") => "`=>` is not an operator; at least is written `>=`".to_owned(),
+        Token::Symbol("<>") => "`<>` is not an operator; unequal is written `!=`".to_owned(),
         Token::Name(name) if name.eq_ignore_ascii_case("and") => {
             format!("`{name}` is written `&&`")
         }
@@ -304,7 +300,7 @@ fn unexpected_message(token: &Token) -> String {
 mod tests {
     use super::*;
 
-    /// The tree as text, every operator in parentheses.
+    /// The syntax tree as text, with every operator in parentheses.
     fn tree(text: &str) -> String {
         fn show(expr: &Expr) -> String {
             match &expr.kind {
@@ -317,8 +313,8 @@ mod tests {
                     "{name}({})",
                     args.iter().map(show).collect::<Vec<_>>().join(", ")
                 ),
-                ExprKind::Member(of, name) => format!("{}.{name}", show(of)),
-                ExprKind::Where(of, filter) => format!("({} where {})", show(of), show(filter)),
+                ExprKind::Member(x, name) => format!("{}.{name}", show(x)),
+                ExprKind::Where(x, filter) => format!("({} where {})", show(x), show(filter)),
             }
         }
         parse(text).map_or_else(
@@ -350,13 +346,16 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_where_and_why() {
-        assert_eq!(tree("a = b"), "2..3: `=` is no operator; compare with `==`");
+    fn a_syntax_error_has_a_span_and_a_reason() {
+        assert_eq!(
+            tree("a = b"),
+            "2..3: `=` is not an operator; compare with `==`"
+        );
         assert_eq!(tree("a >= "), "5..5: something is missing at the end");
         assert_eq!(tree("since(x >= 3"), "12..12: expected `)`, found the end");
         assert_eq!(
             tree("a >= 45d"),
-            "5..8: `45d` is no number; write durations as days(45), hours(12) or minutes(30)"
+            "5..8: `45d` is not a number; write durations as days(45), hours(12) or minutes(30)"
         );
         assert_eq!(tree("a and b"), "2..5: `and` is written `&&`");
         assert_eq!(tree("a OR b"), "2..4: `OR` is written `||`");
@@ -365,11 +364,11 @@ mod tests {
         assert_eq!(tree("not == a"), "(not == a)");
         assert_eq!(
             tree("a => 3"),
-            "2..4: `=>` is no operator; at least is written `>=`"
+            "2..4: `=>` is not an operator; at least is written `>=`"
         );
         assert_eq!(
             tree("a <> 3"),
-            "2..4: `<>` is no operator; unequal is written `!=`"
+            "2..4: `<>` is not an operator; unequal is written `!=`"
         );
         assert_eq!(tree("a == 'x"), "5..6: this quote is never closed");
         assert_eq!(tree("a § b"), "2..4: `§` has no meaning here");

@@ -1,24 +1,21 @@
-//! What values of facts and conditions are.
+//! The types of facts and terms.
 
 use crate::event::FieldKind;
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
     /// A number or money.
     Number,
-    /// A length of time.
+    /// In milliseconds.
     Duration,
-    /// A point in time.
+    /// In milliseconds since 1970.
     Instant,
-    /// Text.
     Text,
-    /// True or false.
     Bool,
 }
 
 impl ValueType {
-    /// The type of a field of known kind.
     pub(crate) fn from_field_kind(kind: FieldKind) -> ValueType {
         match kind {
             FieldKind::Number => ValueType::Number,

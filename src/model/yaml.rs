@@ -1,7 +1,7 @@
-//! YAML text as a bounded tree in which every node knows its place.
+//! Parses YAML text to a bounded tree whose nodes have locations.
 //!
-//! Why not serde: it stops at the first problem, and a lifecycle manager should see them all.
-//! Anchors and aliases are refused: model files do not need them, and they can explode.
+//! serde is not used because it stops at the first problem, and users should see all of them.
+//! Anchors and aliases are rejected: model files do not need them, and they can expand exponentially.
 
 use std::collections::BTreeSet;
 
@@ -14,47 +14,45 @@ pub const MODEL_BYTES_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 32;
 const NODES_MAX: usize = 100_000;
 
-/// A value with its place.
+/// A value with its location.
 #[derive(Clone, Debug)]
 pub(super) struct YamlNode {
-    /// Where it begins.
+    /// The start.
     pub location: Location,
-    /// Line and column right after a plain text or a closing bracket; after others, perhaps further on.
+    /// Line and column just after a plain text or a closing bracket. For other nodes it may be later.
     pub end: (usize, usize),
-    /// Whether it is a list or map in brackets.
+    /// Whether it is a list or map in brackets (YAML's flow style).
     pub is_flow_style: bool,
-    /// What it is.
     pub value: YamlValue,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Clone, Debug)]
 pub(super) enum YamlValue {
-    /// Text; whether it was quoted tells `"5"` from `5`.
-    Scalar { text: String, quoted: bool },
-    /// A list.
+    /// Text; `quoted` distinguishes `"5"` from `5`.
+    Scalar {
+        text: String,
+        quoted: bool,
+    },
     List(Vec<YamlNode>),
     /// Keys and values in file order; keys are unique.
     Map(Vec<(YamlKey, YamlNode)>),
 }
 
-/// A key of a map.
 #[derive(Clone, Debug)]
 pub(super) struct YamlKey {
-    /// Where it stands.
     pub location: Location,
-    /// Its text.
     pub text: String,
 }
 
 impl YamlNode {
-    /// The entry of a map under this key.
+    /// The entry with this key, if the node is a map that has one.
     pub(super) fn get(&self, key: &str) -> Option<(&YamlKey, &YamlNode)> {
         let YamlValue::Map(entries) = &self.value else {
             return None;
         };
-        let entry = entries.iter().find(|(known, _)| known.text == key)?;
-        Some((&entry.0, &entry.1))
+        let (key, node) = entries.iter().find(|(known, _)| known.text == key)?;
+        Some((key, node))
     }
 
     /// Whether it is an empty value, `~` or `null`.
@@ -62,7 +60,7 @@ impl YamlNode {
         matches!(&self.value, YamlValue::Scalar { text, quoted: false } if matches!(text.as_str(), "" | "~" | "null"))
     }
 
-    /// What to call it in a message.
+    /// The name of its kind in messages.
     pub(super) fn kind_name(&self) -> &'static str {
         match self.value {
             _ if self.is_null() => "nothing",
@@ -73,11 +71,11 @@ impl YamlNode {
     }
 }
 
-/// Reads one document. On a syntax error the rest of the file is not looked at.
+/// Parses one document. After a syntax error the rest of the file is not read.
 pub(super) fn parse(text: &str, problems: &mut ProblemList) -> Option<YamlNode> {
     if text.len() > MODEL_BYTES_MAX {
         let message =
-            format!("a model file has at most {MODEL_BYTES_MAX} bytes, and this one more");
+            format!("a model file has at most {MODEL_BYTES_MAX} bytes; this one has more");
         problems.push(error(
             Location {
                 line: 1,
@@ -95,8 +93,7 @@ pub(super) fn parse(text: &str, problems: &mut ProblemList) -> Option<YamlNode> 
         node_count: 0,
         problems,
     };
-    let root = tree.build_document();
-    match root {
+    match tree.build_document() {
         Ok(root) => Some(root),
         Err(problem) => {
             problems.push(problem);
@@ -142,7 +139,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 (_, span) => {
                     return Err(error(
                         location(span),
-                        "a second document begins here; a file holds one model".to_owned(),
+                        "a second document begins here; a file contains one model".to_owned(),
                         None,
                     ));
                 }
@@ -152,23 +149,23 @@ impl<'t> TreeBuilder<'t, '_> {
 
     fn next_event(&mut self) -> Result<(Event<'t>, Span), Problem> {
         match self.parser.next() {
-            Some(Ok(found)) => Ok(found),
+            Some(Ok(event)) => Ok(event),
             Some(Err(scan)) => {
                 let marker = scan.marker();
                 let line = marker.line().max(1);
-                // After what it passes over, the parser counts bytes.
-                let written = self.text.lines().nth(line - 1).unwrap_or_default();
-                let place = Location {
+                // After comments and blanks the parser counts bytes, so its column may be beyond the line.
+                let text = self.text.lines().nth(line - 1).unwrap_or_default();
+                let location = Location {
                     line,
-                    column: marker.col().min(written.chars().count()) + 1,
+                    column: marker.col().min(text.chars().count()) + 1,
                     width: 1,
                 };
                 let message = match scan.info() {
-                    // The parser looks ahead, and gives up before the reader does.
+                    // The parser reads ahead, so it may reach its own limit before `DEPTH_MAX` is checked.
                     "recursion limit exceeded" => too_deep_message(),
                     other => format!("this is not YAML: {other}"),
                 };
-                Err(error(place, message, None))
+                Err(error(location, message, None))
             }
             None => Err(error(
                 Location {
@@ -182,27 +179,27 @@ impl<'t> TreeBuilder<'t, '_> {
         }
     }
 
-    /// The node that `event` begins. Recursion is bounded by `DEPTH_MAX`.
+    /// Builds the node that starts with `event`. Recursion is bounded by `DEPTH_MAX`.
     fn build_node(
         &mut self,
         event: Event<'t>,
         span: Span,
         depth: usize,
     ) -> Result<YamlNode, Problem> {
-        let place = location(span);
+        let location = location(span);
         self.node_count += 1;
         if depth > DEPTH_MAX {
-            return Err(error(place, too_deep_message(), None));
+            return Err(error(location, too_deep_message(), None));
         }
         if self.node_count > NODES_MAX {
             return Err(error(
-                place,
+                location,
                 format!("more than {NODES_MAX} values in one file"),
                 None,
             ));
         }
         self.reject_tags_and_anchors(&event, span)?;
-        // The beginning of a list or map without brackets has no extent.
+        // The start event of a list or map without brackets has an empty span.
         let bracketed = !span.is_empty();
         let (value, end) = match event {
             Event::Scalar(text, style, ..) => {
@@ -212,17 +209,17 @@ impl<'t> TreeBuilder<'t, '_> {
             }
             Event::SequenceStart(..) => self.build_list(depth)?,
             Event::MappingStart(..) => self.build_map(depth)?,
-            other => return Err(error(place, format!("unexpected {other:?}"), None)),
+            other => return Err(error(location, format!("unexpected {other:?}"), None)),
         };
         Ok(YamlNode {
-            location: place,
+            location,
             end: (end.line().max(1), end.col() + 1),
             is_flow_style: bracketed && !matches!(value, YamlValue::Scalar { .. }),
             value,
         })
     }
 
-    /// Refuses what YAML can do and models do not need.
+    /// Rejects tags, anchors and aliases, which model files do not need.
     fn reject_tags_and_anchors(&self, event: &Event<'t>, span: Span) -> Result<(), Problem> {
         let (anchored, tag) = match event {
             Event::Alias(_) => (true, None),
@@ -231,25 +228,25 @@ impl<'t> TreeBuilder<'t, '_> {
             | Event::MappingStart(anchor, tag) => (*anchor != 0, tag.as_ref()),
             _ => (false, None),
         };
-        // A tag first: what follows it may look like an anchor, as in `!bought && orders >= 9`.
+        // Tags are checked first: the text after one may look like an anchor, as in `!bought && orders >= 9`.
         if tag.is_some() {
             return Err(error(
                 self.tag_location(span),
-                "this begins with `!`, which YAML takes for a tag".to_owned(),
+                "this begins with `!`, which YAML reads as a tag".to_owned(),
                 Some("put the text in quotes"),
             ));
         }
         if anchored {
             return Err(error(
                 location(span),
-                "anchors and aliases are not used in model files".to_owned(),
+                "anchors and aliases are not supported in model files".to_owned(),
                 Some("write the value out"),
             ));
         }
         Ok(())
     }
 
-    /// The tag before a value, where it stands on the value's line; else the value.
+    /// The location of the tag before a value, if it is on the value's line; otherwise the location of the value.
     fn tag_location(&self, span: Span) -> Location {
         let value = location(span);
         let line = self.text.lines().nth(value.line - 1).unwrap_or_default();
@@ -276,7 +273,7 @@ impl<'t> TreeBuilder<'t, '_> {
 
     fn build_map(&mut self, depth: usize) -> Result<(YamlValue, Marker), Problem> {
         let mut entries: Vec<(YamlKey, YamlNode)> = Vec::new();
-        let mut known = BTreeSet::new();
+        let mut keys = BTreeSet::new();
         loop {
             let key = match self.next_event()? {
                 (Event::MappingEnd, span) => {
@@ -294,10 +291,10 @@ impl<'t> TreeBuilder<'t, '_> {
                 ));
                 continue;
             };
-            if !known.insert(text.clone()) {
+            if !keys.insert(text.clone()) {
                 self.problems.push(error(
                     key.location,
-                    format!("`{text}` stands here twice"),
+                    format!("`{text}` is a duplicate key"),
                     None,
                 ));
                 continue;
@@ -313,9 +310,10 @@ impl<'t> TreeBuilder<'t, '_> {
     }
 }
 
-/// Right after a closing bracket. What the parser calls its end counts in what is passed over after it.
+/// The position just after a closing bracket. The end of the parser's span is not used, because it includes the
+/// blanks and comments after the bracket.
 fn end_of_bracket(bracket: Span) -> Marker {
-    let Span { start, .. } = bracket;
+    let start = bracket.start;
     Marker::new(start.index() + 1, start.line(), start.col() + 1)
 }
 
@@ -336,9 +334,9 @@ fn too_deep_message() -> String {
     format!("nested deeper than {DEPTH_MAX} levels")
 }
 
-fn error(place: Location, message: String, help: Option<&str>) -> Problem {
+fn error(location: Location, message: String, help: Option<&str>) -> Problem {
     Problem {
-        location: place,
+        location,
         severity: Severity::Error,
         message,
         help: help.map(str::to_owned),

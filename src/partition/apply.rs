@@ -1,4 +1,4 @@
-//! Records and timers in their order: the one function that everything else serves.
+//! Applies the records of a batch and fires timers, in processing order.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 
@@ -11,24 +11,23 @@ use crate::event::{CustomerId, Event, EventTime, Millis, Position, Watermark};
 use crate::model::{Models, ModelsChange};
 
 /// Applies a batch. Pure: the same values give the same commit, however a history is cut into
-/// batches. `view` must hold the states and timers that the batch can touch.
+/// batches. `view` must contain all states and timers that the batch can touch.
 ///
-/// The watermark moves with every record, but never beyond a record's own timestamp, and timers that it passes
-/// fire before the next record.
-/// Where more timers are due than were loaded, or they come to more transitions than the view allows,
-/// the rest of the batch is left for the next call.
+/// Every record advances the watermark, at most to its own timestamp. Timers that the watermark passes
+/// fire before the next record. If more timers are due than were loaded, or they take more transitions
+/// than the view allows, the rest of the batch is returned as unused.
 ///
-/// Customers whose state is of the models before are brought under those of today when they are met, and
-/// after the records so many of them as the sweep was loaded to. Which of the two comes first is the same.
+/// The state of an outdated customer (previous generation) is migrated when the batch touches it. After
+/// the records, the sweep migrates all loaded outdated customers. The order of the two does not matter.
 pub fn apply<'m>(
-    lineage: impl Into<ModelGenerations<'m>>,
+    generations: impl Into<ModelGenerations<'m>>,
     lateness: Millis,
     progress: &Progress,
     view: StateView,
     batch: Batch,
 ) -> Commit {
-    let ModelGenerations { models, before } = lineage.into();
-    let mut run = BatchProcessor {
+    let ModelGenerations { models, before } = generations.into();
+    let mut processor = BatchProcessor {
         models,
         model_change: before.map(|(_, change)| change),
         lateness,
@@ -47,62 +46,64 @@ pub fn apply<'m>(
         transitions_max: view.transitions_max.unwrap_or(usize::MAX),
     };
     for lost in batch.lost {
-        run.effects.progress.offsets[lost.input as usize] = lost.to;
-        run.effects.outputs.push(Output::InputLost(lost));
+        processor.effects.progress.offsets[lost.input as usize] = lost.to;
+        processor.effects.outputs.push(Output::InputLost(lost));
     }
-    let mut finished = run.fire_due();
+    // Timers that the previous batch left due fire before the first record.
+    let mut finished = processor.fire_due();
     let mut records = batch.records;
     let mut used = 0;
     while finished && let Some(record) = records.get(used) {
-        if !run.fire_own_timers(record) {
+        if !processor.fire_own_timers(record) {
             finished = false;
             break;
         }
         used += 1;
         let Position { input, offset } = record.position;
         let time = record.effective_time();
-        run.effects.progress.offsets[input as usize] = offset + 1;
+        processor.effects.progress.offsets[input as usize] = offset + 1;
         match &record.content {
             Ok(event) => {
-                if let Some(arrived) = record.timestamp {
-                    run.effects.progress.record_delay(arrived, event.time);
+                if let Some(timestamp) = record.timestamp {
+                    let progress = &mut processor.effects.progress;
+                    progress.record_delay(timestamp, event.time);
                 }
-                finished = run.receive(event, record.position, time);
+                finished = processor.receive(event, record.position, time);
             }
-            Err(rejection) => run.effects.outputs.push(Output::Rejected {
+            Err(rejection) => processor.effects.outputs.push(Output::Rejected {
                 position: record.position,
                 rejection: rejection.clone(),
             }),
         }
     }
     let unused = records.split_off(used);
-    if let Some(advance) = batch.advance_to.filter(|_| finished && unused.is_empty()) {
-        finished = run.advance_watermark(Watermark(advance.0));
+    if let Some(time) = batch.advance_to.filter(|_| finished && unused.is_empty()) {
+        finished = processor.advance_watermark(Watermark(time.0));
     }
     if let Some(sweep) = view.sweep {
-        run.migrate_swept(&sweep);
-        // What the change has made due, and there was no room for, is left to the next batch.
-        finished = run.fire_due() && finished;
+        processor.migrate_swept(&sweep);
+        // Due timers beyond the transition limit wait for the next batch.
+        finished = processor.fire_due() && finished;
     }
-    let finished = finished && run.effects.progress.sweep.is_none();
-    run.into_commit(records, unused, finished)
+    let finished = finished && processor.effects.progress.sweep.is_none();
+    processor.into_commit(records, unused, finished)
 }
 
 struct BatchProcessor<'r> {
     models: &'r Models,
-    /// From the models before, while states of theirs are left.
+    /// The change from the previous models, while outdated states remain.
     model_change: Option<&'r ModelsChange>,
     lateness: Millis,
     states: BTreeMap<CustomerId, LoadedCustomer>,
-    /// Where the loaded timers end.
+    /// End of the loaded timers, exclusive.
     loaded_to: Option<TimerKey>,
     transitions_max: usize,
-    /// Filled and emptied for every customer; kept for its memory.
+    /// Scratch buffer, drained for every customer.
     changes: Vec<StageChange>,
     effects: Effects,
 }
 
-/// What customers do to the rest of the partition.
+/// Changes beyond a single customer's state.
 struct Effects {
     timers: std::collections::BTreeSet<TimerKey>,
     outputs: Vec<Output>,
@@ -111,19 +112,19 @@ struct Effects {
 }
 
 impl BatchProcessor<'_> {
-    /// How many more transitions there may be before the batch is cut.
+    /// Transitions that may still be taken before the batch is cut.
     fn remaining_transitions(&self) -> usize {
         self.transitions_max
             .saturating_sub(self.effects.outputs.len())
     }
 
-    /// Fires the customer's own timers that come before an event; `false` when not all could be.
+    /// Fires the customer's own timers that are due before the event; `false` if the limit was reached.
     fn fire_own_timers(&mut self, record: &Record) -> bool {
-        let room = self.remaining_transitions();
+        let remaining = self.remaining_transitions();
         let Ok(event) = &record.content else {
             return true;
         };
-        let Some(known) = self.states.get_mut(&event.customer) else {
+        let Some(loaded) = self.states.get_mut(&event.customer) else {
             return true;
         };
         let (models, end) = (self.models, event.time);
@@ -131,92 +132,93 @@ impl BatchProcessor<'_> {
             models,
             self.model_change,
             &event.customer,
-            known,
+            loaded,
             &mut self.changes,
         );
-        if known.state.next_due().is_none_or(|due| due >= end) {
+        if loaded.state.next_due().is_none_or(|due| due >= end) {
             return true;
         }
-        known.touched = true;
-        let fired = known
+        loaded.touched = true;
+        let all_fired = loaded
             .state
-            .fire_timers(models, end, room, &mut self.changes);
+            .fire_timers(models, end, remaining, &mut self.changes);
         self.effects
-            .emit_and_rearm(&event.customer, &mut known.state, &mut self.changes);
-        fired
+            .emit_and_rearm(&event.customer, &mut loaded.state, &mut self.changes);
+        all_fired
     }
 
-    /// An event, and the time that it moves others to; `false` when not all timers that it made due could be
-    /// fired.
+    /// Applies an event and advances the watermark by `time`; `false` if due timers remain.
     fn receive(&mut self, event: &Event, position: Position, time: Option<EventTime>) -> bool {
-        let room = self.remaining_transitions();
+        let remaining = self.remaining_transitions();
         let customer = &event.customer;
-        let known = match self.states.entry(customer.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
+        let loaded = match self.states.entry(customer.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
                 let mut state = CustomerState::new(self.models, event.time, position);
                 state.generation = self.effects.progress.generation;
                 self.effects.count_new_customer(&state);
-                unknown.insert(state.into())
+                entry.insert(state.into())
             }
         };
-        known.touched = true;
+        loaded.touched = true;
         self.effects.anomalies +=
-            known
+            loaded
                 .state
                 .receive(self.models, event, position, &mut self.changes);
-        self.fire_overdue(customer, room);
-        let highest = &mut self.effects.progress.max_event_time;
-        *highest = (*highest).max(time);
+        self.fire_overdue(customer, remaining);
+        let max_event_time = &mut self.effects.progress.max_event_time;
+        *max_event_time = (*max_event_time).max(time);
         self.advance_watermark(Watermark::from_event_time(
             time.unwrap_or(EventTime::MIN),
             self.lateness,
         ))
     }
 
-    /// What a late event, or another model, has armed before the fired cursor is met at once.
-    fn fire_overdue(&mut self, customer: &CustomerId, room: usize) {
-        let Some(known) = self.states.get_mut(customer) else {
+    /// Fires timers that a late event or a migration armed before the fired cursor: timers are not
+    /// scanned there again.
+    fn fire_overdue(&mut self, customer: &CustomerId, remaining: usize) {
+        let Some(loaded) = self.states.get_mut(customer) else {
             return;
         };
         let fired_to = self.effects.progress.fired_to.as_ref();
-        let passed = fired_to.map_or(EventTime::MIN, |key| key.due);
-        let met = known
+        let end = fired_to.map_or(EventTime::MIN, |key| key.due);
+        let all_fired = loaded
             .state
-            .fire_timers(self.models, passed, room, &mut self.changes);
+            .fire_timers(self.models, end, remaining, &mut self.changes);
         self.effects
-            .emit_and_rearm(customer, &mut known.state, &mut self.changes);
-        if !met && let Some(due) = known.state.armed {
-            // All others before the cursor have fired: it goes back to this one.
+            .emit_and_rearm(customer, &mut loaded.state, &mut self.changes);
+        if !all_fired && let Some(due) = loaded.state.armed {
+            // All other timers before the cursor have fired, so the cursor moves back to this one.
             let customer = customer.clone();
             self.effects.progress.fired_to = Some(TimerKey { due, customer });
             self.loaded_to = self.effects.progress.fired_to.clone();
         }
     }
 
-    /// Brings all that were loaded under the models of today, as far as there is room for what they do.
-    fn migrate_swept(&mut self, loaded: &Sweep) {
-        let outdated = self.states.iter().filter(|(_, known)| known.is_outdated);
+    /// Migrates all loaded outdated customers, up to the transition limit.
+    fn migrate_swept(&mut self, sweep: &Sweep) {
+        let outdated = self.states.iter().filter(|(_, loaded)| loaded.is_outdated);
         let outdated: Vec<CustomerId> = outdated.map(|(id, _)| id.clone()).collect();
-        let mut next = match loaded {
+        let mut next = match sweep {
             Sweep::UpTo(next) => Some(next.clone()),
             Sweep::End => None,
         };
         for customer in outdated {
-            let room = self.remaining_transitions();
-            if room == 0 {
+            let remaining = self.remaining_transitions();
+            if remaining == 0 {
+                // `customer` may come after `next`: records and timers load outdated customers, too.
                 next = next.into_iter().chain([customer]).min();
                 break;
             }
-            if let Some(known) = self.states.get_mut(&customer) {
+            if let Some(loaded) = self.states.get_mut(&customer) {
                 self.effects.migrate(
                     self.models,
                     self.model_change,
                     &customer,
-                    known,
+                    loaded,
                     &mut self.changes,
                 );
-                self.fire_overdue(&customer, room);
+                self.fire_overdue(&customer, remaining);
             }
         }
         self.effects.progress.sweep = next;
@@ -228,8 +230,8 @@ impl BatchProcessor<'_> {
         self.fire_due()
     }
 
-    /// Fires every timer that the watermark has passed, by due instant and customer; `false` when
-    /// it came to the end of what was loaded.
+    /// Fires every timer that the watermark has passed, by due time and customer; `false` if it
+    /// reached the end of the loaded timers or the transition limit.
     fn fire_due(&mut self) -> bool {
         let watermark = self.effects.progress.watermark;
         while let Some(key) = self.effects.timers.first() {
@@ -244,13 +246,13 @@ impl BatchProcessor<'_> {
             }
             self.fire_next();
         }
-        let reached = TimerKey {
+        let target = TimerKey {
             due: EventTime(watermark.0),
             customer: CustomerId::default(),
         };
         let (cursor, finished) = match &self.loaded_to {
-            Some(end) if *end < reached => (end.clone(), false),
-            _ => (reached, true),
+            Some(end) if *end < target => (end.clone(), false),
+            _ => (target, true),
         };
         let fired_to = &mut self.effects.progress.fired_to;
         if fired_to.as_ref().is_none_or(|before| *before < cursor) {
@@ -259,50 +261,50 @@ impl BatchProcessor<'_> {
         finished
     }
 
-    /// Looks at the customer whose entry comes first. If activity has pushed the deadline out
-    /// since, nothing is evaluated and the entry moves.
+    /// Fires the first timer of the index. If later activity has postponed the customer's deadline,
+    /// nothing is evaluated and the entry moves.
     fn fire_next(&mut self) {
         let Some(TimerKey { due, customer }) = self.effects.timers.pop_first() else {
             return;
         };
-        let Some(known) = self.states.get_mut(&customer) else {
+        let Some(loaded) = self.states.get_mut(&customer) else {
             unreachable!("a timer was loaded without its customer's state");
         };
-        known.touched = true;
-        known.state.armed = None;
+        loaded.touched = true;
+        loaded.state.armed = None;
         self.effects.migrate(
             self.models,
             self.model_change,
             &customer,
-            known,
+            loaded,
             &mut self.changes,
         );
         let end = due.just_after();
-        known
+        loaded
             .state
             .fire_timers(self.models, end, usize::MAX, &mut self.changes);
         self.effects
-            .emit_and_rearm(&customer, &mut known.state, &mut self.changes);
+            .emit_and_rearm(&customer, &mut loaded.state, &mut self.changes);
     }
 
     fn into_commit(self, applied: Vec<Record>, unused: Vec<Record>, finished: bool) -> Commit {
-        let touched = self.states.into_iter().filter(|(_, known)| known.touched);
+        let touched = self.states.into_iter().filter(|(_, loaded)| loaded.touched);
         let mut states = Vec::with_capacity(touched.size_hint().1.unwrap_or(0));
         let (mut arm, mut disarm) = (Vec::new(), Vec::new());
-        for (customer, known) in touched {
-            if known.state.armed != known.armed_before {
+        for (customer, loaded) in touched {
+            if loaded.state.armed != loaded.armed_before {
                 let key = |due| TimerKey {
                     due,
                     customer: customer.clone(),
                 };
-                disarm.extend(known.armed_before.map(key));
-                arm.extend(known.state.armed.map(key));
+                disarm.extend(loaded.armed_before.map(key));
+                arm.extend(loaded.state.armed.map(key));
             }
-            states.push((customer, known.state));
+            states.push((customer, loaded.state));
         }
         let Effects {
             outputs,
-            anomalies: noticed,
+            anomalies,
             mut progress,
             ..
         } = self.effects;
@@ -313,7 +315,7 @@ impl BatchProcessor<'_> {
             arm,
             disarm,
             outputs,
-            anomalies: noticed,
+            anomalies,
             applied,
             unused,
             finished,
@@ -324,36 +326,37 @@ impl BatchProcessor<'_> {
 
 impl Effects {
     fn count_new_customer(&mut self, state: &CustomerState) {
-        for (model, own) in state.models.iter().enumerate() {
-            self.progress.population.enter(model, own.stage);
+        for (model, model_state) in state.models.iter().enumerate() {
+            self.progress.population.enter(model, model_state.stage);
         }
     }
 
-    /// Brings a customer under the models of today, if their state is of those before.
+    /// Re-evaluates an outdated customer under the current models. Its state was converted when it was loaded.
     fn migrate(
         &mut self,
         models: &Models,
         change: Option<&ModelsChange>,
         customer: &CustomerId,
-        known: &mut LoadedCustomer,
+        loaded: &mut LoadedCustomer,
         changes: &mut Vec<StageChange>,
     ) {
-        let Some(change) = change.filter(|_| known.is_outdated) else {
+        let Some(change) = change.filter(|_| loaded.is_outdated) else {
             return;
         };
-        (known.is_outdated, known.touched) = (false, true);
+        (loaded.is_outdated, loaded.touched) = (false, true);
         let at = self.progress.adopted_at;
-        known.state.reevaluate(models, change, at, changes);
-        let own = known.state.models.iter().zip(&models.list);
-        let mut told = own.filter(|(own, model)| own.sequence > 0 && !model.shadow);
-        if change.is_visible && told.next().is_some() {
+        loaded.state.reevaluate(models, change, at, changes);
+        let mut model_states = loaded.state.models.iter().zip(&models.list);
+        let is_published =
+            model_states.any(|(model_state, model)| model_state.sequence > 0 && !model.shadow);
+        if change.is_visible && is_published {
             let customer = customer.clone();
             self.outputs.push(Output::StageRenamed { customer });
         }
     }
 
-    /// Emits what happened to a customer and keeps an entry in the timer index that is not later
-    /// than the next due instant.
+    /// Emits a customer's stage changes. Keeps the customer's entry in the timer index no later than the
+    /// next due time.
     fn emit_and_rearm(
         &mut self,
         customer: &CustomerId,
@@ -369,15 +372,15 @@ impl Effects {
             });
         }
         let due = state.next_due();
-        // What lies before the fired cursor is never looked at again.
+        // Entries before the fired cursor are never scanned again.
         let cursor = self.progress.fired_to.as_ref();
         let is_ahead = |armed| cursor.is_none_or(|to| (armed, customer) >= (to.due, &to.customer));
-        let early_enough = match (state.armed, due) {
+        let is_early_enough = match (state.armed, due) {
             (Some(armed), Some(due)) => armed <= due && is_ahead(armed),
             (_, None) => true,
             (None, Some(_)) => false,
         };
-        if !early_enough {
+        if !is_early_enough {
             let key = |due| TimerKey {
                 due,
                 customer: customer.clone(),

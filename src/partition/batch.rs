@@ -1,57 +1,54 @@
-//! What one call of [`apply`](super::apply) gets to do.
+//! The input of one call of [`apply`](super::apply()).
 
 use crate::event::{Event, EventTime, Millis, Position, Rejection, Watermark};
 
 /// One record of the merged input, decoded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Where it was read.
     pub position: Position,
-    /// Its own timestamp, beyond which it moves nobody's time but its own customer's; `None`: it has come by
-    /// way of no topic.
+    /// The timestamp of the Kafka record, `None` for a row of a file. An event with a later time advances
+    /// only its own customer beyond this timestamp.
     pub timestamp: Option<EventTime>,
-    /// The event in it, or why there is none.
     pub content: Result<Event, Rejection>,
 }
 
 impl Record {
-    /// The time that it moves others to: of an event that claims to be later than its record, that of the
-    /// record. A record that was rejected has none.
+    /// The time that advances the watermark: the event time, at most the record's timestamp. `None` for a
+    /// rejected record.
     pub fn effective_time(&self) -> Option<EventTime> {
         let event = self.content.as_ref().ok()?;
         Some(event.time.min(self.timestamp.unwrap_or(EventTime::MAX)))
     }
 }
 
-/// Offsets of an input that no longer hold what they held, as an operator has accepted.
+/// Offsets of an input whose records are lost, as accepted by an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostRange {
-    /// The input's order.
+    /// Index of the input.
     pub input: u32,
-    /// The position before.
+    /// The next offset before the loss was accepted.
     pub from: i64,
-    /// The position after: beyond `from` where records were deleted that were never applied; before it where applied
-    /// ones are gone from the end of the topic.
+    /// The next offset after it: greater than `from` if unapplied records were deleted, less if applied
+    /// records are missing at the end of the topic.
     pub to: i64,
 }
 
-/// Records in merge order, and then possibly a step of the watermark without a record.
+/// Records in merge order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Positions that move before the records, without any.
+    /// Offsets to skip or rewind before the records are applied.
     pub lost: Vec<LostRange>,
-    /// The records.
     pub records: Vec<Record>,
-    /// Where the watermark goes after them: at the end of a replay, or while the input is idle.
+    /// Advances the watermark after the records: at the end of a replay, or while the input is idle.
     pub advance_to: Option<EventTime>,
 }
 
 impl Batch {
-    /// The watermark that the whole batch leads to, from `watermark`.
+    /// The watermark after the whole batch, starting at `watermark`.
     pub fn watermark(&self, watermark: Watermark, lateness: Millis) -> Watermark {
         let times = self.records.iter().filter_map(Record::effective_time);
-        let reached = times.map(|time| Watermark::from_event_time(time, lateness));
-        let advanced = self.advance_to.map(|time| Watermark(time.0));
-        reached.chain(advanced).fold(watermark, Ord::max)
+        let by_records = times.map(|time| Watermark::from_event_time(time, lateness));
+        let by_advance = self.advance_to.map(|time| Watermark(time.0));
+        by_records.chain(by_advance).fold(watermark, Ord::max)
     }
 }

@@ -1,4 +1,4 @@
-//! Progress as bytes: JSON, because an operator may have to read it.
+//! Encodes and decodes the progress of a partition: JSON, because an operator may have to read it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +16,7 @@ struct EncodedProgress {
     highest: Option<i64>,
     #[serde(default)]
     delay: Option<i64>,
-    /// When the event with this delay was there; format 2 did not say.
+    /// [`MinDelay::received_at`]; since format 3.
     #[serde(default)]
     arrived: Option<i64>,
     fired_to: Option<(i64, String)>,
@@ -26,14 +26,15 @@ struct EncodedProgress {
     sweep: Option<String>,
     timers: u64,
     population: Vec<Vec<u64>>,
-    /// Where its records come from. Formats up to 3 said it in `identity`.
+    /// Since format 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<SourceTopics>,
+    /// Up to format 3: hashes of settings and inputs ([`LegacyIdentity`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     identity: Option<String>,
 }
 
-/// What every version of the bytes says.
+/// Common to all formats.
 #[derive(Deserialize)]
 struct FormatHeader {
     format: u32,
@@ -41,90 +42,72 @@ struct FormatHeader {
 
 const FORMAT: u32 = 4;
 
-/// Why bytes are no progress that can be gone on from.
+/// Why encoded progress cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableState {
-    /// They are damaged.
     #[error("the progress of a partition is damaged")]
     Damaged,
-    /// A later version of Tenure wrote them.
+    /// A later version of Tenure wrote it.
     #[error(
-        "the progress of a partition has format {0}, and this version reads {FORMAT}; run the version that wrote it"
+        "the progress of a partition has format {0}, but this version reads formats up to {FORMAT}; run the version that wrote it"
     )]
     NewerFormat(u32),
-    /// An earlier version of Tenure wrote them, with other mappings or limits.
+    /// A version that did not store the decoding settings wrote it, with other ones.
     #[error(
-        "the state was made with other inputs, mappings, limits or money, by a version of Tenure that did not keep them; start \
-        once with those that it was made with, and change them after that"
+        "the state was written with other inputs, mappings, limits or money settings, by a version of Tenure that did not store \
+        them; start once with the original settings, then change them"
     )]
     OtherSettings,
-    /// An earlier version of Tenure wrote them, with other models than are loaded now.
+    /// A version that did not store the models wrote it, with other ones.
     #[error(
-        "the state was made with other models, by a version of Tenure that did not keep them; start once with the \
-        models that it was made with"
+        "the state was written with other models, by a version of Tenure that did not store them; start once with the \
+        original models"
     )]
     OtherModels,
-    /// The models that they are of are no models to this version.
+    /// This version does not compile the stored models.
     #[error(
-        "the models that the state was made with are not taken by this version any more ({0}); change them with the version that wrote it"
+        "this version does not accept the models that the state was written with ({0}); change them with the version that wrote it"
     )]
     RejectedModels(String),
     /// The inputs had fewer partitions.
     #[error(
-        "the state was made when the inputs had {before} partitions, and now they have {now}: the events of most customers \
-        come in another partition than before, where nothing is known of them. `tenure rekey` takes the states there, to \
-        another kafka.app and an empty changelog"
+        "the state was written when the inputs had {before} partitions, but they have {now} now: the events of most customers \
+        are in another partition than their states. Move the states with `tenure rekey`, to another kafka.app and an empty \
+        changelog"
     )]
-    MorePartitions {
-        /// How many they had.
-        before: i32,
-        /// How many they have.
-        now: i32,
-    },
-    /// They are of other topics under the same names, or in another order.
+    MorePartitions { before: i32, now: i32 },
+    /// The inputs are other topics with the same names, or have another order.
     #[error(
-        "the state was made from other inputs: a topic was deleted and made again, was taken out of the list, or has another \
-        place in it; new ones go to its end. To begin anew, use another kafka.app and an empty changelog"
+        "the state was written from other inputs: a topic was deleted and created again, removed from the list, or moved \
+        within it; add new inputs at the end of the list. To start over, use another kafka.app and an empty changelog"
     )]
     OtherInputs,
-    /// They are of topics of another cluster.
     #[error(
-        "the state was made from topics of the cluster {before}, and this is the cluster {now}. Set kafka.brokers right; to \
-        begin anew, use another kafka.app and an empty changelog"
+        "the state was written from topics of the cluster {before}, but the configured cluster is {now}. Correct kafka.brokers; \
+        to start over, use another kafka.app and an empty changelog"
     )]
-    OtherCluster {
-        /// Its id.
-        before: String,
-        /// The id of the one that is configured.
-        now: String,
-    },
-    /// They are of further inputs.
+    OtherCluster { before: String, now: String },
     #[error(
-        "the state was made with {before} inputs, and {now} are configured: others have added some, or some were taken out of \
-        the list, which is not possible"
+        "the state was written with {before} inputs, but {now} are configured: another process has added inputs, or inputs were \
+        removed from the list, which is not possible"
     )]
-    FewerInputs {
-        /// How many there were.
-        before: usize,
-        /// How many there are.
-        now: usize,
-    },
+    FewerInputs { before: usize, now: usize },
 }
 
-/// Where the records of a partition come from: offsets mean nothing for others.
+/// The topics that a partition's records come from. Stored offsets are valid only for these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceTopics {
     /// The id of the cluster.
     pub cluster: String,
-    /// The ids of the topics, in the order of the offsets. Further ones may be added.
+    /// The ids of the topics, in the order of the offsets. Topics may be appended.
     pub inputs: Vec<String>,
-    /// How many partitions each of them has.
+    /// Partitions of each topic.
     pub partitions: i32,
 }
 
 impl SourceTopics {
-    /// Whether what was read from here is gone on with from `now`.
+    /// Whether progress of these topics can be continued with the topics `now`.
     fn check_compatible(&self, now: &SourceTopics) -> Result<(), UnusableState> {
         if self.cluster != now.cluster {
             return Err(UnusableState::OtherCluster {
@@ -133,12 +116,13 @@ impl SourceTopics {
             });
         }
         if !now.inputs.starts_with(&self.inputs) {
-            return Err(match self.inputs.starts_with(&now.inputs) {
-                true => UnusableState::FewerInputs {
+            return Err(if self.inputs.starts_with(&now.inputs) {
+                UnusableState::FewerInputs {
                     before: self.inputs.len(),
                     now: now.inputs.len(),
-                },
-                false => UnusableState::OtherInputs,
+                }
+            } else {
+                UnusableState::OtherInputs
             });
         }
         match (self.partitions, now.partitions) {
@@ -149,31 +133,31 @@ impl SourceTopics {
     }
 }
 
-/// What state must have been made from, and with, to be gone on with.
+/// The current source and settings, which stored state must match to be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Where the records come from.
     pub source: SourceTopics,
-    /// What formats up to 3 say.
+    /// The same as formats up to 3 store it.
     pub legacy: LegacyIdentity,
 }
 
-/// What formats up to 3 say of everything that `apply` sees beside models and records, each as a hash or another short text.
+/// Hashes, or other short texts, that formats up to 3 store for everything that `apply` depends on in addition to
+/// models and records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LegacyIdentity {
-    /// What was configured: mappings, limits, money.
+    /// The decoding settings: mappings, limits, money.
     pub rules: String,
-    /// Where the records come from.
+    /// The source topics.
     pub inputs: String,
-    /// The same if the inputs had fewer partitions: with one, with two, and so on.
+    /// `inputs` if the topics had fewer partitions: with one, with two, and so on.
     pub inputs_with_fewer: Vec<String>,
-    /// What format 1 says of the rules together with the models that are loaded now.
+    /// The rules of format 1, which include the loaded models.
     pub format_1: String,
 }
 
 impl LegacyIdentity {
-    fn check(&self, format: u32, written: &str) -> Result<(), UnusableState> {
-        let (rules, inputs) = written.split_once('/').ok_or(UnusableState::Damaged)?;
+    fn check(&self, format: u32, stored: &str) -> Result<(), UnusableState> {
+        let (rules, inputs) = stored.split_once('/').ok_or(UnusableState::Damaged)?;
         if format == 1 && rules != self.format_1 {
             return Err(UnusableState::OtherModels);
         }
@@ -182,11 +166,11 @@ impl LegacyIdentity {
         }
         if inputs != self.inputs {
             let fewer = &self.inputs_with_fewer;
-            let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+            let to_i32 = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
             return Err(match fewer.iter().position(|known| known == inputs) {
                 Some(before) => UnusableState::MorePartitions {
-                    before: number(before + 1),
-                    now: number(fewer.len() + 1),
+                    before: to_i32(before + 1),
+                    now: to_i32(fewer.len() + 1),
                 },
                 None => UnusableState::OtherInputs,
             });
@@ -195,27 +179,26 @@ impl LegacyIdentity {
     }
 }
 
-/// Whether bytes are of a format that is known here.
+/// Reads the format number and checks that it is between 1 and `newest`.
 pub(super) fn read_format(bytes: &[u8], newest: u32) -> Result<u32, UnusableState> {
     let FormatHeader { format } =
         serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)?;
     match format {
-        0 => Err(UnusableState::Damaged), // There never was one.
+        0 => Err(UnusableState::Damaged), // The first format is 1.
         newer if newer > newest => Err(UnusableState::NewerFormat(newer)),
         known => Ok(known),
     }
 }
 
-/// Writes a progress.
 pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
-    let written = EncodedProgress {
+    let encoded = EncodedProgress {
         format: FORMAT,
         batch: progress.batch,
         offsets: progress.offsets.clone(),
         watermark: progress.watermark.0,
         highest: progress.max_event_time.map(|time| time.0),
-        delay: progress.min_delay.map(|quickest| quickest.delay.0),
-        arrived: progress.min_delay.map(|quickest| quickest.received_at.0),
+        delay: progress.min_delay.map(|min_delay| min_delay.delay.0),
+        arrived: progress.min_delay.map(|min_delay| min_delay.received_at.0),
         fired_to: progress
             .fired_to
             .as_ref()
@@ -231,7 +214,7 @@ pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
         population: progress.population.0.clone(),
         source: Some(SourceTopics {
             cluster: identity.source.cluster.clone(),
-            // Others may just have been added, and are not read yet.
+            // Inputs that were just added have no offset yet.
             inputs: identity
                 .source
                 .inputs
@@ -243,67 +226,67 @@ pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
         }),
         identity: None,
     };
-    serde_json::to_vec(&written).expect("numbers and text are always JSON")
+    serde_json::to_vec(&encoded).expect("numbers and text are always valid JSON")
 }
 
-/// Format 1 knew no generations: all states are of the models that its identity stands for.
+/// Format 1 has no generations: all states belong to the models in its identity.
 fn read_format_1(bytes: &[u8], models: &str) -> Option<EncodedProgress> {
-    let mut written: serde_json::Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     for (key, value) in [
         ("generation", 0.into()),
         ("models", models.into()),
         ("adopted_at", i64::MIN.into()),
         ("sweep", Value::Null),
     ] {
-        written.insert(key.to_owned(), value);
+        fields.insert(key.to_owned(), value);
     }
-    serde_json::from_value(Value::Object(written)).ok()
+    serde_json::from_value(Value::Object(fields)).ok()
 }
 
-/// Reads what [`encode`] wrote, if it can be gone on from under this identity. What format 1 says fits only
-/// where `models`, the hash of those that are loaded, are those that it was written with.
+/// Decodes progress and checks that it can be continued with this identity. `models` is the hash of the
+/// loaded models; format 1 is usable only if it was written with these.
 pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progress, UnusableState> {
     let format = read_format(bytes, FORMAT)?;
-    let written = match format {
+    let encoded = match format {
         1 => read_format_1(bytes, models),
         _ => serde_json::from_slice(bytes).ok(),
     };
-    let written: EncodedProgress = written.ok_or(UnusableState::Damaged)?;
-    match (&written.source, &written.identity) {
+    let encoded: EncodedProgress = encoded.ok_or(UnusableState::Damaged)?;
+    match (&encoded.source, &encoded.identity) {
         (Some(source), None)
-            if source.inputs.is_empty() || source.inputs.len() == written.offsets.len() =>
+            if source.inputs.is_empty() || source.inputs.len() == encoded.offsets.len() =>
         {
             source.check_compatible(&identity.source)?;
         }
-        (None, Some(former)) => identity.legacy.check(format, former)?,
+        (None, Some(legacy)) => identity.legacy.check(format, legacy)?,
         _ => return Err(UnusableState::Damaged),
     }
-    Ok(written.into_progress())
+    Ok(encoded.into_progress())
 }
 
-/// How many partitions the inputs had; formats up to 3 do not say.
+/// The partition count of the inputs; `None` for formats up to 3, which do not store it.
 pub fn partition_count(bytes: &[u8]) -> Option<i32> {
     read_format(bytes, FORMAT).ok()?;
-    let written: EncodedProgress = serde_json::from_slice(bytes).ok()?;
-    written.source.map(|source| source.partitions)
+    let encoded: EncodedProgress = serde_json::from_slice(bytes).ok()?;
+    encoded.source.map(|source| source.partitions)
 }
 
-/// Reads what [`encode`] wrote, whatever it was written under: for whoever only looks.
+/// Decodes progress of any identity, for read-only use.
 pub fn decode_unchecked(bytes: &[u8]) -> Result<Progress, UnusableState> {
     if read_format(bytes, FORMAT)? == 1 {
         return Err(UnusableState::OtherModels);
     }
-    let written: EncodedProgress =
+    let encoded: EncodedProgress =
         serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)?;
-    Ok(written.into_progress())
+    Ok(encoded.into_progress())
 }
 
 impl EncodedProgress {
     fn into_progress(self) -> Progress {
-        let arrived = EventTime(self.arrived.or(self.highest).unwrap_or_default());
-        let quickest = self.delay.map(|delay| MinDelay {
+        let received_at = EventTime(self.arrived.or(self.highest).unwrap_or_default());
+        let min_delay = self.delay.map(|delay| MinDelay {
             delay: Millis(delay),
-            received_at: arrived,
+            received_at,
         });
         let key = |(due, customer): (i64, String)| TimerKey {
             due: EventTime(due),
@@ -314,7 +297,7 @@ impl EncodedProgress {
             offsets: self.offsets,
             watermark: Watermark(self.watermark),
             max_event_time: self.highest.map(EventTime),
-            min_delay: quickest,
+            min_delay,
             fired_to: self.fired_to.map(key),
             generation: self.generation,
             models_hash: self.models,

@@ -1,112 +1,101 @@
-//! What a batch results in.
+//! The result of a batch, and the progress and population of a partition.
 
 use super::{Generation, LostRange, Record, TimerKey};
 use crate::customer::{CustomerState, EventAnomalies, StageChange};
 use crate::event::{CustomerId, EventTime, Millis, Position, Rejection, Watermark};
 use crate::model::{Model, ModelSuccession, Models, ModelsChange};
 
-/// Everything that one batch changes. Nothing of it is visible before it is committed.
+/// Everything that one batch changes. Nothing of it is visible before the commit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
     /// The new state of every touched customer, in the order of the ids.
     pub states: Vec<(CustomerId, CustomerState)>,
-    /// Entries to put into the timer index.
+    /// Entries to insert into the timer index.
     pub arm: Vec<TimerKey>,
-    /// Entries to take out of it.
+    /// Entries to delete from the timer index.
     pub disarm: Vec<TimerKey>,
-    /// What to tell the world, in order.
+    /// In the order in which they are published.
     pub outputs: Vec<Output>,
-    /// What is worth counting about the events.
     pub anomalies: EventAnomalies,
-    /// Records of the batch that were used: they are applied again should the commit not come about.
+    /// Records of the batch that were applied. They are applied again if the commit is aborted.
     pub applied: Vec<Record>,
-    /// Records of the batch that were not used: they go into the next one. There are some only
-    /// when more timers came due than were loaded, or more transitions came about than a commit takes.
+    /// Records for the next batch. Not empty only if more timers were due than were loaded, or more
+    /// transitions were taken than a commit may contain.
     pub unused: Vec<Record>,
-    /// Whether every timer that came due has fired, those of the step after the records included.
+    /// Whether all due timers have fired, the final watermark advance included, and no sweep is left.
     pub finished: bool,
-    /// Where the partition stands now.
+    /// The partition's progress after this commit.
     pub progress: Progress,
 }
 
-/// Something to tell the world.
+/// An output record of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// A customer moved.
+    /// A transition was taken or retracted.
     StageChanged {
-        /// Who.
         customer: CustomerId,
-        /// From where to where, and why.
         change: StageChange,
     },
-    /// A record was not accepted.
+    /// A record was rejected; it becomes a dead letter.
     Rejected {
-        /// Where it was read.
         position: Position,
-        /// Its bytes, and why.
         rejection: Rejection,
     },
-    /// Where a customer is has other names now; nobody moved.
-    StageRenamed {
-        /// Who.
-        customer: CustomerId,
-    },
-    /// Records of an input are gone, and a position has moved without them.
+    /// A migration renamed the customer's stage, model or both; no transition was taken.
+    StageRenamed { customer: CustomerId },
+    /// Records of an input are lost; the next offset has moved without them.
     InputLost(LostRange),
 }
 
-/// Where a partition stands: with the states, all that is needed to go on.
+/// The progress of a partition: together with the states, everything that is needed to resume.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     /// Batches committed so far.
     pub batch: u64,
-    /// The next offset of every input, by the input's order: the authority on where to go on.
+    /// The next offset of every input, by index of the input. The authority on where to resume.
     pub offsets: Vec<i64>,
     /// All timers due before it fire.
     pub watermark: Watermark,
-    /// The highest event time accepted, of each event no later than its record.
+    /// The highest accepted event time; each event counts with its record's timestamp at most.
     pub max_event_time: Option<EventTime>,
-    /// The quickest of the events that came lately; `None` while there was none. Where all took long, history is
-    /// being loaded, and the wall clock says nothing about silence.
+    /// The smallest delay of recent events; `None` before the first event. If even the smallest one is long,
+    /// history is being loaded, and the wall clock does not show whether an input is idle.
     pub min_delay: Option<MinDelay>,
-    /// All timers before this one have fired. It is behind the watermark only where a batch was
+    /// All timers before this one have fired. It is behind the watermark only if a batch was
     /// cut between two timers.
     pub fired_to: Option<TimerKey>,
-    /// Which version of the models states are of, in the count of the partition.
+    /// Number of the generation of the partition's models.
     pub generation: u32,
-    /// The hash of those models.
     pub models_hash: String,
-    /// When they took effect.
+    /// Event time at which the generation took effect.
     pub adopted_at: EventTime,
-    /// Customers from this one on have still to be brought under them; `None`: nobody has.
+    /// The migration sweep continues at this customer; `None` if all customers are migrated.
     pub sweep: Option<CustomerId>,
-    /// How many customers have an entry in the timer index.
+    /// Customers with an entry in the timer index.
     pub timers: u64,
-    /// How many customers are in which stage.
     pub population: Population,
 }
 
-/// An event on its way to Kafka.
+/// The delay between an event and its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinDelay {
-    /// How long it took, a minute at least.
+    /// Record timestamp minus event time, at least `DELAY_FLOOR`.
     pub delay: Millis,
-    /// When it was there: the timestamp of its record.
+    /// The timestamp of the record.
     pub received_at: EventTime,
 }
 
-/// The quickest event is looked for among those that came less than this before the newest: one that takes long
-/// changes nothing for a partition with others.
+/// How long a minimum delay counts: a single slow event does not raise it in a partition with live events.
 const DELAY_WINDOW: Millis = Millis::DAY;
-/// Whatever is quicker is as quick: of all live events the newest is kept.
+/// Smaller delays count as this one, so that the newest of all live events is stored.
 const DELAY_FLOOR: Millis = Millis(60_000);
 
-/// Customers by model and stage.
+/// Number of customers by model and stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Population(pub Vec<Vec<u64>>);
 
 impl Progress {
-    /// Before the first record of so many inputs.
+    /// The progress before the first record; `inputs` is the number of inputs.
     pub fn new(models: &Models, inputs: usize) -> Progress {
         let population = models
             .list
@@ -131,28 +120,25 @@ impl Progress {
 }
 
 impl Progress {
-    /// Records how long an accepted event took.
-    pub(super) fn record_delay(&mut self, arrived: EventTime, happened: EventTime) {
-        let delay = arrived.duration_since(happened).max(DELAY_FLOOR);
-        let stays = self.min_delay.is_some_and(|known| {
-            known.delay < delay && arrived.duration_since(known.received_at) <= DELAY_WINDOW
+    /// Updates the minimum delay with an accepted event.
+    pub(super) fn record_delay(&mut self, received_at: EventTime, event_time: EventTime) {
+        let delay = received_at.duration_since(event_time).max(DELAY_FLOOR);
+        let stays = self.min_delay.is_some_and(|current| {
+            current.delay < delay && received_at.duration_since(current.received_at) <= DELAY_WINDOW
         });
         if !stays {
-            self.min_delay = Some(MinDelay {
-                delay,
-                received_at: arrived,
-            });
+            self.min_delay = Some(MinDelay { delay, received_at });
         }
     }
 
-    /// Whether it counts customers in the stages of these models.
+    /// Whether the population has the shape of these models.
     pub fn has_stages_of(&self, models: &Models) -> bool {
         let shape = models.list.iter().map(|model| model.stages.len());
         self.population.0.iter().map(Vec::len).eq(shape)
     }
 
-    /// The next version of the models takes effect, where time stands. Everybody is brought under it by and
-    /// by: who comes first does, and a sweep for all others.
+    /// Adopts the next generation at the current event time, and starts the sweep. A customer is migrated
+    /// when a batch first touches it, or by the sweep.
     pub fn adopt(&mut self, next: &Generation, models: &Models, change: &ModelsChange) {
         self.models_hash.clone_from(&next.hash);
         if change.is_text_only {
@@ -166,7 +152,7 @@ impl Progress {
         self.sweep = (self.customers() > 0).then(CustomerId::default);
     }
 
-    /// How many customers there are: everybody is in one stage of each model.
+    /// The number of customers: each is in exactly one stage of every model.
     pub fn customers(&self) -> u64 {
         let stages = self.population.0.first();
         stages.map_or(0, |stages| stages.iter().sum())
@@ -174,14 +160,14 @@ impl Progress {
 }
 
 impl Population {
-    /// Where everybody is under other models, before anybody is looked at anew.
+    /// The population under newer models, before any customer is re-evaluated.
     fn migrated(&self, models: &Models, change: &ModelsChange, customers: u64) -> Population {
-        let of = |(model, successor): (&Model, &ModelSuccession)| {
+        let counts_by_stage = |(model, succession): (&Model, &ModelSuccession)| {
             let mut stages = vec![0; model.stages.len()];
-            match successor.predecessor {
+            match succession.predecessor {
                 None => stages[model.initial] = customers,
-                Some(of) => {
-                    let counts = self.0[of].iter().zip(&successor.stages);
+                Some(predecessor) => {
+                    let counts = self.0[predecessor].iter().zip(&succession.stages);
                     for (count, after) in counts {
                         stages[after.unwrap_or(model.initial)] += count;
                     }
@@ -189,7 +175,8 @@ impl Population {
             }
             stages
         };
-        Population(models.list.iter().zip(&change.models).map(of).collect())
+        let successions = models.list.iter().zip(&change.models);
+        Population(successions.map(counts_by_stage).collect())
     }
 
     pub(super) fn enter(&mut self, model: usize, stage: usize) {
@@ -207,7 +194,7 @@ mod tests {
 
     const HOUR: i64 = Millis::HOUR.0;
 
-    /// The quickest of events that arrived at these hours, each after so many hours.
+    /// The minimum delay in hours after events of (received at, delay), both in hours.
     fn min_delay_hours(events: &[(i64, i64)]) -> Option<i64> {
         let mut progress = Progress {
             batch: 0,
@@ -223,22 +210,22 @@ mod tests {
             timers: 0,
             population: Population::default(),
         };
-        for (arrived, delay) in events {
-            let [arrived, happened] =
-                [*arrived, arrived - delay].map(|hour| EventTime(hour * HOUR));
-            progress.record_delay(arrived, happened);
+        for (received_at, delay) in events {
+            let [received_at, event_time] =
+                [*received_at, received_at - delay].map(|hour| EventTime(hour * HOUR));
+            progress.record_delay(received_at, event_time);
         }
-        progress.min_delay.map(|quickest| quickest.delay.0 / HOUR)
+        progress.min_delay.map(|min_delay| min_delay.delay.0 / HOUR)
     }
 
     #[test]
-    fn a_straggler_does_not_change_what_others_of_the_last_day_say() {
+    fn a_slow_event_does_not_raise_the_minimum_delay_of_the_last_day() {
         assert_eq!(min_delay_hours(&[]), None);
         assert_eq!(min_delay_hours(&[(0, 0), (5, 300)]), Some(0));
         assert_eq!(min_delay_hours(&[(0, 0), (23, 0), (47, 300)]), Some(0));
-        // A clock that is ahead is as quick as any other.
+        // An event ahead of the clock counts as any live event.
         assert_eq!(min_delay_hours(&[(0, -5), (20, 0), (43, 300)]), Some(0));
-        // History alone is slow, and so is what goes on for more than a day after the last live event.
+        // History alone has a long delay, and so have slow events more than a day after the last live event.
         assert_eq!(
             min_delay_hours(&[(0, 5000), (1, 4000), (2, 4500)]),
             Some(4000)

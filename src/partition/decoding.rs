@@ -1,5 +1,5 @@
-//! By what the records of a partition are decoded: mappings, limits and money, as they are kept beside its states. Other ones
-//! take effect from the next offset on, and a process with earlier ones leaves the partition alone.
+//! The decoding settings of a partition (mappings, limits, money), stored with its states. New settings take
+//! effect from the next offset on; a process with older settings defers the partition.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use super::generation::short_hex;
 use crate::event::{CurrencyRates, Mapping, RecordLimits, TimeUnit};
 
-/// The settings, each as a key and a text.
+/// The settings as key and text.
 ///
-/// The texts are the format: they are compared between versions of Tenure. A setting that a later version adds is left out
-/// where it stands at what earlier versions did.
+/// The texts are a storage format: they are compared between versions of Tenure. A setting that a later version
+/// adds must be left out if its value means the behaviour of earlier versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DecodingSettings(BTreeMap<String, String>);
@@ -21,8 +21,8 @@ const VERSION: &str = "version";
 const CURRENCY: &str = "money.currency";
 
 impl DecodingSettings {
-    /// Of inputs in their order, each a topic and its mapping. `version` is what a person counts up to go back to earlier
-    /// settings.
+    /// `inputs` are the topics with their mappings, in order. An operator increments `version` to return to
+    /// earlier settings.
     pub fn new<'i>(
         version: u64,
         inputs: impl Iterator<Item = (&'i str, &'i Mapping)>,
@@ -45,8 +45,8 @@ impl DecodingSettings {
             text_bytes,
             elements,
             time_floor,
-            time_ceiling: _, // Of files.
-            future_tolerance: future,
+            time_ceiling: _, // Used for files only.
+            future_tolerance,
         } = limits;
         for (key, number) in [
             ("limits.record", *record_bytes as i128),
@@ -54,7 +54,7 @@ impl DecodingSettings {
             ("limits.text", *text_bytes as i128),
             ("limits.elements", *elements as i128),
             ("time.floor", time_floor.0.into()),
-            ("time.future", future.0.into()),
+            ("time.future", future_tolerance.0.into()),
         ] {
             all.insert(key.to_owned(), number.to_string());
         }
@@ -65,9 +65,8 @@ impl DecodingSettings {
         DecodingSettings(all)
     }
 
-    /// Stands for all of it.
     pub fn hash(&self) -> String {
-        let bytes = serde_json::to_vec(self).expect("text is always JSON");
+        let bytes = serde_json::to_vec(self).expect("text is always valid JSON");
         short_hex(Sha256::new().chain_update(bytes))
     }
 
@@ -76,12 +75,12 @@ impl DecodingSettings {
         version.unwrap_or_default()
     }
 
-    /// Whether these settings are older than others by the version that a person counts.
+    /// Compares the versions that operators set.
     pub fn is_older_than(&self, other: &DecodingSettings) -> bool {
         self.version() < other.version()
     }
 
-    /// What is different after it, for people: a line for each setting.
+    /// The changed settings, one readable line each.
     pub fn diff(&self, after: &DecodingSettings) -> Vec<String> {
         let keys: std::collections::BTreeSet<&String> =
             self.0.keys().chain(after.0.keys()).collect();
@@ -98,26 +97,25 @@ impl DecodingSettings {
         keys.into_iter().filter_map(change).collect()
     }
 
-    /// The inputs in their order.
     fn topics(&self) -> Vec<&str> {
         let topic = |number: usize| self.0.get(&format!("input.{number}.topic"));
         (0..).map_while(topic).map(String::as_str).collect()
     }
 
-    /// Why states made with these settings cannot be gone on with under others.
+    /// Why states written with these settings cannot be used with the settings `after`.
     pub fn incompatibility(&self, after: &DecodingSettings) -> Option<String> {
         let (before, now) = (self.topics(), after.topics());
         if !now.starts_with(&before) {
             return Some(format!(
-                "the inputs were {}, and have to stay so, in this order: further ones go to the end of the list",
+                "the inputs were {} and must remain in this order; add new inputs at the end of the list",
                 before.join(", ")
             ));
         }
         let (before, now) = (self.0.get(CURRENCY)?, after.0.get(CURRENCY)?);
         (before != now).then(|| {
             format!(
-                "money.currency was {before} and is {now} now, and what facts have added up so far is in {before}. Set it back, \
-                with a rate for {now}; to begin anew in {now}, use another kafka.app and an empty changelog"
+                "money.currency was {before} and is {now} now, but the stored facts contain sums in {before}. Restore {before} and \
+                add a rate for {now}; to start over in {now}, use another kafka.app and an empty changelog"
             )
         })
     }
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_named_and_another_currency_is_refused() {
+    fn changed_settings_are_listed_and_another_currency_is_refused() {
         let before = decoding(|_, _| {});
         assert_eq!(before.diff(&before), [""; 0]);
         let after = decoding(|mapping, money| {
@@ -176,11 +174,11 @@ mod tests {
                 .rates
                 .insert("EUR".to_owned(), Quantity::from_whole(2));
         });
-        let told = [
+        let lines = [
             r#"input.0.type: "event" instead of "type""#,
             r#"money.rates.EUR: "2" is new"#,
         ];
-        assert_eq!(before.diff(&after), told);
+        assert_eq!(before.diff(&after), lines);
         assert_eq!(before.incompatibility(&after), None);
         assert_eq!(after.diff(&before)[1], r#"money.rates.EUR: "2" is gone"#);
         let inputs = |topics: &[&'static str]| {
@@ -196,7 +194,10 @@ mod tests {
         assert_eq!(before.incompatibility(&inputs(&["clicks", "orders"])), None);
         for topics in [&["orders", "clicks"][..], &["orders"], &[]] {
             let refusal = before.incompatibility(&inputs(topics)).unwrap();
-            assert!(refusal.starts_with("the inputs were clicks,"), "{refusal}");
+            assert!(
+                refusal.starts_with("the inputs were clicks and must remain in this order"),
+                "{refusal}"
+            );
         }
         let euros = decoding(|_, money| money.currency = "EUR".to_owned());
         assert!(

@@ -1,5 +1,5 @@
-//! Which models the states of a partition are of, and by what its records are decoded: kept beside them, so that a state can
-//! be read whatever has been loaded since, and nobody with older models or settings turns it back [24].
+//! The generation of a partition: its models and decoding settings, stored with its states. A state can be decoded
+//! whatever models are loaded, and a process with older models or settings does not revert it [24].
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,27 +10,26 @@ use crate::customer::Migration;
 use crate::event::EventTime;
 use crate::model::{Model, Models, ModelsChange, SourceFile};
 
-/// One version of the models in the life of a partition.
+/// A numbered version of the models and decoding settings of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Generation {
     format: u32,
-    /// Its number; a change of words alone begins no new one.
+    /// Incremented with every change of the models, except changes of texts alone.
     pub number: u32,
-    /// What [`hash`] says of its models.
+    /// [`hash_models`] of its models.
     pub hash: String,
-    /// The hashes of those before it, the latest last.
+    /// The hashes of earlier models, the latest last.
     earlier: Vec<String>,
     files: Vec<ModelFile>,
-    /// By what records are decoded; format 1 did not say.
+    /// Since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     decoding: Option<DecodingSettings>,
-    /// The hashes of the settings before, the latest last.
+    /// The hashes of earlier decoding settings, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier_decodings: Vec<String>,
 }
 
-/// A model file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelFile {
@@ -40,23 +39,23 @@ struct ModelFile {
 }
 
 const FORMAT: u32 = 2;
-/// Most earlier models, and most earlier settings, that are remembered.
+/// Maximum number of earlier hashes, of models and of decoding settings each.
 const EARLIER_MAX: usize = 64;
-/// Most bytes of all model files, as they are kept: one record of the changelog.
+/// Maximum bytes of an encoded generation: it is one record of the changelog.
 pub const GENERATION_BYTES_MAX: usize = 900 << 10;
 
-/// What loaded models, or settings, are to those of a partition.
+/// How loaded models, or settings, relate to those of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionOrdering {
     /// The same.
     Current,
-    /// They were there before: whoever has loaded them is behind.
+    /// The partition had them before: the process that has loaded them is behind.
     Older,
-    /// They were never there.
+    /// The partition never had them.
     Newer,
 }
 
-/// A hash of the texts of all models in their order: what stands in them, not the number that a person gave.
+/// A hash of the texts of all models in their order; the versions that authors set do not matter on their own.
 pub fn hash_models(models: &Models) -> String {
     let mut hash = Sha256::new();
     for model in &models.list {
@@ -67,7 +66,7 @@ pub fn hash_models(models: &Models) -> String {
     short_hex(hash)
 }
 
-/// Half of a hash: enough to tell apart what is configured.
+/// Half of the digest, which is enough to distinguish configurations.
 pub(super) fn short_hex(hash: Sha256) -> String {
     let digest = hash.finalize();
     digest[..16]
@@ -77,7 +76,6 @@ pub(super) fn short_hex(hash: Sha256) -> String {
 }
 
 impl Generation {
-    /// The first one.
     pub fn first(models: &Models) -> Generation {
         let file = |model: &Model| ModelFile {
             name: model.name.clone(),
@@ -95,7 +93,7 @@ impl Generation {
         }
     }
 
-    /// The same models, with records decoded by these settings.
+    /// Replaces the decoding settings and remembers the hash of the previous ones.
     pub fn with_decoding(mut self, decoding: &DecodingSettings) -> Generation {
         let before = self.decoding.replace(decoding.clone());
         if let Some(before) = before.filter(|before| before != decoding) {
@@ -104,12 +102,12 @@ impl Generation {
         self
     }
 
-    /// The settings by which records were decoded so far; `None` where an earlier version of Tenure did not keep them.
+    /// `None` if the version of Tenure that wrote the generation did not store them.
     pub fn decoding(&self) -> Option<&DecodingSettings> {
         self.decoding.as_ref()
     }
 
-    /// The one after this, with other models.
+    /// The next generation, with the changed models.
     pub fn next(&self, models: &Models, change: &ModelsChange) -> Generation {
         let mut earlier = self.earlier.clone();
         push_earlier(&mut earlier, self.hash.clone());
@@ -122,28 +120,28 @@ impl Generation {
         }
     }
 
-    /// What other models are to it. A version that a person has counted down is older, too.
+    /// Compares loaded models with these. Models with a lower version number are older, too.
     pub fn compare_models(&self, models: &Models) -> VersionOrdering {
-        let other = hash_models(models);
-        let counted_down = |file: &ModelFile| {
+        let hash = hash_models(models);
+        let has_lower_version = |file: &ModelFile| {
             let mut same = models.list.iter().filter(|model| model.name == file.name);
             same.any(|model| model.version < file.version)
         };
-        if other == self.hash {
+        if hash == self.hash {
             VersionOrdering::Current
-        } else if self.earlier.contains(&other) || self.files.iter().any(counted_down) {
+        } else if self.earlier.contains(&hash) || self.files.iter().any(has_lower_version) {
             VersionOrdering::Older
         } else {
             VersionOrdering::Newer
         }
     }
 
-    /// What other settings are to those by which records were decoded so far.
+    /// Compares loaded decoding settings with these.
     pub fn compare_decoding(&self, decoding: &DecodingSettings) -> VersionOrdering {
         match &self.decoding {
-            Some(own) if own == decoding => VersionOrdering::Current,
-            Some(own)
-                if decoding.version() < own.version()
+            Some(current) if current == decoding => VersionOrdering::Current,
+            Some(current)
+                if decoding.version() < current.version()
                     || self.earlier_decodings.contains(&decoding.hash()) =>
             {
                 VersionOrdering::Older
@@ -152,10 +150,10 @@ impl Generation {
         }
     }
 
-    /// Its models.
+    /// Compiles the stored model files.
     ///
     /// # Errors
-    /// Where this version of Tenure does not take what an earlier one took.
+    /// [`UnusableState::RejectedModels`] if this version of Tenure does not accept a model that an earlier one accepted.
     pub fn models(&self) -> Result<Models, UnusableState> {
         let source = |file: &ModelFile| SourceFile {
             name: file.name.clone(),
@@ -170,40 +168,36 @@ impl Generation {
         })
     }
 
-    /// As bytes: JSON, because an operator may have to read it.
+    /// JSON, because an operator may have to read it.
     pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("numbers and text are always JSON")
+        serde_json::to_vec(self).expect("numbers and text are always valid JSON")
     }
 
-    /// Reads what [`Generation::encode`] wrote.
-    ///
     /// # Errors
-    /// Where it is damaged, or of a later version of Tenure.
+    /// If the bytes are damaged, or written by a later version of Tenure.
     pub fn decode(bytes: &[u8]) -> Result<Generation, UnusableState> {
         super::codec::read_format(bytes, FORMAT)?;
         serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)
     }
 }
 
-/// Adds the latest hash; the first ones are forgotten.
+/// Appends a hash and drops the oldest ones beyond the bound.
 fn push_earlier(earlier: &mut Vec<String>, hash: String) {
     earlier.push(hash);
-    let many = earlier.len().saturating_sub(EARLIER_MAX);
-    earlier.drain(..many);
+    let excess = earlier.len().saturating_sub(EARLIER_MAX);
+    earlier.drain(..excess);
 }
 
-/// The models that a partition is worked on with, and while states of the ones before are left, how
-/// those are read.
+/// The current models of a partition and, while states of the previous generation remain, its models.
 #[derive(Clone, Copy, Debug)]
-pub struct ModelGenerations<'l> {
-    /// The models.
-    pub models: &'l Models,
-    /// Those before, and the way from them.
-    pub before: Option<(&'l Models, &'l ModelsChange)>,
+pub struct ModelGenerations<'m> {
+    pub models: &'m Models,
+    /// The previous models, and the change from them to `models`.
+    pub before: Option<(&'m Models, &'m ModelsChange)>,
 }
 
-impl<'l> From<&'l Models> for ModelGenerations<'l> {
-    fn from(models: &'l Models) -> Self {
+impl<'m> From<&'m Models> for ModelGenerations<'m> {
+    fn from(models: &'m Models) -> Self {
         ModelGenerations {
             models,
             before: None,
@@ -212,7 +206,7 @@ impl<'l> From<&'l Models> for ModelGenerations<'l> {
 }
 
 impl ModelGenerations<'_> {
-    /// How a state of the models before becomes one of today.
+    /// The migration of states of the previous generation, at event time `at`.
     pub fn migration(&self, at: EventTime) -> Option<Migration<'_>> {
         let (before, change) = self.before?;
         Some(Migration {

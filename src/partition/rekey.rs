@@ -1,5 +1,5 @@
-//! The progress of partitions whose customers come from partitions of before: inputs have got more partitions, and the keys of
-//! most customers map to another one.
+//! The initial progress of partitions after a rekey: the inputs have more partitions than before, and the keys of most
+//! customers map to another partition.
 
 use super::Progress;
 use crate::customer::CustomerState;
@@ -7,30 +7,32 @@ use crate::event::Watermark;
 use crate::model::Models;
 
 impl Progress {
-    /// Before the first customer, after these; `offsets` are the next ones of the partition.
+    /// The progress of a new partition without customers, from the progress of all old partitions. `offsets` are the
+    /// partition's next offsets.
     ///
-    /// Time stands where it did in the partition that was furthest behind, so that no timer is passed over. Where it was
-    /// further on, timers have fired already, and each state says what comes next.
+    /// The watermark and the fired cursor are those of the old partition that is furthest behind, so that no timer is
+    /// missed. In partitions that were ahead, these timers have fired already; each state contains its next due time.
     pub fn rekeyed(before: &[Progress], models: &Models, offsets: Vec<i64>) -> Progress {
-        let known = || before.iter().filter(|progress| progress.customers() > 0);
-        let watermark = known().map(|progress| progress.watermark).min();
-        let fired_to = known().map(|progress| progress.fired_to.clone()).min();
+        let populated = || before.iter().filter(|progress| progress.customers() > 0);
+        let watermark = populated().map(|progress| progress.watermark).min();
+        let fired_to = populated().map(|progress| progress.fired_to.clone()).min();
+        let max_event_time = populated().filter_map(|progress| progress.max_event_time);
         Progress {
             watermark: watermark.unwrap_or(Watermark::NONE),
-            max_event_time: known().filter_map(|progress| progress.max_event_time).max(),
-            min_delay: known()
+            max_event_time: max_event_time.max(),
+            min_delay: populated()
                 .filter_map(|progress| progress.min_delay)
-                .max_by_key(|quickest| quickest.received_at),
+                .max_by_key(|min_delay| min_delay.received_at),
             fired_to: fired_to.flatten(),
             offsets,
             ..Progress::new(models, 0)
         }
     }
 
-    /// Counts a customer who has come.
+    /// Counts a customer that was moved into this partition.
     pub fn add_customer(&mut self, state: &CustomerState) {
-        for (model, own) in state.models.iter().enumerate() {
-            self.population.enter(model, own.stage);
+        for (model, model_state) in state.models.iter().enumerate() {
+            self.population.enter(model, model_state.stage);
         }
         self.timers += u64::from(state.armed.is_some());
     }
@@ -44,7 +46,7 @@ mod tests {
     use crate::partition::{Population, TimerKey};
 
     #[test]
-    fn time_stands_where_it_was_furthest_behind() {
+    fn event_time_continues_from_the_partition_that_is_furthest_behind() {
         let text = "model: m\nversion: 1\ninitial: a\nfacts: { n: count(any) }\nstages: { a: {}, b: {} }\n\
                     transitions:\n  - { from: a, to: b, when: n >= 1 }\n";
         let source = SourceFile {
@@ -63,7 +65,7 @@ mod tests {
             population: Population(vec![vec![customers, 0]]),
             ..Progress::new(&models, 1)
         };
-        // Nobody is in the one that is furthest behind of all.
+        // The partition at 10 is furthest behind, but has no customers.
         let before = [at(30, 2), at(20, 1), at(10, 0)];
         let progress = Progress::rekeyed(&before, &models, vec![7]);
         assert_eq!(progress.watermark, Watermark(20));

@@ -1,58 +1,51 @@
-//! What was prefetched for a batch: the states it can touch and the timers it can make due.
+//! State prefetched for a batch: the states it can touch and the timers it can make due.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::customer::CustomerState;
 use crate::event::{CustomerId, EventTime};
 
-/// An entry of the timer index. One per customer: the earliest instant of all models; at that
-/// instant the models are looked at in their order.
+/// An entry of the timer index. One per customer: the earliest due time of all models. When it fires, the
+/// models are evaluated in their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimerKey {
-    /// When.
     pub due: EventTime,
-    /// Whose.
     pub customer: CustomerId,
 }
 
-/// States and timers in memory. Whether they came from disk, from a cache or were made up by a
-/// test is nobody's business here.
+/// Prefetched states and timers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateView {
-    /// The state of every customer of the batch and of every customer in `timers`; customers who
-    /// are not yet known are absent.
+    /// The state of every customer of the batch and of every customer in `timers`. New customers are absent.
     pub states: BTreeMap<CustomerId, LoadedCustomer>,
-    /// All timers before `loaded_to`, from the fired cursor on.
+    /// All timers from the fired cursor to before `loaded_to`.
     pub timers: BTreeSet<TimerKey>,
-    /// Where loading stopped because there were too many; `None` when all that the batch can make
-    /// due are there.
+    /// Where loading stopped at the limit; `None` if all timers that the batch can make due are loaded.
     pub loaded_to: Option<TimerKey>,
-    /// How far the customers are there who have still to be brought under the models: all of them before
-    /// this one. `None` where there are none, or none were loaded.
+    /// Up to where outdated customers are loaded; `None` if there are none, or none were loaded.
     pub sweep: Option<Sweep>,
-    /// Transitions with which the batch is cut before the next timer; `None`: however many.
+    /// After this many transitions the batch is cut before the next timer; `None`: no limit.
     pub transitions_max: Option<usize>,
 }
 
-/// How far a sweep over all customers has come.
+/// The end of the loaded part of a migration sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// To before this one.
+    /// Before this customer.
     UpTo(CustomerId),
-    /// To the last one.
+    /// After the last customer.
     End,
 }
 
 /// A customer in a view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadedCustomer {
-    /// The state.
     pub state: CustomerState,
     /// The customer's entry in the timer index before the batch.
     pub(super) armed_before: Option<EventTime>,
-    /// Whether the state was made with the models before, which is all that it has been brought over from.
+    /// Whether the state on disk has the previous generation: it is converted, but not yet re-evaluated.
     pub(super) is_outdated: bool,
-    /// Whether the batch did anything to the customer.
+    /// Whether the batch changed the customer, so that the commit must write it.
     pub(super) touched: bool,
 }
 
@@ -68,7 +61,7 @@ impl From<CustomerState> for LoadedCustomer {
 }
 
 impl LoadedCustomer {
-    /// A state that was made with the models before, as one of the models of today.
+    /// A state of the previous generation, converted to the current models.
     pub fn outdated(state: CustomerState) -> LoadedCustomer {
         LoadedCustomer {
             is_outdated: true,

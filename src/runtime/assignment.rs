@@ -1,10 +1,10 @@
-//! Which partitions are this process's, and in which epoch. The epoch of a partition is bumped
-//! before a revoke is answered, so that whatever comes of an earlier one is recognised and dropped.
+//! The partitions that this process owns, and their epochs. The epoch of a partition is bumped before a revocation is
+//! acknowledged, so that the results of an earlier ownership are recognised and dropped.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-/// What the group decided, in order.
+/// A decision of the group, or a restart, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AssignmentChange {
     Assigned {
@@ -14,25 +14,25 @@ pub(super) enum AssignmentChange {
     Revoked {
         partition: i32,
     },
-    /// It stays assigned, and is read again from its last commit.
+    /// The partition stays assigned, and is read again from its last commit.
     Restarted {
         partition: i32,
         epoch: u64,
     },
 }
 
-/// The state of the assignment, shared by the polling thread and the workers.
+/// Shared by the polling thread and the workers.
 #[derive(Debug, Default)]
 pub(super) struct Assignment(Mutex<AssignmentState>);
 
 #[derive(Debug, Default)]
 struct AssignmentState {
-    /// The last epoch of every partition that was ever assigned; odd while it is.
+    /// The last epoch of every partition that was ever assigned; odd while it is assigned.
     epochs: BTreeMap<i32, u64>,
     changes: Vec<AssignmentChange>,
-    /// Whether the group has decided at all.
+    /// Whether the group has made a first assignment, even an empty one.
     decided: bool,
-    /// Whether the group refuses what this member commits, and has for too long.
+    /// Whether the group has refused this member's commits for too long.
     is_rejoin_requested: bool,
     closed: bool,
 }
@@ -48,13 +48,13 @@ impl AssignmentState {
 
 impl Assignment {
     pub(super) fn assign(&self, partitions: &[i32]) {
-        let mut inner = self.lock();
-        inner.decided = true;
+        let mut state = self.lock();
+        state.decided = true;
         for partition in partitions {
-            let epoch = inner.epochs.entry(*partition).or_default();
+            let epoch = state.epochs.entry(*partition).or_default();
             *epoch += 1 + *epoch % 2;
             let epoch = *epoch;
-            inner.changes.push(AssignmentChange::Assigned {
+            state.changes.push(AssignmentChange::Assigned {
                 partition: *partition,
                 epoch,
             });
@@ -62,64 +62,64 @@ impl Assignment {
     }
 
     pub(super) fn revoke(&self, partitions: &[i32]) {
-        let mut inner = self.lock();
-        inner.is_rejoin_requested = false;
+        let mut state = self.lock();
+        state.is_rejoin_requested = false;
         for partition in partitions {
-            let epoch = inner.epochs.entry(*partition).or_default();
+            let epoch = state.epochs.entry(*partition).or_default();
             *epoch += *epoch % 2;
-            inner.changes.push(AssignmentChange::Revoked {
+            state.changes.push(AssignmentChange::Revoked {
                 partition: *partition,
             });
         }
     }
 
-    /// Has a partition read again from its last commit, unless it was revoked since: what comes of before is dropped.
+    /// Has a partition read again from its last commit, unless it was revoked since. The new epoch drops the results of
+    /// earlier reads.
     pub(super) fn restart(&self, partition: i32, epoch: u64) {
-        let mut inner = self.lock();
-        if inner.epochs.get(&partition) == Some(&epoch)
-            && let Some(epoch) = inner.bump_epoch(partition)
+        let mut state = self.lock();
+        if state.epochs.get(&partition) == Some(&epoch)
+            && let Some(epoch) = state.bump_epoch(partition)
         {
-            inner
+            state
                 .changes
                 .push(AssignmentChange::Restarted { partition, epoch });
         }
     }
 
-    /// Asks the polling thread to join the group anew, unless the partition was revoked since.
+    /// Asks the polling thread to rejoin the group, unless the partition was revoked since.
     pub(super) fn request_rejoin(&self, partition: i32, epoch: u64) {
-        let mut inner = self.lock();
-        let is_current = inner.epochs.get(&partition) == Some(&epoch);
-        inner.is_rejoin_requested |= is_current;
+        let mut state = self.lock();
+        let is_current = state.epochs.get(&partition) == Some(&epoch);
+        state.is_rejoin_requested |= is_current;
     }
 
-    /// Whether that was asked for since the last revocation.
+    /// Whether a rejoin was requested since the last revocation.
     pub(super) fn is_rejoin_requested(&self) -> bool {
         self.lock().is_rejoin_requested
     }
 
-    /// The next epoch of a partition that is this process's, for one that is read again from its last commit.
+    /// Begins the next epoch of an assigned partition that is read again; `None` where it is not assigned.
     pub(super) fn bump_epoch(&self, partition: i32) -> Option<u64> {
         self.lock().bump_epoch(partition)
     }
 
-    /// Whether the partition is this process's, as it was in `epoch`.
+    /// Whether the partition is still assigned in this epoch.
     pub(super) fn is_current(&self, partition: i32, epoch: u64) -> bool {
         self.lock().epochs.get(&partition) == Some(&epoch)
     }
 
-    /// All partitions that are this process's.
     pub(super) fn assigned(&self) -> Vec<i32> {
-        let inner = self.lock();
-        let own = inner.epochs.iter().filter(|(_, epoch)| *epoch % 2 == 1);
-        own.map(|(partition, _)| *partition).collect()
+        let state = self.lock();
+        let assigned = state.epochs.iter().filter(|(_, epoch)| *epoch % 2 == 1);
+        assigned.map(|(partition, _)| *partition).collect()
     }
 
-    /// Whether anything was assigned yet, be it nothing.
+    /// Whether the group has made a first assignment, even an empty one.
     pub(super) fn is_decided(&self) -> bool {
         self.lock().decided
     }
 
-    /// A worker has ended, and nobody waits for one any more.
+    /// A worker has ended: a revocation no longer waits for workers.
     pub(super) fn close(&self) {
         self.lock().closed = true;
     }

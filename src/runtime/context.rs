@@ -1,4 +1,4 @@
-//! What workers share, and what they tell the metrics: per batch, never per record.
+//! What all workers share, and their metrics: updated per batch, never per record.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,7 +16,7 @@ use crate::partition::{Commit, Output, Progress, Record, hash_models};
 use crate::store::{self, StorageEngine, Store};
 use crate::telemetry::Metrics;
 
-/// What workers share.
+/// Shared by all workers and the polling thread.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
     pub(super) models: Arc<Models>,
@@ -28,32 +28,32 @@ pub(super) struct Context {
     pub(super) partitions: Arc<Partitions>,
     pub(super) fuse: Arc<Fuse>,
     pub(super) customers: Arc<Customers>,
-    /// Whether the process is to end, and nobody polls any more.
+    /// Whether the process is stopping, and the polling thread no longer polls.
     pub(super) stopping: Arc<AtomicBool>,
-    /// Who commits: this process, and no other one ever ([`super::mark`]).
+    /// Identifies this process in the offsets that it commits ([`super::offset_metadata`]).
     pub(super) writer_id: Arc<str>,
 }
 
-/// In which state the local state of a partition is found when it is assigned.
+/// What a restore finds on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LocalState {
-    /// Nothing is to be done.
+    /// It is that of the last commit.
     Complete,
-    /// The end of the changelog is to be read.
+    /// The changelog has later commits.
     Behind,
-    /// There is none.
+    /// No state.
     Missing,
-    /// Customers are missing: the disk has lost something and does not say so.
+    /// Customers are missing: the disk lost data without reporting it.
     Incomplete,
-    /// The changelog no longer reaches back to it.
+    /// The changelog no longer has the records after it.
     TooOld,
     /// It belongs to another changelog.
     OtherChangelog,
-    /// It is so old that the changelog may have forgotten who was deleted since.
+    /// So old that the changelog may no longer have the tombstones written since.
     Stale,
-    /// The changelog does not reach it: records were lost.
+    /// Ahead of the changelog, which has lost records.
     Ahead,
-    /// An operator has it given up.
+    /// An operator requested a rebuild.
     RebuildRequested,
 }
 
@@ -74,7 +74,7 @@ impl LocalState {
 }
 
 impl Context {
-    /// Where a partition stands on disk.
+    /// The progress of a partition on disk.
     pub(super) fn progress<E: StorageEngine>(
         &self,
         store: &Store<E>,
@@ -87,18 +87,17 @@ impl Context {
         )
     }
 
-    /// What local state belongs to: the changelog, and the deployment.
+    /// Identifies what local state belongs to: the changelog and the deployment.
     pub(super) fn origin(&self) -> String {
         let changelog = self.topology.changelog_origin();
         format!("{changelog}/{}", self.settings.outputs.app)
     }
 
-    /// Whether local state with this origin belongs here. Earlier versions did not note the deployment.
+    /// Whether local state with this origin belongs here. Earlier versions did not store the deployment.
     pub(super) fn is_own_origin(&self, origin: &str) -> bool {
         origin == self.origin() || origin == self.topology.changelog_origin()
     }
 
-    /// Notes what is done with a partition from now on.
     pub(super) fn set_state(&self, partition: i32, state: PartitionState) {
         self.partitions.set(partition, state, &self.metrics);
     }
@@ -110,7 +109,6 @@ impl Context {
             .observe(committed.duration.as_secs_f64());
     }
 
-    /// How a transaction ended.
     pub(super) fn count_transaction(&self, outcome: &str) {
         self.metrics
             .transactions
@@ -118,21 +116,21 @@ impl Context {
             .inc();
     }
 
-    /// Says what was found of a partition, and what is done about it.
-    pub(super) fn report_local_state(&self, partition: i32, found: LocalState) {
+    /// Counts and logs what a restore found on disk, and what it does next.
+    pub(super) fn report_local_state(&self, partition: i32, state: LocalState) {
         self.metrics
             .restore
             .restores
-            .with_label_values(&[found.label()])
+            .with_label_values(&[state.label()])
             .inc();
-        match found {
+        match state {
             LocalState::Complete => {
                 tracing::info!(partition, "the local state is complete");
             }
             LocalState::Behind => {
                 tracing::info!(
                     partition,
-                    "the local state is behind; reading what is missing"
+                    "the local state is behind; catching up from the changelog"
                 );
             }
             LocalState::Missing => {
@@ -141,45 +139,45 @@ impl Context {
             LocalState::Incomplete => {
                 tracing::warn!(
                     partition,
-                    "the local state lacks customers: the disk has lost some; rebuilding it from the changelog"
+                    "the local state lacks customers, which the disk has lost; rebuilding it from the changelog"
                 );
             }
             LocalState::TooOld => {
                 tracing::warn!(
                     partition,
-                    "the changelog no longer reaches back to the local state; rebuilding it"
+                    "the changelog no longer has the records after the local state; rebuilding it from the changelog"
                 );
             }
             LocalState::OtherChangelog => {
                 tracing::warn!(
                     partition,
-                    "the local state belongs to another deployment or cluster, or to a changelog that was deleted; building \
-                    the state of this changelog beside it"
+                    "the local state belongs to another deployment or cluster, or to a changelog that was deleted; replacing \
+                    it by a rebuild from this changelog"
                 );
             }
             LocalState::Stale => {
                 tracing::warn!(
                     partition,
-                    "the local state is older than delete.retention.ms of the changelog, which may have \
-                    forgotten who was deleted since; rebuilding it"
+                    "the local state is older than delete.retention.ms of the changelog, which may no longer have the \
+                    tombstones of customers that were deleted since; rebuilding it from the changelog"
                 );
             }
             LocalState::RebuildRequested => {
                 tracing::warn!(
                     partition,
-                    "rebuilding the state from the changelog, as asked for"
+                    "an operator requested a rebuild of the state from the changelog; rebuilding it"
                 );
             }
             LocalState::Ahead => {
                 tracing::error!(
                     partition,
-                    "the local state is ahead of the changelog; comparing it with what that has"
+                    "the local state is ahead of the changelog; comparing it with the states in the changelog"
                 );
             }
         }
     }
 
-    /// Says that a changelog may not hold everybody, although nothing of it is needed now.
+    /// Reports a changelog that may lack customers, although this restore does not need it.
     pub(super) fn report_truncated_changelog(&self, partition: i32, start: i64) {
         self.metrics
             .restore
@@ -189,13 +187,13 @@ impl Context {
         tracing::error!(
             partition,
             start,
-            "records were deleted from the beginning of the changelog, so that it may not hold everybody's state any more: \
-            this process has it, and without its folder it would be lost. Set cleanup.policy=compact, and start once with \
-            `tenure run --republish`, which writes the state to the changelog"
+            "records were deleted from the beginning of the changelog, which may lack the states of some customers: they are only \
+            in the local state of this process. Set cleanup.policy=compact, and start once with `tenure run --republish`, \
+            which writes the local state to the changelog"
         );
     }
 
-    /// Says that the group's offset of an input is not the one that was committed with the state.
+    /// Reports that the group's offset of an input is not the one that was committed with the state.
     pub(super) fn report_unexpected_offsets(&self, partition: i32, what: &str) {
         self.metrics
             .restore
@@ -205,12 +203,12 @@ impl Context {
         tracing::warn!(
             partition,
             what,
-            "a committed offset of the group is missing (expired?) or not ours (reset?); going on \
-            from where the state stands, and committing that"
+            "a committed offset of the group is missing (expired?) or not ours (reset?); continuing from the offsets of the \
+            state, and committing them"
         );
     }
 
-    /// How far an input is ahead of where it is going to be read next.
+    /// Sets how many records of an input are not read yet, and how many belong to open transactions.
     pub(super) fn observe_lag(
         &self,
         input: usize,
@@ -231,7 +229,7 @@ impl Context {
         undecided_records.with_label_values(&labels).set(undecided);
     }
 
-    /// Tells the metrics what a commit did.
+    /// Counts the outputs and anomalies of a commit, and sets its watermark.
     pub(super) fn count_commit(&self, models: &Models, partition: i32, commit: &Commit) {
         let Metrics {
             batches,
@@ -242,12 +240,12 @@ impl Context {
             ..
         } = &self.metrics;
         batches.inc();
-        let noticed = commit.anomalies;
+        let anomalies = commit.anomalies;
         for (counter, count) in [
-            (&input.duplicates, noticed.duplicates),
-            (&input.late, noticed.late),
-            (&input.late_beyond_horizon, noticed.late_beyond_horizon),
-            (&input.returns_unmatched, noticed.returns_unmatched),
+            (&input.duplicates, anomalies.duplicates),
+            (&input.late, anomalies.late),
+            (&input.late_beyond_horizon, anomalies.late_beyond_horizon),
+            (&input.returns_unmatched, anomalies.returns_unmatched),
         ] {
             counter.inc_by(count);
         }
@@ -289,8 +287,7 @@ impl Context {
         }
     }
 
-    /// Removes the series of a partition that is here no longer. That one was never there is no
-    /// error.
+    /// Removes the series of a partition that is no longer processed here. A series that does not exist is not an error.
     pub(super) fn remove_series(&self, partition: i32) {
         let partition = partition.to_string();
         drop(
@@ -312,7 +309,7 @@ impl Context {
 
     pub(super) fn count_records(&self, records: &[Record]) {
         for (input, topic) in self.settings.outputs.inputs.iter().enumerate() {
-            let own = records
+            let records = records
                 .iter()
                 .filter(|record| record.position.input as usize == input);
             let unnamed = |record: &&Record| {
@@ -320,16 +317,16 @@ impl Context {
                 kind == Ok(EventType::UNNAMED)
             };
             let Metrics { input, .. } = &self.metrics;
-            let (all, of_no_model) = (own.clone().count(), own.filter(unnamed).count());
+            let (all, unnamed) = (records.clone().count(), records.filter(unnamed).count());
             input.records.with_label_values(&[topic]).inc_by(all as u64);
             input
                 .unnamed
                 .with_label_values(&[topic])
-                .inc_by(of_no_model as u64);
+                .inc_by(unnamed as u64);
         }
     }
 
-    /// Adds or takes away what a partition has.
+    /// Adds a partition's customers and timers to the metrics (`sign` 1), or subtracts them (`sign` -1).
     pub(super) fn count_population(&self, models: &Models, progress: &Progress, sign: i64) {
         self.metrics
             .timers

@@ -1,124 +1,37 @@
-//! The order of start and of stop.
+//! Starts and stops the daemon's threads, in an order that is safe for commits.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
 use super::context::{Context, error_chain};
 use super::customers::Customers;
-use super::fuse::Fuse;
 use super::live_io::LiveIo;
 use super::mailbox::{Mailbox, WorkerMessage};
-use super::partitions::Partitions;
+use super::offset_metadata;
 use super::poll_loop::{PollLoop, RebalanceHandler};
-use super::restore_progress::{ProgressReporter, RestoreProgress};
+use super::restore_progress::ProgressReporter;
 use super::settings::Settings;
 use super::topic_watch::TopicWatch;
-use super::worker::{StartRequest, Worker};
-use super::{clock, offset_metadata, restore};
-use crate::event::{CUSTOMER_ID_BYTES_MAX, WallTime};
+use super::worker::Worker;
+use super::worker_io::StartRequest;
+use crate::event::CUSTOMER_ID_BYTES_MAX;
 use crate::kafka::{self, Consumer, OffsetFinder, TopicMetadata, TransactionalProducer};
 use crate::model::Models;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
 
-/// Why the daemon ended.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Kafka.
-    #[error(transparent)]
-    Kafka(#[from] kafka::Error),
-    /// The disk.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// A partition cannot be worked on.
-    #[error(transparent)]
-    Partition(restore::Error),
-    /// A thread panicked: a bug.
-    #[error("a worker panicked")]
-    Panicked,
-    /// A thread cannot be made.
-    #[error("cannot start a thread")]
-    Thread(#[source] std::io::Error),
-}
+pub use super::error::Error;
+pub use super::handle::Handle;
 
-/// How the outside sees the daemon, and tells it to stop.
-#[derive(Debug, Default)]
-pub struct Handle {
-    stop: AtomicBool,
-    /// With what to go on after an orderly end.
-    restart: Mutex<Option<(Models, Settings)>>,
-    /// All partitions of the first assignment have been restored once.
-    ready: AtomicBool,
-    /// When the polling thread was last seen alive.
-    heartbeat: AtomicI64,
-    /// What is being restored.
-    pub restoring: Arc<RestoreProgress>,
-    /// What is done with each partition, and what operators ask for where nothing can be.
-    pub partitions: Arc<Partitions>,
-    /// Holds back bursts until an operator says go on.
-    pub fuse: Arc<Fuse>,
-    /// Whom operators can ask about.
-    pub customers: Arc<Customers>,
-}
-
-impl Handle {
-    /// Asks the daemon to commit what is in hand and end.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
-    }
-
-    /// Asks the daemon to commit what is in hand and end, so that it can go on with other models.
-    pub fn restart_with(&self, models: Models, settings: Settings) {
-        *self.lock() = Some((models, settings));
-    }
-
-    /// With what to go on; unless it was asked to stop for good.
-    pub fn take_restart(&self) -> Option<(Models, Settings)> {
-        let next = self.lock().take();
-        next.filter(|_| !self.stop.load(Ordering::Acquire))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<(Models, Settings)>> {
-        // It is set or not, whoever panicked while holding it.
-        self.restart.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the first restore is done.
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
-    }
-
-    /// Notes that it is; whether that is news.
-    pub(super) fn set_ready(&self) -> bool {
-        !self.ready.swap(true, Ordering::AcqRel)
-    }
-
-    /// How long the polling thread has not been seen.
-    pub fn heartbeat_age(&self) -> Duration {
-        let seen = WallTime(self.heartbeat.load(Ordering::Acquire));
-        let silence = clock::now().duration_since(seen);
-        Duration::from_millis(silence.0.try_into().unwrap_or(0))
-    }
-
-    pub(super) fn record_heartbeat(&self) {
-        self.heartbeat.store(clock::now().0, Ordering::Release);
-    }
-
-    /// Whether it was asked to end.
-    pub fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Acquire) || self.lock().is_some()
-    }
-}
-
-/// Starts that can be waiting for the polling thread.
+/// Capacity of the queue of start requests for the polling thread.
 const START_REQUESTS_MAX: usize = 4096;
 
-/// Runs until it is told to stop, or cannot go on.
+/// Runs until `handle` asks it to end, or until an error ends it.
 pub fn run(
     models: Arc<Models>,
     settings: Settings,
@@ -137,7 +50,7 @@ pub fn run(
         identity: settings.identity_with(&topology),
         ..settings
     };
-    // A process may be given all partitions there are.
+    // A process may be assigned all partitions.
     let partitions = usize::try_from(topology.partitions).unwrap_or(0);
     let feeds = partitions * settings.outputs.inputs.len();
     settings.kafka.prefetch_bytes = settings.feed_buffer_bytes(feeds, kafka::PREFETCH_BYTES_MAX);
@@ -145,7 +58,7 @@ pub fn run(
     handle.customers.open(store.clone());
     let _closing = CustomersGuard(&handle.customers);
     let _watch = TopicWatch::start(&settings, handle.partitions.clone(), &metrics)?;
-    let shared = Context {
+    let context = Context {
         models,
         settings: Arc::new(settings),
         topology: Arc::new(topology),
@@ -158,29 +71,29 @@ pub fn run(
         stopping: Arc::default(),
         writer_id: offset_metadata::new_writer_id().into(),
     };
-    let mailboxes: Vec<Arc<Mailbox>> = (0..shared.settings.workers.max(1))
+    let mailboxes: Vec<Arc<Mailbox>> = (0..context.settings.workers.max(1))
         .map(|_| Arc::default())
         .collect();
-    let rebalances = Arc::new(RebalanceHandler::new(&shared, &mailboxes));
+    let rebalances = Arc::new(RebalanceHandler::new(&context, &mailboxes));
     let consumer = Consumer::join(
-        &shared.settings.kafka,
-        &shared.settings.outputs.inputs,
+        &context.settings.kafka,
+        &context.settings.outputs.inputs,
         rebalances.clone(),
         || handle.is_stopping(),
     )?;
-    let (starts, to_start) = sync_channel(START_REQUESTS_MAX);
+    let (starts, start_requests) = sync_channel(START_REQUESTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
-    let workers = start_workers(&shared, store, &consumer, &mailboxes, &starts, &failure)
-        // Leaving the group waits for workers: there are none.
-        .inspect_err(|_| shared.assignment.close())?;
-    let deadline = shared.settings.shutdown_deadline;
+    let workers = start_workers(&context, store, &consumer, &mailboxes, &starts, &failure)
+        // Leaving the group would wait for workers to release their partitions, but none run.
+        .inspect_err(|_| context.assignment.close())?;
+    let deadline = context.settings.shutdown_deadline;
     let mut polling = PollLoop {
-        context: shared,
+        context,
         consumer,
         rebalance_listener: rebalances,
         fenced_at: None,
         mailboxes,
-        start_requests: to_start,
+        start_requests,
         restored: Vec::new(),
         feeds: BTreeMap::new(),
         handle,
@@ -191,7 +104,7 @@ pub fn run(
     shut_down(polling, workers, deadline, polled, failure)
 }
 
-/// Has the store closed, however the daemon ends: it may begin anew in this process.
+/// Releases the store however the daemon ends, since it may be started again in this process.
 struct CustomersGuard<'c>(&'c Customers);
 
 impl Drop for CustomersGuard<'_> {
@@ -200,7 +113,7 @@ impl Drop for CustomersGuard<'_> {
     }
 }
 
-/// Opens the state. What is damaged is set aside until all is rebuilt from the changelog.
+/// Opens the local state. A damaged store is set aside until all is rebuilt from the changelog.
 fn open_store(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
     let opened = Store::open(&settings.state_dir, &settings.store);
     let Err(error @ store::Error::Damaged { .. }) = opened else {
@@ -214,41 +127,42 @@ fn open_store(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
     let path = settings.state_dir.display();
     tracing::warn!(
         %path, cause = error_chain(&error),
-        "the local state is damaged; rebuilding it from the changelog. Its files are kept in the folder `set-aside` inside \
-        until that is done"
+        "the local state is damaged; rebuilding it from the changelog. Its files are kept in the subfolder `set-aside` until \
+        that is done"
     );
     Store::set_aside(&settings.state_dir)?;
     Ok(Store::open(&settings.state_dir, &settings.store)?)
 }
 
 fn start_workers(
-    shared: &Context,
+    context: &Context,
     store: Arc<Store>,
     consumer: &Consumer,
     mailboxes: &[Arc<Mailbox>],
-    starts: &SyncSender<StartRequest>,
+    start_requests: &SyncSender<StartRequest>,
     failure: &Arc<OnceLock<Error>>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
+    // Transactions that an earlier version left open would block committed readers until they time out.
     if store.has_former_transactional_ids()? {
-        TransactionalProducer::abort_former(&shared.settings.kafka, mailboxes.len())?;
+        TransactionalProducer::abort_former(&context.settings.kafka, mailboxes.len())?;
     }
     store.mark_transactional_ids()?;
-    let ends = Arc::new(OffsetFinder::open(&shared.settings.kafka)?);
-    let one = |(number, mailbox): (usize, &Arc<Mailbox>)| {
-        let live = LiveIo::open(
-            shared.settings.clone(),
+    let ends = Arc::new(OffsetFinder::open(&context.settings.kafka)?);
+    let start = |(number, mailbox): (usize, &Arc<Mailbox>)| {
+        let io = LiveIo::open(
+            context.settings.clone(),
             store.clone(),
             consumer.clone(),
             ends.clone(),
             number,
-            shared.topology.batch_bytes(),
-            starts.clone(),
+            context.topology.batch_bytes(),
+            start_requests.clone(),
         )?;
-        let worker = Worker::new(number, shared.clone(), live);
-        let assignment = shared.assignment.clone();
+        let worker = Worker::new(number, context.clone(), io);
+        let assignment = context.assignment.clone();
         spawn_worker(number, worker, mailbox.clone(), failure.clone(), assignment)
     };
-    mailboxes.iter().enumerate().map(one).collect()
+    mailboxes.iter().enumerate().map(start).collect()
 }
 
 fn spawn_worker(
@@ -261,8 +175,8 @@ fn spawn_worker(
     let run = move || {
         let _closing = AssignmentGuard(assignment);
         if let Err(error) = worker.run(&mailbox) {
-            tracing::error!(error = %error_chain(&error), "a worker cannot go on");
-            // The first failure is the one that is told.
+            tracing::error!(error = %error_chain(&error), "a worker has failed; stopping the process");
+            // The first failure is the one that is reported.
             drop(failure.set(Error::Partition(error)));
         }
     };
@@ -272,7 +186,7 @@ fn spawn_worker(
         .map_err(Error::Thread)
 }
 
-/// Tells that a worker has ended, whatever it ended of.
+/// Closes the assignment when a worker ends, also by a panic, so that no rebalance waits for it.
 struct AssignmentGuard(Arc<Assignment>);
 
 impl Drop for AssignmentGuard {
@@ -281,8 +195,8 @@ impl Drop for AssignmentGuard {
     }
 }
 
-/// Lets the workers commit what is in hand, then leaves the group. If that hangs, the process
-/// ends all the same: recovery makes that safe.
+/// Lets the workers commit pending records, then leaves the group. If that exceeds the deadline, the process exits:
+/// recovery makes that safe.
 fn shut_down(
     polling: PollLoop<'_>,
     workers: Vec<JoinHandle<()>>,
@@ -290,11 +204,11 @@ fn shut_down(
     polled: Result<(), Error>,
     failure: Arc<OnceLock<Error>>,
 ) -> Result<(), Error> {
-    let until = Instant::now() + deadline;
+    let exit_at = Instant::now() + deadline;
     let watchdog = move || {
         std::thread::park_timeout(deadline);
-        if Instant::now() >= until {
-            tracing::error!("stopping takes longer than the deadline; ending at once");
+        if Instant::now() >= exit_at {
+            tracing::error!("stopping takes longer than the deadline; exiting now");
             std::process::exit(1);
         }
     };

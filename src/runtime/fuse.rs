@@ -1,8 +1,8 @@
-//! Bursts: when unusually many customers move at once, somebody should hear of it before they do.
+//! The circuit breaker for bursts: operators are informed when unusually many customers change stage in a short time.
 //!
-//! Every commit asks here before its transaction. With the fuse, one that would make a burst waits in
-//! its worker until an operator says go on: nothing of it was seen by anybody, its input stays where
-//! it is, and whoever takes the partition over, or starts again, comes to the same point.
+//! Every commit asks it before its transaction. With `burst.fuse`, a commit that would make a burst is suspended in its
+//! worker until an operator resumes it (`POST /go-on`). Until then nothing of it is visible and the input position does
+//! not move, so a new owner of the partition, or a restart, is suspended at the same commit.
 
 mod counter;
 
@@ -15,27 +15,26 @@ use counter::BurstCounter;
 pub use counter::BurstSettings;
 pub(super) use counter::TransitionCounts;
 
-/// The one fuse of the process: workers ask it, operators look at it and say go on.
+/// The circuit breaker of the process, shared by all workers.
 #[derive(Debug, Default)]
 pub struct Fuse(Mutex<BurstCounter>);
 
-/// What an operator is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FuseStatus {
-    /// Since when transitions are held back; `None`: none are.
+    /// When the fuse tripped; `None`: no transitions are suspended.
     pub since: Option<WallTime>,
-    /// How many are.
+    /// Suspended transitions.
     pub transitions: u64,
     /// The customers of this process.
     pub customers: u64,
 }
 
-/// Who asks, and when.
+/// A worker's request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FuseRequest<'a> {
-    /// Among the workers of the process.
+    /// The number of the worker in the process.
     pub(super) worker: usize,
-    /// What it has.
+    /// The customers of the worker.
     pub(super) customers: u64,
     pub(super) uptime: Duration,
     pub(super) wall: WallTime,
@@ -44,112 +43,124 @@ pub(super) struct FuseRequest<'a> {
 }
 
 impl Fuse {
-    /// Whether what is about to be told has to wait.
-    pub(super) fn should_suspend(&self, moved: TransitionCounts, asking: &FuseRequest<'_>) -> bool {
-        let mut counting = self.lock_and_advance(asking);
-        let held = counting.should_suspend(asking.worker, moved, asking.wall, asking.burst);
-        report(&mut counting, asking);
-        held
+    /// Whether the pending transitions of a worker have to wait.
+    pub(super) fn should_suspend(
+        &self,
+        transitions: TransitionCounts,
+        request: &FuseRequest<'_>,
+    ) -> bool {
+        let mut counter = self.lock_and_advance(request);
+        let is_suspended =
+            counter.should_suspend(request.worker, transitions, request.wall, request.burst);
+        report(&mut counter, request);
+        is_suspended
     }
 
-    /// Whether what is held has to wait any longer, of which only this is left.
+    /// Updates the suspended transitions of a worker to those that remain. Whether they still have to wait.
     pub(super) fn update_suspended(
         &self,
-        moved: TransitionCounts,
-        asking: &FuseRequest<'_>,
+        transitions: TransitionCounts,
+        request: &FuseRequest<'_>,
     ) -> bool {
-        let mut counting = self.lock_and_advance(asking);
-        let held = counting.update_suspended(asking.worker, moved);
-        report(&mut counting, asking);
-        held
+        let mut counter = self.lock_and_advance(request);
+        let is_suspended = counter.update_suspended(request.worker, transitions);
+        report(&mut counter, request);
+        is_suspended
     }
 
-    /// This has been told.
-    pub(super) fn record_published(&self, moved: &TransitionCounts, asking: &FuseRequest<'_>) {
-        let mut counting = self.lock_and_advance(asking);
-        counting.record_published(asking.worker, moved, asking.burst);
-        report(&mut counting, asking);
+    pub(super) fn record_published(
+        &self,
+        transitions: &TransitionCounts,
+        request: &FuseRequest<'_>,
+    ) {
+        let mut counter = self.lock_and_advance(request);
+        counter.record_published(request.worker, transitions, request.burst);
+        report(&mut counter, request);
     }
 
-    /// Time goes on.
-    pub(super) fn refresh(&self, asking: &FuseRequest<'_>) {
-        let mut counting = self.lock_and_advance(asking);
-        report(&mut counting, asking);
+    /// Advances the time, so that old transitions leave the window.
+    pub(super) fn refresh(&self, request: &FuseRequest<'_>) {
+        let mut counter = self.lock_and_advance(request);
+        report(&mut counter, request);
     }
 
-    /// Has everything told that is held back, and what comes until the burst is over. How many
-    /// transitions that begins with; `None`: nothing is held back.
+    /// Resumes the suspended commits, and suspends none until the burst is over. Returns the number of resumed transitions;
+    /// `None`: none were suspended.
     pub fn resume(&self) -> Option<u64> {
         self.lock().resume()
     }
 
-    /// What is held back.
     pub fn status(&self) -> FuseStatus {
-        let standing = self.lock().totals();
+        let totals = self.lock().totals();
         FuseStatus {
-            since: standing.tripped_since,
-            transitions: standing.suspended,
-            customers: standing.customers,
+            since: totals.tripped_since,
+            transitions: totals.suspended,
+            customers: totals.customers,
         }
     }
 
-    /// For a daemon that begins anew, and with it the time of its workers.
+    /// Clears all counts when the daemon restarts: the uptime of its workers then starts at zero.
     pub(super) fn clear(&self, metrics: &Metrics) {
         *self.lock() = BurstCounter::default();
         metrics.bursts.fuse_blown.set(0);
     }
 
-    fn lock_and_advance(&self, asking: &FuseRequest<'_>) -> MutexGuard<'_, BurstCounter> {
-        let mut counting = self.lock();
-        counting.advance(asking.worker, asking.customers, asking.uptime, asking.burst);
-        counting
+    fn lock_and_advance(&self, request: &FuseRequest<'_>) -> MutexGuard<'_, BurstCounter> {
+        let mut counter = self.lock();
+        counter.advance(
+            request.worker,
+            request.customers,
+            request.uptime,
+            request.burst,
+        );
+        counter
     }
 
     fn lock(&self) -> MutexGuard<'_, BurstCounter> {
-        // The numbers are whole whoever panicked while holding them.
+        // A poisoned lock is usable: a panic cannot leave the counts inconsistent.
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// Says once of every burst that it has begun, and always how far it is.
-fn report(counting: &mut BurstCounter, asking: &FuseRequest<'_>) {
-    let FuseRequest { burst, metrics, .. } = asking;
-    let begins = counting.detect_burst(burst);
-    let standing = counting.totals();
-    let transitions = standing.transitions;
-    let percent = u128::from(transitions) * 100 / u128::from(burst.threshold(standing.customers));
+/// Updates the metrics, and logs the beginning of each burst once.
+fn report(counter: &mut BurstCounter, request: &FuseRequest<'_>) {
+    let FuseRequest { burst, metrics, .. } = request;
+    let begins = counter.detect_burst(burst);
+    let totals = counter.totals();
+    let (transitions, customers) = (totals.transitions, totals.customers);
+    let percent = u128::from(transitions) * 100 / u128::from(burst.threshold(customers));
     metrics
         .bursts
         .reached_percent
         .set(i64::try_from(percent).unwrap_or(i64::MAX));
-    let is_blown = standing.tripped_since.is_some();
-    metrics.bursts.fuse_blown.set(is_blown.into());
+    let is_tripped = totals.tripped_since.is_some();
+    metrics.bursts.fuse_blown.set(is_tripped.into());
     if !begins {
         return;
     }
     metrics.bursts.started.inc();
-    let customers = standing.customers;
     let within = i64::try_from(burst.within.as_millis()).map_or(Millis(i64::MAX), Millis);
-    let model = counting.top_model().unwrap_or_default();
-    match is_blown {
-        true => tracing::warn!(
+    let model = counter.top_model().unwrap_or_default();
+    if is_tripped {
+        tracing::warn!(
             transitions,
             customers,
             %within,
             model,
-            "unusually many transitions at once, most of them of this model: the fuse has blown, nobody is told and \
-            the input waits. Say go on with POST /go-on at http.admin; or stop, and set emit_from in the model if \
-            this is history, or put the model right"
-        ),
-        false => tracing::warn!(
+            "burst: unusually many transitions, most of them of this model: the fuse has blown. Nothing is published, \
+            and the input waits. Resume with POST /go-on at http.admin; or stop, and set emit_from in the model if it \
+            reads history, or correct the model"
+        );
+    } else {
+        tracing::warn!(
             transitions,
             customers,
             %within,
             model,
-            "unusually many transitions at once, most of them of this model, and subscribers are told of them. Set \
-            emit_from in a model that reads history, or burst.fuse to be asked first"
-        ),
+            "burst: unusually many transitions, most of them of this model; they are published. Set emit_from in a \
+            model that reads history, or burst.fuse to suspend bursts until an operator resumes them"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The daemon's world: Kafka, RocksDB and the machine's clocks.
+//! The effects of a worker in the daemon: Kafka, RocksDB and the machine's clocks.
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::clock;
 use super::settings::Settings;
-use super::worker::StartRequest;
-use super::worker_io::WorkerIo;
+use super::worker_io::{StartRequest, WorkerIo};
 use crate::event::WallTime;
 use crate::kafka::{
     ChangelogRecord, CommittedTransaction, Consumer, ConsumerRecord, Error, Membership,
@@ -17,19 +16,19 @@ use crate::kafka::{
 use crate::store::{Rocks, Store};
 use crate::telemetry::Metrics;
 
-/// One worker's part of the world.
+/// One worker's clients, and the store that all workers share.
 pub(super) struct LiveIo {
     settings: Arc<Settings>,
     store: Arc<Store>,
     consumer: Consumer,
     ends: Arc<OffsetFinder>,
     reader: PartitionReader,
-    log: TransactionalProducer,
+    producer: TransactionalProducer,
     start_requests: SyncSender<StartRequest>,
-    begun: Instant,
+    started: Instant,
 }
 
-/// Times that a gap is read for before it counts as one with a record in it.
+/// Reads of a range before it counts as not empty.
 const GAP_READS_MAX: usize = 20;
 
 impl LiveIo {
@@ -40,17 +39,17 @@ impl LiveIo {
         ends: Arc<OffsetFinder>,
         worker: usize,
         batch_bytes: usize,
-        starts: SyncSender<StartRequest>,
+        start_requests: SyncSender<StartRequest>,
     ) -> Result<LiveIo, Error> {
         Ok(LiveIo {
-            log: TransactionalProducer::open(&settings.kafka, worker, batch_bytes)?,
+            producer: TransactionalProducer::open(&settings.kafka, worker, batch_bytes)?,
             ends,
             reader: PartitionReader::new(&settings.kafka),
             settings,
             store,
             consumer,
-            start_requests: starts,
-            begun: Instant::now(),
+            start_requests,
+            started: Instant::now(),
         })
     }
 
@@ -87,8 +86,8 @@ impl WorkerIo for LiveIo {
         to: i64,
     ) -> Result<bool, Error> {
         let topic = self.settings.outputs.inputs[input as usize].clone();
-        let (mut position, mut empty) = (from, true);
-        let mut take = |_: &ConsumerRecord<'_>| empty = false;
+        let (mut position, mut is_empty) = (from, true);
+        let mut take = |_: &ConsumerRecord<'_>| is_empty = false;
         for _ in 0..GAP_READS_MAX {
             position = self
                 .reader
@@ -97,7 +96,7 @@ impl WorkerIo for LiveIo {
                 break;
             }
         }
-        Ok(empty && position >= to)
+        Ok(is_empty && position >= to)
     }
 
     fn changelog_ends(&self, partition: i32) -> Result<OffsetBounds, Error> {
@@ -112,34 +111,34 @@ impl WorkerIo for LiveIo {
         take: &mut dyn FnMut(ChangelogRecord),
     ) -> Result<i64, Error> {
         let changelog = &self.settings.outputs.changelog;
-        let mut entry = |received: &ConsumerRecord<'_>| {
-            if let Some(entry) = ChangelogRecord::decode(received) {
-                take(entry);
+        let mut decode = |record: &ConsumerRecord<'_>| {
+            if let Some(record) = ChangelogRecord::decode(record) {
+                take(record);
             }
         };
         self.reader
-            .read(changelog, partition, from, end, &mut entry)
+            .read(changelog, partition, from, end, &mut decode)
     }
 
     fn transact(
         &mut self,
-        shares: &[TransactionPart],
+        parts: &[TransactionPart],
         membership: &Membership,
     ) -> Result<CommittedTransaction, Error> {
-        self.log
-            .transact(&self.settings.outputs.inputs, shares, membership)
+        self.producer
+            .transact(&self.settings.outputs.inputs, parts, membership)
     }
 
     fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error> {
-        self.log.publish(outputs)
+        self.producer.publish(outputs)
     }
 
     fn renew_producer(&mut self) -> Result<(), Error> {
-        self.log.renew()
+        self.producer.renew()
     }
 
     fn start_reading(&mut self, start: StartRequest) {
-        // The polling thread may have ended already; then there is nothing to start.
+        // The polling thread may have ended; then the process is stopping.
         drop(self.start_requests.send(start));
         self.consumer.poll_thread().unpark();
     }
@@ -157,7 +156,7 @@ impl WorkerIo for LiveIo {
     }
 
     fn uptime(&self) -> Duration {
-        self.begun.elapsed()
+        self.started.elapsed()
     }
 
     fn wait(&self, time: Duration) {

@@ -1,5 +1,5 @@
-//! What the polling thread hands to a worker. Mail is answered in order; records are bounded per
-//! feed, so that an input that is waited for always finds room.
+//! Messages from the polling thread to a worker, handled in order. Fetched records are bounded per feed, not in total, so
+//! that an input that the merge waits for always has room.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,24 +8,22 @@ use std::time::Duration;
 
 use crate::kafka::Fetched;
 
-/// Most bytes of a feed between librdkafka and a batch, where there is room for all of them.
+/// Most bytes of a feed between librdkafka and a batch, where the buffers are large enough for all feeds.
 pub(super) const FEED_BYTES_MAX: usize = 4 << 20;
-/// What a record costs beside its bytes.
+/// Memory of a record in addition to its bytes.
 const RECORD_OVERHEAD_BYTES: usize = 200;
-/// What a header costs beside its bytes.
+/// Memory of a header in addition to its bytes.
 const HEADER_OVERHEAD_BYTES: usize = 48;
 
-/// Something a worker has to know.
 #[derive(Debug)]
 pub(super) enum WorkerMessage {
-    /// A partition is this worker's.
+    /// A partition is to be restored: it was assigned, or is restarted in a new epoch.
     Assigned { partition: i32, epoch: u64 },
-    /// Partitions are this worker's no longer; whoever waits wants to know when they are let go.
+    /// Partitions were revoked; the rebalance waits on `released` until they are released.
     Revoked {
         partitions: Vec<i32>,
         released: Arc<ReleaseLatch>,
     },
-    /// Something was fetched.
     Fetched {
         partition: i32,
         epoch: u64,
@@ -33,15 +31,15 @@ pub(super) enum WorkerMessage {
         fetched: Fetched,
         reservation: Reservation,
     },
-    /// Commit what is in hand and end.
+    /// Commit pending records and end.
     Stop,
 }
 
-/// How much of a feed is on its way.
+/// Bytes of one feed between librdkafka and a batch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BufferUsage(Arc<AtomicUsize>);
 
-/// One record's part of a gauge; given back when it is dropped.
+/// One record's part of a [`BufferUsage`]; released when dropped.
 #[derive(Debug)]
 pub(super) struct Reservation {
     usage: BufferUsage,
@@ -49,9 +47,8 @@ pub(super) struct Reservation {
 }
 
 impl BufferUsage {
-    /// Whether less than `most` is there.
-    pub(super) fn has_room(&self, most: usize) -> bool {
-        self.0.load(Ordering::Relaxed) < most
+    pub(super) fn has_room(&self, limit: usize) -> bool {
+        self.0.load(Ordering::Relaxed) < limit
     }
 
     pub(super) fn reserve(&self, fetched: &Fetched) -> Reservation {
@@ -80,7 +77,7 @@ impl BufferUsage {
 }
 
 impl Reservation {
-    /// The size of the record, with what it costs beside its bytes.
+    /// The size of the record, overhead included.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -92,7 +89,6 @@ impl Drop for Reservation {
     }
 }
 
-/// A worker's mail.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
     messages: Mutex<VecDeque<WorkerMessage>>,
@@ -100,29 +96,29 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    pub(super) fn post(&self, mail: WorkerMessage) {
-        self.lock().push_back(mail);
+    pub(super) fn post(&self, message: WorkerMessage) {
+        self.lock().push_back(message);
         self.not_empty.notify_one();
     }
 
-    /// All mail there is; waits for the first until `timeout`.
+    /// Takes all messages; waits up to `timeout` for the first.
     pub(super) fn take(&self, timeout: Duration) -> VecDeque<WorkerMessage> {
         let waited = self
             .not_empty
-            .wait_timeout_while(self.lock(), timeout, |mail| mail.is_empty());
-        let (mut mail, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-        std::mem::take(&mut *mail)
+            .wait_timeout_while(self.lock(), timeout, |messages| messages.is_empty());
+        let (mut messages, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::take(&mut *messages)
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<WorkerMessage>> {
-        // Mail is whole whoever panicked while holding it.
+        // A panic while the lock is taken leaves the queue consistent.
         self.messages
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// How many workers have let go of what was revoked.
+/// Waits until all workers have released the revoked partitions.
 #[derive(Debug)]
 pub(super) struct ReleaseLatch {
     remaining: Mutex<usize>,
@@ -138,24 +134,24 @@ impl ReleaseLatch {
     }
 
     pub(super) fn count_down(&self) {
-        let mut left = self
+        let mut remaining = self
             .remaining
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *left = left.saturating_sub(1);
+        *remaining = remaining.saturating_sub(1);
         self.changed.notify_all();
     }
 
-    /// Whether all have, within `timeout`.
+    /// Whether all workers have released them within `timeout`.
     pub(super) fn wait(&self, timeout: Duration) -> bool {
-        let left = self
+        let remaining = self
             .remaining
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let waited = self
             .changed
-            .wait_timeout_while(left, timeout, |left| *left > 0);
-        let (left, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-        *left == 0
+            .wait_timeout_while(remaining, timeout, |remaining| *remaining > 0);
+        let (remaining, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        *remaining == 0
     }
 }

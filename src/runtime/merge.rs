@@ -1,7 +1,7 @@
-//! The inputs of one partition as one, by (event time, no later than that of the record, rank of the topic, offset).
+//! Merges the inputs of one partition by (event time, capped by the record's timestamp; index of the input; offset).
 //!
-//! A topic that is at its end holds nobody up; one that has records on the broker is waited for,
-//! but not for ever: an input that has sent nothing for a while is no longer waited for until it does again.
+//! An input at its end is not waited for. One that has records on the broker is waited for, but with a limit: after that
+//! it counts as idle until its next record.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::mailbox::Reservation;
 use crate::event::{Event, RejectReason};
 use crate::partition::Record;
 
-/// Longest wait for an input that is not at its end and sends nothing, once for each of its silences.
+/// Longest wait for an input that is not at its end and delivers nothing; once each time it falls idle.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// The records of one partition on their way into batches.
+/// The fetched records of one partition, until they are taken into a batch.
 #[derive(Debug)]
 pub(super) struct Merge {
     inputs: Vec<InputQueue>,
@@ -22,27 +22,25 @@ pub(super) struct Merge {
 #[derive(Debug, Default)]
 struct InputQueue {
     queue: VecDeque<Queued>,
-    /// How many of them are in doubt.
+    /// Number of suspect records in `queue`.
     suspects: usize,
-    /// Nothing more is on the broker, as far as was heard.
+    /// The last fetch reached the end of the input.
     at_end: bool,
-    /// What has been heard of it last, where it is waited for.
     idleness: Idleness,
 }
 
-/// Of an input that is not at its end.
+/// The wait for an input that is not at its end.
 #[derive(Clone, Copy, Debug, Default)]
 enum Idleness {
     #[default]
     None,
     Since(Duration),
-    /// For so long that it is no longer waited for.
+    /// Timed out: it is no longer waited for.
     Idle,
-    /// It is waited for whatever happens: it cannot be read on, and what it would have said is not known.
+    /// It is waited for without a limit: it cannot be read any further, and its next records are unknown.
     Blocked,
 }
 
-/// A record that waits for its turn.
 #[derive(Debug)]
 struct Queued {
     record: Record,
@@ -50,27 +48,24 @@ struct Queued {
     suspect: Option<SuspectRecord>,
 }
 
-/// A record whose own timestamp is of a time to come: rejected, unless that turns out to be right.
+/// A record whose own timestamp is ahead of the clock: rejected, unless the timestamp proves right.
 #[derive(Debug)]
 pub(super) struct SuspectRecord {
-    /// Its timestamp.
     pub(super) timestamp: i64,
-    /// What it says.
+    /// The decoded record, which replaces the rejection if the timestamp is right.
     pub(super) content: Result<Event, RejectReason>,
 }
 
-/// What the merge can give.
+/// The next step of the merge.
 #[derive(Debug)]
 pub(super) enum MergeOutput {
     /// A record and its size.
     Record(Record, usize),
-    /// A record that has to be decided about before anything else.
+    /// A suspect record at the head of an input, to be resolved before anything else.
     Suspect {
-        /// Of which input.
         input: usize,
-        /// Its timestamp.
         timestamp: i64,
-        /// Whether most records behind it are in no doubt.
+        /// Whether most records after it are not suspect.
         is_outlier: bool,
     },
     /// An input has to be waited for.
@@ -107,11 +102,11 @@ impl InputQueue {
         }
     }
 
-    /// The timestamp of a doubtful record at the head, and whether most records behind it are in no doubt.
+    /// The timestamp of a suspect record at the head, and whether most records after it are not suspect.
     fn suspect(&self) -> Option<(i64, bool)> {
         let timestamp = self.queue.front()?.suspect.as_ref()?.timestamp;
-        let behind = self.queue.len() - 1;
-        Some((timestamp, (self.suspects - 1) * 2 < behind))
+        let following = self.queue.len() - 1;
+        Some((timestamp, (self.suspects - 1) * 2 < following))
     }
 }
 
@@ -122,24 +117,27 @@ impl Merge {
         }
     }
 
-    pub(super) fn push(&mut self, record: Record, load: Reservation, doubt: Option<SuspectRecord>) {
+    pub(super) fn push(
+        &mut self,
+        record: Record,
+        reservation: Reservation,
+        suspect: Option<SuspectRecord>,
+    ) {
         let input = &mut self.inputs[record.position.input as usize];
         input.at_end = false;
         input.idleness = Idleness::None;
-        input.suspects += usize::from(doubt.is_some());
+        input.suspects += usize::from(suspect.is_some());
         input.queue.push_back(Queued {
             record,
-            reservation: load,
-            suspect: doubt,
+            reservation,
+            suspect,
         });
     }
 
-    /// Decides about a doubtful record at the head of an input.
+    /// Resolves the suspect record at the head of an input.
     pub(super) fn resolve_suspect(&mut self, input: usize, is_right: bool) {
         let InputQueue {
-            queue,
-            suspects: doubtful,
-            ..
+            queue, suspects, ..
         } = &mut self.inputs[input];
         let Some(queued) = queue.front_mut() else {
             return;
@@ -147,7 +145,7 @@ impl Merge {
         let Some(SuspectRecord { content, .. }) = queued.suspect.take() else {
             return;
         };
-        *doubtful -= 1;
+        *suspects -= 1;
         match (content, &mut queued.record.content) {
             (Ok(event), content) if is_right => *content = Ok(event),
             (Err(reason), Err(rejection)) if is_right => rejection.reason = reason,
@@ -161,25 +159,24 @@ impl Merge {
         input.idleness = Idleness::None;
     }
 
-    /// An input gives nothing more: nothing passes it.
+    /// Blocks the merge at an input that cannot be read any further.
     pub(super) fn block(&mut self, input: u32) {
         let input = &mut self.inputs[input as usize];
         input.at_end = false;
         input.idleness = Idleness::Blocked;
     }
 
-    /// Whether nothing of an input waits.
     pub(super) fn is_input_empty(&self, input: u32) -> bool {
         self.inputs[input as usize].queue.is_empty()
     }
 
-    /// Whether all inputs are at their end, and nothing waits.
+    /// Whether all inputs are at their end, and no record is queued.
     pub(super) fn is_idle(&self) -> bool {
         let idle = |input: &InputQueue| input.at_end && input.queue.is_empty();
         self.inputs.iter().all(idle)
     }
 
-    /// The next record. `timed_out` is told of each input that was waited for in vain.
+    /// The next record in merge order. `timed_out` is called for each input whose wait times out.
     pub(super) fn next(&mut self, now: Duration, mut timed_out: impl FnMut()) -> MergeOutput {
         if self.inputs.iter().all(|input| input.queue.is_empty()) {
             return if self.is_idle() {
@@ -188,11 +185,12 @@ impl Merge {
                 MergeOutput::Waiting
             };
         }
-        // Rejected records have no time, so that one at a head goes out before all others.
-        let doubts = self.inputs.iter().map(InputQueue::suspect);
-        if let Some((input, (timestamp, is_outlier))) = doubts
+        // Suspect records count as rejected, which have no time and would be taken before all others: they are resolved
+        // first.
+        let suspects = self.inputs.iter().map(InputQueue::suspect);
+        if let Some((input, (timestamp, is_outlier))) = suspects
             .enumerate()
-            .find_map(|(at, doubt)| Some((at, doubt?)))
+            .find_map(|(input, suspect)| Some((input, suspect?)))
         {
             return MergeOutput::Suspect {
                 input,
@@ -213,7 +211,7 @@ impl Merge {
         }
         let first = self.inputs.iter().enumerate().filter_map(|(rank, input)| {
             let Queued { record, .. } = input.queue.front()?;
-            // A rejected record has no time: it goes out as soon as it is at the head.
+            // A rejected record has no time: it is taken as soon as it is at the head.
             Some((record.effective_time(), rank))
         });
         match first
@@ -222,9 +220,9 @@ impl Merge {
         {
             Some(Queued {
                 record,
-                reservation: load,
+                reservation,
                 ..
-            }) => MergeOutput::Record(record, load.bytes()),
+            }) => MergeOutput::Record(record, reservation.bytes()),
             None => MergeOutput::Empty,
         }
     }
@@ -272,15 +270,16 @@ mod tests {
     }
 
     impl Merge {
-        fn add(&mut self, record: Record, doubt: Option<SuspectRecord>) {
-            self.push(record, BufferUsage::default().reserve(&Fetched::End), doubt);
+        fn add(&mut self, record: Record, suspect: Option<SuspectRecord>) {
+            let reservation = BufferUsage::default().reserve(&Fetched::End);
+            self.push(record, reservation, suspect);
         }
 
-        /// The offset of the next record, or why there is none, after so many seconds.
+        /// The offset of the next record at `seconds`, or why there is none.
         fn after(&mut self, seconds: u64, timeouts: &mut u32) -> Result<i64, &'static str> {
             match self.next(Duration::from_secs(seconds), || *timeouts += 1) {
                 MergeOutput::Record(record, _) => Ok(record.position.offset),
-                MergeOutput::Suspect { .. } => Err("doubtful"),
+                MergeOutput::Suspect { .. } => Err("suspect"),
                 MergeOutput::Waiting => Err("waiting"),
                 MergeOutput::Empty => Err("empty"),
             }
@@ -288,17 +287,17 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_input_is_waited_for_once_in_each_of_its_silences() {
+    fn an_input_is_waited_for_once_each_time_it_falls_idle() {
         let (mut merge, mut timeouts) = (Merge::new(2), 0);
         for time in 1..=5 {
             merge.add(record(0, time, time), None);
         }
         assert_eq!(merge.after(0, &mut timeouts), Err("waiting"));
         assert_eq!(merge.after(9, &mut timeouts), Err("waiting"));
-        // All that the other one has goes on, not one record every ten seconds.
-        let gone: Vec<_> = (1..=3).map(|_| merge.after(10, &mut timeouts)).collect();
-        assert_eq!((gone, timeouts), (vec![Ok(1), Ok(2), Ok(3)], 1));
-        // It speaks, and falls silent again.
+        // All records of the other input follow, not one every ten seconds.
+        let taken: Vec<_> = (1..=3).map(|_| merge.after(10, &mut timeouts)).collect();
+        assert_eq!((taken, timeouts), (vec![Ok(1), Ok(2), Ok(3)], 1));
+        // The input delivers a record, and falls idle again.
         merge.add(record(1, 2, 2), None);
         assert_eq!(merge.after(11, &mut timeouts), Ok(2));
         assert_eq!(merge.after(12, &mut timeouts), Err("waiting"));
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_ahead_holds_up_neither_its_own_input_nor_another() {
+    fn a_producer_clock_that_is_ahead_delays_neither_its_own_input_nor_another() {
         let (mut merge, mut timeouts) = (Merge::new(2), 0);
         merge.add(record(0, 1000, 1), None);
         merge.add(record(0, 3, 3), None);
@@ -323,17 +322,17 @@ mod tests {
     }
 
     #[test]
-    fn many_doubtful_records_are_each_decided_about_by_the_good_one_behind_them() {
+    fn many_suspect_records_are_each_resolved_by_the_valid_one_after_them() {
         let mut merge = Merge::new(1);
         for offset in 0..20 {
-            let doubt = SuspectRecord {
+            let suspect = SuspectRecord {
                 timestamp: 99,
                 content: Ok(event(offset)),
             };
-            merge.add(rejected(0, offset), Some(doubt));
+            merge.add(rejected(0, offset), Some(suspect));
             merge.add(record(0, offset, offset), None);
             let MergeOutput::Suspect { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
-                panic!("not in doubt");
+                panic!("not suspect");
             };
             assert!(is_outlier, "{offset}");
             merge.resolve_suspect(0, false);
@@ -344,8 +343,8 @@ mod tests {
     }
 
     #[test]
-    fn a_doubtful_record_is_decided_about_at_the_head_and_is_then_what_it_says_or_rejected() {
-        let doubt = |content| {
+    fn a_suspect_record_is_resolved_at_the_head_and_is_then_accepted_or_rejected() {
+        let suspect = |content| {
             Some(SuspectRecord {
                 timestamp: 99,
                 content,
@@ -358,11 +357,11 @@ mod tests {
         ] {
             let mut merge = Merge::new(1);
             let reason = content.as_ref().err().copied();
-            merge.add(rejected(0, 5), doubt(content));
+            merge.add(rejected(0, 5), suspect(content));
             let MergeOutput::Suspect { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
-                panic!("not in doubt");
+                panic!("not suspect");
             };
-            assert!(!is_outlier, "nothing has come behind it");
+            assert!(!is_outlier, "no record follows yet");
             merge.add(record(0, 6, 6), None);
             let MergeOutput::Suspect {
                 input,
@@ -370,12 +369,12 @@ mod tests {
                 is_outlier,
             } = merge.next(Duration::ZERO, || {})
             else {
-                panic!("not in doubt");
+                panic!("not suspect");
             };
             assert_eq!((input, timestamp, is_outlier), (0, 99, true));
             merge.resolve_suspect(input, is_right);
             let MergeOutput::Record(record, _) = merge.next(Duration::ZERO, || {}) else {
-                panic!("still in doubt");
+                panic!("still suspect");
             };
             assert_eq!(record.content.is_ok(), accepted);
             if let Err(rejection) = record.content {

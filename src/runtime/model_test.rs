@@ -1,8 +1,7 @@
 //! Runs the tests that a model file contains.
 //!
-//! Here they run; `timeline` holds what was expected against what happened, `align` finds out which of the
-//! two belong together, `row` is what comes of it. `edit` says what must change in the file so that what
-//! happened is what is expected, and `update` tries it.
+//! `timeline` compares expected with actual transitions, which `align` matches, and yields the rows of `row`.
+//! For `--update`, `edit` computes the changes of the file that make a test pass, and `update` tries them.
 
 mod align;
 mod edit;
@@ -20,140 +19,136 @@ use crate::partition::{Batch, Output, Progress, Record, StateView, apply};
 pub use row::{ActualTransition, CustomerStage, EventRow, ExpectationField, TimelineRow};
 pub use update::{ExpectationUpdate, UpdateResult, update_expectations};
 
-/// How a test came out.
+/// The result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestOutcome {
     /// The model's name.
     pub model: String,
     /// The test's name.
     pub name: String,
-    /// The file it stands in, and where.
     pub file: String,
-    /// Where in the file.
+    /// The test's location in the file.
     pub location: Location,
-    /// The model's number among those that are loaded, and the test's in its file.
+    /// The index of the model among the loaded ones, and that of the test in its file.
     pub id: (usize, usize),
-    /// What was told, what was expected and what happened, in the order of what happened.
+    /// Events, expected and actual transitions, in the order of the actual ones.
     pub rows: Vec<TimelineRow>,
 }
 
 impl TestOutcome {
-    /// Whether all that was expected happened, and nothing else.
+    /// Whether the actual transitions are exactly the expected ones.
     pub fn passed(&self) -> bool {
         !self.rows.iter().any(TimelineRow::is_failure)
     }
 }
 
-/// Runs all tests of all models, each on its model alone as if no other were loaded.
-pub fn run_tests(models: &Models, money: &CurrencyRates) -> Vec<TestOutcome> {
+/// Runs all tests of all models, each with its model alone.
+pub fn run_tests(models: &Models, rates: &CurrencyRates) -> Vec<TestOutcome> {
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
-        money.clone(),
+        rates.clone(),
         RecordLimits::default(),
     );
     let mut outcomes = Vec::new();
     for (at, model) in models.list.iter().enumerate() {
-        for (number, example) in model.tests.iter().enumerate() {
+        for (number, test) in model.tests.iter().enumerate() {
             outcomes.push(TestOutcome {
                 model: model.name.clone(),
-                name: example.name.clone(),
+                name: test.name.clone(),
                 file: model.source.name.clone(),
-                location: example.location,
+                location: test.location,
                 id: (at, number),
-                rows: timeline_rows(models, at, example, &decoder),
+                rows: timeline_rows(models, at, test, &decoder),
             });
         }
     }
     outcomes
 }
 
-/// How far beyond the end of a test is looked for what it expected: the last one is longer than a year.
+/// How far beyond the end of a test a missing transition is searched, step by step; the last step exceeds a year.
 const LOOKAHEAD_SPANS: [Millis; 4] = [
     Millis(Millis::DAY.0),
     Millis(8 * Millis::DAY.0),
     Millis(64 * Millis::DAY.0),
     Millis(512 * Millis::DAY.0),
 ];
-/// How many transitions are looked at beyond the end.
+/// The most transitions beyond the end that are searched.
 const LOOKAHEAD_TRANSITIONS_MAX: usize = 10_000;
 
 fn timeline_rows(
     models: &Models,
     at: usize,
-    example: &ModelTest,
+    test: &ModelTest,
     decoder: &Decoder,
 ) -> Vec<TimelineRow> {
     let model = &models.list[at];
-    let (told, records) = decode_events(example, decoder);
-    let run = |span, most| {
-        let end = example.until.checked_add(span).unwrap_or(EventTime::MAX);
-        apply_records(models, records.clone(), end, most)
+    let (events, records) = decode_events(test, decoder);
+    let run = |span, transitions_max| {
+        let end = test.until.checked_add(span).unwrap_or(EventTime::MAX);
+        apply_records(models, records.clone(), end, transitions_max)
     };
     let outputs = run(Millis(0), None);
-    let most = outputs.len() + LOOKAHEAD_TRANSITIONS_MAX;
-    let mut rows = timeline::build(
-        model,
-        example,
-        &told,
-        actual_transitions(model, at, outputs),
-    );
+    let transitions_max = outputs.len() + LOOKAHEAD_TRANSITIONS_MAX;
+    let transitions = actual_transitions(model, at, outputs);
+    let mut rows = timeline::build(model, test, &events, transitions);
     for span in LOOKAHEAD_SPANS {
         if !rows.iter().any(TimelineRow::is_pending) {
             break;
         }
-        let moves = actual_transitions(model, at, run(span, Some(most)));
-        rows = timeline::build(model, example, &told, moves);
+        let transitions = actual_transitions(model, at, run(span, Some(transitions_max)));
+        rows = timeline::build(model, test, &events, transitions);
     }
     rows
 }
 
-/// The events of a test as people see them, and as records in the order in which they are told.
-fn decode_events(example: &ModelTest, decoder: &Decoder) -> (Vec<EventRow>, Vec<Record>) {
-    let (mut all, mut records) = (Vec::new(), Vec::new());
-    for (line, occurrence) in example.events.iter().enumerate() {
+/// The events of a test as rows in the order of the file, and as records in the order in which they are received.
+fn decode_events(test: &ModelTest, decoder: &Decoder) -> (Vec<EventRow>, Vec<Record>) {
+    let (mut rows, mut records) = (Vec::new(), Vec::new());
+    for (number, event) in test.events.iter().enumerate() {
         let position = Position {
             input: 0,
-            offset: line as i64,
+            offset: number as i64,
         };
-        let arrives = occurrence.arrives.unwrap_or(occurrence.at);
-        let after_the_end = arrives > example.until;
+        let received_at = event.arrives.unwrap_or(event.at);
+        let is_after_end = received_at > test.until;
         let mut rejected = None;
-        match decoder.decode_json(occurrence.json.as_bytes()) {
+        match decoder.decode_json(event.json.as_bytes()) {
             Err(reason) => rejected = Some(reason),
-            Ok(_) if after_the_end => {}
-            Ok(event) => {
-                if occurrence.arrives.is_some() {
-                    records.push((arrives, clock_record(arrives)));
+            Ok(_) if is_after_end => {}
+            Ok(decoded) => {
+                if event.arrives.is_some() {
+                    // Raises the watermark before the late event is applied.
+                    records.push((received_at, clock_record(received_at)));
                 }
-                let content = Ok(event);
                 let record = Record {
                     position,
                     timestamp: None,
-                    content,
+                    content: Ok(decoded),
                 };
-                records.push((arrives, record));
+                records.push((received_at, record));
             }
         }
-        all.push(EventRow {
-            event: occurrence.clone(),
+        rows.push(EventRow {
+            event: event.clone(),
             rejected,
-            is_after_end: after_the_end,
+            is_after_end,
         });
     }
-    records.sort_by_key(|(arrives, _)| *arrives);
-    (all, records.into_iter().map(|(_, record)| record).collect())
+    records.sort_by_key(|(received_at, _)| *received_at);
+    let records = records.into_iter().map(|(_, record)| record);
+    (rows, records.collect())
 }
 
-/// What these records and silence until the end cause, each customer's in order.
+/// The outputs of these records, and of the time up to `end`; each customer's are in order.
 fn apply_records(
     models: &Models,
     records: Vec<Record>,
     end: EventTime,
-    most: Option<usize>,
+    transitions_max: Option<usize>,
 ) -> Vec<Output> {
     let view = StateView {
-        transitions_max: most,
+        transitions_max,
         ..StateView::default()
     };
     let batch = Batch {
@@ -165,7 +160,7 @@ fn apply_records(
 }
 
 fn actual_transitions(model: &Model, at: usize, outputs: Vec<Output>) -> Vec<ActualTransition> {
-    let of_model = |output| match output {
+    let transition = |output| match output {
         Output::StageChanged { customer, change }
             if change.model == at && customer.as_str() != CLOCK_CUSTOMER =>
         {
@@ -176,13 +171,13 @@ fn actual_transitions(model: &Model, at: usize, outputs: Vec<Output>) -> Vec<Act
         | Output::StageRenamed { .. }
         | Output::InputLost(_) => None,
     };
-    outputs.into_iter().filter_map(of_model).collect()
+    outputs.into_iter().filter_map(transition).collect()
 }
 
-/// Nobody's id: ids have no control characters.
+/// The id of no customer of a test, since ids have no control characters.
 const CLOCK_CUSTOMER: &str = "\0";
 
-/// Something that somebody else does shows that it is so late.
+/// An event of another customer, which advances the watermark to `time`.
 fn clock_record(time: EventTime) -> Record {
     let event = Event {
         customer: CustomerId::from(CLOCK_CUSTOMER),

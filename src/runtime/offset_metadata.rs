@@ -1,26 +1,23 @@
-//! What is committed beside each offset: which batch, and by which process.
+//! The metadata of each committed offset: the batch, and the process that committed it.
 //!
-//! The number alone is not enough. A process that got no answer, and whose partition has moved
-//! without its knowing, would take the new owner's batch of the same number for its own, write its
-//! own version of it to disk, and later go on from that: transitions that nobody was told.
+//! The batch number alone is not enough. After an indefinite transaction, a process whose partition was moved without its
+//! knowledge would take the new owner's batch of the same number for its own, write its own version of it to disk, and
+//! later continue from a state whose transitions were never published.
 
-/// The mark of one committed batch.
+/// Identifies one committed batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OffsetMetadata<'m> {
     pub(super) batch: u64,
-    /// The process, by a name that no other one has ever had.
+    /// Identifies the process; never reused ([`new_writer_id`]).
     pub(super) writer_id: &'m str,
 }
 
 impl OffsetMetadata<'_> {
-    /// What was committed with an offset; `None` where it was not written here.
+    /// `None` where Tenure did not write the metadata.
     pub(super) fn parse(metadata: &str) -> Option<OffsetMetadata<'_>> {
-        let (batch, writer) = metadata.split_once(' ')?;
+        let (batch, writer_id) = metadata.split_once(' ')?;
         let batch = batch.parse().ok()?;
-        Some(OffsetMetadata {
-            batch,
-            writer_id: writer,
-        })
+        Some(OffsetMetadata { batch, writer_id })
     }
 
     pub(super) fn encode(&self) -> String {
@@ -28,17 +25,17 @@ impl OffsetMetadata<'_> {
     }
 }
 
-/// The batch that each of a partition's committed offsets names; `None` where there is none, or it was not written here.
+/// The batch that each committed offset of a partition names; `None` where there is no offset, or no metadata of Tenure.
 pub(super) fn committed_batches(
     committed: &[Option<(i64, String)>],
 ) -> impl Iterator<Item = Option<u64>> {
-    committed.iter().map(|found| {
-        let (_, metadata) = found.as_ref()?;
-        OffsetMetadata::parse(metadata).map(|mark| mark.batch)
+    committed.iter().map(|offset| {
+        let (_, metadata) = offset.as_ref()?;
+        OffsetMetadata::parse(metadata).map(|metadata| metadata.batch)
     })
 }
 
-/// A name for a process.
+/// A random id for this process.
 pub(super) fn new_writer_id() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
@@ -48,12 +45,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_and_nothing_else_is() {
-        let mark = OffsetMetadata {
+    fn encoded_metadata_is_parsed_and_no_other_text_is() {
+        let metadata = OffsetMetadata {
             batch: 12,
             writer_id: "a",
         };
-        assert_eq!(OffsetMetadata::parse(&mark.encode()), Some(mark));
+        assert_eq!(OffsetMetadata::parse(&metadata.encode()), Some(metadata));
         for other in ["", "12", "x a", "-1 a"] {
             assert_eq!(OffsetMetadata::parse(other), None, "{other}");
         }

@@ -1,8 +1,8 @@
-//! What this process does with each of its partitions, for operators and metrics; and what operators ask for where
-//! processing one has stopped.
+//! The status of each partition of this process, for operators and metrics, and the recovery actions that operators
+//! request for quarantined ones.
 //!
-//! A partition that cannot be processed is quarantined: its owner keeps it, so that no other process gets it, reads
-//! nothing of it, and goes on with all others. Another owner, after a rebalance, finds the same cause.
+//! A partition that cannot be processed is quarantined: its owner keeps it, reads none of its records, and continues
+//! with all others. After a rebalance, the next owner quarantines it for the same cause.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,73 +11,66 @@ use super::clock;
 use crate::event::{Position, WallTime};
 use crate::telemetry::Metrics;
 
-/// What is done with a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartitionState {
-    /// Its state is being restored.
     Restoring,
-    /// It is processed.
     Running,
-    /// Others have gone on with newer models, or a newer version of Tenure.
+    /// Not processed here: another process has continued it with newer models, or a newer version of Tenure.
     Deferred,
-    /// It cannot be processed.
     Quarantined(Quarantine),
 }
 
 /// Why a partition cannot be processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantine {
-    /// What kind of cause.
     pub cause: QuarantineCause,
-    /// The cause in words, with what was found.
+    /// The details, as a text.
     pub what: String,
-    /// The record that it is about, if it is about one.
+    /// The record that causes it, if it is a record.
     pub at: Option<Position>,
-    /// When it was found.
     pub since: WallTime,
 }
 
-/// A kind of cause, by what can be done about it.
+/// Causes, distinguished by the actions that resolve them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuarantineCause {
-    /// Local state, changelog and committed offsets of the group do not agree.
+    /// The local state, the changelog and the group's committed offsets disagree.
     StateMismatch,
-    /// A value of the local state is damaged.
+    /// A value of the local state is corrupt.
     StateCorrupt,
-    /// The disk has no room to build the state beside what is there.
+    /// The disk has no space to rebuild the state next to the local one.
     DiskSpace,
-    /// The loaded models cannot go on from its state.
+    /// The loaded models cannot continue the state.
     Models,
-    /// An input no longer holds what is to be read next.
+    /// An input does not contain the next record to read.
     InputLost,
-    /// A batch of an input is damaged on its broker's disk.
+    /// A batch of an input is corrupt on its broker's disk.
     InputDamaged,
     /// Processing a record panics.
     Record,
-    /// Processing panics without a record.
+    /// Processing panics, but not because of a record.
     Panic,
 }
 
-/// What an operator can ask for.
+/// What an operator can request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryAction {
-    /// Look again: the cause was removed elsewhere.
+    /// Restore again: the cause was removed elsewhere.
     Retry,
     /// Send the record to the dead letters instead of processing it.
     Skip,
-    /// Build the state from the changelog, whatever is on disk and whichever batch the group names.
+    /// Rebuild the state from the changelog, regardless of the local state and of the batch that the group names.
     Rebuild,
     /// Write the local state to the changelog.
     Republish,
-    /// Go on although an input has lost records; behind a damaged batch, from this offset.
+    /// Continue although an input has lost records; after a damaged batch, from this offset.
     AcceptLoss(Option<i64>),
 }
 
 impl PartitionState {
-    /// The names of all, as in the metric's label.
+    /// All names, the values of the metric's label.
     pub const NAMES: [&str; 4] = ["restoring", "running", "left_alone", "quarantined"];
 
-    /// The name.
     pub fn name(&self) -> &'static str {
         match self {
             PartitionState::Restoring => "restoring",
@@ -89,7 +82,6 @@ impl PartitionState {
 }
 
 impl QuarantineCause {
-    /// The code, as operators see it.
     pub fn code(self) -> &'static str {
         match self {
             QuarantineCause::StateMismatch => "state_mismatch",
@@ -103,7 +95,7 @@ impl QuarantineCause {
         }
     }
 
-    /// The names of the actions that can end it, the likeliest first.
+    /// The names of the actions that can resolve it, the likeliest first.
     pub fn actions(self) -> &'static [&'static str] {
         match self {
             QuarantineCause::StateMismatch => &["republish", "rebuild", "retry"],
@@ -118,7 +110,6 @@ impl QuarantineCause {
 }
 
 impl RecoveryAction {
-    /// The name, as operators write it.
     pub fn name(self) -> &'static str {
         match self {
             RecoveryAction::Retry => "retry",
@@ -129,47 +120,39 @@ impl RecoveryAction {
         }
     }
 
-    /// By its name; `to` is the offset behind a damaged batch.
+    /// `to` is the offset behind a damaged batch.
     pub fn from_name(name: &str, to: Option<i64>) -> Option<RecoveryAction> {
-        let all = [
+        let actions = [
             RecoveryAction::Retry,
             RecoveryAction::Skip,
             RecoveryAction::Rebuild,
             RecoveryAction::Republish,
             RecoveryAction::AcceptLoss(to),
         ];
-        let found = all.into_iter().find(|action| action.name() == name)?;
-        (to.is_none() || found == RecoveryAction::AcceptLoss(to)).then_some(found)
+        let action = actions.into_iter().find(|action| action.name() == name)?;
+        (to.is_none() || action == RecoveryAction::AcceptLoss(to)).then_some(action)
     }
 }
 
-/// Why an action is not possible.
+/// Why an action is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
-    /// The partition is processed, or not this process's.
     #[error("partition {0} is not quarantined in this process")]
     NotQuarantined(i32),
-    /// It would not end this cause.
+    /// The action does not resolve this cause.
     #[error("{action} is not possible for the cause {cause}; possible: {possible}")]
     NotPossible {
-        /// The action.
         action: &'static str,
-        /// The cause.
         cause: &'static str,
-        /// What is.
         possible: String,
     },
-    /// Where a damaged batch ends is not known to anybody else.
+    /// Only the operator can find the end of a damaged batch; `at` is its first offset.
     #[error(
-        "say with --to (?to=) from which offset to go on: behind offset {at}, at the first offset of a batch that can be \
+        "set the offset from which to continue with --to (?to=): behind offset {at}, the first offset of a batch that can be \
         read (kafka-dump-log.sh shows them)"
     )]
-    MissingOffset {
-        /// The first offset of the damaged batch.
-        at: i64,
-    },
-    /// Only a damaged batch needs an offset.
-    #[error("--to (?to=) is for accept-loss of a damaged batch alone")]
+    MissingOffset { at: i64 },
+    #[error("--to (?to=) is only for accept-loss of a damaged batch")]
     UnexpectedOffset,
 }
 
@@ -180,60 +163,60 @@ pub struct Partitions(Mutex<PartitionTable>);
 #[derive(Debug, Default)]
 struct PartitionTable {
     states: BTreeMap<i32, PartitionState>,
-    /// What operators have asked for, and the worker has not begun.
+    /// Actions that operators have requested, and the worker has not begun.
     requested: BTreeMap<i32, RecoveryAction>,
 }
 
 impl Partitions {
-    /// All of them.
     pub fn list(&self) -> Vec<(i32, PartitionState)> {
-        let inner = self.lock();
-        let each = inner.states.iter();
-        each.map(|(partition, state)| (*partition, state.clone()))
+        let table = self.lock();
+        let states = table.states.iter();
+        states
+            .map(|(partition, state)| (*partition, state.clone()))
             .collect()
     }
 
-    /// Has a quarantined partition's owner do something about it, unless `is_dry`; says what.
+    /// Requests an action from the owner of a quarantined partition, unless `is_dry`. Returns a description of its effect.
     ///
     /// # Errors
-    /// Where that cannot end the cause.
+    /// When the partition is not quarantined, or the action cannot resolve the cause.
     pub fn request(
         &self,
         partition: i32,
         action: RecoveryAction,
         is_dry: bool,
     ) -> Result<String, ActionError> {
-        let mut inner = self.lock();
-        let Some(PartitionState::Quarantined(own)) = inner.states.get(&partition) else {
+        let mut table = self.lock();
+        let Some(PartitionState::Quarantined(quarantine)) = table.states.get(&partition) else {
             return Err(ActionError::NotQuarantined(partition));
         };
-        own.check_allowed(action)?;
-        let effect = own.effect(action);
+        quarantine.check_allowed(action)?;
+        let effect = quarantine.effect(action);
         if !is_dry {
-            inner.requested.insert(partition, action);
+            table.requested.insert(partition, action);
         }
         Ok(effect)
     }
 
     pub(super) fn set(&self, partition: i32, state: PartitionState, metrics: &Metrics) {
-        let mut inner = self.lock();
-        inner.requested.remove(&partition);
-        inner.states.insert(partition, state);
-        inner.update_metrics(metrics);
+        let mut table = self.lock();
+        table.requested.remove(&partition);
+        table.states.insert(partition, state);
+        table.update_metrics(metrics);
     }
 
     pub(super) fn remove(&self, partition: i32, metrics: &Metrics) {
-        let mut inner = self.lock();
-        inner.requested.remove(&partition);
-        inner.states.remove(&partition);
-        inner.update_metrics(metrics);
+        let mut table = self.lock();
+        table.requested.remove(&partition);
+        table.states.remove(&partition);
+        table.update_metrics(metrics);
     }
 
-    /// For a daemon that begins anew.
+    /// Clears all partitions when the daemon restarts.
     pub(super) fn clear(&self, metrics: &Metrics) {
-        let mut inner = self.lock();
-        *inner = PartitionTable::default();
-        inner.update_metrics(metrics);
+        let mut table = self.lock();
+        *table = PartitionTable::default();
+        table.update_metrics(metrics);
     }
 
     pub(super) fn is_quarantined(&self, partition: i32) -> bool {
@@ -243,21 +226,21 @@ impl Partitions {
         )
     }
 
-    /// What was asked for of a quarantined partition, and the record that its quarantine is about; once.
+    /// Takes the requested action of a quarantined partition, and the record that caused the quarantine.
     pub(super) fn take_requested(
         &self,
         partition: i32,
     ) -> Option<(RecoveryAction, Option<Position>)> {
-        let mut inner = self.lock();
-        let action = inner.requested.remove(&partition)?;
-        match inner.states.get(&partition) {
-            Some(PartitionState::Quarantined(own)) => Some((action, own.at)),
+        let mut table = self.lock();
+        let action = table.requested.remove(&partition)?;
+        match table.states.get(&partition) {
+            Some(PartitionState::Quarantined(quarantine)) => Some((action, quarantine.at)),
             _ => None,
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, PartitionTable> {
-        // What is in it is whole whoever panicked while holding it.
+        // A poisoned lock is usable: a panic cannot leave the table inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -282,7 +265,7 @@ impl Quarantine {
         }
     }
 
-    /// What an action does, for the operator who asks for it.
+    /// The effect of an action, as a text for the operator.
     fn effect(&self, action: RecoveryAction) -> String {
         let what = &self.what;
         match action {
@@ -292,20 +275,20 @@ impl Quarantine {
                 processed",
                 self.at.map_or(0, |at| at.offset)
             ),
-            RecoveryAction::Rebuild => "the state is built from the changelog, and takes the place of what is on disk, also where \
-                that has gone further; what was committed after the changelog's last batch is read and produced again, \
+            RecoveryAction::Rebuild => "the state is rebuilt from the changelog and replaces the local state, even if that is newer; \
+                records that were committed after the changelog's last batch are read and their outputs produced again, \
                 under the same ids"
                 .to_owned(),
-            RecoveryAction::Republish => "the local state is written to the changelog, if that is empty or was cut at its beginning, \
-                and the local state is complete and the last one"
+            RecoveryAction::Republish => "the local state is written to the changelog, if that is empty or was truncated at its \
+                beginning, and the local state is complete and the latest"
                 .to_owned(),
             RecoveryAction::AcceptLoss(None) => format!(
-                "processing goes on without what is gone, and a dead letter `input_lost` says which offsets that are. Found: \
+                "processing continues without the lost records, and a dead letter `input_lost` contains their offsets. Cause: \
                 {what}"
             ),
             RecoveryAction::AcceptLoss(Some(to)) => format!(
-                "processing goes on from offset {to}, whatever the records before it say, and a dead letter `input_lost` \
-                says which offsets were left out"
+                "processing continues from offset {to} without the records before it, and a dead letter `input_lost` \
+                contains the skipped offsets"
             ),
         }
     }
@@ -337,15 +320,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_can_end_the_cause_is_taken_and_given_to_the_worker_once() {
+    fn only_an_action_that_can_resolve_the_cause_is_accepted_and_taken_once() {
         let (partitions, metrics) = (Partitions::default(), Metrics::new().unwrap());
         let at = Position {
             input: 0,
             offset: 7,
         };
         let quarantined = |cause| {
-            let own = Quarantine::new(cause, Some(at), String::new());
-            partitions.set(3, PartitionState::Quarantined(own), &metrics);
+            let quarantine = Quarantine::new(cause, Some(at), String::new());
+            partitions.set(3, PartitionState::Quarantined(quarantine), &metrics);
         };
         assert_eq!(
             partitions.request(3, RecoveryAction::Retry, false),
@@ -368,22 +351,22 @@ mod tests {
 
         quarantined(QuarantineCause::InputDamaged);
         for (to, allowed) in [(None, false), (Some(7), false), (Some(8), true)] {
-            let asked = partitions.request(3, RecoveryAction::AcceptLoss(to), false);
-            assert_eq!(asked.is_ok(), allowed, "{to:?}");
+            let result = partitions.request(3, RecoveryAction::AcceptLoss(to), false);
+            assert_eq!(result.is_ok(), allowed, "{to:?}");
         }
-        // What was asked of the last cause is not done about the next.
+        // An action that was requested for one cause is not taken for the next.
         quarantined(QuarantineCause::InputLost);
         assert_eq!(partitions.take_requested(3), None);
-        let needless = partitions.request(3, RecoveryAction::AcceptLoss(Some(9)), false);
-        assert_eq!(needless, Err(ActionError::UnexpectedOffset));
-        let own = metrics.partitions.with_label_values(&["quarantined"]);
-        assert_eq!(own.get(), 1);
+        let result = partitions.request(3, RecoveryAction::AcceptLoss(Some(9)), false);
+        assert_eq!(result, Err(ActionError::UnexpectedOffset));
+        let gauge = metrics.partitions.with_label_values(&["quarantined"]);
+        assert_eq!(gauge.get(), 1);
         partitions.set(3, PartitionState::Running, &metrics);
-        assert_eq!((own.get(), partitions.is_quarantined(3)), (0, false));
+        assert_eq!((gauge.get(), partitions.is_quarantined(3)), (0, false));
     }
 
     #[test]
-    fn every_possible_action_has_a_name_that_is_understood() {
+    fn every_possible_action_has_a_name_that_is_parsed() {
         for cause in [
             QuarantineCause::StateMismatch,
             QuarantineCause::StateCorrupt,

@@ -1,4 +1,4 @@
-//! The polling thread: serves the group, and moves what was fetched to the workers.
+//! The polling thread: serves the consumer group, and passes fetched records to the workers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,44 +8,46 @@ use std::time::{Duration, Instant};
 
 use super::assignment::{Assignment, AssignmentChange};
 use super::context::{Context, error_chain};
-use super::daemon::{Error, Handle};
+use super::error::Error;
+use super::handle::Handle;
 use super::mailbox::{BufferUsage, FEED_BYTES_MAX, Mailbox, ReleaseLatch, WorkerMessage};
-use super::restore::store_partition;
 use super::restore_progress::ProgressReporter;
-use super::worker::StartRequest;
+use super::worker_io::StartRequest;
 use crate::kafka::{self, Consumer, Feed, GroupProtocol, RebalanceListener};
 use crate::store::Store;
+use crate::store::store_partition;
 use crate::telemetry::Metrics;
 
-/// Wait for a worker to make room for what has been fetched.
+/// Poll timeout while the workers have no room for what has been fetched.
 const ROOM_POLL_TIMEOUT: Duration = Duration::from_millis(5);
-/// Longest wait where nothing is there: what comes ends it. Between two looks whether the process is to stop.
+/// Poll timeout while nothing has been fetched: a fetch ends it. Also the interval of checks whether to stop.
 const EMPTY_POLL_TIMEOUT: Duration = Duration::from_millis(250);
-/// Between two looks whether there is still somebody to wait for.
+/// Interval of checks whether the workers still run.
 const CLOSED_CHECK_INTERVAL: Duration = Duration::from_millis(100);
-/// Longest wait for the workers to let go, inside a poll.
+/// Longest wait for the workers to release partitions, inside a poll.
 const RELEASE_TIMEOUT_MAX: Duration = Duration::from_secs(30);
-/// A member that is fenced once more within this time has been so by another process, which heard of it by its next heartbeat.
+/// A member that is fenced again within this time was fenced by another process with its identity, which rejoined after
+/// its next heartbeat.
 const MEMBER_FENCE_WINDOW: Duration = Duration::from_secs(30);
-/// What is taken from one feed before the others have their turn.
+/// Records read from one feed before the next feed.
 const FEED_READ_MAX: usize = 512;
 
-/// Tells the workers what the group decides. Runs inside a poll.
+/// Passes the group's decisions to the workers. Runs inside a poll.
 pub(super) struct RebalanceHandler {
     assignment: Arc<Assignment>,
     mailboxes: Vec<Arc<Mailbox>>,
     metrics: Metrics,
-    /// Longest wait for the workers to let go.
+    /// A fraction of the poll interval, so that the member is not removed while it waits.
     release_timeout: Duration,
 }
 
 impl RebalanceHandler {
-    pub(super) fn new(shared: &Context, mailboxes: &[Arc<Mailbox>]) -> RebalanceHandler {
-        let interval = shared.settings.kafka.max_poll_interval;
+    pub(super) fn new(context: &Context, mailboxes: &[Arc<Mailbox>]) -> RebalanceHandler {
+        let interval = context.settings.kafka.max_poll_interval;
         RebalanceHandler {
-            assignment: shared.assignment.clone(),
+            assignment: context.assignment.clone(),
             mailboxes: mailboxes.to_vec(),
-            metrics: shared.metrics.clone(),
+            metrics: context.metrics.clone(),
             release_timeout: (interval / 4).min(RELEASE_TIMEOUT_MAX),
         }
     }
@@ -68,7 +70,7 @@ impl RebalanceListener for RebalanceHandler {
             .with_label_values(&[if lost { "lost" } else { "revoked" }])
             .inc();
         self.assignment.revoke(partitions);
-        // Once a worker has ended, the process does too: nobody need be waited for.
+        // Once a worker has ended, the process ends too: nothing more is committed.
         if self.assignment.is_closed() {
             return;
         }
@@ -79,17 +81,19 @@ impl RebalanceListener for RebalanceHandler {
                 released: released.clone(),
             });
         }
-        let until = Instant::now() + self.release_timeout;
+        let deadline = Instant::now() + self.release_timeout;
         while !released.wait(CLOSED_CHECK_INTERVAL) && !self.assignment.is_closed() {
-            if Instant::now() >= until {
-                tracing::warn!("a worker did not let go in time; its result will be dropped");
+            if Instant::now() >= deadline {
+                tracing::warn!(
+                    "a worker did not release its partitions in time; its results will be dropped"
+                );
                 return;
             }
         }
     }
 }
 
-/// What the polling thread has at hand.
+/// The polling thread's state.
 pub(super) struct PollLoop<'p> {
     pub(super) context: Context,
     pub(super) consumer: Consumer,
@@ -98,12 +102,12 @@ pub(super) struct PollLoop<'p> {
     pub(super) fenced_at: Option<Instant>,
     pub(super) mailboxes: Vec<Arc<Mailbox>>,
     pub(super) start_requests: Receiver<StartRequest>,
-    /// Restored, and not yet started.
+    /// Restored partitions whose feeds are not started yet.
     pub(super) restored: Vec<StartRequest>,
     pub(super) feeds: BTreeMap<i32, Feeds>,
     pub(super) handle: &'p Handle,
     pub(super) reporter: ProgressReporter,
-    /// Whether all of a first assignment that is not nothing was restored.
+    /// Whether all partitions of the first non-empty assignment were restored.
     pub(super) has_restored_all: bool,
 }
 
@@ -112,29 +116,29 @@ pub(super) struct PollLoop<'p> {
 pub(super) struct Feeds {
     epoch: u64,
     feeds: Vec<(Feed, BufferUsage)>,
-    /// Restored, and reading from the right place.
+    /// Whether the partition is restored and its inputs are read.
     started: bool,
 }
 
-/// What came of reading all feeds once.
+/// The result of reading all feeds once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum ReadOutcome {
-    /// They were empty.
+    /// All were empty.
     Nothing,
-    /// No worker has room for what may be there.
+    /// A feed has no room, so that its records stay in the client.
     NoRoom,
-    /// There may be more.
+    /// There may be more records.
     More,
 }
 
 impl PollLoop<'_> {
     pub(super) fn run(&mut self, workers: &[JoinHandle<()>]) -> Result<(), Error> {
-        let mut patience = Duration::ZERO;
+        let mut poll_timeout = Duration::ZERO;
         while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
             self.handle.record_heartbeat();
             self.reporter
                 .report(&self.context.restoring, &self.context.metrics);
-            match self.consumer.poll(patience) {
+            match self.consumer.poll(poll_timeout) {
                 Err(error @ kafka::Error::Fenced { .. }) => self.rejoin("fenced", Some(error))?,
                 _ if self.consumer.is_missing_heartbeats() => self.rejoin("silent", None)?,
                 _ if self.context.assignment.is_rejoin_requested() => {
@@ -163,7 +167,7 @@ impl PollLoop<'_> {
                 }
                 other => other?,
             };
-            patience = match read {
+            poll_timeout = match read {
                 ReadOutcome::Nothing if has_changed || has_started => Duration::ZERO,
                 ReadOutcome::More => Duration::ZERO,
                 ReadOutcome::NoRoom => ROOM_POLL_TIMEOUT,
@@ -173,18 +177,18 @@ impl PollLoop<'_> {
         Ok(())
     }
 
-    /// Takes this process's place in the group anew. It may have been fenced by a request of its own that came late, after
-    /// the broker had stalled; somebody else who takes the same place again and again is another process.
+    /// Rejoins the group. A member may be fenced by its own delayed request after the broker has stalled; one that is
+    /// fenced again soon shares its identity with another process, and fails.
     fn rejoin(&mut self, reason: &'static str, error: Option<kafka::Error>) -> Result<(), Error> {
         if let Some(error) = error {
             tracing::warn!(error = %error_chain(&error), "this member of the group was fenced");
             let now = Instant::now();
-            let before = self.fenced_at.replace(now);
-            if before.is_some_and(|at| now.duration_since(at) < MEMBER_FENCE_WINDOW) {
+            let last = self.fenced_at.replace(now);
+            if last.is_some_and(|at| now.duration_since(at) < MEMBER_FENCE_WINDOW) {
                 return Err(error.into());
             }
         }
-        tracing::warn!(reason, "the membership is lost; joining the group anew");
+        tracing::warn!(reason, "the group membership is lost; rejoining the group");
         self.context
             .metrics
             .consumer_rejoins
@@ -202,12 +206,12 @@ impl PollLoop<'_> {
         Ok(())
     }
 
-    /// All is restored: what was damaged is needed no longer. Deleting it takes its time.
+    /// Deletes the damaged store that was set aside, once all is restored; on its own thread, since it may take long.
     fn delete_set_aside(&self) {
         let path = self.context.settings.state_dir.clone();
         std::thread::spawn(move || {
             if let Err(error) = Store::delete_set_aside(&path) {
-                tracing::warn!(path = %path.display(), %error, "the damaged state cannot be deleted");
+                tracing::warn!(path = %path.display(), %error, "deleting the damaged local state failed");
             }
         });
     }
@@ -221,13 +225,13 @@ impl PollLoop<'_> {
         Ok(())
     }
 
-    /// Makes the feeds of a partition, and has its worker restore it.
+    /// Creates the feeds of a partition, and has its worker restore it.
     fn assign(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
         let known = self.context.topology.partitions;
         if partition >= known {
             return Err(Error::Kafka(kafka::Error::Misconfigured(format!(
-                "the inputs have more than the {known} partitions of the start: nothing is processed before the next start, \
-                which says what can be done"
+                "the inputs have more than the {known} partitions that they had at the start: nothing is processed before the \
+                next start, which reports what can be done"
             ))));
         }
         self.create_feeds(partition, epoch)?;
@@ -237,67 +241,67 @@ impl PollLoop<'_> {
     }
 
     fn create_feeds(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
-        let feeds = self.consumer.create_feeds(partition)?.into_iter();
-        let own = Feeds {
+        let created = self.consumer.create_feeds(partition)?.into_iter();
+        let feeds = Feeds {
             epoch,
-            feeds: feeds.map(|feed| (feed, BufferUsage::default())).collect(),
+            feeds: created.map(|feed| (feed, BufferUsage::default())).collect(),
             started: false,
         };
-        self.feeds.insert(partition, own);
+        self.feeds.insert(partition, feeds);
         Ok(())
     }
 
-    /// Has a partition restored, and read again from there.
+    /// Has a partition restored, and read again from its progress.
     fn restart(&mut self, partition: i32, epoch: u64) -> Result<(), Error> {
         let is_current = self.context.assignment.is_current(partition, epoch);
-        let Some(own) = self.feeds.get(&partition).filter(|_| is_current) else {
+        let Some(feeds) = self.feeds.get(&partition).filter(|_| is_current) else {
             return Ok(());
         };
-        let again = match own.feeds.iter().any(|(feed, _)| feed.is_broken()) {
-            // librdkafka has given it up, and would not seek.
-            true => self.consumer.reassign(partition)?,
-            false => {
-                self.consumer.pause(partition)?;
-                vec![partition]
-            }
+        let to_restart = if feeds.feeds.iter().any(|(feed, _)| feed.is_broken()) {
+            // librdkafka has stopped fetching it and would not seek: all partitions are assigned to the client again.
+            self.consumer.reassign(partition)?
+        } else {
+            self.consumer.pause(partition)?;
+            vec![partition]
         };
-        for one in again {
-            // The old feeds go first: the new ones share their queues. Of a partition that has none yet the first are
-            // about to be made.
-            let Some(former) = self.feeds.remove(&one).map(|feeds| feeds.epoch) else {
+        for restarted in to_restart {
+            // The old feeds are removed first, since the new ones share their queues. A partition without feeds was
+            // just assigned: its change is still pending.
+            let Some(old_epoch) = self.feeds.remove(&restarted).map(|feeds| feeds.epoch) else {
                 continue;
             };
-            if one == partition {
-                self.assign(one, epoch)?;
-            } else if self.context.partitions.is_quarantined(one) {
-                // It waits for an operator, as before.
-                self.create_feeds(one, former)?;
-            } else if let Some(renewed) = self.context.assignment.bump_epoch(one) {
-                self.assign(one, renewed)?;
+            if restarted == partition {
+                self.assign(restarted, epoch)?;
+            } else if self.context.partitions.is_quarantined(restarted) {
+                // It still waits for an operator.
+                self.create_feeds(restarted, old_epoch)?;
+            } else if let Some(new_epoch) = self.context.assignment.bump_epoch(restarted) {
+                self.assign(restarted, new_epoch)?;
             }
         }
         Ok(())
     }
 
-    /// What cannot be started for now is tried again with the next poll. Whether anything was started.
+    /// Starts reading restored partitions; returns whether any was started and none failed. A failed one is retried after
+    /// the next poll.
     fn start_restored(&mut self) -> Result<bool, Error> {
         self.restored.extend(self.start_requests.try_iter());
         let starts = std::mem::take(&mut self.restored);
-        let any = !starts.is_empty();
+        let has_any = !starts.is_empty();
         for start in starts {
             match self.start_feeds(&start) {
                 Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
                     let partition = start.partition;
-                    tracing::warn!(partition, error = %error_chain(&error), "cannot be read for now");
+                    tracing::warn!(partition, error = %error_chain(&error), "starting to read the partition failed; retrying");
                     self.restored.push(start);
                 }
                 other => other?,
             }
         }
-        Ok(any && self.restored.is_empty())
+        Ok(has_any && self.restored.is_empty())
     }
 
-    /// Stops reading what is quarantined: nobody would take it.
+    /// Stops reading quarantined partitions, whose records no worker takes.
     fn pause_quarantined(&mut self) -> Result<(), Error> {
         for (partition, feeds) in &mut self.feeds {
             if feeds.started && self.context.partitions.is_quarantined(*partition) {
@@ -308,7 +312,7 @@ impl PollLoop<'_> {
         Ok(())
     }
 
-    /// Whether all that the group has given to this process is read, or quarantined: nothing, maybe.
+    /// Whether every assigned partition (possibly none) is read or quarantined.
     fn is_settled(&self) -> bool {
         let is_quarantined = |partition| self.context.partitions.is_quarantined(partition);
         let mut feeds = self.feeds.iter();
@@ -316,15 +320,17 @@ impl PollLoop<'_> {
             && feeds.all(|(partition, feeds)| feeds.started || is_quarantined(*partition))
     }
 
-    /// Whether all that the group has given to this process is read: nothing, maybe.
+    /// Whether every assigned partition (possibly none) is read.
     fn is_complete(&self) -> bool {
         self.is_decided() && self.feeds.values().all(|feeds| feeds.started)
     }
 
     fn is_decided(&self) -> bool {
-        // The newer protocol does not say that there is nothing.
-        let by_epoch = self.context.settings.kafka.group_protocol == GroupProtocol::Consumer;
-        self.context.assignment.is_decided() || by_epoch && self.consumer.membership().is_some()
+        // The `consumer` protocol does not report an empty assignment: there, a membership is enough.
+        let uses_consumer_protocol =
+            self.context.settings.kafka.group_protocol == GroupProtocol::Consumer;
+        self.context.assignment.is_decided()
+            || uses_consumer_protocol && self.consumer.membership().is_some()
     }
 
     fn start_feeds(&mut self, start: &StartRequest) -> Result<(), Error> {
@@ -335,20 +341,18 @@ impl PollLoop<'_> {
         else {
             return Ok(());
         };
-        let own = feeds.feeds.iter().map(|(feed, _)| feed);
-        self.consumer.start(own, &start.positions)?;
+        let started = feeds.feeds.iter().map(|(feed, _)| feed);
+        self.consumer.start(started, &start.positions)?;
         feeds.started = true;
         Ok(())
     }
 
-    /// Takes what was fetched, as far as there is room for it.
+    /// Passes fetched records to the workers, as far as the feeds have room.
     fn read_feeds(&self) -> Result<ReadOutcome, Error> {
-        let mut read = ReadOutcome::Nothing;
+        let mut outcome = ReadOutcome::Nothing;
         let feeds = self.feeds.values().map(|feeds| feeds.feeds.len()).sum();
-        let most = self
-            .context
-            .settings
-            .feed_buffer_bytes(feeds, FEED_BYTES_MAX);
+        let settings = &self.context.settings;
+        let limit = settings.feed_buffer_bytes(feeds, FEED_BYTES_MAX);
         for (
             partition,
             Feeds {
@@ -358,27 +362,27 @@ impl PollLoop<'_> {
             },
         ) in &self.feeds
         {
-            for (feed, gauge) in feeds.iter().filter(|_| *started) {
+            for (feed, usage) in feeds.iter().filter(|_| *started) {
                 for _ in 0..FEED_READ_MAX {
-                    if !gauge.has_room(most) {
-                        read = read.max(ReadOutcome::NoRoom);
+                    if !usage.has_room(limit) {
+                        outcome = outcome.max(ReadOutcome::NoRoom);
                         break;
                     }
                     let Some(fetched) = feed.next()? else { break };
-                    read = ReadOutcome::More;
-                    let load = gauge.reserve(&fetched);
-                    let mail = WorkerMessage::Fetched {
+                    outcome = ReadOutcome::More;
+                    let reservation = usage.reserve(&fetched);
+                    let message = WorkerMessage::Fetched {
                         partition: *partition,
                         epoch: *epoch,
                         input: feed.input,
                         fetched,
-                        reservation: load,
+                        reservation,
                     };
-                    self.mailbox(*partition).post(mail);
+                    self.mailbox(*partition).post(message);
                 }
             }
         }
-        Ok(read)
+        Ok(outcome)
     }
 
     fn mailbox(&self, partition: i32) -> &Mailbox {

@@ -1,49 +1,50 @@
-//! Records that brokers refuse for what they are, too large or invalid: they always would, and everything that
-//! comes with them, so that one record could stop a process for ever. A small dead letter takes their place.
+//! Records that brokers refuse as too large or invalid. Brokers would refuse them on every attempt, together with everything
+//! in the same transaction, so that one record could stop a process forever. A small dead letter replaces each.
 
 use super::context::Context;
 use super::worker_io::WorkerIo;
 use crate::kafka::{Error, ProducerRecord};
 
-/// The letter that takes the place of a refused record. A state or progress has no other form: `Err`.
+/// The dead letter that replaces a refused output. A state or progress record cannot be replaced: `Err`.
 pub(super) fn dead_letter(
-    shared: &Context,
+    context: &Context,
     refused: &ProducerRecord,
     topic: &str,
-    why: &str,
+    reason: &str,
 ) -> Result<ProducerRecord, Error> {
-    let Some(letter) = shared
+    let Some(letter) = context
         .settings
         .outputs
-        .dead_letter_for_refused(refused, why)
+        .dead_letter_for_refused(refused, reason)
     else {
         return Err(Error::Misconfigured(format!(
-            "{topic} refuses a record that cannot be left out: {why}. Raise max.message.bytes of {topic}, or see what \
-             else the brokers ask of its records"
+            "{topic} refuses a record that cannot be left out: {reason}. Raise max.message.bytes of {topic}, or check its \
+             other settings"
         )));
     };
-    let counter = &shared.metrics.input.refused_outputs;
+    let counter = &context.metrics.input.refused_outputs;
     counter.with_label_values(&[topic]).inc();
     tracing::error!(
         topic,
-        reason = why,
-        "the brokers refuse an output for what it is; a small dead letter takes its place"
+        reason,
+        "the brokers refuse an output as too large or invalid; a small dead letter replaces it"
     );
     Ok(letter)
 }
 
-/// Tells outputs outside of any transaction.
+/// Publishes outputs outside of any transaction; refused ones are replaced in `outputs`.
 pub(super) fn publish<W: WorkerIo>(
-    world: &mut W,
-    shared: &Context,
+    io: &mut W,
+    context: &Context,
     outputs: &mut [ProducerRecord],
 ) -> Result<(), Error> {
     loop {
-        match world.publish(outputs) {
+        match io.publish(outputs) {
             Err(Error::Refused(refused)) => {
-                let why = refused.source.to_string();
+                let reason = refused.source.to_string();
                 for (_, record) in refused.records {
-                    outputs[record] = dead_letter(shared, &outputs[record], &refused.topic, &why)?;
+                    outputs[record] =
+                        dead_letter(context, &outputs[record], &refused.topic, &reason)?;
                 }
             }
             other => return other,

@@ -1,9 +1,9 @@
-//! After the inputs have got more partitions: the states of a deployment that has stopped, as the changelog of another one with as
-//! many partitions as the inputs have now.
+//! Repartitions the states of a stopped deployment after partitions were added to its inputs: they become the changelog of a
+//! new deployment, with as many partitions as the inputs have now.
 //!
-//! The states are collected in a folder first. Then come transactions with some of them each, into changelogs whose progress
-//! says that it is of a part; the last one has the progress of all partitions. Until then nobody goes on from any of them, and
-//! after a crash it is begun again with an empty topic.
+//! The states are first collected in a temporary store. Transactions with some of the states each then write the new changelog,
+//! with progress records that are marked partial; the last transaction has the complete progress of all partitions. No process
+//! continues from a partial progress; after a crash the rekey starts again with an empty topic.
 
 mod collect;
 mod partitioning;
@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::restore::store_partition;
 use super::settings::Settings;
 use crate::customer;
 use crate::event::CustomerId;
@@ -23,57 +22,59 @@ use crate::kafka::{
 use crate::model::Models;
 use crate::partition::codec::Identity;
 use crate::partition::{Generation, Progress};
+use crate::store::store_partition;
 use crate::store::{self, Store};
 
-/// Most records of a transaction, and how often one is tried.
+/// Records in a transaction.
 const RECORDS_MAX: usize = 1_000;
+/// Attempts of a transaction.
 const ATTEMPTS_MAX: usize = 10;
 const RETRY_BACKOFF: Duration = Duration::from_secs(1);
-/// Memory for the folder.
+/// Memory of the temporary store.
 const MEMORY_BYTES: usize = 64 << 20;
 
-/// Why it is not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Kafka.
     #[error(transparent)]
     Kafka(#[from] kafka::Error),
-    /// The folder.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Something is not as it must be, and what to do.
+    /// A precondition is not satisfied; the text explains it, and how to satisfy it.
     #[error("{0}")]
     Refused(String),
 }
 
-fn refuse<T>(what: String) -> Result<T, Error> {
-    Err(Error::Refused(what))
+fn refuse<T>(reason: String) -> Result<T, Error> {
+    Err(Error::Refused(reason))
 }
 
-/// Writes records, some in each transaction. They may be written once more: they stay the same.
-fn write_chunks(log: &mut TransactionalProducer, records: &[ProducerRecord]) -> Result<(), Error> {
-    for some in records.chunks(RECORDS_MAX) {
-        write_with_retry(log, some)?;
+/// Writes records in transactions of bounded size. Writing a record twice has no effect: values are the same.
+fn write_chunks(
+    producer: &mut TransactionalProducer,
+    records: &[ProducerRecord],
+) -> Result<(), Error> {
+    for chunk in records.chunks(RECORDS_MAX) {
+        write_with_retry(producer, chunk)?;
     }
     Ok(())
 }
 
 fn write_with_retry(
-    log: &mut TransactionalProducer,
+    producer: &mut TransactionalProducer,
     records: &[ProducerRecord],
 ) -> Result<(), Error> {
-    let mut tries = 1;
-    while let Err(error) = log.commit_without_offsets(records) {
-        let passes = matches!(
+    let mut attempts = 1;
+    while let Err(error) = producer.commit_without_offsets(records) {
+        let is_transient = matches!(
             error,
             kafka::Error::Abort { .. }
                 | kafka::Error::Retry { .. }
                 | kafka::Error::Indefinite { .. }
         );
-        if !passes || tries == ATTEMPTS_MAX {
+        if !is_transient || attempts == ATTEMPTS_MAX {
             return Err(error.into());
         }
-        tries += 1;
+        attempts += 1;
         std::thread::park_timeout(RETRY_BACKOFF);
     }
     Ok(())
@@ -84,33 +85,27 @@ fn write_with_retry(
 pub struct FormerDeployment {
     /// Its `kafka.app`.
     pub app: String,
-    /// Its changelog.
     pub changelog: String,
 }
 
-/// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RekeySummary {
-    /// Partitions before.
     pub partitions_before: i32,
-    /// Partitions now.
     pub partitions_after: i32,
-    /// Everybody.
     pub customers: u64,
-    /// Those who get another partition.
+    /// Customers whose partition changes.
     pub moved: u64,
-    /// Those who were known in two partitions, by events that came in the wrong one.
+    /// Dropped states of customers with states in more than one partition, because of events in the wrong partition.
     pub duplicates: u64,
-    /// How producers choose the partition of a key.
+    /// The partitioner of the producers.
     pub partitioner: Option<Partitioner>,
-    /// Records of the inputs that the former deployment has not read; at most so many are counted of each partition.
+    /// Records of the inputs that the former deployment has not read, counted up to a bound for each partition.
     pub unread: usize,
 }
 
-/// One partition of before.
 struct FormerPartition {
     partition: i32,
-    ends: OffsetBounds,
+    bounds: OffsetBounds,
     progress: Progress,
 }
 
@@ -120,27 +115,27 @@ pub struct Rekey<'r> {
     settings: Settings,
     topology: TopicMetadata,
     former: FormerDeployment,
-    ends: OffsetFinder,
+    offsets: OffsetFinder,
     reader: PartitionReader,
     store: Store,
-    parts: Vec<FormerPartition>,
-    /// Told after a commit by the former deployment, or not.
+    partitions: Vec<FormerPartition>,
+    /// Outputs of the last batches, which the former deployment may not have published.
     pending_outputs: Vec<ProducerRecord>,
     summary: RekeySummary,
-    /// Customers whom their partition of before does not go by.
+    /// States that are dropped, by former partition: another partition has the customer's state that is kept.
     duplicates: BTreeSet<(i32, CustomerId)>,
 }
 
 impl std::fmt::Debug for Rekey<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Rekey")
-            .field("found", &self.summary)
+            .field("summary", &self.summary)
             .finish_non_exhaustive()
     }
 }
 
 impl<'r> Rekey<'r> {
-    /// Collects the states of a former deployment in a folder, and looks whether they can be written for these settings.
+    /// Collects the states of a former deployment in `folder`, and checks whether they can be written with these settings.
     pub fn collect(
         models: &'r Models,
         settings: Settings,
@@ -151,21 +146,21 @@ impl<'r> Rekey<'r> {
         let topology = TopicMetadata::fetch(&settings.kafka, &settings.outputs)?;
         let after = topology.partitions;
         if former.changelog == settings.outputs.changelog || former.app == settings.kafka.app {
-            return refuse("kafka.app and output.changelog must be new ones: nothing of the former deployment is written over".to_owned());
+            return refuse("kafka.app and output.changelog must be new ones: nothing of the former deployment is overwritten".to_owned());
         }
         let config = store::Config {
             memory_bytes: MEMORY_BYTES,
             durable: false,
         };
         let mut rekey = Rekey {
-            ends: OffsetFinder::open(&settings.kafka)?,
+            offsets: OffsetFinder::open(&settings.kafka)?,
             reader: PartitionReader::new(&settings.kafka),
             store: Store::open(folder, &config)?,
             models,
             settings,
             topology,
             former,
-            parts: Vec::new(),
+            partitions: Vec::new(),
             pending_outputs: Vec::new(),
             summary: RekeySummary {
                 partitions_before: 0,
@@ -179,7 +174,7 @@ impl<'r> Rekey<'r> {
             duplicates: BTreeSet::new(),
         };
         rekey.check_target()?;
-        // The first one says how many there are.
+        // Its progress record contains the number of former partitions.
         rekey.read_partition(0)?;
         for partition in 1..rekey.summary.partitions_before {
             rekey.read_partition(partition)?;
@@ -189,12 +184,11 @@ impl<'r> Rekey<'r> {
         Ok(rekey)
     }
 
-    /// What was found.
     pub fn summary(&self) -> &RekeySummary {
         &self.summary
     }
 
-    /// With the partitions that the inputs had.
+    /// The identity of the settings with the former number of partitions.
     fn former_identity(&self) -> Identity {
         let before = TopicMetadata {
             partitions: self.summary.partitions_before,
@@ -203,15 +197,15 @@ impl<'r> Rekey<'r> {
         self.settings.identity_with(&before)
     }
 
-    /// Every customer of a partition of before, in steps.
+    /// Calls `take` with all states of a former partition, some at a time.
     fn for_each_state(
         &self,
         partition: i32,
         mut take: impl FnMut(Vec<(CustomerId, Vec<u8>)>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut walk = self.store.begin_scan(store_partition(partition))?;
+        let mut scan = self.store.begin_scan(store_partition(partition))?;
         loop {
-            let (states, is_last) = self.store.next_states(&mut walk)?;
+            let (states, is_last) = self.store.next_states(&mut scan)?;
             take(states)?;
             if is_last {
                 return Ok(());
@@ -219,25 +213,27 @@ impl<'r> Rekey<'r> {
         }
     }
 
-    /// Writes the states. Nothing else may be written to the changelog meanwhile.
+    /// Writes the states. No other process may write to the changelog at the same time.
     pub fn write(self) -> Result<RekeySummary, Error> {
         self.check_target()?;
-        let by = self.summary.partitioner.unwrap_or(Partitioner::Murmur2);
+        let partitioner = self.summary.partitioner.unwrap_or(Partitioner::Murmur2);
         let kafka = kafka::Config {
             instance: "rekey".to_owned(),
             ..self.settings.kafka.clone()
         };
-        let mut log = TransactionalProducer::open(&kafka, 0, self.topology.batch_bytes())?;
+        let mut producer = TransactionalProducer::open(&kafka, 0, self.topology.batch_bytes())?;
         let identity = self.settings.identity_with(&self.topology);
         let outputs = &self.settings.outputs;
         let mut progress = self.initial_progress()?;
         let generation = Generation::first(self.models).with_decoding(&self.settings.decoding);
-        let mut begin = Vec::new();
-        for (partition, own) in (0..).zip(&progress) {
-            begin.extend(outputs.encode_generations(partition, std::slice::from_ref(&generation)));
-            begin.push(outputs.encode_progress(partition, own, &identity, true));
+        // First a partial progress for each partition: no process continues from it after a crash.
+        let mut first_records = Vec::new();
+        for (partition, progress) in (0..).zip(&progress) {
+            first_records
+                .extend(outputs.encode_generations(partition, std::slice::from_ref(&generation)));
+            first_records.push(outputs.encode_progress(partition, progress, &identity, true));
         }
-        write_chunks(&mut log, &begin)?;
+        write_chunks(&mut producer, &first_records)?;
         for partition in 0..self.summary.partitions_before {
             self.for_each_state(partition, |states| {
                 let mut records = Vec::with_capacity(states.len());
@@ -253,33 +249,35 @@ impl<'r> Rekey<'r> {
                     state.generation = 0;
                     let mut bytes = Vec::new();
                     customer::encode(&state, &mut bytes);
-                    let to = by.partition(customer.as_bytes(), self.summary.partitions_after);
+                    let to =
+                        partitioner.partition(customer.as_bytes(), self.summary.partitions_after);
                     progress[to as usize].add_customer(&state);
                     records.extend(outputs.encode_states(to, vec![(customer, bytes)]));
                 }
-                write_chunks(&mut log, &records)
+                write_chunks(&mut producer, &records)
             })?;
         }
         self.check_unchanged()?;
         if !self.pending_outputs.is_empty() {
-            log.publish(&self.pending_outputs)?;
+            producer.publish(&self.pending_outputs)?;
         }
-        let end = (0..).zip(&progress);
-        let end = end.map(|(partition, own)| {
-            self.settings
-                .outputs
-                .encode_progress(partition, own, &identity, false)
-        });
-        write_with_retry(&mut log, &end.collect::<Vec<_>>())?;
+        // One transaction completes all partitions, so that none is usable without the others.
+        let last_records: Vec<_> = (0..)
+            .zip(&progress)
+            .map(|(partition, progress)| {
+                outputs.encode_progress(partition, progress, &identity, false)
+            })
+            .collect();
+        write_with_retry(&mut producer, &last_records)?;
         Ok(self.summary)
     }
 
-    /// Of each partition of today: where the one of its number went on, or its beginning.
+    /// The progress of each new partition, at the offsets of the former partition of the same number, or at the first offsets.
     fn initial_progress(&self) -> Result<Vec<Progress>, Error> {
         let before: Vec<Progress> = self
-            .parts
+            .partitions
             .iter()
-            .map(|part| part.progress.clone())
+            .map(|former| former.progress.clone())
             .collect();
         let inputs = &self.settings.outputs.inputs;
         let mut all = Vec::new();
@@ -289,20 +287,22 @@ impl<'r> Rekey<'r> {
                 .map_or(&[][..], |it| &it.offsets);
             let mut offsets = known.to_vec();
             for topic in &inputs[known.len()..] {
-                offsets.push(self.ends.find(topic, partition)?.start);
+                offsets.push(self.offsets.find(topic, partition)?.start);
             }
             all.push(Progress::rekeyed(&before, self.models, offsets));
         }
         Ok(all)
     }
 
-    /// Whether the former deployment has gone on meanwhile.
+    /// Checks that the former deployment has not written to its changelog since it was read.
     fn check_unchanged(&self) -> Result<(), Error> {
-        for part in &self.parts {
-            let now = self.ends.find(&self.former.changelog, part.partition)?;
-            if now.end != part.ends.end {
+        for former in &self.partitions {
+            let bounds = self
+                .offsets
+                .find(&self.former.changelog, former.partition)?;
+            if bounds.end != former.bounds.end {
                 return refuse(format!(
-                    "{} has gone on meanwhile: stop every process of {}, and repeat this",
+                    "{} was written to during the rekey: stop every process of {}, and repeat this",
                     self.former.changelog, self.former.app
                 ));
             }

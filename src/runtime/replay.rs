@@ -1,6 +1,6 @@
-//! `replay`: the core over files, with the state on disk so that memory stays bounded.
+//! `replay`: processes files with the state on disk, so that memory stays bounded.
 //!
-//! The loop is the daemon's without Kafka: read a batch, prefetch, apply, tell, write.
+//! The loop is the daemon's without Kafka: read a batch, prefetch, apply, emit the outputs, write.
 
 use std::collections::BTreeMap;
 
@@ -12,49 +12,41 @@ use crate::partition::codec::Identity;
 use crate::partition::{Batch, Generation, Output, Population, Progress, Record, apply};
 use crate::store::{self, PartitionCommit, Store};
 
-/// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An input cannot be read.
     #[error(transparent)]
     Input(#[from] files::Error),
-    /// The state cannot be kept.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The outputs cannot be written.
     #[error("cannot write the output")]
     Output(#[source] std::io::Error),
 }
 
-/// What a replay came to.
+/// The result of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplaySummary {
     /// Records read, rejected ones included.
     pub records: u64,
-    /// Transitions made.
+    /// Transitions taken.
     pub transitions: u64,
-    /// Those of them of which subscribers would not be told.
+    /// Those of them that would not be published.
     pub quiet: u64,
-    /// What is worth counting about the events.
     pub noticed: EventAnomalies,
     /// Records rejected, by reason.
     pub rejected: BTreeMap<RejectReason, u64>,
-    /// Which of the models' event types there were, by index.
+    /// Which of the models' event types occurred, by index.
     pub seen_event_types: Vec<bool>,
     /// Customers in each stage at the end.
     pub population: Population,
-    /// Where the events begin and end; `None` without any.
+    /// The first and last event; `None` without any.
     pub event_range: Option<HistoryRange>,
-    /// Where time ended; `None` without any event.
+    /// The end of time; `None` without any event.
     pub end: Option<EventTime>,
 }
 
-/// What is to be replayed.
 #[derive(Debug)]
 pub struct Replay<'r> {
-    /// Under which models.
     pub models: &'r Models,
-    /// With the state where.
     pub store: &'r Store,
     /// Events later than this are ignored; without it, time ends at the last event.
     pub until: Option<EventTime>,
@@ -62,16 +54,16 @@ pub struct Replay<'r> {
     pub batch_records: usize,
 }
 
-/// Files have no partitions.
+/// Files have no partitions; all state is in this one.
 const PARTITION: u32 = 0;
 
 impl Replay<'_> {
-    /// Runs to the end; `tell` gets every output in order, and `report` the count of records after
-    /// every batch.
+    /// Runs to the end; calls `emit` with every output in order, and `report` with the number of
+    /// processed records after every batch.
     pub fn run(
         &self,
         mut inputs: MergedInputs,
-        mut tell: impl FnMut(&Output) -> std::io::Result<()>,
+        mut emit: impl FnMut(&Output) -> std::io::Result<()>,
         mut report: impl FnMut(u64),
     ) -> Result<ReplaySummary, Error> {
         let mut progress = Progress::new(self.models, inputs.files());
@@ -80,11 +72,11 @@ impl Replay<'_> {
             ..ReplaySummary::default()
         };
         let mut records = Vec::new();
-        let mut open = true;
+        let mut has_more = true;
         loop {
-            while open && records.len() < self.batch_records {
+            while has_more && records.len() < self.batch_records {
                 match inputs.next_record()? {
-                    Some(record) if self.is_after_end(&record) => open = false,
+                    Some(record) if self.is_after_end(&record) => has_more = false,
                     Some(record) => {
                         summary.records += 1;
                         if let Ok(event) = &record.content {
@@ -97,21 +89,21 @@ impl Replay<'_> {
                         }
                         records.push(record);
                     }
-                    None => open = false,
+                    None => has_more = false,
                 }
             }
-            // The end is one more step of time: timers due up to and including it fire.
+            // Time advances just past the end, so that timers due up to and including it fire.
             let end = self.until.or_else(|| last_event_time(&records, &progress));
-            let advance = end.filter(|_| !open).map(EventTime::just_after);
+            let advance_to = end.filter(|_| !has_more).map(EventTime::just_after);
             let batch = Batch {
                 records: std::mem::take(&mut records),
-                advance_to: advance,
+                advance_to,
                 ..Batch::default()
             };
-            let (finished, rest) = self.step(&mut progress, batch, &mut summary, &mut tell)?;
-            records = rest;
+            let (finished, unused) = self.step(&mut progress, batch, &mut summary, &mut emit)?;
+            records = unused;
             report(summary.records - records.len() as u64);
-            if finished && !open && records.is_empty() {
+            if finished && !has_more && records.is_empty() {
                 summary.population = progress.population;
                 summary.end = end;
                 return Ok(summary);
@@ -119,12 +111,13 @@ impl Replay<'_> {
         }
     }
 
+    /// Applies a batch. Returns whether all of its time has passed, and the records that were not applied.
     fn step(
         &self,
         progress: &mut Progress,
         batch: Batch,
         summary: &mut ReplaySummary,
-        tell: &mut impl FnMut(&Output) -> std::io::Result<()>,
+        emit: &mut impl FnMut(&Output) -> std::io::Result<()>,
     ) -> Result<(bool, Vec<Record>), Error> {
         let lateness = Millis(0);
         let view = self
@@ -144,22 +137,22 @@ impl Replay<'_> {
                     *summary.rejected.entry(rejection.reason).or_default() += 1
                 }
             }
-            tell(output).map_err(Error::Output)?;
+            emit(output).map_err(Error::Output)?;
         }
-        // Whoever looks into the folder later has to know what the states are of.
-        let first = (progress.batch == 0).then(|| Generation::first(self.models));
+        // `explain` can read the store later, and needs the models of the states.
+        let generation = (progress.batch == 0).then(|| Generation::first(self.models));
         self.store.write(
             &Identity::default(),
             &[PartitionCommit {
                 partition: PARTITION,
                 commit: &commit,
                 changelog_offset: None,
-                generation: first.as_ref(),
+                generation: generation.as_ref(),
             }],
         )?;
-        let rest = std::mem::take(&mut commit.unused);
+        let unused = std::mem::take(&mut commit.unused);
         *progress = commit.progress;
-        Ok((commit.finished, rest))
+        Ok((commit.finished, unused))
     }
 
     fn is_after_end(&self, record: &Record) -> bool {
@@ -170,7 +163,7 @@ impl Replay<'_> {
     }
 }
 
-/// The last event time, of these records or before them.
+/// The latest event time of `records` and of all records before them.
 fn last_event_time(records: &[Record], progress: &Progress) -> Option<EventTime> {
     let times = records
         .iter()

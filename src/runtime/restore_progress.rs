@@ -1,4 +1,4 @@
-//! How far the restoring of partitions is, for whoever waits.
+//! The progress of restoring partitions, for readiness, metrics and the log.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -6,60 +6,58 @@ use std::time::{Duration, Instant};
 
 use crate::telemetry::Metrics;
 
-/// Changelog records read and to be read, over all partitions that are being restored.
+/// By partition that is being restored: changelog offsets read, and offsets to read in total.
 #[derive(Debug, Default)]
 pub struct RestoreProgress(Mutex<BTreeMap<i32, (u64, u64)>>);
 
-/// What [`Restoring`] shows.
+/// The sums over all partitions that are being restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RestoreSnapshot {
-    /// Partitions that are being restored.
     pub partitions: usize,
-    /// Offsets of theirs that were read.
+    /// Offsets read.
     pub done: u64,
-    /// All that are to be read.
+    /// Offsets to read in total.
     pub total: u64,
 }
 
 impl RestoreProgress {
-    pub(super) fn set(&self, partition: i32, done: u64, all: u64) {
-        self.lock().insert(partition, (done, all));
+    pub(super) fn set(&self, partition: i32, done: u64, total: u64) {
+        self.lock().insert(partition, (done, total));
     }
 
     pub(super) fn finish(&self, partition: i32) {
         self.lock().remove(&partition);
     }
 
-    /// For a daemon that begins anew.
+    /// Clears all partitions when the daemon restarts.
     pub(super) fn clear(&self) {
         self.lock().clear();
     }
 
-    /// Where it stands now.
     pub fn snapshot(&self) -> RestoreSnapshot {
-        let inner = self.lock();
-        let sum = |seen: RestoreSnapshot, (done, all): &(u64, u64)| RestoreSnapshot {
-            partitions: seen.partitions + 1,
-            done: seen.done + done,
-            total: seen.total + all,
+        let partitions = self.lock();
+        let add = |sum: RestoreSnapshot, (done, total): &(u64, u64)| RestoreSnapshot {
+            partitions: sum.partitions + 1,
+            done: sum.done + done,
+            total: sum.total + total,
         };
-        inner.values().fold(RestoreSnapshot::default(), sum)
+        partitions.values().fold(RestoreSnapshot::default(), add)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, (u64, u64)>> {
-        // The numbers are whole whoever panicked while holding them.
+        // A poisoned lock is usable: a panic cannot leave the numbers inconsistent.
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// Tells metrics and log how far it is, and how long it takes.
+/// Reports the progress and an estimate of the remaining time to the metrics and the log.
 #[derive(Debug, Default)]
 pub(super) struct ProgressReporter {
     last_update: Option<Instant>,
     last_logged: Option<Instant>,
-    /// What is left, and when it began to be restored.
+    /// When the estimate began, and the offsets that remained then.
     begun: Option<(Instant, u64)>,
 }
 
@@ -69,10 +67,10 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 impl ProgressReporter {
     pub(super) fn report(&mut self, restoring: &RestoreProgress, metrics: &Metrics) {
         let now = Instant::now();
-        let waited = |since: Option<Instant>, long| {
-            since.is_none_or(|since| now.duration_since(since) >= long)
+        let has_elapsed = |since: Option<Instant>, interval| {
+            since.is_none_or(|since| now.duration_since(since) >= interval)
         };
-        if !waited(self.last_update, UPDATE_INTERVAL) {
+        if !has_elapsed(self.last_update, UPDATE_INTERVAL) {
             return;
         }
         self.last_update = Some(now);
@@ -81,29 +79,30 @@ impl ProgressReporter {
             done,
             total: all,
         } = restoring.snapshot();
-        let left = all.saturating_sub(done);
-        let seconds = self.estimate(now, left);
+        let remaining = all.saturating_sub(done);
+        let seconds = self.estimate(now, remaining);
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         metrics.restore.partitions.set(number(partitions as u64));
-        metrics.restore.remaining_records.set(number(left));
+        metrics.restore.remaining_records.set(number(remaining));
         metrics.restore.remaining_seconds.set(number(seconds));
-        if partitions > 0 && waited(self.last_logged, LOG_INTERVAL) {
+        if partitions > 0 && has_elapsed(self.last_logged, LOG_INTERVAL) {
             self.last_logged = Some(now);
             tracing::info!(partitions, done, all, seconds, "restoring");
         }
     }
 
-    /// As fast as so far. A partition that comes in later makes it begin anew.
-    fn estimate(&mut self, now: Instant, left: u64) -> u64 {
-        let (begun, first) = match self.begun {
-            Some((begun, first)) if left > 0 && left <= first => (begun, first),
-            _ => (now, left),
+    /// Seconds until `remaining` offsets are read, at the average rate so far. Starts again when `remaining` has grown,
+    /// because a partition was added.
+    fn estimate(&mut self, now: Instant, remaining: u64) -> u64 {
+        let (begun, initial) = match self.begun {
+            Some((begun, initial)) if remaining > 0 && remaining <= initial => (begun, initial),
+            _ => (now, remaining),
         };
-        self.begun = Some((begun, first));
+        self.begun = Some((begun, initial));
         let seconds = now.duration_since(begun).as_secs_f64();
-        match first - left {
+        match initial - remaining {
             0 => 0,
-            done => (seconds * left as f64 / done as f64).ceil() as u64,
+            done => (seconds * remaining as f64 / done as f64).ceil() as u64,
         }
     }
 }
@@ -113,16 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_takes_as_long_as_what_was_done() {
-        let mut teller = ProgressReporter::default();
+    fn the_remaining_time_is_estimated_from_the_rate_so_far() {
+        let mut reporter = ProgressReporter::default();
         let begun = Instant::now();
         let after = |seconds| begun + Duration::from_secs(seconds);
-        assert_eq!(teller.estimate(begun, 1_000), 0);
-        assert_eq!(teller.estimate(after(10), 900), 90);
-        assert_eq!(teller.estimate(after(20), 500), 20);
-        // Another partition comes in.
-        assert_eq!(teller.estimate(after(21), 5_000), 0);
-        assert_eq!(teller.estimate(after(22), 4_000), 4);
-        assert_eq!(teller.estimate(after(23), 0), 0);
+        assert_eq!(reporter.estimate(begun, 1_000), 0);
+        assert_eq!(reporter.estimate(after(10), 900), 90);
+        assert_eq!(reporter.estimate(after(20), 500), 20);
+        // Another partition is added.
+        assert_eq!(reporter.estimate(after(21), 5_000), 0);
+        assert_eq!(reporter.estimate(after(22), 4_000), 4);
+        assert_eq!(reporter.estimate(after(23), 0), 0);
     }
 }

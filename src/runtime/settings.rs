@@ -1,4 +1,4 @@
-//! What the daemon is told, once, at its start.
+//! The daemon's settings, which are fixed for one start.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,82 +15,81 @@ use crate::store;
 /// Everything that the daemon needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How to reach Kafka.
     pub kafka: kafka::Config,
-    /// Where outputs go; also names the inputs.
+    /// The output topics and the names of the inputs.
     pub outputs: OutputTopics,
-    /// The form of each input's records.
+    /// How each input's records are mapped to events.
     pub mappings: Vec<Mapping>,
-    /// What a record may contain.
+    /// Bounds of what a record may contain.
     pub limits: RecordLimits,
-    /// The reporting currency.
+    /// The rates to the reporting currency.
     pub money: CurrencyRates,
-    /// How late events may be before timers of others fire.
+    /// How far the watermark stays behind the latest event time, so that late events precede timers.
     pub lateness: Millis,
-    /// How long the inputs of a partition must be silent before its watermark follows the wall
-    /// clock, that much behind; `None`: it never does.
+    /// How long the inputs of a partition must be idle before its watermark follows the wall clock, at this
+    /// distance (plus `lateness`); `None`: it never does.
     pub idle_after: Option<Millis>,
-    /// Longest way of the newest event to Kafka with which it does.
+    /// A partition is live, and its watermark may follow the wall clock, if one of its latest events reached Kafka
+    /// within this time.
     pub live_within: Millis,
-    /// Where state is kept.
     pub state_dir: PathBuf,
-    /// How.
     pub store: store::Config,
-    /// Threads that work on partitions.
+    /// Threads that process partitions.
     pub workers: usize,
-    /// Longest time between a record and the transaction it is part of.
+    /// Longest time between reading a record and the transaction that it is part of.
     pub commit_interval: Duration,
     /// Most records of one partition in a transaction.
     pub batch_records: usize,
-    /// What has been fetched and waits to be applied, over all partitions of all inputs.
+    /// Most bytes that are fetched and not yet applied, over all partitions of all inputs.
     pub buffer_bytes: usize,
-    /// Longest time to end in.
+    /// Longest time to shut down in; then the process exits.
     pub shutdown_deadline: Duration,
-    /// What state must have been made from to be gone on with.
+    /// What stored state must have been made from to be continued.
     pub identity: Identity,
-    /// Mappings, limits and money as they are kept beside the states.
+    /// Mappings, limits and money as they are stored with the states.
     pub decoding: DecodingSettings,
-    /// What may be lost when other models take over.
+    /// What may be lost when states are migrated to other models.
     pub accepted: AcceptedLosses,
-    /// When unusually many customers move, and what is done about it.
+    /// What counts as a burst of transitions, and whether it is suspended.
     pub burst: BurstSettings,
-    /// What this start is to do about a changelog that does not fit.
+    /// How this start handles a changelog that does not fit.
     pub recovery: Recovery,
 }
 
-/// What an operator asks of one start.
+/// What an operator requests for one start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Whether the local state is written to a changelog that has lost it.
+    /// Whether to write the local state to a changelog that has lost it.
     pub republish: bool,
-    /// Another deployment whose changelog may be gone on with as one's own.
+    /// Another deployment whose changelog may be continued.
     pub take_over: Option<String>,
 }
 
-/// The least of the buffers that a partition of an input has, in the Kafka client and behind it.
+/// Smallest buffer of a feed (one partition of one input), in the Kafka client and between it and the batches.
 const BUFFER_BYTES_MIN: usize = 64 << 10;
 
 impl Settings {
-    /// The share that each of so many partitions of inputs has in half of the buffers, up to a bound.
-    pub(super) fn feed_buffer_bytes(&self, feeds: usize, most: usize) -> usize {
-        per_feed_bytes(self.buffer_bytes, feeds, most)
+    /// An equal share for each of `feeds` in half of the buffers, at most `limit`. The Kafka client has one half, the
+    /// mailboxes the other.
+    pub(super) fn feed_buffer_bytes(&self, feeds: usize, limit: usize) -> usize {
+        per_feed_bytes(self.buffer_bytes, feeds, limit)
     }
 
-    /// The identity of state made with these settings on these topics: a topic that was made anew
-    /// has other records under the same offsets.
+    /// The identity of state made with these settings from these topics. It contains the topic ids: a topic that was
+    /// deleted and created again has other records at the same offsets.
     pub(super) fn identity_with(&self, topology: &TopicMetadata) -> Identity {
         let ids = topology.input_ids.iter();
         let inputs: Vec<String> = ids
             .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
             .collect();
-        let with = |partitions: i32| {
+        let hash_with = |partitions: i32| {
             let inputs = format!("{}\n{}\n{partitions}", topology.cluster, inputs.concat());
             sha256_hex(inputs.as_bytes())
         };
         Identity {
             legacy: LegacyIdentity {
-                inputs: with(topology.partitions),
-                inputs_with_fewer: (1..topology.partitions).map(with).collect(),
+                inputs: hash_with(topology.partitions),
+                inputs_with_fewer: (1..topology.partitions).map(hash_with).collect(),
                 ..self.identity.legacy.clone()
             },
             source: SourceTopics {
@@ -102,8 +101,8 @@ impl Settings {
     }
 }
 
-fn per_feed_bytes(all: usize, feeds: usize, most: usize) -> usize {
-    (all / 2 / feeds.max(1)).clamp(BUFFER_BYTES_MIN, most)
+fn per_feed_bytes(all: usize, feeds: usize, limit: usize) -> usize {
+    (all / 2 / feeds.max(1)).clamp(BUFFER_BYTES_MIN, limit)
 }
 
 #[cfg(test)]
@@ -111,16 +110,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_are_shared_by_all_partitions_of_all_inputs() {
-        let (all, most) = (256 << 20, 2 << 20);
-        assert_eq!(per_feed_bytes(all, 0, most), most);
-        assert_eq!(per_feed_bytes(all, 2 * 8, most), most);
+    fn all_partitions_of_all_inputs_share_the_buffers() {
+        let (all, limit) = (256 << 20, 2 << 20);
+        assert_eq!(per_feed_bytes(all, 0, limit), limit);
+        assert_eq!(per_feed_bytes(all, 2 * 8, limit), limit);
         let many = 3 * 128;
-        let each = per_feed_bytes(all, many, most);
+        let each = per_feed_bytes(all, many, limit);
         assert!(
-            (300_000..=most).contains(&each) && each * many <= all / 2,
+            (300_000..=limit).contains(&each) && each * many <= all / 2,
             "{each}"
         );
-        assert_eq!(per_feed_bytes(1 << 20, 1000, most), 64 << 10);
+        assert_eq!(per_feed_bytes(1 << 20, 1000, limit), 64 << 10);
     }
 }

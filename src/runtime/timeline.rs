@@ -1,7 +1,7 @@
-//! One customer out of a whole input: what a replay of all of it would do to this one, step by step.
+//! The timeline of one customer: what a replay of the whole input does to this customer, step by step.
 //!
-//! Customers do not influence one another when the input is in the order of time: of all others only the time
-//! of their events counts.
+//! Customers do not influence each other when the input is in time order: of other customers' events, only the time
+//! matters.
 
 use super::replay::Error;
 use crate::customer::{CustomerState, EventAnomalies, StageChange};
@@ -11,39 +11,36 @@ use crate::files::MergedInputs;
 use crate::model::Models;
 use crate::partition::{Batch, Commit, Output, Progress, Record, StateView, TimerKey, apply};
 
-/// Who is to be told of.
 #[derive(Debug)]
 pub struct TimelineReplay<'s> {
-    /// Under which models.
     pub models: &'s Models,
-    /// Whom.
     pub customer: &'s CustomerId,
     /// Events later than this are ignored; without it, time ends at the last event.
     pub until: Option<EventTime>,
 }
 
-/// Where a story has ended.
+/// The end of a timeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimelineEnd {
-    /// The customer; `None` where no event is theirs.
+    /// The customer; `None` without any event of the customer.
     pub state: Option<CustomerState>,
-    /// Where time has ended; `None` without any event.
+    /// The end of time; `None` without any event.
     pub end: Option<EventTime>,
-    /// How many rows were rejected, and of the first one why and where.
+    /// The number of rejected rows, with the reason and position of the first one.
     pub rejected: Option<(u64, RejectReason, Position)>,
 }
 
 impl TimelineReplay<'_> {
-    /// Runs to the end; `tell` gets every step of the customer's.
+    /// Runs to the end, and calls `show` with every step of the customer.
     ///
     /// # Errors
-    /// When an input cannot be read, or a step cannot be told.
+    /// When an input cannot be read, or `show` fails.
     pub fn run(
         &self,
         mut inputs: MergedInputs,
-        mut tell: impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
+        mut show: impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
     ) -> Result<TimelineEnd, Error> {
-        let mut told = TimelineState {
+        let mut timeline = TimelineState {
             models: self.models,
             customer: self.customer,
             progress: Progress::new(self.models, inputs.files()),
@@ -64,19 +61,24 @@ impl TimelineReplay<'_> {
             }
             last = last.max(Some(event.time));
             if event.customer == *self.customer {
-                told.fire_timers(event.time, &mut tell)
+                timeline
+                    .fire_timers(event.time, &mut show)
                     .map_err(Error::Output)?;
-                told.apply_event(record, &mut tell).map_err(Error::Output)?;
+                timeline
+                    .apply_event(record, &mut show)
+                    .map_err(Error::Output)?;
             }
         }
         let end = self.until.or(last);
         if let Some(end) = end {
             // Timers due up to and including the end fire.
             let after = end.just_after();
-            told.fire_timers(after, &mut tell).map_err(Error::Output)?;
+            timeline
+                .fire_timers(after, &mut show)
+                .map_err(Error::Output)?;
         }
         Ok(TimelineEnd {
-            state: told.state,
+            state: timeline.state,
             end,
             rejected,
         })
@@ -95,16 +97,15 @@ impl TimelineState<'_> {
     fn fire_timers(
         &mut self,
         end: EventTime,
-        tell: &mut impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
+        show: &mut impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
         let due = |state: &CustomerState| state.next_due().filter(|due| *due < end);
         while let Some(due) = self.state.as_ref().and_then(due) {
-            let advance = Some(due.just_after());
             let batch = Batch {
-                advance_to: advance,
+                advance_to: Some(due.just_after()),
                 ..Batch::default()
             };
-            self.step(due, batch, tell)?;
+            self.step(due, batch, show)?;
         }
         Ok(())
     }
@@ -112,59 +113,58 @@ impl TimelineState<'_> {
     fn apply_event(
         &mut self,
         record: Record,
-        tell: &mut impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
+        show: &mut impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
         let at = record
             .content
             .as_ref()
             .map_or(EventTime::MIN, |event| event.time);
-        let records = vec![record];
         let batch = Batch {
-            records,
+            records: vec![record],
             ..Batch::default()
         };
-        self.step(at, batch, tell)
+        self.step(at, batch, show)
     }
 
     fn step(
         &mut self,
         at: EventTime,
         batch: Batch,
-        tell: &mut impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
+        show: &mut impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
         let record = batch.records.first().cloned();
         let before = self.state.take();
-        let (changes, noticed) = self.apply(before.clone(), batch);
+        let (changes, anomalies) = self.apply(before.clone(), batch);
         let event = record.as_ref().and_then(|record| {
             let event = record.content.as_ref().ok()?;
             Some((event, record.position))
         });
         let Some(after) = &self.state else {
-            unreachable!("who has a timer or an event has a state");
+            unreachable!("a customer with a timer or an event has a state");
         };
-        tell(&TimelineStep {
+        show(&TimelineStep {
             at,
             event,
             before: before.as_ref(),
             after,
             changes: &changes,
-            anomalies: noticed,
+            anomalies,
         })
     }
 
-    /// The same as for a whole partition, which has this one customer.
+    /// Applies a batch like that of a partition whose only customer this is.
     fn apply(
         &mut self,
         state: Option<CustomerState>,
         batch: Batch,
     ) -> (Vec<StageChange>, EventAnomalies) {
-        let own = |state: &CustomerState| (self.customer.clone(), state.clone().into());
+        let entry = |state: &CustomerState| (self.customer.clone(), state.clone().into());
         let timer = |state: &CustomerState| {
             let customer = self.customer.clone();
             state.armed.map(|due| TimerKey { due, customer })
         };
         let view = StateView {
-            states: state.iter().map(own).collect(),
+            states: state.iter().map(entry).collect(),
             timers: state.iter().filter_map(timer).collect(),
             ..StateView::default()
         };
@@ -172,7 +172,7 @@ impl TimelineState<'_> {
         let Commit {
             states,
             outputs,
-            anomalies: noticed,
+            anomalies,
             progress,
             ..
         } = commit;
@@ -182,6 +182,6 @@ impl TimelineState<'_> {
             Output::StageChanged { change, .. } => Some(change),
             Output::Rejected { .. } | Output::StageRenamed { .. } | Output::InputLost(_) => None,
         };
-        (outputs.into_iter().filter_map(change).collect(), noticed)
+        (outputs.into_iter().filter_map(change).collect(), anomalies)
     }
 }

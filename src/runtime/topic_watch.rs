@@ -1,5 +1,5 @@
-//! Looks now and then whether a topic loses what it has to keep: since somebody has set it so, or since records of an input
-//! will be deleted before they are read.
+//! Checks periodically whether a topic loses records that it has to retain: because its settings were changed, or because
+//! input records will be deleted before they are read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,16 +7,16 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use super::clock;
-use super::daemon::Error;
+use super::error::Error;
 use super::partitions::Partitions;
 use super::settings::Settings;
 use crate::kafka;
 use crate::telemetry::Metrics;
 
-/// Between two looks. What was deleted by then was older than the topic keeps, which is days by default.
+/// Topics retain records for days by default, so that this interval is short enough.
 const CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Looks until it is dropped, on a thread of its own: the brokers may take their time to answer.
+/// Runs on its own thread until dropped, since brokers may answer slowly.
 pub(super) struct TopicWatch {
     thread: Thread,
     is_stopped: Arc<AtomicBool>,
@@ -28,20 +28,21 @@ impl TopicWatch {
         partitions: Arc<Partitions>,
         metrics: &Metrics,
     ) -> Result<TopicWatch, Error> {
-        let is_over: Arc<AtomicBool> = Arc::default();
+        let is_stopped: Arc<AtomicBool> = Arc::default();
+        let stopped = is_stopped.clone();
         let (config, outputs) = (settings.kafka.clone(), settings.outputs.clone());
-        let (misconfigured, over) = (metrics.topics.misconfigured.clone(), is_over.clone());
+        let misconfigured = metrics.topics.misconfigured.clone();
         let expiring = metrics.topics.expiring_partitions.clone();
-        // The start has looked.
+        // The start of the daemon has checked the settings.
         misconfigured.set(0);
         let watch = move || {
-            while !config.is_local && !over.load(Ordering::Acquire) {
+            while !config.is_local && !stopped.load(Ordering::Acquire) {
                 std::thread::park_timeout(CHECK_INTERVAL);
-                if over.load(Ordering::Acquire) {
+                if stopped.load(Ordering::Acquire) {
                     break;
                 }
-                let own: Vec<i32> = partitions.list().into_iter().map(|(own, _)| own).collect();
-                for (gauge, found) in [
+                let owned: Vec<i32> = partitions.list().into_iter().map(|(it, _)| it).collect();
+                for (gauge, problems) in [
                     (
                         &misconfigured,
                         kafka::find_misconfigured_topics(&config, &outputs),
@@ -51,15 +52,16 @@ impl TopicWatch {
                         kafka::find_expiring_partitions(
                             &config,
                             &outputs.inputs,
-                            &own,
+                            &owned,
                             clock::now(),
                         ),
                     ),
                 ] {
-                    let Some(found) = found else { continue };
-                    gauge.set(i64::try_from(found.len()).unwrap_or(i64::MAX));
-                    for what in found {
-                        tracing::error!("{what}");
+                    // `None`: the brokers did not answer; the next check does.
+                    let Some(problems) = problems else { continue };
+                    gauge.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+                    for problem in problems {
+                        tracing::error!("{problem}");
                     }
                 }
             }
@@ -70,7 +72,7 @@ impl TopicWatch {
             .map_err(Error::Thread)?;
         Ok(TopicWatch {
             thread: thread.thread().clone(),
-            is_stopped: is_over,
+            is_stopped,
         })
     }
 }

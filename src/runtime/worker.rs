@@ -1,19 +1,19 @@
-//! The loop that everything else serves: the only place that orders effects.
+//! The worker's loop: the only place that orders effects.
 //!
 //! ```text
-//! let mut commits = self.apply()?;            records in merge order, through the pure core
-//! if self.holds(&commits) { return }          a burst waits for an operator (fuse)
-//! self.transact(&mut commits)?;               outputs, states, progress, offsets: at once; or, after an
-//!                                             abort, all is taken back and applied again in smaller parts
-//! self.write(&commits)?;                      the same states and progress, at once
-//! self.settle(commits);                       go on from there
+//! let mut commits = self.apply()?;               records in merge order, through the pure core
+//! if self.must_suspend(&commits) { suspend }     a burst waits for an operator (circuit breaker)
+//! self.transact(&mut commits)?;                  outputs, states, progress, offsets: one Kafka transaction;
+//!                                                or, after an abort, roll back and apply smaller batches
+//! self.write_store(&commits)?;                   the same states and progress: one atomic write
+//! self.update_after_commit(commits)              continue from the new progress
 //! ```
 //!
 //! | crash | on disk | recovery |
 //! |---|---|---|
-//! | before the transaction ends | old state | it is aborted; the input is read again from the committed offset. Outputs may differ from the first attempt, which nobody has seen |
-//! | between transaction and write | old state, behind Kafka | the tail of the changelog past the stored offset is read |
-//! | during the write | old or new, never between | as above, or nothing |
+//! | before the transaction ends | old state | the transaction is aborted; the input is read again from the committed offset. Outputs may differ from those of the first attempt, which no committed reader has seen |
+//! | between transaction and write | old state, behind Kafka | the changelog is read from the stored offset to its end |
+//! | during the write | old or new state, never a mix | as above, or none needed |
 //! | the disk is lost | nothing | the changelog is read from its start |
 
 mod active_models;
@@ -21,9 +21,13 @@ mod apply;
 mod budget;
 mod cleanup;
 mod idle;
+mod idle_state;
 mod ingest;
 mod observe;
+mod owned_partition;
+mod panic_search;
 mod partition;
+mod pending_commit;
 mod quarantine;
 mod suspend;
 mod transact;
@@ -36,101 +40,75 @@ use super::clock::SlewingClock;
 use super::clock_check::{ClockCheck, ClockReading};
 use super::context::Context;
 use super::mailbox::{Mailbox, WorkerMessage};
-use super::restore::{Error, PartitionRestore, store_partition};
+use super::restore::{Error, PartitionRestore};
 use super::worker_io::WorkerIo;
 use crate::crash;
-use crate::event::{self, Decoder, EventTime, Mapping};
-use crate::kafka::SeekPosition;
-use crate::partition::{Commit, Generation};
+use crate::event::{self, Decoder, Mapping};
 use crate::store::PartitionCommit;
-use active_models::ActiveModels;
+use crate::store::store_partition;
 use budget::Budget;
-use partition::OwnedPartition;
-use quarantine::PartitionRestart;
-use transact::CommitOutcome;
+use owned_partition::OwnedPartition;
+use panic_search::PartitionRestart;
+use pending_commit::{CommitOutcome, PendingCommit};
 
-/// A partition that is ready to be read, from here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StartRequest {
-    pub(super) partition: i32,
-    pub(super) epoch: u64,
-    pub(super) positions: Vec<SeekPosition>,
-}
-
-/// A commit on its way.
-#[derive(Debug)]
-struct PendingCommit {
-    partition: i32,
-    epoch: u64,
-    /// The models that it was made with.
-    models: ActiveModels,
-    /// Those models, where the partition is not yet known to be worked on with them.
-    generation: Option<Generation>,
-    commit: Commit,
-    /// The step of the watermark that it was to end with.
-    advance: Option<EventTime>,
-    /// What its records took in the merge.
-    bytes: usize,
-    changelog_offset: Option<i64>,
-}
-
-/// Works on the partitions that its mail gives it.
+/// Processes the partitions that its mailbox assigns to it.
 pub(super) struct Worker<W> {
     context: Context,
     io: W,
-    /// Among the workers of the process.
+    /// Index among the workers of the process.
     number: usize,
+    /// By input.
     decoders: Vec<Decoder>,
     partitions: BTreeMap<i32, OwnedPartition>,
-    /// Partitions that others have gone on with, with newer models or a newer version.
+    /// Partitions that another process has processed with newer models or a newer version.
     deferred: BTreeSet<i32>,
     /// Partitions that cannot be processed.
     quarantined: BTreeSet<i32>,
-    /// Partitions that are to be restored and read again, and what for.
+    /// Partitions that are about to be restored and read again, and why.
     restarts: BTreeMap<i32, PartitionRestart>,
-    /// Records that go to the dead letters unread, as operators have asked.
+    /// Records that operators have skipped: they become dead letters without being decoded.
     skips: BTreeMap<i32, BTreeSet<event::Position>>,
-    /// The epoch of every partition that was given to this worker.
+    /// The epoch of every partition that is assigned to this worker.
     epochs: BTreeMap<i32, u64>,
-    /// One at a time, in the order of their assignment.
+    /// Restored one at a time, in the order of their assignment.
     restoring: VecDeque<PartitionRestore>,
-    /// Applied, and not committed before an operator says go on. While anything is, nothing else is
-    /// applied: it comes after.
+    /// Applied, and not committed before an operator resumes the worker. Until then nothing else is
+    /// applied, since it would build on these commits.
     suspended: Vec<PendingCommit>,
-    /// How much the next transaction may hold.
+    /// Bounds the next transaction.
     budget: Budget,
     clock: SlewingClock,
-    /// What the clocks showed at the beginning of this turn.
+    /// The clocks at the beginning of this turn.
     now: ClockReading,
     clock_check: ClockCheck,
-    /// Whether commits tell what the brokers' clock shows, as far as is known.
+    /// Whether the changelog has `LogAppendTime`, so that commits show the brokers' clock.
     has_append_time: bool,
-    /// Partitions that wait for it to end.
+    /// Partitions that wait for the verdict on a suspect timestamp.
     suspect_partitions: Vec<i32>,
     last_commit: Duration,
     last_observed: Duration,
-    /// Since when the group has refused every commit, while this process counts as a member.
+    /// Since when the group has refused every commit while this process counts as a member.
     refused_since: Option<Duration>,
-    /// When a producer that was fenced was last replaced.
+    /// When a fenced producer was last replaced.
     producer_replaced_at: Option<Duration>,
-    /// Whether a transaction was given up, since the process is to end: nothing is committed any more.
+    /// Whether a transaction was given up because the process is stopping: nothing is committed after that.
     has_stopped_committing: bool,
-    /// The last partition of which it was looked whether it has gone to another process for good.
+    /// The last partition that was checked for stale local state.
     last_cleanup_checked: Option<i32>,
 }
 
-/// Longest sleep without mail.
+/// Longest sleep without messages.
 const POLL_TIMEOUT_MAX: Duration = Duration::from_millis(100);
-/// The same where nothing is in hand that time, or somebody else, could let go on.
+/// Longest sleep while no work is pending that the passing of time or an operator could release.
 const IDLE_POLL_TIMEOUT_MAX: Duration = Duration::from_secs(1);
 
 impl<W: WorkerIo> Worker<W> {
-    pub(super) fn new(number: usize, shared: Context, world: W) -> Worker<W> {
-        let settings = &shared.settings;
+    pub(super) fn new(number: usize, context: Context, io: W) -> Worker<W> {
+        let settings = &context.settings;
         let decoder = |mapping: &Mapping| {
             Decoder::new(
                 mapping.clone(),
-                shared.models.vocabulary.clone(),
+                context.models.vocabulary.clone(),
                 settings.money.clone(),
                 settings.limits.clone(),
             )
@@ -147,25 +125,25 @@ impl<W: WorkerIo> Worker<W> {
             restoring: VecDeque::new(),
             suspended: Vec::new(),
             budget: Budget::full(),
-            clock: SlewingClock::new(world.wall_time(), world.uptime()),
+            clock: SlewingClock::new(io.wall_time(), io.uptime()),
             now: ClockReading::default(),
             clock_check: ClockCheck::default(),
-            has_append_time: shared.topology.uses_log_append_time,
+            has_append_time: context.topology.uses_log_append_time,
             suspect_partitions: Vec::new(),
-            last_commit: world.uptime(),
-            last_observed: world.uptime(),
+            last_commit: io.uptime(),
+            last_observed: io.uptime(),
             last_cleanup_checked: None,
             refused_since: None,
             producer_replaced_at: None,
             has_stopped_committing: false,
-            io: world,
-            context: shared,
+            io,
+            context,
         };
         worker.observe_suspect_partitions(0);
         worker
     }
 
-    /// Works until it is told to stop; what is in hand then is committed, but what is held.
+    /// Runs until [`WorkerMessage::Stop`]. Pending records are committed then; a suspended burst is not.
     pub(super) fn run(mut self, mailbox: &Mailbox) -> Result<(), Error> {
         while self
             .run_once(mailbox.take(self.poll_timeout()))?
@@ -174,14 +152,14 @@ impl<W: WorkerIo> Worker<W> {
         Ok(())
     }
 
-    /// Reads its mail, and does everything once for which it is time.
+    /// One turn of the loop: handles the messages, then does everything that is due.
     pub(super) fn run_once(
         &mut self,
-        mail: VecDeque<WorkerMessage>,
+        messages: VecDeque<WorkerMessage>,
     ) -> Result<ControlFlow<()>, Error> {
         self.now = self.read_clocks();
-        for mail in mail {
-            match mail {
+        for message in messages {
+            match message {
                 WorkerMessage::Assigned { partition, epoch } => {
                     crash::point("assigned");
                     self.begin_restore(partition, epoch);
@@ -201,14 +179,12 @@ impl<W: WorkerIo> Worker<W> {
                     epoch,
                     input,
                     fetched,
-                    reservation: load,
-                } => {
-                    self.handle_fetched(partition, epoch, input, fetched, load);
-                }
+                    reservation,
+                } => self.handle_fetched(partition, epoch, input, fetched, reservation),
                 WorkerMessage::Stop => {
                     crash::point("stopping");
-                    // No member has nothing to commit: nobody is left who could make it one. What is held
-                    // ends here, and what came after it.
+                    // Without a membership a commit would wait for one, but the polling thread has ended and
+                    // cannot rejoin. A suspended burst, and the records after it, are dropped.
                     if self.suspended.is_empty()
                         && !self.has_stopped_committing
                         && self.io.membership().is_some()
@@ -217,7 +193,7 @@ impl<W: WorkerIo> Worker<W> {
                     }
                     if !self.suspended.is_empty() {
                         tracing::info!(
-                            "what is held back is not committed: the next start reads it again"
+                            "the suspended burst is not committed; the next start reads its records again"
                         );
                     }
                     return Ok(ControlFlow::Break(()));
@@ -271,40 +247,42 @@ impl<W: WorkerIo> Worker<W> {
         self.update_after_commit(commits)
     }
 
-    /// How long to wait for mail: until the next commit is due, if there is something to commit.
+    /// How long to wait for messages: until the next commit is due, where there is something to commit.
     pub(super) fn poll_timeout(&self) -> Duration {
         if !self.restoring.is_empty() {
             return Duration::ZERO;
         }
         let interval = self.context.settings.commit_interval;
         let waited = self.io.uptime().saturating_sub(self.last_commit);
-        match self.has_work() {
-            true => interval.saturating_sub(waited).min(POLL_TIMEOUT_MAX),
-            false if self.is_idle() => IDLE_POLL_TIMEOUT_MAX,
-            false => POLL_TIMEOUT_MAX,
+        if self.has_work() {
+            interval.saturating_sub(waited).min(POLL_TIMEOUT_MAX)
+        } else if self.is_idle() {
+            IDLE_POLL_TIMEOUT_MAX
+        } else {
+            POLL_TIMEOUT_MAX
         }
     }
 
     fn is_idle(&self) -> bool {
-        self.suspended.is_empty() && self.partitions.values().all(|own| own.merge.is_idle())
+        self.suspended.is_empty() && self.partitions.values().all(|owned| owned.merge.is_idle())
     }
 
     fn has_work(&self) -> bool {
-        let any = |own: &OwnedPartition| {
-            own.must_commit || own.idle.advance.is_some() || !own.records.is_empty()
+        let has_any = |owned: &OwnedPartition| {
+            owned.must_commit || owned.idle.advance.is_some() || !owned.records.is_empty()
         };
-        self.suspended.is_empty() && self.partitions.values().any(any)
+        self.suspended.is_empty() && self.partitions.values().any(has_any)
     }
 
     fn is_commit_due(&self) -> bool {
         let waited = self.io.uptime().saturating_sub(self.last_commit);
-        let urgent = |own: &OwnedPartition| own.must_commit || self.is_full(own);
+        let is_urgent = |owned: &OwnedPartition| owned.must_commit || self.is_full(owned);
         self.has_work()
             && (waited >= self.context.settings.commit_interval
-                || self.partitions.values().any(urgent))
+                || self.partitions.values().any(is_urgent))
     }
 
-    /// Goes on with restoring; a partition that is done is read from where it stands.
+    /// Takes one step of the first restore; a restored partition is read from its progress.
     fn continue_restore(&mut self) -> Result<(), Error> {
         let Some(restore) = self.restoring.front_mut() else {
             return Ok(());
@@ -319,21 +297,21 @@ impl<W: WorkerIo> Worker<W> {
         if let Some(Some(restored)) = self.quarantine_on_error(partition, step)? {
             crash::point("restored");
             self.restoring.pop_front();
-            let begun = self.complete_restore(partition, epoch, restored);
-            self.quarantine_on_error(partition, begun)?;
+            let completed = self.complete_restore(partition, epoch, restored);
+            self.quarantine_on_error(partition, completed)?;
         }
         Ok(())
     }
 
-    /// What is now committed in Kafka goes to disk.
+    /// Writes to disk what is now committed in Kafka.
     fn write_store(&self, commits: &[PendingCommit]) -> Result<(), Error> {
         let mut written = Vec::with_capacity(commits.len());
-        for planned in commits {
+        for pending in commits {
             written.push(PartitionCommit {
-                partition: store_partition(planned.partition),
-                commit: &planned.commit,
-                changelog_offset: planned.changelog_offset,
-                generation: planned.generation.as_ref(),
+                partition: store_partition(pending.partition),
+                commit: &pending.commit,
+                changelog_offset: pending.changelog_offset,
+                generation: pending.generation.as_ref(),
             });
         }
         let identity = &self.context.settings.identity;

@@ -1,34 +1,41 @@
-//! What the loop asks of the world and does to it: each call is an effect, and each may be the
-//! last. The daemon's world is Kafka, RocksDB and clocks ([`super::live`]); that of the simulation
-//! is made up, and fails on purpose.
+//! The effects of a worker, as a trait: each call may be the last before a crash. [`super::live_io`] implements it with
+//! Kafka, RocksDB and clocks; the simulation with fakes that inject faults.
 
 use std::time::Duration;
 
-use super::worker::StartRequest;
 use crate::event::WallTime;
 use crate::kafka::{
-    ChangelogRecord, CommittedTransaction, Error, OffsetBounds, ProducerRecord, TransactionPart,
+    ChangelogRecord, CommittedTransaction, Error, OffsetBounds, ProducerRecord, SeekPosition,
+    TransactionPart,
 };
 use crate::store::{StorageEngine, Store};
 use crate::telemetry::Metrics;
 
+/// Asks the polling thread to read a restored partition from these positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StartRequest {
+    pub(super) partition: i32,
+    pub(super) epoch: u64,
+    pub(super) positions: Vec<SeekPosition>,
+}
+
 pub(super) trait WorkerIo {
-    /// What a transaction is sent with, so that the coordinator can refuse those of former members.
+    /// Sent with a transaction, so that the coordinator can refuse former members.
     type Membership;
     type Engine: StorageEngine;
 
     fn store(&self) -> &Store<Self::Engine>;
 
-    /// The stable committed offsets of a partition's inputs, each with its metadata.
+    /// The stable committed offset of each input of a partition, with its metadata.
     fn committed_offsets(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error>;
 
-    /// `None` while this process is no member of the group.
+    /// `None` while this process is not a member of the group.
     fn membership(&self) -> Option<Self::Membership>;
 
     fn input_ends(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error>;
 
-    /// Whether no committed record lies between two offsets of an input: what is there are markers
-    /// of transactions, and records of aborted ones.
+    /// Whether no committed record lies in `from..to` of an input, only transaction markers and records of aborted
+    /// transactions.
     fn is_range_empty(
         &mut self,
         input: u32,
@@ -39,8 +46,8 @@ pub(super) trait WorkerIo {
 
     fn changelog_ends(&self, partition: i32) -> Result<OffsetBounds, Error>;
 
-    /// Reads committed records of the changelog from `from` on and before `end`, for a bounded
-    /// time; returns how far it got. The position passes what is not shown.
+    /// Reads the committed records in `from..end` of the changelog for a bounded time; returns the position that it
+    /// reached. The position also passes markers and aborted records.
     fn read_changelog(
         &mut self,
         partition: i32,
@@ -49,29 +56,29 @@ pub(super) trait WorkerIo {
         take: &mut dyn FnMut(ChangelogRecord),
     ) -> Result<i64, Error>;
 
-    /// Commits all shares at once or not at all.
+    /// Commits all parts in one transaction, or none.
     fn transact(
         &mut self,
-        shares: &[TransactionPart],
+        parts: &[TransactionPart],
         membership: &Self::Membership,
     ) -> Result<CommittedTransaction, Error>;
 
-    /// Tells outputs outside of any transaction, in their order; returns once all are delivered.
-    /// After `Err` some may have been.
+    /// Publishes outputs in order, outside of any transaction; returns once all are delivered. After an error some may
+    /// have been delivered.
     fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error>;
 
-    /// Ends whatever an earlier transaction left open, one way or the other.
+    /// Replaces the producer, which completes or aborts a transaction that the old one left open.
     fn renew_producer(&mut self) -> Result<(), Error>;
 
-    /// Has a restored partition read.
+    /// Requests that the polling thread reads a restored partition.
     fn start_reading(&mut self, start: StartRequest);
 
-    /// Tells the metrics what only this world has.
+    /// Updates the metrics that only the implementation can read.
     fn observe(&self, metrics: &Metrics);
 
     fn wall_time(&self) -> WallTime;
 
-    /// Never goes back, and is of no other use.
+    /// Monotonic time since an arbitrary instant.
     fn uptime(&self) -> Duration;
 
     fn wait(&self, time: Duration);

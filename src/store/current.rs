@@ -1,5 +1,5 @@
-//! Which of its two prefixes is the state of a partition. What replaces a state is built beside it, so that there is
-//! always one that is complete: nothing is removed before.
+//! Selects which of its two key prefixes contains the state of a partition. A replacement is built under the other
+//! prefix and the old state is deleted only when both switch, so that one complete state always exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
@@ -8,32 +8,32 @@ use super::engine::{BatchWriter, Family, StorageEngine};
 use super::key::Prefix;
 use super::{Error, Store, key};
 
-/// What is known of partitions without asking the engine.
+/// Facts about partitions that are cached in memory.
 #[derive(Debug, Default)]
 pub(super) struct PartitionCache {
-    /// Those that were found to have everybody.
+    /// Partitions that were found to have all customers.
     complete: BTreeSet<u32>,
     current: BTreeMap<u32, Prefix>,
 }
 
 impl<E: StorageEngine> Store<E> {
-    /// Whether a partition was found to have everybody since the store was opened. Only a start can find less than
-    /// was written: what goes missing later is an error where it is read.
+    /// Whether a partition was found to have all customers since the store was opened. One check per start is
+    /// enough: data that is lost later causes an error when it is read.
     pub fn is_known_complete(&self, partition: u32) -> bool {
         self.lock_cache().complete.contains(&partition)
     }
 
-    /// Notes that a partition has everybody.
     pub fn mark_complete(&self, partition: u32) {
         self.lock_cache().complete.insert(partition);
     }
 
-    /// Where the changelog of a partition began when it was last known to have everybody.
+    /// The start offset of a partition's changelog when the changelog last had all customers.
     pub fn complete_from(&self, partition: u32) -> Result<Option<i64>, Error> {
         self.get_meta_number(key::complete_from(self.prefix(partition)?))
     }
 
-    /// Notes that it was: up to which offset the changelog holds the state, where it begins, and which one it is.
+    /// Records that the changelog `origin`, which starts at offset `start`, contains the whole state up to
+    /// `changelog_offset`.
     pub fn record_republished(
         &self,
         partition: u32,
@@ -55,16 +55,16 @@ impl<E: StorageEngine> Store<E> {
         })
     }
 
-    /// Removes what an unfinished rebuild of a partition has left.
+    /// Deletes the data of an unfinished rebuild.
     pub fn abandon_rebuild(&self, partition: u32) -> Result<(), Error> {
-        let left = self.prefix(partition)?.other();
+        let unfinished = self.prefix(partition)?.other();
         self.engine.write(&mut |batch| {
-            delete_prefix(batch, left);
+            delete_prefix(batch, unfinished);
             Ok(())
         })
     }
 
-    /// Bytes that the state of a partition takes on disk, as another one beside it will, and bytes that are free for that.
+    /// Bytes that a rebuild of a partition needs on disk in addition (the size of its current state), and free bytes.
     pub fn rebuild_space(&self, partition: u32) -> Result<(u64, Option<u64>), Error> {
         let [from, to] = key::bounds(self.prefix(partition)?);
         let needed = self.engine.bytes_on_disk(&from, &to);
@@ -72,23 +72,23 @@ impl<E: StorageEngine> Store<E> {
     }
 
     fn lock_cache(&self) -> MutexGuard<'_, PartitionCache> {
-        // It is as good as what was asked for, whoever panicked while holding it.
+        // Every update of the cache is complete on its own, so a panic while it was locked did no harm.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the keys of a partition's state begin with.
+    /// The prefix of a partition's current state.
     pub(super) fn prefix(&self, partition: u32) -> Result<Prefix, Error> {
         if let Some(prefix) = self.lock_cache().current.get(&partition) {
             return Ok(*prefix);
         }
         let current = self.get_meta(key::current(partition))?;
         let prefix = Prefix::new(partition, current.as_deref() == Some(&[1]));
-        // Whoever has switched meanwhile knows better.
+        // A concurrent switch has cached a newer prefix, which wins.
         Ok(*self.lock_cache().current.entry(partition).or_insert(prefix))
     }
 
-    /// Has another prefix be the state of its partition from here on, with what `fill` writes, and removes the one
-    /// before: all of it at once.
+    /// Atomically makes `to` the current prefix of its partition, writes the changes of `fill`, and deletes the old
+    /// state.
     pub(super) fn switch_prefix(
         &self,
         to: Prefix,
@@ -106,7 +106,7 @@ impl<E: StorageEngine> Store<E> {
         Ok(())
     }
 
-    /// Forgets everything of a partition.
+    /// Deletes all data of a partition.
     pub fn clear(&self, partition: u32) -> Result<(), Error> {
         self.engine.write(&mut |batch| {
             for is_second in [false, true] {
@@ -115,9 +115,9 @@ impl<E: StorageEngine> Store<E> {
             batch.delete(Family::Meta, &key::current(partition));
             Ok(())
         })?;
-        let mut kept = self.lock_cache();
-        kept.complete.remove(&partition);
-        kept.current.remove(&partition);
+        let mut cache = self.lock_cache();
+        cache.complete.remove(&partition);
+        cache.current.remove(&partition);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The state of all partitions: prefetching for a batch, writing a commit, catching up.
+//! The store of all partitions: prefetches for a batch, writes commits, catches up from the changelog.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ use crate::partition::{
     TimerKey,
 };
 
-/// Properties that are reported, by the name they are reported under.
+/// RocksDB properties that are exported as metrics: (label, property).
 const PROPERTIES: [(&str, &str); 6] = [
     ("keys", "rocksdb.estimate-num-keys"),
     ("live_sst_bytes", "rocksdb.live-sst-files-size"),
@@ -34,25 +34,23 @@ const PROPERTIES: [(&str, &str); 6] = [
     ("write_stopped", "rocksdb.is-write-stopped"),
 ];
 
-/// A commit of one partition on its way to disk.
+/// A commit to write to disk.
 #[derive(Clone, Copy, Debug)]
 pub struct PartitionCommit<'w> {
-    /// The partition.
     pub partition: u32,
-    /// What changes.
     pub commit: &'w Commit,
-    /// The offset of the changelog after this commit, where there is a changelog.
+    /// The changelog offset after this commit; `None` without a changelog.
     pub changelog_offset: Option<i64>,
-    /// The models that the partition is worked on with from here on, where they are new to it.
+    /// Set if this commit adopts a generation.
     pub generation: Option<&'w Generation>,
 }
 
-/// Most timers that are fetched for one batch, and most transitions before it is cut; what is due
-/// beyond them waits for the next one.
+/// Timers that are fetched for one batch, and transitions before it is cut; due timers beyond them wait
+/// for the next batch.
 const TIMERS_PER_BATCH_MAX: usize = 16_384;
 
-/// Most customers that a batch brings under other models beside those whom it concerns anyway, most bytes of
-/// their states, and most entries that are looked at to find them.
+/// Bounds of one batch's part of the migration sweep: customers in addition to those of the batch, bytes of
+/// their states, and entries that are scanned to find them.
 const SWEEP_STATES_MAX: usize = 4096;
 const SWEEP_BYTES_MAX: usize = 4 << 20;
 const SWEEP_SCANNED_MAX: usize = 1 << 16;
@@ -68,19 +66,18 @@ pub struct Store<E = Rocks> {
 }
 
 impl Store {
-    /// Opens the folder, making it if it is not there.
+    /// Opens the folder; creates it if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where the folder has to be rebuilt.
+    /// [`Error::Damaged`] if the folder must be rebuilt.
     pub fn open(path: &Path, config: &Config) -> Result<Store, Error> {
         Ok(Store::with_engine(Rocks::open(path, config)?, path))
     }
 
-    /// Opens a folder to look into it, also while a process works on it: as it is now, and without changing
-    /// anything.
+    /// Opens a snapshot of a folder without changing it; a running process may have it open.
     ///
     /// # Errors
-    /// [`Rocks::open_to_read`]
+    /// [`Rocks::open_read_only`]
     pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
         Ok(Store::with_engine(
             Rocks::open_read_only(path, memory_bytes)?,
@@ -88,34 +85,31 @@ impl Store {
         ))
     }
 
-    /// Moves a damaged store out of the way, into the folder `set-aside` inside its own.
+    /// Moves the files of a damaged store into its subfolder `set-aside`.
     pub fn set_aside(path: &Path) -> Result<(), Error> {
         Rocks::set_aside(path)
     }
 
-    /// Deletes what was set aside: all of it has been rebuilt.
-    ///
-    /// # Errors
-    /// When the file system refuses.
+    /// Deletes the files that were set aside, after all partitions have been rebuilt.
     pub fn delete_set_aside(path: &Path) -> std::io::Result<()> {
         Rocks::delete_set_aside(path)
     }
 
-    /// What RocksDB says of itself: a name and a number, summed over the column families.
+    /// RocksDB properties by label, summed over the column families.
     pub fn properties(&self) -> Vec<(&'static str, u64)> {
         let value =
             |(name, property): &(&'static str, &str)| (*name, self.engine.property(property));
         PROPERTIES.iter().map(value).collect()
     }
 
-    /// Makes everything written so far survive, also what no log holds.
+    /// Flushes the memtables: data that is not in the WAL becomes durable, too.
     pub fn flush(&self) -> Result<(), Error> {
         self.engine.flush()
     }
 }
 
 impl<E: StorageEngine> Store<E> {
-    /// A store over any engine; `path` is what errors name.
+    /// A store over any engine; `path` appears in errors only.
     pub fn with_engine(engine: E, path: &Path) -> Store<E> {
         Store {
             engine,
@@ -126,12 +120,12 @@ impl<E: StorageEngine> Store<E> {
         }
     }
 
-    /// Fetches fewer timers per batch, so that tests can have a batch cut between two of them.
+    /// Limits the timers per batch, so that tests can cut a batch between two timers.
     pub fn with_timers_per_batch(self, timers_max: usize) -> Store<E> {
         Store { timers_max, ..self }
     }
 
-    /// Looks at fewer customers in one step, so that tests can have several.
+    /// Limits the customers per scan step, so that tests can have several steps.
     pub fn with_scan_step_max(self, step_max: usize) -> Store<E> {
         Store {
             scan_step_max: step_max,
@@ -139,50 +133,57 @@ impl<E: StorageEngine> Store<E> {
         }
     }
 
-    /// All that applying the batch can need, in one sorted multi-get and one scan of timers; and while
-    /// customers are left who have to be brought under other models, the next of them.
+    /// Loads everything that applying the batch can need, with one sorted multi-get and one scan of timers.
+    /// During a migration sweep, also loads the next outdated customers.
     pub fn prefetch<'m>(
         &self,
-        lineage: impl Into<ModelGenerations<'m>>,
+        generations: impl Into<ModelGenerations<'m>>,
         partition: u32,
         lateness: Millis,
         progress: &Progress,
         batch: &Batch,
     ) -> Result<StateView, Error> {
-        self.prefetch_limited(lineage, partition, lateness, progress, batch, usize::MAX)
+        self.prefetch_limited(
+            generations,
+            partition,
+            lateness,
+            progress,
+            batch,
+            usize::MAX,
+        )
     }
 
-    /// The same for a batch that is cut after so many transitions.
+    /// [`Store::prefetch`] for a batch that is cut after `transitions_max` transitions.
     pub fn prefetch_limited<'m>(
         &self,
-        lineage: impl Into<ModelGenerations<'m>>,
+        generations: impl Into<ModelGenerations<'m>>,
         partition: u32,
         lateness: Millis,
         progress: &Progress,
         batch: &Batch,
-        transitions: usize,
+        transitions_max: usize,
     ) -> Result<StateView, Error> {
-        let most = transitions.min(self.timers_max);
-        let reader = StateLoader {
-            generations: lineage.into(),
+        let timers_max = transitions_max.min(self.timers_max);
+        let loader = StateLoader {
+            generations: generations.into(),
             progress,
         };
         let watermark = batch.watermark(progress.watermark, lateness);
         let end = EventTime(watermark.0);
         let prefix = self.prefix(partition)?;
-        let (timers, loaded_to) = self.load_timers(prefix, progress, end, most)?;
-        let mut wanted: BTreeSet<&CustomerId> =
+        let (timers, loaded_to) = self.load_timers(prefix, progress, end, timers_max)?;
+        let mut customers: BTreeSet<&CustomerId> =
             timers.iter().map(|timer| &timer.customer).collect();
-        wanted.extend(
+        customers.extend(
             batch
                 .records
                 .iter()
                 .filter_map(|record| record.content.as_ref().ok())
                 .map(|event| &event.customer),
         );
-        let mut states = self.load_states(reader, prefix, &wanted)?;
+        let mut states = self.load_states(loader, prefix, &customers)?;
         let sweep = match &progress.sweep {
-            Some(from) => Some(self.load_sweep(reader, prefix, from, &mut states)?),
+            Some(from) => Some(self.load_sweep(loader, prefix, from, &mut states)?),
             None => None,
         };
         Ok(StateView {
@@ -190,26 +191,26 @@ impl<E: StorageEngine> Store<E> {
             timers,
             loaded_to,
             sweep,
-            transitions_max: Some(most),
+            transitions_max: Some(timers_max),
         })
     }
 
     fn load_states(
         &self,
-        reader: StateLoader<'_>,
+        loader: StateLoader<'_>,
         prefix: Prefix,
-        wanted: &BTreeSet<&CustomerId>,
+        customers: &BTreeSet<&CustomerId>,
     ) -> Result<BTreeMap<CustomerId, LoadedCustomer>, Error> {
         let mut states = BTreeMap::new();
         let take = |id: &CustomerId, bytes: &[u8]| {
-            states.insert(id.clone(), reader.decode(bytes)?);
+            states.insert(id.clone(), loader.decode(bytes)?);
             Ok(())
         };
-        self.get_customers(prefix, wanted.iter().copied(), take)?;
+        self.get_customers(prefix, customers.iter().copied(), take)?;
         Ok(states)
     }
 
-    /// Looks customers up, given in ascending order; `take` gets each that is there, with its bytes.
+    /// Reads customers, which are given in ascending order; calls `take` for each that exists.
     fn get_customers<'c>(
         &self,
         prefix: Prefix,
@@ -218,50 +219,51 @@ impl<E: StorageEngine> Store<E> {
     ) -> Result<(), Error> {
         let ids: Vec<&CustomerId> = customers.collect();
         let keys: Vec<Vec<u8>> = ids.iter().map(|id| key::customer(prefix, id)).collect();
-        let mut take = |place: usize, bytes: &[u8]| take(ids[place], bytes);
+        let mut take = |index: usize, bytes: &[u8]| take(ids[index], bytes);
         self.engine.get(Family::Customers, &keys, &mut take)
     }
 
-    /// The next customers, from `from` on, whose state is of the models before.
+    /// Adds the next outdated customers, starting at `from`.
     fn load_sweep(
         &self,
-        reader: StateLoader<'_>,
+        loader: StateLoader<'_>,
         prefix: Prefix,
         from: &CustomerId,
         states: &mut BTreeMap<CustomerId, LoadedCustomer>,
     ) -> Result<Sweep, Error> {
         let [_, to] = key::bounds(prefix);
-        let (mut looked, mut found, mut bytes) = (0, 0, 0);
-        let mut reached = Sweep::End;
+        let (mut scanned, mut loaded, mut bytes) = (0, 0, 0);
+        let mut end = Sweep::End;
         let mut take = |entry: &[u8], value: &[u8]| {
             let id = key::decode_customer(entry).ok_or(Error::Corrupt {
                 value: "a customer's key",
                 source: StateDecodeError::Damaged,
             })?;
-            if found == SWEEP_STATES_MAX || bytes > SWEEP_BYTES_MAX || looked == SWEEP_SCANNED_MAX {
-                reached = Sweep::UpTo(id);
+            if loaded == SWEEP_STATES_MAX || bytes > SWEEP_BYTES_MAX || scanned == SWEEP_SCANNED_MAX
+            {
+                end = Sweep::UpTo(id);
                 return Ok(ControlFlow::Break(()));
             }
-            looked += 1;
-            if !states.contains_key(&id) && reader.is_outdated(value)? {
-                (found, bytes) = (found + 1, bytes + value.len());
-                states.insert(id, reader.decode(value)?);
+            scanned += 1;
+            if !states.contains_key(&id) && loader.is_outdated(value)? {
+                (loaded, bytes) = (loaded + 1, bytes + value.len());
+                states.insert(id, loader.decode(value)?);
             }
             Ok(ControlFlow::Continue(()))
         };
         let from = key::customer(prefix, from);
         self.engine.scan(Family::Customers, &from, &to, &mut take)?;
-        Ok(reached)
+        Ok(end)
     }
 
-    /// Timers from the fired cursor up to `end`. Starting at the cursor keeps the scan from walking
-    /// over everything that was ever deleted before it.
+    /// Timers from the fired cursor to `end`, and where loading stopped at the limit. The scan starts at the
+    /// cursor so that it does not step over the tombstones of all fired timers.
     fn load_timers(
         &self,
         prefix: Prefix,
         progress: &Progress,
         end: EventTime,
-        most: usize,
+        timers_max: usize,
     ) -> Result<(BTreeSet<TimerKey>, Option<TimerKey>), Error> {
         let from = match &progress.fired_to {
             Some(cursor) => key::timer(prefix, cursor),
@@ -274,7 +276,7 @@ impl<E: StorageEngine> Store<E> {
                 value: "a timer",
                 source: StateDecodeError::Damaged,
             })?;
-            if timers.len() == most {
+            if timers.len() == timers_max {
                 loaded_to = Some(timer);
                 return Ok(ControlFlow::Break(()));
             }
@@ -290,23 +292,22 @@ impl<E: StorageEngine> Store<E> {
         Ok((timers, loaded_to))
     }
 
-    /// Writes all of some commits, or nothing of them.
+    /// Writes all commits atomically.
     pub fn write(&self, identity: &Identity, commits: &[PartitionCommit<'_>]) -> Result<(), Error> {
         let mut prefixes = Vec::with_capacity(commits.len());
-        for written in commits {
-            prefixes.push(self.prefix(written.partition)?);
+        for commit in commits {
+            prefixes.push(self.prefix(commit.partition)?);
         }
         self.engine.write(&mut |batch| {
-            for (written, prefix) in commits.iter().zip(&prefixes) {
-                put_commit(batch, identity, written, *prefix);
+            for (commit, prefix) in commits.iter().zip(&prefixes) {
+                put_commit(batch, identity, commit, *prefix);
             }
             Ok(())
         })
     }
 
-    /// Overwrites states with what one batch in the changelog says; `None` is a tombstone. Timers
-    /// follow from the states. `progress`, the bytes of the progress record and the offset after
-    /// it, ends the batch.
+    /// Applies one batch of the changelog atomically: encoded states, where `None` is a tombstone, and the
+    /// batch's progress record with the offset after it. Timers are derived from the states.
     pub fn catch_up(
         &self,
         partition: u32,
@@ -353,10 +354,10 @@ impl<E: StorageEngine> Store<E> {
 fn put_commit(
     batch: &mut dyn BatchWriter,
     identity: &Identity,
-    written: &PartitionCommit<'_>,
+    partition_commit: &PartitionCommit<'_>,
     prefix: Prefix,
 ) {
-    let commit = written.commit;
+    let commit = partition_commit.commit;
     let mut bytes = Vec::with_capacity(256);
     for (id, state) in &commit.states {
         bytes.clear();
@@ -369,19 +370,19 @@ fn put_commit(
     for timer in &commit.arm {
         batch.put(Family::Timers, &key::timer(prefix, timer), &[]);
     }
-    if let Some(generation) = written.generation {
+    if let Some(generation) = partition_commit.generation {
         let key = key::generation(prefix, generation.number);
         batch.put(Family::Meta, &key, &generation.encode());
     }
     let progress = codec::encode(&commit.progress, identity);
     batch.put(Family::Meta, &key::progress(prefix), &progress);
-    if let Some(offset) = written.changelog_offset {
+    if let Some(offset) = partition_commit.changelog_offset {
         let key = key::changelog_offset(prefix);
         batch.put(Family::Meta, &key, &offset.to_be_bytes());
     }
 }
 
-/// Notes where a partition has got to by its changelog.
+/// Stores encoded progress and the changelog offset after it.
 pub(super) fn put_progress(
     batch: &mut dyn BatchWriter,
     prefix: Prefix,

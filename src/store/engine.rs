@@ -1,5 +1,5 @@
-//! What the store asks of a key-value engine. RocksDB is one; the simulation has another, which
-//! fails and crashes on purpose.
+//! The key-value engine interface of the store. Implemented by RocksDB, and by the simulation's engine, which
+//! injects failures and crashes.
 
 use std::ops::ControlFlow;
 
@@ -12,15 +12,14 @@ pub enum Family {
     Customers,
     /// The timer index.
     Timers,
-    /// What is known of the partitions.
+    /// Metadata of partitions and of the store.
     Meta,
 }
 
 impl Family {
-    /// All there are.
     pub const ALL: [Family; 3] = [Family::Customers, Family::Timers, Family::Meta];
 
-    /// Its name on disk.
+    /// The name on disk.
     pub fn name(self) -> &'static str {
         match self {
             Family::Customers => "customers",
@@ -30,30 +29,25 @@ impl Family {
     }
 }
 
-/// Changes that are made together or not at all.
+/// Collects changes that are written atomically.
 pub trait BatchWriter {
-    /// Sets a value.
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]);
-    /// Removes a key.
     fn delete(&mut self, family: Family, key: &[u8]);
-    /// Removes all keys from `from` to before `to`.
+    /// Deletes all keys from `from` to before `to`.
     fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]);
 }
 
-/// A key and its value; without one, the key is removed.
+/// A key and its value; `None` deletes the key.
 pub type KeyValue = (Vec<u8>, Option<Vec<u8>>);
 
-/// Gets the place of a key among those that were asked for, and its value.
+/// Receives the index of a requested key, and its value.
 pub type ValueVisitor<'t> = dyn FnMut(usize, &[u8]) -> Result<(), Error> + 't;
-/// Gets a key and its value, and says whether to go on.
+/// Receives a key and its value; returns whether to continue.
 pub type EntryVisitor<'t> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error> + 't;
 
-/// An ordered, durable map for each family.
+/// An ordered, durable map for each family. Methods also return the errors of their callbacks.
 pub trait StorageEngine {
-    /// Looks up keys in ascending order; `take` gets the place and the value of each that is there.
-    ///
-    /// # Errors
-    /// When reading fails, and those of `take`.
+    /// Reads `keys`, which must ascend; calls `take` for each that exists.
     fn get(
         &self,
         family: Family,
@@ -61,10 +55,7 @@ pub trait StorageEngine {
         take: &mut ValueVisitor<'_>,
     ) -> Result<(), Error>;
 
-    /// Hands over all entries from `from` to before `to`, in order, until `take` breaks.
-    ///
-    /// # Errors
-    /// When reading fails, and those of `take`.
+    /// Visits all entries from `from` to before `to`, in order, until `take` breaks.
     fn scan(
         &self,
         family: Family,
@@ -73,30 +64,23 @@ pub trait StorageEngine {
         take: &mut EntryVisitor<'_>,
     ) -> Result<(), Error>;
 
-    /// Makes the changes that `fill` gives, atomically, over all families. They survive a crash of
-    /// the process.
-    ///
-    /// # Errors
-    /// When writing fails, and those of `fill`; then none of them was made.
+    /// Writes the changes that `fill` collects, atomically over all families. They survive a crash of
+    /// the process. After an error, none of them was made.
     fn write(
         &self,
         fill: &mut dyn FnMut(&mut dyn BatchWriter) -> Result<(), Error>,
     ) -> Result<(), Error>;
 
-    /// Makes many changes of one family faster than by `write`; `pairs` come in ascending order,
-    /// each key once.
-    ///
-    /// # Errors
-    /// When writing fails.
+    /// Bulk-loads one family, faster than `write`; `pairs` must ascend, with distinct keys.
     fn ingest(
         &self,
         family: Family,
         pairs: &mut dyn Iterator<Item = KeyValue>,
     ) -> Result<(), Error>;
 
-    /// Bytes that the entries from `from` to before `to` take on disk, over all families, estimated.
+    /// An estimate of the bytes on disk of all entries from `from` to before `to`, over all families.
     fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64;
 
-    /// Bytes that are free where the engine writes; `None` where that is not known.
+    /// Free bytes of the engine's file system, if known.
     fn free_bytes(&self) -> Option<u64>;
 }

@@ -1,19 +1,17 @@
-//! What can go wrong with the disk, named by what must be done.
+//! Errors of the store, one variant per required reaction.
 
 use std::path::PathBuf;
 
 use crate::customer::StateDecodeError;
 use crate::partition::codec::UnusableState;
 
-/// The reason that an engine gives.
+/// The cause that an engine reports.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What was being done.
+/// The failed operation; displayed as a participle ("cannot be read").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoOperation {
-    /// Reading.
     Read,
-    /// Writing.
     Write,
 }
 
@@ -26,67 +24,51 @@ impl std::fmt::Display for IoOperation {
     }
 }
 
-/// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The folder cannot be opened: stop, and let a person look.
+    /// The folder cannot be opened: stop; an operator must check it.
     #[error("cannot open the state in {path}")]
     Open {
-        /// The folder.
         path: PathBuf,
-        /// The engine's reason.
         #[source]
         source: BoxError,
     },
-    /// Reading or writing failed: stop; what is on disk is the last commit.
+    /// Reading or writing failed: stop; the disk contains the last commit.
     #[error(
-        "the state in {path} cannot be {operation}; the next start goes on from the last commit"
+        "the state in {path} cannot be {operation}; the next start resumes from the last commit"
     )]
     Io {
-        /// What was being done.
         operation: IoOperation,
-        /// The folder.
         path: PathBuf,
-        /// The engine's reason.
         #[source]
         source: BoxError,
     },
-    /// The files are not what was written: rebuild them from the changelog.
+    /// The files are corrupt: rebuild them from the changelog.
     #[error("the state in {path} is damaged; the next start rebuilds it from the changelog")]
     Damaged {
-        /// The folder.
         path: PathBuf,
-        /// The engine's reason.
         #[source]
         source: BoxError,
     },
-    /// The changelog has lost records: stop, and let a person look.
+    /// The changelog has lost records: stop; an operator must check it.
     #[error(
-        "the changelog holds the state of {found} customers of a partition, where it had {expected}: records were \
-        deleted from it. Its cleanup.policy must be compact alone. To begin anew, use another kafka.app and an \
+        "the changelog contains {found} customers of a partition, but must contain {expected}: records were \
+        deleted from it. Its cleanup.policy must be compact only. To start over, use another kafka.app and an \
         empty changelog"
     )]
-    Incomplete {
-        /// Customers found.
-        found: u64,
-        /// Customers that there were.
-        expected: u64,
-    },
-    /// What is on disk cannot be gone on from.
+    Incomplete { found: u64, expected: u64 },
+    /// The state on disk was written with incompatible models, settings or inputs.
     #[error("the state in {path} cannot be used")]
     Unusable {
-        /// The folder.
         path: PathBuf,
-        /// The reason.
         #[source]
         source: UnusableState,
     },
-    /// A value is not one that was written: a bug, or somebody else's value.
+    /// A value cannot be decoded: a bug, or a value of another writer.
     #[error("a value of the state is damaged ({value})")]
     Corrupt {
-        /// Which value; never a customer's id.
+        /// The kind of value; never a customer's id.
         value: &'static str,
-        /// The reason.
         #[source]
         source: StateDecodeError,
     },

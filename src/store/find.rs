@@ -1,4 +1,4 @@
-//! One customer, for whoever only looks: found by key, read by the models that are kept beside them.
+//! Read-only lookup of one customer by key, decoded with the models that are stored with the state.
 
 use std::ops::ControlFlow;
 
@@ -12,29 +12,28 @@ use crate::model::{Models, ModelsChange};
 use crate::partition::Progress;
 use crate::partition::codec::{self, UnusableState};
 
-/// A customer, and where their partition stands.
+/// A customer, and the progress of its partition.
 #[derive(Debug)]
 pub struct FoundCustomer {
-    /// The models that the partition is worked on with.
+    /// The current models of the partition.
     pub models: Models,
-    /// Who they are under these models.
+    /// The state under these models.
     pub state: CustomerState,
-    /// Where the partition stands.
     pub progress: Progress,
-    /// The state on disk is of the models before; this is what it comes to under those of today.
+    /// The state on disk has the previous generation; `state` is its migration.
     pub is_migrated: bool,
 }
 
-/// Times that a customer is looked up again because their partition went on meanwhile.
+/// Attempts to read a customer between two commits of its partition.
 const LOOKUPS_MAX: usize = 5;
 
 impl<E: StorageEngine> Store<E> {
-    /// The partitions that something is known of.
+    /// The partitions that have progress in this store.
     pub fn partitions(&self) -> Result<Vec<u32>, Error> {
-        let (mut found, mut from) = (Vec::new(), Vec::new());
+        let (mut partitions, mut from) = (Vec::new(), Vec::new());
         let [_, end] = key::bounds(Prefix::new(u32::MAX, true));
         loop {
-            // One key of each tells: what else is kept of a partition may be long.
+            // Reads one key per prefix, then skips to the next prefix.
             let mut next = None;
             let mut take = |key: &[u8], _: &[u8]| {
                 next = Prefix::from_key(key);
@@ -42,21 +41,21 @@ impl<E: StorageEngine> Store<E> {
             };
             self.engine.scan(Family::Meta, &from, &end, &mut take)?;
             let Some(prefix) = next else {
-                found.sort_unstable();
-                return Ok(found);
+                partitions.sort_unstable();
+                return Ok(partitions);
             };
             let partition = prefix.partition();
-            // Of whatever format its progress is.
+            // Progress is not decoded: its format may be unknown.
             if self.prefix(partition)? == prefix && self.get_meta(key::progress(prefix))?.is_some()
             {
-                found.push(partition);
+                partitions.push(partition);
             }
             let [_, after] = key::bounds(prefix);
             from = after;
         }
     }
 
-    /// Looks a customer up in these partitions.
+    /// Finds a customer in these partitions.
     pub fn find_customer(
         &self,
         partitions: &[u32],
@@ -68,41 +67,42 @@ impl<E: StorageEngine> Store<E> {
         for partition in &partitions {
             keys.push(key::customer(self.prefix(*partition)?, customer));
         }
-        for look in 1..=LOOKUPS_MAX {
+        for attempt in 1..=LOOKUPS_MAX {
             let Some((partition, bytes)) = self.find_latest(&partitions, &keys)? else {
                 return Ok(None);
             };
-            let before = self.progress_unchecked(partition)?;
-            let mut again = None;
+            let progress = self.progress_unchecked(partition)?;
+            let mut reread = None;
             let mut take = |_, bytes: &[u8]| {
-                again = Some(bytes.to_vec());
+                reread = Some(bytes.to_vec());
                 Ok(())
             };
             let key = key::customer(self.prefix(partition)?, customer);
             self.engine.get(Family::Customers, &[key], &mut take)?;
-            // State and progress are of one commit, or nearly so where commits are very close.
-            let same = again.as_ref() == Some(&bytes);
-            if let Some(progress) = before.filter(|_| same || look == LOOKUPS_MAX) {
+            // If the state is the same before and after reading the progress, both are of one commit. The
+            // last attempt accepts a pair of neighbouring commits.
+            let is_unchanged = reread.as_ref() == Some(&bytes);
+            if let Some(progress) = progress.filter(|_| is_unchanged || attempt == LOOKUPS_MAX) {
                 return self.decode_found(partition, progress, &bytes).map(Some);
             }
         }
         Ok(None)
     }
 
-    /// Where partitions have been handed to and fro, what is left of somebody may be in several.
+    /// Finds the latest state: partitions that moved between processes may have left older states in others.
     fn find_latest(
         &self,
         partitions: &[u32],
         keys: &[Vec<u8>],
     ) -> Result<Option<(u32, Vec<u8>)>, Error> {
-        let mut found = Vec::new();
-        let mut take = |place: usize, bytes: &[u8]| {
+        let mut states = Vec::new();
+        let mut take = |index: usize, bytes: &[u8]| {
             let latest = customer::decode_latest(bytes).map_err(corrupt_customer)?;
-            found.push((latest, partitions[place], bytes.to_vec()));
+            states.push((latest, partitions[index], bytes.to_vec()));
             Ok(())
         };
         self.engine.get(Family::Customers, keys, &mut take)?;
-        let last = found.into_iter().max_by_key(|(latest, ..)| *latest);
+        let last = states.into_iter().max_by_key(|(latest, ..)| *latest);
         Ok(last.map(|(_, partition, bytes)| (partition, bytes)))
     }
 
@@ -112,51 +112,47 @@ impl<E: StorageEngine> Store<E> {
         progress: Progress,
         bytes: &[u8],
     ) -> Result<FoundCustomer, Error> {
-        let read = |models: &Models| customer::decode(bytes, models).map_err(corrupt_customer);
+        let decode = |models: &Models| customer::decode(bytes, models).map_err(corrupt_customer);
         let models = self.load_models(partition, progress.generation)?;
         let generation = customer::decode_generation(bytes).map_err(corrupt_customer)?;
-        let is_brought_over = generation != progress.generation;
-        let state = match is_brought_over {
-            false => read(&models)?,
-            true if generation.checked_add(1) == Some(progress.generation) => {
-                let before = self.load_models(partition, generation)?;
-                let change = ModelsChange::between(&before, &models);
-                let (change, at) = (&change, progress.adopted_at);
-                let migration = Migration {
-                    change,
-                    before: &before,
-                    after: &models,
-                    at,
-                };
-                let mut state = migration.migrate(read(&before)?);
-                state.reevaluate(&models, change, at, &mut Vec::new());
-                state
-            }
-            true => {
-                return Err(corrupt_customer(StateDecodeError::UnknownGeneration {
-                    generation,
-                }));
-            }
+        let is_migrated = generation != progress.generation;
+        let state = if !is_migrated {
+            decode(&models)?
+        } else if generation.checked_add(1) == Some(progress.generation) {
+            let before = self.load_models(partition, generation)?;
+            let change = ModelsChange::between(&before, &models);
+            let (change, at) = (&change, progress.adopted_at);
+            let migration = Migration {
+                change,
+                before: &before,
+                after: &models,
+                at,
+            };
+            let mut state = migration.migrate(decode(&before)?);
+            state.reevaluate(&models, change, at, &mut Vec::new());
+            state
+        } else {
+            return Err(corrupt_customer(StateDecodeError::UnknownGeneration {
+                generation,
+            }));
         };
         Ok(FoundCustomer {
             models,
             state,
             progress,
-            is_migrated: is_brought_over,
+            is_migrated,
         })
     }
 
     fn load_models(&self, partition: u32, generation: u32) -> Result<Models, Error> {
-        let known = self.generation(partition, generation)?;
-        let known = known.ok_or_else(|| self.unusable(UnusableState::OtherModels))?;
-        known.models().map_err(|source| self.unusable(source))
+        let generation = self.generation(partition, generation)?;
+        let generation = generation.ok_or_else(|| self.unusable(UnusableState::OtherModels))?;
+        generation.models().map_err(|source| self.unusable(source))
     }
 
     fn progress_unchecked(&self, partition: u32) -> Result<Option<Progress>, Error> {
-        let found = self.get_meta(key::progress(self.prefix(partition)?))?;
-        let progress = found
-            .map(|bytes| codec::decode_unchecked(&bytes))
-            .transpose();
-        progress.map_err(|source| self.unusable(source))
+        let bytes = self.get_meta(key::progress(self.prefix(partition)?))?;
+        let progress = bytes.map(|bytes| codec::decode_unchecked(&bytes));
+        progress.transpose().map_err(|source| self.unusable(source))
     }
 }

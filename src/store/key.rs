@@ -1,28 +1,28 @@
-//! Keys: the order of the bytes is the order of the values.
+//! Encoding of keys. The order of the bytes is the order of the values.
 //!
 //! | column family | key | value |
 //! |---|---|---|
 //! | `customers` | prefix, customer | state (`customer::codec`) |
 //! | `timers` | prefix, due (i64, sign bit flipped), customer | nothing |
 //! | `meta` | prefix, `p` | progress (`partition::codec`) |
-//! | `meta` | prefix, `m`, 0 or 1 | a generation of its models, by whether its number is even (`partition::generation`) |
+//! | `meta` | prefix, `m`, number modulo 2 (u8) | a generation (`partition::generation`) |
 //! | `meta` | prefix, `c` | next offset of the changelog (i64) |
-//! | `meta` | prefix, `s` | wall time at which the state was seen to be the last one (i64) |
-//! | `meta` | prefix, `o` | the cluster and changelog that the state belongs to |
-//! | `meta` | prefix, `b` | where the changelog began when it was last known to have everybody (i64) |
-//! | `meta` | `transactional-ids` | nothing: transactions are begun under the ids of this version |
-//! | `meta` | `origin` | the same for states without it |
-//! | `meta` | `current`, partition (u32) | which of the partition's two prefixes is its state: 0 (also where there is no such key) or 1 |
+//! | `meta` | prefix, `s` | wall time at which the state was last confirmed to be the latest one (i64) |
+//! | `meta` | prefix, `o` | origin: the cluster and changelog that the state belongs to |
+//! | `meta` | prefix, `b` | start offset of the changelog when it was last known to have all customers (i64) |
+//! | `meta` | `transactional-ids` | nothing: transactions use the transactional ids of this version |
+//! | `meta` | `origin` | the origin of states without `o`, from earlier versions |
+//! | `meta` | `current`, partition (u32) | which of the partition's two prefixes contains its state: 0 (default) or 1 |
 //!
-//! A prefix (u32) is a partition, with the highest bit set in the second of its two. The other one is nothing, or a
-//! state that is being built to replace this one.
+//! A prefix (u32) is a partition; its second prefix has the highest bit set. The prefix that is not current is empty,
+//! or contains a state that is being rebuilt to replace the current one.
 //!
-//! Numbers are big-endian. The customer stands last, so it needs no length.
+//! Numbers are big-endian. The customer is the last part, so it needs no length.
 
 use crate::event::{CustomerId, EventTime};
 use crate::partition::TimerKey;
 
-/// What all keys of one state of a partition begin with.
+/// The common prefix of all keys of one state of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Prefix(u32);
 
@@ -30,19 +30,20 @@ const SECOND: u32 = 1 << 31;
 
 impl Prefix {
     pub(super) fn new(partition: u32, is_second: bool) -> Prefix {
-        match is_second {
-            false => Prefix(partition & !SECOND),
-            true => Prefix(partition | SECOND),
+        if is_second {
+            Prefix(partition | SECOND)
+        } else {
+            Prefix(partition & !SECOND)
         }
     }
 
-    /// What a key begins with.
+    /// Decodes the prefix of a key.
     pub(super) fn from_key(key: &[u8]) -> Option<Prefix> {
         key.first_chunk()
             .map(|bytes| Prefix(u32::from_be_bytes(*bytes)))
     }
 
-    /// The other one of the same partition.
+    /// The other prefix of the same partition.
     pub(super) fn other(self) -> Prefix {
         Prefix(self.0 ^ SECOND)
     }
@@ -64,7 +65,7 @@ pub(super) fn transactional_ids() -> Vec<u8> {
     b"transactional-ids".to_vec()
 }
 
-/// Says which of its two prefixes is the state of a partition.
+/// The key that selects the current prefix of a partition.
 pub(super) fn current(partition: u32) -> Vec<u8> {
     [b"current".as_slice(), &partition.to_be_bytes()].concat()
 }
@@ -77,7 +78,7 @@ pub(super) fn progress(prefix: Prefix) -> Vec<u8> {
     [&prefix.to_bytes(), b"p".as_slice()].concat()
 }
 
-/// The last two generations are kept: a new one begins only when no state is older than the last.
+/// The last two generations are stored: a new one is adopted only when all states have the last one.
 pub(super) fn generation(prefix: Prefix, number: u32) -> Vec<u8> {
     [&prefix.to_bytes(), b"m".as_slice(), &[(number % 2) as u8]].concat()
 }
@@ -98,7 +99,7 @@ pub(super) fn complete_from(prefix: Prefix) -> Vec<u8> {
     [&prefix.to_bytes(), b"b".as_slice()].concat()
 }
 
-/// All keys with a prefix lie from the first of these to before the second.
+/// The range of all keys with a prefix, end exclusive.
 pub(super) fn bounds(prefix: Prefix) -> [Vec<u8>; 2] {
     let next = match prefix.0.checked_add(1) {
         Some(next) => next.to_be_bytes().to_vec(),
@@ -111,7 +112,7 @@ pub(super) fn customer(prefix: Prefix, customer: &CustomerId) -> Vec<u8> {
     raw_customer(prefix, customer.as_bytes())
 }
 
-/// Of the customer with these bytes.
+/// [`customer`] for the bytes of an id.
 pub(super) fn raw_customer(prefix: Prefix, customer: &[u8]) -> Vec<u8> {
     [&prefix.to_bytes(), customer].concat()
 }
@@ -126,19 +127,19 @@ pub(super) fn timer(prefix: Prefix, timer: &TimerKey) -> Vec<u8> {
     .concat()
 }
 
-/// The first key of those due at an instant.
+/// The lower bound of the timers due at `due`.
 pub(super) fn due_bound(prefix: Prefix, due: EventTime) -> Vec<u8> {
     let customer = CustomerId::default();
     timer(prefix, &TimerKey { due, customer })
 }
 
-/// `None` for bytes that are no key of a customer.
+/// `None` for bytes that are not a customer's key.
 pub(super) fn decode_customer(key: &[u8]) -> Option<CustomerId> {
     let customer = std::str::from_utf8(key.get(4..)?).ok()?;
     Some(customer.into())
 }
 
-/// `None` for bytes that are no key of a timer.
+/// `None` for bytes that are not a timer's key.
 pub(super) fn decode_timer(key: &[u8]) -> Option<TimerKey> {
     let (due, customer) = key.get(4..)?.split_at_checked(8)?;
     let due = u64::from_be_bytes(due.try_into().ok()?) ^ (1 << 63);
@@ -147,6 +148,11 @@ pub(super) fn decode_timer(key: &[u8]) -> Option<TimerKey> {
         due: EventTime(due as i64),
         customer,
     })
+}
+
+/// The number of a Kafka partition in keys.
+pub(crate) fn store_partition(partition: i32) -> u32 {
+    u32::try_from(partition).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

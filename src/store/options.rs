@@ -1,4 +1,4 @@
-//! How RocksDB is set up: memory bounded once, for all partitions.
+//! RocksDB options, with one memory bound for all partitions.
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options,
@@ -7,12 +7,12 @@ use rocksdb::{
 
 use super::engine::Family;
 
-/// How much memory the store may use, and how it treats crashes.
+/// Memory and durability of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Block cache and write buffers together, in bytes.
+    /// Block cache plus write buffers.
     pub memory_bytes: usize,
-    /// Whether a write survives a crash of the process. Off for throw-away state.
+    /// Whether a write survives a crash of the process: uses the WAL. Off for temporary state.
     pub durable: bool,
 }
 
@@ -21,8 +21,8 @@ pub(super) struct DatabaseOptions {
     pub(super) columns: Vec<ColumnFamilyDescriptor>,
 }
 
-/// A third of the memory for write buffers, charged to the same cache as the blocks, so that the
-/// sum is bounded whatever the number of column families.
+/// A third of the memory is for write buffers. They are charged to the block cache, so that the sum is
+/// bounded for any number of column families.
 pub(super) fn database_options(config: &Config) -> DatabaseOptions {
     let cache = Cache::new_lru_cache(config.memory_bytes);
     let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
@@ -35,11 +35,10 @@ pub(super) fn database_options(config: &Config) -> DatabaseOptions {
     database.create_missing_column_families(true);
     database.set_write_buffer_manager(&buffers);
     database.set_max_background_jobs(2);
-    // States, timers and progress are of the same batch, also where damage costs the end of RocksDB's
-    // own records of what was flushed.
+    // Keeps states, timers and progress of the same batch even if the end of the MANIFEST is lost.
     database.set_atomic_flush(true);
     database.set_max_open_files(512);
-    // For each file of a compaction: the default of 2 MB is beside the bound.
+    // Allocated per file of a compaction, outside the memory bound; the default is 2 MB.
     database.set_compaction_readahead_size(256 << 10);
     database.set_keep_log_file_num(2);
     database.set_max_total_wal_size(config.memory_bytes as u64 / 2);
@@ -63,7 +62,7 @@ pub(super) fn database_options(config: &Config) -> DatabaseOptions {
     DatabaseOptions { database, columns }
 }
 
-/// Of files that RocksDB takes in as they are; compaction rewrites them like the others.
+/// Options of files to ingest; compaction rewrites them with the column family's options.
 pub(super) fn ingest_options() -> Options {
     let mut options = Options::default();
     options.set_compression_type(DBCompressionType::Lz4);

@@ -1,11 +1,11 @@
-//! States as they are read: in the form of the models that a partition stands at.
+//! Decodes customer states and converts outdated ones to the current generation of their partition.
 
 use super::Error;
 use crate::customer::{self, CustomerState, StateDecodeError};
 use crate::model::Models;
 use crate::partition::{LoadedCustomer, ModelGenerations, Progress};
 
-/// How states of a partition are read: those of the models before are brought over at once.
+/// Decodes states of one partition; migrates those of the previous generation.
 #[derive(Clone, Copy)]
 pub(super) struct StateLoader<'r> {
     pub(super) generations: ModelGenerations<'r>,

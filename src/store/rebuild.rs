@@ -1,5 +1,5 @@
-//! Building a partition from nothing: all of its changelog, sorted in pieces and taken in whole,
-//! with nothing read and nothing logged in between.
+//! Rebuilds a partition from its whole changelog: records are sorted in chunks and ingested as SST files, without
+//! reads and without the WAL.
 
 use std::ops::Range;
 
@@ -14,11 +14,11 @@ use crate::event::CustomerId;
 use crate::partition::codec::{self, Identity};
 use crate::partition::{Generation, TimerKey};
 
-/// Bytes of states that are held in memory before they are sorted and taken in, by all that rebuild
-/// at the same time.
+/// Memory for states before they are sorted and ingested, for all concurrent rebuilds together.
 const CHUNKS_BYTES_MAX: usize = 16 << 20;
-/// The state of a partition on its way from nothing, beside the one that there is. Until [`Store::finish`] that one is
-/// the partition's: a crash begins anew.
+
+/// An unfinished rebuild, under the partition's other prefix. The old state stays current until
+/// [`Store::finish_rebuild`]; after a crash the rebuild starts again.
 #[derive(Debug)]
 pub struct Rebuild {
     prefix: Prefix,
@@ -27,7 +27,7 @@ pub struct Rebuild {
     arming: Option<Arming>,
 }
 
-/// All states are there: how far their timers have been derived.
+/// After all states are ingested: the derivation of their timers.
 #[derive(Debug)]
 struct Arming {
     scan: CustomerScan,
@@ -35,14 +35,14 @@ struct Arming {
     is_done: bool,
 }
 
-/// What has come since the last piece was taken in: in one allocation, so that its bound is true.
+/// Records that are not ingested yet. Their bytes are in one allocation, so that the memory bound is exact.
 #[derive(Debug, Default)]
 struct Chunk {
     bytes: Vec<u8>,
     entries: Vec<ChunkEntry>,
 }
 
-/// Where customer and value lie.
+/// Spans of customer and value within `Chunk::bytes`; a value of `None` is a tombstone.
 #[derive(Debug)]
 struct ChunkEntry {
     customer: Range<u32>,
@@ -71,11 +71,11 @@ impl Chunk {
     /// The last value of each customer, in their order.
     fn sorted(&mut self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let mut entries = std::mem::take(&mut self.entries);
-        // Stable: what came last of a customer stays last.
+        // The sort is stable: the last value of a customer stays last.
         entries.sort_by(|a, b| self.get(&a.customer).cmp(self.get(&b.customer)));
         self.entries = entries;
-        let is_last = |(at, entry): &(usize, &ChunkEntry)| {
-            let next = self.entries.get(at + 1);
+        let is_last = |(index, entry): &(usize, &ChunkEntry)| {
+            let next = self.entries.get(index + 1);
             next.is_none_or(|next| self.get(&next.customer) != self.get(&entry.customer))
         };
         let entries = self.entries.iter().enumerate().filter(is_last);
@@ -92,29 +92,29 @@ impl Chunk {
 }
 
 impl<E: StorageEngine> Store<E> {
-    /// Begins to build a partition from nothing, removing what an earlier attempt has left. Up to so many may be
-    /// rebuilt at the same time.
-    pub fn begin_rebuild(&self, partition: u32, at_once: usize) -> Result<Rebuild, Error> {
-        self.begin_rebuild_in_chunks(partition, CHUNKS_BYTES_MAX / at_once.max(1))
+    /// Begins to rebuild a partition and deletes the data of an unfinished attempt. `concurrency` rebuilds share
+    /// the memory bound.
+    pub fn begin_rebuild(&self, partition: u32, concurrency: usize) -> Result<Rebuild, Error> {
+        self.begin_rebuild_in_chunks(partition, CHUNKS_BYTES_MAX / concurrency.max(1))
     }
 
-    /// With pieces of another size, so that tests can have several.
+    /// [`Store::begin_rebuild`] with another chunk size, so that tests can have several chunks.
     pub fn begin_rebuild_in_chunks(
         &self,
         partition: u32,
-        piece_bytes_max: usize,
+        chunk_bytes_max: usize,
     ) -> Result<Rebuild, Error> {
         self.abandon_rebuild(partition)?;
         Ok(Rebuild {
             prefix: self.prefix(partition)?.other(),
             chunk: Chunk::default(),
-            // Places in it are 32 bits.
-            chunk_bytes_max: piece_bytes_max.min(1 << 30),
+            // Spans have 32-bit bounds.
+            chunk_bytes_max: chunk_bytes_max.min(1 << 30),
             arming: None,
         })
     }
 
-    /// Adds models that the changelog holds.
+    /// Adds a generation from the changelog.
     pub fn add_generation(&self, rebuild: &Rebuild, generation: &Generation) -> Result<(), Error> {
         self.put_generation_at(rebuild.prefix, generation)
     }
@@ -127,10 +127,10 @@ impl<E: StorageEngine> Store<E> {
         value: Option<&[u8]>,
     ) -> Result<(), Error> {
         rebuild.chunk.push(customer.as_bytes(), value);
-        match rebuild.chunk.bytes() < rebuild.chunk_bytes_max {
-            true => Ok(()),
-            false => self.ingest_chunk(rebuild),
+        if rebuild.chunk.bytes() >= rebuild.chunk_bytes_max {
+            self.ingest_chunk(rebuild)?;
         }
+        Ok(())
     }
 
     fn ingest_chunk(&self, rebuild: &mut Rebuild) -> Result<(), Error> {
@@ -140,22 +140,19 @@ impl<E: StorageEngine> Store<E> {
             (key, value.map(<[u8]>::to_vec))
         };
         let mut pairs = rebuild.chunk.sorted().map(pair);
-        let taken_in = self.engine.ingest(Family::Customers, &mut pairs);
+        let result = self.engine.ingest(Family::Customers, &mut pairs);
         drop(pairs);
         rebuild.chunk.clear();
-        taken_in
+        result
     }
 
-    /// After the last record: goes on deriving timers, since every state carries the instant that it is armed for.
-    /// Whether that is done.
-    ///
-    /// # Errors
-    /// When reading or writing fails.
+    /// After the last record: derives the next timers from the states, each of which contains the time that it is
+    /// armed for. Returns whether all are done.
     pub fn arm_timers(&self, rebuild: &mut Rebuild) -> Result<bool, Error> {
         self.ingest_chunk(rebuild)?;
         let prefix = rebuild.prefix;
         let Arming {
-            scan: walk,
+            scan,
             customers,
             is_done,
         } = rebuild.arming.get_or_insert_with(|| Arming {
@@ -164,7 +161,7 @@ impl<E: StorageEngine> Store<E> {
             is_done: false,
         });
         let mut timers = Vec::new();
-        *is_done = self.scan_step(walk, |bytes, value| {
+        *is_done = self.scan_step(scan, |bytes, value| {
             *customers += 1;
             let due = customer::decode_armed(value).map_err(corrupt_customer)?;
             if let (Some(due), Some(customer)) = (due, key::decode_customer(bytes)) {
@@ -172,18 +169,19 @@ impl<E: StorageEngine> Store<E> {
             }
             Ok(())
         })?;
+        // States are ordered by customer, timers by due time.
         timers.sort_unstable();
         let mut pairs = timers.into_iter().map(|timer| (timer, Some(Vec::new())));
         self.engine.ingest(Family::Timers, &mut pairs)?;
         Ok(*is_done)
     }
 
-    /// After [`Store::arm`] is done: has what was built be the partition's state, and removes the one before. Where it
-    /// has got to: the bytes of its last progress record and the offset after it; and which
-    /// changelog that is, and where it begins.
+    /// After [`Store::arm_timers`] is done: atomically makes the rebuilt state current and deletes the old one.
+    /// `progress` is the last progress record and the offset after it; `(origin, start)` are the changelog and its
+    /// start offset.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] where the changelog has not everybody any more.
+    /// [`Error::Incomplete`] if the changelog does not contain all customers.
     pub fn finish_rebuild(
         &self,
         rebuild: &Rebuild,
@@ -192,8 +190,8 @@ impl<E: StorageEngine> Store<E> {
         progress: (&[u8], i64),
         (origin, start): (&str, i64),
     ) -> Result<(), Error> {
-        let known = codec::decode(progress.0, identity, models);
-        let expected = known.map_err(|source| self.unusable(source))?.customers();
+        let decoded = codec::decode(progress.0, identity, models);
+        let expected = decoded.map_err(|source| self.unusable(source))?.customers();
         let armed = rebuild.arming.as_ref().filter(|arming| arming.is_done);
         let found = armed.map_or(0, |arming| arming.customers);
         if found != expected {
@@ -207,7 +205,7 @@ impl<E: StorageEngine> Store<E> {
                 &key::partition_origin(prefix),
                 origin.as_bytes(),
             );
-            // It has everybody, whatever was deleted before.
+            // All customers were found, so a later start of the changelog than before is no loss.
             let start = start.to_be_bytes();
             batch.put(Family::Meta, &key::complete_from(prefix), &start);
         })?;

@@ -1,4 +1,4 @@
-//! RocksDB as the engine of the store.
+//! RocksDB as the storage engine.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +12,13 @@ use super::engine::{BatchWriter, EntryVisitor, Family, KeyValue, StorageEngine, 
 use super::options::{Config, database_options, ingest_options};
 use super::{BoxError, Error, IoOperation};
 
-/// Where files are made before RocksDB takes them in, inside its folder.
+/// Subfolder for SST files before they are ingested.
 const INGEST_FOLDER: &str = "ingest";
-/// In a folder with this file something was found damaged; it is not opened again.
+/// Marks a folder that was found damaged; it is not opened again.
 const DAMAGED_FILE: &str = "DAMAGED";
-/// Where the files of a damaged database are kept until it is rebuilt.
+/// Subfolder for the files of a damaged database, until it is rebuilt.
 const ASIDE_FOLDER: &str = "set-aside";
-/// Where they are moved before.
+/// [`ASIDE_FOLDER`] while files are being moved into it.
 const UNFINISHED_FOLDER: &str = "set-aside.tmp";
 
 /// An open database.
@@ -27,7 +27,7 @@ pub struct Rocks {
     path: PathBuf,
     write_options: WriteOptions,
     ingest_count: AtomicU64,
-    /// Whether it is somebody else's, or nobody's: nothing in its folder is changed.
+    /// Another process may own the folder: nothing in it is changed.
     read_only: bool,
 }
 
@@ -40,29 +40,20 @@ impl std::fmt::Debug for Rocks {
 }
 
 impl Rocks {
-    /// Opens the folder, making it if it is not there.
+    /// Opens the folder; creates it if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where the files are not what was written.
+    /// [`Error::Damaged`] if the files are corrupt, now or when the folder was last used.
     pub fn open(path: &Path, config: &Config) -> Result<Rocks, Error> {
         if path.join(DAMAGED_FILE).exists() {
             return Err(Error::Damaged {
                 path: path.to_owned(),
-                source: "found damaged when it was last used".into(),
+                source: "damage was found when it was last used".into(),
             });
         }
         let families = database_options(config);
         let db = DB::open_cf_descriptors(&families.database, path, families.columns);
-        let db = db.map_err(|source| match is_corruption(&source) {
-            true => Error::Damaged {
-                path: path.to_owned(),
-                source: source.into(),
-            },
-            false => Error::Open {
-                path: path.to_owned(),
-                source: source.into(),
-            },
-        })?;
+        let db = db.map_err(|source| open_error(path, source))?;
         let rocks = Rocks {
             db,
             path: path.to_owned(),
@@ -70,7 +61,7 @@ impl Rocks {
             ingest_count: AtomicU64::new(0),
             read_only: false,
         };
-        // What a crash left there belongs to nothing.
+        // A crash may have left files there that were not ingested.
         match std::fs::remove_dir_all(rocks.path.join(INGEST_FOLDER)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(rocks.io_error(IoOperation::Write, error.into()))
@@ -79,18 +70,17 @@ impl Rocks {
         }
     }
 
-    /// Opens a folder to read it as it is now, also while a process works on it. Nothing in it is changed.
+    /// Opens a snapshot of a folder without changing it; a running process may have it open.
     ///
     /// # Errors
-    /// [`Error::Damaged`] also where that process has just thrown away a file: then it helps to open it again.
+    /// [`Error::Damaged`] also if that process has just deleted a file; opening again then succeeds.
     pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Rocks, Error> {
-        let open = |source: BoxError| Error::Open {
-            path: path.to_owned(),
-            source,
-        };
-        // RocksDB would make a folder.
+        // Checked first, because RocksDB would create the folder.
         if !path.join("CURRENT").is_file() {
-            return Err(open("there is none in it".into()));
+            return Err(Error::Open {
+                path: path.to_owned(),
+                source: "the folder contains no database".into(),
+            });
         }
         let families = database_options(&Config {
             memory_bytes,
@@ -101,13 +91,7 @@ impl Rocks {
         database.create_missing_column_families(false);
         database.set_skip_stats_update_on_db_open(true);
         let db = DB::open_cf_descriptors_read_only(&database, path, families.columns, false);
-        let db = db.map_err(|source| match is_corruption(&source) {
-            true => Error::Damaged {
-                path: path.to_owned(),
-                source: source.into(),
-            },
-            false => open(source.into()),
-        })?;
+        let db = db.map_err(|source| open_error(path, source))?;
         Ok(Rocks {
             db,
             path: path.to_owned(),
@@ -117,41 +101,41 @@ impl Rocks {
         })
     }
 
-    /// Moves the files of a damaged database out of the way, into a folder inside: they may be all that is left. Where
-    /// some are there already, those of now are deleted, which were rebuilt since.
+    /// Moves the files of a damaged database into a subfolder: they may be the only copy. If the subfolder exists
+    /// already, the files are deleted instead, because they were rebuilt after the first damage.
     pub(super) fn set_aside(path: &Path) -> Result<(), Error> {
-        let failed = |source: std::io::Error| Error::Io {
+        let io_error = |source: std::io::Error| Error::Io {
             operation: IoOperation::Write,
             path: path.to_owned(),
             source: source.into(),
         };
         let (aside, unfinished) = (path.join(ASIDE_FOLDER), path.join(UNFINISHED_FOLDER));
-        // As long as it is there nothing is opened, so that what a crash interrupts is gone on with.
-        std::fs::write(path.join(DAMAGED_FILE), "set aside").map_err(failed)?;
+        // While this file exists, no database is opened, so that the next start continues after a crash here.
+        std::fs::write(path.join(DAMAGED_FILE), "set aside").map_err(io_error)?;
         let is_first = !aside.exists();
         if is_first {
-            std::fs::create_dir_all(&unfinished).map_err(failed)?;
+            std::fs::create_dir_all(&unfinished).map_err(io_error)?;
         }
-        for entry in std::fs::read_dir(path).map_err(failed)? {
+        for entry in std::fs::read_dir(path).map_err(io_error)? {
             let (from, name) = entry
                 .map(|entry| (entry.path(), entry.file_name()))
-                .map_err(failed)?;
+                .map_err(io_error)?;
             if name == DAMAGED_FILE || !is_database_file(&name.to_string_lossy()) {
                 continue;
             }
-            let moved = match is_first {
-                true => std::fs::rename(&from, unfinished.join(&name)),
-                false => std::fs::remove_file(&from),
+            let result = if is_first {
+                std::fs::rename(&from, unfinished.join(&name))
+            } else {
+                std::fs::remove_file(&from)
             };
-            moved.map_err(failed)?;
+            result.map_err(io_error)?;
         }
         if is_first {
-            std::fs::rename(&unfinished, &aside).map_err(failed)?;
+            std::fs::rename(&unfinished, &aside).map_err(io_error)?;
         }
-        std::fs::remove_file(path.join(DAMAGED_FILE)).map_err(failed)
+        std::fs::remove_file(path.join(DAMAGED_FILE)).map_err(io_error)
     }
 
-    /// Deletes what was set aside.
     pub(super) fn delete_set_aside(path: &Path) -> std::io::Result<()> {
         match std::fs::remove_dir_all(path.join(ASIDE_FOLDER)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
@@ -164,7 +148,7 @@ impl Rocks {
         self
     }
 
-    /// The value of a property, summed over the families.
+    /// A property, summed over the families; 0 if RocksDB does not know it.
     pub(super) fn property(&self, name: &str) -> u64 {
         let value = |family: Family| self.db.property_int_value_cf(self.family(family), name);
         let values = Family::ALL
@@ -174,8 +158,9 @@ impl Rocks {
     }
 
     pub(super) fn flush(&self) -> Result<(), Error> {
-        let mut each = Family::ALL.into_iter();
-        each.try_for_each(|family| self.db.flush_cf(self.family(family)))
+        let mut families = Family::ALL.into_iter();
+        families
+            .try_for_each(|family| self.db.flush_cf(self.family(family)))
             .map_err(|source| self.classify_error(IoOperation::Write, source))
     }
 
@@ -185,10 +170,10 @@ impl Rocks {
             .expect("every column family is opened with the database")
     }
 
-    /// Damage is remembered, so that the next start begins with another folder.
-    fn classify_error(&self, step: IoOperation, source: rocksdb::Error) -> Error {
+    /// Marks the folder if it is damaged, so that the next start sets its files aside.
+    fn classify_error(&self, operation: IoOperation, source: rocksdb::Error) -> Error {
         if !is_corruption(&source) {
-            return self.io_error(step, source.into());
+            return self.io_error(operation, source.into());
         }
         if !self.read_only
             && let Err(error) = std::fs::write(self.path.join(DAMAGED_FILE), source.to_string())
@@ -201,13 +186,9 @@ impl Rocks {
         }
     }
 
-    fn io_error(
-        &self,
-        step: IoOperation,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    ) -> Error {
+    fn io_error(&self, operation: IoOperation, source: BoxError) -> Error {
         Error::Io {
-            operation: step,
+            operation,
             path: self.path.clone(),
             source,
         }
@@ -222,15 +203,16 @@ impl Rocks {
         let options = ingest_options();
         let mut writer = SstFileWriter::create(&options);
         writer.open(file)?;
-        let mut any = false;
+        let mut is_empty = true;
         for (key, value) in pairs {
-            any = true;
+            is_empty = false;
             match value {
                 Some(value) => writer.put(key, value)?,
                 None => writer.delete(key)?,
             }
         }
-        if any {
+        // RocksDB refuses to finish an empty file.
+        if !is_empty {
             writer.finish()?;
             let mut options = IngestExternalFileOptions::default();
             options.set_move_files(true);
@@ -241,9 +223,24 @@ impl Rocks {
     }
 }
 
-/// Whether a file is one of RocksDB's, by its name.
+fn open_error(path: &Path, source: rocksdb::Error) -> Error {
+    let path = path.to_owned();
+    if is_corruption(&source) {
+        Error::Damaged {
+            path,
+            source: source.into(),
+        }
+    } else {
+        Error::Open {
+            path,
+            source: source.into(),
+        }
+    }
+}
+
+/// Whether RocksDB uses this file name.
 fn is_database_file(name: &str) -> bool {
-    let begins = [
+    let prefixes = [
         "CURRENT",
         "IDENTITY",
         "LOCK",
@@ -251,21 +248,21 @@ fn is_database_file(name: &str) -> bool {
         "MANIFEST-",
         "OPTIONS-",
     ];
-    let ends = [".sst", ".log", ".blob", ".dbtmp"];
-    begins.iter().any(|start| name.starts_with(start)) || ends.iter().any(|end| name.ends_with(end))
+    let suffixes = [".sst", ".log", ".blob", ".dbtmp"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+        || suffixes.iter().any(|suffix| name.ends_with(suffix))
 }
 
-/// Whether the files are not what was written, rather than out of reach.
+/// Whether the files are corrupt, as opposed to inaccessible.
 fn is_corruption(error: &rocksdb::Error) -> bool {
     match error.kind() {
         ErrorKind::Corruption => true,
-        // A file that others name is gone.
+        // A file is missing that the MANIFEST refers to.
         ErrorKind::IOError => error.as_ref().contains("No such file"),
         _ => false,
     }
 }
 
-/// Changes of which each knows its column family.
 struct RocksWriteBatch<'b> {
     rocks: &'b Rocks,
     batch: WriteBatch,
@@ -294,14 +291,14 @@ impl StorageEngine for Rocks {
         take: &mut ValueVisitor<'_>,
     ) -> Result<(), Error> {
         let sorted = true;
-        let found = self
+        let values = self
             .db
             .batched_multi_get_cf(self.family(family), keys, sorted);
-        for (place, value) in found.into_iter().enumerate() {
+        for (index, value) in values.into_iter().enumerate() {
             if let Some(bytes) =
                 value.map_err(|source| self.classify_error(IoOperation::Read, source))?
             {
-                take(place, &bytes)?;
+                take(index, &bytes)?;
             }
         }
         Ok(())
@@ -319,8 +316,7 @@ impl StorageEngine for Rocks {
         }
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(to);
-        // Customers are read all together once, when their partition begins: in the cache they would
-        // take the place of those who are active.
+        // Scans of customers read whole partitions once; cached, they would evict the active customers.
         options.fill_cache(family != Family::Customers);
         let mut entries = self.db.raw_iterator_cf_opt(self.family(family), options);
         entries.seek(from);
@@ -343,24 +339,24 @@ impl StorageEngine for Rocks {
             batch: WriteBatch::default(),
         };
         fill(&mut batch)?;
-        let written = self.db.write_opt(batch.batch, &self.write_options);
-        written.map_err(|source| self.classify_error(IoOperation::Write, source))
+        let result = self.db.write_opt(batch.batch, &self.write_options);
+        result.map_err(|source| self.classify_error(IoOperation::Write, source))
     }
 
     fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64 {
         let bytes = |family| {
             let range = [Range::new(from, to)];
-            let found = self
+            let sizes = self
                 .db
                 .get_approximate_sizes_cf(self.family(family), &range);
-            found.into_iter().sum::<u64>()
+            sizes.into_iter().sum::<u64>()
         };
         Family::ALL.into_iter().map(bytes).sum()
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        let found = rustix::fs::statvfs(&self.path).ok()?;
-        Some(found.f_bavail.saturating_mul(found.f_frsize))
+        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     fn ingest(

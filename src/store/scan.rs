@@ -1,5 +1,5 @@
-//! All customers of a partition, in steps of bounded length: a partition may have millions, and a worker's other
-//! partitions, and the group, do not wait for that.
+//! Scans all customers of a partition in bounded steps: a partition may have millions, and must not block the worker's
+//! other partitions or its group membership.
 
 use std::ops::ControlFlow;
 
@@ -9,11 +9,11 @@ use super::{Error, Store, key};
 use crate::customer::StateDecodeError;
 use crate::event::CustomerId;
 
-/// Most customers that are looked at in one step, and most bytes of their states.
+/// Bounds of one step: customers, and bytes of their states.
 pub(super) const SCAN_STEP_MAX: usize = 1 << 15;
 const SCAN_STEP_BYTES_MAX: usize = 16 << 20;
 
-/// How far a walk over the customers of a partition has got.
+/// The remaining key range of a scan over the customers of a partition.
 #[derive(Debug)]
 pub struct CustomerScan {
     from: Vec<u8>,
@@ -27,10 +27,9 @@ impl CustomerScan {
     }
 }
 
-/// Customers with the bytes of their states.
 pub type EncodedStates = Vec<(CustomerId, Vec<u8>)>;
 
-/// A count of the customers of a partition that is under way.
+/// An unfinished count of the customers of a partition.
 #[derive(Debug)]
 pub struct CustomerCount {
     scan: CustomerScan,
@@ -38,7 +37,6 @@ pub struct CustomerCount {
 }
 
 impl<E: StorageEngine> Store<E> {
-    /// Begins to count the customers of a partition.
     pub fn begin_count(&self, partition: u32) -> Result<CustomerCount, Error> {
         Ok(CustomerCount {
             scan: CustomerScan::new(self.prefix(partition)?),
@@ -46,35 +44,26 @@ impl<E: StorageEngine> Store<E> {
         })
     }
 
-    /// Goes on counting the customers of a partition that nobody writes to; the number after the last step.
-    ///
-    /// # Errors
-    /// When reading fails.
-    pub fn continue_count(&self, counting: &mut CustomerCount) -> Result<Option<u64>, Error> {
-        let CustomerCount {
-            scan: walk,
-            customers,
-        } = counting;
-        let is_done = self.scan_step(walk, |_, _| {
+    /// Counts the next customers. Returns the number after the last step. The partition must not be written to
+    /// between the steps.
+    pub fn continue_count(&self, count: &mut CustomerCount) -> Result<Option<u64>, Error> {
+        let CustomerCount { scan, customers } = count;
+        let is_done = self.scan_step(scan, |_, _| {
             *customers += 1;
             Ok(())
         })?;
         Ok(is_done.then_some(*customers))
     }
 
-    /// Begins to go over the customers of a partition.
     pub fn begin_scan(&self, partition: u32) -> Result<CustomerScan, Error> {
         Ok(CustomerScan::new(self.prefix(partition)?))
     }
 
-    /// The next customers with the bytes of their states, and whether these were the last. For a partition that nobody
-    /// writes to.
-    ///
-    /// # Errors
-    /// When reading fails.
-    pub fn next_states(&self, walk: &mut CustomerScan) -> Result<(EncodedStates, bool), Error> {
+    /// The next customers with their encoded states, and whether these are the last. The partition must not be
+    /// written to between the steps.
+    pub fn next_states(&self, scan: &mut CustomerScan) -> Result<(EncodedStates, bool), Error> {
         let mut states = EncodedStates::new();
-        let is_last = self.scan_step(walk, |key, value| {
+        let is_last = self.scan_step(scan, |key, value| {
             let customer = key::decode_customer(key).ok_or(Error::Corrupt {
                 value: "a customer's key",
                 source: StateDecodeError::Damaged,
@@ -85,26 +74,26 @@ impl<E: StorageEngine> Store<E> {
         Ok((states, is_last))
     }
 
-    /// Hands over the next customers, each by its key and its state; whether these were the last.
+    /// Calls `take` with key and state of the next customers. Returns whether these are the last.
     pub(super) fn scan_step(
         &self,
-        walk: &mut CustomerScan,
+        scan: &mut CustomerScan,
         mut take: impl FnMut(&[u8], &[u8]) -> Result<(), Error>,
     ) -> Result<bool, Error> {
-        let (mut looked, mut bytes, mut next) = (0, 0, None);
-        let mut one = |key: &[u8], value: &[u8]| {
-            if looked == self.scan_step_max || bytes > SCAN_STEP_BYTES_MAX {
+        let (mut scanned, mut bytes, mut next) = (0, 0, None);
+        let mut visit = |key: &[u8], value: &[u8]| {
+            if scanned == self.scan_step_max || bytes > SCAN_STEP_BYTES_MAX {
                 next = Some(key.to_vec());
                 return Ok(ControlFlow::Break(()));
             }
-            (looked, bytes) = (looked + 1, bytes + value.len());
+            (scanned, bytes) = (scanned + 1, bytes + value.len());
             take(key, value)?;
             Ok(ControlFlow::Continue(()))
         };
         self.engine
-            .scan(Family::Customers, &walk.from, &walk.to, &mut one)?;
+            .scan(Family::Customers, &scan.from, &scan.to, &mut visit)?;
         let is_done = next.is_none();
-        walk.from = next.unwrap_or_else(|| walk.to.clone());
+        scan.from = next.unwrap_or_else(|| scan.to.clone());
         Ok(is_done)
     }
 }

@@ -1,23 +1,21 @@
-//! Logs, to standard error. No customer's id is ever in them.
+//! Logging to standard error. Log lines never contain the id of a customer.
 
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
-/// How a line looks.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineFormat {
-    /// For people.
     #[default]
     Text,
-    /// For programs.
     Json,
 }
 
-/// Begins to log. `level` is a level, or directives as `info,tenure::kafka=debug`.
+/// Starts logging. `level` is a level, or directives such as `info,tenure::kafka=debug`.
 ///
 /// # Errors
-/// When `level` cannot be read, or logging has begun already.
+/// If `level` is invalid, or logging was started before.
 pub fn init_logging(format: LineFormat, level: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
     let builder = tracing_subscriber::fmt()

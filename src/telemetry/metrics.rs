@@ -1,5 +1,5 @@
-//! Every metric, with its name and its help. No other file declares one. Labels come from closed
-//! sets: topics, partitions, models, stages, reasons; never a customer.
+//! All metrics with names and help texts. No other module declares any. Label values come from closed
+//! sets (topics, partitions, models, stages, reasons), never from customers.
 
 mod declare;
 mod sections;
@@ -16,139 +16,127 @@ use declare::Registrar;
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// What comes in.
     pub input: InputMetrics,
-    /// Transitions, by model, from, to and cause.
+    /// By model, from, to and cause.
     pub transitions: IntCounterVec,
-    /// Transitions that subscribers are not told of, by model and why.
+    /// Transitions that are not published, by model and reason.
     pub quiet_transitions: IntCounterVec,
-    /// Unusually many transitions at once.
     pub bursts: BurstMetrics,
-    /// Batches applied.
     pub batches: IntCounter,
-    /// Transactions, by outcome.
+    /// By outcome.
     pub transactions: IntCounterVec,
-    /// How large transactions may be, by worker.
+    /// By worker.
     pub transaction_limit_percent: IntGaugeVec,
-    /// How long a transaction took.
     pub transaction_seconds: Histogram,
-    /// Customers, by model and stage.
+    /// By model and stage.
     pub customers: IntGaugeVec,
-    /// Records between the position and the end, by topic and partition.
+    /// By topic and partition.
     pub lag_records: IntGaugeVec,
-    /// Records behind a transaction that has not ended, by topic and partition.
+    /// Records behind an open transaction, by topic and partition.
     pub undecided_records: IntGaugeVec,
-    /// The watermark of a partition.
+    /// By partition.
     pub watermark_seconds: IntGaugeVec,
-    /// Timers that have been armed and not met.
+    /// Customers with an armed timer.
     pub timers: IntGauge,
-    /// Partitions of this process, by what is done with them.
+    /// Partitions of this process, by state.
     pub partitions: IntGaugeVec,
-    /// Topics that lose something.
     pub topics: TopicMetrics,
-    /// What is said of models that change.
     pub model_changes: ModelChangeMetrics,
-    /// Rebalances, by kind.
+    /// By kind.
     pub rebalances: IntCounterVec,
-    /// Times that the group was joined anew in the same process, by reason.
+    /// Rejoins without a restart of the process, by reason.
     pub consumer_rejoins: IntCounterVec,
-    /// What restoring does.
     pub restore: RestoreMetrics,
-    /// What is said of clocks.
     pub clock: ClockMetrics,
-    /// Merges that went on although an input was silent.
+    /// Merges that stopped waiting for an idle input.
     pub merge_timeouts: IntCounter,
-    /// What RocksDB says of itself, over all column families, by the name of the property.
+    /// Properties of RocksDB summed over all column families, by property name.
     pub rocksdb: BTreeMap<&'static str, IntGauge>,
 }
 
-/// What is said of the records that come in.
+/// Metrics of input records.
 #[derive(Clone, Debug)]
 pub struct InputMetrics {
-    /// Records applied, by topic.
+    /// Applied records, by topic.
     pub records: IntCounterVec,
     /// Accepted records of an event type that no model names, by topic.
     pub unnamed: IntCounterVec,
-    /// Events that came a second time.
     pub duplicates: IntCounter,
-    /// Events earlier than what their customer had already seen.
     pub late: IntCounter,
-    /// Late events by which nothing can be corrected any more.
+    /// Late events beyond the horizon of corrections.
     pub late_beyond_horizon: IntCounter,
-    /// Refunds and cancellations without an order.
+    /// Refunds and cancellations whose order was not received.
     pub returns_unmatched: IntCounter,
-    /// Records not accepted, by reason.
+    /// By reason.
     pub dead_letters: IntCounterVec,
-    /// Outputs that the broker refused for what they are, by topic.
+    /// Outputs that the broker refused as too large or invalid, by topic.
     pub refused_outputs: IntCounterVec,
-    /// Records whose loss an operator has accepted, by topic.
+    /// Deleted records whose loss an operator accepted, by topic.
     pub lost_records: IntCounterVec,
 }
 
-/// What is said of topics that lose something.
+/// Metrics of topics that delete records too early.
 #[derive(Clone, Debug)]
 pub struct TopicMetrics {
-    /// Topics that lose what they have to keep.
+    /// Topics whose config deletes records that must be retained.
     pub misconfigured: IntGauge,
-    /// Partitions of inputs whose next unread record is about to be deleted.
+    /// Partitions of inputs whose next unread record will soon be deleted.
     pub expiring_partitions: IntGauge,
 }
 
-/// What is said of models that change.
+/// Metrics of model changes.
 #[derive(Clone, Debug)]
 pub struct ModelChangeMetrics {
-    /// Partitions for which other models than before took over.
+    /// Model changes of partitions.
     pub changes: IntCounter,
-    /// Looks at the model files while it runs, by what came of them.
+    /// Reloads of the model files, by outcome.
     pub reloads: IntCounterVec,
 }
 
-/// What is said of unusually many transitions at once.
+/// Metrics of bursts of transitions.
 #[derive(Clone, Debug)]
 pub struct BurstMetrics {
-    /// Those that have begun.
     pub started: IntCounter,
-    /// How far it is to the next, or how much is in this one.
+    /// Transitions in percent of the burst limit.
     pub reached_percent: IntGauge,
-    /// Whether transitions wait for an operator.
+    /// 1 while the circuit breaker suspends transitions.
     pub fuse_blown: IntGauge,
 }
 
-/// What is said of clocks.
+/// Metrics of clocks.
 #[derive(Clone, Debug)]
 pub struct ClockMetrics {
-    /// Jumps of the wall clock.
     pub jumps: IntCounter,
-    /// How far the brokers' clock was ahead at the last commit, by worker.
+    /// By worker.
     pub brokers_ahead_seconds: IntGaugeVec,
-    /// Partitions that wait for a doubt about the own clock to end, by worker.
+    /// Partitions that wait because this clock or record timestamps are suspect, by worker.
     pub suspect_partitions: IntGaugeVec,
 }
 
-/// What is said of restoring.
+/// Metrics of restoring state.
 #[derive(Clone, Debug)]
 pub struct RestoreMetrics {
-    /// Records read from the changelog.
+    /// Records restored from the changelog.
     pub records: IntCounter,
-    /// Partitions assigned, by the state that their local state was found in.
+    /// Assigned partitions, by condition of their local state.
     pub restores: IntCounterVec,
-    /// Committed offsets of the group that were not as they were committed, by how.
+    /// Committed offsets of the group that were missing or unexpected, by kind.
     pub group_offsets: IntCounterVec,
-    /// Partitions that are being restored.
+    /// Partitions in restore.
     pub partitions: IntGauge,
-    /// Offsets of the changelog that are still to be read to restore state.
+    /// Offsets of the changelog that remain to be read.
     pub remaining_records: IntGauge,
-    /// Seconds until state is restored, estimated.
+    /// Estimated seconds until state is restored.
     pub remaining_seconds: IntGauge,
-    /// State folders emptied, by reason.
+    /// Emptied state directories, by reason.
     pub stores_cleared: IntCounterVec,
 }
 
 impl Metrics {
-    /// Registers everything.
+    /// Registers all metrics.
     ///
     /// # Errors
-    /// When a name is there twice, which a test rules out.
+    /// If a name is declared twice, which a test rules out.
     pub fn new() -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let declare = Registrar(&registry);
@@ -166,7 +154,7 @@ impl Metrics {
             )?,
             transaction_limit_percent: declare.gauges(
                 "transaction_limit_percent",
-                "How much a transaction may hold, of the most: less for a while after one was aborted.",
+                "Current size limit of a transaction, in percent of the maximum: reduced for a while after an abort.",
                 &["worker"],
             )?,
             transaction_seconds: declare
@@ -179,18 +167,18 @@ impl Metrics {
             )?,
             undecided_records: declare.gauges(
                 "undecided_records",
-                "Records of an input that wait for a transaction to end: nobody who reads committed records sees them.",
+                "Records of an input behind an open transaction: read_committed readers do not see them yet.",
                 &["topic", "partition"],
             )?,
             watermark_seconds: declare.gauges(
                 "watermark_timestamp_seconds",
-                "The watermark, since 1970.",
+                "The watermark, in seconds since 1970.",
                 &["partition"],
             )?,
             timers: declare.gauge("timers", "Customers with an armed timer.")?,
             partitions: declare.gauges(
                 "partitions",
-                "Partitions assigned to this process: restoring, running, left_alone (others have newer models or a newer version) or quarantined (they cannot be processed; `tenure state` says why).",
+                "Partitions assigned to this process: restoring, running, left_alone (deferred: the changelog has newer models or a newer version) or quarantined (they cannot be processed; `tenure state` shows why).",
                 &["state"],
             )?,
             topics: declare.topics()?,
@@ -205,7 +193,7 @@ impl Metrics {
             clock: declare.clock()?,
             merge_timeouts: declare.counter(
                 "merge_timeouts_total",
-                "Inputs that were waited for in vain.",
+                "Idle inputs that a merge stopped waiting for.",
             )?,
             rocksdb: declare.rocksdb()?,
             registry: registry.clone(),
@@ -217,7 +205,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Removes what is said of partitions, for a daemon that begins anew in the same process.
+    /// Clears the metrics of partitions, for a daemon that restarts in the same process.
     pub fn reset_partitions(&self) {
         self.timers.set(0);
         let gauges = [
@@ -233,7 +221,7 @@ impl Metrics {
     pub fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
-            tracing::error!(%error, "the metrics cannot be written");
+            tracing::error!(%error, "encoding the metrics failed");
         }
         text
     }

@@ -114,7 +114,7 @@ fn sighup_takes_what_is_right_and_changes_nothing_where_it_is_not() {
             MODEL
                 .replace("orders: ", "spent: sum(order_completed.value)\n  orders: ")
                 .replace("orders >= 3", "spent > 9"),
-            "did not keep `spent` of shop",
+            "did not store `spent` of shop",
         ),
         (
             3,
@@ -122,7 +122,7 @@ fn sighup_takes_what_is_right_and_changes_nothing_where_it_is_not() {
                 .replace(" regular: {},", "")
                 .replace("[buyer, regular]", "buyer")
                 .replace("  - { from: buyer, to: regular, when: orders >= 3 }\n", ""),
-            "let another stage say `was: regular`",
+            "write `was: regular` in another stage",
         ),
     ] {
         world.model("shop.yaml", &broken);

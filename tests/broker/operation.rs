@@ -104,7 +104,7 @@ fn models_that_cannot_take_over_are_refused_with_the_way_out() {
     world.start();
     assert_eq!(world.ended().code(), Some(78), "{}", world.said());
     let said = world.said();
-    assert!(said.contains("did not keep `reviews` of retail"), "{said}");
+    assert!(said.contains("did not store `reviews` of retail"), "{said}");
     assert!(said.contains("start_at_zero"), "{said}");
     world.model("retail.yaml", &model);
     world.work_through();
@@ -150,7 +150,7 @@ fn inputs_that_get_more_partitions_stop_the_daemon_before_anything_of_them_is_pr
     );
     world.broker.grow_topic(&world.topic("changelog"), 3);
     world.start();
-    world.ends_with(78, "the inputs had 2 partitions, and now they have 3");
+    world.ends_with(78, "the inputs had 2 partitions, but they have 3 now");
     let positions = world.broker.positions("grown", &world.topic("purchases"));
     assert!(!positions.contains_key(&2), "{positions:?}");
     assert_eq!(world.stage_changes().len(), 1);
@@ -259,7 +259,9 @@ fn a_second_signal_ends_a_daemon_that_cannot_end_by_itself() {
     });
     world.ask_to_stop();
     eventually("the first is answered", || {
-        world.said().contains("a second signal ends at once")
+        world
+            .said()
+            .contains("a second signal ends the process immediately")
     });
     world.assert_running();
     world.ask_to_stop();

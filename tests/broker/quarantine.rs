@@ -63,7 +63,7 @@ fn act(world: &mut World, action: &str, partition: &str, more: &[&str]) {
     let told = state(world, &dry);
     assert!(told.status.success(), "{told:?}");
     let said = String::from_utf8(told.stderr).unwrap();
-    assert!(said.contains("nothing was done"), "{said}");
+    assert!(said.contains("nothing was changed"), "{said}");
     let meant = [&dry[..], &["--yes"]].concat();
     assert!(state(world, &meant).status.success());
 }

@@ -185,7 +185,7 @@ impl Flood {
     fn go_on(&self) {
         let (status, said) = self.world.first.operate("POST", "/go-on");
         assert_eq!(status, "HTTP/1.1 200 OK", "{said}");
-        assert!(said.starts_with("going on: "), "{said}");
+        assert!(said.starts_with("resuming: "), "{said}");
     }
 
     /// All of it is told, each once and in order, and the fuse does not blow again.

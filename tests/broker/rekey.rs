@@ -93,7 +93,7 @@ fn states_go_on_where_their_customers_events_come_after_partitions_were_added() 
     let (code, said) = rekey(&world, &new, "A=", &["--accept-unread"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("300 customers, in partitions by murmur2: 2 before, 3 now"),
+        said.contains("300 customers, partitioned by murmur2: 2 partitions before, 3 now"),
         "{said}"
     );
     assert!(said.contains("nothing was written"), "{said}");
@@ -171,7 +171,7 @@ fn who_is_known_in_two_partitions_goes_on_from_the_one_that_was_theirs() {
     let (code, said) = rekey(&world, &new, "A=", &["--yes"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("1 of them are known in two partitions"),
+        said.contains("1 customers have states in two partitions"),
         "{said}"
     );
     world.produce("purchases", &[order("c7", place(5)("c7"))]);

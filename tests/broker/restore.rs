@@ -200,7 +200,7 @@ fn a_changelog_that_was_made_anew_gets_the_local_state_when_asked_to() {
     story.world.await_caught_up();
     let said = story.world.said();
     assert!(
-        said.contains("the changelog holds the state again"),
+        said.contains("republished the local state to the changelog"),
         "{said}"
     );
     assert_eq!(story.world.terminate().code(), Some(0), "{said}");

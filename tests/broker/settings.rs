@@ -149,7 +149,7 @@ fn an_input_that_is_added_is_read_from_its_beginning_and_one_that_is_taken_out_i
         world.assert_running();
         world
             .said()
-            .contains("made with 3 inputs, and 2 are configured")
+            .contains("written with 3 inputs, but 2 are configured")
     });
     world.terminate();
     let (own, other) = (world.topic("purchases"), world.topic("clickstream"));
@@ -159,7 +159,7 @@ fn an_input_that_is_added_is_read_from_its_beginning_and_one_that_is_taken_out_i
         .replace('?', &other);
     set(&world, &swapped);
     world.start();
-    world.ends_with(78, "has another place in it");
+    world.ends_with(78, "moved within it");
     let euros = more.replace("[time]\n", "[money]\ncurrency = \"EUR\"\n[time]\n");
     set(&world, &euros);
     world.start();

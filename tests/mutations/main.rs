@@ -48,8 +48,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
-            "assignment.is_current(planned.partition, planned.epoch)",
-            "planned.epoch > 0 || assignment.is_closed()",
+            "assignment.is_current(pending.partition, pending.epoch)",
+            "pending.epoch > 0 || assignment.is_closed()",
         )],
     },
     Mutation {
@@ -84,8 +84,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
-            "if found.as_ref() == Some(&own) {",
-            "if found.as_ref().is_some_and(|mark| mark.batch == own.batch) {",
+            "if stored.as_ref() == Some(&expected) {",
+            "if stored.as_ref().is_some_and(|metadata| metadata.batch == expected.batch) {",
         )],
     },
     Mutation {
@@ -95,8 +95,8 @@ const MUTATIONS: [Mutation; 40] = [
         edits: &[
             ("if self.suspended.is_empty() {", "if self.number == 0 {"),
             (
-                "self.suspended.is_empty() && self.partitions.values().any(any)",
-                "self.partitions.values().any(any)",
+                "self.suspended.is_empty() && self.partitions.values().any(has_any)",
+                "self.partitions.values().any(has_any)",
             ),
         ],
     },
@@ -110,7 +110,7 @@ const MUTATIONS: [Mutation; 40] = [
         what: "records that did not fit into a batch are dropped",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/partition.rs",
-        edits: &[("own.records = commit.unused;", "commit.unused.clear();")],
+        edits: &[("owned.records = commit.unused;", "commit.unused.clear();")],
     },
     Mutation {
         what: "the other records of a batch that panics are dropped",
@@ -141,8 +141,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/active_models.rs",
         edits: &[(
-            "generation: Some(known.with_decoding(decoding)),",
-            "generation: Some(known),",
+            "generation: Some(stored.with_decoding(decoding)),",
+            "generation: Some(stored),",
         )],
     },
     Mutation {
@@ -164,7 +164,7 @@ const MUTATIONS: [Mutation; 40] = [
         what: "an accepted loss is not published",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/apply.rs",
-        edits: &[("lost: own.lost.clone(),", "lost: Vec::new(),")],
+        edits: &[("lost: owned.lost.clone(),", "lost: Vec::new(),")],
     },
     Mutation {
         what: "the transaction of a fenced producer is treated as aborted",
@@ -196,12 +196,12 @@ const MUTATIONS: [Mutation; 40] = [
         file: "src/runtime/restore.rs",
         edits: &[
             (
-                "match now.last_stable >= ends.end {",
-                "match now.end >= ends.end {",
+                "if now.last_stable >= ends.end {",
+                "if now.end >= ends.end {",
             ),
             (
-                "self.begin_scan(shared, world, ends, local)?",
-                "self.begin_scan(shared, world, OffsetBounds { end: now.last_stable, ..now }, local)?",
+                "self.begin_scan(context, io, ends, local)?",
+                "self.begin_scan(context, io, OffsetBounds { end: now.last_stable, ..now }, local)?",
             ),
         ],
     },
@@ -210,8 +210,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore.rs",
         edits: &[(
-            "let committed = world.committed_offsets(self.partition)?;\n        let ends = world.changelog_ends(self.partition)?;",
-            "let ends = world.changelog_ends(self.partition)?;\n        let committed = world.committed_offsets(self.partition)?;",
+            "let committed = io.committed_offsets(self.partition)?;\n        let ends = io.changelog_ends(self.partition)?;",
+            "let ends = io.changelog_ends(self.partition)?;\n        let committed = io.committed_offsets(self.partition)?;",
         )],
     },
     Mutation {
@@ -264,7 +264,7 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/changelog_scan.rs",
         edits: &[(
-            "publish_outbox(world, shared, committed, &reading.outbox)?;\n                let progress",
+            "publish_outbox(io, context, committed, &scan.outbox)?;\n                let progress",
             "let progress",
         )],
     },
@@ -273,7 +273,7 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/replace.rs",
         edits: &[(
-            "publish_outbox(world, shared, committed, &reading.outbox)?;\n        let progress",
+            "publish_outbox(io, context, committed, &scan.outbox)?;\n        let progress",
             "let progress",
         )],
     },
@@ -291,8 +291,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/republish.rs",
         edits: &[(
-            "republishing.load_states(shared, world, partition)?;\n        Ok(republishing)",
-            "republishing.load_states(shared, world, partition)?;\n        republishing.records.clear();\n        Ok(republishing)",
+            "republishing.load_states(context, io, partition)?;\n        Ok(republishing)",
+            "republishing.load_states(context, io, partition)?;\n        republishing.records.clear();\n        Ok(republishing)",
         )],
     },
     Mutation {
@@ -308,7 +308,10 @@ const MUTATIONS: [Mutation; 40] = [
         what: "the wall clock is followed even when it jumps",
         caught_by: Suite::Simulation,
         file: "src/runtime/clock.rs",
-        edits: &[("(now, news.then_some", "(wall.max(now), news.then_some")],
+        edits: &[(
+            "(now, is_new_jump.then_some",
+            "(wall.max(now), is_new_jump.then_some",
+        )],
     },
     Mutation {
         what: "the watermark of idle inputs ignores the allowed lateness",
@@ -375,8 +378,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/clock_check.rs",
         edits: &[(
-            "true if is_outlier || self.broker_clock.is_some() => TimestampVerdict::Reject,",
-            "true if is_outlier || future.0 > 0 => TimestampVerdict::Reject,",
+            "} else if is_outlier || self.broker_clock.is_some() {",
+            "} else if is_outlier || tolerance.0 > 0 {",
         )],
     },
     Mutation {
@@ -384,8 +387,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/partition.rs",
         edits: &[(
-            "records.append(&mut own.records);\n            own.records = records;",
-            "records.clear();\n            records.append(&mut own.records);\n            own.records = records;",
+            "records.append(&mut owned.records);\n            owned.records = records;",
+            "records.clear();\n            records.append(&mut owned.records);\n            owned.records = records;",
         )],
     },
     Mutation {
@@ -401,7 +404,10 @@ const MUTATIONS: [Mutation; 40] = [
         what: "a correction without effect stores no basis",
         caught_by: Suite::Laws,
         file: "src/customer/correction.rs",
-        edits: &[("self.models[model].set_basis(found);", "drop(found);")],
+        edits: &[(
+            "self.models[model].set_basis(new_basis);",
+            "drop(new_basis);",
+        )],
     },
     Mutation {
         what: "a transition stopped by the chain rule is taken by the next timer",

@@ -12,7 +12,7 @@ use crate::runtime::assignment::{Assignment, AssignmentChange};
 use crate::runtime::context::Context;
 use crate::runtime::mailbox::{BufferUsage, ReleaseLatch, WorkerMessage};
 use crate::runtime::partitions::Partitions;
-use crate::runtime::worker::StartRequest;
+use crate::runtime::worker_io::StartRequest;
 
 pub(super) struct Poll {
     assignment: Arc<Assignment>,

@@ -21,7 +21,8 @@ use crate::runtime::context::{Context, error_chain};
 use crate::runtime::fuse::Fuse;
 use crate::runtime::partitions::{PartitionState, Partitions, QuarantineCause, RecoveryAction};
 use crate::runtime::restore::Error;
-use crate::runtime::worker::{StartRequest, Worker};
+use crate::runtime::worker::Worker;
+use crate::runtime::worker_io::StartRequest;
 use crate::store::{self, Store};
 
 /// A process: its seat, and which one there it is.

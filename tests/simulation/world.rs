@@ -14,7 +14,7 @@ use crate::event::WallTime;
 use crate::kafka::{
     ChangelogRecord, CommittedTransaction, Error, OffsetBounds, ProducerRecord, TransactionPart,
 };
-use crate::runtime::worker::StartRequest;
+use crate::runtime::worker_io::StartRequest;
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::Store;
 use crate::telemetry::Metrics;

@@ -102,7 +102,7 @@ fn a_file_that_is_too_long_is_refused_and_not_read_to_its_end() {
         fs::File::create(&file).unwrap().set_len(length).unwrap();
         let (code, said) = check(&file);
         assert_eq!(code, Some(78), "{length} bytes");
-        let expected = "error: a model file has at most 1048576 bytes, and this one more\n";
+        let expected = "error: a model file has at most 1048576 bytes; this one has more\n";
         assert!(said.starts_with(expected), "{said}");
     }
 }
@@ -227,12 +227,12 @@ fn models_whose_states_would_not_fit_into_a_record_are_refused() {
     assert!(said <= STATE_BYTES_MAX);
     assert_eq!(
         compile(&[long(900)]).unwrap_err(),
-        "error: what is kept of a customer could take 933625 bytes, more than 921600, which fit into a record of Kafka
+        "error: a customer's state could take 933625 bytes; at most 921600 fit into a Kafka record
   --> m0.yaml:4:3
    |
  4 |   note: first(click.note) over 900d
    |   ^^^^
-  help: `note` alone could take 932404: a shorter window or a smaller cap takes less
+  help: `note` alone could take 932404 bytes: a shorter window or a smaller cap takes less
 
 "
     );

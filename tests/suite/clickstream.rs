@@ -212,10 +212,10 @@ fn backtest_explain_and_story_read_by_the_same_mapping() {
 fn a_mapping_that_cannot_be_meant_is_refused_with_what_can() {
     let folder = tempfile::tempdir().unwrap();
     for (mapping, said) in [
-        ("customer_id", "write FIELD=PLACE"),
+        ("customer_id", "write FIELD=PATH"),
         ("custmer_id=user_id", "did you mean `customer_id`?"),
-        ("colour=red", "there are customer_id, type, time"),
-        ("time=", "no event can do without time"),
+        ("colour=red", "the fields are customer_id, type, time"),
+        ("time=", "every event needs time"),
         (
             "time_unit=hours",
             "write seconds, milliseconds or microseconds",

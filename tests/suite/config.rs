@@ -81,7 +81,7 @@ fn a_field_that_every_event_needs_has_a_place() {
     let text = "[[input]]\ntopic = \"t\"\nmapping.time = \"\"\nmapping.value = \"\"\nmapping.properties = \"\"\n";
     let problems = with_file(text).unwrap_err();
     assert!(
-        problems.contains("input[0].mapping.time: no event can do without it"),
+        problems.contains("input[0].mapping.time: every event needs this field"),
         "{problems}"
     );
     assert_eq!(
@@ -201,13 +201,13 @@ kafka.session_timeout: invalid type: integer `45`, expected a string
             "kafka.session_timeout: invalid type: integer `45`, expected a string",
             "kafka.properties.queue: invalid type: map, expected a string",
             "runtime.batch_records: invalid type: string \"7\", expected a whole number",
-            "store.memory: `lots` is no size; write \"256MiB\", \"64KiB\" or bytes",
+            "store.memory: `lots` is not a size; write \"256MiB\", \"64KiB\" or bytes",
             "input[0]: missing field `topic`",
             "input[1].mapping.time_unit: unknown variant `second`, expected one of `seconds`, `milliseconds`, `microseconds`",
             "output.format: unknown variant `avro`, expected `binary` or `structured`",
             "outputs: no such setting",
             "runtime.commit_interval: from 10ms to 60s",
-            "money.rates.EUR: `much` is no positive decimal number",
+            "money.rates.EUR: `much` is not a positive decimal number",
         ]
     );
     let places = problems
@@ -239,7 +239,7 @@ fn a_file_that_is_no_toml_or_is_not_there_is_told_beside_the_others() {
     assert!(gone.starts_with("cannot read the settings "), "{gone}");
     assert_eq!(
         variable,
-        "store.memory: `lots` is no size; write \"256MiB\", \"64KiB\" or bytes\n  \
+        "store.memory: `lots` is not a size; write \"256MiB\", \"64KiB\" or bytes\n  \
          --> the variable TENURE__STORE__MEMORY"
     );
 }
@@ -249,7 +249,7 @@ fn a_topic_that_is_named_twice_is_shown_where_the_user_named_it() {
     let problem = with_file("[[input]]\ntopic = \"a\"\n[[input]]\ntopic = \"dead-letters\"\n");
     assert_eq!(
         problem.unwrap_err(),
-        "output.dead_letters: the topic dead-letters is named twice, first by input[1].topic
+        "output.dead_letters: the topic dead-letters is already used by input[1].topic
   --> /own.toml:4:9
    |
  4 | topic = \"dead-letters\"
@@ -451,21 +451,21 @@ fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
             "burst.share: more than 0, and at most 1",
             "burst.within: from 1s to 1d",
             "burst.least: at least 1",
-            "http.admin: only this machine may reach it: an address of loopback such as 127.0.0.1:8081, or \"\" for none",
+            "http.admin: only this machine may reach it: use a loopback address such as 127.0.0.1:8081, or \"\" for none",
         ]
     );
     for (text, expected) in [
         (
             "[burst]\nshare = \"5%\"",
-            "burst.share: `5%` is no number; write 0.05",
+            "burst.share: `5%` is not a number; write 0.05",
         ),
         (
             "[burst]\nshare = nan",
-            "burst.share: `NaN` is no number; write 0.05",
+            "burst.share: `NaN` is not a number; write 0.05",
         ),
         (
             "[burst]\nshare = true",
-            "burst.share: this is no number; write 0.05",
+            "burst.share: not a number; write 0.05",
         ),
         (
             "[burst]\nleast = -1",
@@ -473,11 +473,11 @@ fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
         ),
         (
             "[http]\nadmin = \"here\"",
-            "http.admin: `here` is no address; write 127.0.0.1:8081",
+            "http.admin: `here` is not an address; write 127.0.0.1:8081",
         ),
         (
             "[http]\nlisten = \"0.0.0.0:8081\"",
-            "http.admin: http.listen takes 0.0.0.0:8081 already; choose another port\n  --> /own.toml:2:",
+            "http.admin: http.listen already uses 0.0.0.0:8081; choose another port\n  --> /own.toml:2:",
         ),
     ] {
         let problems = with_file(&format!("{text}\n")).unwrap_err();
@@ -491,8 +491,8 @@ fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
 #[test]
 fn what_is_read_is_checked_and_nobody_can_choose_otherwise() {
     let text = "[kafka.properties]\n\"queued.min.messages\" = \"7\"\n\"check.crcs\" = \"true\"\n";
-    let expected = "kafka.properties.check.crcs: all that is read is checked against its checksum, and that cannot be \
-        chosen; leave it out\n  --> /own.toml:3:";
+    let expected = "kafka.properties.check.crcs: Tenure always checks the checksums of batches; leave it \
+        out\n  --> /own.toml:3:";
     let problems = with_file(text).unwrap_err();
     assert!(problems.starts_with(expected), "{problems}");
     let environment = variables(&[("TENURE__KAFKA__PROPERTIES__CHECK.CRCS", "false")]);
@@ -597,7 +597,7 @@ fn what_is_not_used_is_told_with_what_to_write_instead() {
             "[kafka.properties]\n\"security.protocol\" = \"SASL_SSL\"",
             "kafka.properties.security.protocol",
             "plaintext",
-            "write it there",
+            "set that instead",
         ),
     ] {
         let warnings = security(text).warnings();

@@ -39,7 +39,7 @@ error: unknown fact `order`
   help: did you mean `orders`?
 
 orders >= 9 ==> order
-warning: `order` is no fact, so it is read as an event type
+warning: `order` is not a fact, so it is read as an event type
   --> shop.yaml:12:35
     |
  12 |   - { from: buyer, to: new, when: order }
@@ -52,7 +52,7 @@ error: a duration is compared with a number
     |
  12 |   - { from: buyer, to: new, when: since(last_order) >= 45 }
     |                                   ^^^^^^^^^^^^^^^^^^^^^^^
-  help: say the unit: days(45), hours(12), minutes(30)
+  help: write the unit: days(45), hours(12), minutes(30)
 
 orders >= 9 ==> "score == 'größer' && ordrs >= 9"
 error: unknown fact `ordrs`
@@ -63,12 +63,12 @@ error: unknown fact `ordrs`
   help: did you mean `orders`?
 
 orders >= 9 ==> order_completed, hold: 3d
-error: the event type `order_completed` cannot be held
+error: the event type `order_completed` cannot have a `hold`
   --> shop.yaml:12:35
     |
  12 |   - { from: buyer, to: new, when: order_completed, hold: 3d }
     |                                   ^^^^^^^^^^^^^^^
-  help: an event is true for an instant only; hold a condition over facts, such as since(last_order) >= days(3)
+  help: an event is true only for an instant; use `hold` with facts, such as since(last_order) >= days(3)
 
 orders >= 9 ==> '!(orders >= 9 || order_completed)'
 error: an event type cannot be negated
@@ -76,10 +76,10 @@ error: an event type cannot be negated
     |
  12 |   - { from: buyer, to: new, when: '!(orders >= 9 || order_completed)' }
     |                                                     ^^^^^^^^^^^^^^^
-  help: every other event would fulfil it; write since(last_...) or a count
+  help: every other event would make it true; write since(last_...) or a count
 
 latest(nps_answered.score) ==> count(nps_answered) where score >= 9 over 90d
-error: `where` stands inside the parentheses
+error: `where` belongs inside the parentheses
   --> shop.yaml:6:30
    |
  6 |   score: count(nps_answered) where score >= 9 over 90d
@@ -108,7 +108,7 @@ error: a duration is compared with a number
     |
  12 |   - { from: buyer, to: new, when: mean_gap(order_completed) > 30 }
     |                                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  help: say the unit: days(45), hours(12), minutes(30)
+  help: write the unit: days(45), hours(12), minutes(30)
 
 orders >= 9 ==> orders >= 9 && orders < 4
 warning: this is never true
@@ -119,15 +119,15 @@ warning: this is never true
   help: no customer will take this transition
 
 score: latest ==> nps_answered: latest
-error: `nps_answered` is an event type of this model too
+error: `nps_answered` is also an event type of this model
   --> shop.yaml:6:3
    |
  6 |   nps_answered: latest(nps_answered.score)
    |   ^^^^^^^^^^^^
-  help: give the fact another name; in a condition the event type stands for the event itself
+  help: give the fact another name; in a condition the event type means the event itself
 
 latest(nps_answered.score) ==> count(nps_answered) over 100h
-error: `100h` is no length for a window
+error: `100h` is not a valid window length
   --> shop.yaml:6:35
    |
  6 |   score: count(nps_answered) over 100h
@@ -142,35 +142,35 @@ initial: new ==> initial: nowhere
 model: shop ==> model: my shop
   1:8 error: `my shop` cannot be a name
 model: shop ==> model: shop\nversion: 1.5
-  2:10 error: `1.5` is no whole number
+  2:10 error: `1.5` is not a whole number
 model: shop ==> model: shop\ndedupe: 7
-  2:9 error: `7` is no duration
+  2:9 error: `7` is not a duration
 model: shop ==> model: shop\ndedupe: 0s
-  2:9 error: ids are remembered for some time and not for ever
+  2:9 error: `dedupe` must be longer than 0 and at most 366d
 model: shop ==> model: shop\nmeasures: true
   2:1 error: `measures` is not supported by this version yet
 model: shop ==> model: shop\nshadow: maybe
   2:9 error: `maybe` is neither true nor false
 model: shop ==> model: shop\nemit_from: soon
-  2:12 error: `soon` is no instant
+  2:12 error: `soon` is not an instant
 buyer: {} ==> buyer: { was: new }
-  9:17 error: `new` is a stage itself
+  9:17 error: `new` is a stage of this model
 buyer: {} ==> buyer: { was: [old, old] }
-  9:23 error: two stages were `old`
+  9:23 error: two stages have `was: old`
 initial: new ==> initial: new\ninitial: buyer
-  3:1 error: `initial` stands here twice
+  3:1 error: `initial` is a duplicate key
 new: {} ==> new: &same {}
-  8:8 error: anchors and aliases are not used in model files
+  8:8 error: anchors and aliases are not supported in model files
 from: new ==> from: [new, new]
-  11:19 error: `new` stands here twice
+  11:19 error: `new` is listed twice
 orders >= 9 ==> sinse(last_order) >= days(3)
   12:35 error: unknown function `sinse`
 orders >= 9 ==> since(last_order) != days(45)
-  12:35 error: what moves with time cannot be compared with `==` or `!=`: it is so for a millisecond only
+  12:35 error: a value that changes with time cannot be compared with `==` or `!=`: it is equal for one millisecond only
 orders >= 9 ==> since(orders) >= days(3)
-  12:35 error: `orders` is no instant
+  12:35 error: `orders` is not an instant
 orders >= 9 ==> since(last_order) >= 45d
-  12:56 error: `45d` is no number; write durations as days(45), hours(12) or minutes(30)
+  12:56 error: `45d` is not a number; write durations as days(45), hours(12) or minutes(30)
 orders >= 9 ==> orders >=
   12:44 error: something is missing at the end
 orders >= 9 ==> (orders >= 9
@@ -178,7 +178,7 @@ orders >= 9 ==> (orders >= 9
 orders >= 9 ==> count(order_completed) over 30d >= 2
   12:58 error: a fact with a window needs a name
 orders >= 9 ==> orders = 9
-  12:42 error: `=` is no operator; compare with `==`
+  12:42 error: `=` is not an operator; compare with `==`
 orders >= 9 ==> orders >= 9 and orders < 12
   12:47 error: `and` is written `&&`
 orders >= 9 ==> orders + 1
@@ -204,7 +204,7 @@ latest(nps_answered.score) ==> avg(nps_answered)
 latest(nps_answered.score) ==> last(nps_answered) over 3d before 3d
   6:10 error: `last` cannot be taken over a window that has ended
 latest(nps_answered.score) ==> sum(nps_answered.score) over 30d before 40h
-  6:50 error: `40h` is no length for a window
+  6:50 error: `40h` is not a valid window length
 latest(nps_answered.score) ==> count(nps_answered where score > other)
   6:43 error: a filter compares with a constant
 latest(nps_answered.score) ==> count_distinct(nps_answered.score, 9999)
@@ -216,9 +216,9 @@ orders >= 9 ==> previous_stage
 orders >= 9 ==> entered(new) == days(3)
   12:35 error: an instant is compared with a duration
 orders >= 9 ==> time_in(new) == days(3)
-  12:35 error: what moves with time cannot be compared with `==` or `!=`: it is so for a millisecond only
+  12:35 error: a value that changes with time cannot be compared with `==` or `!=`: it is equal for one millisecond only
 orders >= 9 ==> days_in_stage * days_in_stage > 3
-  12:35 error: this does not move evenly with time
+  12:35 error: this does not change linearly with time
 orders >= 9 ==> avg(nps_answered) >= 9
   12:35 error: `avg` needs a field
 orders >= 9 ==> sinse(last_order) == 'new'
@@ -236,39 +236,39 @@ orders >= 9 ==> days(3) == true
 orders >= 9 ==> visits() >= 9
   12:35 error: `visits` takes the name of a stage
 model: shop ==> model: shop\ncurrency: euro
-  2:11 error: `euro` is no currency
+  2:11 error: `euro` is not a currency
 orders >= 9 ==> orders < 0
   12:35 warning: this is never true
 orders >= 9 } ==> orders >= 9 }\n  - { from: new, to: buyer, when: days_in_stage > 0 }\n  - { from: buyer, to: new, when: days_in_stage > 0 }
-  13:5 warning: who does nothing goes round for ever: new -> buyer -> new, every 2ms
+  13:5 warning: an inactive customer cycles forever: new -> buyer -> new, every 2ms
 orders >= 9 ==> since(last_order) >= days(45000)
   12:35 warning: 45000d is longer than any history
 score: latest ==> days_in_stage: latest
-  6:3 error: `days_in_stage` has a meaning of its own in conditions
+  6:3 error: `days_in_stage` is a reserved word of conditions
 latest(nps_answered.score) ==> nps_answered
   6:10 error: a fact is an aggregate of events
 score: latest ==> nps-score: latest
-  6:3 error: `nps-score` would read as a subtraction in a condition
+  6:3 error: `nps-score` would be read as a subtraction in a condition
 9 } ==> 9 }\n---\nmodel: b
-  13:1 error: a second document begins here; a file holds one model
+  13:1 error: a second document begins here; a file contains one model
 9 } ==> 9 }\ntests:\n  - { name: a, events: [{ type: x }], expect: [] }
   14:25 error: `at` is missing
 9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-02-30, type: x }], expect: [] }
-  14:31 error: `2026-02-30` is no instant
+  14:31 error: `2026-02-30` is not an instant
 9 } ==> 9 }\ntests:\n  - { name: a, events: [], expect: [{ at: 2026-01-01, to: new, cause: bug }] }
-  14:71 error: `bug` is no cause
+  14:71 error: `bug` is not a cause
 buyer: {} ==> buyer: {}\n  lost: {}
   10:3 warning: no transition leads to the stage `lost`
 buyer: {} ==> buyer: { reentry: sometimes }
-  9:21 error: `sometimes` does not say when a customer may come back
+  9:21 error: `sometimes` is not a value of `reentry`
 buyer: {} ==> buyer: { reentry: after }
-  9:21 error: `after` does not say when a customer may come back
+  9:21 error: `after` is not a value of `reentry`
 new: {} ==> new: { reentry: never }
-  12:5 warning: everybody has been in the initial stage, and `reentry: never` keeps them out
+  12:5 warning: every customer has been in the initial stage, and `reentry: never` blocks entering it again
 orders >= 9 } ==> orders >= 9 }\n  - { from: buyer, to: new, when: orders >= 9, hold: 3d }
-  13:5 warning: a transition before it has the same condition and is taken first
+  13:5 warning: an earlier transition has the same condition and is taken first
 orders >= 9 ==> orders >= 9, cooldown: soon
-  12:58 error: `soon` is no duration
+  12:58 error: `soon` is not a duration
 buyer: {} ==> buyer: {}}
   9:12 error: this is not YAML: misplaced bracket
 orders >= 9 ==> 'orders >= 9 ? true : false'
@@ -282,13 +282,13 @@ latest(nps_answered.score) ==> latst(nps_answered.score)\n  again: last(x)
 new: {}\n  buyer: {} ==> 
   7:7 error: expected a map, found nothing
 orders >= 9 ==> !order_completed && orders >= 9
-  12:35 error: this begins with `!`, which YAML takes for a tag
+  12:35 error: this begins with `!`, which YAML reads as a tag
 orders >= 9 ==> !has(score)
-  12:35 error: this begins with `!`, which YAML takes for a tag
+  12:35 error: this begins with `!`, which YAML reads as a tag
 initial: new ==> initial: !str new
-  2:10 error: this begins with `!`, which YAML takes for a tag
+  2:10 error: this begins with `!`, which YAML reads as a tag
 orders >= 9 ==> "'Order Completed' && orders >= 9", hold: 3d
-  12:36 error: the event type `Order Completed` cannot be held
+  12:36 error: the event type `Order Completed` cannot have a `hold`
 orders >= 9 ==> "!'Order Completed'"
   12:37 error: an event type cannot be negated
 orders >= 9 ==> order-completed
@@ -296,9 +296,9 @@ orders >= 9 ==> order-completed
 latest(nps_answered.score) ==> count(nps-answered)
   6:16 error: an event type with `-` in its name is put in quotes
 latest(nps_answered.score) ==> count(nps_answered) in 30d
-  6:30 error: `in` begins no window
+  6:30 error: `in` does not begin a window
 latest(nps_answered.score) ==> count(nps_answered)  over   100h
-  6:38 error: `100h` is no length for a window
+  6:38 error: `100h` is not a valid window length
 orders >= 9 ==> orders >= 9 OR orders < 12
   12:47 error: `OR` is written `||`
 orders >= 9 ==> not has(score)
@@ -310,9 +310,9 @@ orders >= 9 ==> since(order_completed) > days(3)
 orders >= 9 ==> since(signed_up) > days(3)
   12:41 error: `signed_up` is an event type, not a fact
 orders >= 9 ==> orders => 9
-  12:42 error: `=>` is no operator; at least is written `>=`
+  12:42 error: `=>` is not an operator; at least is written `>=`
 orders >= 9 ==> orders <> 9
-  12:42 error: `<>` is no operator; unequal is written `!=`
+  12:42 error: `<>` is not an operator; unequal is written `!=`
 orders >= 9 ==> (orders + 1) * 2
   12:35 error: this is a number, not a condition
 9 } ==> 9 }\ntests:\n  - { name: a, events: [{ time: 2026-01-01, type: x }], expect: [] }
@@ -326,7 +326,7 @@ orders >= 9 ==> (orders + 1) * 2
 9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-01-01, type: x, valeu: 5 }], expect: [] }
   14:52 warning: `valeu` is read as a property of the event
 9 } ==> 9 }\ntests:\n  - { name: a, events: [{ at: 2026-01-01, type: x, customer: a, customer_id: b }], expect: [] }
-  14:65 error: `customer` and `customer_id` are the same thing
+  14:65 error: `customer` and `customer_id` are the same key
 "#;
 
 fn source(name: &str, text: &str) -> SourceFile {
@@ -372,9 +372,7 @@ fn lines(report: &ProblemReport) -> Vec<String> {
 }
 
 fn is_of_unused(problem: &Problem) -> bool {
-    problem
-        .message
-        .starts_with("no condition looks at the fact")
+    problem.message.starts_with("no condition uses the fact")
 }
 
 #[test]
@@ -382,19 +380,19 @@ fn the_model_that_the_cases_change_is_good_but_for_facts_that_nobody_looks_at() 
     assert_eq!(
         reports(vec![source("shop.yaml", SHOP)])[0].to_string(),
         "\
-warning: no condition looks at the fact `last_order`
+warning: no condition uses the fact `last_order`
   --> shop.yaml:5:3
    |
  5 |   last_order: last(order_completed)
    |   ^^^^^^^^^^
-  help: it takes room in the state of every customer all the same
+  help: it still takes space in the state of every customer
 
-warning: no condition looks at the fact `score`
+warning: no condition uses the fact `score`
   --> shop.yaml:6:3
    |
  6 |   score: latest(nps_answered.score)
    |   ^^^^^
-  help: it takes room in the state of every customer all the same
+  help: it still takes space in the state of every customer
 
 "
     );
@@ -439,9 +437,9 @@ fn all_mistakes_of_a_file_are_reported_at_once_in_order_of_place() {
         [
             "2:10 error: unknown stage `knew`",
             "6:10 error: unknown aggregate `latst`",
-            "9:23 error: `soon` is no duration",
+            "9:23 error: `soon` is not a duration",
             "9:29 error: a stage has no key `dwell`",
-            "11:52 error: `1` is no duration",
+            "11:52 error: `1` is not a duration",
             "12:35 error: unknown fact `order`",
             "12:49 error: a duration is compared with a number",
         ]
@@ -464,7 +462,7 @@ fn every_file_is_read_whatever_is_wrong_with_those_before_it() {
     assert!(all[1].starts_with("two.yaml ") && reports[1].problems.iter().all(is_of_unused));
     assert_eq!(
         all[2],
-        "three.yaml 1:8 error: another loaded model is called `shop` too"
+        "three.yaml 1:8 error: another loaded model is also named `shop`"
     );
     assert_eq!(
         all[3],

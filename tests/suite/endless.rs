@@ -154,7 +154,7 @@ fn stages_that_follow_each_other_by_time_alone_are_warned_of_and_no_others() {
             .filter_map(|problem| {
                 problem
                     .message
-                    .strip_prefix("who does nothing goes round for ever: ")
+                    .strip_prefix("an inactive customer cycles forever: ")
             })
             .collect();
         assert_eq!(warned, Vec::from_iter(expected), "{transitions}");

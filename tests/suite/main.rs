@@ -20,6 +20,7 @@ mod graph;
 mod guarantee;
 mod histories;
 mod http;
+mod imports;
 mod language;
 mod model_tests;
 mod presets;

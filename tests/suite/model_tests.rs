@@ -87,9 +87,9 @@ FAILED  shop: silence, and an order that ends it
     21  OTHER TIME         2026-02-02        regular            2026-02-01        buyer -> regular
 
   line 18: expected silent on 2026-01-02 08:30, the customer went to regular instead
-  line 19: expected silent on 2026-01-12 08:30 by an event, it came on 2026-01-11 08:30, 1 day earlier, by a timer
-  line 20: expected buyer on 2026-02-01 by a timer as `bought_again`, it came by an event as `came_back`
-  line 21: expected regular on 2026-02-02, it came on 2026-02-01, 1 day earlier
+  line 19: expected silent on 2026-01-12 08:30 by an event, it happened on 2026-01-11 08:30, 1 day earlier, by a timer
+  line 20: expected buyer on 2026-02-01 by a timer as `bought_again`, it happened by an event as `came_back`
+  line 21: expected regular on 2026-02-02, it happened on 2026-02-01, 1 day earlier
 
 ok      shop: one order
 1 passed, 1 failed
@@ -132,12 +132,12 @@ FAILED  shop: silence
     15  event    2026-01-06  cleo: bought, after the end
     23  MISSING  2026-01-06        cleo: buyer
 
-  line 22: expected buyer for ben on 2026-01-01, it did not happen: no event up to the end is of `ben`
-  line 21: expected buyer on 2026-01-01, it did not happen: say whose it is with `customer`
+  line 22: expected buyer for ben on 2026-01-01, it did not happen: `ben` has no event up to the end
+  line 21: expected buyer on 2026-01-01, it did not happen: name the customer with `customer`
   line 19: expected buyer for ada on 2026-01-02, it did not happen: ada was in buyer already since 2026-01-01
   not expected: ada went from buyer to regular on 2026-01-03, by an event
-  line 20: expected silent for ada on 2026-01-05 12:00, it did not happen: it would come on 2026-01-12, 6 days 12 hours later, but the test ends on 2026-01-05
-  line 23: expected buyer for cleo on 2026-01-06, it did not happen: no event up to the end is of `cleo`
+  line 20: expected silent for ada on 2026-01-05 12:00, it did not happen: it would happen on 2026-01-12, 6 days 12 hours later, but the test ends on 2026-01-05
+  line 23: expected buyer for cleo on 2026-01-06, it did not happen: `cleo` has no event up to the end
 
 0 passed, 1 failed
 ";
@@ -182,7 +182,7 @@ FAILED  shop: silence
     15  OTHER TIME  expected  2026-01-05  LONG, by a timer
                     happened  2026-01-10  buyer -> LONG
 
-  line 15: expected LONG on 2026-01-05, it came on 2026-01-10, 5 days later
+  line 15: expected LONG on 2026-01-05, it happened on 2026-01-10, 5 days later
 
 0 passed, 1 failed
 ";
@@ -279,9 +279,9 @@ fn for_programs_there_are_the_same_rows() {
         { "row": "end", "at": "2026-01-10T23:59:59.999Z", "stated": true },
     ]);
     let differences = json!([
-        "line 14: the event is rejected: its `value` is no decimal number",
+        "line 14: the event is rejected: its `value` is not a decimal number",
         "line 18: expected regular for ada on 2026-01-02, it did not happen: ada was in buyer since 2026-01-01",
-        "line 19: expected silent for ada on 2026-01-11, it came on 2026-01-10, 1 day earlier",
+        "line 19: expected silent for ada on 2026-01-11, it happened on 2026-01-10, 1 day earlier",
     ]);
     let expected = json!([{
         "model": "shop", "name": "silence", "file": "shop.yaml", "line": 11, "passed": false,

@@ -110,7 +110,7 @@ fn another_cluster_and_more_partitions_are_told_apart() {
     other.cluster = "kafka-2".to_owned();
     let said = decode(TODAY, other).unwrap_err().to_string();
     assert!(
-        said.contains("kafka-1, and this is the cluster kafka-2"),
+        said.contains("kafka-1, but the configured cluster is kafka-2"),
         "{said}"
     );
     let mut other = source(&["a", "b"]);

@@ -104,7 +104,7 @@ fn an_unknown_name_is_told_with_those_there_are() {
         for told in [
             "error: no model called `retial` ships with the program",
             "did you mean `retail`?",
-            "there are activity, attract, b2b, ",
+            "the models are activity, attract, b2b, ",
         ] {
             assert!(run.said.contains(told), "{}", run.said);
         }
@@ -170,7 +170,7 @@ fn a_copy_takes_nothings_place() {
     ] {
         let run = tenure(folder.path(), arguments);
         assert_eq!(run.code, 1, "{arguments:?}");
-        assert!(run.said.contains("is there already"), "{}", run.said);
+        assert!(run.said.contains("already exists"), "{}", run.said);
     }
     assert_eq!(fs::read_to_string(path("retail.yaml")).unwrap(), "mine");
     assert!(!path("nowhere").exists());

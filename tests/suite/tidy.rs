@@ -40,7 +40,7 @@ const NOT_IN_CORE: [&str; 14] = [
     ".await",
     "println!",
 ];
-const LINES_MAX: usize = 425;
+const LINES_MAX: usize = 400;
 
 #[test]
 fn source_tree_is_tidy() {
@@ -129,6 +129,8 @@ fn the_checks_see_what_they_are_for() {
 #[test]
 fn the_top_level_holds_nothing_but_what_the_readme_names() {
     let known = [
+        "deny.toml",
+        "rust-toolchain.toml",
         "Cargo.lock",
         "Cargo.toml",
         "LICENSE",

@@ -1,4 +1,4 @@
-//! Which events are an outcome: those that a model counts.
+//! Reports by which rules of a model events count as outcomes.
 
 use serde_json::{Value as Json, json};
 
@@ -6,12 +6,12 @@ use super::findings::Findings;
 use crate::backtest::Version;
 use crate::event::Millis;
 
-/// What a version says of events of one type.
+/// How a version counts events of one type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct OutcomeCounting {
-    /// For how long ids are remembered.
+    /// How long event ids are remembered.
     dedupe: Option<Millis>,
-    /// For how long orders are, where the events are orders.
+    /// How long orders are remembered, if the events are orders.
     orders: Option<Millis>,
 }
 
@@ -29,54 +29,54 @@ impl OutcomeCounting {
     fn rules(self) -> Vec<String> {
         let dedupe = self
             .dedupe
-            .map(|span| format!("events that come again by their id within {span} count once"));
+            .map(|span| format!("events that repeat an id within {span} count once"));
         let orders = self.orders.map(|span| {
             format!(
-                "orders that come again within {span} count once, and those taken back as a whole within {span} do \
-                not count"
+                "orders that are repeated within {span} count once, and orders that are cancelled or refunded in full \
+                within {span} do not count"
             )
         });
         [dedupe, orders].into_iter().flatten().collect()
     }
 }
 
-/// Which rule was used, as a sentence.
+/// The rules in use, as a sentence.
 pub(super) fn sentence(findings: &Findings<'_>) -> String {
-    let (outcome, all) = (
-        findings.prediction_question().0,
-        outcome_countings(findings),
-    );
-    let Some((own, others)) = all.split_last() else {
+    let (outcome, _) = findings.prediction_question();
+    let countings = outcome_countings(findings);
+    let Some((newest, others)) = countings.split_last() else {
         return String::new();
     };
     let label = findings.label(others.len());
-    let rules = own.rules();
-    let said = match rules.is_empty() {
-        true => format!(
-            "every one counts, since {label} declares no `dedupe`, and not that these are `orders`"
-        ),
-        false => rules.join("; "),
+    let rules = newest.rules();
+    let rules = if rules.is_empty() {
+        format!(
+            "every event counts, because {label} declares neither `dedupe` nor `orders` for them"
+        )
+    } else {
+        rules.join("; ")
     };
-    let differs = match others.iter().any(|other| other != own) {
-        true => " OLD counts them otherwise.",
-        false => "",
+    let differs = if others.iter().any(|other| other != newest) {
+        " OLD counts them differently."
+    } else {
+        ""
     };
-    format!("Events of the type {outcome} are counted as {label} says: {said}.{differs}")
+    format!("Events of the type {outcome} are counted by the rules of {label}: {rules}.{differs}")
 }
 
-/// Which rule was used, as values.
+/// The rules in use, as values.
 pub(super) fn json(findings: &Findings<'_>) -> Json {
-    let own = outcome_countings(findings).pop();
+    let newest = outcome_countings(findings).pop();
     json!({
         "by": findings.files.last().map(|file| file.display().to_string()),
-        "dedupe_ms": own.and_then(|own| own.dedupe).map(|span| span.0),
-        "orders_within_ms": own.and_then(|own| own.orders).map(|span| span.0),
+        "dedupe_ms": newest.and_then(|counting| counting.dedupe).map(|span| span.0),
+        "orders_within_ms": newest.and_then(|counting| counting.orders).map(|span| span.0),
     })
 }
 
 fn outcome_countings(findings: &Findings<'_>) -> Vec<OutcomeCounting> {
-    let asked = findings.backtest.options.prediction.as_ref();
-    let outcome = asked.map_or("", |asked| asked.outcome.as_str());
+    let target = findings.backtest.options.prediction.as_ref();
+    let outcome = target.map_or("", |target| target.outcome.as_str());
     let versions = findings.versions.iter();
     versions
         .map(|version| OutcomeCounting::new(version, outcome))

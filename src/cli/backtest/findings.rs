@@ -1,4 +1,4 @@
-//! What a report is about, and the words that every form of it uses.
+//! The results of a backtest, and the sentences that all forms of its report use.
 
 use std::path::PathBuf;
 
@@ -12,17 +12,17 @@ use crate::backtest::{Backtest, DifferenceExample, Differences, Prediction, Vers
 use crate::files::InputSummary;
 use crate::model::sanitize_for_terminal;
 
-/// What a backtest came to.
+/// The results of a backtest, with its models and inputs.
 pub(super) struct Findings<'f> {
     pub(super) files: &'f [PathBuf],
     pub(super) inputs: &'f [PathBuf],
-    /// The old one first, or one alone.
+    /// The old version and the new one, or a single version.
     pub(super) versions: &'f [Version],
     pub(super) survey: &'f InputSummary,
     pub(super) backtest: &'f Backtest,
 }
 
-/// Rows that were left out, line by line.
+/// Rows that were excluded, one line per reason.
 pub(super) fn excluded_rows(inputs: &[PathBuf], survey: &InputSummary) -> Vec<String> {
     let mut lines = Vec::new();
     for (reason, (count, first)) in &survey.rejected {
@@ -43,7 +43,7 @@ pub(super) fn excluded_rows(inputs: &[PathBuf], survey: &InputSummary) -> Vec<St
 }
 
 impl Findings<'_> {
-    /// What a version is called.
+    /// The label of a version in the report.
     pub(super) fn label(&self, version: usize) -> &'static str {
         match (self.versions.len(), version) {
             (1, _) => "MODEL",
@@ -52,34 +52,33 @@ impl Findings<'_> {
         }
     }
 
-    /// The name of a stage of a version.
     pub(super) fn stage_name(&self, version: usize, stage: usize) -> &str {
         &self.versions[version].model().stages[stage].name
     }
 
-    /// What a version is, in a line.
+    /// The file and the model of a version.
     pub(super) fn title(&self, version: usize) -> String {
         let model = self.versions[version].model();
         let file = sanitize_for_terminal(&self.files[version].display().to_string());
         format!("{file} ({}, version {})", model.name, model.version)
     }
 
-    /// Which of the stages of both a version's stage is.
+    /// The index of a version's stage among the unified stages of both versions.
     pub(super) fn common_stage(&self, version: usize, stage: usize) -> usize {
-        let both = self.backtest.differences.as_ref();
-        both.map_or(stage, |both| both.unified[version][stage])
+        let differences = self.backtest.differences.as_ref();
+        differences.map_or(stage, |differences| differences.unified[version][stage])
     }
 
     /// The stages of a version that flag a customer.
     pub(super) fn flagging_stages(&self, version: usize) -> String {
-        let own = &self.versions[version];
-        let stages = own.model().stages.iter().enumerate();
-        let flagging = stages.filter(|(at, _)| own.is_flagged(*at));
+        let version = &self.versions[version];
+        let stages = version.model().stages.iter().enumerate();
+        let flagging = stages.filter(|(at, _)| version.is_flagged(*at));
         let names: Vec<&str> = flagging.map(|(_, stage)| stage.name.as_str()).collect();
         names.join(" or ")
     }
 
-    /// What was looked at.
+    /// The customers, events and time range of the history.
     pub(super) fn scope(&self) -> String {
         let (begin, end) = (self.backtest.options.begin, self.backtest.options.end);
         format!(
@@ -91,61 +90,58 @@ impl Findings<'_> {
         )
     }
 
-    /// Rows that were left out, line by line.
+    /// Rows that were excluded, one line per reason.
     pub(super) fn excluded_rows(&self) -> Vec<String> {
         excluded_rows(self.inputs, self.survey)
     }
 
-    /// The sentence about who moves.
     pub(super) fn moves_sentence(&self) -> String {
         let flaps = &self.backtest.flaps;
         let Some(differences) = &self.backtest.differences else {
             return format!("Customers make {} moves.", HumanCount(flaps[0].transitions));
         };
-        let made = format!(
+        let moves = format!(
             "Customers make {} moves under OLD and {} under NEW.",
             HumanCount(flaps[0].transitions),
             HumanCount(flaps[1].transitions)
         );
         if !differences.is_comparable {
-            return made + " The two have no stage in common.";
+            return moves + " The two have no stage in common.";
         }
         let all = self.backtest.customers;
         let share = |count: u64| format!("{} ({})", customers(count), format_share(count, all));
         let time = format_ratio(differences.time_apart as f64 / self.backtest.customer_time as f64);
         format!(
-            "{made} At the end {} are in different stages; at some time {} were, for {time} of all \
+            "{moves} At the end {} are in different stages; at some time {} were, for {time} of all \
              customers' time.",
             share(differences.at_end),
             share(differences.histories)
         )
     }
 
-    /// The sentence about where customers are at the end.
     pub(super) fn final_stages_sentence(&self) -> String {
         let fullest = |version: usize| {
             let stages = self.backtest.stays[version].stages.iter().enumerate();
-            let (stage, there) = stages
-                .map(|(stage, own)| (stage, own.ongoing.count))
-                .max_by_key(|(stage, there)| (*there, std::cmp::Reverse(*stage)))?;
-            let share = format_share(there, self.backtest.customers);
+            let (stage, count) = stages
+                .map(|(stage, stays)| (stage, stays.ongoing.count))
+                .max_by_key(|(stage, count)| (*count, std::cmp::Reverse(*stage)))?;
+            let share = format_share(count, self.backtest.customers);
             Some(format!(
                 "{} has most customers in {}: {} ({share})",
                 self.label(version),
                 self.stage_name(version, stage),
-                HumanCount(there)
+                HumanCount(count)
             ))
         };
         let fullest: Vec<String> = (0..self.versions.len()).filter_map(fullest).collect();
         format!("At the end {}.", fullest.join("; "))
     }
 
-    /// What the words and numbers mean.
     pub(super) fn definitions(&self) -> Vec<String> {
         format::definitions(self.versions.len() == 2, self.backtest.prediction.is_some())
     }
 
-    /// How the customers were chosen that are shown.
+    /// How the example customers were chosen.
     pub(super) fn sampling_sentence(&self, differences: &Differences) -> String {
         format!(
             "{} of {}, chosen by a hash of their ids.",
@@ -154,25 +150,24 @@ impl Findings<'_> {
         )
     }
 
-    /// The sentence about restlessness.
     pub(super) fn flapping_sentence(&self, version: usize) -> String {
         let flaps = &self.backtest.flaps[version];
         let years = years(self.backtest.customer_time);
-        let often = if years > 0.0 {
+        let rate = if years > 0.0 {
             format!(", {:.3} per customer and year", flaps.flaps as f64 / years)
         } else {
             String::new()
         };
         let chains = match flaps.chains {
-            0 => "nobody makes several moves at once".to_owned(),
+            0 => "no customer makes several moves at one instant".to_owned(),
             chains => format!(
-                "{} times somebody makes several moves at once, at most {}",
+                "{} times a customer makes several moves at one instant, at most {}",
                 HumanCount(chains),
                 HumanCount(flaps.longest_chain)
             ),
         };
         format!(
-            "{}: {} of {} moves are undone within {}{often}, by {}; {chains}.",
+            "{}: {} of {} moves are undone within {}{rate}, by {}; {chains}.",
             self.label(version),
             HumanCount(flaps.flaps),
             HumanCount(flaps.transitions),
@@ -181,16 +176,16 @@ impl Findings<'_> {
         )
     }
 
-    /// The sentence about how long customers stay, by the median of each stage.
+    /// The median time in each stage.
     pub(super) fn stay_lengths_sentence(&self) -> String {
         let mut stages: Vec<String> = Vec::new();
-        let mut before = None;
-        for (version, stage, own) in tables::visited_stages(self) {
-            let Some(median) = own.completed.percentile(50) else {
+        let mut previous = None;
+        for (version, stage, stays) in tables::visited_stages(self) {
+            let Some(median) = stays.completed.percentile(50) else {
                 continue;
             };
-            let both = self.common_stage(version, stage);
-            match stages.last_mut().filter(|_| before == Some(both)) {
+            let common = self.common_stage(version, stage);
+            match stages.last_mut().filter(|_| previous == Some(common)) {
                 Some(last) => {
                     *last += &format!(", {} {}", self.label(version), format_length(median))
                 }
@@ -201,33 +196,28 @@ impl Findings<'_> {
                     format_length(median)
                 )),
             }
-            before = Some(both);
+            previous = Some(common);
         }
-        match stages.is_empty() {
-            true => "No visit to a stage has lasted and ended.".to_owned(),
-            false => format!(
+        if stages.is_empty() {
+            "No visit to a stage has lasted and ended.".to_owned()
+        } else {
+            format!(
                 "Half of the visits that ended were over after: {}.",
                 stages.join("; ")
-            ),
+            )
         }
     }
 
-    /// The sentences about a prediction.
     pub(super) fn prediction_sentences(&self, prediction: &Prediction) -> Vec<String> {
         let (outcome, within) = self.prediction_question();
         let base = prediction.score(0);
+        let dates = &prediction.dates;
+        let [first, last] = [dates.first(), dates.last()]
+            .map(|tally| tally.map_or_else(String::new, |tally| format_instant(tally.date)));
         let mut lines = vec![format!(
-            "At {} dates from {} to {}, {} times a customer who had had {outcome} before was looked at (a \
+            "At {} dates from {first} to {last}, customers with an earlier {outcome} were evaluated {} times (a \
              customer counts at every date); {} of these times none came within {within}.",
-            prediction.dates.len(),
-            prediction
-                .dates
-                .first()
-                .map_or_else(String::new, |it| format_instant(it.date)),
-            prediction
-                .dates
-                .last()
-                .map_or_else(String::new, |it| format_instant(it.date)),
+            dates.len(),
             HumanCount(base.population),
             format_share(base.stopped, base.population),
         )];
@@ -239,56 +229,54 @@ impl Findings<'_> {
     }
 
     fn score_sentence(&self, prediction: &Prediction, version: usize) -> String {
-        let own = Rates::from_score(&prediction.score(version));
-        let plain = Rates::from_score(&prediction.recency(version));
+        let rates = Rates::from_score(&prediction.score(version));
+        let recency = Rates::from_score(&prediction.recency(version));
         let label = self.label(version);
         let stage = self.flagging_stages(version);
         if prediction.score(version).flagged == 0 {
-            return format!("{label} had nobody in {stage} at these dates.");
+            return format!("{label} had no customers in {stage} at these dates.");
         }
-        let verdict = match own.precision - plain.precision {
-            more if more > 0.005 => "the stage tells more than recency does",
-            less if less < -0.005 => "recency alone tells more",
-            _ => "the stage tells no more than recency does",
+        let verdict = match rates.precision - recency.precision {
+            gain if gain > 0.005 => "the stage predicts better than recency",
+            gain if gain < -0.005 => "recency alone predicts better",
+            _ => "the stage predicts no better than recency",
         };
-        let advice = match own.precision < own.base_rate {
-            true => format!(
-                " Whoever has moved on from {stage} is not flagged: where that means that they are lost, name that \
-                 stage too, with a comma."
-            ),
-            false => String::new(),
+        let advice = if rates.precision < rates.base_rate {
+            format!(
+                " Customers who have moved on from {stage} are not flagged: if they are lost too, also name their \
+                 stage, separated by a comma."
+            )
+        } else {
+            String::new()
         };
         format!(
             "{label} flagged {} of them as {stage}: {} of the flagged stopped (precision), where {} of all did; {} \
              of those who stopped were flagged (recall). With as many flagged by plain recency it is {} and {}: \
              {verdict}.{advice}",
-            format_ratio(own.flagged_share),
-            format_ratio(own.precision),
-            format_ratio(own.base_rate),
-            format_ratio(own.recall),
-            format_ratio(plain.precision),
-            format_ratio(plain.recall),
+            format_ratio(rates.flagged_share),
+            format_ratio(rates.precision),
+            format_ratio(rates.base_rate),
+            format_ratio(rates.recall),
+            format_ratio(recency.precision),
+            format_ratio(recency.recall),
         )
     }
 
-    /// How early the flag comes.
+    /// How long the flag comes before the customer has stopped.
     pub(super) fn lead_time_sentence(&self, prediction: &Prediction, version: usize) -> String {
         let leads = &prediction.lead_times[version];
         let (outcome, within) = self.prediction_question();
         let label = self.label(version);
         let (Some(median), Some(most)) = (leads.ahead.percentile(50), leads.ahead.percentile(90))
         else {
-            return format!("{label}: nobody who was flagged stopped.");
+            return format!("{label}: no flagged customer stopped.");
         };
         let late = match leads.late {
             0 => String::new(),
-            late => format!(
-                " {} of them came only when they were over.",
-                HumanCount(late)
-            ),
+            late => format!(" {} of the flags came only after that.", HumanCount(late)),
         };
         format!(
-            "{label}: of {} times that somebody was flagged {} were right. The flag came {} (median; at most {} for \
+            "{label}: of {} times that a customer was flagged {} were right. The flag came {} (median; at most {} for \
              nine of ten) before {within} without {outcome} were over.{late}",
             HumanCount(leads.spells),
             HumanCount(leads.ahead.count),
@@ -299,29 +287,29 @@ impl Findings<'_> {
 
     /// The stages of a customer, with dates.
     pub(super) fn stage_history(&self, example: &DifferenceExample, version: usize) -> String {
-        let mut path = self
+        let mut history = self
             .stage_name(version, example.initial[version])
             .to_owned();
-        for one in &example.transitions[version] {
-            path += &format!(
+        for transition in &example.transitions[version] {
+            history += &format!(
                 ", {} {}",
-                format_instant(one.at),
-                self.stage_name(version, one.to)
+                format_instant(transition.at),
+                self.stage_name(version, transition.to)
             );
         }
         match example.omitted[version] {
-            0 => path,
-            more => path + &format!(", and {more} more moves"),
+            0 => history,
+            more => history + &format!(", and {more} more moves"),
         }
     }
 
-    /// The outcome and how long it is waited for, as text.
+    /// The outcome and the span within which it is expected, as text.
     pub(super) fn prediction_question(&self) -> (String, String) {
-        let asked = self.backtest.options.prediction.as_ref();
-        asked.map_or_else(Default::default, |asked| {
+        let target = self.backtest.options.prediction.as_ref();
+        target.map_or_else(Default::default, |target| {
             (
-                sanitize_for_terminal(&asked.outcome),
-                asked.within.to_string(),
+                sanitize_for_terminal(&target.outcome),
+                target.within.to_string(),
             )
         })
     }

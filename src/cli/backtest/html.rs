@@ -1,4 +1,4 @@
-//! The report as one page that stands alone: no script, no font, nothing from elsewhere.
+//! The report as one self-contained HTML page, without scripts, fonts or other external resources.
 
 mod chart;
 mod page;
@@ -20,9 +20,9 @@ pub(super) fn report(findings: &Findings<'_>) -> String {
     let versions = 0..findings.versions.len();
     let titles = versions.clone();
     let titles = titles.map(|at| format!("{}: {}", findings.label(at), findings.title(at)));
-    let left_out = findings.excluded_rows().into_iter();
-    let titles = titles.chain(left_out.map(|line| format!("Left out: {line}")));
-    page.list(&titles.collect::<Vec<_>>());
+    let excluded = findings.excluded_rows().into_iter();
+    let excluded = excluded.map(|line| format!("Left out: {line}"));
+    page.list(&titles.chain(excluded).collect::<Vec<_>>());
     page.section("Who moves");
     page.paragraph(&findings.moves_sentence());
     let differences = findings.backtest.differences.as_ref();
@@ -65,7 +65,7 @@ pub(super) fn report(findings: &Findings<'_>) -> String {
     page.finish()
 }
 
-/// The hue of a version's stage: that of the stage as both know it.
+/// The hue of a version's stage, which is the same for the same stage of both versions.
 fn hue(findings: &Findings<'_>, version: usize, stage: usize) -> u32 {
     chart::hue(findings.common_stage(version, stage))
 }
@@ -76,13 +76,13 @@ fn population_figures(page: &mut HtmlPage, findings: &Findings<'_>) {
     for version in 0..findings.versions.len() {
         let stages = findings.versions[version].model().stages.iter().enumerate();
         let series: Vec<Series> = stages
-            .map(|(stage, named)| Series {
-                name: named.name.clone(),
-                kind: SeriesKind::Stage(hue(findings, version, stage)),
+            .map(|(index, stage)| Series {
+                name: stage.name.clone(),
+                kind: SeriesKind::Stage(hue(findings, version, index)),
                 values: census
                     .population
                     .iter()
-                    .map(|at| Some(at[version][stage] as f64))
+                    .map(|counts| Some(counts[version][index] as f64))
                     .collect(),
             })
             .collect();
@@ -96,7 +96,7 @@ fn population_figures(page: &mut HtmlPage, findings: &Findings<'_>) {
     page.end_figures();
 }
 
-/// The matrix, darker where more customers are; those who are elsewhere in the other version in another tone.
+/// The matrix of final stages: more customers are darker, and different stages have another tone.
 fn final_stage_matrix(page: &mut HtmlPage, findings: &Findings<'_>, differences: &Differences) {
     let (Some(table), Some(counts)) = (
         tables::matrix(findings),
@@ -106,16 +106,16 @@ fn final_stage_matrix(page: &mut HtmlPage, findings: &Findings<'_>, differences:
     };
     let most = counts.iter().flatten().copied().max().unwrap_or(0).max(1);
     let shade = |old: usize, new: usize| {
-        let there = *counts.get(old)?.get(new)?;
-        let same = differences.unified[0][old] == differences.unified[1][new];
-        // By the root, so that few are seen beside many.
-        Some(((there as f64 / most as f64).sqrt(), same))
+        let count = *counts.get(old)?.get(new)?;
+        let is_same = differences.unified[0][old] == differences.unified[1][new];
+        // The square root keeps small counts visible next to large ones.
+        Some(((count as f64 / most as f64).sqrt(), is_same))
     };
     let rows = table.rows.into_iter().enumerate().map(|(old, row)| {
         let cells = row.into_iter().enumerate();
         let cells = cells.map(|(column, text)| {
             match column.checked_sub(1).and_then(|new| shade(old, new)) {
-                Some((shade, same)) => Cell::shaded(&text, shade, same),
+                Some((shade, is_same)) => Cell::shaded(&text, shade, is_same),
                 None => Cell::from(text),
             }
         });
@@ -127,10 +127,10 @@ fn final_stage_matrix(page: &mut HtmlPage, findings: &Findings<'_>, differences:
 fn stay_lengths_figure(page: &mut HtmlPage, findings: &Findings<'_>) {
     let days = |lengths: &DurationHistogram, percent| {
         let length = lengths.percentile(percent);
-        length.map(|it| it.0 as f64 / Millis::DAY.0 as f64)
+        length.map(|length| length.0 as f64 / Millis::DAY.0 as f64)
     };
     let bars = tables::visited_stages(findings).into_iter();
-    let bars = bars.filter_map(|(version, stage, own)| {
+    let bars = bars.filter_map(|(version, stage, stays)| {
         Some(Bar {
             name: format!(
                 "{} {}",
@@ -138,8 +138,8 @@ fn stay_lengths_figure(page: &mut HtmlPage, findings: &Findings<'_>) {
                 findings.label(version)
             ),
             hue: hue(findings, version, stage),
-            median: days(&own.completed, 50)?,
-            p90: days(&own.completed, 90)?,
+            median: days(&stays.completed, 50)?,
+            p90: days(&stays.completed, 90)?,
         })
     });
     let bars: Vec<Bar> = bars.collect();
@@ -171,7 +171,7 @@ fn prediction_section(page: &mut HtmlPage, findings: &Findings<'_>, prediction: 
     }
 }
 
-/// A rate of each version and of recency, as lines.
+/// A line chart of one rate, for each version and for recency.
 fn rate_figure(
     page: &mut HtmlPage,
     findings: &Findings<'_>,
@@ -223,18 +223,21 @@ fn examples_section(page: &mut HtmlPage, findings: &Findings<'_>, differences: &
     page.legend(&legend);
     let rows = examples.into_iter().map(|example| {
         let picture = strip::strips(findings, differences, example);
-        let words = (0..2).map(|at| {
+        let histories = (0..2).map(|at| {
             escape(&format!(
                 "{} {}",
                 findings.label(at),
                 findings.stage_history(example, at)
             ))
         });
-        let words: Vec<String> = words.collect();
+        let histories: Vec<String> = histories.collect();
         vec![
             Cell::from(sanitize_for_terminal(example.customer.as_str())),
             Cell::from(format_instant(example.begin)),
-            Cell::markup(format!("{picture}<small>{}</small>", words.join("<br>"))),
+            Cell::markup(format!(
+                "{picture}<small>{}</small>",
+                histories.join("<br>")
+            )),
         ]
     });
     let header = [

@@ -1,4 +1,4 @@
-//! The report for programs: all numbers. `config/models/README.md` says what the keys mean.
+//! The report for programs: all numbers. `config/models/README.md` documents the keys.
 
 use serde_json::{Value as Json, json};
 
@@ -50,23 +50,23 @@ fn history(findings: &Findings<'_>) -> Json {
 fn version(findings: &Findings<'_>, at: usize) -> Json {
     let backtest = findings.backtest;
     let (model, flaps) = (findings.versions[at].model(), &backtest.flaps[at]);
-    let stage = |(stage, own): (usize, &StayStats)| {
+    let stage = |(stage, stays): (usize, &StayStats)| {
         json!({
             "stage": findings.stage_name(at, stage),
-            "at_end": own.ongoing.count,
-            "entries": own.entries,
-            "exits": own.exits(),
-            "passed": own.passed,
-            "completed": lengths(&own.completed),
-            "ongoing": lengths(&own.ongoing),
+            "at_end": stays.ongoing.count,
+            "entries": stays.entries,
+            "exits": stays.exits(),
+            "passed": stays.passed,
+            "completed": lengths(&stays.completed),
+            "ongoing": lengths(&stays.ongoing),
         })
     };
-    let undone = flaps.reversals.iter().map(|((from, to), undone)| {
+    let moves = flaps.reversals.iter().map(|((from, to), counts)| {
         json!({
             "from": findings.stage_name(at, *from),
             "to": findings.stage_name(at, *to),
-            "made": undone.made,
-            "undone": undone.undone,
+            "made": counts.made,
+            "undone": counts.undone,
         })
     });
     json!({
@@ -83,7 +83,7 @@ fn version(findings: &Findings<'_>, at: usize) -> Json {
             "per_customer_year": ratio(flaps.flaps as f64 / years(backtest.customer_time)),
             "chains": flaps.chains,
             "longest_chain": flaps.longest_chain,
-            "moves": undone.collect::<Json>(),
+            "moves": moves.collect::<Json>(),
         },
     })
 }
@@ -142,14 +142,14 @@ fn differences(findings: &Findings<'_>, differences: &Differences) -> Json {
             "only_new": flow.only[1],
         })
     });
-    let arrivals = |(stage, own): (&String, &FirstEntries)| {
+    let first_entries = |(stage, entries): (&String, &FirstEntries)| {
         json!({
             "stage": stage,
-            "same": own.same,
-            "earlier": lengths(&own.earlier),
-            "later": lengths(&own.later),
-            "only_old": own.only[0],
-            "only_new": own.only[1],
+            "same": entries.same,
+            "earlier": lengths(&entries.earlier),
+            "later": lengths(&entries.later),
+            "only_old": entries.only[0],
+            "only_new": entries.only[1],
         })
     };
     let examples = differences.examples();
@@ -159,13 +159,13 @@ fn differences(findings: &Findings<'_>, differences: &Differences) -> Json {
         "customers_ever": differences.histories,
         "share_of_time": ratio(differences.time_apart as f64 / findings.backtest.customer_time as f64),
         "moves": flows.collect::<Json>(),
-        "first_entries": differences.stages.iter().zip(&differences.first_entries).map(arrivals).collect::<Json>(),
+        "first_entries": differences.stages.iter().zip(&differences.first_entries).map(first_entries).collect::<Json>(),
         "examples": examples.into_iter().map(|it| example(findings, it)).collect::<Json>(),
     })
 }
 
 fn example(findings: &Findings<'_>, example: &DifferenceExample) -> Json {
-    let line = |at: usize| -> Json {
+    let history = |at: usize| -> Json {
         let moves = example.transitions[at]
             .iter()
             .map(|StageTransition { at: time, from, to }| {
@@ -184,8 +184,8 @@ fn example(findings: &Findings<'_>, example: &DifferenceExample) -> Json {
     json!({
         "customer_id": example.customer.as_str(),
         "begin": example.begin.to_string(),
-        "old": line(0),
-        "new": line(1),
+        "old": history(0),
+        "new": history(1),
     })
 }
 
@@ -212,23 +212,23 @@ fn prediction(findings: &Findings<'_>, prediction: &Prediction) -> Json {
         pooled
     });
     let (outcome, _) = findings.prediction_question();
-    let asked = findings.backtest.options.prediction.as_ref();
+    let target = findings.backtest.options.prediction.as_ref();
     json!({
         "outcome": outcome,
-        "within_ms": asked.map(|asked| asked.within.0),
+        "within_ms": target.map(|target| target.within.0),
         "counted": counting::json(findings),
         "dates": dates.collect::<Json>(),
         "pooled": pooled.collect::<Json>(),
     })
 }
 
-fn with_recency(own: &Score, recency: &Score) -> Json {
-    let mut scored = score(own);
-    scored["recency"] = score(recency);
-    scored
+fn with_recency(score: &Score, recency: &Score) -> Json {
+    let mut json = score_json(score);
+    json["recency"] = score_json(recency);
+    json
 }
 
-fn score(score: &Score) -> Json {
+fn score_json(score: &Score) -> Json {
     let rates = Rates::from_score(score);
     json!({
         "population": score.population,
@@ -244,7 +244,7 @@ fn score(score: &Score) -> Json {
     })
 }
 
-/// Null where there was nothing to divide by.
+/// A ratio, or null if its divisor was zero.
 fn ratio(ratio: f64) -> Json {
     serde_json::Number::from_f64(ratio).map_or(Json::Null, Json::Number)
 }

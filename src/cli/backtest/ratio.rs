@@ -1,22 +1,22 @@
-//! Counts to ratios, at the very end.
+//! Converts the exact counts of a backtest into ratios.
 
 use super::format::format_ratio;
 use crate::backtest::Score;
 
-/// What a score comes to; not a number where there is nothing to divide by.
+/// The rates of a score; NaN if the divisor is zero.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
-    /// The share of the flagged who stopped.
+    /// The share of flagged customers who stopped.
     pub(super) precision: f64,
-    /// Wilson's 95 % interval of it.
+    /// Wilson's 95 % interval of the precision.
     pub(super) interval: (f64, f64),
-    /// The share of those who stopped that was flagged.
+    /// The share of customers who stopped that was flagged.
     pub(super) recall: f64,
-    /// The harmonic mean of both.
+    /// The harmonic mean of precision and recall.
     pub(super) f1: f64,
-    /// The share that was flagged.
+    /// The share of all customers that was flagged.
     pub(super) flagged_share: f64,
-    /// The share that stopped.
+    /// The share of all customers that stopped.
     pub(super) base_rate: f64,
 }
 
@@ -24,20 +24,20 @@ impl Rates {
     pub(super) fn from_score(score: &Score) -> Rates {
         let hits = score.hits as f64 / Score::HIT_SCALE as f64;
         let (flagged, stopped) = (score.flagged as f64, score.stopped as f64);
-        let all = score.population as f64;
+        let population = score.population as f64;
         let precision = hits / flagged;
         Rates {
             precision,
             interval: wilson_interval(precision, flagged),
             recall: hits / stopped,
             f1: 2.0 * hits / (flagged + stopped),
-            flagged_share: flagged / all,
-            base_rate: stopped / all,
+            flagged_share: flagged / population,
+            base_rate: stopped / population,
         }
     }
 }
 
-/// Wilson's interval of 95 % for a share of so many.
+/// Wilson's 95 % score interval of a share of `count`.
 fn wilson_interval(share: f64, count: f64) -> (f64, f64) {
     const Z: f64 = 1.959_963_984_540_054;
     let square = Z * Z / count;
@@ -46,7 +46,6 @@ fn wilson_interval(share: f64, count: f64) -> (f64, f64) {
     (middle - half, middle + half)
 }
 
-/// A share for people.
 pub(super) fn format_share(part: u64, whole: u64) -> String {
     format_ratio(part as f64 / whole as f64)
 }
@@ -56,8 +55,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_those_of_the_textbook() {
-        // 8 of 10 flagged stopped, of 20 who did among 40.
+    fn rates_match_published_values() {
+        // 40 customers: 20 stopped, 10 were flagged, 8 of the flagged stopped.
         let rates = Rates::from_score(&Score {
             population: 40,
             stopped: 20,

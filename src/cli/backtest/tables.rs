@@ -1,4 +1,4 @@
-//! The tables of a report, as text in cells, whatever it is written as.
+//! The tables of a report as cells of text, for all of its formats.
 
 use std::cmp::Reverse;
 
@@ -9,7 +9,7 @@ use super::format::{format_instant, format_length, format_percentile, format_rat
 use super::ratio::{Rates, format_share};
 use crate::backtest::{Differences, FirstEntries, Flow, Prediction, StayStats};
 
-/// Most moves in a table.
+/// Maximum of moves in a table.
 const MOVES_MAX: usize = 12;
 
 /// Rows under a header; the first cell of a row names it.
@@ -37,20 +37,20 @@ pub(super) fn format_count(count: u64) -> String {
     HumanCount(count).to_string()
 }
 
-/// A count of which it is easily seen when it is none.
-fn count_or_dot(there: u64) -> String {
-    if there == 0 {
+/// A count, with a dot for zero so that other counts stand out.
+fn count_or_dot(count: u64) -> String {
+    if count == 0 {
         "·".to_owned()
     } else {
-        format_count(there)
+        format_count(count)
     }
 }
 
-/// Moves that one version alone makes at that instant, the most frequent first.
+/// Moves that only one version makes at their instant, the most frequent first.
 pub(super) fn moves(differences: &Differences) -> ReportTable {
     let mut flows: Vec<(&(usize, usize), &Flow)> = differences.flows.iter().collect();
     flows.retain(|(_, flow)| flow.only != [0, 0]);
-    flows.sort_by_key(|(moved, flow)| (Reverse(flow.only[0] + flow.only[1]), **moved));
+    flows.sort_by_key(|(stages, flow)| (Reverse(flow.only[0] + flow.only[1]), **stages));
     let caption =
         "Moves that the other version does not make at the same instant, the most frequent first";
     let mut table = ReportTable::new(caption, ["move", "in both", "OLD alone", "NEW alone"]);
@@ -63,7 +63,7 @@ pub(super) fn moves(differences: &Differences) -> ReportTable {
     table
 }
 
-/// When customers first get into a stage, where that differs.
+/// Customers by their first entry into a stage, for stages where the versions differ.
 pub(super) fn arrivals(differences: &Differences) -> ReportTable {
     let header = [
         "first entry into",
@@ -76,17 +76,19 @@ pub(super) fn arrivals(differences: &Differences) -> ReportTable {
         "NEW alone",
     ];
     let mut table = ReportTable::new("Customers by when they first get into a stage", header);
-    let differ = |own: &FirstEntries| own.only != [0, 0] || own.earlier.count + own.later.count > 0;
-    let arrivals = differences.stages.iter().zip(&differences.first_entries);
-    for (stage, own) in arrivals.filter(|(_, own)| differ(own)) {
-        let [old, new] = own.only.map(format_count);
+    let differ = |entries: &FirstEntries| {
+        entries.only != [0, 0] || entries.earlier.count + entries.later.count > 0
+    };
+    let stages = differences.stages.iter().zip(&differences.first_entries);
+    for (stage, entries) in stages.filter(|(_, entries)| differ(entries)) {
+        let [old, new] = entries.only.map(format_count);
         table.add_row([
             stage.clone(),
-            format_count(own.same),
-            format_count(own.earlier.count),
-            format_percentile(&own.earlier, 50),
-            format_count(own.later.count),
-            format_percentile(&own.later, 50),
+            format_count(entries.same),
+            format_count(entries.earlier.count),
+            format_percentile(&entries.earlier, 50),
+            format_count(entries.later.count),
+            format_percentile(&entries.later, 50),
             old,
             new,
         ]);
@@ -94,7 +96,7 @@ pub(super) fn arrivals(differences: &Differences) -> ReportTable {
     table
 }
 
-/// Customers by both stages at the end, with sums; none with one version.
+/// Customers by their stages in both versions at the end, with sums; `None` for a single version.
 pub(super) fn matrix(findings: &Findings<'_>) -> Option<ReportTable> {
     let census = &findings.backtest.census;
     let (matrix, population) = (census.matrix.last()?, census.population.last()?);
@@ -108,12 +110,12 @@ pub(super) fn matrix(findings: &Findings<'_>) -> Option<ReportTable> {
     let mut rows = Vec::new();
     for (old, counts) in matrix.iter().enumerate() {
         let mut row = vec![findings.stage_name(0, old).to_owned()];
-        row.extend(counts.iter().map(|there| count_or_dot(*there)));
+        row.extend(counts.iter().map(|count| count_or_dot(*count)));
         row.push(format_count(counts.iter().sum()));
         rows.push(row);
     }
     let mut all = vec!["all".to_owned()];
-    all.extend(new.iter().map(|there| format_count(*there)));
+    all.extend(new.iter().map(|count| format_count(*count)));
     all.push(format_count(findings.backtest.customers));
     rows.push(all);
     Some(ReportTable {
@@ -123,7 +125,7 @@ pub(super) fn matrix(findings: &Findings<'_>) -> Option<ReportTable> {
     })
 }
 
-/// Customers in each stage of a version, at dates.
+/// Customers in each stage of a version at several dates.
 pub(super) fn population(findings: &Findings<'_>, version: usize) -> ReportTable {
     let census = &findings.backtest.census;
     let stages = 0..census.population[0][version].len();
@@ -140,13 +142,13 @@ pub(super) fn population(findings: &Findings<'_>, version: usize) -> ReportTable
             format_instant(census.dates[at]),
             format_count(counts.iter().sum()),
         ];
-        row.extend(counts.iter().map(|there| count_or_dot(*there)));
+        row.extend(counts.iter().map(|count| count_or_dot(*count)));
         table.rows.push(row);
     }
     table
 }
 
-/// Who is in different stages at dates, and in which ones most of them.
+/// Customers in different stages at several dates, and the most frequent pair of stages.
 pub(super) fn stage_differences(findings: &Findings<'_>, differences: &Differences) -> ReportTable {
     let census = &findings.backtest.census;
     let header = [
@@ -161,17 +163,14 @@ pub(super) fn stage_differences(findings: &Findings<'_>, differences: &Differenc
         let matrix = &census.matrix[at];
         let (mut apart, mut most) = (0, (0, String::new()));
         for (old, counts) in matrix.iter().enumerate() {
-            for (new, there) in counts.iter().enumerate() {
+            for (new, count) in counts.iter().enumerate() {
                 if differences.unified[0][old] == differences.unified[1][new] {
                     continue;
                 }
-                apart += there;
-                if *there > most.0 {
-                    let pair = (findings.stage_name(0, old), findings.stage_name(1, new));
-                    most = (
-                        *there,
-                        format!("{} -> {}, {}", pair.0, pair.1, format_count(*there)),
-                    );
+                apart += count;
+                if *count > most.0 {
+                    let (old, new) = (findings.stage_name(0, old), findings.stage_name(1, new));
+                    most = (*count, format!("{old} -> {new}, {}", format_count(*count)));
                 }
             }
         }
@@ -187,7 +186,7 @@ pub(super) fn stage_differences(findings: &Findings<'_>, differences: &Differenc
     table
 }
 
-/// Visits to each stage, those of both versions beside each other.
+/// Visits to each stage, with both versions next to each other.
 pub(super) fn stays(findings: &Findings<'_>) -> ReportTable {
     let header = [
         "stage",
@@ -203,38 +202,39 @@ pub(super) fn stays(findings: &Findings<'_>) -> ReportTable {
     ];
     let caption = "Visits to each stage; lengths are of those that lasted and ended";
     let mut table = ReportTable::new(caption, header);
-    for (version, stage, own) in visited_stages(findings) {
+    for (version, stage, stays) in visited_stages(findings) {
         table.add_row([
             findings.stage_name(version, stage).to_owned(),
             findings.label(version).to_owned(),
-            format_count(own.entries),
-            format_count(own.passed),
-            format_count(own.completed.count),
-            format_percentile(&own.completed, 50),
-            own.completed
+            format_count(stays.entries),
+            format_count(stays.passed),
+            format_count(stays.completed.count),
+            format_percentile(&stays.completed, 50),
+            stays
+                .completed
                 .mean()
                 .map_or_else(|| "–".to_owned(), format_length),
-            format_percentile(&own.completed, 90),
-            format_count(own.ongoing.count),
-            format_percentile(&own.ongoing, 50),
+            format_percentile(&stays.completed, 90),
+            format_count(stays.ongoing.count),
+            format_percentile(&stays.ongoing, 50),
         ]);
     }
     table
 }
 
-/// Stages that anybody was in, with their version; those that are the same together.
+/// Stages that were entered, with their version; the same stages of both versions are adjacent.
 pub(super) fn visited_stages<'f>(findings: &'f Findings<'_>) -> Vec<(usize, usize, &'f StayStats)> {
     let mut all = Vec::new();
     for (version, stays) in findings.backtest.stays.iter().enumerate() {
         let stages = stays.stages.iter().enumerate();
-        let visited = stages.filter(|(_, own)| own.entries > 0);
-        all.extend(visited.map(|(stage, own)| (version, stage, own)));
+        let visited = stages.filter(|(_, stays)| stays.entries > 0);
+        all.extend(visited.map(|(stage, stays)| (version, stage, stays)));
     }
     all.sort_by_key(|(version, stage, _)| (findings.common_stage(*version, *stage), *version));
     all
 }
 
-/// Moves that are undone within the span, the most frequent first.
+/// Moves that are undone within the flap span, the most frequent first.
 pub(super) fn undone_moves(findings: &Findings<'_>) -> ReportTable {
     let header = ["move that is undone", "", "made", "undone", "share"];
     let mut table = ReportTable::new("What flaps", header);
@@ -242,27 +242,25 @@ pub(super) fn undone_moves(findings: &Findings<'_>) -> ReportTable {
         let mut undone: Vec<_> = flaps
             .reversals
             .iter()
-            .filter(|(_, it)| it.undone > 0)
+            .filter(|(_, counts)| counts.undone > 0)
             .collect();
-        undone.sort_by_key(|(moved, it)| (Reverse(it.undone), **moved));
-        for ((from, to), it) in undone.into_iter().take(MOVES_MAX) {
-            let pair = (
-                findings.stage_name(version, *from),
-                findings.stage_name(version, *to),
-            );
+        undone.sort_by_key(|(stages, counts)| (Reverse(counts.undone), **stages));
+        for ((from, to), counts) in undone.into_iter().take(MOVES_MAX) {
+            let from = findings.stage_name(version, *from);
+            let to = findings.stage_name(version, *to);
             table.add_row([
-                format!("{} -> {}", pair.0, pair.1),
+                format!("{from} -> {to}"),
                 findings.label(version).to_owned(),
-                format_count(it.made),
-                format_count(it.undone),
-                format_share(it.undone, it.made),
+                format_count(counts.made),
+                format_count(counts.undone),
+                format_share(counts.undone, counts.made),
             ]);
         }
     }
     table
 }
 
-/// What each version scored over all dates, and recency with as many.
+/// The scores of each version over all dates, and of recency with as many flagged customers.
 pub(super) fn scores(findings: &Findings<'_>, prediction: &Prediction) -> ReportTable {
     let header = [
         "rule",
@@ -294,7 +292,7 @@ pub(super) fn scores(findings: &Findings<'_>, prediction: &Prediction) -> Report
     table
 }
 
-/// The same of one version at each date.
+/// The scores of one version at each date, and of recency.
 pub(super) fn scores_by_date(
     findings: &Findings<'_>,
     prediction: &Prediction,
@@ -313,16 +311,16 @@ pub(super) fn scores_by_date(
     let caption = format!("{} at each date", findings.label(version));
     let mut table = ReportTable::new(caption, header);
     for tally in &prediction.dates {
-        let own = Rates::from_score(&tally.score(version));
+        let rates = Rates::from_score(&tally.score(version));
         let recency = Rates::from_score(&tally.recency(version));
         table.add_row([
             format_instant(tally.date),
             format_count(tally.population),
-            format_ratio(own.base_rate),
-            format_ratio(own.flagged_share),
-            format_ratio(own.precision),
+            format_ratio(rates.base_rate),
+            format_ratio(rates.flagged_share),
+            format_ratio(rates.precision),
             format_ratio(recency.precision),
-            format_ratio(own.recall),
+            format_ratio(rates.recall),
             format_ratio(recency.recall),
         ]);
     }

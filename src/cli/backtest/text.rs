@@ -1,4 +1,4 @@
-//! The report for people at a terminal: a sentence each, and tables of at most 100 columns.
+//! The report for a terminal: sentences and tables of at most 100 columns.
 
 use super::findings::Findings;
 use super::format::format_instant;
@@ -6,9 +6,8 @@ use super::tables::{self, ReportTable};
 use crate::backtest::Differences;
 use crate::model::sanitize_for_terminal;
 
-/// Most columns of a line.
 const WIDTH: usize = 100;
-/// Between two columns of a table.
+/// Spaces between two columns of a table.
 const GAP: usize = 2;
 
 pub(super) fn report(findings: &Findings<'_>) -> String {
@@ -94,8 +93,8 @@ fn examples(findings: &Findings<'_>, differences: &Differences) -> String {
     text
 }
 
-/// A table under its caption; nothing without rows. What does not fit beside each other comes below, under
-/// the first column again.
+/// A table under its caption; empty without rows. Columns that do not fit follow in a further block, which repeats
+/// the first column.
 fn format_table(table: &ReportTable) -> String {
     if table.rows.is_empty() {
         return String::new();
@@ -122,9 +121,10 @@ fn format_table(table: &ReportTable) -> String {
             let mut line = String::new();
             for column in std::iter::once(0).chain(from..to) {
                 let (cell, width) = (&row[column], width(column));
-                line += &match is_text(column) {
-                    true => format!("{cell:<width$}"),
-                    false => format!("{cell:>width$}"),
+                line += &if is_text(column) {
+                    format!("{cell:<width$}")
+                } else {
+                    format!("{cell:>width$}")
                 };
                 line += &" ".repeat(GAP);
             }
@@ -136,12 +136,13 @@ fn format_table(table: &ReportTable) -> String {
     text
 }
 
-/// A paragraph. Where its first line is indented, or an item of a list, the others are two more.
+/// Wraps a paragraph. If its first line is indented or a list item, further lines are indented by two more.
 fn wrap(text: &str) -> String {
     let indent = text.len() - text.trim_start().len();
-    let further = match indent > 0 || text.starts_with("- ") {
-        true => indent + 2,
-        false => 0,
+    let further = if indent > 0 || text.starts_with("- ") {
+        indent + 2
+    } else {
+        0
     };
     let (mut out, mut column) = (" ".repeat(indent), indent);
     for (at, word) in text.split_whitespace().enumerate() {

@@ -1,5 +1,4 @@
-//! Plausible customers, in compressed time: they look around, sign up or not, buy, form a habit,
-//! fade out, and some come back.
+//! Generates events of plausible customers: they visit, may sign up, buy regularly, become inactive, and some return.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,20 +17,20 @@ pub(super) struct GeneratedEvent {
     pub(super) value: Option<u64>,
 }
 
-/// What a customer does next.
+/// The state of a customer, which decides their next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Behavior {
-    /// Looks around; may sign up or buy.
+    /// Views pages; may sign up.
     Visitor { visits: u32 },
-    /// Has an account.
+    /// Has an account; may buy.
     Member,
-    /// Buys in a rhythm, in days.
+    /// Buys regularly.
     Buyer { rhythm_days: u32 },
-    /// Has lost interest; may come back.
+    /// Became inactive; may return.
     Faded { rhythm_days: u32 },
 }
 
-/// All customers and a source of chance; the same seed gives the same history.
+/// All customers and a random generator; the same seed yields the same events.
 #[derive(Debug)]
 pub(super) struct Generator {
     rng: fastrand::Rng,
@@ -40,7 +39,6 @@ pub(super) struct Generator {
     next_arrival: EventTime,
 }
 
-/// New customers per day.
 const ARRIVALS_PER_DAY: f64 = 25.0;
 
 impl Generator {
@@ -53,7 +51,7 @@ impl Generator {
         }
     }
 
-    /// The next event of anybody, in time order.
+    /// The next event of any customer, in time order.
     pub(super) fn next_event(&mut self) -> GeneratedEvent {
         loop {
             let due = self.queue.peek().map(|Reverse((time, ..))| *time);
@@ -68,18 +66,23 @@ impl Generator {
                 self.next_arrival = self.sample_later_time(arrival, 1.0 / ARRIVALS_PER_DAY);
                 continue;
             }
-            let Some(Reverse((time, number, mood))) = self.queue.pop() else {
+            let Some(Reverse((time, number, behavior))) = self.queue.pop() else {
                 continue;
             };
-            if let Some(happening) = self.advance(time, number, mood) {
-                return happening;
+            if let Some(event) = self.advance(time, number, behavior) {
+                return event;
             }
         }
     }
 
-    fn advance(&mut self, time: EventTime, number: u64, mood: Behavior) -> Option<GeneratedEvent> {
-        let (kind, mood, days) = match mood {
-            Behavior::Visitor { visits: 6.. } => return None, // Never seen again.
+    fn advance(
+        &mut self,
+        time: EventTime,
+        number: u64,
+        behavior: Behavior,
+    ) -> Option<GeneratedEvent> {
+        let (kind, behavior, days) = match behavior {
+            Behavior::Visitor { visits: 6.. } => return None, // Never returns.
             Behavior::Visitor { visits } if self.one_in(4) => {
                 ("signed_up", Behavior::Member, 1.5 + f64::from(visits))
             }
@@ -108,7 +111,7 @@ impl Generator {
                 Behavior::Buyer { rhythm_days },
                 f64::from(rhythm_days),
             ),
-            Behavior::Faded { .. } if self.one_in(2) => return None, // Gone for good.
+            Behavior::Faded { .. } if self.one_in(2) => return None, // Never returns.
             Behavior::Faded { rhythm_days } => (
                 "order_completed",
                 Behavior::Buyer { rhythm_days },
@@ -116,7 +119,7 @@ impl Generator {
             ),
         };
         let next = self.sample_later_time(time, days);
-        self.queue.push(Reverse((next, number, mood)));
+        self.queue.push(Reverse((next, number, behavior)));
         let value = (kind == "order_completed").then(|| self.rng.u64(900..24_000));
         Some(GeneratedEvent {
             time,
@@ -126,7 +129,7 @@ impl Generator {
         })
     }
 
-    /// Some time later, by an exponential chance around so many days.
+    /// A later time, after an exponentially distributed delay with a mean of `days`.
     fn sample_later_time(&mut self, time: EventTime, days: f64) -> EventTime {
         let wait = -(1.0 - self.rng.f64()).ln() * days * DAY;
         time.checked_add(Millis(wait as i64 + 1))
@@ -139,7 +142,6 @@ impl Generator {
 }
 
 impl GeneratedEvent {
-    /// The topic it belongs to.
     pub(super) fn topic(&self) -> &'static str {
         if self.value.is_some() {
             super::PURCHASES
@@ -148,7 +150,7 @@ impl GeneratedEvent {
         }
     }
 
-    /// As native JSON.
+    /// The event in the native JSON format.
     pub(super) fn to_json(&self) -> String {
         let value = self
             .value
@@ -175,7 +177,7 @@ mod tests {
         };
         assert_eq!(history(7), history(7));
         assert_ne!(history(7), history(8));
-        assert!(history(7).is_sorted_by_key(|happening| happening.time));
-        assert!(history(7).iter().any(|happening| happening.value.is_some()));
+        assert!(history(7).is_sorted_by_key(|event| event.time));
+        assert!(history(7).iter().any(|event| event.value.is_some()));
     }
 }

@@ -1,4 +1,4 @@
-//! What the demo shows: on a terminal a picture that moves, elsewhere a line per transition.
+//! The output of the demo: a live view on a terminal, a line per transition elsewhere.
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
@@ -42,7 +42,7 @@ impl<'v> DemoView<'v> {
         }
     }
 
-    /// A transition, as its record's data says.
+    /// Adds a transition from the data of its output record.
     pub(super) fn add_transition(&mut self, data: &Value) -> io::Result<()> {
         self.transitions += 1;
         data["effective_at"]
@@ -58,7 +58,7 @@ impl<'v> DemoView<'v> {
         Ok(())
     }
 
-    /// Draws the picture again, if it is time.
+    /// Redraws the view on a terminal, at most once per [`REDRAW_EVERY`].
     pub(super) fn refresh(&mut self) -> io::Result<()> {
         if !self.is_terminal || self.drawn_at.elapsed() < REDRAW_EVERY {
             return Ok(());
@@ -80,7 +80,6 @@ impl<'v> DemoView<'v> {
         out.flush()
     }
 
-    /// What it came to, at the end.
     pub(super) fn print_summary(&self) -> io::Result<()> {
         writeln!(
             io::stdout(),
@@ -147,10 +146,10 @@ fn transition_line(data: &Value) -> String {
         .unwrap_or_default();
     let reason = reasons
         .iter()
-        .filter(|part| part["holds"] == true)
-        .map(|part| {
-            let condition = part["condition"].as_str().unwrap_or_default();
-            match &part["value"] {
+        .filter(|evidence| evidence["holds"] == true)
+        .map(|evidence| {
+            let condition = evidence["condition"].as_str().unwrap_or_default();
+            match &evidence["value"] {
                 Value::Null => condition.to_owned(),
                 Value::String(value) => format!("{condition}: {value}"),
                 value => format!("{condition}: {value}"),

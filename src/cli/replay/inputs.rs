@@ -1,4 +1,4 @@
-//! The files that a replay reads.
+//! The input files of `tenure replay` and `tenure backtest`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,55 +11,57 @@ use crate::files::{self, HistoryRange, InputOrder, MergedInputs};
 use crate::model::{Models, sanitize_for_terminal};
 use crate::runtime::timeline::TimelineEnd;
 
-/// Opens the files; which of them are sorted first is told.
+/// Opens the files; prints which of them have to be sorted first.
 pub(in crate::cli) fn open(
     inputs: &[PathBuf],
-    places: &MappingArgs,
+    mapping: &MappingArgs,
     models: &Models,
     order: InputOrder,
     scratch: &Path,
 ) -> Result<MergedInputs, files::Error> {
     let decoder = Decoder::new(
-        places.mapping(),
+        mapping.mapping(),
         models.vocabulary.clone(),
         models.currency_rates(),
-        places.limits(),
+        mapping.limits(),
     );
-    let sorting = |path: &Path| {
+    let on_sort = |path: &Path| {
         print_stderr(&format!(
             "{} is not in time order; sorting it first",
             path.display()
         ));
     };
-    MergedInputs::open(inputs, &decoder, order, scratch, sorting)
+    MergedInputs::open(inputs, &decoder, order, scratch, on_sort)
 }
 
-/// What cannot be meant: to read twice what can be read once.
+/// The problem that an input that can be read only once, such as a pipe, is named twice.
 pub(in crate::cli) fn usage_problem(inputs: &[PathBuf]) -> Option<String> {
-    let once = |path: &Path| path.as_os_str() == "-" || !path.is_file();
+    let is_read_once = |path: &Path| path.as_os_str() == "-" || !path.is_file();
     for (at, path) in inputs.iter().enumerate() {
         let mut before = inputs[..at].iter();
-        if once(path) && before.any(|other| once(other) && is_same_file(other, path)) {
+        if is_read_once(path)
+            && before.any(|other| is_read_once(other) && is_same_file(other, path))
+        {
             return Some(format!("{} can be read once only", path.display()));
         }
     }
     None
 }
 
-/// That a single event sets the end of time, which may be a mistake; nothing where somebody has said when it ends.
+/// Warns if a single event, long after all others, sets the end of the history; not with `--until`.
 pub(in crate::cli) fn warn_of_outlier(
     inputs: &[PathBuf],
-    ends: Option<HistoryRange>,
+    range: Option<HistoryRange>,
     until: Option<EventTime>,
 ) {
-    let outlier = ends.filter(|_| until.is_none());
-    let Some(outlier) = outlier.and_then(|ends| ends.outlier()) else {
+    let range = range.filter(|_| until.is_none());
+    let Some(outlier) = range.and_then(|range| range.outlier()) else {
         return;
     };
     let days = outlier.at.duration_since(outlier.before).0 / Millis::DAY.0;
     print_stderr(&format!(
-        "note: the last event, {}:{} of {}, is {days} days after all others, and time goes on up to it: whoever did \
-         nothing in between is taken to have been silent. If it is a mistake, leave it out with --until {}",
+        "note: the last event, {}:{} of {}, is {days} days after all others. Time advances up to it, so all customers \
+         are inactive in between. If this event is a mistake, exclude it with --until {}",
         sanitize_for_terminal(
             &inputs[outlier.position.input as usize]
                 .display()
@@ -71,7 +73,6 @@ pub(in crate::cli) fn warn_of_outlier(
     ));
 }
 
-/// The files as they were named.
 pub(in crate::cli) fn file_names(inputs: &[PathBuf]) -> Vec<String> {
     inputs
         .iter()
@@ -79,17 +80,17 @@ pub(in crate::cli) fn file_names(inputs: &[PathBuf]) -> Vec<String> {
         .collect()
 }
 
-/// That no event is of a customer; who reads it learns of rows that could have been.
+/// The error that a customer has no events; mentions rejected rows, which may have been theirs.
 pub(in crate::cli) fn unknown_customer_error(
     inputs: &[PathBuf],
     customer: &str,
-    ended: &TimelineEnd,
+    end: &TimelineEnd,
 ) -> String {
     let text = format!(
-        "error: there is no event of {}",
+        "error: there are no events of {}",
         sanitize_for_terminal(customer)
     );
-    let Some((rejected, reason, first)) = ended.rejected else {
+    let Some((rejected, reason, first)) = end.rejected else {
         return text;
     };
     format!(
@@ -100,16 +101,15 @@ pub(in crate::cli) fn unknown_customer_error(
     )
 }
 
-/// Whether both name one file that exists.
+/// Whether both paths lead to the same existing file.
 pub(in crate::cli) fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| {
-        let standard_input = path.as_os_str() == "-";
-        let path = if standard_input {
+        let path = if path.as_os_str() == "-" {
             Path::new("/dev/stdin")
         } else {
             path
         };
-        fs::metadata(path).map(|found| (found.dev(), found.ino()))
+        fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
     };
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }

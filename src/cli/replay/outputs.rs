@@ -1,4 +1,4 @@
-//! What a replay writes: transitions, dead letters, and what it came to.
+//! The outputs of a replay: transitions, dead letters and the final summary.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,16 +18,15 @@ use crate::model::Models;
 use crate::partition::Output;
 use crate::runtime::replay::ReplaySummary;
 
-/// `source` of the events of a replay.
+/// The `source` attribute of the CloudEvents of a replay.
 pub(super) const REPLAY_SOURCE: &str = "tenure/replay";
 
-/// Where the outputs of a replay go.
 pub(super) struct ReplayOutputs<'o> {
     models: &'o Models,
     files: Vec<String>,
     changes: BufWriter<io::Stdout>,
     dead_letters: Option<BufWriter<File>>,
-    /// Where each reason was met first.
+    /// The first position of each reason.
     first_rejections: BTreeMap<RejectReason, Position>,
 }
 
@@ -88,7 +87,7 @@ impl<'o> ReplayOutputs<'o> {
         *first = position.min(*first);
         if let Some(line) = header_value(rejection, OPEN_QUOTE_HEADER) {
             print_stderr(&format!(
-                "{}:{}: a quote is open here when the file ends; the row is rejected, with all that follows the quote",
+                "{}:{}: the quote that opens here is not closed; the row is rejected, with everything after the quote",
                 self.files[position.input as usize],
                 String::from_utf8_lossy(line.unwrap_or_default())
             ));
@@ -104,7 +103,7 @@ impl<'o> ReplayOutputs<'o> {
         self.dead_letters.as_mut().map_or(Ok(()), Write::flush)
     }
 
-    /// What the replay came to: customers by stage, and what was rejected.
+    /// The final summary: customers by stage, and rejected rows by reason.
     pub(super) fn summary_text(&self, summary: &ReplaySummary) -> String {
         let rejected: u64 = summary.rejected.values().sum();
         let mut text = format!("{} events", summary.records.saturating_sub(rejected));
@@ -142,29 +141,30 @@ impl<'o> ReplayOutputs<'o> {
         text
     }
 
-    /// Events that a model asks for and that nobody sends are most often called otherwise.
-    fn missing_types_line(&self, met: &[bool]) -> String {
+    /// Lists event types of the models that never occurred: they are most often misspelled.
+    fn missing_types_line(&self, seen: &[bool]) -> String {
         let named = self.models.vocabulary.named_types();
-        let unmet = named.filter(|(kind, _)| !met[kind.index()]);
-        let names: Vec<&str> = unmet.map(|(_, name)| name).collect();
-        match names.is_empty() {
-            true => String::new(),
-            false => format!(
+        let missing = named.filter(|(kind, _)| !seen[kind.index()]);
+        let names: Vec<&str> = missing.map(|(_, name)| name).collect();
+        if names.is_empty() {
+            String::new()
+        } else {
+            format!(
                 "\nthe models ask for events that never came: {}",
                 names.join(", ")
-            ),
+            )
         }
     }
 }
 
-/// What was noted of a row beside its bytes.
+/// The value of a header of a rejected row; `None` if it has no such header.
 fn header_value<'r>(rejection: &'r Rejection, name: &str) -> Option<Option<&'r [u8]>> {
-    let mut notes = rejection.headers.iter();
-    let (_, value) = notes.find(|(known, _)| known == name)?;
+    let mut headers = rejection.headers.iter();
+    let (_, value) = headers.find(|(known, _)| known == name)?;
     Some(value.as_deref())
 }
 
-/// A rejected row, losslessly: as text, or as hexadecimal where it is not UTF-8.
+/// A rejected row without loss: as text, or as hexadecimal if it is not UTF-8.
 fn dead_letter(files: &[String], position: Position, rejection: &Rejection) -> serde_json::Value {
     let mut letter = json!({
         "reason": rejection.reason.code(),

@@ -1,4 +1,4 @@
-//! `tenure replay --story`: one customer's history.
+//! `tenure replay --story`: the timeline of one customer.
 
 use std::io::{self, BufWriter, Write};
 
@@ -20,29 +20,26 @@ impl ReplayArgs {
     ) -> anyhow::Result<Exit> {
         let id = CustomerId::from(customer);
         let files = inputs::file_names(&self.inputs);
-        let mut story = explanation::TimelineFormatter::new(models, &id, &files, REPLAY_SOURCE);
+        let mut formatter = explanation::TimelineFormatter::new(models, &id, &files, REPLAY_SOURCE);
         let mut out = BufWriter::new(io::stdout());
-        let tell = |step: &TimelineStep<'_>| match self.format {
-            OutputFormat::Text => out.write_all(story.step_text(step).as_bytes()),
-            OutputFormat::Json => writeln!(out, "{}", story.step_json(step)),
+        let write = |step: &TimelineStep<'_>| match self.format {
+            OutputFormat::Text => out.write_all(formatter.step_text(step).as_bytes()),
+            OutputFormat::Json => writeln!(out, "{}", formatter.step_json(step)),
         };
-        let of = timeline::TimelineReplay {
+        let replay = timeline::TimelineReplay {
             models,
             customer: &id,
             until: self.until,
         };
-        let ended = of.run(merged, tell)?;
+        let end = replay.run(merged, write)?;
         out.flush()?;
-        if ended.state.is_none() {
-            print_stderr(&inputs::unknown_customer_error(
-                &self.inputs,
-                customer,
-                &ended,
-            ));
+        if end.state.is_none() {
+            let error = inputs::unknown_customer_error(&self.inputs, customer, &end);
+            print_stderr(&error);
             return Ok(Exit::Failed);
         }
-        if let Some(end) = ended.end {
-            print_stderr(&format!("up to {end}"));
+        if let Some(time) = end.end {
+            print_stderr(&format!("up to {time}"));
         }
         Ok(Exit::Ok)
     }

@@ -1,4 +1,4 @@
-//! What stands in the rows of a test's timeline, in plain words.
+//! The rows of a test's timeline as text.
 
 use serde_json::{Map, Value as Json};
 
@@ -11,7 +11,7 @@ pub(super) fn cause_phrase(cause: &str) -> String {
     format!("by {article} {}", cause.replace('_', " "))
 }
 
-/// An instant, in UTC: midnight as its date, others without what is zero at their end.
+/// An instant in UTC: midnight as its date, others without trailing zero seconds.
 pub(super) fn instant_text(at: EventTime) -> String {
     let text = format_instant(at);
     let text = text
@@ -22,7 +22,7 @@ pub(super) fn instant_text(at: EventTime) -> String {
     minutes.map(str::to_owned).unwrap_or(text)
 }
 
-/// As [`when`], the end of a whole day as that day.
+/// Like [`instant_text`], but the last millisecond of a day is shown as the day.
 pub(super) fn end_text(until: EventTime) -> String {
     let day = instant_text(until);
     let next = format_instant(until.just_after());
@@ -32,15 +32,15 @@ pub(super) fn end_text(until: EventTime) -> String {
     }
 }
 
-/// Where it stands in the file.
+/// The line of the event or expectation in the file.
 pub(super) fn file_line(row: &TimelineRow) -> Option<usize> {
     match row {
-        TimelineRow::Event(told) => Some(told.event.location.line),
+        TimelineRow::Event(row) => Some(row.event.location.line),
         _ => row.expected().map(|expected| expected.location.line),
     }
 }
 
-/// What an expectation says, beside when.
+/// An expectation without its instant.
 pub(super) fn expected(expected: &Expectation) -> String {
     let from = expected.from.as_ref().map(|from| format!("{from} -> "));
     let cause = expected
@@ -52,8 +52,8 @@ pub(super) fn expected(expected: &Expectation) -> String {
     customer_prefix(&expected.customer) + &parts.map(Option::unwrap_or_default).concat()
 }
 
-/// What happened, beside when: how, only where that is not as expected.
-pub(super) fn happened(row: &TimelineRow, happened: &ActualTransition) -> String {
+/// The actual transition without its instant. Cause and name are shown only where they are not as expected.
+pub(super) fn happened(row: &TimelineRow, actual: &ActualTransition) -> String {
     let ActualTransition {
         customer,
         from,
@@ -61,50 +61,51 @@ pub(super) fn happened(row: &TimelineRow, happened: &ActualTransition) -> String
         cause,
         transition,
         ..
-    } = happened;
+    } = actual;
     let mut text = format!("{}{from} -> {to}", customer_prefix(customer));
-    let named = *transition != format!("{from}->{to}") && transition != cause;
-    let tells = |detail| match row {
-        TimelineRow::Different(.., details) => details.contains(&detail),
-        TimelineRow::Unexpected(_) => detail == ExpectationField::Cause || named,
+    let is_named = *transition != format!("{from}->{to}") && transition != cause;
+    let is_shown = |field| match row {
+        TimelineRow::Different(.., fields) => fields.contains(&field),
+        TimelineRow::Unexpected(_) => field == ExpectationField::Cause || is_named,
         TimelineRow::Same(..)
         | TimelineRow::Missing { .. }
         | TimelineRow::Event(_)
         | TimelineRow::End(..) => false,
     };
-    if tells(ExpectationField::Cause) {
+    if is_shown(ExpectationField::Cause) {
         text += &format!(", {}", cause_phrase(cause));
     }
-    if tells(ExpectationField::Transition) {
+    if is_shown(ExpectationField::Transition) {
         text += &format!(", {transition}");
     }
     text
 }
 
-/// What an event says, beside when.
-pub(super) fn event(told: &EventRow) -> String {
-    let json: Json = serde_json::from_str(&told.event.json).unwrap_or_default();
+/// An event without its instant.
+pub(super) fn event(row: &EventRow) -> String {
+    let json: Json = serde_json::from_str(&row.event.json).unwrap_or_default();
     let empty = Map::new();
     let event = json.as_object().unwrap_or(&empty);
     let mut parts = Vec::new();
     for (key, value) in event {
         match (key.as_str(), value) {
             ("type" | "time" | "customer_id", _) => {}
-            ("properties", Json::Object(own)) => {
+            ("properties", Json::Object(properties)) => {
                 parts.extend(
-                    own.iter()
+                    properties
+                        .iter()
                         .map(|(key, value)| format!("{key} {}", plain_text(value))),
                 );
             }
             _ => parts.push(format!("{key} {}", plain_text(value))),
         }
     }
-    let arrives = told.event.arrives;
+    let arrives = row.event.arrives;
     parts.extend(arrives.map(|arrives| format!("arrives {}", instant_text(arrives))));
-    parts.extend(told.is_after_end.then(|| "after the end".to_owned()));
-    let kind = event.get("type").map(plain_text).unwrap_or_default();
-    let parts = [vec![kind], parts].concat();
-    customer_prefix(&told.customer()) + &parts.join(", ")
+    parts.extend(row.is_after_end.then(|| "after the end".to_owned()));
+    let event_type = event.get("type").map(plain_text).unwrap_or_default();
+    let parts = [vec![event_type], parts].concat();
+    customer_prefix(&row.customer()) + &parts.join(", ")
 }
 
 fn plain_text(value: &Json) -> String {

@@ -1,4 +1,4 @@
-//! Model files that are written anew: as a whole or not at all.
+//! Reads model files, and replaces them atomically.
 
 use std::fs;
 use std::io::Write;
@@ -8,31 +8,36 @@ use anyhow::{Context, bail};
 
 use crate::model::{Models, SourceFile};
 
-/// The texts of the models' files as they stand there, line ends included.
+/// The texts of the models' files as they are on disk, with their line ends. Fails if a file has changed since
+/// `models` were loaded from it.
 pub(super) fn read_texts(files: &[PathBuf], models: &Models) -> anyhow::Result<Vec<String>> {
-    let each = files.iter().zip(&models.list);
-    each.map(|(file, model)| {
-        if !fs::metadata(file).is_ok_and(|it| it.is_file()) {
-            bail!("{} is no file that could be updated", file.display());
-        }
-        let text = read(file)?;
-        let source = SourceFile {
-            name: String::new(),
-            text,
-        };
-        if source.with_normalized_line_ends().text != model.source.text {
-            bail!("{} has changed meanwhile: try again", file.display());
-        }
-        Ok(source.text)
-    })
-    .collect()
+    let pairs = files.iter().zip(&models.list);
+    pairs
+        .map(|(file, model)| {
+            if !fs::metadata(file).is_ok_and(|it| it.is_file()) {
+                bail!("{} is not a file that can be updated", file.display());
+            }
+            let text = read(file)?;
+            let source = SourceFile {
+                name: String::new(),
+                text,
+            };
+            if source.with_normalized_line_ends().text != model.source.text {
+                bail!(
+                    "{} changed while the tests ran: run the command again",
+                    file.display()
+                );
+            }
+            Ok(source.text)
+        })
+        .collect()
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
     fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// Puts the new texts in place of the old ones. Each file is replaced in one step, by one beside it.
+/// Replaces the files that have a new text, each atomically, by renaming a temporary file in the same folder.
 pub(super) fn write(
     files: &[PathBuf],
     old: &[String],
@@ -47,20 +52,21 @@ pub(super) fn write(
 }
 
 fn replace(file: &Path, old: &str, new: &str) -> anyhow::Result<()> {
-    // A link stays a link.
+    // Replaces the target of a symbolic link, not the link.
     let file = fs::canonicalize(file)?;
     let permissions = fs::metadata(&file)?.permissions();
     if permissions.readonly() {
         bail!("it is read-only");
     }
     let folder = file.parent().unwrap_or(Path::new("."));
-    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-    beside.write_all(new.as_bytes())?;
-    beside.as_file().set_permissions(permissions)?;
-    beside.as_file().sync_all()?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    temporary.write_all(new.as_bytes())?;
+    temporary.as_file().set_permissions(permissions)?;
+    temporary.as_file().sync_all()?;
+    // An editor may have saved the file since it was read.
     if read(&file)? != old {
-        bail!("it has changed meanwhile: try again");
+        bail!("it changed while the tests ran: run the command again");
     }
-    beside.persist(&file)?;
+    temporary.persist(&file)?;
     Ok(())
 }

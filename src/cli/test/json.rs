@@ -1,4 +1,4 @@
-//! How tests came out, for programs.
+//! Test outcomes as JSON.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -33,32 +33,32 @@ pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
 
 fn row(row: &TimelineRow) -> Json {
     match row {
-        TimelineRow::Event(told) => event(told),
-        TimelineRow::Same(expected, happened) => json!({
+        TimelineRow::Event(row) => event(row),
+        TimelineRow::Same(expected, actual) => json!({
             "row": "same",
             "expected": expectation(expected),
-            "happened": transition(happened),
+            "happened": transition(actual),
         }),
-        TimelineRow::Different(expected, happened, details) => json!({
+        TimelineRow::Different(expected, actual, fields) => json!({
             "row": "different",
-            "in": details.iter().map(|detail| detail.key()).collect::<Json>(),
+            "in": fields.iter().map(|field| field.key()).collect::<Json>(),
             "expected": expectation(expected),
-            "happened": transition(happened),
+            "happened": transition(actual),
         }),
         TimelineRow::Missing {
             expected,
-            actual: stay,
+            actual,
             later,
         } => json!({
             "row": "missing",
             "expected": expectation(expected),
-            "stage": stay.is_known.then_some(&stay.stage),
-            "since": stay.since.map(format_instant),
+            "stage": actual.is_known.then_some(&actual.stage),
+            "since": actual.since.map(format_instant),
             "would_come": later.as_ref().map(transition),
         }),
-        TimelineRow::Unexpected(happened) => json!({
+        TimelineRow::Unexpected(actual) => json!({
             "row": "unexpected",
-            "happened": transition(happened),
+            "happened": transition(actual),
         }),
         TimelineRow::End(until, stated) => json!({
             "row": "end",
@@ -68,22 +68,22 @@ fn row(row: &TimelineRow) -> Json {
     }
 }
 
-fn event(told: &EventRow) -> Json {
+fn event(row: &EventRow) -> Json {
     json!({
         "row": "event",
-        "line": told.event.location.line,
-        "event": serde_json::from_str::<Json>(&told.event.json).unwrap_or_default(),
-        "arrives": told.event.arrives.map(format_instant),
-        "after_the_end": told.is_after_end,
-        "rejected": told.rejected.map(RejectReason::code),
+        "line": row.event.location.line,
+        "event": serde_json::from_str::<Json>(&row.event.json).unwrap_or_default(),
+        "arrives": row.event.arrives.map(format_instant),
+        "after_the_end": row.is_after_end,
+        "rejected": row.rejected.map(RejectReason::code),
     })
 }
 
-/// As the file has it: what it does not say is not there.
+/// The expectation without the keys that the file leaves out.
 fn expectation(expected: &Expectation) -> Json {
     let mut json = Map::new();
     json.insert("line".to_owned(), expected.location.line.into());
-    let stated = [
+    let entries = [
         ("at", Some(format_instant(expected.at))),
         ("customer", Some(expected.customer.clone())),
         ("from", expected.from.clone()),
@@ -91,19 +91,19 @@ fn expectation(expected: &Expectation) -> Json {
         ("cause", expected.cause.clone()),
         ("transition", expected.transition.clone()),
     ];
-    for (key, value) in stated {
+    for (key, value) in entries {
         json.extend(value.map(|value| (key.to_owned(), value.into())));
     }
     Json::Object(json)
 }
 
-fn transition(happened: &ActualTransition) -> Json {
+fn transition(actual: &ActualTransition) -> Json {
     json!({
-        "at": format_instant(happened.at),
-        "customer": happened.customer,
-        "from": happened.from,
-        "to": happened.to,
-        "cause": happened.cause,
-        "transition": happened.transition,
+        "at": format_instant(actual.at),
+        "customer": actual.customer,
+        "from": actual.from,
+        "to": actual.to,
+        "cause": actual.cause,
+        "transition": actual.transition,
     })
 }

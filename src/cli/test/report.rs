@@ -1,4 +1,4 @@
-//! How tests came out, for people.
+//! Prints test outcomes as text.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use crate::event::EventTime;
 use crate::model::{EditError, format_instant, sanitize_for_terminal};
 use crate::runtime::model_test::{ActualTransition, TestOutcome, TimelineRow, UpdateResult};
 
-/// How many sentences are told of one test; all of them are in the table.
+/// The most failures of one test that are printed as sentences; the table has all of them.
 const SENTENCES_MAX: usize = 10;
 
 pub(super) fn print(
@@ -15,11 +15,11 @@ pub(super) fn print(
     outcomes: &[TestOutcome],
     updated: &UpdatedTests,
 ) -> io::Result<()> {
-    let (mut passed, mut written, mut failed) = (0, 0, 0);
+    let (mut passed, mut updated_count, mut failed) = (0, 0, 0);
     for outcome in outcomes {
         match updated.get(&outcome.id) {
             Some((before, UpdateResult::Updated)) => {
-                written += 1;
+                updated_count += 1;
                 print_heading(out, "UPDATED", outcome, true)?;
                 for line in changes(before, outcome) {
                     writeln!(out, "        {}", sanitize_for_terminal(&line))?;
@@ -39,9 +39,13 @@ pub(super) fn print(
             }
         }
     }
-    match updated.is_empty() {
-        true => writeln!(out, "{passed} passed, {failed} failed"),
-        false => writeln!(out, "{passed} passed, {written} updated, {failed} failed"),
+    if updated.is_empty() {
+        writeln!(out, "{passed} passed, {failed} failed")
+    } else {
+        writeln!(
+            out,
+            "{passed} passed, {updated_count} updated, {failed} failed"
+        )
     }
 }
 
@@ -49,13 +53,13 @@ fn print_heading(
     out: &mut impl Write,
     mark: &str,
     outcome: &TestOutcome,
-    place: bool,
+    with_location: bool,
 ) -> io::Result<()> {
     let TestOutcome {
         model, name, file, ..
     } = outcome;
     writeln!(out, "{mark:<8}{model}: {}", sanitize_for_terminal(name))?;
-    if place {
+    if with_location {
         writeln!(
             out,
             "        {}:{}",
@@ -69,7 +73,7 @@ fn print_heading(
 fn print_failure(
     out: &mut impl Write,
     outcome: &TestOutcome,
-    left: Option<&EditError>,
+    refusal: Option<&EditError>,
 ) -> io::Result<()> {
     print_heading(out, "FAILED", outcome, true)?;
     writeln!(out)?;
@@ -84,36 +88,32 @@ fn print_failure(
     if let Some(more @ 1..) = sentences.len().checked_sub(SENTENCES_MAX) {
         writeln!(out, "  and {more} more")?;
     }
-    if let Some(EditError {
-        location: place,
-        message,
-    }) = left
-    {
+    if let Some(EditError { location, message }) = refusal {
         let file = sanitize_for_terminal(&outcome.file);
         writeln!(out, "  not updated: {}", sanitize_for_terminal(message))?;
-        writeln!(out, "  --> {file}:{}:{}", place.line, place.column)?;
+        writeln!(out, "  --> {file}:{}:{}", location.line, location.column)?;
     }
     writeln!(out)
 }
 
-/// What went wrong in a test, in words.
+/// The failures of a test.
 pub(super) fn sentences(outcome: &TestOutcome) -> Vec<String> {
-    let ends = outcome.rows.iter().find_map(|row| match row {
+    let end = outcome.rows.iter().find_map(|row| match row {
         TimelineRow::End(until, _) => Some(*until),
         _ => None,
     });
-    let until = ends.unwrap_or(EventTime::MAX);
+    let until = end.unwrap_or(EventTime::MAX);
     let rows = outcome.rows.iter();
     rows.filter_map(|row| sentence::describe(row, until))
         .collect()
 }
 
-/// What was changed in the file so that a test passes, with the lines of the file as it is now.
+/// The changes of a test's expectations, with line numbers of the new file.
 pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> {
     let line = |row: &TimelineRow| {
         let same = |it: &&TimelineRow| it.happened() == row.happened();
-        let now = after.rows.iter().filter(|it| it.happened().is_some());
-        now.clone()
+        let mut transitions = after.rows.iter().filter(|it| it.happened().is_some());
+        transitions
             .find(same)
             .and_then(describe::file_line)
             .unwrap_or_default()
@@ -132,24 +132,18 @@ pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> 
                 format_instant(*at)
             ))
         }
-        TimelineRow::Different(expected, happened, details) => {
-            let each = details.iter().map(|detail| {
-                let (wanted, actual) = (
-                    detail.expected_value(expected),
-                    detail.actual_value(happened),
-                );
-                format!(
-                    "{} {} -> {actual}",
-                    detail.key(),
-                    wanted.unwrap_or_default()
-                )
+        TimelineRow::Different(expected, actual, fields) => {
+            let changes = fields.iter().map(|field| {
+                let old = field.expected_value(expected).unwrap_or_default();
+                let new = field.actual_value(actual);
+                format!("{} {old} -> {new}", field.key())
             });
-            let each: Vec<String> = each.collect();
+            let changes: Vec<String> = changes.collect();
             let line = line(row);
             Some(format!(
                 "changed  line {line}: {}, {}",
                 expected.to,
-                each.join(", ")
+                changes.join(", ")
             ))
         }
     };

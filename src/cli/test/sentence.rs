@@ -1,32 +1,33 @@
-//! What went wrong in a test, in sentences.
+//! The failures of a test as sentences.
 
 use super::describe::{cause_phrase, end_text, file_line, instant_text};
 use crate::event::{EventTime, Millis, RejectReason};
 use crate::model::{DEFAULT_CUSTOMER, Expectation};
 use crate::runtime::model_test::{ActualTransition, CustomerStage, ExpectationField, TimelineRow};
 
-/// What went wrong, in a sentence; nothing where nothing did.
+/// `None` for a row that is not a failure. `until` is the end of the test.
 pub(super) fn describe(row: &TimelineRow, until: EventTime) -> Option<String> {
     let text = match row {
         TimelineRow::Same(..) | TimelineRow::End(..) => return None,
-        TimelineRow::Event(told) => {
-            format!("the event is rejected: {}", rejection_text(told.rejected?))
+        TimelineRow::Event(event_row) => {
+            let reason = rejection_text(event_row.rejected?);
+            format!("the event is rejected: {reason}")
         }
-        TimelineRow::Different(expected, happened, details) => {
-            difference_text(expected, happened, details)
+        TimelineRow::Different(expected, actual, fields) => {
+            difference_text(expected, actual, fields)
         }
         TimelineRow::Missing {
             expected,
-            actual: stay,
+            actual,
             later,
-        } => missing_text(expected, stay, later.as_ref(), until),
-        TimelineRow::Unexpected(happened) => format!(
+        } => missing_text(expected, actual, later.as_ref(), until),
+        TimelineRow::Unexpected(actual) => format!(
             "not expected: {} went from {} to {} on {}, {}",
-            customer_name(&happened.customer),
-            happened.from,
-            happened.to,
-            instant_text(happened.at),
-            cause_phrase(happened.cause)
+            customer_name(&actual.customer),
+            actual.from,
+            actual.to,
+            instant_text(actual.at),
+            cause_phrase(actual.cause)
         ),
     };
     Some(match file_line(row) {
@@ -35,16 +36,18 @@ pub(super) fn describe(row: &TimelineRow, until: EventTime) -> Option<String> {
     })
 }
 
-/// Why an event of a test cannot be read; the reasons that others can have keep their code.
+/// Why an event of a test is rejected. Reasons that events of tests cannot have are shown by their code.
 fn rejection_text(reason: RejectReason) -> String {
     let text = match reason {
-        RejectReason::BadValue => "its `value` is no decimal number",
+        RejectReason::BadValue => "its `value` is not a decimal number",
         RejectReason::ValueOutOfRange => "its `value` is too large",
-        RejectReason::UnknownCurrency => "tests know no rates: leave `currency` out",
-        RejectReason::BadCustomerId | RejectReason::MissingCustomerId => "its `customer` is no id",
+        RejectReason::UnknownCurrency => "tests have no currency rates: leave `currency` out",
+        RejectReason::BadCustomerId | RejectReason::MissingCustomerId => {
+            "its `customer` is not a valid id"
+        }
         RejectReason::BadNumber => "a number in it is too large",
-        RejectReason::TooLong | RejectReason::TooLarge => "there is too much in it",
-        RejectReason::TooDeep => "it is nested too deep",
+        RejectReason::TooLong | RejectReason::TooLarge => "it is too large",
+        RejectReason::TooDeep => "it is nested too deeply",
         RejectReason::TimeOutOfRange => "its time is too early or too late",
         other => other.code(),
     };
@@ -53,71 +56,68 @@ fn rejection_text(reason: RejectReason) -> String {
 
 fn difference_text(
     expected: &Expectation,
-    happened: &ActualTransition,
-    details: &[ExpectationField],
+    actual: &ActualTransition,
+    fields: &[ExpectationField],
 ) -> String {
-    let has = |detail| details.contains(&detail);
-    let mut wanted = format!("expected {}", expectation_text(expected));
-    let mut came = match (has(ExpectationField::At), has(ExpectationField::To)) {
+    let differs = |field| fields.contains(&field);
+    let mut expected_text = format!("expected {}", expectation_text(expected));
+    let (other_time, other_stage) = (differs(ExpectationField::At), differs(ExpectationField::To));
+    let mut actual_text = match (other_time, other_stage) {
         (true, _) => format!(
-            "it came on {}, {}",
-            instant_text(happened.at),
-            time_difference(expected.at, happened.at)
+            "it happened on {}, {}",
+            instant_text(actual.at),
+            time_difference(expected.at, actual.at)
         ),
         (false, true) => format!(
             "{} went to {} instead",
-            customer_name(&happened.customer),
-            happened.to
+            customer_name(&actual.customer),
+            actual.to
         ),
-        (false, false) => "it came".to_owned(),
+        (false, false) => "it happened".to_owned(),
     };
-    let comma = if has(ExpectationField::At) || has(ExpectationField::To) {
-        ","
-    } else {
-        ""
-    };
-    let mut both = |detail, text: Option<String>, is: String| {
-        if let Some(text) = text.filter(|_| has(detail)) {
-            wanted += &format!(" {text}");
-            came += &format!("{comma} {is}");
+    let comma = if other_time || other_stage { "," } else { "" };
+    let mut add = |field, expected_detail: Option<String>, actual_detail: String| {
+        if let Some(expected_detail) = expected_detail.filter(|_| differs(field)) {
+            expected_text += &format!(" {expected_detail}");
+            actual_text += &format!("{comma} {actual_detail}");
         }
     };
-    both(
+    add(
         ExpectationField::From,
         expected.from.as_ref().map(|from| format!("from {from}")),
-        format!("from {}", happened.from),
+        format!("from {}", actual.from),
     );
-    both(
+    add(
         ExpectationField::Cause,
         expected.cause.as_deref().map(cause_phrase),
-        cause_phrase(happened.cause),
+        cause_phrase(actual.cause),
     );
-    both(
+    add(
         ExpectationField::Transition,
         expected
             .transition
             .as_ref()
             .map(|name| format!("as `{name}`")),
-        format!("as `{}`", happened.transition),
+        format!("as `{}`", actual.transition),
     );
-    format!("{wanted}, {came}")
+    format!("{expected_text}, {actual_text}")
 }
 
 fn missing_text(
     expected: &Expectation,
-    stay: &CustomerStage,
+    actual: &CustomerStage,
     later: Option<&ActualTransition>,
     until: EventTime,
 ) -> String {
     let wanted = format!("expected {}, it did not happen", expectation_text(expected));
-    if !stay.is_known {
+    if !actual.is_known {
         let customer = &expected.customer;
         return match customer.as_str() {
-            DEFAULT_CUSTOMER => format!("{wanted}: say whose it is with `customer`"),
-            _ => format!("{wanted}: no event up to the end is of `{customer}`"),
+            DEFAULT_CUSTOMER => format!("{wanted}: name the customer with `customer`"),
+            _ => format!("{wanted}: `{customer}` has no event up to the end"),
         };
     }
-    let CustomerStage { stage, since, .. } = stay;
+    let CustomerStage { stage, since, .. } = actual;
     let already = if *stage == expected.to {
         " already"
     } else {
@@ -132,7 +132,7 @@ fn missing_text(
     match later {
         None => format!("{wanted}: {stayed}"),
         Some(later) => format!(
-            "{wanted}: it would come on {}, {}, but the test ends on {}",
+            "{wanted}: it would happen on {}, {}, but the test ends on {}",
             instant_text(later.at),
             time_difference(expected.at, later.at),
             end_text(until)
@@ -141,11 +141,11 @@ fn missing_text(
 }
 
 fn expectation_text(expected: &Expectation) -> String {
-    let whose = match expected.customer.as_str() {
+    let customer = match expected.customer.as_str() {
         DEFAULT_CUSTOMER => String::new(),
         other => format!(" for {other}"),
     };
-    format!("{}{whose} on {}", expected.to, instant_text(expected.at))
+    format!("{}{customer} on {}", expected.to, instant_text(expected.at))
 }
 
 fn customer_name(customer: &str) -> &str {
@@ -156,8 +156,8 @@ fn customer_name(customer: &str) -> &str {
 }
 
 /// `1 day 12 hours later`.
-fn time_difference(expected: EventTime, happened: EventTime) -> String {
-    let mut rest = happened.duration_since(expected).0.unsigned_abs();
+fn time_difference(expected: EventTime, actual: EventTime) -> String {
+    let mut rest = actual.duration_since(expected).0.unsigned_abs();
     let mut parts = Vec::new();
     for (unit, name) in [
         (Millis::DAY.0.unsigned_abs(), "day"),
@@ -172,7 +172,7 @@ fn time_difference(expected: EventTime, happened: EventTime) -> String {
         }
         rest %= unit;
     }
-    let direction = if happened > expected {
+    let direction = if actual > expected {
         "later"
     } else {
         "earlier"

@@ -1,20 +1,19 @@
-//! The timeline of a test that failed: expected and happened side by side.
+//! The timeline of a failed test as a table: expected and actual transitions side by side.
 
 use super::describe;
 use crate::event::EventTime;
 use crate::model::sanitize_for_terminal;
 use crate::runtime::model_test::{ExpectationField, TimelineRow};
 
-/// How wide a terminal is taken to be.
+/// The assumed width of the terminal.
 const WIDTH: usize = 100;
-/// How wide a side is at least.
+/// The minimum width of a side.
 const SIDE_MIN: usize = 20;
-/// A longer timeline is shown around what is wrong only.
+/// Of a longer timeline, only failures and their context are shown.
 const ROWS_MAX: usize = 40;
-/// How many rows are shown before and after one that is wrong, then.
+/// The rows that are shown before and after a failure, then.
 const CONTEXT_ROWS: usize = 5;
 
-/// One row, as text.
 struct TableRow {
     line: String,
     mark: String,
@@ -22,23 +21,22 @@ struct TableRow {
 }
 
 enum RowContent {
-    /// Of both sides: when, and what.
+    /// Expected and actual, each an instant and a text.
     Sides([Option<(String, String)>; 2]),
-    /// Across both.
+    /// A text across both sides.
     Across(String),
 }
 
-/// The lines of the table.
 pub(super) fn lines(rows: &[TimelineRow]) -> Vec<String> {
-    let mut cells: Vec<TableRow> = Vec::new();
+    let mut table: Vec<TableRow> = Vec::new();
     let mut left_out = 0;
-    let missing = rows
+    let has_missing = rows
         .iter()
         .any(|row| matches!(row, TimelineRow::Missing { .. }));
     for (at, row) in rows.iter().enumerate() {
-        // Where time ends tells something only of what does not come, or comes after it.
+        // The end is of interest only with missing transitions, or rows after a stated end.
         if let TimelineRow::End(_, stated) = row
-            && !missing
+            && !has_missing
             && (!stated || at + 1 == rows.len())
         {
             continue;
@@ -48,12 +46,12 @@ pub(super) fn lines(rows: &[TimelineRow]) -> Vec<String> {
             left_out += 1;
             continue;
         }
-        cells.extend(omitted_rows(left_out));
+        table.extend(omitted_rows(left_out));
         left_out = 0;
-        cells.push(table_row(row));
+        table.push(table_row(row));
     }
-    cells.extend(omitted_rows(left_out));
-    side_by_side(&cells).unwrap_or_else(|| stacked(&cells))
+    table.extend(omitted_rows(left_out));
+    side_by_side(&table).unwrap_or_else(|| stacked(&table))
 }
 
 fn omitted_rows(left_out: usize) -> Option<TableRow> {
@@ -73,14 +71,14 @@ fn table_row(row: &TimelineRow) -> TableRow {
     let line = describe::file_line(row).map(|line| line.to_string());
     let line = line.unwrap_or_default();
     let mark = match row {
-        TimelineRow::Event(told) => {
-            let mark = if told.rejected.is_some() {
+        TimelineRow::Event(row) => {
+            let mark = if row.rejected.is_some() {
                 "REJECTED"
             } else {
                 "event"
             };
-            let at = describe::instant_text(told.event.at);
-            let text = format!("{at}  {}", describe::event(told));
+            let at = describe::instant_text(row.event.at);
+            let text = format!("{at}  {}", describe::event(row));
             return across(line, mark, sanitize_for_terminal(&text));
         }
         TimelineRow::End(until, stated) => {
@@ -89,26 +87,25 @@ fn table_row(row: &TimelineRow) -> TableRow {
             return across(line, "end", text);
         }
         TimelineRow::Same(..) => "same".to_owned(),
-        TimelineRow::Different(.., details) => difference_mark(details),
+        TimelineRow::Different(.., fields) => difference_mark(fields),
         TimelineRow::Missing { .. } => "MISSING".to_owned(),
         TimelineRow::Unexpected(_) => "EXTRA".to_owned(),
     };
-    let expected = row.expected();
     let side =
         |at: EventTime, text: String| (describe::instant_text(at), sanitize_for_terminal(&text));
-    let left = expected.map(|it| side(it.at, describe::expected(it)));
-    let right = row.happened();
-    let right = right.map(|it| side(it.at, describe::happened(row, it)));
-    let what = RowContent::Sides([left, right]);
+    let expected = row.expected();
+    let expected = expected.map(|it| side(it.at, describe::expected(it)));
+    let actual = row.happened();
+    let actual = actual.map(|it| side(it.at, describe::happened(row, it)));
     TableRow {
         line,
         mark,
-        content: what,
+        content: RowContent::Sides([expected, actual]),
     }
 }
 
-fn difference_mark(details: &[ExpectationField]) -> String {
-    let names = details.iter().map(|detail| match detail {
+fn difference_mark(fields: &[ExpectationField]) -> String {
+    let names = fields.iter().map(|field| match field {
         ExpectationField::At => "TIME",
         ExpectationField::To => "STAGE",
         ExpectationField::From => "FROM",
@@ -122,24 +119,24 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The columns of line and mark, and how wide they are together.
-fn margin(cells: &[TableRow]) -> (impl Fn(&TableRow) -> String, usize) {
-    let line = cells
+/// The columns of line and mark of a row, and their width.
+fn margin(rows: &[TableRow]) -> (impl Fn(&TableRow) -> String, usize) {
+    let line = rows
         .iter()
-        .map(|it| width(&it.line))
+        .map(|row| width(&row.line))
         .max()
         .unwrap_or(0)
         .max("line".len());
-    let mark = cells.iter().map(|it| width(&it.mark)).max().unwrap_or(0);
-    let margin = move |it: &TableRow| format!("  {:>line$}  {:<mark$}  ", it.line, it.mark);
+    let mark = rows.iter().map(|row| width(&row.mark)).max().unwrap_or(0);
+    let margin = move |row: &TableRow| format!("  {:>line$}  {:<mark$}  ", row.line, row.mark);
     (margin, line + mark + 6)
 }
 
-/// Both sides side by side, each cell in as many lines as it needs; `None` where a word does not fit.
-fn side_by_side(cells: &[TableRow]) -> Option<Vec<String>> {
-    let (margin, begin) = margin(cells);
-    let sides = [0, 1].map(|side| SideWidths::measure(cells, side));
-    let room = WIDTH.saturating_sub(begin + 2);
+/// Both sides next to each other, with long texts wrapped; `None` if a word does not fit.
+fn side_by_side(rows: &[TableRow]) -> Option<Vec<String>> {
+    let (margin, margin_width) = margin(rows);
+    let sides = [0, 1].map(|side| SideWidths::measure(rows, side));
+    let room = WIDTH.saturating_sub(margin_width + 2);
     let natural = sides.map(|side| (side.at + 2 + side.text).max(SIDE_MIN));
     let half = room / 2;
     let widths = match natural {
@@ -148,34 +145,34 @@ fn side_by_side(cells: &[TableRow]) -> Option<Vec<String>> {
         [_, right] if right <= half => [room - right, right],
         _ => [half, half],
     };
-    if (0..2).any(|it| sides[it].at + 2 + sides[it].word > widths[it]) {
+    if (0..2).any(|side| sides[side].at + 2 + sides[side].word > widths[side]) {
         return None;
     }
     let left = widths[0];
-    let indent = " ".repeat(begin - 6);
+    let indent = " ".repeat(margin_width - 6);
     let mut lines = vec![format!("  line{indent}{:<left$}  happened", "expected")];
-    for it in cells {
-        let mut margin = margin(it);
-        let both = match &it.content {
+    for row in rows {
+        let mut margin = margin(row);
+        let wrapped = match &row.content {
             RowContent::Across(text) => {
-                lines.push(margin + &truncate(text, WIDTH - begin));
+                lines.push(margin + &truncate(text, WIDTH - margin_width));
                 continue;
             }
-            RowContent::Sides(both) => {
-                [0, 1].map(|it| sides[it].wrap(both[it].as_ref(), widths[it]))
+            RowContent::Sides(cells) => {
+                [0, 1].map(|side| sides[side].wrap(cells[side].as_ref(), widths[side]))
             }
         };
-        for at in 0..both[0].len().max(both[1].len()) {
-            let [expected, happened] = [0, 1].map(|it| both[it].get(at).map_or("", |it| it));
-            let line = format!("{margin}{expected:<left$}  {happened}");
+        for at in 0..wrapped[0].len().max(wrapped[1].len()) {
+            let [expected, actual] = [0, 1].map(|side| wrapped[side].get(at).map_or("", |it| it));
+            let line = format!("{margin}{expected:<left$}  {actual}");
             lines.push(line.trim_end().to_owned());
-            margin = " ".repeat(begin);
+            margin = " ".repeat(margin_width);
         }
     }
     Some(lines)
 }
 
-/// How wide one side is.
+/// The maximum widths of one side's instants, texts, and single words.
 #[derive(Clone, Copy)]
 struct SideWidths {
     at: usize,
@@ -184,64 +181,62 @@ struct SideWidths {
 }
 
 impl SideWidths {
-    fn measure(cells: &[TableRow], side: usize) -> SideWidths {
-        let all = cells.iter().filter_map(|it| match &it.content {
-            RowContent::Sides(both) => both[side].as_ref(),
+    fn measure(rows: &[TableRow], side: usize) -> SideWidths {
+        let cells = rows.iter().filter_map(|row| match &row.content {
+            RowContent::Sides(cells) => cells[side].as_ref(),
             RowContent::Across(_) => None,
         });
-        let none = SideWidths {
+        let zero = SideWidths {
             at: 0,
             text: 0,
             word: 0,
         };
-        all.fold(none, |most, (at, text)| SideWidths {
-            at: most.at.max(width(at)),
-            text: most.text.max(width(text)),
-            word: text.split(' ').map(width).fold(most.word, usize::max),
+        cells.fold(zero, |max, (at, text)| SideWidths {
+            at: max.at.max(width(at)),
+            text: max.text.max(width(text)),
+            word: text.split(' ').map(width).fold(max.word, usize::max),
         })
     }
 
-    fn wrap(self, cell: Option<&(String, String)>, most: usize) -> Vec<String> {
+    /// The lines of a cell, with its instant in the first one.
+    fn wrap(self, cell: Option<&(String, String)>, width_max: usize) -> Vec<String> {
         let Some((at, text)) = cell else {
             return Vec::new();
         };
-        let begin = self.at + 2;
-        let mut lines = vec![format!("{at:<begin$}")];
+        let indent = self.at + 2;
+        let mut lines = vec![format!("{at:<indent$}")];
         for word in text.split(' ') {
-            let line = lines.last().map_or(0, |line| width(line));
+            let used = lines.last().map_or(0, |line| width(line));
             match lines.last_mut() {
-                Some(last) if line == begin => last.push_str(word),
-                Some(last) if line + 1 + width(word) <= most => {
+                Some(last) if used == indent => last.push_str(word),
+                Some(last) if used + 1 + width(word) <= width_max => {
                     last.push(' ');
                     last.push_str(word);
                 }
-                _ => lines.push(" ".repeat(begin) + word),
+                _ => lines.push(" ".repeat(indent) + word),
             }
         }
         lines
     }
 }
 
-/// What happened below what was expected, for long names.
-fn stacked(cells: &[TableRow]) -> Vec<String> {
-    let (margin, begin) = margin(cells);
-    let indent = " ".repeat(begin);
+/// The actual transition below the expected one, for long names.
+fn stacked(rows: &[TableRow]) -> Vec<String> {
+    let (margin, margin_width) = margin(rows);
+    let indent = " ".repeat(margin_width);
     let mut lines = Vec::new();
-    for it in cells {
-        match &it.content {
+    for row in rows {
+        match &row.content {
             RowContent::Across(text) => {
-                lines.push(margin(it) + &truncate(text, WIDTH.saturating_sub(begin)))
+                lines.push(margin(row) + &truncate(text, WIDTH.saturating_sub(margin_width)))
             }
-            RowContent::Sides([expected, happened]) => {
-                let names = ["expected", "happened"];
-                let mut before = margin(it);
-                for ((at, what), name) in [expected, happened]
-                    .into_iter()
-                    .zip(names)
-                    .filter_map(|(it, name)| it.as_ref().zip(Some(name)))
-                {
-                    lines.push(format!("{before}{name}  {at}  {what}"));
-                    before.clone_from(&indent);
+            RowContent::Sides(cells) => {
+                let mut before = margin(row);
+                for (cell, name) in cells.iter().zip(["expected", "happened"]) {
+                    if let Some((at, text)) = cell {
+                        lines.push(format!("{before}{name}  {at}  {text}"));
+                        before.clone_from(&indent);
+                    }
                 }
             }
         }
@@ -249,10 +244,10 @@ fn stacked(cells: &[TableRow]) -> Vec<String> {
     lines
 }
 
-fn truncate(text: &str, most: usize) -> String {
-    if width(text) <= most {
+fn truncate(text: &str, width_max: usize) -> String {
+    if width(text) <= width_max {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(most.saturating_sub(3)).collect();
-    kept + "..."
+    let start: String = text.chars().take(width_max.saturating_sub(3)).collect();
+    start + "..."
 }

@@ -1,4 +1,4 @@
-//! The last transition as bytes: in most states the only part that says why.
+//! Encodes and decodes the last transition.
 
 use super::read::StateReader;
 use super::write::StateWriter;
@@ -6,7 +6,7 @@ use crate::customer::last_transition::{FactValue, RetractionRecord, TransitionRe
 use crate::customer::{Cause, LastTransition};
 use crate::event::{EventType, Quantity};
 
-/// By their number in the bytes.
+/// The index is the encoded number: append only.
 const CAUSES: [Cause; 4] = [
     Cause::Event,
     Cause::Timer,
@@ -14,34 +14,34 @@ const CAUSES: [Cause; 4] = [
     Cause::ModelChange,
 ];
 
-/// A number without what stands after the point, if nothing does.
+/// The number as an integer, if it has no fraction.
 fn whole(number: Quantity) -> Option<i128> {
-    let one = Quantity::from_whole(1).nanos();
-    (number.nanos() % one == 0).then(|| number.nanos() / one)
+    let unit = Quantity::from_whole(1).nanos();
+    (number.nanos() % unit == 0).then(|| number.nanos() / unit)
 }
 
 impl StateWriter<'_> {
-    /// Cause and whether more is known in one byte; 0 where there is none.
+    /// First byte: 0 without a transition, otherwise 1 + 2 × cause + whether there is a record.
     pub(super) fn write_last_transition(&mut self, last: Option<&LastTransition>) {
-        let Some(LastTransition { cause, record: by }) = last else {
+        let Some(LastTransition { cause, record }) = last else {
             return self.bytes.push(0);
         };
         let cause = CAUSES.iter().position(|known| known == cause);
         let cause = cause.expect("every cause is in the list") as u8;
-        self.bytes.push(1 + 2 * cause + u8::from(by.is_some()));
-        let Some(by) = by else {
+        self.bytes.push(1 + 2 * cause + u8::from(record.is_some()));
+        let Some(record) = record else {
             return;
         };
-        self.write_unsigned(by.transition as u128);
-        self.write_unsigned(by.event.map_or(0, |kind| kind.index() as u128 + 1));
-        self.write_optional_instant(by.held_since);
-        if let Some(took_back) = by.retracted {
-            self.write_unsigned(took_back.from as u128);
-            self.write_instant(took_back.effective_at);
-            self.write_instant(took_back.evaluated_at);
-            self.write_unsigned(took_back.transition as u128);
+        self.write_unsigned(record.transition as u128);
+        self.write_unsigned(record.event.map_or(0, |kind| kind.index() as u128 + 1));
+        self.write_optional_instant(record.held_since);
+        if let Some(retracted) = record.retracted {
+            self.write_unsigned(retracted.from as u128);
+            self.write_instant(retracted.effective_at);
+            self.write_instant(retracted.evaluated_at);
+            self.write_unsigned(retracted.transition as u128);
         }
-        self.write_list(&by.facts, |out, value| match value {
+        self.write_list(&record.facts, |out, value| match value {
             None => out.bytes.push(0),
             Some(value) => out.write_fact_value(value),
         });
@@ -50,7 +50,7 @@ impl StateWriter<'_> {
     fn write_fact_value(&mut self, value: &FactValue) {
         match value {
             FactValue::Number(number) => match whole(*number) {
-                // Most are counts.
+                // Most values are counts: shorter without nanos.
                 Some(whole) => {
                     self.bytes.push(1);
                     self.write_signed(whole);
@@ -79,22 +79,22 @@ impl StateWriter<'_> {
 
 impl StateReader<'_> {
     pub(super) fn read_last_transition(&mut self) -> Option<Option<LastTransition>> {
-        let Some(number) = self.read_byte()?.checked_sub(1) else {
+        let Some(tag) = self.read_byte()?.checked_sub(1) else {
             return Some(None);
         };
-        let cause = *CAUSES.get(usize::from(number / 2))?;
-        let by = match number % 2 {
+        let cause = *CAUSES.get(usize::from(tag / 2))?;
+        let record = match tag % 2 {
             0 => None,
             _ => Some(self.read_record(cause)?),
         };
-        Some(Some(LastTransition { cause, record: by }))
+        Some(Some(LastTransition { cause, record }))
     }
 
     fn read_record(&mut self, cause: Cause) -> Option<TransitionRecord> {
         let transition = self.read_number()?;
         let event = self.read_number::<u16>()?.checked_sub(1);
         let held_since = self.read_optional_instant()?;
-        let took_back = match cause {
+        let retracted = match cause {
             Cause::Correction => Some(self.read_retracted(transition)?),
             Cause::Event | Cause::Timer | Cause::ModelChange => None,
         };
@@ -103,14 +103,14 @@ impl StateReader<'_> {
             event: event.map(EventType::from_index),
             held_since,
             facts: self.read_list(StateReader::read_fact_value)?,
-            retracted: took_back,
+            retracted,
         })
     }
 
-    /// Before version 5 it was `transition`, and looked at when it had taken effect.
+    /// Before version 5 the retracted transition was always `transition`, evaluated at its effective time.
     fn read_retracted(&mut self, transition: usize) -> Option<RetractionRecord> {
         let (from, effective_at) = (self.read_number()?, self.read_instant()?);
-        let (at, transition) = match self.version {
+        let (evaluated_at, transition) = match self.version {
             ..=4 => (effective_at, transition),
             _ => (self.read_instant()?, self.read_number()?),
         };
@@ -118,7 +118,7 @@ impl StateReader<'_> {
             transition,
             from,
             effective_at,
-            evaluated_at: at,
+            evaluated_at,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Orders that can be taken back as bytes.
+//! Encodes and decodes the order ledger.
 
 use smallvec::SmallVec;
 
@@ -18,8 +18,8 @@ impl StateWriter<'_> {
         self.write_list(&ledger.final_facts, StateWriter::write_fact);
     }
 
-    /// Of `placed` orders: its number is told from there, most are among the last ones.
-    fn write_order(&mut self, order: &LedgerEntry, placed: u64) {
+    /// The order's number is encoded as the distance from `order_count`: mostly small.
+    fn write_order(&mut self, order: &LedgerEntry, order_count: u64) {
         self.bytes.push(order.id.is_some().into());
         if let Some(id) = order.id {
             self.bytes.extend_from_slice(&id.to_be_bytes());
@@ -27,7 +27,7 @@ impl StateWriter<'_> {
         self.write_instant(order.time);
         self.bytes.push(order.placed.is_some().into());
         if let Some(PlacedOrder { number, fields }) = &order.placed {
-            self.write_unsigned(placed.saturating_sub(*number).into());
+            self.write_unsigned(order_count.saturating_sub(*number).into());
             self.write_list(fields, |out, (field, value)| {
                 out.write_unsigned(field.index() as u128);
                 out.write_scalar(value);
@@ -50,34 +50,36 @@ impl StateReader<'_> {
             self.order_count = self.read_number()?;
         }
         let orders = self.read_list(StateReader::read_order)?;
-        let good = orders.len() <= ORDERS_MAX && orders.is_sorted_by_key(|order| order.time);
-        let base = self.read_list(StateReader::read_fact)?;
-        let placed = self.order_count;
-        good.then_some(Ledger {
-            order_count: placed,
+        let is_valid = orders.len() <= ORDERS_MAX && orders.is_sorted_by_key(|order| order.time);
+        let final_facts = self.read_list(StateReader::read_fact)?;
+        let order_count = self.order_count;
+        is_valid.then_some(Ledger {
+            order_count,
             orders,
-            final_facts: base,
+            final_facts,
         })
     }
 
     fn read_order(&mut self) -> Option<LedgerEntry> {
-        let id = match self.read_flag()? {
-            false => None,
-            true => Some(self.read_hash()?),
+        let id = if self.read_flag()? {
+            Some(self.read_hash()?)
+        } else {
+            None
         };
         let time = self.read_instant()?;
-        let field = |from: &mut Self| {
+        let field = |reader: &mut Self| {
             Some((
-                FieldId::from_index(from.read_number()?),
-                from.read_scalar()?,
+                FieldId::from_index(reader.read_number()?),
+                reader.read_scalar()?,
             ))
         };
-        let placed = match self.read_flag()? {
-            false => None,
-            true => Some(PlacedOrder {
+        let placed = if self.read_flag()? {
+            Some(PlacedOrder {
                 number: self.read_order_number()?,
                 fields: SmallVec::from_vec(self.read_list(field)?),
-            }),
+            })
+        } else {
+            None
         };
         let (refunded, cancelled) = (self.read_returned()?, self.read_returned()?);
         Some(LedgerEntry {
@@ -89,11 +91,14 @@ impl StateReader<'_> {
         })
     }
 
-    /// Before version 5 orders stood in the order in which they had come, as far as that matters.
+    /// Before version 5 numbers were not stored: they follow from the position in the list.
     fn read_order_number(&mut self) -> Option<u64> {
         if self.version > 4 {
-            let ago: u64 = self.read_number()?;
-            return self.order_count.checked_sub(ago).filter(|_| ago > 0);
+            let distance: u64 = self.read_number()?;
+            return self
+                .order_count
+                .checked_sub(distance)
+                .filter(|_| distance > 0);
         }
         let number = self.order_count;
         self.order_count += 1;

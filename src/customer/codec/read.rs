@@ -1,4 +1,4 @@
-//! Bytes to state: whatever they are, to a state or to nothing.
+//! Decodes a customer's state. Arbitrary bytes give a valid state or `None`, never a panic or a huge allocation.
 
 use smallvec::SmallVec;
 
@@ -11,13 +11,12 @@ use crate::customer::{
 use crate::event::{EventTime, EventType, Millis, Position, Quantity, Scalar};
 use crate::model::DEDUPE_IDS_MAX;
 
-/// An instant that an event can have.
+/// An instant within the range of event times.
 fn valid_instant(millis: i128) -> Option<EventTime> {
     let instant = millis.try_into().ok().map(EventTime);
     instant.filter(|instant| (EventTime::MIN..=EventTime::MAX).contains(instant))
 }
 
-/// What stands before facts and models.
 pub(super) struct StateHeader {
     pub(super) generation: u32,
     pub(super) latest: EventTime,
@@ -29,14 +28,13 @@ pub(super) struct StateReader<'r> {
     pub(super) version: u8,
     rest: &'r [u8],
     base_time: i64,
-    /// How many orders there have been.
     pub(super) order_count: u64,
-    /// Of grounds that are being read.
+    /// Nesting depth of correction bases.
     basis_depth: usize,
 }
 
 impl StateReader<'_> {
-    /// Behind the version, which must be one that we know.
+    /// Starts after the version byte, which must be a known one.
     pub(super) fn new(bytes: &[u8]) -> Result<StateReader<'_>, StateDecodeError> {
         match bytes.split_first() {
             Some((&version @ 1..=VERSION, rest)) => Ok(StateReader {
@@ -46,9 +44,7 @@ impl StateReader<'_> {
                 order_count: 0,
                 basis_depth: 0,
             }),
-            Some((found, _)) if *found > VERSION => {
-                Err(StateDecodeError::NewerFormat { found: *found })
-            }
+            Some((&found, _)) if found > VERSION => Err(StateDecodeError::NewerFormat { found }),
             Some(_) | None => Err(StateDecodeError::Damaged),
         }
     }
@@ -88,12 +84,10 @@ impl StateReader<'_> {
             1 => RecentIds::default(),
             _ => self.read_recent_ids()?,
         };
-        let ledger = match self.version {
-            1 => None,
-            _ => match self.read_flag()? {
-                true => Some(Box::new(self.read_ledger()?)),
-                false => None,
-            },
+        let ledger = if self.version > 1 && self.read_flag()? {
+            Some(Box::new(self.read_ledger()?))
+        } else {
+            None
         };
         let facts = self.read_list(StateReader::read_fact)?;
         let models = self.read_list(StateReader::read_model)?;
@@ -115,7 +109,7 @@ impl StateReader<'_> {
         Some(*first)
     }
 
-    /// A number in its one encoding: the shortest, and no bit beyond 128.
+    /// A number in its canonical encoding: the shortest, without bits beyond 128.
     fn read_unsigned(&mut self) -> Option<u128> {
         let mut number = 0_u128;
         for shift in (0..128).step_by(7) {
@@ -153,17 +147,17 @@ impl StateReader<'_> {
         }
     }
 
-    /// A list; every element takes at least a byte, so that no length can ask for more memory
-    /// than there are bytes.
+    /// A list. Every element takes at least a byte, so a length beyond the remaining bytes is refused before memory is
+    /// allocated for it.
     pub(super) fn read_list<T>(
         &mut self,
-        mut one: impl FnMut(&mut Self) -> Option<T>,
+        mut read_element: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<Vec<T>> {
         let length: usize = self.read_number()?;
         if length > self.rest.len() {
             return None;
         }
-        (0..length).map(|_| one(self)).collect()
+        (0..length).map(|_| read_element(self)).collect()
     }
 
     pub(super) fn read_fact(&mut self) -> Option<FactState> {
@@ -185,20 +179,20 @@ impl StateReader<'_> {
         })
     }
 
-    /// A list in which what `of` tells is larger from one to the next.
+    /// A list whose keys strictly ascend.
     fn read_ascending<T, K: Ord>(
         &mut self,
-        mut one: impl FnMut(&mut Self) -> Option<T>,
-        of: impl Fn(&T) -> K,
+        mut read_element: impl FnMut(&mut Self) -> Option<T>,
+        key: impl Fn(&T) -> K,
     ) -> Option<Vec<T>> {
-        let list = self.read_list(&mut one)?;
-        list.is_sorted_by(|a, b| of(a) < of(b)).then_some(list)
+        let list = self.read_list(&mut read_element)?;
+        list.is_sorted_by(|a, b| key(a) < key(b)).then_some(list)
     }
 
-    /// A number after the one before it, which is that of a bucket.
+    /// A bucket number, encoded as the difference from the one before it.
     fn read_bucket_number(&mut self, before: &mut i64) -> Option<i64> {
         let number = before.checked_add(self.read_signed()?.try_into().ok()?)?;
-        // An hour is the shortest bucket.
+        // The shortest bucket is an hour: a number beyond that range is no bucket of any event time.
         valid_instant(i128::from(number) * i128::from(Millis::HOUR.0))?;
         *before = number;
         Some(number)
@@ -206,11 +200,11 @@ impl StateReader<'_> {
 
     fn read_buckets(&mut self) -> Option<Vec<(i64, Quantity)>> {
         let mut before = 0;
-        let one = |from: &mut Self| {
-            let number = from.read_bucket_number(&mut before)?;
-            Some((number, Quantity::from_nanos(from.read_signed()?)))
+        let read_bucket = |reader: &mut Self| {
+            let number = reader.read_bucket_number(&mut before)?;
+            Some((number, Quantity::from_nanos(reader.read_signed()?)))
         };
-        self.read_ascending(one, |(number, _)| *number)
+        self.read_ascending(read_bucket, |(number, _)| *number)
     }
 
     pub(super) fn read_hash(&mut self) -> Option<u64> {
@@ -221,15 +215,17 @@ impl StateReader<'_> {
 
     fn read_distinct(&mut self) -> Option<Distinct> {
         let mut before = 0;
-        let one =
-            |from: &mut Self| Some((from.read_hash()?, from.read_bucket_number(&mut before)?));
-        self.read_ascending(one, |(hash, _)| *hash).map(Distinct)
+        let read_value = |reader: &mut Self| {
+            Some((reader.read_hash()?, reader.read_bucket_number(&mut before)?))
+        };
+        self.read_ascending(read_value, |(hash, _)| *hash)
+            .map(Distinct)
     }
 
     fn read_recent_ids(&mut self) -> Option<RecentIds> {
-        let ids = self.read_list(|from| Some((from.read_instant()?, from.read_hash()?)))?;
-        let good = ids.len() <= DEDUPE_IDS_MAX && ids.is_sorted_by_key(|(time, _)| *time);
-        good.then_some(RecentIds(ids))
+        let ids = self.read_list(|reader| Some((reader.read_instant()?, reader.read_hash()?)))?;
+        let is_valid = ids.len() <= DEDUPE_IDS_MAX && ids.is_sorted_by_key(|(time, _)| *time);
+        is_valid.then_some(RecentIds(ids))
     }
 
     pub(super) fn read_flag(&mut self) -> Option<bool> {
@@ -241,13 +237,15 @@ impl StateReader<'_> {
     }
 
     fn read_gaps(&mut self) -> Option<Gaps> {
-        let ends = match self.read_flag()? {
-            false => None,
-            true => Some((self.read_instant()?, self.read_instant()?)),
+        let first_and_last = if self.read_flag()? {
+            Some((self.read_instant()?, self.read_instant()?))
+        } else {
+            None
         };
-        let longest = self.read_list(|from| Some((from.read_instant()?, from.read_instant()?)))?;
+        let longest =
+            self.read_list(|reader| Some((reader.read_instant()?, reader.read_instant()?)))?;
         let gaps = Gaps {
-            first_and_last: ends,
+            first_and_last,
             longest,
         };
         gaps.is_valid().then_some(gaps)
@@ -278,7 +276,7 @@ impl StateReader<'_> {
             sequence: self.read_number()?,
             due: self.read_optional_instant()?,
             active_holds: SmallVec::from_vec(
-                self.read_list(|from| Some((from.read_number()?, from.read_instant()?)))?,
+                self.read_list(|reader| Some((reader.read_number()?, reader.read_instant()?)))?,
             ),
             history: None,
             last_transition: None,
@@ -304,43 +302,46 @@ impl StateReader<'_> {
     }
 
     fn read_history(&mut self) -> Option<ModelHistory> {
-        let taken = self.read_list(|from| Some((from.read_number()?, from.read_instant()?)))?;
-        let visits = self.read_list(|from| Some((from.read_number()?, from.read_visits()?)))?;
-        let ground = match self.read_flag()? {
-            true => Some(self.read_basis()?),
-            false => None,
+        let last_taken =
+            self.read_list(|reader| Some((reader.read_number()?, reader.read_instant()?)))?;
+        let visits =
+            self.read_list(|reader| Some((reader.read_number()?, reader.read_visits()?)))?;
+        let basis = if self.read_flag()? {
+            Some(self.read_basis()?)
+        } else {
+            None
         };
-        let past = ModelHistory {
-            last_taken: taken,
+        let history = ModelHistory {
+            last_taken,
             visits,
-            basis: ground,
+            basis,
         };
-        (!past.is_empty()).then_some(past)
+        (!history.is_empty()).then_some(history)
     }
 
-    /// One has no other within.
+    /// A basis inside another basis is refused: this bounds the recursion.
     fn read_basis(&mut self) -> Option<CorrectionBasis> {
         let transition = self.read_number()?;
         let at = self.read_instant()?;
         let event = self.read_number::<u16>()?.checked_sub(1);
         let seen = self.read_seen_events(event.is_some())?;
         self.basis_depth += 1;
-        let before = (self.basis_depth == 1).then(|| self.read_model())??;
+        let state_before = (self.basis_depth == 1).then(|| self.read_model())??;
         self.basis_depth -= 1;
         Some(CorrectionBasis {
             transition,
             at,
             event: event.map(EventType::from_index),
             seen,
-            state_before: before,
+            state_before,
             slots: self.read_ascending(
-                |from| Some((from.read_number()?, from.read_fact()?)),
+                |reader| Some((reader.read_number()?, reader.read_fact()?)),
                 |(slot, _)| *slot,
             )?,
         })
     }
 
-    /// Before version 5 all that had come of a ground's instant was taken for seen.
+    /// Before version 5 a basis counted everything applied at its instant as seen.
     fn read_seen_events(&mut self, is_by_event: bool) -> Option<SeenEvents> {
         let orders = match self.version {
             ..=4 => is_by_event.then_some(self.order_count),

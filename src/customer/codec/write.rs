@@ -1,10 +1,10 @@
-//! State to bytes.
+//! Encodes a customer's state.
 
 use crate::customer::correction_basis::SeenEvents;
 use crate::customer::{CustomerState, FactState, ModelHistory, ModelState};
 use crate::event::{EventTime, Scalar};
 
-/// Appends everything behind the version.
+/// Appends everything after the version byte.
 pub(super) fn write_state(state: &CustomerState, bytes: &mut Vec<u8>) {
     let mut out = StateWriter {
         bytes,
@@ -61,12 +61,16 @@ impl StateWriter<'_> {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn write_list<T>(&mut self, list: &[T], mut one: impl FnMut(&mut Self, &T)) {
+    pub(super) fn write_list<T>(
+        &mut self,
+        list: &[T],
+        mut write_element: impl FnMut(&mut Self, &T),
+    ) {
         self.write_unsigned(list.len() as u128);
-        list.iter().for_each(|item| one(self, item));
+        list.iter().for_each(|element| write_element(self, element));
     }
 
-    /// A number that is mostly larger than the one before it.
+    /// Encodes the difference from the bucket before: mostly small.
     fn write_bucket_number(&mut self, number: i64, before: &mut i64) {
         self.write_signed(i128::from(number) - i128::from(*before));
         *before = number;
@@ -166,35 +170,35 @@ impl StateWriter<'_> {
         ));
         self.write_unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
         self.bytes.push(model.history.is_some().into());
-        if let Some(past) = &model.history {
-            self.write_history(past);
+        if let Some(history) = &model.history {
+            self.write_history(history);
         }
         self.write_last_transition(model.last_transition.as_deref());
     }
 
-    fn write_history(&mut self, past: &ModelHistory) {
-        self.write_list(&past.last_taken, |out, (transition, at)| {
+    fn write_history(&mut self, history: &ModelHistory) {
+        self.write_list(&history.last_taken, |out, (transition, at)| {
             out.write_unsigned(*transition as u128);
             out.write_instant(*at);
         });
-        self.write_list(&past.visits, |out, (stage, visits)| {
+        self.write_list(&history.visits, |out, (stage, visits)| {
             out.write_unsigned(*stage as u128);
             out.write_unsigned(visits.count.into());
             out.write_unsigned(visits.completed_time.0.unsigned_abs().into());
             out.write_instant(visits.entered);
             out.write_optional_instant(visits.left);
         });
-        self.bytes.push(past.basis.is_some().into());
-        if let Some(ground) = &past.basis {
-            self.write_unsigned(ground.transition as u128);
-            self.write_instant(ground.at);
-            self.write_unsigned(ground.event.map_or(0, |kind| kind.index() as u128 + 1));
-            self.write_unsigned(match ground.seen {
+        self.bytes.push(history.basis.is_some().into());
+        if let Some(basis) = &history.basis {
+            self.write_unsigned(basis.transition as u128);
+            self.write_instant(basis.at);
+            self.write_unsigned(basis.event.map_or(0, |kind| kind.index() as u128 + 1));
+            self.write_unsigned(match basis.seen {
                 SeenEvents::All => 0,
                 SeenEvents::Applied { orders } => u128::from(orders) + 1,
             });
-            self.write_model(&ground.state_before);
-            self.write_list(&ground.slots, |out, (slot, fact)| {
+            self.write_model(&basis.state_before);
+            self.write_list(&basis.slots, |out, (slot, fact)| {
                 out.write_unsigned(*slot as u128);
                 out.write_fact(fact);
             });

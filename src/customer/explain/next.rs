@@ -1,4 +1,4 @@
-//! The time to come, if nothing happens: the customer's own timers, fired on a copy.
+//! What time alone does next: the customer's timers, fired on a copy of the state.
 
 use super::NextChange;
 use crate::customer::change::{Cause, StageChange};
@@ -6,13 +6,12 @@ use crate::customer::state::CustomerState;
 use crate::event::{EventTime, Millis};
 use crate::model::Models;
 
-/// Most timers that are fired to find out what comes next.
+/// Limit of timers fired: time alone can move a customer through stages without an end.
 const TIMERS_MAX: usize = 10_000;
-/// How far ahead is looked.
+/// Limit of the simulated time after the first timer: a hundred years.
 const LOOKAHEAD: Millis = Millis(36_525 * Millis::DAY.0);
 
 impl CustomerState {
-    /// What comes next in a model if nothing happens.
     pub(super) fn next_transitions(&self, models: &Models, model: usize) -> NextChange {
         let mut copy = self.clone();
         let mut changes = Vec::new();
@@ -33,8 +32,8 @@ impl CustomerState {
         NextChange::NotBefore(copy.models[model].due.unwrap_or(end))
     }
 
-    /// Lets time pass up to and including `now` without any event; `changes` gets what happens meanwhile.
-    /// `false` where that is too much: stages may follow each other by time alone, without an end.
+    /// Fires all timers up to and including `now`; `changes` gets the transitions. `false` if there are too many: time
+    /// alone can move a customer through stages without an end.
     pub fn advance_to(
         &mut self,
         models: &Models,

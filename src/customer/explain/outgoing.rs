@@ -1,4 +1,4 @@
-//! The transitions out of a stage as they stand at an instant: what is true, what is not and by how much.
+//! The transitions out of a stage at an instant: their conditions with values and distances, holds and blocks.
 
 use super::{
     Block, BlockKind, EvaluatedComparison, EvaluatedCondition, Hold, OutgoingTransition,
@@ -12,8 +12,7 @@ use crate::customer::state::CustomerState;
 use crate::event::{EventTime, Millis, Vocabulary};
 use crate::model::{Comparison, Condition, Models, Reentry, Term, Unit};
 
-/// Most instants at which one comparison is looked at again to find out when it changes: twice the days of the
-/// longest window.
+/// Limit of evaluations to find the next change of one comparison: twice the days of the longest window.
 const EVALUATIONS_MAX: usize = 8192;
 
 impl CustomerState {
@@ -23,27 +22,34 @@ impl CustomerState {
         model: usize,
         now: EventTime,
     ) -> Vec<OutgoingTransition> {
-        let scene = self.eval_context(models, model, now, None);
+        let context = self.eval_context(models, model, now, None);
         let definition = &models.list[model];
-        let way = |at: &usize| {
+        let evaluate = |at: &usize| {
             let transition = &definition.transitions[*at];
-            let holds = scene.is_true(&transition.when);
-            let hold = self.hold_of(models, model, *at, holds, now);
+            let is_true = context.is_true(&transition.when);
+            let hold = self.hold_of(models, model, *at, is_true, now);
             let blocks = self.blocks_of(models, model, *at, now);
-            let is_held = hold.is_none_or(|hold| hold.until.is_some_and(|until| until <= now));
-            let is_open = holds && is_held && !blocks.iter().any(|block| block.is_blocking);
+            let is_hold_complete =
+                hold.is_none_or(|hold| hold.until.is_some_and(|until| until <= now));
+            let is_ready =
+                is_true && is_hold_complete && !blocks.iter().any(|block| block.is_blocking);
             OutgoingTransition {
                 transition: *at,
-                is_true: holds,
-                condition: evaluate_condition(&transition.when, false, &scene, &models.vocabulary),
+                is_true,
+                condition: evaluate_condition(
+                    &transition.when,
+                    false,
+                    &context,
+                    &models.vocabulary,
+                ),
                 hold,
                 blocks,
-                // Whatever else was open has been taken, unless its timer is still to fire.
-                waits_for_event: is_open && self.models[model].due.is_none_or(|due| due > now),
+                // Otherwise a ready transition was taken already, unless its timer is still due.
+                waits_for_event: is_ready && self.models[model].due.is_none_or(|due| due > now),
             }
         };
         let outgoing = &definition.outgoing[self.models[model].stage];
-        outgoing.iter().map(way).collect()
+        outgoing.iter().map(evaluate).collect()
     }
 
     fn hold_of(
@@ -51,18 +57,19 @@ impl CustomerState {
         models: &Models,
         model: usize,
         transition: usize,
-        holds: bool,
+        is_true: bool,
         now: EventTime,
     ) -> Option<Hold> {
         let needs = models.list[model].transitions[transition].hold;
         if needs == Millis(0) {
             return None;
         }
-        let holding = self.models[model].active_holds.iter();
-        let mut own = holding.filter(|(known, since)| *known == transition && *since <= now);
-        let known = own.next().map(|(_, since)| *since);
-        // What has become true this very instant is noted by whoever looks at it next.
-        let since = holds.then(|| known.unwrap_or(now));
+        let active_holds = self.models[model].active_holds.iter();
+        let mut starts =
+            active_holds.filter(|(known, since)| *known == transition && *since <= now);
+        let start = starts.next().map(|(_, since)| *since);
+        // A condition that is true since this very instant is not yet in `active_holds`.
+        let since = is_true.then(|| start.unwrap_or(now));
         Some(Hold {
             needs,
             since,
@@ -77,57 +84,57 @@ impl CustomerState {
         transition: usize,
         now: EventTime,
     ) -> Vec<Block> {
-        let (definition, own) = (&models.list[model], &self.models[model]);
-        let way = &definition.transitions[transition];
+        let (definition, state) = (&models.list[model], &self.models[model]);
+        let transition_definition = &definition.transitions[transition];
         let is_set = [
-            definition.stages[own.stage].min_dwell > Millis(0),
-            way.cooldown > Millis(0),
-            definition.stages[way.to].reentry != Reentry::Always,
+            definition.stages[state.stage].min_dwell > Millis(0),
+            transition_definition.cooldown > Millis(0),
+            definition.stages[transition_definition.to].reentry != Reentry::Always,
         ];
         let kinds = [BlockKind::MinDwell, BlockKind::Cooldown, BlockKind::Reentry];
-        let opens = own.block_ends(definition, transition);
-        let block = |((kind, opens), is_set): ((BlockKind, Option<EventTime>), bool)| {
-            // One that has closed nothing so far opens at the beginning of time.
-            let was_closed = opens != Some(EventTime::MIN);
-            (is_set && was_closed).then_some(Block {
+        let block_ends = state.block_ends(definition, transition);
+        let block = |((kind, opens_at), is_set): ((BlockKind, Option<EventTime>), bool)| {
+            // A block that does not apply yet ends at `EventTime::MIN`.
+            let has_applied = opens_at != Some(EventTime::MIN);
+            (is_set && has_applied).then_some(Block {
                 kind,
-                opens_at: opens,
-                is_blocking: opens.is_none_or(|opens| opens > now),
+                opens_at,
+                is_blocking: opens_at.is_none_or(|opens_at| opens_at > now),
             })
         };
-        let each = kinds.into_iter().zip(opens).zip(is_set);
+        let each = kinds.into_iter().zip(block_ends).zip(is_set);
         each.filter_map(block).collect()
     }
 }
 
-/// A condition part by part. What is negated as a whole is so in its parts, with "all" and "any" exchanged.
+/// Splits a condition into its parts. Negation is pushed down by De Morgan's laws.
 pub(super) fn evaluate_condition(
     condition: &Condition,
     negated: bool,
-    looked: &impl FactSource,
+    source: &impl FactSource,
     vocabulary: &Vocabulary,
 ) -> EvaluatedCondition {
     let each = |inner: &[Condition]| -> Vec<EvaluatedCondition> {
         let inner = inner.iter();
         inner
-            .map(|part| evaluate_condition(part, negated, looked, vocabulary))
+            .map(|part| evaluate_condition(part, negated, source, vocabulary))
             .collect()
     };
     match condition {
         Condition::Constant(truth) => EvaluatedCondition::Always(*truth != negated),
-        Condition::Not(inner) => evaluate_condition(inner, !negated, looked, vocabulary),
+        Condition::Not(inner) => evaluate_condition(inner, !negated, source, vocabulary),
         Condition::All(inner) if !negated => EvaluatedCondition::All(each(inner)),
         Condition::Any(inner) if negated => EvaluatedCondition::All(each(inner)),
         Condition::All(inner) | Condition::Any(inner) => EvaluatedCondition::Any(each(inner)),
-        one => match evidence::part_evidence(one, looked, vocabulary) {
-            None => EvaluatedCondition::Always(looked.is_true(one) != negated),
+        comparison => match evidence::part_evidence(comparison, source, vocabulary) {
+            None => EvaluatedCondition::Always(source.is_true(comparison) != negated),
             Some(evidence) => EvaluatedCondition::Comparison(Box::new(EvaluatedComparison {
-                variable_sides: variable_sides(one),
-                distance: match (one, evidence.is_true == negated) {
-                    (Condition::Compare(comparison), true) => distance(comparison, looked),
+                variable_sides: variable_sides(comparison),
+                distance: match (comparison, evidence.is_true == negated) {
+                    (Condition::Compare(comparison), true) => distance(comparison, source),
                     _ => None,
                 },
-                changes_at: looked.next_value_change(one),
+                changes_at: source.next_value_change(comparison),
                 evidence,
                 negated,
             })),
@@ -141,7 +148,9 @@ fn variable_sides(condition: &Condition) -> VariableSides {
             let [left, right] = [left, right].map(|side| matches!(side, Term::Constant(_)));
             (!left, !right)
         }
-        Condition::CompareText(same) => (same.left.fact().is_some(), same.right.fact().is_some()),
+        Condition::CompareText(texts) => {
+            (texts.left.fact().is_some(), texts.right.fact().is_some())
+        }
         Condition::Bool { .. } => (true, false),
         _ => (false, false),
     };
@@ -153,12 +162,12 @@ fn variable_sides(condition: &Condition) -> VariableSides {
     }
 }
 
-/// How far both sides are from each other. Where they are equal, and should not be, by nothing.
-fn distance(comparison: &Comparison, looked: &impl FactSource) -> Option<DisplayValue> {
-    let (left, right) = looked.sides(comparison);
+/// Distance between both sides; zero where they are equal and should not be.
+fn distance(comparison: &Comparison, source: &impl FactSource) -> Option<DisplayValue> {
+    let (left, right) = source.sides(comparison);
     let (left, right) = (left?, right?);
     let distance = left.max(right).checked_sub(left.min(right))?;
-    // Between two instants lies a time.
+    // The distance between two instants is a duration.
     let unit = match comparison.unit {
         Unit::Number => Unit::Number,
         Unit::Duration | Unit::Instant => Unit::Duration,
@@ -166,24 +175,24 @@ fn distance(comparison: &Comparison, looked: &impl FactSource) -> Option<Display
     Some(evidence::display_value(distance, unit))
 }
 
-/// The first instant at which the passing of time alone makes a comparison come out otherwise.
+/// The first instant at which time alone changes the value of a comparison.
 pub(crate) fn next_value_change(
     condition: &Condition,
-    scene: &EvalContext<'_>,
+    start: &EvalContext<'_>,
 ) -> Option<EventTime> {
-    let truth = scene.is_true(condition);
-    let mut at = *scene;
+    let truth = start.is_true(condition);
+    let mut context = *start;
     for _ in 0..EVALUATIONS_MAX {
-        let next = at.next_change(std::slice::from_ref(condition))?;
-        at = EvalContext {
+        let next = context.next_change(std::slice::from_ref(condition))?;
+        context = EvalContext {
             facts: FactReader {
                 now: next,
-                ..at.facts
+                ..context.facts
             },
             now: next,
             event: None,
         };
-        if at.is_true(condition) != truth {
+        if context.is_true(condition) != truth {
             return Some(next);
         }
     }

@@ -1,4 +1,4 @@
-//! One pass over a JSON object: picks what is mapped, checks the bounds of all the rest.
+//! Decodes a JSON object in one pass: reads the mapped values, checks the limits of all others.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::{RawFields, RawScalar};
 use crate::event::mapping::MappingNode;
 use crate::event::{RecordLimits, RejectReason};
 
-/// Reads `text`, which must be one JSON object and nothing after it.
+/// Decodes `text`, which must be exactly one JSON object.
 pub(super) fn decode_object<'a>(
     text: &'a str,
     tree: &MappingNode,
@@ -33,7 +33,7 @@ pub(super) fn decode_object<'a>(
     match (scan.rejection, outcome) {
         (Some(reason), _) => Err(reason),
         (None, Ok(())) => Ok(()),
-        // serde_json has no kind for this one.
+        // serde_json has no error category for it, so the text is compared.
         (None, Err(error)) if error.to_string().starts_with("number out of range") => {
             Err(RejectReason::BadNumber)
         }
@@ -43,7 +43,7 @@ pub(super) fn decode_object<'a>(
 
 struct Scan<'s, 'a> {
     limits: &'s RecordLimits,
-    /// Why the scan stopped, where it was not the syntax.
+    /// Why the scan stopped, unless it was a syntax error.
     rejection: Option<RejectReason>,
     draft: &'s mut RawFields<'a>,
 }
@@ -55,7 +55,7 @@ impl Scan<'_, '_> {
     }
 }
 
-/// An object of which something is mapped.
+/// Visits an object with mapped keys.
 struct ObjectVisitor<'o, 's, 'a> {
     node: &'o MappingNode,
     depth: usize,
@@ -88,7 +88,7 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a> {
                 })?;
                 continue;
             };
-            // Beyond 127 mapped children of one object a repetition goes unnoticed: the last counts.
+            // From the 129th mapped key of one object on, a duplicate is not detected; its last value is used.
             let bit = 1_u128.checked_shl(at as u32).unwrap_or(0);
             if seen & bit != 0 {
                 return Err(scan.reject(RejectReason::DuplicateKey));
@@ -101,7 +101,7 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a> {
     }
 }
 
-/// Takes a mapped value apart: a scalar for its targets, an object for its children.
+/// Decodes a mapped value: a scalar for its targets, an object for its children.
 fn read_mapped_value<'a, E: Error>(
     raw: &'a str,
     node: &MappingNode,
@@ -154,7 +154,7 @@ fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(inner))
 }
 
-/// The key of an object, reduced to which child of the tree it names.
+/// Decodes a key of an object to the index of the child that it names.
 struct KeySeed<'o>(&'o MappingNode);
 
 impl<'a> DeserializeSeed<'a> for KeySeed<'_> {
@@ -177,7 +177,7 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 }
 
-/// A value that nobody reads: checked against the bounds and forgotten.
+/// Checks an unmapped value against the limits and discards it.
 struct SkipSeed<'o, 's, 'a> {
     depth: usize,
     scan: &'o mut Scan<'s, 'a>,
@@ -219,10 +219,10 @@ impl<'a> Visitor<'a> for SkipSeed<'_, '_, 'a> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        match text.len() > self.scan.limits.text_bytes {
-            true => Err(self.scan.reject(RejectReason::TooLong)),
-            false => Ok(()),
+        if text.len() > self.scan.limits.text_bytes {
+            return Err(self.scan.reject(RejectReason::TooLong));
         }
+        Ok(())
     }
 
     fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {

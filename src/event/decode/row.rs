@@ -1,4 +1,4 @@
-//! Rows of a CSV file, whose header names the same places as the keys of a JSON object.
+//! Decodes rows of a CSV file. Its header names the same paths as the keys of a JSON object.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,17 @@ use super::{Decoder, RawFields, RawScalar};
 use crate::event::mapping::FieldTarget;
 use crate::event::{Event, RejectReason};
 
-/// What each column of a file is read for.
+/// The targets of each column of a file.
 #[derive(Clone, Debug)]
 pub struct Columns {
     targets: Vec<Vec<FieldTarget>>,
-    /// Whether two columns are read for the same; then no row says which of them counts.
+    /// Whether two columns have a target in common. Then every row is rejected, since either could be meant.
     ambiguous: bool,
 }
 
 impl Columns {
-    /// Reads a header. A column is named by its path (`properties.score`) or, for a property, by its
-    /// own name. `Err` lists the required columns that are missing.
+    /// Reads a header. A column has the name of its path (`properties.score`); for a property, the property's name
+    /// is enough. `Err` lists the required columns that are missing.
     pub fn from_header<'h>(
         decoder: &Decoder,
         header: impl Iterator<Item = &'h str>,
@@ -69,7 +69,7 @@ fn column_targets(decoder: &Decoder, name: &str) -> Vec<FieldTarget> {
 }
 
 impl Decoder {
-    /// Reads one row; an empty cell is an absent field.
+    /// Decodes one row; an empty cell is an absent field.
     pub fn decode_row<'r>(
         &self,
         columns: &Columns,

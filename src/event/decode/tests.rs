@@ -25,7 +25,7 @@ fn with(more: &str) -> String {
 }
 
 #[test]
-fn a_native_event_is_reduced_to_what_the_vocabulary_names() {
+fn a_native_event_is_reduced_to_the_names_of_the_vocabulary() {
     let text = r#"{"id":"e1","type":"order_completed","customer_id":"ann","time":"2026-01-01T00:00:00Z",
         "channel":"w\u0065b","value":29.995,"currency":"USD","properties":{"score":9,"other":[1,{"x":null}]},"junk":{}}"#;
     let event = decoder().decode_json(text.as_bytes()).unwrap();
@@ -225,12 +225,12 @@ fn the_key_of_a_record_must_be_its_customer_and_its_time_not_ahead_of_the_broker
 
 #[test]
 fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() {
-    let long_ago = RecordLimits {
+    let limits = RecordLimits {
         time_floor: EventTime::MIN,
         ..RecordLimits::default()
     };
     let decoder = Decoder {
-        limits: long_ago,
+        limits,
         ..decoder()
     };
     let text = with("").replace("2026-01-01", "1900-01-01");
@@ -241,7 +241,7 @@ fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() 
     assert_eq!(record(i64::MAX), Ok(Millis(i64::MAX)));
     assert_eq!(record(i64::MIN), Err(RejectReason::TimeInFuture));
     for exponent in [i32::MIN, i32::MAX] {
-        for (place, reason) in [
+        for (key, reason) in [
             (
                 format!(r#""value":1e{exponent},"#),
                 RejectReason::ValueOutOfRange,
@@ -251,7 +251,7 @@ fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() 
                 RejectReason::BadNumber,
             ),
         ] {
-            assert_eq!(rejected(&with(&place)), reason, "{place}");
+            assert_eq!(rejected(&with(&key)), reason, "{key}");
         }
     }
 }

@@ -21,7 +21,7 @@ fn with(properties: &[(&str, &str)]) -> Config {
 }
 
 #[test]
-fn whoever_reads_checks_what_it_reads_whatever_the_properties_say() {
+fn readers_check_checksums_whatever_the_properties_are() {
     let refused = REFUSED_PROPERTIES.map(|(name, _)| (name, "false"));
     for group_protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
         let config = Config {
@@ -40,7 +40,7 @@ fn whoever_reads_checks_what_it_reads_whatever_the_properties_say() {
 }
 
 #[test]
-fn whatever_may_be_a_secret_is_known_by_its_name() {
+fn properties_that_may_be_secrets_are_recognised_by_name() {
     for secret in [
         "sasl.password",
         "SASL.PASSWORD",
@@ -77,11 +77,11 @@ fn whatever_may_be_a_secret_is_known_by_its_name() {
 }
 
 #[test]
-fn what_a_broker_answers_is_bounded_by_what_librdkafka_takes() {
+fn fetch_sizes_fit_the_response_size_that_librdkafka_accepts() {
     let bounds = |properties: &[(&str, &str)]| {
         let reader = with(properties).reader();
-        let made: Result<BaseConsumer, _> = reader.create();
-        assert!(made.is_ok(), "{properties:?}: {:?}", made.err());
+        let created: Result<BaseConsumer, _> = reader.create();
+        assert!(created.is_ok(), "{properties:?}: {:?}", created.err());
         let native = reader.create_native_config().unwrap();
         [
             "fetch.message.max.bytes",
@@ -90,10 +90,10 @@ fn what_a_broker_answers_is_bounded_by_what_librdkafka_takes() {
         ]
         .map(|name| native.get(name).unwrap().parse::<u32>().unwrap())
     };
-    let own = [FETCH_PARTITION_BYTES, FETCH_BYTES, RESPONSE_BYTES_MAX];
-    assert_eq!(bounds(&[]), own);
+    let defaults = [FETCH_PARTITION_BYTES, FETCH_BYTES, RESPONSE_BYTES_MAX];
+    assert_eq!(bounds(&[]), defaults);
     // For large outputs.
-    assert_eq!(bounds(&[("message.max.bytes", "20000000")]), own);
+    assert_eq!(bounds(&[("message.max.bytes", "20000000")]), defaults);
     // For large inputs.
     let large = [
         ("max.partition.fetch.bytes", "300000000"),

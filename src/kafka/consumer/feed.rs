@@ -1,4 +1,4 @@
-//! What one partition of one input brings.
+//! The stream of records of one partition of one input.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -12,44 +12,33 @@ use crate::event::Headers;
 use crate::kafka::error::FetchError;
 use crate::kafka::{Error, native};
 
-/// What a feed brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
-    /// A record.
     Record {
-        /// Its offset.
         offset: i64,
-        /// Its own timestamp in milliseconds, if it has one.
+        /// The record's timestamp in milliseconds.
         timestamp: Option<i64>,
-        /// Its key.
         key: Option<Vec<u8>>,
-        /// Its value.
         value: Option<Vec<u8>>,
-        /// Its headers.
         headers: Headers,
     },
-    /// There is no further committed record.
+    /// No further committed record exists at present.
     End,
-    /// The input does not hold the next offset: it begins behind it, or ends before it.
+    /// The input does not contain the next offset: it begins after it, or ends before it.
     OutOfRange,
-    /// The batch at this offset is damaged, or of a format that librdkafka does not know. What comes next may lie
-    /// anywhere behind it, and is not given.
-    Damaged {
-        /// The next offset.
-        offset: i64,
-    },
+    /// The batch at `offset`, the next one to read, is damaged or has a format unknown to librdkafka.
+    /// The feed returns nothing after it, since the next record in the queue may lie anywhere behind.
+    Damaged { offset: i64 },
 }
 
-/// One partition of one input.
 pub struct Feed {
-    /// The input's order.
+    /// Index of the input.
     pub input: u32,
-    /// The partition.
     pub partition: i32,
     queue: PartitionQueue<GroupContext>,
-    /// The lowest offset that has not been handed over.
+    /// Records below this offset are dropped.
     next_offset: Cell<i64>,
-    /// Whether it gives nothing more before it begins again.
+    /// An error ended it; only a new feed of the partition returns records.
     is_broken: Cell<bool>,
 }
 
@@ -70,18 +59,18 @@ impl Feed {
         }
     }
 
-    /// What lies before the offset is dropped from now on.
+    /// Drops records below the offset from now on.
     pub(super) fn seek(&self, offset: i64) {
         self.next_offset.set(offset);
     }
 
-    /// Whether it gives nothing more.
+    /// Whether an error has ended this feed.
     pub fn is_broken(&self) -> bool {
         self.is_broken.get()
     }
 
-    /// What has been fetched next, without waiting. Every record once, and none from before the
-    /// beginning, also should librdkafka go back.
+    /// The next fetched item, without waiting. Returns every record once and none before the start
+    /// position, even if librdkafka goes back.
     pub fn next(&self) -> Result<Option<Fetched>, Error> {
         while !self.is_broken.get() {
             return match self.queue.poll(Duration::ZERO) {
@@ -94,10 +83,10 @@ impl Feed {
                 Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
                 Some(Err(error)) => match FetchError::from_kafka(&error) {
                     None => fail_if_fatal(error).map(|()| None),
-                    Some(trouble) => {
+                    Some(fetch_error) => {
                         self.is_broken.set(true);
                         let offset = self.next_offset.get();
-                        Ok(Some(match trouble {
+                        Ok(Some(match fetch_error {
                             FetchError::OutOfRange => Fetched::OutOfRange,
                             FetchError::Damaged => Fetched::Damaged { offset },
                         }))

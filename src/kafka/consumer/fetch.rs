@@ -1,4 +1,4 @@
-//! Which partitions are read, from where on.
+//! Starts, pauses and repositions the reading of partitions.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -11,8 +11,8 @@ use super::{Client, Consumer, Feed, RETRY_INTERVAL, SeekPosition, TIMEOUT, assig
 use crate::kafka::{Error, GroupProtocol};
 
 impl Consumer {
-    /// The feeds of newly assigned partitions. They must be made before the partitions are
-    /// started, and kept until they are revoked.
+    /// The feeds of a newly assigned partition, one per input. They must be created before the
+    /// partition is started, and retained until it is revoked.
     pub fn create_feeds(&self, partition: i32) -> Result<Vec<Feed>, Error> {
         let client = self.client()?;
         let feed = |(input, topic): (usize, &String)| {
@@ -24,15 +24,14 @@ impl Consumer {
         feeds.ok_or_else(|| Error::Misconfigured(format!("partition {partition} has no queue")))
     }
 
-    /// Sets where the feeds of a partition are read from and lets them flow.
+    /// Sets the positions of the feeds of a partition and resumes fetching.
     pub fn start<'f>(
         &self,
         feeds: impl Iterator<Item = &'f Feed>,
         positions: &[SeekPosition],
     ) -> Result<(), Error> {
         for feed in feeds {
-            let own = |position: &&SeekPosition| position.input == feed.input;
-            if let Some(position) = positions.iter().find(own) {
+            if let Some(position) = positions.iter().find(|it| it.input == feed.input) {
                 feed.seek(position.offset);
             }
         }
@@ -47,32 +46,33 @@ impl Consumer {
         }
         let client = self.client()?;
         let deadline = Instant::now() + TIMEOUT;
-        // What was just taken away and given back may still be on its way out of librdkafka.
+        // A partition that was just revoked and assigned again may still be closing in librdkafka.
         while let Err(source) = seek(&client, &list) {
-            let is_early = matches!(
+            let is_closing = matches!(
                 source.rdkafka_error_code(),
                 Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress)
             );
-            if !is_early || Instant::now() >= deadline {
+            if !is_closing || Instant::now() >= deadline {
                 return Err(Error::from_request("setting the position", source));
             }
             std::thread::park_timeout(RETRY_INTERVAL);
         }
         client
             .resume(&list)
-            .map_err(|source| Error::from_request("resuming", source))
+            .map_err(|source| Error::from_request("resuming a partition", source))
     }
 
-    /// Fetches nothing more of a partition before it is started again.
+    /// Stops fetching a partition until it is started again.
     pub fn pause(&self, partition: i32) -> Result<(), Error> {
         let paused = self.client()?.pause(&self.topic_partitions(partition));
-        paused.map_err(|source| Error::from_request("pausing", source))
+        paused.map_err(|source| Error::from_request("pausing a partition", source))
     }
 
-    /// Reassigns a partition that librdkafka has stopped fetching, paused until it is started. Returns the partitions that
-    /// were reassigned: under [`GroupProtocol::Classic`] librdkafka replaces an assignment only as a whole.
+    /// Reassigns a partition that librdkafka has stopped fetching; it is paused until it is started.
+    /// Returns all reassigned partitions: under [`GroupProtocol::Classic`] librdkafka replaces an
+    /// assignment only as a whole.
     pub fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
-        let fail = |source| Error::from_request("beginning anew with a partition", source);
+        let fail = |source| Error::from_request("reassigning a partition", source);
         let client = self.client()?;
         let protocol = client.context().protocol;
         let mut list = match protocol {
@@ -87,14 +87,14 @@ impl Consumer {
             .and_then(|()| client.pause(&list))
             .map_err(fail)?;
         let elements = list.elements();
-        let partitions: BTreeSet<i32> = elements.iter().map(|one| one.partition()).collect();
+        let partitions: BTreeSet<i32> = elements.iter().map(|it| it.partition()).collect();
         Ok(partitions.into_iter().collect())
     }
 }
 
 fn seek(client: &Client, list: &TopicPartitionList) -> Result<(), KafkaError> {
-    let set = client.seek_partitions(list.clone(), TIMEOUT)?;
-    set.elements()
-        .iter()
-        .try_for_each(|element| element.error())
+    // The call succeeds even if single partitions fail.
+    let result = client.seek_partitions(list.clone(), TIMEOUT)?;
+    let elements = result.elements();
+    elements.iter().try_for_each(|element| element.error())
 }

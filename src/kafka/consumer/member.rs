@@ -1,4 +1,4 @@
-//! A client as a member of the group.
+//! Joins the group and serves its member.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::kafka::{Config, Error, GroupProtocol, native};
 
-/// Between two tries to be let into the group under a name that is taken.
+/// Interval between attempts to join under a name that another member still has.
 const JOIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A client that the group has let in, or is about to.
+/// Returns a client that is a member (KIP-848) or is joining (classic).
 pub(super) fn join_group(
     config: &Config,
     inputs: &[String],
@@ -31,13 +31,13 @@ pub(super) fn join_group(
         }
         tracing::warn!(
             instance = config.instance,
-            "the group still has a member of this name; waiting until it has left or its session is over"
+            "the group still has a member of this name; waiting until it leaves or its session ends"
         );
         std::thread::park_timeout(JOIN_RETRY_INTERVAL);
     }
 }
 
-/// Whether there is no other member of this name.
+/// Serves the client until it is a member, or `stop`; `false` if another member has its name.
 fn await_membership(client: &Client, stop: &impl Fn() -> bool) -> Result<bool, Error> {
     while membership(client).is_none() && !stop() {
         std::thread::park_timeout(RETRY_INTERVAL);
@@ -68,7 +68,7 @@ fn create_client(
     let mut client: BaseConsumer<GroupContext> = config
         .consumer()
         .create_with_context(context)
-        .map_err(|source| Error::from_client_creation("making the consumer", source))?;
+        .map_err(|source| Error::from_client_creation("creating the consumer", source))?;
     client.set_nonempty_callback(waker(&std::thread::current()));
     subscribe(&client, inputs)?;
     Ok(client)
@@ -82,19 +82,20 @@ pub(super) fn subscribe(client: &Client, inputs: &[String]) -> Result<(), Error>
     })
 }
 
-/// Serves the group until there is nothing more to do.
+/// Serves the group until no event is pending.
 pub(super) fn serve(client: &Client) -> Result<(), Error> {
     loop {
         match client.poll(Duration::ZERO) {
             None => return Ok(()),
             Some(Err(KafkaError::PartitionEOF(_))) => {}
+            // Each partition has its own queue, made before it is resumed: the main queue has no records.
             Some(Ok(message)) => {
                 return Err(Error::Misconfigured(format!(
-                    "a record of {} came before its partition was started",
+                    "received a record of {} before its partition was started",
                     message.topic()
                 )));
             }
-            // The event itself does not always say what is fatal.
+            // The event itself does not always contain the fatal code.
             Some(Err(error)) => fail_if_fatal(match fatal_code(client) {
                 Some(code) => KafkaError::MessageConsumptionFatal(code),
                 None => error,
@@ -103,13 +104,14 @@ pub(super) fn serve(client: &Client) -> Result<(), Error> {
     }
 }
 
-/// What this client cannot go on from.
+/// The fatal error of this client, which it cannot recover from.
 fn fatal_code(client: &Client) -> Option<RDKafkaErrorCode> {
     let (code, _) = client.client().fatal_error()?;
     Some(code)
 }
 
-/// The membership to send with a transaction, unless the client is no member right now.
+/// The membership to send with a transaction; `None` while the client is no member. Compares the
+/// generation before and after, since a rebalance may happen between the calls.
 pub(super) fn membership(client: &Client) -> Option<ConsumerGroupMetadata> {
     let before = native::group_generation(client.client())?;
     let metadata = client.group_metadata()?;

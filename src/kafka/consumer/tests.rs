@@ -1,20 +1,20 @@
 use super::*;
 
 #[test]
-fn a_member_whose_name_was_taken_ends_as_fenced_wherever_it_hears_of_it() {
+fn a_member_whose_name_was_taken_is_fenced_wherever_it_receives_the_error() {
     use RDKafkaErrorCode::{FencedInstanceId, UnreleasedInstanceId};
-    for heard in [
+    for error in [
         KafkaError::MessageConsumptionFatal(FencedInstanceId),
         KafkaError::MessageConsumptionFatal(UnreleasedInstanceId),
         // From the queue of a partition.
         KafkaError::MessageConsumption(FencedInstanceId),
     ] {
-        let ended = fail_if_fatal(heard.clone());
-        assert!(matches!(ended, Err(Error::Fenced { .. })), "{heard:?}");
+        let result = fail_if_fatal(error.clone());
+        assert!(matches!(result, Err(Error::Fenced { .. })), "{error:?}");
     }
-    let passing = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
-    assert!(fail_if_fatal(passing).is_ok());
-    let lost = KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange);
-    let ended = fail_if_fatal(lost);
-    assert!(matches!(ended, Err(Error::Fatal { .. })), "{ended:?}");
+    let transient = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
+    assert!(fail_if_fatal(transient).is_ok());
+    let out_of_range = KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange);
+    let result = fail_if_fatal(out_of_range);
+    assert!(matches!(result, Err(Error::Fatal { .. })), "{result:?}");
 }

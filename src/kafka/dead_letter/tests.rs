@@ -3,19 +3,19 @@ use crate::event::RejectReason;
 use crate::kafka::{DeliveryGuarantee, Encoding};
 
 fn outputs() -> OutputTopics {
-    let named = |name: &str| name.to_owned();
+    let text = |name: &str| name.to_owned();
     OutputTopics {
-        stage_changes: named("stage-changes"),
+        stage_changes: text("stage-changes"),
         quiet: None,
-        customer_stages: named("customer-stages"),
-        dead_letters: named("dead-letters"),
-        changelog: named("changelog"),
+        customer_stages: text("customer-stages"),
+        dead_letters: text("dead-letters"),
+        changelog: text("changelog"),
         encoding: Encoding::Binary,
         delivery: DeliveryGuarantee::ExactlyOnce,
-        source: named("test"),
-        app: named("test"),
+        source: text("test"),
+        app: text("test"),
         stages: std::collections::BTreeMap::new(),
-        inputs: vec![named("clicks"), named("orders")],
+        inputs: vec![text("clicks"), text("orders")],
     }
 }
 
@@ -38,12 +38,12 @@ const POSITION: Position = Position {
 
 fn text<'o>(letter: &'o ProducerRecord, name: &str) -> Option<&'o str> {
     let mut latest = letter.headers.iter().rev();
-    let found = latest.find(|(known, _)| known == name)?;
-    std::str::from_utf8(found.1.as_deref()?).ok()
+    let header = latest.find(|(other, _)| other == name)?;
+    std::str::from_utf8(header.1.as_deref()?).ok()
 }
 
 #[test]
-fn what_fits_is_kept_verbatim_with_the_reason_and_the_place_behind_it() {
+fn a_record_that_fits_is_verbatim_followed_by_reason_and_origin() {
     let rejection = rejection(10, 1000, &[20, 0]);
     let letter = outputs().encode_dead_letter(3, POSITION, &rejection, max_bytes(None));
     assert_eq!(
@@ -51,16 +51,16 @@ fn what_fits_is_kept_verbatim_with_the_reason_and_the_place_behind_it() {
         (&rejection.key, &rejection.value)
     );
     assert_eq!(letter.headers[..2], rejection.headers[..]);
-    let said = [REASON, TOPIC, PARTITION, OFFSET].map(|name| text(&letter, name));
+    let origin = [REASON, TOPIC, PARTITION, OFFSET].map(|name| text(&letter, name));
     assert_eq!(
-        said,
+        origin,
         [Some("not_json"), Some("orders"), Some("3"), Some("77")]
     );
     assert_eq!(letter.headers.len(), 7);
 }
 
 #[test]
-fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
+fn a_dead_letter_fits_and_names_what_was_cut_whatever_part_is_huge() {
     let huge = 5 << 20;
     for batch in [None, Some(100_000), Some(50_000_000), Some(10_000)] {
         let room = max_bytes(batch);
@@ -83,10 +83,10 @@ fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
                 letter.byte_len()
             );
             assert_eq!(text(&letter, OFFSET), Some("77"));
-            let whole = letter.key == rejection.key;
-            assert_eq!(text(&letter, "tenure_key_length").is_none(), whole);
-            let whole = letter.value == rejection.value;
-            assert_eq!(text(&letter, "tenure_original_length").is_none(), whole);
+            let is_whole = letter.key == rejection.key;
+            assert_eq!(text(&letter, "tenure_key_length").is_none(), is_whole);
+            let is_whole = letter.value == rejection.value;
+            assert_eq!(text(&letter, "tenure_original_length").is_none(), is_whole);
             let kept = letter
                 .headers
                 .iter()
@@ -107,7 +107,7 @@ fn whatever_is_huge_the_letter_fits_and_says_what_is_missing() {
 }
 
 #[test]
-fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
+fn the_dead_letter_for_a_refused_output_is_small_and_names_its_origin() {
     let refused = outputs().encode_dead_letter(
         3,
         POSITION,
@@ -118,15 +118,15 @@ fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
         .dead_letter_for_refused(&refused, "MessageSizeTooLarge")
         .unwrap();
     assert!(last.byte_len() < 1000);
-    let said = [REASON, TOPIC, PARTITION, OFFSET, REFUSED].map(|name| text(&last, name));
-    let place = [
+    let actual = [REASON, TOPIC, PARTITION, OFFSET, REFUSED].map(|name| text(&last, name));
+    let expected = [
         Some("not_json"),
         Some("orders"),
         Some("3"),
         Some("77"),
         Some("MessageSizeTooLarge"),
     ];
-    assert_eq!(said, place);
+    assert_eq!(actual, expected);
     assert_eq!(
         outputs().dead_letter_for_refused(&last, "MessageSizeTooLarge"),
         None
@@ -152,15 +152,15 @@ fn the_last_resort_is_small_and_says_where_the_refused_output_came_from() {
             .unwrap();
         assert_eq!(last.topic, "dead-letters");
         assert_eq!((last.key.as_ref(), last.value.as_ref()), (None, None));
-        let said = [REASON, TOPIC, PARTITION, OFFSET, "ce_id"].map(|name| text(&last, name));
-        let place = [
+        let actual = [REASON, TOPIC, PARTITION, OFFSET, "ce_id"].map(|name| text(&last, name));
+        let expected = [
             Some("refused_output"),
             Some("orders"),
             Some("3"),
             Some("77"),
             Some("1"),
         ];
-        assert_eq!(said, place);
+        assert_eq!(actual, expected);
         assert_eq!(text(&last, "tenure_refused_topic"), Some("stage-changes"));
         assert_eq!(text(&last, "ce_subject"), None);
     }

@@ -1,4 +1,4 @@
-//! Transactions without offsets: of who is no member of the group.
+//! Transactions without offsets, for a process that is no group member (`tenure rekey`).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::kafka::delivery::{FlushUntil, flush, send};
 use crate::kafka::{Error, ProducerRecord};
 
 impl TransactionalProducer {
-    /// Commits records without offsets, in one transaction. After `Err` they may have been committed.
+    /// Commits records without offsets, in one transaction. After `Err` they may be committed.
     pub fn commit_without_offsets(&mut self, records: &[ProducerRecord]) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
@@ -19,19 +19,19 @@ impl TransactionalProducer {
         if self.must_renew {
             self.renew()?;
         }
-        // Unless all goes well, and soon.
+        // Reset only after a success without a possible retry.
         self.must_renew = true;
         let fail = |action| move |source| Error::from_transaction_call(action, source);
-        let begun = self.producer.begin_transaction();
-        begun.map_err(fail("beginning a transaction"))?;
+        let begin = self.producer.begin_transaction();
+        begin.map_err(fail("beginning a transaction"))?;
         for record in records {
             send(&self.producer, record, &Arc::default())?;
         }
         flush(&self.producer, FlushUntil::FirstFailure)?;
-        let begun = Instant::now();
-        let ended = self.producer.commit_transaction(CALL_TIMEOUT);
-        ended.map_err(fail("committing"))?;
-        self.must_renew = begun.elapsed() >= END_RETRY_MIN;
+        let start = Instant::now();
+        let committed = self.producer.commit_transaction(CALL_TIMEOUT);
+        committed.map_err(fail("committing"))?;
+        self.must_renew = start.elapsed() >= END_RETRY_MIN;
         crash::point("rekeyed");
         Ok(())
     }

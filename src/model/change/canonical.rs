@@ -1,4 +1,5 @@
-//! What models mean, whatever their slots, types and stages are numbered: as text, to be compared.
+//! The meaning of slots and models as text, independent of the numbers of slots, event types and stages, so that
+//! two versions can be compared.
 
 use crate::event::{EventType, Field, FieldId, FieldKind};
 use crate::model::{
@@ -6,48 +7,48 @@ use crate::model::{
     TextTerm, ValueSource,
 };
 
-/// One model of several, read with names that another version understands.
+/// A model with the stage names of another version.
 pub(super) struct CanonicalModel<'m> {
     pub(super) models: &'m Models,
     pub(super) model: &'m Model,
-    /// The names of its stages in the other version.
+    /// By stage: its name in the other version.
     pub(super) stages: Vec<&'m str>,
 }
 
-/// What a slot keeps, without how far back or how many of it.
+/// The meaning of a slot, without its retention ([`slot_retention`]).
 pub(super) fn slot(models: &Models, slot: &Slot) -> String {
     let field = |field: FieldId| format!("{:?}", find_field(models, field));
     let filter = slot.filter.as_ref();
     let filter = filter.map(|filter| filter.map_fields(&mut |field, _| find_field(models, *field)));
-    let keep = match &slot.kind {
-        SlotKind::Accumulator(tally) => format!("tally {}", tally_of(models, *tally)),
+    let kind = match &slot.kind {
+        SlotKind::Accumulator(accumulator) => {
+            format!("tally {}", accumulator_text(models, *accumulator))
+        }
         SlotKind::Last => "last".to_owned(),
-        SlotKind::FirstOf(of) => format!("first {}", field(*of)),
-        SlotKind::LatestOf(of) => format!("latest {}", field(*of)),
+        SlotKind::FirstOf(id) => format!("first {}", field(*id)),
+        SlotKind::LatestOf(id) => format!("latest {}", field(*id)),
         SlotKind::Buckets {
             bucket,
-            accumulator: tally,
+            accumulator,
             ..
-        } => {
-            format!("{bucket:?} {}", tally_of(models, *tally))
-        }
+        } => format!("{bucket:?} {}", accumulator_text(models, *accumulator)),
         SlotKind::Firsts {
-            bucket, field: of, ..
-        } => format!("{bucket:?} first {}", field(*of)),
+            bucket, field: id, ..
+        } => format!("{bucket:?} first {}", field(*id)),
         SlotKind::Distinct {
-            field: of, buckets, ..
+            field: id, buckets, ..
         } => {
             let bucket: Option<Bucket> = buckets.map(|(bucket, _)| bucket);
-            format!("{bucket:?} distinct {}", field(*of))
+            format!("{bucket:?} distinct {}", field(*id))
         }
         SlotKind::Gaps => "gaps".to_owned(),
     };
-    format!("{} {filter:?} {keep}", event_type(models, slot.event))
+    format!("{} {filter:?} {kind}", event_type(models, slot.event))
 }
 
-/// How far back and how many of it a slot keeps.
-pub(super) fn slot_retention(keep: &SlotKind) -> (u32, u32) {
-    match keep {
+/// The retained buckets and the cap of distinct values; 0 where the slot has none.
+pub(super) fn slot_retention(kind: &SlotKind) -> (u32, u32) {
+    match kind {
         SlotKind::Buckets { retained, .. } | SlotKind::Firsts { retained, .. } => (*retained, 0),
         SlotKind::Distinct { buckets, cap, .. } => {
             (buckets.map_or(0, |(_, retained)| retained), *cap)
@@ -66,8 +67,8 @@ fn find_field(models: &Models, field: FieldId) -> Option<(&Field, FieldKind)> {
     Some((field, kind))
 }
 
-fn tally_of(models: &Models, tally: Accumulator) -> String {
-    match tally {
+fn accumulator_text(models: &Models, accumulator: Accumulator) -> String {
+    match accumulator {
         Accumulator::Count => "count".to_owned(),
         Accumulator::CountOf(field) => format!("count of {:?}", find_field(models, field)),
         Accumulator::Sum(field) => format!("sum {:?}", find_field(models, field)),
@@ -77,16 +78,16 @@ fn tally_of(models: &Models, tally: Accumulator) -> String {
     }
 }
 
-/// In quotes: `any` is no event type.
-fn event_type(models: &Models, kind: Option<EventType>) -> String {
-    match kind {
+/// The name is in quotes, so that it differs from `any`.
+fn event_type(models: &Models, event_type: Option<EventType>) -> String {
+    match event_type {
         None => "any".to_owned(),
-        Some(kind) => format!("{:?}", models.vocabulary.type_name(kind)),
+        Some(event_type) => format!("{:?}", models.vocabulary.type_name(event_type)),
     }
 }
 
 impl CanonicalModel<'_> {
-    /// All that decides where customers are.
+    /// Everything that decides the stages of customers.
     pub(super) fn model(&self) -> String {
         let mut text = format!("{:?}\n", self.model.corrections);
         for (stage, name) in self.model.stages.iter().zip(&self.stages) {
@@ -96,13 +97,13 @@ impl CanonicalModel<'_> {
             let transition = &self.model.transitions[at];
             let from: Vec<&str> = transition.from.iter().map(|at| self.stages[*at]).collect();
             let (hold, cooldown) = (transition.hold, transition.cooldown);
-            let way = self.transition(at);
-            text += &format!("{from:?} {way} {hold:?} {cooldown:?}\n");
+            let canonical = self.transition(at);
+            text += &format!("{from:?} {canonical} {hold:?} {cooldown:?}\n");
         }
         text
     }
 
-    /// When a transition may be taken, and into which stage.
+    /// A transition's condition and target stage.
     pub(super) fn transition(&self, transition: usize) -> String {
         let transition = &self.model.transitions[transition];
         let to = self.stages[transition.to];
@@ -115,7 +116,7 @@ impl CanonicalModel<'_> {
         };
         match condition {
             Condition::Constant(truth) => format!("{truth}"),
-            Condition::OnEvent(of) => format!("happened {}", event_type(self.models, *of)),
+            Condition::OnEvent(kind) => format!("happened {}", event_type(self.models, *kind)),
             Condition::Has(fact) => format!("has {}", self.fact(*fact)),
             Condition::Not(inner) => format!("not ({})", self.condition(inner)),
             Condition::All(parts) => format!("all {:?}", all(parts)),
@@ -126,11 +127,11 @@ impl CanonicalModel<'_> {
                 right,
                 ..
             }) => format!("({}) {operator:?} ({})", self.term(left), self.term(right)),
-            Condition::CompareText(same) => format!(
+            Condition::CompareText(comparison) => format!(
                 "{} {} {}",
-                self.text(&same.left),
-                same.equal,
-                self.text(&same.right)
+                self.text(&comparison.left),
+                comparison.equal,
+                self.text(&comparison.right)
             ),
             Condition::Bool { fact, is, .. } => format!("{} is {is}", self.fact(*fact)),
         }
@@ -156,8 +157,8 @@ impl CanonicalModel<'_> {
     }
 
     fn fact(&self, fact: usize) -> String {
-        let reading = self.model.facts[fact].accessor;
-        let what = match reading.source {
+        let accessor = self.model.facts[fact].accessor;
+        let source = match accessor.source {
             ValueSource::Stage(StageFact::Visits(stage)) => {
                 format!("visits {}", self.stages[stage])
             }
@@ -176,10 +177,10 @@ impl CanonicalModel<'_> {
             ValueSource::MeanGap { .. } => "mean gap".to_owned(),
             ValueSource::MaxGap(_) => "max gap".to_owned(),
         };
-        let slots = reading.source.slots().into_iter();
+        let slots = accessor.source.slots().into_iter();
         let slots: Vec<String> = slots
             .map(|at| slot(self.models, self.models.slots.get(at)))
             .collect();
-        format!("[{what} of {slots:?} over {:?}]", reading.window)
+        format!("[{source} of {slots:?} over {:?}]", accessor.window)
     }
 }

@@ -1,4 +1,4 @@
-//! What does not go together in a declaration, and what to write instead.
+//! Checks that a declaration's aggregate, field and window fit together, with help on what to write instead.
 
 use super::{Aggregate, FactDeclaration, Fault};
 use crate::event::FieldKind;
@@ -80,10 +80,10 @@ impl FactDeclaration {
         }
     }
 
-    /// What the field is taken for in an event; `None` where the fact has no field.
+    /// The kind of value that the fact reads from its field. `value_type` is that of the fact.
     pub(crate) fn field_kind(&self, value_type: Option<ValueType>) -> FieldKind {
         match (self.aggregate, value_type) {
-            // Values of every type are counted.
+            // `count_distinct` counts values of all kinds.
             (Aggregate::CountDistinct(_), _) | (_, None) => FieldKind::Any,
             (_, Some(ValueType::Number | ValueType::Duration | ValueType::Instant)) => {
                 FieldKind::Number

@@ -1,56 +1,52 @@
-//! `where …`: which events of a type count for a fact.
+//! `where …`: the filter of a fact's events.
 
 use super::Fault;
 use crate::event::{Field, FieldKind, Quantity};
 use crate::model::condition::Operator;
 use crate::model::syntax::{Expr, ExprKind};
 
-/// A truth about one event's own fields. A comparison with a field that the event does not carry is false.
+/// A predicate over the fields of one event. A comparison with a field that the event lacks is false.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter<F> {
-    /// Always so.
     Constant(bool),
-    /// The event carries the field.
+    /// The event has the field.
     Has(F),
-    /// Not so.
     Not(Box<Filter<F>>),
-    /// All of them.
+    /// All are true.
     All(Vec<Filter<F>>),
-    /// At least one of them.
+    /// At least one is true.
     Any(Vec<Filter<F>>),
-    /// The number in the field relates so to this one.
+    /// The field, on the left, compared with a number.
     Number(F, Operator, Quantity),
-    /// Whether the text in the field is this one.
+    /// The field equals the text (`true`) or differs from it (`false`).
     Text(F, bool, String),
-    /// The field is this truth value.
+    /// The field equals this truth value.
     Bool(F, bool),
 }
 
 impl<F> Filter<F> {
-    /// The same with other names of the fields, each given with what it is taken for.
-    pub fn map_fields<G>(&self, name: &mut impl FnMut(&F, FieldKind) -> G) -> Filter<G> {
-        let mut all =
-            |parts: &[Filter<F>]| parts.iter().map(|part| part.map_fields(name)).collect();
+    /// The filter with each field replaced by `map(field, kind)`, where `kind` is how the filter reads the field.
+    pub fn map_fields<G>(&self, map: &mut impl FnMut(&F, FieldKind) -> G) -> Filter<G> {
+        let mut all = |parts: &[Filter<F>]| parts.iter().map(|part| part.map_fields(map)).collect();
         match self {
             Filter::All(parts) => Filter::All(all(parts)),
             Filter::Any(parts) => Filter::Any(all(parts)),
             Filter::Constant(truth) => Filter::Constant(*truth),
-            Filter::Has(field) => Filter::Has(name(field, FieldKind::Any)),
-            Filter::Not(inner) => Filter::Not(Box::new(inner.map_fields(name))),
+            Filter::Has(field) => Filter::Has(map(field, FieldKind::Any)),
+            Filter::Not(inner) => Filter::Not(Box::new(inner.map_fields(map))),
             Filter::Number(field, operator, number) => {
-                Filter::Number(name(field, FieldKind::Number), *operator, *number)
+                Filter::Number(map(field, FieldKind::Number), *operator, *number)
             }
             Filter::Text(field, equal, text) => {
-                Filter::Text(name(field, FieldKind::Text), *equal, text.clone())
+                Filter::Text(map(field, FieldKind::Text), *equal, text.clone())
             }
-            Filter::Bool(field, is) => Filter::Bool(name(field, FieldKind::Bool), *is),
+            Filter::Bool(field, is) => Filter::Bool(map(field, FieldKind::Bool), *is),
         }
     }
 }
 
 const FILTER_HELP: &str = "compare a field of the event with a number, a text in quotes or true, for example channel == 'web'";
 
-/// Reads the filter that `expr` says.
 pub(super) fn parse_filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
     match &expr.kind {
         ExprKind::Bool(truth) => Ok(Filter::Constant(*truth)),
@@ -64,19 +60,19 @@ pub(super) fn parse_filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
         }
         ExprKind::Binary(operator, left, right) => match Operator::from_symbol(operator) {
             Some(operator) => match parse_field(left) {
-                Some(name) => parse_comparison(expr, name, operator, right),
+                Some(field) => parse_comparison(expr, field, operator, right),
                 None => match parse_field(right) {
-                    Some(name) => parse_comparison(expr, name, operator.mirrored(), left),
+                    Some(field) => parse_comparison(expr, field, operator.mirrored(), left),
                     None => Err(Fault::at(
                         expr,
-                        "this compares no field of the event",
+                        "this does not compare a field of the event",
                         Some(FILTER_HELP),
                     )),
                 },
             },
             None => Err(Fault::at(
                 expr,
-                "a filter does not compute",
+                "a filter cannot contain arithmetic",
                 Some(FILTER_HELP),
             )),
         },
@@ -86,14 +82,14 @@ pub(super) fn parse_filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
         }
         .ok_or_else(|| Fault::at(expr, "`has` takes a field of the event", Some(FILTER_HELP))),
         ExprKind::Name(_) | ExprKind::Member(..) => match parse_field(expr) {
-            Some(name) => bool_filter(expr, name, true),
+            Some(field) => bool_filter(expr, field, true),
             None => Err(Fault::at(
                 expr,
-                "this is no field of the event",
+                "this is not a field of the event",
                 Some(FILTER_HELP),
             )),
         },
-        _ => Err(Fault::at(expr, "this is no filter", Some(FILTER_HELP))),
+        _ => Err(Fault::at(expr, "this is not a filter", Some(FILTER_HELP))),
     }
 }
 
@@ -101,26 +97,29 @@ fn parse_comparison(
     expr: &Expr,
     field: Field,
     operator: Operator,
-    with: &Expr,
+    constant: &Expr,
 ) -> Result<Filter<Field>, Fault> {
     let equal = match operator {
         Operator::Equal => Some(true),
         Operator::Unequal => Some(false),
         _ => None,
     };
-    let (negative, number) = match &with.kind {
+    let (negative, number) = match &constant.kind {
         ExprKind::Unary("-", inner) => (true, inner.as_ref()),
-        _ => (false, with),
+        _ => (false, constant),
     };
     match (&number.kind, equal) {
         (ExprKind::Number(text), _) => {
             check_field_kind(expr, &field, FieldKind::Number)?;
-            let number = Quantity::parse(text).and_then(|number| match negative {
-                true => Quantity::ZERO.checked_sub(number),
-                false => Some(number),
+            let number = Quantity::parse(text).and_then(|number| {
+                if negative {
+                    Quantity::ZERO.checked_sub(number)
+                } else {
+                    Some(number)
+                }
             });
-            let message = format!("`{text}` is no decimal number that fits");
-            let number = number.ok_or_else(|| Fault::at(with, &message, None))?;
+            let message = format!("`{text}` is not a decimal number, or out of range");
+            let number = number.ok_or_else(|| Fault::at(constant, &message, None))?;
             Ok(Filter::Number(field, operator, number))
         }
         (ExprKind::Text(text), Some(equal)) if !negative => {
@@ -135,7 +134,7 @@ fn parse_comparison(
             Err(Fault::at(expr, message, None))
         }
         _ => Err(Fault::at(
-            with,
+            constant,
             "a filter compares with a constant",
             Some(FILTER_HELP),
         )),
@@ -147,7 +146,7 @@ fn bool_filter(expr: &Expr, field: Field, is: bool) -> Result<Filter<Field>, Fau
     Ok(Filter::Bool(field, is))
 }
 
-/// Refuses a field that never is what it is taken for.
+/// Refuses a comparison with a standard field of another kind.
 fn check_field_kind(expr: &Expr, field: &Field, kind: FieldKind) -> Result<(), Fault> {
     match field.kind() {
         Some(FieldKind::Number) if kind != FieldKind::Number => {

@@ -1,4 +1,4 @@
-//! Declarations as they are written: `sum(order_completed.value where channel == 'web') over 90d`.
+//! Parses fact declarations: `sum(order_completed.value where channel == 'web') over 90d`.
 
 use super::{AGGREGATES, Aggregate, DISTINCT_CAP_MAX, FactDeclaration, Fault, filter, over};
 use crate::event::Field;
@@ -8,14 +8,13 @@ use crate::model::syntax::{self, Expr, ExprKind};
 const DECLARATION_HELP: &str = "for example count(order_completed), sum(order_completed.value) over 90d, last(any), first(any.channel)";
 
 impl FactDeclaration {
-    /// Reads `count(order_completed)`, `sum(order_completed.value) over 365d` and the like.
-    /// `Err` has the bytes of the text that are wrong, why, and what to do.
+    /// Parses a declaration such as `sum(order_completed.value) over 365d`.
     pub fn parse(text: &str) -> Result<FactDeclaration, Fault> {
         let (call, over) = over::split_window(text);
         let expr = syntax::parse(call).map_err(|error| {
-            let known =
+            let specific =
                 find_misplaced_where(call, &error).or_else(|| over::find_wrong_keyword(text));
-            known.unwrap_or(Fault {
+            specific.unwrap_or(Fault {
                 span: error.span,
                 message: error.message,
                 help: None,
@@ -30,7 +29,7 @@ impl FactDeclaration {
         declaration.check(&expr).map(|()| declaration)
     }
 
-    /// Reads an aggregate that stands in a condition.
+    /// The declaration of an aggregate that is written in a condition.
     pub(in super::super) fn from_expr(expr: &Expr) -> Result<FactDeclaration, Fault> {
         let declaration = FactDeclaration::parse_unchecked(expr)?;
         declaration.check(expr).map(|()| declaration)
@@ -47,8 +46,8 @@ impl FactDeclaration {
         let mut aggregate = parse_aggregate(name, expr)?;
         let argument = match (arguments.as_slice(), &mut aggregate) {
             ([argument], _) => argument,
-            ([argument, cap], Aggregate::CountDistinct(most)) => {
-                *most = parse_distinct_cap(cap)?;
+            ([argument, cap_expr], Aggregate::CountDistinct(cap)) => {
+                *cap = parse_distinct_cap(cap_expr)?;
                 argument
             }
             _ => {
@@ -56,11 +55,13 @@ impl FactDeclaration {
                 return Err(Fault::at(expr, message, Some(DECLARATION_HELP)));
             }
         };
-        let (of, filter) = match &argument.kind {
-            ExprKind::Where(of, filter) => (of.as_ref(), Some(filter::parse_filter(filter)?)),
+        let (operand, filter) = match &argument.kind {
+            ExprKind::Where(operand, filter) => {
+                (operand.as_ref(), Some(filter::parse_filter(filter)?))
+            }
             _ => (argument, None),
         };
-        let (event, field) = parse_event_and_field(of)?;
+        let (event, field) = parse_event_and_field(operand)?;
         Ok(FactDeclaration {
             aggregate,
             event,
@@ -108,16 +109,16 @@ fn parse_distinct_cap(expr: &Expr) -> Result<u32, Fault> {
         .ok_or_else(|| {
             let message =
                 format!("the cap of `count_distinct` is a number from 1 to {DISTINCT_CAP_MAX}");
-            let help = "different values are counted exactly up to it, and then it is the count";
+            let help = "up to the cap, distinct values are counted exactly; beyond it, the count is the cap";
             Fault::at(expr, &message, Some(help))
         })
 }
 
-/// `order_completed`, `'Order Completed'`, `order_completed.value`, `any.properties.score`.
+/// Parses `order_completed`, `'Order Completed'`, `order_completed.value` or `any.properties.score`.
 fn parse_event_and_field(argument: &Expr) -> Result<(Option<String>, Option<Field>), Fault> {
     let mut inner = argument;
-    while let ExprKind::Member(of, _) = &inner.kind {
-        inner = of;
+    while let ExprKind::Member(owner, _) = &inner.kind {
+        inner = owner;
     }
     let field = member_path(argument).map(|path| Field::from_name(&path));
     match &inner.kind {
@@ -138,33 +139,33 @@ fn parse_event_and_field(argument: &Expr) -> Result<(Option<String>, Option<Fiel
     }
 }
 
-/// What follows the first name of `a.b.c`, if anything does.
+/// `b.c` of `a.b.c`; `None` of `a`.
 fn member_path(expr: &Expr) -> Option<String> {
-    let ExprKind::Member(of, name) = &expr.kind else {
+    let ExprKind::Member(owner, name) = &expr.kind else {
         return None;
     };
-    Some(match member_path(of) {
+    Some(match member_path(owner) {
         Some(path) => format!("{path}.{name}"),
         None => name.clone(),
     })
 }
 
-/// All of `a.b.c`, where it begins with a name.
+/// `a.b.c` as text; `None` unless it begins with a name.
 pub(super) fn dotted_path(expr: &Expr) -> Option<String> {
     match &expr.kind {
         ExprKind::Name(name) => Some(name.clone()),
-        ExprKind::Member(of, name) => dotted_path(of).map(|of| format!("{of}.{name}")),
+        ExprKind::Member(owner, name) => dotted_path(owner).map(|path| format!("{path}.{name}")),
         _ => None,
     }
 }
 
-/// `count(x) where …`: the filter stands behind the call.
+/// `count(x) where …`: the filter is outside the parentheses.
 fn find_misplaced_where(call: &str, error: &syntax::SyntaxError) -> Option<Fault> {
     call[error.span.start..]
         .starts_with("where")
         .then(|| Fault {
             span: error.span.clone(),
-            message: "`where` stands inside the parentheses".to_owned(),
+            message: "`where` belongs inside the parentheses".to_owned(),
             help: Some("for example count(order_completed where channel == 'web')".to_owned()),
         })
 }

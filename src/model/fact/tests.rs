@@ -56,7 +56,7 @@ fn a_word_in_quotes_is_no_window() {
 }
 
 #[test]
-fn a_declaration_that_makes_no_sense_says_what_to_write() {
+fn an_invalid_declaration_is_refused_with_a_correction() {
     let fault = |text| FactDeclaration::parse(text).expect_err(text);
     assert_eq!(
         fault("cuont(x)").help.as_deref(),
@@ -89,12 +89,12 @@ fn a_declaration_that_makes_no_sense_says_what_to_write() {
     );
     assert_eq!(
         fault("count(x) where y == 1").message,
-        "`where` stands inside the parentheses"
+        "`where` belongs inside the parentheses"
     );
     assert_eq!(
         fault("count(x where y)) over 3d").span,
         16..17,
-        "the place is in the whole text"
+        "the span is in the whole text"
     );
     assert_eq!(
         fault("mean_gap(x) over 30d").message,
@@ -111,7 +111,7 @@ fn a_declaration_that_makes_no_sense_says_what_to_write() {
     assert_eq!(
         fault("count_distinct(x.sku, 5000)").span,
         22..26,
-        "the cap is what is wrong"
+        "the span is that of the cap"
     );
     assert_eq!(
         fault("visits(loyalty)").help.as_deref(),
@@ -131,15 +131,15 @@ fn a_declaration_that_makes_no_sense_says_what_to_write() {
 fn a_window_may_have_ended_a_while_ago() {
     let window = |text| FactDeclaration::parse(text).map(|fact| fact.window.unwrap());
     let (days, hours) = (Bucket::Day, Bucket::Hour);
-    let of = |bucket, buckets, before| {
+    let ended = |bucket, buckets, buckets_ago| {
         Ok(Window {
             bucket,
             buckets,
-            buckets_ago: before,
+            buckets_ago,
         })
     };
-    assert_eq!(window("count(x) over 30d before 30d"), of(days, 30, 30));
-    assert_eq!(window("count(x) over 24h before 7d"), of(hours, 24, 168));
+    assert_eq!(window("count(x) over 30d before 30d"), ended(days, 30, 30));
+    assert_eq!(window("count(x) over 24h before 7d"), ended(hours, 24, 168));
     assert_eq!(
         window("count(x) over 30d before 0d").map_err(|f| f.span),
         Err(25..27)
@@ -154,12 +154,12 @@ fn a_window_may_have_ended_a_while_ago() {
     );
     assert_eq!(
         window("count(x) over 30d before").map_err(|f| f.message),
-        Err("how long before is missing".to_owned())
+        Err("the duration after `before` is missing".to_owned())
     );
 }
 
 #[test]
-fn a_filter_looks_at_the_fields_of_the_event() {
+fn a_filter_reads_the_fields_of_the_event() {
     let filter = |text: &str| {
         FactDeclaration::parse(&format!("count(x where {text})")).map(|f| f.filter.unwrap())
     };
@@ -193,11 +193,9 @@ fn a_filter_looks_at_the_fields_of_the_event() {
         message("value > score"),
         "a filter compares with a constant"
     );
-    assert_eq!(message("3 > 2"), "this compares no field of the event");
-    assert_eq!(message("value + 1"), "a filter does not compute");
-    assert_eq!(
-        message("since(x) > 3"),
-        "this compares no field of the event"
-    );
+    let no_field = "this does not compare a field of the event";
+    assert_eq!(message("3 > 2"), no_field);
+    assert_eq!(message("since(x) > 3"), no_field);
+    assert_eq!(message("value + 1"), "a filter cannot contain arithmetic");
     assert_eq!(message("has(3)"), "`has` takes a field of the event");
 }

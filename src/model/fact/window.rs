@@ -1,30 +1,26 @@
-//! Windows: stretches of whole hours or days of UTC.
+//! Windows of facts: ranges of whole hours or days in UTC.
 
 use crate::event::Millis;
 
-/// The current bucket and the `buckets - 1` before it (`lifecycle.md` rule 10), or the same stretch as
-/// it was a number of buckets ago.
+/// The current bucket and the `buckets - 1` before it (`lifecycle.md` rule 10), or the same window as it was
+/// `buckets_ago` buckets ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window {
-    /// What a bucket is.
     pub bucket: Bucket,
-    /// How many.
+    /// The number of buckets.
     pub buckets: u32,
     /// How many buckets ago it ended; 0 for a window that ends now.
     pub buckets_ago: u32,
 }
 
-/// A stretch of UTC time; it includes its start and excludes its end.
+/// A range of UTC time, `[start, end)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bucket {
-    /// An hour.
     Hour,
-    /// A day.
     Day,
 }
 
 impl Bucket {
-    /// Its length.
     pub fn length(self) -> Millis {
         match self {
             Bucket::Hour => Millis::HOUR,
@@ -33,15 +29,15 @@ impl Bucket {
     }
 }
 
-/// Longest window, and the longest reach of one in days that ended a while ago.
+/// The longest window; for a window in days, length and shift together.
 const DAYS_MAX: i64 = 3660;
-/// Longest window that counts hours.
+/// The longest window with buckets of an hour.
 const HOURS_MAX: i64 = 72;
-/// Farthest back that a window in hours may have ended.
+/// The largest shift of a window with buckets of an hour.
 const HOURS_BEFORE_MAX: i64 = 31 * 24;
 
 impl Window {
-    /// Up to 72 hours in hours, longer ones in whole days; `None` for any other length.
+    /// Up to 72 hours in whole hours, longer ones in whole days; `None` for any other length.
     pub fn from_length(length: Millis) -> Option<Window> {
         let bucket = if length.0 <= HOURS_MAX * Millis::HOUR.0 {
             Bucket::Hour
@@ -58,22 +54,22 @@ impl Window {
         })
     }
 
-    /// The same as it was so long ago; `None` where that is not in whole buckets, or too far back.
-    pub fn shifted_back(self, span: Millis) -> Option<Window> {
+    /// The window as it was `shift` ago; `None` if `shift` is not whole buckets, or too far back.
+    pub fn shifted_back(self, shift: Millis) -> Option<Window> {
         let length = self.bucket.length().0;
-        let buckets = span.0 / length;
-        let most = match self.bucket {
+        let buckets = shift.0 / length;
+        let max = match self.bucket {
             Bucket::Hour => HOURS_BEFORE_MAX,
             Bucket::Day => DAYS_MAX - i64::from(self.buckets),
         };
-        let fits = span.0 % length == 0 && (1..=most).contains(&buckets);
+        let fits = shift.0 % length == 0 && (1..=max).contains(&buckets);
         fits.then_some(Window {
             buckets_ago: buckets as u32,
             ..self
         })
     }
 
-    /// How many buckets, the current one included, must be kept for it.
+    /// The number of buckets, the current one included, that a slot must retain for the window.
     pub fn retained_buckets(self) -> u32 {
         self.buckets + self.buckets_ago
     }

@@ -1,14 +1,14 @@
-//! The picture in the language of Graphviz.
+//! The diagram in Graphviz's DOT language.
 
 use super::label::heading;
 use super::{ANY_OTHER, BEGINNING, Diagram};
 
 const TIME_DRIVEN_LEGEND: &str = "dashed: by time alone, when nothing happens";
 
-/// The names of stages are their own ids: they have no white space, which those of what is no stage have.
-pub(super) fn render(sketch: &Diagram<'_>) -> String {
-    let model = sketch.model;
-    let mut head = vec![sketch.title()];
+/// The ids of stages are their names. Other nodes' ids contain white space, so that they cannot collide.
+pub(super) fn render(diagram: &Diagram<'_>) -> String {
+    let model = diagram.model;
+    let mut head = vec![diagram.title()];
     head.extend(model.description.as_deref().map(heading));
     head.push(TIME_DRIVEN_LEGEND.to_owned());
     let mut out = format!("digraph \"{}\" {{\n", model.name);
@@ -17,23 +17,23 @@ pub(super) fn render(sketch: &Diagram<'_>) -> String {
         out.push_str(text);
         out.push('\n');
     };
-    let (label, direction) = (escape_label(&head), sketch.direction("TB"));
+    let (label, direction) = (escape_label(&head), diagram.direction("TB"));
     line(&format!(
         "graph [label=\"{label}\", labelloc=t, rankdir={direction}, fontname=Helvetica]"
     ));
     line("node [shape=box, style=rounded, fontname=Helvetica]");
     line("edge [fontname=Helvetica, fontsize=11]");
     line(&format!("\"{BEGINNING}\" [shape=oval]"));
-    if sketch.has_any_other() {
+    if diagram.has_any_other() {
         line(&format!("\"{ANY_OTHER}\" [shape=oval]"));
     }
-    for (stage, notes) in model.stages.iter().zip(&sketch.notes) {
+    for (stage, notes) in model.stages.iter().zip(&diagram.notes) {
         let label = escape_label(std::iter::once(&stage.name).chain(notes));
         line(&format!("\"{}\" [label=\"{label}\"]", stage.name));
     }
     let name = |stage: usize| model.stages[stage].name.as_str();
     line(&format!("\"{BEGINNING}\" -> \"{}\"", name(model.initial)));
-    for arrow in &sketch.arrows {
+    for arrow in &diagram.arrows {
         let (from, to) = (arrow.from.map_or(ANY_OTHER, name), name(arrow.to));
         let label = escape_label(&arrow.label);
         let style = if arrow.is_time_driven {
@@ -49,7 +49,7 @@ pub(super) fn render(sketch: &Diagram<'_>) -> String {
     out
 }
 
-/// Lines of a label. Beside its own escapes, Graphviz reads what looks like an entity of HTML.
+/// The lines as a quoted label. Graphviz reads HTML entities in labels, in addition to its backslash escapes.
 fn escape_label<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
     let mut out = String::new();
     for (number, line) in lines.into_iter().enumerate() {

@@ -1,7 +1,7 @@
-//! Whether a condition can become true while nothing happens: by the passing of time alone.
+//! Whether a condition can become true without events, by the passing of time alone.
 //!
-//! Sums are taken to grow by what is added, and factors to be positive: money and counts are so. Otherwise
-//! `spend >= 500` over a window would count as something that silence can bring about.
+//! Summands and factors are assumed to be positive, as money and counts are. Otherwise `spend >= 500` over a window
+//! would count as time-driven, since a negative amount could leave the window.
 
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Comparison, Condition, Operator, Term};
@@ -15,7 +15,7 @@ pub(super) fn can_become_true_by_time(
     DriftAnalysis { facts, slots }.can_become(condition, true)
 }
 
-/// How a value changes while nothing happens.
+/// How a value changes without events.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Drift {
     Steady,
@@ -36,7 +36,7 @@ impl Drift {
     fn combine(self, other: Drift) -> Drift {
         match (self, other) {
             (Drift::Steady, drift) | (drift, Drift::Steady) => drift,
-            (one, other) if one == other => one,
+            (left, right) if left == right => left,
             _ => Drift::Either,
         }
     }
@@ -48,7 +48,7 @@ struct DriftAnalysis<'m> {
 }
 
 impl DriftAnalysis<'_> {
-    /// Whether time alone can make the condition be `truth`.
+    /// Whether time alone can change the condition to `truth`.
     fn can_become(&self, condition: &Condition, truth: bool) -> bool {
         let any = |parts: &[Condition]| parts.iter().any(|part| self.can_become(part, truth));
         match condition {
@@ -63,9 +63,12 @@ impl DriftAnalysis<'_> {
                 (false, _) => self.can_vanish(*fact),
             },
             Condition::CompareText(_) | Condition::Bool { .. } => {
-                let changes = |fact| match truth {
-                    true => self.fact_drift(fact) == Drift::Either,
-                    false => self.can_vanish(fact),
+                let changes = |fact| {
+                    if truth {
+                        self.fact_drift(fact) == Drift::Either
+                    } else {
+                        self.can_vanish(fact)
+                    }
                 };
                 condition.facts().into_iter().any(changes)
             }
@@ -117,17 +120,17 @@ impl DriftAnalysis<'_> {
     }
 
     fn fact_drift(&self, fact: usize) -> Drift {
-        let reading = self.facts[fact].accessor;
-        let Some(window) = reading.window else {
-            return match reading.source {
+        let accessor = self.facts[fact].accessor;
+        let Some(window) = accessor.window else {
+            return match accessor.source {
                 ValueSource::Stage(fact) if StageFact::is_time_dependent(fact) => Drift::Rises,
                 _ => Drift::Steady,
             };
         };
         if window.buckets_ago > 0 {
-            return Drift::Either; // Events come into it as well.
+            return Drift::Either; // Events enter the window, too.
         }
-        match reading.source {
+        match accessor.source {
             ValueSource::Number(slot) => match self.slots.get(slot).kind {
                 SlotKind::Buckets {
                     accumulator: Accumulator::Min(_),
@@ -151,10 +154,10 @@ impl DriftAnalysis<'_> {
         }
     }
 
-    /// Whether a fact that has a value can be without one when its window has moved on.
+    /// Whether a fact can lose its value as its window moves on.
     fn can_vanish(&self, fact: usize) -> bool {
-        let reading = self.facts[fact].accessor;
-        let zero = match reading.source {
+        let accessor = self.facts[fact].accessor;
+        let is_zero_without_events = match accessor.source {
             ValueSource::Number(slot) => matches!(
                 self.slots.get(slot).kind,
                 SlotKind::Buckets {
@@ -165,11 +168,11 @@ impl DriftAnalysis<'_> {
             ValueSource::Distinct { .. } => true,
             _ => false,
         };
-        reading.window.is_some() && !zero
+        accessor.window.is_some() && !is_zero_without_events
     }
 }
 
-/// The drift of something that is multiplied or divided by a steady factor.
+/// The drift of a value that is multiplied or divided by a steady factor.
 fn scaled_drift(factor: &Term, drift: Drift) -> Drift {
     match factor {
         Term::Constant(number) if *number < Quantity::ZERO => drift.reversed(),
@@ -178,7 +181,7 @@ fn scaled_drift(factor: &Term, drift: Drift) -> Drift {
     }
 }
 
-/// Whether it is true only while an event is looked at.
+/// Whether the condition can be true only while an event is evaluated.
 fn needs_event(condition: &Condition) -> bool {
     match condition {
         Condition::OnEvent(_) => true,

@@ -1,29 +1,28 @@
-//! Texts of a model as lines of a label: short enough for a picture, and free of what is not to be seen.
+//! Wraps texts of a model into the lines of a label, without control characters.
 
 use crate::model::sanitize_for_terminal;
 
-/// How long a line may become; a longer one Mermaid breaks itself, at 200 pixels and less sensibly.
+/// The length of a line. Mermaid itself breaks longer ones at 200 pixels, between any words.
 const LINE_CHARS: usize = 25;
-/// Where a word that is longer than a line is cut.
+/// A longer word is truncated.
 const WORD_CHARS_MAX: usize = 60;
-/// Where a heading is cut.
+/// A longer heading is truncated.
 const HEADING_CHARS_MAX: usize = 120;
-/// Most lines of one text.
+/// Further lines of a text are left out.
 const LINES_MAX: usize = 12;
 
-/// A text for people.
 pub(super) fn wrap_prose(text: &str) -> Vec<String> {
     wrap_words(&text.split_whitespace().collect::<Vec<_>>(), &[])
 }
 
-/// A text for people on one line.
+/// Prose on one line.
 pub(super) fn heading(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(sanitize_for_terminal).collect();
     truncate(&words.join(" "), HEADING_CHARS_MAX)
 }
 
-/// A condition. It is broken before `&&` and `||`, where that is not enough before what compares, and only then
-/// elsewhere.
+/// A condition, broken before `&&` and `||`; lines that are still too long before comparison operators; and only
+/// then at other white space.
 pub(super) fn wrap_condition(text: &str) -> Vec<String> {
     wrap_words(
         &split_words(text),
@@ -31,7 +30,7 @@ pub(super) fn wrap_condition(text: &str) -> Vec<String> {
     )
 }
 
-/// What white space separates; a text in quotes stays whole. The condition has been parsed, so quotes close.
+/// Splits at white space outside quotes. The condition has been parsed before, so all quotes are closed.
 fn split_words(text: &str) -> Vec<&str> {
     let (mut words, mut begin) = (Vec::new(), None);
     let (mut quote, mut escaped) = (None, false);
@@ -52,7 +51,7 @@ fn split_words(text: &str) -> Vec<&str> {
     words
 }
 
-/// The words on lines. `breaks` are the words before which a line is rather broken than elsewhere, the best first.
+/// Wraps words into lines. `breaks` are groups of words before which a line is preferably broken, the best first.
 fn wrap_words(words: &[&str], breaks: &[&[&str]]) -> Vec<String> {
     let mut lines = vec![String::new()];
     fill_lines(&mut lines, words, breaks);
@@ -89,9 +88,9 @@ fn fill_lines(lines: &mut Vec<String>, words: &[&str], breaks: &[&[&str]]) {
 
 fn fits(line: Option<&String>, more: &str) -> bool {
     let length = |text: &str| text.chars().count();
-    line.is_some_and(|line| match line.is_empty() {
-        true => length(more) <= LINE_CHARS,
-        false => length(line) + 1 + length(more) <= LINE_CHARS,
+    line.is_some_and(|line| {
+        let space = usize::from(!line.is_empty());
+        length(line) + space + length(more) <= LINE_CHARS
     })
 }
 
@@ -103,8 +102,8 @@ fn append(lines: &mut [String], more: &str) {
     line.push_str(&truncate(&sanitize_for_terminal(more), WORD_CHARS_MAX));
 }
 
-fn truncate(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
+fn truncate(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -1,20 +1,20 @@
-//! The picture as a Mermaid flowchart, as GitHub shows it.
+//! The diagram as a Mermaid flowchart, as GitHub renders it.
 
 use std::fmt::Write;
 
 use super::{ANY_OTHER, BEGINNING, Diagram};
 
-/// What Mermaid reads even where each character is written as its number: a new line, a formula, an icon, and its
-/// own signs for such numbers.
+/// Pairs that Mermaid interprets even if each character is written as its number: a line break, a formula, an icon,
+/// and its internal marks for such numbers.
 const SPECIAL_PAIRS: [(char, char); 5] =
     [('\\', 'n'), ('$', '$'), (':', 'f'), ('ﬂ', '°'), ('¶', 'ß')];
-/// A character that is not to be seen, and has no width.
+/// An invisible character without width, put between the characters of a pair.
 const WORD_JOINER: &str = "#8288;";
 const TIME_DRIVEN_LEGEND: &str = "dotted: by time alone, when nothing happens";
 
-/// Stages are numbered, since their names may be words of the language. All foreign text is in quotes.
-pub(super) fn render(sketch: &Diagram<'_>) -> String {
-    let (title, direction) = (sketch.title(), sketch.direction("TD"));
+/// The ids of stages are numbers, since their names may be keywords. All text of the model is in quotes.
+pub(super) fn render(diagram: &Diagram<'_>) -> String {
+    let (title, direction) = (diagram.title(), diagram.direction("TD"));
     let mut out =
         format!("---\ntitle: \"{title} ({TIME_DRIVEN_LEGEND})\"\n---\nflowchart {direction}\n");
     let mut line = |text: &str| {
@@ -23,15 +23,15 @@ pub(super) fn render(sketch: &Diagram<'_>) -> String {
         out.push('\n');
     };
     line(&format!("start([\"{BEGINNING}\"])"));
-    if sketch.has_any_other() {
+    if diagram.has_any_other() {
         line(&format!("other([\"{ANY_OTHER}\"])"));
     }
-    for (at, (stage, notes)) in sketch.model.stages.iter().zip(&sketch.notes).enumerate() {
+    for (at, (stage, notes)) in diagram.model.stages.iter().zip(&diagram.notes).enumerate() {
         let name = std::iter::once(&stage.name);
         line(&format!("s{at}[\"{}\"]", escape_label(name.chain(notes))));
     }
-    line(&format!("start --> s{}", sketch.model.initial));
-    for arrow in &sketch.arrows {
+    line(&format!("start --> s{}", diagram.model.initial));
+    for arrow in &diagram.arrows {
         let from = arrow
             .from
             .map_or_else(|| "other".to_owned(), |from| format!("s{from}"));
@@ -42,8 +42,8 @@ pub(super) fn render(sketch: &Diagram<'_>) -> String {
     out
 }
 
-/// Lines of a label. What could mean anything to Mermaid, to the Markdown that it reads in labels, or to the
-/// page around it is written as the number of its character.
+/// The lines as a quoted label. A character that could have a meaning in Mermaid, in Markdown, which it reads in
+/// labels, or in HTML is written as its number.
 fn escape_label<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
     let mut out = String::new();
     for (number, line) in lines.into_iter().enumerate() {
@@ -53,10 +53,11 @@ fn escape_label<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
         let mut before = None;
         let mut rest = line.chars().peekable();
         while let Some(c) = rest.next() {
-            match is_plain(before, c, rest.peek().copied()) {
-                true => out.push(c),
-                // A string takes whatever is written to it.
-                false => write!(out, "#{};", u32::from(c)).unwrap_or_default(),
+            if is_plain(before, c, rest.peek().copied()) {
+                out.push(c);
+            } else {
+                // Writing to a string cannot fail.
+                write!(out, "#{};", u32::from(c)).unwrap_or_default();
             }
             if let Some(next) = rest.peek()
                 && SPECIAL_PAIRS.contains(&(c, *next))
@@ -69,7 +70,7 @@ fn escape_label<'l>(lines: impl IntoIterator<Item = &'l String>) -> String {
     out
 }
 
-/// Whether a character stands for itself between its neighbours.
+/// Whether a character has no special meaning between its neighbours.
 fn is_plain(before: Option<char>, c: char, after: Option<char>) -> bool {
     let (Some(before), after) = (before, after.unwrap_or(' ')) else {
         return c.is_alphabetic(); // At the beginning of a line `1.`, `-` or `+` would begin a list.

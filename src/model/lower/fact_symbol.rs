@@ -1,26 +1,24 @@
-//! What is known of facts while conditions are read.
+//! The symbol table's entry for a fact, while conditions are lowered.
 
 use crate::model::fact::FactDeclaration;
 use crate::model::slots::StageFact;
 use crate::model::value_type::ValueType;
 
-/// A fact while conditions are read: the type of a property is what it is first used as.
+/// A fact while conditions are lowered. The first use of a property in a condition decides its type.
 #[derive(Clone, Debug)]
 pub(crate) struct FactSymbol {
-    /// Its name, or the text by which it stands in a condition.
+    /// The declared name, or the text of a fact that is written in a condition.
     pub(crate) name: String,
     pub(crate) origin: FactOrigin,
     pub(crate) value_type: Option<ValueType>,
 }
 
-/// What a fact is about.
 #[derive(Clone, Debug)]
 pub(crate) enum FactOrigin {
-    /// The customer's events.
     Events(FactDeclaration),
     /// The customer's stages in the model.
     Stages(StageFact),
-    /// Its declaration has a mistake, which is reported where it stands and nowhere else.
+    /// The declaration is wrong. That is reported once, at the declaration, and not at each use.
     Invalid,
 }
 
@@ -47,7 +45,6 @@ impl FactSymbol {
         }
     }
 
-    /// A fact of which nothing but the name is known.
     pub(crate) fn invalid(name: &str) -> FactSymbol {
         FactSymbol {
             name: name.to_owned(),
@@ -60,7 +57,7 @@ impl FactSymbol {
         matches!(self.origin, FactOrigin::Invalid)
     }
 
-    /// The event type that it looks at.
+    /// The event type that the fact aggregates, if only one.
     pub(crate) fn event_type(&self) -> Option<&str> {
         match &self.origin {
             FactOrigin::Events(declaration) => declaration.event.as_deref(),
@@ -68,12 +65,12 @@ impl FactSymbol {
         }
     }
 
-    /// Whether buckets leave it, or enter it, as time passes.
+    /// Whether the value changes as buckets enter or leave the window.
     pub(super) fn is_windowed(&self) -> bool {
         matches!(&self.origin, FactOrigin::Events(declaration) if declaration.window.is_some())
     }
 
-    /// Whether it changes with every millisecond.
+    /// Whether the value changes with every millisecond.
     pub(super) fn is_time_dependent(&self) -> bool {
         matches!(self.origin, FactOrigin::Stages(fact) if fact.is_time_dependent())
     }

@@ -1,5 +1,4 @@
-//! Facts that are not declared but stand in the condition itself: aggregates of events, and where
-//! the customer is and has been.
+//! Facts that are written in a condition instead of declared: aggregates of events, and stage facts.
 
 use super::Lowering;
 use crate::model::FACTS_MAX;
@@ -15,16 +14,16 @@ use crate::model::value_type::ValueType;
 pub const STAGE_FACT_NAMES: [&str; 2] = ["previous_stage", "days_in_stage"];
 
 impl Lowering<'_> {
-    /// The fact that stands here, by name or by itself; `None` after something was wrong with it.
+    /// A declared or inline fact; `None` after a fault was added.
     pub(super) fn resolve_fact(&mut self, expr: &Expr) -> Option<usize> {
         match (self.resolve_inline_fact(expr), &expr.kind) {
-            (Some(found), _) => found,
+            (Some(fact), _) => fact,
             (None, ExprKind::Name(name)) => self.resolve_named_fact(expr, name),
             (None, _) => self.reject_computed(expr),
         }
     }
 
-    /// `since(x) == 'text'`: what stands where a fact is needed is computed, or nothing at all.
+    /// `since(x) == 'text'`: a computed value where a fact is needed.
     fn reject_computed<T>(&mut self, expr: &Expr) -> Option<T> {
         let computed = self.lower_term(expr)?;
         let text = self.source_text(expr);
@@ -35,11 +34,11 @@ impl Lowering<'_> {
         self.add_fault_once(Fault::at(expr, &message, None))
     }
 
-    /// The fact that stands here by itself, added to those of the model. `None` when what stands here is
-    /// something else, `Some(None)` after something was wrong with it.
+    /// An inline fact, added to the facts of the model. `None` if `expr` is not an inline fact, `Some(None)` after
+    /// a fault was added.
     pub(super) fn resolve_inline_fact(&mut self, expr: &Expr) -> Option<Option<usize>> {
         let text = self.source_text(expr);
-        let known = match &expr.kind {
+        let symbol = match &expr.kind {
             ExprKind::Name(name) if name == STAGE_FACT_NAMES[0] => {
                 FactSymbol::from_stage_fact(&text, StageFact::Previous)
             }
@@ -47,20 +46,20 @@ impl Lowering<'_> {
                 FactSymbol::from_stage_fact(&text, StageFact::DaysIn)
             }
             ExprKind::Call(name, arguments) => {
-                let of_stage: fn(usize) -> StageFact = match name.as_str() {
+                let stage_fact: fn(usize) -> StageFact = match name.as_str() {
                     "visits" => StageFact::Visits,
                     "time_in" => StageFact::TimeIn,
                     "entered" => StageFact::Entered,
                     _ => return self.resolve_inline_aggregate(expr, name, &text),
                 };
                 match self.resolve_stage_argument(expr, name, arguments) {
-                    Some(stage) => FactSymbol::from_stage_fact(&text, of_stage(stage)),
+                    Some(stage) => FactSymbol::from_stage_fact(&text, stage_fact(stage)),
                     None => return Some(None),
                 }
             }
             _ => return None,
         };
-        Some(self.add_fact(expr, known))
+        Some(self.add_fact(expr, symbol))
     }
 
     fn resolve_inline_aggregate(
@@ -76,16 +75,16 @@ impl Lowering<'_> {
         })
     }
 
-    /// Adds a fact to those of the model, unless it stands in another condition too.
-    fn add_fact(&mut self, expr: &Expr, known: FactSymbol) -> Option<usize> {
-        if let Some(at) = self.fact_index(&known.name) {
+    /// Adds an inline fact; the same text in several conditions is one fact.
+    fn add_fact(&mut self, expr: &Expr, symbol: FactSymbol) -> Option<usize> {
+        if let Some(at) = self.fact_index(&symbol.name) {
             return Some(at);
         }
         if self.facts.len() >= FACTS_MAX {
             let message = format!("more than {FACTS_MAX} facts, those in conditions included");
             return self.add_fault_once(Fault::at(expr, &message, None));
         }
-        self.facts.push(known);
+        self.facts.push(symbol);
         Some(self.facts.len() - 1)
     }
 
@@ -109,10 +108,10 @@ impl Lowering<'_> {
 
     fn resolve_stage(&mut self, expr: &Expr, name: &str) -> Option<usize> {
         if self.stages.is_empty() {
-            return None; // Why there are none is reported already.
+            return None; // The stages themselves are wrong, which is reported elsewhere.
         }
-        let found = self.stages.iter().position(|stage| *stage == name);
-        if found.is_none() {
+        let index = self.stages.iter().position(|stage| *stage == name);
+        if index.is_none() {
             let help = did_you_mean(name, self.stages.iter().copied())
                 .unwrap_or_else(|| format!("the stages are {}", self.stages.join(", ")));
             self.add_fault_once::<usize>(Fault::at(
@@ -121,10 +120,10 @@ impl Lowering<'_> {
                 Some(&help),
             ));
         }
-        found
+        index
     }
 
-    /// The previous stage is one of the model's.
+    /// A stage that `previous_stage` is compared with must be one of the model's.
     pub(super) fn check_previous_stage(&mut self, left: &Expr, right: &Expr) {
         for (side, other) in [(left, right), (right, left)] {
             if let (ExprKind::Name(name), ExprKind::Text(stage)) = (&side.kind, &other.kind)
@@ -135,7 +134,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// A fact where a condition is needed.
+    /// A fact that is used as a condition.
     pub(super) fn lower_fact(&mut self, expr: &Expr, fact: usize) -> Option<Condition> {
         let text = self.source_text(expr);
         match self.bind_type(fact, ValueType::Bool) {
@@ -152,7 +151,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// What stands here may be looked at more than once, and is reported once.
+    /// An expression may be resolved more than once ([`Self::type_hint`]), and its fault is reported once.
     fn add_fault_once<T>(&mut self, fault: Fault) -> Option<T> {
         if !self.faults.contains(&fault) {
             self.faults.push(fault);

@@ -1,4 +1,4 @@
-//! Names in conditions: which fact or event type each of them means.
+//! Resolves names in conditions to facts and event types.
 
 use std::ops::Range;
 
@@ -8,20 +8,18 @@ use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, ExprKind};
 use crate::model::value_type::ValueType;
 
-/// An event type that stands in a condition.
+/// The use of an event type in a condition.
 #[derive(Clone, Debug)]
 pub(crate) struct EventReference {
-    /// Its name.
     pub(crate) name: String,
-    /// Where.
     pub(crate) span: Range<usize>,
-    /// Whether it is in quotes, and so no misspelt fact.
+    /// A quoted name cannot be a misspelled fact.
     pub(crate) quoted: bool,
 }
 
-/// Most event types that conditions of all models name: they are looked up one by one.
+/// The most event types in conditions of all models; looking one up is a linear search.
 const EVENT_TYPES_MAX: usize = 2048;
-/// From so many mistakes in one condition on, none is looked at closer.
+/// The most faults of one condition for which a similar name is searched, which is slow.
 const FAULTS_WITH_HELP_MAX: usize = 20;
 
 impl Lowering<'_> {
@@ -33,7 +31,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// An event type; without a name, any.
+    /// An event type as a condition; `None`: any type.
     pub(super) fn lower_event(
         &mut self,
         expr: &Expr,
@@ -50,17 +48,16 @@ impl Lowering<'_> {
         };
         if self.vocabulary.type_count() > EVENT_TYPES_MAX {
             let message = format!("all models name more than {EVENT_TYPES_MAX} event types");
-            let said = self.faults.iter().any(|fault| fault.message == message);
-            return match said {
-                true => None,
-                false => self.add_fault(expr, &message, None),
-            };
+            if self.faults.iter().any(|fault| fault.message == message) {
+                return None;
+            }
+            return self.add_fault(expr, &message, None);
         }
-        let kind = self.vocabulary.intern_type(name);
-        Some(Condition::OnEvent(Some(kind)))
+        let event_type = self.vocabulary.intern_type(name);
+        Some(Condition::OnEvent(Some(event_type)))
     }
 
-    /// A sum where a condition is needed; `order-completed` may be meant as one name.
+    /// Arithmetic where a condition is needed; `order-completed` may be meant as one name.
     pub(super) fn reject_number<T>(&mut self, expr: &Expr) -> Option<T> {
         let text = self.source_text(expr);
         let dashed = text.contains('-')
@@ -77,7 +74,7 @@ impl Lowering<'_> {
         self.add_fault(expr, "this is a number, not a condition", Some(help))
     }
 
-    /// `fact == null` and `fact != null`, as other languages have it.
+    /// `fact == null` and `fact != null`, as in other languages.
     pub(super) fn reject_null_comparison<T>(
         &mut self,
         expr: &Expr,
@@ -156,12 +153,12 @@ impl Lowering<'_> {
         self.facts.iter().position(|fact| fact.name == name)
     }
 
-    /// The type of the fact; one that had none yet becomes `wanted`.
+    /// The type of the fact; `wanted` if the fact had none yet.
     pub(super) fn bind_type(&mut self, fact: usize, wanted: ValueType) -> ValueType {
         *self.facts[fact].value_type.get_or_insert(wanted)
     }
 
-    /// The type of an operand as far as it can be seen without binding anything.
+    /// The type of an operand, as far as it is known without binding the type of a fact.
     pub(super) fn type_hint(&mut self, expr: &Expr) -> Option<ValueType> {
         if let Some(fact) = self.resolve_inline_fact(expr) {
             return fact.map_or(Some(ValueType::Number), |fact| self.facts[fact].value_type);
@@ -172,7 +169,7 @@ impl Lowering<'_> {
             ExprKind::Name(name) => match self.fact_index(name) {
                 Some(at) if self.facts[at].is_invalid() => Some(ValueType::Number),
                 Some(at) => self.facts[at].value_type,
-                None => Some(ValueType::Number), // Unknown: reported when it is read as a term.
+                None => Some(ValueType::Number), // Unknown: reported when it is lowered as a term.
             },
             _ => Some(ValueType::Number),
         }

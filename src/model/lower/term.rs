@@ -1,4 +1,4 @@
-//! Terms: numbers, durations and instants, and what may be computed with them.
+//! Lowers terms: arithmetic with numbers, durations and instants.
 
 use super::{Lowering, STAGE_FACT_NAMES};
 use crate::event::Quantity;
@@ -8,15 +8,15 @@ use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, ExprKind};
 use crate::model::value_type::ValueType;
 
-/// A term with what is known of it.
+/// A term with its type.
 pub(super) struct TypedTerm {
     pub(super) term: Term,
     pub(super) value_type: ValueType,
-    /// Whether it moves with time.
+    /// Whether the value changes with every millisecond.
     pub(super) is_time_dependent: bool,
 }
 
-/// The functions of conditions, beside the aggregates.
+/// The functions of conditions, in addition to the aggregates.
 pub const FUNCTIONS: [&str; 8] = [
     "since", "days", "hours", "minutes", "has", "visits", "time_in", "entered",
 ];
@@ -28,7 +28,7 @@ impl Lowering<'_> {
                 Some(number) => Some(TypedTerm::constant(number, ValueType::Number)),
                 None => self.add_fault(
                     expr,
-                    &format!("`{text}` is no decimal number that fits"),
+                    &format!("`{text}` is not a decimal number, or out of range"),
                     None,
                 ),
             },
@@ -39,7 +39,7 @@ impl Lowering<'_> {
             ExprKind::Unary("-", inner) => {
                 let inner = self.lower_term(inner)?;
                 if inner.value_type == ValueType::Instant {
-                    return self.add_fault(expr, "an instant has no negative", None);
+                    return self.add_fault(expr, "an instant cannot be negated", None);
                 }
                 Some(TypedTerm {
                     term: Term::Negate(Box::new(inner.term)),
@@ -95,7 +95,7 @@ impl Lowering<'_> {
                     }),
                     _ => self.add_fault(
                         expr,
-                        &format!("`{}` is no instant", self.facts[fact].name.clone()),
+                        &format!("`{}` is not an instant", self.facts[fact].name.clone()),
                         Some("since() takes a fact that is last(event_type) or first(event_type)"),
                     ),
                 };
@@ -168,7 +168,7 @@ impl Lowering<'_> {
                 return self.add_fault(
                     expr,
                     &format!(
-                        "{} and {} cannot be put together so",
+                        "{} and {} cannot be combined by this operator",
                         a.description(),
                         b.description()
                     ),
@@ -176,17 +176,18 @@ impl Lowering<'_> {
                 );
             }
         };
-        let crooked = match operator {
+        // Timers solve for the instant at which a comparison changes, so each side must be linear in time.
+        let is_non_linear = match operator {
             Add | Subtract => false,
             Multiply => left.is_time_dependent && right.is_time_dependent,
             Divide => right.is_time_dependent,
             Remainder => left.is_time_dependent || right.is_time_dependent,
         };
-        if crooked {
+        if is_non_linear {
             return self.add_fault(
                 expr,
-                "this does not move evenly with time",
-                Some("multiply or divide what moves, such as `since`, by what does not"),
+                "this does not change linearly with time",
+                Some("multiply or divide a value that changes with time, such as `since`, by one that does not"),
             );
         }
         Some(TypedTerm {
@@ -207,7 +208,8 @@ impl TypedTerm {
     }
 }
 
-/// Computes what is constant once, at load.
+/// Computes constant arithmetic once, when the model is loaded. Arithmetic that fails, such as an overflow, is left
+/// to evaluation.
 fn fold_constants(operator: Arithmetic, left: Term, right: Term) -> Term {
     if let (Term::Constant(a), Term::Constant(b)) = (&left, &right)
         && let Some(result) = operator.apply(*a, *b)

@@ -1,8 +1,8 @@
-//! A text by its lines, and what comes in place of stretches of it.
+//! The lines of a text, and replacements of byte ranges in it.
 
 use std::ops::Range;
 
-/// A stretch of a text, and what comes in its place.
+/// The replacement of a byte range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Patch {
     pub(super) range: Range<usize>,
@@ -10,7 +10,6 @@ pub(super) struct Patch {
 }
 
 impl Patch {
-    /// Puts in, and takes nothing out.
     pub(super) fn insert(at: usize, text: String) -> Patch {
         Patch {
             range: at..at,
@@ -19,8 +18,7 @@ impl Patch {
     }
 }
 
-/// The text with its patches. They do not overlap; at one place, what is put in comes before what is taken
-/// out, in the order given.
+/// Applies patches, which must not overlap. Insertions at one offset keep their order, before a replacement there.
 pub(super) fn apply_patches(text: &str, mut patches: Vec<Patch>) -> String {
     patches.sort_by_key(|patch| (patch.range.start, patch.range.end));
     let mut done = String::with_capacity(text.len());
@@ -33,11 +31,10 @@ pub(super) fn apply_patches(text: &str, mut patches: Vec<Patch>) -> String {
     done + &text[from..]
 }
 
-/// The lines of a text that ends with a line end. As everywhere in models, they count from 1, and so do
-/// columns, in characters.
+/// The lines of a text that ends with a line end. Lines and columns (in characters) count from 1.
 pub(super) struct LineIndex<'t> {
     text: &'t str,
-    /// Each without its line end, and with where the next one begins.
+    /// By line: its range without the line end, and the start of the next line.
     lines: Vec<(Range<usize>, usize)>,
 }
 
@@ -46,7 +43,7 @@ impl<'t> LineIndex<'t> {
         let (mut lines, mut begin) = (Vec::new(), 0);
         for (at, end) in text.match_indices(['\n', '\r']) {
             let pair = end == "\r" && text[at + 1..].starts_with('\n');
-            // The line feed of a pair ends the line that the carriage return has ended.
+            // The line feed of `\r\n` belongs to the line end that the carriage return began.
             if at >= begin {
                 let next = at + 1 + usize::from(pair);
                 lines.push((begin..at, next));
@@ -56,34 +53,34 @@ impl<'t> LineIndex<'t> {
         LineIndex { text, lines }
     }
 
-    /// The line end that most of the text has: that of its first line.
+    /// The line end of the first line.
     pub(super) fn line_end(&self) -> &'t str {
         let first = self.lines.first();
         first.map_or("\n", |(line, next)| &self.text[line.end..*next])
     }
 
-    /// Where a line and column is in the text.
+    /// The byte offset of a line and column.
     pub(super) fn offset(&self, (line, column): (usize, usize)) -> Option<usize> {
         let range = self.line_range(line)?;
         let content = &self.text[range.clone()];
-        let mut places = content.char_indices().map(|(at, _)| at);
-        let within = places.nth(column.checked_sub(1)?);
+        let mut offsets = content.char_indices().map(|(at, _)| at);
+        let within = offsets.nth(column.checked_sub(1)?);
         let after = (content.chars().count() + 1 == column).then_some(content.len());
         Some(range.start + within.or(after)?)
     }
 
-    /// A line, without its line end.
+    /// The byte range of a line, without its line end.
     pub(super) fn line_range(&self, line: usize) -> Option<Range<usize>> {
         let (range, _) = self.lines.get(line.checked_sub(1)?)?;
         Some(range.clone())
     }
 
-    /// The line that a place of the text is on.
+    /// The line of a byte offset.
     pub(super) fn line_at(&self, offset: usize) -> usize {
         self.lines.partition_point(|(_, next)| *next <= offset) + 1
     }
 
-    /// Where the line after it begins.
+    /// The byte offset of the line after this one.
     pub(super) fn next_line_start(&self, line: usize) -> Option<usize> {
         self.lines.get(line.checked_sub(1)?).map(|(_, next)| *next)
     }

@@ -1,6 +1,6 @@
-//! A text as a value in YAML.
+//! Writes texts as YAML scalars.
 
-/// As plain as it can stand, in brackets or not.
+/// A plain scalar if it is valid both in block and flow style, else a quoted one.
 pub(super) fn quote_scalar(text: &str) -> String {
     let inside =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '+' | '@' | '>');
@@ -8,13 +8,14 @@ pub(super) fn quote_scalar(text: &str) -> String {
         && text.chars().all(inside)
         && !text.ends_with(':')
         && text != "null";
-    match plain {
-        true => text.to_owned(),
-        false => double_quoted(text),
+    if plain {
+        text.to_owned()
+    } else {
+        double_quoted(text)
     }
 }
 
-/// In the quotes of the value in whose place it comes.
+/// A scalar with the same quotes as the one that it replaces.
 pub(super) fn quote_scalar_like(before: &str, text: &str) -> String {
     match before.chars().next() {
         Some('\'') if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', "''")),
@@ -23,12 +24,12 @@ pub(super) fn quote_scalar_like(before: &str, text: &str) -> String {
     }
 }
 
-/// JSON's texts are YAML's.
+/// A JSON string is a valid YAML scalar.
 fn double_quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Whether this stretch of a file is surely the plain or quoted text that was read there.
+/// Whether a part of a file is certainly the plain or quoted scalar that was read as `text`.
 pub(super) fn is_source_of(written: &str, text: &str) -> bool {
     let inner = |quote: char| written.strip_prefix(quote)?.strip_suffix(quote);
     let one_line = !written.contains(['\n', '\r']);
@@ -40,7 +41,7 @@ pub(super) fn is_source_of(written: &str, text: &str) -> bool {
         }
 }
 
-/// How long the quoted text is that a stretch of a file begins with.
+/// The length in bytes of the quoted scalar at the beginning of `text`.
 pub(super) fn quoted_scalar_len(text: &str) -> Option<usize> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let mut rest = text.char_indices().skip(1).peekable();
@@ -49,10 +50,10 @@ pub(super) fn quoted_scalar_len(text: &str) -> Option<usize> {
             '"' => c == '\\',
             _ => c == quote && rest.peek().is_some_and(|(_, next)| *next == quote),
         };
-        match escapes {
-            true => drop(rest.next()),
-            false if c == quote => return Some(at + 1),
-            false => {}
+        if escapes {
+            rest.next();
+        } else if c == quote {
+            return Some(at + 1);
         }
     }
     None

@@ -1,4 +1,4 @@
-//! Other expectations in the text of a file, and everything else as it stands: byte for byte.
+//! Edits expectations in the text of a model file, and leaves every other byte as it is.
 
 mod block_sequence;
 mod compare;
@@ -11,62 +11,53 @@ use crate::model::normalize_line_ends;
 use crate::model::problem::{Location, ProblemList};
 use crate::model::yaml::{self, YamlKey, YamlNode, YamlValue};
 
-/// What becomes of the expectations of one test.
+/// Changes of one test's expectations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestEdit {
-    /// The test, by its number in the file.
+    /// The index of the test in the file.
     pub test: usize,
-    /// Expectations that are not named stay as they are.
+    /// Other expectations stay as they are.
     pub changes: Vec<ExpectationChange>,
 }
 
-/// A change of the expectations of a test, which are named by their number in the file.
+/// A change of one expectation, by its index in the test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExpectationChange {
-    /// A key that it has gets another value.
+    /// Changes the value of a key that the expectation has.
     Set {
-        /// Which.
         expectation: usize,
-        /// The key.
         key: &'static str,
-        /// The value.
         value: String,
     },
-    /// It goes; a comment in it stays, as a line of its own.
-    Remove {
-        /// Which.
-        expectation: usize,
-    },
-    /// There is a new one.
+    /// Removes the expectation. Its comments stay, as lines of their own.
+    Remove { expectation: usize },
     Add {
-        /// After which; as the first one where there is none. Those after the same one come in the order in
-        /// which they are named.
+        /// `None`: at the beginning. Several after the same one keep the order of the changes.
         after: Option<usize>,
-        /// Its keys and values.
+        /// Keys and values.
         entries: Vec<(&'static str, String)>,
     },
 }
 
-/// Why expectations cannot be changed with certainty.
+/// Why expectations cannot be edited safely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditError {
-    /// Where.
     pub location: Location,
-    /// Why, and what to do.
+    /// The reason, and what to do.
     pub message: String,
 }
 
-/// A model file as text, and where its expectations stand.
+/// A model file as text, with its syntax tree.
 #[derive(Debug)]
 pub struct ModelFileEditor {
     text: String,
-    /// Whether the last line has a line end only here.
+    /// Whether `text` has a final line end that the file lacks.
     line_end_added: bool,
     root: YamlNode,
 }
 
 impl ModelFileEditor {
-    /// `None` where it cannot be read.
+    /// `None` if the text is not valid YAML.
     pub fn parse(text: &str) -> Option<ModelFileEditor> {
         let root = yaml::parse(&normalize_line_ends(text), &mut ProblemList::default())?;
         let ended = !text.ends_with(['\n', '\r']);
@@ -82,7 +73,7 @@ impl ModelFileEditor {
         })
     }
 
-    /// The text with other expectations, and the tests that stay as they are, with the reason.
+    /// The edited text, and the tests that could not be edited, with the reason.
     pub fn rewrite(&self, edits: &[TestEdit]) -> (String, Vec<(usize, EditError)>) {
         let lines = LineIndex::new(&self.text);
         let (mut patches, mut refused) = (Vec::new(), Vec::new());
@@ -112,18 +103,21 @@ impl ModelFileEditor {
                 "there is no `expect` to write into",
             ));
         };
-        let place = ExpectationList {
+        let expectations = ExpectationList {
             lines,
             test,
             key,
             list,
         };
         match &list.value {
-            YamlValue::List(items) if !items.is_empty() => match list.is_flow_style {
-                true => place.rewrite_flow_sequence(items, &edit.changes),
-                false => place.rewrite_block_sequence(items, &edit.changes),
-            },
-            _ => place.fill_empty_sequence(&edit.changes),
+            YamlValue::List(items) if !items.is_empty() => {
+                if list.is_flow_style {
+                    expectations.rewrite_flow_sequence(items, &edit.changes)
+                } else {
+                    expectations.rewrite_block_sequence(items, &edit.changes)
+                }
+            }
+            _ => expectations.fill_empty_sequence(&edit.changes),
         }
     }
 }
@@ -146,7 +140,7 @@ enum ExpectationStyle<'t> {
 }
 
 impl<'s> ExpectationList<'s> {
-    /// A key of an expectation gets another value, in the quotes that it has.
+    /// Changes the value of a key, in the same quotes.
     fn set_value(&self, item: &YamlNode, key: &str, value: &str) -> Result<Patch, EditError> {
         let entry = item.get(key);
         let range = entry.and_then(|(_, node)| {
@@ -159,8 +153,8 @@ impl<'s> ExpectationList<'s> {
         let Some(range) = range else {
             let message =
                 format!("`{key}` is written in a way that is not changed here: put it on one line");
-            let place = entry.map_or(item.location, |(key, _)| key.location);
-            return Err(edit_error(place, &message));
+            let location = entry.map_or(item.location, |(key, _)| key.location);
+            return Err(edit_error(location, &message));
         };
         let text = quote_scalar_like(&self.lines.text()[range.clone()], value);
         Ok(Patch { range, text })
@@ -171,7 +165,7 @@ impl<'s> ExpectationList<'s> {
             .offset((node.location.line, node.location.column))
     }
 
-    /// Right after its text, its closing bracket, or the last value in it.
+    /// The offset after the node's text, closing bracket, or last value.
     fn end_offset(&self, node: &YamlNode) -> Option<usize> {
         let last = match &node.value {
             YamlValue::Scalar { quoted: true, .. } => {
@@ -188,7 +182,7 @@ impl<'s> ExpectationList<'s> {
         }
     }
 
-    /// How the things of a list are written.
+    /// The style of a list's item.
     fn style(&self, item: &YamlNode) -> ExpectationStyle<'s> {
         let after = self.start_offset(item).map(|at| &self.lines.text()[at..]);
         match after {
@@ -199,7 +193,6 @@ impl<'s> ExpectationList<'s> {
         }
     }
 
-    /// A new expectation.
     fn format_expectation(
         &self,
         style: ExpectationStyle<'_>,
@@ -218,27 +211,25 @@ impl<'s> ExpectationList<'s> {
         }
     }
 
-    /// Right behind the colon of `expect`.
+    /// The offset after the colon of `expect`.
     fn offset_after_colon(&self) -> Option<usize> {
-        let place = self.key.location;
-        let end = self
-            .lines
-            .offset((place.line, place.column + place.width))?;
-        let rest = &self.lines.text()[end..self.lines.line_range(place.line)?.end];
+        let key = self.key.location;
+        let end = self.lines.offset((key.line, key.column + key.width))?;
+        let rest = &self.lines.text()[end..self.lines.line_range(key.line)?.end];
         let spaces = rest.len() - rest.trim_start().len();
         rest[spaces..].starts_with(':').then_some(end + spaces + 1)
     }
 }
 
-/// Whether nothing but perhaps a comment stands here, at the end of a line.
+/// Whether the rest of a line has at most a comment.
 fn is_blank_or_comment(rest: &str) -> bool {
     let text = rest.trim_start();
     text.is_empty() || text.starts_with('#') && text.len() < rest.len()
 }
 
-fn edit_error(place: Location, message: &str) -> EditError {
+fn edit_error(location: Location, message: &str) -> EditError {
     EditError {
-        location: place,
+        location,
         message: message.to_owned(),
     }
 }

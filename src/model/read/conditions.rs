@@ -1,4 +1,4 @@
-//! The condition of a transition: parsed, typed, and checked against what bare event types allow.
+//! Reads the condition of a transition: parses and types it, and checks its use of event types.
 
 use super::ModelReader;
 use crate::model::condition::Condition;
@@ -15,7 +15,7 @@ impl ModelReader<'_> {
         text: &str,
         stages: &[&str],
         facts: &mut Vec<FactSymbol>,
-        held: bool,
+        has_hold: bool,
     ) -> Option<Condition> {
         let expr = match syntax::parse(text) {
             Ok(expr) => expr,
@@ -45,15 +45,15 @@ impl ModelReader<'_> {
             self.add_fault(node, fault);
         }
         for event in &events {
-            self.check_event_reference(node, event, facts, held);
+            self.check_event_reference(node, event, facts, has_hold);
         }
         if !self.has_invalid_facts
             && let Some(negated) = negated_event(&expr, facts)
         {
-            let place = self.location_within(node, negated.span.clone());
-            let help = "every other event would fulfil it; write since(last_...) or a count";
+            let location = self.location_within(node, negated.span.clone());
+            let help = "every other event would make it true; write since(last_...) or a count";
             self.add_error(
-                place,
+                location,
                 "an event type cannot be negated".to_owned(),
                 Some(help),
             );
@@ -66,19 +66,19 @@ impl ModelReader<'_> {
         node: &YamlNode,
         event: &EventReference,
         facts: &[FactSymbol],
-        held: bool,
+        has_hold: bool,
     ) {
         let EventReference { name, span, quoted } = event;
-        if held {
-            let place = self.location_within(node, span.clone());
-            let help = "an event is true for an instant only; hold a condition over facts, such as since(last_order) >= days(3)";
+        if has_hold {
+            let location = self.location_within(node, span.clone());
+            let help = "an event is true only for an instant; use `hold` with facts, such as since(last_order) >= days(3)";
             self.add_error(
-                place,
-                format!("the event type `{name}` cannot be held"),
+                location,
+                format!("the event type `{name}` cannot have a `hold`"),
                 Some(help),
             );
         }
-        // A misspelt fact reads as an event type that never happens.
+        // A misspelt fact is read as an event type that never occurs.
         let declared = |fact: &FactSymbol| fact.event_type() == Some(name);
         if *quoted
             || self.has_invalid_facts
@@ -88,14 +88,14 @@ impl ModelReader<'_> {
             return;
         }
         if let Some(help) = did_you_mean(name, facts.iter().map(|fact| fact.name.as_str())) {
-            let place = self.location_within(node, span.clone());
-            let message = format!("`{name}` is no fact, so it is read as an event type");
-            self.add_warning(place, message, Some(&help));
+            let location = self.location_within(node, span.clone());
+            let message = format!("`{name}` is not a fact, so it is read as an event type");
+            self.add_warning(location, message, Some(&help));
         }
     }
 }
 
-/// The first event type under a `!`: a name that is no fact, or a text.
+/// The first event type inside a `!`: a name that is not a fact, or a text.
 fn negated_event<'e>(expr: &'e Expr, facts: &[FactSymbol]) -> Option<&'e Expr> {
     fn bare<'e>(expr: &'e Expr, facts: &[FactSymbol]) -> Option<&'e Expr> {
         match &expr.kind {

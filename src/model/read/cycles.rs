@@ -1,4 +1,4 @@
-//! Stages that follow each other by time alone, round and round, for whoever does nothing.
+//! Warns of stages that an inactive customer cycles through by time alone.
 
 use super::ModelReader;
 use super::unsatisfiable::is_unsatisfiable;
@@ -9,11 +9,11 @@ use crate::model::slots::StageFact;
 use crate::model::yaml::YamlNode;
 use crate::model::{Reentry, Stage, Transition};
 
-/// A circle that takes as long may be meant, as a cadence; one that takes less is a mistake.
+/// A cycle with a shorter period is taken for a mistake; one that takes this long may be an intended cadence.
 const CYCLE_PERIOD_MIN: Millis = Millis::DAY;
-/// Most ways that are followed; what a model of more has beyond is not found.
+/// Most steps of the search. In a model that needs more, a cycle may not be found.
 const STEPS_MAX: usize = 10_000;
-/// Most alternatives of a condition that are looked at.
+/// Most alternatives of a condition that are searched.
 const ALTERNATIVES_MAX: usize = 8;
 
 impl ModelReader<'_> {
@@ -24,41 +24,40 @@ impl ModelReader<'_> {
         transitions: &[Transition],
         facts: &[FactSymbol],
     ) {
-        let mut walk = CycleSearch {
+        let mut search = CycleSearch {
             stages,
             transitions,
             facts,
             steps_left: STEPS_MAX,
             path: Vec::new(),
         };
-        let circle = (0..stages.len()).find_map(|stage| walk.find_cycle(stage));
-        let Some(span) = circle else {
+        let Some(period) = (0..stages.len()).find_map(|stage| search.find_cycle(stage)) else {
             return;
         };
         let name = |step: &CycleStep| stages[step.from].name.as_str();
-        let mut names: Vec<&str> = walk.path.iter().map(name).collect();
+        let mut names: Vec<&str> = search.path.iter().map(name).collect();
         names.extend(names.first().copied());
         let message = format!(
-            "who does nothing goes round for ever: {}, every {span}",
+            "an inactive customer cycles forever: {}, every {period}",
             names.join(" -> ")
         );
-        let help = "let one of the conditions ask for something that happens, or for more time in the stage";
-        let first = walk.path.first().map_or(0, |step| step.transition);
+        let help = "make one of the conditions depend on an event, or on more time in the stage";
+        let first = search.path.first().map_or(0, |step| step.transition);
         self.add_warning(nodes[first].location, message, Some(help));
     }
 }
 
-/// Whether and when a part of a condition is true for who does nothing.
+/// Whether and when a part of a condition is true for a customer without events.
 enum InactiveTruth {
-    /// It becomes true after so long in the stage, and stays so.
+    /// It becomes true after this time in the stage, and stays true.
     TrueAfter(Millis),
-    /// It is what it is.
+    /// Its value does not change.
     Unchanged,
-    /// It is false, or becomes so, or nobody can tell.
+    /// It is false, becomes false, or is not known.
     NotTrue,
 }
 
-/// From a stage back to it, over stages after it in the file.
+/// Searches for a path from a stage back to it, through stages after it in the file.
 struct CycleSearch<'w> {
     stages: &'w [Stage],
     transitions: &'w [Transition],
@@ -67,7 +66,7 @@ struct CycleSearch<'w> {
     path: Vec<CycleStep>,
 }
 
-/// A transition on the way, out of which stage, and how long a customer stays there before.
+/// A transition of the path, its source stage, and how long a customer stays there before it is taken.
 struct CycleStep {
     transition: usize,
     from: usize,
@@ -75,86 +74,90 @@ struct CycleStep {
 }
 
 impl CycleSearch<'_> {
-    /// How long the first circle takes that is endless; it is the path then.
+    /// The period of the first endless cycle through `start`; `path` then has its steps.
     fn find_cycle(&mut self, start: usize) -> Option<Millis> {
         self.path.clear();
         self.follow(start, start, &mut Vec::new())
     }
 
-    /// Follows every way out of `from`, `kept` being what has to be so.
+    /// Follows every transition out of `from`. `kept` are the conditions that must be true along the path.
     fn follow(&mut self, start: usize, from: usize, kept: &mut Vec<Condition>) -> Option<Millis> {
         let transitions = self.transitions;
         for (at, transition) in transitions.iter().enumerate() {
-            let passed = self.path.iter().any(|step| step.from == transition.to);
-            let ahead = transition.to == start || (transition.to > start && !passed);
-            if !transition.from.contains(&from) || !ahead {
+            let is_on_path = self.path.iter().any(|step| step.from == transition.to);
+            // Lower stages were searched as starts before.
+            let is_candidate = transition.to == start || (transition.to > start && !is_on_path);
+            if !transition.from.contains(&from) || !is_candidate {
                 continue;
             }
             for alternative in alternatives(&transition.when) {
                 self.steps_left = self.steps_left.checked_sub(1)?;
-                let known = kept.len();
+                let kept_before = kept.len();
                 let wait = self.dwell_until_true(alternative, kept);
                 if let Some(wait) = wait.filter(|_| !is_contradiction(kept, self.facts)) {
-                    let stay = [transition.hold, self.stages[from].min_dwell];
+                    let minimums = [transition.hold, self.stages[from].min_dwell];
                     self.path.push(CycleStep {
                         transition: at,
                         from,
-                        dwell: stay.into_iter().fold(wait, Millis::max),
+                        dwell: minimums.into_iter().fold(wait, Millis::max),
                     });
-                    let found = match transition.to == start {
-                        true => self.cycle_period(),
-                        false => self.follow(start, transition.to, kept),
+                    let period = if transition.to == start {
+                        self.cycle_period()
+                    } else {
+                        self.follow(start, transition.to, kept)
                     };
-                    if found.is_some() {
-                        return found;
+                    if period.is_some() {
+                        return period;
                     }
                     self.path.pop();
                 }
-                kept.truncate(known);
+                kept.truncate(kept_before);
             }
         }
         None
     }
 
-    /// How long a customer stays before all parts are true by time alone; what must be so is added to `kept`.
+    /// How long a customer stays until all parts are true by time alone. Parts that must be true from the start
+    /// are added to `kept`.
     fn dwell_until_true(
         &self,
         parts: Vec<&Condition>,
         kept: &mut Vec<Condition>,
     ) -> Option<Millis> {
-        let mut stay = Millis(0);
+        let mut dwell = Millis(0);
         for part in parts {
             match inactive_truth(part, self.facts) {
-                InactiveTruth::TrueAfter(wait) => stay = stay.max(wait),
+                InactiveTruth::TrueAfter(wait) => dwell = dwell.max(wait),
                 InactiveTruth::Unchanged => kept.push(part.clone()),
                 InactiveTruth::NotTrue => return None,
             }
         }
-        Some(stay)
+        Some(dwell)
     }
 
-    /// How long the circle takes, if time keeps it going. No stage is entered twice in one chain, the one it
-    /// starts from included: so a customer has to stay in two of the stages, or the chain ends it.
+    /// The period of the cycle, if it repeats endlessly and faster than [`CYCLE_PERIOD_MIN`]. No stage is entered
+    /// twice in one chain, its start included, so a customer must stay in at least two stages; otherwise the
+    /// chain stops.
     fn cycle_period(&self) -> Option<Millis> {
         let stays = self.path.iter().filter(|step| step.dwell > Millis(0));
-        let mut span = Millis(0);
+        let mut period = Millis(0);
         for step in &self.path {
-            span = Millis(span.0.saturating_add(step.dwell.0));
+            period = Millis(period.0.saturating_add(step.dwell.0));
         }
         for step in &self.path {
-            let outside = match self.stages[step.from].reentry {
+            let absence = match self.stages[step.from].reentry {
                 Reentry::Always => Millis(0),
-                Reentry::After(outside) => outside,
+                Reentry::After(absence) => absence,
                 Reentry::Never => return None,
             };
             let cooldown = self.transitions[step.transition].cooldown;
-            span = span.max(outside).max(cooldown);
+            period = period.max(absence).max(cooldown);
         }
-        (stays.count() >= 2 && span < CYCLE_PERIOD_MIN).then_some(span)
+        (stays.count() >= 2 && period < CYCLE_PERIOD_MIN).then_some(period)
     }
 }
 
-/// The ways in which a condition can be true, each as parts that are true together.
+/// The alternatives by which a condition can be true, each as parts that must all be true.
 fn alternatives(condition: &Condition) -> Vec<Vec<&Condition>> {
     match condition {
         Condition::Any(parts) => {
@@ -162,7 +165,7 @@ fn alternatives(condition: &Condition) -> Vec<Vec<&Condition>> {
             parts.flat_map(alternatives).collect()
         }
         Condition::All(parts) => vec![parts.iter().collect()],
-        one => vec![vec![one]],
+        single => vec![vec![single]],
     }
 }
 
@@ -175,15 +178,13 @@ fn inactive_truth(condition: &Condition, facts: &[FactSymbol]) -> InactiveTruth 
             _ => InactiveTruth::NotTrue,
         },
         Condition::Compare(comparison) => comparison_truth(comparison, facts),
-        Condition::CompareText(same) => {
-            let mut sides = [&same.left, &same.right]
-                .into_iter()
-                .filter_map(|side| side.fact());
-            match sides
-                .all(|fact| matches!(event_fact_truth(fact, facts), InactiveTruth::Unchanged))
-            {
-                true => InactiveTruth::Unchanged,
-                false => InactiveTruth::NotTrue,
+        Condition::CompareText(texts) => {
+            let sides = [&texts.left, &texts.right].into_iter();
+            let mut sides = sides.filter_map(|side| side.fact());
+            if sides.all(|fact| is_unchanged(fact, facts)) {
+                InactiveTruth::Unchanged
+            } else {
+                InactiveTruth::NotTrue
             }
         }
         Condition::Constant(false)
@@ -193,12 +194,16 @@ fn inactive_truth(condition: &Condition, facts: &[FactSymbol]) -> InactiveTruth 
     }
 }
 
-/// What is known of events stays as it is as long as there are none, but for windows.
+/// Facts about events do not change without events, except those with a window.
 fn event_fact_truth(fact: usize, facts: &[FactSymbol]) -> InactiveTruth {
     match &facts[fact].origin {
         FactOrigin::Events(declaration) if declaration.window.is_none() => InactiveTruth::Unchanged,
         _ => InactiveTruth::NotTrue,
     }
+}
+
+fn is_unchanged(fact: usize, facts: &[FactSymbol]) -> bool {
+    matches!(event_fact_truth(fact, facts), InactiveTruth::Unchanged)
 }
 
 fn comparison_truth(comparison: &Comparison, facts: &[FactSymbol]) -> InactiveTruth {
@@ -214,8 +219,9 @@ fn comparison_truth(comparison: &Comparison, facts: &[FactSymbol]) -> InactiveTr
                 let wait =
                     limit.and_then(|days| days.checked_mul(Quantity::from_whole(Millis::DAY.0)));
                 let wait = wait.and_then(Quantity::whole_part).unwrap_or(i64::MAX);
-                let past = i64::from(operator == Operator::Greater);
-                InactiveTruth::TrueAfter(Millis(wait.saturating_add(past)))
+                // `>` is true one millisecond later than `>=`.
+                let extra = i64::from(operator == Operator::Greater);
+                InactiveTruth::TrueAfter(Millis(wait.saturating_add(extra)))
             }
             FactOrigin::Stages(StageFact::TimeIn(_) | StageFact::Visits(_)) if grows => {
                 InactiveTruth::TrueAfter(Millis(0))
@@ -225,9 +231,7 @@ fn comparison_truth(comparison: &Comparison, facts: &[FactSymbol]) -> InactiveTr
                 time_independent_truth(comparison, facts)
             }
         },
-        Term::Since(fact)
-            if grows && matches!(event_fact_truth(*fact, facts), InactiveTruth::Unchanged) =>
-        {
+        Term::Since(fact) if grows && is_unchanged(*fact, facts) => {
             InactiveTruth::TrueAfter(Millis(0))
         }
         Term::Since(_) => InactiveTruth::NotTrue,
@@ -235,30 +239,35 @@ fn comparison_truth(comparison: &Comparison, facts: &[FactSymbol]) -> InactiveTr
     }
 }
 
-/// A comparison in which nothing moves.
+/// A comparison is unchanged if no side depends on the time and all its facts are unchanged.
 fn time_independent_truth(comparison: &Comparison, facts: &[FactSymbol]) -> InactiveTruth {
-    let moves = comparison.time_dependent != TimeDependentSides::Neither;
-    let known = |fact: &usize| matches!(event_fact_truth(*fact, facts), InactiveTruth::Unchanged);
-    match !moves && comparison.facts.iter().all(known) {
-        true => InactiveTruth::Unchanged,
-        false => InactiveTruth::NotTrue,
+    let is_fixed = comparison.time_dependent == TimeDependentSides::Neither;
+    if is_fixed
+        && comparison
+            .facts
+            .iter()
+            .all(|fact| is_unchanged(*fact, facts))
+    {
+        InactiveTruth::Unchanged
+    } else {
+        InactiveTruth::NotTrue
     }
 }
 
-/// Whether these cannot be true together.
+/// Whether these conditions cannot all be true.
 fn is_contradiction(kept: &[Condition], facts: &[FactSymbol]) -> bool {
-    let opposite = |one: &Condition, other: &Condition| match (one, other) {
-        (Condition::Not(inner), other) => **inner == *other,
+    let is_opposite = |left: &Condition, right: &Condition| match (left, right) {
+        (Condition::Not(inner), right) => **inner == *right,
         (
             Condition::Bool { fact, is, .. },
             Condition::Bool {
-                fact: same,
-                is: other,
+                fact: right_fact,
+                is: right_is,
                 ..
             },
-        ) => fact == same && is != other,
+        ) => fact == right_fact && is != right_is,
         _ => false,
     };
-    let pair = |one: &Condition| kept.iter().any(|other| opposite(one, other));
-    kept.iter().any(pair) || is_unsatisfiable(&Condition::All(kept.to_vec()), facts)
+    let has_opposite = |left: &Condition| kept.iter().any(|right| is_opposite(left, right));
+    kept.iter().any(has_opposite) || is_unsatisfiable(&Condition::All(kept.to_vec()), facts)
 }

@@ -1,4 +1,4 @@
-//! What is remembered of events: declared, used, and not too much of it.
+//! Reads the facts of a model, warns of unused ones, and limits the size of a customer's state.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use crate::model::slots::{FactAccessor, StageFact};
 use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
 use crate::model::{FACTS_MAX, Fact, Model, Models, STATE_BYTES_MAX, Transition, size};
 
-/// Most fields of events that all models name, in facts and filters: each is looked for in every event.
+/// Most event fields that all models name, in facts and filters: every event is searched for each.
 const FIELDS_MAX: usize = 4096;
 
 impl ModelReader<'_> {
     pub(super) fn read_facts(&mut self, fields: &Fields<'_>) -> Vec<FactSymbol> {
         let Some(node) = fields.get("facts").filter(|node| !node.is_null()) else {
-            // Under a misspelt key they may well stand.
+            // They may be under a misspelt key.
             self.has_invalid_facts = fields.is_misspelled("facts");
             return Vec::new();
         };
@@ -52,51 +52,51 @@ impl ModelReader<'_> {
             .iter()
             .filter(|(key, _)| events.contains(key.text.as_str()))
         {
-            let help = "give the fact another name; in a condition the event type stands for the event itself";
+            let help =
+                "give the fact another name; in a condition the event type means the event itself";
             self.add_error(
                 key.location,
-                format!("`{}` is an event type of this model too", key.text),
+                format!("`{}` is also an event type of this model", key.text),
                 Some(help),
             );
         }
         facts
     }
 
-    pub(super) fn resolve_fact(&mut self, known: FactSymbol) -> Fact {
+    pub(super) fn resolve_fact(&mut self, symbol: FactSymbol) -> Fact {
         if self.models.vocabulary.fields().count() > FIELDS_MAX {
-            let message = format!("all models name more than {FIELDS_MAX} fields of events");
+            let message = format!("all models together name more than {FIELDS_MAX} event fields");
             if !self.problems.contains(&message) {
-                let beginning = Location {
+                let start = Location {
                     line: 1,
                     column: 1,
                     width: 1,
                 };
-                self.add_error(beginning, message, None);
+                self.add_error(start, message, None);
             }
-            let reading = FactAccessor::from_stage_fact(StageFact::Previous);
             return Fact {
-                name: known.name,
-                accessor: reading,
+                name: symbol.name,
+                accessor: FactAccessor::from_stage_fact(StageFact::Previous),
             };
         }
         let Models {
             slots, vocabulary, ..
         } = &mut *self.models;
-        let reading = match known.origin {
+        let accessor = match symbol.origin {
             FactOrigin::Events(declaration) => {
-                slots.accessor(&declaration, known.value_type, vocabulary)
+                slots.accessor(&declaration, symbol.value_type, vocabulary)
             }
             FactOrigin::Stages(fact) => FactAccessor::from_stage_fact(fact),
-            // With a mistake among its facts no model is used.
+            // A placeholder: a model with an invalid fact is not used.
             FactOrigin::Invalid => FactAccessor::from_stage_fact(StageFact::Previous),
         };
         Fact {
-            name: known.name,
-            accessor: reading,
+            name: symbol.name,
+            accessor,
         }
     }
 
-    /// It is kept of every customer, and nobody asks.
+    /// Warns of facts that no condition reads: they are stored for every customer all the same.
     pub(super) fn warn_of_unused(
         &mut self,
         fields: &Fields<'_>,
@@ -105,47 +105,46 @@ impl ModelReader<'_> {
     ) {
         let mut used = vec![false; facts.len()];
         for transition in transitions {
-            let mut see = |part: &Condition| {
+            transition.when.visit(&mut |part: &Condition| {
                 for fact in part.facts() {
                     used[fact] = true;
                 }
-            };
-            transition.when.visit(&mut see);
+            });
         }
         for (at, (key, _)) in declared_entries(fields).iter().enumerate().take(used.len()) {
             if !used[at] {
-                let message = format!("no condition looks at the fact `{}`", key.text);
-                let help = "it takes room in the state of every customer all the same";
+                let message = format!("no condition uses the fact `{}`", key.text);
+                let help = "it still takes space in the state of every customer";
                 self.add_warning(key.location, message, Some(help));
             }
         }
     }
 
-    /// A state that is too large could not be kept.
-    pub(super) fn check_size(&mut self, model: &Model, fields: &Fields<'_>, place: Location) {
+    /// Reports an error if a customer's state could be too large for a record of the changelog.
+    pub(super) fn check_size(&mut self, model: &Model, fields: &Fields<'_>, location: Location) {
         let bytes = size::bytes_max(self.models, self.models.list.iter().chain([model]));
         if bytes <= STATE_BYTES_MAX {
             return;
         }
-        let of = |fact: &&Fact| size::fact_bytes(self.models, fact);
-        let largest = model.facts.iter().max_by_key(of);
+        let bytes_of = |fact: &&Fact| size::fact_bytes(self.models, fact);
+        let largest = model.facts.iter().max_by_key(bytes_of);
         let help = largest.map(|fact| {
-            let (name, bytes) = (&fact.name, of(&fact));
+            let (name, bytes) = (&fact.name, bytes_of(&fact));
             format!(
-                "`{name}` alone could take {bytes}: a shorter window or a smaller cap takes less"
+                "`{name}` alone could take {bytes} bytes: a shorter window or a smaller cap takes less"
             )
         });
         let mut keys = declared_entries(fields).iter();
         let key = keys.find(|(key, _)| largest.is_some_and(|fact| fact.name == key.text));
-        let place = key.map_or(place, |(key, _)| key.location);
+        let location = key.map_or(location, |(key, _)| key.location);
         let message = format!(
-            "what is kept of a customer could take {bytes} bytes, more than {STATE_BYTES_MAX}, which fit into a record of Kafka"
+            "a customer's state could take {bytes} bytes; at most {STATE_BYTES_MAX} fit into a Kafka record"
         );
-        self.add_error(place, message, help.as_deref());
+        self.add_error(location, message, help.as_deref());
     }
 }
 
-/// The facts that have a name, in file order: the first of the model's.
+/// The declared facts, in file order; they are the first facts of the model.
 fn declared_entries<'f>(fields: &Fields<'f>) -> &'f [(YamlKey, YamlNode)] {
     match fields.get("facts").map(|node| &node.value) {
         Some(YamlValue::Map(entries)) => entries,

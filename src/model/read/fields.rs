@@ -1,4 +1,4 @@
-//! Maps with known keys, and plain values with a meaning.
+//! Reads maps with known keys, and plain values: text, numbers, durations, names.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
 /// The entries of a map whose keys are known.
 pub(super) struct Fields<'n> {
     entries: &'n [(YamlKey, YamlNode)],
-    /// The keys that others seem to be meant for.
+    /// The known keys that unknown ones seem to be misspellings of.
     misspelled: Vec<&'static str>,
 }
 
@@ -23,7 +23,7 @@ impl<'n> Fields<'n> {
             .map(|(_, node)| node)
     }
 
-    /// Whether this key seems to stand there in another spelling.
+    /// Whether this key seems to be there in another spelling.
     pub(super) fn is_misspelled(&self, key: &str) -> bool {
         self.misspelled.contains(&key)
     }
@@ -31,32 +31,32 @@ impl<'n> Fields<'n> {
 
 /// Longest name of a model, stage or fact.
 pub(crate) const NAME_BYTES_MAX: usize = 64;
-/// Words that have a meaning in conditions, and so are no names of facts.
+/// Words with a meaning in conditions; they cannot be names of facts.
 pub(crate) const RESERVED_NAMES: [&str; 13] = [
     "any", "true", "false", "null", "in", "since", "days", "hours", "minutes", "has", "over",
     "before", "where",
 ];
 
 impl ModelReader<'_> {
-    /// Reports every key that is not in `known`; those in `later` as not supported yet.
+    /// Reads a map and reports every key that is not in `known`; those in `later` are reported as not supported yet.
     pub(super) fn read_fields<'n>(
         &mut self,
         node: &'n YamlNode,
-        what: &str,
+        subject: &str,
         known: &[&'static str],
         later: &[&str],
     ) -> Option<Fields<'n>> {
         let entries = self.read_map(
             node,
-            &format!("{what} is a map with the keys {}", known.join(", ")),
+            &format!("{subject} is a map with the keys {}", known.join(", ")),
         )?;
-        let mut misspelt = Vec::new();
+        let mut misspelled = Vec::new();
         for (key, value) in entries {
             if key.text.contains(' ') && value.is_null() {
                 let help = "inside { } a comma ends the value: put the text in quotes";
                 self.add_error(
                     key.location,
-                    format!("`{}` reads as a key of its own", key.text),
+                    format!("`{}` is read as a separate key", key.text),
                     Some(help),
                 );
             } else if later.contains(&key.text.as_str()) {
@@ -66,25 +66,26 @@ impl ModelReader<'_> {
                     None,
                 );
             } else if !known.contains(&key.text.as_str()) {
-                let meant = match self.problems.is_full() {
-                    true => None,
-                    false => closest_match(&key.text, known.iter().copied()),
+                let meant = if self.problems.is_full() {
+                    None
+                } else {
+                    closest_match(&key.text, known.iter().copied())
                 };
-                misspelt.extend(meant);
+                misspelled.extend(meant);
                 let help = match meant {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the keys are {}", known.join(", ")),
                 };
                 self.add_error(
                     key.location,
-                    format!("{what} has no key `{}`", key.text),
+                    format!("{subject} has no key `{}`", key.text),
                     Some(&help),
                 );
             }
         }
         Some(Fields {
             entries,
-            misspelled: misspelt,
+            misspelled,
         })
     }
 
@@ -110,12 +111,15 @@ impl ModelReader<'_> {
         &mut self,
         fields: &Fields<'n>,
         key: &str,
-        place: Location,
+        location: Location,
     ) -> Option<&'n YamlNode> {
         let node = fields.get(key);
         if node.is_none() && !fields.is_misspelled(key) {
             self.add_error(
-                Location { width: 1, ..place },
+                Location {
+                    width: 1,
+                    ..location
+                },
                 format!("`{key}` is missing"),
                 None,
             );
@@ -127,18 +131,13 @@ impl ModelReader<'_> {
         match &node.value {
             YamlValue::Scalar { text, .. } if !node.is_null() => Some(text),
             _ => {
-                let found = if node.is_null() {
-                    "nothing"
-                } else {
-                    node.kind_name()
-                };
-                self.add_error(node.location, format!("expected text, found {found}"), None);
+                let message = format!("expected text, found {}", node.kind_name());
+                self.add_error(node.location, message, None);
                 None
             }
         }
     }
 
-    /// What something is, for people.
     pub(super) fn read_description(&mut self, fields: &Fields<'_>) -> Option<String> {
         let text = self.read_text(fields.get("description")?)?;
         Some(text.to_owned())
@@ -151,12 +150,16 @@ impl ModelReader<'_> {
             .ok()
             .filter(|number| *number <= i64::MAX as u64);
         if number.is_none() {
-            self.add_error(node.location, format!("`{text}` is no whole number"), None);
+            self.add_error(
+                node.location,
+                format!("`{text}` is not a whole number"),
+                None,
+            );
         }
         number
     }
 
-    /// The values of a list, or the one that stands alone.
+    /// The items of a list; any other value is a list of one.
     pub(super) fn items(node: &YamlNode) -> &[YamlNode] {
         match &node.value {
             YamlValue::List(items) => items,
@@ -180,60 +183,62 @@ impl ModelReader<'_> {
         if duration.is_none() {
             self.add_error(
                 node.location,
-                format!("`{text}` is no duration"),
+                format!("`{text}` is not a duration"),
                 Some("write 45d, 12h, 30m, 90s or 1d12h"),
             );
         }
         duration
     }
 
-    /// A name of a model or stage.
+    /// Reads a name of a model or stage.
     pub(super) fn read_name(&mut self, node: &YamlNode) -> Option<String> {
         let name = self.read_text(node)?;
         self.check_name(name, node.location);
         Some(name.to_owned())
     }
 
-    pub(super) fn check_name(&mut self, name: &str, place: Location) {
+    pub(super) fn check_name(&mut self, name: &str, location: Location) {
         if let Some(help) = name_fault(name) {
-            self.add_error(place, format!("`{name}` cannot be a name"), Some(&help));
+            self.add_error(location, format!("`{name}` cannot be a name"), Some(&help));
         }
     }
 
-    pub(super) fn check_fact_name(&mut self, name: &str, place: Location) {
-        self.check_name(name, place);
+    pub(super) fn check_fact_name(&mut self, name: &str, location: Location) {
+        self.check_name(name, location);
         if name.contains('-') {
             self.add_error(
-                place,
-                format!("`{name}` would read as a subtraction in a condition"),
+                location,
+                format!("`{name}` would be read as a subtraction in a condition"),
                 Some("use `_`"),
             );
         }
         if RESERVED_NAMES.contains(&name) || STAGE_FACT_NAMES.contains(&name) {
             self.add_error(
-                place,
-                format!("`{name}` has a meaning of its own in conditions"),
+                location,
+                format!("`{name}` is a reserved word of conditions"),
                 Some("give the fact another name"),
             );
         }
     }
 
-    /// The place of some bytes of a node's text: exact where the text stands in the file as it is,
-    /// else (escapes, several lines) the node's beginning.
+    /// The location of a byte span of a node's text. It is exact if the file has the text verbatim; otherwise
+    /// (escapes, several lines) it is the start of the node.
     pub(super) fn location_within(&self, node: &YamlNode, span: Range<usize>) -> Location {
         let YamlValue::Scalar { text, quoted } = &node.value else {
             return node.location;
         };
         if self.problems.is_full() {
-            return node.location; // A long line is not searched for what nobody will see.
+            return node.location; // The problem is not shown, so a long line need not be searched.
         }
         let quote = usize::from(*quoted);
         let line = self.lines.get(node.location.line - 1).unwrap_or(&"");
-        let rest: String = line
+        let after_quote: String = line
             .chars()
             .skip(node.location.column - 1 + quote)
             .collect();
-        if !rest.starts_with(text.as_str()) || !text.is_char_boundary(span.start.min(text.len())) {
+        if !after_quote.starts_with(text.as_str())
+            || !text.is_char_boundary(span.start.min(text.len()))
+        {
             return node.location;
         }
         let before = text[..span.start.min(text.len())].chars().count();
@@ -249,14 +254,14 @@ impl ModelReader<'_> {
     }
 }
 
-/// What names of models and stages are like, if this is none.
+/// The rule for names of models, stages and facts, if `name` violates it.
 pub fn name_fault(name: &str) -> Option<String> {
-    let good = name.starts_with(|c: char| c.is_ascii_alphabetic())
+    let is_valid = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         && name.len() <= NAME_BYTES_MAX;
-    (!good).then(|| {
+    (!is_valid).then(|| {
         format!(
             "a name begins with a letter and has letters, digits, `_` and `-`, at most {NAME_BYTES_MAX}"
         )

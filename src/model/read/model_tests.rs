@@ -1,4 +1,4 @@
-//! The `tests:` of a model file.
+//! Reads the `tests:` of a model file.
 
 use super::{Fields, ModelReader};
 use crate::event::{EventTime, parse_end_instant, parse_instant};
@@ -10,7 +10,7 @@ use crate::model::yaml::{YamlNode, YamlValue};
 pub(crate) const TEST_KEYS: [&str; 4] = ["name", "events", "expect", "until"];
 /// The keys of an expected transition.
 pub(crate) const EXPECT_KEYS: [&str; 6] = ["at", "customer", "from", "to", "cause", "transition"];
-/// What can make a transition happen.
+/// The causes of a transition that a test can expect.
 pub(crate) const CAUSES: [&str; 3] = ["event", "timer", "correction"];
 
 impl ModelReader<'_> {
@@ -33,17 +33,17 @@ impl ModelReader<'_> {
         let mut end = None;
         let mut events = Vec::new();
         if let Some(node) = self.required_field(&fields, "events", item.location) {
-            for event in self.read_list(node, "`events`") {
-                if let Some((at, occurrence)) = self.read_test_event(event) {
-                    end = end.max(Some(at)).max(occurrence.arrives);
-                    events.push(occurrence);
+            for node in self.read_list(node, "`events`") {
+                if let Some((at, event)) = self.read_test_event(node) {
+                    end = end.max(Some(at)).max(event.arrives);
+                    events.push(event);
                 }
             }
         }
         let mut expect = Vec::new();
         if let Some(node) = self.required_field(&fields, "expect", item.location) {
-            for expectation in self.read_list(node, "`expect`") {
-                if let Some(expectation) = self.read_expectation(expectation, stages) {
+            for node in self.read_list(node, "`expect`") {
+                if let Some(expectation) = self.read_expectation(node, stages) {
                     end = end.max(Some(expectation.at));
                     expect.push(expectation);
                 }
@@ -99,7 +99,11 @@ impl ModelReader<'_> {
         let text = self.read_text(node)?;
         if !CAUSES.contains(&text) {
             let help = format!("the causes are {}", CAUSES.join(", "));
-            self.add_error(node.location, format!("`{text}` is no cause"), Some(&help));
+            self.add_error(
+                node.location,
+                format!("`{text}` is not a cause"),
+                Some(&help),
+            );
         }
         Some(text.to_owned())
     }
@@ -114,21 +118,21 @@ impl ModelReader<'_> {
         if instant.is_none() {
             self.add_error(
                 node.location,
-                format!("`{text}` is no instant"),
+                format!("`{text}` is not an instant"),
                 Some("write 2026-01-31, or 2026-01-31T08:30:00Z"),
             );
         }
         instant
     }
 
-    fn read_list<'n>(&mut self, node: &'n YamlNode, what: &str) -> &'n [YamlNode] {
+    fn read_list<'n>(&mut self, node: &'n YamlNode, name: &str) -> &'n [YamlNode] {
         match &node.value {
             YamlValue::List(items) => items,
             _ if node.is_null() => &[],
             _ => {
                 self.add_error(
                     node.location,
-                    format!("{what} is a list, not {}", node.kind_name()),
+                    format!("{name} is a list, not {}", node.kind_name()),
                     None,
                 );
                 &[]

@@ -1,4 +1,4 @@
-//! The stages of a model.
+//! Reads the stages of a model.
 
 use super::{Fields, ModelReader};
 use crate::event::Millis;
@@ -10,9 +10,10 @@ use crate::model::{Reentry, STAGES_MAX, Stage};
 pub(crate) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "description"];
 
 impl ModelReader<'_> {
-    /// The stages; none if they cannot be used, which is reported here and nowhere else.
-    pub(super) fn read_stages(&mut self, fields: &Fields<'_>, place: Location) -> Vec<Stage> {
-        let Some(node) = self.required_field(fields, "stages", place) else {
+    /// Reads the stages. The result is empty if they cannot be used; the reason is reported here, and callers
+    /// report nothing more.
+    pub(super) fn read_stages(&mut self, fields: &Fields<'_>, location: Location) -> Vec<Stage> {
+        let Some(node) = self.required_field(fields, "stages", location) else {
             return Vec::new();
         };
         let Some(entries) = self.read_map(
@@ -26,7 +27,7 @@ impl ModelReader<'_> {
             self.add_error(
                 node.location,
                 format!(
-                    "a model has 1 to {STAGES_MAX} stages, this one {}",
+                    "a model has 1 to {STAGES_MAX} stages, this one has {}",
                     entries.len()
                 ),
                 Some("stages are names, for example `loyalty: {}`"),
@@ -44,16 +45,18 @@ impl ModelReader<'_> {
                 tracks_visits: false,
             };
             if !value.is_null()
-                && let Some(own) = self.read_fields(value, "a stage", &STAGE_KEYS, &[])
+                && let Some(stage_fields) = self.read_fields(value, "a stage", &STAGE_KEYS, &[])
             {
-                stage.description = self.read_description(&own);
-                let dwell = own
+                stage.description = self.read_description(&stage_fields);
+                let dwell = stage_fields
                     .get("min_dwell")
                     .and_then(|node| self.read_duration(node));
                 stage.min_dwell = dwell.unwrap_or_default();
-                let reentry = own.get("reentry").and_then(|node| self.read_reentry(node));
+                let reentry = stage_fields
+                    .get("reentry")
+                    .and_then(|node| self.read_reentry(node));
                 stage.reentry = reentry.unwrap_or_default();
-                let was = own
+                let was = stage_fields
                     .get("was")
                     .map_or_else(Vec::new, |node| self.read_names(node));
                 stage.was = was.iter().map(|(name, _)| name.clone()).collect();
@@ -67,15 +70,23 @@ impl ModelReader<'_> {
         stages
     }
 
-    /// A customer of a former stage is in one stage now. `former` has each name with where it stands.
+    /// Reports former names that do not identify one stage. `former` are the names of all `was` with their locations.
     fn check_former_names(&mut self, stages: &[Stage], former: &[(String, Location)]) {
-        for (at, (was, place)) in former.iter().enumerate() {
+        for (at, (was, location)) in former.iter().enumerate() {
             if stages.iter().any(|stage| stage.name == *was) {
-                let help = "`was` is what a stage was called before";
-                self.add_error(*place, format!("`{was}` is a stage itself"), Some(help));
+                let help = "`was` is the former name of a stage";
+                self.add_error(
+                    *location,
+                    format!("`{was}` is a stage of this model"),
+                    Some(help),
+                );
             } else if former[..at].iter().any(|(other, _)| other == was) {
-                let help = "a customer is in one stage: let one of them be it";
-                self.add_error(*place, format!("two stages were `{was}`"), Some(help));
+                let help = "a customer is in exactly one stage: write it in one of the two";
+                self.add_error(
+                    *location,
+                    format!("two stages have `was: {was}`"),
+                    Some(help),
+                );
             }
         }
     }
@@ -96,7 +107,7 @@ impl ModelReader<'_> {
             _ => None,
         };
         if reentry.is_none() {
-            let message = format!("`{text}` does not say when a customer may come back");
+            let message = format!("`{text}` is not a value of `reentry`");
             let help = "write always, never, or after 30d";
             self.add_error(node.location, message, Some(help));
         }

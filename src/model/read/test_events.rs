@@ -1,4 +1,4 @@
-//! The events of a test.
+//! Reads the events of a model's test.
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -23,7 +23,7 @@ pub(crate) const EVENT_KEYS: [&str; 12] = [
     "description",
 ];
 
-/// An event while its keys are read.
+/// The keys of an event that are read so far.
 #[derive(Default)]
 struct TestEventDraft {
     at: Option<EventTime>,
@@ -33,7 +33,7 @@ struct TestEventDraft {
 }
 
 impl ModelReader<'_> {
-    /// An event and when it happens; keys that an event does not have are properties, for short.
+    /// Reads an event and its event time. Keys that are not in [`EVENT_KEYS`] are properties, as a shorthand.
     pub(super) fn read_test_event(&mut self, node: &YamlNode) -> Option<(EventTime, TestEvent)> {
         let entries = self.read_map(
             node,
@@ -43,15 +43,11 @@ impl ModelReader<'_> {
         for (key, value) in entries {
             self.read_event_key(key, value, &mut draft);
         }
-        let has = |wanted: &[&str]| {
-            entries
-                .iter()
-                .any(|(key, _)| wanted.contains(&key.text.as_str()))
-        };
-        if !has(&["at", "time"]) {
+        let has = |name: &str| entries.iter().any(|(key, _)| key.text == name);
+        if !has("at") && !has("time") {
             self.add_error(node.location, "`at` is missing".to_owned(), None);
         }
-        if !has(&["type"]) {
+        if !has("type") {
             self.add_error(node.location, "`type` is missing".to_owned(), None);
         }
         let TestEventDraft {
@@ -61,7 +57,7 @@ impl ModelReader<'_> {
             properties,
         } = draft;
         if arrives.is_some() && arrives < at {
-            let message = "an event does not arrive before it happens".to_owned();
+            let message = "`arrives` is earlier than `at`".to_owned();
             self.add_error(node.location, message, None);
         }
         json.entry("customer_id")
@@ -70,13 +66,13 @@ impl ModelReader<'_> {
         if !properties.is_empty() {
             json.insert("properties".to_owned(), Json::Object(properties));
         }
-        let occurrence = TestEvent {
+        let event = TestEvent {
             location: node.location,
             at: at?,
             json: Json::Object(json).to_string(),
             arrives,
         };
-        Some((at?, occurrence))
+        Some((at?, event))
     }
 
     fn read_event_key(&mut self, key: &YamlKey, value: &YamlNode, draft: &mut TestEventDraft) {
@@ -95,8 +91,8 @@ impl ModelReader<'_> {
                 Some("write `at`"),
             ),
             "type" => {
-                if let Some(kind) = self.read_event_type(value) {
-                    json.insert("type".to_owned(), Json::String(kind));
+                if let Some(event_type) = self.read_event_type(value) {
+                    json.insert("type".to_owned(), Json::String(event_type));
                 }
             }
             "customer" | "customer_id" => {
@@ -104,13 +100,13 @@ impl ModelReader<'_> {
                     .insert("customer_id".to_owned(), to_json(value))
                     .is_some()
                 {
-                    let message = "`customer` and `customer_id` are the same thing".to_owned();
+                    let message = "`customer` and `customer_id` are the same key".to_owned();
                     self.add_error(key.location, message, Some("leave one out"));
                 }
             }
             "description" => {}
             "properties" => match to_json(value) {
-                Json::Object(own) => properties.extend(own),
+                Json::Object(object) => properties.extend(object),
                 _ => {
                     let message = format!("`properties` is a map, not {}", value.kind_name());
                     self.add_error(
@@ -127,7 +123,7 @@ impl ModelReader<'_> {
                 if let Some(meant) = similar_key(other) {
                     let message = format!("`{other}` is read as a property of the event");
                     let help = format!(
-                        "did you mean `{meant}`? properties can stand under `properties:` too"
+                        "did you mean `{meant}`? properties can also be written under `properties:`"
                     );
                     self.add_warning(key.location, message, Some(&help));
                 }
@@ -151,16 +147,16 @@ impl ModelReader<'_> {
     }
 }
 
-/// The key of an event that a property's name is one slip away from.
+/// The key of an event at edit distance 1 from a property's name.
 fn similar_key(written: &str) -> Option<&'static str> {
     const NAME_BYTES: std::ops::RangeInclusive<usize> = 4..=20;
     let written = Some(written).filter(|text| NAME_BYTES.contains(&text.len()))?;
     let written = written.to_ascii_lowercase();
-    let slip = |key: &&str| key.len() >= 4 && strsim::osa_distance(&written, key) <= 1;
-    EVENT_KEYS.into_iter().find(slip)
+    let is_similar = |key: &&str| key.len() >= 4 && strsim::osa_distance(&written, key) <= 1;
+    EVENT_KEYS.into_iter().find(is_similar)
 }
 
-/// Plain values become what they look like in JSON; quoted ones stay text.
+/// Converts a value to JSON: plain booleans, numbers and nulls are typed; quoted values are text.
 fn to_json(node: &YamlNode) -> Json {
     match &node.value {
         YamlValue::List(items) => Json::Array(items.iter().map(to_json).collect()),
@@ -176,7 +172,7 @@ fn to_json(node: &YamlNode) -> Json {
             "true" => Json::Bool(true),
             "false" => Json::Bool(false),
             other => match other.parse::<Number>() {
-                // Only what keeps its decimal digits: a number is written back by its shortest text.
+                // Only if no digits are lost: a JSON number is written as its shortest text.
                 Ok(number) if number.to_string() == *other => Json::Number(number),
                 _ => Json::String(other.to_owned()),
             },

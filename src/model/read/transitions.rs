@@ -1,4 +1,4 @@
-//! Transitions, and the stages they lead out of and into.
+//! Reads the transitions of a model, and warns of stages that none of them reaches.
 
 use std::collections::BTreeSet;
 
@@ -21,15 +21,15 @@ pub(crate) const TRANSITION_KEYS: [&str; 7] = [
 ];
 
 impl ModelReader<'_> {
-    /// The transitions without a mistake, each with where it stands.
+    /// Reads the transitions; those with an error are left out. Each has its node, for later warnings.
     pub(super) fn read_transitions<'n>(
         &mut self,
         fields: &Fields<'n>,
-        place: Location,
+        location: Location,
         stages: &[&str],
         facts: &mut Vec<FactSymbol>,
     ) -> Vec<(&'n YamlNode, Transition)> {
-        let Some(node) = self.required_field(fields, "transitions", place) else {
+        let Some(node) = self.required_field(fields, "transitions", location) else {
             return Vec::new();
         };
         let YamlValue::List(items) = &node.value else {
@@ -78,8 +78,8 @@ impl ModelReader<'_> {
         let when = self.required_field(&fields, "when", item.location);
         let text = when.and_then(|node| self.read_text(node));
         let condition = text.and_then(|text| {
-            let held = hold.is_some_and(|hold| hold.0 > 0);
-            let condition = self.read_condition(when?, text, stages, facts, held);
+            let has_hold = hold.is_some_and(|hold| hold.0 > 0);
+            let condition = self.read_condition(when?, text, stages, facts, has_hold);
             if let Some(condition) = &condition {
                 self.warn_of_condition(when?, condition, facts);
             }
@@ -87,7 +87,7 @@ impl ModelReader<'_> {
         });
         let (from, to) = (from?, to?);
         if from.contains(&to) {
-            let help = "a customer who is there already cannot enter it; leave it out of `from`";
+            let help = "a customer cannot enter the stage it is in; leave it out of `from`";
             self.add_error(
                 fields.get("to").map_or(item.location, |node| node.location),
                 format!("`{}` leads to itself", stages[to]),
@@ -102,7 +102,7 @@ impl ModelReader<'_> {
             text: text?.to_owned(),
             hold: hold?,
             cooldown: cooldown?,
-            // Known when all facts are.
+            // Set by `Models::link`, when all facts are resolved.
             slots: Vec::new(),
             time_dependent_parts: Vec::new(),
             facts: Vec::new(),
@@ -114,7 +114,7 @@ impl ModelReader<'_> {
         if nodes.is_empty() {
             self.add_error(
                 node.location,
-                "a transition begins in at least one stage".to_owned(),
+                "`from` needs at least one stage".to_owned(),
                 None,
             );
         }
@@ -124,7 +124,7 @@ impl ModelReader<'_> {
                 if from.contains(&stage) {
                     self.add_error(
                         node.location,
-                        format!("`{}` stands here twice", stages[stage]),
+                        format!("`{}` is listed twice", stages[stage]),
                         None,
                     );
                 } else {
@@ -138,21 +138,19 @@ impl ModelReader<'_> {
     pub(super) fn read_stage(&mut self, node: &YamlNode, stages: &[&str]) -> Option<usize> {
         let name = self.read_text(node)?;
         if stages.is_empty() {
-            return None; // Why there are none is reported already.
+            return None; // The reason is already reported by `read_stages`.
         }
-        let found = stages.iter().position(|stage| *stage == name);
-        if found.is_none() && !self.problems.is_full() {
-            let help = did_you_mean(name, stages.iter().copied())
-                .unwrap_or_else(|| format!("the stages are {}", stages.join(", ")));
-            self.add_error(
-                node.location,
-                format!("unknown stage `{name}`"),
-                Some(&help),
-            );
-        } else if found.is_none() {
-            self.add_error(node.location, format!("unknown stage `{name}`"), None);
+        let stage = stages.iter().position(|stage| *stage == name);
+        if stage.is_none() {
+            // The help is not computed for problems that are not shown: it compares all names.
+            let help = (!self.problems.is_full()).then(|| {
+                did_you_mean(name, stages.iter().copied())
+                    .unwrap_or_else(|| format!("the stages are {}", stages.join(", ")))
+            });
+            let message = format!("unknown stage `{name}`");
+            self.add_error(node.location, message, help.as_deref());
         }
-        found
+        stage
     }
 
     pub(super) fn warn_of_unreachable(
@@ -162,6 +160,7 @@ impl ModelReader<'_> {
         initial: usize,
         transitions: &[Transition],
     ) {
+        // Each pass of the loop adds a stage; it ends when no transition leads to a new one.
         let mut reached = BTreeSet::from([initial]);
         while transitions
             .iter()

@@ -1,4 +1,4 @@
-//! Transitions that no customer can ever take, as far as the file alone tells.
+//! Warns of transitions that no customer can ever take, as far as the model shows.
 
 use std::cmp::Ordering;
 
@@ -13,7 +13,7 @@ use crate::model::slots::StageFact;
 use crate::model::yaml::YamlNode;
 use crate::model::{Reentry, Stage, Transition};
 
-/// Longer thresholds are not meant: a window reaches as far.
+/// Longest plausible threshold; it is also the longest window.
 const THRESHOLD_MAX: Millis = Millis(3660 * Millis::DAY.0);
 
 impl ModelReader<'_> {
@@ -27,46 +27,45 @@ impl ModelReader<'_> {
             let help = "no customer will take this transition";
             self.add_warning(node.location, "this is never true".to_owned(), Some(help));
         }
-        let mut long = None;
+        let mut threshold = None;
         when.visit(&mut |part| {
             if let Condition::Compare(comparison) = part {
-                long = long.or_else(|| long_threshold(comparison));
+                threshold = threshold.or_else(|| long_threshold(comparison));
             }
         });
-        if let Some(long) = long {
-            let message = format!("{long} is longer than any history");
+        if let Some(threshold) = threshold {
+            let message = format!("{threshold} is longer than any history");
             let help = "is it in the right unit? there are days(), hours() and minutes()";
             self.add_warning(node.location, message, Some(help));
         }
     }
 
-    /// What stands before a transition in the file and is open whenever it is, or keeps everybody out.
+    /// Warns of a transition that an earlier one hides, or whose target stage no customer may enter again.
     pub(super) fn warn_of_hidden(
         &mut self,
         node: &YamlNode,
         stages: &[Stage],
         initial: usize,
         earlier: &[Transition],
-        own: &Transition,
+        transition: &Transition,
     ) {
-        let hides = |other: &&Transition| {
-            other.when == own.when
-                && other.hold <= own.hold
+        let hides = |other: &Transition| {
+            other.when == transition.when
+                && other.hold <= transition.hold
                 && other.cooldown == Millis(0)
-                && own.from.iter().all(|from| other.from.contains(from))
+                && transition.from.iter().all(|from| other.from.contains(from))
                 && stages
                     .get(other.to)
                     .is_some_and(|to| to.reentry == Reentry::Always)
         };
-        let to = stages.get(own.to);
-        if earlier.iter().any(|other| hides(&other)) {
+        let to = stages.get(transition.to);
+        if earlier.iter().any(hides) {
             let message =
-                "a transition before it has the same condition and is taken first".to_owned();
-            let help = "this one is left for who has just been where that one leads";
+                "an earlier transition has the same condition and is taken first".to_owned();
+            let help = "this one is taken only after the target stage of the earlier one, in the same chain";
             self.add_warning(node.location, message, Some(help));
-        } else if own.to == initial && to.is_some_and(|to| to.reentry == Reentry::Never) {
-            let message =
-                "everybody has been in the initial stage, and `reentry: never` keeps them out";
+        } else if transition.to == initial && to.is_some_and(|to| to.reentry == Reentry::Never) {
+            let message = "every customer has been in the initial stage, and `reentry: never` blocks entering it again";
             let help = "no customer will take this transition";
             self.add_warning(node.location, message.to_owned(), Some(help));
         }
@@ -81,20 +80,17 @@ fn long_threshold(comparison: &Comparison) -> Option<Millis> {
     (limit > THRESHOLD_MAX).then_some(limit.min(Millis::MAX))
 }
 
-/// Whether the condition is false whatever happens.
+/// Whether the condition can never be true.
 pub(super) fn is_unsatisfiable(condition: &Condition, facts: &[FactSymbol]) -> bool {
     match condition {
         Condition::Constant(truth) => !truth,
         Condition::Any(parts) => parts.iter().all(|part| is_unsatisfiable(part, facts)),
         Condition::All(parts) => {
-            let texts = |part| text_equality(part);
             parts.iter().any(|part| is_unsatisfiable(part, facts))
                 || parts.iter().any(|part| has_no_solution(part, parts, facts))
-                || parts.iter().filter_map(texts).any(|(fact, text)| {
-                    let others = parts.iter().filter_map(texts);
-                    others
-                        .into_iter()
-                        .any(|(other, with)| other == fact && with != text)
+                || parts.iter().filter_map(text_equality).any(|(fact, text)| {
+                    let mut others = parts.iter().filter_map(text_equality);
+                    others.any(|(other, other_text)| other == fact && other_text != text)
                 })
         }
         Condition::Compare(_) => has_no_solution(condition, std::slice::from_ref(condition), facts),
@@ -106,12 +102,12 @@ pub(super) fn is_unsatisfiable(condition: &Condition, facts: &[FactSymbol]) -> b
     }
 }
 
-/// Whether all comparisons among `parts` of what `part` compares leave no value that fulfils them.
+/// Whether no value of the term in `part` satisfies all comparisons of this term among `parts`.
 fn has_no_solution(part: &Condition, parts: &[Condition], facts: &[FactSymbol]) -> bool {
     let Some((term, ..)) = constant_bound(part) else {
         return false;
     };
-    let mut range = ValueRange::of(term, facts);
+    let mut range = ValueRange::from_term(term, facts);
     for (other, operator, limit) in parts.iter().filter_map(constant_bound) {
         if other == term {
             range.narrow(operator, limit);
@@ -120,7 +116,7 @@ fn has_no_solution(part: &Condition, parts: &[Condition], facts: &[FactSymbol]) 
     range.is_empty()
 }
 
-/// A comparison of a term with a constant.
+/// Splits a comparison of a term with a constant; the constant is on the right.
 fn constant_bound(condition: &Condition) -> Option<(&Term, Operator, Quantity)> {
     let Condition::Compare(Comparison {
         operator,
@@ -152,14 +148,14 @@ fn text_equality(condition: &Condition) -> Option<(usize, &str)> {
     }
 }
 
-/// The values that a term can have; a limit is one of them or not.
+/// The range of values that a term can have. The flag of a limit is whether it is inclusive.
 struct ValueRange {
     low: Option<(Quantity, bool)>,
     high: Option<(Quantity, bool)>,
 }
 
 impl ValueRange {
-    fn of(term: &Term, facts: &[FactSymbol]) -> ValueRange {
+    fn from_term(term: &Term, facts: &[FactSymbol]) -> ValueRange {
         let from_zero = Some((Quantity::ZERO, true));
         let (low, high) = match term {
             Term::Since(_) => (from_zero, None),
@@ -195,26 +191,28 @@ impl ValueRange {
     }
 
     fn at_most(&mut self, limit: Quantity, inclusive: bool) {
-        let tighter = |(known, own): (Quantity, bool)| match limit.cmp(&known) {
+        let tighter = |(high, was_inclusive): (Quantity, bool)| match limit.cmp(&high) {
             Ordering::Less => (limit, inclusive),
-            Ordering::Equal => (known, own && inclusive),
-            Ordering::Greater => (known, own),
+            Ordering::Equal => (high, was_inclusive && inclusive),
+            Ordering::Greater => (high, was_inclusive),
         };
         self.high = Some(self.high.map_or((limit, inclusive), tighter));
     }
 
     fn at_least(&mut self, limit: Quantity, inclusive: bool) {
-        let tighter = |(known, own): (Quantity, bool)| match limit.cmp(&known) {
+        let tighter = |(low, was_inclusive): (Quantity, bool)| match limit.cmp(&low) {
             Ordering::Greater => (limit, inclusive),
-            Ordering::Equal => (known, own && inclusive),
-            Ordering::Less => (known, own),
+            Ordering::Equal => (low, was_inclusive && inclusive),
+            Ordering::Less => (low, was_inclusive),
         };
         self.low = Some(self.low.map_or((limit, inclusive), tighter));
     }
 
     fn is_empty(&self) -> bool {
         match (self.low, self.high) {
-            (Some((low, a)), Some((high, b))) => low > high || (low == high && !(a && b)),
+            (Some((low, with_low)), Some((high, with_high))) => {
+                low > high || (low == high && !(with_low && with_high))
+            }
             _ => false,
         }
     }

@@ -1,4 +1,4 @@
-//! What each key means, and what may stand behind it.
+//! The description and the allowed values of each key.
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +10,7 @@ use crate::model::{FACTS_MAX, STAGES_MAX, TRANSITIONS_MAX};
 
 const FOR_PEOPLE: &str = "A text, for people.";
 
-/// A key that the reader knows and this file does not: anything goes, and a test complains.
+/// A key that the reader knows and this file lacks: any value is allowed, and a test fails.
 fn undescribed() -> Json {
     json!(true)
 }
@@ -20,10 +20,10 @@ pub(super) fn model_key(key: &str) -> Json {
         "model" => described_reference("name", "The name of the model."),
         "was" => described_reference(
             "name",
-            "What the model was called before: customers stay where they are.",
+            "The former name of the model: customers stay in their stages.",
         ),
         "version" => json!({
-            "description": "A whole number, for people; 1 where it is left out.",
+            "description": "A whole number, for people; 1 if left out.",
             "type": ["integer", "string"],
             "minimum": 0,
             "pattern": "^[0-9]+$",
@@ -37,27 +37,27 @@ pub(super) fn model_key(key: &str) -> Json {
         }),
         "dedupe" => described_reference(
             "duration",
-            "For how long events that come twice are recognised by their id, up to 366d.",
+            "For how long repeated events are recognised by their id, up to 366d.",
         ),
         "orders" => described_reference(
             "orders",
-            "Which events are orders, and which take them back.",
+            "Which events are orders, and which refund or cancel them.",
         ),
         "corrections" => described_reference(
             "duration",
-            "For how long a transition is taken back when something comes late, up to 366d.",
+            "For how long a transition is retracted when an event is late, up to 366d.",
         ),
         "emit_from" => described_reference(
             "instant",
-            "Transitions that took effect before it are kept, and subscribers are not told.",
+            "Transitions that took effect before it are stored, but not published.",
         ),
         "shadow" => json!({
-            "description": "Whether the model is only tried: kept, and subscribers are told nothing.",
+            "description": "Whether the model is only tried: its transitions are stored, but not published.",
             "type": "boolean",
         }),
         "facts" => facts(),
         "stages" => json!({
-            "description": "Where a customer can be: names, each with its settings or {}.",
+            "description": "The stages of a customer: names, each with its settings or {}.",
             "type": "object",
             "minProperties": 1,
             "maxProperties": STAGES_MAX,
@@ -65,14 +65,14 @@ pub(super) fn model_key(key: &str) -> Json {
             "additionalProperties": reference("stage"),
         }),
         "transitions" => json!({
-            "description": "How a customer moves: the first that is true and may be taken is taken.",
+            "description": "The transitions: the first one that is true and not blocked is taken.",
             "type": "array",
             "maxItems": TRANSITIONS_MAX,
             "items": reference("transition"),
         }),
         "tests" => list_of(
             "test",
-            "Histories, and the transitions that they must cause.",
+            "Tests: histories, and the transitions that they must cause.",
         ),
         _ => undescribed(),
     }
@@ -81,7 +81,7 @@ pub(super) fn model_key(key: &str) -> Json {
 fn facts() -> Json {
     let reserved: Vec<&str> = RESERVED_NAMES.into_iter().chain(STAGE_FACT_NAMES).collect();
     json!({
-        "description": "What is remembered of a customer's events: names and aggregates.",
+        "description": "The facts of a customer: names, each with an aggregate of events.",
         "type": ["object", "null"],
         "maxProperties": FACTS_MAX,
         "propertyNames": {
@@ -109,15 +109,15 @@ pub(super) fn order_key(key: &str) -> Json {
         "placed" => described_reference("text", "The event type that is an order."),
         "refunded" => described_reference(
             "text",
-            "The event type by which an order, or so much of its value, is refunded.",
+            "The event type that refunds an order, or part of its value.",
         ),
         "cancelled" => described_reference(
             "text",
-            "The event type by which an order, or so much of its value, is cancelled.",
+            "The event type that cancels an order, or part of its value.",
         ),
         "within" => described_reference(
             "duration",
-            "For how long after it an order can be taken back, up to 366d.",
+            "For how long an order can be refunded or cancelled, up to 366d.",
         ),
         _ => undescribed(),
     }
@@ -125,15 +125,15 @@ pub(super) fn order_key(key: &str) -> Json {
 
 pub(super) fn stage_key(key: &str) -> Json {
     match key {
-        "min_dwell" => described_reference("duration", "How long a customer stays at least."),
+        "min_dwell" => described_reference("duration", "The minimum stay of a customer."),
         "reentry" => json!({
-            "description": "When a customer who has left may come back.",
+            "description": "When a customer who has left may enter again.",
             "type": "string",
             "pattern": format!("^(always|never|after +{DURATION})$"),
             "examples": ["always", "never", "after 30d"],
         }),
         "was" => json!({
-            "description": "What the stage was called before, or a list: several stages may have become one.",
+            "description": "The former name of the stage, or a list: several stages may have become one.",
             "oneOf": [
                 reference("name"),
                 { "type": "array", "uniqueItems": true, "items": reference("name") },
@@ -147,25 +147,22 @@ pub(super) fn stage_key(key: &str) -> Json {
 pub(super) fn transition_key(key: &str) -> Json {
     match key {
         "from" => json!({
-            "description": "The stage it leads out of, or a list of them.",
+            "description": "The stage that it leaves, or a list of them.",
             "oneOf": [
                 reference("name"),
                 { "type": "array", "minItems": 1, "uniqueItems": true, "items": reference("name") },
             ],
         }),
-        "to" => described_reference("name", "The stage it leads into."),
-        "when" => described_reference("condition", "When it may be taken."),
+        "to" => described_reference("name", "The stage that it enters."),
+        "when" => described_reference("condition", "The condition under which it may be taken."),
         "hold" => described_reference(
             "duration",
-            "How long the condition must have been true without a break.",
+            "How long the condition must have been true without interruption.",
         ),
-        "cooldown" => described_reference(
-            "duration",
-            "How long after it was taken it is not taken again.",
-        ),
+        "cooldown" => described_reference("duration", "How long it is blocked after it was taken."),
         "name" => described_reference(
             "text",
-            "What it is called in outputs and tests; from->to where it is left out.",
+            "Its name in outputs and tests; from->to if left out.",
         ),
         "description" => described_reference("text", FOR_PEOPLE),
         _ => undescribed(),
@@ -175,11 +172,11 @@ pub(super) fn transition_key(key: &str) -> Json {
 pub(super) fn test_key(key: &str) -> Json {
     match key {
         "name" => described_reference("text", "What the test proves, as a sentence."),
-        "events" => list_of("event", "What happens."),
+        "events" => list_of("event", "The events of the customers."),
         "expect" => list_of("expectation", "Every transition that follows; [] for none."),
         "until" => described_reference(
             "instant",
-            "Where time ends, a date with its whole day; the last `at` where it is left out.",
+            "When the test ends: an instant, or a date, whose whole day is included; the last `at` if left out.",
         ),
         _ => undescribed(),
     }
@@ -191,22 +188,22 @@ pub(super) fn event_key(key: &str) -> Json {
         json!({ "description": description, "type": types })
     };
     match key {
-        "at" => described_reference("instant", "When."),
-        "arrives" => described_reference("instant", "When it is told, where it comes late."),
+        "at" => described_reference("instant", "When it happens."),
+        "arrives" => described_reference("instant", "When it is received, if it is late."),
         "type" => json!({
-            "description": "What kind of event.",
+            "description": "The event type.",
             "type": ["string", "number", "boolean"],
             "minLength": 1,
         }),
-        "customer" => scalar("Who, where there is more than one."),
+        "customer" => scalar("The customer, if the test has more than one."),
         "customer_id" => scalar("The same as customer."),
-        "id" => scalar("By which an event that comes twice is recognised."),
-        "channel" => scalar("Where it happened."),
-        "order_id" => scalar("The order that it is about."),
-        "value" => scalar("Money."),
+        "id" => scalar("The id by which repeats of the event are recognised."),
+        "channel" => scalar("The channel of the event, such as web."),
+        "order_id" => scalar("The id of the event's order."),
+        "value" => scalar("An amount of money."),
         "currency" => scalar("The currency of value."),
         "properties" => json!({
-            "description": "The event's own properties; any key that an event does not have is one too.",
+            "description": "The properties of the event; any other key of the event is a property, too.",
             "type": "object",
         }),
         "description" => json!({ "description": FOR_PEOPLE }),
@@ -216,12 +213,12 @@ pub(super) fn event_key(key: &str) -> Json {
 
 pub(super) fn expectation_key(key: &str) -> Json {
     match key {
-        "at" => described_reference("instant", "When it takes effect."),
-        "customer" => described_reference("text", "Whose, where there is more than one."),
-        "from" => described_reference("name", "Out of which stage."),
-        "to" => described_reference("name", "Into which stage."),
-        "cause" => json!({ "description": "By what.", "enum": CAUSES }),
-        "transition" => described_reference("text", "Which one: its name, or from->to."),
+        "at" => described_reference("instant", "When the transition takes effect."),
+        "customer" => described_reference("text", "The customer, if the test has more than one."),
+        "from" => described_reference("name", "The stage that the customer leaves."),
+        "to" => described_reference("name", "The stage that the customer enters."),
+        "cause" => json!({ "description": "The cause of the transition.", "enum": CAUSES }),
+        "transition" => described_reference("text", "The transition's name, or from->to."),
         _ => undescribed(),
     }
 }

@@ -1,55 +1,41 @@
-//! How facts are read from what is remembered.
+//! How the value of a fact is read from slots and stages.
 
 use crate::model::fact::Window;
 
-/// How a fact is read: from which slots or from where the customer is, and over which window.
+/// The source of a fact's value, and its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FactAccessor {
-    /// From what.
     pub source: ValueSource,
-    /// Over which window; without one, over all time.
+    /// `None`: all time.
     pub window: Option<Window>,
 }
 
-/// What a fact is read from; numbers are slots.
+/// The source of a fact's value; indexes are those of slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueSource {
     /// A number.
     Number(usize),
-    /// A total over how many there were.
-    Mean {
-        /// The total.
-        sum: usize,
-        /// How many.
-        count: usize,
-    },
-    /// How many different values, at most `cap`.
-    Distinct {
-        /// The slot.
-        slot: usize,
-        /// The most that is told.
-        cap: u32,
-    },
+    /// `sum / count`.
+    Mean { sum: usize, count: usize },
+    /// The number of distinct values, at most `cap`.
+    Distinct { slot: usize, cap: u32 },
     /// An instant.
     Instant(usize),
-    /// A kept value.
+    /// The stored value of a field.
     FieldValue(usize),
-    /// The time from the first event to the last over how many there were between them.
+    /// `(last - first) / (count - 1)`.
     MeanGap {
-        /// The first.
         first: usize,
-        /// The last.
         last: usize,
-        /// How many events.
         count: usize,
     },
-    /// The longest time between two events.
+    /// The longest time between two successive events.
     MaxGap(usize),
-    /// Where the customer is and has been in the model.
+    /// The customer's stages in the fact's model.
     Stage(StageFact),
 }
 
-/// What is known of a customer's stages in the model that asks.
+/// A fact about a customer's stages in the fact's model; indexes are those of stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageFact {
     /// The stage before the current one.
@@ -58,7 +44,7 @@ pub enum StageFact {
     DaysIn,
     /// How many times the stage was entered; the initial one first when the customer was created.
     Visits(usize),
-    /// Time in the stage altogether, up to now.
+    /// Total time in the stage, up to now.
     TimeIn(usize),
     /// When the stage was last entered.
     Entered(usize),
@@ -72,7 +58,7 @@ impl FactAccessor {
         }
     }
 
-    /// The stage whose visits must be remembered for it.
+    /// The stage whose visits must be stored for it.
     pub(crate) fn visited_stage(self) -> Option<usize> {
         match self.source {
             ValueSource::Stage(
@@ -84,7 +70,6 @@ impl FactAccessor {
 }
 
 impl ValueSource {
-    /// The slots that it is read from.
     pub fn slots(self) -> Vec<usize> {
         match self {
             ValueSource::Number(slot)
@@ -100,7 +85,7 @@ impl ValueSource {
 }
 
 impl StageFact {
-    /// Whether the passing of time alone changes it.
+    /// Whether the value changes with every millisecond.
     pub fn is_time_dependent(self) -> bool {
         matches!(self, StageFact::DaysIn | StageFact::TimeIn(_))
     }

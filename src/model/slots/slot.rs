@@ -1,67 +1,60 @@
-//! One thing that is remembered of a customer's events.
+//! A slot: one aggregate of a customer's events that the state stores.
 
 use crate::event::{EventType, FieldId};
 use crate::model::fact::{Bucket, Filter};
 
-/// One thing that is remembered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
-    /// Of which events; `None` is any.
+    /// The type of the aggregated events; `None`: any.
     pub event: Option<EventType>,
-    /// Of which of those only.
+    /// Only events for which it is true count.
     pub filter: Option<Filter<FieldId>>,
-    /// What of them.
     pub kind: SlotKind,
 }
 
-/// What is remembered of events.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlotKind {
-    /// A tally over all time.
+    /// An accumulator over all time.
     Accumulator(Accumulator),
     /// The instant of the latest event.
     Last,
-    /// The value of a field in the earliest event that carries it.
+    /// The value of a field in the earliest event that has it.
     FirstOf(FieldId),
-    /// The value of a field in the latest event that carries it.
+    /// The value of a field in the latest event that has it.
     LatestOf(FieldId),
-    /// A tally per bucket, for windows that reach back up to `retained` buckets.
+    /// An accumulator per bucket.
     Buckets {
-        /// What a bucket is.
         bucket: Bucket,
-        /// What is kept of each.
         accumulator: Accumulator,
-        /// The longest reach of a window that reads it.
+        /// The number of buckets that the windows need.
         retained: u32,
     },
     /// The first value of a field in each bucket.
     Firsts {
-        /// What a bucket is.
         bucket: Bucket,
-        /// The field.
         field: FieldId,
-        /// The longest reach of a window that reads it.
+        /// The number of buckets that the windows need.
         retained: u32,
     },
-    /// The different values of a field: over all time, or each with the last bucket it was seen in.
+    /// The distinct values of a field.
     Distinct {
-        /// The field.
         field: FieldId,
-        /// What a bucket is, where windows read it, and the longest reach of one.
+        /// `None`: over all time. Otherwise each value is stored with its latest bucket; the number is that of the
+        /// buckets that the windows need.
         buckets: Option<(Bucket, u32)>,
-        /// Most values that are told apart.
+        /// The most values that are stored.
         cap: u32,
     },
-    /// The longest times from one event to the next.
+    /// The longest times between successive events.
     Gaps,
 }
 
-/// What events are put together to, in all time or in a bucket.
+/// How the events of all time, or of a bucket, are accumulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accumulator {
-    /// How many.
+    /// The number of events.
     Count,
-    /// How many that carry a number in the field.
+    /// The number of events that have a number in the field.
     CountOf(FieldId),
     /// The total of a field.
     Sum(FieldId),
@@ -69,25 +62,25 @@ pub enum Accumulator {
     Min(FieldId),
     /// The largest value of a field.
     Max(FieldId),
-    /// The instant of the earliest.
+    /// The instant of the earliest event.
     First,
 }
 
 impl Slot {
-    /// The fields that it looks at.
+    /// The fields that the slot reads.
     pub(crate) fn fields(&self) -> Vec<FieldId> {
         let mut fields = Vec::new();
         if let Some(filter) = &self.filter {
-            let _same = filter.map_fields(&mut |field, _| {
+            // Used only to visit the fields.
+            let _unchanged = filter.map_fields(&mut |field, _| {
                 fields.push(*field);
                 *field
             });
         }
         match &self.kind {
-            SlotKind::Accumulator(tally)
-            | SlotKind::Buckets {
-                accumulator: tally, ..
-            } => fields.extend(tally.field()),
+            SlotKind::Accumulator(accumulator) | SlotKind::Buckets { accumulator, .. } => {
+                fields.extend(accumulator.field());
+            }
             SlotKind::FirstOf(field)
             | SlotKind::LatestOf(field)
             | SlotKind::Firsts { field, .. }
@@ -111,21 +104,21 @@ impl Accumulator {
 }
 
 impl SlotKind {
-    /// Whether this, with a reach or cap that is large enough, is all that `wanted` needs.
+    /// Whether the two differ at most in retention and cap, so that a widened slot serves both.
     pub(super) fn covers(&self, wanted: &SlotKind) -> bool {
         match (self, wanted) {
             (
                 SlotKind::Buckets {
                     bucket,
-                    accumulator: tally,
+                    accumulator,
                     ..
                 },
                 SlotKind::Buckets {
                     bucket: other_bucket,
-                    accumulator: other_tally,
+                    accumulator: other_accumulator,
                     ..
                 },
-            ) => bucket == other_bucket && tally == other_tally,
+            ) => bucket == other_bucket && accumulator == other_accumulator,
             (
                 SlotKind::Firsts { bucket, field, .. },
                 SlotKind::Firsts {
@@ -145,10 +138,11 @@ impl SlotKind {
                 field == other_field
                     && buckets.map(|(bucket, _)| bucket) == other_buckets.map(|(bucket, _)| bucket)
             }
-            (own, other) => own == other,
+            (kind, other) => kind == other,
         }
     }
 
+    /// Raises retention and cap to those of `wanted`.
     pub(super) fn widen(&mut self, wanted: &SlotKind) {
         match (self, wanted) {
             (

@@ -1,4 +1,4 @@
-//! From text to tokens.
+//! The lexer of conditions.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ const SYMBOLS: [&str; 25] = [
     ")", ",", ".", "?", ":", "[", "]", "=",
 ];
 
-/// All tokens, each with the bytes it stands in.
+/// All tokens, each with its byte range.
 pub(super) fn tokenize(text: &str) -> Result<Vec<(Token, Range<usize>)>, SyntaxError> {
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -60,7 +60,7 @@ fn lex_number(rest: &str, at: usize) -> Result<(Token, usize), SyntaxError> {
     let tail = prefix_length(&rest[length..], |c| c.is_ascii_alphanumeric() || c == '_');
     if tail > 0 {
         let message = format!(
-            "`{}` is no number; write durations as days(45), hours(12) or minutes(30)",
+            "`{}` is not a number; write durations as days(45), hours(12) or minutes(30)",
             &rest[..length + tail]
         );
         return Err(SyntaxError::new(at..at + length + tail, message));
@@ -97,6 +97,6 @@ fn lex_string(rest: &str, quote: char, at: usize) -> Result<(Token, usize), Synt
     ))
 }
 
-fn prefix_length(text: &str, keep: impl Fn(char) -> bool) -> usize {
-    text.find(|c| !keep(c)).unwrap_or(text.len())
+fn prefix_length(text: &str, belongs: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !belongs(c)).unwrap_or(text.len())
 }

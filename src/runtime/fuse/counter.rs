@@ -1,26 +1,24 @@
-//! How many transitions subscribers were told of lately, what is about to be told, and whether both
-//! together are a burst. Knows no lock, no log and no clock.
+//! Counts published transitions in a sliding window, and pending ones, and detects bursts of both together. Pure: no
+//! locks, no logging, no clock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::event::{Quantity, WallTime};
 
-/// What counts as a burst, and what is done about it.
+/// A burst is `max(share * customers, minimum)` published transitions within `within`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BurstSettings {
-    /// So many told transitions, as a part of the customers of this process,
+    /// A share of the customers of this process.
     pub share: Quantity,
-    /// but at least so many,
     pub minimum: u64,
-    /// within so long.
     pub within: Duration,
-    /// Whether one waits for an operator before anybody is told.
+    /// Whether a burst is suspended until an operator resumes it.
     pub fuse: bool,
 }
 
 impl BurstSettings {
-    /// The number of told transitions with which a burst begins.
+    /// The number of transitions with which a burst begins.
     pub(super) fn threshold(&self, customers: u64) -> u64 {
         let customers = Quantity::from_whole(i64::try_from(customers).unwrap_or(i64::MAX));
         let share = self
@@ -32,7 +30,7 @@ impl BurstSettings {
     }
 }
 
-/// Told transitions, by the name of their model.
+/// Published or pending transitions, by the name of their model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::runtime) struct TransitionCounts(BTreeMap<String, u64>);
 
@@ -55,80 +53,76 @@ impl TransitionCounts {
     }
 }
 
-/// Parts that the time of a burst is counted in: it is met to within one of them.
+/// Buckets of the sliding window, which is exact to within one bucket.
 const BUCKETS: u32 = 60;
 
-/// What was told within the last so long.
+/// The transitions published within the last `within`.
 #[derive(Debug, Default)]
 struct BurstWindow {
-    /// Of each part of time in which anything was told, oldest first; never more than [`PARTS`].
+    /// The buckets that have transitions, by number, oldest first; at most [`BUCKETS`].
     buckets: VecDeque<(u128, TransitionCounts)>,
-    /// The latest that was heard of: the clocks of workers are not quite the same.
+    /// The latest bucket that any worker has reported: the clocks of workers differ slightly.
     now: u128,
 }
 
 impl BurstWindow {
     fn advance(&mut self, at: Duration, within: Duration) {
-        let part = (within / BUCKETS).as_nanos().max(1);
-        self.now = self.now.max(at.as_nanos() / part);
+        let bucket_nanos = (within / BUCKETS).as_nanos().max(1);
+        self.now = self.now.max(at.as_nanos() / bucket_nanos);
         let oldest = self.now.saturating_sub(u128::from(BUCKETS) - 1);
-        while self.buckets.front().is_some_and(|(part, _)| *part < oldest) {
+        let is_expired = |(bucket, _): &(u128, TransitionCounts)| *bucket < oldest;
+        while self.buckets.front().is_some_and(is_expired) {
             self.buckets.pop_front();
         }
     }
 
     fn total(&self) -> u64 {
-        self.buckets.iter().map(|(_, moved)| moved.total()).sum()
+        self.buckets.iter().map(|(_, counts)| counts.total()).sum()
     }
 
-    fn add(&mut self, moved: &TransitionCounts) {
-        match self
-            .buckets
-            .back_mut()
-            .filter(|(part, _)| *part == self.now)
-        {
-            Some((_, known)) => known.add(moved),
-            None => self.buckets.push_back((self.now, moved.clone())),
+    fn add(&mut self, transitions: &TransitionCounts) {
+        match self.buckets.back_mut() {
+            Some((bucket, counts)) if *bucket == self.now => counts.add(transitions),
+            _ => self.buckets.push_back((self.now, transitions.clone())),
         }
     }
 }
 
-/// What a worker is about to tell.
+/// The transitions that a worker is about to publish.
 #[derive(Debug)]
 struct PendingTransitions {
     counts: TransitionCounts,
-    /// Whether it waits for an operator.
+    /// Whether they wait for an operator.
     is_suspended: bool,
 }
 
-/// All that is counted in a process.
+/// All counts of a process.
 #[derive(Debug, Default)]
 pub(super) struct BurstCounter {
     window: BurstWindow,
-    /// The customers of each worker, and what it is about to tell.
+    /// By worker.
     customers: BTreeMap<usize, u64>,
+    /// By worker.
     pending: BTreeMap<usize, PendingTransitions>,
-    /// Whether a burst goes on.
     is_bursting: bool,
-    /// Whether an operator has said to go on with this one.
+    /// Whether an operator has resumed the current burst.
     is_resumed: bool,
-    /// Since when anything is held.
+    /// Since when any transitions are suspended.
     tripped_since: Option<WallTime>,
 }
 
-/// Where the process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BurstTotals {
-    /// Transitions told lately and about to be told.
+    /// Published within the window, and pending.
     pub(super) transitions: u64,
-    /// Of them those that are held.
+    /// Pending and suspended.
     pub(super) suspended: u64,
     pub(super) customers: u64,
     pub(super) tripped_since: Option<WallTime>,
 }
 
 impl BurstCounter {
-    /// A worker has so many customers, and time goes on.
+    /// Sets the customers of a worker, and advances the window to `at`.
     pub(super) fn advance(
         &mut self,
         worker: usize,
@@ -141,95 +135,103 @@ impl BurstCounter {
         self.end_if_over(burst);
     }
 
-    /// A worker is about to tell this, after [`Counting::reach`]; whether it has to wait.
+    /// Sets the pending transitions of a worker, after [`BurstCounter::advance`]. Whether they have to wait.
     pub(super) fn should_suspend(
         &mut self,
         worker: usize,
-        moved: TransitionCounts,
+        transitions: TransitionCounts,
         wall: WallTime,
         burst: &BurstSettings,
     ) -> bool {
-        let concerns = moved.total() > 0 && burst.fuse && !self.is_resumed;
+        let can_suspend = transitions.total() > 0 && burst.fuse && !self.is_resumed;
         self.pending.insert(
             worker,
             PendingTransitions {
-                counts: moved,
+                counts: transitions,
                 is_suspended: false,
             },
         );
-        let held = concerns && self.is_reached(burst);
-        if let Some(pending) = self.pending.get_mut(&worker).filter(|_| held) {
+        // Includes the transitions just inserted.
+        let is_suspended = can_suspend && self.is_reached(burst);
+        if let Some(pending) = self.pending.get_mut(&worker).filter(|_| is_suspended) {
             pending.is_suspended = true;
             self.tripped_since.get_or_insert(wall);
         }
-        held
+        is_suspended
     }
 
-    /// What a worker holds is only this any more: the rest goes by whoever its partitions went to.
-    /// Whether it still has to wait.
-    pub(super) fn update_suspended(&mut self, worker: usize, moved: TransitionCounts) -> bool {
+    /// Reduces the suspended transitions of a worker to those that remain: partitions of the others were revoked.
+    /// Whether the rest still has to wait.
+    pub(super) fn update_suspended(
+        &mut self,
+        worker: usize,
+        transitions: TransitionCounts,
+    ) -> bool {
         let Some(pending) = self.pending.get_mut(&worker) else {
             return false;
         };
-        pending.is_suspended &= moved.total() > 0;
-        pending.counts = moved;
-        let held = pending.is_suspended;
+        pending.is_suspended &= transitions.total() > 0;
+        pending.counts = transitions;
+        let is_suspended = pending.is_suspended;
         if !self.has_suspended() {
             self.tripped_since = None;
         }
-        held
+        is_suspended
     }
 
-    /// A worker has told this of what it was about to.
+    /// Moves the transitions that a worker has published from the pending ones to the window.
     pub(super) fn record_published(
         &mut self,
         worker: usize,
-        moved: &TransitionCounts,
+        transitions: &TransitionCounts,
         burst: &BurstSettings,
     ) {
         self.pending.remove(&worker);
-        self.window.add(moved);
+        self.window.add(transitions);
         self.end_if_over(burst);
     }
 
-    /// Whether a burst has begun since this was asked last.
+    /// Whether a burst has begun since the last call.
     pub(super) fn detect_burst(&mut self, burst: &BurstSettings) -> bool {
-        let is_told = self.window.total() >= burst.threshold(self.all_customers());
-        let begins = !self.is_bursting && (self.has_suspended() || is_told);
+        let is_published = self.window.total() >= burst.threshold(self.all_customers());
+        let begins = !self.is_bursting && (self.has_suspended() || is_published);
         self.is_bursting |= begins;
         begins
     }
 
-    /// What is held may be told, and all that comes until the burst is over; how many those are.
+    /// Resumes the suspended transitions, and suspends none until the burst is over. Returns how many were suspended.
     pub(super) fn resume(&mut self) -> Option<u64> {
-        let held = self.totals().suspended;
+        let suspended = self.totals().suspended;
         self.tripped_since.take()?;
         self.is_resumed = true;
         self.pending
             .values_mut()
             .for_each(|it| it.is_suspended = false);
-        Some(held)
+        Some(suspended)
     }
 
     pub(super) fn totals(&self) -> BurstTotals {
         let count = |it: &PendingTransitions| it.counts.total();
         let pending: u64 = self.pending.values().map(count).sum();
-        let held = self.pending.values().filter(|it| it.is_suspended);
+        let suspended = self.pending.values().filter(|it| it.is_suspended);
         BurstTotals {
             transitions: self.window.total() + pending,
-            suspended: held.map(count).sum(),
+            suspended: suspended.map(count).sum(),
             customers: self.all_customers(),
             tripped_since: self.tripped_since,
         }
     }
 
-    /// The model that moved most.
+    /// The model with the most transitions.
     pub(super) fn top_model(&self) -> Option<String> {
-        let mut moved = TransitionCounts::default();
-        self.window.buckets.iter().for_each(|(_, it)| moved.add(it));
-        self.pending.values().for_each(|it| moved.add(&it.counts));
-        let most = moved.0.into_iter().max_by_key(|(_, count)| *count);
-        most.map(|(model, _)| model)
+        let mut counts = TransitionCounts::default();
+        self.window
+            .buckets
+            .iter()
+            .for_each(|(_, it)| counts.add(it));
+        self.pending.values().for_each(|it| counts.add(&it.counts));
+        let top = counts.0.into_iter().max_by_key(|(_, count)| *count);
+        top.map(|(model, _)| model)
     }
 
     fn all_customers(&self) -> u64 {
@@ -244,7 +246,7 @@ impl BurstCounter {
         self.totals().transitions >= burst.threshold(self.all_customers())
     }
 
-    /// A burst is over once less is told, and nothing waits; the fuse is there again then.
+    /// A burst is over once the transitions are below the threshold and none are suspended; then the fuse is reset.
     fn end_if_over(&mut self, burst: &BurstSettings) {
         if !self.has_suspended() && !self.is_reached(burst) {
             self.is_bursting = false;

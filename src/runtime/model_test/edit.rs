@@ -1,4 +1,4 @@
-//! From what happened in a test to the changes of its expectations.
+//! Computes the changes of a test's expectations from its outcome.
 
 use super::TestOutcome;
 use super::row::{ActualTransition, ExpectationField, TimelineRow};
@@ -7,27 +7,27 @@ use crate::model::{
     DEFAULT_CUSTOMER, EditError, Expectation, ExpectationChange, Location, ModelTest,
 };
 
-/// What must change in the file so that a test expects what happened.
+/// The changes of the file by which a test expects the actual transitions.
 pub(super) fn expectation_changes(
-    example: &ModelTest,
+    test: &ModelTest,
     outcome: &TestOutcome,
 ) -> Result<Vec<ExpectationChange>, EditError> {
     let number = |expected: &Expectation| {
-        let mut all = example.expect.iter();
-        let found = all.position(|it| it.location == expected.location);
-        found.ok_or_else(|| edit_error_at(expected.location, "it cannot be found in the file"))
+        let mut all = test.expect.iter();
+        let number = all.position(|it| it.location == expected.location);
+        number.ok_or_else(|| edit_error_at(expected.location, "it cannot be found in the file"))
     };
-    let list = example.expect.iter().enumerate();
+    let list = test.expect.iter().enumerate();
     let mut list: Vec<DraftExpectation> = list
         .map(|(number, it)| DraftExpectation::existing(number, it))
         .collect();
     let rows = || outcome.rows.iter().enumerate();
     for (rank, row) in rows() {
-        if let TimelineRow::Event(told) = row
-            && told.rejected.is_some()
+        if let TimelineRow::Event(event_row) = row
+            && event_row.rejected.is_some()
         {
             let why = "put this event right first, which is rejected";
-            return Err(edit_error_at(told.event.location, why));
+            return Err(edit_error_at(event_row.event.location, why));
         }
         if let (Some(expected), Some(happened)) = (row.expected(), row.happened()) {
             let entry = &mut list[number(expected)?];
@@ -76,12 +76,12 @@ pub(super) fn expectation_changes(
     Ok(changes)
 }
 
-/// An expectation in the list of a file that is becoming another.
+/// An expectation in the new list.
 struct DraftExpectation {
     source: DraftSource,
     at: EventTime,
     customer: String,
-    /// The number of its row; `None` where it goes.
+    /// The index of its row; `None` if it is removed.
     rank: Option<usize>,
 }
 
@@ -100,14 +100,14 @@ impl DraftExpectation {
         }
     }
 
-    /// With the keys that it needs.
+    /// With the required keys only.
     fn new(rank: usize, happened: &ActualTransition) -> DraftExpectation {
         DraftExpectation::with_keys(rank, happened, |detail| {
             matches!(detail, ExpectationField::At | ExpectationField::To)
         })
     }
 
-    /// With the keys that another one had.
+    /// With the keys of the expectation that it replaces.
     fn replacing(
         rank: usize,
         expected: &Expectation,
@@ -127,14 +127,14 @@ impl DraftExpectation {
         let value = |detail: ExpectationField| {
             has(detail).then(|| (detail.key(), detail.actual_value(happened)))
         };
-        let whose = (customer != DEFAULT_CUSTOMER).then(|| ("customer", customer.clone()));
+        let customer_entry = (customer != DEFAULT_CUSTOMER).then(|| ("customer", customer.clone()));
         let order = [
             ExpectationField::From,
             ExpectationField::To,
             ExpectationField::Cause,
             ExpectationField::Transition,
         ];
-        let entries = [value(ExpectationField::At), whose]
+        let entries = [value(ExpectationField::At), customer_entry]
             .into_iter()
             .chain(order.map(value));
         DraftExpectation {
@@ -146,7 +146,7 @@ impl DraftExpectation {
     }
 }
 
-/// Whether, in the list, it stands on the wrong side of another one of its customer's at the same instant.
+/// Whether an entry is on the wrong side of another one of the same customer and instant.
 fn is_out_of_order(list: &[DraftExpectation], at: usize) -> bool {
     let DraftExpectation { rank, .. } = list[at];
     let others = list.iter().enumerate().filter(|(_, other)| {
@@ -156,12 +156,13 @@ fn is_out_of_order(list: &[DraftExpectation], at: usize) -> bool {
     sides.any(|(before, belongs_before)| before != belongs_before)
 }
 
-/// Where a new one belongs: between its customer's neighbours, and there by its time. A list in which each
-/// customer has a part of their own stays one: where time goes back, another part begins.
+/// Inserts between the neighbours of the same customer, and between them by time. A list that has one part for each
+/// customer keeps its parts: where time goes back, another part begins.
 fn insert_in_order(list: &mut Vec<DraftExpectation>, new: DraftExpectation) {
-    let own = |entry: &DraftExpectation| entry.customer == new.customer && entry.rank.is_some();
-    let before = |entry: &DraftExpectation| own(entry) && entry.rank < new.rank;
-    let after = |entry: &DraftExpectation| own(entry) && entry.rank > new.rank;
+    let same_customer =
+        |entry: &DraftExpectation| entry.customer == new.customer && entry.rank.is_some();
+    let before = |entry: &DraftExpectation| same_customer(entry) && entry.rank < new.rank;
+    let after = |entry: &DraftExpectation| same_customer(entry) && entry.rank > new.rank;
     let first = list.iter().rposition(before).map_or(0, |at| at + 1);
     let rest = &list[first..];
     let most = rest.iter().position(after).unwrap_or(rest.len());
@@ -175,9 +176,9 @@ fn insert_in_order(list: &mut Vec<DraftExpectation>, new: DraftExpectation) {
     list.insert(at, new);
 }
 
-pub(super) fn edit_error_at(place: Location, why: &str) -> EditError {
+pub(super) fn edit_error_at(location: Location, message: &str) -> EditError {
     EditError {
-        location: place,
-        message: why.to_owned(),
+        location,
+        message: message.to_owned(),
     }
 }

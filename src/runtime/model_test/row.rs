@@ -1,4 +1,4 @@
-//! The lines of a test's timeline.
+//! The rows of a test's timeline.
 
 use serde_json::Value as Json;
 
@@ -6,57 +6,45 @@ use crate::customer::StageChange;
 use crate::event::{CustomerId, EventTime, RejectReason};
 use crate::model::{Expectation, Model, TestEvent, format_instant};
 
-/// A transition that happened.
+/// A transition that the test's events caused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActualTransition {
     /// When it took effect.
     pub at: EventTime,
-    /// Whose it is.
     pub customer: String,
-    /// Out of which stage.
     pub from: String,
-    /// Into which stage.
     pub to: String,
-    /// By what.
     pub cause: &'static str,
-    /// What it is called.
+    /// The transition's name.
     pub transition: String,
 }
 
-/// An event of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
-    /// As the file has it.
     pub event: TestEvent,
-    /// Why it cannot be read, where it cannot.
+    /// Why the event cannot be decoded.
     pub rejected: Option<RejectReason>,
-    /// Whether it comes after the end of the test, so that nobody is told.
+    /// Whether the event is received after the end of the test, and so not applied.
     pub is_after_end: bool,
 }
 
-/// Where a customer was.
+/// The stage of a customer at an expected transition that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerStage {
-    /// The stage.
     pub stage: String,
-    /// Since when; from the beginning where it is `None`.
+    /// `None`: since the customer's first event.
     pub since: Option<EventTime>,
-    /// Whether anything is told of the customer at all.
+    /// Whether the customer has any event within the test.
     pub is_known: bool,
 }
 
-/// A key by which an expectation differs from what happened.
+/// A key of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExpectationField {
-    /// When.
     At,
-    /// Into which stage.
     To,
-    /// Out of which stage.
     From,
-    /// By what.
     Cause,
-    /// Which transition.
     Transition,
 }
 
@@ -68,28 +56,25 @@ const EXPECTATION_FIELDS: [ExpectationField; 5] = [
     ExpectationField::Transition,
 ];
 
-/// A line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineRow {
-    /// An event.
     Event(EventRow),
-    /// Expected, and it happened.
+    /// An expected transition that happened.
     Same(Expectation, ActualTransition),
-    /// Expected, and evidently the same move happened otherwise. After the end of a test whose file does
-    /// not say where it ends, too: to expect it is to look so far.
+    /// An expected transition that evidently happened, but differs in these fields. It may be after the last `at` of
+    /// a test without `until`.
     Different(Expectation, ActualTransition, Vec<ExpectationField>),
-    /// Expected, and it did not happen.
+    /// An expected transition that did not happen.
     Missing {
-        /// What.
         expected: Expectation,
-        /// Where the customer was instead.
+        /// The stage of the customer instead.
         actual: CustomerStage,
-        /// When it would have come, had the test not ended.
+        /// The transition that would have followed after the end of the test.
         later: Option<ActualTransition>,
     },
-    /// It happened, and was not expected.
+    /// A transition that was not expected.
     Unexpected(ActualTransition),
-    /// Time ends, and whether the file says so.
+    /// The end of the test, and whether the file states it.
     End(EventTime, bool),
 }
 
@@ -112,7 +97,7 @@ impl ActualTransition {
 }
 
 impl ExpectationField {
-    /// As it is called in a file.
+    /// The key in a model file.
     pub fn key(self) -> &'static str {
         match self {
             ExpectationField::At => "at",
@@ -123,7 +108,7 @@ impl ExpectationField {
         }
     }
 
-    /// What was expected, as far as anything was.
+    /// The expected value; `None` if the expectation does not have the key.
     pub fn expected_value(self, expected: &Expectation) -> Option<String> {
         match self {
             ExpectationField::At => Some(format_instant(expected.at)),
@@ -134,25 +119,24 @@ impl ExpectationField {
         }
     }
 
-    /// What happened, as one writes it in a file.
-    pub fn actual_value(self, happened: &ActualTransition) -> String {
+    /// The actual value, as written in a model file.
+    pub fn actual_value(self, actual: &ActualTransition) -> String {
         match self {
-            ExpectationField::At => format_instant(happened.at),
-            ExpectationField::To => happened.to.clone(),
-            ExpectationField::From => happened.from.clone(),
-            ExpectationField::Cause => happened.cause.to_owned(),
-            ExpectationField::Transition => happened.transition.clone(),
+            ExpectationField::At => format_instant(actual.at),
+            ExpectationField::To => actual.to.clone(),
+            ExpectationField::From => actual.from.clone(),
+            ExpectationField::Cause => actual.cause.to_owned(),
+            ExpectationField::Transition => actual.transition.clone(),
         }
     }
 }
 
 impl EventRow {
-    /// Whether it has any effect.
     pub(super) fn is_applied(&self) -> bool {
         self.rejected.is_none() && !self.is_after_end
     }
 
-    /// Whose it is, where that can be read.
+    /// The customer's id as text.
     pub fn customer(&self) -> String {
         let event: Json = serde_json::from_str(&self.event.json).unwrap_or_default();
         match &event["customer_id"] {
@@ -163,10 +147,10 @@ impl EventRow {
 }
 
 impl TimelineRow {
-    /// Whether the test fails because of it.
+    /// Whether the row makes the test fail.
     pub fn is_failure(&self) -> bool {
         match self {
-            TimelineRow::Event(told) => told.rejected.is_some(),
+            TimelineRow::Event(row) => row.rejected.is_some(),
             TimelineRow::Same(..) | TimelineRow::End(..) => false,
             TimelineRow::Different(..)
             | TimelineRow::Missing { .. }
@@ -174,12 +158,11 @@ impl TimelineRow {
         }
     }
 
-    /// Whether it has not happened as far as was looked.
+    /// Whether an expected transition has not been found, neither within the test nor after it.
     pub(super) fn is_pending(&self) -> bool {
         matches!(self, TimelineRow::Missing { later: None, .. })
     }
 
-    /// What was expected.
     pub fn expected(&self) -> Option<&Expectation> {
         match self {
             TimelineRow::Same(expected, _)
@@ -189,29 +172,30 @@ impl TimelineRow {
         }
     }
 
-    /// What happened.
+    /// The actual transition.
     pub fn happened(&self) -> Option<&ActualTransition> {
         match self {
-            TimelineRow::Same(_, happened)
-            | TimelineRow::Different(_, happened, _)
-            | TimelineRow::Unexpected(happened) => Some(happened),
+            TimelineRow::Same(_, actual)
+            | TimelineRow::Different(_, actual, _)
+            | TimelineRow::Unexpected(actual) => Some(actual),
             TimelineRow::Event(_) | TimelineRow::Missing { .. } | TimelineRow::End(..) => None,
         }
     }
 }
 
-/// By which of its keys, those that it has, an expectation differs from what happened.
+/// The keys of an expectation whose values differ from the actual transition's.
 pub(super) fn differing_fields(
     expected: &Expectation,
-    happened: &ActualTransition,
+    actual: &ActualTransition,
 ) -> Vec<ExpectationField> {
-    let other = |wanted: &Option<String>, is: &str| wanted.as_deref().is_some_and(|it| it != is);
-    let differs = |detail: &ExpectationField| match detail {
-        ExpectationField::At => expected.at != happened.at,
-        ExpectationField::To => expected.to != happened.to,
-        ExpectationField::From => other(&expected.from, &happened.from),
-        ExpectationField::Cause => other(&expected.cause, happened.cause),
-        ExpectationField::Transition => other(&expected.transition, &happened.transition),
+    let is_other =
+        |wanted: &Option<String>, value: &str| wanted.as_deref().is_some_and(|it| it != value);
+    let differs = |field: &ExpectationField| match field {
+        ExpectationField::At => expected.at != actual.at,
+        ExpectationField::To => expected.to != actual.to,
+        ExpectationField::From => is_other(&expected.from, &actual.from),
+        ExpectationField::Cause => is_other(&expected.cause, actual.cause),
+        ExpectationField::Transition => is_other(&expected.transition, &actual.transition),
     };
     EXPECTATION_FIELDS.into_iter().filter(differs).collect()
 }

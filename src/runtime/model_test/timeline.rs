@@ -1,4 +1,4 @@
-//! What was told, what was expected and what happened, as one timeline.
+//! Merges the events, the expected and the actual transitions of a test into one timeline.
 
 use std::collections::BTreeMap;
 
@@ -7,90 +7,92 @@ use super::row::{ActualTransition, CustomerStage, EventRow, TimelineRow, differi
 use crate::event::EventTime;
 use crate::model::{Expectation, Model, ModelTest};
 
-/// One customer's part: what is expected by time, and what happened in its order.
+/// One customer's expected transitions by time, and actual ones in their order.
 #[derive(Default)]
 struct CustomerTimeline<'t> {
     expected: Vec<&'t Expectation>,
     transitions: Vec<&'t ActualTransition>,
-    /// How many of the moves happened before the end.
+    /// How many of the actual transitions are within the test.
     within_end: usize,
 }
 
-/// The timeline of a test. Moves may go on after its end.
+/// The timeline of a test. `transitions` may continue after the test's end.
 ///
-/// Rows stand where what they tell happened; what did not happen stands between its customer's neighbours,
-/// as near to its time as they let it. At one instant events come first.
+/// Rows are sorted by the time of the event or actual transition. A missing transition is between its customer's
+/// neighbours, as near to its expected time as possible. Events are before transitions at the same instant.
 pub(super) fn build(
     model: &Model,
-    example: &ModelTest,
-    told: &[EventRow],
-    moves: Vec<ActualTransition>,
+    test: &ModelTest,
+    events: &[EventRow],
+    transitions: Vec<ActualTransition>,
 ) -> Vec<TimelineRow> {
-    let mut parts: BTreeMap<&str, CustomerTimeline<'_>> = BTreeMap::new();
-    for expectation in &example.expect {
-        let part = parts.entry(&expectation.customer).or_default();
-        part.expected.push(expectation);
+    let mut customers: BTreeMap<&str, CustomerTimeline<'_>> = BTreeMap::new();
+    for expectation in &test.expect {
+        let customer = customers.entry(&expectation.customer).or_default();
+        customer.expected.push(expectation);
     }
-    for happened in &moves {
-        let part = parts.entry(&happened.customer).or_default();
-        part.transitions.push(happened);
+    for transition in &transitions {
+        let customer = customers.entry(&transition.customer).or_default();
+        customer.transitions.push(transition);
     }
-    let mut end = example.until;
+    let mut end = test.until;
     let steps = loop {
-        let (steps, reached) = align_customers(example, &mut parts, end);
-        // With what is expected later than before, more happens within the test.
-        if reached <= end {
+        let (steps, last_match) = align_customers(test, &mut customers, end);
+        // A match after the end extends the test, and the extended test may have further transitions. The end
+        // grows in each round and is bounded by the last transition.
+        if last_match <= end {
             break steps;
         }
-        end = reached;
+        end = last_match;
     };
-    let mut rows: Vec<(EventTime, TimelineRow)> = told
+    let mut rows: Vec<(EventTime, TimelineRow)> = events
         .iter()
-        .map(|told| (told.event.at, TimelineRow::Event(told.clone())))
+        .map(|row| (row.event.at, TimelineRow::Event(row.clone())))
         .collect();
-    for (part, steps) in parts.values().zip(&steps) {
-        rows.extend(part.rows(model, told, steps));
+    for (customer, steps) in customers.values().zip(&steps) {
+        rows.extend(customer.rows(model, events, steps));
     }
     rows.sort_by_key(|(at, row)| (*at, !matches!(row, TimelineRow::Event(_))));
-    let at = rows.partition_point(|(at, _)| *at <= example.until);
-    let end = TimelineRow::End(example.until, example.until_stated);
-    rows.insert(at, (example.until, end));
+    let at = rows.partition_point(|(at, _)| *at <= test.until);
+    let end = TimelineRow::End(test.until, test.until_stated);
+    rows.insert(at, (test.until, end));
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// What belongs together, for each customer, and how far that reaches.
+/// The alignment of each customer, and the time of the last match, or `end` if that is later.
 fn align_customers(
-    example: &ModelTest,
-    parts: &mut BTreeMap<&str, CustomerTimeline<'_>>,
+    test: &ModelTest,
+    customers: &mut BTreeMap<&str, CustomerTimeline<'_>>,
     end: EventTime,
 ) -> (Vec<Vec<AlignmentStep>>, EventTime) {
-    let mut reached = end;
-    let each = parts.values_mut().map(|part| {
-        part.expected.sort_by_key(|expected| expected.at);
-        part.within_end = part
+    let mut last_match = end;
+    let each = customers.values_mut().map(|customer| {
+        customer.expected.sort_by_key(|expected| expected.at);
+        customer.within_end = customer
             .transitions
-            .partition_point(|happened| happened.at <= end);
-        let seen = match example.until_stated {
-            true => &part.transitions[..part.within_end],
-            false => &part.transitions,
+            .partition_point(|transition| transition.at <= end);
+        let candidates = if test.until_stated {
+            &customer.transitions[..customer.within_end]
+        } else {
+            &customer.transitions
         };
-        let steps = align(&part.expected, seen, part.within_end);
+        let steps = align(&customer.expected, candidates, customer.within_end);
         for step in &steps {
             if let AlignmentStep::Matched(_, at) = step {
-                reached = reached.max(seen[*at].at);
+                last_match = last_match.max(candidates[*at].at);
             }
         }
         steps
     });
     let steps = each.collect();
-    (steps, reached)
+    (steps, last_match)
 }
 
 impl CustomerTimeline<'_> {
     fn rows(
         &self,
         model: &Model,
-        told: &[EventRow],
+        events: &[EventRow],
         steps: &[AlignmentStep],
     ) -> Vec<(EventTime, TimelineRow)> {
         let mut rows: Vec<(EventTime, TimelineRow)> = Vec::new();
@@ -98,17 +100,17 @@ impl CustomerTimeline<'_> {
         for step in steps {
             match *step {
                 AlignmentStep::Matched(expected, at) => {
-                    let (expected, happened) = (self.expected[expected], self.transitions[at]);
-                    let details = differing_fields(expected, happened);
-                    let (expected, happened) = (expected.clone(), happened.clone());
+                    let (expected, actual) = (self.expected[expected], self.transitions[at]);
+                    let fields = differing_fields(expected, actual);
+                    let (expected, actual) = (expected.clone(), actual.clone());
                     used = at + 1;
-                    rows.push(match details.is_empty() {
-                        true => (happened.at, TimelineRow::Same(expected, happened)),
-                        false => (
-                            happened.at,
-                            TimelineRow::Different(expected, happened, details),
-                        ),
-                    });
+                    let at = actual.at;
+                    let row = if fields.is_empty() {
+                        TimelineRow::Same(expected, actual)
+                    } else {
+                        TimelineRow::Different(expected, actual, fields)
+                    };
+                    rows.push((at, row));
                 }
                 AlignmentStep::Unexpected(at) => {
                     used = at + 1;
@@ -125,32 +127,37 @@ impl CustomerTimeline<'_> {
                         .map(|next| next.at);
                     let at = expected.at.max(before.unwrap_or(expected.at));
                     let at = at.min(after.unwrap_or(at));
-                    rows.push((at, self.missing_row(model, told, expected)));
+                    rows.push((at, self.missing_row(model, events, expected)));
                 }
             }
         }
         rows
     }
 
-    fn missing_row(&self, model: &Model, told: &[EventRow], expected: Expectation) -> TimelineRow {
-        let before = self.transitions[..self.within_end].iter();
-        let last = before
-            .take_while(|happened| happened.at <= expected.at)
+    fn missing_row(
+        &self,
+        model: &Model,
+        events: &[EventRow],
+        expected: Expectation,
+    ) -> TimelineRow {
+        let within = self.transitions[..self.within_end].iter();
+        let last = within
+            .take_while(|transition| transition.at <= expected.at)
             .last();
         let initial = || model.stages[model.initial].name.clone();
-        let stay = CustomerStage {
-            stage: last.map_or_else(initial, |happened| happened.to.clone()),
-            since: last.map(|happened| happened.at),
-            is_known: told
+        let actual = CustomerStage {
+            stage: last.map_or_else(initial, |transition| transition.to.clone()),
+            since: last.map(|transition| transition.at),
+            is_known: events
                 .iter()
-                .any(|told| told.is_applied() && told.customer() == expected.customer),
+                .any(|row| row.is_applied() && row.customer() == expected.customer),
         };
         let mut beyond = self.transitions[self.within_end..].iter();
-        let later = beyond.find(|happened| happened.to == expected.to);
-        let later = later.map(|happened| (*happened).clone());
+        let later = beyond.find(|transition| transition.to == expected.to);
+        let later = later.map(|transition| (*transition).clone());
         TimelineRow::Missing {
             expected,
-            actual: stay,
+            actual,
             later,
         }
     }

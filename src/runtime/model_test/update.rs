@@ -1,4 +1,4 @@
-//! What happened becomes what is expected: as changes of the file, which are tried before they count.
+//! Updates the expectations of failed tests in the texts of model files. All edits are tried before they are returned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,66 +7,64 @@ use super::{TestOutcome, run_tests};
 use crate::event::CurrencyRates;
 use crate::model::{EditError, ModelFileEditor, Models, SourceFile, TestEdit};
 
-/// A test by the number of its model among those that are loaded, and its own in the file.
+/// The index of the model among the loaded ones, and that of the test in its file.
 type TestId = (usize, usize);
 
-/// Files in which tests expect what happened.
 #[derive(Clone, Debug)]
 pub struct ExpectationUpdate {
-    /// The new texts of the models' files, `None` where nothing changes.
+    /// By model: the new text of its file, if it changes.
     pub texts: Vec<Option<String>>,
-    /// What became of the tests that failed and were to be updated.
+    /// By failed test that was to be updated.
     pub results: BTreeMap<TestId, UpdateResult>,
-    /// How all tests come out with the new texts.
+    /// The outcomes of all tests with the new texts.
     pub outcomes: Vec<TestOutcome>,
 }
 
-/// What became of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpdateResult {
-    /// It passes now.
+    /// The test passes now.
     Updated,
-    /// It is as it was, for this reason.
+    /// The test could not be updated, for this reason.
     Unchanged(EditError),
 }
 
-/// Writes what happened into the expectations of the tests that failed and are `wanted`. `texts` are those of
-/// the models' files as they are, line ends included, and `outcomes` what came of all tests.
+/// Replaces the expectations of the failed and `wanted` tests by the actual transitions. `texts` are the models'
+/// files as they are on disk, with their line ends; `outcomes` are those of all tests.
 ///
-/// What is given back was tried: all tests that were updated pass, all others come out as before, and the files
-/// say the same but for these expectations. A test for which that cannot be had stays as it is.
+/// The result has been tried: all updated tests pass, all others have the same outcome as before, and the files differ
+/// in these expectations only. A test for which that is impossible is not updated.
 pub fn update_expectations(
     models: &Models,
     texts: &[String],
     outcomes: &[TestOutcome],
     wanted: impl Fn(&TestOutcome) -> bool,
-    money: &CurrencyRates,
+    rates: &CurrencyRates,
 ) -> ExpectationUpdate {
-    let mut verdicts = BTreeMap::new();
+    let mut results = BTreeMap::new();
     let mut edits = BTreeMap::new();
     for outcome in outcomes.iter().filter(|it| !it.passed() && wanted(it)) {
         let (model, test) = outcome.id;
         match expectation_changes(&models.list[model].tests[test], outcome) {
             Ok(changes) => drop(edits.insert(outcome.id, TestEdit { test, changes })),
-            Err(refusal) => drop(verdicts.insert(outcome.id, UpdateResult::Unchanged(refusal))),
+            Err(refusal) => drop(results.insert(outcome.id, UpdateResult::Unchanged(refusal))),
         }
     }
-    // Every round leaves out at least one of them.
+    // Ends, since each failed round drops at least one edit.
     loop {
-        match try_edits(models, texts, outcomes, &edits, money) {
+        match try_edits(models, texts, outcomes, &edits, rates) {
             Ok((texts, outcomes)) => {
                 let updated = edits.into_keys();
-                verdicts.extend(updated.map(|number| (number, UpdateResult::Updated)));
+                results.extend(updated.map(|test| (test, UpdateResult::Updated)));
                 return ExpectationUpdate {
                     texts,
-                    results: verdicts,
+                    results,
                     outcomes,
                 };
             }
             Err(refused) => {
-                for (number, refusal) in refused {
-                    edits.remove(&number);
-                    verdicts.insert(number, UpdateResult::Unchanged(refusal));
+                for (test, refusal) in refused {
+                    edits.remove(&test);
+                    results.insert(test, UpdateResult::Unchanged(refusal));
                 }
             }
         }
@@ -75,30 +73,30 @@ pub fn update_expectations(
 
 type TrialResult = (Vec<Option<String>>, Vec<TestOutcome>);
 
-/// The files with these edits and how their tests come out; else which edits, one at least, cannot be.
+/// The files with these edits and the outcomes of their tests; else the refused edits, at least one.
 fn try_edits(
     models: &Models,
     texts: &[String],
     before: &[TestOutcome],
     edits: &BTreeMap<TestId, TestEdit>,
-    money: &CurrencyRates,
+    rates: &CurrencyRates,
 ) -> Result<TrialResult, Vec<(TestId, EditError)>> {
     let mut new = vec![None; texts.len()];
     let mut refused = Vec::new();
     for (model, text) in texts.iter().enumerate() {
-        let own = edits.range((model, 0)..(model + 1, 0));
-        let own: Vec<TestEdit> = own.map(|(_, edit)| edit.clone()).collect();
-        if own.is_empty() {
+        let file_edits = edits.range((model, 0)..(model + 1, 0));
+        let file_edits: Vec<TestEdit> = file_edits.map(|(_, edit)| edit.clone()).collect();
+        if file_edits.is_empty() {
             continue;
         }
-        match rewrite(text, &own) {
+        match rewrite(text, &file_edits) {
             Some((text, none)) if none.is_empty() => new[model] = Some(text),
             Some((_, some)) => {
                 refused.extend(some.into_iter().map(|(test, why)| ((model, test), why)));
             }
             None => {
                 let why = "its expectations cannot be changed without changing something else";
-                let all = own.iter().map(|edit| (model, edit.test));
+                let all = file_edits.iter().map(|edit| (model, edit.test));
                 refused.extend(all.map(|number| (number, test_edit_error(models, number, why))));
             }
         }
@@ -118,10 +116,10 @@ fn try_edits(
     });
     let Ok((compiled, _)) = Models::compile(sources.collect()) else {
         return Err(all(
-            "with what happened in it the file would be no good model",
+            "with the new expectations the file would not be a valid model",
         ));
     };
-    let outcomes = run_tests(&compiled, money);
+    let outcomes = run_tests(&compiled, rates);
     for (before, after) in before.iter().zip(&outcomes) {
         if edits.contains_key(&after.id) {
             if !after.passed() {
@@ -130,16 +128,17 @@ fn try_edits(
                 refused.push((after.id, test_edit_error(models, after.id, why)));
             }
         } else if before.passed() != after.passed() {
-            return Err(all("another test would come out otherwise"));
+            return Err(all("another test would have another outcome"));
         }
     }
-    match refused.is_empty() {
-        true => Ok((new, outcomes)),
-        false => Err(refused),
+    if refused.is_empty() {
+        Ok((new, outcomes))
+    } else {
+        Err(refused)
     }
 }
 
-/// The text with these edits, or those that cannot be; `None` where more than expectations would differ.
+/// The text with these edits, and the refused ones; `None` if more than expectations would differ.
 fn rewrite(text: &str, edits: &[TestEdit]) -> Option<(String, Vec<(usize, EditError)>)> {
     let script = ModelFileEditor::parse(text)?;
     let (new, refused) = script.rewrite(edits);

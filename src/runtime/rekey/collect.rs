@@ -1,24 +1,25 @@
-//! Collecting states from the changelog of a deployment that has stopped.
+//! Collects states from the changelog of a stopped deployment.
 
 use super::{Error, FormerPartition, Rekey, refuse};
 use crate::kafka::{self, ChangelogRecord, OffsetBounds, OutboxEntry};
 use crate::partition::codec;
 use crate::partition::{Generation, Progress, hash_models};
-use crate::runtime::restore::{outbox::retain_last_batch, store_partition};
+use crate::runtime::restore::outbox::retain_last_batch;
 use crate::store::Store;
+use crate::store::store_partition;
 
-/// Looks, a tenth of a second each, without anything that was read.
+/// Polls, of a tenth of a second each, that return no record.
 const STALLED_POLLS_MAX: usize = 600;
 
 impl Rekey<'_> {
-    /// Whatever was written before would stay between what is written now.
+    /// Checks that the new changelog is empty: older records would remain between those of the rekey.
     pub(super) fn check_target(&self) -> Result<(), Error> {
         let changelog = &self.settings.outputs.changelog;
         for partition in 0..self.summary.partitions_after {
             if !self.is_empty(changelog, partition)? {
                 return refuse(format!(
-                    "partition {partition} of {changelog} has records already, of a deployment or of a rekey that was not finished. \
-                    Delete the topic, delete the group {} if there is one, create the topic, and repeat this",
+                    "partition {partition} of {changelog} has records already, from a deployment or from a rekey that was not \
+                    finished. Delete the topic, delete the group {} if it exists, create the topic, and repeat this",
                     self.settings.kafka.app
                 ));
             }
@@ -27,84 +28,89 @@ impl Rekey<'_> {
     }
 
     fn is_empty(&self, changelog: &str, partition: i32) -> Result<bool, Error> {
-        let OffsetBounds { start, end, .. } = self.ends.find(changelog, partition)?;
+        let OffsetBounds { start, end, .. } = self.offsets.find(changelog, partition)?;
         Ok(start == end)
     }
 
-    /// How many partitions the inputs had, by a progress: the changelog may have been given more since, too.
+    /// The former number of partitions, from a progress record: partitions may have been added to the changelog, too.
     fn former_partitions(&self, progress: &[u8]) -> Result<i32, Error> {
         let changelog = &self.former.changelog;
-        let found = match codec::partition_count(progress) {
+        let partitions = match codec::partition_count(progress) {
             Some(partitions) => partitions,
-            // An earlier version did not say.
+            // Earlier versions do not store the number: the last partition with records is the last one.
             None => {
-                let mut found = kafka::partition_count(&self.settings.kafka, changelog)?;
-                while found > 1 && self.is_empty(changelog, found - 1)? {
-                    found -= 1;
+                let mut partitions = kafka::partition_count(&self.settings.kafka, changelog)?;
+                while partitions > 1 && self.is_empty(changelog, partitions - 1)? {
+                    partitions -= 1;
                 }
-                found
+                partitions
             }
         };
-        match found < self.summary.partitions_after {
-            true => Ok(found),
-            false => refuse(format!(
-                "the states in {changelog} are of {found} partitions, and the inputs have {}: states go to more partitions only",
+        if partitions >= self.summary.partitions_after {
+            return refuse(format!(
+                "the states in {changelog} have {partitions} partitions, and the inputs have {}: rekey only increases the \
+                number of partitions",
                 self.summary.partitions_after
-            )),
+            ));
         }
+        Ok(partitions)
     }
 
-    /// All entries of a partition of a changelog, which must not go on meanwhile.
+    /// Calls `take` with all entries of a changelog partition, which must not be written to at the same time.
     fn for_each_entry(
         &mut self,
         changelog: &str,
         partition: i32,
         mut take: impl FnMut(ChangelogRecord, &Store) -> Result<(), Error>,
     ) -> Result<OffsetBounds, Error> {
-        let ends = self.ends.find(changelog, partition)?;
-        if !ends.is_stable() {
+        let bounds = self.offsets.find(changelog, partition)?;
+        if !bounds.is_stable() {
             return refuse(format!(
                 "a transaction is open in {changelog} partition {partition}: is the deployment still running? Stop it, wait \
                 15 seconds, and repeat this"
             ));
         }
-        let (mut at, mut looks) = (ends.start, 0);
-        while at < ends.end {
+        let (mut offset, mut stalled_polls) = (bounds.start, 0);
+        while offset < bounds.end {
             let mut entries = Vec::new();
-            let before = at;
-            at = self
+            let before = offset;
+            offset = self
                 .reader
-                .read(changelog, partition, at, ends.end, &mut |received| {
-                    entries.extend(ChangelogRecord::decode(received));
+                .read(changelog, partition, offset, bounds.end, &mut |record| {
+                    entries.extend(ChangelogRecord::decode(record));
                 })?;
-            looks = if at > before { 0 } else { looks + 1 };
-            if looks > STALLED_POLLS_MAX {
+            stalled_polls = if offset > before {
+                0
+            } else {
+                stalled_polls + 1
+            };
+            if stalled_polls > STALLED_POLLS_MAX {
                 return refuse(format!(
-                    "{changelog} partition {partition} cannot be read for now"
+                    "{changelog} partition {partition} cannot be read: no records are received; try again later"
                 ));
             }
             for entry in entries {
                 take(entry, &self.store)?;
             }
         }
-        Ok(ends)
+        Ok(bounds)
     }
 
     pub(super) fn read_partition(&mut self, partition: i32) -> Result<(), Error> {
         let changelog = self.former.changelog.clone();
         let mut rebuild = self.store.begin_rebuild(store_partition(partition), 1)?;
-        let (mut last, mut known, mut outputs) = (None, Vec::new(), Vec::<OutboxEntry>::new());
-        let ends = self.for_each_entry(&changelog, partition, |entry, store| {
+        let (mut last, mut generations, mut outbox) = (None, Vec::new(), Vec::<OutboxEntry>::new());
+        let bounds = self.for_each_entry(&changelog, partition, |entry, store| {
             match entry {
                 ChangelogRecord::State(customer, state) => {
                     store.add_record(&mut rebuild, &customer, state.as_deref())?
                 }
                 ChangelogRecord::Generation(generation) => {
                     store.add_generation(&rebuild, &generation)?;
-                    known.push(generation);
+                    generations.push(generation);
                 }
                 ChangelogRecord::Progress(progress) => last = Some(progress),
-                ChangelogRecord::Output(pending) => retain_last_batch(&mut outputs, pending),
+                ChangelogRecord::Output(output) => retain_last_batch(&mut outbox, output),
             }
             Ok(())
         })?;
@@ -113,12 +119,8 @@ impl Rekey<'_> {
                 "{changelog} partition {partition} is empty: is it the right changelog?"
             ));
         };
-        if last
-            .app
-            .as_deref()
-            .is_some_and(|app| app != self.former.app)
-            || last.is_partial
-        {
+        let is_other = |app: &str| app != self.former.app;
+        if last.app.as_deref().is_some_and(is_other) || last.is_partial {
             return refuse(format!(
                 "{changelog} partition {partition} is not the complete changelog of {}",
                 self.former.app
@@ -130,17 +132,17 @@ impl Rekey<'_> {
         let (identity, models) = (self.former_identity(), hash_models(self.models));
         let progress = codec::decode(&last.bytes, &identity, &models);
         let progress = progress.map_err(|source| Error::Refused(source.to_string()))?;
-        self.check_models(partition, &progress, &known)?;
+        self.check_models(partition, &progress, &generations)?;
         while !self.store.arm_timers(&mut rebuild)? {}
-        let place = (&*last.bytes, last.next_offset);
+        let encoded = (&*last.bytes, last.next_offset);
         self.store
-            .finish_rebuild(&rebuild, &identity, &models, place, ("", ends.start))?;
-        outputs.retain(|pending| pending.batch == progress.batch);
+            .finish_rebuild(&rebuild, &identity, &models, encoded, ("", bounds.start))?;
+        outbox.retain(|entry| entry.batch == progress.batch);
         self.pending_outputs
-            .extend(outputs.into_iter().map(|pending| pending.output));
-        self.parts.push(FormerPartition {
+            .extend(outbox.into_iter().map(|entry| entry.output));
+        self.partitions.push(FormerPartition {
             partition,
-            ends,
+            bounds,
             progress,
         });
         Ok(())
@@ -150,15 +152,17 @@ impl Rekey<'_> {
         &self,
         partition: i32,
         progress: &Progress,
-        known: &[Generation],
+        generations: &[Generation],
     ) -> Result<(), Error> {
         if progress.models_hash != hash_models(self.models) || progress.sweep.is_some() {
             return refuse(format!(
-                "the states of partition {partition} are of other models, or some still are; repeat this with the models that they \
-                were made with, and change those after that"
+                "the states of partition {partition}, or some of them, belong to other models; repeat this with the models of the \
+                former deployment, and change the models afterwards"
             ));
         }
-        let last = known.iter().rfind(|it| it.number == progress.generation);
+        let last = generations
+            .iter()
+            .rfind(|it| it.number == progress.generation);
         let refusal = last
             .and_then(Generation::decoding)
             .and_then(|it| it.incompatibility(&self.settings.decoding));

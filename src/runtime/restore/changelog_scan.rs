@@ -1,50 +1,29 @@
-//! Reading the changelog into the local state.
+//! Reads the changelog into the local state, or into a rebuild of it.
 
 use std::collections::BTreeMap;
 
-use super::local_state::{ChangelogRelation, LocalCompleteness, is_stale};
+use super::error::Error;
+use super::local_state::is_stale;
 use super::outbox::{publish_outbox, retain_last_batch};
-use super::{CommittedOffsets, Error, PartitionRestore, STALLED_POLLS_MAX, store_partition};
+use super::phase::{
+    ChangelogRelation, ChangelogScan, CommittedOffsets, LocalCompleteness, PartitionRestore,
+    RestoreTarget, STALLED_POLLS_MAX,
+};
 use crate::crash;
-use crate::event::CustomerId;
-use crate::kafka::{ChangelogRecord, OffsetBounds, OutboxEntry, ProgressRecord};
+use crate::kafka::{ChangelogRecord, OffsetBounds};
 use crate::runtime::context::{Context, LocalState};
 use crate::runtime::partitions::{QuarantineCause, RecoveryAction};
 use crate::runtime::worker_io::WorkerIo;
-use crate::store::Rebuild;
-
-/// How far the changelog has been read, and what becomes of it.
-#[derive(Debug)]
-pub(super) struct ChangelogScan {
-    /// Where the changelog begins.
-    pub(super) start: i64,
-    from: i64,
-    pub(super) position: i64,
-    pub(super) end: i64,
-    pub(super) target: RestoreTarget,
-    /// Outputs of the last batch that carried some: whether they have been told is not known.
-    pub(super) outbox: Vec<OutboxEntry>,
-    /// Whether the changelog was written anew behind the local state: then all of it is to be read.
-    pub(super) is_rewritten: bool,
-}
-
-/// What it is read for.
-#[derive(Debug)]
-pub(super) enum RestoreTarget {
-    /// Batch by batch: a batch becomes visible on disk with the progress that ends it.
-    CatchUp(BTreeMap<CustomerId, Option<Vec<u8>>>),
-    /// All or nothing: the last progress makes it visible.
-    Rebuild(Rebuild, Option<ProgressRecord>),
-}
+use crate::store::store_partition;
 
 impl ChangelogScan {
-    fn new(ends: OffsetBounds, from: i64, into: RestoreTarget) -> ChangelogScan {
+    fn new(ends: OffsetBounds, from: i64, target: RestoreTarget) -> ChangelogScan {
         ChangelogScan {
             start: ends.start,
             from,
             position: from,
             end: ends.end,
-            target: into,
+            target,
             outbox: Vec::new(),
             is_rewritten: false,
         }
@@ -58,80 +37,78 @@ impl ChangelogScan {
         }
     }
 
-    /// After the last record: goes on deriving timers. Whether there are none left.
-    pub(super) fn arm_timers<W: WorkerIo>(&mut self, world: &W) -> Result<bool, Error> {
+    /// After the last record: derives more timers of a rebuild. Returns whether all are derived.
+    pub(super) fn arm_timers<W: WorkerIo>(&mut self, io: &W) -> Result<bool, Error> {
         match &mut self.target {
             RestoreTarget::CatchUp(_) => Ok(true),
-            RestoreTarget::Rebuild(rebuild, _) => Ok(world.store().arm_timers(rebuild)?),
+            RestoreTarget::Rebuild(rebuild, _) => Ok(io.store().arm_timers(rebuild)?),
         }
     }
 }
 
 impl PartitionRestore {
-    pub(super) fn empty_scan(&self, shared: &Context, ends: OffsetBounds) -> ChangelogScan {
-        shared.report_local_state(self.partition, LocalState::Complete);
+    pub(super) fn empty_scan(&self, context: &Context, ends: OffsetBounds) -> ChangelogScan {
+        context.report_local_state(self.partition, LocalState::Complete);
         ChangelogScan::new(ends, ends.end, RestoreTarget::CatchUp(BTreeMap::new()))
     }
 
-    /// From where the changelog has to be read; where the local state cannot be continued, another one is built beside it.
+    /// Catches up from the offset of the local state, or begins a rebuild where the local state cannot be continued.
     pub(super) fn begin_scan<W: WorkerIo>(
         &self,
-        shared: &Context,
-        world: &W,
+        context: &Context,
+        io: &W,
         ends: OffsetBounds,
-        local: LocalCompleteness,
+        completeness: LocalCompleteness,
     ) -> Result<ChangelogScan, Error> {
         let OffsetBounds { start, end, .. } = ends;
-        let known = world
+        let known = io
             .store()
             .changelog_offset(store_partition(self.partition))?;
-        let found = match self.relation(shared, world, ends)? {
+        let local = match self.relation(context, io, ends)? {
             ChangelogRelation::NoLocalState => LocalState::Missing,
             _ if self.is_requested(RecoveryAction::Rebuild) => LocalState::RebuildRequested,
             ChangelogRelation::OtherChangelog => LocalState::OtherChangelog,
-            // Whether it ends before the local state is told by what it has: its offsets may have come again.
+            // Reported, and not refused here: offsets may have been reused. The batches decide, after the rebuild.
             ChangelogRelation::LocalAhead => LocalState::Ahead,
             ChangelogRelation::Truncated => LocalState::TooOld,
-            ChangelogRelation::Continues if local == LocalCompleteness::Incomplete => {
+            ChangelogRelation::Continues if completeness == LocalCompleteness::Incomplete => {
                 LocalState::Incomplete
             }
             ChangelogRelation::Continues if known == Some(end) => LocalState::Complete,
-            ChangelogRelation::Continues if is_stale(shared, world, self.partition)? => {
+            ChangelogRelation::Continues if is_stale(context, io, self.partition)? => {
                 LocalState::Stale
             }
             ChangelogRelation::Continues => LocalState::Behind,
         };
-        shared.report_local_state(self.partition, found);
-        let (from, into) = match (found, known) {
+        context.report_local_state(self.partition, local);
+        let (from, target) = match (local, known) {
             (LocalState::Complete | LocalState::Behind, Some(known)) => {
-                if self.is_truncated(world, ends)? {
-                    shared.report_truncated_changelog(self.partition, start);
+                if self.is_truncated(io, ends)? {
+                    context.report_truncated_changelog(self.partition, start);
                 }
                 (known, RestoreTarget::CatchUp(BTreeMap::new()))
             }
             _ => {
-                self.check_disk_space(world)?;
+                self.check_disk_space(io)?;
                 let (partition, workers) =
-                    (store_partition(self.partition), shared.settings.workers);
-                let rebuild = world.store().begin_rebuild(partition, workers)?;
+                    (store_partition(self.partition), context.settings.workers);
+                let rebuild = io.store().begin_rebuild(partition, workers)?;
                 (start, RestoreTarget::Rebuild(rebuild, None))
             }
         };
-        Ok(ChangelogScan::new(ends, from, into))
+        Ok(ChangelogScan::new(ends, from, target))
     }
 
-    /// A state that is built beside another one needs about as much of the disk.
-    fn check_disk_space<W: WorkerIo>(&self, world: &W) -> Result<(), Error> {
-        let (needed, free) = world
-            .store()
-            .rebuild_space(store_partition(self.partition))?;
+    /// A rebuild is stored next to the local state until it replaces it, and needs about as much of the disk.
+    fn check_disk_space<W: WorkerIo>(&self, io: &W) -> Result<(), Error> {
+        let (needed, free) = io.store().rebuild_space(store_partition(self.partition))?;
         let partition = self.partition;
         if needed > 0 {
             tracing::info!(
                 partition,
                 needed_bytes = needed,
                 free_bytes = free,
-                "building the state beside the one that is there"
+                "rebuilding the state next to the local one"
             );
         }
         match free {
@@ -139,8 +116,8 @@ impl PartitionRestore {
                 partition,
                 cause: QuarantineCause::DiskSpace,
                 what: format!(
-                    "building the state anew takes about {needed} bytes of the disk beside what is there, and {free} are free. \
-                    Make room, and `retry`"
+                    "rebuilding the state needs about {needed} bytes of disk in addition to the local state, and {free} \
+                    are free. Free disk space, and `retry`"
                 ),
             }),
             _ => Ok(()),
@@ -149,58 +126,56 @@ impl PartitionRestore {
 
     pub(super) fn read_changelog<W: WorkerIo>(
         &mut self,
-        shared: &Context,
-        world: &mut W,
+        context: &Context,
+        io: &mut W,
         committed: &CommittedOffsets,
-        reading: &mut ChangelogScan,
+        scan: &mut ChangelogScan,
     ) -> Result<(), Error> {
         let mut entries = Vec::new();
         let mut take = |entry| entries.push(entry);
-        let ChangelogScan { position, end, .. } = *reading;
-        let reached = world.read_changelog(self.partition, position, end, &mut take)?;
+        let ChangelogScan { position, end, .. } = *scan;
+        let reached = io.read_changelog(self.partition, position, end, &mut take)?;
         self.records += entries.len() as u64;
-        shared.metrics.restore.records.inc_by(entries.len() as u64);
+        context.metrics.restore.records.inc_by(entries.len() as u64);
         crash::point("restoring");
         for entry in entries {
-            self.apply_entry(shared, world, committed, reading, entry)?;
-            if reading.is_rewritten {
+            self.apply_entry(context, io, committed, scan, entry)?;
+            if scan.is_rewritten {
                 return Ok(());
             }
         }
         self.stalled_polls += 1;
         if reached > position {
-            reading.position = reached;
+            scan.position = reached;
             self.stalled_polls = 0;
         } else if self.stalled_polls > STALLED_POLLS_MAX {
             return Err(self.state_mismatch(&format!(
                 "{} partition {} cannot be read",
-                shared.settings.outputs.changelog, self.partition
+                context.settings.outputs.changelog, self.partition
             )));
         }
-        let [done, all] = [reading.position, end].map(|at| (at - reading.from).unsigned_abs());
-        shared.restoring.set(self.partition, done, all);
+        let [done, all] = [scan.position, end].map(|at| (at - scan.from).unsigned_abs());
+        context.restoring.set(self.partition, done, all);
         Ok(())
     }
 
     fn apply_entry<W: WorkerIo>(
         &self,
-        shared: &Context,
-        world: &mut W,
+        context: &Context,
+        io: &mut W,
         committed: &CommittedOffsets,
-        reading: &mut ChangelogScan,
+        scan: &mut ChangelogScan,
         entry: ChangelogRecord,
     ) -> Result<(), Error> {
         let partition = store_partition(self.partition);
-        match (&mut reading.target, entry) {
-            (_, ChangelogRecord::Output(pending)) => {
-                retain_last_batch(&mut reading.outbox, pending)
+        match (&mut scan.target, entry) {
+            (_, ChangelogRecord::Output(output)) => retain_last_batch(&mut scan.outbox, output),
+            // Written immediately: it is read only after the progress that names it was written.
+            (RestoreTarget::CatchUp(_), ChangelogRecord::Generation(generation)) => {
+                io.store().put_generation(partition, &generation)?;
             }
-            // It is looked for only when the progress that names it is there.
-            (RestoreTarget::CatchUp(_), ChangelogRecord::Generation(known)) => {
-                world.store().put_generation(partition, &known)?;
-            }
-            (RestoreTarget::Rebuild(rebuild, _), ChangelogRecord::Generation(known)) => {
-                world.store().add_generation(rebuild, &known)?;
+            (RestoreTarget::Rebuild(rebuild, _), ChangelogRecord::Generation(generation)) => {
+                io.store().add_generation(rebuild, &generation)?;
             }
             (RestoreTarget::CatchUp(states), ChangelogRecord::State(customer, state)) => {
                 drop(states.insert(customer, state));
@@ -208,25 +183,24 @@ impl PartitionRestore {
             (RestoreTarget::CatchUp(_), ChangelogRecord::Progress(progress))
                 if progress.is_partial =>
             {
-                reading.is_rewritten = true;
+                scan.is_rewritten = true;
             }
-            (RestoreTarget::CatchUp(states), ChangelogRecord::Progress(found)) => {
-                if let Some(app) = &found.app {
-                    self.check_app(shared, app)?;
+            (RestoreTarget::CatchUp(states), ChangelogRecord::Progress(record)) => {
+                if let Some(app) = &record.app {
+                    self.check_app(context, app)?;
                 }
-                // Told before it is on disk: afterwards nobody would look for it.
-                publish_outbox(world, shared, committed, &reading.outbox)?;
-                let progress = (&*found.bytes, found.next_offset);
-                world.store().catch_up(partition, states, progress)?;
+                // Published before the batch is on disk: a restart would not read its outbox again.
+                publish_outbox(io, context, committed, &scan.outbox)?;
+                let progress = (&*record.bytes, record.next_offset);
+                io.store().catch_up(partition, states, progress)?;
                 states.clear();
             }
             (RestoreTarget::Rebuild(rebuild, _), ChangelogRecord::State(customer, state)) => {
-                world
-                    .store()
+                io.store()
                     .add_record(rebuild, &customer, state.as_deref())?;
             }
-            (RestoreTarget::Rebuild(_, last), ChangelogRecord::Progress(progress)) => {
-                *last = Some(progress)
+            (RestoreTarget::Rebuild(_, last), ChangelogRecord::Progress(record)) => {
+                *last = Some(record)
             }
         }
         Ok(())

@@ -1,23 +1,23 @@
-//! Which models a partition is worked on with: those that are loaded, once every state of it is theirs or
-//! of the ones before. Its records are decoded by the settings that are loaded, from the next offset on. A process with older
-//! models or settings than a partition has seen leaves it alone [24].
+//! Chooses the models that a partition is processed with: the loaded ones, once every state is of them or of the
+//! generation before them. The loaded decoding settings apply from the next offset on. A process with older models
+//! or settings than a partition has seen defers the partition [24].
 
 use std::sync::Arc;
 
-use super::{OwnedPartition, Worker};
 use crate::model::{Models, ModelsChange};
 use crate::partition::codec::UnusableState;
 use crate::partition::{Generation, ModelGenerations, Progress, VersionOrdering};
 use crate::runtime::context::Context;
-use crate::runtime::partitions::{PartitionState, QuarantineCause};
-use crate::runtime::restore::{Error, store_partition};
+use crate::runtime::partitions::QuarantineCause;
+use crate::runtime::restore::Error;
 use crate::runtime::worker_io::WorkerIo;
+use crate::store::store_partition;
 
-/// The models that a partition is worked on with.
+/// The models that a partition is processed with.
 #[derive(Clone, Debug)]
 pub(super) struct ActiveModels {
     pub(super) current: Arc<Models>,
-    /// Those before, while states of theirs are left.
+    /// The generation before, and the change from it, while states of it remain.
     pub(super) previous: Option<Arc<(Models, ModelsChange)>>,
 }
 
@@ -31,86 +31,88 @@ impl ActiveModels {
     }
 }
 
-/// How a partition is taken up.
+/// Whether and how a restored partition can be processed.
 pub(super) enum Activation {
-    /// With the models that are loaded.
+    /// With the loaded models.
     Ready {
         models: ActiveModels,
         progress: Progress,
-        /// What has still to be committed beside the states.
+        /// The generation to store with the next commit, if it is new.
         generation: Option<Generation>,
     },
-    /// With those before, until no state is of still earlier ones.
+    /// With the partition's generation until its migration sweep is done, since states of two earlier generations cannot
+    /// be migrated in one sweep. Then the partition is activated again.
     FinishSweep {
         models: ActiveModels,
         progress: Progress,
     },
-    /// Not at all: others have gone on with newer models.
+    /// Not at all: another process has processed it with newer models or settings.
     Outdated,
 }
 
 impl Context {
-    /// How to work on a partition that stands here.
+    /// Chooses how to process a partition with this progress.
     pub(super) fn choose_models<W: WorkerIo>(
         &self,
-        world: &W,
+        io: &W,
         partition: i32,
         progress: Progress,
     ) -> Result<Activation, Error> {
-        let (own, decoding) = (&self.models, &self.settings.decoding);
-        let Some(known) = self.generation(world, partition, &progress)? else {
-            let under = ActiveModels {
-                current: own.clone(),
-                previous: None,
-            };
+        let (loaded, decoding) = (&self.models, &self.settings.decoding);
+        let Some(stored) = self.generation(io, partition, &progress)? else {
             return Ok(Activation::Ready {
-                models: under,
-                generation: Some(Generation::first(own).with_decoding(decoding)),
+                models: ActiveModels {
+                    current: loaded.clone(),
+                    previous: None,
+                },
+                generation: Some(Generation::first(loaded).with_decoding(decoding)),
                 progress,
             });
         };
-        self.check_decoding(partition, &known)?;
-        let models =
-            |models: &Arc<Models>| self.active_models(world, partition, &progress, models.clone());
-        match (known.compare_models(own), known.compare_decoding(decoding)) {
+        self.check_decoding(partition, &stored)?;
+        let active =
+            |models: &Arc<Models>| self.active_models(io, partition, &progress, models.clone());
+        match (
+            stored.compare_models(loaded),
+            stored.compare_decoding(decoding),
+        ) {
             (VersionOrdering::Older, _) | (_, VersionOrdering::Older) => Ok(Activation::Outdated),
             (VersionOrdering::Current, VersionOrdering::Current) => Ok(Activation::Ready {
-                models: models(own)?,
+                models: active(loaded)?,
                 generation: None,
                 progress,
             }),
             (VersionOrdering::Current, VersionOrdering::Newer) => {
-                self.log_decoding_change(partition, &known, &progress);
+                self.log_decoding_change(partition, &stored, &progress);
                 Ok(Activation::Ready {
-                    models: models(own)?,
-                    generation: Some(known.with_decoding(decoding)),
+                    models: active(loaded)?,
+                    generation: Some(stored.with_decoding(decoding)),
                     progress,
                 })
             }
             (VersionOrdering::Newer, _) if progress.sweep.is_some() => {
                 Ok(Activation::FinishSweep {
-                    models: models(&Arc::new(self.generation_models(world, &known)?))?,
+                    models: active(&Arc::new(self.generation_models(io, &stored)?))?,
                     progress,
                 })
             }
-            (VersionOrdering::Newer, _) => self.adopt(world, partition, &known, progress),
+            (VersionOrdering::Newer, _) => self.adopt(io, partition, &stored, progress),
         }
     }
 
-    /// Whether states are gone on with under the loaded settings.
-    fn check_decoding(&self, partition: i32, known: &Generation) -> Result<(), Error> {
-        let refusal = known
+    /// Fails where the loaded decoding settings are incompatible with the stored states.
+    fn check_decoding(&self, partition: i32, stored: &Generation) -> Result<(), Error> {
+        let incompatibility = stored
             .decoding()
             .and_then(|before| before.incompatibility(&self.settings.decoding));
-        match refusal {
+        match incompatibility {
             Some(what) => Err(Error::Models { partition, what }),
             None => Ok(()),
         }
     }
 
-    /// Says from where on other settings count than before.
-    fn log_decoding_change(&self, partition: i32, known: &Generation, progress: &Progress) {
-        let changes = known
+    fn log_decoding_change(&self, partition: i32, stored: &Generation, progress: &Progress) {
+        let changes = stored
             .decoding()
             .map(|before| before.diff(&self.settings.decoding));
         let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
@@ -120,100 +122,99 @@ impl Context {
             partition,
             offsets = ?progress.offsets,
             ?changes,
-            "records are decoded by other settings than before, from these offsets of the inputs on"
+            "the decoding settings have changed; they apply from these input offsets on"
         );
     }
 
-    /// The generation that a partition stands at. `None` where none is kept yet and the loaded models are it.
+    /// The stored generation that a progress names; `None` where none is stored yet and the progress is of the loaded
+    /// models.
     fn generation<W: WorkerIo>(
         &self,
-        world: &W,
+        io: &W,
         partition: i32,
         progress: &Progress,
     ) -> Result<Option<Generation>, Error> {
-        let known = world
+        let stored = io
             .store()
             .generation(store_partition(partition), progress.generation)?;
-        match known {
-            Some(known) if known.hash == progress.models_hash => Ok(Some(known)),
+        match stored {
+            Some(stored) if stored.hash == progress.models_hash => Ok(Some(stored)),
             None if progress.models_hash == crate::partition::hash_models(&self.models) => Ok(None),
             Some(_) | None => Err(Error::Unprocessable {
                 partition,
                 cause: QuarantineCause::Models,
-                what: "the models that its states were made with are not kept beside them; start once \
-                    with those models"
+                what: "the models of the partition's states are not stored with them; start once with those models"
                     .to_owned(),
             }),
         }
     }
 
-    fn generation_models<W: WorkerIo>(
-        &self,
-        world: &W,
-        known: &Generation,
-    ) -> Result<Models, Error> {
-        let models = known.models();
-        models.map_err(|source| unusable_state(world, source))
+    fn generation_models<W: WorkerIo>(&self, io: &W, stored: &Generation) -> Result<Models, Error> {
+        let models = stored.models();
+        models.map_err(|source| unusable_state(io, source))
     }
 
-    /// These models, which the partition stands at, and those before if states of theirs are left.
+    /// These models, which the progress is of, with the generation before them if states of it remain.
     fn active_models<W: WorkerIo>(
         &self,
-        world: &W,
+        io: &W,
         partition: i32,
         progress: &Progress,
         models: Arc<Models>,
     ) -> Result<ActiveModels, Error> {
-        let mut before = None;
+        let mut previous = None;
         if let (Some(_), Some(number)) = (&progress.sweep, progress.generation.checked_sub(1)) {
-            let known = world
-                .store()
-                .generation(store_partition(partition), number)?;
-            let Some(known) = known else {
-                return Err(unusable_state(world, UnusableState::Damaged));
+            let stored = io.store().generation(store_partition(partition), number)?;
+            let Some(stored) = stored else {
+                return Err(unusable_state(io, UnusableState::Damaged));
             };
-            let old = self.generation_models(world, &known)?;
+            let old = self.generation_models(io, &stored)?;
             let change = ModelsChange::between(&old, &models);
-            before = Some(Arc::new((old, change)));
+            previous = Some(Arc::new((old, change)));
         }
-        match progress.has_stages_of(&models) {
-            true => Ok(ActiveModels {
-                current: models,
-                previous: before,
-            }),
-            false => Err(unusable_state(world, UnusableState::Damaged)),
+        if !progress.has_stages_of(&models) {
+            return Err(unusable_state(io, UnusableState::Damaged));
         }
+        Ok(ActiveModels {
+            current: models,
+            previous,
+        })
     }
 
-    /// The loaded models take over.
+    /// Makes the loaded models the next generation of the partition, and begins its migration sweep if one is needed.
     fn adopt<W: WorkerIo>(
         &self,
-        world: &W,
+        io: &W,
         partition: i32,
-        known: &Generation,
+        stored: &Generation,
         mut progress: Progress,
     ) -> Result<Activation, Error> {
         let models = self.models.clone();
-        let old = self.generation_models(world, known)?;
+        let old = self.generation_models(io, stored)?;
         if !progress.has_stages_of(&old) {
-            return Err(unusable_state(world, UnusableState::Damaged));
+            return Err(unusable_state(io, UnusableState::Damaged));
         }
         let change = ModelsChange::between(&old, &models);
         if let Some(what) = change.refusal(self.settings.accepted) {
             return Err(Error::Models { partition, what });
         }
-        self.log_decoding_change(partition, known, &progress);
-        let next = known.next(&models, &change);
-        let next = next.with_decoding(&self.settings.decoding);
+        self.log_decoding_change(partition, stored, &progress);
+        let next = stored
+            .next(&models, &change)
+            .with_decoding(&self.settings.decoding);
         progress.adopt(&next, &models, &change);
         let generation = progress.generation;
-        tracing::info!(partition, generation, "other models than before take over");
+        tracing::info!(
+            partition,
+            generation,
+            "the loaded models are adopted as the next generation"
+        );
         self.metrics.model_changes.changes.inc();
-        let before = progress.sweep.is_some();
+        let has_sweep = progress.sweep.is_some();
         Ok(Activation::Ready {
             models: ActiveModels {
                 current: models,
-                previous: before.then(|| Arc::new((old, change))),
+                previous: has_sweep.then(|| Arc::new((old, change))),
             },
             progress,
             generation: Some(next),
@@ -221,43 +222,6 @@ impl Context {
     }
 }
 
-fn unusable_state<W: WorkerIo>(world: &W, source: UnusableState) -> Error {
-    world.store().unusable(source).into()
-}
-
-impl<W: WorkerIo> Worker<W> {
-    /// Others have gone on with newer models: this process must not turn their states back.
-    pub(super) fn defer(&mut self, partition: i32) {
-        tracing::warn!(
-            partition,
-            "others have worked on it with newer models or settings than are loaded here: it is left alone until it goes to \
-            one of them, or they are loaded. To go back to older models, give them a higher `version`; to older mappings, \
-            limits or money, raise `settings_version`"
-        );
-        self.deferred.insert(partition);
-        self.context.set_state(partition, PartitionState::Deferred);
-    }
-
-    /// After the last state of earlier models the loaded ones take over.
-    pub(super) fn finish_migration(&mut self, partition: i32) -> Result<(), Error> {
-        let Some(own) = self.partitions.get_mut(&partition) else {
-            return Ok(());
-        };
-        if own.progress.sweep.is_some() {
-            return Ok(());
-        }
-        own.models.previous = None;
-        if !own.is_migrating {
-            return Ok(());
-        }
-        let OwnedPartition {
-            progress, epoch, ..
-        } = own;
-        let (progress, epoch) = (progress.clone(), *epoch);
-        self.context
-            .count_population(&own.models.current, &progress, -1);
-        self.partitions.remove(&partition);
-        self.context.customers.release(partition);
-        self.activate(partition, epoch, progress, false, Vec::new())
-    }
+fn unusable_state<W: WorkerIo>(io: &W, source: UnusableState) -> Error {
+    io.store().unusable(source).into()
 }

@@ -1,72 +1,75 @@
-//! From records to a commit: the pure core, one partition after the other.
+//! Applies each partition's pending records with the pure core; the results are the commits of one transaction.
 
+use super::Worker;
 use super::budget::{self, BatchLimit};
-use super::quarantine::{PanicSearch, catch_panic};
-use super::{PendingCommit, Worker};
+use super::panic_search::{PanicSearch, catch_panic};
+use super::pending_commit::PendingCommit;
 use crate::crash;
 use crate::event;
 use crate::partition::{Batch, apply};
-use crate::runtime::restore::{Error, store_partition};
+use crate::runtime::restore::Error;
 use crate::runtime::worker_io::WorkerIo;
+use crate::store::store_partition;
 
 impl<W: WorkerIo> Worker<W> {
-    /// The pure core, over what was prefetched for it.
     pub(super) fn apply(&mut self) -> Result<Vec<PendingCommit>, Error> {
-        let share = self.batch_limit();
+        let limit = self.batch_limit();
         let partitions: Vec<i32> = self.partitions.keys().copied().collect();
         let mut commits = Vec::with_capacity(partitions.len());
         for partition in partitions {
-            let planned = self.apply_partition(partition, share);
-            commits.extend(self.quarantine_on_error(partition, planned)?.flatten());
+            let pending = self.apply_partition(partition, limit);
+            commits.extend(self.quarantine_on_error(partition, pending)?.flatten());
         }
         Ok(commits)
     }
 
-    /// The same for one partition; `None` where it has nothing to commit, or that panics.
+    /// `None` where the partition has nothing to commit, or where applying its records panics.
     fn apply_partition(
         &mut self,
         partition: i32,
-        share: BatchLimit,
+        limit: BatchLimit,
     ) -> Result<Option<PendingCommit>, Error> {
         let lateness = self.context.settings.lateness;
-        let Some(own) = self.partitions.get_mut(&partition) else {
+        let Some(owned) = self.partitions.get_mut(&partition) else {
             return Ok(None);
         };
-        let all = own.records.len();
-        let most = own.search.map_or(share.records, PanicSearch::limit);
-        let records = budget::take_records(&mut own.records, most.min(share.records));
-        let is_last = own.records.is_empty();
-        let advance = own.idle.advance.take_if(|_| is_last);
-        let bytes = budget::proportional_bytes(own.bytes, records.len(), all);
+        let queued = owned.records.len();
+        let searched = owned.search.map_or(limit.records, PanicSearch::limit);
+        let records = budget::take_records(&mut owned.records, searched.min(limit.records));
+        // The idle step of the watermark follows the last pending record.
+        let is_last = owned.records.is_empty();
+        let advance = owned.idle.advance.take_if(|_| is_last);
+        let bytes = budget::proportional_bytes(owned.bytes, records.len(), queued);
         let batch = Batch {
-            lost: own.lost.clone(),
+            lost: owned.lost.clone(),
             records,
             advance_to: advance,
         };
-        if batch.records.is_empty() && batch.advance_to.is_none() && !own.must_commit {
+        if batch.records.is_empty() && batch.advance_to.is_none() && !owned.must_commit {
             return Ok(None);
         }
-        own.bytes -= bytes;
-        let lineage = own.models.generations();
+        owned.bytes -= bytes;
+        let generations = owned.models.generations();
         let view = self.io.store().prefetch_limited(
-            lineage,
+            generations,
             store_partition(partition),
             lateness,
-            &own.progress,
+            &owned.progress,
             &batch,
-            share.transitions,
+            limit.transitions,
         )?;
-        let reached = batch.watermark(own.progress.watermark, lateness);
-        let (records, first) = (batch.records.len(), batch.records.first());
-        let first = first.map(|record| record.position);
+        let reached = batch.watermark(owned.progress.watermark, lateness);
+        let records = batch.records.len();
+        let first = batch.records.first().map(|record| record.position);
         let applied = catch_panic(|| {
             for record in batch.records.iter().filter(|it| it.content.is_ok()) {
                 let event::Position { input, offset } = record.position;
                 crash::panic_at("apply", input, partition, offset);
             }
-            apply(lineage, lateness, &own.progress, view, batch)
+            apply(generations, lateness, &owned.progress, view, batch)
         });
         let Ok(commit) = applied else {
+            // A single record is only blamed if the timers that are due with it do not panic without it.
             let first = match records {
                 1 if self.is_timer_panic(partition, reached)? => None,
                 _ => first,
@@ -76,9 +79,9 @@ impl<W: WorkerIo> Worker<W> {
         };
         Ok(Some(PendingCommit {
             partition,
-            epoch: own.epoch,
-            models: own.models.clone(),
-            generation: own.generation.take(),
+            epoch: owned.epoch,
+            models: owned.models.clone(),
+            generation: owned.generation.take(),
             commit,
             advance,
             bytes,

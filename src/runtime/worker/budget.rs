@@ -1,34 +1,34 @@
-//! How much one transaction may hold, over all partitions of a worker: less after one was aborted, since a broker
-//! that could not take it in time would not take the same again.
+//! Bounds the size of one transaction over all partitions of a worker. After an abort the next one is smaller, since a
+//! broker that could not take a transaction in time would not take the same one again.
 
 use crate::partition::Record;
 
-/// Most records of inputs behind one transaction.
+/// Most input records of one transaction.
 const RECORDS_MAX: usize = 32_768;
-/// Most transitions of one transaction, give or take the last customer of each partition. With two outputs and a
-/// state each they come to some 60,000 records and tens of megabytes, to be delivered within 12 seconds.
+/// Most transitions of one transaction; the last customer of each partition may exceed it. With two outputs and a
+/// state each, that is some 60,000 records and tens of megabytes, to be delivered within 12 seconds.
 const TRANSITIONS_MAX: usize = 16_384;
-/// Most bytes of the records behind one transaction, give or take a record of each partition: it
-/// must be delivered well before its timeout, and dead letters carry their bytes on.
+/// Most bytes of a transaction's input records; one record of each partition may exceed it. The transaction
+/// must be delivered well before its timeout, and dead letters contain the bytes of their records.
 const BYTES_MAX: usize = 16 << 20;
-/// The smallest part of all that.
+/// The smallest transaction is the largest divided by this.
 const DIVISOR_MAX: usize = 4096;
-/// A transaction that was aborted is followed by one of a part of its size.
+/// After an abort the size is divided by this.
 const SHRINK_FACTOR: usize = 4;
 /// Records and transitions that any broker takes in time. In the simulation all transactions are small.
 const SHRINK_MIN: usize = if cfg!(test) { 2 } else { 64 };
-/// Transactions that have to succeed before the next may be larger again.
+/// Commits before the size doubles again.
 const GROW_AFTER: u32 = 8;
 
-/// A part of the largest transaction.
+/// The size of the next transaction, as a fraction of the largest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Budget {
-    /// One of so many.
     divisor: usize,
+    /// Commits since the size last changed.
     successes: u32,
 }
 
-/// What one partition may take of it.
+/// One partition's share of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BatchLimit {
     pub(super) records: usize,
@@ -44,31 +44,32 @@ impl Budget {
         }
     }
 
-    /// For each of so many partitions; something always.
+    /// An equal share for each of `partitions`, at least 1 of everything.
     pub(super) fn per_partition(self, partitions: usize) -> BatchLimit {
-        let of = |all: usize| (all / self.divisor / partitions.max(1)).max(1);
+        let share = |all: usize| (all / self.divisor / partitions.max(1)).max(1);
         BatchLimit {
-            records: of(RECORDS_MAX),
-            bytes: of(BYTES_MAX),
-            transitions: of(TRANSITIONS_MAX),
+            records: share(RECORDS_MAX),
+            bytes: share(BYTES_MAX),
+            transitions: share(TRANSITIONS_MAX),
         }
     }
 
-    /// After a transaction of so many records of inputs and transitions was aborted: whether the next can be
-    /// smaller. One of few records is aborted for something else, which a smaller one would meet as well.
+    /// Shrinks the budget after the abort of a transaction of `records` and `transitions`; returns whether the next one
+    /// can be smaller. A transaction of few records is aborted for another reason, which a smaller one
+    /// would not avoid.
     pub(super) fn shrink(&mut self, records: usize, transitions: usize) -> bool {
         if records + transitions < SHRINK_MIN {
             return false;
         }
         self.successes = 0;
-        let can = self.divisor < DIVISOR_MAX;
-        // It may have been far from the largest.
+        let can_shrink = self.divisor < DIVISOR_MAX;
+        // Relative to the aborted transaction, which may have been far smaller than the budget.
         let parts = (RECORDS_MAX / records.max(1)).min(TRANSITIONS_MAX / transitions.max(1));
         self.divisor = (self.divisor.max(parts) * SHRINK_FACTOR).min(DIVISOR_MAX);
-        can
+        can_shrink
     }
 
-    /// After a transaction was committed.
+    /// Counts a commit.
     pub(super) fn grow(&mut self) {
         self.successes += 1;
         if self.successes >= GROW_AFTER {
@@ -77,19 +78,19 @@ impl Budget {
         }
     }
 
-    /// For a metric.
+    /// The fraction of the largest transaction, rounded up.
     pub(super) fn percent(self) -> i64 {
         i64::try_from(100_usize.div_ceil(self.divisor)).unwrap_or(100)
     }
 }
 
-/// The records that a batch takes; the rest stays.
-pub(super) fn take_records(records: &mut Vec<Record>, most: usize) -> Vec<Record> {
-    let rest = records.split_off(most.min(records.len()));
+/// Takes the first `limit` records; the rest stays.
+pub(super) fn take_records(records: &mut Vec<Record>, limit: usize) -> Vec<Record> {
+    let rest = records.split_off(limit.min(records.len()));
     std::mem::replace(records, rest)
 }
 
-/// The bytes of some records of all of these, which are taken to be of one size.
+/// `records / all` of `bytes`: records are assumed to have the same size.
 pub(super) fn proportional_bytes(bytes: usize, records: usize, all: usize) -> usize {
     bytes * records / all.max(1)
 }
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transaction_is_for_all_partitions_and_smaller_for_a_while_after_one_was_aborted() {
+    fn all_partitions_share_a_transaction_which_is_smaller_for_a_while_after_an_abort() {
         let mut budget = Budget::full();
         let whole = budget.per_partition(1);
         assert_eq!(
@@ -113,7 +114,7 @@ mod tests {
         for _ in 0..5 {
             assert!(budget.shrink(1, TRANSITIONS_MAX / 4));
         }
-        assert!(!budget.shrink(1, 1), "there is an end");
+        assert!(!budget.shrink(1, 1), "the size has a lower bound");
         assert_eq!(budget.per_partition(1000).transitions, 1);
         assert_eq!(budget.percent(), 1);
         for _ in 0..7 {
@@ -130,7 +131,7 @@ mod tests {
             (proportional_bytes(90, 1, 3), proportional_bytes(90, 0, 0)),
             (30, 0)
         );
-        // One that was small already.
+        // The aborted transaction was small already.
         assert!(budget.shrink(24, 2400));
         let share = budget.per_partition(24).transitions * 24;
         assert!((400..=700).contains(&share), "{share}");

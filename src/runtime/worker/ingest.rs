@@ -1,8 +1,9 @@
-//! From what was fetched to the batch of each partition, which is bounded in records and bytes.
+//! Decodes fetched records, merges the inputs of each partition, and fills its next batch within the budget.
 
+use super::Worker;
 use super::budget::BatchLimit;
-use super::quarantine::{PartitionRestart, catch_panic};
-use super::{OwnedPartition, Worker};
+use super::owned_partition::{BrokenInput, OwnedPartition};
+use super::panic_search::{PartitionRestart, catch_panic};
 use crate::crash;
 use crate::event::{EventTime, Position, RejectReason, Rejection};
 use crate::kafka::Fetched;
@@ -13,33 +14,6 @@ use crate::runtime::merge::{MergeOutput, SuspectRecord};
 use crate::runtime::partitions::{Quarantine, QuarantineCause};
 use crate::runtime::worker_io::WorkerIo;
 
-/// Why an input of a partition gives nothing more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BrokenInput {
-    /// It does not hold the next offset.
-    OutOfRange { input: u32 },
-    /// The batch at or behind this position is damaged.
-    Damaged(Position),
-}
-
-impl BrokenInput {
-    fn input(self) -> u32 {
-        match self {
-            BrokenInput::OutOfRange { input } | BrokenInput::Damaged(Position { input, .. }) => {
-                input
-            }
-        }
-    }
-}
-
-impl OwnedPartition {
-    /// What has come before is still applied.
-    fn mark_broken(&mut self, broken: BrokenInput) {
-        self.merge.block(broken.input());
-        self.broken_input = Some(broken);
-    }
-}
-
 impl<W: WorkerIo> Worker<W> {
     pub(super) fn handle_fetched(
         &mut self,
@@ -47,22 +21,23 @@ impl<W: WorkerIo> Worker<W> {
         epoch: u64,
         input: u32,
         fetched: Fetched,
-        load: Reservation,
+        reservation: Reservation,
     ) {
-        let Some(own) = self
+        // A stale epoch: the partition was revoked or restarted after the fetch.
+        let Some(owned) = self
             .partitions
             .get_mut(&partition)
-            .filter(|own| own.epoch == epoch)
+            .filter(|owned| owned.epoch == epoch)
         else {
             return;
         };
-        own.idle.confirmed_ends = None;
-        own.idle.observed = None;
+        owned.idle.confirmed_ends = None;
+        owned.idle.observed = None;
         match fetched {
-            Fetched::End => own.merge.mark_at_end(input),
-            Fetched::OutOfRange => own.mark_broken(BrokenInput::OutOfRange { input }),
+            Fetched::End => owned.merge.mark_at_end(input),
+            Fetched::OutOfRange => owned.mark_broken(BrokenInput::OutOfRange { input }),
             Fetched::Damaged { offset } => {
-                own.mark_broken(BrokenInput::Damaged(Position { input, offset }));
+                owned.mark_broken(BrokenInput::Damaged(Position { input, offset }));
             }
             Fetched::Record {
                 offset,
@@ -73,34 +48,33 @@ impl<W: WorkerIo> Worker<W> {
             } => {
                 let position = Position { input, offset };
                 let decoder = &self.decoders[input as usize];
-                let is_skipped = self.skips.get(&partition);
-                let is_skipped = is_skipped.is_some_and(|skips| skips.contains(&position));
-                let content = catch_panic(|| match is_skipped {
-                    true => Err(RejectReason::Skipped),
-                    false => {
-                        crash::panic_at("decode", input, partition, offset);
-                        decoder.decode_record(key.as_deref(), value.as_deref(), timestamp)
+                let skips = self.skips.get(&partition);
+                let is_skipped = skips.is_some_and(|skips| skips.contains(&position));
+                let content = catch_panic(|| {
+                    if is_skipped {
+                        return Err(RejectReason::Skipped);
                     }
+                    crash::panic_at("decode", input, partition, offset);
+                    decoder.decode_record(key.as_deref(), value.as_deref(), timestamp)
                 });
                 let Ok(content) = content else {
                     self.handle_panic(partition, 1, Some(position));
                     return;
                 };
-                let settings = &self.context.settings;
-                let (now, future) = (self.now, settings.limits.future_tolerance);
-                let doubtful = timestamp
-                    .filter(|timestamp| self.clock_check.is_ahead(*timestamp, now, future));
+                let tolerance = self.context.settings.limits.future_tolerance;
+                let is_ahead = |at: &i64| self.clock_check.is_ahead(*at, self.now, tolerance);
                 let rejection = |reason| Rejection {
                     reason,
                     key,
                     value,
                     headers,
                 };
-                let (content, doubt) = match doubtful {
+                let (content, suspect) = match timestamp.filter(is_ahead) {
                     None => (content.map_err(rejection), None),
                     Some(timestamp) => {
-                        let doubt = SuspectRecord { timestamp, content };
-                        (Err(rejection(RejectReason::TimestampInFuture)), Some(doubt))
+                        let suspect = SuspectRecord { timestamp, content };
+                        let rejection = rejection(RejectReason::TimestampInFuture);
+                        (Err(rejection), Some(suspect))
                     }
                 };
                 let record = Record {
@@ -108,7 +82,7 @@ impl<W: WorkerIo> Worker<W> {
                     timestamp: timestamp.map(EventTime),
                     content,
                 };
-                own.merge.push(record, load, doubt);
+                owned.merge.push(record, reservation, suspect);
             }
         }
     }
@@ -117,16 +91,16 @@ impl<W: WorkerIo> Worker<W> {
     pub(super) fn fill_batches(&mut self) {
         let now = self.io.uptime();
         let BatchLimit { records, bytes, .. } = self.batch_limit();
-        let future = self.context.settings.limits.future_tolerance;
-        let asks = self.has_append_time && self.clock_check.is_comparison_due(self.now);
+        let tolerance = self.context.settings.limits.future_tolerance;
+        let needs_comparison = self.has_append_time && self.clock_check.is_comparison_due(self.now);
         let mut waiting = Vec::new();
-        for (partition, own) in &mut self.partitions {
-            while own.records.len() < records && own.bytes < bytes {
+        for (partition, owned) in &mut self.partitions {
+            while owned.records.len() < records && owned.bytes < bytes {
                 let timed_out = || self.context.metrics.merge_timeouts.inc();
-                match own.merge.next(now, timed_out) {
+                match owned.merge.next(now, timed_out) {
                     MergeOutput::Record(record, bytes) => {
-                        own.records.push(record);
-                        own.bytes += bytes;
+                        owned.records.push(record);
+                        owned.bytes += bytes;
                     }
                     MergeOutput::Suspect {
                         input,
@@ -134,15 +108,16 @@ impl<W: WorkerIo> Worker<W> {
                         is_outlier,
                     } => match self
                         .clock_check
-                        .check_timestamp(timestamp, self.now, future, is_outlier)
+                        .check_timestamp(timestamp, self.now, tolerance, is_outlier)
                     {
                         TimestampVerdict::Wait => {
                             waiting.push(*partition);
-                            // A commit tells what the brokers' clock shows.
-                            own.must_commit |= asks && own.idle.try_start_check(now);
+                            // A commit shows the brokers' clock.
+                            owned.must_commit |=
+                                needs_comparison && owned.idle.try_start_check(now);
                             break;
                         }
-                        verdict => own
+                        verdict => owned
                             .merge
                             .resolve_suspect(input, verdict == TimestampVerdict::Accept),
                     },
@@ -153,36 +128,40 @@ impl<W: WorkerIo> Worker<W> {
         self.report_suspect(waiting);
     }
 
-    /// Stops processing partitions of which an input gives nothing more, after all that it has given is committed.
+    /// Restarts or quarantines partitions with a broken input, once all records that were read from it are committed.
     pub(super) fn close_broken_partitions(&mut self) {
-        let is_done = |own: &OwnedPartition, broken: BrokenInput| {
-            own.records.is_empty() && !own.must_commit && own.merge.is_input_empty(broken.input())
+        let is_done = |owned: &OwnedPartition, broken: BrokenInput| {
+            owned.records.is_empty()
+                && !owned.must_commit
+                && owned.merge.is_input_empty(broken.input())
         };
-        let broken = self.partitions.iter().filter_map(|(partition, own)| {
-            let broken = own.broken_input.filter(|broken| is_done(own, *broken))?;
+        let broken = self.partitions.iter().filter_map(|(partition, owned)| {
+            let broken = owned
+                .broken_input
+                .filter(|broken| is_done(owned, *broken))?;
             Some((*partition, broken))
         });
         for (partition, broken) in broken.collect::<Vec<_>>() {
             match broken {
-                // Restoring it finds out which records are gone.
+                // Restoring it finds out which records are missing.
                 BrokenInput::OutOfRange { .. } => {
                     self.close_partition(partition);
                     self.restart_partition(partition, PartitionRestart::default());
                 }
                 BrokenInput::Damaged(at) => {
                     let what = format!(
-                        "a batch of {} at or behind offset {} is damaged on its broker's disk or on its way. `retry` reads it \
-                        again; `accept-loss` goes on behind it",
+                        "a record batch of {} at or after offset {} is damaged on its broker's disk or in transit. `retry` reads \
+                        it again; `accept-loss` continues after it",
                         self.context.settings.outputs.inputs[at.input as usize], at.offset
                     );
-                    let own = Quarantine::new(QuarantineCause::InputDamaged, Some(at), what);
-                    self.quarantine(partition, own);
+                    let quarantine = Quarantine::new(QuarantineCause::InputDamaged, Some(at), what);
+                    self.quarantine(partition, quarantine);
                 }
             }
         }
     }
 
-    /// Says which partitions wait since nobody can tell whether a record or the own clock is wrong.
+    /// Reports which partitions wait because either a record's timestamp or this machine's clock is wrong.
     fn report_suspect(&mut self, waiting: Vec<i32>) {
         if waiting == self.suspect_partitions {
             return;
@@ -191,9 +170,9 @@ impl<W: WorkerIo> Worker<W> {
         if !waiting.is_empty() {
             tracing::warn!(
                 partitions = ?waiting, clock = %self.now.wall,
-                "records have timestamps later than this machine's clock by more than time.future: if the clock is slow, \
-                set it right; if the records are wrong, they go to the dead letters once right ones have come behind \
-                them. Until then these partitions wait"
+                "records have timestamps later than this machine's clock by more than time.future. If the clock is slow, \
+                correct it. If the records are wrong, they become dead letters once correct ones follow them. \
+                Until then these partitions wait"
             );
         }
         self.suspect_partitions = waiting;
@@ -206,17 +185,17 @@ impl<W: WorkerIo> Worker<W> {
         metric.with_label_values(&[&worker]).set(count);
     }
 
-    /// What a partition may take of the next transaction, which takes the batches of all of them.
+    /// One partition's share of the next transaction, which commits the batches of all partitions.
     pub(super) fn batch_limit(&self) -> BatchLimit {
-        let share = self.budget.per_partition(self.partitions.len());
+        let limit = self.budget.per_partition(self.partitions.len());
         BatchLimit {
-            records: share.records.min(self.context.settings.batch_records),
-            ..share
+            records: limit.records.min(self.context.settings.batch_records),
+            ..limit
         }
     }
 
-    pub(super) fn is_full(&self, own: &OwnedPartition) -> bool {
+    pub(super) fn is_full(&self, owned: &OwnedPartition) -> bool {
         let BatchLimit { records, bytes, .. } = self.batch_limit();
-        own.records.len() >= records || own.bytes >= bytes
+        owned.records.len() >= records || owned.bytes >= bytes
     }
 }

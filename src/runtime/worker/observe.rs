@@ -1,4 +1,4 @@
-//! What only a question to the broker or the disk tells, asked now and then.
+//! Metrics that need a request to the broker or a read of the disk, updated at intervals.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::runtime::restore::Error;
 use crate::runtime::worker_io::WorkerIo;
 
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
-/// The same for a partition of which all was read, where nothing has come since.
+/// The same for a partition whose records have all been read, without new ones since.
 const OBSERVE_IDLE_INTERVAL: Duration = Duration::from_secs(60);
 
 impl<W: WorkerIo> Worker<W> {
@@ -17,23 +17,23 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         }
         self.last_observed = now;
-        for (partition, own) in &mut self.partitions {
-            let is_quiet = |at: Duration| {
-                own.merge.is_idle() && now.saturating_sub(at) < OBSERVE_IDLE_INTERVAL
+        for (partition, owned) in &mut self.partitions {
+            let is_recent = |at: Duration| {
+                owned.merge.is_idle() && now.saturating_sub(at) < OBSERVE_IDLE_INTERVAL
             };
-            if own.idle.observed.is_some_and(is_quiet) {
+            if owned.idle.observed.is_some_and(is_recent) {
                 continue;
             }
-            let mut is_decided = true;
-            for (input, offset) in own.progress.offsets.iter().enumerate() {
+            let mut is_stable = true;
+            for (input, offset) in owned.progress.offsets.iter().enumerate() {
                 let Ok(ends) = self.io.input_ends(input as u32, *partition) else {
-                    is_decided = false;
+                    is_stable = false;
                     continue;
                 };
                 self.context.observe_lag(input, *partition, *offset, ends);
-                is_decided &= ends.is_stable();
+                is_stable &= ends.is_stable();
             }
-            own.idle.observed = is_decided.then_some(now);
+            owned.idle.observed = is_stable.then_some(now);
         }
         self.observe_bursts();
         self.io.observe(&self.context.metrics);

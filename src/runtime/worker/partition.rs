@@ -1,49 +1,21 @@
-//! A partition in a worker's hands: from where it is restored to where it is revoked.
+//! A partition that a worker owns: from its restore to its revocation.
 
-use super::active_models::{Activation, ActiveModels};
-use super::ingest::BrokenInput;
-use super::quarantine::PanicSearch;
-use super::{PendingCommit, StartRequest, Worker, budget, idle};
-use crate::event::{Millis, WallTime};
+use super::active_models::Activation;
+use super::idle_state::IdleState;
+use super::owned_partition::OwnedPartition;
+use super::pending_commit::PendingCommit;
+use super::{Worker, budget};
+use crate::event::Millis;
 use crate::kafka::SeekPosition;
-use crate::partition::{Commit, Generation, LostRange, Progress, Record};
+use crate::partition::{Commit, LostRange, Progress};
 use crate::runtime::merge::Merge;
 use crate::runtime::partitions::PartitionState;
-use crate::runtime::restore::{Error, Restored, store_partition};
-use crate::runtime::worker_io::WorkerIo;
+use crate::runtime::restore::{Error, Restored};
+use crate::runtime::worker_io::{StartRequest, WorkerIo};
+use crate::store::store_partition;
 
-/// One partition in this worker's hands.
-#[derive(Debug)]
-pub(super) struct OwnedPartition {
-    pub(super) epoch: u64,
-    pub(super) progress: Progress,
-    pub(super) models: ActiveModels,
-    /// Those models, as long as no commit has named them.
-    pub(super) generation: Option<Generation>,
-    /// Whether the loaded models have to wait until the sweep of those before is done; until then nothing is
-    /// read.
-    pub(super) is_migrating: bool,
-    pub(super) merge: Merge,
-    /// Taken from the merge and not yet applied.
-    pub(super) records: Vec<Record>,
-    /// What they took in the merge.
-    pub(super) bytes: usize,
-    /// Whether something has to be committed although no record is there: the first position, or
-    /// timers that did not fit into the last batch.
-    pub(super) must_commit: bool,
-    pub(super) idle: idle::IdleState,
-    /// What the inputs have lost, as an operator has accepted: part of the first commit.
-    pub(super) lost: Vec<LostRange>,
-    /// Why an input gives nothing more, once all it has given is committed.
-    pub(super) broken_input: Option<BrokenInput>,
-    /// While a panic is looked for.
-    pub(super) search: Option<PanicSearch>,
-    /// When it was last noted that the state on disk is the last one.
-    seen: WallTime,
-}
-
-/// Time between two notes that the state on disk is the last one: far less than any tombstone is kept.
-const SEEN_INTERVAL: Millis = Millis(60_000);
+/// Interval of those confirmations: far shorter than any tombstone is retained.
+const CONFIRM_INTERVAL: Millis = Millis(60_000);
 
 impl<W: WorkerIo> Worker<W> {
     pub(super) fn complete_restore(
@@ -54,73 +26,103 @@ impl<W: WorkerIo> Worker<W> {
     ) -> Result<(), Error> {
         let Restored {
             progress,
-            needs_commit: fresh,
+            needs_commit,
             lost,
         } = restored;
-        let seen = self.io.wall_time();
+        let now = self.io.wall_time();
         let store = self.io.store();
-        store.set_last_confirmed(store_partition(partition), seen)?;
+        store.set_last_confirmed(store_partition(partition), now)?;
         store.set_origin(store_partition(partition), &self.context.origin())?;
-        self.activate(partition, epoch, progress, fresh, lost)
+        self.activate(partition, epoch, progress, needs_commit, lost)
     }
 
+    /// Leaves a partition to processes with newer models or settings: this one must not revert its states.
+    pub(super) fn defer(&mut self, partition: i32) {
+        tracing::warn!(
+            partition,
+            "the partition is deferred: another process has processed it with newer models or settings than are loaded \
+            here. It is processed again once such a process owns it, or they are loaded here. To return to older models, give \
+            them a higher `version`; to older mappings, limits or money, raise `settings_version`"
+        );
+        self.deferred.insert(partition);
+        self.context.set_state(partition, PartitionState::Deferred);
+    }
+
+    /// Activates the partition with the loaded models again once its migration sweep is done.
+    pub(super) fn finish_migration(&mut self, partition: i32) -> Result<(), Error> {
+        let Some(owned) = self.partitions.get_mut(&partition) else {
+            return Ok(());
+        };
+        if owned.progress.sweep.is_some() {
+            return Ok(());
+        }
+        owned.models.previous = None;
+        if !owned.is_migrating {
+            return Ok(());
+        }
+        let (progress, epoch) = (owned.progress.clone(), owned.epoch);
+        self.context
+            .count_population(&owned.models.current, &progress, -1);
+        self.partitions.remove(&partition);
+        self.context.customers.release(partition);
+        self.activate(partition, epoch, progress, false, Vec::new())
+    }
+
+    /// Begins to process a restored partition with the models that it needs, or defers it.
     pub(super) fn activate(
         &mut self,
         partition: i32,
         epoch: u64,
         progress: Progress,
-        fresh: bool,
+        needs_commit: bool,
         lost: Vec<LostRange>,
     ) -> Result<(), Error> {
-        let taken_up = self.context.choose_models(&self.io, partition, progress)?;
-        let (under, progress, generation, is_waiting) = match taken_up {
+        let activation = self.context.choose_models(&self.io, partition, progress)?;
+        let (models, progress, generation, is_migrating) = match activation {
             Activation::Ready {
-                models: under,
+                models,
                 progress,
                 generation,
-            } => (under, progress, generation, false),
-            Activation::FinishSweep {
-                models: under,
-                progress,
-            } => (under, progress, None, true),
+            } => (models, progress, generation, false),
+            Activation::FinishSweep { models, progress } => (models, progress, None, true),
             Activation::Outdated => {
                 self.defer(partition);
                 return Ok(());
             }
         };
-        self.context.count_population(&under.current, &progress, 1);
+        self.context.count_population(&models.current, &progress, 1);
         let position = |(input, offset): (u32, &i64)| {
-            let moved = lost.iter().find(|lost| lost.input == input);
+            let range = lost.iter().find(|range| range.input == input);
             SeekPosition {
                 input,
                 partition,
-                offset: moved.map_or(*offset, |lost| lost.to),
+                offset: range.map_or(*offset, |range| range.to),
             }
         };
         let positions = (0..).zip(&progress.offsets).map(position).collect();
-        let own = OwnedPartition {
+        let owned = OwnedPartition {
             epoch,
             merge: Merge::new(progress.offsets.len()),
             records: Vec::new(),
             bytes: 0,
-            must_commit: fresh
+            must_commit: needs_commit
                 || generation.is_some()
                 || progress.sweep.is_some()
                 || !lost.is_empty(),
-            idle: idle::IdleState::default(),
+            idle: IdleState::default(),
             lost,
             broken_input: None,
             search: self.take_search(partition),
-            seen: self.io.wall_time(),
+            last_confirmed: self.io.wall_time(),
             progress,
-            models: under,
+            models,
             generation,
-            is_migrating: is_waiting,
+            is_migrating,
         };
-        self.partitions.insert(partition, own);
+        self.partitions.insert(partition, owned);
         self.context.customers.own(partition);
         self.context.set_state(partition, PartitionState::Running);
-        if !is_waiting {
+        if !is_migrating {
             self.io.start_reading(StartRequest {
                 partition,
                 epoch,
@@ -131,7 +133,7 @@ impl<W: WorkerIo> Worker<W> {
     }
 
     pub(super) fn release_partition(&mut self, partition: i32) {
-        // Of another worker, which may have been given it anew already.
+        // Every worker receives every revocation; this partition's worker may own it again already.
         if !self.epochs.contains_key(&partition) {
             return;
         }
@@ -146,69 +148,67 @@ impl<W: WorkerIo> Worker<W> {
             .remove(partition, &self.context.metrics);
     }
 
-    /// Has the records of commits that did not come about be applied again, from where their partitions stand.
+    /// Returns the records of commits that were rolled back to their partitions, to be applied again to the unchanged
+    /// progress.
     pub(super) fn roll_back(&mut self, commits: Vec<PendingCommit>) {
-        for planned in commits {
-            let own = self.partitions.get_mut(&planned.partition);
-            let Some(own) = own.filter(|own| own.epoch == planned.epoch) else {
+        for pending in commits {
+            let owned = self.partitions.get_mut(&pending.partition);
+            let Some(owned) = owned.filter(|owned| owned.epoch == pending.epoch) else {
                 continue;
             };
             let Commit {
                 applied: mut records,
                 mut unused,
                 ..
-            } = planned.commit;
+            } = pending.commit;
             records.append(&mut unused);
-            records.append(&mut own.records);
-            own.records = records;
-            own.bytes += planned.bytes;
-            own.generation = planned.generation.or(own.generation.take());
-            own.idle.advance = own.idle.advance.max(planned.advance);
+            records.append(&mut owned.records);
+            owned.records = records;
+            owned.bytes += pending.bytes;
+            owned.generation = pending.generation.or(owned.generation.take());
+            owned.idle.advance = owned.idle.advance.max(pending.advance);
         }
     }
 
-    /// Goes on from what is now committed and on disk.
+    /// Continues from the commits, which are now in Kafka and on disk.
     pub(super) fn update_after_commit(&mut self, commits: Vec<PendingCommit>) -> Result<(), Error> {
         self.last_commit = self.io.uptime();
         let now = self.io.wall_time();
         for PendingCommit {
             partition,
             mut commit,
-            models: under,
+            models,
             bytes,
             ..
         } in commits
         {
             self.context.count_records(&commit.applied);
-            self.context
-                .count_commit(&under.current, partition, &commit);
-            let Some(own) = self.partitions.get_mut(&partition) else {
+            let models = &models.current;
+            self.context.count_commit(models, partition, &commit);
+            let Some(owned) = self.partitions.get_mut(&partition) else {
                 continue;
             };
-            let models = &under.current;
-            self.context.count_population(models, &own.progress, -1);
+            self.context.count_population(models, &owned.progress, -1);
             self.context.count_population(models, &commit.progress, 1);
-            own.must_commit = !commit.finished;
-            own.lost.clear();
-            let applied = commit.applied.len();
-            own.search = own.search.and_then(|search| search.after_applied(applied));
-            own.progress = commit.progress;
-            let (unused, all) = (
-                commit.unused.len(),
-                commit.unused.len() + commit.applied.len(),
-            );
-            own.bytes += budget::proportional_bytes(bytes, unused, all);
-            // What the batch could not take goes before what has come in since.
-            commit.unused.append(&mut own.records);
-            own.records = commit.unused;
-            if now.duration_since(own.seen) > SEEN_INTERVAL {
-                own.seen = now;
+            owned.must_commit = !commit.finished;
+            owned.lost.clear();
+            let (applied, unused) = (commit.applied.len(), commit.unused.len());
+            owned.search = owned
+                .search
+                .and_then(|search| search.after_applied(applied));
+            owned.progress = commit.progress;
+            owned.bytes += budget::proportional_bytes(bytes, unused, unused + applied);
+            // Records that did not fit into the batch precede those that were read since.
+            commit.unused.append(&mut owned.records);
+            owned.records = commit.unused;
+            if now.duration_since(owned.last_confirmed) > CONFIRM_INTERVAL {
+                owned.last_confirmed = now;
                 self.io
                     .store()
                     .set_last_confirmed(store_partition(partition), now)?;
             }
-            let taken_over = self.finish_migration(partition);
-            self.quarantine_on_error(partition, taken_over)?;
+            let finished = self.finish_migration(partition);
+            self.quarantine_on_error(partition, finished)?;
         }
         Ok(())
     }

@@ -1,79 +1,35 @@
-//! One partition that cannot be processed does not stop the others: it is put down, and taken up again when an operator
-//! asks for it. A panic is traced to its record first, by applying fewer and fewer of those that it came with.
-
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! A partition that cannot be processed does not stop the others: it is quarantined until an operator acts. Where a batch
+//! panics, the record that causes it is found first, by applying smaller and smaller batches.
 
 use super::Worker;
+use super::panic_search::{PanicSearch, PartitionRestart, catch_panic};
 use crate::customer::StateDecodeError;
 use crate::event::{EventTime, Position, Watermark};
 use crate::partition::codec::UnusableState;
 use crate::partition::{Batch, apply};
 use crate::runtime::context::error_chain;
 use crate::runtime::partitions::{PartitionState, Quarantine, QuarantineCause, RecoveryAction};
-use crate::runtime::restore::{Error, PartitionRestore, store_partition};
+use crate::runtime::restore::{Error, PartitionRestore};
 use crate::runtime::worker_io::WorkerIo;
 use crate::store;
-
-/// What to do when a partition is taken up again.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct PartitionRestart {
-    /// What an operator has asked for, and the record that it is about.
-    requested: Option<(RecoveryAction, Option<Position>)>,
-    search: Option<PanicSearch>,
-}
-
-/// A panic is looked for among the next records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PanicSearch {
-    /// Most records that are applied together.
-    limit: usize,
-    /// Records that the panic is among, or was.
-    remaining: usize,
-}
-
-impl PanicSearch {
-    /// After a panic with so many records.
-    fn new(records: usize) -> PanicSearch {
-        PanicSearch {
-            limit: (records / 2).max(1),
-            remaining: records,
-        }
-    }
-
-    pub(super) fn limit(self) -> usize {
-        self.limit
-    }
-
-    /// After so many were applied; `None` where none are left.
-    pub(super) fn after_applied(self, records: usize) -> Option<PanicSearch> {
-        let left = self.remaining.saturating_sub(records);
-        (left > 0).then_some(PanicSearch {
-            remaining: left,
-            ..self
-        })
-    }
-}
-
-/// What is caught of a panic; its own text is in the log and may have data in it.
-pub(super) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
-    catch_unwind(AssertUnwindSafe(work))
-}
+use crate::store::store_partition;
 
 impl<W: WorkerIo> Worker<W> {
-    /// Gives back what there is, unless the partition cannot be processed: then it is put down.
+    /// Passes a result through, unless the error concerns this partition alone: then the partition is quarantined, or
+    /// deferred to a newer version, and the result is `None`.
     pub(super) fn quarantine_on_error<T>(
         &mut self,
         partition: i32,
         result: Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         match result {
-            Ok(done) => Ok(Some(done)),
+            Ok(value) => Ok(Some(value)),
             Err(error) if is_from_newer_version(&error) => {
                 tracing::warn!(
                     partition,
                     error = %error_chain(&error),
-                    "a newer version of Tenure, or one with more inputs, has worked on this partition: it is left alone until it goes to one"
+                    "the partition is deferred: a newer version of Tenure, or one with more inputs, has processed it. It is processed \
+                    again once such a process owns it"
                 );
                 self.discard_partition(partition);
                 self.restarts.remove(&partition);
@@ -81,7 +37,8 @@ impl<W: WorkerIo> Worker<W> {
                 self.context.set_state(partition, PartitionState::Deferred);
                 Ok(None)
             }
-            // Others go on: it may stand at other models than they did.
+            // The other partitions of this worker accept the loaded models; this one may have a different generation. Where
+            // there are no others, the models are refused as a whole, and the process ends.
             Err(Error::Models { what, .. }) if !self.partitions.is_empty() => {
                 self.quarantine(
                     partition,
@@ -99,7 +56,7 @@ impl<W: WorkerIo> Worker<W> {
         }
     }
 
-    /// Stops processing a partition, and nothing else.
+    /// Stops processing one partition until an operator acts.
     pub(super) fn quarantine(&mut self, partition: i32, quarantine: Quarantine) {
         let Quarantine {
             cause, what, at, ..
@@ -110,8 +67,8 @@ impl<W: WorkerIo> Worker<W> {
             cause = cause.code(),
             topic = at.as_ref().map(topic),
             offset = at.map(|at| at.offset),
-            "partition {partition} is quarantined: {what}. All other partitions go on. `tenure state` shows what can be done: \
-            {}",
+            "partition {partition} is quarantined: {what}. All other partitions continue. `tenure state` shows the possible \
+            actions: {}",
             cause.actions().join(", ")
         );
         self.discard_partition(partition);
@@ -123,7 +80,7 @@ impl<W: WorkerIo> Worker<W> {
         }
     }
 
-    /// Begins anew with partitions of which an operator has asked it.
+    /// Restarts the quarantined partitions for which an operator requested an action.
     pub(super) fn apply_operator_actions(&mut self) {
         for partition in self.quarantined.clone() {
             let Some((action, at)) = self.context.partitions.take_requested(partition) else {
@@ -132,144 +89,146 @@ impl<W: WorkerIo> Worker<W> {
             tracing::info!(
                 partition,
                 action = action.name(),
-                "an operator has asked for it"
+                "an operator requested an action for a quarantined partition"
             );
             if let (RecoveryAction::Skip, Some(at)) = (action, at) {
                 self.skips.entry(partition).or_default().insert(at);
             }
-            let again = PartitionRestart {
+            let restart = PartitionRestart {
                 requested: Some((action, at)),
                 search: None,
             };
-            self.restart_partition(partition, again);
+            self.restart_partition(partition, restart);
         }
     }
 
-    /// Has the partition restored and read again from its last commit.
-    pub(super) fn restart_partition(&mut self, partition: i32, again: PartitionRestart) {
+    /// Requests that the polling thread assigns the partition again, in a new epoch: it is then restored and read again
+    /// from its last commit.
+    pub(super) fn restart_partition(&mut self, partition: i32, restart: PartitionRestart) {
         let Some(epoch) = self.epochs.get(&partition) else {
             return;
         };
         self.context.assignment.restart(partition, *epoch);
         self.quarantined.remove(&partition);
-        self.restarts.insert(partition, again);
+        self.restarts.insert(partition, restart);
     }
 
-    /// What comes of the polling thread's answer to that, as of an assignment.
+    /// Queues the restore of an assigned or restarted partition.
     pub(super) fn begin_restore(&mut self, partition: i32, epoch: u64) {
         if !self.context.assignment.is_current(partition, epoch) {
             return;
         }
-        // It may be begun anew with all others of the process.
+        // It may be in progress: the polling thread also restarts partitions, when librdkafka reassigns all of them.
         self.discard_partition(partition);
         self.epochs.insert(partition, epoch);
         self.deferred.remove(&partition);
         self.quarantined.remove(&partition);
-        let asked = self
+        let requested = self
             .restarts
             .get(&partition)
-            .and_then(|again| again.requested);
+            .and_then(|restart| restart.requested);
         self.context.set_state(partition, PartitionState::Restoring);
         self.restoring
-            .push_back(PartitionRestore::new(partition, epoch, asked));
+            .push_back(PartitionRestore::new(partition, epoch, requested));
     }
 
-    /// What is still looked for once the partition is restored.
+    /// The search to continue once the partition is restored.
     pub(super) fn take_search(&mut self, partition: i32) -> Option<PanicSearch> {
         self.restarts.remove(&partition)?.search
     }
 
-    /// Whether processing panics as well without a record, when time goes to where that would have led: it is a timer's.
+    /// Whether processing also panics without the record, when only the watermark advances as far: then a timer causes it.
     pub(super) fn is_timer_panic(&self, partition: i32, reached: Watermark) -> Result<bool, Error> {
         let lateness = self.context.settings.lateness;
-        let Some(own) = self.partitions.get(&partition) else {
+        let Some(owned) = self.partitions.get(&partition) else {
             return Ok(false);
         };
         let batch = Batch {
             advance_to: Some(EventTime(reached.0)),
             ..Batch::default()
         };
-        let lineage = own.models.generations();
+        let generations = owned.models.generations();
         let store = self.io.store();
         let view = store.prefetch(
-            lineage,
+            generations,
             store_partition(partition),
             lateness,
-            &own.progress,
+            &owned.progress,
             &batch,
         )?;
-        let applied = catch_panic(|| apply(lineage, lateness, &own.progress, view, batch));
+        let applied = catch_panic(|| apply(generations, lateness, &owned.progress, view, batch));
         Ok(applied.is_err())
     }
 
-    /// After a panic with these many records, of which the first is at this position.
+    /// Handles a panic in a batch of `records`: with several, searches for the one that causes it; with one, quarantines
+    /// the partition. `first` is the record, or `None` where a timer or a migration panics.
     pub(super) fn handle_panic(&mut self, partition: i32, records: usize, first: Option<Position>) {
         if records > 1 {
             tracing::error!(
                 partition,
                 records,
-                "processing records panicked; looking for the one that makes it"
+                "processing records panicked; searching for the record that causes it"
             );
             self.discard_partition(partition);
-            let again = PartitionRestart {
+            let restart = PartitionRestart {
                 requested: None,
                 search: Some(PanicSearch::new(records)),
             };
-            self.restart_partition(partition, again);
+            self.restart_partition(partition, restart);
             return;
         }
         let (cause, what) = match first {
             Some(at) => (
                 QuarantineCause::Record,
                 format!(
-                    "processing the record at offset {} of {} panics, which is a bug of Tenure: the log has the panic's own \
-                    text. Run a version without the bug, or `skip` sends this record to the dead letters",
+                    "processing the record at offset {} of {} panics, which is a bug of Tenure; the log has the panic's \
+                    message. Run a version without the bug, or `skip` sends this record to the dead letters",
                     at.offset, self.context.settings.outputs.inputs[at.input as usize]
                 ),
             ),
             None => (
                 QuarantineCause::Panic,
-                "processing a timer or a change of models panics, which is a bug of Tenure: the log has the panic's own \
-                text. Run a version without the bug"
+                "processing a timer or a change of models panics, which is a bug of Tenure; the log has the panic's \
+                message. Run a version without the bug"
                     .to_owned(),
             ),
         };
         self.quarantine(partition, Quarantine::new(cause, first, what));
     }
 
-    /// Drops what is in hand of a partition that stays assigned.
+    /// Drops all pending work of a partition that stays assigned.
     fn discard_partition(&mut self, partition: i32) {
-        let was_held = !self.suspended.is_empty();
+        let was_suspended = !self.suspended.is_empty();
         self.suspended
-            .retain(|planned| planned.partition != partition);
-        if was_held && self.suspended.is_empty() {
+            .retain(|pending| pending.partition != partition);
+        if was_suspended && self.suspended.is_empty() {
             self.clear_suspended();
         }
         self.close_partition(partition);
     }
 
-    /// Forgets all that is known of a partition but what is on disk.
+    /// Removes a partition from memory and metrics; the local state stays on disk.
     pub(super) fn close_partition(&mut self, partition: i32) {
-        let was_restoring = self.restoring.len();
+        let restores = self.restoring.len();
         self.restoring
             .retain(|restore| restore.partition != partition);
-        if self.restoring.len() < was_restoring
+        if self.restoring.len() < restores
             && let Err(error) = self.io.store().abandon_rebuild(store_partition(partition))
         {
-            // Whoever reads or writes there next hears of it too.
-            tracing::warn!(partition, error = %error_chain(&error), "an unfinished rebuild is left on disk");
+            // Not fatal here: the next read or write of the store reports a broken disk.
+            tracing::warn!(partition, error = %error_chain(&error), "deleting an unfinished rebuild failed; it is left on disk");
         }
         self.context.restoring.finish(partition);
         self.context.customers.release(partition);
-        if let Some(own) = self.partitions.remove(&partition) {
+        if let Some(owned) = self.partitions.remove(&partition) {
             self.context
-                .count_population(&own.models.current, &own.progress, -1);
+                .count_population(&owned.models.current, &owned.progress, -1);
             self.context.remove_series(partition);
         }
     }
 }
 
-/// Whether a later version wrote what is there.
+/// Whether a newer version wrote the state.
 fn is_from_newer_version(error: &Error) -> bool {
     matches!(
         error,
@@ -285,7 +244,7 @@ fn is_from_newer_version(error: &Error) -> bool {
     )
 }
 
-/// Why an error is one partition's alone; `None` where it is the whole process's.
+/// The quarantine for an error of one partition; `None` for an error that ends the process.
 fn quarantine_for(error: &Error) -> Option<Quarantine> {
     match error {
         Error::Unprocessable { cause, what, .. } => {

@@ -1,40 +1,41 @@
-//! A burst waits in its worker, as it was computed. What is revoked meanwhile is dropped from it by its
-//! epoch; a process that ends drops it all. Either way its input is read again.
+//! A burst is suspended in its worker, as it was computed, until an operator resumes it. Commits of revoked partitions are
+//! dropped from it by their epochs; the end of the process drops all of it. Either way their records are read again.
 
-use super::{PendingCommit, Worker};
+use super::Worker;
+use super::pending_commit::PendingCommit;
 use crate::partition::Output;
 use crate::runtime::fuse::{FuseRequest, TransitionCounts};
 use crate::runtime::restore::Error;
 use crate::runtime::worker_io::WorkerIo;
 
 impl<W: WorkerIo> Worker<W> {
-    /// Whether the fuse holds these back.
+    /// Whether the circuit breaker suspends these commits.
     pub(super) fn must_suspend(&self, commits: &[PendingCommit]) -> bool {
         self.context
             .fuse
             .should_suspend(published_transitions(commits), &self.fuse_request(commits))
     }
 
-    /// Makes visible what was held, once it may be.
+    /// Commits the suspended burst once the circuit breaker lets it pass.
     pub(super) fn resume_suspended(&mut self) -> Result<(), Error> {
         if self.suspended.is_empty() || self.has_stopped_committing {
             return Ok(());
         }
-        let mut held = std::mem::take(&mut self.suspended);
-        self.drop_revoked(&mut held);
-        let asking = self.fuse_request(&held);
+        let mut commits = std::mem::take(&mut self.suspended);
+        self.drop_revoked(&mut commits);
+        let request = self.fuse_request(&commits);
         if self
             .context
             .fuse
-            .update_suspended(published_transitions(&held), &asking)
+            .update_suspended(published_transitions(&commits), &request)
         {
-            self.suspended = held;
+            self.suspended = commits;
             return Ok(());
         }
-        self.finish_commit(held)
+        self.finish_commit(commits)
     }
 
-    /// Nothing waits any more.
+    /// Reports to the circuit breaker that nothing is suspended any more.
     pub(super) fn clear_suspended(&self) {
         self.context
             .fuse
@@ -53,12 +54,12 @@ impl<W: WorkerIo> Worker<W> {
             .refresh(&self.fuse_request(&self.suspended));
     }
 
-    /// With the customers that there are after these commits.
+    /// A request that counts the customers as of these commits.
     fn fuse_request(&self, commits: &[PendingCommit]) -> FuseRequest<'_> {
-        let customers = self.partitions.iter().map(|(partition, own)| {
-            let planned = commits.iter().find(|it| it.partition == *partition);
-            planned
-                .map_or(&own.progress, |it| &it.commit.progress)
+        let customers = self.partitions.iter().map(|(partition, owned)| {
+            let pending = commits.iter().find(|it| it.partition == *partition);
+            pending
+                .map_or(&owned.progress, |pending| &pending.commit.progress)
                 .customers()
         });
         FuseRequest {
@@ -72,19 +73,19 @@ impl<W: WorkerIo> Worker<W> {
     }
 }
 
-/// The transitions that subscribers are told of.
+/// The transitions that subscribers receive: all but the quiet ones.
 fn published_transitions(commits: &[PendingCommit]) -> TransitionCounts {
-    let mut moved = TransitionCounts::default();
-    for planned in commits {
-        for output in &planned.commit.outputs {
+    let mut counts = TransitionCounts::default();
+    for pending in commits {
+        for output in &pending.commit.outputs {
             let Output::StageChanged { change, .. } = output else {
                 continue;
             };
-            let model = &planned.models.current.list[change.model];
+            let model = &pending.models.current.list[change.model];
             if model.quiet(change.effective_at).is_none() {
-                moved.increment(&model.name);
+                counts.increment(&model.name);
             }
         }
     }
-    moved
+    counts
 }

@@ -1,6 +1,7 @@
-//! Making commits visible: the fencing order, and what every failure asks for.
+//! Commits batches in one Kafka transaction: the order that fences former owners, and the handling of each failure.
 
-use super::{PendingCommit, Worker};
+use super::Worker;
+use super::pending_commit::{CommitOutcome, PendingCommit};
 use crate::event::WallTime;
 use crate::kafka::{
     self, CommittedTransaction, DeliveryGuarantee, EncodeContext, OutboxEntry, ProducerRecord,
@@ -17,28 +18,19 @@ use std::time::Duration;
 
 /// Wait after an aborted transaction, before the same batch is tried again.
 const ABORT_BACKOFF: Duration = Duration::from_millis(200);
-/// A partition that another process has gone on with is soon said to be revoked here too.
+/// Within this time, a partition that another process has continued should be revoked here.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(20);
-/// A member whose commits are refused for so long has lost its place in the group and has not heard of it: librdkafka hears
-/// of it by its next heartbeat, unless it has come to send none.
+/// A member whose commits are refused for this long has lost its membership without knowing. librdkafka learns of it by
+/// its next heartbeat, unless it no longer sends any.
 const REFUSED_TIMEOUT: Duration = Duration::from_secs(15);
-/// A producer that is fenced once more within this time has been so by another process.
+/// A producer that is fenced again within this time was fenced by another process.
 const PRODUCER_FENCE_WINDOW: Duration = Duration::from_secs(30);
 
-/// What became of commits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CommitOutcome {
-    /// They are visible, as far as they have not moved elsewhere.
-    Committed,
-    /// Nothing is: their records are to be applied again, fewer at a time.
-    RolledBack,
-}
-
-/// What became of a transaction without an answer.
+/// The outcome of an indefinite transaction.
 enum TransactionOutcome {
     Committed,
     NotCommitted,
-    /// The group stands at another batch.
+    /// The group's offsets name neither this batch nor the one before.
     OtherBatch {
         partition: i32,
         what: String,
@@ -46,20 +38,21 @@ enum TransactionOutcome {
 }
 
 impl<W: WorkerIo> Worker<W> {
-    /// Makes the commits visible, at once. What was revoked meanwhile is dropped from them; an
-    /// aborted attempt is repeated, and one without an answer is looked into.
+    /// Commits all batches in one transaction. Batches of revoked partitions are dropped. An aborted transaction is
+    /// retried; the outcome of an indefinite one is resolved first.
     pub(super) fn transact(
         &mut self,
         commits: &mut Vec<PendingCommit>,
     ) -> Result<CommitOutcome, Error> {
+        // Dead letters that replace refused records, by partition and index of the record.
         let mut replaced: BTreeMap<(i32, usize), ProducerRecord> = BTreeMap::new();
         self.refused_since = None;
         for attempt in 1_u64.. {
             if attempt > 1 && self.should_stop_committing() {
                 break;
             }
-            // The membership first, then the epochs: the coordinator checks the member and its
-            // generation, but never who owns a partition.
+            // The membership is read before the epochs are checked: the coordinator checks the member and its generation,
+            // but not the owner of a partition. Where a partition is revoked after the check, the membership is stale.
             let membership = self.io.membership();
             self.drop_revoked(commits);
             if commits.is_empty() {
@@ -70,24 +63,24 @@ impl<W: WorkerIo> Worker<W> {
                 self.io.wait(ABORT_BACKOFF);
                 continue;
             };
-            let mut shares = self.encode_commits(commits);
+            let mut parts = self.encode_commits(commits);
             for ((partition, record), letter) in &replaced {
-                if let Some(share) = shares.iter_mut().find(|it| it.partition == *partition) {
-                    share.records[*record].clone_from(letter);
+                if let Some(part) = parts.iter_mut().find(|it| it.partition == *partition) {
+                    part.records[*record].clone_from(letter);
                 }
             }
-            match self.io.transact(&shares, &membership) {
+            match self.io.transact(&parts, &membership) {
                 Ok(committed) => {
                     self.handle_success(&committed);
-                    for (planned, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
-                        planned.changelog_offset = Some(offset);
+                    for (pending, offset) in commits.iter_mut().zip(committed.changelog_offsets) {
+                        pending.changelog_offset = Some(offset);
                     }
-                    self.publish_outputs(commits, &shares)?;
+                    self.publish_outputs(commits, &parts)?;
                     return Ok(CommitOutcome::Committed);
                 }
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
                     self.context.count_transaction("aborted");
-                    tracing::warn!(error = %error_chain(&error), "a transaction was aborted; trying again");
+                    tracing::warn!(error = %error_chain(&error), "a transaction was aborted; retrying");
                     self.handle_refusal(&error, commits);
                     self.io.wait(ABORT_BACKOFF);
                     if error.is_delivery_failure() && self.shrink_budget(commits) {
@@ -96,11 +89,12 @@ impl<W: WorkerIo> Worker<W> {
                 }
                 Err(kafka::Error::Refused(refused)) => {
                     self.context.count_transaction("aborted");
-                    let why = refused.source.to_string();
-                    for (share, record) in refused.records {
-                        let (topic, one) = (&refused.topic, &shares[share].records[record]);
-                        let letter = refused::dead_letter(&self.context, one, topic, &why)?;
-                        replaced.insert((shares[share].partition, record), letter);
+                    let (topic, reason) = (&refused.topic, refused.source.to_string());
+                    for (part, index) in refused.records {
+                        let (partition, record) =
+                            (parts[part].partition, &parts[part].records[index]);
+                        let letter = refused::dead_letter(&self.context, record, topic, &reason)?;
+                        replaced.insert((partition, index), letter);
                     }
                 }
                 Err(error @ kafka::Error::Fenced { .. }) if !self.may_replace_producer(&error) => {
@@ -108,9 +102,9 @@ impl<W: WorkerIo> Worker<W> {
                 }
                 Err(error @ (kafka::Error::Indefinite { .. } | kafka::Error::Fenced { .. })) => {
                     self.context.count_transaction("indefinite");
-                    tracing::warn!(error = %error_chain(&error), "whether a transaction was committed is not known; looking what became of it");
+                    tracing::warn!(error = %error_chain(&error), "the outcome of a transaction is indefinite; resolving it");
                     if self.resolve_indefinite(commits)? {
-                        self.publish_outputs(commits, &shares)?;
+                        self.publish_outputs(commits, &parts)?;
                         return Ok(CommitOutcome::Committed);
                     }
                 }
@@ -120,14 +114,14 @@ impl<W: WorkerIo> Worker<W> {
         Ok(CommitOutcome::RolledBack)
     }
 
-    /// Whether the process is to end: nobody polls any more, so that who has lost the membership stays without it. The next
-    /// start finds out what was committed, and reads the rest again.
+    /// Whether the process is stopping. The polling thread has ended then, so that a lost membership is not regained. The
+    /// next start resolves what was committed, and reads the rest again.
     fn should_stop_committing(&mut self) -> bool {
         if self.context.stopping.load(Ordering::Acquire) && !self.has_stopped_committing {
-            // Whether it was committed may not be known: from here on nothing is.
+            // The outcome may be indefinite: a later commit could skip the batch or apply it twice.
             self.has_stopped_committing = true;
             tracing::warn!(
-                "stopping: what is in hand is not committed; the next start reads it again"
+                "stopping: pending batches are not committed; the next start reads their records again"
             );
         }
         self.has_stopped_committing
@@ -138,50 +132,51 @@ impl<W: WorkerIo> Worker<W> {
         self.context.observe_commit(committed);
         match committed.append_time {
             Some(appended) => self.compare_clocks(appended),
-            // The topic has been changed meanwhile: nothing can be learned by a commit.
+            // The topic's timestamp type was changed: commits no longer show the brokers' clock.
             None => self.has_append_time = false,
         }
         self.budget.grow();
         self.observe_limit();
     }
 
-    /// Has the group joined anew once it has refused all commits for too long.
+    /// Requests to rejoin the group once it has refused all commits for [`REFUSED_TIMEOUT`].
     fn handle_refusal(&mut self, error: &kafka::Error, commits: &[PendingCommit]) {
-        let Some(planned) = commits.first().filter(|_| error.is_stale_membership()) else {
+        let Some(pending) = commits.first().filter(|_| error.is_stale_membership()) else {
             return;
         };
         let now = self.io.uptime();
         let since = *self.refused_since.get_or_insert(now);
         if now.saturating_sub(since) >= REFUSED_TIMEOUT {
             self.refused_since = None;
-            let (partition, epoch) = (planned.partition, planned.epoch);
-            self.context.assignment.request_rejoin(partition, epoch);
+            self.context
+                .assignment
+                .request_rejoin(pending.partition, pending.epoch);
         }
     }
 
-    /// Whether a producer that was fenced is replaced: the brokers do that also to one whose transaction ran out of time,
-    /// as when they stalled. Whoever is fenced again soon has been so by another process. Nothing depends on who is right:
-    /// offsets are taken from a member of the group alone.
+    /// Whether to replace a fenced producer. Brokers also fence a producer whose transaction timed out, as after a broker
+    /// has stalled; one that is fenced again soon was fenced by another process. Correctness does not depend on the
+    /// distinction: the coordinator takes offsets only from a current member of the group.
     fn may_replace_producer(&mut self, error: &kafka::Error) -> bool {
         let now = self.io.uptime();
-        let is_again = self
+        let was_replaced = self
             .producer_replaced_at
             .is_some_and(|at| now.saturating_sub(at) < PRODUCER_FENCE_WINDOW);
-        if !is_again {
+        if !was_replaced {
             self.producer_replaced_at = Some(now);
-            tracing::warn!(error = %error_chain(error), "the producer was fenced; making another one");
+            tracing::warn!(error = %error_chain(error), "the producer was fenced; replacing it");
         }
-        !is_again
+        !was_replaced
     }
 
-    /// Whether the next transaction can be smaller than these commits.
+    /// Shrinks the budget; returns whether the next transaction can be smaller than these commits.
     fn shrink_budget(&mut self, commits: &[PendingCommit]) -> bool {
-        let commits = commits.iter().map(|planned| &planned.commit);
+        let commits = commits.iter().map(|pending| &pending.commit);
         let records = commits.clone().map(|commit| commit.applied.len()).sum();
         let outputs = commits.map(|commit| commit.outputs.len()).sum();
-        let can = self.budget.shrink(records, outputs);
+        let can_shrink = self.budget.shrink(records, outputs);
         self.observe_limit();
-        can
+        can_shrink
     }
 
     fn observe_limit(&self) {
@@ -192,56 +187,57 @@ impl<W: WorkerIo> Worker<W> {
             .set(self.budget.percent());
     }
 
-    /// Compares the own clock with that of the brokers, which was read before the commit had ended.
+    /// Compares this machine's clock with the brokers', which was read before the commit ended.
     fn compare_clocks(&mut self, appended: WallTime) {
         let now = self.read_clocks();
-        let was_far = self.clock_check.is_skewed(now);
+        let was_skewed = self.clock_check.is_skewed(now);
         let seconds = self.clock_check.observe_broker_clock(appended, now).0 / 1000;
         let worker = self.number.to_string();
         let metric = &self.context.metrics.clock.brokers_ahead_seconds;
         metric.with_label_values(&[&worker]).set(seconds);
-        if self.clock_check.is_skewed(now) && !was_far {
+        if self.clock_check.is_skewed(now) && !was_skewed {
             tracing::warn!(
                 seconds,
-                "the brokers' clock is so far ahead of this machine's (behind it, if negative); set the wrong one right. \
-                Silence is counted by the earlier one, and what is of a time to come by the later one"
+                "the brokers' clock is this far ahead of this machine's (behind it, if negative); correct the wrong one. \
+                Until then idle inputs follow the earlier clock, and timestamps are compared with the later one"
             );
         }
     }
 
-    /// Tells what a commit carries to be told after it. Before that nothing of it goes to disk: who
-    /// finds the disk behind the changelog tells it. What was revoked meanwhile is dropped: the new
-    /// owner finds the same.
+    /// At-least-once delivery: publishes the outbox entries of the commits. The local store is written after that, since a
+    /// restore that finds it behind the changelog publishes the outbox again. Outputs of revoked partitions are dropped:
+    /// the new owner's restore publishes them.
     fn publish_outputs(
         &mut self,
         commits: &mut Vec<PendingCommit>,
-        shares: &[TransactionPart],
+        parts: &[TransactionPart],
     ) -> Result<(), Error> {
         if self.context.settings.outputs.delivery == DeliveryGuarantee::ExactlyOnce {
             return Ok(());
         }
-        let carried = shares.iter().flat_map(|share| {
-            let pending = |it: &ProducerRecord| {
+        let outbox = parts.iter().flat_map(|part| {
+            let decode = |it: &ProducerRecord| {
                 OutboxEntry::decode(it.key.as_deref(), it.value.as_deref(), &it.headers)
             };
-            let outputs = share.records.iter().filter_map(pending);
-            outputs.map(|pending| (share.partition, pending.output))
+            let entries = part.records.iter().filter_map(decode);
+            entries.map(|entry| (part.partition, entry.output))
         });
-        let mut left: Vec<(i32, ProducerRecord)> = carried.collect();
+        let mut unpublished: Vec<(i32, ProducerRecord)> = outbox.collect();
         loop {
             self.drop_revoked(commits);
-            left.retain(|(partition, _)| commits.iter().any(|own| own.partition == *partition));
+            let is_left = |partition| commits.iter().any(|it| it.partition == partition);
+            unpublished.retain(|(partition, _)| is_left(*partition));
             let (partitions, mut outputs): (Vec<i32>, Vec<ProducerRecord>) =
-                left.into_iter().unzip();
+                unpublished.into_iter().unzip();
             if outputs.is_empty() {
                 return Ok(());
             }
             match refused::publish(&mut self.io, &self.context, &mut outputs) {
                 Ok(()) => return Ok(()),
                 Err(error @ kafka::Error::Retry { .. }) => {
-                    tracing::warn!(error = %error_chain(&error), "outputs could not be told; trying again");
+                    tracing::warn!(error = %error_chain(&error), "publishing outputs failed; retrying");
                     self.io.wait(ABORT_BACKOFF);
-                    left = partitions.into_iter().zip(outputs).collect();
+                    unpublished = partitions.into_iter().zip(outputs).collect();
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -250,7 +246,7 @@ impl<W: WorkerIo> Worker<W> {
 
     pub(super) fn drop_revoked(&self, commits: &mut Vec<PendingCommit>) {
         let assignment = &self.context.assignment;
-        commits.retain(|planned| assignment.is_current(planned.partition, planned.epoch));
+        commits.retain(|pending| assignment.is_current(pending.partition, pending.epoch));
     }
 
     fn encode_commits(&self, commits: &[PendingCommit]) -> Vec<TransactionPart> {
@@ -258,56 +254,59 @@ impl<W: WorkerIo> Worker<W> {
             settings, topology, ..
         } = &self.context;
         let now = self.io.wall_time();
-        let share = |planned: &PendingCommit| TransactionPart {
-            partition: planned.partition,
-            metadata: self.offset_metadata(planned).encode(),
-            offsets: planned.commit.progress.offsets.clone(),
+        let part = |pending: &PendingCommit| TransactionPart {
+            partition: pending.partition,
+            metadata: self.offset_metadata(pending).encode(),
+            offsets: pending.commit.progress.offsets.clone(),
             records: settings.outputs.encode_commit(
-                planned.partition,
-                &planned.commit,
+                pending.partition,
+                &pending.commit,
                 &EncodeContext {
-                    models: &planned.models.current,
-                    generation: planned.generation.as_ref(),
+                    models: &pending.models.current,
+                    generation: pending.generation.as_ref(),
                     topology,
                     identity: &settings.identity,
                     now,
                 },
             ),
         };
-        commits.iter().map(share).collect()
+        commits.iter().map(part).collect()
     }
 
-    fn offset_metadata(&self, planned: &PendingCommit) -> OffsetMetadata<'_> {
+    fn offset_metadata(&self, pending: &PendingCommit) -> OffsetMetadata<'_> {
         OffsetMetadata {
-            batch: planned.commit.progress.batch,
+            batch: pending.commit.progress.batch,
             writer_id: &self.context.writer_id,
         }
     }
 
-    /// A new producer ends whatever the old one left open; then the group's offsets tell. Only
-    /// after that may the same batch be tried again.
+    /// Whether an indefinite transaction was committed. A new producer completes or aborts whatever the old one left open;
+    /// only then are the group's offsets final, and the same batch may be tried again.
     fn resolve_indefinite(&mut self, commits: &mut Vec<PendingCommit>) -> Result<bool, Error> {
-        let begun = self.io.uptime();
+        let started = self.io.uptime();
         while !self.should_stop_committing() {
             let renewed = self.io.renew_producer();
             self.drop_revoked(commits);
-            let found = renewed.and_then(|()| self.find_outcome(commits));
-            match found {
+            match renewed.and_then(|()| self.find_outcome(commits)) {
                 Ok(TransactionOutcome::Committed) => return Ok(true),
                 Ok(TransactionOutcome::NotCommitted) => return Ok(false),
                 Ok(TransactionOutcome::OtherBatch { partition, what }) => {
-                    if self.io.uptime().saturating_sub(begun) > REVOKE_TIMEOUT {
-                        // Once they are revoked, whoever restores them finds out what was committed.
-                        tracing::warn!(partition, what, "this partition should have been revoked");
-                        for planned in commits.iter().filter(|it| it.partition == partition) {
+                    if self.io.uptime().saturating_sub(started) > REVOKE_TIMEOUT {
+                        // Once it is revoked, the restore of its next owner resolves what was committed.
+                        tracing::warn!(
+                            partition,
+                            what,
+                            "another process has continued this partition, but it was not revoked here; rejoining the group"
+                        );
+                        for pending in commits.iter().filter(|it| it.partition == partition) {
                             self.context
                                 .assignment
-                                .request_rejoin(partition, planned.epoch);
+                                .request_rejoin(partition, pending.epoch);
                         }
                     }
                 }
                 Err(error @ kafka::Error::Retry { .. }) => {
-                    tracing::warn!(error = %error_chain(&error), "the group's offsets cannot be read for now");
+                    tracing::warn!(error = %error_chain(&error), "fetching the group's offsets failed; retrying");
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -316,31 +315,32 @@ impl<W: WorkerIo> Worker<W> {
         Ok(false)
     }
 
-    /// The stable committed offsets name the batch that counts.
+    /// Compares the metadata of the stable committed offsets with each batch.
     fn find_outcome(&self, commits: &[PendingCommit]) -> Result<TransactionOutcome, kafka::Error> {
         let mut committed = 0;
-        for planned in commits {
-            let offsets = self.io.committed_offsets(planned.partition)?;
-            let mut marks = offsets.iter().flatten();
-            let found = marks.find_map(|(_, metadata)| OffsetMetadata::parse(metadata));
-            let own = self.offset_metadata(planned);
-            let stands_at = found.as_ref().map_or(0, |mark| mark.batch);
-            if found.as_ref() == Some(&own) {
+        for pending in commits {
+            let offsets = self.io.committed_offsets(pending.partition)?;
+            let mut offsets = offsets.iter().flatten();
+            let stored = offsets.find_map(|(_, metadata)| OffsetMetadata::parse(metadata));
+            let expected = self.offset_metadata(pending);
+            let stored_batch = stored.as_ref().map_or(0, |metadata| metadata.batch);
+            if stored.as_ref() == Some(&expected) {
                 committed += 1;
-            } else if stands_at + 1 != own.batch {
+            } else if stored_batch + 1 != expected.batch {
                 return Ok(TransactionOutcome::OtherBatch {
-                    partition: planned.partition,
+                    partition: pending.partition,
                     what: format!(
-                        "batch {} got no answer, and the group stands at batch {stands_at}, maybe of another process",
-                        own.batch
+                        "the outcome of batch {} is indefinite, and the group's offsets name batch {stored_batch}, possibly of another process",
+                        expected.batch
                     ),
                 });
             }
         }
-        // All or none: it was one transaction. What was dropped from it goes by the new owner.
-        Ok(match committed == commits.len() {
-            true => TransactionOutcome::Committed,
-            false => TransactionOutcome::NotCommitted,
+        // All or none, since it was one transaction. The new owners of dropped partitions resolve theirs.
+        Ok(if committed == commits.len() {
+            TransactionOutcome::Committed
+        } else {
+            TransactionOutcome::NotCommitted
         })
     }
 }

@@ -1,16 +1,15 @@
-//! How a metric is declared: under the common prefix, in the one registry.
+//! Declares metrics in the registry, with the prefix `tenure_`.
 
 use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-/// Seconds.
+/// Upper bounds in seconds.
 const LATENCY_BUCKETS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 2.0, 5.0, 10.0,
 ];
 
-/// Declares metrics under the common prefix.
 pub(super) struct Registrar<'r>(pub(super) &'r Registry);
 
 impl Registrar<'_> {

@@ -1,4 +1,4 @@
-//! Metrics that belong together.
+//! Declares the groups of metrics, with their help texts.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use super::{
     BurstMetrics, ClockMetrics, InputMetrics, ModelChangeMetrics, RestoreMetrics, TopicMetrics,
 };
 
-/// Properties of RocksDB, by the names that the store gives them.
+/// Properties of RocksDB by the store's names, with help texts.
 const ROCKSDB_PROPERTIES: [(&str, &str); 6] = [
-    ("keys", "Keys, estimated."),
+    ("keys", "Estimated number of keys."),
     ("live_sst_bytes", "Bytes of the live files."),
     (
         "memtable_bytes",
-        "Bytes in memory that wait to be written to files.",
+        "Bytes in memory that are not flushed to files yet.",
     ),
     (
         "pending_compaction_bytes",
-        "Bytes that compaction still has to rewrite, estimated.",
+        "Estimated bytes that compaction still has to rewrite.",
     ),
     ("background_errors", "Errors of background work."),
     (
@@ -39,22 +39,22 @@ impl Registrar<'_> {
             )?,
             suspect_partitions: self.gauges(
                 "clock_doubt_partitions",
-                "Partitions that wait: either this machine's clock is slow, or records have timestamps of a time to come.",
+                "Partitions that wait: either this machine's clock is slow, or records have future timestamps.",
                 &["worker"],
             )?,
         })
     }
 
     pub(super) fn rocksdb(&self) -> prometheus::Result<BTreeMap<&'static str, IntGauge>> {
-        let one = |(property, help): (&'static str, &str)| {
+        let gauge = |(property, help): (&'static str, &str)| {
             Ok((property, self.gauge(&format!("rocksdb_{property}"), help)?))
         };
-        ROCKSDB_PROPERTIES.into_iter().map(one).collect()
+        ROCKSDB_PROPERTIES.into_iter().map(gauge).collect()
     }
 
     pub(super) fn input(&self) -> prometheus::Result<InputMetrics> {
-        let dead_letters =
-            self.counters("dead_letters_total", "Records not accepted.", &["reason"])?;
+        let dead_letters = self.counters("dead_letters_total", "Rejected records.", &["reason"])?;
+        // Each series exists from the start, so that its first increase is visible.
         for reason in crate::event::RejectReason::ALL {
             dead_letters.with_label_values(&[reason.code()]);
         }
@@ -67,29 +67,29 @@ impl Registrar<'_> {
             )?,
             duplicates: self.counter(
                 "duplicates_total",
-                "Events that came a second time, recognised by their id or order id, and did nothing.",
+                "Duplicate events, recognised by their id or order id, and ignored.",
             )?,
             late: self.counter(
                 "late_events_total",
-                "Events earlier than what their customer had already seen.",
+                "Events with an earlier event time than one that their customer already had.",
             )?,
             late_beyond_horizon: self.counter(
                 "late_events_beyond_horizon_total",
-                "Late events by which no transition is corrected and no order taken back any more.",
+                "Late events beyond the horizon: they retract no transition and no order.",
             )?,
             returns_unmatched: self.counter(
                 "returns_unmatched_total",
-                "Refunds and cancellations whose order did not come while it was waited for.",
+                "Refunds and cancellations whose order was not received in time.",
             )?,
             dead_letters,
             lost_records: self.counters(
                 "lost_input_records_total",
-                "Records that an input no longer holds, and whose loss an operator has accepted.",
+                "Records that an input no longer contains, and whose loss an operator accepted.",
                 &["topic"],
             )?,
             refused_outputs: self.counters(
                 "refused_outputs_total",
-                "Outputs that the broker refused for what they are (too large, invalid), each replaced by a small dead letter.",
+                "Outputs that the broker refused as too large or invalid, each replaced by a small dead letter.",
                 &["topic"],
             )?,
         })
@@ -98,7 +98,7 @@ impl Registrar<'_> {
     pub(super) fn rejoins(&self) -> prometheus::Result<IntCounterVec> {
         let rejoins = self.counters(
             "group_rejoins_total",
-            "Times that this process joined the group anew since its membership was lost: fenced (by another member of its name, or by a request of its own that came late), silent (it had sent no heartbeats for long), or refused (the group had refused its commits for long).",
+            "Rejoins of the group after this process lost its membership: fenced (by another member of the same name, or by its own delayed request), silent (it sent no heartbeats for long), or refused (the group refused its commits for long).",
             &["reason"],
         )?;
         for reason in ["fenced", "silent", "refused"] {
@@ -111,7 +111,7 @@ impl Registrar<'_> {
         Ok(TopicMetrics {
             misconfigured: self.gauge(
                 "misconfigured_topics",
-                "Topics with a cleanup.policy that deletes what they have to keep; the log says which, and what to do.",
+                "Topics with a cleanup.policy that deletes records they must retain; the log names them and the correction.",
             )?,
             expiring_partitions: self.gauge(
                 "expiring_input_partitions",
@@ -124,40 +124,37 @@ impl Registrar<'_> {
         Ok(BurstMetrics {
             started: self.counter(
                 "bursts_total",
-                "Times that unusually many transitions were told at once, or were held back instead (settings burst).",
+                "Bursts: unusually many transitions in a short time, published or suspended (settings burst).",
             )?,
             reached_percent: self.gauge(
                 "burst_reached_percent",
-                "Transitions told within burst.within or held back, in percent of those that make a burst: from 100 on it is one.",
+                "Transitions published within burst.within or suspended, in percent of the burst limit: a burst from 100 on.",
             )?,
             fuse_blown: self.gauge(
                 "fuse_blown",
-                "Whether transitions are held back, and the input with them, until an operator says go on (POST /go-on at http.admin).",
+                "1 while the circuit breaker suspends transitions and the reading of inputs, until an operator resumes them (POST /go-on at http.admin).",
             )?,
         })
     }
 
     pub(super) fn model_changes(&self) -> prometheus::Result<ModelChangeMetrics> {
         Ok(ModelChangeMetrics {
-            changes: self.counter(
-                "model_changes_total",
-                "Times that other models than before took over a partition.",
-            )?,
+            changes: self.counter("model_changes_total", "Model changes of partitions.")?,
             reloads: self.counters(
                 "model_reloads_total",
-                "Times that SIGHUP had the model files read again: accepted, refused or unchanged.",
+                "Reloads of the model files by SIGHUP: accepted, refused or unchanged.",
                 &["outcome"],
             )?,
         })
     }
 
-    /// Those that happened, and of them those that subscribers are not told of.
+    /// All transitions, and the subset that is not published.
     pub(super) fn transitions(&self) -> prometheus::Result<[IntCounterVec; 2]> {
         let labels = ["model", "from", "to", "cause"];
-        let all = self.counters("transitions_total", "Transitions made.", &labels)?;
+        let all = self.counters("transitions_total", "Transitions taken.", &labels)?;
         let quiet = self.counters(
             "quiet_transitions_total",
-            "Transitions made of which subscribers are not told: before emit_from, or of a model in shadow.",
+            "Transitions taken but not published: before emit_from, or of a shadow model.",
             &["model", "reason"],
         )?;
         Ok([all, quiet])
@@ -171,27 +168,27 @@ impl Registrar<'_> {
             )?,
             restores: self.counters(
                 "restores_total",
-                "Partitions assigned, by what was found: local state that is complete, behind, missing, incomplete, stale, too_old, of other_changelog, ahead of it or given_up by an operator; and by changelog_cut where that has lost its beginning.",
+                "Assigned partitions, by condition of the local state: complete, behind, missing, incomplete, stale, too_old, other_changelog (of another one), ahead (of the changelog) or given_up (by an operator); or changelog_cut, if the changelog has lost its beginning.",
                 &["found"],
             )?,
             group_offsets: self.counters(
                 "group_offsets_unexpected_total",
-                "Committed offsets of the group that were missing, or not those that Tenure committed.",
+                "Committed offsets of the group that were missing, or were not committed by Tenure.",
                 &["found"],
             )?,
             partitions: self
-                .gauge("restoring_partitions", "Partitions that are being restored.")?,
+                .gauge("restoring_partitions", "Partitions in restore.")?,
             remaining_records: self.gauge(
                 "restoring_remaining_records",
-                "Offsets of the changelog that are still to be read to restore state.",
+                "Offsets of the changelog that remain to be read to restore state.",
             )?,
             remaining_seconds: self.gauge(
                 "restoring_remaining_seconds",
-                "Time until state is restored, estimated; 0 when nothing is.",
+                "Estimated seconds until state is restored; 0 without a restore.",
             )?,
             stores_cleared: self.counters(
                 "stores_cleared_total",
-                "State folders that could not be gone on with and were emptied, to be rebuilt.",
+                "Unusable state directories that were emptied for a rebuild.",
                 &["reason"],
             )?,
         })

@@ -105,5 +105,5 @@ fn a_daemon_that_has_lost_its_membership_ends_at_once() {
     let status = faulted.world.terminate();
     let said = faulted.world.said();
     assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.contains("what is in hand is not committed"), "{said}");
+    assert!(said.contains("pending batches are not committed"), "{said}");
 }

@@ -170,9 +170,9 @@ never,page,2026-02-28,,10
     let said = run.out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         said.contains(
-            "Events of the type order are counted as MODEL says: events that come again by their id within 30d count \
-             once; orders that come again within 60d count once, and those taken back as a whole within 60d do not \
-             count."
+            "Events of the type order are counted by the rules of MODEL: events that repeat an id within 30d count \
+             once; orders that are repeated within 60d count once, and orders that are cancelled or refunded in full \
+             within 60d do not count."
         ),
         "{}",
         run.out
@@ -431,11 +431,11 @@ fn a_question_that_has_no_answer_is_refused_with_what_may_be_meant() {
     for (asked, said) in [
         (
             "--outcome ordr --within 20d --stage at_risk",
-            "had anybody had an event of type `ordr` before; did you mean `order`?\n",
+            "no customer has an event of type `ordr` before any of the dates; did you mean `order`?\n",
         ),
         (
             "--outcome order --within 3m --stage at_risk",
-            "3m is less than an hour; m is minutes, and three months are 90d",
+            "3m is less than an hour; m means minutes; write 90d for three months",
         ),
     ] {
         let run = tenure(&folder, &format!("{BOTH} {asked} events.csv"));
@@ -454,7 +454,7 @@ fn where_nothing_can_be_read_it_says_why() {
     assert_eq!(run.code, 1);
     assert_eq!(
         run.said,
-        "error: there is no event to look at\n\
+        "error: there is no event to backtest\n\
          2 rejected: bad_time, first at german.csv:2 \
          (write 1997-01-31 or 1997-01-31T08:30:00Z)\n"
     );
@@ -469,7 +469,7 @@ fn where_nothing_can_be_read_it_says_why() {
     ];
     for command in [&explain[..], &story[..]] {
         let run = crate::program::tenure(folder.path(), command);
-        let said = "there is no event of ann; 2 rows were rejected, the first at german.csv:2: ";
+        let said = "there are no events of ann; 2 rows were rejected, the first at german.csv:2: ";
         assert_eq!(run.code, 1);
         assert!(run.said.ends_with(&format!("{said}{why}")), "{}", run.said);
     }

@@ -46,7 +46,7 @@ fn dates_begin_and_end_where_there_is_enough_to_look_back_and_ahead() {
     let refused = Backtest::new(&[version("a risk", 0)], short).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the history of 19d is too short: to look back and ahead by 10d it has to be twice as long as that"
+        "the history of 19d is too short: a date for predictions needs 10d of history before it and after it"
     );
 }
 

@@ -51,7 +51,7 @@ fn it_says_what_changes_and_whether_it_would_be_taken() {
     );
     let (code, _, said) = check(&format!("# Words.\n{OLD}"), OLD, &[]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("only words change"), "{said}");
+    assert!(said.contains("only texts change"), "{said}");
     let lost = OLD.replace("buyer", "customer");
     let (code, _, said) = check(&lost, OLD, &[]);
     assert_eq!(code, Some(78), "{said}");
@@ -60,7 +60,7 @@ fn it_says_what_changes_and_whether_it_would_be_taken() {
         "{said}"
     );
     assert!(
-        said.contains("let another stage say `was: buyer`"),
+        said.contains("write `was: buyer` in another stage"),
         "{said}"
     );
     let (code, stdout, _) = check(&lost, OLD, &["--format", "json"]);
@@ -86,7 +86,7 @@ transitions:
     assert_eq!(code, Some(0), "{said}");
     let told = "shop: new->lost, buyer->lost now when since(last_order) >= days(60)";
     assert!(said.contains(told), "{said}");
-    assert!(said.ends_with("the change would be taken\n"), "{said}");
+    assert!(said.ends_with("the change would be accepted\n"), "{said}");
     let new = old
         .replace("3d", "5d")
         .replace("1d", "0s")
@@ -131,7 +131,7 @@ fn it_says_the_same_of_settings() {
     for told in [
         r#"input.0.customer_id: "user.id" instead of "user""#,
         r#"input.1.topic: "orders" is new"#,
-        "the change would be taken",
+        "the change would be accepted",
     ] {
         assert!(said.contains(told), "{said}");
     }

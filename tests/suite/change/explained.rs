@@ -155,7 +155,7 @@ fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
     };
     let (is_brought_over, before) = shown(&shop);
     assert!(
-        is_brought_over && before.contains("Other models have just taken over"),
+        is_brought_over && before.contains("The models have just changed"),
         "{before}"
     );
     shop.sweep();

@@ -46,7 +46,7 @@ fn other_words_change_nothing_and_nobody_has_to_be_met() {
         &format!("# A comment.{SHOP}").replace("version: 3", "version: 4")
     ]));
     assert!(change.is_text_only, "{change:#?}");
-    assert_eq!(change.descriptions, ["shop: nobody moves"]);
+    assert_eq!(change.descriptions, ["shop: no customer moves"]);
     assert_eq!(shop.progress.sweep, None);
     assert_eq!(shop.progress.generation, before.generation);
     assert_ne!(shop.progress.models_hash, before.models_hash);
@@ -68,7 +68,7 @@ fn who_belongs_elsewhere_by_a_new_threshold_moves_when_the_change_takes_effect()
     assert_eq!(
         change.descriptions,
         [
-            "shop: everybody is looked at anew",
+            "shop: every customer is re-evaluated",
             "shop: buyer->regular now when orders >= 2"
         ]
     );
@@ -170,7 +170,7 @@ fn a_new_name_moves_nobody_and_is_told_of_those_who_have_been_told_of() {
         change.descriptions,
         [
             "store: was shop",
-            "store: nobody moves",
+            "store: no customer moves",
             "store: the stage `customer` was `buyer`"
         ]
     );
@@ -204,7 +204,7 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
     let refused = change.refusal(EVERYTHING).unwrap();
     assert_eq!(
         refused,
-        "there is no stage any more for customers in `regular` of shop; let another stage say `was: regular`"
+        "no stage is left for customers in `regular` of shop; write `was: regular` in another stage"
     );
     shop.tell(&[did("ben", "order_completed", 11)]);
     assert_eq!(shop.population("shop")[2].0, "regular");
@@ -249,8 +249,8 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
     assert_eq!(
         change.descriptions,
         [
-            "club: new; everybody begins in `outside` and moves on from there",
-            "shop: nobody moves"
+            "club: new; every customer begins in `outside`",
+            "shop: no customer moves"
         ]
     );
     let outputs = shop.sweep();
@@ -267,8 +267,8 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
     assert_eq!(
         change.descriptions,
         [
-            "shop: nobody moves",
-            "club: gone, with what it knew of its stages"
+            "shop: no customer moves",
+            "club: removed, with the history of its stages"
         ]
     );
     let outputs = shop.sweep();
@@ -315,7 +315,7 @@ fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accep
     let refused = change.refusal(AcceptedLosses::default()).unwrap();
     assert!(
         refused.starts_with(
-            "the models before did not keep `visits_30d` of shop, visits to `at_risk` of shop. With"
+            "the old models did not store `visits_30d` of shop, visits to `at_risk` of shop. With"
         ),
         "{refused}"
     );

@@ -181,7 +181,7 @@ fn what_it_says_is_what_the_command_says_of_the_folder() {
     assert!(
         unknown
             .said
-            .contains("no such customer in this process: 1 partitions"),
+            .contains("no such customer in the 1 partitions of this process"),
         "{}",
         unknown.said
     );

@@ -75,7 +75,9 @@ fn what_is_not_there_is_said() {
     let nobody = explain("9999", &["--model", MODELS[0], INPUT]);
     assert_eq!((nobody.code, &*nobody.out), (1, ""));
     assert!(
-        nobody.said.ends_with("error: there is no event of 9999\n"),
+        nobody
+            .said
+            .ends_with("error: there are no events of 9999\n"),
         "{}",
         nobody.said
     );
@@ -93,7 +95,7 @@ fn what_is_not_there_is_said() {
     let closed = explain("0001", &["--admin", "127.0.0.1:1"]);
     assert_eq!(closed.code, 1);
     assert!(
-        closed.said.contains("nobody listens at 127.0.0.1:1"),
+        closed.said.contains("cannot connect to 127.0.0.1:1"),
         "{}",
         closed.said
     );

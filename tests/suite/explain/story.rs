@@ -78,27 +78,27 @@ const TOLD: &str = "\
     last_order nothing yet -> 2026-01-01
     shop: from new to buyer on 2026-01-01 (new->buyer)
         orders >= 1: 1
-    shop: looked at again on 2026-01-21
+    shop: next evaluation on 2026-01-21
 2026-01-03  order, value 80, order_id 'b' (events.ndjson:3)
     orders 1 -> 2
     spent 30 -> 110
     last_order 2026-01-01 -> 2026-01-03
     shop: from buyer to big on 2026-01-03 (buyer->big)
         spent >= 100: 110
-    shop: looked at again on 2026-01-23
+    shop: next evaluation on 2026-01-23
 2026-01-04  order, value 30, order_id 'a', id '1' (events.ndjson:4)
-    came a second time: it does nothing
+    a duplicate: it changes nothing
 2026-01-09  refund, order_id 'b' (events.ndjson:5)
     orders 2 -> 1
     spent 110 -> 30
     last_order 2026-01-03 -> 2026-01-01
     shop: from big to buyer on 2026-01-09 (correction)
-        takes back buyer->big of 2026-01-03
+        retracts buyer->big of 2026-01-03
         spent >= 100 is not so: 30
-    shop: looked at again on 2026-01-21
+    shop: next evaluation on 2026-01-21
 2026-01-21  time passes, and nothing moves
     shop: waits to go to quiet (buyer->quiet): true since 2026-01-21; it has to last 2 days, until 2026-01-23
-    shop: looked at again on 2026-01-23
+    shop: next evaluation on 2026-01-23
 2026-01-23  time passes
     shop: from buyer to quiet on 2026-01-23 (buyer->quiet)
         since(last_order) >= days(20): 22 days (last_order was 2026-01-01)
@@ -125,6 +125,6 @@ fn a_story_tells_what_happened_what_it_changed_and_what_was_waited_for() {
     let nobody = story("anne");
     assert_eq!(
         (nobody.code, &*nobody.said),
-        (1, "error: there is no event of anne\n")
+        (1, "error: there are no events of anne\n")
     );
 }

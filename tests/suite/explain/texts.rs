@@ -77,19 +77,19 @@ anna has been in buyer since 2026-01-01, for 7 days 12 hours (shop, version 1).
     yes  order
   If nothing happens: to regular on 2026-01-11 (buyer->regular), in 2 days 12 hours.
   What leads out, in the order in which it is tried:
-    to regular (buyer->regular): true, but closed
+    to regular (buyer->regular): true, but blocked
       yes  orders >= 2: it is 2
-           closed until 2026-01-11: nobody leaves the stage so early (min_dwell)
+           blocked until 2026-01-11: the minimum stay in the stage is not over (min_dwell)
     to gold (buyer->gold): no
       one of these is enough:
         no   plan == 'gold': no value yet
         no   orders > 9: it is 2, 7 short
       yes  not (orders < 2): it is 2
-           closed until 2026-01-11: nobody leaves the stage so early (min_dwell)
+           blocked until 2026-01-11: the minimum stay in the stage is not over (min_dwell)
     to quiet (buyer->quiet): true, but not for long enough yet
       yes  since(last_order) >= days(5): it is 6 days 12 hours (last_order is 2026-01-02)
            true since 2026-01-07; it has to last 10 days, until 2026-01-17
-           closed until 2026-01-11: nobody leaves the stage so early (min_dwell)
+           blocked until 2026-01-11: the minimum stay in the stage is not over (min_dwell)
 
 As of 2026-01-08 12:00, the end of the events. Latest event of this customer: 2026-01-02.
 "
@@ -102,21 +102,21 @@ anna has been in buyer since 2026-02-10, for 6 days 12 hours (shop, version 1).
     yes  order
   If nothing happens: to gold on 2026-02-20 (buyer->gold), in 3 days 12 hours.
   What leads out, in the order in which it is tried:
-    to regular (buyer->regular): true, but closed
+    to regular (buyer->regular): true, but blocked
       yes  orders >= 2: it is 4
-           closed until 2026-02-20: nobody leaves the stage so early (min_dwell)
-           closed until 2026-03-12: it was taken a short while ago (cooldown)
-           closed until 2026-04-27: the stage was left before (reentry)
-    to gold (buyer->gold): true, but closed
+           blocked until 2026-02-20: the minimum stay in the stage is not over (min_dwell)
+           blocked until 2026-03-12: it was taken a short while ago (cooldown)
+           blocked until 2026-04-27: the stage was left before (reentry)
+    to gold (buyer->gold): true, but blocked
       one of these is enough:
         yes  plan == 'gold': it is 'gold'
         no   orders > 9: it is 4, 5 short
       yes  not (orders < 2): it is 4
-           closed until 2026-02-20: nobody leaves the stage so early (min_dwell)
+           blocked until 2026-02-20: the minimum stay in the stage is not over (min_dwell)
     to quiet (buyer->quiet): true, but not for long enough yet
       yes  since(last_order) >= days(5): it is 6 days 12 hours (last_order is 2026-02-10)
            true since 2026-02-15; it has to last 10 days, until 2026-02-25
-           closed until 2026-02-20: nobody leaves the stage so early (min_dwell)
+           blocked until 2026-02-20: the minimum stay in the stage is not over (min_dwell)
 
 As of 2026-02-16 12:00, the end of the events. Latest event of this customer: 2026-02-10.
 "
@@ -146,7 +146,7 @@ transitions:
         said(&folder, "2026-01-10T00:00:00Z"),
         "\
 anna has been in buyer since 2026-01-01, for 9 days (shop, version 1).
-  Why: on 2026-01-09 the transition buyer->big of 2026-01-03 was taken back: something came late, or was returned, under which it would not have been taken.
+  Why: on 2026-01-09 the transition buyer->big of 2026-01-03 was retracted: with a late event or a return, its condition was not true.
     no   spent >= 100: it was 30, 70 short
   If nothing happens: stays in buyer for ever; time alone changes nothing.
   What leads out, in the order in which it is tried:
@@ -165,11 +165,11 @@ fn who_has_only_just_come() {
         said(&folder, "2026-01-01T10:30:00Z"),
         "\
 anna has been in reach since 2026-01-01 09:00, for 1 hour 30 minutes (retail, version 1).
-  Why: everybody begins there, with their first event.
+  Why: every customer begins there, with their first event.
   If nothing happens: stays in reach for ever; time alone changes nothing.
   What leads out, in the order in which it is tried:
     to acquisition (reach->acquisition): no
-      no   signed_up: only while such an event is looked at
+      no   signed_up: only while such an event is evaluated
     to conversion (reach->conversion): no
       no   orders >= 1: it is 0, 1 short
 

@@ -128,7 +128,7 @@ fn what_is_no_file_is_not_updated() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("/dev/stdin is no file that could be updated"),
+        said.contains("/dev/stdin is not a file that can be updated"),
         "{said}"
     );
 }

@@ -103,7 +103,7 @@ fn a_row_that_its_file_cuts_off_inside_quotes_is_rejected_and_the_quote_is_named
     assert_eq!(run.moves().len(), 2);
     assert!(
         run.said
-            .contains("table:5: a quote is open here when the file ends; "),
+            .contains("table:5: the quote that opens here is not closed; "),
         "{}",
         run.said
     );
@@ -124,7 +124,8 @@ fn a_row_that_its_file_cuts_off_inside_quotes_is_rejected_and_the_quote_is_named
     .unwrap();
     let run = replay(&folder, "table");
     assert!(
-        run.said.contains("table:5: a quote is open"),
+        run.said
+            .contains("table:5: the quote that opens here is not closed"),
         "{}",
         run.said
     );
@@ -258,7 +259,7 @@ fn one_device_whose_clock_is_years_ahead_moves_nobody_and_is_told() {
     assert_eq!(run.events().len(), 2, "{}", run.out);
     assert!(
         run.said.contains(
-            "1 rejected: time_in_future, first at orders:3 (later than now; --allow-future reads it"
+            "1 rejected: time_in_future, first at orders:3 (later than now; --allow-future accepts it"
         ),
         "{}",
         run.said

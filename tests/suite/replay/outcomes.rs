@@ -127,7 +127,7 @@ fn a_table_without_the_needed_columns_is_refused() {
     assert_eq!(
         run.said,
         "error: table: the header has no column customer_id, time; an event needs customer_id, type and time; found `customer,type,at`; \
-         where a column is called otherwise, say so, as in --map customer_id=user_id\n"
+         if a column has another name, map it, for example --map customer_id=user_id\n"
     );
     for (header, hint) in [
         (
@@ -142,10 +142,10 @@ fn a_table_without_the_needed_columns_is_refused() {
             "\"type\": \"order\"",
             "; JSON is read as one object per line, each in { }\n",
         ),
-        ("\u{1b}[2J,x", "found `\u{241b}[2J,x`; where"),
+        ("\u{1b}[2J,x", "found `\u{241b}[2J,x`; if a column"),
         (
             &"x".repeat(100),
-            &format!("found `{}…`; where", "x".repeat(80)),
+            &format!("found `{}…`; if a column", "x".repeat(80)),
         ),
     ] {
         fs::write(folder.path().join("table"), format!("{header}\nrow\n")).unwrap();
@@ -294,7 +294,7 @@ fn state_is_kept_in_a_new_folder_and_a_used_one_is_refused() {
         assert_eq!((again.code, again.out.as_str()), (1, ""));
         assert_eq!(
             again.said,
-            format!("error: the folder {state} is not empty; a replay begins with no state\n")
+            format!("error: the folder {state} is not empty; a replay starts without state\n")
         );
     }
 }
@@ -338,7 +338,7 @@ fn a_model_that_cannot_be_read_is_reported_beside_the_others() {
         assert_eq!((run.code, run.out.as_str()), (78, ""), "{arguments}");
         for expected in [
             "error: cannot read the model absent.yaml: ",
-            "error: the model is not UTF-8 text: byte 0xa9 means nothing there\n  --> latin.yaml:15:14\n",
+            "error: the model is not UTF-8 text: byte 0xa9 is invalid here\n  --> latin.yaml:15:14\n",
             "error: unknown fact `order`\n  --> wrong.yaml:10:",
         ] {
             assert!(run.said.contains(expected), "{arguments}: {}", run.said);

@@ -1,4 +1,4 @@
-//! Charts as SVG. Colours are classes and hues, which the style sheet has for light and dark.
+//! Draws charts as SVG. Colours are classes and hues, which the style sheet defines for light and dark themes.
 
 use std::fmt::Write as _;
 
@@ -13,36 +13,34 @@ const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 
-/// Hues that are told from each other, for the first stages; further ones go around the circle.
+/// Distinguishable hues for the first stages; further stages get computed ones.
 const HUES: [u32; 10] = [215, 165, 130, 45, 270, 10, 330, 190, 85, 300];
 
-/// The hue of a stage.
 pub(super) fn hue(stage: usize) -> u32 {
     HUES.get(stage)
         .copied()
         .unwrap_or((stage as u32 * 137) % 360)
 }
 
-/// One value for each date, or none.
+/// A named series with one value, or none, for each date.
 pub(super) struct Series {
     pub(super) name: String,
     pub(super) kind: SeriesKind,
     pub(super) values: Vec<Option<f64>>,
 }
 
-/// How a series is drawn.
 #[derive(Clone, Copy)]
 pub(super) enum SeriesKind {
-    /// As an area of this hue.
+    /// An area of this hue.
     Stage(u32),
-    /// As the line of a version.
+    /// The line of a version.
     Version(usize),
-    /// As the line of what plain recency does with as many as a version flags.
+    /// The line of plain recency with as many flagged customers as a version flags.
     Recency(usize),
 }
 
 impl Series {
-    /// What stands for it in a legend.
+    /// The symbol of the series in a legend.
     pub(super) fn swatch(&self) -> String {
         let line = |class: &str, version: usize| {
             format!(
@@ -61,7 +59,7 @@ impl Series {
     }
 }
 
-/// A pair of axes.
+/// Maps dates and values to coordinates.
 struct Axes {
     from: f64,
     span: f64,
@@ -87,7 +85,7 @@ impl Axes {
         TOP + (1.0 - value / self.top) * (HEIGHT - TOP - BOTTOM)
     }
 
-    /// Lines and numbers; `label` writes a number.
+    /// Draws the grid and the labels; `label` formats a value.
     fn render(&self, dates: &[EventTime], label: impl Fn(f64) -> String) -> String {
         let mut svg = String::new();
         for tick in 0..=4 {
@@ -127,41 +125,41 @@ impl Axes {
 fn svg(title: &str, height: f64, content: &str) -> String {
     format!(
         "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\"><title>{}</title>\
-         <desc>The numbers stand in the tables of this section.</desc>{content}</svg>\n",
+         <desc>The tables of this section contain the numbers.</desc>{content}</svg>\n",
         escape(title)
     )
 }
 
-/// One, two or five times a power of ten, not less than a number.
+/// The smallest of 1, 2, 2.5, 5 or 10 times a power of ten that is not less than `most`.
 fn nice_ceiling(most: f64) -> f64 {
     let power = 10_f64.powf(most.max(1.0).log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
     steps.into_iter().find(|step| *step >= most).unwrap_or(most)
 }
 
-/// Stacked areas, the first series below.
+/// Draws stacked areas, with the first series at the bottom.
 pub(super) fn areas(title: &str, dates: &[EventTime], series: &[Series]) -> String {
-    let value = |one: &Series, at: usize| one.values.get(at).copied().flatten().unwrap_or(0.0);
-    let sum = |at: usize| series.iter().map(|one| value(one, at)).sum::<f64>();
+    let value = |area: &Series, at: usize| area.values.get(at).copied().flatten().unwrap_or(0.0);
+    let sum = |at: usize| series.iter().map(|area| value(area, at)).sum::<f64>();
     let most = (0..dates.len()).map(sum).fold(1.0, f64::max);
     let axes = Axes::new(dates, nice_ceiling(most));
     let mut below = vec![0.0; dates.len()];
     let mut content = String::new();
-    for one in series {
+    for area in series {
         let above: Vec<f64> = (0..dates.len())
-            .map(|at| below[at] + value(one, at))
+            .map(|at| below[at] + value(area, at))
             .collect();
         let point = |(at, height): (usize, &f64)| {
             format!("{:.1} {:.1}", axes.x(dates[at]), axes.y(*height))
         };
         let mut points: Vec<String> = above.iter().enumerate().map(point).collect();
         points.extend(below.iter().enumerate().rev().map(point));
-        if let SeriesKind::Stage(hue) = one.kind {
+        if let SeriesKind::Stage(hue) = area.kind {
             let _infallible = write!(
                 content,
                 "<path class=\"stage\" style=\"--h:{hue}\" d=\"M{}Z\"><title>{}</title></path>",
                 points.join("L"),
-                escape(&one.name)
+                escape(&area.name)
             );
         }
         below = above;
@@ -170,19 +168,19 @@ pub(super) fn areas(title: &str, dates: &[EventTime], series: &[Series]) -> Stri
     svg(title, HEIGHT, &content)
 }
 
-/// Lines of shares, from 0 to 1. A date without a value breaks a line.
+/// Draws lines of ratios from 0 to 1. A date without a value interrupts the line.
 pub(super) fn lines(title: &str, dates: &[EventTime], series: &[Series]) -> String {
     let axes = Axes::new(dates, 1.0);
     let mut content = axes.render(dates, |value| format!("{:.0} %", 100.0 * value));
-    for one in series {
-        let (class, version) = match one.kind {
+    for line in series {
+        let (class, version) = match line.kind {
             SeriesKind::Stage(_) => continue,
             SeriesKind::Version(version) => ("line", version),
             SeriesKind::Recency(version) => ("line plain", version),
         };
         let mut path = String::new();
         let mut pen = 'M';
-        for (date, value) in dates.iter().zip(&one.values) {
+        for (date, value) in dates.iter().zip(&line.values) {
             let Some(value) = value else {
                 pen = 'M';
                 continue;
@@ -193,13 +191,13 @@ pub(super) fn lines(title: &str, dates: &[EventTime], series: &[Series]) -> Stri
         let _infallible = write!(
             content,
             "<path class=\"{class} v{version}\" d=\"{path}\"><title>{}</title></path>",
-            escape(&one.name)
+            escape(&line.name)
         );
     }
     svg(title, HEIGHT, &content)
 }
 
-/// One bar.
+/// A bar for a stage of a version.
 pub(super) struct Bar {
     pub(super) name: String,
     pub(super) hue: u32,
@@ -209,7 +207,7 @@ pub(super) struct Bar {
     pub(super) p90: f64,
 }
 
-/// Bars to the right, one below the other, with a line from the median to the 90th percentile.
+/// Draws horizontal bars of the medians, with a whisker to the 90th percentile.
 pub(super) fn bars(title: &str, bars: &[Bar]) -> String {
     const ROW: f64 = 20.0;
     const NAMES: f64 = 170.0;
@@ -217,16 +215,14 @@ pub(super) fn bars(title: &str, bars: &[Bar]) -> String {
     let scale = (WIDTH - NAMES - 60.0) / longest;
     let mut content = String::new();
     for (at, bar) in bars.iter().enumerate() {
-        let Bar {
-            median, p90: most, ..
-        } = *bar;
+        let Bar { median, p90, .. } = *bar;
         let y = ROW * at as f64 + 2.0;
-        let end = NAMES + most.max(median) * scale;
+        let end = NAMES + p90.max(median) * scale;
         let _infallible = write!(
             content,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><rect class=\"stage\" style=\"--h:{}\" \
              x=\"{NAMES}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\"/><path class=\"whisker\" d=\"M{:.1} \
-             {:.1}H{end:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\">{median:.0} / {most:.0}</text>",
+             {:.1}H{end:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\">{median:.0} / {p90:.0}</text>",
             NAMES - 8.0,
             y + 12.0,
             escape(&bar.name),

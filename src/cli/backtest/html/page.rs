@@ -1,11 +1,11 @@
-//! The page: headings, paragraphs, tables, figures. Everything that is told is escaped here.
+//! Builds the HTML page from headings, paragraphs, tables and figures; all text is escaped here.
 
 use super::chart::Series;
 use crate::cli::backtest::tables::ReportTable;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Text as it may stand in an element or an attribute.
+/// Escapes text for elements and attributes.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -21,13 +21,13 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// A page that is being written.
+/// A page under construction.
 pub(super) struct HtmlPage {
     html: String,
     in_section: bool,
 }
 
-/// What stands in a table.
+/// A table cell.
 pub(super) struct Cell {
     markup: String,
     class: Option<&'static str>,
@@ -45,16 +45,16 @@ impl From<String> for Cell {
 }
 
 impl Cell {
-    /// A count, the darker the more, from 0 to 1; the expected ones in another tone than the others.
-    pub(super) fn shaded(text: &str, shade: f64, expected: bool) -> Cell {
+    /// A count with a shade from 0 to 1 (darkest); `is_same` selects the tone.
+    pub(super) fn shaded(text: &str, shade: f64, is_same: bool) -> Cell {
         Cell {
             markup: escape(text),
-            class: Some(if expected { "n same" } else { "n other" }),
+            class: Some(if is_same { "n same" } else { "n other" }),
             shade: Some(shade),
         }
     }
 
-    /// What is escaped already.
+    /// A cell with markup, which must be escaped already.
     pub(super) fn markup(markup: String) -> Cell {
         Cell {
             markup,
@@ -106,14 +106,14 @@ impl HtmlPage {
         self.html += "</ul>\n";
     }
 
-    /// A table of text; none without rows.
+    /// A table of text; nothing without rows.
     pub(super) fn table(&mut self, table: &ReportTable) {
         let cells = |row: &Vec<String>| row.iter().cloned().map(Cell::from).collect();
         let rows = table.rows.iter().map(cells).collect();
         self.cells(&table.caption, &table.header, rows);
     }
 
-    /// The first cell of a row names it.
+    /// A table whose first column is the row headers; nothing without rows.
     pub(super) fn cells(&mut self, caption: &str, header: &[String], rows: Vec<Vec<Cell>>) {
         let Some(first) = rows.first() else {
             return;
@@ -134,12 +134,15 @@ impl HtmlPage {
                 let class = cell
                     .class
                     .filter(|_| at > 0)
-                    .map(|it| format!(" class=\"{it}\""));
-                let shade = cell.shade.map(|it| format!(" style=\"--shade:{it:.3}\""));
+                    .map(|class| format!(" class=\"{class}\""));
+                let shade = cell
+                    .shade
+                    .map(|shade| format!(" style=\"--shade:{shade:.3}\""));
                 let attributes = class.unwrap_or_default() + &shade.unwrap_or_default();
-                self.html += &match at {
-                    0 => format!("<th scope=\"row\">{}</th>", cell.markup),
-                    _ => format!("<td{attributes}>{}</td>", cell.markup),
+                self.html += &if at == 0 {
+                    format!("<th scope=\"row\">{}</th>", cell.markup)
+                } else {
+                    format!("<td{attributes}>{}</td>", cell.markup)
                 };
             }
             self.html += "</tr>\n";
@@ -147,7 +150,7 @@ impl HtmlPage {
         self.html += "</tbody>\n</table></div>\n";
     }
 
-    /// Figures side by side, where there is room.
+    /// Figures up to [`HtmlPage::end_figures`] are side by side if there is room.
     pub(super) fn begin_figures(&mut self) {
         self.html += "<div class=\"figures\">\n";
     }
@@ -156,7 +159,7 @@ impl HtmlPage {
         self.html += "</div>\n";
     }
 
-    /// A picture, which tells the same as a table beside it.
+    /// A figure with a legend; a table next to it has the same numbers.
     pub(super) fn figure(&mut self, caption: &str, picture: &str, series: &[Series]) {
         self.html += &format!(
             "<figure>\n<figcaption>{}</figcaption>\n{picture}",
@@ -171,8 +174,8 @@ impl HtmlPage {
             return;
         }
         self.html += "<ul class=\"legend\">\n";
-        for one in series {
-            self.html += &format!("<li>{} {}</li>\n", one.swatch(), escape(&one.name));
+        for item in series {
+            self.html += &format!("<li>{} {}</li>\n", item.swatch(), escape(&item.name));
         }
         self.html += "</ul>\n";
     }

@@ -1,4 +1,4 @@
-//! A customer's stages over time, under one version above those under the other.
+//! Draws a customer's stages over time as two strips, one per version.
 
 use std::fmt::Write as _;
 
@@ -25,12 +25,12 @@ pub(super) fn strips(
     let x = |at: EventTime| at.duration_since(begin).0 as f64 / span * WIDTH;
     let mut content = String::new();
     for version in 0..2 {
-        let line = StageHistory {
+        let history = StageHistory {
             initial: example.initial[version],
             transitions: example.transitions[version].clone(),
         };
-        for stay in line.stays(example.begin) {
-            // Of whoever has more moves than are shown, the rest is not known here.
+        for stay in history.stays(example.begin) {
+            // If moves are omitted, the last stay has no known end and is not drawn.
             let until = stay.left.or((example.omitted[version] == 0).then_some(end));
             let (from, to) = (x(stay.entered), x(until.unwrap_or(stay.entered)));
             if to <= from {

@@ -1,4 +1,4 @@
-//! Expectations that are written one under the other, each after a dash.
+//! Edits expectations in a YAML block sequence: one below the other, each after a dash.
 
 use std::ops::RangeInclusive;
 
@@ -14,7 +14,7 @@ impl ExpectationList<'_> {
         changes: &[ExpectationChange],
     ) -> Result<Vec<Patch>, EditError> {
         let mut patches = Vec::new();
-        let mut left = items.len();
+        let mut remaining = items.len();
         for change in changes {
             patches.push(match change {
                 ExpectationChange::Set {
@@ -23,11 +23,11 @@ impl ExpectationList<'_> {
                     value,
                 } => self.set_value(&items[*expectation], key, value)?,
                 ExpectationChange::Remove { expectation } => {
-                    left -= 1;
+                    remaining -= 1;
                     self.remove_item(&items[*expectation])?
                 }
                 ExpectationChange::Add { after, entries } => {
-                    left += 1;
+                    remaining += 1;
                     let near = &items[after.unwrap_or(0)];
                     let (line, dash) = (self.line_extent(near)?, self.dash_prefix(near)?);
                     let line = after.map_or(self.key.location.line, |_| *line.end());
@@ -41,7 +41,7 @@ impl ExpectationList<'_> {
                 }
             });
         }
-        if left == 0 {
+        if remaining == 0 {
             let colon = self
                 .offset_after_colon()
                 .ok_or_else(|| unclear(self.list))?;
@@ -50,8 +50,8 @@ impl ExpectationList<'_> {
         Ok(patches)
     }
 
-    /// All of its lines go. What people have written about it does not: the reason why something should
-    /// happen is worth most where it did not.
+    /// Removes the item's lines, but keeps its comments: the reason for an expectation is most useful where the
+    /// transition did not happen.
     fn remove_item(&self, item: &YamlNode) -> Result<Patch, EditError> {
         let extent = self.line_extent(item)?;
         let comments = self.comments(item).ok_or_else(|| unclear(item))?;
@@ -70,19 +70,20 @@ impl ExpectationList<'_> {
         })
     }
 
-    /// The lines that it has for itself.
+    /// The lines of the item, which must not contain anything else.
     fn line_extent(&self, item: &YamlNode) -> Result<RangeInclusive<usize>, EditError> {
         self.dash_prefix(item)?;
         let end = self.end_offset(item).ok_or_else(|| unclear(item))?;
         let last = self.lines.line_at(end);
         let line = self.lines.line_range(last).ok_or_else(|| unclear(item))?;
-        match is_blank_or_comment(&self.lines.text()[end..line.end]) {
-            true => Ok(item.location.line..=last),
-            false => Err(unclear(item)),
+        if is_blank_or_comment(&self.lines.text()[end..line.end]) {
+            Ok(item.location.line..=last)
+        } else {
+            Err(unclear(item))
         }
     }
 
-    /// What stands before it: spaces, the dash, spaces.
+    /// The text before the item: spaces, the dash, spaces.
     pub(super) fn dash_prefix(&self, item: &YamlNode) -> Result<&str, EditError> {
         let line = self.lines.line_range(item.location.line);
         let before = line.zip(self.start_offset(item));
@@ -99,17 +100,11 @@ impl ExpectationList<'_> {
         };
         let (mut comments, mut from) = (Vec::new(), self.start_offset(item)?);
         let gap = |from, to| Some(comments_in_gap(self.lines.text().get(from..to)?));
-        for (
-            YamlKey {
-                location: place, ..
-            },
-            node,
-        ) in entries
-        {
-            let key = |column| self.lines.offset((place.line, column));
-            comments.extend(gap(from, key(place.column)?)?);
+        for (YamlKey { location, .. }, node) in entries {
+            let key = |column| self.lines.offset((location.line, column));
+            comments.extend(gap(from, key(location.column)?)?);
             comments.extend(gap(
-                key(place.column + place.width)?,
+                key(location.column + location.width)?,
                 self.start_offset(node)?,
             )?);
             from = self.end_offset(node)?;
@@ -123,7 +118,7 @@ impl ExpectationList<'_> {
     }
 }
 
-/// The comments of a stretch in which there is no text.
+/// The comments of a part of the file without keys and values.
 fn comments_in_gap(gap: &str) -> impl Iterator<Item = &str> {
     gap.split(['\n', '\r'])
         .filter_map(|line| line.find('#').map(|at| line[at..].trim_end()))

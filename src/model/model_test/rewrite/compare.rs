@@ -1,4 +1,4 @@
-//! Whether nothing but expectations has changed.
+//! Checks that an edit changed nothing but expectations.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::ModelFileEditor;
 use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
 
 impl ModelFileEditor {
-    /// Whether the other file says the same but for the expectations of these tests.
+    /// Whether the files differ at most in the expectations of these tests.
     pub fn differs_only_in_expectations(
         &self,
         other: &ModelFileEditor,
@@ -16,9 +16,9 @@ impl ModelFileEditor {
             (YamlValue::List(all), YamlValue::List(others)) => {
                 let mut each = all.iter().zip(others).enumerate();
                 all.len() == others.len()
-                    && each.all(|(test, (a, b))| match tests.contains(&test) {
-                        true => nodes_equal_except(a, b, |key, _, _| key == "expect"),
-                        false => nodes_equal_except(a, b, |_, _, _| false),
+                    && each.all(|(test, (a, b))| {
+                        let edited = tests.contains(&test);
+                        nodes_equal_except(a, b, |key, _, _| edited && key == "expect")
                     })
             }
             _ => false,
@@ -29,13 +29,13 @@ impl ModelFileEditor {
     }
 }
 
-/// Whether two nodes say the same; keys for which `excused` says so may differ.
+/// Whether two nodes are equal, except for top-level keys with their values for which `is_excused` is true.
 fn nodes_equal_except(
     a: &YamlNode,
     b: &YamlNode,
-    excused: impl Fn(&str, &YamlNode, &YamlNode) -> bool + Copy,
+    is_excused: impl Fn(&str, &YamlNode, &YamlNode) -> bool + Copy,
 ) -> bool {
-    fn all_alike(a: &YamlNode, b: &YamlNode) -> bool {
+    fn nodes_equal(a: &YamlNode, b: &YamlNode) -> bool {
         nodes_equal_except(a, b, |_, _, _| false)
     }
     match (&a.value, &b.value) {
@@ -43,13 +43,14 @@ fn nodes_equal_except(
             text == t && quoted == q
         }
         (YamlValue::List(a), YamlValue::List(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| all_alike(a, b))
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nodes_equal(a, b))
         }
         (YamlValue::Map(a), YamlValue::Map(b)) => {
-            let alike = |((key, a), (k, b)): (&(YamlKey, YamlNode), &(YamlKey, YamlNode))| {
-                key.text == k.text && (excused(&key.text, a, b) || all_alike(a, b))
-            };
-            a.len() == b.len() && a.iter().zip(b).all(alike)
+            let entries_equal =
+                |((key, a), (k, b)): (&(YamlKey, YamlNode), &(YamlKey, YamlNode))| {
+                    key.text == k.text && (is_excused(&key.text, a, b) || nodes_equal(a, b))
+                };
+            a.len() == b.len() && a.iter().zip(b).all(entries_equal)
         }
         _ => false,
     }

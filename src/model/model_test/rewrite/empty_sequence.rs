@@ -1,4 +1,4 @@
-//! Expectations where there are none yet.
+//! Adds expectations to an empty list.
 
 use super::{
     EditError, ExpectationChange, ExpectationList, ExpectationStyle, Patch, edit_error,
@@ -7,7 +7,7 @@ use super::{
 use crate::model::yaml::{YamlNode, YamlValue};
 
 impl ExpectationList<'_> {
-    /// `expect: []` and `expect:` become a list with dashes, which looks like that of the events.
+    /// Replaces `expect: []` or `expect:` by a block sequence in the style of the events.
     pub(super) fn fill_empty_sequence(
         &self,
         changes: &[ExpectationChange],
@@ -50,16 +50,16 @@ impl ExpectationList<'_> {
             }]);
         }
         let line = self.key.location.line;
-        let (colon, of_line) = self
+        let (colon, key_line) = self
             .offset_after_colon()
             .zip(self.lines.line_range(line))
             .ok_or_else(unclear)?;
         let end = if empty.is_empty() { colon } else { end };
-        // On the line of the key, with nothing else between and behind.
+        // The value is on the line of the key, followed by at most a comment.
         let alone = colon <= end
-            && end <= of_line.end
+            && end <= key_line.end
             && text[colon..end].trim_start() == empty
-            && is_blank_or_comment(&text[end..of_line.end]);
+            && is_blank_or_comment(&text[end..key_line.end]);
         let after = self
             .lines
             .next_line_start(line)
@@ -77,7 +77,7 @@ impl ExpectationList<'_> {
         Ok([emptied].into_iter().chain(new).collect())
     }
 
-    /// What stands before each event of the test, and how it is written.
+    /// The text before each event of the test, and the style of events.
     fn event_style(&self) -> (String, ExpectationStyle<'_>) {
         let events = self.test.get("events").map(|(_, events)| events);
         let first = match events {

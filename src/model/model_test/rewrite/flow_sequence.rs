@@ -1,4 +1,4 @@
-//! Expectations that are written side by side, in brackets.
+//! Edits expectations in a YAML flow sequence: in brackets.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::{
 use crate::model::yaml::YamlNode;
 
 impl ExpectationList<'_> {
-    /// Everything between the brackets is put together anew, out of what stands there.
+    /// Replaces everything between the brackets, reusing the existing texts and gaps.
     pub(super) fn rewrite_flow_sequence(
         &self,
         items: &[YamlNode],
@@ -32,9 +32,9 @@ impl ExpectationList<'_> {
             ExpectationStyle::Flow(space) => space,
             ExpectationStyle::Block(_) => " ",
         };
-        let added = |place: Option<usize>| {
+        let added = |index: Option<usize>| {
             changes.iter().filter_map(move |change| match change {
-                ExpectationChange::Add { after, entries } if *after == place => Some((
+                ExpectationChange::Add { after, entries } if *after == index => Some((
                     None,
                     self.format_expectation(ExpectationStyle::Flow(space), entries),
                 )),
@@ -43,8 +43,8 @@ impl ExpectationList<'_> {
         };
         let mut new: Vec<(Option<usize>, String)> = added(None).collect();
         for (at, (item, range)) in items.iter().zip(&ranges).enumerate() {
-            let kept = self.rewrite_item(at, item, range, changes)?;
-            new.extend(kept.map(|text| (Some(at), text)));
+            let text = self.rewrite_item(at, item, range, changes)?;
+            new.extend(text.map(|text| (Some(at), text)));
             new.extend(added(Some(at)));
         }
         Ok(vec![Patch {
@@ -53,7 +53,7 @@ impl ExpectationList<'_> {
         }])
     }
 
-    /// What stands before each, and after the last; `None` where that is more than a comma.
+    /// The texts before each item, and after the last one; `None` if one is more than a comma and white space.
     fn gaps(&self, list: &Range<usize>, items: &[Range<usize>]) -> Option<Vec<&str>> {
         let ends = items.iter().map(|range| range.end);
         let begins = items.iter().map(|range| range.start).chain([list.end]);
@@ -65,7 +65,7 @@ impl ExpectationList<'_> {
         each.map(gap).collect()
     }
 
-    /// One of the list with its changes; `None` where it goes.
+    /// The text of an item with its changes; `None` if it is removed.
     fn rewrite_item(
         &self,
         at: usize,
@@ -96,7 +96,7 @@ impl ExpectationList<'_> {
     }
 }
 
-/// With the gaps that neighbours had, and between new ones those of the first two.
+/// Joins items: former neighbours with the gap between them, others with the gap of the first two.
 fn join_items(items: &[(Option<usize>, String)], gaps: &[&str]) -> String {
     let usual = match gaps {
         [_, between, .., _] => between,

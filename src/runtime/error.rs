@@ -1,0 +1,21 @@
+//! Why the daemon ended.
+
+use super::restore;
+use crate::{kafka, store};
+
+/// Why the daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A partition cannot be processed.
+    #[error(transparent)]
+    Partition(restore::Error),
+    /// A thread panicked: a bug.
+    #[error("a worker panicked")]
+    Panicked,
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
