@@ -3,11 +3,13 @@
 mod backtest;
 mod check;
 mod demo;
+mod exit;
 mod explain;
 mod http;
 mod mapping;
 mod models;
 mod new;
+mod output;
 mod progress;
 mod rekey;
 mod reload;
@@ -19,29 +21,13 @@ mod state;
 mod test;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::model::{Models, ProblemReport};
-
-/// Exit codes; the numbers are part of the contract with callers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    Ok = 0,
-    Failed = 1,
-    /// The arguments contradict each other or the inputs.
-    Usage = 2,
-    /// There were warnings, and `--strict` was given.
-    Warnings = 3,
-    /// Tests failed, or differences were found.
-    Different = 4,
-    /// No broker answers (`EX_UNAVAILABLE` of sysexits.h).
-    Unavailable = 69,
-    /// A model or the configuration is wrong (`EX_CONFIG`).
-    Configuration = 78,
-}
+pub use exit::Exit;
+use output::{OutputFormat, print_reports, print_stderr};
+use sources::{ModelFiles, load_models};
 
 /// Customer lifecycle stages from event streams, exactly once, silence included.
 #[derive(Debug, Parser)]
@@ -97,24 +83,6 @@ enum Command {
     },
 }
 
-/// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum OutputFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
-/// Model files; their order is the order of their outputs at one instant.
-#[derive(Debug, Args)]
-struct ModelFiles {
-    /// Model files (YAML).
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-}
-
 /// Runs a command and prints its error, if any, to standard error.
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
@@ -156,33 +124,4 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref())
         .any(is_broken)
-}
-
-/// Prints a line to standard error. A failure is ignored: there is no other place to report it.
-fn print_stderr(text: &str) {
-    let _unwritable = writeln!(io::stderr(), "{text}");
-}
-
-/// Reads and compiles model files, and prints problems and warnings to standard error. Returns the models
-/// and the number of warnings, or `None` if a model has an error.
-fn load_models(files: &[PathBuf]) -> anyhow::Result<Option<(Models, usize)>> {
-    Ok(match sources::compile(files) {
-        Ok((models, reports)) => {
-            print_reports(&reports);
-            Some((
-                models,
-                reports.iter().map(|report| report.problems.len()).sum(),
-            ))
-        }
-        Err(reports) => {
-            print_reports(&reports);
-            None
-        }
-    })
-}
-
-fn print_reports(reports: &[ProblemReport]) {
-    for report in reports {
-        print_stderr(report.to_string().trim_end());
-    }
 }

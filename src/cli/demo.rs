@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
-use self::generator::Generator;
+use self::generator::{CLICKSTREAM, Generator, PURCHASES};
 use self::view::DemoView;
 use super::Exit;
 use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
@@ -25,8 +25,6 @@ use crate::runtime::{BurstSettings, Recovery, Settings, clock};
 use crate::store;
 use crate::telemetry::Metrics;
 
-pub(super) const CLICKSTREAM: &str = "clickstream";
-pub(super) const PURCHASES: &str = "purchases";
 const PARTITIONS: i32 = 4;
 /// The preset that the demo runs.
 const RETAIL_MODEL: &str = include_str!("../../config/models/retail.yaml");

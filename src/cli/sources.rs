@@ -4,9 +4,38 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+
+use super::output::print_reports;
 use crate::model::{
     Location, MODEL_BYTES_MAX, Models, Preset, Problem, ProblemReport, Severity, SourceFile,
 };
+
+/// Model files; their order is the order of their outputs at one instant.
+#[derive(Debug, Args)]
+pub(super) struct ModelFiles {
+    /// Model files (YAML).
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// Reads and compiles model files, and prints problems and warnings to standard error. Returns the models
+/// and the number of warnings, or `None` if a model has an error.
+pub(super) fn load_models(files: &[PathBuf]) -> anyhow::Result<Option<(Models, usize)>> {
+    Ok(match compile(files) {
+        Ok((models, reports)) => {
+            print_reports(&reports);
+            Some((
+                models,
+                reports.iter().map(|report| report.problems.len()).sum(),
+            ))
+        }
+        Err(reports) => {
+            print_reports(&reports);
+            None
+        }
+    })
+}
 
 /// Reads all files, then compiles them as [`Models::compile`] does.
 pub(super) fn compile(

@@ -92,14 +92,16 @@ impl Crate {
         let (mut at, names) = base(module, path);
         for (index, name) in names.iter().enumerate() {
             let key = (at.clone(), name.clone());
-            if self.items.contains(&key) {
-                return self.modules.get(&at).map(String::as_str);
-            }
             let mut child = at.clone();
             child.push(name.clone());
-            if self.modules.contains_key(&child) {
+            // A function and a module may share a name: what follows it is in the module.
+            let is_last = index + 1 == names.len();
+            if self.modules.contains_key(&child) && !(is_last && self.items.contains(&key)) {
                 at = child;
                 continue;
+            }
+            if self.items.contains(&key) {
+                return self.modules.get(&at).map(String::as_str);
             }
             let mut target = self.aliases.get(&key)?.clone();
             if target.first() == Some(name) && target.len() == 1 {

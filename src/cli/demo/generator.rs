@@ -5,6 +5,9 @@ use std::collections::BinaryHeap;
 
 use crate::event::{EventTime, Millis};
 
+pub(super) const CLICKSTREAM: &str = "clickstream";
+pub(super) const PURCHASES: &str = "purchases";
+
 const DAY: f64 = Millis::DAY.0 as f64;
 
 /// One event of one customer.
@@ -144,9 +147,9 @@ impl Generator {
 impl GeneratedEvent {
     pub(super) fn topic(&self) -> &'static str {
         if self.value.is_some() {
-            super::PURCHASES
+            PURCHASES
         } else {
-            super::CLICKSTREAM
+            CLICKSTREAM
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::generator::{CLICKSTREAM, PURCHASES};
 use crate::model::Models;
 use crate::telemetry::Metrics;
 
@@ -91,7 +92,7 @@ impl<'v> DemoView<'v> {
     }
 
     fn records(&self) -> u64 {
-        let topics = [super::CLICKSTREAM, super::PURCHASES];
+        let topics = [CLICKSTREAM, PURCHASES];
         topics
             .iter()
             .map(|topic| self.metrics.input.records.with_label_values(&[topic]).get())
