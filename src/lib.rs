@@ -116,7 +116,7 @@
 //! - The condition language is parsed here and not by the `cel` crate (`model::syntax` says why).
 //! - Fired cursor and timer index are per customer, not per customer and model: at one instant the models are evaluated
 //!   in their order, which gives the same sequence with one entry.
-//! - A committed offset carries the batch and the process that committed it: the offset alone does not tell whether an
+//! - A committed offset carries the batch and the process that committed it: the offset alone does not show whether an
 //!   indefinite transaction was committed (`runtime::offset_metadata`).
 //! - Orders that can be returned are kept apart from the final ones and added on reading ([`customer::Ledger`]), instead
 //!   of subtracted from totals: so every aggregate can be corrected, `max` and distinct counts too.

@@ -1,8 +1,11 @@
-//! Layer 4: logging and metrics. The core does not use this module: it returns events, and the
-//! runtime logs and counts them.
+//! Layer 4: logging and metrics. The core does not use this module: it returns what happened, and the runtime reports it
+//! here. A method that logs an occurrence also counts it.
 
+mod commits;
 mod logging;
 mod metrics;
+mod restores;
 
-pub use logging::{LineFormat, init_logging};
+pub use logging::{LineFormat, error_chain, init_logging};
 pub use metrics::Metrics;
+pub use restores::LocalState;

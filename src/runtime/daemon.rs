@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::assignment::Assignment;
-use super::context::{Context, error_chain};
+use super::context::Context;
 use super::customers::Customers;
 use super::live_io::LiveIo;
 use super::mailbox::{Mailbox, WorkerMessage};
@@ -24,6 +24,7 @@ use crate::kafka::{self, Consumer, OffsetFinder, TopicMetadata, TransactionalPro
 use crate::model::Models;
 use crate::store::{self, Store};
 use crate::telemetry::Metrics;
+use crate::telemetry::error_chain;
 
 pub use super::error::Error;
 pub use super::handle::Handle;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::assignment::{Assignment, AssignmentChange};
-use super::context::{Context, error_chain};
+use super::context::Context;
 use super::error::Error;
 use super::handle::Handle;
 use super::mailbox::{BufferUsage, FEED_BYTES_MAX, Mailbox, ReleaseLatch, WorkerMessage};
@@ -17,6 +17,7 @@ use crate::kafka::{self, Consumer, Feed, GroupProtocol, RebalanceListener};
 use crate::store::Store;
 use crate::store::store_partition;
 use crate::telemetry::Metrics;
+use crate::telemetry::error_chain;
 
 /// Poll timeout while the workers have no room for what has been fetched.
 const ROOM_POLL_TIMEOUT: Duration = Duration::from_millis(5);

@@ -19,13 +19,14 @@ mod republish;
 
 use std::time::Duration;
 
-use super::context::{Context, error_chain};
+use super::context::Context;
 use super::partitions::{QuarantineCause, RecoveryAction};
 use super::worker_io::WorkerIo;
 use crate::event::Position;
 use crate::kafka::{self, OffsetBounds};
 use crate::partition::Progress;
 use crate::store::store_partition;
+use crate::telemetry::error_chain;
 pub use error::Error;
 pub(super) use local_state::is_stale;
 use local_state::matches_committed;
@@ -199,7 +200,9 @@ impl PartitionRestore {
             return Ok(Phase::AwaitingStableOffset(committed, ends, local));
         }
         if self.is_truncated(io, ends)? {
-            context.report_truncated_changelog(self.partition, ends.start);
+            context
+                .metrics
+                .report_truncated_changelog(self.partition, ends.start);
         }
         Ok(Phase::Reading(committed, self.empty_scan(context, ends)))
     }

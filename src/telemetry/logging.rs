@@ -28,3 +28,14 @@ pub fn init_logging(format: LineFormat, level: &str) -> Result<(), String> {
     };
     started.map_err(|error| error.to_string())
 }
+
+/// An error with its causes, in one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text += &format!(": {inner}");
+        cause = inner.source();
+    }
+    text
+}

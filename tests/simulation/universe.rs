@@ -17,13 +17,14 @@ use super::setting::{BASE, Setting};
 use super::world::Simulated;
 use crate::event::WallTime;
 use crate::kafka;
-use crate::runtime::context::{Context, error_chain};
+use crate::runtime::context::Context;
 use crate::runtime::fuse::Fuse;
 use crate::runtime::partitions::{PartitionState, Partitions, QuarantineCause, RecoveryAction};
 use crate::runtime::restore::Error;
 use crate::runtime::worker::Worker;
 use crate::runtime::worker_io::StartRequest;
 use crate::store::{self, Store};
+use crate::telemetry::error_chain;
 
 /// A process: its seat, and which one there it is.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

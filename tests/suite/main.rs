@@ -23,6 +23,7 @@ mod http;
 mod imports;
 mod language;
 mod model_tests;
+mod naming;
 mod presets;
 mod program;
 mod progress;

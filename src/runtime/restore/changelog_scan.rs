@@ -11,10 +11,11 @@ use super::phase::{
 };
 use crate::crash;
 use crate::kafka::{ChangelogRecord, OffsetBounds};
-use crate::runtime::context::{Context, LocalState};
+use crate::runtime::context::Context;
 use crate::runtime::partitions::{QuarantineCause, RecoveryAction};
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::store_partition;
+use crate::telemetry::LocalState;
 
 impl ChangelogScan {
     fn new(ends: OffsetBounds, from: i64, target: RestoreTarget) -> ChangelogScan {
@@ -48,7 +49,9 @@ impl ChangelogScan {
 
 impl PartitionRestore {
     pub(super) fn empty_scan(&self, context: &Context, ends: OffsetBounds) -> ChangelogScan {
-        context.report_local_state(self.partition, LocalState::Complete);
+        context
+            .metrics
+            .report_local_state(self.partition, LocalState::Complete);
         ChangelogScan::new(ends, ends.end, RestoreTarget::CatchUp(BTreeMap::new()))
     }
 
@@ -80,11 +83,13 @@ impl PartitionRestore {
             }
             ChangelogRelation::Continues => LocalState::Behind,
         };
-        context.report_local_state(self.partition, local);
+        context.metrics.report_local_state(self.partition, local);
         let (from, target) = match (local, known) {
             (LocalState::Complete | LocalState::Behind, Some(known)) => {
                 if self.is_truncated(io, ends)? {
-                    context.report_truncated_changelog(self.partition, start);
+                    context
+                        .metrics
+                        .report_truncated_changelog(self.partition, start);
                 }
                 (known, RestoreTarget::CatchUp(BTreeMap::new()))
             }

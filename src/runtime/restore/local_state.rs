@@ -185,7 +185,9 @@ impl PartitionRestore {
                 None => "missing",
             };
             needs_commit = true;
-            context.report_unexpected_offsets(self.partition, kind);
+            context
+                .metrics
+                .report_unexpected_offsets(self.partition, kind);
         }
         Ok(needs_commit)
     }

@@ -13,11 +13,12 @@ use super::phase::{ChangelogRelation, PartitionRestore, RETRY_BACKOFF, Republish
 use crate::crash;
 use crate::kafka::{self, OffsetBounds, TransactionPart};
 use crate::partition::Progress;
-use crate::runtime::context::{Context, error_chain};
+use crate::runtime::context::Context;
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::partitions::RecoveryAction;
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::store_partition;
+use crate::telemetry::error_chain;
 
 impl PartitionRestore {
     /// Whether an operator has requested a republish, and the changelog needs it.

@@ -2,11 +2,11 @@
 //! again, as long as the changelog can continue it; after that it only takes up space.
 
 use super::Worker;
-use crate::runtime::context::error_chain;
 use crate::runtime::offset_metadata::committed_batches;
 use crate::runtime::restore::{Error, is_stale};
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::store_partition;
+use crate::telemetry::error_chain;
 use crate::{kafka, store};
 
 impl<W: WorkerIo> Worker<W> {

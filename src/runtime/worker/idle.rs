@@ -14,10 +14,10 @@ use crate::event::{EventTime, Millis, WallTime, Watermark};
 use crate::kafka;
 use crate::partition::{Batch, MinDelay};
 use crate::runtime::clock_check::ClockReading;
-use crate::runtime::context::error_chain;
 use crate::runtime::restore::Error;
 use crate::runtime::worker_io::WorkerIo;
 use crate::store::store_partition;
+use crate::telemetry::error_chain;
 
 /// The watermark advances at least this often, even without due timers.
 const ADVANCE_INTERVAL: Millis = Millis(60_000);

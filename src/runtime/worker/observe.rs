@@ -30,7 +30,10 @@ impl<W: WorkerIo> Worker<W> {
                     is_stable = false;
                     continue;
                 };
-                self.context.observe_lag(input, *partition, *offset, ends);
+                let topic = &self.context.settings.outputs.inputs[input];
+                let (last_stable, end) = (ends.last_stable, ends.end);
+                let metrics = &self.context.metrics;
+                metrics.observe_lag(topic, *partition, *offset, last_stable, end);
                 is_stable &= ends.is_stable();
             }
             owned.idle.observed = is_stable.then_some(now);

@@ -62,6 +62,7 @@ impl<W: WorkerIo> Worker<W> {
         }
         let (progress, epoch) = (owned.progress.clone(), owned.epoch);
         self.context
+            .metrics
             .count_population(&owned.models.current, &progress, -1);
         self.partitions.remove(&partition);
         self.context.customers.release(partition);
@@ -90,7 +91,9 @@ impl<W: WorkerIo> Worker<W> {
                 return Ok(());
             }
         };
-        self.context.count_population(&models.current, &progress, 1);
+        self.context
+            .metrics
+            .count_population(&models.current, &progress, 1);
         let position = |(input, offset): (u32, &i64)| {
             let range = lost.iter().find(|range| range.input == input);
             SeekPosition {
@@ -174,6 +177,8 @@ impl<W: WorkerIo> Worker<W> {
     pub(super) fn update_after_commit(&mut self, commits: Vec<PendingCommit>) -> Result<(), Error> {
         self.last_commit = self.io.uptime();
         let now = self.io.wall_time();
+        let settings = self.context.settings.clone();
+        let topics = &settings.outputs.inputs;
         for PendingCommit {
             partition,
             mut commit,
@@ -182,14 +187,20 @@ impl<W: WorkerIo> Worker<W> {
             ..
         } in commits
         {
-            self.context.count_records(&commit.applied);
+            self.context.metrics.count_records(topics, &commit.applied);
             let models = &models.current;
-            self.context.count_commit(models, partition, &commit);
+            self.context
+                .metrics
+                .count_commit(models, topics, partition, &commit);
             let Some(owned) = self.partitions.get_mut(&partition) else {
                 continue;
             };
-            self.context.count_population(models, &owned.progress, -1);
-            self.context.count_population(models, &commit.progress, 1);
+            self.context
+                .metrics
+                .count_population(models, &owned.progress, -1);
+            self.context
+                .metrics
+                .count_population(models, &commit.progress, 1);
             owned.must_commit = !commit.finished;
             owned.lost.clear();
             let (applied, unused) = (commit.applied.len(), commit.unused.len());

@@ -7,12 +7,12 @@ use crate::customer::StateDecodeError;
 use crate::event::{EventTime, Position, Watermark};
 use crate::partition::codec::UnusableState;
 use crate::partition::{Batch, apply};
-use crate::runtime::context::error_chain;
 use crate::runtime::partitions::{PartitionState, Quarantine, QuarantineCause, RecoveryAction};
 use crate::runtime::restore::{Error, PartitionRestore};
 use crate::runtime::worker_io::WorkerIo;
 use crate::store;
 use crate::store::store_partition;
+use crate::telemetry::error_chain;
 
 impl<W: WorkerIo> Worker<W> {
     /// Passes a result through, unless the error concerns this partition alone: then the partition is quarantined, or
@@ -222,8 +222,11 @@ impl<W: WorkerIo> Worker<W> {
         self.context.customers.release(partition);
         if let Some(owned) = self.partitions.remove(&partition) {
             self.context
+                .metrics
                 .count_population(&owned.models.current, &owned.progress, -1);
-            self.context.remove_series(partition);
+            self.context
+                .metrics
+                .remove_series(&self.context.settings.outputs.inputs, partition);
         }
     }
 }

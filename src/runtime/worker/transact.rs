@@ -7,11 +7,12 @@ use crate::kafka::{
     self, CommittedTransaction, DeliveryGuarantee, EncodeContext, OutboxEntry, ProducerRecord,
     TransactionPart,
 };
-use crate::runtime::context::{Context, error_chain};
+use crate::runtime::context::Context;
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::refused;
 use crate::runtime::restore::Error;
 use crate::runtime::worker_io::WorkerIo;
+use crate::telemetry::error_chain;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -79,7 +80,7 @@ impl<W: WorkerIo> Worker<W> {
                     return Ok(CommitOutcome::Committed);
                 }
                 Err(error @ (kafka::Error::Abort { .. } | kafka::Error::Retry { .. })) => {
-                    self.context.count_transaction("aborted");
+                    self.context.metrics.count_transaction("aborted");
                     tracing::warn!(error = %error_chain(&error), "a transaction was aborted; retrying");
                     self.handle_refusal(&error, commits);
                     self.io.wait(ABORT_BACKOFF);
@@ -88,7 +89,7 @@ impl<W: WorkerIo> Worker<W> {
                     }
                 }
                 Err(kafka::Error::Refused(refused)) => {
-                    self.context.count_transaction("aborted");
+                    self.context.metrics.count_transaction("aborted");
                     let (topic, reason) = (&refused.topic, refused.source.to_string());
                     for (part, index) in refused.records {
                         let (partition, record) =
@@ -101,7 +102,7 @@ impl<W: WorkerIo> Worker<W> {
                     return Err(error.into());
                 }
                 Err(error @ (kafka::Error::Indefinite { .. } | kafka::Error::Fenced { .. })) => {
-                    self.context.count_transaction("indefinite");
+                    self.context.metrics.count_transaction("indefinite");
                     tracing::warn!(error = %error_chain(&error), "the outcome of a transaction is indefinite; resolving it");
                     if self.resolve_indefinite(commits)? {
                         self.publish_outputs(commits, &parts)?;
@@ -129,7 +130,9 @@ impl<W: WorkerIo> Worker<W> {
 
     fn handle_success(&mut self, committed: &CommittedTransaction) {
         self.refused_since = None;
-        self.context.observe_commit(committed);
+        self.context
+            .metrics
+            .observe_committed_transaction(committed.duration);
         match committed.append_time {
             Some(appended) => self.compare_clocks(appended),
             // The topic's timestamp type was changed: commits no longer show the brokers' clock.

@@ -1,0 +1,153 @@
+//! What a worker observes of records, commits and transactions: per batch, never per record.
+
+use std::time::Duration;
+
+use super::metrics::Metrics;
+use crate::event::EventType;
+use crate::model::Models;
+use crate::partition::{Commit, Output, Progress, Record};
+
+impl Metrics {
+    pub fn observe_committed_transaction(&self, duration: Duration) {
+        self.count_transaction("committed");
+        self.transaction_seconds.observe(duration.as_secs_f64());
+    }
+
+    pub fn count_transaction(&self, outcome: &str) {
+        self.transactions.with_label_values(&[outcome]).inc();
+    }
+
+    /// Sets how many records of an input are not read yet, and how many belong to open transactions.
+    pub fn observe_lag(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        last_stable: i64,
+        end: i64,
+    ) {
+        let labels = [topic, &partition.to_string()];
+        let Metrics {
+            lag_records,
+            undecided_records,
+            ..
+        } = self;
+        let [lag, undecided] = [(last_stable, offset), (end, last_stable)]
+            .map(|(end, begin)| end.saturating_sub(begin).max(0));
+        lag_records.with_label_values(&labels).set(lag);
+        undecided_records.with_label_values(&labels).set(undecided);
+    }
+
+    /// Counts the outputs and anomalies of a commit, and sets its watermark.
+    pub fn count_commit(
+        &self,
+        models: &Models,
+        topics: &[String],
+        partition: i32,
+        commit: &Commit,
+    ) {
+        let Metrics {
+            batches,
+            input,
+            transitions,
+            quiet_transitions,
+            watermark_seconds,
+            ..
+        } = self;
+        batches.inc();
+        let anomalies = commit.anomalies;
+        for (counter, count) in [
+            (&input.duplicates, anomalies.duplicates),
+            (&input.late, anomalies.late),
+            (&input.late_beyond_horizon, anomalies.late_beyond_horizon),
+            (&input.returns_unmatched, anomalies.returns_unmatched),
+        ] {
+            counter.inc_by(count);
+        }
+        let watermark = commit.progress.watermark.0.div_euclid(1000);
+        if commit.progress.max_event_time.is_some() {
+            watermark_seconds
+                .with_label_values(&[&partition.to_string()])
+                .set(watermark);
+        }
+        for output in &commit.outputs {
+            match output {
+                Output::StageChanged { change, .. } => {
+                    let model = &models.list[change.model];
+                    let [from, to] =
+                        [change.from, change.to].map(|stage| model.stages[stage].name.as_str());
+                    transitions
+                        .with_label_values(&[&model.name, from, to, change.cause.name()])
+                        .inc();
+                    if let Some(quiet) = model.quiet(change.effective_at) {
+                        quiet_transitions
+                            .with_label_values(&[&model.name, quiet.name()])
+                            .inc();
+                    }
+                }
+                Output::Rejected { rejection, .. } => input
+                    .dead_letters
+                    .with_label_values(&[rejection.reason.code()])
+                    .inc(),
+                Output::StageRenamed { .. } => {}
+                Output::InputLost(lost) => {
+                    let topic = topics[lost.input as usize].as_str();
+                    let records = lost.to.abs_diff(lost.from);
+                    input
+                        .lost_records
+                        .with_label_values(&[topic])
+                        .inc_by(records);
+                }
+            }
+        }
+    }
+
+    /// Removes the series of a partition that is no longer processed here. A series that does not exist is not an error.
+    pub fn remove_series(&self, topics: &[String], partition: i32) {
+        let partition = partition.to_string();
+        drop(self.watermark_seconds.remove_label_values(&[&partition]));
+        for topic in topics {
+            let Metrics {
+                lag_records,
+                undecided_records,
+                ..
+            } = self;
+            for series in [lag_records, undecided_records] {
+                drop(series.remove_label_values(&[topic, &partition]));
+            }
+        }
+    }
+
+    pub fn count_records(&self, topics: &[String], records: &[Record]) {
+        for (input, topic) in topics.iter().enumerate() {
+            let records = records
+                .iter()
+                .filter(|record| record.position.input as usize == input);
+            let unnamed = |record: &&Record| {
+                let kind = record.content.as_ref().map(|event| event.event_type);
+                kind == Ok(EventType::UNNAMED)
+            };
+            let Metrics { input, .. } = self;
+            let (all, unnamed) = (records.clone().count(), records.filter(unnamed).count());
+            input.records.with_label_values(&[topic]).inc_by(all as u64);
+            input
+                .unnamed
+                .with_label_values(&[topic])
+                .inc_by(unnamed as u64);
+        }
+    }
+
+    /// Adds a partition's customers and timers to the metrics (`sign` 1), or subtracts them (`sign` -1).
+    pub fn count_population(&self, models: &Models, progress: &Progress, sign: i64) {
+        self.timers
+            .add(sign * i64::try_from(progress.timers).unwrap_or(i64::MAX));
+        for (model, counts) in models.list.iter().zip(&progress.population.0) {
+            for (stage, count) in model.stages.iter().zip(counts) {
+                let customers = self
+                    .customers
+                    .with_label_values(&[&model.name, &stage.name]);
+                customers.add(sign * i64::try_from(*count).unwrap_or(i64::MAX));
+            }
+        }
+    }
+}
