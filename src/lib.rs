@@ -57,7 +57,7 @@
 //!
 //! # Invariants
 //!
-//! - `config/models/RULES.md` defines the semantics; a number in brackets in a comment, such as `[16]`, is one of its rules.
+//! - `config/models/RULES.md` defines the semantics. A number in brackets in a comment, such as `[16]`, is a rule.
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
 //!   cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
 //!   import each other. Tests enforce both.
