@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows Tenure at work, on a fresh machine too: installs what the build needs,
-# builds, and runs the whole daemon on a cluster inside the process. Arguments
-# go to the demo: --duration 1m, --seed 7, --speed 10, --events FILE.
+# Demonstrates Tenure, also on a fresh machine: installs the build dependencies,
+# builds, and runs the daemon with a cluster inside the process. Arguments are
+# those of the demo: --duration 1m, --seed 7, --speed 10, --events FILE.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Checks what Tenure needs from the system and installs what is missing
+# Checks the system packages that Tenure needs and installs the missing ones
 # (Debian 12 or newer, Ubuntu 22.04 or newer; root or sudo).
 #
-#   deploy/setup.sh           what the build needs
+#   deploy/setup.sh           the build dependencies
 #   deploy/setup.sh broker    also Java 17 or newer and Maven
 #
-# A script may also source this file and call `setup` with the same arguments.
-# When nothing is missing it calls no package manager and needs no network.
+# A script can also source this file and call `setup` with the same arguments.
+# If nothing is missing it calls no package manager and needs no network.
 
 setup_java_major=17
 setup_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,7 +16,7 @@ setup_say() { printf 'setup: %s\n' "$*" >&2; }
 setup_has() { command -v "$1" >/dev/null 2>&1; }
 
 # True when dpkg lists a package of this name (or glob) as installed. Without
-# dpkg there is no telling: the compiler will say if a library is absent.
+# dpkg it assumes so: the compiler reports a missing library.
 setup_installed() {
   setup_has dpkg-query || return 0
   dpkg-query -W -f '${db:Status-Abbrev}\n' "$1" 2>/dev/null | grep -q '^ii'
@@ -94,7 +94,7 @@ setup_packages() {
   return 1
 }
 
-# Cargo must be there and no older than the rust-version in Cargo.toml.
+# Cargo must be installed, and not older than the rust-version in Cargo.toml.
 setup_rust() {
   local want have=''
   want=$(sed -n 's/^rust-version *= *"\([^"]*\)".*/\1/p' "$setup_root/Cargo.toml")

@@ -1,7 +1,7 @@
 //! A stage change as a CloudEvent 1.0: the contract with consumers of the output topic.
 //!
 //! The id is a hash of the change and its origin, so every replay in one deployment gives the same id. It includes
-//! neither the model's version nor wall time (`lifecycle.md` rule 21).
+//! neither the model's version nor wall time (`config/models/RULES.md` rule 21).
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};

@@ -1,4 +1,4 @@
-//! Layer 3: one customer. State and an input in; state and stage changes out (`lifecycle.md`).
+//! Layer 3: one customer. State and an input in; state and stage changes out (`config/models/RULES.md`).
 //!
 //! `facts` (aggregates per slot; `distinct` and `gaps` are two kinds, `orders` the orders that can be returned),
 //! `recent_ids` (deduplication), `fact_reader` and `fact_source` (facts as conditions read them), `evaluate`

@@ -57,6 +57,7 @@
 //!
 //! # Invariants
 //!
+//! - `config/models/RULES.md` defines the semantics. A number in brackets in a comment, such as `[16]`, is a rule.
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
 //!   cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
 //!   import each other. Tests enforce both.
@@ -91,7 +92,7 @@
 //! | hold, dwell, cooldown | how long a condition must stay true; how long a customer must stay; how long an edge is blocked |
 //! | timer | the earliest instant at which a customer can change without an event: *armed*, *due*, *fires* |
 //! | event time, watermark, wall time | when it happened, by the event; the time up to which all events are taken to be here; the machine's clock |
-//! | late, idle | an event behind the watermark; an input or partition without new records |
+//! | late, idle | an event earlier than its customer's latest one; an input or partition without new records |
 //! | suspect | a record whose timestamp is ahead of the clocks, until they decide (`runtime::clock_check`) |
 //! | evidence, cause | the values that made a condition true; event, timer, correction or model change |
 //! | correction, retracted | a transition that replaces one whose basis is gone; the replaced one |

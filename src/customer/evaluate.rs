@@ -1,7 +1,7 @@
 //! Conditions at an instant, and the next instant at which their value can change.
 //!
 //! Time is never polled: every comparison that time alone can change computes the instant of its next change, which
-//! becomes a timer (`lifecycle.md` rule 15).
+//! becomes a timer (`config/models/RULES.md` rule 15).
 
 use super::explain;
 use super::fact_reader::FactReader;

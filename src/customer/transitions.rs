@@ -1,6 +1,6 @@
 //! The transition rules: the effect of an event or a timer on a customer.
 //!
-//! Numbers in brackets are rules of `lifecycle.md`; the README restates them for users.
+//! Numbers in brackets are rules of `config/models/RULES.md`.
 
 use super::change::{Cause, EventAnomalies, StageChange};
 use super::correction_basis::CorrectionBasis;

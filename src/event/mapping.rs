@@ -28,7 +28,7 @@ pub enum TimeUnit {
     Microseconds,
 }
 
-/// The path of each field. The default is the native format of `contract.md`.
+/// The path of each field. The default is the native format (`README.md`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     pub customer_id: Path,

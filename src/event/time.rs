@@ -1,6 +1,6 @@
 //! Event time, watermark and wall clock as three types; durations; and how instants are parsed and formatted.
 //!
-//! All are UTC milliseconds since 1970, floored (`lifecycle.md` rule 1), and lie between
+//! All are UTC milliseconds since 1970, floored (`config/models/RULES.md` rule 1), and lie between
 //! 0001-01-01 and 9999-12-30, so that adding any duration a model can name cannot overflow.
 
 use std::fmt;

@@ -119,11 +119,8 @@ fn the_limits_are_those_of_the_code() {
     for (what, most) in [
         ("stages of a model", STAGES_MAX),
         ("transitions of a model", TRANSITIONS_MAX),
-        (
-            "facts of a model, those that stand in conditions included",
-            FACTS_MAX,
-        ),
-        ("models side by side", MODELS_MAX),
+        ("facts of a model, including those in conditions", FACTS_MAX),
+        ("models in parallel", MODELS_MAX),
         ("problems shown of one file", PROBLEMS_SHOWN_MAX),
     ] {
         assert!(text.contains(&format!("| {what} | {most} |")), "{what}");

@@ -1,4 +1,4 @@
-//! A second, independent implementation of the rules of `design/lifecycle.md`, for the test suite
+//! A second, independent implementation of the rules of `config/models/RULES.md`, for the test suite
 //! to compare the real engine with, transition by transition.
 //!
 //! It was written from the rules alone, shares nothing with `src/`, and needs only std. It is slow

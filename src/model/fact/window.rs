@@ -2,7 +2,7 @@
 
 use crate::event::Millis;
 
-/// The current bucket and the `buckets - 1` before it (`lifecycle.md` rule 10), or the same window as it was
+/// The current bucket and the `buckets - 1` before it (`config/models/RULES.md` rule 10), or the same window as it was
 /// `buckets_ago` buckets ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window {
