@@ -17,6 +17,7 @@
 //!            │ cloudevent  a transition as the output record                         │
 //!            │ explanation/  why a customer is in a stage, as text and as JSON       │
 //!            │ backtest/   histories under two versions of a model -> differences    │
+//!            │ authoring/  presets, JSON Schema, diagrams, the tests of model files  │
 //!            └───────────────────────────────────────────────────────────────────────┘
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     independent adapters
 //!      runtime/   worker: batch → prefetch → apply → Kafka transaction → RocksDB write, over WorkerIo:
@@ -58,7 +59,7 @@
 //! # Invariants
 //!
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
-//!   cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
+//!   authoring < cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
 //!   import each other. Tests enforce both.
 //! - The core reads no clock: time comes from events and from the watermark. It neither logs nor counts: it returns
 //!   what happened, and the shell reports it.
@@ -125,6 +126,7 @@
 
 pub mod api;
 pub mod app;
+pub mod authoring;
 pub mod backtest;
 pub mod cli;
 pub mod cloudevent;

@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::{Exit, ModelFiles, OutputFormat, load_models, print_stderr};
+use crate::authoring::model_test::{self, TestOutcome, UpdateResult};
 use crate::model::Models;
-use crate::runtime::model_test::{self, TestOutcome, UpdateResult};
 
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::authoring::model_test::{
+    ActualTransition, EventRow, ExpectationField, TimelineRow, format_instant,
+};
 use crate::event::EventTime;
-use crate::model::{DEFAULT_CUSTOMER, Expectation, format_instant};
-use crate::runtime::model_test::{ActualTransition, EventRow, ExpectationField, TimelineRow};
+use crate::model::{DEFAULT_CUSTOMER, Expectation};
 
 pub(super) fn cause_phrase(cause: &str) -> String {
     let article = if cause.starts_with('e') { "an" } else { "a" };

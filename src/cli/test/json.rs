@@ -3,11 +3,11 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{UpdatedTests, report};
-use crate::event::RejectReason;
-use crate::model::{Expectation, format_instant};
-use crate::runtime::model_test::{
-    ActualTransition, EventRow, TestOutcome, TimelineRow, UpdateResult,
+use crate::authoring::model_test::{
+    ActualTransition, EventRow, TestOutcome, TimelineRow, UpdateResult, format_instant,
 };
+use crate::event::RejectReason;
+use crate::model::Expectation;
 
 pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
     let mut json = json!({

@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 
 use super::{UpdatedTests, describe, sentence, table};
+use crate::authoring::model_test::{
+    ActualTransition, EditError, TestOutcome, TimelineRow, UpdateResult, format_instant,
+};
 use crate::event::EventTime;
-use crate::model::{EditError, format_instant, sanitize_for_terminal};
-use crate::runtime::model_test::{ActualTransition, TestOutcome, TimelineRow, UpdateResult};
+use crate::model::sanitize_for_terminal;
 
 /// The most failures of one test that are printed as sentences; the table has all of them.
 const SENTENCES_MAX: usize = 10;

@@ -1,9 +1,11 @@
 //! The failures of a test as sentences.
 
 use super::describe::{cause_phrase, end_text, file_line, instant_text};
+use crate::authoring::model_test::{
+    ActualTransition, CustomerStage, ExpectationField, TimelineRow,
+};
 use crate::event::{EventTime, Millis, RejectReason};
 use crate::model::{DEFAULT_CUSTOMER, Expectation};
-use crate::runtime::model_test::{ActualTransition, CustomerStage, ExpectationField, TimelineRow};
 
 /// `None` for a row that is not a failure. `until` is the end of the test.
 pub(super) fn describe(row: &TimelineRow, until: EventTime) -> Option<String> {

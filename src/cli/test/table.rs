@@ -1,9 +1,9 @@
 //! The timeline of a failed test as a table: expected and actual transitions side by side.
 
 use super::describe;
+use crate::authoring::model_test::{ExpectationField, TimelineRow};
 use crate::event::EventTime;
 use crate::model::sanitize_for_terminal;
-use crate::runtime::model_test::{ExpectationField, TimelineRow};
 
 /// The assumed width of the terminal.
 const WIDTH: usize = 100;

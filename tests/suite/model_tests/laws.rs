@@ -6,9 +6,11 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use tenure::authoring::model_test::{
+    TestOutcome, UpdateResult, format_instant, run_tests, update_expectations,
+};
 use tenure::event::{CurrencyRates, Millis, parse_instant};
-use tenure::model::{Models, SourceFile, format_instant};
-use tenure::runtime::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
+use tenure::model::{Models, SourceFile};
 
 /// What is done to a line with an expectation.
 #[derive(Clone, Debug)]

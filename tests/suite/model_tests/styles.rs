@@ -1,8 +1,8 @@
 //! However expectations are written, they stay written so.
 
+use tenure::authoring::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
 use tenure::event::CurrencyRates;
 use tenure::model::{Models, SourceFile};
-use tenure::runtime::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
 
 use super::SHOP;
 

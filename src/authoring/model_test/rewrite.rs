@@ -7,9 +7,8 @@ mod flow_sequence;
 
 use super::patch::{LineIndex, Patch, apply_patches};
 use super::quote::{is_source_of, quote_scalar, quote_scalar_like, quoted_scalar_len};
-use crate::model::normalize_line_ends;
-use crate::model::problem::{Location, ProblemList};
-use crate::model::yaml::{self, YamlKey, YamlNode, YamlValue};
+use crate::model::{Location, ProblemList, normalize_line_ends, parse_yaml};
+use crate::model::{YamlKey, YamlNode, YamlValue};
 
 /// Changes of one test's expectations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ pub struct ModelFileEditor {
 impl ModelFileEditor {
     /// `None` if the text is not valid YAML.
     pub fn parse(text: &str) -> Option<ModelFileEditor> {
-        let root = yaml::parse(&normalize_line_ends(text), &mut ProblemList::default())?;
+        let root = parse_yaml(&normalize_line_ends(text), &mut ProblemList::default())?;
         let ended = !text.ends_with(['\n', '\r']);
         let end = if ended {
             LineIndex::new(text).line_end()

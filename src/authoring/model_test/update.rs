@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::edit::{edit_error_at, expectation_changes};
+use super::rewrite::{EditError, ModelFileEditor, TestEdit};
 use super::{TestOutcome, run_tests};
 use crate::event::CurrencyRates;
-use crate::model::{EditError, ModelFileEditor, Models, SourceFile, TestEdit};
+use crate::model::{Models, SourceFile};
 
 /// The index of the model among the loaded ones, and that of the test in its file.
 type TestId = (usize, usize);

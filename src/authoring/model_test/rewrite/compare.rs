@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ModelFileEditor;
-use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
+use crate::model::{YamlKey, YamlNode, YamlValue};
 
 impl ModelFileEditor {
     /// Whether the files differ at most in the expectations of these tests.

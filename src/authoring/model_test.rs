@@ -5,6 +5,9 @@
 
 mod align;
 mod edit;
+mod patch;
+mod quote;
+mod rewrite;
 mod row;
 mod timeline;
 mod update;
@@ -16,7 +19,10 @@ use crate::event::{
 use crate::model::{Location, Model, ModelTest, Models};
 use crate::partition::{Batch, Output, Progress, Record, StateView, apply};
 
-pub use row::{ActualTransition, CustomerStage, EventRow, ExpectationField, TimelineRow};
+pub use rewrite::EditError;
+pub use row::{
+    ActualTransition, CustomerStage, EventRow, ExpectationField, TimelineRow, format_instant,
+};
 pub use update::{ExpectationUpdate, UpdateResult, update_expectations};
 
 /// The result of a test.

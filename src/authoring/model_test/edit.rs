@@ -1,11 +1,10 @@
 //! Computes the changes of a test's expectations from its outcome.
 
 use super::TestOutcome;
+use super::rewrite::{EditError, ExpectationChange};
 use super::row::{ActualTransition, ExpectationField, TimelineRow};
 use crate::event::EventTime;
-use crate::model::{
-    DEFAULT_CUSTOMER, EditError, Expectation, ExpectationChange, Location, ModelTest,
-};
+use crate::model::{DEFAULT_CUSTOMER, Expectation, Location, ModelTest};
 
 /// The changes of the file by which a test expects the actual transitions.
 pub(super) fn expectation_changes(

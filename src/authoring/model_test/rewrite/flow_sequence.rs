@@ -6,7 +6,7 @@ use super::{
     EditError, ExpectationChange, ExpectationList, ExpectationStyle, Patch, apply_patches,
     edit_error,
 };
-use crate::model::yaml::YamlNode;
+use crate::model::YamlNode;
 
 impl ExpectationList<'_> {
     /// Replaces everything between the brackets, reusing the existing texts and gaps.

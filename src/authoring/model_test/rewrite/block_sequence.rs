@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::{
     EditError, ExpectationChange, ExpectationList, Patch, edit_error, is_blank_or_comment,
 };
-use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
+use crate::model::{YamlKey, YamlNode, YamlValue};
 
 impl ExpectationList<'_> {
     pub(super) fn rewrite_block_sequence(

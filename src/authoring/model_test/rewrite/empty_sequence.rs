@@ -4,7 +4,7 @@ use super::{
     EditError, ExpectationChange, ExpectationList, ExpectationStyle, Patch, edit_error,
     is_blank_or_comment,
 };
-use crate::model::yaml::{YamlNode, YamlValue};
+use crate::model::{YamlNode, YamlValue};
 
 impl ExpectationList<'_> {
     /// Replaces `expect: []` or `expect:` by a block sequence in the style of the events.

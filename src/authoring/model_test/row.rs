@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::customer::StageChange;
 use crate::event::{CustomerId, EventTime, RejectReason};
-use crate::model::{Expectation, Model, TestEvent, format_instant};
+use crate::model::{Expectation, Model, TestEvent};
 
 /// A transition that the test's events caused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,4 +198,15 @@ pub(super) fn differing_fields(
         ExpectationField::Transition => is_other(&expected.transition, &actual.transition),
     };
     EXPECTATION_FIELDS.into_iter().filter(differs).collect()
+}
+
+/// An instant as written in tests: midnight as its date, and without a zero fraction.
+pub fn format_instant(instant: EventTime) -> String {
+    let text = instant.to_string();
+    let date = text.strip_suffix("T00:00:00.000Z");
+    match (date, text.strip_suffix(".000Z")) {
+        (Some(date), _) => date.to_owned(),
+        (None, Some(whole)) => format!("{whole}Z"),
+        (None, None) => text,
+    }
 }
