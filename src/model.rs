@@ -48,7 +48,7 @@ pub(crate) use read::{
 pub use size::STATE_BYTES_MAX;
 pub use slots::{Accumulator, FactAccessor, Slot, SlotKind, Slots, StageFact, ValueSource};
 pub use yaml::MODEL_BYTES_MAX;
-pub(crate) use yaml::{YamlKey, YamlNode, YamlValue, parse as parse_yaml};
+pub(crate) use yaml::{YamlNode, YamlValue, parse as parse_yaml};
 
 /// Most stages of a model: the stages that a chain has entered are the bits of a `u64`.
 pub const STAGES_MAX: usize = 64;

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::authoring::Preset;
 use crate::model::{
-    Location, MODEL_BYTES_MAX, Models, Preset, Problem, ProblemReport, Severity, SourceFile,
+    Location, MODEL_BYTES_MAX, Models, Problem, ProblemReport, Severity, SourceFile,
 };
 
 /// Reads all files, then compiles them as [`Models::compile`] does.

@@ -1,234 +1,211 @@
-//! Edits expectations in the text of a model file, and leaves every other byte as it is.
+//! Replaces the `expect` of tests in the text of a model file by new expectations in one canonical style, and leaves
+//! every other byte as it is.
 
-mod block_sequence;
-mod compare;
-mod empty_sequence;
-mod flow_sequence;
+use std::ops::Range;
 
-use super::patch::{LineIndex, Patch, apply_patches};
-use super::quote::{is_source_of, quote_scalar, quote_scalar_like, quoted_scalar_len};
-use crate::model::{Location, ProblemList, normalize_line_ends, parse_yaml};
-use crate::model::{YamlKey, YamlNode, YamlValue};
+use super::expectations::NewExpectation;
+use super::yaml_text::{YamlText, quote_scalar};
+use crate::model::{Location, ProblemList, YamlNode, YamlValue, normalize_line_ends, parse_yaml};
 
-/// Changes of one test's expectations.
+/// A comment that is no longer in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestEdit {
-    /// The index of the test in the file.
-    pub test: usize,
-    /// Other expectations stay as they are.
-    pub changes: Vec<ExpectationChange>,
+pub struct DroppedComment {
+    /// In the file as it was.
+    pub line: usize,
+    /// With its `#`.
+    pub text: String,
 }
 
-/// A change of one expectation, by its index in the test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExpectationChange {
-    /// Changes the value of a key that the expectation has.
-    Set {
-        expectation: usize,
-        key: &'static str,
-        value: String,
-    },
-    /// Removes the expectation. Its comments stay, as lines of their own.
-    Remove { expectation: usize },
-    Add {
-        /// `None`: at the beginning. Several after the same one keep the order of the changes.
-        after: Option<usize>,
-        /// Keys and values.
-        entries: Vec<(&'static str, String)>,
-    },
-}
-
-/// Why expectations cannot be edited safely.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EditError {
-    pub location: Location,
-    /// The reason, and what to do.
-    pub message: String,
+/// The new text of a test's expectations.
+pub(super) struct Replacement {
+    pub(super) range: Range<usize>,
+    pub(super) text: String,
+    pub(super) dropped: Vec<DroppedComment>,
 }
 
 /// A model file as text, with its syntax tree.
-#[derive(Debug)]
-pub struct ModelFileEditor {
-    text: String,
-    /// Whether `text` has a final line end that the file lacks.
-    line_end_added: bool,
-    root: YamlNode,
+pub(super) struct ModelFile<'t> {
+    text: YamlText<'t>,
+    tests: Vec<YamlNode>,
 }
 
-impl ModelFileEditor {
-    /// `None` if the text is not valid YAML.
-    pub fn parse(text: &str) -> Option<ModelFileEditor> {
-        let root = parse_yaml(&normalize_line_ends(text), &mut ProblemList::default())?;
-        let ended = !text.ends_with(['\n', '\r']);
-        let end = if ended {
-            LineIndex::new(text).line_end()
-        } else {
-            ""
+impl<'t> ModelFile<'t> {
+    /// Without tests if the text is not valid YAML.
+    pub(super) fn parse(text: &'t str) -> ModelFile<'t> {
+        let root = parse_yaml(&normalize_line_ends(text), &mut ProblemList::default());
+        let tests = root.as_ref().and_then(|root| root.get("tests"));
+        let tests = match tests.map(|(_, tests)| &tests.value) {
+            Some(YamlValue::List(tests)) => tests.clone(),
+            _ => Vec::new(),
         };
-        Some(ModelFileEditor {
-            text: format!("{text}{end}"),
-            line_end_added: ended,
-            root,
+        ModelFile {
+            text: YamlText::new(text),
+            tests,
+        }
+    }
+
+    /// `None` if the text of the test's `expect` cannot be found.
+    pub(super) fn replace(&self, test: usize, new: &[NewExpectation]) -> Option<Replacement> {
+        let block = ExpectBlock::find(&self.text, self.tests.get(test)?)?;
+        let mut comments = block.comments();
+        let text = match block.indent {
+            None => block.flow_sequence(new),
+            Some(indent) => block.block_sequence(indent, new, &mut comments),
+        };
+        let dropped = comments.into_iter().map(|comment| DroppedComment {
+            line: self.text.line(comment.range.start),
+            text: self.text.text[comment.range].to_owned(),
+        });
+        Some(Replacement {
+            range: block.range.clone(),
+            text,
+            dropped: dropped.collect(),
+        })
+    }
+}
+
+/// The text of a test's expectations.
+struct ExpectBlock<'t> {
+    source: &'t YamlText<'t>,
+    list: &'t YamlNode,
+    /// From the colon of `expect` to the end of the last line; to the end of the value if the test is in braces.
+    range: Range<usize>,
+    /// Where the value ends.
+    value_end: usize,
+    items: Vec<(Location, Range<usize>)>,
+    /// The indentation of new expectations; `None` if the test is in braces, so that they must be in brackets.
+    indent: Option<usize>,
+}
+
+struct Comment {
+    range: Range<usize>,
+    owner: CommentOwner,
+    /// Whether nothing else is on its line.
+    is_alone: bool,
+}
+
+#[derive(PartialEq, Eq)]
+enum CommentOwner {
+    /// The key `expect`.
+    Key,
+    /// The expectation below, or on the same line.
+    Item(Location),
+    None,
+}
+
+impl<'t> ExpectBlock<'t> {
+    fn find(source: &'t YamlText<'t>, test: &'t YamlNode) -> Option<ExpectBlock<'t>> {
+        let (key, list) = test.get("expect")?;
+        let key = key.location;
+        let key_end = source.offset((key.line, key.column + key.width))?;
+        let value = source.text[key_end..].trim_start_matches(' ');
+        let begin = source.text.len() - value.strip_prefix(':')?.len();
+        let items: &[YamlNode] = match &list.value {
+            YamlValue::List(items) => items,
+            _ => &[],
+        };
+        let value_end = match &list.value {
+            YamlValue::Scalar { text, .. } if text.is_empty() => begin,
+            _ => source.end(list)?,
+        };
+        let end = if test.is_flow_style {
+            value_end
+        } else {
+            source.line_end(value_end)
+        };
+        let items = items
+            .iter()
+            .map(|item| Some((item.location, source.start(item)?..source.end(item)?)));
+        Some(ExpectBlock {
+            source,
+            list,
+            range: begin..end,
+            value_end,
+            items: items.collect::<Option<_>>()?,
+            indent: (!test.is_flow_style).then_some(key.column + 1),
         })
     }
 
-    /// The edited text, and the tests that could not be edited, with the reason.
-    pub fn rewrite(&self, edits: &[TestEdit]) -> (String, Vec<(usize, EditError)>) {
-        let lines = LineIndex::new(&self.text);
-        let (mut patches, mut refused) = (Vec::new(), Vec::new());
-        for edit in edits {
-            match self.patches(&lines, edit) {
-                Ok(some) => patches.extend(some),
-                Err(refusal) => refused.push((edit.test, refusal)),
-            }
-        }
-        let mut text = apply_patches(&self.text, patches);
-        if self.line_end_added {
-            text.truncate(text.len() - lines.line_end().len());
-        }
-        (text, refused)
+    fn comments(&self) -> Vec<Comment> {
+        let ranges = self.source.comments(self.range.clone(), self.list);
+        let comment = |range: Range<usize>| Comment {
+            owner: self.owner(range.start),
+            is_alone: self.source.text[self.source.line_start(range.start)..range.start]
+                .trim()
+                .is_empty(),
+            range,
+        };
+        ranges.into_iter().map(comment).collect()
     }
 
-    fn patches(&self, lines: &LineIndex<'_>, edit: &TestEdit) -> Result<Vec<Patch>, EditError> {
-        let tests = self.root.get("tests").map(|(_, tests)| &tests.value);
-        let test = match tests {
-            Some(YamlValue::List(tests)) => tests.get(edit.test),
-            _ => None,
-        };
-        let test = test.unwrap_or(&self.root);
-        let Some((key, list)) = test.get("expect") else {
-            return Err(edit_error(
-                test.location,
-                "there is no `expect` to write into",
-            ));
-        };
-        let expectations = ExpectationList {
-            lines,
-            test,
-            key,
-            list,
-        };
-        match &list.value {
-            YamlValue::List(items) if !items.is_empty() => {
-                if list.is_flow_style {
-                    expectations.rewrite_flow_sequence(items, &edit.changes)
-                } else {
-                    expectations.rewrite_block_sequence(items, &edit.changes)
+    fn owner(&self, comment: usize) -> CommentOwner {
+        let is_in_brackets = self.list.is_flow_style || self.items.is_empty();
+        if is_in_brackets && comment >= self.value_end {
+            return CommentOwner::Key;
+        }
+        let line = self.source.line_start(comment);
+        let mut items = self.items.iter();
+        let on_same_line = |(_, item): &&(_, Range<usize>)| item.start < comment && line < item.end;
+        if let Some((item, _)) = items.clone().rfind(on_same_line) {
+            CommentOwner::Item(*item)
+        } else if line <= self.range.start {
+            CommentOwner::Key
+        } else {
+            let below = items.find(|(_, item)| item.start > comment);
+            below.map_or(CommentOwner::None, |(item, _)| CommentOwner::Item(*item))
+        }
+    }
+
+    fn flow_sequence(&self, new: &[NewExpectation]) -> String {
+        let new: Vec<String> = new.iter().map(format_expectation).collect();
+        format!(" [{}]", new.join(", "))
+    }
+
+    /// Takes the comments that it contains out of `comments`.
+    fn block_sequence(
+        &self,
+        indent: usize,
+        new: &[NewExpectation],
+        comments: &mut Vec<Comment>,
+    ) -> String {
+        let next_line = format!("{}{}", self.source.line_break(), " ".repeat(indent));
+        let mut text = if new.is_empty() { " []" } else { "" }.to_owned();
+        let mut is_first = true;
+        let head = comments.extract_if(.., |it| {
+            it.owner == CommentOwner::Key && std::mem::take(&mut is_first)
+        });
+        head.for_each(|comment| text += self.with_space_before(&comment));
+        for new in new {
+            let kept = |it: &mut Comment| match (&it.owner, new.former) {
+                (CommentOwner::Item(item), Some(former)) => {
+                    (item.line, item.column) == (former.line, former.column)
+                }
+                _ => false,
+            };
+            let kept: Vec<Comment> = comments.extract_if(.., kept).collect();
+            let mut on_line: Vec<&Comment> = kept.iter().filter(|it| !it.is_alone).collect();
+            if on_line.len() > 1 {
+                on_line.clear();
+            }
+            for comment in &kept {
+                if comment.is_alone || on_line.is_empty() {
+                    text += &format!("{next_line}{}", &self.source.text[comment.range.clone()]);
                 }
             }
-            _ => expectations.fill_empty_sequence(&edit.changes),
+            text += &format!("{next_line}- {}", format_expectation(new));
+            text.extend(on_line.into_iter().map(|it| self.with_space_before(it)));
         }
+        text
+    }
+
+    fn with_space_before(&self, comment: &Comment) -> &'t str {
+        let before = self.source.text[..comment.range.start].trim_end().len();
+        &self.source.text[before..comment.range.end]
     }
 }
 
-/// The expectations of one test in the text.
-struct ExpectationList<'s> {
-    lines: &'s LineIndex<'s>,
-    test: &'s YamlNode,
-    key: &'s YamlKey,
-    list: &'s YamlNode,
-}
-
-/// How an expectation is written.
-#[derive(Clone, Copy)]
-enum ExpectationStyle<'t> {
-    /// In braces, with this before the first key and after the last value.
-    Flow(&'t str),
-    /// A line for each key, beginning at this column.
-    Block(usize),
-}
-
-impl<'s> ExpectationList<'s> {
-    /// Changes the value of a key, in the same quotes.
-    fn set_value(&self, item: &YamlNode, key: &str, value: &str) -> Result<Patch, EditError> {
-        let entry = item.get(key);
-        let range = entry.and_then(|(_, node)| {
-            let range = self.start_offset(node)?..self.end_offset(node)?;
-            let YamlValue::Scalar { text, .. } = &node.value else {
-                return None;
-            };
-            is_source_of(self.lines.text().get(range.clone())?, text).then_some(range)
-        });
-        let Some(range) = range else {
-            let message =
-                format!("`{key}` is written in a way that is not changed here: put it on one line");
-            let location = entry.map_or(item.location, |(key, _)| key.location);
-            return Err(edit_error(location, &message));
-        };
-        let text = quote_scalar_like(&self.lines.text()[range.clone()], value);
-        Ok(Patch { range, text })
-    }
-
-    fn start_offset(&self, node: &YamlNode) -> Option<usize> {
-        self.lines
-            .offset((node.location.line, node.location.column))
-    }
-
-    /// The offset after the node's text, closing bracket, or last value.
-    fn end_offset(&self, node: &YamlNode) -> Option<usize> {
-        let last = match &node.value {
-            YamlValue::Scalar { quoted: true, .. } => {
-                let begin = self.start_offset(node)?;
-                return Some(begin + quoted_scalar_len(&self.lines.text()[begin..])?);
-            }
-            YamlValue::Scalar { .. } => None,
-            YamlValue::List(items) => items.last(),
-            YamlValue::Map(entries) => entries.last().map(|(_, node)| node),
-        };
-        match last {
-            Some(last) if !node.is_flow_style => self.end_offset(last),
-            _ => self.lines.offset(node.end),
-        }
-    }
-
-    /// The style of a list's item.
-    fn style(&self, item: &YamlNode) -> ExpectationStyle<'s> {
-        let after = self.start_offset(item).map(|at| &self.lines.text()[at..]);
-        match after {
-            Some(text) if item.is_flow_style => {
-                ExpectationStyle::Flow(if text.starts_with("{ ") { " " } else { "" })
-            }
-            _ => ExpectationStyle::Block(item.location.column),
-        }
-    }
-
-    fn format_expectation(
-        &self,
-        style: ExpectationStyle<'_>,
-        entries: &[(&'static str, String)],
-    ) -> String {
-        let entries = entries
-            .iter()
-            .map(|(key, value)| format!("{key}: {}", quote_scalar(value)));
-        let entries: Vec<String> = entries.collect();
-        match style {
-            ExpectationStyle::Flow(space) => format!("{{{space}{}{space}}}", entries.join(", ")),
-            ExpectationStyle::Block(column) => {
-                let indent = " ".repeat(column - 1);
-                entries.join(&format!("{}{indent}", self.lines.line_end()))
-            }
-        }
-    }
-
-    /// The offset after the colon of `expect`.
-    fn offset_after_colon(&self) -> Option<usize> {
-        let key = self.key.location;
-        let end = self.lines.offset((key.line, key.column + key.width))?;
-        let rest = &self.lines.text()[end..self.lines.line_range(key.line)?.end];
-        let spaces = rest.len() - rest.trim_start().len();
-        rest[spaces..].starts_with(':').then_some(end + spaces + 1)
-    }
-}
-
-/// Whether the rest of a line has at most a comment.
-fn is_blank_or_comment(rest: &str) -> bool {
-    let text = rest.trim_start();
-    text.is_empty() || text.starts_with('#') && text.len() < rest.len()
-}
-
-fn edit_error(location: Location, message: &str) -> EditError {
-    EditError {
-        location,
-        message: message.to_owned(),
-    }
+fn format_expectation(new: &NewExpectation) -> String {
+    let entries = new.entries.iter();
+    let entries = entries.map(|(key, value)| format!("{key}: {}", quote_scalar(value)));
+    format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
 }

@@ -12,45 +12,51 @@ use crate::model::{Expectation, Model, ModelTest};
 struct CustomerTimeline<'t> {
     expected: Vec<&'t Expectation>,
     transitions: Vec<&'t ActualTransition>,
-    /// How many of the actual transitions are within the test.
-    within_end: usize,
 }
 
-/// The timeline of a test. `transitions` may continue after the test's end.
-///
-/// Rows are sorted by the time of the event or actual transition. A missing transition is between its customer's
-/// neighbours, as near to its expected time as possible. Events are before transitions at the same instant.
+/// The timeline of a test, sorted by time. `transitions` may continue after the test's end. Events are before
+/// transitions at the same instant.
 pub(super) fn build(
     model: &Model,
     test: &ModelTest,
     events: &[EventRow],
-    transitions: Vec<ActualTransition>,
+    transitions: &[ActualTransition],
 ) -> Vec<TimelineRow> {
     let mut customers: BTreeMap<&str, CustomerTimeline<'_>> = BTreeMap::new();
     for expectation in &test.expect {
         let customer = customers.entry(&expectation.customer).or_default();
         customer.expected.push(expectation);
     }
-    for transition in &transitions {
+    for transition in transitions {
         let customer = customers.entry(&transition.customer).or_default();
         customer.transitions.push(transition);
     }
+    for customer in customers.values_mut() {
+        customer.expected.sort_by_key(|expected| expected.at);
+    }
     let mut end = test.until;
     let steps = loop {
-        let (steps, last_match) = align_customers(test, &mut customers, end);
+        let steps = customers
+            .values()
+            .map(|it| it.align(end, test.until_stated));
+        let steps: Vec<Vec<AlignmentStep<'_>>> = steps.collect();
+        let matched = steps.iter().flatten();
+        let matched = matched.filter_map(|(expected, actual)| expected.and(*actual));
+        let last_match = matched.map(|actual| actual.at).max();
         // A match after the end extends the test, and the extended test may have further transitions. The end
         // grows in each round and is bounded by the last transition.
-        if last_match <= end {
-            break steps;
+        match last_match.filter(|last| *last > end) {
+            Some(last) => end = last,
+            None => break steps,
         }
-        end = last_match;
     };
     let mut rows: Vec<(EventTime, TimelineRow)> = events
         .iter()
         .map(|row| (row.event.at, TimelineRow::Event(row.clone())))
         .collect();
-    for (customer, steps) in customers.values().zip(&steps) {
-        rows.extend(customer.rows(model, events, steps));
+    for (customer, steps) in customers.values().zip(steps) {
+        let steps = steps.into_iter();
+        rows.extend(steps.filter_map(|step| customer.row(model, events, end, step)));
     }
     rows.sort_by_key(|(at, row)| (*at, !matches!(row, TimelineRow::Event(_))));
     let at = rows.partition_point(|(at, _)| *at <= test.until);
@@ -59,106 +65,70 @@ pub(super) fn build(
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// The alignment of each customer, and the time of the last match, or `end` if that is later.
-fn align_customers(
-    test: &ModelTest,
-    customers: &mut BTreeMap<&str, CustomerTimeline<'_>>,
-    end: EventTime,
-) -> (Vec<Vec<AlignmentStep>>, EventTime) {
-    let mut last_match = end;
-    let each = customers.values_mut().map(|customer| {
-        customer.expected.sort_by_key(|expected| expected.at);
-        customer.within_end = customer
-            .transitions
-            .partition_point(|transition| transition.at <= end);
-        let candidates = if test.until_stated {
-            &customer.transitions[..customer.within_end]
-        } else {
-            &customer.transitions
-        };
-        let steps = align(&customer.expected, candidates, customer.within_end);
-        for step in &steps {
-            if let AlignmentStep::Matched(_, at) = step {
-                last_match = last_match.max(candidates[*at].at);
-            }
-        }
-        steps
-    });
-    let steps = each.collect();
-    (steps, last_match)
-}
+impl<'t> CustomerTimeline<'t> {
+    fn split_at(&self, end: EventTime) -> (&[&'t ActualTransition], &[&'t ActualTransition]) {
+        let within = self.transitions.partition_point(|it| it.at <= end);
+        self.transitions.split_at(within)
+    }
 
-impl CustomerTimeline<'_> {
-    fn rows(
+    /// If the end is not stated, an expected transition may match one after it.
+    fn align(&self, end: EventTime, is_end_stated: bool) -> Vec<AlignmentStep<'t>> {
+        let (within, _) = self.split_at(end);
+        align(
+            &self.expected,
+            if is_end_stated {
+                within
+            } else {
+                &self.transitions
+            },
+        )
+    }
+
+    /// `None` for a transition after the end that is not expected.
+    fn row(
         &self,
         model: &Model,
         events: &[EventRow],
-        steps: &[AlignmentStep],
-    ) -> Vec<(EventTime, TimelineRow)> {
-        let mut rows: Vec<(EventTime, TimelineRow)> = Vec::new();
-        let mut used = 0;
-        for step in steps {
-            match *step {
-                AlignmentStep::Matched(expected, at) => {
-                    let (expected, actual) = (self.expected[expected], self.transitions[at]);
-                    let fields = differing_fields(expected, actual);
-                    let (expected, actual) = (expected.clone(), actual.clone());
-                    used = at + 1;
-                    let at = actual.at;
-                    let row = if fields.is_empty() {
-                        TimelineRow::Same(expected, actual)
-                    } else {
-                        TimelineRow::Different(expected, actual, fields)
-                    };
-                    rows.push((at, row));
-                }
-                AlignmentStep::Unexpected(at) => {
-                    used = at + 1;
-                    rows.push((
-                        self.transitions[at].at,
-                        TimelineRow::Unexpected(self.transitions[at].clone()),
-                    ));
-                }
-                AlignmentStep::Missing(at) => {
-                    let expected = self.expected[at].clone();
-                    let before = rows.last().map(|(at, _)| *at);
-                    let after = self.transitions[..self.within_end]
-                        .get(used)
-                        .map(|next| next.at);
-                    let at = expected.at.max(before.unwrap_or(expected.at));
-                    let at = at.min(after.unwrap_or(at));
-                    rows.push((at, self.missing_row(model, events, expected)));
-                }
+        end: EventTime,
+        step: AlignmentStep<'_>,
+    ) -> Option<(EventTime, TimelineRow)> {
+        match step {
+            (Some(expected), Some(actual)) => {
+                let fields = differing_fields(expected, actual);
+                let row = TimelineRow::Matched(expected.clone(), actual.clone(), fields);
+                Some((actual.at, row))
             }
+            (Some(expected), None) => {
+                Some((expected.at, self.missing_row(model, events, end, expected)))
+            }
+            (None, actual) => actual
+                .filter(|actual| actual.at <= end)
+                .map(|actual| (actual.at, TimelineRow::Unexpected(actual.clone()))),
         }
-        rows
     }
 
     fn missing_row(
         &self,
         model: &Model,
         events: &[EventRow],
-        expected: Expectation,
+        end: EventTime,
+        expected: &Expectation,
     ) -> TimelineRow {
-        let within = self.transitions[..self.within_end].iter();
-        let last = within
-            .take_while(|transition| transition.at <= expected.at)
-            .last();
+        let (within, beyond) = self.split_at(end);
+        let until_then = within.partition_point(|it| it.at <= expected.at);
+        let last = within[..until_then].last();
         let initial = || model.stages[model.initial].name.clone();
+        let mut events = events.iter();
         let actual = CustomerStage {
             stage: last.map_or_else(initial, |transition| transition.to.clone()),
             since: last.map(|transition| transition.at),
-            is_known: events
-                .iter()
-                .any(|row| row.is_applied() && row.customer() == expected.customer),
+            is_known: events.any(|row| row.is_applied() && row.customer() == expected.customer),
         };
-        let mut beyond = self.transitions[self.within_end..].iter();
-        let later = beyond.find(|transition| transition.to == expected.to);
-        let later = later.map(|transition| (*transition).clone());
+        let later = beyond.iter().find(|it| it.to == expected.to);
         TimelineRow::Missing {
-            expected,
+            expected: expected.clone(),
             actual,
-            later,
+            later: later.map(|transition| (*transition).clone()),
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Updates the expectations of failed tests in the texts of model files. All edits are tried before they are returned.
+//! Updates the expectations of failed tests in the texts of model files. The new texts are tried before they are
+//! returned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::edit::{edit_error_at, expectation_changes};
-use super::rewrite::{EditError, ModelFileEditor, TestEdit};
+use super::expectations::{NewExpectation, UpdateError, new_expectations};
+use super::rewrite::{DroppedComment, ModelFile};
 use super::{TestOutcome, run_tests};
 use crate::event::CurrencyRates;
-use crate::model::{Models, SourceFile};
+use crate::model::{ModelTest, Models, SourceFile};
 
 /// The index of the model among the loaded ones, and that of the test in its file.
 type TestId = (usize, usize);
@@ -23,10 +24,10 @@ pub struct ExpectationUpdate {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpdateResult {
-    /// The test passes now.
-    Updated,
+    /// The test passes now. The comments were those of expectations that have gone.
+    Updated(Vec<DroppedComment>),
     /// The test could not be updated, for this reason.
-    Unchanged(EditError),
+    Unchanged(UpdateError),
 }
 
 /// Replaces the expectations of the failed and `wanted` tests by the actual transitions. `texts` are the models'
@@ -41,113 +42,103 @@ pub fn update_expectations(
     wanted: impl Fn(&TestOutcome) -> bool,
     rates: &CurrencyRates,
 ) -> ExpectationUpdate {
-    let mut results = BTreeMap::new();
-    let mut edits = BTreeMap::new();
+    let (mut edits, mut refused) = (BTreeMap::new(), BTreeMap::new());
     for outcome in outcomes.iter().filter(|it| !it.passed() && wanted(it)) {
-        let (model, test) = outcome.id;
-        match expectation_changes(&models.list[model].tests[test], outcome) {
-            Ok(changes) => drop(edits.insert(outcome.id, TestEdit { test, changes })),
-            Err(refusal) => drop(results.insert(outcome.id, UpdateResult::Unchanged(refusal))),
+        match new_expectations(outcome) {
+            Ok(new) => drop(edits.insert(outcome.id, new)),
+            Err(error) => drop(refused.insert(outcome.id, error)),
         }
     }
     // Ends, since each failed round drops at least one edit.
     loop {
         match try_edits(models, texts, outcomes, &edits, rates) {
-            Ok((texts, outcomes)) => {
-                let updated = edits.into_keys();
-                results.extend(updated.map(|test| (test, UpdateResult::Updated)));
-                return ExpectationUpdate {
-                    texts,
-                    results,
-                    outcomes,
-                };
+            Ok(mut update) => {
+                let refused = refused.into_iter();
+                let unchanged = refused.map(|(test, error)| (test, UpdateResult::Unchanged(error)));
+                update.results.extend(unchanged);
+                return update;
             }
-            Err(refused) => {
-                for (test, refusal) in refused {
+            Err((tests, reason)) => {
+                for test in tests {
                     edits.remove(&test);
-                    results.insert(test, UpdateResult::Unchanged(refusal));
+                    let error = UpdateError {
+                        location: models.list[test.0].tests[test.1].location,
+                        message: reason.to_owned(),
+                    };
+                    refused.insert(test, error);
                 }
             }
         }
     }
 }
 
-type TrialResult = (Vec<Option<String>>, Vec<TestOutcome>);
-
-/// The files with these edits and the outcomes of their tests; else the refused edits, at least one.
+/// The files with these edits and the outcomes of their tests; else tests to leave alone, at least one, and why.
 fn try_edits(
     models: &Models,
     texts: &[String],
     before: &[TestOutcome],
-    edits: &BTreeMap<TestId, TestEdit>,
+    edits: &BTreeMap<TestId, Vec<NewExpectation>>,
     rates: &CurrencyRates,
-) -> Result<TrialResult, Vec<(TestId, EditError)>> {
+) -> Result<ExpectationUpdate, (Vec<TestId>, &'static str)> {
+    let all = |reason| (edits.keys().copied().collect(), reason);
     let mut new = vec![None; texts.len()];
-    let mut refused = Vec::new();
+    let mut results = BTreeMap::new();
     for (model, text) in texts.iter().enumerate() {
-        let file_edits = edits.range((model, 0)..(model + 1, 0));
-        let file_edits: Vec<TestEdit> = file_edits.map(|(_, edit)| edit.clone()).collect();
-        if file_edits.is_empty() {
-            continue;
-        }
-        match rewrite(text, &file_edits) {
-            Some((text, none)) if none.is_empty() => new[model] = Some(text),
-            Some((_, some)) => {
-                refused.extend(some.into_iter().map(|(test, why)| ((model, test), why)));
-            }
-            None => {
-                let why = "its expectations cannot be changed without changing something else";
-                let all = file_edits.iter().map(|edit| (model, edit.test));
-                refused.extend(all.map(|number| (number, test_edit_error(models, number, why))));
-            }
+        let file = ModelFile::parse(text);
+        // From the last to the first, so that earlier ranges stay as they are.
+        for (id, expectations) in edits.range((model, 0)..(model + 1, 0)).rev() {
+            let reason =
+                "its `expect` is written in a way that cannot be replaced: write `expect: []`";
+            let replacement = file.replace(id.1, expectations);
+            let replacement = replacement.ok_or_else(|| (vec![*id], reason))?;
+            let new: &mut String = new[model].get_or_insert_with(|| text.clone());
+            new.replace_range(replacement.range, &replacement.text);
+            results.insert(*id, UpdateResult::Updated(replacement.dropped));
         }
     }
-    if !refused.is_empty() {
-        return Err(refused);
-    }
-    let all = |why| {
-        let each = edits.keys();
-        each.map(|number| (*number, test_edit_error(models, *number, why)))
-            .collect()
-    };
     let files = models.list.iter().zip(texts).zip(&new);
     let sources = files.map(|((model, text), new)| SourceFile {
         name: model.source.name.clone(),
         text: new.as_ref().unwrap_or(text).clone(),
     });
     let Ok((compiled, _)) = Models::compile(sources.collect()) else {
-        return Err(all(
-            "with the new expectations the file would not be a valid model",
-        ));
+        let reason = "with the new expectations the file would not be a valid model";
+        return Err(all(reason));
     };
+    let tests = |models: &Models| -> Vec<ModelTest> {
+        let each = models.list.iter().flat_map(|model| &model.tests);
+        each.cloned().collect()
+    };
+    let (old_tests, new_tests) = (tests(models), tests(&compiled));
+    let mut pairs = old_tests.iter().zip(&new_tests);
+    if old_tests.len() != new_tests.len() || !pairs.all(|(a, b)| differ_in_expectations_only(a, b))
+    {
+        return Err(all("something else in the file would change, too"));
+    }
     let outcomes = run_tests(&compiled, rates);
-    for (before, after) in before.iter().zip(&outcomes) {
-        if edits.contains_key(&after.id) {
-            if !after.passed() {
-                let why =
-                    "it would fail all the same: put its expectations in the order of time first";
-                refused.push((after.id, test_edit_error(models, after.id, why)));
-            }
-        } else if before.passed() != after.passed() {
-            return Err(all("another test would have another outcome"));
-        }
+    let is_edited = |outcome: &TestOutcome| edits.contains_key(&outcome.id);
+    let failed = outcomes.iter().filter(|it| is_edited(it) && !it.passed());
+    let failed: Vec<TestId> = failed.map(|it| it.id).collect();
+    if !failed.is_empty() {
+        return Err((failed, "it would fail with the actual transitions, too"));
     }
-    if refused.is_empty() {
-        Ok((new, outcomes))
-    } else {
-        Err(refused)
+    let mut pairs = before.iter().zip(&outcomes);
+    if pairs.any(|(before, after)| !is_edited(after) && before.passed() != after.passed()) {
+        return Err(all("another test would have another outcome"));
     }
+    Ok(ExpectationUpdate {
+        texts: new,
+        results,
+        outcomes,
+    })
 }
 
-/// The text with these edits, and the refused ones; `None` if more than expectations would differ.
-fn rewrite(text: &str, edits: &[TestEdit]) -> Option<(String, Vec<(usize, EditError)>)> {
-    let script = ModelFileEditor::parse(text)?;
-    let (new, refused) = script.rewrite(edits);
-    let tests: BTreeSet<usize> = edits.iter().map(|edit| edit.test).collect();
-    let agrees = script.differs_only_in_expectations(&ModelFileEditor::parse(&new)?, &tests);
-    agrees.then_some((new, refused))
-}
-
-fn test_edit_error(models: &Models, (model, test): TestId, why: &str) -> EditError {
-    edit_error_at(models.list[model].tests[test].location, why)
+fn differ_in_expectations_only(a: &ModelTest, b: &ModelTest) -> bool {
+    let until = |test: &ModelTest| test.until_stated.then_some(test.until);
+    let events = |test: &ModelTest| -> Vec<_> {
+        let events = test.events.iter();
+        let events = events.map(|event| (event.at, event.arrives, event.json.clone()));
+        events.collect()
+    };
+    a.name == b.name && until(a) == until(b) && events(a) == events(b)
 }

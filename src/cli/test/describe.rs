@@ -67,12 +67,9 @@ pub(super) fn happened(row: &TimelineRow, actual: &ActualTransition) -> String {
     let mut text = format!("{}{from} -> {to}", customer_prefix(customer));
     let is_named = *transition != format!("{from}->{to}") && transition != cause;
     let is_shown = |field| match row {
-        TimelineRow::Different(.., fields) => fields.contains(&field),
+        TimelineRow::Matched(.., fields) => fields.contains(&field),
         TimelineRow::Unexpected(_) => field == ExpectationField::Cause || is_named,
-        TimelineRow::Same(..)
-        | TimelineRow::Missing { .. }
-        | TimelineRow::Event(_)
-        | TimelineRow::End(..) => false,
+        TimelineRow::Missing { .. } | TimelineRow::Event(_) | TimelineRow::End(..) => false,
     };
     if is_shown(ExpectationField::Cause) {
         text += &format!(", {}", cause_phrase(cause));
