@@ -17,6 +17,7 @@
 //!            │ cloudevent  a transition as the output record                         │
 //!            │ explanation/  why a customer is in a stage, as text and as JSON       │
 //!            │ backtest/   histories under two versions of a model -> differences    │
+//!            │ authoring/  presets, JSON Schema, diagrams, the tests of model files  │
 //!            └───────────────────────────────────────────────────────────────────────┘
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     independent adapters
 //!      runtime/   worker: batch → prefetch → apply → Kafka transaction → RocksDB write, over WorkerIo:
@@ -59,7 +60,7 @@
 //!
 //! - `config/models/RULES.md` defines the semantics. A number in brackets in a comment, such as `[16]`, is a rule.
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
-//!   cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
+//!   authoring < cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
 //!   import each other. Tests enforce both.
 //! - The core reads no clock: time comes from events and from the watermark. It neither logs nor counts: it returns
 //!   what happened, and the shell reports it.
@@ -126,6 +127,7 @@
 
 pub mod api;
 pub mod app;
+pub mod authoring;
 pub mod backtest;
 pub mod cli;
 pub mod cloudevent;

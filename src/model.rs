@@ -2,23 +2,20 @@
 //!
 //! `yaml` (text to a tree with locations) → `read` (tree to declarations) → `syntax` and `lower` (conditions
 //! to typed form) → `slots` (the state that is stored per customer, shared by all models) → `change` (from
-//! one version of the models to the next). Evaluation is the next layer. `schema` is a JSON schema for
-//! editors; `graph` draws a model; `presets` are the models that ship with Tenure.
+//! one version of the models to the next). Evaluation is the next layer.
 
 #![deny(clippy::disallowed_types)]
 
 mod change;
 mod condition;
+mod drift;
 mod fact;
-mod graph;
 mod lower;
 mod model_test;
 mod orders;
-mod presets;
 mod problem;
 mod quiet;
 mod read;
-mod schema;
 mod size;
 mod slots;
 mod syntax;
@@ -26,32 +23,32 @@ mod value_type;
 mod yaml;
 
 use crate::event::{CurrencyRates, EventTime, FieldId, Millis, Vocabulary};
-use problem::ProblemList;
+pub(crate) use problem::ProblemList;
 
 pub use change::{AcceptedLosses, ModelSuccession, ModelsChange};
 pub use condition::{
     Arithmetic, Comparison, Condition, Operator, Term, TextComparison, TextTerm,
     TimeDependentSides, Unit,
 };
+pub(crate) use drift::can_become_true_by_time;
 pub use fact::{AGGREGATES, Aggregate, Bucket, FactDeclaration, Filter, Window};
-pub use graph::{GraphFormat, render_graph};
 pub use lower::{FUNCTIONS, STAGE_FACT_NAMES};
-pub use model_test::{
-    DEFAULT_CUSTOMER, EditError, Expectation, ExpectationChange, ModelFileEditor, ModelTest,
-    TestEdit, TestEvent, format_instant,
-};
+pub use model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest, TestEvent};
 pub use orders::{ORDERS_MAX, Orders};
-pub use presets::{PRESETS, Preset};
 pub use problem::{
     Location, PROBLEMS_SHOWN_MAX, Problem, ProblemReport, Severity, SourceFile, did_you_mean,
     sanitize_for_terminal,
 };
 pub use quiet::Quiet;
 pub use read::name_fault;
-pub use schema::model_schema;
+pub(crate) use read::{
+    CAUSES, EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS, RESERVED_NAMES,
+    STAGE_KEYS, TEST_KEYS, TRANSITION_KEYS,
+};
 pub use size::STATE_BYTES_MAX;
 pub use slots::{Accumulator, FactAccessor, Slot, SlotKind, Slots, StageFact, ValueSource};
 pub use yaml::MODEL_BYTES_MAX;
+pub(crate) use yaml::{YamlNode, YamlValue, parse as parse_yaml};
 
 /// Most stages of a model: the stages that a chain has entered are the bits of a `u64`.
 pub const STAGES_MAX: usize = 64;
@@ -288,7 +285,7 @@ impl SourceFile {
     }
 }
 
-fn normalize_line_ends(text: &str) -> String {
+pub(crate) fn normalize_line_ends(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 

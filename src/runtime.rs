@@ -14,7 +14,6 @@ mod handle;
 mod live_io;
 mod mailbox;
 mod merge;
-pub mod model_test;
 mod offset_metadata;
 mod partitions;
 mod poll_loop;

@@ -10,9 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
 
 use super::{Exit, OutputFormat, load_models, print_stderr};
-use crate::model::{
-    GraphFormat, Models, PRESETS, Preset, did_you_mean, render_graph, sanitize_for_terminal,
-};
+use crate::authoring::{GraphFormat, PRESETS, Preset, render_graph};
+use crate::model::{Models, did_you_mean, sanitize_for_terminal};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]

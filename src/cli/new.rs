@@ -9,7 +9,8 @@ use clap::Args;
 
 use super::models::PresetNameParser;
 use super::{Exit, print_stderr};
-use crate::model::{Preset, name_fault, sanitize_for_terminal};
+use crate::authoring::Preset;
+use crate::model::{name_fault, sanitize_for_terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {

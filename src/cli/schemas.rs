@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::Exit;
-use crate::model::model_schema;
+use crate::authoring::model_schema;
 
 #[derive(Debug, Args)]
 pub(super) struct SchemasArgs {}

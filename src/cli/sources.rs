@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::output::print_reports;
+use crate::authoring::Preset;
 use crate::model::{
-    Location, MODEL_BYTES_MAX, Models, Preset, Problem, ProblemReport, Severity, SourceFile,
+    Location, MODEL_BYTES_MAX, Models, Problem, ProblemReport, Severity, SourceFile,
 };
 
 /// Model files; their order is the order of their outputs at one instant.

@@ -7,14 +7,14 @@ mod report;
 mod sentence;
 mod table;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use clap::Args;
+use report::UpdatedTests;
 
 use super::{Exit, ModelFiles, OutputFormat, load_models, print_stderr};
+use crate::authoring::model_test::{self, TestOutcome, UpdateResult};
 use crate::model::Models;
-use crate::runtime::model_test::{self, TestOutcome, UpdateResult};
 
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
@@ -25,17 +25,15 @@ pub(super) struct TestArgs {
     only: Option<String>,
     /// Replace the expectations of failed tests in the files by the actual transitions.
     ///
-    /// Everything else in the files stays as it is, including comments. Review the changes before you keep them:
-    /// the actual transitions are right only if they are what should happen.
+    /// Everything else in the files stays as it is. Comments stay with expectations whose instant stays; those of
+    /// others are printed. Review the changes before you keep them: the actual transitions are right only if they are
+    /// what should happen.
     #[arg(long)]
     update: bool,
     /// The format of the results.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
-
-/// The tests that were to be updated: each with its outcome before, and the result.
-type UpdatedTests = BTreeMap<(usize, usize), (TestOutcome, UpdateResult)>;
 
 impl TestArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {

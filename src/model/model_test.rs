@@ -1,13 +1,7 @@
 //! The tests of a model file: a history, and the transitions that it must cause.
 
-mod patch;
-mod quote;
-mod rewrite;
-
 use super::problem::Location;
 use crate::event::EventTime;
-
-pub use rewrite::{EditError, ExpectationChange, ModelFileEditor, TestEdit};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelTest {
@@ -52,14 +46,3 @@ pub struct Expectation {
 
 /// The customer of events and expectations without one.
 pub const DEFAULT_CUSTOMER: &str = "customer";
-
-/// An instant as written in tests: midnight as its date, and without a zero fraction.
-pub fn format_instant(instant: EventTime) -> String {
-    let text = instant.to_string();
-    let date = text.strip_suffix("T00:00:00.000Z");
-    match (date, text.strip_suffix(".000Z")) {
-        (Some(date), _) => date.to_owned(),
-        (None, Some(whole)) => format!("{whole}Z"),
-        (None, None) => text,
-    }
-}

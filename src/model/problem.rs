@@ -132,7 +132,7 @@ const MESSAGE_BYTES_MAX: usize = 1000;
 
 /// The problems of a file while it is read. Beyond the limit further ones are dropped.
 #[derive(Debug, Default)]
-pub(super) struct ProblemList {
+pub(crate) struct ProblemList {
     list: Vec<Problem>,
 }
 

@@ -18,13 +18,13 @@ use super::{Fact, MODELS_MAX, Model, Models};
 use crate::event::parse_instant;
 use fields::Fields;
 
-pub(super) use event_settings::ORDER_KEYS;
+pub(crate) use event_settings::ORDER_KEYS;
 pub use fields::name_fault;
-pub(super) use fields::{NAME_BYTES_MAX, RESERVED_NAMES};
-pub(super) use model_tests::{CAUSES, EXPECT_KEYS, TEST_KEYS};
-pub(super) use stages::STAGE_KEYS;
-pub(super) use test_events::EVENT_KEYS;
-pub(super) use transitions::TRANSITION_KEYS;
+pub(crate) use fields::{NAME_BYTES_MAX, RESERVED_NAMES};
+pub(crate) use model_tests::{CAUSES, EXPECT_KEYS, TEST_KEYS};
+pub(crate) use stages::STAGE_KEYS;
+pub(crate) use test_events::EVENT_KEYS;
+pub(crate) use transitions::TRANSITION_KEYS;
 
 /// Reads one file. `None` if it has no usable model; then `problems` has at least one error.
 pub(super) fn read_model(
@@ -54,7 +54,7 @@ struct ModelReader<'r> {
 }
 
 /// The keys of a file; [`MODEL_KEYS_LATER`] are reserved for later versions.
-pub(super) const MODEL_KEYS: [&str; 15] = [
+pub(crate) const MODEL_KEYS: [&str; 15] = [
     "model",
     "was",
     "version",

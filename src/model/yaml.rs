@@ -16,7 +16,7 @@ const NODES_MAX: usize = 100_000;
 
 /// A value with its location.
 #[derive(Clone, Debug)]
-pub(super) struct YamlNode {
+pub(crate) struct YamlNode {
     /// The start.
     pub location: Location,
     /// Line and column just after a plain text or a closing bracket. For other nodes it may be later.
@@ -28,7 +28,7 @@ pub(super) struct YamlNode {
 
 /// The value of a node.
 #[derive(Clone, Debug)]
-pub(super) enum YamlValue {
+pub(crate) enum YamlValue {
     /// Text; `quoted` distinguishes `"5"` from `5`.
     Scalar {
         text: String,
@@ -40,14 +40,14 @@ pub(super) enum YamlValue {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct YamlKey {
+pub(crate) struct YamlKey {
     pub location: Location,
     pub text: String,
 }
 
 impl YamlNode {
     /// The entry with this key, if the node is a map that has one.
-    pub(super) fn get(&self, key: &str) -> Option<(&YamlKey, &YamlNode)> {
+    pub(crate) fn get(&self, key: &str) -> Option<(&YamlKey, &YamlNode)> {
         let YamlValue::Map(entries) = &self.value else {
             return None;
         };
@@ -56,12 +56,12 @@ impl YamlNode {
     }
 
     /// Whether it is an empty value, `~` or `null`.
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, YamlValue::Scalar { text, quoted: false } if matches!(text.as_str(), "" | "~" | "null"))
     }
 
     /// The name of its kind in messages.
-    pub(super) fn kind_name(&self) -> &'static str {
+    pub(crate) fn kind_name(&self) -> &'static str {
         match self.value {
             _ if self.is_null() => "nothing",
             YamlValue::Scalar { .. } => "a plain value",
@@ -72,7 +72,7 @@ impl YamlNode {
 }
 
 /// Parses one document. After a syntax error the rest of the file is not read.
-pub(super) fn parse(text: &str, problems: &mut ProblemList) -> Option<YamlNode> {
+pub(crate) fn parse(text: &str, problems: &mut ProblemList) -> Option<YamlNode> {
     if text.len() > MODEL_BYTES_MAX {
         let message =
             format!("a model file has at most {MODEL_BYTES_MAX} bytes; this one has more");

@@ -5,10 +5,11 @@
 pub mod config;
 #[path = "../../src"]
 mod source {
+    pub mod authoring;
     pub mod customer;
     pub mod event;
     pub mod model;
     pub mod partition;
 }
 
-pub use source::{customer, event, model, partition};
+pub use source::{authoring, customer, event, model, partition};

@@ -2,11 +2,11 @@
 //! them down. The laws against the independent fold are in `properties`.
 
 use serde_json::json;
+use tenure::authoring::model_test;
 use tenure::cloudevent::{self, Origin};
 use tenure::customer::CustomerState;
 use tenure::event::{CurrencyRates, Event, EventTime, Field, Millis, Position, Scalar};
 use tenure::model::{Models, SourceFile};
-use tenure::runtime::model_test;
 
 /// A shop with everything that can be corrected. Its tests say what happens.
 const SHOP: &str = "\

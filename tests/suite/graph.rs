@@ -6,7 +6,8 @@ mod escapes;
 use std::fs;
 use std::path::Path;
 
-use tenure::model::{GraphFormat, Model, Models, PRESETS, SourceFile, render_graph};
+use tenure::authoring::{GraphFormat, PRESETS, render_graph};
+use tenure::model::{Model, Models, SourceFile};
 
 fn compile(text: &str) -> Models {
     let source = SourceFile {

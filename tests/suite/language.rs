@@ -7,12 +7,13 @@ mod yaml;
 use std::fs;
 use std::path::Path;
 
+use tenure::authoring::model_schema;
+use tenure::authoring::model_test::{TestOutcome, run_tests};
 use tenure::event::CurrencyRates;
 use tenure::model::{
     AGGREGATES, DEDUPE_IDS_MAX, FACTS_MAX, FUNCTIONS, MODELS_MAX, Models, PROBLEMS_SHOWN_MAX,
-    ProblemReport, STAGE_FACT_NAMES, STAGES_MAX, SourceFile, TRANSITIONS_MAX, model_schema,
+    ProblemReport, STAGE_FACT_NAMES, STAGES_MAX, SourceFile, TRANSITIONS_MAX,
 };
-use tenure::runtime::model_test::{TestOutcome, run_tests};
 
 fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tenure::authoring::model_test::{TestOutcome, run_tests};
 use tenure::event::CurrencyRates;
 use tenure::model::{Models, SourceFile};
-use tenure::runtime::model_test::{TestOutcome, run_tests};
 
 pub(crate) fn files() -> BTreeSet<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models");

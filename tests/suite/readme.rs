@@ -43,12 +43,12 @@ fn the_model_compiles_without_a_warning_and_passes_its_own_tests() {
     let (models, warnings) = Models::compile(vec![source]).unwrap();
     assert_eq!(warnings, []);
     let outcomes =
-        tenure::runtime::model_test::run_tests(&models, &tenure::event::CurrencyRates::default());
+        tenure::authoring::model_test::run_tests(&models, &tenure::event::CurrencyRates::default());
     assert_eq!(outcomes.len(), 1);
     assert!(
         outcomes
             .iter()
-            .all(tenure::runtime::model_test::TestOutcome::passed),
+            .all(tenure::authoring::model_test::TestOutcome::passed),
         "{outcomes:?}"
     );
 }

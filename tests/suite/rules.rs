@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use tenure::authoring::model_test::{TestOutcome, run_tests};
 use tenure::event::CurrencyRates;
 use tenure::model::{Models, SourceFile};
-use tenure::runtime::model_test::{TestOutcome, run_tests};
 
 #[test]
 fn every_model_with_tests_of_a_rule_passes_them() {

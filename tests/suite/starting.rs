@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
-use tenure::model::{GraphFormat, Models, PRESETS, Preset, SourceFile, render_graph};
+use tenure::authoring::{GraphFormat, PRESETS, Preset, render_graph};
+use tenure::model::{Models, SourceFile};
 
 use super::program::tenure;
 

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::authoring::model_test::{
+    ActualTransition, EventRow, ExpectationField, TimelineRow, format_instant,
+};
 use crate::event::EventTime;
-use crate::model::{DEFAULT_CUSTOMER, Expectation, format_instant};
-use crate::runtime::model_test::{ActualTransition, EventRow, ExpectationField, TimelineRow};
+use crate::model::{DEFAULT_CUSTOMER, Expectation};
 
 pub(super) fn cause_phrase(cause: &str) -> String {
     let article = if cause.starts_with('e') { "an" } else { "a" };
@@ -65,12 +67,9 @@ pub(super) fn happened(row: &TimelineRow, actual: &ActualTransition) -> String {
     let mut text = format!("{}{from} -> {to}", customer_prefix(customer));
     let is_named = *transition != format!("{from}->{to}") && transition != cause;
     let is_shown = |field| match row {
-        TimelineRow::Different(.., fields) => fields.contains(&field),
+        TimelineRow::Matched(.., fields) => fields.contains(&field),
         TimelineRow::Unexpected(_) => field == ExpectationField::Cause || is_named,
-        TimelineRow::Same(..)
-        | TimelineRow::Missing { .. }
-        | TimelineRow::Event(_)
-        | TimelineRow::End(..) => false,
+        TimelineRow::Missing { .. } | TimelineRow::Event(_) | TimelineRow::End(..) => false,
     };
     if is_shown(ExpectationField::Cause) {
         text += &format!(", {}", cause_phrase(cause));

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{UpdatedTests, report};
-use crate::event::RejectReason;
-use crate::model::{Expectation, format_instant};
-use crate::runtime::model_test::{
-    ActualTransition, EventRow, TestOutcome, TimelineRow, UpdateResult,
+use super::report::{self, UpdatedTests};
+use crate::authoring::model_test::{
+    ActualTransition, EventRow, TestOutcome, TimelineRow, UpdateResult, format_instant,
 };
+use crate::event::RejectReason;
+use crate::model::Expectation;
 
 pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
     let mut json = json!({
@@ -21,8 +21,12 @@ pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
     });
     match updated.get(&outcome.id) {
         None => {}
-        Some((before, UpdateResult::Updated)) => {
+        Some((before, UpdateResult::Updated(dropped))) => {
             json["updated"] = report::changes(before, outcome).into();
+            let dropped = dropped
+                .iter()
+                .map(|it| json!({ "former_line": it.line, "text": it.text }));
+            json["dropped_comments"] = dropped.collect();
         }
         Some((_, UpdateResult::Unchanged(refusal))) => {
             json["not_updated"] = json!({ "line": refusal.location.line, "why": refusal.message });
@@ -34,12 +38,12 @@ pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
 fn row(row: &TimelineRow) -> Json {
     match row {
         TimelineRow::Event(row) => event(row),
-        TimelineRow::Same(expected, actual) => json!({
+        TimelineRow::Matched(expected, actual, fields) if fields.is_empty() => json!({
             "row": "same",
             "expected": expectation(expected),
             "happened": transition(actual),
         }),
-        TimelineRow::Different(expected, actual, fields) => json!({
+        TimelineRow::Matched(expected, actual, fields) => json!({
             "row": "different",
             "in": fields.iter().map(|field| field.key()).collect::<Json>(),
             "expected": expectation(expected),

@@ -1,11 +1,18 @@
 //! Prints test outcomes as text.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::{UpdatedTests, describe, sentence, table};
+use super::{describe, sentence, table};
+use crate::authoring::model_test::{
+    ActualTransition, DroppedComment, TestOutcome, TimelineRow, UpdateError, UpdateResult,
+    format_instant,
+};
 use crate::event::EventTime;
-use crate::model::{EditError, format_instant, sanitize_for_terminal};
-use crate::runtime::model_test::{ActualTransition, TestOutcome, TimelineRow, UpdateResult};
+use crate::model::sanitize_for_terminal;
+
+/// The tests that were to be updated: each with its outcome before, and the result.
+pub(super) type UpdatedTests = BTreeMap<(usize, usize), (TestOutcome, UpdateResult)>;
 
 /// The most failures of one test that are printed as sentences; the table has all of them.
 const SENTENCES_MAX: usize = 10;
@@ -18,11 +25,15 @@ pub(super) fn print(
     let (mut passed, mut updated_count, mut failed) = (0, 0, 0);
     for outcome in outcomes {
         match updated.get(&outcome.id) {
-            Some((before, UpdateResult::Updated)) => {
+            Some((before, UpdateResult::Updated(dropped))) => {
                 updated_count += 1;
                 print_heading(out, "UPDATED", outcome, true)?;
                 for line in changes(before, outcome) {
                     writeln!(out, "        {}", sanitize_for_terminal(&line))?;
+                }
+                for DroppedComment { line, text } in dropped {
+                    let text = sanitize_for_terminal(text);
+                    writeln!(out, "        dropped  former line {line}: {text}")?;
                 }
             }
             Some((_, UpdateResult::Unchanged(refusal))) => {
@@ -73,7 +84,7 @@ fn print_heading(
 fn print_failure(
     out: &mut impl Write,
     outcome: &TestOutcome,
-    refusal: Option<&EditError>,
+    refusal: Option<&UpdateError>,
 ) -> io::Result<()> {
     print_heading(out, "FAILED", outcome, true)?;
     writeln!(out)?;
@@ -88,7 +99,7 @@ fn print_failure(
     if let Some(more @ 1..) = sentences.len().checked_sub(SENTENCES_MAX) {
         writeln!(out, "  and {more} more")?;
     }
-    if let Some(EditError { location, message }) = refusal {
+    if let Some(UpdateError { location, message }) = refusal {
         let file = sanitize_for_terminal(&outcome.file);
         writeln!(out, "  not updated: {}", sanitize_for_terminal(message))?;
         writeln!(out, "  --> {file}:{}:{}", location.line, location.column)?;
@@ -119,7 +130,8 @@ pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> 
             .unwrap_or_default()
     };
     let change = |row: &TimelineRow| match row {
-        TimelineRow::Event(_) | TimelineRow::Same(..) | TimelineRow::End(..) => None,
+        TimelineRow::Event(_) | TimelineRow::End(..) => None,
+        TimelineRow::Matched(.., fields) if fields.is_empty() => None,
         TimelineRow::Missing { expected, .. } => Some(format!(
             "removed  {} at {}",
             expected.to,
@@ -132,7 +144,7 @@ pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> 
                 format_instant(*at)
             ))
         }
-        TimelineRow::Different(expected, actual, fields) => {
+        TimelineRow::Matched(expected, actual, fields) => {
             let changes = fields.iter().map(|field| {
                 let old = field.expected_value(expected).unwrap_or_default();
                 let new = field.actual_value(actual);

@@ -1,21 +1,22 @@
 //! The failures of a test as sentences.
 
 use super::describe::{cause_phrase, end_text, file_line, instant_text};
+use crate::authoring::model_test::{
+    ActualTransition, CustomerStage, ExpectationField, TimelineRow,
+};
 use crate::event::{EventTime, Millis, RejectReason};
 use crate::model::{DEFAULT_CUSTOMER, Expectation};
-use crate::runtime::model_test::{ActualTransition, CustomerStage, ExpectationField, TimelineRow};
 
 /// `None` for a row that is not a failure. `until` is the end of the test.
 pub(super) fn describe(row: &TimelineRow, until: EventTime) -> Option<String> {
     let text = match row {
-        TimelineRow::Same(..) | TimelineRow::End(..) => return None,
+        TimelineRow::End(..) => return None,
+        TimelineRow::Matched(.., fields) if fields.is_empty() => return None,
         TimelineRow::Event(event_row) => {
             let reason = rejection_text(event_row.rejected?);
             format!("the event is rejected: {reason}")
         }
-        TimelineRow::Different(expected, actual, fields) => {
-            difference_text(expected, actual, fields)
-        }
+        TimelineRow::Matched(expected, actual, fields) => difference_text(expected, actual, fields),
         TimelineRow::Missing {
             expected,
             actual,

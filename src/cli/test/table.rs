@@ -1,9 +1,9 @@
 //! The timeline of a failed test as a table: expected and actual transitions side by side.
 
 use super::describe;
+use crate::authoring::model_test::{ExpectationField, TimelineRow};
 use crate::event::EventTime;
 use crate::model::sanitize_for_terminal;
-use crate::runtime::model_test::{ExpectationField, TimelineRow};
 
 /// The assumed width of the terminal.
 const WIDTH: usize = 100;
@@ -86,8 +86,8 @@ fn table_row(row: &TimelineRow) -> TableRow {
             let text = format!("{}  {why}: the test ends here", describe::end_text(*until));
             return across(line, "end", text);
         }
-        TimelineRow::Same(..) => "same".to_owned(),
-        TimelineRow::Different(.., fields) => difference_mark(fields),
+        TimelineRow::Matched(.., fields) if fields.is_empty() => "same".to_owned(),
+        TimelineRow::Matched(.., fields) => difference_mark(fields),
         TimelineRow::Missing { .. } => "MISSING".to_owned(),
         TimelineRow::Unexpected(_) => "EXTRA".to_owned(),
     };

@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use regex::Regex;
 use serde_json::json;
-use tenure::model::{GraphFormat, sanitize_for_terminal};
+use tenure::authoring::GraphFormat;
+use tenure::model::sanitize_for_terminal;
 
 use super::{compile, draw};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value as Json;
-use tenure::model::model_schema;
+use tenure::authoring::model_schema;
 
 use super::validate::faults;
 use super::{blocks, compile, file, yaml};

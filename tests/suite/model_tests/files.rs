@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use serde_json::{Value as Json, json};
+
 use super::{Run, SHOP, run, shop};
 
 /// Two tests that fail, one that can be updated and one that cannot, and one that passes.
@@ -32,14 +34,62 @@ fn what_happened_is_written_into_the_file_and_told() {
 UPDATED shop: silence comes after nine days
         shop.yaml:12
         changed  line 17: silent, at 2026-01-11 -> 2026-01-10
+        dropped  former line 17: # ten days
 0 passed, 1 updated, 0 failed
 ";
     assert_eq!(out, told);
     let file = fs::read_to_string(folder.path().join("shop.yaml")).unwrap();
-    let tests = THREE.replace("2026-01-11, to: silent", "2026-01-10, to: silent");
+    let tests = THREE.replace("11, to: silent }   # ten days", "10, to: silent }");
     assert_eq!(file, format!("{SHOP}{tests}"));
     let again = run(folder.path(), "test shop.yaml --update --only SILENCE");
     assert_eq!((again.code, again.said.trim()), (0, "nothing to update"));
+}
+
+#[test]
+fn dropped_comments_are_in_the_json_too() {
+    let folder = shop(THREE);
+    let run = run(
+        folder.path(),
+        "test shop.yaml --update --only silence --format json",
+    );
+    let json: Json = serde_json::from_str(&run.out).unwrap();
+    let dropped = json!([{ "former_line": 17, "text": "# ten days" }]);
+    assert_eq!((run.code, &json[0]["dropped_comments"]), (0, &dropped));
+}
+
+#[test]
+fn several_files_and_several_tests_of_a_file_are_updated_at_once() {
+    let two = "
+  - name: nothing yet
+    events: [{ at: 2026-01-01, type: bought }]
+    expect: []
+  - name: one too many
+    events: []
+    expect:
+      - { at: 2026-01-01, to: buyer }   # why?
+";
+    let folder = shop(two);
+    let shop_file = folder.path().join("shop.yaml");
+    let other = fs::read_to_string(&shop_file).unwrap();
+    let other = other.replace("model: shop", "model: other");
+    fs::write(folder.path().join("other.yaml"), other).unwrap();
+    let run = run(folder.path(), "test shop.yaml other.yaml --update");
+    assert_eq!(run.code, 0, "{}", run.out);
+    assert!(run.out.ends_with("0 passed, 4 updated, 0 failed\n"));
+    let tests = "
+  - name: nothing yet
+    events: [{ at: 2026-01-01, type: bought }]
+    expect:
+      - { at: 2026-01-01, to: buyer }
+  - name: one too many
+    events: []
+    expect: []
+";
+    for model in ["shop", "other"] {
+        let file = fs::read_to_string(folder.path().join(format!("{model}.yaml"))).unwrap();
+        let start = SHOP.replace("model: shop", &format!("model: {model}"));
+        assert_eq!(file, format!("{start}{tests}"));
+    }
 }
 
 #[test]
@@ -56,7 +106,7 @@ ok      shop: one order
 ";
     assert!(out.ends_with(told), "{out}");
     let file = fs::read_to_string(folder.path().join("shop.yaml")).unwrap();
-    let tests = THREE.replace("2026-01-11, to: silent", "2026-01-10, to: silent");
+    let tests = THREE.replace("11, to: silent }   # ten days", "10, to: silent }");
     assert_eq!(file, format!("{SHOP}{tests}"));
 }
 

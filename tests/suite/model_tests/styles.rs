@@ -1,13 +1,14 @@
-//! However expectations are written, they stay written so.
+//! The texts of files after an update: one style of expectations, and their comments.
 
+use tenure::authoring::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
 use tenure::event::CurrencyRates;
 use tenure::model::{Models, SourceFile};
-use tenure::runtime::model_test::{TestOutcome, UpdateResult, run_tests, update_expectations};
 
 use super::SHOP;
 
-/// Each: a test of the shop, `==>`, and the same after an update.
-const STYLES: &str = r#"
+/// Each: a test of the shop, `==>`, the same after an update, and after `dropped` the comments that have gone, each
+/// with its former line.
+const UPDATES: &str = r#"
   - name: keys one under the other, with comments between
     events:
       - { at: 2026-01-01, type: bought }
@@ -18,11 +19,11 @@ const STYLES: &str = r#"
 
       # ten days
       - at: 2026-01-11
-        # by and by
+        # gradually
         to: silent       # at last
 
       - to: regular      # never
-        # not even then
+        # at no time
         at: 2026-01-05
       # the end
 ==>
@@ -31,37 +32,54 @@ const STYLES: &str = r#"
       - { at: 2026-01-01, type: bought }
     expect:
       # first
-      - at: 2026-01-01   # the first order
-        to: buyer
-
-      # ten days
-      - at: 2026-01-10
-        # by and by
-        to: silent       # at last
-
-      # never
-      # not even then
+      - { at: 2026-01-01, to: buyer }   # the first order
+      - { at: 2026-01-10, to: silent }
       # the end
+dropped
+19 # ten days
+21 # gradually
+22 # at last
+24 # never
+25 # at no time
 ---
-  - name: new ones look like their neighbours
+  - name: several comments of one expectation are above it
     events:
       - { at: 2026-01-01, type: bought }
-    until: 2026-01-31
     expect:
-       -  at: 2026-01-01   # the first order
-          to: buyer
+      - at: 2026-01-01   # the first order
+
+        # or none
+        to: regular      # at once
+        cause: event
 ==>
-  - name: new ones look like their neighbours
+  - name: several comments of one expectation are above it
+    events:
+      - { at: 2026-01-01, type: bought }
+    expect:
+      # the first order
+      # or none
+      # at once
+      - { at: 2026-01-01, to: buyer, cause: event }
+---
+  - name: new ones have the keys that are required
     events:
       - { at: 2026-01-01, type: bought }
     until: 2026-01-31
     expect:
        -  at: 2026-01-01   # the first order
           to: buyer
-       -  at: 2026-01-10
-          to: silent
+          from: new
+          transition: new->buyer
+==>
+  - name: new ones have the keys that are required
+    events:
+      - { at: 2026-01-01, type: bought }
+    until: 2026-01-31
+    expect:
+      - { at: 2026-01-01, from: new, to: buyer, transition: new->buyer }   # the first order
+      - { at: 2026-01-10, to: silent }
 ---
-  - name: no spaces in braces
+  - name: other indentation
     events:
       - {at: 2026-01-01, type: bought}
       - {at: 2026-01-01T12:00:00.500Z, type: bought}
@@ -70,14 +88,14 @@ const STYLES: &str = r#"
     - {at: 2026-01-01, to: buyer}
     # after
 ==>
-  - name: no spaces in braces
+  - name: other indentation
     events:
       - {at: 2026-01-01, type: bought}
       - {at: 2026-01-01T12:00:00.500Z, type: bought}
     expect:
-    # before
-    - {at: 2026-01-01, to: buyer}
-    - {at: 2026-01-01T12:00:00.500Z, to: regular}
+      # before
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-01T12:00:00.500Z, to: regular }
     # after
 ---
   - name: the first is missing
@@ -97,61 +115,83 @@ const STYLES: &str = r#"
       # the second order
       - { at: 2026-01-02, to: regular }
 ---
-  - name: side by side
+  - name: in brackets, on one line
     events: [{ at: 2026-01-01, type: bought }, { at: 2026-01-02, type: bought }]
     expect: [{ at: 2026-01-01, to: regular }, { at: 2026-01-02, to: regular }, { at: 2026-01-02, to: regular }]   # all
 ==>
-  - name: side by side
+  - name: in brackets, on one line
     events: [{ at: 2026-01-01, type: bought }, { at: 2026-01-02, type: bought }]
-    expect: [{ at: 2026-01-01, to: buyer }, { at: 2026-01-02, to: regular }]   # all
+    expect:   # all
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-02, to: regular }
 ---
   - name: in brackets, on several lines
     events: [{ at: 2026-01-01, type: bought }, { at: 2026-01-02, type: bought }]
     until: 2026-01-31
-    expect: [
+    expect: [   # three
+      # above
       { at: 2026-01-01,
-        to: buyer },
-      { at: 2026-01-11, to: silent },
-    ]
+        to: buyer },   # the first order
+      { at: 2026-01-12, to: silent },   # ten days
+      # nothing else
+    ]   # in all
+    # after
 ==>
   - name: in brackets, on several lines
     events: [{ at: 2026-01-01, type: bought }, { at: 2026-01-02, type: bought }]
     until: 2026-01-31
-    expect: [
-      { at: 2026-01-01,
-        to: buyer },
-      { at: 2026-01-02, to: regular },
-      { at: 2026-01-11, to: silent },
-    ]
+    expect:   # three
+      # above
+      - { at: 2026-01-01, to: buyer }   # the first order
+      - { at: 2026-01-02, to: regular }
+      - { at: 2026-01-11, to: silent }
+    # after
+dropped
+18 # ten days
+19 # nothing else
+20 # in all
 ---
   - name: quotes
-    events: [{ at: 2026-01-01, type: bought, customer: "o'neil, jr" }, { at: "2026-01-20", type: bought, customer: "o'neil, jr" }]
+    events: [{ at: 2026-01-01, type: bought, customer: "o'neil, #1" }, { at: "2026-01-20", type: bought, customer: "o'neil, #1" }]
     expect:
-      - { 'at': '2026-01-02', "to": "buyer", customer: 'o''neil, jr' }
-      - { at: "2026-01-20", to: buyer, customer: "o'neil, jr", transition: 'came->back' }
+      - { 'at': '2026-01-01', "to": "regular", customer: 'o''neil, #1' }   # it's "one"
+      - { at: "2026-01-20", to: buyer, customer: "o'neil, #1", transition: 'came->back' }
 ==>
   - name: quotes
-    events: [{ at: 2026-01-01, type: bought, customer: "o'neil, jr" }, { at: "2026-01-20", type: bought, customer: "o'neil, jr" }]
+    events: [{ at: 2026-01-01, type: bought, customer: "o'neil, #1" }, { at: "2026-01-20", type: bought, customer: "o'neil, #1" }]
     expect:
-      - { 'at': '2026-01-01', "to": "buyer", customer: 'o''neil, jr' }
-      - { at: 2026-01-10, customer: "o'neil, jr", to: silent }
-      - { at: "2026-01-20", to: buyer, customer: "o'neil, jr", transition: 'came_back' }
-      - { at: 2026-01-20, customer: "o'neil, jr", to: regular }
+      - { at: 2026-01-01, customer: "o'neil, #1", to: buyer }   # it's "one"
+      - { at: 2026-01-10, customer: "o'neil, #1", to: silent }
+      - { at: 2026-01-20, customer: "o'neil, #1", to: buyer, transition: came_back }
+      - { at: 2026-01-20, customer: "o'neil, #1", to: regular }
+---
+  - name: a text without quotes may contain them
+    events: [{ at: 2026-01-01, type: bought, customer: it is 'a }]
+    expect:
+      - at: 2026-01-01
+        to: regular
+        customer: it is 'a   # b'
+==>
+  - name: a text without quotes may contain them
+    events: [{ at: 2026-01-01, type: bought, customer: it is 'a }]
+    expect:
+      - { at: 2026-01-01, customer: "it is 'a", to: buyer }   # b'
 ---
   - name: größer als ASCII
     events: [{ at: 2026-01-01, type: bought, customer: zoë }]
     until: 2026-01-31
     expect:
-      - { customer: "zoë", at: 2026-01-02, to: 'buyer' }   # Größe, "zoë"
+      - { customer: "zoë", at: 2026-01-01, to: 'regular' }   # Größe, "zoë"
       - { customer: zoë, to: regular, at: 2026-01-03 }     # nie
 ==>
   - name: größer als ASCII
     events: [{ at: 2026-01-01, type: bought, customer: zoë }]
     until: 2026-01-31
     expect:
-      - { customer: "zoë", at: 2026-01-01, to: 'buyer' }   # Größe, "zoë"
-      # nie
+      - { at: 2026-01-01, customer: "zoë", to: buyer }   # Größe, "zoë"
       - { at: 2026-01-10, customer: "zoë", to: silent }
+dropped
+16 # nie
 ---
   - name: nothing yet
     events:
@@ -169,11 +209,19 @@ const STYLES: &str = r#"
       - at: 2026-01-02
         type: bought
     expect:   # to be filled in
-      - at: 2026-01-01
-        to: buyer
-      - at: 2026-01-02
-        to: regular
+      - { at: 2026-01-01, to: buyer }
+      - { at: 2026-01-02, to: regular }
     until: 2026-01-03
+---
+  - name: brackets on the next line
+    events: [{ at: 2026-01-01, type: bought }]
+    expect:
+      []   # to be filled in
+==>
+  - name: brackets on the next line
+    events: [{ at: 2026-01-01, type: bought }]
+    expect:   # to be filled in
+      - { at: 2026-01-01, to: buyer }
 ---
   - name: nothing at all
     events: [{ at: 2026-01-01, type: bought }]
@@ -193,9 +241,20 @@ const STYLES: &str = r#"
     name: no value
     events: [{ at: 2026-01-01, type: bought }]
 ---
-  - { name: all in braces, events: [{ at: 2026-01-01, type: bought }], expect: [ ] }
+  - { name: all in braces, events: [{ at: 2026-01-01, type: bought }], expect: [ ] }   # one order
 ==>
-  - { name: all in braces, events: [{ at: 2026-01-01, type: bought }], expect: [{ at: 2026-01-01, to: buyer }] }
+  - { name: all in braces, events: [{ at: 2026-01-01, type: bought }], expect: [{ at: 2026-01-01, to: buyer }] }   # one order
+---
+  - { name: nothing in braces, events: [{ at: 2026-01-01, type: bought }], expect: }
+==>
+  - { name: nothing in braces, events: [{ at: 2026-01-01, type: bought }], expect: [{ at: 2026-01-01, to: buyer }] }
+---
+  - { name: comments in braces, expect: [   # at once
+      { at: 2026-01-01, to: regular } ], events: [{ at: 2026-01-01, type: bought }] }
+==>
+  - { name: comments in braces, expect: [{ at: 2026-01-01, to: buyer }], events: [{ at: 2026-01-01, type: bought }] }
+dropped
+11 # at once
 ---
   - name: none is left
     events:
@@ -210,9 +269,10 @@ const STYLES: &str = r#"
     events:
       - { at: 2026-01-01, type: looked }
     expect: []   # nothing
-      # who looks buys
 
     until: 2026-01-31
+dropped
+15 # who looks buys
 ---
   - name: none is left in brackets
     events: [{ at: 2026-01-01, type: looked }]
@@ -222,48 +282,33 @@ const STYLES: &str = r#"
     events: [{ at: 2026-01-01, type: looked }]
     expect: []
 ---
-  - name: each customer has a part of their own
+  - name: all customers are in one list, in the order of time
     events:
-      - { at: 2026-01-01, type: bought, customer: ada }
+      - { at: 2026-01-02, type: bought, customer: ada }
       - { at: 2026-01-03, type: bought, customer: ada }
       - { at: 2026-01-01, type: bought, customer: ben }
       - { at: 2026-01-02, type: bought, customer: ben }
     expect:
-      - { at: 2026-01-01, customer: ada, to: buyer }
-      - { at: 2026-01-01, customer: ben, to: buyer }
+      # ada
+      - { at: 2026-01-02, customer: ada, to: buyer }
+      # ben
+      - { at: 2026-01-01, customer: ben, to: buyer }   # first of all
 ==>
-  - name: each customer has a part of their own
+  - name: all customers are in one list, in the order of time
     events:
-      - { at: 2026-01-01, type: bought, customer: ada }
+      - { at: 2026-01-02, type: bought, customer: ada }
       - { at: 2026-01-03, type: bought, customer: ada }
       - { at: 2026-01-01, type: bought, customer: ben }
       - { at: 2026-01-02, type: bought, customer: ben }
     expect:
-      - { at: 2026-01-01, customer: ada, to: buyer }
-      - { at: 2026-01-01, customer: ben, to: buyer }
+      # ben
+      - { at: 2026-01-01, customer: ben, to: buyer }   # first of all
+      # ada
+      - { at: 2026-01-02, customer: ada, to: buyer }
       - { at: 2026-01-02, customer: ben, to: regular }
       - { at: 2026-01-03, customer: ada, to: regular }
 ---
-  - name: one after the other
-    events:
-      - { at: 2026-01-02, type: bought, customer: ada }
-      - { at: 2026-01-03, type: bought, customer: ada }
-      - { at: 2026-01-01, type: bought, customer: ben }
-    expect:
-      - { at: 2026-01-02, customer: ada, to: buyer }
-      - { at: 2026-01-01, customer: ben, to: buyer }
-==>
-  - name: one after the other
-    events:
-      - { at: 2026-01-02, type: bought, customer: ada }
-      - { at: 2026-01-03, type: bought, customer: ada }
-      - { at: 2026-01-01, type: bought, customer: ben }
-    expect:
-      - { at: 2026-01-02, customer: ada, to: buyer }
-      - { at: 2026-01-03, customer: ada, to: regular }
-      - { at: 2026-01-01, customer: ben, to: buyer }
----
-  - name: at one instant the order of the file counts, and is put right
+  - name: at one instant the order counts
     events:
       - { at: 2026-01-01, type: bought }
       - { at: 2026-01-01, type: bought }
@@ -271,65 +316,42 @@ const STYLES: &str = r#"
       - { at: 2026-01-02, from: buyer, to: regular }   # at once
       - { at: 2026-01-01, to: buyer }
 ==>
-  - name: at one instant the order of the file counts, and is put right
+  - name: at one instant the order counts
     events:
       - { at: 2026-01-01, type: bought }
       - { at: 2026-01-01, type: bought }
     expect:
-      # at once
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-01, from: buyer, to: regular }
+dropped
+16 # at once
 ---
-  - name: what would come after the end that the expectations give is looked for
+  - name: a transition after the last expected one is found
     events:
       - { at: 2026-01-01, type: bought }
     expect:
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-05, to: silent, cause: timer }   # five days
 ==>
-  - name: what would come after the end that the expectations give is looked for
+  - name: a transition after the last expected one is found
     events:
       - { at: 2026-01-01, type: bought }
     expect:
       - { at: 2026-01-01, to: buyer }
-      - { at: 2026-01-10, to: silent, cause: timer }   # five days
+      - { at: 2026-01-10, to: silent, cause: timer }
+dropped
+16 # five days
 "#;
 
 /// Each: a test of the shop, `==>`, and the line and the reason for which it is left alone.
 const REFUSED: &str = r#"
-  - name: comments in brackets
-    events: [{ at: 2026-01-01, type: bought }]
-    until: 2026-01-31
-    expect: [
-      { at: 2026-01-01, to: buyer },   # first
-    ]
-==> 14 comments within [ ] are in the way
----
   - name: a value on several lines
     events: [{ at: 2026-01-01, type: bought }]
     expect:
       - at: 2026-01-01
         to: >-
           regular
-==> 15 `to` is written in a way that is not changed here
----
-  - name: a dash on a line of its own
-    events: [{ at: 2026-01-01, type: bought }]
-    until: 2026-01-31
-    expect:
-      -
-        at: 2026-01-01
-        to: buyer
-==> 16 each expectation needs lines of its own
----
-  - name: brackets on the next line
-    events: [{ at: 2026-01-01, type: bought }]
-    expect:
-      []
-==> 14 write `expect: []` on a line of its own
----
-  - { name: nothing in braces, events: [{ at: 2026-01-01, type: bought }], expect: }
-==> 11 write `expect: []` on a line of its own
+==> 11 its `expect` is written in a way that cannot be replaced
 ---
   - name: an event that is rejected
     events: [{ at: 2026-01-01, type: bought, value: much }]
@@ -370,32 +392,35 @@ fn updated(text: &str) -> (Option<String>, Vec<UpdateResult>) {
     );
     let verdicts: Vec<UpdateResult> = update.results.into_values().collect();
     let all = update.outcomes.iter().all(TestOutcome::passed);
-    assert_eq!(all, verdicts.iter().all(|it| *it == UpdateResult::Updated));
+    let is_updated = |it: &UpdateResult| matches!(it, UpdateResult::Updated(_));
+    assert_eq!(all, verdicts.iter().all(is_updated));
     (update.texts.remove(0), verdicts)
 }
 
 #[test]
-fn an_update_keeps_the_way_in_which_expectations_are_written() {
-    for (before, after) in cases(STYLES) {
+fn expectations_are_rewritten_in_one_style_and_comments_are_kept_or_reported() {
+    for (before, after) in cases(UPDATES) {
+        let (after, dropped) = after.split_once("dropped\n").unwrap_or((after, ""));
         for line_end in ["\n", "\r\n", "\r"] {
             let text = |tests: &str| format!("{SHOP}{tests}").replace('\n', line_end);
             let (new, verdicts) = updated(&text(before));
-            assert_eq!(verdicts, [UpdateResult::Updated], "{before}");
-            assert_eq!(
-                new.unwrap().replace(line_end, "\n"),
-                text(after).replace(line_end, "\n")
-            );
+            assert_eq!(new.unwrap(), text(after));
+            let [UpdateResult::Updated(comments)] = &verdicts[..] else {
+                panic!("{before}{verdicts:?}");
+            };
+            let comments = comments
+                .iter()
+                .map(|it| format!("{} {}\n", it.line, it.text));
+            assert_eq!(comments.collect::<String>(), dropped, "{before}");
             // Without a line end at the end it stays so.
             let (new, _) = updated(text(before).trim_end());
-            let new = new.unwrap();
-            assert_eq!(new.trim_end(), text(after).trim_end());
-            assert!(!new.ends_with(['\n', '\r']), "{new:?}");
+            assert_eq!(new.unwrap(), text(after).trim_end());
         }
     }
 }
 
 #[test]
-fn what_cannot_be_changed_with_certainty_stays_as_it_is() {
+fn expectations_that_cannot_be_replaced_stay_as_they_are() {
     for (before, why) in cases(REFUSED) {
         let (line, why) = why.trim().split_once(' ').unwrap();
         let (new, verdicts) = updated(&format!("{SHOP}{before}"));

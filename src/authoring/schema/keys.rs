@@ -2,11 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{DURATION, described_reference, list_of, reference};
-use crate::model::fact::AGGREGATES;
-use crate::model::lower::STAGE_FACT_NAMES;
-use crate::model::read::{CAUSES, NAME_BYTES_MAX, RESERVED_NAMES};
-use crate::model::{FACTS_MAX, STAGES_MAX, TRANSITIONS_MAX};
+use super::reference::{DURATION, described_reference, list_of, reference};
+use crate::model::{
+    AGGREGATES, CAUSES, FACTS_MAX, NAME_BYTES_MAX, RESERVED_NAMES, STAGE_FACT_NAMES, STAGES_MAX,
+    TRANSITIONS_MAX,
+};
 
 const FOR_PEOPLE: &str = "A text, for people.";
 

@@ -7,7 +7,7 @@ use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Comparison, Condition, Operator, Term};
 use crate::model::{Accumulator, Fact, SlotKind, Slots, StageFact, ValueSource};
 
-pub(super) fn can_become_true_by_time(
+pub(crate) fn can_become_true_by_time(
     condition: &Condition,
     facts: &[Fact],
     slots: &Slots,

@@ -1,6 +1,6 @@
 //! The models that ship with the program: the files of `config/models`.
 
-use super::{Models, SourceFile};
+use crate::model::{Models, SourceFile};
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Preset {

@@ -6,14 +6,16 @@
 //! locations of the file (unknown stages, types in conditions) are found by `tenure check` only.
 
 mod keys;
+mod reference;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::read::{
+use crate::model::{
     EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS, STAGE_KEYS, TEST_KEYS,
     TRANSITION_KEYS,
 };
 use keys::{event_key, expectation_key, model_key, order_key, stage_key, test_key, transition_key};
+use reference::DURATION;
 
 /// The schema, draft 2020-12. Every key that the reader knows is among the `properties` of its map, with a
 /// `description`; unknown keys are refused.
@@ -68,8 +70,6 @@ fn definitions() -> Json {
     })
 }
 
-const DURATION: &str = "([0-9]+(ms|[smhdw]))+";
-
 /// A map with these keys and no others.
 fn object(keys: &[&str], required: &[&str], key: fn(&str) -> Json) -> Map<String, Json> {
     let properties = keys.iter().map(|name| ((*name).to_owned(), key(name)));
@@ -79,19 +79,6 @@ fn object(keys: &[&str], required: &[&str], key: fn(&str) -> Json) -> Map<String
     object.insert("required".to_owned(), json!(required));
     object.insert("additionalProperties".to_owned(), json!(false));
     object
-}
-
-fn list_of(definition: &str, description: &str) -> Json {
-    json!({ "description": description, "type": ["array", "null"], "items": reference(definition) })
-}
-
-/// A reference with a description of its own.
-fn described_reference(definition: &str, description: &str) -> Json {
-    json!({ "description": description, "$ref": format!("#/$defs/{definition}") })
-}
-
-fn reference(definition: &str) -> Json {
-    json!({ "$ref": format!("#/$defs/{definition}") })
 }
 
 fn stage() -> Json {

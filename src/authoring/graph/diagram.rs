@@ -1,58 +1,35 @@
-//! Renders a model as a diagram in the language of Mermaid or Graphviz.
-//!
-//! A [`Diagram`] has the stages and arrows; the two renderers write it in their language, with its escapes.
+//! The stages and arrows of a diagram, independent of its language.
 
-mod dot;
-mod drift;
-mod label;
-mod mermaid;
-
-use super::{Model, Reentry, Slots, Transition};
+use super::label::{wrap_condition, wrap_prose};
 use crate::event::Millis;
-use label::{wrap_condition, wrap_prose};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GraphFormat {
-    Mermaid,
-    /// Graphviz.
-    Dot,
-}
-
-/// The source text of a model's diagram; `slots` are those it was compiled with.
-pub fn render_graph(model: &Model, slots: &Slots, format: GraphFormat) -> String {
-    let diagram = Diagram::new(model, slots);
-    match format {
-        GraphFormat::Mermaid => mermaid::render(&diagram),
-        GraphFormat::Dot => dot::render(&diagram),
-    }
-}
+use crate::model::{Model, Reentry, Slots, Transition, can_become_true_by_time};
 
 /// A transition out of at least this many stages, and all but its target, is drawn as one arrow.
 const OTHERS_MIN: usize = 5;
 
 /// The node before the initial stage.
-const BEGINNING: &str = "first event";
+pub(super) const BEGINNING: &str = "first event";
 /// The node that stands for all stages but the target.
-const ANY_OTHER: &str = "any other stage";
+pub(super) const ANY_OTHER: &str = "any other stage";
 
-struct Diagram<'m> {
-    model: &'m Model,
+pub(super) struct Diagram<'m> {
+    pub(super) model: &'m Model,
     /// By stage: the lines below its name.
-    notes: Vec<Vec<String>>,
-    arrows: Vec<Arrow>,
+    pub(super) notes: Vec<Vec<String>>,
+    pub(super) arrows: Vec<Arrow>,
 }
 
-struct Arrow {
+pub(super) struct Arrow {
     /// `None`: out of any other stage.
-    from: Option<usize>,
-    to: usize,
-    label: Vec<String>,
+    pub(super) from: Option<usize>,
+    pub(super) to: usize,
+    pub(super) label: Vec<String>,
     /// Whether the passing of time alone can cause the transition.
-    is_time_driven: bool,
+    pub(super) is_time_driven: bool,
 }
 
 impl Diagram<'_> {
-    fn new<'m>(model: &'m Model, slots: &Slots) -> Diagram<'m> {
+    pub(super) fn new<'m>(model: &'m Model, slots: &Slots) -> Diagram<'m> {
         let notes = model.stages.iter().map(|stage| {
             let mut notes = wrap_prose(stage.description.as_deref().unwrap_or_default());
             if stage.min_dwell > Millis(0) {
@@ -68,7 +45,7 @@ impl Diagram<'_> {
         let mut arrows = Vec::new();
         for transition in &model.transitions {
             let is_time_driven = transition.hold > Millis(0)
-                || drift::can_become_true_by_time(&transition.when, &model.facts, slots);
+                || can_become_true_by_time(&transition.when, &model.facts, slots);
             let arrow = |from| Arrow {
                 from,
                 to: transition.to,
@@ -89,16 +66,16 @@ impl Diagram<'_> {
         }
     }
 
-    fn has_any_other(&self) -> bool {
+    pub(super) fn has_any_other(&self) -> bool {
         self.arrows.iter().any(|arrow| arrow.from.is_none())
     }
 
     /// The layout direction: `down`, or left to right if arrows fan out of [`ANY_OTHER`].
-    fn direction(&self, down: &'static str) -> &'static str {
+    pub(super) fn direction(&self, down: &'static str) -> &'static str {
         if self.has_any_other() { "LR" } else { down }
     }
 
-    fn title(&self) -> String {
+    pub(super) fn title(&self) -> String {
         format!("{}, version {}", self.model.name, self.model.version)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{ANY_OTHER, BEGINNING, Diagram};
+use super::diagram::{ANY_OTHER, BEGINNING, Diagram};
 
 /// Pairs that Mermaid interprets even if each character is written as its number: a line break, a formula, an icon,
 /// and its internal marks for such numbers.

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::customer::StageChange;
 use crate::event::{CustomerId, EventTime, RejectReason};
-use crate::model::{Expectation, Model, TestEvent, format_instant};
+use crate::model::{Expectation, Model, TestEvent};
 
 /// A transition that the test's events caused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +59,9 @@ const EXPECTATION_FIELDS: [ExpectationField; 5] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineRow {
     Event(EventRow),
-    /// An expected transition that happened.
-    Same(Expectation, ActualTransition),
-    /// An expected transition that evidently happened, but differs in these fields. It may be after the last `at` of
-    /// a test without `until`.
-    Different(Expectation, ActualTransition, Vec<ExpectationField>),
+    /// An expected transition that happened, and the fields in which it differs. If `at` differs, it may be after the
+    /// last `at` of a test without `until`.
+    Matched(Expectation, ActualTransition, Vec<ExpectationField>),
     /// An expected transition that did not happen.
     Missing {
         expected: Expectation,
@@ -151,10 +149,9 @@ impl TimelineRow {
     pub fn is_failure(&self) -> bool {
         match self {
             TimelineRow::Event(row) => row.rejected.is_some(),
-            TimelineRow::Same(..) | TimelineRow::End(..) => false,
-            TimelineRow::Different(..)
-            | TimelineRow::Missing { .. }
-            | TimelineRow::Unexpected(_) => true,
+            TimelineRow::Matched(.., fields) => !fields.is_empty(),
+            TimelineRow::Missing { .. } | TimelineRow::Unexpected(_) => true,
+            TimelineRow::End(..) => false,
         }
     }
 
@@ -165,9 +162,9 @@ impl TimelineRow {
 
     pub fn expected(&self) -> Option<&Expectation> {
         match self {
-            TimelineRow::Same(expected, _)
-            | TimelineRow::Different(expected, ..)
-            | TimelineRow::Missing { expected, .. } => Some(expected),
+            TimelineRow::Matched(expected, ..) | TimelineRow::Missing { expected, .. } => {
+                Some(expected)
+            }
             TimelineRow::Event(_) | TimelineRow::Unexpected(_) | TimelineRow::End(..) => None,
         }
     }
@@ -175,9 +172,7 @@ impl TimelineRow {
     /// The actual transition.
     pub fn happened(&self) -> Option<&ActualTransition> {
         match self {
-            TimelineRow::Same(_, actual)
-            | TimelineRow::Different(_, actual, _)
-            | TimelineRow::Unexpected(actual) => Some(actual),
+            TimelineRow::Matched(_, actual, _) | TimelineRow::Unexpected(actual) => Some(actual),
             TimelineRow::Event(_) | TimelineRow::Missing { .. } | TimelineRow::End(..) => None,
         }
     }
@@ -188,14 +183,20 @@ pub(super) fn differing_fields(
     expected: &Expectation,
     actual: &ActualTransition,
 ) -> Vec<ExpectationField> {
-    let is_other =
-        |wanted: &Option<String>, value: &str| wanted.as_deref().is_some_and(|it| it != value);
-    let differs = |field: &ExpectationField| match field {
-        ExpectationField::At => expected.at != actual.at,
-        ExpectationField::To => expected.to != actual.to,
-        ExpectationField::From => is_other(&expected.from, &actual.from),
-        ExpectationField::Cause => is_other(&expected.cause, actual.cause),
-        ExpectationField::Transition => is_other(&expected.transition, &actual.transition),
+    let differs = |field: &ExpectationField| {
+        let value = field.expected_value(expected);
+        value.is_some_and(|value| value != field.actual_value(actual))
     };
     EXPECTATION_FIELDS.into_iter().filter(differs).collect()
+}
+
+/// An instant as written in tests: midnight as its date, and without a zero fraction.
+pub fn format_instant(instant: EventTime) -> String {
+    let text = instant.to_string();
+    let date = text.strip_suffix("T00:00:00.000Z");
+    match (date, text.strip_suffix(".000Z")) {
+        (Some(date), _) => date.to_owned(),
+        (None, Some(whole)) => format!("{whole}Z"),
+        (None, None) => text,
+    }
 }

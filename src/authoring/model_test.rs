@@ -1,13 +1,16 @@
 //! Runs the tests that a model file contains.
 //!
 //! `timeline` compares expected with actual transitions, which `align` matches, and yields the rows of `row`.
-//! For `--update`, `edit` computes the changes of the file that make a test pass, and `update` tries them.
+//! For `--update`, `expectations` are those that make a test pass, `rewrite` puts them into the file's text, and
+//! `update` tries the result.
 
 mod align;
-mod edit;
+mod expectations;
+mod rewrite;
 mod row;
 mod timeline;
 mod update;
+mod yaml_text;
 
 use crate::event::{
     CurrencyRates, CustomerId, Decoder, Event, EventTime, EventType, Mapping, Millis, Position,
@@ -16,7 +19,11 @@ use crate::event::{
 use crate::model::{Location, Model, ModelTest, Models};
 use crate::partition::{Batch, Output, Progress, Record, StateView, apply};
 
-pub use row::{ActualTransition, CustomerStage, EventRow, ExpectationField, TimelineRow};
+pub use expectations::UpdateError;
+pub use rewrite::DroppedComment;
+pub use row::{
+    ActualTransition, CustomerStage, EventRow, ExpectationField, TimelineRow, format_instant,
+};
 pub use update::{ExpectationUpdate, UpdateResult, update_expectations};
 
 /// The result of a test.
@@ -91,13 +98,13 @@ fn timeline_rows(
     let outputs = run(Millis(0), None);
     let transitions_max = outputs.len() + LOOKAHEAD_TRANSITIONS_MAX;
     let transitions = actual_transitions(model, at, outputs);
-    let mut rows = timeline::build(model, test, &events, transitions);
+    let mut rows = timeline::build(model, test, &events, &transitions);
     for span in LOOKAHEAD_SPANS {
         if !rows.iter().any(TimelineRow::is_pending) {
             break;
         }
         let transitions = actual_transitions(model, at, run(span, Some(transitions_max)));
-        rows = timeline::build(model, test, &events, transitions);
+        rows = timeline::build(model, test, &events, &transitions);
     }
     rows
 }

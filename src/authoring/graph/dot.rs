@@ -1,7 +1,7 @@
 //! The diagram in Graphviz's DOT language.
 
+use super::diagram::{ANY_OTHER, BEGINNING, Diagram};
 use super::label::heading;
-use super::{ANY_OTHER, BEGINNING, Diagram};
 
 const TIME_DRIVEN_LEGEND: &str = "dashed: by time alone, when nothing happens";
 
