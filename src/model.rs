@@ -9,6 +9,7 @@
 
 mod change;
 mod condition;
+mod drift;
 mod fact;
 mod graph;
 mod lower;

@@ -3,10 +3,10 @@
 //! A [`Diagram`] has the stages and arrows; the two renderers write it in their language, with its escapes.
 
 mod dot;
-mod drift;
 mod label;
 mod mermaid;
 
+use super::drift;
 use super::{Model, Reentry, Slots, Transition};
 use crate::event::Millis;
 use label::{wrap_condition, wrap_prose};
