@@ -83,4 +83,12 @@ impl Event {
             .find(|(field, _)| *field == id)
             .map(|(_, value)| value)
     }
+
+    /// The number in a field, if the event has it.
+    pub fn number(&self, field: FieldId) -> Option<Quantity> {
+        match self.field(field) {
+            Some(Scalar::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
 }

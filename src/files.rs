@@ -1,6 +1,7 @@
 //! Layer 5: events in files: NDJSON or CSV, plain or compressed. Sorts events by time in bounded memory.
 
 mod csv_reader;
+mod file_row;
 mod grouped;
 mod history_range;
 mod merge;

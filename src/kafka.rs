@@ -12,7 +12,9 @@ mod log_throttle;
 mod native;
 mod outbox;
 mod output;
+mod output_topics;
 mod partitioner;
+mod producer_record;
 mod reader;
 mod topics;
 mod transaction;
@@ -23,11 +25,10 @@ pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
 pub use error::{Error, RefusedRecords};
 pub use local::{LocalCluster, LocalConsumer, LocalProducer};
 pub use outbox::OutboxEntry;
-pub use output::{
-    ChangelogRecord, DeliveryGuarantee, EncodeContext, Encoding, OutputTopics, ProducerRecord,
-    ProgressRecord,
-};
+pub use output::{ChangelogRecord, EncodeContext, ProgressRecord};
+pub use output_topics::{DeliveryGuarantee, Encoding, OutputTopics};
 pub use partitioner::Partitioner;
+pub use producer_record::ProducerRecord;
 /// The group membership that a transaction commits offsets with.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{ConsumerRecord, OffsetBounds, OffsetFinder, PartitionReader};

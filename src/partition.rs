@@ -11,8 +11,10 @@ mod batch;
 pub mod codec;
 mod commit;
 mod decoding;
+mod format;
 mod generation;
 mod rekey;
+mod short_hash;
 mod view;
 
 pub use apply::apply;

@@ -9,6 +9,7 @@ mod find;
 mod key;
 mod meta;
 mod options;
+mod partition_cache;
 mod reader;
 mod rebuild;
 mod rocks;

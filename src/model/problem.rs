@@ -37,6 +37,21 @@ pub struct SourceFile {
     pub text: String,
 }
 
+impl SourceFile {
+    /// Replaces carriage returns, which end a line in YAML too, by line feeds: the code that counts and prints
+    /// lines splits at line feeds only.
+    pub fn with_normalized_line_ends(&self) -> SourceFile {
+        SourceFile {
+            name: self.name.clone(),
+            text: normalize_line_ends(&self.text),
+        }
+    }
+}
+
+pub(super) fn normalize_line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 /// The problems of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProblemReport {

@@ -5,18 +5,19 @@ mod cycles;
 mod event_settings;
 mod facts;
 mod fields;
+mod model_reader;
 mod model_tests;
 mod stages;
 mod test_events;
 mod transitions;
 mod unsatisfiable;
 
-use super::fact::Fault;
-use super::problem::{Location, Problem, ProblemList, Severity, SourceFile};
+use super::problem::{Location, ProblemList, SourceFile};
 use super::yaml::{self, YamlNode};
 use super::{Fact, MODELS_MAX, Model, Models};
 use crate::event::parse_instant;
 use fields::Fields;
+use model_reader::ModelReader;
 
 pub(super) use event_settings::ORDER_KEYS;
 pub use fields::name_fault;
@@ -42,15 +43,6 @@ pub(super) fn read_model(
     };
     let model = reader.read_model(&root);
     model.filter(|_| !problems.has_errors())
-}
-
-struct ModelReader<'r> {
-    source: &'r SourceFile,
-    lines: Vec<&'r str>,
-    models: &'r mut Models,
-    problems: &'r mut ProblemList,
-    /// Whether some facts could not be read. Then an unknown name is not reported, since it may be one of them.
-    has_invalid_facts: bool,
 }
 
 /// The keys of a file; [`MODEL_KEYS_LATER`] are reserved for later versions.
@@ -166,33 +158,5 @@ impl ModelReader<'_> {
             );
         }
         Some(name)
-    }
-
-    fn add_fault(&mut self, node: &YamlNode, fault: Fault) {
-        let location = self.location_within(node, fault.span);
-        self.add_error(location, fault.message, fault.help.as_deref());
-    }
-
-    fn add_error(&mut self, location: Location, message: String, help: Option<&str>) {
-        self.add_problem(location, Severity::Error, message, help);
-    }
-
-    fn add_warning(&mut self, location: Location, message: String, help: Option<&str>) {
-        self.add_problem(location, Severity::Warning, message, help);
-    }
-
-    fn add_problem(
-        &mut self,
-        location: Location,
-        severity: Severity,
-        message: String,
-        help: Option<&str>,
-    ) {
-        self.problems.push(Problem {
-            location,
-            severity,
-            message,
-            help: help.map(str::to_owned),
-        });
     }
 }

@@ -3,11 +3,10 @@
 //!
 //! The sizes follow the encoding of states in `customer`; a test compares them with the largest states.
 
+use super::condition_reads::{condition_facts, condition_slots};
 use super::orders::ORDERS_MAX;
 use super::slots::{Accumulator, Slot, SlotKind, ValueSource};
-use super::{
-    DEDUPE_IDS_MAX, Fact, Model, Models, Reentry, Transition, condition_facts, condition_slots,
-};
+use super::{DEDUPE_IDS_MAX, Fact, Model, Models, Reentry, Transition};
 use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis};
 
 /// Most bytes of a customer's state. It is below the default limit of Kafka brokers for a record with its key and

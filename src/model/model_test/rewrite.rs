@@ -7,8 +7,7 @@ mod flow_sequence;
 
 use super::patch::{LineIndex, Patch, apply_patches};
 use super::quote::{is_source_of, quote_scalar, quote_scalar_like, quoted_scalar_len};
-use crate::model::normalize_line_ends;
-use crate::model::problem::{Location, ProblemList};
+use crate::model::problem::{Location, ProblemList, normalize_line_ends};
 use crate::model::yaml::{self, YamlKey, YamlNode, YamlValue};
 
 /// Changes of one test's expectations.

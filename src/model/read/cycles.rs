@@ -1,6 +1,6 @@
 //! Warns of stages that an inactive customer cycles through by time alone.
 
-use super::ModelReader;
+use super::model_reader::ModelReader;
 use super::unsatisfiable::is_unsatisfiable;
 use crate::event::{Millis, Quantity};
 use crate::model::condition::{Comparison, Condition, Operator, Term, TimeDependentSides};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fields, ModelReader};
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::model::condition::Condition;
 use crate::model::fact::FactDeclaration;
 use crate::model::lower::{FactOrigin, FactSymbol};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::ModelReader;
+use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::lower::STAGE_FACT_NAMES;
 use crate::model::problem::{Location, closest_match};

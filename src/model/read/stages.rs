@@ -1,6 +1,7 @@
 //! Reads the stages of a model.
 
-use super::{Fields, ModelReader};
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::problem::Location;
 use crate::model::yaml::YamlNode;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fields, ModelReader};
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::lower::FactSymbol;
 use crate::model::problem::{Location, did_you_mean};

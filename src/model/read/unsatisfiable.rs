@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::ModelReader;
+use super::model_reader::ModelReader;
 use crate::event::{Millis, Quantity};
 use crate::model::condition::{
     Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit,
