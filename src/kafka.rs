@@ -15,12 +15,12 @@ mod output;
 mod output_topics;
 mod partitioner;
 mod producer_record;
+mod properties;
 mod reader;
 mod topics;
 mod transaction;
 
-pub use client::{Config, GroupProtocol, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX};
-pub use client::{PREFETCH_BYTES_MAX, REFUSED_PROPERTIES, SecurityConfig, secret_name_end};
+pub use client::{Config, GroupProtocol, PREFETCH_BYTES_MAX, SecurityConfig};
 pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
 pub use error::{Error, RefusedRecords};
 pub use local::{LocalCluster, LocalConsumer, LocalProducer};
@@ -29,6 +29,9 @@ pub use output::{ChangelogRecord, EncodeContext, ProgressRecord};
 pub use output_topics::{DeliveryGuarantee, Encoding, OutputTopics};
 pub use partitioner::Partitioner;
 pub use producer_record::ProducerRecord;
+pub use properties::{
+    REFUSED_PROPERTIES, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX, secret_name_end,
+};
 /// The group membership that a transaction commits offsets with.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub use reader::{ConsumerRecord, OffsetBounds, OffsetFinder, PartitionReader};
