@@ -7,10 +7,10 @@
 
 #![deny(clippy::disallowed_types)]
 
+mod builder;
 mod change;
 mod compile;
 mod condition;
-mod condition_reads;
 mod definition;
 mod drift;
 mod fact;

@@ -1,10 +1,9 @@
 //! Compiles model files to models.
 
-use super::condition_reads::{condition_facts, condition_slots, time_dependent_parts};
+use super::builder::ModelsBuilder;
+use super::definition::Models;
 use super::problem::{ProblemList, ProblemReport, SourceFile};
-use super::slots::Slots;
-use super::{Models, read};
-use crate::event::Vocabulary;
+use super::read;
 
 impl Models {
     /// Compiles all files. `Err` has a report for each file with any problem, warnings included; if no file has
@@ -12,14 +11,7 @@ impl Models {
     pub fn compile(
         sources: Vec<SourceFile>,
     ) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
-        let mut models = Models {
-            list: Vec::new(),
-            slots: Slots::default(),
-            vocabulary: Vocabulary::default(),
-            dedupe: None,
-            orders: None,
-            currency: None,
-        };
+        let mut models = ModelsBuilder::default();
         let mut reports = Vec::new();
         for source in sources {
             let source = source.with_normalized_line_ends();
@@ -33,22 +25,7 @@ impl Models {
         if reports.iter().any(ProblemReport::has_errors) {
             Err(reports)
         } else {
-            Ok((models.link(), reports))
+            Ok((models.finish(), reports))
         }
-    }
-
-    fn link(mut self) -> Models {
-        let placed = self.orders.map(|orders| orders.placed);
-        self.slots
-            .build_indexes(self.vocabulary.type_count(), placed);
-        for model in &mut self.list {
-            for transition in &mut model.transitions {
-                transition.slots = condition_slots(&transition.when, &model.facts);
-                transition.time_dependent_parts =
-                    time_dependent_parts(&transition.when, &model.facts);
-                transition.facts = condition_facts(&transition.when, &model.facts);
-            }
-        }
-        self
     }
 }

@@ -1,13 +1,14 @@
 //! Warns of stages that an inactive customer cycles through by time alone.
 
+use super::declared::{DeclaredStage, DeclaredTransition};
 use super::model_reader::ModelReader;
 use super::unsatisfiable::is_unsatisfiable;
 use crate::event::{Millis, Quantity};
+use crate::model::Reentry;
 use crate::model::condition::{Comparison, Condition, Operator, Term, TimeDependentSides};
 use crate::model::lower::{FactOrigin, FactSymbol};
 use crate::model::slots::StageFact;
 use crate::model::yaml::YamlNode;
-use crate::model::{Reentry, Stage, Transition};
 
 /// A cycle with a shorter period is taken for a mistake; one that takes this long may be an intended cadence.
 const CYCLE_PERIOD_MIN: Millis = Millis::DAY;
@@ -20,8 +21,8 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_cycle(
         &mut self,
         nodes: &[&YamlNode],
-        stages: &[Stage],
-        transitions: &[Transition],
+        stages: &[DeclaredStage],
+        transitions: &[DeclaredTransition],
         facts: &[FactSymbol],
     ) {
         let mut search = CycleSearch {
@@ -59,8 +60,8 @@ enum InactiveTruth {
 
 /// Searches for a path from a stage back to it, through stages after it in the file.
 struct CycleSearch<'w> {
-    stages: &'w [Stage],
-    transitions: &'w [Transition],
+    stages: &'w [DeclaredStage],
+    transitions: &'w [DeclaredTransition],
     facts: &'w [FactSymbol],
     steps_left: usize,
     path: Vec<CycleStep>,

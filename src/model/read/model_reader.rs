@@ -1,6 +1,6 @@
 //! What is known while a file is read, and the problems found.
 
-use crate::model::Models;
+use crate::model::builder::ModelsBuilder;
 use crate::model::fact::Fault;
 use crate::model::problem::{Location, Problem, ProblemList, Severity, SourceFile};
 use crate::model::yaml::YamlNode;
@@ -8,7 +8,7 @@ use crate::model::yaml::YamlNode;
 pub(super) struct ModelReader<'r> {
     pub(super) source: &'r SourceFile,
     pub(super) lines: Vec<&'r str>,
-    pub(super) models: &'r mut Models,
+    pub(super) models: &'r mut ModelsBuilder,
     pub(super) problems: &'r mut ProblemList,
     /// Whether some facts could not be read. Then an unknown name is not reported, since it may be one of them.
     pub(super) has_invalid_facts: bool,

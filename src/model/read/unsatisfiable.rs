@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 
+use super::declared::{DeclaredStage, DeclaredTransition};
 use super::model_reader::ModelReader;
 use crate::event::{Millis, Quantity};
+use crate::model::Reentry;
 use crate::model::condition::{
     Comparison, Condition, Operator, Term, TextComparison, TextTerm, Unit,
 };
@@ -11,7 +13,6 @@ use crate::model::fact::Aggregate;
 use crate::model::lower::{FactOrigin, FactSymbol};
 use crate::model::slots::StageFact;
 use crate::model::yaml::YamlNode;
-use crate::model::{Reentry, Stage, Transition};
 
 /// Longest plausible threshold; it is also the longest window.
 const THRESHOLD_MAX: Millis = Millis(3660 * Millis::DAY.0);
@@ -44,12 +45,12 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_hidden(
         &mut self,
         node: &YamlNode,
-        stages: &[Stage],
+        stages: &[DeclaredStage],
         initial: usize,
-        earlier: &[Transition],
-        transition: &Transition,
+        earlier: &[DeclaredTransition],
+        transition: &DeclaredTransition,
     ) {
-        let hides = |other: &Transition| {
+        let hides = |other: &DeclaredTransition| {
             other.when == transition.when
                 && other.hold <= transition.hold
                 && other.cooldown == Millis(0)
