@@ -7,12 +7,12 @@
 
 #![deny(clippy::disallowed_types)]
 
+mod analysis;
 mod builder;
 mod change;
 mod compile;
 mod condition;
 mod definition;
-mod drift;
 mod fact;
 mod graph;
 mod lower;

@@ -6,7 +6,7 @@ mod dot;
 mod label;
 mod mermaid;
 
-use super::drift;
+use super::analysis::{AnalyzedFact, can_become_true_by_time};
 use super::{Model, Reentry, Slots, Transition};
 use crate::event::Millis;
 use label::{wrap_condition, wrap_prose};
@@ -65,10 +65,11 @@ impl Diagram<'_> {
             }
             notes
         });
+        let facts = AnalyzedFact::from_model(model, slots);
         let mut arrows = Vec::new();
         for transition in &model.transitions {
-            let is_time_driven = transition.hold > Millis(0)
-                || drift::can_become_true_by_time(&transition.when, &model.facts, slots);
+            let is_time_driven =
+                transition.hold > Millis(0) || can_become_true_by_time(&transition.when, &facts);
             let arrow = |from| Arrow {
                 from,
                 to: transition.to,
