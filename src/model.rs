@@ -29,31 +29,34 @@ mod syntax;
 mod value_type;
 mod yaml;
 
-pub use change::{AcceptedLosses, ModelSuccession, ModelsChange};
-pub use condition::{
-    Arithmetic, Comparison, Condition, Operator, Term, TextComparison, TextTerm,
-    TimeDependentSides, Unit,
-};
+pub(crate) use change::ModelSuccession;
+pub use change::{AcceptedLosses, ModelsChange};
+pub(crate) use condition::{Comparison, Operator, TextComparison, TimeDependentSides};
+pub use condition::{Condition, Term, TextTerm, Unit};
+pub(crate) use definition::Dedupe;
 pub use definition::{
-    DEDUPE_IDS_MAX, Dedupe, FACTS_MAX, Fact, MODELS_MAX, Model, Models, Reentry, STAGES_MAX, Stage,
+    DEDUPE_IDS_MAX, FACTS_MAX, Fact, MODELS_MAX, Model, Models, Reentry, STAGES_MAX, Stage,
     TRANSITIONS_MAX, Transition,
 };
-pub use fact::{AGGREGATES, Aggregate, Bucket, FactDeclaration, Filter, Window};
+pub(crate) use fact::Bucket;
+pub use fact::{AGGREGATES, Aggregate, FactDeclaration, Filter, Window};
 pub use graph::{GraphFormat, render_graph};
 pub use lower::{FUNCTIONS, STAGE_FACT_NAMES};
-pub use model_test::{
+pub use model_test::format_instant;
+pub(crate) use model_test::{
     DEFAULT_CUSTOMER, EditError, Expectation, ExpectationChange, ModelFileEditor, ModelTest,
-    TestEdit, TestEvent, format_instant,
+    TestEdit, TestEvent,
 };
-pub use orders::{ORDERS_MAX, Orders};
+pub(crate) use orders::ORDERS_MAX;
+pub use orders::Orders;
 pub use presets::{PRESETS, Preset};
+pub(crate) use problem::{Location, did_you_mean};
 pub use problem::{
-    Location, PROBLEMS_SHOWN_MAX, Problem, ProblemReport, Severity, SourceFile, did_you_mean,
-    sanitize_for_terminal,
+    PROBLEMS_SHOWN_MAX, Problem, ProblemReport, Severity, SourceFile, sanitize_for_terminal,
 };
-pub use quiet::Quiet;
-pub use read::name_fault;
+pub(crate) use read::name_fault;
 pub use schema::model_schema;
 pub use size::STATE_BYTES_MAX;
-pub use slots::{Accumulator, FactAccessor, Slot, SlotKind, Slots, StageFact, ValueSource};
+pub(crate) use slots::{Accumulator, FactAccessor, SlotKind, Slots};
+pub use slots::{Slot, StageFact, ValueSource};
 pub use yaml::MODEL_BYTES_MAX;

@@ -17,10 +17,11 @@ mod scan;
 
 pub use db::{PartitionCommit, Store};
 pub use engine::{BatchWriter, EntryVisitor, Family, KeyValue, StorageEngine, ValueVisitor};
-pub use error::{BoxError, Error, IoOperation};
-pub use find::FoundCustomer;
+pub(crate) use error::BoxError;
+pub use error::{Error, IoOperation};
+pub(crate) use find::FoundCustomer;
 pub(crate) use key::store_partition;
 pub use options::Config;
-pub use rebuild::Rebuild;
+pub(crate) use rebuild::Rebuild;
 pub use rocks::Rocks;
-pub use scan::{CustomerCount, CustomerScan, EncodedStates};
+pub(crate) use scan::{CustomerCount, CustomerScan};

@@ -11,9 +11,9 @@ use crate::event::{Columns, Decoder, Event, Headers, Position, RejectReason, Rej
 use crate::partition::Record;
 
 /// The dead-letter header of a row that was truncated at the bound.
-pub const TRUNCATED_HEADER: &str = "cut";
+pub(crate) const TRUNCATED_HEADER: &str = "cut";
 /// The dead-letter header of a row that the end of the file cut inside quotes; its value is the quote's line.
-pub const OPEN_QUOTE_HEADER: &str = "open_quote";
+pub(crate) const OPEN_QUOTE_HEADER: &str = "open_quote";
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

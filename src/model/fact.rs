@@ -12,7 +12,8 @@ pub use declaration::{AGGREGATES, Aggregate, FactDeclaration};
 pub(super) use fault::Fault;
 pub use filter::Filter;
 pub(super) use over::find_misplaced as misplaced_window;
-pub use window::{Bucket, Window};
+pub(crate) use window::Bucket;
+pub use window::Window;
 
 #[cfg(test)]
 mod tests;

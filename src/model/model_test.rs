@@ -7,7 +7,7 @@ mod rewrite;
 use super::problem::Location;
 use crate::event::EventTime;
 
-pub use rewrite::{EditError, ExpectationChange, ModelFileEditor, TestEdit};
+pub(crate) use rewrite::{EditError, ExpectationChange, ModelFileEditor, TestEdit};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelTest {
@@ -51,7 +51,7 @@ pub struct Expectation {
 }
 
 /// The customer of events and expectations without one.
-pub const DEFAULT_CUSTOMER: &str = "customer";
+pub(crate) const DEFAULT_CUSTOMER: &str = "customer";
 
 /// An instant as written in tests: midnight as its date, and without a zero fraction.
 pub fn format_instant(instant: EventTime) -> String {

@@ -221,7 +221,10 @@ pub fn sanitize_for_terminal(text: &str) -> String {
 const MISSPELLED_BYTES_MAX: usize = 100;
 
 /// A suggestion of the name in `known` that is most similar to `written`, if it is similar enough.
-pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub(crate) fn did_you_mean<'k>(
+    written: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<String> {
     closest_match(written, known).map(|best| format!("did you mean `{best}`?"))
 }
 

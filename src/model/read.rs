@@ -24,7 +24,7 @@ use fields::Fields;
 use model_reader::ModelReader;
 
 pub(super) use event_settings::ORDER_KEYS;
-pub use fields::name_fault;
+pub(crate) use fields::name_fault;
 pub(super) use fields::{NAME_BYTES_MAX, RESERVED_NAMES};
 pub(super) use model_tests::{CAUSES, EXPECT_KEYS, TEST_KEYS};
 pub(super) use stages::STAGE_KEYS;

@@ -7,8 +7,10 @@ mod table;
 
 use crate::event::{EventType, FieldId};
 
-pub use accessor::{FactAccessor, StageFact, ValueSource};
-pub use slot::{Accumulator, Slot, SlotKind};
+pub(crate) use accessor::FactAccessor;
+pub use accessor::{StageFact, ValueSource};
+pub use slot::Slot;
+pub(crate) use slot::{Accumulator, SlotKind};
 pub(super) use table::SlotTable;
 
 /// All slots, with indexes.

@@ -43,7 +43,7 @@ const FORMAT: u32 = 2;
 /// Maximum number of earlier hashes, of models and of decoding settings each.
 const EARLIER_MAX: usize = 64;
 /// Maximum bytes of an encoded generation: it is one record of the changelog.
-pub const GENERATION_BYTES_MAX: usize = 900 << 10;
+pub(crate) const GENERATION_BYTES_MAX: usize = 900 << 10;
 
 /// How loaded models, or settings, relate to those of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ impl CustomerScan {
     }
 }
 
-pub type EncodedStates = Vec<(CustomerId, Vec<u8>)>;
+pub(crate) type EncodedStates = Vec<(CustomerId, Vec<u8>)>;
 
 /// An unfinished count of the customers of a partition.
 #[derive(Debug)]

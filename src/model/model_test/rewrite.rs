@@ -12,7 +12,7 @@ use crate::model::yaml::{self, YamlKey, YamlNode, YamlValue};
 
 /// Changes of one test's expectations.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestEdit {
+pub(crate) struct TestEdit {
     /// The index of the test in the file.
     pub test: usize,
     /// Other expectations stay as they are.
@@ -21,7 +21,7 @@ pub struct TestEdit {
 
 /// A change of one expectation, by its index in the test.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExpectationChange {
+pub(crate) enum ExpectationChange {
     /// Changes the value of a key that the expectation has.
     Set {
         expectation: usize,
@@ -48,7 +48,7 @@ pub struct EditError {
 
 /// A model file as text, with its syntax tree.
 #[derive(Debug)]
-pub struct ModelFileEditor {
+pub(crate) struct ModelFileEditor {
     text: String,
     /// Whether `text` has a final line end that the file lacks.
     line_end_added: bool,
@@ -57,7 +57,7 @@ pub struct ModelFileEditor {
 
 impl ModelFileEditor {
     /// `None` if the text is not valid YAML.
-    pub fn parse(text: &str) -> Option<ModelFileEditor> {
+    pub(crate) fn parse(text: &str) -> Option<ModelFileEditor> {
         let root = yaml::parse(&normalize_line_ends(text), &mut ProblemList::default())?;
         let ended = !text.ends_with(['\n', '\r']);
         let end = if ended {
@@ -73,7 +73,7 @@ impl ModelFileEditor {
     }
 
     /// The edited text, and the tests that could not be edited, with the reason.
-    pub fn rewrite(&self, edits: &[TestEdit]) -> (String, Vec<(usize, EditError)>) {
+    pub(crate) fn rewrite(&self, edits: &[TestEdit]) -> (String, Vec<(usize, EditError)>) {
         let lines = LineIndex::new(&self.text);
         let (mut patches, mut refused) = (Vec::new(), Vec::new());
         for edit in edits {

@@ -255,7 +255,7 @@ impl ModelReader<'_> {
 }
 
 /// The rule for names of models, stages and facts, if `name` violates it.
-pub fn name_fault(name: &str) -> Option<String> {
+pub(crate) fn name_fault(name: &str) -> Option<String> {
     let is_valid = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name
             .chars()

@@ -7,7 +7,7 @@ use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
 
 impl ModelFileEditor {
     /// Whether the files differ at most in the expectations of these tests.
-    pub fn differs_only_in_expectations(
+    pub(crate) fn differs_only_in_expectations(
         &self,
         other: &ModelFileEditor,
         tests: &BTreeSet<usize>,
