@@ -18,6 +18,7 @@ mod history_builder;
 mod prediction;
 mod recency;
 mod stays;
+mod version;
 
 pub use census::{CENSUSES_SHOWN_MAX, Census};
 pub use dates::CENSUS_DATES_MAX;
@@ -30,29 +31,9 @@ pub use history::{History, OutcomeEvent, StageHistory, StageStay, StageTransitio
 pub use history_builder::{HistoryBuilder, LimitExceeded};
 pub use prediction::{DateCounts, HistoryTooShort, LeadTimes, Prediction, PredictionTarget, Score};
 pub use stays::{StayStats, StaysByStage};
+pub use version::Version;
 
 use crate::event::{CustomerId, EventTime, Millis};
-use crate::model::{Model, Models};
-
-/// A version of a model, evaluated without other models.
-#[derive(Clone, Debug)]
-pub struct Version {
-    /// Contains one model.
-    pub models: Models,
-    /// The stages that predict that the outcome will not occur, as bits.
-    pub flagged: u64,
-}
-
-impl Version {
-    pub fn model(&self) -> &Model {
-        &self.models.list[0]
-    }
-
-    /// Whether a stage flags a customer.
-    pub fn is_flagged(&self, stage: usize) -> bool {
-        self.flagged & 1 << stage != 0
-    }
-}
 
 #[derive(Clone, Debug)]
 pub struct BacktestOptions {

@@ -23,8 +23,10 @@ pub use mapping::{Mapping, Path, TimeUnit};
 pub use money::CurrencyRates;
 pub use quantity::Quantity;
 pub use reject::{Headers, RejectReason, Rejection};
-pub use time::{EventTime, Millis, WallTime, Watermark, parse_end_instant, parse_instant};
-pub use vocabulary::{EventType, Field, FieldId, FieldKind, Vocabulary};
+pub(crate) use time::parse_end_instant;
+pub use time::{EventTime, Millis, WallTime, Watermark, parse_instant};
+pub use vocabulary::{EventType, Field, FieldKind};
+pub(crate) use vocabulary::{FieldId, Vocabulary};
 
 /// The customer an event belongs to: UTF-8 text, compared and ordered as bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,5 +84,13 @@ impl Event {
             .iter()
             .find(|(field, _)| *field == id)
             .map(|(_, value)| value)
+    }
+
+    /// The number in a field, if the event has it.
+    pub fn number(&self, field: FieldId) -> Option<Quantity> {
+        match self.field(field) {
+            Some(Scalar::Number(number)) => Some(*number),
+            _ => None,
+        }
     }
 }

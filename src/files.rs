@@ -1,6 +1,7 @@
 //! Layer 5: events in files: NDJSON or CSV, plain or compressed. Sorts events by time in bounded memory.
 
 mod csv_reader;
+mod file_row;
 mod grouped;
 mod history_range;
 mod merge;
@@ -12,10 +13,10 @@ mod sort;
 use std::io;
 use std::path::PathBuf;
 
-pub use grouped::{DecodedRow, GroupedInputs, InputSummary};
-pub use history_range::{HistoryRange, Outlier};
-pub use merge::{InputOrder, MergedInputs};
-pub use rows::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
+pub use grouped::{GroupedInputs, InputSummary};
+pub(crate) use history_range::HistoryRange;
+pub(crate) use merge::{InputOrder, MergedInputs};
+pub(crate) use rows::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
 
 /// Errors that stop reading. Invalid rows are no errors: they are rejected one by one.
 #[derive(Debug, thiserror::Error)]

@@ -12,26 +12,32 @@ mod log_throttle;
 mod native;
 mod outbox;
 mod output;
+mod output_topics;
 mod partitioner;
+mod producer_record;
+mod properties;
 mod reader;
 mod topics;
 mod transaction;
 
-pub use client::{Config, GroupProtocol, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX};
-pub use client::{PREFETCH_BYTES_MAX, REFUSED_PROPERTIES, SecurityConfig, secret_name_end};
+pub use client::{Config, GroupProtocol, PREFETCH_BYTES_MAX, SecurityConfig};
 pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
-pub use error::{Error, RefusedRecords};
-pub use local::{LocalCluster, LocalConsumer, LocalProducer};
-pub use outbox::OutboxEntry;
-pub use output::{
-    ChangelogRecord, DeliveryGuarantee, EncodeContext, Encoding, OutputTopics, ProducerRecord,
-    ProgressRecord,
-};
+pub use error::Error;
+pub(crate) use error::RefusedRecords;
+pub(crate) use local::{LocalCluster, LocalConsumer, LocalProducer};
+pub(crate) use outbox::OutboxEntry;
+pub use output::ChangelogRecord;
+pub(crate) use output::{EncodeContext, ProgressRecord};
+pub use output_topics::{DeliveryGuarantee, Encoding, OutputTopics};
 pub use partitioner::Partitioner;
+pub use producer_record::ProducerRecord;
+pub use properties::{
+    REFUSED_PROPERTIES, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX, secret_name_end,
+};
 /// The group membership that a transaction commits offsets with.
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
-pub use reader::{ConsumerRecord, OffsetBounds, OffsetFinder, PartitionReader};
-pub use topics::{
-    TopicMetadata, find_expiring_partitions, find_misconfigured_topics, partition_count,
-};
+pub(crate) use reader::OffsetFinder;
+pub use reader::{ConsumerRecord, OffsetBounds, PartitionReader};
+pub use topics::{TopicMetadata, find_expiring_partitions};
+pub(crate) use topics::{find_misconfigured_topics, partition_count};
 pub use transaction::{CommittedTransaction, TransactionPart, TransactionalProducer};

@@ -11,15 +11,18 @@ mod batch;
 pub mod codec;
 mod commit;
 mod decoding;
+mod format;
 mod generation;
 mod rekey;
+mod short_hash;
 mod view;
 
 pub use apply::apply;
-pub use batch::{Batch, LostRange, Record};
+pub(crate) use batch::LostRange;
+pub use batch::{Batch, Record};
 pub use commit::{Commit, MinDelay, Output, Population, Progress};
 pub use decoding::DecodingSettings;
-pub use generation::{
-    GENERATION_BYTES_MAX, Generation, ModelGenerations, VersionOrdering, hash_models,
-};
-pub use view::{LoadedCustomer, StateView, Sweep, TimerKey};
+pub(crate) use generation::GENERATION_BYTES_MAX;
+pub use generation::{Generation, ModelGenerations, VersionOrdering, hash_models};
+pub(crate) use view::{LoadedCustomer, Sweep};
+pub use view::{StateView, TimerKey};

@@ -1,6 +1,7 @@
 //! Decodes records into events, in one pass over the bytes and without an intermediate tree.
 
 mod json;
+mod raw_fields;
 mod row;
 
 use std::borrow::Cow;
@@ -8,12 +9,13 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::limits::FIELD_BYTES_MAX;
-use super::mapping::{FieldTarget, MappingNode};
+use super::mapping::MappingNode;
 use super::time::parse_instant;
 use super::{
     CurrencyRates, CustomerId, Event, EventTime, Field, FieldId, FieldKind, Mapping, Quantity,
     RecordLimits, RejectReason, Scalar, TimeUnit, Vocabulary,
 };
+use raw_fields::{RawFields, RawScalar};
 
 pub use row::Columns;
 
@@ -192,44 +194,6 @@ impl Decoder {
         self.currency_rates
             .parse_amount(&text, currency.as_deref())
             .map(Some)
-    }
-}
-
-/// A value of a record, not yet typed.
-#[derive(Clone, Debug)]
-enum RawScalar<'a> {
-    Text(Cow<'a, str>),
-    Number(&'a str),
-    Bool(bool),
-    Null,
-    /// An object or array where a scalar is expected.
-    Container,
-}
-
-/// The mapped values of one record.
-#[derive(Debug, Default)]
-struct RawFields<'a> {
-    customer: Option<RawScalar<'a>>,
-    event_type: Option<RawScalar<'a>>,
-    time: Option<RawScalar<'a>>,
-    value: Option<RawScalar<'a>>,
-    currency: Option<RawScalar<'a>>,
-    fields: SmallVec<[(FieldId, FieldKind, RawScalar<'a>); 2]>,
-}
-
-impl<'a> RawFields<'a> {
-    fn set(&mut self, targets: &[FieldTarget], token: RawScalar<'a>) {
-        for target in targets {
-            let token = token.clone();
-            match *target {
-                FieldTarget::Customer => self.customer = Some(token),
-                FieldTarget::EventType => self.event_type = Some(token),
-                FieldTarget::Time => self.time = Some(token),
-                FieldTarget::Value => self.value = Some(token),
-                FieldTarget::Currency => self.currency = Some(token),
-                FieldTarget::Field(id, kind) => self.fields.push((id, kind, token)),
-            }
-        }
     }
 }
 

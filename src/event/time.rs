@@ -176,7 +176,7 @@ pub fn parse_instant(text: &str) -> Option<EventTime> {
 }
 
 /// As [`parse_instant`], but a bare date means its whole day: its last millisecond.
-pub fn parse_end_instant(text: &str) -> Option<EventTime> {
+pub(crate) fn parse_end_instant(text: &str) -> Option<EventTime> {
     let instant = parse_instant(text)?;
     if is_bare_date(text) {
         // The last valid day ends before midnight.

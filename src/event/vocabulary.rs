@@ -1,7 +1,5 @@
 //! The event types and fields that the loaded models name, interned, so that an event is small.
 
-use super::{Event, Scalar};
-
 /// An event type that some model names, or [`EventType::UNNAMED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventType(u16);
@@ -162,15 +160,5 @@ impl Vocabulary {
             .iter()
             .enumerate()
             .map(|(at, (field, kind))| (FieldId(at as u16), field, *kind))
-    }
-}
-
-impl Event {
-    /// The number in a field, if the event has it.
-    pub fn number(&self, field: FieldId) -> Option<super::Quantity> {
-        match self.field(field) {
-            Some(Scalar::Number(number)) => Some(*number),
-            _ => None,
-        }
     }
 }

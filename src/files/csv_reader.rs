@@ -6,7 +6,7 @@ use std::path::Path;
 use csv::ReaderBuilder;
 
 use super::Error;
-use super::rows::{FileRow, LINE_BYTES_MAX};
+use super::file_row::{FileRow, LINE_BYTES_MAX};
 use crate::event::{Columns, Decoder};
 use crate::model::sanitize_for_terminal;
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::file_row::FileRow;
 use super::history_range::HistoryRange;
 use super::merge_heap::MergeHeap;
-use super::rows::{FileRow, RowDecoder, Rows};
+use super::rows::{RowDecoder, Rows};
 use super::sort::{self, SortedRun};
 use crate::event::{CustomerId, Decoder, Event, EventTime, Position, RejectReason};
 

@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::file_row::FileRow;
 use super::merge_heap::MergeHeap;
-use super::rows::{FileRow, RowDecoder, Rows};
+use super::rows::{RowDecoder, Rows};
 use super::sort::{self, SortedRun};
 use crate::event::{Decoder, EventTime, Position};
 use crate::partition::Record;

@@ -3,36 +3,19 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use csv::ByteRecord;
-
 use super::Error;
 use super::csv_reader::{CsvReader, Header};
+use super::file_row::{FileRow, LINE_BYTES_MAX};
 use super::open::{FileFormat, detect_format, open};
 use crate::event::{Columns, Decoder, Event, Headers, Position, RejectReason, Rejection};
 use crate::partition::Record;
 
-/// Maximum bytes of a line. A longer line is truncated, which the truncated header shows.
-pub(super) const LINE_BYTES_MAX: usize = 4 << 20;
-
 /// The dead-letter header of a row that was truncated at the bound.
-pub const TRUNCATED_HEADER: &str = "cut";
+pub(crate) const TRUNCATED_HEADER: &str = "cut";
 /// The dead-letter header of a row that the end of the file cut inside quotes; its value is the quote's line.
-pub const OPEN_QUOTE_HEADER: &str = "open_quote";
+pub(crate) const OPEN_QUOTE_HEADER: &str = "open_quote";
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// The undecoded row of a file.
-#[derive(Clone, Debug, Default)]
-pub(super) struct FileRow {
-    pub(super) line: u64,
-    /// The bytes without the line ending.
-    pub(super) raw: Vec<u8>,
-    /// Empty for JSON.
-    pub(super) cells: ByteRecord,
-    pub(super) is_truncated: bool,
-    /// The line of a quote that was open at the end of the file.
-    pub(super) open_quote: Option<u64>,
-}
 
 /// Decodes the rows of one file.
 #[derive(Clone, Debug)]

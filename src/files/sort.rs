@@ -5,7 +5,8 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::Error;
-use super::rows::{FileRow, Rows};
+use super::file_row::FileRow;
+use super::rows::Rows;
 
 /// Memory for one run while it is being sorted.
 const RUN_BYTES: usize = 48 << 20;

@@ -4,40 +4,29 @@
 //! another (rdkafka does not report the topic), and back-pressure only requires not to read from a
 //! queue: librdkafka stops fetching when it is full.
 
+mod fatal;
 mod feed;
 mod fetch;
+mod group_context;
 mod heartbeats;
 mod member;
 mod owned_partitions;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::statistics::Statistics;
+use rdkafka::consumer::{Consumer as _, ConsumerGroupMetadata};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaRespErr;
 
-use super::error_class::ErrorClass;
-use super::{Config, Error, GroupProtocol, log_throttle};
-use heartbeats::Heartbeats;
+use super::{Config, Error};
+use group_context::Client;
 use member::{join_group, membership, serve, subscribe};
-use owned_partitions::OwnedPartitions;
 
 pub use feed::{Feed, Fetched};
-
-/// Receives rebalances. Called on the polling thread, from inside a poll.
-pub trait RebalanceListener: Send + Sync + 'static {
-    /// This process now owns these partitions; they are paused until [`Consumer::start`].
-    fn on_assigned(&self, partitions: &[i32]);
-    /// These partitions are being revoked. Returns when they are released, or after a bounded wait.
-    /// `lost`: another member may already own them, and nothing may be committed.
-    fn on_revoked(&self, partitions: &[i32], lost: bool);
-}
+pub use group_context::RebalanceListener;
 
 /// The position from which a partition of an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,103 +37,6 @@ pub struct SeekPosition {
     /// The next offset to read.
     pub offset: i64,
 }
-
-struct GroupContext {
-    listener: Arc<dyn RebalanceListener>,
-    inputs: Vec<String>,
-    protocol: GroupProtocol,
-    owned: Mutex<OwnedPartitions>,
-    heartbeats: Mutex<Heartbeats>,
-    /// Another client has replaced this one: the listener gets none of its rebalances.
-    is_replaced: AtomicBool,
-    /// The assignment contains no partition of some input, as if this member had not subscribed to it.
-    lacks_input: AtomicBool,
-    /// It has left the group and subscribed again for that reason: assignments are final from then on.
-    has_resubscribed: AtomicBool,
-}
-
-impl ClientContext for GroupContext {
-    fn error(&self, error: KafkaError, reason: &str) {
-        log_throttle::warn(&error, reason);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.heartbeats().observe(&statistics, Instant::now());
-    }
-}
-
-impl ConsumerContext for GroupContext {
-    /// New partitions are paused until they are started. librdkafka still requires an offset for them,
-    /// and gets the beginning. Not the group's committed offset, which is not authoritative. Not the
-    /// end: librdkafka queries the broker for it, twice because of the pause, and a response after the
-    /// seek to the true position undoes the seek (`rd_kafka_toppar_offset_retry`), which would skip
-    /// records. A seek undone to the beginning only costs time: feeds drop records before their
-    /// position.
-    ///
-    /// `list` is the whole assignment under the classic protocol, else only the change.
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        decision: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
-        let result = match decision {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                let assigned = list.set_all_offsets(Offset::Beginning);
-                let assigned = assigned.and_then(|()| assign(consumer, self.protocol, list));
-                let paused = assigned.and_then(|()| consumer.pause(list));
-                let complete = self.owned().add(self.partitions(list));
-                let lacks_input = self.protocol == GroupProtocol::Classic
-                    && !self.has_resubscribed.load(Ordering::Acquire)
-                    && self.owned().lacks_input();
-                if lacks_input {
-                    self.lacks_input.store(true, Ordering::Release);
-                } else if !self.is_replaced.load(Ordering::Acquire) {
-                    self.listener.on_assigned(&complete);
-                }
-                paused
-            }
-            _ => {
-                let incomplete = self.owned().remove(self.partitions(list));
-                if !incomplete.is_empty() && !self.is_replaced.load(Ordering::Acquire) {
-                    self.listener
-                        .on_revoked(&incomplete, consumer.assignment_lost());
-                }
-                match self.protocol {
-                    GroupProtocol::Classic => consumer.unassign(),
-                    GroupProtocol::Consumer => consumer.incremental_unassign(list),
-                }
-            }
-        };
-        // The callback cannot return an error.
-        if let Err(error) = result {
-            tracing::error!(%error, "applying a rebalance failed");
-        }
-    }
-}
-
-impl GroupContext {
-    /// (input index, partition) pairs of the list.
-    fn partitions(&self, list: &TopicPartitionList) -> Vec<(usize, i32)> {
-        let elements = list.elements().into_iter().filter_map(|element| {
-            let is_topic = |input: &String| input == element.topic();
-            Some((self.inputs.iter().position(is_topic)?, element.partition()))
-        });
-        elements.collect()
-    }
-
-    fn owned(&self) -> MutexGuard<'_, OwnedPartitions> {
-        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn heartbeats(&self) -> MutexGuard<'_, Heartbeats> {
-        self.heartbeats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-type Client = BaseConsumer<GroupContext>;
 
 /// The consumer, shared by threads: one polls, others request metadata and offsets.
 #[derive(Clone)]
@@ -167,8 +59,6 @@ impl std::fmt::Debug for Consumer {
 
 /// Longest wait for a response of the coordinator or a leader.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Interval between retries of calls that are not possible yet.
-const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Consumer {
     /// Joins the group; the calling thread becomes the polling thread.
@@ -301,61 +191,3 @@ impl Consumer {
         membership(&*self.client().ok()?)
     }
 }
-
-/// `list` is the whole assignment under the classic protocol, else only the added partitions.
-fn assign(
-    client: &Client,
-    protocol: GroupProtocol,
-    list: &TopicPartitionList,
-) -> Result<(), KafkaError> {
-    match protocol {
-        GroupProtocol::Classic => client.assign(list),
-        GroupProtocol::Consumer => client.incremental_assign(list),
-    }
-}
-
-/// A callback for librdkafka's threads that unparks the polling thread.
-fn waker(poll_thread: &Thread) -> impl Fn() + Send + Sync + 'static {
-    let poll_thread = poll_thread.clone();
-    move || poll_thread.unpark()
-}
-
-/// Returns errors that end the membership or the reading, and logs all others: librdkafka retries
-/// those itself.
-fn fail_if_fatal(source: KafkaError) -> Result<(), Error> {
-    let code = source.rdkafka_error_code();
-    // While joining, `await_membership` handles this code. Later, another member has the name.
-    let is_name_taken = matches!(
-        source,
-        KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId)
-    );
-    if is_name_taken || code.map(ErrorClass::from_code) == Some(ErrorClass::Fenced) {
-        return Err(Error::Fenced {
-            action: "staying in the group",
-            source,
-        });
-    }
-    let is_fatal = matches!(source, KafkaError::MessageConsumptionFatal(_))
-        || matches!(
-            code,
-            Some(
-                RDKafkaErrorCode::Fatal
-                    | RDKafkaErrorCode::AutoOffsetReset
-                    | RDKafkaErrorCode::OffsetOutOfRange
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::UnknownTopicOrPartition
-            )
-        );
-    if is_fatal {
-        return Err(Error::Fatal {
-            action: "reading the inputs",
-            source,
-        });
-    }
-    log_throttle::warn(&source, "reading the inputs");
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! Encodes rejected records as dead letters that the broker accepts: verbatim if they fit, else
 //! truncated, with original length and hash in headers.
 
-use super::output::header;
+use super::producer_record::{header, header_length, headers_length, length};
 use super::{OutboxEntry, OutputTopics, ProducerRecord};
 use crate::cloudevent::sha256_hex;
 use crate::event::{Headers, Position, Rejection};
@@ -14,8 +14,6 @@ const CLIENT_MESSAGE_MAX_BYTES: usize = 1_000_000;
 /// Bytes for the framing of a batch with one record, the headers about the rejection and those of the
 /// outbox. Topic names are up to 249 bytes.
 const DEAD_LETTER_OVERHEAD: usize = 4 << 10;
-/// Bytes of a header in addition to name and value.
-const HEADER_OVERHEAD: usize = 16;
 /// Longest header value that is copied from a refused output.
 const HEADER_VALUE_BYTES_MAX: usize = 256;
 
@@ -156,25 +154,6 @@ impl OutputTopics {
         let batch = entry.batch;
         Some(OutboxEntry { batch, output }.encode(&self.changelog, refused.partition?, number))
     }
-}
-
-impl ProducerRecord {
-    /// Bytes of key, value and headers.
-    pub(super) fn byte_len(&self) -> usize {
-        length(&self.key) + length(&self.value) + headers_length(&self.headers)
-    }
-}
-
-fn length(bytes: &Option<Vec<u8>>) -> usize {
-    bytes.as_ref().map_or(0, Vec::len)
-}
-
-fn headers_length(headers: &Headers) -> usize {
-    headers.iter().map(header_length).sum()
-}
-
-fn header_length((name, value): &(String, Option<Vec<u8>>)) -> usize {
-    HEADER_OVERHEAD + name.len() + length(value)
 }
 
 /// Truncates to `room` bytes; `cut` receives original length and hash under `names`.

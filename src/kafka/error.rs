@@ -2,8 +2,8 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::client::secret_name_end;
 use super::error_class::ErrorClass;
+use super::properties::secret_name_end;
 
 /// A failed operation; the variant says how to react.
 #[derive(Debug, thiserror::Error)]

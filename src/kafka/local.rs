@@ -14,7 +14,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::Error;
 
 /// The cluster stops when this value is dropped.
-pub struct LocalCluster(MockCluster<'static, rdkafka::producer::DefaultProducerContext>);
+pub(crate) struct LocalCluster(MockCluster<'static, rdkafka::producer::DefaultProducerContext>);
 
 impl std::fmt::Debug for LocalCluster {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,7 +28,7 @@ fn fatal(action: &'static str) -> impl Fn(KafkaError) -> Error {
 
 impl LocalCluster {
     /// Starts one broker with these topics.
-    pub fn start(topics: &[String], partitions: i32) -> Result<LocalCluster, Error> {
+    pub(crate) fn start(topics: &[String], partitions: i32) -> Result<LocalCluster, Error> {
         let cluster = MockCluster::new(1).map_err(fatal("starting the local cluster"))?;
         for topic in topics {
             let created = cluster.create_topic(topic, partitions, 1);
@@ -38,12 +38,12 @@ impl LocalCluster {
     }
 
     /// The bootstrap servers (`host:port`).
-    pub fn brokers(&self) -> String {
+    pub(crate) fn brokers(&self) -> String {
         self.0.bootstrap_servers()
     }
 }
 
-pub struct LocalProducer(BaseProducer<DefaultProducerContext>);
+pub(crate) struct LocalProducer(BaseProducer<DefaultProducerContext>);
 
 impl std::fmt::Debug for LocalProducer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,7 +52,7 @@ impl std::fmt::Debug for LocalProducer {
 }
 
 impl LocalProducer {
-    pub fn connect(brokers: &str) -> Result<LocalProducer, Error> {
+    pub(crate) fn connect(brokers: &str) -> Result<LocalProducer, Error> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", brokers)
@@ -65,7 +65,7 @@ impl LocalProducer {
     }
 
     /// Enqueues a record; waits while the queue is full.
-    pub fn publish(&self, topic: &str, key: &str, value: &str) -> Result<(), Error> {
+    pub(crate) fn publish(&self, topic: &str, key: &str, value: &str) -> Result<(), Error> {
         let mut record = BaseRecord::to(topic).key(key).payload(value);
         loop {
             match self.0.send(record) {
@@ -88,7 +88,7 @@ impl LocalProducer {
     }
 
     /// Waits, bounded, until all records are delivered.
-    pub fn flush(&self) -> Result<(), Error> {
+    pub(crate) fn flush(&self) -> Result<(), Error> {
         self.0
             .flush(Duration::from_secs(10))
             .map_err(fatal("publishing the events"))
@@ -96,7 +96,7 @@ impl LocalProducer {
 }
 
 /// Reads all partitions of a topic from the beginning.
-pub struct LocalConsumer(BaseConsumer<DefaultConsumerContext>);
+pub(crate) struct LocalConsumer(BaseConsumer<DefaultConsumerContext>);
 
 impl std::fmt::Debug for LocalConsumer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -105,7 +105,11 @@ impl std::fmt::Debug for LocalConsumer {
 }
 
 impl LocalConsumer {
-    pub fn connect(brokers: &str, topic: &str, partitions: i32) -> Result<LocalConsumer, Error> {
+    pub(crate) fn connect(
+        brokers: &str,
+        topic: &str,
+        partitions: i32,
+    ) -> Result<LocalConsumer, Error> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", brokers)
@@ -125,7 +129,7 @@ impl LocalConsumer {
     }
 
     /// The value of the next record; `None` after `timeout`, an error or a tombstone.
-    pub fn next(&self, timeout: Duration) -> Option<Vec<u8>> {
+    pub(crate) fn next(&self, timeout: Duration) -> Option<Vec<u8>> {
         self.0.poll(timeout)?.ok()?.payload().map(<[u8]>::to_vec)
     }
 }

@@ -1,63 +1,21 @@
 //! Encodes a commit as Kafka records, and decodes the records of a changelog.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::outbox::{self, OutboxEntry};
-use super::{ConsumerRecord, TopicMetadata, dead_letter};
+use super::producer_record::header;
+use super::{
+    ConsumerRecord, DeliveryGuarantee, Encoding, OutputTopics, ProducerRecord, TopicMetadata,
+    dead_letter,
+};
 use crate::cloudevent::{self, Origin};
 use crate::customer::CustomerState;
 use crate::event::{CustomerId, Headers, Position, WallTime};
 use crate::model::Models;
 use crate::partition::codec::{self, Identity};
 use crate::partition::{Commit, Generation, Output, Progress};
-
-/// How stage changes are encoded as CloudEvents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Encoding {
-    /// Attributes are headers, the data is the value.
-    #[default]
-    Binary,
-    /// One JSON object.
-    Structured,
-}
-
-/// When outputs are published.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DeliveryGuarantee {
-    /// In the transaction that commits the states: exactly once, for readers of committed records.
-    #[default]
-    ExactlyOnce,
-    /// After that transaction, outside of any: every reader sees them, and after a crash the same
-    /// outputs may be published again. States are still exact.
-    AtLeastOnce,
-}
-
-/// The topics that outputs go to, and the origin that outputs name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputTopics {
-    /// One record per transition that is published.
-    pub stage_changes: String,
-    /// One flagged record per transition that is quiet; `None`: quiet transitions are not written.
-    pub quiet: Option<String>,
-    /// Compacted: the current stages of each customer.
-    pub customer_stages: String,
-    /// Records that were rejected, and outputs that the broker refused.
-    pub dead_letters: String,
-    /// Compacted: the state of each customer, the outbox, generations and progress.
-    pub changelog: String,
-    pub encoding: Encoding,
-    pub delivery: DeliveryGuarantee,
-    /// `ce_source`.
-    pub source: String,
-    /// The deployment that the changelog belongs to.
-    pub app: String,
-    /// Topic by stage name: stages whose changes also go to a separate topic.
-    pub stages: BTreeMap<String, String>,
-    /// The input topics; their indices are the input numbers of positions.
-    pub inputs: Vec<String>,
-}
 
 /// What a commit is encoded with.
 #[derive(Clone, Copy, Debug)]
@@ -72,18 +30,6 @@ pub struct EncodeContext<'t> {
     pub identity: &'t Identity,
     /// Wall-clock time of the commit.
     pub now: WallTime,
-}
-
-/// A record to produce.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProducerRecord {
-    pub topic: String,
-    /// `None`: the partitioner chooses by the key.
-    pub partition: Option<i32>,
-    pub key: Option<Vec<u8>>,
-    /// `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
-    pub headers: Headers,
 }
 
 /// The key of the progress record of a partition; keys of customers begin with `c`.
@@ -158,20 +104,6 @@ impl ChangelogRecord {
 }
 
 impl OutputTopics {
-    /// Every output topic except the changelog.
-    pub fn topics(&self) -> Vec<String> {
-        [
-            &self.stage_changes,
-            &self.customer_stages,
-            &self.dead_letters,
-        ]
-        .into_iter()
-        .chain(&self.quiet)
-        .chain(self.stages.values())
-        .cloned()
-        .collect()
-    }
-
     /// All records of a commit: outputs in their order, then states, then the generation, and last
     /// the progress. At least once, outputs become changelog records that
     /// [`OutboxEntry::decode`] reads for publishing after the commit.
@@ -372,10 +304,6 @@ impl OutputTopics {
             headers: Vec::new(),
         }
     }
-}
-
-pub(super) fn header(name: &str, value: &str) -> (String, Option<Vec<u8>>) {
-    (name.to_owned(), Some(value.as_bytes().to_vec()))
 }
 
 /// The attributes of a CloudEvent as headers (Kafka binding, binary mode).

@@ -45,7 +45,7 @@ pub struct ConsumerRecord<'r> {
 }
 
 /// Requests the bounds of partitions. All workers share it.
-pub struct OffsetFinder {
+pub(crate) struct OffsetFinder {
     committed: BaseConsumer<LogThrottle>,
     uncommitted: BaseConsumer<LogThrottle>,
 }
@@ -57,7 +57,7 @@ impl std::fmt::Debug for OffsetFinder {
 }
 
 impl OffsetFinder {
-    pub fn open(config: &Config) -> Result<OffsetFinder, Error> {
+    pub(crate) fn open(config: &Config) -> Result<OffsetFinder, Error> {
         Ok(OffsetFinder {
             committed: create_client(config.reader())?,
             uncommitted: create_client(config.uncommitted_reader())?,
@@ -66,7 +66,7 @@ impl OffsetFinder {
 
     /// The bounds of a partition. The uncommitted end is requested first: if the later last stable
     /// offset reaches it, no transaction before it is open.
-    pub fn find(&self, topic: &str, partition: i32) -> Result<OffsetBounds, Error> {
+    pub(crate) fn find(&self, topic: &str, partition: i32) -> Result<OffsetBounds, Error> {
         let request = |client: &BaseConsumer<LogThrottle>| {
             let bounds = client.fetch_watermarks(topic, partition, TIMEOUT);
             bounds.map_err(|source| Error::from_request("requesting offset bounds", source))

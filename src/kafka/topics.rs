@@ -22,7 +22,7 @@ const TOPICS_TIMEOUT: Duration = Duration::from_secs(3);
 const TOPICS_RETRY_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Number of partitions of a topic; `Err` if it does not exist.
-pub fn partition_count(config: &Config, topic: &str) -> Result<i32, Error> {
+pub(crate) fn partition_count(config: &Config, topic: &str) -> Result<i32, Error> {
     let client: BaseConsumer<LogThrottle> = config
         .reader()
         .create_with_context(LogThrottle)
@@ -191,7 +191,10 @@ fn check_partition_counts(
 
 /// Topics whose current config deletes records that must be retained, each with what to do. `None` if
 /// the configs are not readable.
-pub fn find_misconfigured_topics(config: &Config, outputs: &OutputTopics) -> Option<Vec<String>> {
+pub(crate) fn find_misconfigured_topics(
+    config: &Config,
+    outputs: &OutputTopics,
+) -> Option<Vec<String>> {
     let configs = describe_configs(config, &[&outputs.changelog, &outputs.customer_stages])?;
     Some(misconfigured_topics(&configs, config, outputs))
 }

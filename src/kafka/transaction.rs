@@ -6,11 +6,11 @@
 //! that took long enough for a retry, the producer is replaced: the new epoch invalidates requests of
 //! the old producer, and its init ends any transaction left open.
 
+mod end;
 mod stalled;
 mod without_offsets;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -23,17 +23,11 @@ use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, send};
 use super::{Config, Error, ProducerRecord, RefusedRecords};
 use crate::crash;
 use crate::event::WallTime;
+use end::{CALL_TIMEOUT, END_RETRY_MIN, abort_while_polling};
 use stalled::{STALLED_AFTER, StalledTransactions};
 
-/// Longest wait for one transactional call.
-const CALL_TIMEOUT: Duration = Duration::from_secs(12);
-/// Longest poll for delivery reports while an abort waits for them.
-const REPORT_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Longest wait for the coordinator to accept this producer and end its predecessor's transaction.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// librdkafka may have repeated an EndTxn that took this long: it does so after `retry.backoff.ms`
-/// (1000 ms) ± 20 %.
-const END_RETRY_MIN: Duration = Duration::from_millis(800);
 /// librdkafka may have repeated an offset commit that took this long: its fixed pause is 500 ms.
 const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 
@@ -308,22 +302,6 @@ impl TransactionalProducer {
             }
         }
     }
-}
-
-/// Aborts the transaction. The call purges undelivered records and waits until their reports are served,
-/// but does not serve them: another thread polls, or each such abort would take its full timeout.
-fn abort_while_polling(producer: &BaseProducer<DeliveryContext>) -> Result<(), KafkaError> {
-    let is_done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_done.load(Ordering::Acquire) {
-                producer.poll(REPORT_POLL_INTERVAL);
-            }
-        });
-        let aborted = producer.abort_transaction(CALL_TIMEOUT);
-        is_done.store(true, Ordering::Release);
-        aborted
-    })
 }
 
 fn publish_outputs(

@@ -2,35 +2,19 @@
 
 mod fact_symbol;
 mod inline_facts;
+mod lowering;
 mod names;
 mod term;
 
 use super::condition::{
     Comparison, Condition, Operator, Term, TextComparison, TextTerm, TimeDependentSides, Unit,
 };
-use super::fact::Fault;
 use super::syntax::{Expr, ExprKind};
 use super::value_type::ValueType;
-use crate::event::Vocabulary;
+pub use fact_symbol::STAGE_FACT_NAMES;
 pub(super) use fact_symbol::{FactOrigin, FactSymbol};
-pub use inline_facts::STAGE_FACT_NAMES;
-pub(super) use names::EventReference;
+pub(super) use lowering::{EventReference, Lowering};
 pub use term::FUNCTIONS;
-
-/// Lowers one condition of a model.
-pub(super) struct Lowering<'l> {
-    /// The declared facts; facts that are written in conditions are appended.
-    pub(super) facts: &'l mut Vec<FactSymbol>,
-    pub(super) stages: &'l [&'l str],
-    pub(super) vocabulary: &'l mut Vocabulary,
-    /// The condition's text.
-    pub(super) text: &'l str,
-    pub(super) faults: &'l mut Vec<Fault>,
-    /// The names that were resolved to event types, for later checks.
-    pub(super) event_references: &'l mut Vec<EventReference>,
-    /// Whether some fact declarations could not be read, so that an unknown name may be correct.
-    pub(super) incomplete: bool,
-}
 
 impl Lowering<'_> {
     /// `None` after a fault was added.
@@ -253,10 +237,6 @@ impl Lowering<'_> {
             facts,
             text,
         }))
-    }
-
-    fn source_text(&self, expr: &Expr) -> String {
-        self.text[expr.span.clone()].to_owned()
     }
 }
 

@@ -45,4 +45,4 @@ pub struct Expectation {
 }
 
 /// The customer of events and expectations without one.
-pub const DEFAULT_CUSTOMER: &str = "customer";
+pub(crate) const DEFAULT_CUSTOMER: &str = "customer";

@@ -20,4 +20,4 @@ pub struct Orders {
 }
 
 /// Most orders per customer that can still be refunded or cancelled; beyond it the oldest becomes final.
-pub const ORDERS_MAX: usize = 64;
+pub(crate) const ORDERS_MAX: usize = 64;

@@ -37,6 +37,21 @@ pub struct SourceFile {
     pub text: String,
 }
 
+impl SourceFile {
+    /// Replaces carriage returns, which end a line in YAML too, by line feeds: the code that counts and prints
+    /// lines splits at line feeds only.
+    pub fn with_normalized_line_ends(&self) -> SourceFile {
+        SourceFile {
+            name: self.name.clone(),
+            text: normalize_line_ends(&self.text),
+        }
+    }
+}
+
+pub(crate) fn normalize_line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 /// The problems of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProblemReport {
@@ -206,7 +221,10 @@ pub fn sanitize_for_terminal(text: &str) -> String {
 const MISSPELLED_BYTES_MAX: usize = 100;
 
 /// A suggestion of the name in `known` that is most similar to `written`, if it is similar enough.
-pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub(crate) fn did_you_mean<'k>(
+    written: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<String> {
     closest_match(written, known).map(|best| format!("did you mean `{best}`?"))
 }
 

@@ -2,24 +2,29 @@
 
 mod conditions;
 mod cycles;
+mod declared;
 mod event_settings;
 mod facts;
 mod fields;
+mod model_reader;
 mod model_tests;
+mod resolve;
 mod stages;
 mod test_events;
 mod transitions;
 mod unsatisfiable;
 
-use super::fact::Fault;
-use super::problem::{Location, Problem, ProblemList, Severity, SourceFile};
-use super::yaml::{self, YamlNode};
-use super::{Fact, MODELS_MAX, Model, Models};
+use super::builder::ModelsBuilder;
+use super::problem::{Location, ProblemList, SourceFile};
+use super::yaml;
+use super::{MODELS_MAX, Model};
 use crate::event::parse_instant;
+use declared::DeclaredModel;
 use fields::Fields;
+use model_reader::ModelReader;
 
 pub(crate) use event_settings::ORDER_KEYS;
-pub use fields::name_fault;
+pub(crate) use fields::name_fault;
 pub(crate) use fields::{NAME_BYTES_MAX, RESERVED_NAMES};
 pub(crate) use model_tests::{CAUSES, EXPECT_KEYS, TEST_KEYS};
 pub(crate) use stages::STAGE_KEYS;
@@ -29,7 +34,7 @@ pub(crate) use transitions::TRANSITION_KEYS;
 /// Reads one file. `None` if it has no usable model; then `problems` has at least one error.
 pub(super) fn read_model(
     source: &SourceFile,
-    models: &mut Models,
+    models: &mut ModelsBuilder,
     problems: &mut ProblemList,
 ) -> Option<Model> {
     let root = yaml::parse(&source.text, problems)?;
@@ -40,17 +45,11 @@ pub(super) fn read_model(
         problems,
         has_invalid_facts: false,
     };
-    let model = reader.read_model(&root);
-    model.filter(|_| !problems.has_errors())
-}
-
-struct ModelReader<'r> {
-    source: &'r SourceFile,
-    lines: Vec<&'r str>,
-    models: &'r mut Models,
-    problems: &'r mut ProblemList,
-    /// Whether some facts could not be read. Then an unknown name is not reported, since it may be one of them.
-    has_invalid_facts: bool,
+    let fields = reader.read_fields(&root, "a model", &MODEL_KEYS, &MODEL_KEYS_LATER)?;
+    let declared = reader.read_declarations(&fields, root.location)?;
+    let model = reader.resolve(declared);
+    reader.check_size(&model, &fields, root.location);
+    (!problems.has_errors()).then_some(model)
 }
 
 /// The keys of a file; [`MODEL_KEYS_LATER`] are reserved for later versions.
@@ -74,61 +73,46 @@ pub(crate) const MODEL_KEYS: [&str; 15] = [
 const MODEL_KEYS_LATER: [&str; 1] = ["measures"];
 
 impl ModelReader<'_> {
-    fn read_model(&mut self, root: &YamlNode) -> Option<Model> {
-        let fields = self.read_fields(root, "a model", &MODEL_KEYS, &MODEL_KEYS_LATER)?;
-        let name = self.read_model_name(&fields, root.location);
+    fn read_declarations(
+        &mut self,
+        fields: &Fields<'_>,
+        location: Location,
+    ) -> Option<DeclaredModel> {
+        let name = self.read_model_name(fields, location);
         let was = fields.get("was").and_then(|node| self.read_name(node));
         let version = fields
             .get("version")
             .map_or(Some(1), |node| self.read_whole_number(node));
-        let description = self.read_description(&fields);
-        self.read_currency(&fields);
-        self.read_dedupe(&fields);
-        self.read_orders(&fields);
-        let corrections = self.read_corrections(&fields).unwrap_or_default();
+        let description = self.read_description(fields);
+        self.read_currency(fields);
+        self.read_dedupe(fields);
+        self.read_orders(fields);
+        let corrections = self.read_corrections(fields).unwrap_or_default();
         let emit_from = fields.get("emit_from");
         let emit_from = emit_from.and_then(|node| self.read_instant(node, parse_instant));
         let shadow = fields.get("shadow").and_then(|node| self.read_bool(node));
-        let mut stages = self.read_stages(&fields, root.location);
-        let mut facts = self.read_facts(&fields);
+        let stages = self.read_stages(fields, location);
+        let mut facts = self.read_facts(fields);
         let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let initial = self
-            .required_field(&fields, "initial", root.location)
+            .required_field(fields, "initial", location)
             .and_then(|node| self.read_stage(node, &names));
-        let transitions = self.read_transitions(&fields, root.location, &names, &mut facts);
-        let tests = self.read_tests(&fields, &names);
+        let transitions = self.read_transitions(fields, location, &names, &mut facts);
+        let tests = self.read_tests(fields, &names);
         let (name, version, initial) = (name?, version?, initial?);
         let (nodes, transitions): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
         // Transitions with an error are left out of the list, so these checks would give false warnings.
         if !self.problems.has_errors() {
-            self.warn_of_unreachable(&fields, &stages, initial, &transitions);
+            self.warn_of_unreachable(fields, &stages, initial, &transitions);
             self.warn_of_cycle(&nodes, &stages, &transitions, &facts);
             for (at, node) in nodes.into_iter().enumerate() {
                 let (earlier, transition) = (&transitions[..at], &transitions[at]);
                 self.warn_of_hidden(node, &stages, initial, earlier, transition);
             }
-            self.warn_of_unused(&fields, &transitions, &facts);
+            self.warn_of_unused(fields, &transitions, &facts);
         }
-        let outgoing = (0..stages.len())
-            .map(|stage| {
-                (0..transitions.len())
-                    .filter(|at| transitions[*at].from.contains(&stage))
-                    .collect()
-            })
-            .collect();
-        let facts: Vec<Fact> = facts
-            .into_iter()
-            .map(|symbol| self.resolve_fact(symbol))
-            .collect();
-        for stage in facts
-            .iter()
-            .filter_map(|fact| fact.accessor.visited_stage())
-        {
-            stages[stage].tracks_visits = true;
-        }
-        let source = self.source.clone();
-        let model = Model {
+        Some(DeclaredModel {
             name,
             was,
             version,
@@ -136,16 +120,12 @@ impl ModelReader<'_> {
             initial,
             stages,
             transitions,
-            outgoing,
             facts,
             corrections,
             emit_from,
             shadow: shadow.unwrap_or_default(),
             tests,
-            source,
-        };
-        self.check_size(&model, &fields, root.location);
-        Some(model)
+        })
     }
 
     fn read_model_name(&mut self, fields: &Fields<'_>, location: Location) -> Option<String> {
@@ -166,33 +146,5 @@ impl ModelReader<'_> {
             );
         }
         Some(name)
-    }
-
-    fn add_fault(&mut self, node: &YamlNode, fault: Fault) {
-        let location = self.location_within(node, fault.span);
-        self.add_error(location, fault.message, fault.help.as_deref());
-    }
-
-    fn add_error(&mut self, location: Location, message: String, help: Option<&str>) {
-        self.add_problem(location, Severity::Error, message, help);
-    }
-
-    fn add_warning(&mut self, location: Location, message: String, help: Option<&str>) {
-        self.add_problem(location, Severity::Warning, message, help);
-    }
-
-    fn add_problem(
-        &mut self,
-        location: Location,
-        severity: Severity,
-        message: String,
-        help: Option<&str>,
-    ) {
-        self.problems.push(Problem {
-            location,
-            severity,
-            message,
-            help: help.map(str::to_owned),
-        });
     }
 }

@@ -3,12 +3,11 @@
 //!
 //! The sizes follow the encoding of states in `customer`; a test compares them with the largest states.
 
-use super::orders::ORDERS_MAX;
+use super::builder::ModelsBuilder;
+use super::orders::{ORDERS_MAX, Orders};
 use super::slots::{Accumulator, Slot, SlotKind, ValueSource};
-use super::{
-    DEDUPE_IDS_MAX, Fact, Model, Models, Reentry, Transition, condition_facts, condition_slots,
-};
-use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis};
+use super::{DEDUPE_IDS_MAX, Dedupe, Fact, Model, Models, Reentry, Transition};
+use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis, Vocabulary};
 
 /// Most bytes of a customer's state. It is below the default limit of Kafka brokers for a record with its key and
 /// headers, 1 MB.
@@ -37,33 +36,55 @@ const MODEL_HEADER_BYTES: usize = 6 * COUNT_BYTES;
 impl Models {
     /// Most bytes that the state of a customer can take.
     pub fn state_bytes_max(&self) -> usize {
-        bytes_max(self, self.list.iter())
+        let parts = StateParts {
+            slots: self.slots.as_slice(),
+            vocabulary: &self.vocabulary,
+            dedupe: self.dedupe,
+            orders: self.orders,
+        };
+        parts.bytes_max(self.list.iter())
     }
 }
 
-/// Most bytes of a state under the models of `list`. `models` has what they share: slots, orders and dedupe.
-pub(super) fn bytes_max<'m>(models: &Models, list: impl Iterator<Item = &'m Model>) -> usize {
-    let recent_ids = models
-        .dedupe
-        .map_or(0, |_| DEDUPE_IDS_MAX * (INSTANT_BYTES + HASH_BYTES));
-    let facts: usize = models
-        .slots
-        .iter()
-        .map(|slot| slot_bytes(models, slot))
-        .sum();
-    let per_model: usize = list.map(|model| model_bytes(models, model)).sum();
-    STATE_HEADER_BYTES + recent_ids + orders_bytes(models) + facts + per_model
+/// The parts of a customer's state that all models share.
+pub(super) struct StateParts<'m> {
+    slots: &'m [Slot],
+    vocabulary: &'m Vocabulary,
+    dedupe: Option<Dedupe>,
+    orders: Option<Orders>,
 }
 
-/// Most bytes of the slots of a fact; several facts may share them.
-pub(super) fn fact_bytes(models: &Models, fact: &Fact) -> usize {
-    let slots = fact.accessor.source.slots();
-    let bytes = |slot: usize| slot_bytes(models, models.slots.get(slot));
-    slots.into_iter().map(bytes).sum()
+impl<'m> From<&'m ModelsBuilder> for StateParts<'m> {
+    fn from(models: &'m ModelsBuilder) -> Self {
+        StateParts {
+            slots: models.slots.as_slice(),
+            vocabulary: &models.vocabulary,
+            dedupe: models.dedupe,
+            orders: models.orders,
+        }
+    }
 }
 
-fn slot_bytes(models: &Models, slot: &Slot) -> usize {
-    let value = |field| value_bytes(models, field);
+impl StateParts<'_> {
+    /// Most bytes of a state under the models of `list`.
+    pub(super) fn bytes_max<'m>(&self, list: impl Iterator<Item = &'m Model>) -> usize {
+        let recent_ids = self
+            .dedupe
+            .map_or(0, |_| DEDUPE_IDS_MAX * (INSTANT_BYTES + HASH_BYTES));
+        let facts: usize = self.slots.iter().map(|slot| slot_bytes(self, slot)).sum();
+        let per_model: usize = list.map(|model| model_bytes(self, model)).sum();
+        STATE_HEADER_BYTES + recent_ids + orders_bytes(self) + facts + per_model
+    }
+
+    /// Most bytes of the slots of a fact; several facts may share them.
+    pub(super) fn fact_bytes(&self, fact: &Fact) -> usize {
+        let slots = fact.accessor.source.slots().into_iter();
+        slots.map(|slot| slot_bytes(self, &self.slots[slot])).sum()
+    }
+}
+
+fn slot_bytes(parts: &StateParts<'_>, slot: &Slot) -> usize {
+    let value = |field| value_bytes(parts, field);
     INDEX_BYTES
         + TAG_BYTES
         + match &slot.kind {
@@ -84,8 +105,8 @@ fn slot_bytes(models: &Models, slot: &Slot) -> usize {
         }
 }
 
-fn value_bytes(models: &Models, field: FieldId) -> usize {
-    let kind = models.vocabulary.fields().nth(field.index());
+fn value_bytes(parts: &StateParts<'_>, field: FieldId) -> usize {
+    let kind = parts.vocabulary.fields().nth(field.index());
     TAG_BYTES
         + match kind {
             Some((_, _, FieldKind::Number)) => NUMBER_BYTES,
@@ -95,25 +116,25 @@ fn value_bytes(models: &Models, field: FieldId) -> usize {
 }
 
 /// Most bytes of a fact's value in the evidence of a transition.
-fn evidence_bytes(models: &Models, fact: &Fact) -> usize {
+fn evidence_bytes(parts: &StateParts<'_>, fact: &Fact) -> usize {
     let ValueSource::FieldValue(slot) = fact.accessor.source else {
         return TAG_BYTES + NUMBER_BYTES;
     };
-    match models.slots.get(slot).kind {
+    match parts.slots[slot].kind {
         SlotKind::FirstOf(field) | SlotKind::LatestOf(field) | SlotKind::Firsts { field, .. } => {
-            value_bytes(models, field)
+            value_bytes(parts, field)
         }
         _ => TAG_BYTES + NUMBER_BYTES,
     }
 }
 
 /// Most bytes of the orders that can be refunded or cancelled, and of the slots that summarise all earlier ones.
-fn orders_bytes(models: &Models) -> usize {
-    let Some(orders) = &models.orders else {
+fn orders_bytes(parts: &StateParts<'_>) -> usize {
+    let Some(orders) = &parts.orders else {
         return 0;
     };
     let order_slots = || {
-        let slots = models.slots.iter();
+        let slots = parts.slots.iter();
         slots.filter(|slot| slot.event == Some(orders.placed))
     };
     let mut fields: Vec<FieldId> = order_slots().flat_map(Slot::fields).collect();
@@ -122,7 +143,7 @@ fn orders_bytes(models: &Models) -> usize {
     fields.dedup();
     let field_bytes = fields
         .into_iter()
-        .map(|field| INDEX_BYTES + value_bytes(models, field));
+        .map(|field| INDEX_BYTES + value_bytes(parts, field));
     let returned = 2 * (TAG_BYTES + NUMBER_BYTES);
     let order = TAG_BYTES
         + HASH_BYTES
@@ -132,11 +153,11 @@ fn orders_bytes(models: &Models) -> usize {
         + INDEX_BYTES
         + field_bytes.sum::<usize>()
         + returned;
-    let summary = order_slots().map(|slot| slot_bytes(models, slot));
+    let summary = order_slots().map(|slot| slot_bytes(parts, slot));
     COUNT_BYTES + ORDERS_MAX * order + summary.sum::<usize>()
 }
 
-fn model_bytes(models: &Models, model: &Model) -> usize {
+fn model_bytes(parts: &StateParts<'_>, model: &Model) -> usize {
     let count = |filter: fn(&&Transition) -> bool| model.transitions.iter().filter(filter).count();
     let with_hold = count(|transition| transition.hold > Millis(0));
     let with_cooldown = count(|transition| transition.cooldown > Millis(0));
@@ -147,13 +168,13 @@ fn model_bytes(models: &Models, model: &Model) -> usize {
     let visits = visited.count() * (INDEX_BYTES + 2 * COUNT_BYTES + TAG_BYTES + 2 * INSTANT_BYTES);
     let timed = (with_hold + with_cooldown) * (INDEX_BYTES + INSTANT_BYTES);
     let slots = |transition: &Transition| {
-        let slots = condition_slots(&transition.when, &model.facts).into_iter();
-        let bytes = slots.map(|slot| slot_bytes(models, models.slots.get(slot)));
+        let slots = transition.slots.iter();
+        let bytes = slots.map(|slot| slot_bytes(parts, &parts.slots[*slot]));
         bytes.sum::<usize>()
     };
     let evidence = |transition: &Transition| {
-        let facts = condition_facts(&transition.when, &model.facts).into_iter();
-        let bytes = facts.map(|fact| evidence_bytes(models, &model.facts[fact]));
+        let facts = transition.facts.iter();
+        let bytes = facts.map(|fact| evidence_bytes(parts, &model.facts[*fact]));
         bytes.sum::<usize>()
     };
     let evidence = model.transitions.iter().map(evidence).max().unwrap_or(0);

@@ -4,11 +4,14 @@
 //! and needs an ANTLR runtime for a grammar of eight levels. Precedence and literals follow the CEL specification;
 //! parts of CEL that are not supported are refused by name.
 
+mod error;
 mod tokens;
 
 use std::ops::Range;
 
 use tokens::{Token, tokenize};
+
+pub(super) use error::SyntaxError;
 
 /// The longest condition, in bytes.
 pub(super) const TEXT_BYTES_MAX: usize = 4096;
@@ -41,19 +44,6 @@ pub(super) enum ExprKind {
     Member(Box<Expr>, String),
     /// `a where b`, as an argument of a call.
     Where(Box<Expr>, Box<Expr>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    /// The wrong bytes of the text.
-    pub span: Range<usize>,
-    pub message: String,
-}
-
-impl SyntaxError {
-    fn new(span: Range<usize>, message: String) -> SyntaxError {
-        SyntaxError { span, message }
-    }
 }
 
 /// Parses a whole condition.

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::format::{PROGRESS_FORMAT, read_format};
 use super::{MinDelay, Population, Progress, TimerKey};
 use crate::event::{EventTime, Millis, Watermark};
+
+pub use super::format::UnusableState;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,66 +35,6 @@ struct EncodedProgress {
     /// Up to format 3: hashes of settings and inputs ([`LegacyIdentity`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     identity: Option<String>,
-}
-
-/// Common to all formats.
-#[derive(Deserialize)]
-struct FormatHeader {
-    format: u32,
-}
-
-const FORMAT: u32 = 4;
-
-/// Why encoded progress cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnusableState {
-    #[error("the progress of a partition is damaged")]
-    Damaged,
-    /// A later version of Tenure wrote it.
-    #[error(
-        "the progress of a partition has format {0}, but this version reads formats up to {FORMAT}; run the version that wrote it"
-    )]
-    NewerFormat(u32),
-    /// A version that did not store the decoding settings wrote it, with other ones.
-    #[error(
-        "the state was written with other inputs, mappings, limits or money settings, by a version of Tenure that did not store \
-        them; start once with the original settings, then change them"
-    )]
-    OtherSettings,
-    /// A version that did not store the models wrote it, with other ones.
-    #[error(
-        "the state was written with other models, by a version of Tenure that did not store them; start once with the \
-        original models"
-    )]
-    OtherModels,
-    /// This version does not compile the stored models.
-    #[error(
-        "this version does not accept the models that the state was written with ({0}); change them with the version that wrote it"
-    )]
-    RejectedModels(String),
-    /// The inputs had fewer partitions.
-    #[error(
-        "the state was written when the inputs had {before} partitions, but they have {now} now: the events of most customers \
-        are in another partition than their states. Move the states with `tenure rekey`, to another kafka.app and an empty \
-        changelog"
-    )]
-    MorePartitions { before: i32, now: i32 },
-    /// The inputs are other topics with the same names, or have another order.
-    #[error(
-        "the state was written from other inputs: a topic was deleted and created again, removed from the list, or moved \
-        within it; add new inputs at the end of the list. To start over, use another kafka.app and an empty changelog"
-    )]
-    OtherInputs,
-    #[error(
-        "the state was written from topics of the cluster {before}, but the configured cluster is {now}. Correct kafka.brokers; \
-        to start over, use another kafka.app and an empty changelog"
-    )]
-    OtherCluster { before: String, now: String },
-    #[error(
-        "the state was written with {before} inputs, but {now} are configured: another process has added inputs, or inputs were \
-        removed from the list, which is not possible"
-    )]
-    FewerInputs { before: usize, now: usize },
 }
 
 /// The topics that a partition's records come from. Stored offsets are valid only for these.
@@ -179,20 +122,9 @@ impl LegacyIdentity {
     }
 }
 
-/// Reads the format number and checks that it is between 1 and `newest`.
-pub(super) fn read_format(bytes: &[u8], newest: u32) -> Result<u32, UnusableState> {
-    let FormatHeader { format } =
-        serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)?;
-    match format {
-        0 => Err(UnusableState::Damaged), // The first format is 1.
-        newer if newer > newest => Err(UnusableState::NewerFormat(newer)),
-        known => Ok(known),
-    }
-}
-
 pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
     let encoded = EncodedProgress {
-        format: FORMAT,
+        format: PROGRESS_FORMAT,
         batch: progress.batch,
         offsets: progress.offsets.clone(),
         watermark: progress.watermark.0,
@@ -246,7 +178,7 @@ fn read_format_1(bytes: &[u8], models: &str) -> Option<EncodedProgress> {
 /// Decodes progress and checks that it can be continued with this identity. `models` is the hash of the
 /// loaded models; format 1 is usable only if it was written with these.
 pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progress, UnusableState> {
-    let format = read_format(bytes, FORMAT)?;
+    let format = read_format(bytes, PROGRESS_FORMAT)?;
     let encoded = match format {
         1 => read_format_1(bytes, models),
         _ => serde_json::from_slice(bytes).ok(),
@@ -266,14 +198,14 @@ pub fn decode(bytes: &[u8], identity: &Identity, models: &str) -> Result<Progres
 
 /// The partition count of the inputs; `None` for formats up to 3, which do not store it.
 pub fn partition_count(bytes: &[u8]) -> Option<i32> {
-    read_format(bytes, FORMAT).ok()?;
+    read_format(bytes, PROGRESS_FORMAT).ok()?;
     let encoded: EncodedProgress = serde_json::from_slice(bytes).ok()?;
     encoded.source.map(|source| source.partitions)
 }
 
 /// Decodes progress of any identity, for read-only use.
 pub fn decode_unchecked(bytes: &[u8]) -> Result<Progress, UnusableState> {
-    if read_format(bytes, FORMAT)? == 1 {
+    if read_format(bytes, PROGRESS_FORMAT)? == 1 {
         return Err(UnusableState::OtherModels);
     }
     let encoded: EncodedProgress =

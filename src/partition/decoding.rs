@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::generation::short_hex;
+use super::short_hash::short_hex;
 use crate::event::{CurrencyRates, Mapping, RecordLimits, TimeUnit};
 
 /// The settings as key and text.

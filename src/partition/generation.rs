@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::DecodingSettings;
-use super::codec::UnusableState;
+use super::format::{UnusableState, read_format};
+use super::short_hash::short_hex;
 use crate::customer::Migration;
 use crate::event::EventTime;
 use crate::model::{Model, Models, ModelsChange, SourceFile};
@@ -42,7 +43,7 @@ const FORMAT: u32 = 2;
 /// Maximum number of earlier hashes, of models and of decoding settings each.
 const EARLIER_MAX: usize = 64;
 /// Maximum bytes of an encoded generation: it is one record of the changelog.
-pub const GENERATION_BYTES_MAX: usize = 900 << 10;
+pub(crate) const GENERATION_BYTES_MAX: usize = 900 << 10;
 
 /// How loaded models, or settings, relate to those of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +65,6 @@ pub fn hash_models(models: &Models) -> String {
         hash.update(text);
     }
     short_hex(hash)
-}
-
-/// Half of the digest, which is enough to distinguish configurations.
-pub(super) fn short_hex(hash: Sha256) -> String {
-    let digest = hash.finalize();
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 impl Generation {
@@ -176,7 +168,7 @@ impl Generation {
     /// # Errors
     /// If the bytes are damaged, or written by a later version of Tenure.
     pub fn decode(bytes: &[u8]) -> Result<Generation, UnusableState> {
-        super::codec::read_format(bytes, FORMAT)?;
+        read_format(bytes, FORMAT)?;
         serde_json::from_slice(bytes).map_err(|_| UnusableState::Damaged)
     }
 }

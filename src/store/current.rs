@@ -1,20 +1,12 @@
 //! Selects which of its two key prefixes contains the state of a partition. A replacement is built under the other
 //! prefix and the old state is deleted only when both switch, so that one complete state always exists.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use super::engine::{BatchWriter, Family, StorageEngine};
 use super::key::Prefix;
+use super::partition_cache::PartitionCache;
 use super::{Error, Store, key};
-
-/// Facts about partitions that are cached in memory.
-#[derive(Debug, Default)]
-pub(super) struct PartitionCache {
-    /// Partitions that were found to have all customers.
-    complete: BTreeSet<u32>,
-    current: BTreeMap<u32, Prefix>,
-}
 
 impl<E: StorageEngine> Store<E> {
     /// Whether a partition was found to have all customers since the store was opened. One check per start is

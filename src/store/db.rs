@@ -5,12 +5,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::current::PartitionCache;
 use super::engine::{BatchWriter, Family, StorageEngine};
 use super::key::Prefix;
 use super::options::Config;
+use super::partition_cache::PartitionCache;
 use super::reader::{StateLoader, corrupt_customer};
-use super::scan::SCAN_STEP_MAX;
 use super::{Error, Rocks, key};
 use crate::customer::{self, StateDecodeError};
 use crate::event::{CustomerId, EventTime, Millis};
@@ -54,6 +53,9 @@ const TIMERS_PER_BATCH_MAX: usize = 16_384;
 const SWEEP_STATES_MAX: usize = 4096;
 const SWEEP_BYTES_MAX: usize = 4 << 20;
 const SWEEP_SCANNED_MAX: usize = 1 << 16;
+
+/// Most customers of one step of a scan.
+const SCAN_STEP_MAX: usize = 1 << 15;
 
 /// The state of all partitions of this process.
 #[derive(Debug)]

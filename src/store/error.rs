@@ -6,7 +6,7 @@ use crate::customer::StateDecodeError;
 use crate::partition::codec::UnusableState;
 
 /// The cause that an engine reports.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The failed operation; displayed as a participle ("cannot be read").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,7 @@ use super::{Error, Store, key};
 use crate::customer::StateDecodeError;
 use crate::event::CustomerId;
 
-/// Bounds of one step: customers, and bytes of their states.
-pub(super) const SCAN_STEP_MAX: usize = 1 << 15;
+/// Most bytes of states in one step.
 const SCAN_STEP_BYTES_MAX: usize = 16 << 20;
 
 /// The remaining key range of a scan over the customers of a partition.
@@ -27,7 +26,7 @@ impl CustomerScan {
     }
 }
 
-pub type EncodedStates = Vec<(CustomerId, Vec<u8>)>;
+pub(crate) type EncodedStates = Vec<(CustomerId, Vec<u8>)>;
 
 /// An unfinished count of the customers of a partition.
 #[derive(Debug)]

@@ -18,4 +18,4 @@ mod schema;
 mod values;
 
 pub use document::Document;
-pub use load::{DEFAULTS, InvalidConfig, FileText, load, load_texts};
+pub use load::{DEFAULTS, FileText, InvalidConfig, load, load_texts};

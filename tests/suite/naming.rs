@@ -9,7 +9,11 @@ use regex::Regex;
 /// Words that the glossary has replaced, in names, comments and messages.
 const RETIRED: &str = r"(?i)\b(tells?|told|telling|teller|lets? go|go on|goes on|gone on|going on|anew|beside|whoever|nobody|somebody|everybody|anybody|crooked|seldom|patience|knock|doubt|doubtful|brought over|look(ed|s)? at|what became of|made-up)\b";
 /// Names that users see keep theirs.
-const VISIBLE: [&str; 3] = ["\"clock_doubt_partitions\"", "\"is_brought_over\"", "\"told\""];
+const VISIBLE: [&str; 3] = [
+    "\"clock_doubt_partitions\"",
+    "\"is_brought_over\"",
+    "\"told\"",
+];
 /// Each module has its own: the module is part of the name.
 const IN_SEVERAL_MODULES: [&str; 2] = ["Config", "Error"];
 
@@ -62,11 +66,15 @@ fn retired_words_are_gone() {
 
 #[test]
 fn a_type_name_has_one_meaning() {
-    let definition = Regex::new(r"(?m)^(?:pub(?:\([a-z: ]+\))? )?(?:struct|enum|trait) (\w+)").unwrap();
+    let definition =
+        Regex::new(r"(?m)^(?:pub(?:\([a-z: ]+\))? )?(?:struct|enum|trait) (\w+)").unwrap();
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, text) in sources() {
         for captures in definition.captures_iter(&text) {
-            files.entry(captures[1].to_owned()).or_default().push(name.clone());
+            files
+                .entry(captures[1].to_owned())
+                .or_default()
+                .push(name.clone());
         }
     }
     assert!(files.len() > 300, "{}", files.len());

@@ -2,7 +2,7 @@
 
 use super::label::{wrap_condition, wrap_prose};
 use crate::event::Millis;
-use crate::model::{Model, Reentry, Slots, Transition, can_become_true_by_time};
+use crate::model::{AnalyzedFact, Model, Reentry, Slots, Transition, can_become_true_by_time};
 
 /// A transition out of at least this many stages, and all but its target, is drawn as one arrow.
 const OTHERS_MIN: usize = 5;
@@ -42,10 +42,11 @@ impl Diagram<'_> {
             }
             notes
         });
+        let facts = AnalyzedFact::from_model(model, slots);
         let mut arrows = Vec::new();
         for transition in &model.transitions {
-            let is_time_driven = transition.hold > Millis(0)
-                || can_become_true_by_time(&transition.when, &model.facts, slots);
+            let is_time_driven =
+                transition.hold > Millis(0) || can_become_true_by_time(&transition.when, &facts);
             let arrow = |from| Arrow {
                 from,
                 to: transition.to,

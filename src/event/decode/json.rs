@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{RawFields, RawScalar};
+use super::raw_fields::{RawFields, RawScalar};
 use crate::event::mapping::MappingNode;
 use crate::event::{RecordLimits, RejectReason};
 

@@ -7,7 +7,8 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedHeaders, Message};
 
-use super::{GroupContext, fail_if_fatal};
+use super::fatal::fail_if_fatal;
+use super::group_context::GroupContext;
 use crate::event::Headers;
 use crate::kafka::error::FetchError;
 use crate::kafka::{Error, native};

@@ -7,7 +7,8 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::{Client, Consumer, Feed, RETRY_INTERVAL, SeekPosition, TIMEOUT, assign, waker};
+use super::group_context::{Client, RETRY_INTERVAL, assign, waker};
+use super::{Consumer, Feed, SeekPosition, TIMEOUT};
 use crate::kafka::{Error, GroupProtocol};
 
 impl Consumer {

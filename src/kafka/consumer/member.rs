@@ -8,10 +8,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 
+use super::fatal::fail_if_fatal;
+use super::group_context::{Client, GroupContext, RETRY_INTERVAL, RebalanceListener, waker};
+use super::heartbeats::Heartbeats;
 use super::owned_partitions::OwnedPartitions;
-use super::{
-    Client, GroupContext, Heartbeats, RETRY_INTERVAL, RebalanceListener, fail_if_fatal, waker,
-};
 use crate::kafka::{Config, Error, GroupProtocol, native};
 
 /// Interval between attempts to join under a name that another member still has.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::{BaseProducer, Producer};
 
-use super::{END_RETRY_MIN, abort_while_polling};
+use super::end::{END_RETRY_MIN, abort_while_polling};
 use crate::kafka::delivery::{DeliveryContext, FlushUntil, flush, send};
 use crate::kafka::{Error, ProducerRecord};
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use rdkafka::producer::Producer;
 
-use super::{CALL_TIMEOUT, END_RETRY_MIN, TransactionalProducer};
+use super::TransactionalProducer;
+use super::end::{CALL_TIMEOUT, END_RETRY_MIN};
 use crate::crash;
 use crate::kafka::delivery::{FlushUntil, flush, send};
 use crate::kafka::{Error, ProducerRecord};

@@ -1,6 +1,7 @@
 //! Checks that a declaration's aggregate, field and window fit together, with help on what to write instead.
 
-use super::{Aggregate, FactDeclaration, Fault};
+use super::declaration::{Aggregate, FactDeclaration};
+use super::fault::Fault;
 use crate::event::FieldKind;
 use crate::model::syntax::Expr;
 use crate::model::value_type::ValueType;

@@ -1,6 +1,6 @@
 //! `where …`: the filter of a fact's events.
 
-use super::Fault;
+use super::fault::Fault;
 use crate::event::{Field, FieldKind, Quantity};
 use crate::model::condition::Operator;
 use crate::model::syntax::{Expr, ExprKind};
@@ -161,5 +161,14 @@ fn check_field_kind(expr: &Expr, field: &Field, kind: FieldKind) -> Result<(), F
 
 /// `channel`, `properties.gift`, `gift`.
 fn parse_field(expr: &Expr) -> Option<Field> {
-    super::parse::dotted_path(expr).map(|path| Field::from_name(&path))
+    dotted_path(expr).map(|path| Field::from_name(&path))
+}
+
+/// `a.b.c` as text; `None` unless it begins with a name.
+fn dotted_path(expr: &Expr) -> Option<String> {
+    match &expr.kind {
+        ExprKind::Name(name) => Some(name.clone()),
+        ExprKind::Member(owner, name) => dotted_path(owner).map(|path| format!("{path}.{name}")),
+        _ => None,
+    }
 }

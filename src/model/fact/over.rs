@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Bucket, Fault, Window};
+use super::fault::Fault;
+use super::window::{Bucket, Window};
 use crate::event::Millis;
 
 /// A window in a condition, where none is allowed.

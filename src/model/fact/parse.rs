@@ -1,6 +1,8 @@
 //! Parses fact declarations: `sum(order_completed.value where channel == 'web') over 90d`.
 
-use super::{AGGREGATES, Aggregate, DISTINCT_CAP_MAX, FactDeclaration, Fault, filter, over};
+use super::declaration::{AGGREGATES, Aggregate, DISTINCT_CAP_MAX, FactDeclaration};
+use super::fault::Fault;
+use super::{filter, over};
 use crate::event::Field;
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{self, Expr, ExprKind};
@@ -148,15 +150,6 @@ fn member_path(expr: &Expr) -> Option<String> {
         Some(path) => format!("{path}.{name}"),
         None => name.clone(),
     })
-}
-
-/// `a.b.c` as text; `None` unless it begins with a name.
-pub(super) fn dotted_path(expr: &Expr) -> Option<String> {
-    match &expr.kind {
-        ExprKind::Name(name) => Some(name.clone()),
-        ExprKind::Member(owner, name) => dotted_path(owner).map(|path| format!("{path}.{name}")),
-        _ => None,
-    }
 }
 
 /// `count(x) where …`: the filter is outside the parentheses.

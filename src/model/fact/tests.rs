@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Millis, Quantity};
+use crate::event::{Field, Millis, Quantity};
 use crate::model::condition::Operator;
 
 #[test]

@@ -4,6 +4,9 @@ use crate::model::fact::FactDeclaration;
 use crate::model::slots::StageFact;
 use crate::model::value_type::ValueType;
 
+/// The stage facts that are written without parentheses.
+pub const STAGE_FACT_NAMES: [&str; 2] = ["previous_stage", "days_in_stage"];
+
 /// A fact while conditions are lowered. The first use of a property in a condition decides its type.
 #[derive(Clone, Debug)]
 pub(crate) struct FactSymbol {

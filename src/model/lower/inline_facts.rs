@@ -1,17 +1,14 @@
 //! Facts that are written in a condition instead of declared: aggregates of events, and stage facts.
 
-use super::Lowering;
+use super::fact_symbol::{FactSymbol, STAGE_FACT_NAMES};
+use super::lowering::Lowering;
 use crate::model::FACTS_MAX;
 use crate::model::condition::Condition;
 use crate::model::fact::{Aggregate, FactDeclaration, Fault};
-use crate::model::lower::FactSymbol;
 use crate::model::problem::did_you_mean;
 use crate::model::slots::StageFact;
 use crate::model::syntax::{Expr, ExprKind};
 use crate::model::value_type::ValueType;
-
-/// The stage facts that are written without parentheses.
-pub const STAGE_FACT_NAMES: [&str; 2] = ["previous_stage", "days_in_stage"];
 
 impl Lowering<'_> {
     /// A declared or inline fact; `None` after a fault was added.
@@ -149,13 +146,5 @@ impl Lowering<'_> {
                 Some("compare it with something"),
             ),
         }
-    }
-
-    /// An expression may be resolved more than once ([`Self::type_hint`]), and its fault is reported once.
-    fn add_fault_once<T>(&mut self, fault: Fault) -> Option<T> {
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
-        }
-        None
     }
 }

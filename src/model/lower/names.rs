@@ -1,21 +1,11 @@
 //! Resolves names in conditions to facts and event types.
 
-use std::ops::Range;
-
-use super::{Condition, Fault, Lowering, Operator};
+use super::lowering::{EventReference, Lowering};
 use crate::event::EventType;
+use crate::model::condition::{Condition, Operator};
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, ExprKind};
 use crate::model::value_type::ValueType;
-
-/// The use of an event type in a condition.
-#[derive(Clone, Debug)]
-pub(crate) struct EventReference {
-    pub(crate) name: String,
-    pub(crate) span: Range<usize>,
-    /// A quoted name cannot be a misspelled fact.
-    pub(crate) quoted: bool,
-}
 
 /// The most event types in conditions of all models; looking one up is a linear search.
 const EVENT_TYPES_MAX: usize = 2048;
@@ -173,15 +163,5 @@ impl Lowering<'_> {
             },
             _ => Some(ValueType::Number),
         }
-    }
-
-    pub(super) fn add_fault<T>(
-        &mut self,
-        expr: &Expr,
-        message: &str,
-        help: Option<&str>,
-    ) -> Option<T> {
-        self.faults.push(Fault::at(expr, message, help));
-        None
     }
 }

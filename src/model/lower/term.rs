@@ -1,6 +1,7 @@
 //! Lowers terms: arithmetic with numbers, durations and instants.
 
-use super::{Lowering, STAGE_FACT_NAMES};
+use super::fact_symbol::STAGE_FACT_NAMES;
+use super::lowering::Lowering;
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Term};
 use crate::model::fact::AGGREGATES;

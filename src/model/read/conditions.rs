@@ -1,6 +1,6 @@
 //! Reads the condition of a transition: parses and types it, and checks its use of event types.
 
-use super::ModelReader;
+use super::model_reader::ModelReader;
 use crate::model::condition::Condition;
 use crate::model::fact::{Fault, misplaced_window};
 use crate::model::lower::{EventReference, FactSymbol, Lowering};

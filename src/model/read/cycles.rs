@@ -1,13 +1,13 @@
 //! Warns of stages that an inactive customer cycles through by time alone.
 
-use super::ModelReader;
-use super::unsatisfiable::is_unsatisfiable;
-use crate::event::{Millis, Quantity};
-use crate::model::condition::{Comparison, Condition, Operator, Term, TimeDependentSides};
-use crate::model::lower::{FactOrigin, FactSymbol};
-use crate::model::slots::StageFact;
+use super::declared::{DeclaredStage, DeclaredTransition};
+use super::model_reader::ModelReader;
+use crate::event::Millis;
+use crate::model::Reentry;
+use crate::model::analysis::{AnalyzedFact, InactiveTruth, inactive_truth, is_contradiction};
+use crate::model::condition::Condition;
+use crate::model::lower::FactSymbol;
 use crate::model::yaml::YamlNode;
-use crate::model::{Reentry, Stage, Transition};
 
 /// A cycle with a shorter period is taken for a mistake; one that takes this long may be an intended cadence.
 const CYCLE_PERIOD_MIN: Millis = Millis::DAY;
@@ -20,14 +20,14 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_cycle(
         &mut self,
         nodes: &[&YamlNode],
-        stages: &[Stage],
-        transitions: &[Transition],
+        stages: &[DeclaredStage],
+        transitions: &[DeclaredTransition],
         facts: &[FactSymbol],
     ) {
         let mut search = CycleSearch {
             stages,
             transitions,
-            facts,
+            facts: &AnalyzedFact::from_symbols(facts),
             steps_left: STEPS_MAX,
             path: Vec::new(),
         };
@@ -47,21 +47,11 @@ impl ModelReader<'_> {
     }
 }
 
-/// Whether and when a part of a condition is true for a customer without events.
-enum InactiveTruth {
-    /// It becomes true after this time in the stage, and stays true.
-    TrueAfter(Millis),
-    /// Its value does not change.
-    Unchanged,
-    /// It is false, becomes false, or is not known.
-    NotTrue,
-}
-
 /// Searches for a path from a stage back to it, through stages after it in the file.
 struct CycleSearch<'w> {
-    stages: &'w [Stage],
-    transitions: &'w [Transition],
-    facts: &'w [FactSymbol],
+    stages: &'w [DeclaredStage],
+    transitions: &'w [DeclaredTransition],
+    facts: &'w [AnalyzedFact],
     steps_left: usize,
     path: Vec<CycleStep>,
 }
@@ -167,107 +157,4 @@ fn alternatives(condition: &Condition) -> Vec<Vec<&Condition>> {
         Condition::All(parts) => vec![parts.iter().collect()],
         single => vec![vec![single]],
     }
-}
-
-fn inactive_truth(condition: &Condition, facts: &[FactSymbol]) -> InactiveTruth {
-    match condition {
-        Condition::Constant(true) => InactiveTruth::TrueAfter(Millis(0)),
-        Condition::Has(fact) | Condition::Bool { fact, .. } => event_fact_truth(*fact, facts),
-        Condition::Not(inner) => match inner.as_ref() {
-            Condition::Has(fact) | Condition::Bool { fact, .. } => event_fact_truth(*fact, facts),
-            _ => InactiveTruth::NotTrue,
-        },
-        Condition::Compare(comparison) => comparison_truth(comparison, facts),
-        Condition::CompareText(texts) => {
-            let sides = [&texts.left, &texts.right].into_iter();
-            let mut sides = sides.filter_map(|side| side.fact());
-            if sides.all(|fact| is_unchanged(fact, facts)) {
-                InactiveTruth::Unchanged
-            } else {
-                InactiveTruth::NotTrue
-            }
-        }
-        Condition::Constant(false)
-        | Condition::OnEvent(_)
-        | Condition::All(_)
-        | Condition::Any(_) => InactiveTruth::NotTrue,
-    }
-}
-
-/// Facts about events do not change without events, except those with a window.
-fn event_fact_truth(fact: usize, facts: &[FactSymbol]) -> InactiveTruth {
-    match &facts[fact].origin {
-        FactOrigin::Events(declaration) if declaration.window.is_none() => InactiveTruth::Unchanged,
-        _ => InactiveTruth::NotTrue,
-    }
-}
-
-fn is_unchanged(fact: usize, facts: &[FactSymbol]) -> bool {
-    matches!(event_fact_truth(fact, facts), InactiveTruth::Unchanged)
-}
-
-fn comparison_truth(comparison: &Comparison, facts: &[FactSymbol]) -> InactiveTruth {
-    let (term, operator, limit) = match (&comparison.left, &comparison.right) {
-        (term, Term::Constant(limit)) => (term, comparison.operator, Some(*limit)),
-        (Term::Constant(limit), term) => (term, comparison.operator.mirrored(), Some(*limit)),
-        (term, _) => (term, comparison.operator, None),
-    };
-    let grows = matches!(operator, Operator::AtLeast | Operator::Greater) && limit.is_some();
-    match term {
-        Term::Fact(fact) => match &facts[*fact].origin {
-            FactOrigin::Stages(StageFact::DaysIn) if grows => {
-                let wait =
-                    limit.and_then(|days| days.checked_mul(Quantity::from_whole(Millis::DAY.0)));
-                let wait = wait.and_then(Quantity::whole_part).unwrap_or(i64::MAX);
-                // `>` is true one millisecond later than `>=`.
-                let extra = i64::from(operator == Operator::Greater);
-                InactiveTruth::TrueAfter(Millis(wait.saturating_add(extra)))
-            }
-            FactOrigin::Stages(StageFact::TimeIn(_) | StageFact::Visits(_)) if grows => {
-                InactiveTruth::TrueAfter(Millis(0))
-            }
-            FactOrigin::Stages(_) => InactiveTruth::NotTrue,
-            FactOrigin::Events(_) | FactOrigin::Invalid => {
-                time_independent_truth(comparison, facts)
-            }
-        },
-        Term::Since(fact) if grows && is_unchanged(*fact, facts) => {
-            InactiveTruth::TrueAfter(Millis(0))
-        }
-        Term::Since(_) => InactiveTruth::NotTrue,
-        _ => time_independent_truth(comparison, facts),
-    }
-}
-
-/// A comparison is unchanged if no side depends on the time and all its facts are unchanged.
-fn time_independent_truth(comparison: &Comparison, facts: &[FactSymbol]) -> InactiveTruth {
-    let is_fixed = comparison.time_dependent == TimeDependentSides::Neither;
-    if is_fixed
-        && comparison
-            .facts
-            .iter()
-            .all(|fact| is_unchanged(*fact, facts))
-    {
-        InactiveTruth::Unchanged
-    } else {
-        InactiveTruth::NotTrue
-    }
-}
-
-/// Whether these conditions cannot all be true.
-fn is_contradiction(kept: &[Condition], facts: &[FactSymbol]) -> bool {
-    let is_opposite = |left: &Condition, right: &Condition| match (left, right) {
-        (Condition::Not(inner), right) => **inner == *right,
-        (
-            Condition::Bool { fact, is, .. },
-            Condition::Bool {
-                fact: right_fact,
-                is: right_is,
-                ..
-            },
-        ) => fact == right_fact && is != right_is,
-        _ => false,
-    };
-    let has_opposite = |left: &Condition| kept.iter().any(|right| is_opposite(left, right));
-    kept.iter().any(has_opposite) || is_unsatisfiable(&Condition::All(kept.to_vec()), facts)
 }

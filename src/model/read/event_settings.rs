@@ -1,7 +1,8 @@
 //! Reads the settings of a model about events: currency, duplicates, orders and corrections. The first three
 //! apply to all loaded models, because all of them read the same events.
 
-use super::{Fields, ModelReader};
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::event::{CurrencyRates, EventType, Field, FieldKind, Millis};
 use crate::model::yaml::YamlNode;
 use crate::model::{Dedupe, Orders};

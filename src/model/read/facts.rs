@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fields, ModelReader};
+use super::declared::DeclaredTransition;
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::model::condition::Condition;
 use crate::model::fact::FactDeclaration;
-use crate::model::lower::{FactOrigin, FactSymbol};
+use crate::model::lower::FactSymbol;
 use crate::model::problem::Location;
-use crate::model::slots::{FactAccessor, StageFact};
+use crate::model::size::StateParts;
 use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
-use crate::model::{FACTS_MAX, Fact, Model, Models, STATE_BYTES_MAX, Transition, size};
-
-/// Most event fields that all models name, in facts and filters: every event is searched for each.
-const FIELDS_MAX: usize = 4096;
+use crate::model::{FACTS_MAX, Fact, Model, STATE_BYTES_MAX};
 
 impl ModelReader<'_> {
     pub(super) fn read_facts(&mut self, fields: &Fields<'_>) -> Vec<FactSymbol> {
@@ -63,44 +62,11 @@ impl ModelReader<'_> {
         facts
     }
 
-    pub(super) fn resolve_fact(&mut self, symbol: FactSymbol) -> Fact {
-        if self.models.vocabulary.fields().count() > FIELDS_MAX {
-            let message = format!("all models together name more than {FIELDS_MAX} event fields");
-            if !self.problems.contains(&message) {
-                let start = Location {
-                    line: 1,
-                    column: 1,
-                    width: 1,
-                };
-                self.add_error(start, message, None);
-            }
-            return Fact {
-                name: symbol.name,
-                accessor: FactAccessor::from_stage_fact(StageFact::Previous),
-            };
-        }
-        let Models {
-            slots, vocabulary, ..
-        } = &mut *self.models;
-        let accessor = match symbol.origin {
-            FactOrigin::Events(declaration) => {
-                slots.accessor(&declaration, symbol.value_type, vocabulary)
-            }
-            FactOrigin::Stages(fact) => FactAccessor::from_stage_fact(fact),
-            // A placeholder: a model with an invalid fact is not used.
-            FactOrigin::Invalid => FactAccessor::from_stage_fact(StageFact::Previous),
-        };
-        Fact {
-            name: symbol.name,
-            accessor,
-        }
-    }
-
     /// Warns of facts that no condition reads: they are stored for every customer all the same.
     pub(super) fn warn_of_unused(
         &mut self,
         fields: &Fields<'_>,
-        transitions: &[Transition],
+        transitions: &[DeclaredTransition],
         facts: &[FactSymbol],
     ) {
         let mut used = vec![false; facts.len()];
@@ -122,11 +88,12 @@ impl ModelReader<'_> {
 
     /// Reports an error if a customer's state could be too large for a record of the changelog.
     pub(super) fn check_size(&mut self, model: &Model, fields: &Fields<'_>, location: Location) {
-        let bytes = size::bytes_max(self.models, self.models.list.iter().chain([model]));
+        let parts = StateParts::from(&*self.models);
+        let bytes = parts.bytes_max(self.models.list.iter().chain([model]));
         if bytes <= STATE_BYTES_MAX {
             return;
         }
-        let bytes_of = |fact: &&Fact| size::fact_bytes(self.models, fact);
+        let bytes_of = |fact: &&Fact| parts.fact_bytes(fact);
         let largest = model.facts.iter().max_by_key(bytes_of);
         let help = largest.map(|fact| {
             let (name, bytes) = (&fact.name, bytes_of(&fact));

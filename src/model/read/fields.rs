@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::ModelReader;
+use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::lower::STAGE_FACT_NAMES;
 use crate::model::problem::{Location, closest_match};
@@ -255,7 +255,7 @@ impl ModelReader<'_> {
 }
 
 /// The rule for names of models, stages and facts, if `name` violates it.
-pub fn name_fault(name: &str) -> Option<String> {
+pub(crate) fn name_fault(name: &str) -> Option<String> {
     let is_valid = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name
             .chars()

@@ -1,6 +1,7 @@
 //! Reads the `tests:` of a model file.
 
-use super::{Fields, ModelReader};
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::event::{EventTime, parse_end_instant, parse_instant};
 use crate::model::model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest};
 use crate::model::problem::Location;

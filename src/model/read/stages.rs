@@ -1,10 +1,12 @@
 //! Reads the stages of a model.
 
-use super::{Fields, ModelReader};
+use super::declared::DeclaredStage;
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::problem::Location;
 use crate::model::yaml::YamlNode;
-use crate::model::{Reentry, STAGES_MAX, Stage};
+use crate::model::{Reentry, STAGES_MAX};
 
 /// The keys of a stage.
 pub(crate) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "description"];
@@ -12,7 +14,11 @@ pub(crate) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "descri
 impl ModelReader<'_> {
     /// Reads the stages. The result is empty if they cannot be used; the reason is reported here, and callers
     /// report nothing more.
-    pub(super) fn read_stages(&mut self, fields: &Fields<'_>, location: Location) -> Vec<Stage> {
+    pub(super) fn read_stages(
+        &mut self,
+        fields: &Fields<'_>,
+        location: Location,
+    ) -> Vec<DeclaredStage> {
         let Some(node) = self.required_field(fields, "stages", location) else {
             return Vec::new();
         };
@@ -36,13 +42,12 @@ impl ModelReader<'_> {
         let (mut stages, mut former) = (Vec::new(), Vec::new());
         for (key, value) in entries.iter().take(STAGES_MAX) {
             self.check_name(&key.text, key.location);
-            let mut stage = Stage {
+            let mut stage = DeclaredStage {
                 name: key.text.clone(),
                 was: Vec::new(),
                 description: None,
                 min_dwell: Millis(0),
                 reentry: Reentry::Always,
-                tracks_visits: false,
             };
             if !value.is_null()
                 && let Some(stage_fields) = self.read_fields(value, "a stage", &STAGE_KEYS, &[])
@@ -61,7 +66,6 @@ impl ModelReader<'_> {
                     .map_or_else(Vec::new, |node| self.read_names(node));
                 stage.was = was.iter().map(|(name, _)| name.clone()).collect();
                 former.extend(was);
-                stage.tracks_visits = stage.reentry != Reentry::Always;
             }
             stages.push(stage);
         }
@@ -71,7 +75,7 @@ impl ModelReader<'_> {
     }
 
     /// Reports former names that do not identify one stage. `former` are the names of all `was` with their locations.
-    fn check_former_names(&mut self, stages: &[Stage], former: &[(String, Location)]) {
+    fn check_former_names(&mut self, stages: &[DeclaredStage], former: &[(String, Location)]) {
         for (at, (was, location)) in former.iter().enumerate() {
             if stages.iter().any(|stage| stage.name == *was) {
                 let help = "`was` is the former name of a stage";

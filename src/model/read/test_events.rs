@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value as Json};
 
-use super::ModelReader;
+use super::model_reader::ModelReader;
 use crate::event::{EventTime, parse_instant};
 use crate::model::model_test::{DEFAULT_CUSTOMER, TestEvent};
 use crate::model::yaml::{YamlKey, YamlNode, YamlValue};

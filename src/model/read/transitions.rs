@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fields, ModelReader};
+use super::declared::{DeclaredStage, DeclaredTransition};
+use super::fields::Fields;
+use super::model_reader::ModelReader;
 use crate::event::Millis;
+use crate::model::TRANSITIONS_MAX;
 use crate::model::lower::FactSymbol;
 use crate::model::problem::{Location, did_you_mean};
 use crate::model::yaml::{YamlNode, YamlValue};
-use crate::model::{Stage, TRANSITIONS_MAX, Transition};
 
 /// The keys of a transition.
 pub(crate) const TRANSITION_KEYS: [&str; 7] = [
@@ -28,7 +30,7 @@ impl ModelReader<'_> {
         location: Location,
         stages: &[&str],
         facts: &mut Vec<FactSymbol>,
-    ) -> Vec<(&'n YamlNode, Transition)> {
+    ) -> Vec<(&'n YamlNode, DeclaredTransition)> {
         let Some(node) = self.required_field(fields, "transitions", location) else {
             return Vec::new();
         };
@@ -57,7 +59,7 @@ impl ModelReader<'_> {
         item: &YamlNode,
         stages: &[&str],
         facts: &mut Vec<FactSymbol>,
-    ) -> Option<Transition> {
+    ) -> Option<DeclaredTransition> {
         let fields = self.read_fields(item, "a transition", &TRANSITION_KEYS, &[])?;
         let from = self
             .required_field(&fields, "from", item.location)
@@ -94,7 +96,7 @@ impl ModelReader<'_> {
                 Some(help),
             );
         }
-        Some(Transition {
+        Some(DeclaredTransition {
             from,
             to,
             name,
@@ -102,10 +104,6 @@ impl ModelReader<'_> {
             text: text?.to_owned(),
             hold: hold?,
             cooldown: cooldown?,
-            // Set by `Models::link`, when all facts are resolved.
-            slots: Vec::new(),
-            time_dependent_parts: Vec::new(),
-            facts: Vec::new(),
         })
     }
 
@@ -156,9 +154,9 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_unreachable(
         &mut self,
         fields: &Fields<'_>,
-        stages: &[Stage],
+        stages: &[DeclaredStage],
         initial: usize,
-        transitions: &[Transition],
+        transitions: &[DeclaredTransition],
     ) {
         // Each pass of the loop adds a stage; it ends when no transition leads to a new one.
         let mut reached = BTreeSet::from([initial]);

@@ -3,48 +3,16 @@
 //! Summands and factors are assumed to be positive, as money and counts are. Otherwise `spend >= 500` over a window
 //! would count as time-driven, since a negative amount could leave the window.
 
+use super::fact::{AnalyzedFact, Drift};
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Comparison, Condition, Operator, Term};
-use crate::model::{Accumulator, Fact, SlotKind, Slots, StageFact, ValueSource};
 
-pub(crate) fn can_become_true_by_time(
-    condition: &Condition,
-    facts: &[Fact],
-    slots: &Slots,
-) -> bool {
-    DriftAnalysis { facts, slots }.can_become(condition, true)
+pub(crate) fn can_become_true_by_time(condition: &Condition, facts: &[AnalyzedFact]) -> bool {
+    DriftAnalysis { facts }.can_become(condition, true)
 }
 
-/// How a value changes without events.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Drift {
-    Steady,
-    Falls,
-    Rises,
-    Either,
-}
-
-impl Drift {
-    fn reversed(self) -> Drift {
-        match self {
-            Drift::Falls => Drift::Rises,
-            Drift::Rises => Drift::Falls,
-            same => same,
-        }
-    }
-
-    fn combine(self, other: Drift) -> Drift {
-        match (self, other) {
-            (Drift::Steady, drift) | (drift, Drift::Steady) => drift,
-            (left, right) if left == right => left,
-            _ => Drift::Either,
-        }
-    }
-}
-
-struct DriftAnalysis<'m> {
-    facts: &'m [Fact],
-    slots: &'m Slots,
+struct DriftAnalysis<'f> {
+    facts: &'f [AnalyzedFact],
 }
 
 impl DriftAnalysis<'_> {
@@ -58,16 +26,14 @@ impl DriftAnalysis<'_> {
                 !(truth && needs_event(condition)) && any(parts)
             }
             Condition::Compare(comparison) => self.comparison_can_become(comparison, truth),
-            Condition::Has(fact) => match (truth, self.facts[*fact].accessor.window) {
-                (true, window) => window.is_some_and(|window| window.buckets_ago > 0),
-                (false, _) => self.can_vanish(*fact),
-            },
+            Condition::Has(fact) if truth => self.facts[*fact].can_appear(),
+            Condition::Has(fact) => self.facts[*fact].can_vanish(),
             Condition::CompareText(_) | Condition::Bool { .. } => {
-                let changes = |fact| {
+                let changes = |fact: usize| {
                     if truth {
-                        self.fact_drift(fact) == Drift::Either
+                        self.facts[fact].drift() == Drift::Either
                     } else {
-                        self.can_vanish(fact)
+                        self.facts[fact].can_vanish()
                     }
                 };
                 condition.facts().into_iter().any(changes)
@@ -80,7 +46,10 @@ impl DriftAnalysis<'_> {
             self.term_drift(&comparison.left),
             self.term_drift(&comparison.right),
         );
-        let vanishes = comparison.facts.iter().any(|fact| self.can_vanish(*fact));
+        let vanishes = comparison
+            .facts
+            .iter()
+            .any(|fact| self.facts[*fact].can_vanish());
         let towards = match (comparison.operator, truth) {
             (Operator::Greater | Operator::AtLeast, true)
             | (Operator::Less | Operator::AtMost, false) => Drift::Rises,
@@ -100,8 +69,8 @@ impl DriftAnalysis<'_> {
     fn term_drift(&self, term: &Term) -> Drift {
         match term {
             Term::Constant(_) => Drift::Steady,
-            Term::Fact(fact) => self.fact_drift(*fact),
-            Term::Since(instant) => Drift::Rises.combine(self.fact_drift(*instant).reversed()),
+            Term::Fact(fact) => self.facts[*fact].drift(),
+            Term::Since(instant) => Drift::Rises.combine(self.facts[*instant].drift().reversed()),
             Term::Negate(inner) => self.term_drift(inner).reversed(),
             Term::Binary(operator, left, right) => {
                 let drifts = (self.term_drift(left), self.term_drift(right));
@@ -117,58 +86,6 @@ impl DriftAnalysis<'_> {
                 }
             }
         }
-    }
-
-    fn fact_drift(&self, fact: usize) -> Drift {
-        let accessor = self.facts[fact].accessor;
-        let Some(window) = accessor.window else {
-            return match accessor.source {
-                ValueSource::Stage(fact) if StageFact::is_time_dependent(fact) => Drift::Rises,
-                _ => Drift::Steady,
-            };
-        };
-        if window.buckets_ago > 0 {
-            return Drift::Either; // Events enter the window, too.
-        }
-        match accessor.source {
-            ValueSource::Number(slot) => match self.slots.get(slot).kind {
-                SlotKind::Buckets {
-                    accumulator: Accumulator::Min(_),
-                    ..
-                } => Drift::Rises,
-                _ => Drift::Falls,
-            },
-            ValueSource::Distinct { .. } => Drift::Falls,
-            ValueSource::Instant(slot) => match self.slots.get(slot).kind {
-                SlotKind::Last => Drift::Steady,
-                _ => Drift::Rises,
-            },
-            ValueSource::FieldValue(slot) => match self.slots.get(slot).kind {
-                SlotKind::LatestOf(_) => Drift::Steady,
-                _ => Drift::Either,
-            },
-            ValueSource::Mean { .. }
-            | ValueSource::MeanGap { .. }
-            | ValueSource::MaxGap(_)
-            | ValueSource::Stage(_) => Drift::Either,
-        }
-    }
-
-    /// Whether a fact can lose its value as its window moves on.
-    fn can_vanish(&self, fact: usize) -> bool {
-        let accessor = self.facts[fact].accessor;
-        let is_zero_without_events = match accessor.source {
-            ValueSource::Number(slot) => matches!(
-                self.slots.get(slot).kind,
-                SlotKind::Buckets {
-                    accumulator: Accumulator::Count | Accumulator::CountOf(_) | Accumulator::Sum(_),
-                    ..
-                }
-            ),
-            ValueSource::Distinct { .. } => true,
-            _ => false,
-        };
-        accessor.window.is_some() && !is_zero_without_events
     }
 }
 

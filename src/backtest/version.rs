@@ -1,0 +1,23 @@
+//! A version of a model that a backtest evaluates.
+
+use crate::model::{Model, Models};
+
+/// A version of a model, evaluated without other models.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// Contains one model.
+    pub models: Models,
+    /// The stages that predict that the outcome will not occur, as bits.
+    pub flagged: u64,
+}
+
+impl Version {
+    pub fn model(&self) -> &Model {
+        &self.models.list[0]
+    }
+
+    /// Whether a stage flags a customer.
+    pub fn is_flagged(&self, stage: usize) -> bool {
+        self.flagged & 1 << stage != 0
+    }
+}
