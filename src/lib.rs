@@ -21,6 +21,7 @@
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     independent adapters
 //!      runtime/   worker: batch → prefetch → apply → Kafka transaction → RocksDB write, over WorkerIo:
 //!                 the live one, or the simulated one that injects faults; restore; rebalances
+//!      offline/   replay, timeline and backtest of files, without Kafka
 //!      telemetry/  api/  config/  app  cli/
 //! ```
 //!
@@ -58,7 +59,7 @@
 //! # Invariants
 //!
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
-//!   cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
+//!   cloudevent < explanation < telemetry < {store, kafka, files} < {runtime, offline} < api < config < app < cli`. No two files
 //!   import each other. Tests enforce both.
 //! - The core reads no clock: time comes from events and from the watermark. It neither logs nor counts: it returns
 //!   what happened, and the shell reports it.
@@ -136,6 +137,7 @@ pub mod explanation;
 pub mod files;
 pub mod kafka;
 pub mod model;
+pub mod offline;
 pub mod partition;
 pub mod runtime;
 pub mod store;

@@ -2,7 +2,6 @@
 //! about customers.
 
 mod assignment;
-pub mod backtest;
 pub mod clock;
 mod clock_check;
 mod context;
@@ -20,14 +19,12 @@ mod partitions;
 mod poll_loop;
 mod refused;
 pub mod rekey;
-pub mod replay;
 mod restore;
 mod restore_progress;
 mod settings;
 #[cfg(test)]
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
-pub mod timeline;
 mod topic_watch;
 mod worker;
 mod worker_io;

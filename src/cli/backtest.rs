@@ -24,7 +24,7 @@ use super::{Exit, OutputFormat, load_models, print_stderr};
 use crate::backtest::{BacktestOptions, EXAMPLES_MAX, Prediction, PredictionTarget, Version};
 use crate::event::{EventTime, Millis};
 use crate::model::{Model, did_you_mean, sanitize_for_terminal};
-use crate::runtime::backtest::{BacktestRun, Error};
+use crate::offline::backtest::{BacktestRun, Error};
 use findings::Findings;
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["explanation"],
     &["telemetry"],
     &["store", "files", "kafka"],
-    &["runtime"],
+    &["runtime", "offline"],
     &["api"],
     &["config"],
     &["app"],
