@@ -17,6 +17,7 @@
 //!            │ cloudevent  a transition as the output record                         │
 //!            │ explanation/  why a customer is in a stage, as text and as JSON       │
 //!            │ backtest/   histories under two versions of a model -> differences    │
+//!            │ report/     a backtest as text, as JSON, as an HTML page with charts  │
 //!            └───────────────────────────────────────────────────────────────────────┘
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     independent adapters
 //!      runtime/   worker: batch → prefetch → apply → Kafka transaction → RocksDB write, over WorkerIo:
@@ -59,8 +60,8 @@
 //! # Invariants
 //!
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
-//!   cloudevent < explanation < telemetry < {store, kafka, files} < {runtime, offline} < api < config < app < cli`. No two files
-//!   import each other. Tests enforce both.
+//!   cloudevent < explanation < report < telemetry < {store, kafka, files} < {runtime, offline} < api < config < app <
+//!   cli`. No two files import each other. Tests enforce both.
 //! - The core reads no clock: time comes from events and from the watermark. It neither logs nor counts: it returns
 //!   what happened, and the shell reports it.
 //! - How a history is cut into batches, and how often a customer is evaluated, does not change the outputs.
@@ -139,6 +140,7 @@ pub mod kafka;
 pub mod model;
 pub mod offline;
 pub mod partition;
+pub mod report;
 pub mod runtime;
 pub mod store;
 pub mod telemetry;

@@ -1,5 +1,5 @@
-//! Layer 6: the effect shell. Moves values between the pure core and Kafka, RocksDB, files and clocks; makes no decision
-//! about customers.
+//! Layer 6: the daemon. Moves values between the pure core and Kafka, RocksDB and clocks; makes no decision about
+//! customers.
 
 mod assignment;
 pub mod clock;

@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["partition", "backtest"],
     &["cloudevent"],
     &["explanation"],
+    &["report"],
     &["telemetry"],
     &["store", "files", "kafka"],
     &["runtime", "offline"],
