@@ -12,6 +12,7 @@ use crate::customer::{CustomerState, Explanation, StageChange};
 use crate::event::{CustomerId, EventTime};
 use crate::model::Models;
 
+pub use format::format_instant;
 pub use timeline::{TimelineFormatter, TimelineStep};
 
 /// A customer's stage in every model, and why.

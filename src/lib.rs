@@ -18,10 +18,12 @@
 //!            │ explanation/  why a customer is in a stage, as text and as JSON       │
 //!            │ backtest/   histories under two versions of a model -> differences    │
 //!            │ authoring/  presets, JSON Schema, diagrams, the tests of model files  │
+//!            │ report/     a backtest as text, as JSON, as an HTML page with charts  │
 //!            └───────────────────────────────────────────────────────────────────────┘
 //!      store/ (RocksDB)     kafka/ (rdkafka)     files/ (NDJSON, CSV)     independent adapters
 //!      runtime/   worker: batch → prefetch → apply → Kafka transaction → RocksDB write, over WorkerIo:
 //!                 the live one, or the simulated one that injects faults; restore; rebalances
+//!      offline/   replay, timeline and backtest of files, without Kafka
 //!      telemetry/  api/  config/  app  cli/
 //! ```
 //!
@@ -60,8 +62,8 @@
 //!
 //! - `config/models/RULES.md` defines the semantics. A number in brackets in a comment, such as `[16]`, is a rule.
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
-//!   authoring < cloudevent < explanation < telemetry < {store, kafka, files} < runtime < api < config < app < cli`. No two files
-//!   import each other. Tests enforce both.
+//!   authoring < cloudevent < explanation < report < telemetry < {store, kafka, files} < {runtime, offline} < api <
+//!   config < app < cli`. No two files import each other. Tests enforce both.
 //! - The core reads no clock: time comes from events and from the watermark. It neither logs nor counts: it returns
 //!   what happened, and the shell reports it.
 //! - How a history is cut into batches, and how often a customer is evaluated, does not change the outputs.
@@ -139,7 +141,9 @@ pub mod explanation;
 pub mod files;
 pub mod kafka;
 pub mod model;
+pub mod offline;
 pub mod partition;
+pub mod report;
 pub mod runtime;
 pub mod store;
 pub mod telemetry;

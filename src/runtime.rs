@@ -1,8 +1,7 @@
-//! Layer 6: the effect shell. Moves values between the pure core and Kafka, RocksDB, files and clocks; makes no decision
-//! about customers.
+//! Layer 6: the daemon. Moves values between the pure core and Kafka, RocksDB and clocks; makes no decision about
+//! customers.
 
 mod assignment;
-pub mod backtest;
 pub mod clock;
 mod clock_check;
 mod context;
@@ -19,14 +18,12 @@ mod partitions;
 mod poll_loop;
 mod refused;
 pub mod rekey;
-pub mod replay;
 mod restore;
 mod restore_progress;
 mod settings;
 #[cfg(test)]
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
-pub mod timeline;
 mod topic_watch;
 mod worker;
 mod worker_io;

@@ -1,14 +1,5 @@
 //! `tenure backtest`: runs one or two versions of a model over a history and reports the differences.
 
-mod counting;
-mod findings;
-mod format;
-mod html;
-mod json;
-mod ratio;
-mod tables;
-mod text;
-
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -23,9 +14,10 @@ use super::replay::parse_until_argument;
 use super::{Exit, OutputFormat, load_models, print_stderr};
 use crate::backtest::{BacktestOptions, EXAMPLES_MAX, Prediction, PredictionTarget, Version};
 use crate::event::{EventTime, Millis};
+use crate::files::InputSummary;
 use crate::model::{Model, did_you_mean, sanitize_for_terminal};
-use crate::runtime::backtest::{BacktestRun, Error};
-use findings::Findings;
+use crate::offline::backtest::{BacktestRun, Error};
+use crate::report::backtest::{self as report, ExcludedRows, Findings};
 
 #[derive(Debug, Args)]
 pub(super) struct BacktestArgs {
@@ -126,7 +118,7 @@ impl BacktestArgs {
             }
             Err(ref error @ Error::NoEvents(ref survey)) => {
                 let mut lines = vec![error.to_string()];
-                lines.extend(findings::excluded_rows(&self.inputs, survey));
+                lines.extend(self.excluded_rows(survey).lines());
                 bail!(lines.join("\n"));
             }
             other => other?,
@@ -139,25 +131,33 @@ impl BacktestArgs {
         let has_warnings = warnings > 0 || !survey.rejected.is_empty();
         let findings = Findings {
             files: &self.models,
-            inputs: &self.inputs,
             versions: &versions,
-            survey: &survey,
+            events: survey.events,
+            excluded: self.excluded_rows(&survey),
             backtest: &backtest,
         };
         if let Some(path) = &self.html {
-            fs::write(path, html::report(&findings))
+            fs::write(path, report::to_html(&findings))
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         let mut out = io::stdout().lock();
         match self.format {
-            OutputFormat::Text => out.write_all(text::report(&findings).as_bytes())?,
-            OutputFormat::Json => writeln!(out, "{:#}", json::report(&findings))?,
+            OutputFormat::Text => out.write_all(report::to_text(&findings).as_bytes())?,
+            OutputFormat::Json => writeln!(out, "{:#}", report::to_json(&findings))?,
         }
         Ok(if self.strict && has_warnings {
             Exit::Warnings
         } else {
             Exit::Ok
         })
+    }
+
+    fn excluded_rows<'f>(&'f self, survey: &'f InputSummary) -> ExcludedRows<'f> {
+        ExcludedRows {
+            inputs: &self.inputs,
+            later: survey.later,
+            rejected: &survey.rejected,
+        }
     }
 
     fn options(&self, begin: EventTime, end: EventTime) -> BacktestOptions {

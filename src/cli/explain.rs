@@ -13,7 +13,8 @@ use crate::event::{CustomerId, EventTime};
 use crate::explanation::{AsOf, CustomerExplanation, UnknownInstant};
 use crate::files::InputOrder;
 use crate::model::{Models, did_you_mean, sanitize_for_terminal};
-use crate::runtime::{explain_found, timeline};
+use crate::offline::timeline;
+use crate::runtime::explain_found;
 use crate::store::{self, FoundCustomer, Store};
 
 #[derive(Debug, Args)]

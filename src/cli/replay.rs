@@ -15,7 +15,7 @@ use super::progress::CommandProgress;
 use super::{Exit, OutputFormat, load_models, print_stderr};
 use crate::event::{EventTime, parse_end_instant};
 use crate::files::InputOrder;
-use crate::runtime::replay;
+use crate::offline::replay;
 use crate::store::{self, Store};
 use inputs::is_same_file;
 use outputs::ReplayOutputs;

@@ -8,7 +8,7 @@ use crate::model::sanitize_for_terminal;
 const TEXT_CHARS_MAX: usize = 60;
 
 /// `2026-02-18`, or with the time of day where it is not midnight.
-pub(super) fn format_instant(instant: EventTime) -> String {
+pub fn format_instant(instant: EventTime) -> String {
     let text = instant.to_string();
     let Some((date, rest)) = text.split_once('T') else {
         return text;

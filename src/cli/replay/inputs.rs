@@ -9,7 +9,7 @@ use crate::cli::print_stderr;
 use crate::event::{Decoder, EventTime, Millis};
 use crate::files::{self, HistoryRange, InputOrder, MergedInputs};
 use crate::model::{Models, sanitize_for_terminal};
-use crate::runtime::timeline::TimelineEnd;
+use crate::offline::timeline::TimelineEnd;
 
 /// Opens the files; prints which of them have to be sorted first.
 pub(in crate::cli) fn open(

@@ -15,8 +15,8 @@ use crate::cloudevent::{self, Origin};
 use crate::event::{Position, RejectReason, Rejection};
 use crate::files::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
 use crate::model::Models;
+use crate::offline::replay::ReplaySummary;
 use crate::partition::Output;
-use crate::runtime::replay::ReplaySummary;
 
 /// The `source` attribute of the CloudEvents of a replay.
 pub(super) const REPLAY_SOURCE: &str = "tenure/replay";

@@ -9,7 +9,7 @@ use crate::event::CustomerId;
 use crate::explanation::{self, TimelineStep};
 use crate::files::MergedInputs;
 use crate::model::Models;
-use crate::runtime::timeline;
+use crate::offline::timeline;
 
 impl ReplayArgs {
     pub(super) fn print_timeline(

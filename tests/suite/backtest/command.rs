@@ -406,7 +406,7 @@ fn the_page_is_well_formed_stands_alone_and_escapes_what_is_foreign() {
         assert!(!page.contains(never), "{never}");
     }
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
-    assert!(page.contains("&lt;b&gt;&amp;&quot;&#39;.yaml"));
+    assert!(page.contains("&lt;b&gt;&amp;&quot;'.yaml"));
     for needed in [
         "prefers-color-scheme: dark",
         "@media print",

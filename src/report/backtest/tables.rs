@@ -1,41 +1,18 @@
-//! The tables of a report as cells of text, for all of its formats.
+//! The tables of the report as cells of text, for all of its formats.
 
 use std::cmp::Reverse;
 
-use indicatif::HumanCount;
-
 use super::findings::Findings;
-use super::format::{format_instant, format_length, format_percentile, format_ratio};
-use super::ratio::{Rates, format_share};
-use crate::backtest::{Differences, FirstEntries, Flow, Prediction, StayStats};
+use super::rates::Rates;
+use crate::backtest::{Differences, FirstEntries, Flow, Prediction};
+use crate::explanation::format_instant;
+use crate::report::format::{
+    format_count, format_length, format_percentile, format_ratio, format_share,
+};
+use crate::report::table::ReportTable;
 
 /// Maximum of moves in a table.
 const MOVES_MAX: usize = 12;
-
-/// Rows under a header; the first cell of a row names it.
-pub(super) struct ReportTable {
-    pub(super) caption: String,
-    pub(super) header: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
-}
-
-impl ReportTable {
-    fn new<const N: usize>(caption: impl Into<String>, header: [&str; N]) -> ReportTable {
-        ReportTable {
-            caption: caption.into(),
-            header: header.map(str::to_owned).to_vec(),
-            rows: Vec::new(),
-        }
-    }
-
-    fn add_row<const N: usize>(&mut self, row: [String; N]) {
-        self.rows.push(row.to_vec());
-    }
-}
-
-pub(super) fn format_count(count: u64) -> String {
-    HumanCount(count).to_string()
-}
 
 /// A count, with a dot for zero so that other counts stand out.
 fn count_or_dot(count: u64) -> String {
@@ -202,7 +179,7 @@ pub(super) fn stays(findings: &Findings<'_>) -> ReportTable {
     ];
     let caption = "Visits to each stage; lengths are of those that lasted and ended";
     let mut table = ReportTable::new(caption, header);
-    for (version, stage, stays) in visited_stages(findings) {
+    for (version, stage, stays) in findings.visited_stages() {
         table.add_row([
             findings.stage_name(version, stage).to_owned(),
             findings.label(version).to_owned(),
@@ -220,18 +197,6 @@ pub(super) fn stays(findings: &Findings<'_>) -> ReportTable {
         ]);
     }
     table
-}
-
-/// Stages that were entered, with their version; the same stages of both versions are adjacent.
-pub(super) fn visited_stages<'f>(findings: &'f Findings<'_>) -> Vec<(usize, usize, &'f StayStats)> {
-    let mut all = Vec::new();
-    for (version, stays) in findings.backtest.stays.iter().enumerate() {
-        let stages = stays.stages.iter().enumerate();
-        let visited = stages.filter(|(_, stays)| stays.entries > 0);
-        all.extend(visited.map(|(stage, stays)| (version, stage, stays)));
-    }
-    all.sort_by_key(|(version, stage, _)| (findings.common_stage(*version, *stage), *version));
-    all
 }
 
 /// Moves that are undone within the flap span, the most frequent first.

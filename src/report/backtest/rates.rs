@@ -1,6 +1,5 @@
 //! Converts the exact counts of a backtest into ratios.
 
-use super::format::format_ratio;
 use crate::backtest::Score;
 
 /// The rates of a score; NaN if the divisor is zero.
@@ -46,13 +45,10 @@ fn wilson_interval(share: f64, count: f64) -> (f64, f64) {
     (middle - half, middle + half)
 }
 
-pub(super) fn format_share(part: u64, whole: u64) -> String {
-    format_ratio(part as f64 / whole as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::format::format_ratio;
 
     #[test]
     fn rates_match_published_values() {

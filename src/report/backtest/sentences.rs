@@ -1,109 +1,37 @@
-//! The results of a backtest, and the sentences that all forms of its report use.
-
-use std::path::PathBuf;
-
-use indicatif::HumanCount;
+//! The sentences that all forms of the report use.
 
 use super::counting;
-use super::format::{self, format_instant, format_length, format_ratio, years};
-use super::ratio::{Rates, format_share};
-use super::tables;
-use crate::backtest::{Backtest, DifferenceExample, Differences, Prediction, Version};
-use crate::files::InputSummary;
-use crate::model::sanitize_for_terminal;
-
-/// The results of a backtest, with its models and inputs.
-pub(super) struct Findings<'f> {
-    pub(super) files: &'f [PathBuf],
-    pub(super) inputs: &'f [PathBuf],
-    /// The old version and the new one, or a single version.
-    pub(super) versions: &'f [Version],
-    pub(super) survey: &'f InputSummary,
-    pub(super) backtest: &'f Backtest,
-}
-
-/// Rows that were excluded, one line per reason.
-pub(super) fn excluded_rows(inputs: &[PathBuf], survey: &InputSummary) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (reason, (count, first)) in &survey.rejected {
-        let file = inputs[first.input as usize].display().to_string();
-        lines.push(format!(
-            "{} rejected: {reason}, first at {}:{}{}",
-            HumanCount(*count),
-            sanitize_for_terminal(&file),
-            first.offset,
-            reason.hint()
-        ));
-    }
-    if survey.later > 0 {
-        let later = HumanCount(survey.later);
-        lines.push(format!("{later} later than --until"));
-    }
-    lines
-}
+use super::findings::Findings;
+use super::rates::Rates;
+use crate::backtest::{DifferenceExample, Differences, Prediction};
+use crate::explanation::format_instant;
+use crate::report::format::{format_count, format_length, format_ratio, format_share, years};
 
 impl Findings<'_> {
-    /// The label of a version in the report.
-    pub(super) fn label(&self, version: usize) -> &'static str {
-        match (self.versions.len(), version) {
-            (1, _) => "MODEL",
-            (_, 0) => "OLD",
-            _ => "NEW",
-        }
-    }
-
-    pub(super) fn stage_name(&self, version: usize, stage: usize) -> &str {
-        &self.versions[version].model().stages[stage].name
-    }
-
-    /// The file and the model of a version.
-    pub(super) fn title(&self, version: usize) -> String {
-        let model = self.versions[version].model();
-        let file = sanitize_for_terminal(&self.files[version].display().to_string());
-        format!("{file} ({}, version {})", model.name, model.version)
-    }
-
-    /// The index of a version's stage among the unified stages of both versions.
-    pub(super) fn common_stage(&self, version: usize, stage: usize) -> usize {
-        let differences = self.backtest.differences.as_ref();
-        differences.map_or(stage, |differences| differences.unified[version][stage])
-    }
-
-    /// The stages of a version that flag a customer.
-    pub(super) fn flagging_stages(&self, version: usize) -> String {
-        let version = &self.versions[version];
-        let stages = version.model().stages.iter().enumerate();
-        let flagging = stages.filter(|(at, _)| version.is_flagged(*at));
-        let names: Vec<&str> = flagging.map(|(_, stage)| stage.name.as_str()).collect();
-        names.join(" or ")
-    }
-
     /// The customers, events and time range of the history.
     pub(super) fn scope(&self) -> String {
         let (begin, end) = (self.backtest.options.begin, self.backtest.options.end);
         format!(
             "{} with {} events, from {} to {}.",
             customers(self.backtest.customers),
-            HumanCount(self.survey.events),
+            format_count(self.events),
             format_instant(begin),
             format_instant(end)
         )
     }
 
-    /// Rows that were excluded, one line per reason.
-    pub(super) fn excluded_rows(&self) -> Vec<String> {
-        excluded_rows(self.inputs, self.survey)
-    }
-
     pub(super) fn moves_sentence(&self) -> String {
         let flaps = &self.backtest.flaps;
         let Some(differences) = &self.backtest.differences else {
-            return format!("Customers make {} moves.", HumanCount(flaps[0].transitions));
+            return format!(
+                "Customers make {} moves.",
+                format_count(flaps[0].transitions)
+            );
         };
         let moves = format!(
             "Customers make {} moves under OLD and {} under NEW.",
-            HumanCount(flaps[0].transitions),
-            HumanCount(flaps[1].transitions)
+            format_count(flaps[0].transitions),
+            format_count(flaps[1].transitions)
         );
         if !differences.is_comparable {
             return moves + " The two have no stage in common.";
@@ -130,23 +58,19 @@ impl Findings<'_> {
                 "{} has most customers in {}: {} ({share})",
                 self.label(version),
                 self.stage_name(version, stage),
-                HumanCount(count)
+                format_count(count)
             ))
         };
         let fullest: Vec<String> = (0..self.versions.len()).filter_map(fullest).collect();
         format!("At the end {}.", fullest.join("; "))
     }
 
-    pub(super) fn definitions(&self) -> Vec<String> {
-        format::definitions(self.versions.len() == 2, self.backtest.prediction.is_some())
-    }
-
     /// How the example customers were chosen.
     pub(super) fn sampling_sentence(&self, differences: &Differences) -> String {
         format!(
             "{} of {}, chosen by a hash of their ids.",
-            HumanCount(differences.examples().len() as u64),
-            HumanCount(differences.histories)
+            format_count(differences.examples().len() as u64),
+            format_count(differences.histories)
         )
     }
 
@@ -162,15 +86,15 @@ impl Findings<'_> {
             0 => "no customer makes several moves at one instant".to_owned(),
             chains => format!(
                 "{} times a customer makes several moves at one instant, at most {}",
-                HumanCount(chains),
-                HumanCount(flaps.longest_chain)
+                format_count(chains),
+                format_count(flaps.longest_chain)
             ),
         };
         format!(
             "{}: {} of {} moves are undone within {}{rate}, by {}; {chains}.",
             self.label(version),
-            HumanCount(flaps.flaps),
-            HumanCount(flaps.transitions),
+            format_count(flaps.flaps),
+            format_count(flaps.transitions),
             self.backtest.options.flap,
             customers(flaps.customers),
         )
@@ -180,7 +104,7 @@ impl Findings<'_> {
     pub(super) fn stay_lengths_sentence(&self) -> String {
         let mut stages: Vec<String> = Vec::new();
         let mut previous = None;
-        for (version, stage, stays) in tables::visited_stages(self) {
+        for (version, stage, stays) in self.visited_stages() {
             let Some(median) = stays.completed.percentile(50) else {
                 continue;
             };
@@ -218,7 +142,7 @@ impl Findings<'_> {
             "At {} dates from {first} to {last}, customers with an earlier {outcome} were evaluated {} times (a \
              customer counts at every date); {} of these times none came within {within}.",
             dates.len(),
-            HumanCount(base.population),
+            format_count(base.population),
             format_share(base.stopped, base.population),
         )];
         lines.push(counting::sentence(self));
@@ -273,13 +197,13 @@ impl Findings<'_> {
         };
         let late = match leads.late {
             0 => String::new(),
-            late => format!(" {} of the flags came only after that.", HumanCount(late)),
+            late => format!(" {} of the flags came only after that.", format_count(late)),
         };
         format!(
             "{label}: of {} times that a customer was flagged {} were right. The flag came {} (median; at most {} for \
              nine of ten) before {within} without {outcome} were over.{late}",
-            HumanCount(leads.spells),
-            HumanCount(leads.ahead.count),
+            format_count(leads.spells),
+            format_count(leads.ahead.count),
             format_length(median),
             format_length(most),
         )
@@ -302,22 +226,11 @@ impl Findings<'_> {
             more => history + &format!(", and {more} more moves"),
         }
     }
-
-    /// The outcome and the span within which it is expected, as text.
-    pub(super) fn prediction_question(&self) -> (String, String) {
-        let target = self.backtest.options.prediction.as_ref();
-        target.map_or_else(Default::default, |target| {
-            (
-                sanitize_for_terminal(&target.outcome),
-                target.within.to_string(),
-            )
-        })
-    }
 }
 
 fn customers(count: u64) -> String {
     match count {
         1 => "1 customer".to_owned(),
-        count => format!("{} customers", HumanCount(count)),
+        count => format!("{} customers", format_count(count)),
     }
 }

@@ -4,14 +4,15 @@ use serde_json::{Value as Json, json};
 
 use super::counting;
 use super::findings::Findings;
-use super::format::years;
-use super::ratio::Rates;
+use super::rates::Rates;
 use crate::backtest::{
     DifferenceExample, Differences, DurationHistogram, FirstEntries, Prediction, Score,
     StageTransition, StayStats,
 };
+use crate::event::EventTime;
+use crate::report::format::years;
 
-pub(super) fn report(findings: &Findings<'_>) -> Json {
+pub fn to_json(findings: &Findings<'_>) -> Json {
     let backtest = findings.backtest;
     let versions = 0..findings.versions.len();
     json!({
@@ -25,13 +26,13 @@ pub(super) fn report(findings: &Findings<'_>) -> Json {
 }
 
 fn history(findings: &Findings<'_>) -> Json {
-    let (survey, backtest) = (findings.survey, findings.backtest);
-    let rejected = survey.rejected.iter().map(|(reason, (count, first))| {
+    let (excluded, backtest) = (findings.excluded, findings.backtest);
+    let rejected = excluded.rejected.iter().map(|(reason, (count, first))| {
         json!({
             "reason": reason.code(),
             "count": count,
             "first": {
-                "file": findings.inputs[first.input as usize].display().to_string(),
+                "file": excluded.inputs[first.input as usize].display().to_string(),
                 "line": first.offset,
             },
         })
@@ -39,8 +40,8 @@ fn history(findings: &Findings<'_>) -> Json {
     json!({
         "begin": backtest.options.begin.to_string(),
         "end": backtest.options.end.to_string(),
-        "events": survey.events,
-        "later": survey.later,
+        "events": findings.events,
+        "later": excluded.later,
         "rejected": rejected.collect::<Json>(),
         "customers": backtest.customers,
         "customer_years": years(backtest.customer_time),
@@ -107,7 +108,7 @@ fn population(findings: &Findings<'_>) -> Json {
             .map(|(stage, count)| (findings.stage_name(at, stage).to_owned(), json!(count)));
         Json::Object(named.collect())
     };
-    let date = |(date, versions): (&crate::event::EventTime, &Vec<Vec<u64>>)| {
+    let date = |(date, versions): (&EventTime, &Vec<Vec<u64>>)| {
         json!({
             "date": date.to_string(),
             "versions": versions.iter().enumerate().map(named).collect::<Json>(),

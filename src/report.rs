@@ -1,0 +1,7 @@
+//! Reports as text, as JSON, and as HTML pages with charts. Pure: values in, strings out.
+
+pub mod backtest;
+mod chart;
+mod format;
+mod page;
+mod table;
