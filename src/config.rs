@@ -1,8 +1,8 @@
 //! Settings: the documented defaults, files and environment variables become one checked [`Document`].
 //!
 //! `config/tenure.toml` is the documentation, the defaults and the lowest layer. Files come next, then
-//! environment variables ([`layer`]). Each layer is validated against the known settings ([`schema`])
-//! before the layers are merged ([`load()`]), so that each problem has its location in the source.
+//! environment variables ([`layer`]). The `config` crate parses and merges the layers, and one reading of the result
+//! as a [`Document`] finds invalid settings, each with its location in its layer ([`load()`]).
 //! [`check`] then rejects values that make no sense together, and [`warnings`] reports values that are
 //! probably mistakes. Other modules do not read this one: each receives only its own settings.
 
@@ -13,10 +13,9 @@ mod file;
 mod layer;
 mod legacy_decoding;
 mod load;
-mod schema;
 mod settings;
 mod values;
 mod warnings;
 
-pub use document::Document;
-pub use load::{DEFAULTS, FileText, InvalidConfig, load, load_texts};
+pub use document::{DEFAULTS, Document};
+pub use load::{FileText, InvalidConfig, load, load_texts};

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::{guard, partitions};
@@ -34,56 +36,43 @@ pub fn router(handle: &Handle) -> Router {
 }
 
 /// The query of `GET /customers/{id}`.
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct ExplainQuery {
-    is_text: bool,
+    format: Format,
+    #[serde(deserialize_with = "end_instant")]
     at: Option<EventTime>,
 }
 
-impl ExplainQuery {
-    fn parse(query: &str) -> Result<ExplainQuery, String> {
-        let mut parsed = ExplainQuery::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("format", "json")) => parsed.is_text = false,
-                Some(("format", "text")) => parsed.is_text = true,
-                Some(("at", time)) => {
-                    let time = parse_end_instant(time);
-                    parsed.at =
-                        Some(time.ok_or("at: write 2026-01-31, or 2026-01-31T08:30:00Z\n")?);
-                }
-                _ => {
-                    return Err("the parameters are format=json, format=text, at=TIME\n".to_owned());
-                }
-            }
-        }
-        Ok(parsed)
-    }
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Json,
+    Text,
+}
+
+fn end_instant<'d, D: Deserializer<'d>>(from: D) -> Result<Option<EventTime>, D::Error> {
+    let time = parse_end_instant(&String::deserialize(from)?);
+    let expected = || D::Error::custom("write 2026-01-31, or 2026-01-31T08:30:00Z");
+    time.map(Some).ok_or_else(expected)
 }
 
 async fn customer(
     State(customers): State<Arc<Customers>>,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    Query(ExplainQuery { format, at }): Query<ExplainQuery>,
 ) -> Response {
-    let query = match ExplainQuery::parse(&query.unwrap_or_default()) {
-        Ok(query) => query,
-        Err(problem) => return (StatusCode::BAD_REQUEST, problem).into_response(),
-    };
     let explain = move || {
-        let render = |explanation: &CustomerExplanation<'_>| {
-            if query.is_text {
-                explanation.to_string()
-            } else {
-                format!("{:#}\n", explanation.to_json())
-            }
+        let render = |explanation: &CustomerExplanation<'_>| match format {
+            Format::Text => explanation.to_string(),
+            Format::Json => format!("{:#}\n", explanation.to_json()),
         };
-        customers.explain(&CustomerId::from(id.as_str()), query.at, render)
+        customers.explain(&CustomerId::from(id.as_str()), at, render)
     };
-    let content_type = if query.is_text {
-        "text/plain; charset=utf-8"
-    } else {
-        "application/json"
+    let content_type = match format {
+        Format::Text => "text/plain; charset=utf-8",
+        Format::Json => "application/json",
     };
     // Reads the local state on disk, which may block.
     match tokio::task::spawn_blocking(explain).await {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::runtime::{self, Partitions, RecoveryAction};
@@ -39,42 +40,24 @@ async fn list(State(partitions): State<Arc<Partitions>>) -> impl IntoResponse {
 }
 
 /// The query of `POST /partitions/{number}/{action}`.
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct ActionQuery {
-    is_dry_run: bool,
+    dry_run: bool,
     to: Option<i64>,
-}
-
-impl ActionQuery {
-    fn parse(query: &str) -> Option<ActionQuery> {
-        let mut parsed = ActionQuery::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=')? {
-                ("dry_run", value) => parsed.is_dry_run = value.parse().ok()?,
-                ("to", value) => parsed.to = Some(value.parse().ok()?),
-                _ => return None,
-            }
-        }
-        Some(parsed)
-    }
 }
 
 async fn request_action(
     State(partitions): State<Arc<Partitions>>,
     Path((partition, action)): Path<(i32, String)>,
-    RawQuery(query): RawQuery,
+    Query(ActionQuery { dry_run, to }): Query<ActionQuery>,
 ) -> Response {
-    let Some(ActionQuery { is_dry_run, to }) = ActionQuery::parse(&query.unwrap_or_default())
-    else {
-        let problem = "the parameters are dry_run=true, to=OFFSET\n";
-        return (StatusCode::BAD_REQUEST, problem).into_response();
-    };
     let Some(action) = RecoveryAction::from_name(&action, to) else {
         let problem = "the actions are retry, skip, rebuild, republish and accept-loss; to=OFFSET is for accept-loss only\n";
         return (StatusCode::BAD_REQUEST, problem).into_response();
     };
-    match partitions.request(partition, action, is_dry_run) {
-        Ok(effect) if is_dry_run => (StatusCode::OK, format!("{effect}\n")).into_response(),
+    match partitions.request(partition, action, dry_run) {
+        Ok(effect) if dry_run => (StatusCode::OK, format!("{effect}\n")).into_response(),
         Ok(effect) => (StatusCode::ACCEPTED, format!("started: {effect}\n")).into_response(),
         Err(refusal) => (StatusCode::CONFLICT, format!("{refusal}\n")).into_response(),
     }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use ureq::http::{Method, StatusCode};
 
 use super::mapping::MappingArgs;
 use super::replay::{inputs, parse_until_argument};
@@ -98,10 +100,10 @@ impl ExplainArgs {
             OutputFormat::Json => "json",
         };
         let at = self.at.map(|at| format!("&at={at}")).unwrap_or_default();
-        let customer = http::percent_encode(&self.customer);
+        let customer = utf8_percent_encode(&self.customer, NON_ALPHANUMERIC);
         let path = format!("/customers/{customer}?format={format}{at}");
-        let answer = http::request(address, "GET", &path)?;
-        if answer.status == 200 {
+        let answer = http::request(address, Method::GET, &path)?;
+        if answer.status == StatusCode::OK {
             io::stdout().write_all(&answer.body)?;
             return Ok(Exit::Ok);
         }

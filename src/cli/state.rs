@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::Value as Json;
+use ureq::http::{Method, StatusCode};
 
 use super::{Exit, OutputFormat, http, print_stderr};
 
@@ -60,8 +61,8 @@ impl StateArgs {
         let to = self.to.map(|to| format!("&to={to}")).unwrap_or_default();
         let is_dry_run = !self.yes;
         let path = format!("/partitions/{partition}/{name}?dry_run={is_dry_run}{to}");
-        let response = http::request(&self.admin, "POST", &path)?;
-        if !(200..300).contains(&response.status) {
+        let response = http::request(&self.admin, Method::POST, &path)?;
+        if !response.status.is_success() {
             print_stderr(&response.error_message(&self.admin));
             return Ok(Exit::Failed);
         }
@@ -73,8 +74,8 @@ impl StateArgs {
     }
 
     fn print_partitions(&self) -> anyhow::Result<Exit> {
-        let response = http::request(&self.admin, "GET", "/partitions")?;
-        if response.status != 200 {
+        let response = http::request(&self.admin, Method::GET, "/partitions")?;
+        if response.status != StatusCode::OK {
             print_stderr(&response.error_message(&self.admin));
             return Ok(Exit::Failed);
         }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::values::{Address, ByteSize, DurationSetting, Fraction, Properties, Secret};
 use crate::event;
 
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../../config/tenure.toml");
+
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {

@@ -1,66 +1,119 @@
-//! One layer, a file or the environment: its valid settings, its problems, and the origin of each setting.
+//! One layer, a file or the environment: its settings, their origins, and its problems.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use toml::{Table, Value};
+use config::{ConfigError, Map, Source, Value, ValueKind};
+use serde_path_to_error::Segment;
 
-use super::schema::{PathSegment, Schema, setting_name};
-use super::values::secret_name_end_in_line;
-use crate::model::{Location, Problem, ProblemReport, Severity, SourceFile, sanitize_for_terminal};
+use super::values::{PROPERTIES, is_secret, secret_name_end_in_line};
+use crate::model::{
+    Location, Problem, ProblemReport, Severity, SourceFile, did_you_mean, sanitize_for_terminal,
+};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Layer {
-    /// The valid settings.
-    pub(super) table: Table,
-    /// Formatted with their locations.
-    pub(super) problems: Vec<String>,
-    /// The settings that `table` lacks because of a problem.
-    pub(super) invalid_settings: Vec<String>,
-    /// The layer could not be read or parsed: `table` is empty.
+    pub(super) settings: Map<String, Value>,
+    /// Formatted with their origins.
+    pub(super) problems: Vec<(Option<SettingOrigin>, String)>,
+    /// The layer could not be read or parsed: it has no settings.
     pub(super) is_unreadable: bool,
+    /// By setting, such as `input[1].mapping.time`.
     pub(super) origins: BTreeMap<String, SettingOrigin>,
     source: SourceFile,
 }
 
 /// Where a setting was written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SettingOrigin {
-    FileValue(Location),
-    /// The key only: the value may be a secret and is not shown.
-    FileKey(Location),
+    /// Of the key and of the value.
+    File(Location, Location),
     Variable(String),
+}
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.settings.clone())
+    }
 }
 
 impl Layer {
     pub(super) fn new(name: String, text: &str) -> Layer {
+        let text = redact_secrets(text);
         Layer {
-            table: Table::new(),
+            settings: Map::new(),
             problems: Vec::new(),
-            invalid_settings: Vec::new(),
             is_unreadable: false,
             origins: BTreeMap::new(),
-            source: SourceFile {
-                name,
-                text: redact_secrets(text),
-            },
+            source: SourceFile { name, text },
         }
     }
 
-    /// Returns the value if it is valid for the setting; adds a problem otherwise.
-    pub(super) fn accept(
-        &mut self,
-        path: &[PathSegment],
-        value: &Value,
-        origin: &SettingOrigin,
-        schema: &Schema,
-    ) -> Option<Value> {
-        let Some((message, help)) = schema.validation_error(path, value) else {
-            return Some(value.clone());
+    /// Removes a setting if this layer has it. An element of a list becomes the first default one instead, so that the
+    /// others keep their index.
+    pub(super) fn remove(&mut self, path: &[&Segment], defaults: &toml::Value) -> bool {
+        match path {
+            [Segment::Map { key }] => self.settings.remove(key).is_some(),
+            [Segment::Map { key }, rest @ ..] => {
+                let value = self.settings.get_mut(key);
+                value.is_some_and(|value| remove(value, defaults.get(key), rest))
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds the problem that serde has with a setting.
+    pub(super) fn add_invalid(&mut self, setting: &str, message: &str) {
+        let message = message.lines().next().unwrap_or_default();
+        let expected = message.rsplit_once(", expected ").unwrap_or_default().1;
+        let expected: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let written = message.split('`').nth(1).unwrap_or_default();
+        let similar = did_you_mean(written, expected.iter().copied());
+        let is_unknown = message.starts_with("unknown field");
+        let (problem, help) = if is_unknown {
+            let all = || format!("the settings are {}", expected.join(", "));
+            (
+                "no such setting".to_owned(),
+                similar.or_else(|| Some(all())),
+            )
+        } else if setting == PROPERTIES {
+            // serde's message would quote the value, which may be a secret.
+            ("must be a table".to_owned(), None)
+        } else if is_secret(setting) {
+            ("must be text".to_owned(), None)
+        } else {
+            let help = similar.filter(|_| message.starts_with("unknown variant"));
+            (
+                message.replace("expected usize", "expected a whole number"),
+                help,
+            )
         };
-        self.add_problem(origin, message, help);
-        self.invalid_settings.push(setting_name(path));
-        None
+        let problem = format!("{setting}: {problem}");
+        match self.origins.get(setting).cloned() {
+            Some(origin) => {
+                let shows_value = !is_unknown && !is_hidden(setting);
+                self.add_problem(origin, shows_value, &problem, help);
+            }
+            None => self.problems.push((None, problem)),
+        }
+    }
+
+    /// Whether a problem has been added for a part of an element.
+    pub(super) fn has_problem_in(&self, element: &str) -> bool {
+        let begin = format!("{element}.");
+        let mut problems = self.problems.iter();
+        problems.any(|(_, text)| text.starts_with(&begin))
+    }
+
+    /// All problems, in the order of their origins.
+    pub(super) fn take_problems(&mut self) -> impl Iterator<Item = String> + use<> {
+        let mut problems = std::mem::take(&mut self.problems);
+        problems.sort_by(|(a, _), (b, _)| a.cmp(b));
+        problems.into_iter().map(|(_, text)| text)
     }
 
     /// Formats a problem with the origin of a setting, or of the list that contains it, if this layer sets it.
@@ -68,41 +121,41 @@ impl Layer {
         let list = || setting.split_once('[').map(|(list, _)| list);
         let origin = self.origins.get(setting);
         let origin = origin.or_else(|| self.origins.get(list()?))?;
-        Some(self.format_problem(origin, text.to_owned(), None))
+        Some(self.format_problem(origin, !is_hidden(setting), text, None))
     }
 
     pub(super) fn add_problem(
         &mut self,
-        origin: &SettingOrigin,
-        message: String,
+        origin: SettingOrigin,
+        shows_value: bool,
+        message: &str,
         help: Option<String>,
     ) {
-        let problem = self.format_problem(origin, message, help);
-        self.problems.push(problem);
+        let problem = self.format_problem(&origin, shows_value, message, help);
+        self.problems.push((Some(origin), problem));
     }
 
     fn format_problem(
         &self,
         origin: &SettingOrigin,
-        message: String,
+        shows_value: bool,
+        message: &str,
         help: Option<String>,
     ) -> String {
         let (location, source) = match origin {
             SettingOrigin::Variable(name) => {
-                let (message, name) =
-                    (sanitize_for_terminal(&message), sanitize_for_terminal(name));
-                let help = help.map_or(String::new(), |help| {
-                    format!("\n  help: {}", sanitize_for_terminal(&help))
-                });
+                let (message, name) = (sanitize_for_terminal(message), sanitize_for_terminal(name));
+                let help = help.map(|help| format!("\n  help: {}", sanitize_for_terminal(&help)));
+                let help = help.unwrap_or_default();
                 return format!("{message}\n  --> the variable {name}{help}");
             }
-            SettingOrigin::FileValue(location) => (*location, self.source.clone()),
-            SettingOrigin::FileKey(location) => (*location, self.source_cut_after(*location)),
+            SettingOrigin::File(_, value) if shows_value => (*value, self.source.clone()),
+            SettingOrigin::File(key, _) => (*key, self.source_cut_after(*key)),
         };
         let problems = vec![Problem {
             location,
             severity: Severity::Error,
-            message,
+            message: message.to_owned(),
             help,
         }];
         let report = ProblemReport { source, problems }.to_string();
@@ -124,6 +177,35 @@ impl Layer {
             name: self.source.name.clone(),
             text: lines.join("\n"),
         }
+    }
+}
+
+/// Whether the value may be a secret.
+fn is_hidden(setting: &str) -> bool {
+    setting.starts_with(PROPERTIES) || is_secret(setting)
+}
+
+/// As [`Layer::remove`], in a value.
+fn remove(value: &mut Value, default: Option<&toml::Value>, path: &[&Segment]) -> bool {
+    match (path, &mut value.kind) {
+        ([Segment::Map { key }], ValueKind::Table(table)) => table.remove(key).is_some(),
+        ([Segment::Map { key }, rest @ ..], ValueKind::Table(table)) => {
+            let default = default.and_then(|default| default.get(key));
+            table
+                .get_mut(key)
+                .is_some_and(|below| remove(below, default, rest))
+        }
+        ([Segment::Seq { index }, rest @ ..], ValueKind::Array(list)) => {
+            let default = default.and_then(|list| list.get(0));
+            match list.get_mut(*index) {
+                Some(element) if rest.is_empty() => {
+                    let default = default.and_then(|default| default.clone().try_into().ok());
+                    default.map(|default| *element = default).is_some()
+                }
+                element => element.is_some_and(|element| remove(element, default, rest)),
+            }
+        }
+        _ => false,
     }
 }
 

@@ -1,16 +1,14 @@
-//! Merges files and environment variables into one document, or returns all their problems.
+//! Merges the layers and reads them as one document, or returns all their problems.
 
 use std::path::PathBuf;
 use std::{fs, io};
 
-use config::{File, FileFormat};
+use config::{Config, ConfigError, File, FileFormat};
+use serde_path_to_error::Error as PathError;
 
+use super::document::{DEFAULTS, Document};
 use super::layer::Layer;
-use super::schema::Schema;
-use super::{Document, environment, file};
-
-/// The documented defaults.
-pub const DEFAULTS: &str = include_str!("../../config/tenure.toml");
+use super::{environment, file};
 
 /// All problems of the settings. Each has its message in the first line, and its location and help in further
 /// lines.
@@ -24,8 +22,7 @@ pub type FileText = (String, io::Result<String>);
 /// Reads the files, merges all layers and checks the result.
 ///
 /// # Errors
-/// All problems together: unknown names and values of the wrong kind in every layer, and contradictions
-/// among the valid settings.
+/// All problems together: unknown names and values of the wrong kind, and contradictions among the valid settings.
 pub fn load(
     files: &[PathBuf],
     environment: &[(String, String)],
@@ -42,25 +39,20 @@ pub fn load_texts(
     files: Vec<FileText>,
     environment: &[(String, String)],
 ) -> Result<Document, InvalidConfig> {
-    let schema = Schema::from_defaults();
-    let mut layers = Vec::new();
-    for (name, text) in files {
-        layers.push(file::parse_layer(name, text, &schema));
-    }
-    layers.push(environment::parse_layer(environment, &schema));
-    let mut problems: Vec<String> = layers
-        .iter()
-        .flat_map(|layer| layer.problems.iter().cloned())
+    let files = files.into_iter();
+    let mut layers: Vec<Layer> = files
+        .map(|(name, text)| file::parse_layer(name, text))
         .collect();
-    let document = merge(&layers).map_err(|problem| InvalidConfig(vec![problem.to_string()]))?;
+    layers.push(environment::parse_layer(environment));
+    let (document, invalid) = read(&mut layers)?;
     let is_any_unreadable = layers.iter().any(|layer| layer.is_unreadable);
+    let mut problems: Vec<String> = layers.iter_mut().flat_map(Layer::take_problems).collect();
     for problem in document.check() {
         let concerns = |invalid: &String| {
             let mut settings = problem.settings.iter();
             settings.any(|setting| setting.starts_with(invalid.as_str()))
         };
-        let mut invalid_settings = layers.iter().flat_map(|layer| &layer.invalid_settings);
-        if is_any_unreadable || invalid_settings.any(concerns) {
+        if is_any_unreadable || invalid.iter().any(concerns) {
             continue; // The problem may disappear once the invalid setting is corrected.
         }
         let mut located = problem.settings.iter().flat_map(|setting| {
@@ -76,12 +68,42 @@ pub fn load_texts(
     }
 }
 
-fn merge(layers: &[Layer]) -> Result<Document, config::ConfigError> {
-    let mut builder =
-        config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-    for layer in layers {
-        let text = layer.table.to_string();
-        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+/// Reads the document from the valid settings. Invalid ones become problems of their layers; the names of the settings
+/// that lack a value for this reason are returned.
+fn read(layers: &mut [Layer]) -> Result<(Document, Vec<String>), InvalidConfig> {
+    let internal = |error: ConfigError| InvalidConfig(vec![error.to_string()]);
+    let defaults = merge(&[]).map_err(internal)?;
+    let mut invalid: Vec<String> = Vec::new();
+    // serde stops at the first invalid setting, so each round removes one.
+    loop {
+        let merged = merge(layers).map_err(internal)?;
+        let error: PathError<toml::de::Error> = match serde_path_to_error::deserialize(merged) {
+            Ok(document) => return Ok((document, invalid)),
+            Err(error) => error,
+        };
+        let (setting, message) = (error.path().to_string(), error.inner().message());
+        let path: Vec<_> = error.path().iter().collect();
+        let mut last_first = layers.iter_mut().rev();
+        let removed = last_first.find_map(|layer| layer.remove(&path, &defaults).then_some(layer));
+        let Some(layer) = removed else {
+            return Err(InvalidConfig(vec![format!("{setting}: invalid")]));
+        };
+        // What an element lacks may be what has been removed from it.
+        if !message.starts_with("missing field") || !layer.has_problem_in(&setting) {
+            layer.add_invalid(&setting, message);
+        }
+        match setting.split_once('[') {
+            Some((list, _)) => invalid.push(list.to_owned()),
+            None if message.starts_with("unknown field") => {}
+            None => invalid.push(setting),
+        }
     }
-    builder.build()?.try_deserialize()
+}
+
+fn merge(layers: &[Layer]) -> Result<toml::Value, ConfigError> {
+    let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
+    let builder = Config::builder().add_source(defaults);
+    let merged = builder.add_source(layers.to_vec()).build()?;
+    // By way of TOML: `config` itself would convert values, such as 7.9 to 8.
+    merged.try_deserialize()
 }

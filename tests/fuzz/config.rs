@@ -12,10 +12,8 @@ mod file;
 mod layer;
 #[path = "../../src/config/load.rs"]
 mod load;
-#[path = "../../src/config/schema.rs"]
-mod schema;
 #[path = "../../src/config/values.rs"]
 mod values;
 
-pub use document::Document;
-pub use load::{DEFAULTS, FileText, InvalidConfig, load, load_texts};
+pub use document::{DEFAULTS, Document};
+pub use load::{InvalidConfig, FileText, load, load_texts};

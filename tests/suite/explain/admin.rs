@@ -201,15 +201,65 @@ fn what_is_asked_wrongly_is_said() {
     let listener = Listener::start();
     listener.open();
     let host = format!("Host: {}", listener.address);
-    for (path, status) in [
-        ("/customers/anna?format=yaml", "400"),
-        ("/customers/anna?at=tomorrow", "400"),
-        ("/customers/anna?format=text&at=2027-01-01T00:00:00Z", "200"),
-        ("/customers/%ff", "400"),
-        ("/customers/", "404"),
-        ("/customers/a/b", "404"),
+    let instant = "write 2026-01-31, or 2026-01-31T08:30:00Z";
+    for (path, status, text) in [
+        (
+            "anna?format=yaml",
+            "400",
+            "format: unknown variant `yaml`, expected `json` or `text`",
+        ),
+        ("anna?at=tomorrow", "400", instant),
+        ("anna?at", "400", instant),
+        ("anna?at=%ff", "400", instant),
+        (
+            "anna?when=2027-01-01",
+            "400",
+            "unknown field `when`, expected `format` or `at`",
+        ),
+        (
+            "anna?at=2027-01-01&at=2027-01-02",
+            "400",
+            "duplicate field `at`",
+        ),
+        ("anna?format=text&at=2027-01-01T00:00:00Z", "200", "anna"),
+        (
+            "anna?at=2027-01-01T00%3A00%3A00Z&format=%74ext",
+            "200",
+            "anna",
+        ),
+        ("%ff", "400", ""),
+        ("", "404", ""),
+        ("a/b", "404", ""),
     ] {
+        let path = format!("/customers/{path}");
         let answer = listener.ask(&format!("GET {path}"), &[&host]);
         assert_eq!(answer.split(' ').nth(1), Some(status), "{path}: {answer}");
+        assert!(answer.contains(text), "{path}: {answer}");
+    }
+}
+
+#[test]
+fn an_action_for_a_partition_is_read_from_its_query() {
+    let listener = Listener::start();
+    let host = format!("Host: {}", listener.address);
+    for (request, status, text) in [
+        ("0/retry?dry_run=true", "409", ""),
+        ("0/accept-loss?dry_run=%74rue&to=%37", "409", ""),
+        ("0/retry?to=7", "400", "the actions are retry, skip"),
+        ("0/retry?dry_run=yes", "400", "dry_run: "),
+        ("0/accept-loss?to=x", "400", "to: invalid digit"),
+        (
+            "0/retry?dryrun=true",
+            "400",
+            "unknown field `dryrun`, expected `dry_run` or `to`",
+        ),
+    ] {
+        let answer = listener.ask(&format!("POST /partitions/{request}"), &[&host]);
+        assert_eq!(
+            answer.split(' ').nth(1),
+            Some(status),
+            "{request}: {answer}"
+        );
+        assert!(answer.contains(text), "{request}: {answer}");
     }
 }
