@@ -1,9 +1,9 @@
 //! Corrections: a transition whose condition was not true after all is retracted by one net transition [22].
 
 use super::change::{Cause, RetractedTransition, StageChange};
-use super::correction_basis::CorrectionBasis;
 use super::evidence::{self, Evidence};
 use super::last_transition::{RetractionRecord, TransitionRecord};
+use super::model_state::CorrectionBasis;
 use super::state::CustomerState;
 use crate::event::{Event, EventTime};
 use crate::model::Models;

@@ -5,35 +5,10 @@ use super::change::Cause;
 use super::evaluate::EvalContext;
 use super::fact_reader::FactReader;
 use super::fact_source::FactSource;
-use super::state::{CustomerState, ModelState};
-use crate::event::{Event, EventTime, EventType};
+use super::model_state::{CorrectionBasis, SeenEvents};
+use super::state::CustomerState;
+use crate::event::{EventTime, EventType};
 use crate::model::Models;
-
-/// The last transition of a model, with the facts that its condition read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CorrectionBasis {
-    /// The transition.
-    pub(super) transition: usize,
-    /// When it took effect.
-    pub(super) at: EventTime,
-    /// The event type that its condition saw.
-    pub(super) event: Option<EventType>,
-    pub(super) seen: SeenEvents,
-    /// The state in the model just before it.
-    pub(super) state_before: ModelState,
-    /// The slots of the condition as of that instant, late events included that were applied since. Slots about
-    /// orders contain the final orders only; the ledger has the others.
-    pub(super) slots: Vec<(usize, FactState)>,
-}
-
-/// Which events at its own instant a transition saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SeenEvents {
-    /// All of them, also those applied afterwards: an event precedes a timer of its instant [3].
-    All,
-    /// Those that had been applied: orders with a number below `orders`.
-    Applied { orders: u64 },
-}
 
 impl CustomerState {
     /// The basis of a transition that is about to be taken; `None` for a model without corrections.
@@ -136,31 +111,6 @@ impl CorrectionBasis {
             facts,
             now: self.at,
             event: self.event,
-        }
-    }
-
-    /// Whether the transition's facts include an input at `time`: the order with this number, or, for `None`, the
-    /// event that is being applied.
-    pub(super) fn includes(&self, time: EventTime, order: Option<u64>) -> bool {
-        let is_seen = match self.seen {
-            SeenEvents::All => true,
-            SeenEvents::Applied { orders } => order.is_some_and(|number| number < orders),
-        };
-        time < self.at || (time == self.at && is_seen)
-    }
-
-    /// Adds an input that follows the transition and is included: the event that is being applied, or an order (with
-    /// its number) once it is final.
-    pub(super) fn accumulate(&mut self, models: &Models, event: &Event, order: Option<u64>) {
-        if !self.includes(event.time, order) {
-            return;
-        }
-        let changed = models.slots.changed_by(event.event_type);
-        for (slot, state) in &mut self.slots {
-            let is_about_orders = models.slots.order_slot_index(*slot).is_some();
-            if changed.contains(slot) && is_about_orders == order.is_some() {
-                state.accumulate(models.slots.get(*slot), event, self.at);
-            }
         }
     }
 }

@@ -3,13 +3,15 @@
 //! Time is never polled: every comparison that time alone can change computes the instant of its next change, which
 //! becomes a timer (`lifecycle.md` rule 15).
 
-use super::explain;
 use super::fact_reader::FactReader;
 use super::fact_source::FactSource;
 use crate::event::{EventTime, EventType, Quantity};
 use crate::model::{
     Comparison, Condition, FactAccessor, Model, Operator, Term, TimeDependentSides, ValueSource,
 };
+
+/// Limit of evaluations to find the next change of one comparison: twice the days of the longest window.
+const EVALUATIONS_MAX: usize = 8192;
 
 /// One customer in one model at one instant.
 #[derive(Clone, Copy)]
@@ -61,7 +63,23 @@ impl FactSource for EvalContext<'_> {
     }
 
     fn next_value_change(&self, condition: &Condition) -> Option<EventTime> {
-        explain::next_value_change(condition, self)
+        let truth = self.is_true(condition);
+        let mut context = *self;
+        for _ in 0..EVALUATIONS_MAX {
+            let next = context.next_change(std::slice::from_ref(condition))?;
+            context = EvalContext {
+                facts: FactReader {
+                    now: next,
+                    ..context.facts
+                },
+                now: next,
+                event: None,
+            };
+            if context.is_true(condition) != truth {
+                return Some(next);
+            }
+        }
+        None
     }
 }
 

@@ -1,7 +1,7 @@
 //! Facts as conditions read them: the value at an instant, and when a window changes it next.
 
 use super::facts::{FactState, bucket_number};
-use super::state::ModelState;
+use super::model_state::ModelState;
 use crate::event::{EventTime, Millis, Quantity, Scalar};
 use crate::model::{
     Accumulator, Bucket, FactAccessor, Model, SlotKind, Slots, StageFact, ValueSource, Window,

@@ -3,11 +3,11 @@
 
 use super::FactState;
 use super::change::{Cause, StageChange};
-use super::correction_basis::CorrectionBasis;
 use super::last_transition::{FactValue, LastTransition, RetractionRecord, TransitionRecord};
+use super::model_state::{CorrectionBasis, ModelHistory, ModelState, Visits};
 use super::orders::Ledger;
 use super::recent_ids::RecentIds;
-use super::state::{CustomerState, ModelHistory, ModelState, Visits};
+use super::state::CustomerState;
 use crate::event::{EventTime, Millis};
 use crate::model::{Model, ModelSuccession, Models, ModelsChange, Slot, SlotKind};
 

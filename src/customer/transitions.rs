@@ -3,12 +3,12 @@
 //! Numbers in brackets are rules of `lifecycle.md`; the README restates them for users.
 
 use super::change::{Cause, EventAnomalies, StageChange};
-use super::correction_basis::CorrectionBasis;
 use super::evaluate::EvalContext;
 use super::evidence;
 use super::fact_reader::FactReader;
 use super::fact_source::FactSource;
 use super::last_transition::TransitionRecord;
+use super::model_state::CorrectionBasis;
 use super::orders::OrderEffect;
 use super::state::CustomerState;
 use crate::event::{Event, EventTime, EventType, Millis, Position};

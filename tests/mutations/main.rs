@@ -349,7 +349,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "an event at the instant of a fired timer retracts nothing",
         caught_by: Suite::Laws,
-        file: "src/customer/correction_basis.rs",
+        file: "src/customer/model_state.rs",
         edits: &[(
             "SeenEvents::All => true,",
             "SeenEvents::All => order.is_some(),",
@@ -358,7 +358,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "a correction basis includes later events of its instant",
         caught_by: Suite::Laws,
-        file: "src/customer/correction_basis.rs",
+        file: "src/customer/model_state.rs",
         edits: &[(
             "time < self.at || (time == self.at && is_seen)",
             "time < self.at || (time == self.at && (is_seen || order.is_none()))",
@@ -367,7 +367,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "a correction basis includes later orders of its instant",
         caught_by: Suite::Laws,
-        file: "src/customer/correction_basis.rs",
+        file: "src/customer/model_state.rs",
         edits: &[(
             "order.is_some_and(|number| number < orders)",
             "order.is_some_and(|number| number <= orders.max(number))",

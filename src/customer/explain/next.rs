@@ -1,6 +1,6 @@
 //! What time alone does next: the customer's timers, fired on a copy of the state.
 
-use super::NextChange;
+use super::explanation::NextChange;
 use crate::customer::change::{Cause, StageChange};
 use crate::customer::state::CustomerState;
 use crate::event::{EventTime, Millis};

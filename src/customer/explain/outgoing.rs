@@ -1,19 +1,15 @@
 //! The transitions out of a stage at an instant: their conditions with values and distances, holds and blocks.
 
-use super::{
+use super::explanation::{
     Block, BlockKind, EvaluatedComparison, EvaluatedCondition, Hold, OutgoingTransition,
     VariableSides,
 };
-use crate::customer::evaluate::EvalContext;
-use crate::customer::evidence::{self, DisplayValue};
-use crate::customer::fact_reader::FactReader;
+use crate::customer::display_value::{DisplayValue, display_value};
+use crate::customer::evidence;
 use crate::customer::fact_source::FactSource;
 use crate::customer::state::CustomerState;
 use crate::event::{EventTime, Millis, Vocabulary};
 use crate::model::{Comparison, Condition, Models, Reentry, Term, Unit};
-
-/// Limit of evaluations to find the next change of one comparison: twice the days of the longest window.
-const EVALUATIONS_MAX: usize = 8192;
 
 impl CustomerState {
     pub(super) fn outgoing_transitions(
@@ -172,29 +168,5 @@ fn distance(comparison: &Comparison, source: &impl FactSource) -> Option<Display
         Unit::Number => Unit::Number,
         Unit::Duration | Unit::Instant => Unit::Duration,
     };
-    Some(evidence::display_value(distance, unit))
-}
-
-/// The first instant at which time alone changes the value of a comparison.
-pub(crate) fn next_value_change(
-    condition: &Condition,
-    start: &EvalContext<'_>,
-) -> Option<EventTime> {
-    let truth = start.is_true(condition);
-    let mut context = *start;
-    for _ in 0..EVALUATIONS_MAX {
-        let next = context.next_change(std::slice::from_ref(condition))?;
-        context = EvalContext {
-            facts: FactReader {
-                now: next,
-                ..context.facts
-            },
-            now: next,
-            event: None,
-        };
-        if context.is_true(condition) != truth {
-            return Some(next);
-        }
-    }
-    None
+    Some(display_value(distance, unit))
 }
