@@ -5,7 +5,7 @@
 //!   `last_transition`; `codec` (state as bytes), `migrate` (a state under newer models).
 //! - Conditions: `fact_reader` and `fact_source` (facts as conditions read them), `evaluate` (conditions at an instant,
 //!   and their next change), `recorded_facts` (the facts of a taken transition).
-//! - Rules: `transitions`, `correction` and `correction_basis` (retraction of a transition).
+//! - Rules: `transitions`, `timers`, `correction` and `correction_basis` (retraction of a transition).
 //! - Results: `change` and `evidence` (what is emitted, and why), `explain` (why a customer is in a stage, and what
 //!   time alone does next), `display_value`.
 
@@ -31,6 +31,7 @@ mod orders;
 mod recent_ids;
 mod recorded_facts;
 mod state;
+mod timers;
 mod transitions;
 
 pub use change::{Cause, EventAnomalies, RetractedTransition, StageChange};

@@ -47,9 +47,4 @@ impl CustomerState {
         let (ledger, orders) = (self.ledger.as_ref()?, models.orders.as_ref()?);
         ledger.order_for_event(orders, event, self.latest)
     }
-
-    /// The earliest instant at which time alone can change anything.
-    pub fn next_due(&self) -> Option<EventTime> {
-        self.models.iter().filter_map(|model| model.due).min()
-    }
 }

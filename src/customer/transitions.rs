@@ -16,15 +16,19 @@ use crate::model::Models;
 
 impl CustomerState {
     /// Applies an event: first fires the timers due before it [3], then evaluates the event in every model. A
-    /// duplicate only fires timers [7].
+    /// duplicate only fires timers [7]. `None` if `changes_max` changes were made before all these timers had fired:
+    /// the event is not applied then.
     pub fn receive(
         &mut self,
         models: &Models,
         event: &Event,
         position: Position,
+        changes_max: usize,
         changes: &mut Vec<StageChange>,
-    ) -> EventAnomalies {
-        self.fire_timers(models, event.time, usize::MAX, changes);
+    ) -> Option<EventAnomalies> {
+        if !self.fire_timers(models, event.time, changes_max, changes) {
+            return None;
+        }
         let latest = self.latest.max(event.time);
         let effect = match (&self.ledger, &models.orders) {
             (Some(ledger), Some(orders)) => ledger.classify(orders, event, latest),
@@ -32,10 +36,10 @@ impl CustomerState {
         };
         let is_known = self.recent.contains(models.dedupe, event, latest);
         if is_known || matches!(effect, OrderEffect::Placed { is_duplicate: true }) {
-            return EventAnomalies {
+            return Some(EventAnomalies {
                 duplicates: 1,
                 ..EventAnomalies::default()
-            };
+            });
         }
         let is_late = event.time < self.latest;
         let behind = self.latest.duration_since(event.time);
@@ -71,14 +75,14 @@ impl CustomerState {
         for change in &mut changes[first_change..] {
             change.late_by = is_late.then_some(behind);
         }
-        EventAnomalies {
+        Some(EventAnomalies {
             duplicates: 0,
             late: is_late.into(),
             late_beyond_horizon: (is_late
                 && models.correction_horizon().is_some_and(|it| behind > it))
             .into(),
             returns_unmatched,
-        }
+        })
     }
 
     /// Adds an event to every fact that it changes. Returns the number of expired returns without an order.
@@ -107,34 +111,6 @@ impl CustomerState {
             ledger.apply(models, orders, event, self.latest, &mut self.facts);
         }
         before + ledger.expire(models, orders, self.latest, settle)
-    }
-
-    /// Fires the customer's timers due before `end`, by due instant and order of the models, including timers armed
-    /// by these [3]. `false` if `changes_max` changes were made before all had fired: time alone can move a customer
-    /// through stages without an end.
-    pub fn fire_timers(
-        &mut self,
-        models: &Models,
-        end: EventTime,
-        changes_max: usize,
-        changes: &mut Vec<StageChange>,
-    ) -> bool {
-        while let Some((due, model)) = self.first_due().filter(|(due, _)| *due < end) {
-            if changes.len() >= changes_max {
-                return false;
-            }
-            self.evaluate(models, model, due, None, Cause::Timer, changes);
-        }
-        true
-    }
-
-    fn first_due(&self) -> Option<(EventTime, usize)> {
-        let due = self
-            .models
-            .iter()
-            .enumerate()
-            .filter_map(|(model, state)| state.due.map(|due| (due, model)));
-        due.min()
     }
 
     /// Takes every transition that is ready at `now`, one after the other [16], and sets the model's next due
