@@ -3,9 +3,9 @@
 //! - Stored: `state` (all of a customer) and `model_state` (a customer in one model), `facts` (aggregates per slot;
 //!   `distinct` and `gaps` are two kinds), `orders` (the orders that can be returned), `recent_ids` (deduplication),
 //!   `last_transition`; `codec` (state as bytes), `migrate` (a state under newer models).
-//! - Conditions: `fact_reader` and `fact_source` (facts as conditions read them), `evaluate` (conditions at an instant,
+//! - Conditions: `view` (a customer in one model), `fact_reader` and `fact_source` (facts as conditions read them), `evaluate` (conditions at an instant,
 //!   and their next change), `recorded_facts` (the facts of a taken transition).
-//! - Rules: `transitions`, `timers`, `correction` and `correction_basis` (retraction of a transition).
+//! - Rules: `receive` (an event), `timers`, `transitions`, `correction` and `correction_basis` (retraction of a transition).
 //! - Results: `change` and `evidence` (what is emitted, and why), `explain` (why a customer is in a stage, and what
 //!   time alone does next), `display_value`.
 
@@ -28,11 +28,13 @@ mod last_transition;
 mod migrate;
 mod model_state;
 mod orders;
+mod receive;
 mod recent_ids;
 mod recorded_facts;
 mod state;
 mod timers;
 mod transitions;
+mod view;
 
 pub use change::{Cause, EventAnomalies, RetractedTransition, StageChange};
 pub use codec::{StateDecodeError, decode, decode_armed, decode_generation, decode_latest, encode};

@@ -5,6 +5,7 @@
 
 use super::fact_reader::FactReader;
 use super::fact_source::FactSource;
+use super::view::ModelView;
 use crate::event::{EventTime, EventType, Quantity};
 use crate::model::{
     Comparison, Condition, FactAccessor, Model, Operator, Term, TimeDependentSides, ValueSource,
@@ -24,9 +25,17 @@ pub(super) struct EvalContext<'s> {
     pub(super) event: Option<EventType>,
 }
 
+impl<'v> ModelView<'v> {
+    /// The context of an instant, and of the type of the event that is applied then.
+    pub(super) fn at(self, now: EventTime, event: Option<EventType>) -> EvalContext<'v> {
+        let facts = FactReader { view: self, now };
+        EvalContext { facts, now, event }
+    }
+}
+
 impl FactSource for EvalContext<'_> {
     fn model(&self) -> &Model {
-        self.facts.model
+        self.facts.view.model
     }
 
     fn event(&self) -> Option<EventType> {
@@ -43,7 +52,7 @@ impl FactSource for EvalContext<'_> {
 
     #[inline(always)]
     fn quantity(&self, fact: usize) -> Option<Quantity> {
-        let accessor = &self.facts.model.facts[fact].accessor;
+        let accessor = &self.facts.view.model.facts[fact].accessor;
         match (accessor.source, accessor.window) {
             (ValueSource::Number(slot), None) => self.facts.tally(slot),
             _ => self.facts.quantity(*accessor, self.now),
@@ -67,14 +76,7 @@ impl FactSource for EvalContext<'_> {
         let mut context = *self;
         for _ in 0..EVALUATIONS_MAX {
             let next = context.next_change(std::slice::from_ref(condition))?;
-            context = EvalContext {
-                facts: FactReader {
-                    now: next,
-                    ..context.facts
-                },
-                now: next,
-                event: None,
-            };
+            context = self.facts.view.at(next, None);
             if context.is_true(condition) != truth {
                 return Some(next);
             }
@@ -117,7 +119,7 @@ impl EvalContext<'_> {
     }
 
     pub(super) fn accessor(&self, fact: usize) -> FactAccessor {
-        self.facts.model.facts[fact].accessor
+        self.facts.view.model.facts[fact].accessor
     }
 
     fn next_window_change(&self, fact: usize) -> Option<EventTime> {

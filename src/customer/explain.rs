@@ -15,28 +15,24 @@ pub use explanation::{
 use super::change::RetractedTransition;
 use super::display_value::DisplayValue;
 use super::fact_source::FactSource;
-use super::last_transition::LastTransition;
-use super::model_state::ModelState;
 use super::recorded_facts::RecordedFacts;
 use super::state::CustomerState;
+use super::view::ModelView;
 use crate::event::EventTime;
-use crate::model::{Model, Models, ValueSource};
+use crate::model::{Models, ValueSource};
 
 impl CustomerState {
     /// Explains the customer's stage in a model as of `now`, which must not be before the latest event or transition
     /// of the state.
     pub fn explain(&self, models: &Models, model: usize, now: EventTime) -> Explanation {
-        let state = &self.models[model];
+        let (view, state) = (self.view(models, model), &self.models[model]);
         Explanation {
             stage: state.stage,
             since: state.entered,
             previous: state.previous,
             sequence: state.sequence,
-            last_transition: state
-                .last_transition
-                .as_deref()
-                .map(|last| arrival(last, state, &models.list[model], models)),
-            outgoing: self.outgoing_transitions(models, model, now),
+            last_transition: view.arrival(),
+            outgoing: view.outgoing_transitions(now),
             next: self.next_transitions(models, model),
         }
     }
@@ -48,7 +44,7 @@ impl CustomerState {
         model: usize,
         now: EventTime,
     ) -> Vec<Option<DisplayValue>> {
-        let context = self.eval_context(models, model, now, None);
+        let context = self.view(models, model).at(now, None);
         let fact = |at: usize| match models.list[model].facts[at].accessor.source {
             ValueSource::Stage(_) => None,
             _ => context.display_value(at),
@@ -57,47 +53,52 @@ impl CustomerState {
     }
 }
 
-fn arrival(last: &LastTransition, state: &ModelState, model: &Model, models: &Models) -> Arrival {
-    let transition = last.record.as_ref().map(|record| {
-        let definition = &model.transitions[record.transition];
-        // The correction began in the target stage of the transition that it retracted.
-        let (from, corrects) = match record.retracted {
-            None => (state.previous, None),
-            Some(retracted) => {
-                let corrects = RetractedTransition {
-                    sequence: state.sequence.saturating_sub(1),
-                    transition: retracted.transition,
-                    from: retracted.from,
-                    effective_at: retracted.effective_at,
-                };
-                (Some(definition.to), Some(corrects))
+impl ModelView<'_> {
+    /// How the customer entered their stage.
+    fn arrival(&self) -> Option<Arrival> {
+        let ModelView { model, state, .. } = self;
+        let last = state.last_transition.as_deref()?;
+        let transition = last.record.as_ref().map(|record| {
+            let definition = &model.transitions[record.transition];
+            // The correction began in the target stage of the transition that it retracted.
+            let (from, corrects) = match record.retracted {
+                None => (state.previous, None),
+                Some(retracted) => {
+                    let corrects = RetractedTransition {
+                        sequence: state.sequence.saturating_sub(1),
+                        transition: retracted.transition,
+                        from: retracted.from,
+                        effective_at: retracted.effective_at,
+                    };
+                    (Some(definition.to), Some(corrects))
+                }
+            };
+            let evaluated_at = record
+                .retracted
+                .map_or(state.effective_at, |retracted| retracted.evaluated_at);
+            let recorded = RecordedFacts {
+                model,
+                record,
+                at: evaluated_at,
+            };
+            TakenTransition {
+                transition: record.transition,
+                from,
+                event: record.event,
+                held_since: record.held_since,
+                condition: outgoing::evaluate_condition(
+                    &definition.when,
+                    false,
+                    &recorded,
+                    &self.models.vocabulary,
+                ),
+                corrects,
             }
-        };
-        let evaluated_at = record
-            .retracted
-            .map_or(state.effective_at, |retracted| retracted.evaluated_at);
-        let recorded = RecordedFacts {
-            model,
-            record,
-            at: evaluated_at,
-        };
-        TakenTransition {
-            transition: record.transition,
-            from,
-            event: record.event,
-            held_since: record.held_since,
-            condition: outgoing::evaluate_condition(
-                &definition.when,
-                false,
-                &recorded,
-                &models.vocabulary,
-            ),
-            corrects,
-        }
-    });
-    Arrival {
-        cause: last.cause,
-        effective_at: state.effective_at,
-        transition,
+        });
+        Some(Arrival {
+            cause: last.cause,
+            effective_at: state.effective_at,
+            transition,
+        })
     }
 }

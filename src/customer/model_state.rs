@@ -6,7 +6,7 @@ use super::change::Cause;
 use super::last_transition::TransitionRecord;
 use super::{FactState, LastTransition};
 use crate::event::{Event, EventTime, EventType, Millis};
-use crate::model::{Model, Models, Reentry};
+use crate::model::{Model, Models};
 
 /// Where a customer is in one model.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,6 +181,13 @@ impl ModelState {
         }
     }
 
+    /// Since when the condition of a transition with `hold` is true.
+    pub(super) fn active_hold(&self, transition: usize) -> Option<EventTime> {
+        let mut active_holds = self.active_holds.iter();
+        let active_hold = active_holds.find(|(known, _)| *known == transition);
+        active_hold.map(|(_, since)| *since)
+    }
+
     pub(super) fn visits(&self, stage: usize) -> Option<&Visits> {
         let mut visits = self.history.iter().flat_map(|history| &history.visits);
         let visits = visits.find(|(known, _)| *known == stage);
@@ -194,26 +201,6 @@ impl ModelState {
             .flat_map(|history| &mut history.visits);
         let visits = visits.find(|(known, _)| *known == stage);
         visits.map(|(_, visits)| visits)
-    }
-
-    /// The instants at which minimum stay, cooldown and re-entry stop blocking a transition out of the current
-    /// stage [18]; `None` if that is never.
-    pub(super) fn block_ends(&self, model: &Model, transition: usize) -> [Option<EventTime>; 3] {
-        let definition = &model.transitions[transition];
-        let dwell = self.entered.checked_add(model.stages[self.stage].min_dwell);
-        let mut taken = self.history.iter().flat_map(|history| &history.last_taken);
-        let taken = taken.find(|(known, _)| *known == transition);
-        let cooldown = match taken {
-            Some((_, at)) => at.checked_add(definition.cooldown),
-            None => Some(EventTime::MIN),
-        };
-        let left = self.visits(definition.to).and_then(|visits| visits.left);
-        let reentry = match (model.stages[definition.to].reentry, left) {
-            (Reentry::Always, _) | (_, None) => Some(EventTime::MIN),
-            (Reentry::After(span), Some(left)) => left.checked_add(span),
-            (Reentry::Never, Some(_)) => None,
-        };
-        [dwell, cooldown, reentry]
     }
 }
 

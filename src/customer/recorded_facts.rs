@@ -9,7 +9,9 @@ use crate::model::{Model, StageFact, ValueSource};
 impl TransitionRecord {
     /// Records the facts that the condition of a transition reads.
     pub(super) fn capture(transition: usize, context: &EvalContext<'_>) -> TransitionRecord {
-        let facts = context.facts.model.transitions[transition].facts.iter();
+        let facts = context.facts.view.model.transitions[transition]
+            .facts
+            .iter();
         TransitionRecord {
             transition,
             event: context.event,
@@ -26,7 +28,7 @@ impl FactValue {
     fn from_context(fact: usize, context: &EvalContext<'_>) -> Option<FactValue> {
         let accessor = context.accessor(fact);
         if let ValueSource::Stage(StageFact::Previous) = accessor.source {
-            return context.facts.model_state.previous.map(FactValue::Stage);
+            return context.facts.view.state.previous.map(FactValue::Stage);
         }
         if let Some(instant) = context.instant(fact) {
             return Some(FactValue::Instant(instant));

@@ -1,6 +1,7 @@
 //! The stored state of one customer.
 
 use super::model_state::ModelState;
+use super::view::{ModelView, ModelViewMut};
 use super::{FactState, Ledger, OpenOrder, RecentIds};
 use crate::event::{Event, EventTime, Position};
 use crate::model::Models;
@@ -46,5 +47,26 @@ impl CustomerState {
     pub fn order_for_event(&self, models: &Models, event: &Event) -> Option<OpenOrder> {
         let (ledger, orders) = (self.ledger.as_ref()?, models.orders.as_ref()?);
         ledger.order_for_event(orders, event, self.latest)
+    }
+
+    pub(super) fn view<'v>(&'v self, models: &'v Models, model: usize) -> ModelView<'v> {
+        ModelView {
+            models,
+            model: &models.list[model],
+            state: &self.models[model],
+            facts: &self.facts,
+        }
+    }
+
+    pub(super) fn view_mut<'v>(&'v mut self, models: &'v Models, model: usize) -> ModelViewMut<'v> {
+        ModelViewMut {
+            models,
+            index: model,
+            model: &models.list[model],
+            state: &mut self.models[model],
+            facts: &self.facts,
+            ledger: self.ledger.as_deref(),
+            position: self.position,
+        }
     }
 }

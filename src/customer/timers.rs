@@ -2,6 +2,7 @@
 
 use super::change::{Cause, StageChange};
 use super::state::CustomerState;
+use super::transitions::Trigger;
 use crate::event::EventTime;
 use crate::model::Models;
 
@@ -25,7 +26,12 @@ impl CustomerState {
             if changes.len() >= changes_max {
                 return false;
             }
-            self.evaluate(models, model, due, None, Cause::Timer, changes);
+            let trigger = Trigger {
+                now: due,
+                event: None,
+                cause: Cause::Timer,
+            };
+            self.view_mut(models, model).evaluate(trigger, changes);
         }
         true
     }
