@@ -132,7 +132,13 @@ fn customer(models: &Models) -> (CustomerState, i64) {
     for number in 0..400 {
         let kind = if number % 10 == 0 { "order" } else { "click" };
         let event = event(models, kind, number);
-        state.receive(models, &event, Position::default(), &mut changes);
+        state.receive(
+            models,
+            &event,
+            Position::default(),
+            usize::MAX,
+            &mut changes,
+        );
     }
     (state, 400)
 }
@@ -165,7 +171,7 @@ fn bench(criterion: &mut Criterion) {
                 |mut state| {
                     changes.clear();
                     for event in &events {
-                        state.receive(models, event, Position::default(), &mut changes);
+                        state.receive(models, event, Position::default(), usize::MAX, &mut changes);
                     }
                     black_box(state)
                 },

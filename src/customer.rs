@@ -1,11 +1,13 @@
 //! Layer 3: one customer. State and an input in; state and stage changes out (`config/models/RULES.md`).
 //!
-//! `facts` (aggregates per slot; `distinct` and `gaps` are two kinds, `orders` the orders that can be returned),
-//! `recent_ids` (deduplication), `fact_reader` and `fact_source` (facts as conditions read them), `evaluate`
-//! (conditions at an instant, and their next change), `transitions` (the transition rules), `correction` and
-//! `correction_basis` (retraction of a transition), `migrate` (a state under newer models), `change` and `evidence`
-//! (what is emitted, and why), `last_transition` and `explain` (why a customer is in a stage, and what time alone
-//! does next), `codec` (state as bytes).
+//! - Stored: `state` (all of a customer) and `model_state` (a customer in one model), `facts` (aggregates per slot;
+//!   `distinct` and `gaps` are two kinds), `orders` (the orders that can be returned), `recent_ids` (deduplication),
+//!   `last_transition`; `codec` (state as bytes), `migrate` (a state under newer models).
+//! - Conditions: `view` (a customer in one model), `fact_reader` and `fact_source` (facts as conditions read them), `evaluate` (conditions at an instant,
+//!   and their next change), `recorded_facts` (the facts of a taken transition).
+//! - Rules: `receive` (an event), `timers`, `transitions`, `correction` and `correction_basis` (retraction of a transition).
+//! - Results: `change` and `evidence` (what is emitted, and why), `explain` (why a customer is in a stage, and what
+//!   time alone does next), `display_value`.
 
 #![deny(clippy::disallowed_types)]
 
@@ -13,6 +15,7 @@ mod change;
 mod codec;
 mod correction;
 mod correction_basis;
+mod display_value;
 mod distinct;
 mod evaluate;
 mod evidence;
@@ -23,16 +26,21 @@ mod facts;
 mod gaps;
 mod last_transition;
 mod migrate;
+mod model_state;
 mod orders;
+mod receive;
 mod recent_ids;
+mod recorded_facts;
 mod state;
+mod timers;
 mod transitions;
+mod view;
 
 pub use change::{Cause, EventAnomalies, RetractedTransition, StageChange};
 pub use codec::{StateDecodeError, decode, decode_armed, decode_generation, decode_latest, encode};
-pub use correction_basis::CorrectionBasis;
+pub use display_value::DisplayValue;
 pub use distinct::Distinct;
-pub use evidence::{DisplayValue, Evidence};
+pub use evidence::Evidence;
 pub use explain::{
     Arrival, Block, BlockKind, EvaluatedComparison, EvaluatedCondition, Explanation, Hold,
     NextChange, OutgoingTransition, TakenTransition, VariableSides,
@@ -41,6 +49,7 @@ pub use facts::FactState;
 pub use gaps::Gaps;
 pub use last_transition::LastTransition;
 pub use migrate::Migration;
+pub use model_state::{CorrectionBasis, ModelHistory, ModelState, Visits};
 pub use orders::{Ledger, OpenOrder};
 pub use recent_ids::RecentIds;
-pub use state::{CustomerState, ModelHistory, ModelState, Visits};
+pub use state::CustomerState;

@@ -15,6 +15,9 @@ use crate::model::Models;
 pub use format::format_instant;
 pub use timeline::{TimelineFormatter, TimelineStep};
 
+/// Limit of transitions up to a requested instant: time alone can move a customer through stages without an end.
+const TRANSITIONS_MAX: usize = 10_000;
+
 /// A customer's stage in every model, and why.
 #[derive(Debug)]
 pub struct CustomerExplanation<'a> {
@@ -91,7 +94,8 @@ impl<'a> CustomerExplanation<'a> {
             }
             Some(requested) => {
                 let mut later = state.clone();
-                if !later.advance_to(models, requested, &mut notes.meanwhile) {
+                let (end, meanwhile) = (requested.just_after(), &mut notes.meanwhile);
+                if !later.fire_timers(models, end, TRANSITIONS_MAX, meanwhile) {
                     return Err(UnknownInstant::TooFar { requested });
                 }
                 Some((later, requested))

@@ -70,10 +70,15 @@ impl<'w> HistoryBuilder<'w> {
             if event.event_type.index() >= models.vocabulary.type_count() {
                 event.event_type = EventType::UNNAMED; // The outcome, which is in no model's vocabulary.
             }
-            self.fire_timers(version, event.time)?;
-            let changes = &mut self.changes;
-            let anomalies = self.states[version].receive(models, event, position, changes);
-            self.append_changes(version)?;
+            let anomalies = loop {
+                let (state, changes) = (&mut self.states[version], &mut self.changes);
+                let anomalies =
+                    state.receive(models, event, position, TRANSITIONS_PER_STEP, changes);
+                self.append_changes(version)?;
+                if let Some(anomalies) = anomalies {
+                    break anomalies;
+                }
+            };
             let is_last = version + 1 == self.versions.len();
             if self.outcome.is_some() && is_last && anomalies.duplicates == 0 {
                 self.record_outcome(version, event, is_outcome)?;

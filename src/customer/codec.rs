@@ -9,6 +9,7 @@
 //! instants are differences from the latest event time. A version byte is never reused, and every version can be
 //! decoded.
 
+mod error;
 mod last_transition;
 mod orders;
 mod read;
@@ -19,27 +20,10 @@ use std::mem::discriminant;
 use super::{CustomerState, FactState, Ledger, ModelState};
 use crate::event::{EventTime, EventType};
 use crate::model::{Model, Models, Slot, SlotKind};
+use error::VERSION;
 use read::StateReader;
 
-const VERSION: u8 = 5;
-
-/// The bytes are not a state of the loaded models.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StateDecodeError {
-    /// They are truncated, have trailing bytes, or contain an impossible value.
-    #[error("a customer's state is damaged, or was written with other models")]
-    Damaged,
-    /// A later version of Tenure wrote them.
-    #[error(
-        "a customer's state has format {found}, and this version reads up to {VERSION}; run the version that wrote it"
-    )]
-    NewerFormat { found: u8 },
-    /// They were written with models that are not stored any more.
-    #[error(
-        "a customer's state has models of generation {generation}, which is neither the current generation nor the one before"
-    )]
-    UnknownGeneration { generation: u32 },
-}
+pub use error::StateDecodeError;
 
 /// Appends the state to `bytes`.
 pub fn encode(state: &CustomerState, bytes: &mut Vec<u8>) {

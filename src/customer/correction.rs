@@ -1,38 +1,35 @@
 //! Corrections: a transition whose condition was not true after all is retracted by one net transition [22].
 
 use super::change::{Cause, RetractedTransition, StageChange};
-use super::correction_basis::CorrectionBasis;
 use super::evidence::{self, Evidence};
 use super::last_transition::{RetractionRecord, TransitionRecord};
-use super::state::CustomerState;
-use crate::event::{Event, EventTime};
-use crate::model::Models;
+use super::model_state::{CorrectionBasis, ModelState};
+use super::transitions::Trigger;
+use super::view::ModelViewMut;
+use crate::event::{EventTime, Millis};
 
-impl CustomerState {
+impl ModelState {
+    /// Drops a basis that is older than the correction span of the model.
+    pub(super) fn expire_basis(&mut self, latest: EventTime, span: Millis) {
+        if self
+            .basis_mut()
+            .is_some_and(|basis| latest.duration_since(basis.at) > span)
+        {
+            self.set_basis(None);
+        }
+    }
+}
+
+impl ModelViewMut<'_> {
     /// Takes the basis of the last transition out of the state if the new event concerns its instant and its
     /// condition is not true with the facts known now.
     pub(super) fn take_invalid_basis(
         &mut self,
-        models: &Models,
-        model: usize,
         concerns: impl Fn(&CorrectionBasis) -> bool,
     ) -> Option<CorrectionBasis> {
-        let basis = self.models[model].history.as_ref()?.basis.as_ref()?;
-        let is_invalid = concerns(basis) && !self.is_basis_valid(models, model, basis);
-        is_invalid.then(|| self.models[model].take_basis())?
-    }
-
-    /// Drops a basis that is older than the correction span of its model.
-    pub(super) fn expire_basis(&mut self, models: &Models, model: usize) {
-        let span = models.list[model].corrections;
-        let latest = self.latest;
-        let model_state = &mut self.models[model];
-        if model_state
-            .basis_mut()
-            .is_some_and(|basis| latest.duration_since(basis.at) > span)
-        {
-            model_state.set_basis(None);
-        }
+        let basis = self.state.history.as_ref()?.basis.as_ref()?;
+        let is_invalid = concerns(basis) && !self.is_basis_valid(basis);
+        is_invalid.then(|| self.state.take_basis())?
     }
 
     /// Puts the customer back into the state before the transition and evaluates again, without minimum stay,
@@ -40,41 +37,33 @@ impl CustomerState {
     /// transition found now becomes the basis of the stay.
     pub(super) fn correct(
         &mut self,
-        models: &Models,
-        model: usize,
         basis: &CorrectionBasis,
-        now: EventTime,
-        event: &Event,
+        trigger: Trigger,
         changes: &mut Vec<StageChange>,
     ) -> bool {
-        let definition = &models.list[model];
-        let current = std::mem::replace(&mut self.models[model], basis.state_before.clone());
-        let mut visited = 1_u64 << self.models[model].stage;
-        let (mut link_event, mut new_basis) = (Some(event.event_type), None);
-        while let Some(transition) =
-            self.find_transition(models, model, now, link_event, visited, Cause::Correction)
-        {
-            new_basis = self.correction_basis(
-                models,
-                model,
-                transition,
-                now,
-                link_event,
-                Cause::Correction,
-            );
-            self.models[model].enter(definition, transition, now);
-            visited |= 1 << self.models[model].stage;
-            link_event = None; // An event is itself only for the first link [14].
+        let now = trigger.now;
+        let current = std::mem::replace(self.state, basis.state_before.clone());
+        let mut visited = 1_u64 << self.state.stage;
+        let mut link = Trigger {
+            cause: Cause::Correction,
+            ..trigger
+        };
+        let mut new_basis = None;
+        while let Some(transition) = self.find_transition(link, visited) {
+            new_basis = self.correction_basis(transition, link);
+            self.state.enter(self.model, transition, now);
+            visited |= 1 << self.state.stage;
+            link = link.without_event();
         }
-        let to = self.models[model].stage;
+        let to = self.state.stage;
         if to == current.stage {
-            self.models[model] = current;
-            self.models[model].set_basis(new_basis);
+            *self.state = current;
+            self.state.set_basis(new_basis);
             return false;
         }
-        self.models[model].sequence = current.sequence.saturating_add(1);
-        self.models[model].effective_at = now;
-        self.models[model].due = self.next_change(models, model, now);
+        self.state.sequence = current.sequence.saturating_add(1);
+        self.state.effective_at = now;
+        self.state.due = self.view().next_change(now);
         // An earlier correction may have replaced the basis: it is later than the emitted transition then.
         let last_record = current
             .last_transition
@@ -86,11 +75,11 @@ impl CustomerState {
             from: current.previous.unwrap_or(basis.state_before.stage),
             effective_at: current.entered,
         };
-        let (evidence, record) = self.evidence_of(models, model, basis, corrected);
-        self.models[model].set_last_transition(Cause::Correction, record);
+        let (evidence, record) = self.evidence_of(basis, corrected);
+        self.state.set_last_transition(Cause::Correction, record);
         changes.push(StageChange {
-            model,
-            sequence: self.models[model].sequence,
+            model: self.index,
+            sequence: self.state.sequence,
             from: current.stage,
             to,
             transition: basis.transition,
@@ -109,14 +98,11 @@ impl CustomerState {
     /// The condition of the transition at its instant, with the facts known now.
     fn evidence_of(
         &self,
-        models: &Models,
-        model: usize,
         basis: &CorrectionBasis,
         corrected: RetractedTransition,
     ) -> (Vec<Evidence>, TransitionRecord) {
-        let when = &models.list[model].transitions[basis.transition].when;
-        let states = self.fact_states_at(models, basis);
-        let context = basis.eval_context(models, model, &states);
+        let facts = self.facts_at(basis);
+        let context = self.context_of(basis, &facts);
         let record = TransitionRecord {
             retracted: Some(RetractionRecord {
                 transition: corrected.transition,
@@ -126,9 +112,8 @@ impl CustomerState {
             }),
             ..TransitionRecord::capture(basis.transition, &context)
         };
-        (
-            evidence::collect(when, &context, &models.vocabulary),
-            record,
-        )
+        let when = &self.model.transitions[basis.transition].when;
+        let evidence = evidence::collect(when, &context, &self.models.vocabulary);
+        (evidence, record)
     }
 }

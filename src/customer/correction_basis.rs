@@ -3,74 +3,43 @@
 use super::FactState;
 use super::change::Cause;
 use super::evaluate::EvalContext;
-use super::fact_reader::FactReader;
 use super::fact_source::FactSource;
-use super::state::{CustomerState, ModelState};
-use crate::event::{Event, EventTime, EventType};
-use crate::model::Models;
+use super::model_state::{CorrectionBasis, SeenEvents};
+use super::transitions::Trigger;
+use super::view::{ModelView, ModelViewMut};
 
-/// The last transition of a model, with the facts that its condition read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CorrectionBasis {
-    /// The transition.
-    pub(super) transition: usize,
-    /// When it took effect.
-    pub(super) at: EventTime,
-    /// The event type that its condition saw.
-    pub(super) event: Option<EventType>,
-    pub(super) seen: SeenEvents,
-    /// The state in the model just before it.
-    pub(super) state_before: ModelState,
-    /// The slots of the condition as of that instant, late events included that were applied since. Slots about
-    /// orders contain the final orders only; the ledger has the others.
-    pub(super) slots: Vec<(usize, FactState)>,
-}
-
-/// Which events at its own instant a transition saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SeenEvents {
-    /// All of them, also those applied afterwards: an event precedes a timer of its instant [3].
-    All,
-    /// Those that had been applied: orders with a number below `orders`.
-    Applied { orders: u64 },
-}
-
-impl CustomerState {
+impl ModelViewMut<'_> {
     /// The basis of a transition that is about to be taken; `None` for a model without corrections.
     pub(super) fn correction_basis(
         &self,
-        models: &Models,
-        model: usize,
         transition: usize,
-        at: EventTime,
-        event: Option<EventType>,
-        cause: Cause,
+        trigger: Trigger,
     ) -> Option<CorrectionBasis> {
-        let definition = &models.list[model];
-        if definition.corrections.0 == 0 {
+        if self.model.corrections.0 == 0 {
             return None;
         }
         let slot_state = |slot: &usize| {
-            let state = match (models.slots.order_slot_index(*slot), &self.ledger) {
+            let order = self.models.slots.order_slot_index(*slot);
+            let state = match (order, self.ledger) {
                 (Some(order), Some(ledger)) => &ledger.final_facts[order],
                 _ => &self.facts[*slot],
             };
             (*slot, state.clone())
         };
-        let slots = definition.transitions[transition].slots.iter();
-        let mut state_before = self.models[model].clone();
+        let slots = self.model.transitions[transition].slots.iter();
+        let mut state_before = self.state.clone();
         state_before.set_basis(None);
         state_before.last_transition = None; // After a retraction it is the correction.
         state_before.active_holds.clear();
         state_before.due = None;
         Some(CorrectionBasis {
             transition,
-            at,
-            event,
-            seen: match cause {
+            at: trigger.now,
+            event: trigger.event,
+            seen: match trigger.cause {
                 Cause::Timer => SeenEvents::All,
                 Cause::Event | Cause::Correction | Cause::ModelChange => SeenEvents::Applied {
-                    orders: self.ledger.as_ref().map_or(0, |ledger| ledger.order_count),
+                    orders: self.ledger.map_or(0, |ledger| ledger.order_count),
                 },
             },
             state_before,
@@ -79,88 +48,46 @@ impl CustomerState {
     }
 
     /// Whether the condition is true at the instant of the transition with the facts known now.
-    pub(super) fn is_basis_valid(
-        &self,
-        models: &Models,
-        model: usize,
-        basis: &CorrectionBasis,
-    ) -> bool {
-        let states = self.fact_states_at(models, basis);
-        let context = basis.eval_context(models, model, &states);
-        context.is_true(&models.list[model].transitions[basis.transition].when)
+    pub(super) fn is_basis_valid(&self, basis: &CorrectionBasis) -> bool {
+        let facts = self.facts_at(basis);
+        let when = &self.model.transitions[basis.transition].when;
+        self.context_of(basis, &facts).is_true(when)
     }
 
-    /// All fact states, those that the condition reads as of the transition.
-    pub(super) fn fact_states_at(
-        &self,
-        models: &Models,
-        basis: &CorrectionBasis,
-    ) -> Vec<FactState> {
-        let mut states = self.facts.clone();
+    /// All facts, those that the condition reads as of the transition.
+    pub(super) fn facts_at(&self, basis: &CorrectionBasis) -> Vec<FactState> {
+        let slots = &self.models.slots;
+        let mut facts = self.facts.to_vec();
         for (slot, state) in &basis.slots {
-            states[*slot].clone_from(state);
+            facts[*slot].clone_from(state);
         }
-        let (Some(orders), Some(ledger)) = (&models.orders, &self.ledger) else {
-            return states;
+        let (Some(orders), Some(ledger)) = (&self.models.orders, self.ledger) else {
+            return facts;
         };
         let order_slots = basis.slots.iter().map(|(slot, _)| *slot);
-        let order_slots = order_slots.filter(|slot| models.slots.order_slot_index(*slot).is_some());
+        let order_slots = order_slots.filter(|slot| slots.order_slot_index(*slot).is_some());
         let remaining = ledger.remaining_orders(orders);
         for (_, event) in
             remaining.filter(|(number, event)| basis.includes(event.time, Some(*number)))
         {
             for slot in order_slots.clone() {
-                states[slot].accumulate(models.slots.get(slot), &event, basis.at);
+                facts[slot].accumulate(slots.get(slot), &event, basis.at);
             }
         }
-        states
+        facts
     }
-}
 
-impl CorrectionBasis {
     /// The context of the transition's instant, with these facts.
-    pub(super) fn eval_context<'s>(
+    pub(super) fn context_of<'s>(
         &'s self,
-        models: &'s Models,
-        model: usize,
-        states: &'s [FactState],
+        basis: &'s CorrectionBasis,
+        facts: &'s [FactState],
     ) -> EvalContext<'s> {
-        let facts = FactReader {
-            states,
-            slots: &models.slots,
-            model: &models.list[model],
-            model_state: &self.state_before,
-            now: self.at,
-        };
-        EvalContext {
+        let before = ModelView {
+            state: &basis.state_before,
             facts,
-            now: self.at,
-            event: self.event,
-        }
-    }
-
-    /// Whether the transition's facts include an input at `time`: the order with this number, or, for `None`, the
-    /// event that is being applied.
-    pub(super) fn includes(&self, time: EventTime, order: Option<u64>) -> bool {
-        let is_seen = match self.seen {
-            SeenEvents::All => true,
-            SeenEvents::Applied { orders } => order.is_some_and(|number| number < orders),
+            ..self.view()
         };
-        time < self.at || (time == self.at && is_seen)
-    }
-
-    /// Adds an input that follows the transition and is included: the event that is being applied, or an order (with
-    /// its number) once it is final.
-    pub(super) fn accumulate(&mut self, models: &Models, event: &Event, order: Option<u64>) {
-        if !self.includes(event.time, order) {
-            return;
-        }
-        let changed = models.slots.changed_by(event.event_type);
-        for (slot, state) in &mut self.slots {
-            let is_about_orders = models.slots.order_slot_index(*slot).is_some();
-            if changed.contains(slot) && is_about_orders == order.is_some() {
-                state.accumulate(models.slots.get(*slot), event, self.at);
-            }
-        }
+        before.at(basis.at, basis.event)
     }
 }

@@ -3,13 +3,16 @@
 //! Time is never polled: every comparison that time alone can change computes the instant of its next change, which
 //! becomes a timer (`config/models/RULES.md` rule 15).
 
-use super::explain;
 use super::fact_reader::FactReader;
 use super::fact_source::FactSource;
+use super::view::ModelView;
 use crate::event::{EventTime, EventType, Quantity};
 use crate::model::{
     Comparison, Condition, FactAccessor, Model, Operator, Term, TimeDependentSides, ValueSource,
 };
+
+/// Limit of evaluations to find the next change of one comparison: twice the days of the longest window.
+const EVALUATIONS_MAX: usize = 8192;
 
 /// One customer in one model at one instant.
 #[derive(Clone, Copy)]
@@ -22,9 +25,17 @@ pub(super) struct EvalContext<'s> {
     pub(super) event: Option<EventType>,
 }
 
+impl<'v> ModelView<'v> {
+    /// The context of an instant, and of the type of the event that is applied then.
+    pub(super) fn at(self, now: EventTime, event: Option<EventType>) -> EvalContext<'v> {
+        let facts = FactReader { view: self, now };
+        EvalContext { facts, now, event }
+    }
+}
+
 impl FactSource for EvalContext<'_> {
     fn model(&self) -> &Model {
-        self.facts.model
+        self.facts.view.model
     }
 
     fn event(&self) -> Option<EventType> {
@@ -41,7 +52,7 @@ impl FactSource for EvalContext<'_> {
 
     #[inline(always)]
     fn quantity(&self, fact: usize) -> Option<Quantity> {
-        let accessor = &self.facts.model.facts[fact].accessor;
+        let accessor = &self.facts.view.model.facts[fact].accessor;
         match (accessor.source, accessor.window) {
             (ValueSource::Number(slot), None) => self.facts.tally(slot),
             _ => self.facts.quantity(*accessor, self.now),
@@ -61,7 +72,16 @@ impl FactSource for EvalContext<'_> {
     }
 
     fn next_value_change(&self, condition: &Condition) -> Option<EventTime> {
-        explain::next_value_change(condition, self)
+        let truth = self.is_true(condition);
+        let mut context = *self;
+        for _ in 0..EVALUATIONS_MAX {
+            let next = context.next_change(std::slice::from_ref(condition))?;
+            context = self.facts.view.at(next, None);
+            if context.is_true(condition) != truth {
+                return Some(next);
+            }
+        }
+        None
     }
 }
 
@@ -99,7 +119,7 @@ impl EvalContext<'_> {
     }
 
     pub(super) fn accessor(&self, fact: usize) -> FactAccessor {
-        self.facts.model.facts[fact].accessor
+        self.facts.view.model.facts[fact].accessor
     }
 
     fn next_window_change(&self, fact: usize) -> Option<EventTime> {

@@ -1,8 +1,9 @@
 //! Why a transition was taken: the comparisons of its condition, with the values they had.
 
+use super::display_value::{DisplayValue, display_value};
 use super::fact_source::FactSource;
-use crate::event::{EventTime, Millis, Quantity, Vocabulary};
-use crate::model::{Condition, FactAccessor, StageFact, TextComparison, Unit, ValueSource};
+use crate::event::{Quantity, Vocabulary};
+use crate::model::{Condition, TextComparison};
 
 /// One part of a condition, with its values when the transition was taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,16 +17,6 @@ pub struct Evidence {
     pub threshold: Option<DisplayValue>,
     /// Its facts by name; `None` for one without a value.
     pub facts: Vec<(String, Option<DisplayValue>)>,
-}
-
-/// A value to be shown.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DisplayValue {
-    Number(Quantity),
-    Duration(Millis),
-    Instant(EventTime),
-    Text(String),
-    Flag(bool),
 }
 
 /// The parts of `condition`, in the order they are written.
@@ -88,23 +79,4 @@ pub(super) fn part_evidence(
             .map(|fact| (name(fact), source.display_value(fact)))
             .collect(),
     })
-}
-
-/// The unit of a fact's number.
-pub(super) fn unit_of(accessor: FactAccessor) -> Unit {
-    match accessor.source {
-        ValueSource::MeanGap { .. }
-        | ValueSource::MaxGap(_)
-        | ValueSource::Stage(StageFact::TimeIn(_)) => Unit::Duration,
-        _ => Unit::Number,
-    }
-}
-
-pub(super) fn display_value(quantity: Quantity, unit: Unit) -> DisplayValue {
-    let whole = quantity.rounded(0).whole_part();
-    match (unit, whole) {
-        (Unit::Duration, Some(millis)) => DisplayValue::Duration(Millis(millis)),
-        (Unit::Instant, Some(millis)) => DisplayValue::Instant(EventTime(millis)),
-        (Unit::Number, _) | (_, None) => DisplayValue::Number(quantity),
-    }
 }

@@ -1,19 +1,14 @@
 //! Facts as conditions read them: the value at an instant, and when a window changes it next.
 
 use super::facts::{FactState, bucket_number};
-use super::state::ModelState;
+use super::view::ModelView;
 use crate::event::{EventTime, Millis, Quantity, Scalar};
-use crate::model::{
-    Accumulator, Bucket, FactAccessor, Model, SlotKind, Slots, StageFact, ValueSource, Window,
-};
+use crate::model::{Accumulator, Bucket, FactAccessor, SlotKind, StageFact, ValueSource, Window};
 
 /// Reads one customer's facts for one model.
 #[derive(Clone, Copy)]
 pub(super) struct FactReader<'f> {
-    pub(super) states: &'f [FactState],
-    pub(super) slots: &'f Slots,
-    pub(super) model: &'f Model,
-    pub(super) model_state: &'f ModelState,
+    pub(super) view: ModelView<'f>,
     /// The end of windows.
     pub(super) now: EventTime,
 }
@@ -29,7 +24,7 @@ impl<'f> FactReader<'f> {
                 sum.checked_div(self.slot_number(count, accessor.window)?)
             }
             ValueSource::Distinct { slot, cap } => {
-                let FactState::Distinct(distinct) = &self.states[slot] else {
+                let FactState::Distinct(distinct) = &self.view.facts[slot] else {
                     return None;
                 };
                 let from = accessor
@@ -54,7 +49,7 @@ impl<'f> FactReader<'f> {
                     .checked_sub(Quantity::from_whole(1))?;
                 Quantity::from_whole(span.0).checked_div(gaps)
             }
-            ValueSource::MaxGap(slot) => match &self.states[slot] {
+            ValueSource::MaxGap(slot) => match &self.view.facts[slot] {
                 FactState::Gaps(gaps) => gaps.max().map(|gap| Quantity::from_whole(gap.0)),
                 _ => None,
             },
@@ -64,8 +59,8 @@ impl<'f> FactReader<'f> {
 
     fn stage_quantity(&self, fact: StageFact, at: EventTime) -> Option<Quantity> {
         let current = |stage| {
-            if stage == self.model_state.stage {
-                at.duration_since(self.model_state.entered)
+            if stage == self.view.state.stage {
+                at.duration_since(self.view.state.entered)
             } else {
                 Millis(0)
             }
@@ -73,19 +68,21 @@ impl<'f> FactReader<'f> {
         match fact {
             StageFact::Previous => None,
             StageFact::DaysIn => {
-                let span = Quantity::from_whole(at.duration_since(self.model_state.entered).0);
+                let span = Quantity::from_whole(at.duration_since(self.view.state.entered).0);
                 span.checked_div(Quantity::from_whole(Millis::DAY.0))
             }
             StageFact::Visits(stage) => {
                 let count = self
-                    .model_state
+                    .view
+                    .state
                     .visits(stage)
                     .map_or(0, |visits| visits.count);
                 i64::try_from(count).ok().map(Quantity::from_whole)
             }
             StageFact::TimeIn(stage) => {
                 let completed = self
-                    .model_state
+                    .view
+                    .state
                     .visits(stage)
                     .map_or(0, |visits| visits.completed_time.0);
                 Some(Quantity::from_whole(
@@ -93,7 +90,7 @@ impl<'f> FactReader<'f> {
                 ))
             }
             StageFact::Entered(stage) => {
-                let visits = self.model_state.visits(stage)?;
+                let visits = self.view.state.visits(stage)?;
                 Some(Quantity::from_whole(visits.entered.0))
             }
         }
@@ -102,7 +99,7 @@ impl<'f> FactReader<'f> {
     pub(super) fn instant(&self, accessor: FactAccessor) -> Option<EventTime> {
         match (accessor.source, accessor.window) {
             (ValueSource::Instant(slot), None) => self.slot_instant(slot),
-            (ValueSource::Instant(slot), Some(window)) => match &self.states[slot] {
+            (ValueSource::Instant(slot), Some(window)) => match &self.view.facts[slot] {
                 FactState::Instant(Some(last)) => self.is_in_window(window, *last).then_some(*last),
                 FactState::Buckets(_) => {
                     let instant = EventTime(self.slot_number(slot, Some(window))?.whole_part()?);
@@ -113,7 +110,7 @@ impl<'f> FactReader<'f> {
                 _ => None,
             },
             (ValueSource::Stage(StageFact::Entered(stage)), _) => {
-                self.model_state.visits(stage).map(|visits| visits.entered)
+                self.view.state.visits(stage).map(|visits| visits.entered)
             }
             _ => None,
         }
@@ -122,8 +119,8 @@ impl<'f> FactReader<'f> {
     pub(super) fn text(&self, accessor: FactAccessor) -> Option<&'f str> {
         match accessor.source {
             ValueSource::Stage(StageFact::Previous) => {
-                let previous = self.model_state.previous?;
-                Some(&self.model.stages[previous].name)
+                let previous = self.view.state.previous?;
+                Some(&self.view.model.stages[previous].name)
             }
             _ => match self.stored_value(accessor) {
                 Some(Scalar::Text(text)) => Some(text),
@@ -149,7 +146,7 @@ impl<'f> FactReader<'f> {
         let ValueSource::FieldValue(slot) = accessor.source else {
             return None;
         };
-        match (&self.states[slot], accessor.window) {
+        match (&self.view.facts[slot], accessor.window) {
             (FactState::TimedValue(stored), window) => {
                 let (time, value) = stored.as_ref()?;
                 let is_inside = window.is_none_or(|window| self.is_in_window(window, *time));
@@ -166,7 +163,7 @@ impl<'f> FactReader<'f> {
     }
 
     fn slot_instant(&self, slot: usize) -> Option<EventTime> {
-        match &self.states[slot] {
+        match &self.view.facts[slot] {
             FactState::Instant(time) => *time,
             _ => None,
         }
@@ -174,7 +171,7 @@ impl<'f> FactReader<'f> {
 
     /// A tally, of all time or of the buckets in a window; `None` if it has no value without events.
     fn slot_number(&self, slot: usize, window: Option<Window>) -> Option<Quantity> {
-        match (&self.states[slot], window) {
+        match (&self.view.facts[slot], window) {
             (_, None) => self.tally(slot),
             (FactState::Buckets(buckets), Some(window)) => self.window_tally(slot, buckets, window),
             _ => None,
@@ -184,7 +181,7 @@ impl<'f> FactReader<'f> {
     /// A tally of all time.
     #[inline(always)]
     pub(super) fn tally(&self, slot: usize) -> Option<Quantity> {
-        match &self.states[slot] {
+        match &self.view.facts[slot] {
             FactState::Count(count) => i64::try_from(*count).ok().map(Quantity::from_whole),
             FactState::Sum(sum) => Some(*sum),
             FactState::Extreme(extreme) => *extreme,
@@ -198,7 +195,7 @@ impl<'f> FactReader<'f> {
         buckets: &[(i64, Quantity)],
         window: Window,
     ) -> Option<Quantity> {
-        let SlotKind::Buckets { accumulator, .. } = self.slots.get(slot).kind else {
+        let SlotKind::Buckets { accumulator, .. } = self.view.models.slots.get(slot).kind else {
             return None;
         };
         combine_buckets(
@@ -217,7 +214,7 @@ impl<'f> FactReader<'f> {
                 changes.into_iter().flatten().min()
             }
             ValueSource::Distinct { slot, cap } => {
-                let FactState::Distinct(distinct) = &self.states[slot] else {
+                let FactState::Distinct(distinct) = &self.view.facts[slot] else {
                     return None;
                 };
                 let oldest = distinct.oldest_bucket(self.first_bucket(window), cap);
@@ -232,7 +229,7 @@ impl<'f> FactReader<'f> {
 
     fn next_slot_change(&self, slot: usize, window: Window) -> Option<EventTime> {
         let number = |time: EventTime| bucket_number(window.bucket, time);
-        match &self.states[slot] {
+        match &self.view.facts[slot] {
             FactState::Buckets(buckets) => {
                 let numbers = buckets.iter().map(|(number, _)| *number);
                 self.next_bucket_change(window, numbers)

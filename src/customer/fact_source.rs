@@ -1,6 +1,6 @@
 //! The evaluator of conditions, shared by current facts (`EvalContext`) and recorded facts (`RecordedFacts`).
 
-use super::evidence::{DisplayValue, display_value, unit_of};
+use super::display_value::{DisplayValue, display_value, unit_of};
 use crate::event::{EventTime, EventType, Quantity};
 use crate::model::{Comparison, Condition, Model, Term, TextTerm};
 

@@ -3,11 +3,12 @@
 
 use super::FactState;
 use super::change::{Cause, StageChange};
-use super::correction_basis::CorrectionBasis;
 use super::last_transition::{FactValue, LastTransition, RetractionRecord, TransitionRecord};
+use super::model_state::{CorrectionBasis, ModelHistory, ModelState, Visits};
 use super::orders::Ledger;
 use super::recent_ids::RecentIds;
-use super::state::{CustomerState, ModelHistory, ModelState, Visits};
+use super::state::CustomerState;
+use super::transitions::Trigger;
 use crate::event::{EventTime, Millis};
 use crate::model::{Model, ModelSuccession, Models, ModelsChange, Slot, SlotKind};
 
@@ -289,8 +290,12 @@ impl CustomerState {
     ) {
         for (model, successor) in change.models.iter().enumerate() {
             if !successor.is_unchanged {
-                let now = at.max(self.latest).max(self.models[model].effective_at);
-                self.evaluate(models, model, now, None, Cause::ModelChange, changes);
+                let trigger = Trigger {
+                    now: at.max(self.latest).max(self.models[model].effective_at),
+                    event: None,
+                    cause: Cause::ModelChange,
+                };
+                self.view_mut(models, model).evaluate(trigger, changes);
             }
         }
     }

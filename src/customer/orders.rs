@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
+use super::FactState;
 use super::distinct::stable_hash;
-use super::{CustomerState, FactState};
 use crate::event::{CustomerId, Event, EventTime, FieldId, Quantity, Scalar};
 use crate::model::{Models, ORDERS_MAX, Orders, Slots};
 
@@ -76,24 +76,6 @@ pub struct OpenOrder {
     pub is_fully_returned: bool,
 }
 
-impl CustomerState {
-    /// The order that an applied event places or returns; `None` for other events, and for an order that cannot be
-    /// returned or has not been received.
-    pub fn order_for_event(&self, models: &Models, event: &Event) -> Option<OpenOrder> {
-        let (ledger, orders) = (self.ledger.as_ref()?, models.orders.as_ref()?);
-        let is_about_orders = !matches!(
-            ledger.classify(orders, event, self.latest),
-            OrderEffect::Unrelated
-        );
-        let id = order_id(orders, event).filter(|_| is_about_orders)?;
-        let order = &ledger.orders[ledger.find(id)?];
-        Some(OpenOrder {
-            number: order.placed.as_ref()?.number,
-            is_fully_returned: order.remaining(orders).is_none(),
-        })
-    }
-}
-
 impl Ledger {
     pub(super) fn new(slots: &Slots) -> Ledger {
         let order_slots = slots.order_slots().iter();
@@ -133,6 +115,24 @@ impl Ledger {
         } else {
             OrderEffect::Unrelated
         }
+    }
+
+    /// The order that an applied event places or returns; `None` for other events, and for an order that cannot be
+    /// returned or has not been received.
+    pub(super) fn order_for_event(
+        &self,
+        orders: &Orders,
+        event: &Event,
+        latest: EventTime,
+    ) -> Option<OpenOrder> {
+        let is_about_orders =
+            !matches!(self.classify(orders, event, latest), OrderEffect::Unrelated);
+        let id = order_id(orders, event).filter(|_| is_about_orders)?;
+        let order = &self.orders[self.find(id)?];
+        Some(OpenOrder {
+            number: order.placed.as_ref()?.number,
+            is_fully_returned: order.remaining(orders).is_none(),
+        })
     }
 
     /// Adds an order or a return, and recomputes the facts about orders.

@@ -1,12 +1,10 @@
 //! The stored state of one customer.
 
-use smallvec::SmallVec;
-
-use super::change::Cause;
-use super::last_transition::TransitionRecord;
-use super::{CorrectionBasis, FactState, LastTransition, Ledger, RecentIds};
-use crate::event::{EventTime, Millis, Position};
-use crate::model::{Model, Models, Reentry};
+use super::model_state::ModelState;
+use super::view::{ModelView, ModelViewMut};
+use super::{FactState, Ledger, OpenOrder, RecentIds};
+use crate::event::{Event, EventTime, Position};
+use crate::model::Models;
 
 /// The whole state of one customer, for all models.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,50 +26,6 @@ pub struct CustomerState {
     pub models: Vec<ModelState>,
 }
 
-/// Where a customer is in one model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelState {
-    pub stage: usize,
-    /// `effective_at` of the transition that led here, or the time of the customer's first event.
-    pub entered: EventTime,
-    /// The latest `effective_at` of a transition: later than `entered` after a retraction.
-    pub effective_at: EventTime,
-    pub previous: Option<usize>,
-    pub sequence: u64,
-    /// The next instant at which any condition, hold or block out of this stage can change.
-    pub due: Option<EventTime>,
-    /// Transitions with `hold` whose condition is true, and since when.
-    pub active_holds: SmallVec<[(usize, EventTime); 1]>,
-    /// State that only some models need; never empty if present.
-    pub history: Option<Box<ModelHistory>>,
-    /// The transition that led here; `None` before the first one, and for one of an early version of Tenure that did
-    /// not record it.
-    pub last_transition: Option<Box<LastTransition>>,
-}
-
-/// History of a customer in a model, as far as the model needs it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ModelHistory {
-    /// Transitions with `cooldown`, and when they were last taken.
-    pub last_taken: Vec<(usize, EventTime)>,
-    /// Visits to those stages that track them, if the customer has been there.
-    pub visits: Vec<(usize, Visits)>,
-    /// Basis of the last transition, as long as it can be corrected.
-    pub basis: Option<CorrectionBasis>,
-}
-
-/// A customer's visits to a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Visits {
-    pub count: u64,
-    /// Total duration without the current visit.
-    pub completed_time: Millis,
-    /// Start of the last visit.
-    pub entered: EventTime,
-    /// End of the last visit that has ended.
-    pub left: Option<EventTime>,
-}
-
 impl CustomerState {
     /// A customer whose first event is at `time`: in the initial stage of every model.
     pub fn new(models: &Models, time: EventTime, position: Position) -> CustomerState {
@@ -88,153 +42,31 @@ impl CustomerState {
         }
     }
 
-    /// The earliest instant at which time alone can change anything.
-    pub fn next_due(&self) -> Option<EventTime> {
-        self.models.iter().filter_map(|model| model.due).min()
-    }
-}
-
-impl ModelState {
-    /// Starts in the initial stage.
-    pub(super) fn new(model: &Model, time: EventTime) -> ModelState {
-        let mut state = ModelState {
-            stage: model.initial,
-            entered: time,
-            effective_at: time,
-            previous: None,
-            sequence: 0,
-            due: None,
-            active_holds: SmallVec::new(),
-            history: None,
-            last_transition: None,
-        };
-        state.record_entry(model);
-        state
+    /// The order that an applied event places or returns; `None` for other events, and for an order that cannot be
+    /// returned or has not been received.
+    pub fn order_for_event(&self, models: &Models, event: &Event) -> Option<OpenOrder> {
+        let (ledger, orders) = (self.ledger.as_ref()?, models.orders.as_ref()?);
+        ledger.order_for_event(orders, event, self.latest)
     }
 
-    pub(super) fn enter(&mut self, model: &Model, transition: usize, now: EventTime) {
-        let taken = &model.transitions[transition];
-        if let Some(visits) = self.visits_mut(self.stage) {
-            let stay = now.duration_since(visits.entered).0;
-            let completed = visits.completed_time.0.saturating_add(stay);
-            visits.completed_time = Millis(completed.clamp(0, Millis::MAX.0));
-            visits.left = Some(now);
-        }
-        if taken.cooldown > Millis(0) {
-            let history = self.history.get_or_insert_default();
-            history.last_taken.retain(|(known, _)| *known != transition);
-            history.last_taken.push((transition, now));
-        }
-        self.previous = Some(self.stage);
-        self.stage = taken.to;
-        self.entered = now;
-        self.effective_at = now;
-        self.sequence = self.sequence.saturating_add(1);
-        self.active_holds.clear();
-        self.record_entry(model);
-    }
-
-    /// Records a visit to the current stage, if the model tracks it.
-    pub(super) fn record_entry(&mut self, model: &Model) {
-        if !model.stages[self.stage].tracks_visits {
-            return;
-        }
-        let entered = self.entered;
-        match self.visits_mut(self.stage) {
-            Some(visits) => {
-                visits.count = visits.count.saturating_add(1);
-                visits.entered = entered;
-            }
-            None => {
-                let visits = Visits {
-                    count: 1,
-                    completed_time: Millis(0),
-                    entered,
-                    left: None,
-                };
-                let history = self.history.get_or_insert_default();
-                history.visits.push((self.stage, visits));
-            }
+    pub(super) fn view<'v>(&'v self, models: &'v Models, model: usize) -> ModelView<'v> {
+        ModelView {
+            models,
+            model: &models.list[model],
+            state: &self.models[model],
+            facts: &self.facts,
         }
     }
 
-    pub(super) fn basis_mut(&mut self) -> Option<&mut CorrectionBasis> {
-        self.history
-            .as_mut()
-            .and_then(|history| history.basis.as_mut())
-    }
-
-    pub(super) fn take_basis(&mut self) -> Option<CorrectionBasis> {
-        let basis = self
-            .history
-            .as_mut()
-            .and_then(|history| history.basis.take());
-        if self
-            .history
-            .as_ref()
-            .is_some_and(|history| history.is_empty())
-        {
-            self.history = None;
+    pub(super) fn view_mut<'v>(&'v mut self, models: &'v Models, model: usize) -> ModelViewMut<'v> {
+        ModelViewMut {
+            models,
+            index: model,
+            model: &models.list[model],
+            state: &mut self.models[model],
+            facts: &self.facts,
+            ledger: self.ledger.as_deref(),
+            position: self.position,
         }
-        basis
-    }
-
-    pub(super) fn set_basis(&mut self, basis: Option<CorrectionBasis>) {
-        match basis {
-            Some(basis) => self.history.get_or_insert_default().basis = Some(basis),
-            None => drop(self.take_basis()),
-        }
-    }
-
-    pub(super) fn set_last_transition(&mut self, cause: Cause, record: TransitionRecord) {
-        let last = LastTransition {
-            cause,
-            record: Some(record),
-        };
-        match &mut self.last_transition {
-            Some(known) => **known = last,
-            absent => *absent = Some(Box::new(last)),
-        }
-    }
-
-    pub(super) fn visits(&self, stage: usize) -> Option<&Visits> {
-        let mut visits = self.history.iter().flat_map(|history| &history.visits);
-        let visits = visits.find(|(known, _)| *known == stage);
-        visits.map(|(_, visits)| visits)
-    }
-
-    fn visits_mut(&mut self, stage: usize) -> Option<&mut Visits> {
-        let mut visits = self
-            .history
-            .iter_mut()
-            .flat_map(|history| &mut history.visits);
-        let visits = visits.find(|(known, _)| *known == stage);
-        visits.map(|(_, visits)| visits)
-    }
-
-    /// The instants at which minimum stay, cooldown and re-entry stop blocking a transition out of the current
-    /// stage [18]; `None` if that is never.
-    pub(super) fn block_ends(&self, model: &Model, transition: usize) -> [Option<EventTime>; 3] {
-        let definition = &model.transitions[transition];
-        let dwell = self.entered.checked_add(model.stages[self.stage].min_dwell);
-        let mut taken = self.history.iter().flat_map(|history| &history.last_taken);
-        let taken = taken.find(|(known, _)| *known == transition);
-        let cooldown = match taken {
-            Some((_, at)) => at.checked_add(definition.cooldown),
-            None => Some(EventTime::MIN),
-        };
-        let left = self.visits(definition.to).and_then(|visits| visits.left);
-        let reentry = match (model.stages[definition.to].reentry, left) {
-            (Reentry::Always, _) | (_, None) => Some(EventTime::MIN),
-            (Reentry::After(span), Some(left)) => left.checked_add(span),
-            (Reentry::Never, Some(_)) => None,
-        };
-        [dwell, cooldown, reentry]
-    }
-}
-
-impl ModelHistory {
-    pub(super) fn is_empty(&self) -> bool {
-        self.last_taken.is_empty() && self.visits.is_empty() && self.basis.is_none()
     }
 }

@@ -54,27 +54,22 @@ pub fn apply<'m>(
     let mut records = batch.records;
     let mut used = 0;
     while finished && let Some(record) = records.get(used) {
-        if !processor.fire_own_timers(record) {
-            finished = false;
-            break;
-        }
-        used += 1;
-        let Position { input, offset } = record.position;
-        let time = record.effective_time();
-        processor.effects.progress.offsets[input as usize] = offset + 1;
         match &record.content {
-            Ok(event) => {
-                if let Some(timestamp) = record.timestamp {
-                    let progress = &mut processor.effects.progress;
-                    progress.record_delay(timestamp, event.time);
+            Ok(event) => match processor.receive(event, record) {
+                Some(all_fired) => finished = all_fired,
+                None => {
+                    finished = false;
+                    break;
                 }
-                finished = processor.receive(event, record.position, time);
-            }
+            },
             Err(rejection) => processor.effects.outputs.push(Output::Rejected {
                 position: record.position,
                 rejection: rejection.clone(),
             }),
         }
+        used += 1;
+        let Position { input, offset } = record.position;
+        processor.effects.progress.offsets[input as usize] = offset + 1;
     }
     let unused = records.split_off(used);
     if let Some(time) = batch.advance_to.filter(|_| finished && unused.is_empty()) {
@@ -118,60 +113,46 @@ impl BatchProcessor<'_> {
             .saturating_sub(self.effects.outputs.len())
     }
 
-    /// Fires the customer's own timers that are due before the event; `false` if the limit was reached.
-    fn fire_own_timers(&mut self, record: &Record) -> bool {
-        let remaining = self.remaining_transitions();
-        let Ok(event) = &record.content else {
-            return true;
-        };
-        let Some(loaded) = self.states.get_mut(&event.customer) else {
-            return true;
-        };
-        let (models, end) = (self.models, event.time);
-        self.effects.migrate(
-            models,
-            self.model_change,
-            &event.customer,
-            loaded,
-            &mut self.changes,
-        );
-        if loaded.state.next_due().is_none_or(|due| due >= end) {
-            return true;
-        }
-        loaded.touched = true;
-        let all_fired = loaded
-            .state
-            .fire_timers(models, end, remaining, &mut self.changes);
-        self.effects
-            .emit_and_rearm(&event.customer, &mut loaded.state, &mut self.changes);
-        all_fired
-    }
-
-    /// Applies an event and advances the watermark by `time`; `false` if due timers remain.
-    fn receive(&mut self, event: &Event, position: Position, time: Option<EventTime>) -> bool {
+    /// Applies an event and advances the watermark; `false` if due timers remain. `None` if the limit was reached by
+    /// the customer's own timers that precede the event: it is not applied then.
+    fn receive(&mut self, event: &Event, record: &Record) -> Option<bool> {
         let remaining = self.remaining_transitions();
         let customer = &event.customer;
         let loaded = match self.states.entry(customer.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let mut state = CustomerState::new(self.models, event.time, position);
+                let mut state = CustomerState::new(self.models, event.time, record.position);
                 state.generation = self.effects.progress.generation;
                 self.effects.count_new_customer(&state);
                 entry.insert(state.into())
             }
         };
         loaded.touched = true;
-        self.effects.anomalies +=
-            loaded
-                .state
-                .receive(self.models, event, position, &mut self.changes);
+        self.effects.migrate(
+            self.models,
+            self.model_change,
+            customer,
+            loaded,
+            &mut self.changes,
+        );
+        let (state, changes) = (&mut loaded.state, &mut self.changes);
+        let anomalies = state.receive(self.models, event, record.position, remaining, changes);
+        let Some(anomalies) = anomalies else {
+            self.effects.emit_and_rearm(customer, state, changes);
+            return None;
+        };
+        self.effects.anomalies += anomalies;
         self.fire_overdue(customer, remaining);
-        let max_event_time = &mut self.effects.progress.max_event_time;
-        *max_event_time = (*max_event_time).max(time);
-        self.advance_watermark(Watermark::from_event_time(
+        let time = record.effective_time();
+        let progress = &mut self.effects.progress;
+        if let Some(timestamp) = record.timestamp {
+            progress.record_delay(timestamp, event.time);
+        }
+        progress.max_event_time = progress.max_event_time.max(time);
+        Some(self.advance_watermark(Watermark::from_event_time(
             time.unwrap_or(EventTime::MIN),
             self.lateness,
-        ))
+        )))
     }
 
     /// Fires timers that a late event or a migration armed before the fired cursor: timers are not

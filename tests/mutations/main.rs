@@ -325,7 +325,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "event ids expire by earlier events only",
         caught_by: Suite::Laws,
-        file: "src/customer/transitions.rs",
+        file: "src/customer/receive.rs",
         edits: &[(
             "self.recent.contains(models.dedupe, event, latest)",
             "self.recent.contains(models.dedupe, event, self.latest)",
@@ -334,7 +334,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "orders become final by earlier events only",
         caught_by: Suite::Laws,
-        file: "src/customer/transitions.rs",
+        file: "src/customer/receive.rs",
         edits: &[
             (
                 "ledger.classify(orders, event, latest)",
@@ -349,7 +349,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "an event at the instant of a fired timer retracts nothing",
         caught_by: Suite::Laws,
-        file: "src/customer/correction_basis.rs",
+        file: "src/customer/model_state.rs",
         edits: &[(
             "SeenEvents::All => true,",
             "SeenEvents::All => order.is_some(),",
@@ -358,7 +358,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "a correction basis includes later events of its instant",
         caught_by: Suite::Laws,
-        file: "src/customer/correction_basis.rs",
+        file: "src/customer/model_state.rs",
         edits: &[(
             "time < self.at || (time == self.at && is_seen)",
             "time < self.at || (time == self.at && (is_seen || order.is_none()))",
@@ -367,7 +367,7 @@ const MUTATIONS: [Mutation; 40] = [
     Mutation {
         what: "a correction basis includes later orders of its instant",
         caught_by: Suite::Laws,
-        file: "src/customer/correction_basis.rs",
+        file: "src/customer/model_state.rs",
         edits: &[(
             "order.is_some_and(|number| number < orders)",
             "order.is_some_and(|number| number <= orders.max(number))",
@@ -404,18 +404,15 @@ const MUTATIONS: [Mutation; 40] = [
         what: "a correction without effect stores no basis",
         caught_by: Suite::Laws,
         file: "src/customer/correction.rs",
-        edits: &[(
-            "self.models[model].set_basis(new_basis);",
-            "drop(new_basis);",
-        )],
+        edits: &[("self.state.set_basis(new_basis);", "drop(new_basis);")],
     },
     Mutation {
         what: "a transition stopped by the chain rule is taken by the next timer",
         caught_by: Suite::Laws,
         file: "src/customer/transitions.rs",
         edits: &[(
-            "!(cause == Cause::Timer && self.was_ready",
-            "!(cause == Cause::ModelChange && self.was_ready",
+            "!(cause == Cause::Timer && self.view().was_ready",
+            "!(cause == Cause::ModelChange && self.view().was_ready",
         )],
     },
 ];

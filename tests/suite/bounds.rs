@@ -201,7 +201,7 @@ fn no_state_is_larger_than_was_said_when_the_model_was_loaded() {
             input: u32::MAX,
             offset: i64::MAX,
         };
-        state.receive(&models, &event, position, &mut changes);
+        state.receive(&models, &event, position, usize::MAX, &mut changes);
         bytes.clear();
         customer::encode(&state, &mut bytes);
         largest = largest.max(bytes.len());

@@ -194,7 +194,13 @@ fn a_move_that_a_late_event_causes_says_by_how_much_it_came_late() {
     let mut state = CustomerState::new(&models, begin, Position::default());
     let mut changes = Vec::new();
     for event in [order("a", 20_005), order("b", 20_002)] {
-        state.receive(&models, &event, Position::default(), &mut changes);
+        state.receive(
+            &models,
+            &event,
+            Position::default(),
+            usize::MAX,
+            &mut changes,
+        );
     }
     let origin = Origin::File {
         file: "f",

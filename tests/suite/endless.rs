@@ -134,7 +134,13 @@ fn moves(models: &Models) -> usize {
     };
     let mut state = CustomerState::new(models, begin, Position::default());
     let mut changes = Vec::new();
-    state.receive(models, &event, Position::default(), &mut changes);
+    state.receive(
+        models,
+        &event,
+        Position::default(),
+        usize::MAX,
+        &mut changes,
+    );
     let end = EventTime(begin.0 + 30 * Millis::DAY.0);
     state.fire_timers(models, end, 1000, &mut changes);
     changes.len()

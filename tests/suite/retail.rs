@@ -98,7 +98,7 @@ fn the_state_of_a_typical_customer_is_small() {
         };
         let fresh = || CustomerState::new(&models, event.time, position);
         let state = state.get_or_insert_with(fresh);
-        state.receive(&models, &event, position, &mut Vec::new());
+        state.receive(&models, &event, position, usize::MAX, &mut Vec::new());
     }
     let mut bytes = Vec::new();
     customer::encode(&state.unwrap(), &mut bytes);

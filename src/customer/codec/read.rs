@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::{StateDecodeError, VERSION};
-use crate::customer::correction_basis::SeenEvents;
+use super::error::{StateDecodeError, VERSION};
+use crate::customer::model_state::SeenEvents;
 use crate::customer::{
     CorrectionBasis, CustomerState, Distinct, FactState, Gaps, ModelHistory, ModelState, RecentIds,
     Visits,

@@ -1,6 +1,6 @@
 //! Encodes a customer's state.
 
-use crate::customer::correction_basis::SeenEvents;
+use crate::customer::model_state::SeenEvents;
 use crate::customer::{CustomerState, FactState, ModelHistory, ModelState};
 use crate::event::{EventTime, Scalar};
 

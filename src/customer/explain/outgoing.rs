@@ -1,34 +1,24 @@
 //! The transitions out of a stage at an instant: their conditions with values and distances, holds and blocks.
 
-use super::{
+use super::explanation::{
     Block, BlockKind, EvaluatedComparison, EvaluatedCondition, Hold, OutgoingTransition,
     VariableSides,
 };
-use crate::customer::evaluate::EvalContext;
-use crate::customer::evidence::{self, DisplayValue};
-use crate::customer::fact_reader::FactReader;
+use crate::customer::display_value::{DisplayValue, display_value};
+use crate::customer::evidence;
 use crate::customer::fact_source::FactSource;
-use crate::customer::state::CustomerState;
+use crate::customer::view::ModelView;
 use crate::event::{EventTime, Millis, Vocabulary};
-use crate::model::{Comparison, Condition, Models, Reentry, Term, Unit};
+use crate::model::{Comparison, Condition, Reentry, Term, Unit};
 
-/// Limit of evaluations to find the next change of one comparison: twice the days of the longest window.
-const EVALUATIONS_MAX: usize = 8192;
-
-impl CustomerState {
-    pub(super) fn outgoing_transitions(
-        &self,
-        models: &Models,
-        model: usize,
-        now: EventTime,
-    ) -> Vec<OutgoingTransition> {
-        let context = self.eval_context(models, model, now, None);
-        let definition = &models.list[model];
+impl ModelView<'_> {
+    pub(super) fn outgoing_transitions(&self, now: EventTime) -> Vec<OutgoingTransition> {
+        let context = self.at(now, None);
         let evaluate = |at: &usize| {
-            let transition = &definition.transitions[*at];
+            let transition = &self.model.transitions[*at];
             let is_true = context.is_true(&transition.when);
-            let hold = self.hold_of(models, model, *at, is_true, now);
-            let blocks = self.blocks_of(models, model, *at, now);
+            let hold = self.hold_of(*at, is_true, now);
+            let blocks = self.blocks_of(*at, now);
             let is_hold_complete =
                 hold.is_none_or(|hold| hold.until.is_some_and(|until| until <= now));
             let is_ready =
@@ -40,36 +30,26 @@ impl CustomerState {
                     &transition.when,
                     false,
                     &context,
-                    &models.vocabulary,
+                    &self.models.vocabulary,
                 ),
                 hold,
                 blocks,
                 // Otherwise a ready transition was taken already, unless its timer is still due.
-                waits_for_event: is_ready && self.models[model].due.is_none_or(|due| due > now),
+                waits_for_event: is_ready && self.state.due.is_none_or(|due| due > now),
             }
         };
-        let outgoing = &definition.outgoing[self.models[model].stage];
+        let outgoing = &self.model.outgoing[self.state.stage];
         outgoing.iter().map(evaluate).collect()
     }
 
-    fn hold_of(
-        &self,
-        models: &Models,
-        model: usize,
-        transition: usize,
-        is_true: bool,
-        now: EventTime,
-    ) -> Option<Hold> {
-        let needs = models.list[model].transitions[transition].hold;
+    fn hold_of(&self, transition: usize, is_true: bool, now: EventTime) -> Option<Hold> {
+        let needs = self.model.transitions[transition].hold;
         if needs == Millis(0) {
             return None;
         }
-        let active_holds = self.models[model].active_holds.iter();
-        let mut starts =
-            active_holds.filter(|(known, since)| *known == transition && *since <= now);
-        let start = starts.next().map(|(_, since)| *since);
+        let start = self.state.active_hold(transition);
         // A condition that is true since this very instant is not yet in `active_holds`.
-        let since = is_true.then(|| start.unwrap_or(now));
+        let since = is_true.then(|| start.filter(|since| *since <= now).unwrap_or(now));
         Some(Hold {
             needs,
             since,
@@ -77,22 +57,16 @@ impl CustomerState {
         })
     }
 
-    fn blocks_of(
-        &self,
-        models: &Models,
-        model: usize,
-        transition: usize,
-        now: EventTime,
-    ) -> Vec<Block> {
-        let (definition, state) = (&models.list[model], &self.models[model]);
-        let transition_definition = &definition.transitions[transition];
+    fn blocks_of(&self, transition: usize, now: EventTime) -> Vec<Block> {
+        let stages = &self.model.stages;
+        let definition = &self.model.transitions[transition];
         let is_set = [
-            definition.stages[state.stage].min_dwell > Millis(0),
-            transition_definition.cooldown > Millis(0),
-            definition.stages[transition_definition.to].reentry != Reentry::Always,
+            stages[self.state.stage].min_dwell > Millis(0),
+            definition.cooldown > Millis(0),
+            stages[definition.to].reentry != Reentry::Always,
         ];
         let kinds = [BlockKind::MinDwell, BlockKind::Cooldown, BlockKind::Reentry];
-        let block_ends = state.block_ends(definition, transition);
+        let block_ends = self.block_ends(transition);
         let block = |((kind, opens_at), is_set): ((BlockKind, Option<EventTime>), bool)| {
             // A block that does not apply yet ends at `EventTime::MIN`.
             let has_applied = opens_at != Some(EventTime::MIN);
@@ -172,29 +146,5 @@ fn distance(comparison: &Comparison, source: &impl FactSource) -> Option<Display
         Unit::Number => Unit::Number,
         Unit::Duration | Unit::Instant => Unit::Duration,
     };
-    Some(evidence::display_value(distance, unit))
-}
-
-/// The first instant at which time alone changes the value of a comparison.
-pub(crate) fn next_value_change(
-    condition: &Condition,
-    start: &EvalContext<'_>,
-) -> Option<EventTime> {
-    let truth = start.is_true(condition);
-    let mut context = *start;
-    for _ in 0..EVALUATIONS_MAX {
-        let next = context.next_change(std::slice::from_ref(condition))?;
-        context = EvalContext {
-            facts: FactReader {
-                now: next,
-                ..context.facts
-            },
-            now: next,
-            event: None,
-        };
-        if context.is_true(condition) != truth {
-            return Some(next);
-        }
-    }
-    None
+    Some(display_value(distance, unit))
 }

@@ -142,7 +142,13 @@ fn live(models: &Models) {
     let mut changes = Vec::new();
     for event in events {
         let event = Event { time, ..event };
-        state.receive(models, &event, Position::default(), &mut changes);
+        state.receive(
+            models,
+            &event,
+            Position::default(),
+            usize::MAX,
+            &mut changes,
+        );
         time = time.checked_add(step).unwrap_or(EventTime::MAX);
     }
     state.fire_timers(models, time, 10_000, &mut changes);

@@ -114,7 +114,7 @@ fn walked(engine: &Engine, records: &[&Record], looks: &BTreeSet<EventTime>) -> 
     for record in records {
         let event = event(record);
         wait(&mut state, engine, passed..event.time, looks, &mut changes);
-        state.receive(models, event, record.position, &mut changes);
+        state.receive(models, event, record.position, usize::MAX, &mut changes);
         passed = passed.max(event.time);
     }
     let end = EventTime(engine.end.0 + 1);

@@ -1,0 +1,110 @@
+//! An event is applied to a customer.
+//!
+//! Numbers in brackets are rules of `lifecycle.md`; the README restates them for users.
+
+use super::change::{Cause, EventAnomalies, StageChange};
+use super::model_state::CorrectionBasis;
+use super::orders::OrderEffect;
+use super::state::CustomerState;
+use super::transitions::Trigger;
+use crate::event::{Event, Position};
+use crate::model::Models;
+
+impl CustomerState {
+    /// Applies an event: first fires the timers due before it [3], then evaluates the event in every model. A
+    /// duplicate only fires timers [7]. `None` if `changes_max` changes were made before all these timers had fired:
+    /// the event is not applied then.
+    pub fn receive(
+        &mut self,
+        models: &Models,
+        event: &Event,
+        position: Position,
+        changes_max: usize,
+        changes: &mut Vec<StageChange>,
+    ) -> Option<EventAnomalies> {
+        if !self.fire_timers(models, event.time, changes_max, changes) {
+            return None;
+        }
+        let latest = self.latest.max(event.time);
+        let effect = match (&self.ledger, &models.orders) {
+            (Some(ledger), Some(orders)) => ledger.classify(orders, event, latest),
+            _ => OrderEffect::Unrelated,
+        };
+        let is_known = self.recent.contains(models.dedupe, event, latest);
+        if is_known || matches!(effect, OrderEffect::Placed { is_duplicate: true }) {
+            return Some(EventAnomalies {
+                duplicates: 1,
+                ..EventAnomalies::default()
+            });
+        }
+        let is_late = event.time < self.latest;
+        let behind = self.latest.duration_since(event.time);
+        self.latest = latest;
+        self.position = position;
+        self.recent.add(models.dedupe, event, self.latest);
+        let returns_unmatched = self.update_facts(models, event, &effect);
+        let concerns = |basis: &CorrectionBasis| match effect {
+            OrderEffect::Return {
+                order: Some((time, number)),
+            } if basis.includes(time, Some(number)) => true,
+            _ => basis.includes(event.time, None),
+        };
+        let first_change = changes.len();
+        for model in 0..models.list.len() {
+            // A late event is evaluated at the customer's current time [8].
+            let latest = self.latest;
+            let mut view = self.view_mut(models, model);
+            let trigger = Trigger {
+                now: latest.max(view.state.effective_at),
+                event: Some(event.event_type),
+                cause: Cause::Event,
+            };
+            view.state.expire_basis(latest, view.model.corrections);
+            let corrected = view
+                .take_invalid_basis(concerns)
+                .is_some_and(|basis| view.correct(&basis, trigger, changes));
+            if !corrected {
+                view.evaluate(trigger, changes);
+            }
+        }
+        for change in &mut changes[first_change..] {
+            change.late_by = is_late.then_some(behind);
+        }
+        Some(EventAnomalies {
+            duplicates: 0,
+            late: is_late.into(),
+            late_beyond_horizon: (is_late
+                && models.correction_horizon().is_some_and(|it| behind > it))
+            .into(),
+            returns_unmatched,
+        })
+    }
+
+    /// Adds an event to every fact that it changes. Returns the number of expired returns without an order.
+    fn update_facts(&mut self, models: &Models, event: &Event, effect: &OrderEffect) -> u64 {
+        let is_order = matches!(effect, OrderEffect::Placed { .. });
+        for slot in models.slots.changed_by(event.event_type) {
+            if !(is_order && models.slots.order_slot_index(*slot).is_some()) {
+                self.facts[*slot].accumulate(models.slots.get(*slot), event, self.latest);
+            }
+        }
+        let bases = self.models.iter_mut().filter_map(|model| model.basis_mut());
+        bases.for_each(|basis| basis.accumulate(models, event, None));
+        let (Some(orders), Some(ledger)) = (&models.orders, &mut self.ledger) else {
+            return 0;
+        };
+        let model_states = &mut self.models;
+        let mut settle = |event: &Event, number| {
+            let bases = model_states
+                .iter_mut()
+                .filter_map(|model| model.basis_mut());
+            bases.for_each(|basis| basis.accumulate(models, event, Some(number)));
+        };
+        // Expire before the event is applied: it can neither duplicate nor return an order that its time makes final.
+        let before = ledger.expire(models, orders, self.latest, &mut settle);
+        if !matches!(effect, OrderEffect::Unrelated) {
+            ledger.apply(models, orders, event, self.latest, &mut self.facts);
+        }
+        before + ledger.expire(models, orders, self.latest, settle)
+    }
+}
