@@ -1,5 +1,5 @@
 //! The core of Tenure and its settings, compiled from the same files without the shell around them.
-#![allow(dead_code, reason = "the shell uses what seems unused here")]
+#![allow(dead_code, reason = "the shell uses the rest")]
 
 #[path = "config.rs"]
 pub mod config;

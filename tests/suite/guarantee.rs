@@ -1,4 +1,4 @@
-//! The page of guarantees names tests; they are there.
+//! The tests that `tests/README.md` names exist.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ fn every_test_that_the_guarantees_name_exists() {
         read(folder, &mut sources);
     }
     let quoted = page.split('`').skip(1).step_by(2);
-    // A test's name is a sentence.
+    // The name of a test has at least four words.
     let named: Vec<&str> = quoted
         .filter(|text| text.matches('_').count() >= 3 && !text.contains(['/', '.']))
         .collect();
