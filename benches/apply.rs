@@ -20,14 +20,14 @@ use tenure::partition::{Batch, Commit, Progress, Record, StateView, TimerKey, ap
 const CUSTOMERS: u64 = 100_000;
 /// As in one batch.
 const EVENTS: u64 = 8_192;
-/// Batches that are applied before anything is measured.
+/// Batches that are applied before the measurement.
 const WARM_UP: u64 = 40;
 /// 2026-01-01.
 const BEGIN: i64 = 1_767_225_600_000;
 
 fn retail() -> Models {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
-    let text = std::fs::read_to_string(path).expect("the preset is there");
+    let text = std::fs::read_to_string(path).expect("the preset exists");
     let source = SourceFile {
         name: "retail.yaml".to_owned(),
         text,
@@ -78,7 +78,7 @@ fn batch(decoder: &Decoder, events: &[String]) -> Batch {
         timestamp: None,
         content: Ok(decoder
             .decode_json(text.as_bytes())
-            .expect("generated events are good")),
+            .expect("generated events are valid")),
     };
     Batch {
         records: events.iter().enumerate().map(record).collect(),
@@ -86,7 +86,7 @@ fn batch(decoder: &Decoder, events: &[String]) -> Batch {
     }
 }
 
-/// What a store would hold.
+/// The contents of a store.
 #[derive(Default)]
 struct Stored {
     states: BTreeMap<CustomerId, CustomerState>,

@@ -1,9 +1,9 @@
-//! What a model costs per event in the core, on one core: a condition over ten facts, a model of twelve
-//! stages and twenty facts, and eight models side by side, whose facts are kept once.
+//! The cost of a model per event in the core, on one CPU core: a condition over ten facts, a model with twelve stages and
+//! twenty facts, and eight models together, whose facts are stored once.
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench models`. The differences to `no facts` are
 //! the conditions, with the next instant at which they can change; the ratio of `eight models` to `one model`
-//! says what sharing is worth.
+//! shows the effect of sharing.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -57,7 +57,7 @@ fn compile(texts: Vec<String>) -> Models {
         .0
 }
 
-/// One way out, which nobody takes: looked at by every click, with a history of orders behind it.
+/// One transition, which is never taken and is evaluated by every click, after a history of orders.
 fn one_condition(facts: &[&str]) -> Models {
     let mut text = "model: m\ninitial: a\nfacts:\n  clicks: count(click)\n".to_owned();
     let mut terms = vec!["clicks < 0".to_owned()];
@@ -65,7 +65,7 @@ fn one_condition(facts: &[&str]) -> Models {
         match fact.split_once(" / ") {
             Some((inline, unit)) => terms.push(format!("{inline} / {unit} > 1000000.0")),
             None => {
-                writeln!(text, "  f{at}: \"{fact}\"").expect("a text takes everything");
+                writeln!(text, "  f{at}: \"{fact}\"").expect("writing into a string succeeds");
                 terms.push(format!("f{at} > 1000000.0"));
             }
         }
@@ -75,35 +75,35 @@ fn one_condition(facts: &[&str]) -> Models {
         text,
         "stages: {{ a: {{}}, b: {{}} }}\ntransitions:\n  - {{ from: a, to: b, when: \"{when}\" }}"
     )
-    .expect("a text takes everything");
+    .expect("writing into a string succeeds");
     compile(vec![text])
 }
 
-/// Twelve stages in a ring with a way on, one back and one out each, over twenty facts.
+/// Twelve stages in a ring, each with a transition to the next, the previous and the opposite one, over twenty facts.
 fn ring(name: &str) -> String {
     let mut text = format!("model: {name}\ninitial: s0\nfacts:\n");
     for (at, of) in ["order", "click"].iter().enumerate() {
         for (number, fact) in TEN.iter().enumerate() {
             let fact = fact.split(" / ").next().unwrap_or_default();
             writeln!(text, "  f{at}{number}: \"{}\"", fact.replace("order", of))
-                .expect("a text takes everything");
+                .expect("writing into a string succeeds");
         }
     }
     text += "stages:\n";
     for stage in 0..12 {
-        writeln!(text, "  s{stage}: {{ min_dwell: 1h }}").expect("a text takes everything");
+        writeln!(text, "  s{stage}: {{ min_dwell: 1h }}").expect("writing into a string succeeds");
     }
     text += "transitions:\n";
     for stage in 0..12 {
-        let (on, back, out) = ((stage + 1) % 12, (stage + 11) % 12, (stage + 6) % 12);
+        let (next, back, opposite) = ((stage + 1) % 12, (stage + 11) % 12, (stage + 6) % 12);
         writeln!(
             text,
-            "  - {{ from: s{stage}, to: s{on}, when: f00 >= {} && f14 > 2 }}\n  \
+            "  - {{ from: s{stage}, to: s{next}, when: f00 >= {} && f14 > 2 }}\n  \
                - {{ from: s{stage}, to: s{back}, when: since(last(order)) >= days(45), hold: 3d }}\n  \
-               - {{ from: s{stage}, to: s{out}, when: f01 > 100000.0 && f15 < f06 }}",
+               - {{ from: s{stage}, to: s{opposite}, when: f01 > 100000.0 && f15 < f06 }}",
             (stage + 1) * 40
         )
-        .expect("a text takes everything");
+        .expect("writing into a string succeeds");
     }
     text
 }
@@ -125,7 +125,7 @@ fn event(models: &Models, kind: &str, number: i64) -> Event {
     }
 }
 
-/// A customer of forty orders, and what comes next.
+/// A customer with forty orders, and the number of the next event.
 fn customer(models: &Models) -> (CustomerState, i64) {
     let mut state = CustomerState::new(models, EventTime(BEGIN), Position::default());
     let mut changes = Vec::new();

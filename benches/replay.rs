@@ -1,10 +1,10 @@
 //! `tenure replay` of five million events over a million customers, through the binary, and `tenure backtest`
-//! of two models over the same: events per second, peak memory, and how many replays a backtest takes. Then
+//! of two models over the same: events per second, peak memory, and the ratio of a backtest to a replay. Then
 //! `tenure explain` of one of the customers, from the folder of the replay.
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench replay [-- EVENTS CUSTOMERS]`
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its measurements")]
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -45,13 +45,16 @@ fn main() -> std::io::Result<()> {
     command.args(["--outcome", "order_completed", "--within", "30d"]);
     command.args(["--stage", "at_risk"]);
     let backtest = measure("backtest of two models", &mut command, events)?;
-    println!("a backtest takes {:.2} replays", backtest / replay);
+    println!(
+        "a backtest takes {:.2} times as long as a replay",
+        backtest / replay
+    );
     explain(&state, customers)
 }
 
-fn tenure(what: &str, models: &[&Path], events: &Path) -> Command {
+fn tenure(subcommand: &str, models: &[&Path], events: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
-    command.arg(what).arg(events);
+    command.arg(subcommand).arg(events);
     for model in models {
         command.arg("--model").arg(model);
     }
@@ -84,13 +87,13 @@ fn generate(path: &Path, events: u64, customers: u64) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Runs a command and says what it took; in seconds.
+/// Runs a command, prints its cost, and returns its seconds.
 fn measure(name: &str, command: &mut Command, events: u64) -> std::io::Result<f64> {
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut child = command.spawn()?;
     let status = format!("/proc/{}/status", child.id());
     let mut peak_kb = 0;
-    // The high-water mark only grows, so that the last look before the end is close to the truth.
+    // The high-water mark only grows, so the last value before the end is close to the final one.
     let exit = loop {
         if let Some(exit) = child.try_wait()? {
             break exit;
@@ -99,7 +102,7 @@ fn measure(name: &str, command: &mut Command, events: u64) -> std::io::Result<f6
         std::thread::park_timeout(Duration::from_millis(20));
     };
     assert!(exit.success(), "{name}: {exit}");
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
     println!(
         "{name}: {seconds:.1} s, {:.0} events/s, peak {} MB",
         events as f64 / seconds,
@@ -108,7 +111,7 @@ fn measure(name: &str, command: &mut Command, events: u64) -> std::io::Result<f6
     Ok(seconds)
 }
 
-/// Of customers all over the store, each by a run of its own; the first one warms up.
+/// Explains customers all over the store, each in its own process; the first one warms up.
 fn explain(state: &Path, customers: u64) -> std::io::Result<()> {
     let mut took = Vec::new();
     for customer in (0..customers).step_by(customers.div_ceil(20) as usize) {
@@ -116,9 +119,9 @@ fn explain(state: &Path, customers: u64) -> std::io::Result<()> {
         command
             .args(["explain", &format!("c-{customer}"), "--state"])
             .arg(state);
-        let begun = Instant::now();
+        let start = Instant::now();
         let output = command.output()?;
-        took.push(begun.elapsed());
+        took.push(start.elapsed());
         assert!(
             output.status.success(),
             "{}",

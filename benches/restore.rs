@@ -1,14 +1,13 @@
-//! How long customers wait after a crash: a million of them in the local state after `kill -9`, and
-//! all of them from the changelog when the local state is gone, with what that takes in memory and
-//! processor time. And then, in steady state: how long the longest transaction takes. The real daemon
-//! against a real broker; Kafka's session is kept by static membership.
+//! The time to recover after a crash: with a million customers in the local state after `kill -9`, and from the changelog
+//! when the local state is gone, with memory and CPU time. Then, in steady state: the longest transaction. The real daemon
+//! against a real broker; static membership keeps the group session.
 //!
 //! `cargo bench --profile dev --bench restore`, with Kafka's jars where `tests/run.sh` puts them.
 
-#![expect(clippy::print_stdout, reason = "a benchmark reports")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its measurements")]
 #![expect(
     clippy::unwrap_used,
-    reason = "a benchmark that cannot go on has failed"
+    reason = "a benchmark that cannot continue has failed"
 )]
 #![allow(dead_code, unused_imports, reason = "tests use more of the harness")]
 
@@ -26,10 +25,11 @@ use harness::{Record, eventually};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    // Cargo runs benchmarks as tests, too: then a few customers do.
-    let customers: u64 = match arguments.iter().any(|argument| argument == "--bench") {
-        true => std::env::var("TENURE_CUSTOMERS").map_or(1_000_000, |text| text.parse().unwrap()),
-        false => 1_000,
+    // Cargo runs benchmarks as tests, too: then a few customers are enough.
+    let customers: u64 = if arguments.iter().any(|argument| argument == "--bench") {
+        std::env::var("TENURE_CUSTOMERS").map_or(1_000_000, |text| text.parse().unwrap())
+    } else {
+        1_000
     };
     let settings = "[runtime]\ncommit_interval = \"1s\"\n";
     let mut world = World::new("restore", 2, settings);
@@ -44,23 +44,23 @@ fn main() {
     world.await_caught_up();
     println!("{customers} customers loaded in {:.1?}", loaded.elapsed());
     world.kill();
-    let took = ready(&mut world);
-    let idle = Spent::of(&world);
+    let took = restart(&mut world);
+    let idle = Usage::of(&world);
     println!(
         "after kill -9: ready after {took:.2?}; at most {} MB resident",
         idle.peak >> 20
     );
     world.kill();
     std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
-    let took = ready(&mut world);
-    let spent = Spent::of(&world);
+    let took = restart(&mut world);
+    let usage = Usage::of(&world);
     println!(
         "without local state: ready after {took:.2?}, {:.0} customers per second and {:.0} per second \
         of processor time; at most {} MB resident, of them {} MB of files, where the store may take 64",
         customers as f64 / took.as_secs_f64(),
-        customers as f64 / spent.processor.as_secs_f64(),
-        spent.peak >> 20,
-        spent.files >> 20,
+        customers as f64 / usage.processor.as_secs_f64(),
+        usage.peak >> 20,
+        usage.files >> 20,
     );
     let seconds = customers.min(30_000) / 1_000;
     for second in 0..seconds {
@@ -78,18 +78,18 @@ fn main() {
     world.terminate();
 }
 
-/// What the daemon has taken since its start.
-struct Spent {
-    /// Bytes at the highest, files in memory included.
+/// Resources that the daemon has used since its start.
+struct Usage {
+    /// Peak resident bytes, including mapped files.
     peak: u64,
-    /// Bytes of files, which the kernel may take back.
+    /// Bytes of mapped files, which the kernel can reclaim.
     files: u64,
     processor: Duration,
 }
 
-impl Spent {
-    fn of(world: &World) -> Spent {
-        // After the name, which ends with the last bracket: user and system time in hundredths.
+impl Usage {
+    fn of(world: &World) -> Usage {
+        // After the process name, which ends at the last parenthesis: user and system time in 1/100 s.
         let stat = world.first.process_file("stat");
         let fields: Vec<&str> = stat
             .rsplit(')')
@@ -101,7 +101,7 @@ impl Spent {
             .iter()
             .map(|it| it.parse::<u64>().unwrap())
             .sum();
-        Spent {
+        Usage {
             peak: world.first.memory("VmHWM"),
             files: world.first.memory("RssFile"),
             processor: Duration::from_millis(ticks * 10),
@@ -109,15 +109,15 @@ impl Spent {
     }
 }
 
-/// From the start of the process until it reads on.
-fn ready(world: &mut World) -> Duration {
-    let begun = Instant::now();
+/// Starts the daemon; the time until it is ready.
+fn restart(world: &mut World) -> Duration {
+    let start = Instant::now();
     world.start();
     eventually("ready", || {
         world.assert_running();
         world.said().contains(" ready ")
     });
-    begun.elapsed()
+    start.elapsed()
 }
 
 fn order(number: u64) -> Record {

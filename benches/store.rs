@@ -1,5 +1,5 @@
-//! What a batch costs on disk: prefetch and write, by the number of records in a batch, over 200,000
-//! customers in a temporary folder.
+//! The cost of a batch on disk: prefetch and write, by the number of records in a batch, over 200,000 customers in a
+//! temporary folder.
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench store`. Read the cost per record
 //! of one batch size against another's: machines are shared.
@@ -19,7 +19,7 @@ const BEGIN: i64 = 1_767_225_600_000;
 
 fn retail() -> Models {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
-    let text = std::fs::read_to_string(path).expect("the preset is there");
+    let text = std::fs::read_to_string(path).expect("the preset exists");
     let source = SourceFile {
         name: "retail.yaml".to_owned(),
         text,
@@ -45,7 +45,7 @@ fn batch(decoder: &Decoder, first: u64, records: u64) -> Batch {
             timestamp: None,
             content: Ok(decoder
                 .decode_json(text.as_bytes())
-                .expect("generated events are good")),
+                .expect("generated events are valid")),
         }
     };
     Batch {
@@ -62,7 +62,7 @@ fn bench(criterion: &mut Criterion) {
         CurrencyRates::default(),
         RecordLimits::default(),
     );
-    let folder = tempfile::tempdir().expect("there is a place for temporary files");
+    let folder = tempfile::tempdir().expect("temporary files can be created");
     let config = Config {
         memory_bytes: 64 << 20,
         durable: true,

@@ -177,6 +177,6 @@ pub(crate) fn expected(
     }
     let changes = parts
         .values()
-        .map(|part| reference::arrive(&models, part, 0, None));
+        .map(|part| reference::process(&models, part, 0, None));
     changes.flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! As `src/config.rs`, without `settings`: what the modules of the shell are given.
+//! Like `src/config.rs`, without `settings`, which depends on modules of the shell.
 
 #[path = "../../src/config/check.rs"]
 mod check;

@@ -1,4 +1,4 @@
-//! `tenure backtest`: what it measures, by hand, and that it walks as a replay does.
+//! `tenure backtest`: its measures, computed by hand, and that its transitions are those of a replay.
 
 mod command;
 mod measures;
@@ -17,7 +17,7 @@ fn at(day: i64) -> EventTime {
     EventTime(day * DAY)
 }
 
-/// A model of these stages; what leads where does not matter. `b=a` was `a` before.
+/// A model with these stages; its transitions do not matter. `b=a`: the stage `b` was `a` before.
 fn version(stages: &str, flagged: u64) -> Version {
     let (mut names, mut declared) = (Vec::new(), String::new());
     for stage in stages.split(' ') {
@@ -44,7 +44,7 @@ fn version(stages: &str, flagged: u64) -> Version {
     Version { models, flagged }
 }
 
-/// From stage 0, on these days into these stages.
+/// From stage 0 into these stages on these days.
 fn line(moves: &[(i64, usize)]) -> StageHistory {
     let mut from = 0;
     let moves = moves.iter().map(|(day, to)| StageTransition {
@@ -58,7 +58,7 @@ fn line(moves: &[(i64, usize)]) -> StageHistory {
     }
 }
 
-/// A customer since a day, with outcomes on these days, under each version.
+/// A customer from a day on, with outcomes on these days, and the transitions under each version.
 fn history(begin: i64, outcomes: &[i64], lines: &[&[(i64, usize)]]) -> History {
     History {
         begin: at(begin),

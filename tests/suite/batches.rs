@@ -1,10 +1,10 @@
-//! A batch has an end, whatever the models do.
+//! Batches are bounded, whatever the models do.
 
 use tenure::event::{CurrencyRates, Decoder, Mapping, Millis, Position, RecordLimits, Rejection};
 use tenure::model::{Models, SourceFile};
 use tenure::partition::{Batch, Progress, Record, StateView, apply};
 
-/// Goes round in a circle by time alone, twice in two seconds.
+/// Cycles by time alone, once in two seconds.
 const MODEL: &str = r"
 model: circle
 version: 1
@@ -21,7 +21,7 @@ transitions:
 const CHANGES_MAX: usize = 1_000;
 
 #[test]
-fn a_day_of_a_model_that_turns_in_circles_is_cut_into_batches() {
+fn a_day_of_a_cyclic_model_is_split_into_batches() {
     let source = SourceFile {
         name: "circle.yaml".to_owned(),
         text: MODEL.to_owned(),
@@ -44,7 +44,7 @@ fn a_day_of_a_model_that_turns_in_circles_is_cut_into_batches() {
             content: content.map_err(|_| unreachable!() as Rejection),
         }
     };
-    // The second one waits for its own day; that of another takes time on; the last one is late.
+    // The second record advances the customer by a day, the third is of another customer, the last one is late.
     let mut records = vec![
         visit(0, 0, "a"),
         visit(1, 1, "a"),
@@ -73,7 +73,7 @@ fn a_day_of_a_model_that_turns_in_circles_is_cut_into_batches() {
         batches += 1;
         (records, progress, finished) = (commit.unused, commit.progress, commit.finished);
     }
-    // Two days of the first, one of the late one; what is due at the end itself waits.
+    // Two days of the first customer, one of the late one; timers that are due at the end itself do not fire yet.
     let day = 86_400;
     assert_eq!(changes, 3 * day - 2);
     assert!(batches >= changes / CHANGES_MAX, "{batches}");

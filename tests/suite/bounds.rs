@@ -1,4 +1,4 @@
-//! What a model file can cost: the machine that checks it, and the state of each customer.
+//! Bounds of the cost of a model file: of checking it, and of the state of each customer.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,10 +11,10 @@ use tenure::model::{MODEL_BYTES_MAX, Models, STATE_BYTES_MAX, SourceFile};
 
 /// Most memory of `tenure check`, in KiB: the kernel refuses more.
 const MEMORY_KIB: usize = 200 << 10;
-/// Most seconds of a processor that it may take: then the kernel ends it.
+/// Most CPU seconds: then the kernel kills it.
 const SECONDS: usize = 60;
 
-/// What a file begins with, before what is said over and over.
+/// Beginnings of files, before the repeated part.
 const BEGINNINGS: [&str; 8] = [
     "",
     "model: m\ninitial: a\nstages:\n  a: {}\n  b: {}\nfacts:\n",
@@ -26,7 +26,7 @@ const BEGINNINGS: [&str; 8] = [
     "facts:\n  f: \"",
 ];
 
-/// With `#` for a number that counts up.
+/// Repeated parts; `#` is a number that counts up.
 const REPEATED: [&str; 23] = [
     "[",
     "{",
@@ -53,9 +53,9 @@ const REPEATED: [&str; 23] = [
     "'a' == ",
 ];
 
-/// How it ended, and what was said.
+/// Exit code and standard error.
 fn check(file: &Path) -> (Option<i32>, String) {
-    // Only data counts: neither the program itself nor what it has of the disk.
+    // Only the data segment is limited, not the program's code or mapped files.
     let limited = format!(
         "ulimit -c 0; ulimit -d {MEMORY_KIB}; ulimit -t {SECONDS}; exec \"$0\" check \"$1\""
     );
@@ -64,8 +64,8 @@ fn check(file: &Path) -> (Option<i32>, String) {
         .arg(file)
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    (output.status.code(), said)
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), stderr)
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn no_model_file_takes_more_than_200_mb_to_be_checked() {
             text += &next;
         }
         fs::write(&file, &text).unwrap();
-        let (code, said) = check(&file);
+        let (code, stderr) = check(&file);
         assert!(
             matches!(code, Some(0 | 78)),
-            "{beginning:?} and {repeated:?}: {code:?} {said}"
+            "{beginning:?} and {repeated:?}: {code:?} {stderr}"
         );
     }
 }
@@ -98,32 +98,32 @@ fn a_file_that_is_too_long_is_refused_and_not_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("m.yaml");
     for length in [10_u64 << 20, 10 << 40] {
-        // It takes no room: what was never written reads as zeros.
+        // A sparse file takes no disk space and reads as zeros.
         fs::File::create(&file).unwrap().set_len(length).unwrap();
-        let (code, said) = check(&file);
+        let (code, stderr) = check(&file);
         assert_eq!(code, Some(78), "{length} bytes");
         let expected = "error: a model file has at most 1048576 bytes; this one has more\n";
-        assert!(said.starts_with(expected), "{said}");
+        assert!(stderr.starts_with(expected), "{stderr}");
     }
 }
 
 #[test]
-fn what_is_nested_ten_thousand_deep_is_refused_where_it_gets_too_deep() {
+fn deep_nesting_is_refused_where_it_exceeds_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("m.yaml");
     fs::write(&file, format!("model: {}", "[".repeat(10_000))).unwrap();
-    let (code, said) = check(&file);
+    let (code, stderr) = check(&file);
     assert_eq!(code, Some(78));
     assert!(
-        said.starts_with("error: nested deeper than 32 levels\n"),
-        "{said}"
+        stderr.starts_with("error: nested deeper than 32 levels\n"),
+        "{stderr}"
     );
-    // The parser looks ahead.
-    assert!(said.contains("m.yaml:1:263\n"), "{said}");
+    // The parser reads ahead.
+    assert!(stderr.contains("m.yaml:1:263\n"), "{stderr}");
 }
 
-/// One fact of every kind, each with texts or numbers as long as they come, over a window and without.
-fn greedy(days: u32, cap: u32) -> String {
+/// A model with one fact of every kind, with and without windows.
+fn largest_model(days: u32, cap: u32) -> String {
     let mut text = "model: m\ninitial: a\ndedupe: 30d\n\
         orders: { placed: order, refunded: refund, within: 300d }\ncorrections: 30d\nfacts:\n"
         .to_owned();
@@ -176,8 +176,8 @@ fn compile(texts: &[String]) -> Result<Models, String> {
 }
 
 #[test]
-fn no_state_is_larger_than_was_said_when_the_model_was_loaded() {
-    let models = compile(&[greedy(365, 1000)]).unwrap();
+fn no_state_is_larger_than_the_bound_computed_at_load() {
+    let models = compile(&[largest_model(365, 1000)]).unwrap();
     let kinds = ["order", "click", "refund"].map(|kind| models.vocabulary.find_type(kind));
     let mut state = CustomerState::new(&models, EventTime(1 << 40), Position::default());
     let (mut changes, mut largest, mut bytes) = (Vec::new(), 0, Vec::new());
@@ -193,7 +193,7 @@ fn no_state_is_larger_than_was_said_when_the_model_was_loaded() {
         let event = Event {
             customer: "c".into(),
             event_type: kinds[number as usize % 3],
-            // Every day has several, and some come late.
+            // Several a day, and some are late.
             time: EventTime((1 << 40) + number * 6_000_000 - number % 7 * 40_000_000),
             fields: fields.collect(),
         };
@@ -206,11 +206,11 @@ fn no_state_is_larger_than_was_said_when_the_model_was_loaded() {
         customer::encode(&state, &mut bytes);
         largest = largest.max(bytes.len());
     }
-    let said = models.state_bytes_max();
-    assert!(largest <= said, "{largest} of {said}");
+    let bound = models.state_bytes_max();
+    assert!(largest <= bound, "{largest} of {bound}");
     assert!(
-        largest * 3 > said,
-        "{largest} of {said}: what was said means little"
+        largest * 3 > bound,
+        "{largest} of {bound}: the bound is too loose"
     );
     assert!(!changes.is_empty());
 }
@@ -223,8 +223,8 @@ fn models_whose_states_would_not_fit_into_a_record_are_refused() {
              stages: {{ a: {{}}, b: {{}} }}\ntransitions:\n  - {{ from: a, to: b, when: note == 'x' && orders > 1 }}\n"
         )
     };
-    let said = compile(&[long(800)]).unwrap().state_bytes_max();
-    assert!(said <= STATE_BYTES_MAX);
+    let bound = compile(&[long(800)]).unwrap().state_bytes_max();
+    assert!(bound <= STATE_BYTES_MAX);
     assert_eq!(
         compile(&[long(900)]).unwrap_err(),
         "error: a customer's state could take 933625 bytes; at most 921600 fit into a Kafka record
@@ -236,8 +236,8 @@ fn models_whose_states_would_not_fit_into_a_record_are_refused() {
 
 "
     );
-    // Each of them would do; side by side they do not.
-    let other = greedy(365, 1000).replace("model: m", "model: other");
+    // Each of them fits alone; together they do not.
+    let other = largest_model(365, 1000).replace("model: m", "model: other");
     assert!(compile(std::slice::from_ref(&other)).is_ok());
     let refused = compile(&[long(800), other]).unwrap_err();
     assert!(refused.contains("m1.yaml"), "{refused}");

@@ -16,11 +16,11 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What all implementations must agree on (rule 21).
-pub(crate) type Told = (u64, String, String, String, String, String, String);
+/// The fields on which all implementations must agree (rule 21).
+pub(crate) type TransitionRow = (u64, String, String, String, String, String, String);
 
-pub(crate) fn told(events: &[Json]) -> BTreeMap<String, Vec<Told>> {
-    let mut by_customer: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+pub(crate) fn transitions(events: &[Json]) -> BTreeMap<String, Vec<TransitionRow>> {
+    let mut by_customer: BTreeMap<String, Vec<TransitionRow>> = BTreeMap::new();
     for event in events {
         let data = &event["data"];
         let text = |json: &Json| json.as_str().unwrap().to_owned();
@@ -42,8 +42,8 @@ pub(crate) fn told(events: &[Json]) -> BTreeMap<String, Vec<Told>> {
     by_customer
 }
 
-pub(crate) fn expected(changes: Vec<Change>) -> BTreeMap<String, Vec<Told>> {
-    let mut by_customer: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+pub(crate) fn expected(changes: Vec<Change>) -> BTreeMap<String, Vec<TransitionRow>> {
+    let mut by_customer: BTreeMap<String, Vec<TransitionRow>> = BTreeMap::new();
     for change in changes {
         let instant = |at| tenure::event::EventTime(at).to_string();
         by_customer.entry(change.customer).or_default().push((
@@ -92,12 +92,12 @@ fn the_cdnow_sample_gives_the_transitions_of_the_independent_fold() {
     let purchases = purchases();
     assert_eq!(purchases.len(), 6919);
     let events = replay(&["tests/data/cdnow_sample.csv"]);
-    let told = told(&events);
+    let transitions = transitions(&events);
     assert_eq!(
-        told,
+        transitions,
         expected(reference::replay(&[retail()], &purchases, None))
     );
-    assert_eq!(told.len(), 2357);
+    assert_eq!(transitions.len(), 2357);
     let ids: BTreeSet<_> = events
         .iter()
         .map(|event| event["id"].as_str().unwrap())
@@ -106,33 +106,33 @@ fn the_cdnow_sample_gives_the_transitions_of_the_independent_fold() {
 }
 
 #[test]
-fn a_model_that_uses_all_of_the_language_agrees_on_the_cdnow_sample_too() {
+fn a_model_that_uses_the_whole_language_agrees_on_the_cdnow_sample() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("whole.yaml");
     fs::write(&file, yaml::model(&whole())).unwrap();
     let events = replay_with(file.to_str().unwrap(), &["tests/data/cdnow_sample.csv"]);
-    let told = told(&events);
+    let transitions = transitions(&events);
     assert_eq!(
-        told,
+        transitions,
         expected(reference::replay(&[whole()], &purchases(), None))
     );
-    // Nobody stays where they began.
-    assert_eq!(told.len(), 2357);
-    let stages: BTreeSet<&Told> = told.values().flatten().collect();
+    // Every customer leaves the initial stage.
+    assert_eq!(transitions.len(), 2357);
+    let stages: BTreeSet<&TransitionRow> = transitions.values().flatten().collect();
     for stage in ["buyer", "regular", "big", "at_risk", "lost"] {
         assert!(stages.iter().any(|(_, _, to, ..)| to == stage), "{stage}");
     }
 }
 
 #[test]
-fn the_end_of_time_can_be_set_before_or_after_the_last_event() {
+fn the_end_can_be_set_before_or_after_the_last_event() {
     for (until, instant) in [
         ("1997-09-30", date(1997, 10, 1) - 1),
         ("1999-06-30", date(1999, 7, 1) - 1),
     ] {
-        let told = told(&replay(&["--until", until, "tests/data/cdnow_sample.csv"]));
+        let transitions = transitions(&replay(&["--until", until, "tests/data/cdnow_sample.csv"]));
         assert_eq!(
-            told,
+            transitions,
             expected(reference::replay(&[retail()], &purchases(), Some(instant))),
             "{until}"
         );

@@ -1,4 +1,4 @@
-//! Other models take over: what goes on, what begins anew, and that it does not matter who is met first.
+//! Model changes: what continues, what restarts, and that the order of migration does not matter.
 
 mod command;
 mod explained;
@@ -35,7 +35,7 @@ fn models(texts: &[&str]) -> Models {
         .0
 }
 
-/// A partition on disk, worked on with models that can be exchanged.
+/// A partition on disk whose models can be changed.
 struct Shop {
     store: Store,
     _folder: TempDir,
@@ -48,18 +48,18 @@ struct Shop {
     states: BTreeMap<CustomerId, CustomerState>,
 }
 
-/// What a customer did, in days since the beginning.
-struct Did<'d> {
-    who: &'d str,
-    what: &'d str,
+/// An event, `at` milliseconds after `BEGIN`, with further fields as JSON.
+struct TestEvent<'d> {
+    customer: &'d str,
+    kind: &'d str,
     at: i64,
     more: &'d str,
 }
 
-fn did<'d>(who: &'d str, what: &'d str, day: i64) -> Did<'d> {
-    Did {
-        who,
-        what,
+fn event<'d>(customer: &'d str, kind: &'d str, day: i64) -> TestEvent<'d> {
+    TestEvent {
+        customer,
+        kind,
         at: day * DAY,
         more: "",
     }
@@ -84,8 +84,8 @@ impl Shop {
         }
     }
 
-    /// Events in the order in which they come; time does not go on by them.
-    fn tell(&mut self, events: &[Did<'_>]) -> Vec<Output> {
+    /// Processes events in this order.
+    fn receive(&mut self, events: &[TestEvent<'_>]) -> Vec<Output> {
         let decoder = Decoder::new(
             Mapping::default(),
             self.models.vocabulary.clone(),
@@ -94,14 +94,15 @@ impl Shop {
         );
         let records = events.iter().map(|event| {
             self.offset += 1;
-            let Did {
-                who,
-                what,
+            let TestEvent {
+                customer,
+                kind,
                 at,
                 more,
             } = event;
             let time = BEGIN + at;
-            let json = format!(r#"{{"type":"{what}","customer_id":"{who}","time":{time}{more}}}"#);
+            let json =
+                format!(r#"{{"type":"{kind}","customer_id":"{customer}","time":{time}{more}}}"#);
             Record {
                 position: Position {
                     input: 0,
@@ -119,8 +120,8 @@ impl Shop {
         .outputs
     }
 
-    /// Time goes on to a day, and everything that it makes due is done.
-    fn wait(&mut self, day: i64) -> Vec<Output> {
+    /// Advances time to a day, and fires all timers that are due.
+    fn advance(&mut self, day: i64) -> Vec<Output> {
         let mut outputs = Vec::new();
         loop {
             let commit = self.step(Batch {
@@ -136,15 +137,15 @@ impl Shop {
 
     fn step(&mut self, batch: Batch) -> Commit {
         let before = self.before.as_ref();
-        let lineage = ModelGenerations {
+        let generations = ModelGenerations {
             models: &self.models,
             before: before.map(|(models, change)| (models, change)),
         };
         let progress = &self.progress;
         let view = self
             .store
-            .prefetch(lineage, PARTITION, Millis(0), progress, &batch);
-        let commit = apply(lineage, Millis(0), progress, view.unwrap(), batch);
+            .prefetch(generations, PARTITION, Millis(0), progress, &batch);
+        let commit = apply(generations, Millis(0), progress, view.unwrap(), batch);
         assert!(commit.unused.is_empty());
         let written = PartitionCommit {
             partition: PARTITION,
@@ -158,7 +159,7 @@ impl Shop {
         commit
     }
 
-    /// Other models take over; nobody has been met yet.
+    /// Adopts other models; no customer is migrated yet.
     fn change(&mut self, after: Models) -> ModelsChange {
         assert_eq!(self.progress.sweep, None, "one after the other");
         assert_eq!(
@@ -173,7 +174,7 @@ impl Shop {
         change
     }
 
-    /// Brings everybody under the models; time stands.
+    /// Migrates all customers; time does not advance.
     fn sweep(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         while self.progress.sweep.is_some() {
@@ -183,31 +184,31 @@ impl Shop {
         outputs
     }
 
-    /// The moves of a sweep.
-    fn swept(&mut self) -> Vec<String> {
+    /// The transitions of a sweep.
+    fn sweep_transitions(&mut self) -> Vec<String> {
         let outputs = self.sweep();
-        self.moves(&outputs)
+        self.transitions(&outputs)
     }
 
-    /// The moves that time brings until a day.
-    fn waited(&mut self, day: i64) -> Vec<String> {
-        let outputs = self.wait(day);
-        self.moves(&outputs)
+    /// The transitions by time alone until a day.
+    fn advance_transitions(&mut self, day: i64) -> Vec<String> {
+        let outputs = self.advance(day);
+        self.transitions(&outputs)
     }
 
     /// `anna: a->b event 3d`, for each transition, in order.
-    fn moves(&self, outputs: &[Output]) -> Vec<String> {
-        let moved = outputs.iter().filter_map(|output| match output {
+    fn transitions(&self, outputs: &[Output]) -> Vec<String> {
+        let transitions = outputs.iter().filter_map(|output| match output {
             Output::StageChanged { customer, change } => {
-                Some(format!("{}: {}", customer.as_str(), self.said(change)))
+                Some(format!("{}: {}", customer.as_str(), self.describe(change)))
             }
             Output::StageRenamed { .. } | Output::InputLost(_) => None,
             Output::Rejected { position, .. } => panic!("{position:?}"),
         });
-        moved.collect()
+        transitions.collect()
     }
 
-    fn said(&self, change: &StageChange) -> String {
+    fn describe(&self, change: &StageChange) -> String {
         let model = &self.models.list[change.model];
         let [from, to] = [change.from, change.to].map(|stage| &model.stages[stage].name);
         let since = Millis(change.effective_at.0 - BEGIN);
@@ -225,14 +226,14 @@ impl Shop {
     }
 }
 
-fn restated(outputs: &[Output]) -> Vec<&str> {
-    let restated = outputs.iter().filter_map(|output| match output {
+fn renamed(outputs: &[Output]) -> Vec<&str> {
+    let renamed = outputs.iter().filter_map(|output| match output {
         Output::StageRenamed { customer } => Some(customer.as_str()),
         _ => None,
     });
-    restated.collect()
+    renamed.collect()
 }
 
-fn is_by_change(output: &Output) -> bool {
+fn is_by_model_change(output: &Output) -> bool {
     matches!(output, Output::StageChanged { change, .. } if change.cause == Cause::ModelChange)
 }

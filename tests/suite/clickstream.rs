@@ -1,10 +1,10 @@
-//! Real input that was written for something else: a clickstream with sessions, read by a mapping.
+//! A public clickstream with sessions, read with a mapping.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::cdnow::{expected, told};
+use crate::cdnow::{expected, transitions};
 use crate::presets;
 use crate::program::{Run, tenure};
 use crate::reference::{self, Event, Value};
@@ -30,7 +30,7 @@ fn clickstream() -> String {
     file.to_str().unwrap().to_owned()
 }
 
-/// A preset, with what this shop calls an order.
+/// A copy of a preset with the event type that this shop uses for orders.
 fn preset(path: &Path, folder: &Path) -> PathBuf {
     let own = folder.join(path.file_name().unwrap());
     let text = fs::read_to_string(path).unwrap();
@@ -60,7 +60,7 @@ struct Click {
     time: i64,
 }
 
-/// In the order of time; of one instant, in that of the file.
+/// In time order; at one instant, in file order.
 fn clicks() -> Vec<Click> {
     let file = File::open(clickstream()).unwrap();
     let mut rows = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
@@ -81,7 +81,7 @@ fn clicks() -> Vec<Click> {
 }
 
 #[test]
-fn every_preset_runs_over_a_clickstream_and_keeps_every_customer_of_it() {
+fn every_preset_replays_a_clickstream_with_all_its_customers() {
     let folder = tempfile::tempdir().unwrap();
     let files = presets::files();
     let models: Vec<PathBuf> = files.iter().map(|it| preset(it, folder.path())).collect();
@@ -122,21 +122,21 @@ fn the_clickstream_gives_the_transitions_of_the_independent_fold() {
         event.with("session_id", Value::text(&click.session))
     });
     let clicks: Vec<Event> = clicks.collect();
-    let told = told(&events);
+    let transitions = transitions(&events);
     assert_eq!(
-        told,
+        transitions,
         expected(reference::replay(&[retail()], &clicks, None))
     );
-    // Everybody who has bought, and nobody else.
+    // Exactly the customers with an order.
     let bought = clicks
         .iter()
         .filter(|click| click.kind == "order_completed");
     let bought: BTreeSet<&String> = bought.map(|click| &click.customer).collect();
-    assert_eq!(told.keys().collect::<BTreeSet<_>>(), bought);
+    assert_eq!(transitions.keys().collect::<BTreeSet<_>>(), bought);
 }
 
 #[test]
-fn sessions_are_counted_as_they_are() {
+fn sessions_are_counted_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("visits.yaml");
     fs::write(
@@ -165,7 +165,7 @@ fn sessions_are_counted_as_they_are() {
 }
 
 #[test]
-fn backtest_explain_and_story_read_by_the_same_mapping() {
+fn backtest_explain_and_timeline_use_the_same_mapping() {
     let folder = tempfile::tempdir().unwrap();
     let model = [preset(
         &root().join("config/models/retail.yaml"),
@@ -188,8 +188,8 @@ fn backtest_explain_and_story_read_by_the_same_mapping() {
     let report = report.json();
     assert_eq!(report["history"]["events"], 31_106);
     assert_eq!(report["history"]["customers"], 600);
-    let story = run(folder.path(), "replay", &model, &["--story", "user_0000"]);
-    assert!(story.out.contains("2024-03-13"), "{}", story.out);
+    let timeline = run(folder.path(), "replay", &model, &["--story", "user_0000"]);
+    assert!(timeline.out.contains("2024-03-13"), "{}", timeline.out);
     let explained = tenure(
         folder.path(),
         &[
@@ -209,9 +209,9 @@ fn backtest_explain_and_story_read_by_the_same_mapping() {
 }
 
 #[test]
-fn a_mapping_that_cannot_be_meant_is_refused_with_what_can() {
+fn an_invalid_mapping_is_refused_with_a_suggestion() {
     let folder = tempfile::tempdir().unwrap();
-    for (mapping, said) in [
+    for (mapping, message) in [
         ("customer_id", "write FIELD=PATH"),
         ("custmer_id=user_id", "did you mean `customer_id`?"),
         ("colour=red", "the fields are customer_id, type, time"),
@@ -234,13 +234,13 @@ fn a_mapping_that_cannot_be_meant_is_refused_with_what_can() {
             ],
         );
         assert_eq!(run.code, 2, "{mapping}");
-        assert!(run.said.contains(said), "{mapping}: {}", run.said);
+        assert!(run.said.contains(message), "{mapping}: {}", run.said);
     }
 }
 
-/// Many clickstreams are flat: what a model knows as properties stands beside the fields.
+/// Many clickstreams are flat: the properties are next to the other fields.
 #[test]
-fn properties_can_stand_in_the_record_itself_and_times_count_seconds() {
+fn properties_can_be_top_level_fields_and_times_can_be_in_seconds() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(
         folder.path().join("m.yaml"),

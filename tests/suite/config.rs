@@ -46,15 +46,15 @@ fn the_documented_defaults_are_the_defaults_of_the_code() {
 }
 
 #[test]
-fn state_that_an_earlier_version_made_under_the_same_settings_is_gone_on_with() {
+fn the_identity_of_settings_is_stable_across_versions() {
     let settings = load(&[], &[]).unwrap().settings(&retail(), None).unwrap();
-    // Whoever changes this has every user begin anew.
+    // A change of this value makes the state of all earlier versions unusable.
     let rules = "6794280b64ffa26636d88853b43b3582077562a47c7c3b6445b48838db61e4e6";
     assert_eq!(settings.identity.legacy.rules, rules);
 }
 
 #[test]
-fn every_field_is_read_where_the_mapping_says() {
+fn every_field_is_read_at_its_mapped_path() {
     let fields = Mapping::FIELDS.map(|field| format!("{field} = \"in.{field}\"\n"));
     let text = format!(
         "[[input]]\ntopic = \"t\"\n[input.mapping]\n{}",
@@ -77,7 +77,7 @@ fn every_field_is_read_where_the_mapping_says() {
 }
 
 #[test]
-fn a_field_that_every_event_needs_has_a_place() {
+fn a_field_that_every_event_needs_must_have_a_path() {
     let text = "[[input]]\ntopic = \"t\"\nmapping.time = \"\"\nmapping.value = \"\"\nmapping.properties = \"\"\n";
     let problems = with_file(text).unwrap_err();
     assert!(
@@ -156,7 +156,7 @@ fn later_layers_win_and_the_environment_is_the_last() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place_and_what_to_do_all_at_once() {
+fn all_problems_of_the_settings_are_reported_together_with_location_and_help() {
     let text = "\
 [kafka]
 brokrs = \"x\"
@@ -221,7 +221,7 @@ kafka.session_timeout: invalid type: integer `45`, expected a string
 }
 
 #[test]
-fn a_file_that_is_no_toml_or_is_not_there_is_told_beside_the_others() {
+fn invalid_toml_and_missing_files_are_reported_with_all_other_problems() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("own.toml");
     fs::write(&own, "[kafka\n").unwrap();
@@ -245,7 +245,7 @@ fn a_file_that_is_no_toml_or_is_not_there_is_told_beside_the_others() {
 }
 
 #[test]
-fn a_topic_that_is_named_twice_is_shown_where_the_user_named_it() {
+fn a_topic_that_is_used_twice_is_located_in_the_users_file() {
     let problem = with_file("[[input]]\ntopic = \"a\"\n[[input]]\ntopic = \"dead-letters\"\n");
     assert_eq!(
         problem.unwrap_err(),
@@ -260,7 +260,7 @@ fn a_topic_that_is_named_twice_is_shown_where_the_user_named_it() {
 }
 
 #[test]
-fn a_problem_of_one_setting_makes_no_others_up() {
+fn a_problem_of_one_setting_causes_no_others() {
     let text = "[output]\nstage_changes = \"purchases\"\n[[input]]\ntopc = \"own\"\n";
     let problems = with_file(text).unwrap_err();
     let heads: Vec<&str> = problems
@@ -271,7 +271,7 @@ fn a_problem_of_one_setting_makes_no_others_up() {
 }
 
 #[test]
-fn variables_are_text_as_written_whatever_it_looks_like() {
+fn variables_are_read_as_text() {
     let environment = variables(&[
         ("TENURE__KAFKA__APP", "1e5"),
         ("tenure__kafka__instance", "007"),
@@ -303,7 +303,7 @@ fn a_variable_that_names_no_setting_is_an_error() {
 }
 
 #[test]
-fn a_route_of_a_stage_that_no_model_has_is_refused() {
+fn a_route_for_an_unknown_stage_is_refused() {
     let document = with_file("[output.stages]\nat_rsk = \"x\"\n").unwrap();
     let InvalidConfig(problems) = document.settings(&retail(), None).unwrap_err();
     assert_eq!(
@@ -333,7 +333,7 @@ fn secrets_are_read_from_a_file_and_never_shown() {
     }
 }
 
-/// What `tenure config` ends with and prints, with one file with this text.
+/// Exit code, standard output and standard error of `tenure config` with one file with this text.
 fn tenure_config(text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("own.toml");
@@ -381,7 +381,7 @@ fn no_message_and_no_output_shows_a_secret() {
 }
 
 #[test]
-fn what_is_in_effect_read_again_is_the_same() {
+fn the_effective_settings_can_be_read_again() {
     let text = "[[input]]\ntopic = \"a\"\nmapping.time_unit = \"seconds\"\nmapping.id = \"a.b\"\n\
         [kafka.properties]\n\"queue.size\" = \"1\"\n[store]\nmemory = \"65537KiB\"\n\
         [time]\nlateness = \"90m\"\n[money.rates]\nEUR = \"1.08\"\n";
@@ -393,7 +393,7 @@ fn what_is_in_effect_read_again_is_the_same() {
 }
 
 #[test]
-fn the_way_the_group_shares_out_is_chosen_and_its_timeouts_fit() {
+fn the_group_protocol_can_be_chosen_and_its_timeouts_are_validated() {
     let document = with_file("[kafka]\ngroup_protocol = \"consumer\"\n").unwrap();
     let settings = document.settings(&retail(), None).unwrap();
     assert_eq!(
@@ -409,7 +409,7 @@ fn the_way_the_group_shares_out_is_chosen_and_its_timeouts_fit() {
             "session_timeout = \"900ms\"",
             "kafka.session_timeout: from 1s to 1h",
         ),
-        // Longer than the default of the other.
+        // Longer than the default of `max_poll_interval`.
         (
             "session_timeout = \"6m\"",
             "kafka.max_poll_interval: from kafka.session_timeout to 1d\n  --> /own.toml:2:",
@@ -421,7 +421,7 @@ fn the_way_the_group_shares_out_is_chosen_and_its_timeouts_fit() {
 }
 
 #[test]
-fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
+fn burst_and_admin_settings_are_validated() {
     let environment = variables(&[
         ("TENURE__BURST__SHARE", "0.2"),
         ("TENURE__BURST__FUSE", "true"),
@@ -489,7 +489,7 @@ fn bursts_and_the_listener_of_operators_are_set_by_what_makes_sense() {
 }
 
 #[test]
-fn what_is_read_is_checked_and_nobody_can_choose_otherwise() {
+fn checksum_verification_cannot_be_turned_off() {
     let text = "[kafka.properties]\n\"queued.min.messages\" = \"7\"\n\"check.crcs\" = \"true\"\n";
     let expected = "kafka.properties.check.crcs: Tenure always checks the checksums of batches; leave it \
         out\n  --> /own.toml:3:";
@@ -503,7 +503,7 @@ fn what_is_read_is_checked_and_nobody_can_choose_otherwise() {
 }
 
 #[test]
-fn what_may_be_a_secret_is_shown_nowhere_whatever_it_is_called() {
+fn possible_secrets_are_never_shown() {
     let secrets = [
         "sasl.password",
         "sasl.jaas.config",
@@ -556,7 +556,7 @@ fn what_may_be_a_secret_is_shown_nowhere_whatever_it_is_called() {
 }
 
 #[test]
-fn what_is_not_used_is_told_with_what_to_write_instead() {
+fn unused_security_settings_are_warned_of_with_an_alternative() {
     let security = |text: &str| with_file(&format!("[kafka.security]\n{text}\n")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
@@ -626,7 +626,7 @@ fn what_is_not_used_is_told_with_what_to_write_instead() {
 }
 
 #[test]
-fn warnings_are_told_and_are_what_strict_is_for() {
+fn warnings_are_printed_and_fail_strict_runs() {
     let text = "[kafka.security]\nusername = \"u\"\n";
     let told = "warning: kafka.security.username: not used, ";
     let (exit, out, err) = tenure_config(text, &[]);
@@ -644,7 +644,7 @@ fn warnings_are_told_and_are_what_strict_is_for() {
         assert_eq!(run.code, code, "{}", run.said);
         assert!(run.said.starts_with(told), "{}", run.said);
     }
-    // It ends for want of models, after the settings were read.
+    // It fails because there are no models, after the settings were read.
     let run = super::program::tenure(folder.path(), &["run", "--config", "own.toml"]);
     assert_eq!(run.code, 78, "{}", run.said);
     assert!(run.said.starts_with(told), "{}", run.said);

@@ -1,5 +1,5 @@
-//! Orders that are taken back, and transitions that lose their ground, as a lifecycle manager would write
-//! them down. The laws against the independent fold are in `properties`.
+//! Returned orders and retracted transitions, as the tests of a model. `properties` compares the engine with the
+//! independent fold.
 
 use serde_json::json;
 use tenure::authoring::model_test;
@@ -8,7 +8,7 @@ use tenure::customer::CustomerState;
 use tenure::event::{CurrencyRates, Event, EventTime, Field, Millis, Position, Scalar};
 use tenure::model::{Models, SourceFile};
 
-/// A shop with everything that can be corrected. Its tests say what happens.
+/// A model with all kinds of facts that a return or a late event changes.
 const SHOP: &str = "\
 model: shop
 initial: new
@@ -34,14 +34,14 @@ tests:
 ";
 
 const TESTS: &str = "
-  - name: a refund after more than thirty days corrects nothing, although nothing has happened meanwhile
+  - name: a refund after more than thirty days corrects nothing, even without other events
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 20 }
       - { at: 2026-02-12, type: refund, order_id: a }
     expect:
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-12, to: at_risk, cause: timer }
-  - name: an order that comes late takes back that the customer was at risk
+  - name: a late order retracts the transition to at_risk
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 20 }
       - { at: 2026-01-09, arrives: 2026-01-14, type: order, order_id: b, value: 20 }
@@ -52,7 +52,7 @@ const TESTS: &str = "
       - { at: 2026-01-12, from: at_risk, to: buyer, cause: correction, transition: correction }
       - { at: 2026-01-20, to: at_risk, cause: timer }
 
-  - name: an order that comes late and was too early changes nothing
+  - name: a late order that is too old changes nothing
     events:
       - { at: 2026-01-02, type: order, order_id: a, value: 20 }
       - { at: 2026-01-01, arrives: 2026-01-14, type: order, order_id: b, value: 20 }
@@ -61,7 +61,7 @@ const TESTS: &str = "
       - { at: 2026-01-02, to: buyer }
       - { at: 2026-01-13, to: at_risk, cause: timer }
 
-  - name: what comes late beyond the horizon counts, and corrects nothing
+  - name: an event that is later than the horizon counts, and corrects nothing
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 20 }
       - { at: 2026-02-20, type: visit }
@@ -71,7 +71,7 @@ const TESTS: &str = "
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-12, to: at_risk, cause: timer }
 
-  - name: who has bought nothing that stayed is new again
+  - name: a customer whose only order is refunded is new again
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 20 }
       - { at: 2026-01-05, type: refund, order_id: a, value: 20 }
@@ -80,7 +80,7 @@ const TESTS: &str = "
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-05, from: buyer, to: new, cause: correction }
 
-  - name: a part that is refunded is taken off the value
+  - name: a partial refund is subtracted from the value
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 120 }
       - { at: 2026-01-05, type: refund, order_id: a, value: 30 }
@@ -99,14 +99,14 @@ const TESTS: &str = "
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-01, to: big }
 
-  - name: an order that was cancelled before it came never counts
+  - name: an order that was cancelled before it is received never counts
     events:
       - { at: 2026-01-01, type: cancel, order_id: a }
       - { at: 2026-01-02, type: order, order_id: a, value: 20 }
       - { at: 2026-01-03, type: order, order_id: a, value: 20 }
     expect: []
 
-  - name: a refund does not change which of two orders at one instant came first
+  - name: a refund does not change which of two orders at one instant is first
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 100, channel: web }
       - { at: 2026-01-01, type: order, order_id: b, value: 1, channel: app }
@@ -124,14 +124,14 @@ const TESTS: &str = "
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-02, to: new, cause: correction }
 
-  - name: what arrives after the end is not told
+  - name: an event received after the end is ignored
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 20 }
       - { at: 2026-01-03, arrives: 2026-02-20, type: order, order_id: b, value: 200 }
     until: 2026-01-05
     expect: [{ at: 2026-01-01, to: buyer }]
 
-  - name: an order that comes twice counts once
+  - name: a repeated order counts once
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 60 }
       - { at: 2026-01-01T00:00:05Z, type: order, order_id: a, value: 60 }
@@ -140,7 +140,7 @@ const TESTS: &str = "
       - { at: 2026-01-01, to: buyer }
       - { at: 2026-01-02, to: new, cause: correction }
 
-  - name: what was corrected in vain goes on
+  - name: a stay continues after a correction without effect
     events:
       - { at: 2026-01-01, type: order, order_id: a, value: 120 }
       - { at: 2026-01-02, type: order, order_id: b, value: 130 }
@@ -153,7 +153,7 @@ const TESTS: &str = "
 ";
 
 #[test]
-fn what_comes_late_and_what_is_taken_back_is_put_right() {
+fn late_events_and_returns_are_corrected() {
     let source = SourceFile {
         name: "shop.yaml".to_owned(),
         text: format!("{SHOP}{TESTS}"),
@@ -168,7 +168,7 @@ fn what_comes_late_and_what_is_taken_back_is_put_right() {
 }
 
 #[test]
-fn a_move_that_a_late_event_causes_says_by_how_much_it_came_late() {
+fn a_transition_by_a_late_event_has_its_lateness() {
     let text = SHOP.replace("tests:\n", "");
     let source = SourceFile {
         name: "shop.yaml".to_owned(),

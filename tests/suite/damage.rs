@@ -1,4 +1,4 @@
-//! A batch that is damaged on its broker's disk or on its way: neither read nor passed over.
+//! A record batch that is damaged on the broker's disk or in transit is neither read nor skipped.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -24,7 +24,7 @@ const TOPIC: &str = "changelog";
 /// In two batches.
 const RECORDS: i64 = 6;
 
-/// A broker that knows one partition with these bytes, for as long as somebody asks.
+/// Starts a broker with one partition that contains these bytes.
 fn broker(batches: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -37,39 +37,39 @@ fn broker(batches: Vec<u8>) -> String {
     address.to_string()
 }
 
-/// Until the client has had enough.
+/// Responds until the client disconnects.
 fn serve(mut stream: TcpStream, port: u16, batches: &[u8]) -> Option<()> {
     loop {
         let mut length = [0; 4];
         stream.read_exact(&mut length).ok()?;
         let mut request = vec![0; u32::from_be_bytes(length) as usize];
         stream.read_exact(&mut request).ok()?;
-        let answer = match i16::from_be_bytes([request[0], request[1]]) {
-            ApiVersionsRequest::KEY => answer::<ApiVersionsRequest>(&request, |_| versions()),
-            MetadataRequest::KEY => answer::<MetadataRequest>(&request, |_| metadata(port)),
-            FetchRequest::KEY => answer::<FetchRequest>(&request, |it| fetched(&it, batches)),
+        let response = match i16::from_be_bytes([request[0], request[1]]) {
+            ApiVersionsRequest::KEY => respond::<ApiVersionsRequest>(&request, |_| versions()),
+            MetadataRequest::KEY => respond::<MetadataRequest>(&request, |_| metadata(port)),
+            FetchRequest::KEY => respond::<FetchRequest>(&request, |it| fetched(&it, batches)),
             _ => return None,
         };
-        let length = u32::try_from(answer.len()).unwrap();
+        let length = u32::try_from(response.len()).unwrap();
         stream.write_all(&length.to_be_bytes()).ok()?;
-        stream.write_all(&answer).ok()?;
+        stream.write_all(&response).ok()?;
     }
 }
 
-fn answer<R: Request>(request: &[u8], by: impl Fn(R) -> R::Response) -> Vec<u8> {
+fn respond<R: Request>(request: &[u8], handle: impl Fn(R) -> R::Response) -> Vec<u8> {
     let version = i16::from_be_bytes([request[2], request[3]]);
     let mut rest = request;
     let header = RequestHeader::decode(&mut rest, R::header_version(version)).unwrap();
-    let answer = by(R::decode(&mut rest, version).unwrap());
+    let response = handle(R::decode(&mut rest, version).unwrap());
     let begin = ResponseHeader::default().with_correlation_id(header.correlation_id);
     let mut bytes = Vec::new();
     let written = begin.encode(&mut bytes, R::Response::header_version(version));
     written.unwrap();
-    answer.encode(&mut bytes, version).unwrap();
+    response.encode(&mut bytes, version).unwrap();
     bytes
 }
 
-/// With those that make librdkafka take this for a broker with records as of today.
+/// Versions from which librdkafka infers a broker with the current record format.
 fn versions() -> ApiVersionsResponse {
     let known = [
         (ApiVersionsRequest::KEY, 0, 3),
@@ -119,8 +119,8 @@ fn fetched(request: &FetchRequest, batches: &[u8]) -> FetchResponse {
     FetchResponse::default().with_responses(vec![topic])
 }
 
-/// Behind a damaged batch librdkafka 2.12 reads on at a wrong place. With text there it finds no batch; with other
-/// bytes it may fail an assertion of its own.
+/// After a damaged batch librdkafka 2.12 continues at a wrong byte. If there is text, it finds no batch; other bytes
+/// may fail one of its own assertions.
 fn value(offset: i64) -> String {
     format!(r#"{{"type":"order_completed","customer_id":"customer-{offset}"}}"#)
 }
@@ -155,7 +155,7 @@ fn batches() -> [Vec<u8>; 2] {
     })
 }
 
-/// Reads all there is; the offsets that came, and how it ended.
+/// Reads all records; returns their offsets and the result.
 fn read(batches: &[Vec<u8>; 2]) -> (Vec<i64>, Result<(), Error>) {
     let config = kafka::Config {
         brokers: broker(batches.concat()),
@@ -185,22 +185,22 @@ fn read(batches: &[Vec<u8>; 2]) -> (Vec<i64>, Result<(), Error>) {
 }
 
 #[test]
-fn a_damaged_batch_is_neither_read_nor_passed_over() {
-    let (offsets, ended) = read(&batches());
-    assert!(ended.is_ok(), "{ended:?}");
+fn a_damaged_batch_is_neither_read_nor_skipped() {
+    let (offsets, result) = read(&batches());
+    assert!(result.is_ok(), "{result:?}");
     assert_eq!(offsets, Vec::from_iter(0..RECORDS));
     for damaged in 0..2 {
         let mut batches = batches();
-        // In the value of its last record: what it says stays text.
+        // In the value of its last record, which stays text.
         let at = batches[damaged].len() - 40;
         batches[damaged][at] ^= 1;
-        let (offsets, ended) = read(&batches);
+        let (offsets, result) = read(&batches);
         assert_eq!(offsets, Vec::from_iter(0..[0, 3][damaged]));
-        let told = ended.unwrap_err();
+        let error = result.unwrap_err();
         let offset = [0, 3][damaged];
         assert!(
-            matches!(told, Error::Damaged { offset: at, .. } if at == offset),
-            "{told:?}"
+            matches!(error, Error::Damaged { offset: at, .. } if at == offset),
+            "{error:?}"
         );
     }
 }

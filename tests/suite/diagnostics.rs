@@ -1,10 +1,10 @@
-//! What a lifecycle manager reads when a model file is wrong: every message, and where it points.
+//! The diagnostics of model files: every message, and its location.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tenure::model::{Models, Problem, ProblemReport, Severity, SourceFile};
 
-/// A good model. Each case below changes one stretch of it.
+/// A valid model. Each case below replaces one range of it.
 const SHOP: &str = "\
 model: shop
 initial: new
@@ -20,7 +20,7 @@ transitions:
   - { from: buyer, to: new, when: orders >= 9 }
 ";
 
-/// Under each `what is replaced ==> by what`, the whole report.
+/// `old text ==> new text`, and below it the whole report.
 const RENDERED: &str = r#"
 buyer: {} ==> buyer: { min_dwel: 3d }
 error: a stage has no key `min_dwel`
@@ -135,8 +135,8 @@ error: `100h` is not a valid window length
   help: up to 72h in whole hours, longer ones in whole days up to 3660d
 "#;
 
-/// As `what is replaced ==> by what`, and below it the one thing that is reported then.
-const POINTED: &str = r#"
+/// `old text ==> new text`, and below it the only problem that is reported.
+const LOCATED: &str = r#"
 initial: new ==> initial: nowhere
   2:10 error: unknown stage `nowhere`
 model: shop ==> model: my shop
@@ -340,17 +340,17 @@ fn reports(sources: Vec<SourceFile>) -> Vec<ProblemReport> {
     Models::compile(sources).map_or_else(|reports| reports, |(_, warnings)| warnings)
 }
 
-/// What is said about the shop after `what is replaced ==> by what`.
+/// The report of the shop after `old text ==> new text`.
 fn report_after(change: &str) -> ProblemReport {
     let change = change.replace("\\n", "\n");
-    let (stretch, replacement) = change.split_once(" ==> ").unwrap();
-    assert_eq!(SHOP.matches(stretch).count(), 1, "{stretch}");
-    let changed = source("shop.yaml", &SHOP.replace(stretch, replacement));
+    let (old, new) = change.split_once(" ==> ").unwrap();
+    assert_eq!(SHOP.matches(old).count(), 1, "{old}");
+    let changed = source("shop.yaml", &SHOP.replace(old, new));
     let mut reports = reports(vec![changed]);
     assert_eq!(reports.len(), 1, "{change}");
     let mut report = reports.remove(0);
-    // The shop has facts for cases to look at.
-    report.problems.retain(|problem| !is_of_unused(problem));
+    // The shop has unused facts for the cases.
+    report.problems.retain(|problem| !is_unused_fact(problem));
     report
 }
 
@@ -360,10 +360,10 @@ fn line(problem: &Problem) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let place = problem.location;
+    let location = problem.location;
     format!(
         "{}:{} {severity}: {}",
-        place.line, place.column, problem.message
+        location.line, location.column, problem.message
     )
 }
 
@@ -371,12 +371,12 @@ fn lines(report: &ProblemReport) -> Vec<String> {
     report.problems.iter().map(line).collect()
 }
 
-fn is_of_unused(problem: &Problem) -> bool {
+fn is_unused_fact(problem: &Problem) -> bool {
     problem.message.starts_with("no condition uses the fact")
 }
 
 #[test]
-fn the_model_that_the_cases_change_is_good_but_for_facts_that_nobody_looks_at() {
+fn the_base_model_is_valid_except_for_unused_facts() {
     assert_eq!(
         reports(vec![source("shop.yaml", SHOP)])[0].to_string(),
         "\
@@ -399,7 +399,7 @@ warning: no condition uses the fact `score`
 }
 
 #[test]
-fn a_mistake_is_shown_with_its_line_its_characters_and_what_to_do() {
+fn a_problem_is_shown_with_its_line_its_span_and_help() {
     for case in RENDERED.trim().split("\n\n") {
         let (change, expected) = case.split_once('\n').unwrap();
         let shown = report_after(change).to_string();
@@ -408,12 +408,12 @@ fn a_mistake_is_shown_with_its_line_its_characters_and_what_to_do() {
 }
 
 #[test]
-fn each_mistake_is_named_once_where_it_stands() {
-    let (mut table, mut cases, mut wrong) = (POINTED.trim().lines(), 0, Vec::new());
+fn each_problem_is_reported_once_at_its_location() {
+    let (mut table, mut cases, mut wrong) = (LOCATED.trim().lines(), 0, Vec::new());
     while let (Some(change), Some(expected)) = (table.next(), table.next()) {
-        let said = lines(&report_after(change)).join("; ");
-        if said != expected.trim() {
-            wrong.push(format!("{change}\n  {said}"));
+        let found = lines(&report_after(change)).join("; ");
+        if found != expected.trim() {
+            wrong.push(format!("{change}\n  {found}"));
         }
         cases += 1;
     }
@@ -422,7 +422,7 @@ fn each_mistake_is_named_once_where_it_stands() {
 }
 
 #[test]
-fn all_mistakes_of_a_file_are_reported_at_once_in_order_of_place() {
+fn all_problems_of_a_file_are_reported_together_in_order_of_location() {
     let text = SHOP
         .replace("initial: new", "initial: knew")
         .replace("latest(nps_answered", "latst(nps_answered")
@@ -447,7 +447,7 @@ fn all_mistakes_of_a_file_are_reported_at_once_in_order_of_place() {
 }
 
 #[test]
-fn every_file_is_read_whatever_is_wrong_with_those_before_it() {
+fn every_file_is_checked_whatever_is_wrong_with_the_ones_before_it() {
     let reports = reports(vec![
         source("one.yaml", &SHOP.replace("to: buyer", "to: buyr")),
         source("two.yaml", SHOP),
@@ -459,7 +459,7 @@ fn every_file_is_read_whatever_is_wrong_with_those_before_it() {
     let all: Vec<_> = reports.iter().map(named).collect();
     assert_eq!(all.len(), 4, "{all:?}");
     assert!(all[0].starts_with("one.yaml ") && all[0].ends_with("unknown stage `buyr`"));
-    assert!(all[1].starts_with("two.yaml ") && reports[1].problems.iter().all(is_of_unused));
+    assert!(all[1].starts_with("two.yaml ") && reports[1].problems.iter().all(is_unused_fact));
     assert_eq!(
         all[2],
         "three.yaml 1:8 error: another loaded model is also named `shop`"
@@ -471,12 +471,12 @@ fn every_file_is_read_whatever_is_wrong_with_those_before_it() {
 }
 
 #[test]
-fn what_is_unusual_and_right_is_not_reported() {
+fn unusual_valid_models_are_not_reported() {
     let few = SHOP.split("facts:").next().unwrap().to_owned()
         + "facts:\nstages: { new: {}, buyer: {} }\ntransitions:\n  - { from: new, to: buyer, when: x }\n";
     for text in [
         few,
-        // An event type that a fact names is no misspelt fact.
+        // An event type that a fact uses is not a misspelt fact.
         SHOP.replace(
             "orders: count(order_completed)",
             "order_complete: count(order_completed)",
@@ -487,12 +487,12 @@ fn what_is_unusual_and_right_is_not_reported() {
     ] {
         let reports = reports(vec![source("shop.yaml", &text)]);
         let mut problems = reports.iter().flat_map(|report| &report.problems);
-        assert!(problems.all(is_of_unused), "{text}");
+        assert!(problems.all(is_unused_fact), "{text}");
     }
 }
 
 #[test]
-fn what_follows_from_a_mistake_is_not_reported_too() {
+fn consequential_problems_are_not_reported() {
     let conditions = "score == 'a' || score == true || score || !score || since(score) > days(3)";
     let text = SHOP
         .replace("latest(nps_answered", "latst(nps_answered")
@@ -519,12 +519,12 @@ fn a_terminal_is_sent_no_control_characters() {
 }
 
 #[test]
-fn of_very_many_mistakes_the_first_are_shown_in_little_time() {
+fn the_first_of_very_many_problems_are_shown_quickly() {
     let bad_rows = |row: &dyn Fn(usize) -> String| {
         let mut text = SHOP.to_owned();
         for at in 0.. {
             text += &row(at);
-            // A file has at most so many bytes, and so many values.
+            // The limits of a file: bytes and values.
             if text.len() > 1_000_000 || at == 13_000 {
                 return text;
             }
@@ -544,19 +544,19 @@ fn of_very_many_mistakes_the_first_are_shown_in_little_time() {
         bad_rows(&condition),
         line,
     ] {
-        let begun = std::time::Instant::now();
+        let start = std::time::Instant::now();
         let reports = reports(vec![source("shop.yaml", &text)]);
         let shown = reports[0].to_string();
-        let taken = begun.elapsed();
+        let elapsed = start.elapsed();
         assert_eq!(reports[0].problems.len(), 101, "{}", &text[..400]);
         assert_eq!(shown.matches(" --> ").count(), 100);
         assert!(shown.ends_with("\nand more\n\n"));
-        assert!(taken.as_secs() < 3, "{taken:?}: {}", &text[300..400]);
+        assert!(elapsed.as_secs() < 3, "{elapsed:?}: {}", &text[300..400]);
     }
 }
 
 #[test]
-fn line_ends_and_a_byte_order_mark_move_no_place() {
+fn line_ends_and_a_byte_order_mark_do_not_shift_locations() {
     let wrong = SHOP.replace("orders >= 9", "order >= 9");
     for text in [
         wrong.replace('\n', "\r\n"),
@@ -569,17 +569,17 @@ fn line_ends_and_a_byte_order_mark_move_no_place() {
 }
 
 #[test]
-fn a_very_long_line_is_cut_around_the_mistake() {
+fn a_very_long_line_is_truncated_around_the_problem() {
     let long = "ä".repeat(3000);
     let report = report_after(&format!("9 }} ==> 9, description: '{long}', hold: 3 }}"));
     let shown = report.to_string();
     let rows: Vec<&str> = shown.lines().collect();
-    let column = |row: usize, what| rows[row].chars().position(|c| c == what).unwrap();
+    let column = |row: usize, wanted| rows[row].chars().position(|c| c == wanted).unwrap();
     assert!(rows[3].chars().count() < 200, "{shown}");
     assert_eq!(column(3, '3'), column(4, '^'), "{shown}");
 }
 
-/// What model files are made of, and what breaks them.
+/// Parts of model files, and characters that break them.
 const FRAGMENTS: [&str; 24] = [
     "\n", "\n  ", "- ", ": ", "{", "}", "[", "]", "'", "\"", "#", "|", ">-\n", "&a ", "*a", "!t ",
     "\t", "\r", "\u{feff}", "orders", " over ", "since(", "é", "\0",
@@ -590,12 +590,12 @@ fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![4 => known, 1 => any::<String>()]
 }
 
-fn nonsense() -> impl Strategy<Value = String> {
+fn fragments() -> impl Strategy<Value = String> {
     prop::collection::vec(fragment(), 0..40).prop_map(|parts| parts.concat())
 }
 
-/// The retail model with a few stretches replaced.
-fn mutilated_model() -> impl Strategy<Value = String> {
+/// The retail model with a few ranges replaced.
+fn mutated_model() -> impl Strategy<Value = String> {
     let edits = prop::collection::vec((any::<Index>(), 0..12_usize, fragment()), 1..4);
     edits.prop_map(|edits| {
         let retail = include_str!("../../config/models/retail.yaml");
@@ -613,8 +613,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_is_compiled_or_reported_with_places_that_can_be_shown(
-        text in prop_oneof![any::<String>(), nonsense(), mutilated_model(), mutilated_model()],
+    fn any_text_is_compiled_or_reported_with_valid_locations(
+        text in prop_oneof![any::<String>(), fragments(), mutated_model(), mutated_model()],
     ) {
         let compiled = Models::compile(vec![source("any.yaml", &text)]);
         let good = compiled.is_ok();
@@ -622,8 +622,8 @@ proptest! {
         prop_assert_eq!(good, !reports.iter().any(ProblemReport::has_errors));
         for report in reports {
             prop_assert!(report.problems.is_sorted());
-            let mut places = report.problems.iter().map(|problem| problem.location);
-            prop_assert!(places.all(|place| place.line > 0 && place.column > 0));
+            let mut locations = report.problems.iter().map(|problem| problem.location);
+            prop_assert!(locations.all(|location| location.line > 0 && location.column > 0));
             prop_assert!(report.to_string().contains("any.yaml:"));
         }
     }

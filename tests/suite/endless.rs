@@ -1,10 +1,11 @@
-//! Whoever is warned of goes round for ever, and whoever goes round for ever is warned of.
+//! The warning about endless cycles: the compiler gives it for exactly those models in which an inactive customer
+//! cycles forever.
 
 use tenure::customer::CustomerState;
 use tenure::event::{Event, EventTime, Millis, Position, Quantity, Scalar};
 use tenure::model::{Models, SourceFile};
 
-/// Transitions among the stages a, b and c, and the circle that is warned of, if one is.
+/// Transitions among the stages a, b and c, and the cycle in the warning, if there is one.
 const CASES: [(&str, Option<&str>); 23] = [
     (
         "{ from: a, to: b, when: days_in_stage > 0 } { from: b, to: a, when: days_in_stage > 0 }",
@@ -34,7 +35,7 @@ const CASES: [(&str, Option<&str>); 23] = [
         "{ from: [a, c], to: b, when: time_in(a) >= hours(1), hold: 1h } { from: b, to: c, when: has(score), hold: 3h }",
         Some("b -> c -> b, every 4h"),
     ),
-    // A chain ends of itself.
+    // A chain enters no stage twice, so it ends.
     (
         "{ from: a, to: b, when: true } { from: b, to: a, when: true }",
         None,
@@ -51,7 +52,7 @@ const CASES: [(&str, Option<&str>); 23] = [
         "{ from: a, to: b, when: since(last) >= days(3) } { from: b, to: a, when: since(last) >= days(5) }",
         None,
     ),
-    // A cadence may be meant.
+    // A slow cycle may be intended.
     (
         "{ from: a, to: b, when: days_in_stage >= 7 } { from: b, to: a, when: days_in_stage >= 7 }",
         None,
@@ -60,12 +61,12 @@ const CASES: [(&str, Option<&str>); 23] = [
         "{ from: a, to: b, when: days_in_stage > 0 } { from: b, to: a, when: true, cooldown: 2d }",
         None,
     ),
-    // It does not come back.
+    // There is no way back.
     (
         "{ from: a, to: b, when: days_in_stage > 0 } { from: b, to: c, when: days_in_stage > 0 }",
         None,
     ),
-    // What one wants, the other does not.
+    // The conditions exclude each other.
     (
         "{ from: a, to: b, when: orders >= 2, hold: 1h } { from: b, to: a, when: orders < 2, hold: 1h }",
         None,
@@ -86,12 +87,12 @@ const CASES: [(&str, Option<&str>); 23] = [
         "{ from: a, to: b, when: score >= 7 && orders >= 1, hold: 1h } { from: b, to: a, when: score < 7 || orders < 1, hold: 1h }",
         None,
     ),
-    // Something has to happen.
+    // It needs an event.
     (
         "{ from: a, to: b, when: days_in_stage > 0 } { from: b, to: a, when: order }",
         None,
     ),
-    // It ends when nothing is fresh any more.
+    // It ends when the last event is old, or when the visits are used up.
     (
         "{ from: a, to: b, when: since(last) >= days(5), hold: 1h } { from: b, to: a, when: since(last) < days(2), hold: 1h }",
         None,
@@ -115,8 +116,8 @@ fn model(transitions: &str) -> String {
     )
 }
 
-/// Moves of somebody who has ordered once, within thirty days.
-fn moves(models: &Models) -> usize {
+/// Transitions of a customer with one order, within thirty days.
+fn transition_count(models: &Models) -> usize {
     let begin = EventTime(1_767_225_600_000);
     let fields = models.vocabulary.fields().map(|(id, field, _)| {
         let value = match format!("{field:?}").as_str() {
@@ -147,7 +148,7 @@ fn moves(models: &Models) -> usize {
 }
 
 #[test]
-fn stages_that_follow_each_other_by_time_alone_are_warned_of_and_no_others() {
+fn endless_cycles_by_time_alone_are_warned_of_and_no_others() {
     for (transitions, expected) in CASES {
         let source = SourceFile {
             name: "m.yaml".to_owned(),
@@ -156,20 +157,20 @@ fn stages_that_follow_each_other_by_time_alone_are_warned_of_and_no_others() {
         let (models, reports) = Models::compile(vec![source])
             .unwrap_or_else(|reports| panic!("{transitions}: {}", reports[0]));
         let problems = reports.iter().flat_map(|report| &report.problems);
-        let warned: Vec<&str> = problems
+        let warnings: Vec<&str> = problems
             .filter_map(|problem| {
                 problem
                     .message
                     .strip_prefix("an inactive customer cycles forever: ")
             })
             .collect();
-        assert_eq!(warned, Vec::from_iter(expected), "{transitions}");
-        // Two a day at least, all the time.
-        let moves = moves(&models);
+        assert_eq!(warnings, Vec::from_iter(expected), "{transitions}");
+        // At least two a day.
+        let taken = transition_count(&models);
         assert_eq!(
-            moves >= 60,
+            taken >= 60,
             expected.is_some(),
-            "{transitions}: {moves} moves"
+            "{transitions}: {taken} transitions"
         );
     }
 }

@@ -1,9 +1,9 @@
-//! `tenure explain` and `tenure replay --story` as they are run, and what they say.
+//! `tenure explain` and `tenure replay --story`, run as processes.
 
 mod admin;
 mod sources;
-mod story;
 mod texts;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,9 +39,12 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let read = |path: PathBuf| match path.is_dir() {
-        true => files(&path).into_iter().collect(),
-        false => vec![(path.clone(), fs::read(&path).unwrap())],
+    let read = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path).into_iter().collect()
+        } else {
+            vec![(path.clone(), fs::read(&path).unwrap())]
+        }
     };
     entries.flat_map(read).collect()
 }

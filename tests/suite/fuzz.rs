@@ -1,4 +1,4 @@
-//! Every input that the fuzzers were given or have found, through the targets that they run.
+//! Runs every input of the corpus through its fuzz target.
 
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;
@@ -24,7 +24,7 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 }
 
 #[test]
-fn no_input_of_the_corpus_breaks_a_promise() {
+fn no_corpus_input_violates_an_invariant() {
     let mut broken = Vec::new();
     for (name, target) in TARGETS {
         let inputs = files(&corpus().join(name));
@@ -40,34 +40,34 @@ fn no_input_of_the_corpus_breaks_a_promise() {
 }
 
 #[test]
-fn every_target_has_its_folder_and_every_folder_its_target() {
+fn every_target_has_a_corpus_folder_and_every_folder_a_target() {
     let folders = files(&corpus());
     let targets = TARGETS.iter().map(|(name, _)| corpus().join(name));
     assert_eq!(folders, targets.collect());
 }
 
-/// A target that looks at nothing passes everything: each must get far with some input.
+/// A target that decodes nothing checks nothing.
 #[test]
-fn the_corpus_has_good_states_and_progress() {
-    let good = |name: &str, decodes: fn(&[u8]) -> bool| {
+fn the_corpus_has_valid_states_and_progress() {
+    let has_valid = |name: &str, decodes: fn(&[u8]) -> bool| {
         let inputs = files(&corpus().join(name));
         inputs
             .iter()
             .any(|input| decodes(&fs::read(input).unwrap()))
     };
-    assert!(good("state", |bytes| customer::decode(bytes, &MODELS).is_ok()));
-    assert!(good("progress", |bytes| {
+    assert!(has_valid("state", |bytes| customer::decode(bytes, &MODELS).is_ok()));
+    assert!(has_valid("progress", |bytes| {
         codec::decode(bytes, &identity(), "models").is_ok()
     }));
 }
 
-/// States and progress are bytes that nobody writes by hand; `tests/fuzz/README.md` says when.
+/// States and progress are binary, so their seeds are generated; `tests/fuzz/README.md` describes when.
 #[test]
 #[ignore = "writes into the corpus"]
 fn write_the_seeds_of_states_and_progress() {
     let history = include_str!("../fuzz/history.ndjson");
     for length in 1..=history.lines().count() {
-        let commit = after(history.lines().take(length));
+        let commit = commit_after(history.lines().take(length));
         let (_, state) = commit.states.first().unwrap();
         let mut bytes = Vec::new();
         customer::encode(state, &mut bytes);
@@ -79,7 +79,7 @@ fn write_the_seeds_of_states_and_progress() {
     }
 }
 
-fn after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
+fn commit_after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
     let decoder = Decoder::new(
         Mapping::default(),
         MODELS.vocabulary.clone(),

@@ -1,5 +1,4 @@
-//! Models as pictures: what is drawn, which arrows are those of time alone, and that no text of a model can be
-//! anything but text there.
+//! Models as graphs: what is drawn, which arrows can be taken by time alone, and that texts are escaped.
 
 mod escapes;
 
@@ -20,18 +19,18 @@ fn compile(text: &str) -> Models {
     }
 }
 
-fn draw(models: &Models, drawing: GraphFormat) -> String {
-    render_graph(&models.list[0], &models.slots, drawing)
+fn draw(models: &Models, format: GraphFormat) -> String {
+    render_graph(&models.list[0], &models.slots, format)
 }
 
-/// The arrow from one stage to another, in the language of Graphviz.
+/// The arrows from one stage to another, in DOT.
 fn arrows<'t>(dot: &'t str, from: &str, to: &str) -> Vec<&'t str> {
     let begin = format!("    \"{from}\" -> \"{to}\" [");
     let lines = dot.lines().filter(|line| line.starts_with(&begin));
     lines.collect()
 }
 
-/// A condition, and whether it can become true while nothing happens.
+/// A condition, and whether it can become true without an event.
 const BY_TIME: &[(&str, bool)] = &[
     ("orders >= 1", false),
     ("order_completed", false),
@@ -82,7 +81,7 @@ const BY_TIME: &[(&str, bool)] = &[
 ];
 
 #[test]
-fn an_arrow_is_dashed_where_silence_can_make_the_condition_true() {
+fn an_arrow_is_dashed_if_inactivity_can_make_the_condition_true() {
     for (condition, by_time) in BY_TIME {
         let models = compile(&format!(
             "
@@ -118,15 +117,19 @@ transitions: [{{ from: a, to: b, when: \"{condition}\" }}]
     }
 }
 
-/// The tests of the presets are an oracle of their own: what they say a timer does, time alone can do.
+/// The tests of the presets are an oracle: a transition by a timer can be taken by time alone.
 #[test]
-fn what_a_timer_does_in_the_tests_of_the_presets_is_dashed() {
-    let mut seen = 0;
+fn transitions_by_timer_in_the_tests_of_the_presets_are_dashed() {
+    let mut checked = 0;
     for preset in PRESETS {
         let models = preset.compile();
         let (model, dot) = (&models.list[0], draw(&models, GraphFormat::Dot));
         for expected in model.tests.iter().flat_map(|example| &example.expect) {
-            let Some(from) = expected.from.as_ref().filter(|from| !waits(model, from)) else {
+            let Some(from) = expected
+                .from
+                .as_ref()
+                .filter(|from| !has_min_stay(model, from))
+            else {
                 continue;
             };
             if expected.cause.as_deref() != Some("timer") {
@@ -136,20 +139,20 @@ fn what_a_timer_does_in_the_tests_of_the_presets_is_dashed() {
             drawn.extend(arrows(&dot, "any other stage", &expected.to));
             let dashed = drawn.iter().any(|arrow| arrow.contains("style=dashed"));
             assert!(dashed, "{}: {from} -> {}", preset.name, expected.to);
-            seen += 1;
+            checked += 1;
         }
     }
-    assert!(seen >= 20, "{seen}");
+    assert!(checked >= 20, "{checked}");
 }
 
-/// Whether customers stay in a stage for a while even though something has happened.
-fn waits(model: &Model, name: &str) -> bool {
+/// Whether a minimum stay can delay a transition by an event, so that a timer takes it.
+fn has_min_stay(model: &Model, name: &str) -> bool {
     let stage = model.stages.iter().find(|stage| stage.name == name);
     stage.is_some_and(|stage| stage.min_dwell.0 > 0)
 }
 
 #[test]
-fn every_way_from_stage_to_stage_is_an_arrow_with_its_name_condition_and_hold() {
+fn every_transition_is_an_arrow_with_its_name_condition_and_hold() {
     let models = compile(
         "
 model: shop
@@ -173,12 +176,12 @@ transitions:
         "{dot}"
     );
     assert!(dot.contains("\"first event\" -> \"new\"\n"), "{dot}");
-    let held = "fell silent\\nsince(last_order)\\n>= days(45)\\nfor 3d\\nnot again for 90d";
+    let label = "fell silent\\nsince(last_order)\\n>= days(45)\\nfor 3d\\nnot again for 90d";
     for from in ["new", "buyer"] {
         assert_eq!(
             arrows(&dot, from, "silent"),
             [format!(
-                "    \"{from}\" -> \"silent\" [label=\"{held}\", style=dashed]"
+                "    \"{from}\" -> \"silent\" [label=\"{label}\", style=dashed]"
             )]
         );
     }
@@ -200,7 +203,7 @@ transitions:
 }
 
 #[test]
-fn what_leads_out_of_every_other_stage_is_one_arrow() {
+fn a_transition_from_every_other_stage_is_one_arrow() {
     let preset = PRESETS.iter().find(|preset| preset.name == "rfm").unwrap();
     let models = preset.compile();
     let dot = draw(&models, GraphFormat::Dot);
@@ -211,7 +214,7 @@ fn what_leads_out_of_every_other_stage_is_one_arrow() {
 }
 
 #[test]
-fn texts_are_cut_before_they_flood_the_picture() {
+fn long_texts_are_truncated_in_a_graph() {
     let models = compile(&format!(
         "
 model: shop
@@ -234,9 +237,8 @@ transitions:
     assert_eq!(lines, 11, "a line each, and one without an operator");
 }
 
-/// What the README shows is the picture of the preset.
 #[test]
-fn the_picture_in_the_readme_is_that_of_the_retail_preset() {
+fn the_graph_in_the_readme_is_that_of_the_retail_preset() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
     let (_, block) = readme.split_once("```mermaid\n").unwrap();

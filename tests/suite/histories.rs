@@ -1,6 +1,5 @@
-//! Models and what happens to customers under them, at random, for the reference and for the real
-//! engine. Times gather on the instants at which something can go wrong: whole hours and days, the
-//! very millisecond of a deadline and those around it, and each other.
+//! Random models and histories, for the reference and for the real engine. Times cluster where errors are likely:
+//! at whole hours and days, at due instants and a millisecond around them, and at each other.
 
 mod conditions;
 mod facts;
@@ -13,26 +12,25 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tenure::event::{EventTime, Millis};
 
-use crate::reference::{self, Change, DAY, HOUR, MINUTE, Model, Value, World};
+use crate::reference::{self, Change, DAY, HOUR, MINUTE, Model, Run, Value};
 
-/// Models, and events in the order in which they arrive. Printed as a person would write it.
+/// Models, and events in processing order. `Debug` prints model files and JSON.
 #[derive(Clone)]
 pub(crate) struct Case {
     pub models: Vec<Model>,
-    pub events: Vec<Happening>,
+    pub events: Vec<CaseEvent>,
     pub lateness_ms: i64,
     pub until: Option<i64>,
 }
 
-/// An event.
 #[derive(Clone, Debug)]
-pub(crate) struct Happening {
+pub(crate) struct CaseEvent {
     pub customer: &'static str,
     pub kind: &'static str,
     pub time: i64,
     pub id: Option<&'static str>,
     pub order_id: Option<&'static str>,
-    /// The timestamp of its record, where the event claims to be later than that.
+    /// The timestamp of its record, if the event time is later.
     pub written: Option<i64>,
     fields: Fields,
 }
@@ -42,11 +40,11 @@ type Fields = Vec<(&'static str, &'static str)>;
 
 // ---- generators
 
-/// Events by time, as a replay sees them.
+/// Events in time order, as in a replay.
 pub(crate) fn in_order() -> impl Strategy<Value = Case> {
     (models_and_events(), until()).prop_map(|((models, events), until)| {
         // Rows of a file have no timestamp of their own.
-        let read = |(event, _): (Happening, i64)| Happening {
+        let read = |(event, _): (CaseEvent, i64)| CaseEvent {
             written: None,
             ..event
         };
@@ -55,20 +53,20 @@ pub(crate) fn in_order() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Events that may arrive later than the lateness allows.
+/// Events that may be later than the lateness allows.
 pub(crate) fn out_of_order() -> impl Strategy<Value = Case> {
     let lateness = select(vec![HOUR, DAY, 0, 1, 3 * DAY]);
-    arriving(lateness.prop_map(|lateness| (lateness, i64::MAX)))
+    delayed(lateness.prop_map(|lateness| (lateness, i64::MAX)))
 }
 
-/// Events that arrive no later than the lateness allows.
+/// Events that are out of order within the lateness.
 pub(crate) fn within_lateness() -> impl Strategy<Value = Case> {
     let lateness = select(vec![HOUR, DAY, 1, 3 * DAY]);
-    arriving(lateness.prop_map(|lateness| (lateness, lateness)))
+    delayed(lateness.prop_map(|lateness| (lateness, lateness)))
 }
 
-/// Some events take long to arrive, and all of one customer: the watermark is past them.
-fn arriving(bounds: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Value = Case> {
+/// Some events have a long delay, and all events of one customer: the watermark is past them.
+fn delayed(bounds: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Value = Case> {
     let lag = prop_oneof![1 => Just(0), 1 => select(vec![DAY, 3 * DAY, 7 * DAY])];
     let parts = (models_and_events(), until(), bounds, lag);
     parts.prop_map(
@@ -83,22 +81,22 @@ fn arriving(bounds: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Value = 
     )
 }
 
-/// How long after the last event the run ends; before it, the rest is ignored.
+/// The end of the run, relative to the last event; later events are ignored.
 fn until() -> impl Strategy<Value = Option<i64>> {
     let after = select(vec![10 * DAY, 3 * DAY, DAY, 1, 0, -1, -DAY]);
     prop_oneof![1 => Just(None), 2 => after.prop_map(Some)]
 }
 
-/// Events by time, each with how long it takes to arrive.
-type History = Vec<(Happening, i64)>;
+/// Events in time order, each with its delay.
+type History = Vec<(CaseEvent, i64)>;
 
 fn models_and_events() -> impl Strategy<Value = (Vec<Model>, History)> {
-    let any_models = models::models(prop_oneof![5 => models::model(), 1 => models::doubtful()]);
+    let any_models = models::models(prop_oneof![5 => models::model(), 1 => models::retractable()]);
     let any_events = prop_oneof![2 => of_many_kinds(), 1 => of_orders()];
     let orders = prop_oneof![3 => of_orders(), 1 => of_dates(), 1 => of_horizons()];
     prop_oneof![
         1 => (any_models, any_events),
-        1 => (models::models(models::doubtful()), orders),
+        1 => (models::models(models::retractable()), orders),
     ]
 }
 
@@ -109,7 +107,7 @@ fn of_many_kinds() -> impl Strategy<Value = History> {
         1 => select(vec![MINUTE, 23 * HOUR, 4 * DAY]),
     ];
     let delay = prop_oneof![1 => Just(0), 1 => select(vec![HOUR, 1, DAY, 3 * DAY, 7 * DAY])];
-    // Nobody names the last one.
+    // No model uses the last one.
     let kind = select(vec![
         "order",
         "order",
@@ -119,11 +117,11 @@ fn of_many_kinds() -> impl Strategy<Value = History> {
         "Signed Up",
         "noise",
     ]);
-    let what = (customer(), kind, id(), order_id());
-    spread(30, step.boxed(), delay.boxed(), what)
+    let parts = (customer(), kind, id(), order_id());
+    spread(30, step.boxed(), delay.boxed(), parts)
 }
 
-/// One customer, who orders and returns day by day.
+/// Mostly one customer, with orders and returns day by day.
 fn of_orders() -> impl Strategy<Value = History> {
     let step = prop_oneof![
         1 => Just(0),
@@ -135,8 +133,8 @@ fn of_orders() -> impl Strategy<Value = History> {
     ]);
     let customer = prop_oneof![6 => Just("ann"), 1 => Just("bob")];
     let id = prop_oneof![2 => Just(None), 1 => id()];
-    let what = (customer, kind, id, order_id());
-    spread(50, step.boxed(), delay.boxed(), what)
+    let parts = (customer, kind, id, order_id());
+    spread(50, step.boxed(), delay.boxed(), parts)
 }
 
 /// Orders and returns whose times are dates: several at one instant, in every order.
@@ -145,11 +143,11 @@ fn of_dates() -> impl Strategy<Value = History> {
     let delay = prop_oneof![2 => Just(0), 1 => select(vec![HOUR, DAY, 3 * DAY])];
     let kind = select(vec!["order", "order", "refund", "cancel", "visit"]);
     let id = prop_oneof![1 => Just(None), 1 => id()];
-    let what = (Just("ann"), kind, id, order_id());
-    timed(30, Just(0).boxed(), step.boxed(), delay.boxed(), what)
+    let parts = (Just("ann"), kind, id, order_id());
+    timed(30, Just(0).boxed(), step.boxed(), delay.boxed(), parts)
 }
 
-/// Few events, as far from each other as ids and orders are remembered, to the millisecond.
+/// Few events, as far apart as ids and orders are remembered, to the millisecond.
 fn of_horizons() -> impl Strategy<Value = History> {
     let step = select(vec![7 * DAY, 3 * DAY, DAY, HOUR, 0]);
     let delay = prop_oneof![3 => Just(0), 1 => select(vec![DAY, 3 * DAY])];
@@ -171,10 +169,10 @@ fn spread(
     most: usize,
     step: BoxedStrategy<i64>,
     delay: BoxedStrategy<i64>,
-    what: impl Strategy<Value = What> + 'static,
+    parts: impl Strategy<Value = EventParts> + 'static,
 ) -> impl Strategy<Value = History> {
     let jitter = prop_oneof![5 => Just(0), 1 => Just(1), 1 => Just(-1)];
-    timed(most, jitter.boxed(), step, delay, what)
+    timed(most, jitter.boxed(), step, delay, parts)
 }
 
 fn timed(
@@ -182,17 +180,17 @@ fn timed(
     jitter: BoxedStrategy<i64>,
     step: BoxedStrategy<i64>,
     delay: BoxedStrategy<i64>,
-    what: impl Strategy<Value = What> + 'static,
+    parts: impl Strategy<Value = EventParts> + 'static,
 ) -> impl Strategy<Value = History> {
     let ahead = prop_oneof![9 => Just(0), 1 => select(vec![DAY, HOUR, 12 * HOUR, 3 * DAY])];
-    let event = (step, jitter, (delay, ahead), what, fields());
+    let event = (step, jitter, (delay, ahead), parts, fields());
     let start = reference::date(2026, 1, 1);
     let start = select(vec![start, start + 30 * MINUTE]);
     (start, prop::collection::vec(event, 1..=most)).prop_map(|(mut time, drawn)| {
         let mut events = Vec::new();
         for (step, jitter, (delay, ahead), (customer, kind, id, order_id), fields) in drawn {
             time += step;
-            let event = Happening {
+            let event = CaseEvent {
                 customer,
                 kind,
                 time: time + jitter + ahead,
@@ -209,20 +207,20 @@ fn timed(
 }
 
 /// Customer, type, id, order.
-type What = (&'static str, &'static str, Option<&'static str>, OrderId);
+type EventParts = (&'static str, &'static str, Option<&'static str>, OrderId);
 
-/// Before it is known what has happened so far.
+/// An order id that may depend on the events before.
 #[derive(Clone, Copy, Debug)]
 enum OrderId {
     None,
     One(&'static str),
-    /// This one, but of a return that of the last order.
+    /// This one; for a return, that of the last order.
     Last(&'static str),
 }
 
 impl OrderId {
     /// Only orders and returns have one.
-    fn of(self, kind: &str, before: &[(Happening, i64)]) -> Option<&'static str> {
+    fn of(self, kind: &str, before: &[(CaseEvent, i64)]) -> Option<&'static str> {
         let mut latest_first = before.iter().rev().map(|(event, _)| event);
         match (self, kind) {
             (OrderId::Last(_), "refund" | "cancel") => {
@@ -238,13 +236,13 @@ fn customer() -> impl Strategy<Value = &'static str> {
     select(vec!["ann", "ann", "ann", "bob", "bob", "Zoë", "b"])
 }
 
-/// Few, so that they come again.
+/// Few, so that they repeat.
 fn id() -> impl Strategy<Value = Option<&'static str>> {
     let pool = select(vec!["a", "b", "a", "c", "d", "e"]);
     prop_oneof![1 => Just(None), 1 => pool.prop_map(Some)]
 }
 
-/// Few, so that orders are repeated and taken back.
+/// Few, so that orders are repeated and returned.
 fn order_id() -> impl Strategy<Value = OrderId> {
     let pool = || select(vec!["o1", "o2", "o3", "o4"]);
     prop_oneof![
@@ -276,12 +274,12 @@ fn fields() -> impl Strategy<Value = Fields> {
     fields.prop_map(|(a, b, c, d, e, f)| [a, b, c, d, e, f].into_iter().flatten().collect())
 }
 
-// ---- what both sides make of it
+// ---- a case for the reference and for the engine
 
 impl Case {
     fn new(
         models: Vec<Model>,
-        events: Vec<Happening>,
+        events: Vec<CaseEvent>,
         lateness_ms: i64,
         until: Option<i64>,
     ) -> Case {
@@ -300,19 +298,19 @@ impl Case {
         self.until.or(last).unwrap()
     }
 
-    /// What the rules say.
+    /// The changes by the reference.
     pub(crate) fn expected(&self) -> Vec<Change> {
-        self.world().changes
+        self.run().changes
     }
 
-    /// How many corrections come to nothing.
-    pub(crate) fn in_vain(&self) -> usize {
-        self.world().in_vain
+    /// How many corrections have no effect.
+    pub(crate) fn without_effect(&self) -> usize {
+        self.run().without_effect
     }
 
-    fn world(&self) -> World<'_> {
-        let events: Vec<_> = self.events.iter().map(Happening::event).collect();
-        reference::world_after(&self.models, &events, self.lateness_ms, self.until)
+    fn run(&self) -> Run<'_> {
+        let events: Vec<_> = self.events.iter().map(CaseEvent::event).collect();
+        reference::run_all(&self.models, &events, self.lateness_ms, self.until)
     }
 
     /// The model files.
@@ -321,8 +319,8 @@ impl Case {
     }
 }
 
-impl Happening {
-    /// As the reference has it.
+impl CaseEvent {
+    /// For the reference.
     pub(crate) fn event(&self) -> reference::Event {
         let event = reference::Event::new(self.customer, self.kind, self.time);
         let event = self
@@ -345,8 +343,8 @@ impl Happening {
 
     /// One line of a file.
     pub(crate) fn json(&self) -> String {
-        let of_every_event = |(name, _): &&_| ["value", "channel"].contains(name);
-        let (own, properties): (Vec<_>, Vec<_>) = self.fields.iter().partition(of_every_event);
+        let is_envelope_field = |(name, _): &&_| ["value", "channel"].contains(name);
+        let (own, properties): (Vec<_>, Vec<_>) = self.fields.iter().partition(is_envelope_field);
         let mut line = format!(
             r#"{{"time":"{}","customer_id":"{}","type":"{}""#,
             EventTime(self.time),

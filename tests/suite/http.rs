@@ -1,4 +1,4 @@
-//! The listeners, under clients that want to keep them busy: what one of them may take has an end.
+//! The listeners under clients that try to occupy them: what one client may take is bounded.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
-/// Answered whatever the daemon does.
+/// Answered in every state of the daemon.
 const PROBE: &str = "/metrics";
-/// Passes at once, for what has to run out.
+/// For timeouts that have to expire in a test.
 const SHORT: Duration = Duration::from_millis(20);
-/// Does not pass in a test.
+/// For timeouts that must not expire in a test.
 const LONG: Duration = Duration::from_secs(3600);
 
 fn probes() -> Router {
@@ -37,7 +37,7 @@ fn start(router: Router, bounds: ConnectionLimits) -> (Runtime, SocketAddr) {
 
 fn client(address: SocketAddr, says: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    // Far beyond every bound: what is never closed fails, and does not hang.
+    // Far beyond every bound: a connection that is never closed fails the test instead of hanging it.
     stream.set_read_timeout(Some(LONG / 60)).unwrap();
     match stream.write_all(says) {
         Err(error) if !is_closed(&error) => panic!("{error}"),
@@ -52,7 +52,7 @@ fn is_closed(error: &std::io::Error) -> bool {
     )
 }
 
-/// All that comes until the server closes the connection; waits for that.
+/// Everything that is received until the server closes the connection.
 fn answer(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
@@ -69,14 +69,14 @@ fn is_good(answer: &str) -> bool {
     answer.starts_with("HTTP/1.1 200 OK\r\n")
 }
 
-/// Bounds that pass at once hit a good client too, if its thread has to wait.
+/// Timeouts that expire at once can also hit a correct client if its thread has to wait: so this retries.
 fn is_answered_in_the_end(address: SocketAddr) {
     let mut tries = (0..100).map(|_| answer(&mut client(address, &request(PROBE))));
     assert!(tries.any(|answer| is_good(&answer)));
 }
 
 #[test]
-fn whoever_does_not_end_a_request_is_disconnected() {
+fn a_client_that_does_not_finish_its_request_is_disconnected() {
     let bounds = ConnectionLimits {
         connections: 1,
         header_timeout: SHORT,
@@ -86,7 +86,7 @@ fn whoever_does_not_end_a_request_is_disconnected() {
     let whole = request(PROBE);
     for said in [0, 1, whole.len() / 2, whole.len() - 1] {
         let mut half = client(address, &whole[..said]);
-        // It is closed by the server: nobody else closes it.
+        // Only the server closes it.
         let answer = answer(&mut half);
         assert!(!answer.contains(" 200 "), "{answer}");
     }
@@ -94,8 +94,8 @@ fn whoever_does_not_end_a_request_is_disconnected() {
 }
 
 #[test]
-fn whoever_does_not_read_an_answer_or_end_a_body_keeps_nobody_waiting() {
-    // More than the system keeps for a client.
+fn a_client_that_does_not_read_the_response_or_finish_the_body_blocks_no_other() {
+    // More than the socket buffers of the system.
     let large = || async { vec![b'x'; 64 << 20] };
     let router = Router::new().route("/large", get(large)).merge(probes());
     let bounds = ConnectionLimits {
@@ -123,7 +123,7 @@ fn a_connection_is_for_one_request() {
 }
 
 #[test]
-fn headers_have_an_end_or_are_refused() {
+fn headers_that_are_too_long_are_refused() {
     let (_runtime, address) = start(probes(), ConnectionLimits::default());
     let long = |bytes: usize| format!("X-Long: {}", "x".repeat(bytes));
     let many: String = (0..200).map(|at| format!("X-{at}: y\r\n")).collect();
@@ -135,7 +135,7 @@ fn headers_have_an_end_or_are_refused() {
         format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{many}\r\n"),
         format!("GET /metrics?{} HTTP/1.1\r\n", "x".repeat(64 << 10)),
     ] {
-        // Not all of them are ever finished: it is not waited for.
+        // Not all of them are complete: the server does not wait for the rest.
         let answer = answer(&mut client(address, endless.as_bytes()));
         let status = answer.split(' ').nth(1);
         assert!(matches!(status, Some("431" | "414")), "{answer}");
@@ -148,7 +148,7 @@ fn headers_have_an_end_or_are_refused() {
     assert!(is_good(&answer), "{answer}");
 }
 
-/// How many requests are being answered, and when they may be.
+/// Counts the requests that are being answered, and blocks them until it opens.
 #[derive(Default)]
 struct Gate {
     inside: AtomicUsize,
@@ -156,9 +156,9 @@ struct Gate {
     open: Notify,
 }
 
-/// On one thread, so that whatever the server is ready to do is done while the test stands aside.
+/// On one thread, so that the server does all pending work while the test yields.
 #[test]
-fn no_more_than_so_many_connections_are_served_at_a_time_and_the_others_wait() {
+fn connections_beyond_the_limit_wait() {
     let gate = Arc::new(Gate::default());
     let own = gate.clone();
     let wait = move || {

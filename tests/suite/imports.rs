@@ -14,14 +14,14 @@ const ALIASES_MAX: usize = 16;
 
 type Module = Vec<String>;
 
-/// What the files say about names.
+/// The names of all files.
 #[derive(Default)]
 struct Crate {
     /// File by module; an inline module is in the file of its parent.
     modules: BTreeMap<Module, String>,
     /// Defined in the module itself.
     items: BTreeSet<(Module, String)>,
-    /// Imported or re-exported: the path it stands for, as written in that module.
+    /// Imported or re-exported: the path, as written in that module.
     aliases: BTreeMap<(Module, String), Vec<String>>,
     /// Paths that a module names, as written.
     paths: Vec<(Module, Vec<String>)>,
@@ -44,7 +44,7 @@ impl Crate {
         self.modules.insert(module.clone(), file.to_owned());
         for item in items {
             match item {
-                Item::Mod(it) if is_of_tests(it) => {}
+                Item::Mod(it) if is_unit_test_module(it) => {}
                 Item::Mod(it) => {
                     let mut child = module.clone();
                     child.push(it.ident.to_string());
@@ -53,9 +53,10 @@ impl Crate {
                         None => {
                             let base = child.join("/");
                             let flat = format!("{base}.rs");
-                            let file = match src.join(&flat).exists() {
-                                true => flat,
-                                false => format!("{base}/mod.rs"),
+                            let file = if src.join(&flat).exists() {
+                                flat
+                            } else {
+                                format!("{base}/mod.rs")
                             };
                             self.read_file(src, &file, child);
                         }
@@ -127,7 +128,7 @@ impl Crate {
     }
 }
 
-fn is_of_tests(item: &ItemMod) -> bool {
+fn is_unit_test_module(item: &ItemMod) -> bool {
     item.attrs.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute
@@ -158,9 +159,10 @@ fn flatten(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<(Vec<String>
         if last != "self" {
             whole.push(last.to_string());
         }
-        let name = match name == "self" {
-            true => whole.last().cloned().unwrap_or_default(),
-            false => name.to_string(),
+        let name = if name == "self" {
+            whole.last().cloned().unwrap_or_default()
+        } else {
+            name.to_string()
         };
         leaves.push((whole, name));
     };
@@ -177,7 +179,7 @@ fn flatten(tree: &UseTree, path: &mut Vec<String>, leaves: &mut Vec<(Vec<String>
     }
 }
 
-/// Where a path begins, and the names that follow: `crate`, `self` and `super` are leading, without them it is `module`.
+/// The module where a path begins, by its leading `crate`, `self` and `super`, and the names that follow.
 fn base<'a>(module: &Module, path: &'a [String]) -> (Module, &'a [String]) {
     let (mut at, mut names) = (module.clone(), path);
     while let Some((first, rest)) = names.split_first() {
@@ -192,7 +194,7 @@ fn base<'a>(module: &Module, path: &'a [String]) -> (Module, &'a [String]) {
     (at, names)
 }
 
-/// The paths that an item names, in what macros are given too.
+/// The paths that an item names, in arguments of macros too.
 #[derive(Default)]
 struct Paths(Vec<Vec<String>>);
 
@@ -283,7 +285,7 @@ fn no_files_import_each_other() {
 }
 
 #[test]
-fn a_cycle_through_a_re_export_is_seen_and_one_of_unit_tests_is_not() {
+fn a_cycle_through_a_re_export_is_found_and_one_in_unit_tests_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("lib.rs", "mod a; mod b; mod c; pub use b::B;");

@@ -1,4 +1,4 @@
-//! What the reference of model files says is so, and nothing that may stand in one is left out.
+//! The reference of model files is correct and complete.
 
 mod schema;
 mod validate;
@@ -70,9 +70,9 @@ fn the_reference_names_every_key_aggregate_and_function() {
     }
 }
 
-/// In its own words: each line of the table of what is refused.
+/// Each row of the table of refused conditions is checked.
 #[test]
-fn what_is_refused_is_told_as_the_reference_says() {
+fn refused_conditions_are_reported_as_documented() {
     let text = reference();
     let (_, section) = text.split_once("### What is refused, and why").unwrap();
     let section = section.split("\n#").next().unwrap();
@@ -82,10 +82,10 @@ fn what_is_refused_is_told_as_the_reference_says() {
     for row in rows {
         let cells: Vec<&str> = row.split(" | ").collect();
         let condition = cells[0].trim_start_matches("| ").trim_matches('`');
-        let said = errors(condition);
+        let found = errors(condition);
         let expected = cells[1].trim();
-        if !matches!(said.as_slice(), [only] if only.starts_with(expected)) {
-            wrong.push(format!("{condition}: {said:?}, not {expected}"));
+        if !matches!(found.as_slice(), [only] if only.starts_with(expected)) {
+            wrong.push(format!("{condition}: {found:?}, not {expected}"));
         }
         cases += 1;
     }
@@ -93,7 +93,7 @@ fn what_is_refused_is_told_as_the_reference_says() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// What is wrong with a transition that has this condition.
+/// The errors of a transition with this condition.
 fn errors(condition: &str) -> Vec<String> {
     let frame = "
 model: frame
@@ -115,7 +115,7 @@ transitions:
 }
 
 #[test]
-fn the_limits_are_those_of_the_code() {
+fn the_documented_limits_are_those_of_the_code() {
     let text = reference();
     for (what, most) in [
         ("stages of a model", STAGES_MAX),

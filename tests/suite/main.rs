@@ -1,6 +1,6 @@
 //! Everything that needs no broker, in one binary: each one links RocksDB and librdkafka again.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod backtest;
 mod batches;

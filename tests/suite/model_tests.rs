@@ -1,4 +1,4 @@
-//! `tenure test` as it is run: what somebody reads who does not program, and what becomes of their file.
+//! `tenure test`, run as a process: its report, and its updates of model files.
 
 mod files;
 mod laws;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::program::{Run, program};
 
-/// Nobody is silent for nine days; the tests below think that it takes ten.
+/// A customer is silent after nine days; the tests below expect ten.
 const SHOP: &str = "\
 model: shop
 initial: new
@@ -42,7 +42,7 @@ fn shop(tests: &str) -> TempDir {
     folder
 }
 
-/// What is printed of the shop with these tests.
+/// The report of the shop with these tests, some of which fail.
 fn printed(tests: &str) -> String {
     let run = run(shop(tests).path(), "test shop.yaml");
     assert_eq!(run.code, 4, "{}{}", run.out, run.said);
@@ -50,7 +50,7 @@ fn printed(tests: &str) -> String {
 }
 
 #[test]
-fn a_test_that_fails_shows_both_timelines_and_says_what_went_wrong() {
+fn a_failed_test_shows_both_timelines_and_explains_each_difference() {
     let shown = printed(
         "  - name: silence, and an order that ends it
     events:
@@ -98,7 +98,7 @@ ok      shop: one order
 }
 
 #[test]
-fn what_did_not_happen_says_where_the_customer_was_and_when_it_would_come() {
+fn a_missing_transition_shows_the_current_stage_and_when_it_would_be_taken() {
     let shown = printed(
         "  - name: silence
     events:
@@ -145,7 +145,7 @@ FAILED  shop: silence
 }
 
 #[test]
-fn the_reference_shows_what_is_printed() {
+fn the_reference_shows_the_printed_report() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let preset = fs::read_to_string(root.join("config/models/retail.yaml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -158,7 +158,7 @@ fn the_reference_shows_what_is_printed() {
 }
 
 #[test]
-fn long_names_stand_one_below_the_other() {
+fn long_names_are_printed_one_below_the_other() {
     let long = "who_has_been_silent_for_longer_than_is_usual_among_our_customers";
     let folder = shop(
         "  - name: silence
@@ -190,7 +190,7 @@ FAILED  shop: silence
 }
 
 #[test]
-fn of_a_long_timeline_is_shown_what_is_near_something_wrong() {
+fn a_long_timeline_is_shortened_to_rows_near_differences() {
     let days = |from: u32| (from..from + 25).map(|day| format!("2026-01-{day:02}"));
     let events = days(1).map(|day| format!("      - {{ at: {day}, type: looked }}\n"));
     let events: String = events.collect();
@@ -229,7 +229,7 @@ FAILED  shop: long
 }
 
 #[test]
-fn for_programs_there_are_the_same_rows() {
+fn the_json_output_has_the_same_rows() {
     let folder = shop(
         "  - name: silence
     events:

@@ -1,4 +1,4 @@
-//! The models that ship with the program: each is good by itself, and all of them side by side.
+//! The presets: each is valid alone, and all of them together.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -53,7 +53,7 @@ fn each_preset_passes_its_tests_without_a_warning_and_has_no_dead_end() {
 }
 
 #[test]
-fn all_presets_can_be_loaded_side_by_side() {
+fn all_presets_can_be_loaded_together() {
     let sources = files().iter().map(|file| source(file)).collect();
     let (models, warnings) = Models::compile(sources).unwrap();
     assert_eq!(warnings, []);

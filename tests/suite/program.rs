@@ -1,13 +1,16 @@
-//! The program as it is run, and what one run of it said.
+//! Runs the program as a process.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value as Json;
 
+/// A finished run.
 pub(crate) struct Run {
     pub(crate) code: i32,
+    /// Standard output.
     pub(crate) out: String,
+    /// Standard error.
     pub(crate) said: String,
 }
 

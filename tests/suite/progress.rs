@@ -1,4 +1,4 @@
-//! Progress as it is kept, from version to version, and what it is gone on from with.
+//! The stored formats of progress and generations, and with which settings they are accepted.
 
 use tenure::event::{CurrencyRates, EventTime, Mapping, Millis, RecordLimits, Watermark};
 use tenure::model::{Models, SourceFile as ModelSource};
@@ -50,7 +50,7 @@ fn progress() -> Progress {
     }
 }
 
-const TODAY: &str = concat!(
+const ENCODED: &str = concat!(
     r#"{"format":4,"batch":7,"offsets":[3,5],"watermark":100,"highest":110,"delay":60000,"arrived":120,"fired_to":[90,"ann"],"#,
     r#""generation":2,"models":"hash","adopted_at":80,"sweep":"bob","timers":1,"population":[[1,0]],"#,
     r#""source":{"cluster":"kafka-1","inputs":["a","b"],"partitions":4}}"#,
@@ -61,15 +61,15 @@ fn decode(text: &str, source: SourceTopics) -> Result<Progress, UnusableState> {
 }
 
 #[test]
-fn progress_is_written_as_it_always_was() {
+fn the_encoding_of_progress_is_stable() {
     let bytes = codec::encode(&progress(), &identity(source(&["a", "b"])));
-    assert_eq!(String::from_utf8(bytes).unwrap(), TODAY);
-    assert_eq!(decode(TODAY, source(&["a", "b"])), Ok(progress()));
+    assert_eq!(String::from_utf8(bytes).unwrap(), ENCODED);
+    assert_eq!(decode(ENCODED, source(&["a", "b"])), Ok(progress()));
 }
 
 #[test]
-fn progress_of_format_3_is_gone_on_from_under_the_settings_that_it_was_made_with() {
-    let (known, _) = TODAY.split_once(r#","source""#).unwrap();
+fn progress_of_format_3_is_accepted_only_with_the_settings_that_wrote_it() {
+    let (known, _) = ENCODED.split_once(r#","source""#).unwrap();
     let of = |identity: &str| {
         let text = format!(r#"{known},"identity":"{identity}"}}"#);
         decode(
@@ -80,8 +80,8 @@ fn progress_of_format_3_is_gone_on_from_under_the_settings_that_it_was_made_with
     assert_eq!(of("rules/inputs"), Ok(progress()));
     assert_eq!(of("other/inputs"), Err(UnusableState::OtherSettings));
     assert_eq!(of("rules/other"), Err(UnusableState::OtherInputs));
-    let grown = UnusableState::MorePartitions { before: 2, now: 3 };
-    assert_eq!(of("rules/two"), Err(grown));
+    let more_partitions = UnusableState::MorePartitions { before: 2, now: 3 };
+    assert_eq!(of("rules/two"), Err(more_partitions));
     assert_eq!(
         decode(&format!("{known}}}"), source(&["a", "b"])),
         Err(UnusableState::Damaged)
@@ -89,34 +89,34 @@ fn progress_of_format_3_is_gone_on_from_under_the_settings_that_it_was_made_with
 }
 
 #[test]
-fn inputs_may_be_added_to_the_end_of_the_list_and_nowhere_else() {
-    assert_eq!(decode(TODAY, source(&["a", "b", "c"])), Ok(progress()));
+fn inputs_may_only_be_appended_to_the_list() {
+    assert_eq!(decode(ENCODED, source(&["a", "b", "c"])), Ok(progress()));
     let fewer = UnusableState::FewerInputs { before: 2, now: 1 };
-    assert_eq!(decode(TODAY, source(&["a"])), Err(fewer));
+    assert_eq!(decode(ENCODED, source(&["a"])), Err(fewer));
     for other in [&["b", "a"][..], &["c", "a", "b"], &["b"], &["a", "c"]] {
         assert_eq!(
-            decode(TODAY, source(other)),
+            decode(ENCODED, source(other)),
             Err(UnusableState::OtherInputs)
         );
     }
-    // What is not read yet is not claimed.
+    // An input that was not read yet is not listed.
     let bytes = codec::encode(&progress(), &identity(source(&["a", "b", "c"])));
-    assert_eq!(String::from_utf8(bytes).unwrap(), TODAY);
+    assert_eq!(String::from_utf8(bytes).unwrap(), ENCODED);
 }
 
 #[test]
-fn another_cluster_and_more_partitions_are_told_apart() {
+fn another_cluster_and_more_partitions_are_distinguished() {
     let mut other = source(&["a", "b"]);
     other.cluster = "kafka-2".to_owned();
-    let said = decode(TODAY, other).unwrap_err().to_string();
+    let message = decode(ENCODED, other).unwrap_err().to_string();
     assert!(
-        said.contains("kafka-1, but the configured cluster is kafka-2"),
-        "{said}"
+        message.contains("kafka-1, but the configured cluster is kafka-2"),
+        "{message}"
     );
     let mut other = source(&["a", "b"]);
     other.partitions = 6;
-    let grown = UnusableState::MorePartitions { before: 4, now: 6 };
-    assert_eq!(decode(TODAY, other), Err(grown));
+    let more_partitions = UnusableState::MorePartitions { before: 4, now: 6 };
+    assert_eq!(decode(ENCODED, other), Err(more_partitions));
 }
 
 fn models() -> Models {
@@ -144,13 +144,13 @@ fn decoding(version: u64, customer: &str) -> DecodingSettings {
 }
 
 #[test]
-fn settings_that_were_there_before_are_older_unless_their_version_is_raised() {
+fn earlier_settings_are_older_unless_their_version_is_raised() {
     let (one, two) = (decoding(0, "one"), decoding(0, "two"));
     let first = Generation::first(&models());
     assert_eq!(
         first.compare_decoding(&one),
         VersionOrdering::Newer,
-        "none are kept"
+        "none are stored"
     );
     let first = first.with_decoding(&one);
     assert_eq!(first.compare_decoding(&one), VersionOrdering::Current);

@@ -1,11 +1,11 @@
-//! The rules of lifecycles as laws, on models and histories at random: the real engine against the
-//! reference, and against itself.
+//! The rules of lifecycles as laws, over random models and histories: the real engine is compared with the reference,
+//! and with itself.
 
+mod backtest;
 mod engine;
+mod evaluations;
 mod explained;
-mod looks;
 mod variety;
-mod walk;
 mod watcher;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,11 +21,11 @@ use tenure::store::{Config, PartitionCommit, Store};
 
 use crate::histories::{self, Case};
 use crate::reference::Change;
-use engine::{Cuts, Engine, Memory, Trial, moved};
+use engine::{Cuts, Engine, Memory, Trial, stage_change};
 use watcher::Watcher;
 
-/// `PROPTEST_CASES` and the like are heard. A failure prints its models and events, so that no file
-/// of seeds is needed to keep it.
+/// Variables such as `PROPTEST_CASES` apply. A failure prints its models and events, so that no file of seeds is
+/// needed to reproduce it.
 fn config() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
@@ -34,7 +34,7 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// For where a mistake can hide in rare combinations of rules.
+/// For errors in rare combinations of rules.
 fn thorough() -> ProptestConfig {
     let config = config();
     ProptestConfig {
@@ -43,7 +43,7 @@ fn thorough() -> ProptestConfig {
     }
 }
 
-/// For what touches the disk.
+/// For tests that use the disk.
 fn slow() -> ProptestConfig {
     let config = config();
     ProptestConfig {
@@ -63,12 +63,12 @@ proptest! {
     #![proptest_config(thorough())]
 
     #[test]
-    fn a_history_in_order_moves_customers_as_the_reference_says(case in histories::in_order()) {
+    fn in_order_histories_agree_with_the_reference(case in histories::in_order()) {
         agrees_with_reference(&case)?;
     }
 
     #[test]
-    fn a_history_out_of_order_moves_customers_as_the_reference_says(
+    fn out_of_order_histories_agree_with_the_reference(
         case in histories::out_of_order(),
     ) {
         agrees_with_reference(&case)?;
@@ -79,7 +79,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn however_a_history_is_cut_into_batches_the_same_comes_out(
+    fn batch_boundaries_do_not_change_the_outputs(
         case in histories::out_of_order(),
         cuts in cuts(),
     ) {
@@ -93,25 +93,25 @@ proptest! {
     }
 
     #[test]
-    fn a_backtest_makes_of_a_history_what_a_replay_does(
+    fn a_backtest_takes_the_same_transitions_as_a_replay(
         case in prop_oneof![histories::in_order(), histories::out_of_order()],
     ) {
-        walk::agrees_with_replay(&case)?;
+        backtest::agrees_with_replay(&case)?;
     }
 
     #[test]
-    fn a_backtest_takes_for_outcomes_what_models_count(case in histories::in_order()) {
-        walk::outcomes_are_those_that_models_count(&case)?;
+    fn a_backtest_counts_the_same_outcomes_as_a_model(case in histories::in_order()) {
+        backtest::outcomes_are_those_that_models_count(&case)?;
     }
 
     #[test]
-    fn a_customer_moves_as_if_there_were_no_other(
+    fn a_customer_does_not_depend_on_other_customers(
         case in prop_oneof![histories::in_order(), histories::within_lateness()],
     ) {
         let engine = Engine::of(&case)?;
         let together = engine.run(&Cuts::none())?;
         for customer in together.memory.states.keys() {
-            let own = together.outputs.iter().filter(|output| moved(output).0 == customer);
+            let own = together.outputs.iter().filter(|output| stage_change(output).0 == customer);
             let own: Vec<_> = own.cloned().collect();
             let alone = engine.only(customer).run(&Cuts::none())?;
             same(&engine, &alone.outputs, &own)?;
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn a_state_is_the_same_after_it_was_bytes(case in histories::out_of_order()) {
+    fn a_state_is_the_same_after_encoding_and_decoding(case in histories::out_of_order()) {
         let engine = Engine::of(&case)?;
         for state in states(&engine)? {
             let decoded = customer::decode(&encoded(&state), &engine.models);
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_bytes_of_a_state_do_no_harm(
+    fn damaged_state_bytes_cause_no_panic(
         case in histories::out_of_order(),
         end in any::<Index>(),
         damage in prop::collection::vec((any::<Index>(), any::<u8>()), 1..=4),
@@ -167,7 +167,7 @@ proptest! {
     #![proptest_config(slow())]
 
     #[test]
-    fn a_store_on_disk_gives_what_one_batch_in_memory_gives(
+    fn a_store_on_disk_gives_the_same_as_one_batch_in_memory(
         case in histories::out_of_order(),
         cuts in cuts(),
     ) {
@@ -183,8 +183,8 @@ proptest! {
         store.flush().unwrap();
         drop(store);
         let store = open(folder.path());
-        let kept = store.progress(PARTITION, &Identity::default(), "").unwrap();
-        prop_assert_eq!(kept.as_ref(), Some(&progress));
+        let stored = store.progress(PARTITION, &Identity::default(), "").unwrap();
+        prop_assert_eq!(stored.as_ref(), Some(&progress));
         let found = found(&engine, &store, &progress);
         prop_assert_eq!(unarmed(found)?, unarmed(whole.memory)?);
     }
@@ -198,14 +198,14 @@ fn agrees_with_reference(case: &Case) -> Trial<()> {
     let (found, expected) = (engine.changes(&run.outputs), case.expected());
     prop_assert!(
         found == expected,
-        "the engine says\n{}the reference says\n{}",
+        "the engine has\n{}and the reference has\n{}",
         lines(&found),
         lines(&expected)
     );
     Ok(())
 }
 
-/// Equal to the last detail.
+/// Equal in all details; a difference is shown in short form first.
 fn same(engine: &Engine, found: &[Output], expected: &[Output]) -> Trial<()> {
     let (short, wanted) = (engine.changes(found), engine.changes(expected));
     prop_assert!(
@@ -231,13 +231,13 @@ fn lines(changes: &[Change]) -> String {
         let (name, cause) = (&change.transition, change.cause);
         let at = EventTime(change.effective_at);
         let since = EventTime(change.entered_previous_at);
-        let way = format!("{from} (since {since}) -> {to}");
-        format!("  {at} {customer} {model} #{sequence}: {way}, `{name}` by {cause:?}\n")
+        let stages = format!("{from} (since {since}) -> {to}");
+        format!("  {at} {customer} {model} #{sequence}: {stages}, `{name}` by {cause:?}\n")
     };
     changes.iter().map(line).collect()
 }
 
-/// The number of batches is the one thing that may differ.
+/// Progress without the number of batches and of timer entries, which may differ.
 fn uncounted(progress: Progress) -> Progress {
     Progress {
         batch: 0,
@@ -248,8 +248,8 @@ fn uncounted(progress: Progress) -> Progress {
 
 // ---- states and stores
 
-/// The states without their entries in the timer index: an entry is never later than what it is
-/// for, and may be for nothing any more, which is found out when it fires.
+/// The states without their entries in the timer index: an entry is never later than its timer, and may be obsolete,
+/// which is detected when it fires.
 fn unarmed(memory: Memory) -> Trial<BTreeMap<CustomerId, CustomerState>> {
     let Memory { mut states, timers } = memory;
     let mut armed = BTreeSet::new();
@@ -267,7 +267,7 @@ fn unarmed(memory: Memory) -> Trial<BTreeMap<CustomerId, CustomerState>> {
     Ok(states)
 }
 
-/// Every state that the history leads through.
+/// Every state during the history.
 fn states(engine: &Engine) -> Trial<Vec<CustomerState>> {
     let mut memory = Memory::default();
     let mut states = Vec::new();

@@ -1,4 +1,4 @@
-//! What the README shows is what happens.
+//! The examples of the README are correct.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ fn the_model_compiles_without_a_warning_and_passes_its_own_tests() {
 }
 
 #[test]
-fn the_record_and_the_table_are_what_replay_prints() {
+fn the_record_and_the_table_in_the_readme_are_those_of_replay() {
     let output = tenure(&[
         "replay",
         "--model",
@@ -77,7 +77,7 @@ fn the_record_and_the_table_are_what_replay_prints() {
 }
 
 #[test]
-fn the_clickstream_is_read_as_it_says() {
+fn the_clickstream_commands_in_the_readme_work() {
     let (readme, folder) = (readme(), tempfile::tempdir().unwrap());
     let commands = blocks("sh");
     let commands = commands
@@ -97,18 +97,21 @@ fn the_clickstream_is_read_as_it_says() {
         .current_dir(root())
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("31106 events, 633 transitions, "), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
     assert!(
-        said.contains("\nthe models ask for events that never came: signed_up\n"),
-        "{said}"
+        stderr.contains("31106 events, 633 transitions, "),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("\nthe models ask for events that never came: signed_up\n"),
+        "{stderr}"
     );
     assert!(readme.contains("reads 31,106 events, makes 633 transitions, and says which"));
 }
 
 #[test]
-fn the_explanation_is_what_is_printed() {
+fn the_explanation_in_the_readme_is_the_printed_one() {
     let [shown] = blocks("text").try_into().unwrap();
     let text = readme();
     let commands = blocks("sh").into_iter().flat_map(|block| {
@@ -125,7 +128,7 @@ fn the_explanation_is_what_is_printed() {
 }
 
 #[test]
-fn the_backtest_is_what_is_printed() {
+fn the_backtest_in_the_readme_is_the_printed_one() {
     let folder = tempfile::tempdir().unwrap();
     let patient = folder.path().join("patient.yaml");
     let retail = "config/models/retail.yaml";
@@ -153,17 +156,17 @@ fn the_backtest_is_what_is_printed() {
     let text = readme();
     let (_, section) = text.split_once("## Try a change on history first").unwrap();
     let (_, shown) = section.split_once("above:\n\n```\n").unwrap();
-    let (shown, said) = shown.split_once("\n```\n").unwrap();
-    let said = said.split("## ").next().unwrap();
+    let (shown, prose) = shown.split_once("\n```\n").unwrap();
+    let prose = prose.split("## ").next().unwrap();
     let printed = report("at_risk");
     for line in shown.lines() {
         assert!(printed.contains(line), "{line}");
     }
-    assert!(said.contains("58 moves are undone within a week, not 96"));
+    assert!(prose.contains("58 moves are undone within a week, not 96"));
     assert!(
         printed.contains("OLD: 96 of 11,432 moves are undone") && printed.contains("NEW: 58 of")
     );
-    assert!(said.contains("82.9 %") && printed.contains("82.9 % of these times none came"));
+    assert!(prose.contains("82.9 %") && printed.contains("82.9 % of these times none came"));
     let both = report("at_risk,churned");
     for (rule, precision) in [("OLD", "88.0 %"), ("NEW", "88.8 %")] {
         let mut rows = both
@@ -179,7 +182,7 @@ fn the_backtest_is_what_is_printed() {
             own == recency && own.contains(precision),
             "{own} | {recency}"
         );
-        assert!(said.contains(precision));
+        assert!(prose.contains(precision));
     }
 }
 
@@ -198,7 +201,7 @@ fn the_configuration_is_accepted() {
 }
 
 #[test]
-fn every_command_and_file_that_is_named_exists() {
+fn every_command_and_file_in_the_readme_exists() {
     let text = readme();
     for file in [
         "deploy/demo.sh",

@@ -1,20 +1,17 @@
-//! A second, independent implementation of the rules of `config/models/RULES.md`, for the test suite
-//! to compare the real engine with, transition by transition.
+//! A second, independent implementation of the rules of the lifecycle (`config/models/RULES.md`): the tests compare
+//! the real engine with it, transition by transition.
 //!
-//! It was written from the rules alone, shares nothing with `src/`, and needs only std. It is slow
-//! and meant to be obvious: every fact is computed from all the customer's events at every
-//! evaluation, and every stage fact and block from all the stages the customer has been in; every
-//! timer is searched for from nothing, all arithmetic is exact or panics. It does not check models:
-//! give it none that the rules refuse (a bare event with `hold` or under `!`, `==` on what moves
-//! with time, unknown names).
+//! It was written from the rules alone, shares nothing with `src/`, and needs only std. It is slow and meant to be
+//! obvious: every evaluation computes every fact from all events of the customer, and every stage fact and block from
+//! all stages that the customer has been in; every timer is searched for without an index; all arithmetic is exact or
+//! panics. It does not check models: models that the rules refuse (a bare event with `hold` or under `!`, `==` on
+//! values that change with time, unknown names) are not allowed.
 //!
-//! Rules 1-20 are here, with the second part of the language: all aggregates, filters, windows that
-//! lie back, stage facts, cooldown, re-entry, duplicates; and its third part: orders that are
-//! refunded or cancelled (7), corrections (22). Left out: ids (21), what else lies beyond one pass
-//! (23-25).
+//! It implements rules 1-20, with all aggregates, filters, shifted windows, stage facts, cooldown, re-entry and
+//! duplicates; orders that are refunded or cancelled (7); corrections (22). Not implemented: ids (21), and rules 23-25.
 #![allow(
     dead_code,
-    reason = "two test binaries share it, and neither needs all of it"
+    reason = "two test binaries share it, and neither uses all of it"
 )]
 
 #[path = "reference/build.rs"]
@@ -31,8 +28,8 @@ mod facts;
 mod language;
 #[path = "reference/orders.rs"]
 mod orders;
-#[path = "reference/past.rs"]
-mod past;
+#[path = "reference/stage_history.rs"]
+mod stage_history;
 #[cfg(test)]
 #[path = "reference/tests.rs"]
 mod tests;
@@ -41,65 +38,64 @@ use std::collections::BTreeMap;
 
 pub(crate) use build::*;
 use chains::{Blocks, Chain};
-use corrections::{Ground, News};
+use corrections::{AcceptedEvent, Basis};
 pub(crate) use language::*;
-use orders::{Ledger, Seen};
-use past::Past;
+use orders::{Ledger, VisibleEvents};
+use stage_history::StageHistory;
 
 pub(crate) const SECOND: i64 = 1_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
-/// No history that is worth looking at has more.
+/// Far more than any history of a test has.
 const CHANGES_MAX: usize = 50_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// Numbers are whole multiples of 1e-9. Instants and durations are numbers of milliseconds.
 const SCALE: i128 = 1_000_000_000;
 
-/// No more ids than this are remembered of a customer (rule 7).
+/// Most ids that are remembered of a customer (rule 7).
 const IDS_MAX: usize = 256;
 
-// ---- the entries
+// ---- entry points
 
 /// `events` in input order. They are sorted by (time, input order) first (rule 2). The replay ends
 /// at `until`, or else at the last event's time (rule 4).
 pub(crate) fn replay(models: &[Model], events: &[Event], until: Option<i64>) -> Vec<Change> {
     let mut sorted = events.to_vec();
     sorted.sort_by_key(|event| event.time); // stable
-    arrive(models, &sorted, 0, until)
+    process(models, &sorted, 0, until)
 }
 
-/// `events` in order of arrival, some of them late (rule 8). Ends as a replay does: at `until`, or
+/// `events` in processing order, some of them late (rule 8). Ends as a replay does: at `until`, or
 /// else at the highest event time, whatever the lateness.
-pub(crate) fn arrive(
+pub(crate) fn process(
     models: &[Model],
     events: &[Event],
     lateness: i64,
     until: Option<i64>,
 ) -> Vec<Change> {
-    world_after(models, events, lateness, until).changes
+    run_all(models, events, lateness, until).changes
 }
 
-/// As it is once all events have arrived and time has ended.
-pub(crate) fn world_after<'m>(
+/// The state after all events and at the end of time.
+pub(crate) fn run_all<'m>(
     models: &'m [Model],
     events: &[Event],
     lateness: i64,
     until: Option<i64>,
-) -> World<'m> {
-    let mut world = World::new(models, lateness);
+) -> Run<'m> {
+    let mut run = Run::new(models, lateness);
     let Some(end) = until.or(events.iter().map(|event| event.time).max()) else {
-        return world;
+        return run;
     };
     for event in events.iter().filter(|event| event.time <= end) {
-        world.accept(event);
+        run.accept(event);
     }
-    world.advance(end);
-    world
+    run.advance(end);
+    run
 }
 
-/// The same changes, customer by customer: for comparisons that do not look at the order between
-/// customers.
+/// The same changes, customer by customer: for comparisons that ignore the order between customers.
 pub(crate) fn by_customer(mut changes: Vec<Change>) -> Vec<Change> {
     changes.sort_by(|a, b| a.customer.cmp(&b.customer)); // stable
     changes
@@ -107,15 +103,15 @@ pub(crate) fn by_customer(mut changes: Vec<Change>) -> Vec<Change> {
 
 // ---- events and timers (rules 3-8)
 
-/// A run that does not end by itself: feed it events, then look at `changes`.
-pub(crate) struct World<'a> {
+/// A run over events that are accepted one by one. `changes` has the result.
+pub(crate) struct Run<'a> {
     models: &'a [Model],
     lateness: i64,
     highest: i64,
     customers: BTreeMap<String, Customer>,
     pub changes: Vec<Change>,
-    /// How many corrections came to nothing (rule 22).
-    pub in_vain: usize,
+    /// How many corrections had no effect (rule 22).
+    pub without_effect: usize,
 }
 
 struct Customer {
@@ -127,7 +123,7 @@ struct Customer {
 
 /// A customer in a model.
 struct Track {
-    past: Past,
+    stages: StageHistory,
     /// Of the last transition.
     sequence: u64,
     /// Of the last transition, or else when the customer was created.
@@ -135,25 +131,25 @@ struct Track {
     /// Number of the transition -> since when its condition has been true.
     true_since: BTreeMap<usize, i64>,
     timer: Option<i64>,
-    ground: Option<Ground>,
+    basis: Option<Basis>,
 }
 
-impl<'a> World<'a> {
-    pub(crate) fn new(models: &'a [Model], lateness: i64) -> World<'a> {
-        World {
+impl<'a> Run<'a> {
+    pub(crate) fn new(models: &'a [Model], lateness: i64) -> Run<'a> {
+        Run {
             models,
             lateness,
             highest: i64::MIN,
             customers: BTreeMap::new(),
             changes: Vec::new(),
-            in_vain: 0,
+            without_effect: 0,
         }
     }
 
     pub(crate) fn accept(&mut self, event: &Event) {
         // Rule 3: the customer's own timers due before the event, whatever the watermark.
         self.fire(event.time - 1, Some(&event.customer));
-        // Rule 7: a duplicate only shows that time has passed.
+        // Rule 7: a duplicate only advances time.
         if !self.is_duplicate(event) {
             self.apply(event);
         }
@@ -168,15 +164,15 @@ impl<'a> World<'a> {
         // Rule 6: the first event creates the customer.
         let entry = self.customers.entry(event.customer.clone());
         let customer = entry.or_insert_with(|| Customer::new(self.models, event.time));
-        let news = News::of(event, &customer.events, orders);
+        let accepted = AcceptedEvent::of(event, &customer.events, orders);
         customer.events.push(event.clone());
         // Rule 8: a late event is evaluated later than its own time.
         let latest = customer.latest();
-        customer.drop_grounds(self.models);
+        customer.drop_expired_bases(self.models);
         for model in 0..self.models.len() {
             let track = &self.customers[&event.customer].tracks[model];
             let now = latest.max(track.effective_at);
-            if !self.correct(&news, model, now) {
+            if !self.correct(&accepted, model, now) {
                 self.evaluate(&event.customer, model, now, Some(&event.kind));
             }
         }
@@ -201,18 +197,15 @@ impl<'a> World<'a> {
         self.fire(end, None);
     }
 
-    /// Fires timers due up to and including `last`, by (due, customer, order of the models), also
-    /// those armed meanwhile.
+    /// Fires timers due up to and including `last`, by (due, customer, order of the models), including
+    /// those that are armed by others.
     fn fire(&mut self, last: i64, only: Option<&str>) {
         while let Some((due, customer, model)) = self.earliest_timer(only)
             && due <= last
         {
             self.evaluate(&customer, model, due, None);
             let few = self.changes.len() < CHANGES_MAX;
-            assert!(
-                few,
-                "stages follow each other by time alone, without an end"
-            );
+            assert!(few, "an endless cycle of stages by time alone");
         }
     }
 
@@ -238,10 +231,10 @@ impl<'a> World<'a> {
         let chain = Chain {
             customer: name,
             model: &self.models[model_number],
-            seen: &Seen::of(&customer.events, self.models),
+            visible: &VisibleEvents::of(&customer.events, self.models),
             now,
             event,
-            blocks: Blocks::Matter,
+            blocks: Blocks::Apply,
         };
         let changes = chain.run(&mut customer.tracks[model_number]);
         self.changes.extend(changes);
@@ -251,12 +244,12 @@ impl<'a> World<'a> {
 impl Customer {
     fn new(models: &[Model], created_at: i64) -> Customer {
         let begin = |model: &Model| Track {
-            past: Past::new(&model.initial, created_at),
+            stages: StageHistory::new(&model.initial, created_at),
             sequence: 0,
             effective_at: created_at,
             true_since: BTreeMap::new(),
             timer: None,
-            ground: None,
+            basis: None,
         };
         Customer {
             events: Vec::new(),
@@ -268,8 +261,8 @@ impl Customer {
         self.events.iter().map(|event| event.time).max().unwrap()
     }
 
-    /// Rule 7: the ids of events no older than the horizon, at most so many, those of the latest
-    /// time; at equal times those that came in first.
+    /// Rule 7: the ids of events no older than the horizon, at most `IDS_MAX`, those of the latest
+    /// time; at equal times those that were received first.
     fn remembers(&self, horizon: i64, candidate: &Event) -> bool {
         let latest = self.latest().max(candidate.time);
         let mut recent: Vec<&Event> = self.events.iter().collect();
@@ -280,12 +273,12 @@ impl Customer {
     }
 }
 
-/// What all models that say it say.
+/// The value of a setting that is the same in all models that declare it.
 fn agreed<'m, T: PartialEq>(
     models: &'m [Model],
-    said: impl Fn(&'m Model) -> Option<&'m T>,
+    declared: impl Fn(&'m Model) -> Option<&'m T>,
 ) -> Option<&'m T> {
-    let all: Vec<&T> = models.iter().filter_map(said).collect();
+    let all: Vec<&T> = models.iter().filter_map(declared).collect();
     let one = *all.first()?;
     assert!(all.iter().all(|other| *other == one), "refused");
     Some(one)

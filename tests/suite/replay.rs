@@ -1,6 +1,6 @@
-//! `tenure replay` as it is run. Here: in whatever form and order the events come, the same comes out.
+//! `tenure replay`, run as a process. Here: the format and the order of the input do not change the output.
 
-mod care;
+mod edge_cases;
 mod outcomes;
 
 use std::fs;
@@ -44,7 +44,7 @@ impl Run {
             .collect()
     }
 
-    /// The transitions without what depends on the place of their events in the files.
+    /// The transitions without the positions of their events and the ids derived from these.
     fn transitions(&self) -> Vec<Json> {
         let mut events = self.events();
         for event in &mut events {
@@ -54,7 +54,7 @@ impl Run {
         events
     }
 
-    /// The transitions by customer, without what depends on which line an event stands on.
+    /// The same, ordered by customer.
     fn by_customer(&self) -> Vec<Json> {
         let mut events = self.transitions();
         events.sort_by_key(|event| {
@@ -68,7 +68,7 @@ impl Run {
 
     /// `customer from->to`
     fn moves(&self) -> Vec<String> {
-        let moved = |event: &Json| {
+        let describe = |event: &Json| {
             let text = |json: &Json| json.as_str().unwrap().to_owned();
             let data = &event["data"];
             format!(
@@ -78,11 +78,11 @@ impl Run {
                 text(&data["to"])
             )
         };
-        self.events().iter().map(moved).collect()
+        self.events().iter().map(describe).collect()
     }
 }
 
-/// A folder with the model, and with these files.
+/// A folder with the model and these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [("shop.yaml", MODEL)].iter().chain(files) {
@@ -123,8 +123,7 @@ fn order(customer: &str, time: &str) -> String {
     format!("{order}\n")
 }
 
-/// Orders in time order: customer, time, value. Two customers order at each instant, and some are
-/// silent for weeks.
+/// Orders in time order: customer, time, value. Two customers order at each instant, and some are inactive for weeks.
 fn orders() -> Vec<[String; 3]> {
     let order = |at: usize| {
         let (month, day) = (1 + at / 2 / 28, 1 + at / 2 % 28);
@@ -145,7 +144,7 @@ fn json_rows(orders: &[[String; 3]]) -> Vec<String> {
     orders.iter().map(row).collect()
 }
 
-/// NDJSON that begins with an empty line, so that the events stand on the lines they have in a CSV file.
+/// NDJSON that begins with an empty line, so that the events have the same line numbers as in a CSV file.
 fn ndjson(orders: &[[String; 3]]) -> String {
     format!("\n{}\n", json_rows(orders).join("\n"))
 }
@@ -158,7 +157,7 @@ fn csv(orders: &[[String; 3]]) -> String {
     format!("customer_id,type,time,value\n{rows}")
 }
 
-/// The same rows in an order that has nothing to do with time.
+/// The same rows, not in time order.
 fn shuffled<T: Clone>(rows: &[T]) -> Vec<T> {
     let at = |at: usize| rows[at * 7919 % rows.len()].clone();
     (0..rows.len()).map(at).collect()
@@ -171,15 +170,12 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_same_events_in_every_form_give_the_same_records_down_to_the_id() {
+fn the_same_events_in_every_format_give_identical_records() {
     let (json, csv) = (ndjson(&orders()), csv(&orders()));
     let folder = folder(&[("events.ndjson", &json), ("events.csv", &csv)]);
     let write = |name, bytes| fs::write(folder.path().join(name), bytes).unwrap();
     write("events.ndjson.gz", gzip(&json));
-    write(
-        "no_telling_name",
-        zstd::encode_all(csv.as_bytes(), 1).unwrap(),
-    );
+    write("no_extension", zstd::encode_all(csv.as_bytes(), 1).unwrap());
 
     let mut expected = replay(&folder, "events.ndjson").events();
     let causes: Vec<_> = expected
@@ -190,7 +186,7 @@ fn the_same_events_in_every_form_give_the_same_records_down_to_the_id() {
     for input in [
         "events.csv",
         "events.ndjson.gz",
-        "no_telling_name",
+        "no_extension",
         "--presorted events.csv",
     ] {
         let file = input.rsplit(' ').next().unwrap();
@@ -213,7 +209,7 @@ fn the_same_events_in_every_form_give_the_same_records_down_to_the_id() {
 }
 
 #[test]
-fn however_the_events_lie_in_files_the_transitions_of_a_customer_are_the_same() {
+fn the_distribution_of_events_over_files_does_not_change_the_transitions_of_a_customer() {
     let rows = json_rows(&orders());
     let part = |keep: &dyn Fn(usize) -> bool| {
         let rows = rows.iter().enumerate().filter(|(at, _)| keep(*at));
@@ -249,7 +245,7 @@ fn however_the_events_lie_in_files_the_transitions_of_a_customer_are_the_same() 
 }
 
 #[test]
-fn events_of_one_instant_come_by_the_order_of_the_files_and_then_by_line() {
+fn events_of_one_instant_are_ordered_by_file_and_then_by_line() {
     let row = |customer| order(customer, "2026-01-01");
     let folder = folder(&[
         ("one", &(row("b") + &row("a"))),

@@ -10,7 +10,7 @@ use crate::reference::{
     self, DAY, Event, Value, count, date, days, event, fact, last, num, since, sum,
 };
 
-/// `config/models/retail.yaml`, written down a second time.
+/// `config/models/retail.yaml`, as a model of the reference.
 pub(crate) fn retail() -> reference::Model {
     reference::Model::new("retail", "reach")
         .stages(&["reach", "acquisition", "conversion"])
@@ -53,7 +53,7 @@ pub(crate) fn retail() -> reference::Model {
         .named("reactivated")
 }
 
-/// The sample, read by hand: no quoting occurs in it.
+/// The sample, read without a CSV library: it has no quotes.
 pub(crate) fn purchases() -> Vec<Event> {
     let text = std::fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cdnow_sample.csv"),
@@ -71,7 +71,7 @@ pub(crate) fn purchases() -> Vec<Event> {
     .collect()
 }
 
-/// What a customer of six orders and forty clicks takes up in the store and in the changelog.
+/// A customer with six orders and forty clicks, as encoded in the store and in the changelog.
 #[test]
 fn the_state_of_a_typical_customer_is_small() {
     let text = include_str!("../../config/models/retail.yaml").to_owned();

@@ -1,4 +1,4 @@
-//! Rules at their edges, each as a model with tests that a lifecycle manager can read.
+//! Edge cases of the rules, each as a model with tests.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tenure::event::CurrencyRates;
 use tenure::model::{Models, SourceFile};
 
 #[test]
-fn every_model_with_tests_of_a_rule_passes_them() {
+fn every_rule_model_passes_its_tests() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rules");
     let (mut tests, mut failed) = (0, Vec::new());
     for file in fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! The commands by which somebody begins: the presets as list, file and picture, and a copy of one.
+//! The commands for a start: the presets as list, file and graph, and a copy of one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,7 +44,7 @@ fn the_presets_of_the_program_are_those_of_the_folder() {
 }
 
 #[test]
-fn the_list_says_in_a_line_each_what_there_is() {
+fn the_list_has_one_line_for_each_preset() {
     let run = tenure(folder().path(), &["models"]);
     assert_eq!(run.code, 0);
     assert_eq!(run.out.lines().count(), PRESETS.len());
@@ -64,7 +64,7 @@ fn the_list_says_in_a_line_each_what_there_is() {
 }
 
 #[test]
-fn a_preset_is_shown_as_its_file_stands() {
+fn a_preset_is_shown_verbatim() {
     for preset in PRESETS {
         let run = tenure(folder().path(), &["models", "show", preset.name]);
         assert_eq!((run.code, run.out.as_str()), (0, preset.text));
@@ -73,18 +73,18 @@ fn a_preset_is_shown_as_its_file_stands() {
 }
 
 #[test]
-fn a_picture_is_of_a_preset_or_of_a_file() {
+fn a_graph_is_drawn_of_a_preset_or_of_a_file() {
     let folder = folder();
     let models = Preset::find("retail").unwrap().compile();
     fs::write(folder.path().join("own.yaml"), PRESETS[9].text).unwrap();
     for model in ["retail", "own.yaml", "./own.yaml"] {
-        for (format, drawing) in [("mermaid", GraphFormat::Mermaid), ("dot", GraphFormat::Dot)] {
-            let arguments = ["models", "graph", model, "--format", format];
+        for (name, format) in [("mermaid", GraphFormat::Mermaid), ("dot", GraphFormat::Dot)] {
+            let arguments = ["models", "graph", model, "--format", name];
             let run = tenure(folder.path(), &arguments);
             assert_eq!(run.code, 0, "{}", run.said);
             assert_eq!(
                 run.out,
-                render_graph(&models.list[0], &models.slots, drawing)
+                render_graph(&models.list[0], &models.slots, format)
             );
         }
     }
@@ -93,7 +93,7 @@ fn a_picture_is_of_a_preset_or_of_a_file() {
 }
 
 #[test]
-fn an_unknown_name_is_told_with_those_there_are() {
+fn an_unknown_preset_is_refused_with_the_known_names() {
     let folder = folder();
     for arguments in [
         ["models", "show", "retial"].as_slice(),
@@ -102,12 +102,12 @@ fn an_unknown_name_is_told_with_those_there_are() {
     ] {
         let run = tenure(folder.path(), arguments);
         assert_eq!((run.code, run.out.as_str()), (2, ""));
-        for told in [
+        for expected in [
             "error: no model called `retial` ships with the program",
             "did you mean `retail`?",
             "the models are activity, attract, b2b, ",
         ] {
-            assert!(run.said.contains(told), "{}", run.said);
+            assert!(run.said.contains(expected), "{}", run.said);
         }
     }
     let far = tenure(folder.path(), &["models", "graph", "zzz"]);
@@ -116,21 +116,21 @@ fn an_unknown_name_is_told_with_those_there_are() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_reported_and_not_drawn() {
+fn an_invalid_model_is_reported_and_not_drawn() {
     let folder = folder();
     fs::write(folder.path().join("own.yaml"), "model: own\ninitail: a\n").unwrap();
-    for (file, told) in [
+    for (file, message) in [
         ("own.yaml", "did you mean `initial`?"),
         ("none.yaml", "cannot read the model none.yaml"),
     ] {
         let run = tenure(folder.path(), &["models", "graph", file]);
         assert_eq!((run.code, run.out.as_str()), (78, ""));
-        assert!(run.said.contains(told), "{}", run.said);
+        assert!(run.said.contains(message), "{}", run.said);
     }
 }
 
 #[test]
-fn a_copy_is_verbatim_and_says_what_next() {
+fn a_copy_is_verbatim_and_suggests_the_next_commands() {
     let folder = folder();
     let run = tenure(folder.path(), &["new", "rfm"]);
     assert_eq!((run.code, run.out.as_str()), (0, ""));
@@ -157,7 +157,7 @@ fn a_copy_is_verbatim_and_says_what_next() {
 }
 
 #[test]
-fn a_copy_takes_nothings_place() {
+fn a_copy_overwrites_no_file() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("retail.yaml"), "mine").unwrap();
@@ -185,7 +185,7 @@ fn a_copy_takes_nothings_place() {
 }
 
 #[test]
-fn under_another_name_each_preset_runs_beside_itself() {
+fn a_renamed_preset_can_be_loaded_with_the_original() {
     for preset in PRESETS {
         let text = preset.with_name("another-one");
         let models = compile(&[preset.text, &text]);
@@ -199,7 +199,7 @@ fn under_another_name_each_preset_runs_beside_itself() {
 }
 
 #[test]
-fn a_name_is_one_that_a_model_can_have() {
+fn a_copy_needs_a_valid_model_name() {
     let folder = folder();
     let long = "a".repeat(65);
     for name in ["", "1st", "my shop", "a: b", "a\nb", "größe", long.as_str()] {

@@ -1,5 +1,4 @@
-//! A partition that is built from nothing is the one that was caught up with batch by batch; whatever concerns all
-//! customers is done in steps.
+//! A rebuilt partition equals one that caught up batch by batch; scans of all customers are done in steps.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -16,7 +15,8 @@ use tenure::store::{
     ValueVisitor,
 };
 
-struct Written {
+/// A batch in the changelog.
+struct ChangelogBatch {
     states: BTreeMap<CustomerId, Option<Vec<u8>>>,
     progress: Vec<u8>,
 }
@@ -29,8 +29,8 @@ fn models() -> Models {
     Models::compile(vec![source]).unwrap().0
 }
 
-/// What a changelog holds after random orders, batch by batch, with a tombstone now and then.
-fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Progress) {
+/// The batches of a changelog after random orders, with a tombstone at the end.
+fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<ChangelogBatch>, Progress) {
     let (vocabulary, money) = (models.vocabulary.clone(), CurrencyRates::default());
     let decoder = Decoder::new(
         Mapping::default(),
@@ -73,23 +73,23 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<Written>, Prog
             view.states.insert(customer, state.into());
         }
         progress = commit.progress;
-        batches.push(Written {
+        batches.push(ChangelogBatch {
             states,
             progress: codec::encode(&progress, &Identity::default()),
         });
     }
-    let gone = CustomerId::from("c7");
-    progress.population.0[0][view.states[&gone].state.models[0].stage] -= 1;
-    let erased = BTreeMap::from([(gone, None)]);
-    batches.push(Written {
-        states: erased,
+    let erased = CustomerId::from("c7");
+    progress.population.0[0][view.states[&erased].state.models[0].stage] -= 1;
+    let states = BTreeMap::from([(erased, None)]);
+    batches.push(ChangelogBatch {
+        states,
         progress: codec::encode(&progress, &Identity::default()),
     });
     (batches, progress)
 }
 
 /// All states and timers.
-fn everything(models: &Models, store: &Store) -> StateView {
+fn read_all(models: &Models, store: &Store) -> StateView {
     let progress = Progress::new(models, 1);
     let all = Batch {
         advance_to: Some(EventTime::MAX),
@@ -101,7 +101,7 @@ fn everything(models: &Models, store: &Store) -> StateView {
 }
 
 #[test]
-fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
+fn a_rebuilt_partition_equals_one_that_caught_up() {
     let models = models();
     let config = Config {
         memory_bytes: 16 << 20,
@@ -112,7 +112,7 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
         let (batches, progress) = changelog(&models, &mut chance);
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let [old, new] = [0, 1].map(|at| Store::open(folders[at].path(), &config).unwrap());
-        // Pieces of a few customers each.
+        // In chunks of a few customers.
         let mut rebuild = new.begin_rebuild_in_chunks(3, 4_000).unwrap();
         for (offset, batch) in batches.iter().enumerate() {
             let progress = (&*batch.progress, offset as i64);
@@ -133,7 +133,7 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
             ("", 0),
         )
         .unwrap();
-        let (caught_up, built) = (everything(&models, &old), everything(&models, &new));
+        let (caught_up, built) = (read_all(&models, &old), read_all(&models, &new));
         assert!(built.timers.len() > 10, "{}", built.timers.len());
         assert_eq!(built, caught_up);
         assert_eq!(new.changelog_offset(3).unwrap(), Some(end));
@@ -144,13 +144,13 @@ fn a_partition_built_from_nothing_is_the_one_that_was_caught_up_with() {
     }
 }
 
-/// RocksDB, and how many customers were handed over.
-struct Watched {
+/// RocksDB, and how many entries scans have passed on.
+struct CountingEngine {
     rocks: Rocks,
-    handed: Cell<u64>,
+    scanned: Cell<u64>,
 }
 
-impl StorageEngine for &Watched {
+impl StorageEngine for &CountingEngine {
     fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64 {
         self.rocks.bytes_on_disk(from, to)
     }
@@ -176,7 +176,7 @@ impl StorageEngine for &Watched {
         take: &mut EntryVisitor<'_>,
     ) -> Result<(), Error> {
         let mut one = |key: &[u8], value: &[u8]| {
-            self.handed.set(self.handed.get() + 1);
+            self.scanned.set(self.scanned.get() + 1);
             take(key, value)
         };
         self.rocks.scan(family, from, to, &mut one)
@@ -199,7 +199,7 @@ impl StorageEngine for &Watched {
 }
 
 #[test]
-fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
+fn scans_of_all_customers_of_a_partition_are_done_in_steps() {
     let models = models();
     let (batches, _) = changelog(&models, &mut fastrand::Rng::with_seed(1));
     let folder = tempfile::tempdir().unwrap();
@@ -207,13 +207,13 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
         memory_bytes: 16 << 20,
         durable: true,
     };
-    let watched = Watched {
+    let engine = CountingEngine {
         rocks: Rocks::open(folder.path(), &config).unwrap(),
-        handed: Cell::default(),
+        scanned: Cell::default(),
     };
-    let store = Store::with_engine(&watched, folder.path()).with_scan_step_max(7);
-    // The next one is looked at to go on from there.
-    let is_a_step = || watched.handed.take() <= 8;
+    let store = Store::with_engine(&engine, folder.path()).with_scan_step_max(7);
+    // A step also reads the next key, to continue there.
+    let is_a_step = || engine.scanned.take() <= 8;
     let mut rebuild = store.begin_rebuild_in_chunks(3, 4_000).unwrap();
     for batch in &batches {
         for (customer, state) in &batch.states {
@@ -252,6 +252,6 @@ fn whatever_concerns_all_customers_of_a_partition_is_done_in_steps() {
     assert_eq!(again, steps);
     let expected = batches.iter().flat_map(|batch| batch.states.keys());
     let expected: std::collections::BTreeSet<_> = expected.collect();
-    // One was erased.
+    // One customer was erased.
     assert_eq!(customers, expected.len() as u64 - 1);
 }

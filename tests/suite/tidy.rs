@@ -1,5 +1,4 @@
-//! Checks the shape of the source tree itself: layers, file sizes, file headers, and what each
-//! kind of file must not contain.
+//! Checks the source tree: layers, file sizes, file headers, and text that is restricted to some files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 /// The core: a pure function of values.
 const CORE: usize = 6;
-/// What would make the core depend on anything but its arguments.
+/// Effects that the core must not have.
 const NOT_IN_CORE: [&str; 14] = [
     "std::fs",
     "std::io",
@@ -47,38 +46,38 @@ const LINES_MAX: usize = 400;
 #[test]
 fn source_tree_is_tidy() {
     let src = root().join("src");
-    let mut complaints = Vec::new();
+    let mut violations = Vec::new();
     for path in rust_files(&src) {
         let text = fs::read_to_string(&path).unwrap();
         let name = path.strip_prefix(&src).unwrap().display().to_string();
         if !text.starts_with("//!") && !name.ends_with("tests.rs") {
-            complaints.push(format!(
-                "{name}: first line must say what the file is for (//!)"
+            violations.push(format!(
+                "{name}: the first line must state the purpose of the file (//!)"
             ));
         }
         let lines = text.lines().count();
         if lines > LINES_MAX {
-            complaints.push(format!("{name}: {lines} lines, the limit is {LINES_MAX}"));
+            violations.push(format!("{name}: {lines} lines, the limit is {LINES_MAX}"));
         }
         let owner = name.split(['/', '.']).next().unwrap();
         if layer(owner).is_none() && !matches!(owner, "lib" | "main") {
-            complaints.push(format!("{name}: `{owner}` is in no layer"));
+            violations.push(format!("{name}: `{owner}` is in no layer"));
         }
         if owner != "crash" && layer(owner).is_some_and(|layer| layer < CORE) {
             for word in NOT_IN_CORE.iter().filter(|word| text.contains(**word)) {
-                complaints.push(format!("{name}: the core must not use `{word}`"));
+                violations.push(format!("{name}: the core must not use `{word}`"));
             }
         }
         for used in crate_modules_used(&text) {
             if !may_use(owner, &used) {
-                complaints.push(format!("{name}: `{owner}` must not use `{used}`"));
+                violations.push(format!("{name}: `{owner}` must not use `{used}`"));
             }
         }
     }
-    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
 
-/// What only one file may do.
+/// Text that only one file may contain.
 const ONLY_IN: [(&str, &str); 3] = [
     ("SystemTime::now()", "runtime/clock.rs"),
     ("unsafe {", "kafka/native.rs"),
@@ -86,32 +85,32 @@ const ONLY_IN: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn what_one_file_may_do_no_other_does() {
+fn restricted_operations_are_in_one_file_only() {
     let src = root().join("src");
-    for (what, only) in ONLY_IN {
-        let doing = rust_files(&src)
+    for (text, only) in ONLY_IN {
+        let found = rust_files(&src)
             .into_iter()
-            .filter(|path| fs::read_to_string(path).unwrap().contains(what));
-        let doing: Vec<String> = doing
+            .filter(|path| fs::read_to_string(path).unwrap().contains(text));
+        let found: Vec<String> = found
             .map(|path| path.strip_prefix(&src).unwrap().display().to_string())
             .collect();
-        assert_eq!(doing, [only], "{what}");
+        assert_eq!(found, [only], "{text}");
     }
 }
 
 #[test]
 fn librdkafka_properties_are_spelt_in_one_file_and_in_the_clients_of_the_demo() {
     let src = root().join("src");
-    let spelling = rust_files(&src).into_iter().filter(|path| {
+    let found = rust_files(&src).into_iter().filter(|path| {
         fs::read_to_string(path)
             .unwrap()
             .contains("bootstrap.servers")
     });
-    let mut spelling: Vec<String> = spelling
+    let mut found: Vec<String> = found
         .map(|path| path.strip_prefix(&src).unwrap().display().to_string())
         .collect();
-    spelling.sort();
-    assert_eq!(spelling, ["kafka/client.rs", "kafka/local.rs"]);
+    found.sort();
+    assert_eq!(found, ["kafka/client.rs", "kafka/local.rs"]);
 }
 
 fn root() -> PathBuf {
@@ -119,7 +118,7 @@ fn root() -> PathBuf {
 }
 
 #[test]
-fn the_checks_see_what_they_are_for() {
+fn the_checks_find_violations() {
     assert_eq!(
         crate_modules_used("use crate::{event::X, store::{A, B}};"),
         ["event", "store"]
@@ -129,7 +128,7 @@ fn the_checks_see_what_they_are_for() {
 }
 
 #[test]
-fn the_top_level_holds_nothing_but_what_the_readme_names() {
+fn the_top_level_has_only_known_entries() {
     let known = [
         "deny.toml",
         "rust-toolchain.toml",

@@ -1,5 +1,5 @@
-//! States that earlier versions of Tenure wrote: one folder of each format, with the models, the history
-//! and the bytes that came of it. A folder is never changed.
+//! States that earlier versions of Tenure wrote: one folder for each format, with the models, the history and the
+//! resulting bytes. A folder is never changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn models(folder: &Path) -> Models {
     Models::compile(sources.into()).unwrap().0
 }
 
-/// What the history comes to today; time goes on for an hour after it.
+/// The state of the history by this version, an hour after its last event.
 fn today(folder: &Path, models: &Models) -> CustomerState {
     let decoder = Decoder::new(
         Mapping::default(),
@@ -51,9 +51,8 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
     commit.states.into_iter().next().unwrap().1
 }
 
-/// The state in a folder, read by this version. What is kept of events is what the same history comes to
-/// today. What is kept of stages came of the rules of then, some of which have changed since, so that it stands in
-/// a file beside it.
+/// The state in a folder, read by this version. Its facts equal those of the same history today. Its stages follow from
+/// the rules of that version, some of which have changed: so they are compared with a file in the folder.
 fn read(format: u8) -> CustomerState {
     let folder = folder(format);
     let models = models(&folder);
@@ -67,9 +66,9 @@ fn read(format: u8) -> CustomerState {
         (state.latest, state.position, &state.recent, &state.facts),
         (today.latest, today.position, &today.recent, &today.facts)
     );
-    let kept = fs::read_to_string(folder.join("stages.txt")).unwrap();
+    let expected = fs::read_to_string(folder.join("stages.txt")).unwrap();
     let found = format!("{:#?}\n{:#?}\n", state.ledger, state.models);
-    assert!(found == kept, "format {format} is read as\n{found}");
+    assert!(found == expected, "format {format} is read as\n{found}");
     let mut again = Vec::new();
     customer::encode(&state, &mut again);
     assert_eq!(customer::decode(&again, &models).as_ref(), Ok(&state));
@@ -82,7 +81,7 @@ fn states_of_every_format_are_read() {
     for (format, generation) in (1..).zip(generations) {
         let state = read(format);
         assert_eq!(state.generation, generation);
-        // Before format 4 nobody kept how a customer came into their stage.
+        // Before format 4 the last transition was not stored.
         let mut known = state
             .models
             .iter()
@@ -93,14 +92,14 @@ fn states_of_every_format_are_read() {
 }
 
 #[test]
-fn a_format_that_is_newer_names_the_way_out() {
+fn a_newer_format_is_refused_with_what_to_do() {
     let folder = folder(1);
     let mut bytes = fs::read(folder.join("state.bin")).unwrap();
     bytes[0] = 200;
     let error = customer::decode(&bytes, &models(&folder)).unwrap_err();
-    let said = error.to_string();
+    let message = error.to_string();
     assert!(
-        said.contains("format 200") && said.contains("run the version that wrote it"),
-        "{said}"
+        message.contains("format 200") && message.contains("run the version that wrote it"),
+        "{message}"
     );
 }

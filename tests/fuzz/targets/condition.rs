@@ -1,8 +1,8 @@
-//! Conditions, over facts that are fuzzed too: one a line, and the condition on the last.
+//! Conditions over facts that are fuzzed, too: one fact per line, and the condition on the last line.
 
 use tenure::model::{Condition, FactDeclaration, Models, ProblemReport};
 
-use super::model::{check_condition, check_places};
+use super::model::{check_condition, check_locations};
 use super::source;
 
 pub(crate) fn run(bytes: &[u8]) {
@@ -16,14 +16,14 @@ pub(crate) fn run(bytes: &[u8]) {
     declarations.iter().for_each(|text| check_declaration(text));
     match compile(condition, declarations) {
         Ok((models, warnings)) => {
-            warnings.iter().for_each(check_places);
+            warnings.iter().for_each(check_locations);
             let model = &models.list[0];
             let transition = &model.transitions[0];
             assert_eq!(transition.text, *condition);
             check_condition(model, &transition.when, 1);
             check_texts(&transition.when, condition);
         }
-        Err(reports) => reports.iter().for_each(check_places),
+        Err(reports) => reports.iter().for_each(check_locations),
     }
 }
 
@@ -43,7 +43,7 @@ fn compile(
 
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-/// As YAML takes it for a text, whatever is in it.
+/// Quoted for YAML.
 fn quoted(text: &str) -> String {
     let escaped = |c: char| match c {
         '"' | '\\' => format!("\\{c}"),
@@ -53,7 +53,7 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
-/// A fault points at a stretch of the text.
+/// The span of a fault is inside the text.
 fn check_declaration(text: &str) {
     let outcome = FactDeclaration::parse(text);
     assert_eq!(FactDeclaration::parse(text), outcome);
@@ -63,7 +63,7 @@ fn check_declaration(text: &str) {
     }
 }
 
-/// What evidence quotes stands in the condition.
+/// The texts for evidence are parts of the condition.
 fn check_texts(condition: &Condition, whole: &str) {
     condition.visit(&mut |part| match part {
         Condition::Compare(comparison) => assert!(whole.contains(&comparison.text)),

@@ -1,5 +1,5 @@
-//! Settings: a file, variables and a second file, between lines with `%%`. What is good can be
-//! written and read again; what is not has its place.
+//! Settings: a file, variables and a second file, separated by lines with `%%`. Valid settings can be printed and read
+//! again; problems have a location.
 
 use tenure::config::{Document, InvalidConfig, load_texts};
 use tenure::model::sanitize_for_terminal;
@@ -40,10 +40,10 @@ fn load(texts: &[&str], variables: &[(String, String)]) -> Result<Document, Inva
     load_texts(files.collect(), variables)
 }
 
-/// `tenure config` prints a file of settings that means the same.
+/// `tenure config` prints an equivalent file of settings.
 fn check_document(document: &Document) {
     let effective = document.effective_toml();
-    let again = load(&[&effective], &[]).expect("what is in effect is good");
+    let again = load(&[&effective], &[]).expect("effective settings are valid");
     assert_eq!(again.effective_toml(), effective);
     // Secrets are not printed.
     assert!(again == *document || effective.contains("***"));
@@ -52,23 +52,23 @@ fn check_document(document: &Document) {
 /// A problem names a line of a file or a variable.
 fn check_problem(problem: &str, texts: &[&str], variables: &[(String, String)]) {
     assert!(is_harmless(problem), "{problem:?}");
-    let place = problem.lines().find_map(|line| line.strip_prefix("  --> "));
-    let Some(place) = place else {
+    let location = problem.lines().find_map(|line| line.strip_prefix("  --> "));
+    let Some(location) = location else {
         let known = |(name, _): &(String, String)| problem.contains(&sanitize_for_terminal(name));
         let named = variables.iter().any(known) && problem.contains("names no setting");
         assert!(named, "{problem}");
         return;
     };
-    if let Some(variable) = place.strip_prefix("the variable ") {
+    if let Some(variable) = location.strip_prefix("the variable ") {
         assert!(
             variables
                 .iter()
                 .any(|(name, _)| sanitize_for_terminal(name) == variable),
-            "{place}"
+            "{location}"
         );
         return;
     }
-    let parts: Vec<&str> = place.split(':').collect();
+    let parts: Vec<&str> = location.split(':').collect();
     let [name, line, column] = parts.try_into().expect("a file, a line and a column");
     let file = FILES.iter().position(|file| *file == name);
     let text = texts[file.expect("a file that was given")];

@@ -1,4 +1,4 @@
-//! Records and rows: what is accepted keeps all bounds, and says what the bytes say.
+//! Records and rows: an accepted event is within all bounds, and has the content of the bytes.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use tenure::event::{
 
 use super::MODELS;
 
-/// A decoder, and what it was made of.
+/// A decoder, and its configuration.
 struct Reader {
     decoder: Decoder,
     mapping: Mapping,
@@ -34,7 +34,7 @@ static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
         time_unit: TimeUnit::Seconds,
         value: "properties.total".into(),
         properties: "properties".into(),
-        // One place may be read for two things.
+        // Two fields may have the same path.
         channel: "event".into(),
         ..Mapping::default()
     };
@@ -76,7 +76,7 @@ pub(crate) fn json(bytes: &[u8]) {
     }
 }
 
-/// A header and rows, one a line, without quotes: those are the business of another.
+/// A header and rows, one per line, without quotes: a CSV library handles those.
 pub(crate) fn row(bytes: &[u8]) {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let header = std::str::from_utf8(lines.next().unwrap_or_default());
@@ -131,10 +131,10 @@ impl Reader {
         }
     }
 
-    /// Another reader of JSON sees the same record, and nothing in it that is beyond the limits.
+    /// Another JSON parser reads the same record, and nothing in it exceeds the limits.
     fn check_json(&self, event: &Event, bytes: &[u8]) {
         assert!(bytes.len() <= self.limits.record_bytes);
-        // It refuses half a surrogate pair where nobody looks.
+        // serde_json also refuses half a surrogate pair in parts that the decoder skips.
         let Ok(record) = serde_json::from_slice::<Value>(bytes) else {
             return;
         };
@@ -165,7 +165,7 @@ impl Reader {
         assert_eq!(future, Err(RejectReason::TimeInFuture));
     }
 
-    /// A row reads as the JSON object of the same texts, if each place has one column.
+    /// A row is decoded like the JSON object of the same texts, if each path has one column.
     fn check_row<'h>(
         &self,
         outcome: &Result<Event, RejectReason>,
@@ -181,8 +181,8 @@ impl Reader {
                 continue;
             }
             let path: Vec<&str> = name.split('.').collect();
-            // Short for a property, a place twice, or below what is no object: JSON has none of them.
-            if !self.names_its_place(&path) || !insert(&mut object, &path, text) {
+            // Short names of properties, repeated paths, and paths below a text do not exist in JSON.
+            if !self.is_full_path(&path) || !insert(&mut object, &path, text) {
                 return;
             }
         }
@@ -201,7 +201,7 @@ impl Reader {
         }
     }
 
-    fn names_its_place(&self, path: &[&str]) -> bool {
+    fn is_full_path(&self, path: &[&str]) -> bool {
         let mapping = &self.mapping;
         let mut own = [
             &mapping.customer_id,
@@ -213,8 +213,8 @@ impl Reader {
             &mapping.channel,
         ]
         .into_iter();
-        match own.find(|place| path.iter().zip(&place.0).all(|(a, b)| a == b)) {
-            Some(place) => place.0.len() == path.len(),
+        match own.find(|known| path.iter().zip(&known.0).all(|(a, b)| a == b)) {
+            Some(known) => known.0.len() == path.len(),
             None => path.starts_with(&["properties"]),
         }
     }
@@ -237,7 +237,7 @@ fn check_bounds(value: &Value, limits: &RecordLimits, depth: usize) {
     }
 }
 
-/// `false` if something stands there already.
+/// `false` if there is a value already.
 fn insert(into: &mut Value, path: &[&str], text: &str) -> bool {
     let (Value::Object(map), Some((key, rest))) = (into, path.split_first()) else {
         return false;

@@ -1,5 +1,5 @@
-//! What is fuzzed. Each target takes any bytes and panics when they break a promise. The test suite
-//! replays the corpus through them; `fuzzer.rs` looks for more.
+//! The fuzz targets. Each takes any bytes and panics if an invariant is violated. The test suite runs the corpus through
+//! them; `fuzzer.rs` searches for more.
 
 mod condition;
 mod configuration;
@@ -12,10 +12,9 @@ use std::sync::LazyLock;
 
 use tenure::model::{Models, SourceFile};
 
-/// A name, which is that of a folder of the corpus, and what panics on a broken promise.
+/// The name, which is that of a folder of the corpus, and the function.
 type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
 pub(crate) const TARGETS: [Target; 7] = [
     ("condition", condition::run),
     ("configuration", configuration::run),
@@ -45,7 +44,7 @@ fn source(name: &str, text: &str) -> SourceFile {
     }
 }
 
-/// Whether a terminal may be shown the text.
+/// Whether the text can be printed on a terminal.
 fn is_harmless(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && c != '\n')
 }

@@ -1,4 +1,4 @@
-//! Model files: problems have a place in the file; a model without any can be run.
+//! Model files: problems have a location in the file; a model without problems can be run.
 
 use tenure::customer::{self, CustomerState};
 use tenure::event::{
@@ -10,7 +10,7 @@ use tenure::model::{
 
 use super::{is_harmless, source};
 
-/// As many levels as the parser lets a condition have, one each for what `&&` and `-` add.
+/// The nesting limit of the parser, with the levels that `&&` and `-` add.
 const DEPTH_MAX: usize = 50;
 
 pub(crate) fn run(bytes: &[u8]) {
@@ -22,13 +22,13 @@ pub(crate) fn run(bytes: &[u8]) {
     match outcome {
         Ok((models, warnings)) => {
             assert!(!warnings.iter().any(ProblemReport::has_errors));
-            warnings.iter().for_each(check_places);
+            warnings.iter().for_each(check_locations);
             check_model(&models);
-            live(&models);
+            run_customer(&models);
         }
         Err(reports) => {
             assert!(reports.iter().any(ProblemReport::has_errors));
-            reports.iter().for_each(check_places);
+            reports.iter().for_each(check_locations);
         }
     }
 }
@@ -37,20 +37,20 @@ fn compile(text: &str) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport
     Models::compile(vec![source("fuzz.yaml", text)])
 }
 
-/// Every problem stands on a line that there is, at most behind its end; below the last line only
-/// when something is missing at the end of the file.
-pub(super) fn check_places(report: &ProblemReport) {
+/// Every problem is on an existing line, at most one column after its end; one line after the last one only if something
+/// is missing at the end of the file.
+pub(super) fn check_locations(report: &ProblemReport) {
     let lines: Vec<&str> = report.source.text.lines().collect();
     assert!(!report.problems.is_empty());
     for problem in &report.problems {
-        let place = problem.location;
-        assert!(place.line >= 1 && place.column >= 1, "{problem:?}");
-        let below = place.line == lines.len() + 1;
-        let line = lines.get(place.line - 1);
+        let location = problem.location;
+        assert!(location.line >= 1 && location.column >= 1, "{problem:?}");
+        let below = location.line == lines.len() + 1;
+        let line = lines.get(location.line - 1);
         assert!(line.is_some() || below, "{problem:?}");
         let chars = line.map_or(0, |line| line.chars().count());
-        assert!(place.column <= chars + 1, "{problem:?}");
-        let beyond = place.column - 1 + place.width > chars.max(place.column);
+        assert!(location.column <= chars + 1, "{problem:?}");
+        let beyond = location.column - 1 + location.width > chars.max(location.column);
         assert!(!beyond, "{problem:?}");
     }
     assert!(is_harmless(&report.to_string()));
@@ -66,19 +66,19 @@ fn check_model(models: &Models) {
             check_condition(model, &transition.when, 1);
         }
         for fact in &model.facts {
-            check_reading(models, model, fact.accessor.source);
+            check_source(models, model, fact.accessor.source);
         }
     }
 }
 
-fn check_reading(models: &Models, model: &Model, what: ValueSource) {
+fn check_source(models: &Models, model: &Model, source: ValueSource) {
     if let ValueSource::Stage(
         StageFact::Visits(stage) | StageFact::TimeIn(stage) | StageFact::Entered(stage),
-    ) = what
+    ) = source
     {
         assert!(model.stages[stage].tracks_visits);
     }
-    let slots = what.slots();
+    let slots = source.slots();
     assert!(slots.iter().all(|slot| *slot < models.slots.iter().len()));
 }
 
@@ -121,9 +121,9 @@ fn check_term(model: &Model, term: &Term, depth: usize) {
     }
 }
 
-/// The events of the model's own tests, one after the other for one customer, with time between
-/// them; what comes of it is a state that can be stored.
-fn live(models: &Models) {
+/// Processes the events of the model's own tests for one customer, with time between them; the resulting state can be
+/// stored.
+fn run_customer(models: &Models) {
     let decoder = Decoder::new(
         Mapping::default(),
         models.vocabulary.clone(),
@@ -169,7 +169,7 @@ fn live(models: &Models) {
 
 const EVENTS_MAX: usize = 20;
 
-/// A day; less where the model can go round in a circle by timers alone in less.
+/// A day; less if the model can cycle by timers alone in less.
 fn pause(models: &Models) -> Millis {
     let delays = models.list.iter().flat_map(|model| {
         let dwells = model.stages.iter().map(|stage| stage.min_dwell);

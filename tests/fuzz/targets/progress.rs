@@ -1,10 +1,10 @@
-//! Progress as bytes: all that they say is read, and written so that it reads the same.
+//! Encoded progress: everything in it is decoded, and encoded so that it decodes to the same.
 
 use serde_json::Value;
 use tenure::partition::Generation;
 use tenure::partition::codec::{self, Identity, LegacyIdentity, SourceTopics, UnusableState};
 
-/// The identity that the corpus is written under.
+/// The identity in the corpus.
 pub(crate) fn identity() -> Identity {
     Identity {
         source: SourceTopics {
@@ -33,15 +33,18 @@ pub(crate) fn run(bytes: &[u8]) {
     };
     let written = codec::encode(&progress, &identity);
     assert_eq!(codec::decode(&written, &identity, LOADED), Ok(progress));
-    let elsewhere = codec::decode(&written, &Identity::default(), LOADED);
-    assert!(matches!(elsewhere, Err(UnusableState::OtherCluster { .. })));
+    let other_cluster = codec::decode(&written, &Identity::default(), LOADED);
+    assert!(matches!(
+        other_cluster,
+        Err(UnusableState::OtherCluster { .. })
+    ));
     let read = |bytes| serde_json::from_slice::<Value>(bytes).unwrap();
     let (mut read, written) = (read(bytes), read(&written));
     if read["format"] != written["format"] {
-        return; // It is written as the format of today.
+        return; // It is encoded in the current format.
     }
     for absent in ["highest", "delay", "arrived", "fired_to"] {
-        // Nothing may be said by leaving it out.
+        // A missing key means null.
         read.as_object_mut()
             .unwrap()
             .entry(absent)

@@ -1,4 +1,4 @@
-//! States as bytes: there is one encoding of each, and a damaged one can do no harm.
+//! Encoded states: each has one encoding, and a damaged one causes no panic.
 
 use tenure::customer::{self, CustomerState, FactState};
 use tenure::event::{Event, EventTime, Millis, Position};
@@ -12,21 +12,22 @@ pub(crate) fn run(bytes: &[u8]) {
         return;
     };
     let again = encoded(&state);
-    match again[0] == bytes[0] {
-        true => assert_eq!(again, bytes),
-        // An earlier version's.
-        false => assert_eq!(customer::decode(&again, &MODELS).as_ref(), Ok(&state)),
+    if again[0] == bytes[0] {
+        assert_eq!(again, bytes);
+    } else {
+        // The format of an earlier version.
+        assert_eq!(customer::decode(&again, &MODELS).as_ref(), Ok(&state));
     }
     for fact in &state.facts {
         if let FactState::Buckets(buckets) = fact {
             assert!(buckets.is_sorted_by(|(a, _), (b, _)| a < b));
         }
     }
-    live_on(state);
+    process_event(state);
 }
 
-/// An event and a month of silence, as for any customer.
-fn live_on(mut state: CustomerState) {
+/// The state can receive an event, followed by a month without events.
+fn process_event(mut state: CustomerState) {
     let event = Event {
         customer: "c".into(),
         event_type: MODELS.vocabulary.find_type("order_completed"),

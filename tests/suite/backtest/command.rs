@@ -1,4 +1,4 @@
-//! The command as it is run.
+//! The command, run as a process.
 
 use std::fs;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::program::{Run, program};
 
-/// Ten days of silence, or twenty.
+/// At risk after ten days without an order; in the other version, after twenty.
 const OLD: &str = "\
 model: shop
 initial: new
@@ -20,7 +20,7 @@ transitions:
   - { from: at_risk, to: buyer, when: since(last_order) < days(10) }
 ";
 
-/// Three who order on these days of a hundred and one, and one who only looks.
+/// Three customers with orders on these days of 101, and one with a visit only.
 const EVENTS: &str = "\
 customer_id,type,time
 ann,order,2026-01-01
@@ -58,7 +58,7 @@ const BOTH: &str = "--model old.yaml --model new.yaml";
 const ASKED: &str = "--outcome order --within 20d --stage at_risk";
 
 #[test]
-fn a_small_history_reads_as_it_should() {
+fn the_report_of_a_small_history_is_as_expected() {
     let folder = folder();
     let run = tenure(&folder, &format!("{BOTH} {ASKED} events.csv"));
     assert_eq!(run.code, 0);
@@ -134,7 +134,7 @@ fn the_json_report_has_all_its_keys_and_numbers() {
             "moves"
         ]
     );
-    // ann at risk 11 to 13 January, bea 15 to 20 January: moves that are undone within a week.
+    // ann at risk 11 to 13 January, bea 15 to 20 January: transitions that are undone within a week.
     assert_eq!(
         (&old["flaps"]["count"], &new["flaps"]["count"]),
         (&json!(2), &json!(1))
@@ -142,14 +142,14 @@ fn the_json_report_has_all_its_keys_and_numbers() {
 }
 
 #[test]
-fn outcomes_are_counted_as_the_model_says_and_the_report_says_how() {
+fn outcomes_are_counted_by_the_rules_of_the_model_and_the_report_states_them() {
     let folder = tempfile::tempdir().unwrap();
     let model = "model: shop\ninitial: new\ndedupe: 30d\n\
         orders: { placed: order, refunded: refund, cancelled: cancel, within: 60d }\n\
         facts: { orders: count(order) }\nstages: { new: {}, buyer: {} }\n\
         transitions:\n  - { from: new, to: buyer, when: orders >= 1 }\n";
     fs::write(folder.path().join("shop.yaml"), model).unwrap();
-    // Ordered on 1 January, and later: once more, the same order, the same event, one that is cancelled, nothing.
+    // All ordered on 1 January. Later: another order, the same order, the same event, a cancelled order, no order.
     let events = "\
 customer_id,type,time,order_id,id
 again,order,2026-01-01,a1,1
@@ -198,7 +198,7 @@ never,page,2026-02-28,,10
 }
 
 #[test]
-fn the_json_report_has_what_differs_and_what_was_predicted() {
+fn the_json_report_has_differences_and_predictions() {
     let folder = folder();
     let run = tenure(&folder, &format!("{BOTH} {ASKED} --format json events.csv"));
     let report: Json = serde_json::from_str(&run.out).unwrap();
@@ -244,7 +244,7 @@ fn the_json_report_has_what_differs_and_what_was_predicted() {
 }
 
 #[test]
-fn one_model_alone_is_measured_by_itself() {
+fn a_backtest_of_a_single_model_has_no_comparison() {
     let folder = folder();
     let run = tenure(&folder, "--model old.yaml --format json events.csv");
     let report: Json = serde_json::from_str(&run.out).unwrap();
@@ -282,7 +282,7 @@ fn the_order_of_the_rows_and_a_pipe_make_no_difference() {
 }
 
 #[test]
-fn time_ends_where_it_is_said() {
+fn a_backtest_ends_at_the_given_time() {
     let folder = folder();
     let run = tenure(
         &folder,
@@ -294,12 +294,12 @@ fn time_ends_where_it_is_said() {
         (&report["history"]["events"], &report["history"]["later"]),
         (&json!(3), &json!(5))
     );
-    // Silence is noticed up to the end: ann and cem on the 11th.
+    // Timers fire up to the end: ann and cem on the 11th.
     assert_eq!(report["versions"][0]["stages"][2]["at_end"], 2);
 }
 
 #[test]
-fn what_cannot_be_meant_is_said() {
+fn invalid_arguments_are_refused_with_a_reason() {
     let folder = folder();
     fs::write(folder.path().join("empty.csv"), "customer_id,type,time\n").unwrap();
     for (arguments, code, said) in [
@@ -342,7 +342,7 @@ fn what_cannot_be_meant_is_said() {
 }
 
 #[test]
-fn stages_that_follow_each_other_by_time_alone_end_with_a_reason() {
+fn an_endless_cycle_by_time_alone_ends_with_a_reason() {
     let folder = folder();
     let model = "\
 model: clock
@@ -363,7 +363,7 @@ transitions:
     );
 }
 
-/// Every element is closed in its turn, and every attribute is in quotes.
+/// Elements are closed in the right order, and attributes are quoted.
 fn well_formed(html: &str) {
     const VOID: [&str; 3] = ["meta", "br", "!DOCTYPE"];
     let (_, style_and_rest) = html.split_once("<style>").unwrap();
@@ -386,7 +386,7 @@ fn well_formed(html: &str) {
 }
 
 #[test]
-fn the_page_is_well_formed_stands_alone_and_escapes_what_is_foreign() {
+fn the_page_is_well_formed_self_contained_and_escaped() {
     let folder = folder();
     let evil = "<b>&\"'";
     let events = EVENTS.replace("ann", "<script>alert(1)</script>");
@@ -416,17 +416,17 @@ fn the_page_is_well_formed_stands_alone_and_escapes_what_is_foreign() {
     ] {
         assert!(page.contains(needed), "{needed}");
     }
-    // A picture each: two of where customers are, one of how long they stay, two of predictions.
+    // Two charts of the population, one of durations, two of predictions.
     assert_eq!(page.matches("class=\"chart\"").count(), 5);
     assert_eq!(page.matches("class=\"strips\"").count(), 3);
-    // One model alone has a page too.
+    // A single model has a page, too.
     let run = tenure(&folder, "--model old.yaml --html alone.html events.csv");
     assert_eq!(run.code, 0, "{}", run.said);
     well_formed(&fs::read_to_string(folder.path().join("alone.html")).unwrap());
 }
 
 #[test]
-fn a_question_that_has_no_answer_is_refused_with_what_may_be_meant() {
+fn an_unanswerable_question_is_refused_with_a_suggestion() {
     let folder = folder();
     for (asked, said) in [
         (
@@ -445,7 +445,7 @@ fn a_question_that_has_no_answer_is_refused_with_what_may_be_meant() {
 }
 
 #[test]
-fn where_nothing_can_be_read_it_says_why() {
+fn a_history_without_valid_events_is_reported_with_the_reason() {
     let folder = folder();
     let german = "customer_id,type,time\nann,order,01.01.1997\nann,order,02.01.1997\n";
     fs::write(folder.path().join("german.csv"), german).unwrap();

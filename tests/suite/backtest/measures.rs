@@ -17,7 +17,7 @@ fn days(lengths: &DurationHistogram) -> (u64, Option<i64>, Option<i64>, Option<i
 }
 
 #[test]
-fn the_matrix_counts_everybody_at_each_date_by_both_stages() {
+fn the_matrix_counts_all_customers_at_each_date_by_both_stages() {
     let versions = [version("a b", 0), version("a b", 0)];
     let histories = [
         history(0, &[], &[&[(10, 1)], &[(20, 1)]]),
@@ -54,7 +54,7 @@ fn the_matrix_counts_everybody_at_each_date_by_both_stages() {
 }
 
 #[test]
-fn a_move_on_a_date_counts_on_that_date() {
+fn a_transition_on_a_date_counts_on_that_date() {
     let versions = [version("a b", 0)];
     let backtest = measured(&versions, questions(), &[history(0, &[], &[&[(100, 1)]])]);
     assert_eq!(*backtest.census.population.last().unwrap(), [[0, 1]]);
@@ -62,7 +62,7 @@ fn a_move_on_a_date_counts_on_that_date() {
 }
 
 #[test]
-fn stays_are_entries_exits_and_lengths_and_those_that_go_on_are_apart() {
+fn completed_and_ongoing_stays_are_measured_separately() {
     let versions = [version("a b c", 0)];
     let histories = [
         // a 0–10, b 10–10, c 10–30, b 30–
@@ -87,7 +87,7 @@ fn stays_are_entries_exits_and_lengths_and_those_that_go_on_are_apart() {
 }
 
 #[test]
-fn quantiles_are_by_nearest_rank_and_off_by_less_than_a_five_hundredth() {
+fn percentiles_are_by_nearest_rank_with_an_error_of_at_most_one_in_500() {
     let mut lengths = DurationHistogram::default();
     for day in (1..=10).rev() {
         lengths.add(Millis(day * DAY));
@@ -113,12 +113,12 @@ fn quantiles_are_by_nearest_rank_and_off_by_less_than_a_five_hundredth() {
 }
 
 #[test]
-fn a_flap_is_a_move_back_sooner_than_the_span() {
+fn a_flap_is_a_return_to_the_previous_stage_within_the_span() {
     let versions = [version("a b c", 0)];
     let histories = [
-        // b–a after six days is a flap, and a–b after one more too; then eight days later is none.
+        // b–a after six days is a flap, and so is a–b one day later; b–a eight days later is none.
         history(0, &[], &[&[(10, 1), (16, 0), (17, 1), (25, 0)]]),
-        // Exactly seven days is none; and neither is what comes back by way of c.
+        // A return after exactly seven days is none, nor is one by way of c.
         history(0, &[], &[&[(10, 1), (17, 0), (25, 1), (26, 2), (27, 0)]]),
         // A chain of three.
         history(0, &[], &[&[(10, 1), (10, 2), (10, 0), (40, 1), (40, 2)]]),
@@ -130,7 +130,7 @@ fn a_flap_is_a_move_back_sooner_than_the_span() {
         (14, 2, 1, 2)
     );
     assert_eq!((flaps.chains, flaps.longest_chain), (2, 3));
-    // There and back: the move that is undone is the first of the two.
+    // The undone transition is the first of the two.
     assert_eq!(
         flaps.reversals[&(0, 1)],
         ReversalCounts { made: 6, undone: 1 }
@@ -142,16 +142,16 @@ fn a_flap_is_a_move_back_sooner_than_the_span() {
 }
 
 #[test]
-fn who_differs_for_how_long_and_where_they_part() {
+fn differences_between_versions_are_measured() {
     let versions = [version("a b", 0), version("a b", 0)];
     let histories = [
-        // Apart from 10 to 20, and the same at the end.
+        // Different from day 10 to 20, and equal at the end.
         history(0, &[], &[&[(10, 1)], &[(20, 1)]]),
-        // The same.
+        // Equal.
         history(0, &[], &[&[(30, 1)], &[(30, 1)]]),
-        // Apart from 60 to the end.
+        // Different from day 60 to the end.
         history(50, &[], &[&[], &[(60, 1)]]),
-        // Only at one instant: that is a difference, and takes no time.
+        // Different at one instant only: a difference without a duration.
         history(90, &[], &[&[(95, 1), (95, 0)], &[]]),
     ];
     let backtest = measured(&versions, questions(), &histories);
@@ -185,11 +185,11 @@ fn who_differs_for_how_long_and_where_they_part() {
 }
 
 #[test]
-fn a_stage_that_was_another_is_the_same_and_stages_that_became_one_are_one() {
+fn renamed_and_merged_stages_are_compared_as_the_same() {
     let versions = [version("a b c", 0), version("first=a two=[b,c]", 0)];
     let histories = [
         history(0, &[], &[&[(10, 1)], &[(10, 1)]]),
-        // From b to c nobody moves any more.
+        // There is no transition from b to c any more.
         history(0, &[], &[&[(10, 1), (20, 2)], &[(10, 1)]]),
     ];
     let backtest = measured(&versions, questions(), &histories);
@@ -206,7 +206,7 @@ fn a_stage_that_was_another_is_the_same_and_stages_that_became_one_are_one() {
 }
 
 #[test]
-fn examples_are_few_and_always_the_same_ones() {
+fn examples_are_limited_and_deterministic() {
     let versions = [version("a b", 0), version("a b", 0)];
     let histories: Vec<_> = (0..200)
         .map(|_| history(0, &[], &[&[], &[(5, 1)]]))
@@ -224,7 +224,7 @@ fn examples_are_few_and_always_the_same_ones() {
     };
     let all = chosen(&histories);
     assert_eq!(all.len(), 3);
-    // Whoever has the lowest hashes of the first hundred and of the last is among the same.
+    // Those of the first hundred that have the lowest hashes of all also have the lowest of the first hundred.
     let of_half = chosen(&histories[..100]);
     let numbers =
         |ids: &[String]| -> Vec<usize> { ids.iter().map(|id| id[1..].parse().unwrap()).collect() };

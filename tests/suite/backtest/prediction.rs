@@ -5,7 +5,7 @@ use tenure::event::Millis;
 
 use super::{DAY, at, history, measured, questions, version};
 
-/// Of days 0 to 100, within ten: looked at from day 10 to day 90.
+/// Days 0 to 100, outcomes within ten days: dates from day 10 to day 90.
 fn asking() -> BacktestOptions {
     BacktestOptions {
         prediction: Some(PredictionTarget {
@@ -30,7 +30,7 @@ fn on(prediction: &Prediction, day: i64) -> (Score, Score) {
 const ONE: u64 = Score::HIT_SCALE;
 
 #[test]
-fn dates_begin_and_end_where_there_is_enough_to_look_back_and_ahead() {
+fn prediction_dates_have_enough_history_before_and_after_them() {
     let prediction = predicted(&[]);
     let dates: Vec<i64> = prediction.dates.iter().map(|it| it.date.0 / DAY).collect();
     assert_eq!(dates.len(), 24);
@@ -51,7 +51,7 @@ fn dates_begin_and_end_where_there_is_enough_to_look_back_and_ahead() {
 }
 
 #[test]
-fn the_flagged_and_those_who_stop_are_counted_among_those_who_had_the_outcome() {
+fn flagged_and_stopped_customers_are_counted_among_those_with_the_outcome() {
     let prediction = predicted(&[
         // Flagged on day 10, and stopped: a hit.
         history(0, &[0], &[&[(5, 1)]]),
@@ -59,11 +59,11 @@ fn the_flagged_and_those_who_stop_are_counted_among_those_who_had_the_outcome() 
         history(0, &[1, 20], &[&[(5, 1)]]),
         // Not flagged, and ordered a day too late: missed.
         history(0, &[2, 21], &[&[]]),
-        // Not flagged, and went on.
+        // Not flagged, and did not stop.
         history(0, &[10, 15], &[&[]]),
-        // Flagged, and has never ordered so far: not looked at.
+        // Flagged, without an order so far: not counted.
         history(0, &[12], &[&[(5, 1)]]),
-        // Not there yet.
+        // Not a customer yet.
         history(11, &[11], &[&[]]),
     ]);
     let (own, recency) = on(&prediction, 10);
@@ -79,20 +79,20 @@ fn the_flagged_and_those_who_stop_are_counted_among_those_who_had_the_outcome() 
 }
 
 #[test]
-fn an_outcome_that_is_taken_back_had_come_before_that_and_never_does_afterwards() {
+fn a_retracted_outcome_counts_before_its_retraction_and_not_afterwards() {
     let taken_back = |mut history: tenure::backtest::History, outcome: usize, day: i64| {
         history.outcomes[outcome].retracted_at = Some(at(day));
         history
     };
     let prediction = predicted(&[
-        // Taken back before day 10: they are not looked at.
+        // Retracted before day 10: not counted.
         taken_back(history(0, &[2], &[&[]]), 0, 8),
-        // Taken back after it, which nobody knew on day 10.
+        // Retracted after it, which was not known on day 10.
         taken_back(history(0, &[2], &[&[]]), 0, 12),
-        // The next one is taken back, too: it has not come, on whatever day that is known.
+        // The next one is retracted, too: it does not count, on whatever day it is retracted.
         taken_back(history(0, &[3, 14], &[&[(5, 1)]]), 1, 40),
         taken_back(history(0, &[3, 14, 19], &[&[]]), 1, 40),
-        // As recent as the one before it.
+        // As recent as the outcome before it.
         taken_back(history(0, &[0, 9], &[&[]]), 1, 9),
     ]);
     let (own, recency) = on(&prediction, 10);
@@ -101,7 +101,7 @@ fn an_outcome_that_is_taken_back_had_come_before_that_and_never_does_afterwards(
 }
 
 #[test]
-fn of_those_who_tie_at_the_cut_the_share_that_is_to_be_expected_is_counted() {
+fn ties_at_the_cut_count_with_their_expected_share() {
     let flagged: &[(i64, usize)] = &[(10, 1)];
     let prediction = predicted(&[
         // Last on day 0, and stopped.
@@ -114,13 +114,13 @@ fn of_those_who_tie_at_the_cut_the_share_that_is_to_be_expected_is_counted() {
     ]);
     let (own, recency) = on(&prediction, 10);
     assert_eq!((own.flagged, own.stopped, own.hits), (2, 3, 2 * ONE));
-    // One who was silent longest, and one of the three who tie: 1 + 2/3.
+    // The longest inactive customer, and one of the three that tie: 1 + 2/3.
     assert_eq!(recency.hits, ONE + 2 * ONE / 3);
     assert_eq!(recency.flagged, 2);
 }
 
 #[test]
-fn the_pool_is_the_sum_of_all_dates() {
+fn the_pooled_score_is_the_sum_of_all_dates() {
     let prediction = predicted(&[history(0, &[0], &[&[(50, 1)]])]);
     let dates = prediction.dates.len() as u64;
     let flagged = prediction
@@ -141,19 +141,19 @@ fn the_pool_is_the_sum_of_all_dates() {
 }
 
 #[test]
-fn lead_time_is_from_the_flag_to_the_end_of_the_silence_that_proves_it_right() {
+fn lead_time_is_from_the_flag_to_the_end_of_the_inactivity_that_confirms_it() {
     let prediction = predicted(&[
-        // Last order on day 20, flagged on day 24: sure on day 30, six days later.
+        // Last order on day 20, flagged on day 24: confirmed on day 30, six days later.
         history(0, &[20], &[&[(24, 1)]]),
         // Flagged 12 days after the last order: no lead.
         history(0, &[20], &[&[(32, 1)]]),
         // A false alarm: an order within ten days after the flag.
         history(0, &[20, 33], &[&[(24, 1), (33, 0)]]),
-        // Too late to be seen, never ordered, and left at once: not counted.
+        // Flagged after the last date, without an order, and for one instant only: not counted.
         history(0, &[20], &[&[(91, 1)]]),
         history(0, &[], &[&[(24, 1)]]),
         history(0, &[20], &[&[(24, 1), (24, 0)]]),
-        // Twice: right after three days, and right again after two.
+        // Twice: flagged correctly after three days, and again after two.
         history(0, &[10, 40], &[&[(13, 1), (40, 0), (42, 1)]]),
     ]);
     let leads = &prediction.lead_times[0];
@@ -164,7 +164,7 @@ fn lead_time_is_from_the_flag_to_the_end_of_the_silence_that_proves_it_right() {
 }
 
 #[test]
-fn stages_that_flag_side_by_side_are_one_flag() {
+fn consecutive_flagged_stages_are_one_flag() {
     let versions = [version("a risk gone", 0b110)];
     let histories = [history(0, &[20], &[&[(24, 1), (28, 2)]])];
     let prediction = measured(&versions, asking(), &histories)

@@ -1,4 +1,4 @@
-//! Every preset over the CDNOW sample moves customers as `tenure replay` says; and nothing looks ahead.
+//! A backtest of every preset over the CDNOW sample has the transitions of `tenure replay`, and uses no future events.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, RecordLimits, pa
 use tenure::files::{GroupedInputs, InputSummary};
 use tenure::model::{Models, SourceFile};
 
-/// When, from where, and to where.
+/// Instant, from and to, by customer.
 type Told = BTreeMap<String, Vec<(EventTime, String, String)>>;
 
 fn version(text: String) -> Version {
@@ -32,7 +32,7 @@ fn decoder(version: &Version) -> Decoder {
     )
 }
 
-/// All versions side by side, by what each makes of every customer.
+/// The transitions of every customer under each version.
 fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>) {
     let folder = tempfile::tempdir().unwrap();
     let decoders: Vec<Decoder> = versions.iter().map(decoder).collect();
@@ -83,7 +83,7 @@ fn replayed(model: &Path, input: &Path) -> Told {
 }
 
 #[test]
-fn the_presets_move_the_customers_of_the_cdnow_sample_as_replay_does() {
+fn backtests_of_the_presets_over_the_cdnow_sample_agree_with_replay() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let input = root.join("tests/data/cdnow_sample.csv");
     let files = fs::read_dir(root.join("config/models")).unwrap();
@@ -93,7 +93,7 @@ fn the_presets_move_the_customers_of_the_cdnow_sample_as_replay_does() {
         .collect();
     files.sort();
     assert!(files.len() >= 12);
-    // As many side by side as there are: each has its own decoder and its own view of the events.
+    // All at once: each has its own decoder and its own view of the events.
     let versions: Vec<Version> = files
         .iter()
         .map(|file| version(fs::read_to_string(file).unwrap()))
@@ -109,9 +109,9 @@ fn the_presets_move_the_customers_of_the_cdnow_sample_as_replay_does() {
     assert!(moved > 10_000);
 }
 
-/// A cancellation takes back that the customer had come back. Whoever looked on the day between saw them there.
+/// A cancellation retracts the return to `buyer`. Until then the customer is in that stage.
 #[test]
-fn what_is_taken_back_later_was_true_until_then() {
+fn a_retracted_transition_counts_until_its_correction() {
     let model = "\
 model: shop
 initial: new

@@ -1,10 +1,10 @@
-//! `tenure check --replacing`: what a change would do, before it is loaded.
+//! `tenure check --replacing`: the effects of a change before it is loaded.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What `tenure check` in a folder ends with, and what it says.
+/// Exit code, standard output and standard error of `tenure check` in a folder.
 fn run(folder: &Path, arguments: &[&str], more: &[&str]) -> (Option<i32>, String, String) {
     let Output {
         status,
@@ -42,26 +42,26 @@ transitions:
 ";
 
 #[test]
-fn it_says_what_changes_and_whether_it_would_be_taken() {
-    let (code, _, said) = check(&OLD.replace(">= 1", ">= 2"), OLD, &[]);
-    assert_eq!(code, Some(0), "{said}");
+fn check_reports_the_change_and_whether_it_would_be_accepted() {
+    let (code, _, stderr) = check(&OLD.replace(">= 1", ">= 2"), OLD, &[]);
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(
-        said.contains("shop: new->buyer now when orders >= 2"),
-        "{said}"
+        stderr.contains("shop: new->buyer now when orders >= 2"),
+        "{stderr}"
     );
-    let (code, _, said) = check(&format!("# Words.\n{OLD}"), OLD, &[]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("only texts change"), "{said}");
+    let (code, _, stderr) = check(&format!("# Words.\n{OLD}"), OLD, &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("only texts change"), "{stderr}");
     let lost = OLD.replace("buyer", "customer");
-    let (code, _, said) = check(&lost, OLD, &[]);
-    assert_eq!(code, Some(78), "{said}");
+    let (code, _, stderr) = check(&lost, OLD, &[]);
+    assert_eq!(code, Some(78), "{stderr}");
     assert!(
-        said.contains("error: the change would be refused"),
-        "{said}"
+        stderr.contains("error: the change would be refused"),
+        "{stderr}"
     );
     assert!(
-        said.contains("write `was: buyer` in another stage"),
-        "{said}"
+        stderr.contains("write `was: buyer` in another stage"),
+        "{stderr}"
     );
     let (code, stdout, _) = check(&lost, OLD, &["--format", "json"]);
     assert_eq!(code, Some(78), "{stdout}");
@@ -71,7 +71,7 @@ fn it_says_what_changes_and_whether_it_would_be_taken() {
 }
 
 #[test]
-fn a_rule_of_several_stages_is_named_for_each_and_spans_of_time_are_told() {
+fn a_changed_transition_is_listed_for_each_stage_with_its_durations() {
     let old = "
 model: shop
 initial: new
@@ -82,27 +82,30 @@ transitions:
   - { from: [new, buyer], to: lost, when: since(last_order) >= days(45), hold: 3d, cooldown: 7d }
 ";
     let new = old.replace("days(45)", "days(60)");
-    let (code, _, said) = check(&new, old, &[]);
-    assert_eq!(code, Some(0), "{said}");
-    let told = "shop: new->lost, buyer->lost now when since(last_order) >= days(60)";
-    assert!(said.contains(told), "{said}");
-    assert!(said.ends_with("the change would be accepted\n"), "{said}");
+    let (code, _, stderr) = check(&new, old, &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let expected = "shop: new->lost, buyer->lost now when since(last_order) >= days(60)";
+    assert!(stderr.contains(expected), "{stderr}");
+    assert!(
+        stderr.ends_with("the change would be accepted\n"),
+        "{stderr}"
+    );
     let new = old
         .replace("3d", "5d")
         .replace("1d", "0s")
         .replace("7d", "9d");
-    let (_, _, said) = check(&new, old, &[]);
-    for told in [
+    let (_, _, stderr) = check(&new, old, &[]);
+    for expected in [
         "shop: the hold of new->lost, buyer->lost is 5d, was 3d",
         "shop: the cooldown of new->lost, buyer->lost is 9d, was 7d",
         "shop: the min_dwell of `buyer` is 0s, was 1d",
     ] {
-        assert!(said.contains(told), "{said}");
+        assert!(stderr.contains(expected), "{stderr}");
     }
 }
 
 #[test]
-fn it_says_the_same_of_settings() {
+fn changed_settings_are_reported_in_the_same_way() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("shop.yaml", OLD);
@@ -119,25 +122,25 @@ fn it_says_the_same_of_settings() {
         ];
         run(folder.path(), &own, more)
     };
-    let (code, _, said) = check(inputs, &[]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("records are decoded as before"), "{said}");
+    let (code, _, stderr) = check(inputs, &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("records are decoded as before"), "{stderr}");
     let more = format!(
         "{}[[input]]\ntopic = \"orders\"\n",
         inputs.replace("\"user\"", "\"user.id\"")
     );
-    let (code, _, said) = check(&more, &[]);
-    assert_eq!(code, Some(0), "{said}");
-    for told in [
+    let (code, _, stderr) = check(&more, &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    for expected in [
         r#"input.0.customer_id: "user.id" instead of "user""#,
         r#"input.1.topic: "orders" is new"#,
         "the change would be accepted",
     ] {
-        assert!(said.contains(told), "{said}");
+        assert!(stderr.contains(expected), "{stderr}");
     }
     let euros = format!("{inputs}[money]\ncurrency = \"EUR\"\n");
-    let (code, stdout, said) = check(&euros, &["--format", "json"]);
-    assert_eq!(code, Some(78), "{said}");
+    let (code, stdout, stderr) = check(&euros, &["--format", "json"]);
+    assert_eq!(code, Some(78), "{stderr}");
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     let refused = json["settings"]["refused"].as_str().unwrap();
     assert!(refused.contains("was USD and is EUR now"), "{refused}");
@@ -146,10 +149,10 @@ fn it_says_the_same_of_settings() {
         r#"money.currency: "EUR" instead of "USD""#
     );
     write("old.toml", &format!("settings_version = 1\n{inputs}"));
-    let (code, _, said) = check(inputs, &[]);
-    assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("`settings_version` is lower"), "{said}");
-    let (code, _, said) = check(&inputs.replace("clicks", "orders"), &[]);
-    assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("the inputs were clicks"), "{said}");
+    let (code, _, stderr) = check(inputs, &[]);
+    assert_eq!(code, Some(78), "{stderr}");
+    assert!(stderr.contains("`settings_version` is lower"), "{stderr}");
+    let (code, _, stderr) = check(&inputs.replace("clicks", "orders"), &[]);
+    assert_eq!(code, Some(78), "{stderr}");
+    assert!(stderr.contains("the inputs were clicks"), "{stderr}");
 }

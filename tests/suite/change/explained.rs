@@ -1,4 +1,4 @@
-//! What is known of how somebody came into their stage, when the models change.
+//! Explanations of the last transition after a change of the models.
 
 use tenure::customer::{Cause, Explanation};
 use tenure::explanation::CustomerExplanation;
@@ -20,28 +20,28 @@ transitions:
   - { from: silent, to: back, when: \"order_completed && previous_stage != 'new'\" }
 ";
 
-/// Anna bought; Ben fell silent; Cleo came back.
+/// Anna is a buyer, Ben is silent, Cleo is back.
 fn shop() -> Shop {
     let mut shop = Shop::open(models(&[SHOP]));
-    let order = |who, day| Did {
+    let order = |customer, day| TestEvent {
         more: r#","value":20"#,
-        ..did(who, "order_completed", day)
+        ..event(customer, "order_completed", day)
     };
-    shop.tell(&[order("ben", 0), order("cleo", 0)]);
-    shop.wait(34);
-    shop.tell(&[order("cleo", 35), order("anna", 36)]);
-    shop.wait(36);
+    shop.receive(&[order("ben", 0), order("cleo", 0)]);
+    shop.advance(34);
+    shop.receive(&[order("cleo", 35), order("anna", 36)]);
+    shop.advance(36);
     shop
 }
 
-fn explained(shop: &Shop, who: &str) -> Explanation {
+fn explained(shop: &Shop, customer: &str) -> Explanation {
     let now = EventTime(shop.progress.watermark.0);
-    shop.states[&CustomerId::from(who)].explain(&shop.models, 0, now)
+    shop.states[&CustomerId::from(customer)].explain(&shop.models, 0, now)
 }
 
-/// Cause, from, condition by condition with its value.
-fn why(shop: &Shop, who: &str) -> (Cause, Option<String>) {
-    let last = explained(shop, who).last_transition.unwrap();
+/// The cause and, if the transition still exists, its stage of origin and each comparison with its value.
+fn why(shop: &Shop, customer: &str) -> (Cause, Option<String>) {
+    let last = explained(shop, customer).last_transition.unwrap();
     let model = &shop.models.list[0];
     let by = last.transition.map(|by| {
         let from = by.from.map_or("?", |from| &model.stages[from].name);
@@ -58,10 +58,10 @@ fn why(shop: &Shop, who: &str) -> (Cause, Option<String>) {
 }
 
 #[test]
-fn what_led_here_stays_known_under_other_names_and_in_another_order() {
+fn explanations_survive_renaming_and_reordering() {
     let mut shop = shop();
-    let whos = ["anna", "ben", "cleo"];
-    let before = whos.map(|who| why(&shop, who));
+    let customers = ["anna", "ben", "cleo"];
+    let before = customers.map(|customer| why(&shop, customer));
     assert_eq!(before[1].0, Cause::Timer);
     assert!(
         before[2].1.as_ref().unwrap().contains(r#"Text("buyer")"#),
@@ -85,7 +85,7 @@ transitions:
 ";
     shop.change(models(&[after]));
     shop.sweep();
-    let renamed = whos.map(|who| why(&shop, who));
+    let renamed = customers.map(|customer| why(&shop, customer));
     for (before, after) in before.iter().zip(&renamed) {
         let before = before.1.as_ref().unwrap();
         let before = before
@@ -96,7 +96,7 @@ transitions:
 }
 
 #[test]
-fn of_a_transition_that_is_gone_the_cause_alone_is_known() {
+fn only_the_cause_of_a_removed_transition_stays_known() {
     let mut shop = shop();
     let after = SHOP
         .replace("spent > 5", "spent > 6")
@@ -110,16 +110,16 @@ fn of_a_transition_that_is_gone_the_cause_alone_is_known() {
 }
 
 #[test]
-fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
+fn a_customer_that_is_not_migrated_yet_is_explained_by_the_new_models() {
     let mut shop = shop();
     shop.store
         .put_generation(PARTITION, &shop.generation)
         .unwrap();
-    let find = |shop: &Shop, who: &str| {
+    let find = |shop: &Shop, customer: &str| {
         let partitions = shop.store.partitions().unwrap();
         assert_eq!(partitions, [PARTITION]);
         shop.store
-            .find_customer(&partitions, &who.into())
+            .find_customer(&partitions, &customer.into())
             .unwrap()
             .unwrap()
     };
@@ -128,7 +128,7 @@ fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
     shop.store
         .put_generation(PARTITION, &shop.generation)
         .unwrap();
-    // The change is committed, and nobody has been met yet.
+    // The change is committed, and no customer is migrated yet.
     let commit = Commit {
         states: Vec::new(),
         arm: Vec::new(),
@@ -153,15 +153,15 @@ fn who_is_still_to_be_brought_over_is_explained_by_the_models_of_today() {
         let about: CustomerExplanation<'_> = explain_found(&found, &ben, None).unwrap();
         (found.is_migrated, about.to_string())
     };
-    let (is_brought_over, before) = shown(&shop);
+    let (is_migrated, before) = shown(&shop);
     assert!(
-        is_brought_over && before.contains("The models have just changed"),
+        is_migrated && before.contains("The models have just changed"),
         "{before}"
     );
     shop.sweep();
-    let (is_brought_over, after) = shown(&shop);
+    let (is_migrated, after) = shown(&shop);
     assert!(
-        !is_brought_over && before.starts_with(after.trim_end()),
+        !is_migrated && before.starts_with(after.trim_end()),
         "{before}\n{after}"
     );
 }

@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use super::*;
 
-/// A model whose numbers, and the order of whose parts, are drawn; what it remembers stays the same.
-fn drawn(chance: &mut Rng, version: u32) -> Models {
+/// Models with random numbers and random order; the facts that they store are always the same.
+fn random_models(chance: &mut Rng, version: u32) -> Models {
     let mut facts = vec![
         "orders: count(order_completed)".to_owned(),
         "recent: count(order_completed) over 9d".to_owned(),
@@ -55,22 +55,22 @@ transitions:
     models(&texts)
 }
 
-struct Drawn {
-    who: &'static str,
-    what: &'static str,
+struct RandomEvent {
+    customer: &'static str,
+    kind: &'static str,
     at: i64,
     more: String,
 }
 
-/// What eight customers do in some days, in order of time; some of it comes twice, some takes orders back.
-fn history(chance: &mut Rng, days: std::ops::Range<i64>) -> Vec<Drawn> {
+/// Events of eight customers in some days, in time order, with duplicates and returns.
+fn history(chance: &mut Rng, days: std::ops::Range<i64>) -> Vec<RandomEvent> {
     let mut times: Vec<i64> = (0..chance.usize(10..60))
         .map(|_| chance.i64(days.start * DAY..days.end * DAY))
         .collect();
     times.sort_unstable();
     let event = |at| {
-        let who = ["a", "b", "c", "d", "e", "f", "g", "h"][chance.usize(..8)];
-        let what = [
+        let customer = ["a", "b", "c", "d", "e", "f", "g", "h"][chance.usize(..8)];
+        let kind = [
             "order_completed",
             "order_completed",
             "order_refunded",
@@ -80,11 +80,11 @@ fn history(chance: &mut Rng, days: std::ops::Range<i64>) -> Vec<Drawn> {
         let channel = ["web", "shop", "mail"][chance.usize(..3)];
         let id = chance.u32(..200);
         let more = format!(
-            r#","id":"{id}","order_id":"{who}{order}","value":{value},"channel":"{channel}""#
+            r#","id":"{id}","order_id":"{customer}{order}","value":{value},"channel":"{channel}""#
         );
-        Drawn {
-            who,
-            what,
+        RandomEvent {
+            customer,
+            kind,
             at,
             more,
         }
@@ -92,17 +92,17 @@ fn history(chance: &mut Rng, days: std::ops::Range<i64>) -> Vec<Drawn> {
     times.into_iter().map(event).collect()
 }
 
-impl Drawn {
-    fn did(&self) -> Did<'_> {
-        let Drawn {
-            who,
-            what,
+impl RandomEvent {
+    fn as_event(&self) -> TestEvent<'_> {
+        let RandomEvent {
+            customer,
+            kind,
             at,
             more,
         } = self;
-        Did {
-            who,
-            what,
+        TestEvent {
+            customer,
+            kind,
             at: *at,
             more,
         }
@@ -113,22 +113,22 @@ fn by_customer(shop: &Shop, outputs: &[Output]) -> BTreeMap<String, Vec<String>>
     let mut by_customer: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for output in outputs {
         if let Output::StageChanged { customer, change } = output {
-            let said = format!(
+            let line = format!(
                 "{} {} {}",
                 shop.models.list[change.model].name,
-                shop.said(change),
+                shop.describe(change),
                 change.sequence
             );
             by_customer
                 .entry(customer.as_str().to_owned())
                 .or_default()
-                .push(said);
+                .push(line);
         }
     }
     by_customer
 }
 
-/// What others see; entries in the timer index may be early or late, as long as they are met.
+/// The states without their entries in the timer index, which may differ.
 fn comparable(states: &BTreeMap<CustomerId, CustomerState>) -> Vec<(CustomerId, CustomerState)> {
     let without = |(id, state): (&CustomerId, &CustomerState)| {
         let armed = None;
@@ -144,16 +144,16 @@ fn comparable(states: &BTreeMap<CustomerId, CustomerState>) -> Vec<(CustomerId, 
 }
 
 #[test]
-fn it_does_not_matter_whether_somebody_is_met_by_the_sweep_or_by_what_they_do() {
-    let (mut moved, mut by_change) = (0, 0);
+fn the_result_does_not_depend_on_whether_the_sweep_or_an_event_migrates_a_customer() {
+    let (mut transitions, mut by_change) = (0, 0);
     for seed in 0..200 {
         let mut chance = Rng::with_seed(seed);
-        let (before, after) = (drawn(&mut chance, 1), drawn(&mut chance, 2));
+        let (before, after) = (random_models(&mut chance, 1), random_models(&mut chance, 2));
         let (early, late) = (history(&mut chance, 0..30), history(&mut chance, 30..60));
-        let run = |swept_after: usize| {
+        let run = |sweep_after: usize| {
             let mut shop = Shop::open(before.clone());
-            shop.tell(&early.iter().map(Drawn::did).collect::<Vec<_>>());
-            shop.wait(30);
+            shop.receive(&early.iter().map(RandomEvent::as_event).collect::<Vec<_>>());
+            shop.advance(30);
             let change = shop.change(after.clone());
             assert_eq!(
                 change.refusal(AcceptedLosses::default()),
@@ -162,19 +162,22 @@ fn it_does_not_matter_whether_somebody_is_met_by_the_sweep_or_by_what_they_do() 
             );
             let mut outputs = Vec::new();
             for (at, event) in late.iter().enumerate() {
-                if at == swept_after {
+                if at == sweep_after {
                     outputs.extend(shop.sweep());
                 }
-                // The sweep does not go on by itself.
+                // The batch does not continue the sweep.
                 let sweep = shop.progress.sweep.clone();
                 shop.progress.sweep = None;
-                outputs.extend(shop.tell(&[event.did()]));
+                outputs.extend(shop.receive(&[event.as_event()]));
                 shop.progress.sweep = sweep;
             }
             outputs.extend(shop.sweep());
-            outputs.extend(shop.wait(90));
-            let moves = by_customer(&shop, &outputs);
-            let by_change = outputs.iter().filter(|output| is_by_change(output)).count();
+            outputs.extend(shop.advance(90));
+            let transitions = by_customer(&shop, &outputs);
+            let by_change = outputs
+                .iter()
+                .filter(|output| is_by_model_change(output))
+                .count();
             assert_eq!(
                 shop.progress.timers,
                 shop.states
@@ -183,41 +186,41 @@ fn it_does_not_matter_whether_somebody_is_met_by_the_sweep_or_by_what_they_do() 
                     .count() as u64
             );
             (
-                moves,
+                transitions,
                 comparable(&shop.states),
                 shop.progress.population.clone(),
                 by_change,
             )
         };
         let first = run(0);
-        moved += first.0.values().map(Vec::len).sum::<usize>();
+        transitions += first.0.values().map(Vec::len).sum::<usize>();
         by_change += first.3;
-        for swept_after in [late.len() / 2, usize::MAX] {
-            let other = run(swept_after);
-            assert_eq!(other.0, first.0, "seed {seed}: swept after {swept_after}");
-            assert_eq!(other.1, first.1, "seed {seed}: swept after {swept_after}");
-            assert_eq!(other.2, first.2, "seed {seed}: swept after {swept_after}");
+        for sweep_after in [late.len() / 2, usize::MAX] {
+            let other = run(sweep_after);
+            assert_eq!(other.0, first.0, "seed {seed}: swept after {sweep_after}");
+            assert_eq!(other.1, first.1, "seed {seed}: swept after {sweep_after}");
+            assert_eq!(other.2, first.2, "seed {seed}: swept after {sweep_after}");
         }
     }
-    assert!(moved > 2_000, "{moved}");
+    assert!(transitions > 2_000, "{transitions}");
     assert!(by_change > 200, "{by_change}");
 }
 
 #[test]
-fn facts_are_what_they_would_be_had_the_models_always_been_these() {
+fn migrated_facts_equal_those_of_a_run_with_the_new_models_from_the_start() {
     let mut facts = 0;
     for seed in 0..600 {
         let mut chance = Rng::with_seed(seed);
-        let (before, after) = (drawn(&mut chance, 1), drawn(&mut chance, 2));
+        let (before, after) = (random_models(&mut chance, 1), random_models(&mut chance, 2));
         let (early, late) = (history(&mut chance, 0..30), history(&mut chance, 30..50));
         let run = |first: &Models| {
             let mut shop = Shop::open(first.clone());
-            shop.tell(&early.iter().map(Drawn::did).collect::<Vec<_>>());
+            shop.receive(&early.iter().map(RandomEvent::as_event).collect::<Vec<_>>());
             if tenure::partition::hash_models(first) != tenure::partition::hash_models(&after) {
                 shop.change(after.clone());
                 shop.sweep();
             }
-            shop.tell(&late.iter().map(Drawn::did).collect::<Vec<_>>());
+            shop.receive(&late.iter().map(RandomEvent::as_event).collect::<Vec<_>>());
             shop.states
         };
         let (changed, always) = (run(&before), run(&after));
@@ -234,15 +237,15 @@ fn facts_are_what_they_would_be_had_the_models_always_been_these() {
 }
 
 #[test]
-fn there_and_back_again_is_the_state_that_it_was() {
+fn changing_the_models_back_restores_the_state() {
     for seed in 0..300 {
         let mut chance = Rng::with_seed(seed);
-        let before = drawn(&mut chance, 1);
+        let before = random_models(&mut chance, 1);
         let mut shop = Shop::open(before.clone());
-        shop.tell(
+        shop.receive(
             &history(&mut chance, 0..30)
                 .iter()
-                .map(Drawn::did)
+                .map(RandomEvent::as_event)
                 .collect::<Vec<_>>(),
         );
         let known = comparable(&shop.states);
@@ -253,10 +256,10 @@ fn there_and_back_again_is_the_state_that_it_was() {
             .map(|it| it.source.text.clone())
             .collect();
         texts.reverse();
-        let turned = models(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-        let change = shop.change(turned);
+        let reversed = models(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let change = shop.change(reversed);
         assert!(!change.is_text_only && change.models.iter().all(|it| it.is_unchanged));
-        assert_eq!(shop.swept(), [""; 0]);
+        assert_eq!(shop.sweep_transitions(), [""; 0]);
         texts.reverse();
         let texts: Vec<String> = texts
             .iter()
@@ -265,7 +268,7 @@ fn there_and_back_again_is_the_state_that_it_was() {
         shop.change(models(
             &texts.iter().map(String::as_str).collect::<Vec<_>>(),
         ));
-        assert_eq!(shop.swept(), [""; 0]);
+        assert_eq!(shop.sweep_transitions(), [""; 0]);
         for ((id, was), (_, is)) in known.into_iter().zip(comparable(&shop.states)) {
             let generation = is.generation;
             assert_eq!(

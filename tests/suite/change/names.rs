@@ -1,4 +1,4 @@
-//! What becomes of models, stages, facts and transitions that are new, gone, or called otherwise.
+//! Models, stages, facts and transitions that are new, removed or renamed.
 
 use super::*;
 
@@ -17,29 +17,29 @@ transitions:
   - { from: at_risk, to: buyer, when: since(last_order) < days(1), cooldown: 20d, name: back }
 ";
 
-/// Anna bought once on the first day, Ben twice, Cleo only looked.
+/// Anna has one order, Ben two, Cleo only a page view.
 fn shop() -> Shop {
     let mut shop = Shop::open(models(&[SHOP]));
-    let outputs = shop.tell(&[
-        did("anna", "order_completed", 0),
-        did("ben", "order_completed", 0),
-        did("ben", "order_completed", 3),
-        did("cleo", "page_viewed", 4),
+    let outputs = shop.receive(&[
+        event("anna", "order_completed", 0),
+        event("ben", "order_completed", 0),
+        event("ben", "order_completed", 3),
+        event("cleo", "page_viewed", 4),
     ]);
     assert_eq!(
-        shop.moves(&outputs),
+        shop.transitions(&outputs),
         ["anna: new->buyer event 0s", "ben: new->buyer event 0s"]
     );
     shop
 }
 
-fn changed(what: &str, by: &str) -> Models {
-    assert_eq!(SHOP.matches(what).count(), 1, "{what}");
-    models(&[&SHOP.replace(what, by)])
+fn changed(old: &str, new: &str) -> Models {
+    assert_eq!(SHOP.matches(old).count(), 1, "{old}");
+    models(&[&SHOP.replace(old, new)])
 }
 
 #[test]
-fn other_words_change_nothing_and_nobody_has_to_be_met() {
+fn a_change_of_text_alone_needs_no_sweep() {
     let mut shop = shop();
     let before = shop.progress.clone();
     let change = shop.change(models(&[
@@ -51,7 +51,7 @@ fn other_words_change_nothing_and_nobody_has_to_be_met() {
     assert_eq!(shop.progress.generation, before.generation);
     assert_ne!(shop.progress.models_hash, before.models_hash);
     assert_eq!(
-        shop.waited(40),
+        shop.advance_transitions(40),
         [
             "anna: buyer->at_risk timer 32d",
             "ben: buyer->at_risk timer 35d"
@@ -60,9 +60,9 @@ fn other_words_change_nothing_and_nobody_has_to_be_met() {
 }
 
 #[test]
-fn who_belongs_elsewhere_by_a_new_threshold_moves_when_the_change_takes_effect() {
+fn a_changed_threshold_moves_customers_when_the_change_takes_effect() {
     let mut shop = shop();
-    shop.wait(10);
+    shop.advance(10);
     let change = shop.change(changed("orders >= 3", "orders >= 2"));
     assert_eq!(change.refusal(AcceptedLosses::default()), None);
     assert_eq!(
@@ -74,11 +74,11 @@ fn who_belongs_elsewhere_by_a_new_threshold_moves_when_the_change_takes_effect()
     );
     let outputs = shop.sweep();
     assert_eq!(
-        shop.moves(&outputs),
+        shop.transitions(&outputs),
         ["ben: buyer->regular model_change 10d1ms"]
     );
-    assert_eq!(restated(&outputs), [""; 0]);
-    assert!(outputs.iter().all(is_by_change));
+    assert_eq!(renamed(&outputs), [""; 0]);
+    assert!(outputs.iter().all(is_by_model_change));
     assert_eq!(
         shop.population("shop"),
         [
@@ -88,7 +88,7 @@ fn who_belongs_elsewhere_by_a_new_threshold_moves_when_the_change_takes_effect()
         ]
     );
     assert_eq!(
-        shop.waited(40),
+        shop.advance_transitions(40),
         [
             "anna: buyer->at_risk timer 32d",
             "ben: regular->at_risk timer 35d"
@@ -97,16 +97,15 @@ fn who_belongs_elsewhere_by_a_new_threshold_moves_when_the_change_takes_effect()
 }
 
 #[test]
-fn a_deadline_that_comes_earlier_by_the_change_is_met_at_its_instant_however_late_the_sweep_comes()
-{
+fn a_timer_that_the_change_makes_earlier_fires_for_its_instant_however_late_the_sweep_is() {
     let mut shop = shop();
-    shop.wait(10);
+    shop.advance(10);
     shop.change(changed("days(30), hold: 2d", "days(12), hold: 2d"));
-    // Cleo's events bring time to day 20; anna and ben are met by the sweep alone, and late.
-    let mut outputs = shop.tell(&[did("cleo", "page_viewed", 20)]);
+    // Cleo's event is of day 20; only the sweep migrates Anna and Ben, and late.
+    let mut outputs = shop.receive(&[event("cleo", "page_viewed", 20)]);
     outputs.extend(shop.sweep());
     assert_eq!(
-        shop.moves(&outputs),
+        shop.transitions(&outputs),
         [
             "anna: buyer->at_risk timer 14d",
             "ben: buyer->at_risk timer 17d"
@@ -115,8 +114,8 @@ fn a_deadline_that_comes_earlier_by_the_change_is_met_at_its_instant_however_lat
 }
 
 #[test]
-fn a_hold_goes_on_where_its_condition_stays_and_begins_anew_where_it_does_not() {
-    for (what, by, expected) in [
+fn a_hold_continues_if_its_condition_is_unchanged_and_restarts_if_not() {
+    for (old, new, expected) in [
         ("hold: 2d", "hold: 4d", "anna: buyer->at_risk timer 34d"),
         (
             "days(30), hold",
@@ -125,46 +124,56 @@ fn a_hold_goes_on_where_its_condition_stays_and_begins_anew_where_it_does_not() 
         ),
     ] {
         let mut shop = shop();
-        shop.wait(31); // Anna's condition has been true since day 30.
-        shop.change(changed(what, by));
+        shop.advance(31); // Anna's condition has been true since day 30.
+        shop.change(changed(old, new));
         let mut outputs = shop.sweep();
-        outputs.extend(shop.wait(34));
-        let moves = shop.moves(&outputs);
-        assert_eq!(moves.first().map(String::as_str), Some(expected), "{by}");
+        outputs.extend(shop.advance(34));
+        let transitions = shop.transitions(&outputs);
+        assert_eq!(
+            transitions.first().map(String::as_str),
+            Some(expected),
+            "{new}"
+        );
     }
 }
 
 #[test]
-fn minimum_stay_and_cooldown_do_not_keep_anybody_from_the_change_and_go_on_after_it() {
+fn minimum_stay_and_cooldown_do_not_block_a_model_change_and_continue_after_it() {
     let mut shop = shop();
-    shop.wait(35);
-    let outputs = shop.tell(&[did("anna", "order_completed", 36)]);
-    assert_eq!(shop.moves(&outputs), ["anna: at_risk->buyer event 36d"]);
+    shop.advance(35);
+    let outputs = shop.receive(&[event("anna", "order_completed", 36)]);
+    assert_eq!(
+        shop.transitions(&outputs),
+        ["anna: at_risk->buyer event 36d"]
+    );
     shop.change(changed("buyer: {}", "buyer: { min_dwell: 60d }"));
-    assert_eq!(shop.swept(), [""; 0]);
-    // 30 days of silence and two of hold, but sixty of stay.
-    assert_eq!(shop.waited(100), ["anna: buyer->at_risk timer 96d"]);
+    assert_eq!(shop.sweep_transitions(), [""; 0]);
+    // 30 days without an order and 2 of hold, but a minimum stay of 60.
+    assert_eq!(
+        shop.advance_transitions(100),
+        ["anna: buyer->at_risk timer 96d"]
+    );
     shop.change(models(&[
         &SHOP.replace("days(1), cooldown", "days(80), cooldown")
     ]));
-    // The cooldown of twenty days is over, the stay of a model that is gone as well.
+    // The cooldown of 20 days is over, and these models have no minimum stay.
     let outputs = shop.sweep();
     assert_eq!(
-        shop.moves(&outputs),
+        shop.transitions(&outputs),
         ["anna: at_risk->buyer model_change 100d1ms"]
     );
 }
 
 #[test]
-fn a_new_name_moves_nobody_and_is_told_of_those_who_have_been_told_of() {
+fn a_renaming_takes_no_transition_and_republishes_published_stages() {
     let mut shop = shop();
-    let renamed = SHOP
+    let after = SHOP
         .replace("model: shop", "model: store\nwas: shop")
         .replace("buyer: {}", "customer: { was: buyer }")
         .replace("from: buyer", "from: customer")
         .replace("to: buyer", "to: customer")
         .replace("[buyer, ", "[customer, ");
-    let change = shop.change(models(&[&renamed]));
+    let change = shop.change(models(&[&after]));
     assert_eq!(change.refusal(AcceptedLosses::default()), None);
     assert_eq!(
         change.descriptions,
@@ -175,11 +184,11 @@ fn a_new_name_moves_nobody_and_is_told_of_those_who_have_been_told_of() {
         ]
     );
     let outputs = shop.sweep();
-    assert_eq!(shop.moves(&outputs), [""; 0]);
-    assert_eq!(restated(&outputs), ["anna", "ben"]);
-    let outputs = shop.wait(40);
+    assert_eq!(shop.transitions(&outputs), [""; 0]);
+    assert_eq!(renamed(&outputs), ["anna", "ben"]);
+    let outputs = shop.advance(40);
     assert_eq!(
-        shop.moves(&outputs),
+        shop.transitions(&outputs),
         [
             "anna: customer->at_risk timer 32d",
             "ben: customer->at_risk timer 35d"
@@ -193,9 +202,9 @@ fn a_new_name_moves_nobody_and_is_told_of_those_who_have_been_told_of() {
 }
 
 #[test]
-fn several_stages_become_one_and_one_that_is_lost_is_refused() {
+fn stages_can_be_merged_and_a_lost_stage_is_refused() {
     let mut shop = shop();
-    shop.wait(10);
+    shop.advance(10);
     let without = SHOP
         .replace(" regular: {},", "")
         .replace("  - { from: buyer, to: regular, when: orders >= 3 }\n", "")
@@ -206,13 +215,13 @@ fn several_stages_become_one_and_one_that_is_lost_is_refused() {
         refused,
         "no stage is left for customers in `regular` of shop; write `was: regular` in another stage"
     );
-    shop.tell(&[did("ben", "order_completed", 11)]);
+    shop.receive(&[event("ben", "order_completed", 11)]);
     assert_eq!(shop.population("shop")[2].0, "regular");
     let merged = without.replace("buyer: {}", "buyer: { was: [regular, old_name] }");
     let change = shop.change(models(&[&merged]));
     assert_eq!(change.refusal(AcceptedLosses::default()), None);
     let outputs = shop.sweep();
-    assert_eq!(shop.moves(&outputs), [""; 0]);
+    assert_eq!(shop.transitions(&outputs), [""; 0]);
     assert_eq!(
         shop.population("shop"),
         [("new".to_owned(), 1), ("buyer".to_owned(), 2)]
@@ -237,9 +246,9 @@ transitions:
 ";
 
 #[test]
-fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
+fn a_new_model_starts_for_all_customers_and_a_removed_one_leaves_no_trace() {
     let mut shop = shop();
-    shop.wait(10);
+    shop.advance(10);
     let change = shop.change(models(&[CLUB, SHOP]));
     assert_eq!(
         change.refusal(AcceptedLosses::default()),
@@ -255,10 +264,10 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
     );
     let outputs = shop.sweep();
     assert_eq!(
-        shop.moves(&outputs),
+        shop.transitions(&outputs),
         ["ben: outside->member model_change 10d1ms"]
     );
-    assert_eq!(restated(&outputs), ["anna", "ben"]);
+    assert_eq!(renamed(&outputs), ["anna", "ben"]);
     assert_eq!(
         shop.population("club"),
         [("outside".to_owned(), 2), ("member".to_owned(), 1)]
@@ -272,11 +281,11 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
         ]
     );
     let outputs = shop.sweep();
-    assert_eq!(shop.moves(&outputs), [""; 0]);
-    assert_eq!(restated(&outputs), ["anna", "ben"]);
+    assert_eq!(shop.transitions(&outputs), [""; 0]);
+    assert_eq!(renamed(&outputs), ["anna", "ben"]);
     assert!(shop.states.values().all(|state| state.models.len() == 1));
     assert_eq!(
-        shop.waited(40),
+        shop.advance_transitions(40),
         [
             "anna: buyer->at_risk timer 32d",
             "ben: buyer->at_risk timer 35d"
@@ -285,8 +294,7 @@ fn a_model_that_comes_takes_everybody_in_and_one_that_goes_leaves_no_trace() {
 }
 
 #[test]
-fn a_model_that_ends_while_another_begins_may_have_a_new_name_and_is_refused_unless_that_is_meant()
-{
+fn a_likely_renaming_of_a_model_is_refused_unless_it_is_declared_or_accepted() {
     let shop = shop();
     let renamed = SHOP.replace("model: shop", "model: store");
     let change = ModelsChange::between(&shop.models, &models(&[&renamed]));
@@ -296,15 +304,15 @@ fn a_model_that_ends_while_another_begins_may_have_a_new_name_and_is_refused_unl
         "{refused}"
     );
     assert!(change.refusal(EVERYTHING).is_none());
-    let said = renamed.replace("model: store", "model: store\nwas: shop");
-    let change = ModelsChange::between(&shop.models, &models(&[&said]));
+    let declared = renamed.replace("model: store", "model: store\nwas: shop");
+    let change = ModelsChange::between(&shop.models, &models(&[&declared]));
     assert_eq!(change.refusal(AcceptedLosses::default()), None);
 }
 
 #[test]
-fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accepted() {
+fn facts_that_were_not_stored_are_listed_and_start_empty_if_accepted() {
     let mut shop = shop();
-    shop.wait(10);
+    shop.advance(10);
     let more = SHOP
         .replace(
             "facts:",
@@ -321,13 +329,16 @@ fn facts_that_were_not_kept_are_named_and_begin_with_what_comes_if_that_is_accep
     );
     assert_eq!(change.refusal(EVERYTHING), None);
     shop.change(models(&[&more]));
-    assert_eq!(shop.swept(), [""; 0]);
-    let outputs = shop.tell(&[
-        did("anna", "page_viewed", 11),
-        did("anna", "page_viewed", 12),
+    assert_eq!(shop.sweep_transitions(), [""; 0]);
+    let outputs = shop.receive(&[
+        event("anna", "page_viewed", 11),
+        event("anna", "page_viewed", 12),
     ]);
-    assert_eq!(shop.moves(&outputs), ["anna: buyer->regular event 12d"]);
-    // A shorter window of the same has been kept, a longer one has not.
+    assert_eq!(
+        shop.transitions(&outputs),
+        ["anna: buyer->regular event 12d"]
+    );
+    // A shorter window is contained in the stored one, a longer one is not.
     let other = |window: &str| models(&[&more.replace("over 30d", window)]);
     assert_eq!(
         ModelsChange::between(&shop.models, &other("over 20d")).refusal(AcceptedLosses::default()),
@@ -353,13 +364,13 @@ transitions:
 ";
 
 #[test]
-fn orders_can_be_taken_back_and_transitions_corrected_across_the_change_of_another_model() {
+fn returns_and_corrections_work_across_a_change_of_another_model() {
     let mut shop = Shop::open(models(&[SHOP, REFUNDS]));
-    let order = |day, more| Did {
+    let order = |day, more| TestEvent {
         more,
-        ..did("anna", "order_completed", day)
+        ..event("anna", "order_completed", day)
     };
-    shop.tell(&[
+    shop.receive(&[
         order(0, r#","order_id":"o1","value":30"#),
         order(2, r#","order_id":"o2","value":80"#),
     ]);
@@ -369,12 +380,12 @@ fn orders_can_be_taken_back_and_transitions_corrected_across_the_change_of_anoth
         &SHOP.replace("orders >= 3", "orders >= 2"),
     ]));
     let mut outputs = shop.sweep();
-    outputs.extend(shop.tell(&[Did {
+    outputs.extend(shop.receive(&[TestEvent {
         more: r#","order_id":"o1""#,
-        ..did("anna", "order_refunded", 5)
+        ..event("anna", "order_refunded", 5)
     }]));
     assert_eq!(
-        shop.moves(&outputs),
+        shop.transitions(&outputs),
         [
             "anna: buyer->regular model_change 2d",
             "anna: big->buyer correction 5d"
@@ -383,7 +394,7 @@ fn orders_can_be_taken_back_and_transitions_corrected_across_the_change_of_anoth
 }
 
 #[test]
-fn who_has_an_older_file_is_behind_and_a_higher_version_makes_it_new() {
+fn an_earlier_model_file_is_older_unless_its_version_is_raised() {
     let mut shop = shop();
     let old = models(&[SHOP]);
     shop.change(changed("orders >= 3", "orders >= 2"));
@@ -398,15 +409,15 @@ fn who_has_an_older_file_is_behind_and_a_higher_version_makes_it_new() {
             .compare_models(&changed("version: 3", "version: 4")),
         VersionOrdering::Newer
     );
-    // Never seen, but counted down.
+    // Models that were never loaded are newer, unless their version is lower.
     let never_seen = changed("days(30)", "days(31)");
     assert_eq!(
         shop.generation.compare_models(&never_seen),
         VersionOrdering::Newer
     );
-    let counted_down = models(&[&SHOP.replace("version: 3", "version: 2")]);
+    let lower_version = models(&[&SHOP.replace("version: 3", "version: 2")]);
     assert_eq!(
-        shop.generation.compare_models(&counted_down),
+        shop.generation.compare_models(&lower_version),
         VersionOrdering::Older
     );
     let bytes = shop.generation.encode();

@@ -1,4 +1,4 @@
-//! The listener for operators: whom it answers, and what it says of a customer.
+//! The listener for operators: which requests it accepts, and its explanations of customers.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -64,8 +64,8 @@ impl Listener {
         self.handle.customers.own(0);
     }
 
-    /// The whole answer to a request with these headers.
-    fn ask(&self, request: &str, headers: &[&str]) -> String {
+    /// The whole response to a request with these headers.
+    fn send(&self, request: &str, headers: &[&str]) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let headers: String = headers
             .iter()
@@ -76,9 +76,9 @@ impl Listener {
             "{request} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"
         )
         .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 
     fn explain(&self, customer: &str, more: &[&str]) -> Run {
@@ -89,7 +89,7 @@ impl Listener {
 }
 
 #[test]
-fn no_web_page_gets_at_anything() {
+fn requests_of_web_pages_are_refused() {
     let listener = Listener::start();
     listener.open();
     let address = listener.address;
@@ -112,44 +112,44 @@ fn no_web_page_gets_at_anything() {
             &[&own, "Origin: http://localhost:3000"],
             &[&own, &format!("Origin: https://{address}")],
         ] {
-            let answer = listener.ask(request, refused);
-            let status = answer.split(' ').nth(1).unwrap();
-            // Without any name HTTP itself refuses.
+            let response = listener.send(request, refused);
+            let status = response.split(' ').nth(1).unwrap();
+            // Without a host HTTP itself refuses.
             assert!(
                 ["400", "403"].contains(&status),
-                "{request} {refused:?}: {answer}"
+                "{request} {refused:?}: {response}"
             );
-            assert!(!answer.contains("anna"), "{answer}");
+            assert!(!response.contains("anna"), "{response}");
         }
-        for taken in [
+        for accepted in [
             &[&own[..]][..],
             &["Host: localhost"],
             &[&format!("Host: LOCALHOST:{port}")],
             &["Host: [::1]:9"],
             &[&own, &format!("Origin: http://{address}")],
         ] {
-            let answer = listener.ask(request, taken);
+            let response = listener.send(request, accepted);
             let expected = match request {
                 "GET /none" => "404",
                 "POST /go-on" => "409",
                 _ => "200",
             };
             assert_eq!(
-                answer.split(' ').nth(1),
+                response.split(' ').nth(1),
                 Some(expected),
-                "{request} {taken:?}: {answer}"
+                "{request} {accepted:?}: {response}"
             );
         }
     }
-    let rebound = listener.ask("GET http://evil.example/fuse", &["Host: localhost"]);
+    let rebound = listener.send("GET http://evil.example/fuse", &["Host: localhost"]);
     assert_eq!(rebound.split(' ').nth(1), Some("403"), "{rebound}");
 }
 
 #[test]
-fn what_it_says_is_what_the_command_says_of_the_folder() {
+fn the_listener_explains_the_same_as_the_command() {
     let listener = Listener::start();
     let folder = ["--state", "state"];
-    let of_folder = |customer: &str, more: &[&str]| {
+    let explain_folder = |customer: &str, more: &[&str]| {
         let arguments = ["explain", customer, folder[0], folder[1]];
         tenure(listener.folder.path(), &[&arguments, more].concat())
     };
@@ -164,7 +164,7 @@ fn what_it_says_is_what_the_command_says_of_the_folder() {
         .iter()
         .flat_map(|customer| {
             [&[][..], &["--format", "json"], &["--at", "2026-06-01"]]
-                .map(|more| of_folder(customer, more))
+                .map(|more| explain_folder(customer, more))
         })
         .collect();
     listener.open();
@@ -187,17 +187,17 @@ fn what_it_says_is_what_the_command_says_of_the_folder() {
     );
     let early = listener.explain("anna", &["--at", "2026-01-02"]);
     assert!(early.said.contains("(422)"), "{}", early.said);
-    // What others have taken over is on the disk for a while, and no longer true.
+    // The state of a released partition stays on disk for a while, and is no longer current.
     listener.handle.customers.release(0);
     assert!(listener.explain("anna", &[]).said.contains("(404)"));
-    // The store can be opened anew.
+    // The store can be opened again.
     listener.handle.customers.close();
     listener.open();
     assert_eq!(listener.explain("anna", &[]).code, 0);
 }
 
 #[test]
-fn what_is_asked_wrongly_is_said() {
+fn invalid_requests_are_refused() {
     let listener = Listener::start();
     listener.open();
     let host = format!("Host: {}", listener.address);
@@ -232,7 +232,7 @@ fn what_is_asked_wrongly_is_said() {
         ("a/b", "404", ""),
     ] {
         let path = format!("/customers/{path}");
-        let answer = listener.ask(&format!("GET {path}"), &[&host]);
+        let answer = listener.send(&format!("GET {path}"), &[&host]);
         assert_eq!(answer.split(' ').nth(1), Some(status), "{path}: {answer}");
         assert!(answer.contains(text), "{path}: {answer}");
     }
@@ -254,7 +254,7 @@ fn an_action_for_a_partition_is_read_from_its_query() {
             "unknown field `dryrun`, expected `dry_run` or `to`",
         ),
     ] {
-        let answer = listener.ask(&format!("POST /partitions/{request}"), &[&host]);
+        let answer = listener.send(&format!("POST /partitions/{request}"), &[&host]);
         assert_eq!(
             answer.split(' ').nth(1),
             Some(status),

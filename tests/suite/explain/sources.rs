@@ -1,4 +1,4 @@
-//! From a folder of state and from events comes the same, and nothing is changed by looking.
+//! The explanation of a state folder and that of events are the same, and reading changes nothing.
 
 use tenure::event::parse_instant;
 use tenure::store::{Config, Store};
@@ -8,7 +8,7 @@ use super::*;
 const INPUT: &str = "tests/data/cdnow_sample.csv";
 const MODELS: [&str; 2] = ["config/models/retail.yaml", "config/models/rfm.yaml"];
 
-/// A replay of the sample that keeps its state.
+/// The state folder of a replay of the sample.
 fn state() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
@@ -25,17 +25,17 @@ fn explain(customer: &str, more: &[&str]) -> Run {
 }
 
 #[test]
-fn state_and_events_say_the_same_and_looking_changes_nothing() {
+fn explanations_of_state_and_of_events_agree_and_reading_changes_nothing() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
     let before = files(folder.path());
     let [a, b] = MODELS;
     for customer in ["0001", "0700", "1234", "2357"] {
-        let kept = explain(customer, &["--state", path]).json();
-        let mut told = explain(customer, &["--model", a, "--model", b, INPUT]).json();
-        assert_eq!(told["as_of_is"], "end_of_events");
-        told["as_of_is"] = "watermark".into();
-        assert_eq!(kept, told, "{customer}");
+        let from_state = explain(customer, &["--state", path]).json();
+        let mut from_events = explain(customer, &["--model", a, "--model", b, INPUT]).json();
+        assert_eq!(from_events["as_of_is"], "end_of_events");
+        from_events["as_of_is"] = "watermark".into();
+        assert_eq!(from_state, from_events, "{customer}");
         let text = ["explain", customer, "--state", path];
         assert_eq!(tenure(&root(), &text).code, 0);
     }
@@ -43,7 +43,7 @@ fn state_and_events_say_the_same_and_looking_changes_nothing() {
 }
 
 #[test]
-fn a_folder_that_a_process_works_on_can_be_looked_into() {
+fn a_state_folder_in_use_can_be_read() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
     let config = Config {
@@ -51,16 +51,16 @@ fn a_folder_that_a_process_works_on_can_be_looked_into() {
         durable: true,
     };
     let alone = explain("0001", &["--state", path]).json();
-    let at_work = Store::open(folder.path(), &config).unwrap();
+    let open_store = Store::open(folder.path(), &config).unwrap();
     assert_eq!(explain("0001", &["--state", path]).json(), alone);
-    // What has been written a moment ago is in the log alone.
-    at_work.clear(0).unwrap();
+    // The latest write is only in the write-ahead log.
+    open_store.clear(0).unwrap();
     assert_eq!(explain("0001", &["--state", path]).code, 1);
-    drop(at_work);
+    drop(open_store);
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn missing_customers_and_folders_are_reported() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
     let unknown = explain("9999\u{1b}[2J", &["--state", path]);
@@ -72,14 +72,14 @@ fn what_is_not_there_is_said() {
         "{}",
         unknown.said
     );
-    let nobody = explain("9999", &["--model", MODELS[0], INPUT]);
-    assert_eq!((nobody.code, &*nobody.out), (1, ""));
+    let without_events = explain("9999", &["--model", MODELS[0], INPUT]);
+    assert_eq!((without_events.code, &*without_events.out), (1, ""));
     assert!(
-        nobody
+        without_events
             .said
             .ends_with("error: there are no events of 9999\n"),
         "{}",
-        nobody.said
+        without_events.said
     );
 
     let none = folder.path().join("none");
@@ -103,21 +103,21 @@ fn what_is_not_there_is_said() {
 }
 
 #[test]
-fn time_goes_on_from_the_state_and_never_back() {
+fn explain_can_advance_the_state_and_never_go_back() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
     let [a, b] = MODELS;
     let later = explain("0700", &["--state", path, "--at", "1999-06-30"]).json();
-    let mut told = explain(
+    let mut from_events = explain(
         "0700",
         &["--model", a, "--model", b, "--at", "1999-06-30", INPUT],
     )
     .json();
     assert_eq!(later["as_of_is"], "asked");
     for key in ["as_of_is", "meanwhile"] {
-        told[key] = later[key].clone();
+        from_events[key] = later[key].clone();
     }
-    assert_eq!(later, told);
+    assert_eq!(later, from_events);
     assert!(!later["meanwhile"].as_array().unwrap().is_empty());
     let earlier = explain("0700", &["--state", path, "--at", "1998-01-01"]);
     assert_eq!(earlier.code, 1);
@@ -125,7 +125,7 @@ fn time_goes_on_from_the_state_and_never_back() {
 }
 
 #[test]
-fn one_model_of_several_can_be_asked_for() {
+fn a_single_model_can_be_selected() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
     let only = explain("0001", &["--state", path, "--only", "rfm"]).json();
@@ -140,9 +140,9 @@ fn one_model_of_several_can_be_asked_for() {
     );
 }
 
-/// The names of the JSON are a promise; this is all of them.
+/// The keys of the JSON are a public interface; these are all of them.
 #[test]
-fn the_json_has_the_shape_that_programs_rely_on() {
+fn the_keys_of_the_json_are_stable() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
     let json = explain("0700", &["--state", path, "--only", "retail"]).json();
@@ -172,9 +172,9 @@ fn the_json_has_the_shape_that_programs_rely_on() {
         keys(&last["evidence"][0]),
         "condition holds facts value threshold is_met"
     );
-    let way = &model["transitions"][0];
+    let transition = &model["transitions"][0];
     assert_eq!(
-        keys(way),
+        keys(transition),
         "transition to when holds evidence blocks waits_for_event"
     );
     assert_eq!(keys(&model["next"]), "moves never");

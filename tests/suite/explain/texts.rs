@@ -1,11 +1,11 @@
-//! What is said, word for word, of customers in every kind of situation.
+//! The text of explanations, for customers in every kind of situation.
 
 use super::*;
 
 const RETAIL: &str = include_str!("../../../config/models/retail.yaml");
 
-/// What is said of anna at a time.
-fn said(folder: &TempDir, at: &str) -> String {
+/// The explanation of anna at a time.
+fn explanation(folder: &TempDir, at: &str) -> String {
     let arguments = [
         "explain",
         "anna",
@@ -21,7 +21,7 @@ fn said(folder: &TempDir, at: &str) -> String {
 }
 
 #[test]
-fn a_buyer_who_has_fallen_silent() {
+fn an_inactive_buyer_is_explained() {
     let folder = folder(
         RETAIL,
         r#"2026-01-01 anna order_completed ,"value":20
@@ -30,7 +30,7 @@ fn a_buyer_who_has_fallen_silent() {
         2026-04-02 ben page_viewed"#,
     );
     assert_eq!(
-        said(&folder, "2026-04-02T00:00:00Z"),
+        explanation(&folder, "2026-04-02T00:00:00Z"),
         "\
 anna has been in at_risk since 2026-02-25, for 36 days (retail, version 1).
   Why: came from retention by retention->at_risk, because time passed.
@@ -50,7 +50,7 @@ As of 2026-04-02, the end of the events. Latest event of this customer: 2026-03-
 }
 
 #[test]
-fn what_is_true_and_has_to_wait() {
+fn true_conditions_of_blocked_transitions_are_explained() {
     let model = "\
 model: shop
 initial: new
@@ -70,7 +70,7 @@ transitions:
         2026-02-10 anna order ,"properties":{"plan":"gold"}"#,
     );
     assert_eq!(
-        said(&folder, "2026-01-08T12:00:00Z"),
+        explanation(&folder, "2026-01-08T12:00:00Z"),
         "\
 anna has been in buyer since 2026-01-01, for 7 days 12 hours (shop, version 1).
   Why: came from new by new->buyer, with the event order.
@@ -95,7 +95,7 @@ As of 2026-01-08 12:00, the end of the events. Latest event of this customer: 20
 "
     );
     assert_eq!(
-        said(&folder, "2026-02-16T12:00:00Z"),
+        explanation(&folder, "2026-02-16T12:00:00Z"),
         "\
 anna has been in buyer since 2026-02-10, for 6 days 12 hours (shop, version 1).
   Why: came from quiet by quiet->buyer, with the event order.
@@ -124,7 +124,7 @@ As of 2026-02-16 12:00, the end of the events. Latest event of this customer: 20
 }
 
 #[test]
-fn who_was_taken_back_by_a_refund() {
+fn a_correction_by_a_refund_is_explained() {
     let model = "\
 model: shop
 initial: new
@@ -143,7 +143,7 @@ transitions:
         2026-01-09 anna refund ,"order_id":"b""#,
     );
     assert_eq!(
-        said(&folder, "2026-01-10T00:00:00Z"),
+        explanation(&folder, "2026-01-10T00:00:00Z"),
         "\
 anna has been in buyer since 2026-01-01, for 9 days (shop, version 1).
   Why: on 2026-01-09 the transition buyer->big of 2026-01-03 was retracted: with a late event or a return, its condition was not true.
@@ -159,10 +159,10 @@ As of 2026-01-10, the end of the events. Latest event of this customer: 2026-01-
 }
 
 #[test]
-fn who_has_only_just_come() {
+fn a_new_customer_is_explained() {
     let folder = folder(RETAIL, "2026-01-01T09:00:00Z anna page_viewed");
     assert_eq!(
-        said(&folder, "2026-01-01T10:30:00Z"),
+        explanation(&folder, "2026-01-01T10:30:00Z"),
         "\
 anna has been in reach since 2026-01-01 09:00, for 1 hour 30 minutes (retail, version 1).
   Why: every customer begins there, with their first event.

@@ -1,5 +1,4 @@
-//! Whatever a model says comes back from the picture's text as it was, read by the rules of each language; and
-//! nothing of it stands outside of quotes.
+//! Texts of a model can be read back from a graph by the rules of each language, and are always inside quotes.
 
 use proptest::prelude::*;
 use regex::Regex;
@@ -9,8 +8,8 @@ use tenure::model::sanitize_for_terminal;
 
 use super::{compile, draw};
 
-/// Texts that mean something to one of the languages, or to what stands around them.
-const NASTY: &[&str] = &[
+/// Texts with a meaning in one of the languages, or in the format around them.
+const SPECIAL: &[&str] = &[
     "say \"hi\" 'there' `code` ```",
     "a < b && c > d & &amp; &lt; &#35; &nope",
     "#35; #quot; #; # heading ## ;",
@@ -44,13 +43,13 @@ fn model(name: &str, condition: &str, description: &str) -> String {
     .to_string()
 }
 
-/// As a text stands in a picture: lines do not count, and neither does what cannot be seen.
-fn seen(text: &str) -> String {
+/// A text as a graph shows it: without line breaks and invisible characters.
+fn shown(text: &str) -> String {
     let words = text.split_whitespace().map(sanitize_for_terminal);
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A text in quotes of Graphviz: by its grammar, then by its escapes of labels, then by its entities.
+/// Reads a quoted label of DOT: by its grammar, then its label escapes, then its entities.
 fn from_dot(quoted: &str) -> String {
     let mut text = String::new();
     let mut rest = quoted.chars();
@@ -73,7 +72,7 @@ fn from_dot(quoted: &str) -> String {
     plain.into_owned()
 }
 
-/// A label of Mermaid.
+/// Reads a quoted label of Mermaid.
 fn from_mermaid(quoted: &str) -> String {
     let quoted = quoted.replace("<br/>", " ");
     let number = Regex::new("#([0-9]+);").unwrap();
@@ -84,7 +83,7 @@ fn from_mermaid(quoted: &str) -> String {
         let c = found[1].parse().ok().and_then(char::from_u32);
         c.unwrap().to_string()
     });
-    // Tried with Mermaid 11: it reads these once more after the numbers.
+    // Found with Mermaid 11: it interprets these after it has decoded the numbers.
     for pair in ["\\n", "$$", ":f", "ﬂ°", "¶ß"] {
         assert!(!text.contains(pair), "{quoted}");
     }
@@ -115,7 +114,7 @@ fn read_back(text: &str) -> [(String, String); 2] {
     [in_dot, (of(&node), of(&edge))]
 }
 
-/// As a text in a condition.
+/// A text literal in a condition.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
@@ -123,12 +122,12 @@ fn literal(text: &str) -> String {
 fn check(text: &str) {
     let condition = format!("plan == {}", literal(text));
     let expected = (
-        format!("state-machine {}", seen(text))
+        format!("state-machine {}", shown(text))
             .trim_end()
             .to_owned(),
         format!(
             "{} plan == {}",
-            seen(text),
+            shown(text),
             sanitize_for_terminal(&literal(text))
         ),
     );
@@ -138,8 +137,8 @@ fn check(text: &str) {
 }
 
 #[test]
-fn what_means_something_elsewhere_is_text_in_a_picture() {
-    for text in NASTY {
+fn special_characters_are_plain_text_in_a_graph() {
+    for text in SPECIAL {
         check(text);
     }
 }
@@ -148,7 +147,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_text_comes_back_from_a_picture(
+    fn any_text_can_be_read_back_from_a_graph(
         text in r#"[a-z0-9 ."'#;&<>|\\`*_\[\]{}()%:$@~!/+=-]{1,40}"#.prop_filter("a name", |text| !text.trim().is_empty()),
     ) {
         check(&text);

@@ -1,5 +1,5 @@
-//! Conditions that the rules accept. Facts stand in them as they are, windowed ones too: it is left
-//! to the model to give them names. Stages are numbered without regard to how many there are.
+//! Random valid conditions. They contain facts inline, with windows too: the model names them. Stages are numbers,
+//! whatever the number of stages.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -11,22 +11,22 @@ use crate::reference::{
     max_gap, mean_gap, num, since, time_in, visits,
 };
 
-/// May a condition be true again and again, sooner after each stage entry than a history can bear?
-/// Two stages that lead to each other would take turns for as long as time goes on.
+/// Whether a condition can become true again very soon after every stage entry. Two stages with such conditions would
+/// alternate endlessly.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
     Any,
-    /// What a stage entry starts anew is compared with no less than half an hour.
+    /// Values that a stage entry resets are compared with at least half an hour.
     Slow,
 }
 
 /// A condition for a transition with a hold.
-pub(super) fn held() -> impl Strategy<Value = Expr> {
+pub(super) fn for_hold() -> impl Strategy<Value = Expr> {
     condition(Pace::Any)
 }
 
-/// A condition that may hang on the very event, and so can not be held or negated.
-pub(super) fn sudden() -> impl Strategy<Value = Expr> {
+/// A condition that may depend on the current event, so it cannot have a hold or be negated.
+pub(super) fn for_event() -> impl Strategy<Value = Expr> {
     let condition = || condition(Pace::Slow);
     let kinds = vec!["order", "visit", "answer", "any", "refund", "unheard_of"];
     let happened = select(kinds).prop_map(event);
@@ -64,11 +64,11 @@ fn condition(pace: Pace) -> impl Strategy<Value = Expr> {
     prop_oneof![leaf, tree]
 }
 
-// ---- what late events and returns take back
+// ---- conditions that late events and returns change
 
-/// Mostly false once more has become known of the time before: of returns, or of late events.
-pub(super) fn doubtful() -> impl Strategy<Value = Expr> {
-    prop_oneof![3 => mixed(of_orders().boxed()), 2 => mixed(of_silence().boxed())]
+/// Mostly false once a return or a late event is received.
+pub(super) fn retractable() -> impl Strategy<Value = Expr> {
+    prop_oneof![3 => mixed(of_orders().boxed()), 2 => mixed(of_inactivity().boxed())]
 }
 
 fn mixed(leaf: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
@@ -80,7 +80,7 @@ fn mixed(leaf: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
     ]
 }
 
-/// That there are orders, that the last is not long ago, that they are worth something.
+/// Orders exist, are recent, or have a value.
 fn of_orders() -> impl Strategy<Value = Expr> {
     let few = select(vec!["1", "2"]).prop_map(num);
     let worth = select(vec!["20", "10", "0.01", "15"]).prop_map(num);
@@ -96,8 +96,8 @@ fn of_orders() -> impl Strategy<Value = Expr> {
     ]
 }
 
-/// That nothing has happened for a while, or no more than that.
-fn of_silence() -> impl Strategy<Value = Expr> {
+/// No event for a while, or few.
+fn of_inactivity() -> impl Strategy<Value = Expr> {
     let few = select(vec!["1", "2", "3"]).prop_map(num);
     let number = prop_oneof![one_of(facts::plain_counts()), one_of(facts::different())];
     prop_oneof![
@@ -106,7 +106,7 @@ fn of_silence() -> impl Strategy<Value = Expr> {
     ]
 }
 
-/// What is true once a return, or a late event, has come.
+/// True once a return or a late event is received.
 pub(super) fn by_returns() -> impl Strategy<Value = Expr> {
     let kinds = select(vec!["any", "refund", "cancel"]);
     let happened = kinds.prop_map(event);
@@ -114,10 +114,10 @@ pub(super) fn by_returns() -> impl Strategy<Value = Expr> {
     let ever = select(vec!["refund", "cancel"]);
     let ever = ever.prop_map(|kind| fact(count(kind)).ge(num(1)));
     let none = Just(fact(count("order")).lt(num(1)));
-    prop_oneof![3 => returned, 2 => happened, 1 => ever, 1 => none, 1 => doubtful()]
+    prop_oneof![3 => returned, 2 => happened, 1 => ever, 1 => none, 1 => retractable()]
 }
 
-/// As long as it takes some events to arrive.
+/// Durations like the delays of some events.
 fn some_time() -> impl Strategy<Value = Num> + Clone {
     select(vec![DAY, 12 * HOUR, 2 * DAY, 3 * DAY, 2 * HOUR]).prop_map(Num::Duration)
 }
@@ -173,7 +173,7 @@ fn since_entered() -> impl Strategy<Value = Num> + Clone {
     stage().prop_map(|stage| since(entered(&stage)))
 }
 
-/// Lengths of time, most of them moving, none of them crooked.
+/// Durations; most change with time, and all linearly.
 fn length(pace: Pace) -> impl Strategy<Value = Num> {
     let instant = || one_of(facts::instants());
     let between = (instant(), instant()).prop_map(|(a, b)| a - b);
@@ -224,7 +224,7 @@ fn operator() -> impl Strategy<Value = Op> + Clone {
     select(vec![Op::Ge, Op::Lt, Op::Gt, Op::Le, Op::Eq, Op::Ne])
 }
 
-/// A fact compared with a number that it may well come across.
+/// A fact compared with a number that is a likely value.
 fn usual(facts: Facts) -> impl Strategy<Value = Expr> {
     let compared = (facts, operator(), any::<Index>());
     compared.prop_map(|(fact, operator, which)| {
@@ -249,7 +249,7 @@ fn average() -> impl Strategy<Value = Expr> {
     prop_oneof![2 => usual(facts::averages()), 1 => any]
 }
 
-/// Silence longer than what is usual for the customer.
+/// Inactivity that is longer than usual for the customer.
 fn rhythm() -> impl Strategy<Value = Expr> {
     let operator = select(vec![Op::Gt, Op::Ge, Op::Lt, Op::Le]);
     let times = select(vec!["2", "1", "3"]).prop_map(num);
@@ -290,8 +290,8 @@ fn of_stages(pace: Pace) -> impl Strategy<Value = Expr> {
         Pace::Slow => days.clone().boxed(),
     };
     let shifted = match pace {
-        Pace::Any => crooked().boxed(),
-        // Not a quarter: the condition could be true a millisecond after every entry.
+        Pace::Any => shifted_days().boxed(),
+        // 0.125 and not 0.25: the condition could be true a millisecond after every entry.
         Pace::Slow => Just(num(2) * stayed() + num("0.125")).boxed(),
     };
     prop_oneof![
@@ -308,8 +308,8 @@ fn of_stages(pace: Pace) -> impl Strategy<Value = Expr> {
     ]
 }
 
-/// Days in the stage, and what does not move.
-fn crooked() -> impl Strategy<Value = Num> {
+/// Days in the stage, combined with values that do not change with time.
+fn shifted_days() -> impl Strategy<Value = Num> {
     let stayed = || fact(Source::DaysInStage);
     let number = || one_of(facts::numbers());
     prop_oneof![
@@ -332,40 +332,41 @@ fn other_atom() -> impl Strategy<Value = Expr> {
     prop_oneof![
         2 => (instant(), operator(), later).prop_map(compare),
         2 => (text(), equality(), mood).prop_map(compare),
-        // One side must be of a type that is known by itself.
+        // One side must have a known type.
         1 => (text(), equality(), one_of(facts::channels())).prop_map(compare),
         2 => (one_of(facts::flags()), equality(), truth).prop_map(compare),
         1 => facts::any_fact().prop_map(|fact| Expr::Has(Source::Inline(fact))),
     ]
 }
 
-/// What would be refused is replaced by what comes close to it: `==` on what moves (rule 13), and
-/// two facts of which nothing tells what they are.
+/// Replaces comparisons that would be refused by similar ones: `==` on values that change with time (rule 13), and two
+/// facts of unknown type.
 fn compare((left, operator, right): (Num, Op, Num)) -> Expr {
-    let moves = moves(&left) || moves(&right);
+    let changes = changes_with_time(&left) || changes_with_time(&right);
     let operator = match operator {
-        Op::Eq if moves => Op::Ge,
-        Op::Ne if moves => Op::Lt,
+        Op::Eq if changes => Op::Ge,
+        Op::Ne if changes => Op::Lt,
         other => other,
     };
-    let right = match untyped(&left) && untyped(&right) {
-        true => right + num(0),
-        false => right,
+    let right = if untyped(&left) && untyped(&right) {
+        right + num(0)
+    } else {
+        right
     };
     Expr::Compare(operator, left, right)
 }
 
-fn moves(term: &Num) -> bool {
+fn changes_with_time(term: &Num) -> bool {
     match term {
         Num::Since(_) | Num::Fact(Source::DaysInStage | Source::TimeIn(_)) => true,
         Num::Fact(_) | Num::Literal(_) | Num::Duration(_) => false,
         Num::Plus(a, b) | Num::Minus(a, b) | Num::Times(a, b) | Num::Over(a, b) => {
-            moves(a) || moves(b)
+            changes_with_time(a) || changes_with_time(b)
         }
     }
 }
 
-/// The number of a property, which is whatever it is compared with.
+/// A property, whose type is that of the other side.
 fn untyped(term: &Num) -> bool {
     let read = |fact: &Fact| matches!(fact.aggregate, Aggregate::First | Aggregate::Last);
     let own = |fact: &Fact| read(fact) && fact.field.as_deref() == Some("score");

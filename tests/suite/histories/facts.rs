@@ -1,4 +1,4 @@
-//! Facts of every kind: what they are of, which events count, and when.
+//! Random facts of every kind.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -35,7 +35,7 @@ pub(super) fn numbers() -> Facts {
     prop_oneof![2 => varied(plain.boxed()), 1 => extremes()].boxed()
 }
 
-/// What more events do not always change.
+/// Facts that more events do not always change.
 pub(super) fn extremes() -> Facts {
     let of = || (event(), amount());
     let plain = prop_oneof![
@@ -80,7 +80,7 @@ pub(super) fn texts() -> Facts {
     prop_oneof![varied(mood.boxed()), channels()].boxed()
 }
 
-/// Texts that are known to be texts: every event may have this one.
+/// Texts of a field with a known type.
 pub(super) fn channels() -> Facts {
     let plain = prop_oneof![
         1 => event().prop_map(|event| latest(event, "channel")),
@@ -97,13 +97,13 @@ pub(super) fn flags() -> Facts {
     varied(plain.boxed())
 }
 
-/// Lengths of time, not of whole milliseconds where they are a mean.
+/// Durations; means are not of whole milliseconds.
 pub(super) fn gaps() -> Facts {
     let plain = prop_oneof![event().prop_map(mean_gap), event().prop_map(max_gap)];
     filtered(plain.boxed())
 }
 
-/// How many orders there are, or kinds of them.
+/// How many orders, or distinct values of them, there are.
 pub(super) fn numbers_of_orders() -> Facts {
     let fields = (
         select(vec!["value", "channel", "code"]),
@@ -111,10 +111,10 @@ pub(super) fn numbers_of_orders() -> Facts {
     );
     let different = fields.prop_map(|(field, cap)| count_distinct("order", field, cap));
     let plain = prop_oneof![3 => Just(count("order")), 1 => different];
-    seldom_varied(plain.boxed())
+    sometimes_varied(plain.boxed())
 }
 
-/// What orders are worth.
+/// Values of orders.
 pub(super) fn totals_of_orders() -> Facts {
     let plain = select(vec![
         sum("order", "value"),
@@ -124,19 +124,19 @@ pub(super) fn totals_of_orders() -> Facts {
         min("order", "value"),
         first_of("order", "value"),
     ]);
-    seldom_varied(plain.boxed())
+    sometimes_varied(plain.boxed())
 }
 
 pub(super) fn last_ones() -> Facts {
     let kind = prop_oneof![1 => Just("any"), 1 => event()];
-    seldom_varied(kind.prop_map(last).boxed())
+    sometimes_varied(kind.prop_map(last).boxed())
 }
 
 pub(super) fn plain_counts() -> Facts {
-    seldom_varied(event().prop_map(count).boxed())
+    sometimes_varied(event().prop_map(count).boxed())
 }
 
-fn seldom_varied(plain: Facts) -> Facts {
+fn sometimes_varied(plain: Facts) -> Facts {
     prop_oneof![3 => plain.clone(), 1 => varied(plain)].boxed()
 }
 
@@ -157,18 +157,18 @@ fn varied(plain: Facts) -> Facts {
     let window = prop_oneof![1 => Just(None), 1 => (select(windows), back).prop_map(Some)];
     let windowed = (filtered(plain), window).prop_map(|(fact, window)| match window {
         None => fact,
-        Some((duration, back)) => looking_back(fact.over(duration), back),
+        Some((duration, back)) => shifted(fact.over(duration), back),
     });
     windowed.boxed()
 }
 
-/// So many buckets, if the aggregate can.
-fn looking_back(fact: Fact, buckets: Option<i64>) -> Fact {
+/// Shifted by so many buckets, if the aggregate allows it.
+fn shifted(fact: Fact, buckets: Option<i64>) -> Fact {
     use Aggregate::{Avg, Count, Max, Min, Sum};
     let can = matches!(fact.aggregate, Count | Sum | Min | Max | Avg);
     let unit = fact.window.map_or(Unit::Hour, |window| window.unit);
     match buckets.filter(|_| can) {
-        // No further than some of the histories reach.
+        // Within the length of some histories.
         Some(buckets) => fact.before(buckets.min(reach(unit)) * unit as i64),
         None => fact,
     }

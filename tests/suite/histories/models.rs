@@ -1,5 +1,4 @@
-//! Models that the rules accept, at random. A model declares what its conditions name, so that a
-//! simpler condition makes a simpler model.
+//! Random valid models. A model declares what its conditions use, so that a simpler condition makes a simpler model.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -10,8 +9,8 @@ use crate::reference::{
     count, fact, has, hours, last, latest, num, since,
 };
 
-/// Lengths that conditions, holds and windows share with the steps of a history, so that deadlines
-/// and events meet.
+/// Durations that conditions, holds and windows share with the steps of a history, so that due instants and events
+/// coincide.
 pub(crate) const SPANS: [i64; 8] = [
     HOUR,
     DAY,
@@ -23,7 +22,7 @@ pub(crate) const SPANS: [i64; 8] = [
     7 * DAY,
 ];
 
-/// One to three models, side by side.
+/// One to three models, loaded together.
 pub(super) fn models(
     model: impl Strategy<Value = Model> + 'static,
 ) -> impl Strategy<Value = Vec<Model>> {
@@ -34,15 +33,15 @@ pub(super) fn models(
     let horizon = select(vec![3 * DAY, DAY, 7 * DAY, HOUR]);
     let dedupe = prop_oneof![1 => Just(None), 3 => horizon.prop_map(Some)];
     let orders = prop_oneof![1 => Just(None), 5 => orders().prop_map(Some)];
-    // If there are several, one of them may not say it.
-    let silent = (0..6_usize, 0..6_usize);
-    let parts = (models, dedupe, orders, silent);
-    parts.prop_map(|(models, dedupe, orders, silent)| {
+    // If there are several, one of them may leave it out.
+    let without = (0..6_usize, 0..6_usize);
+    let parts = (models, dedupe, orders, without);
+    parts.prop_map(|(models, dedupe, orders, without)| {
         let several = models.len() > 1;
         let named = |(number, model): (usize, Model)| Model {
             name: format!("m{number}"),
-            dedupe_ms: dedupe.filter(|_| !several || number != silent.0),
-            orders: orders.clone().filter(|_| !several || number != silent.1),
+            dedupe_ms: dedupe.filter(|_| !several || number != without.0),
+            orders: orders.clone().filter(|_| !several || number != without.1),
             ..model
         };
         models.into_iter().enumerate().map(named).collect()
@@ -51,13 +50,13 @@ pub(super) fn models(
 
 fn orders() -> impl Strategy<Value = Orders> {
     let within = select(vec![7 * DAY, 3 * DAY, 7 * DAY, DAY]);
-    let taken_back = select(vec![
+    let returns = select(vec![
         (true, true),
         (true, true),
         (true, false),
         (false, true),
     ]);
-    (within, taken_back).prop_map(|(within_ms, (refunded, cancelled))| Orders {
+    (within, returns).prop_map(|(within_ms, (refunded, cancelled))| Orders {
         placed: "order".to_owned(),
         refunded: refunded.then(|| "refund".to_owned()),
         cancelled: cancelled.then(|| "cancel".to_owned()),
@@ -69,56 +68,65 @@ pub(super) fn model() -> impl Strategy<Value = Model> {
     let few = prop::collection::vec(stage(), 2..=3);
     let stages = prop_oneof![2 => few, 1 => prop::collection::vec(stage(), 4..=6)];
     let corrections = prop_oneof![2 => Just(None), 1 => corrections().prop_map(Some)];
-    let ways = prop::collection::vec(way(), 1..=9);
-    made_of(stages.boxed(), corrections.boxed(), ways.boxed())
+    let drafts = prop::collection::vec(draft(), 1..=9);
+    model_of(stages.boxed(), corrections.boxed(), drafts.boxed())
 }
 
-/// A model whose transitions are often taken back: few, so that the last one stays the last, and
-/// over what late events and returns change.
-pub(super) fn doubtful() -> impl Strategy<Value = Model> {
+/// A model whose transitions are often retracted: few, so that the last one stays the last, with conditions that late
+/// events and returns change.
+pub(super) fn retractable() -> impl Strategy<Value = Model> {
     let stages = prop_oneof![
         1 => prop::collection::vec(stage(), 2..=2),
         3 => prop::collection::vec(stage(), 3..=3),
     ];
-    let next = prop::collection::vec(doubtful_way(), 2..=3);
-    let other = prop_oneof![3 => turn().boxed(), 1 => way().boxed()];
+    let next = prop::collection::vec(retractable_draft(), 2..=3);
+    let other = prop_oneof![3 => detour().boxed(), 1 => draft().boxed()];
     let others = prop::collection::vec(other, 1..=3);
-    // Other reasons for the same, so that a correction often comes to where the customer is.
-    let again = prop::collection::vec(doubtful_way(), 0..=3);
-    // There is a way out of every stage, to the next one.
-    let ways = (next, again, others).prop_map(|(mut ways, mut again, others)| {
-        for way in [&mut ways, &mut again] {
-            for (number, way) in way.iter_mut().enumerate() {
-                way.from = 1 << number;
-                way.to = number + 1;
+    // Other transitions to the same stages, so that a correction often leads to the current stage.
+    let again = prop::collection::vec(retractable_draft(), 0..=3);
+    // Every stage has a transition to the next one.
+    let drafts = (next, again, others).prop_map(|(mut drafts, mut again, others)| {
+        for draft in [&mut drafts, &mut again] {
+            for (number, draft) in draft.iter_mut().enumerate() {
+                draft.from = 1 << number;
+                draft.to = number + 1;
             }
         }
-        ways.extend(again);
-        ways.extend(others);
-        ways
+        drafts.extend(again);
+        drafts.extend(others);
+        drafts
     });
     let corrections = corrections().prop_map(Some);
-    made_of(stages.boxed(), corrections.boxed(), ways.boxed())
+    model_of(stages.boxed(), corrections.boxed(), drafts.boxed())
 }
 
 fn corrections() -> impl Strategy<Value = i64> {
     select(vec![7 * DAY, 3 * DAY, 7 * DAY, DAY])
 }
 
-fn made_of(
+fn model_of(
     stages: BoxedStrategy<Vec<Stage>>,
     corrections: BoxedStrategy<Option<i64>>,
-    ways: BoxedStrategy<Vec<Way>>,
+    drafts: BoxedStrategy<Vec<Draft>>,
 ) -> impl Strategy<Value = Model> {
     let unused = prop::collection::vec(facts::any_fact(), 0..=2);
-    let parts = (stages, 0..6_usize, corrections, ways, unused, any::<u32>());
+    let parts = (
+        stages,
+        0..6_usize,
+        corrections,
+        drafts,
+        unused,
+        any::<u32>(),
+    );
     parts.prop_map(
-        |(mut stages, initial, corrections_ms, ways, unused, inline)| {
+        |(mut stages, initial, corrections_ms, drafts, unused, inline)| {
             for (number, stage) in stages.iter_mut().enumerate() {
                 stage.name = format!("s{number}");
             }
-            let mut transitions: Vec<_> =
-                ways.iter().map(|way| way.between(stages.len())).collect();
+            let mut transitions: Vec<_> = drafts
+                .iter()
+                .map(|draft| draft.between(stages.len()))
+                .collect();
             let mut names = Names::new(inline);
             for transition in &mut transitions {
                 settle(&mut transition.when, stages.len(), &mut names);
@@ -140,7 +148,7 @@ fn made_of(
     )
 }
 
-/// Not named yet.
+/// Named later.
 fn stage() -> impl Strategy<Value = Stage> {
     let dwell = prop_oneof![3 => Just(0), 2 => select(vec![HOUR, DAY, 2 * DAY])];
     let pause = select(vec![DAY, HOUR, 2 * DAY, 12 * HOUR, 3 * DAY]);
@@ -156,9 +164,9 @@ fn stage() -> impl Strategy<Value = Stage> {
     })
 }
 
-/// A transition before it is known how many stages there are.
+/// A transition for any number of stages.
 #[derive(Clone, Debug)]
-struct Way {
+struct Draft {
     from: u8,
     to: usize,
     name: Option<&'static str>,
@@ -167,7 +175,7 @@ struct Way {
     cooldown_ms: i64,
 }
 
-impl Way {
+impl Draft {
     fn between(&self, stages: usize) -> Transition {
         let (to, after) = (self.to % stages, (self.to + 1) % stages);
         let others = (0..stages).filter(|stage| *stage != to);
@@ -186,83 +194,83 @@ impl Way {
     }
 }
 
-fn way() -> impl Strategy<Value = Way> {
-    // Not shorter: two stages that lead to each other take turns for as long as time goes on.
+fn draft() -> impl Strategy<Value = Draft> {
+    // Not shorter: two stages that lead to each other would alternate endlessly.
     let hold = select(vec![DAY, 12 * HOUR, HOUR, 3 * DAY, 2 * HOUR + 1]);
     let when = prop_oneof![
-        3 => conditions::sudden().prop_map(|when| (when, 0)),
-        2 => (conditions::held(), hold),
+        3 => conditions::for_event().prop_map(|when| (when, 0)),
+        2 => (conditions::for_hold(), hold),
     ];
     let cooldown = prop_oneof![2 => Just(0), 1 => cooldown()];
-    way_of(when.boxed(), cooldown.boxed())
+    draft_of(when.boxed(), cooldown.boxed())
 }
 
-fn doubtful_way() -> impl Strategy<Value = Way> {
+fn retractable_draft() -> impl Strategy<Value = Draft> {
     let hold = prop_oneof![4 => Just(0), 1 => select(vec![DAY, 12 * HOUR, HOUR])];
     let cooldown = prop_oneof![4 => Just(0), 1 => cooldown()];
-    way_of((conditions::doubtful(), hold).boxed(), cooldown.boxed())
+    draft_of((conditions::retractable(), hold).boxed(), cooldown.boxed())
 }
 
-/// Another way out of a stage: to the same one as the first, or to the one after it.
-fn turn() -> impl Strategy<Value = Way> {
+/// Another transition out of a stage: to the same stage as the first one, or to the one after it.
+fn detour() -> impl Strategy<Value = Draft> {
     let when = conditions::by_returns().prop_map(|when| (when, 0));
-    let way = way_of(when.boxed(), Just(0).boxed());
+    let draft = draft_of(when.boxed(), Just(0).boxed());
     let stages = (0..3_usize, select(vec![2, 1, 2]));
-    (way, stages).prop_map(|(way, (from, further))| Way {
+    (draft, stages).prop_map(|(draft, (from, further))| Draft {
         from: 1 << from,
         to: from + further,
-        ..way
+        ..draft
     })
 }
 
-/// What decides nothing, and is looked at all the same.
+/// A part of a condition that is evaluated and never decides.
 #[derive(Clone, Debug)]
-pub(crate) struct Aside {
+pub(crate) struct NeverTrue {
     /// Which transition it is added to, or where it becomes one.
     at: Index,
-    way: Way,
+    draft: Draft,
     never: Expr,
 }
 
-pub(crate) fn aside() -> impl Strategy<Value = Aside> {
-    let nobody = "unheard_of";
+pub(crate) fn never_true() -> impl Strategy<Value = NeverTrue> {
+    let unknown = "unheard_of";
     let never = select(vec![
-        fact(count(nobody)).ge(num(1)),
-        fact(latest(nobody, "score")).gt(num(0)),
-        has(last(nobody)),
-        since(last(nobody)).ge(hours(1)),
+        fact(count(unknown)).ge(num(1)),
+        fact(latest(unknown, "score")).gt(num(0)),
+        has(last(unknown)),
+        since(last(unknown)).ge(hours(1)),
     ]);
-    let when = conditions::held().prop_map(|when| (when, 0));
+    let when = conditions::for_hold().prop_map(|when| (when, 0));
     let hold = prop_oneof![2 => Just(0), 1 => select(vec![HOUR, DAY])];
-    let way = (way_of(when.boxed(), cooldown().boxed()), hold);
-    let way = way.prop_map(|(way, hold_ms)| Way { hold_ms, ..way });
-    (any::<Index>(), way, never).prop_map(|(at, way, never)| Aside { at, way, never })
+    let draft = (draft_of(when.boxed(), cooldown().boxed()), hold);
+    let draft = draft.prop_map(|(draft, hold_ms)| Draft { hold_ms, ..draft });
+    (any::<Index>(), draft, never).prop_map(|(at, draft, never)| NeverTrue { at, draft, never })
 }
 
-impl Aside {
-    /// It can never be taken.
+impl NeverTrue {
+    /// Adds a transition that can never be taken.
     pub(crate) fn add_transition(&self, model: &mut Model) {
-        let mut transition = self.way.between(model.stages.len());
+        let mut transition = self.draft.between(model.stages.len());
         transition.when = self.settled(model);
         let at = self.at.index(model.transitions.len() + 1);
         model.transitions.insert(at, transition);
     }
 
-    /// It is one of two that are enough, and is never true.
+    /// Adds an alternative that is never true to a condition.
     pub(crate) fn add_comparison(&self, model: &mut Model) {
-        let aside = self.settled(model);
+        let never_true = self.settled(model);
         let at = self.at.index(model.transitions.len());
         let when = &mut model.transitions[at].when;
-        *when = when.clone() | aside;
+        *when = when.clone() | never_true;
     }
 
-    /// With names for its facts in the model.
+    /// The condition, with names for its facts in the model.
     fn settled(&self, model: &mut Model) -> Expr {
         let mut names = Names {
             declared: std::mem::take(&mut model.facts),
             inline: u32::MAX,
         };
-        let mut when = self.way.when.clone() & self.never.clone();
+        let mut when = self.draft.when.clone() & self.never.clone();
         settle(&mut when, model.stages.len(), &mut names);
         model.facts = names.declared;
         when
@@ -273,14 +281,14 @@ fn cooldown() -> impl Strategy<Value = i64> {
     select(vec![DAY, HOUR, 2 * DAY, 12 * HOUR, 3 * DAY, 7 * DAY])
 }
 
-fn way_of(
+fn draft_of(
     when: BoxedStrategy<(Expr, i64)>,
     cooldown: BoxedStrategy<i64>,
-) -> impl Strategy<Value = Way> {
+) -> impl Strategy<Value = Draft> {
     let name = prop_oneof![3 => Just(None), 1 => select(vec![Some("alpha"), Some("beta")])];
     let (from, to) = (0..64_u8, 0..6_usize);
-    let way = (from, to, name, when, cooldown);
-    way.prop_map(|(from, to, name, (when, hold_ms), cooldown_ms)| Way {
+    let draft = (from, to, name, when, cooldown);
+    draft.prop_map(|(from, to, name, (when, hold_ms), cooldown_ms)| Draft {
         from,
         to,
         name,
@@ -290,9 +298,9 @@ fn way_of(
     })
 }
 
-// ---- what a condition names
+// ---- names of facts and stages
 
-/// Gives names to facts: to those with a window, and to others as the bits say.
+/// Gives names to facts: to those with a window, and to others as the bits select.
 struct Names {
     declared: Vec<(String, Fact)>,
     inline: u32,
@@ -309,9 +317,10 @@ impl Names {
     fn settle(&mut self, fact: &Fact) -> Source {
         let inline = self.inline & 1 == 1;
         self.inline = self.inline.rotate_right(1);
-        match inline && fact.window.is_none() {
-            true => Source::Inline(fact.clone()),
-            false => Source::Named(self.declare(fact.clone())),
+        if inline && fact.window.is_none() {
+            Source::Inline(fact.clone())
+        } else {
+            Source::Named(self.declare(fact.clone()))
         }
     }
 
@@ -331,7 +340,7 @@ impl Names {
     }
 }
 
-/// Names facts, and stages that the model has.
+/// Replaces facts by names, and stage numbers by stages of the model.
 fn settle(when: &mut Expr, stages: usize, names: &mut Names) {
     let within = |stage: &mut String| {
         let number: usize = stage[1..].parse().unwrap_or_default();
@@ -362,7 +371,7 @@ fn each_comparison(expr: &mut Expr, change: &mut impl FnMut(&mut Num, &mut Num))
     }
 }
 
-/// Everything that a condition knows of a customer, in order.
+/// Every source of values in a condition, in order.
 pub(crate) fn each_source(expr: &mut Expr, change: &mut impl FnMut(&mut Source)) {
     match expr {
         Expr::And(a, b) | Expr::Or(a, b) => {

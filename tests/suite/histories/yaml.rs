@@ -53,11 +53,12 @@ fn returns(orders: &Orders) -> String {
     text + &format!("  within: {}\n", Millis(orders.within_ms))
 }
 
-/// In quotes where YAML would not read it as one text.
+/// In quotes if YAML would not read it as one text.
 fn scalar(text: &str) -> String {
-    match text.contains(',') || text.contains(" where ") {
-        true => format!("\"{text}\""),
-        false => text.to_owned(),
+    if text.contains(',') || text.contains(" where ") {
+        format!("\"{text}\"")
+    } else {
+        text.to_owned()
     }
 }
 
@@ -71,9 +72,10 @@ fn rules_of(stage: &Stage) -> String {
         Reentry::Never => rules.push("reentry: never".to_owned()),
         Reentry::After(ms) => rules.push(format!("reentry: after {}", Millis(ms))),
     }
-    match rules.is_empty() {
-        true => String::new(),
-        false => format!(" {} ", rules.join(", ")),
+    if rules.is_empty() {
+        String::new()
+    } else {
+        format!(" {} ", rules.join(", "))
     }
 }
 
@@ -99,9 +101,10 @@ fn transition(way: &Transition) -> String {
 // ---- facts
 
 fn fact(fact: &Fact) -> String {
-    let kind = match fact.event.contains(' ') {
-        true => format!("'{}'", fact.event),
-        false => fact.event.clone(),
+    let kind = if fact.event.contains(' ') {
+        format!("'{}'", fact.event)
+    } else {
+        fact.event.clone()
     };
     let mut text = format!("{}({kind}", aggregate(fact));
     if let Some(field) = &fact.field {
@@ -148,7 +151,7 @@ fn aggregate(fact: &Fact) -> &'static str {
     }
 }
 
-/// What the fact is, as a name, but for its filter: `count_order_where_over_24h`.
+/// A name that describes the fact except for its filter: `count_order_where_over_24h`.
 pub(super) fn fact_name(declared: &Fact) -> String {
     let plain = Fact {
         filter: None,
@@ -252,7 +255,7 @@ fn constant(value: &Value) -> String {
     }
 }
 
-/// In parentheses where the tree would not come back otherwise.
+/// In parentheses where the tree would otherwise be parsed differently.
 fn factor(num: &Num) -> String {
     match num {
         Num::Plus(..) | Num::Minus(..) | Num::Times(..) | Num::Over(..) => {

@@ -1,4 +1,4 @@
-//! The JSON Schema of model files takes what the reader takes, and refuses wrong keys and types.
+//! The JSON Schema accepts all model files that the compiler accepts, and refuses wrong keys and types.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -34,24 +34,24 @@ pub(super) fn reserved(schema: &Json) -> Vec<String> {
     serde_json::from_value(names.clone()).unwrap()
 }
 
-fn said(text: &str) -> Vec<String> {
+fn schema_faults(text: &str) -> Vec<String> {
     let schema = model_schema();
     faults(&schema, &schema, &yaml::json(text), "")
 }
 
 #[test]
-fn the_schema_takes_every_model_that_there_is() {
+fn the_schema_accepts_every_model() {
     let files = [
         "config/models/retail.yaml",
         "tests/fuzz/targets/every.yaml",
         "tests/fuzz/targets/shop.yaml",
     ];
     for text in blocks().into_iter().chain(files.map(file)) {
-        assert_eq!(said(&text), [""; 0], "{text}");
+        assert_eq!(schema_faults(&text), [""; 0], "{text}");
     }
 }
 
-/// A model in which much is said in an unusual way.
+/// A valid model with unusual notation.
 const GOOD: &str = "
 model: m
 version: '2'
@@ -71,7 +71,7 @@ tests:
   - { name: none, events: , expect: [{ at: 2026-01-01, to: b-c, cause: timer }] }
 ";
 
-/// As `what is replaced ==> by what`: a mistake that needs no look at the rest of the file.
+/// `old text ==> new text`: mistakes that are recognised without the rest of the file.
 const BAD: &str = r"
 model: m ==> model: 5
 model: m ==> modell: m
@@ -122,28 +122,28 @@ expect: [{ ==> expect: { x: [{
 ";
 
 #[test]
-fn what_the_schema_refuses_the_reader_refuses_too() {
+fn the_compiler_refuses_all_that_the_schema_refuses() {
     assert!(compile(GOOD).is_ok(), "{:?}", compile(GOOD));
-    assert_eq!(said(GOOD), [""; 0]);
+    assert_eq!(schema_faults(GOOD), [""; 0]);
     let mut cases = 0;
     for change in BAD.trim().lines() {
-        let (stretch, replacement) = change.split_once(" ==> ").unwrap();
-        assert_eq!(GOOD.matches(stretch).count(), 1, "{stretch}");
+        let (old, replacement) = change.split_once(" ==> ").unwrap();
+        assert_eq!(GOOD.matches(old).count(), 1, "{old}");
         let replacement = replacement.replace("\\n", "\n");
-        let mut text = GOOD.replace(stretch, &replacement);
-        if stretch == "expect: [{" {
+        let mut text = GOOD.replace(old, &replacement);
+        if old == "expect: [{" {
             text = text.replace("timer }]", "timer }] }");
         }
-        assert!(compile(&text).is_err(), "the reader takes {change}");
-        assert_ne!(said(&text), [""; 0], "the schema takes {change}");
+        assert!(compile(&text).is_err(), "the compiler accepts {change}");
+        assert_ne!(schema_faults(&text), [""; 0], "the schema accepts {change}");
         cases += 1;
     }
     assert!(cases >= 40, "{cases}");
 }
 
 #[test]
-fn every_key_is_described_and_every_example_fits() {
-    fn look(root: &Json, schema: &Json, at: &str) {
+fn every_key_is_described_and_every_example_is_valid() {
+    fn visit(root: &Json, schema: &Json, at: &str) {
         let Json::Object(keywords) = schema else {
             return;
         };
@@ -158,16 +158,16 @@ fn every_key_is_described_and_every_example_fits() {
             match (keyword.as_str(), of) {
                 ("properties" | "$defs", Json::Object(schemas)) => {
                     for (key, schema) in schemas {
-                        look(root, schema, &format!("{at}.{key}"));
+                        visit(root, schema, &format!("{at}.{key}"));
                     }
                 }
-                (_, Json::Array(schemas)) => schemas.iter().for_each(|of| look(root, of, at)),
-                (_, of) => look(root, of, at),
+                (_, Json::Array(schemas)) => schemas.iter().for_each(|of| visit(root, of, at)),
+                (_, of) => visit(root, of, at),
             }
         }
     }
     let schema = model_schema();
-    look(&schema, &schema, "");
+    visit(&schema, &schema, "");
     assert_eq!(
         schema["$schema"],
         "https://json-schema.org/draft/2020-12/schema"
@@ -175,7 +175,7 @@ fn every_key_is_described_and_every_example_fits() {
 }
 
 #[test]
-fn the_command_prints_it() {
+fn the_command_prints_the_schema() {
     let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
         .arg("schemas")
         .output()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-/// What is wrong with a value that stands at `at`; `root` is where references lead.
+/// The faults of a value at the path `at`; references are resolved in `root`.
 pub(super) fn faults(root: &Json, schema: &Json, value: &Json, at: &str) -> Vec<String> {
     let Json::Object(keywords) = schema else {
         let free = *schema == Json::Bool(true);
@@ -24,14 +24,14 @@ pub(super) fn faults(root: &Json, schema: &Json, value: &Json, at: &str) -> Vec<
             }
             "items" => {
                 let items = value.as_array().into_iter().flatten().enumerate();
-                let look = |(number, item)| faults(root, of, item, &format!("{at}[{number}]"));
-                items.flat_map(look).collect()
+                let check = |(number, item)| faults(root, of, item, &format!("{at}[{number}]"));
+                items.flat_map(check).collect()
             }
             "properties" | "additionalProperties" => entries(root, keywords, keyword, value, at),
             _ => {
                 let good = |schema: &Json, value: &Json| faults(root, schema, value, at).is_empty();
-                let holds = holds(keyword, of, value, &good);
-                (!holds)
+                let satisfied = satisfies(keyword, of, value, &good);
+                (!satisfied)
                     .then(|| format!("{at}: {keyword}"))
                     .into_iter()
                     .collect()
@@ -61,13 +61,14 @@ fn entries(
     found
 }
 
-/// Whether a value is as a keyword wants it; one of another type than the keyword is about is.
-fn holds(keyword: &str, of: &Json, value: &Json, good: &dyn Fn(&Json, &Json) -> bool) -> bool {
-    let among = |count: Option<usize>| {
+/// Whether a value satisfies a keyword. Keywords ignore values of other types.
+fn satisfies(keyword: &str, of: &Json, value: &Json, good: &dyn Fn(&Json, &Json) -> bool) -> bool {
+    let within = |count: Option<usize>| {
         let limit = of.as_u64().map(|limit| limit as usize);
-        match keyword.starts_with("min") {
-            true => count.is_none_or(|count| Some(count) >= limit),
-            false => count.is_none_or(|count| Some(count) <= limit),
+        if keyword.starts_with("min") {
+            count.is_none_or(|count| Some(count) >= limit)
+        } else {
+            count.is_none_or(|count| Some(count) <= limit)
         }
     };
     let (text, list, map) = (value.as_str(), value.as_array(), value.as_object());
@@ -83,9 +84,9 @@ fn holds(keyword: &str, of: &Json, value: &Json, good: &dyn Fn(&Json, &Json) -> 
         "minimum" => value
             .as_i64()
             .is_none_or(|number| Some(number) >= of.as_i64()),
-        "minLength" | "maxLength" => among(text.map(|text| text.chars().count())),
-        "minItems" | "maxItems" => among(list.map(Vec::len)),
-        "minProperties" | "maxProperties" => among(map.map(Map::len)),
+        "minLength" | "maxLength" => within(text.map(|text| text.chars().count())),
+        "minItems" | "maxItems" => within(list.map(Vec::len)),
+        "minProperties" | "maxProperties" => within(map.map(Map::len)),
         "uniqueItems" => list.is_none_or(|items| {
             let texts: BTreeSet<String> = items.iter().map(Json::to_string).collect();
             texts.len() == items.len()

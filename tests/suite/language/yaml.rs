@@ -3,7 +3,7 @@
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 use serde_json::{Map, Value as Json};
 
-/// The one document of a text that is good YAML.
+/// The only document of a valid YAML text.
 pub(super) fn json(text: &str) -> Json {
     let mut parser = Parser::new_from_str(text);
     loop {

@@ -1,4 +1,4 @@
-//! What becomes of files, and what is left alone.
+//! Which files are written, and how.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -26,7 +26,7 @@ const THREE: &str = "
 ";
 
 #[test]
-fn what_happened_is_written_into_the_file_and_told() {
+fn an_update_writes_the_file_and_reports_the_changes() {
     let folder = shop(THREE);
     let Run { code, out, .. } = run(folder.path(), "test shop.yaml --update --only silence");
     assert_eq!(code, 0, "{out}");
@@ -93,7 +93,7 @@ fn several_files_and_several_tests_of_a_file_are_updated_at_once() {
 }
 
 #[test]
-fn what_cannot_be_updated_stays_and_says_why_and_the_rest_is_updated() {
+fn a_test_that_cannot_be_updated_stays_with_a_reason_and_the_rest_is_updated() {
     let folder = shop(THREE);
     let Run { code, out, .. } = run(folder.path(), "test shop.yaml --update");
     assert_eq!(code, 4, "{out}");
@@ -129,7 +129,7 @@ fn without_update_no_file_is_written() {
 }
 
 #[test]
-fn a_link_stays_a_link_and_permissions_stay_what_they_are() {
+fn a_link_stays_a_link_and_permissions_are_kept() {
     let folder = shop(THREE);
     let own = folder.path().join("own.yaml");
     fs::rename(folder.path().join("shop.yaml"), &own).unwrap();
@@ -148,12 +148,12 @@ fn a_link_stays_a_link_and_permissions_stay_what_they_are() {
     );
     let mode = fs::metadata(&own).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o640);
-    // Nothing is left beside it.
+    // No temporary file is left.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[test]
-fn a_file_that_is_read_only_is_not_written() {
+fn a_read_only_file_is_not_written() {
     let folder = shop(THREE);
     let file = folder.path().join("shop.yaml");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
@@ -167,7 +167,7 @@ fn a_file_that_is_read_only_is_not_written() {
 }
 
 #[test]
-fn what_is_no_file_is_not_updated() {
+fn only_regular_files_are_updated() {
     let folder = shop(THREE);
     let command = "cat shop.yaml | \"$0\" test /dev/stdin --update";
     let output = std::process::Command::new("sh")
@@ -184,7 +184,7 @@ fn what_is_no_file_is_not_updated() {
 }
 
 #[test]
-fn a_name_that_no_test_has_is_a_mistake() {
+fn a_name_that_no_test_has_is_an_error() {
     let folder = shop(THREE);
     let Run { code, said, .. } = run(folder.path(), "test shop.yaml --only silance");
     assert_eq!(code, 2);

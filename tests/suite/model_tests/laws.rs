@@ -1,4 +1,4 @@
-//! Whatever is wrong in the expectations of a preset: an update puts it right, and nothing else is touched.
+//! Whatever is wrong in the expectations of a preset, an update corrects it and changes nothing else.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use tenure::authoring::model_test::{
 use tenure::event::{CurrencyRates, Millis, parse_instant};
 use tenure::model::{Models, SourceFile};
 
-/// What is done to a line with an expectation.
+/// A change of a line with an expectation.
 #[derive(Clone, Debug)]
 enum Mangle {
     Shift(i64),
@@ -106,7 +106,7 @@ fn compile(name: &str, text: &str) -> Models {
 fn comments(text: &str) -> BTreeMap<&str, usize> {
     let mut all = BTreeMap::new();
     for line in text.lines() {
-        // In presets, `#` begins a comment wherever it stands.
+        // In presets, every `#` begins a comment.
         if let Some(at) = line.find('#') {
             *all.entry(line[at..].trim_end()).or_default() += 1;
         }
@@ -114,7 +114,7 @@ fn comments(text: &str) -> BTreeMap<&str, usize> {
     all
 }
 
-/// Everything but expectations, comments among them, and what stands behind `expect:`.
+/// Everything except expectations, comments among them, and the rest of the line after `expect:`.
 fn rest(text: &str) -> Vec<&str> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let expectations = expectations(&lines);
@@ -134,7 +134,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_update_puts_right_what_is_wrong_and_touches_nothing_else(
+    fn an_update_corrects_the_expectations_and_changes_nothing_else(
         preset in any::<Index>(),
         changes in prop::collection::vec((any::<Index>(), mangle()), 1..8),
         carriage_returns in any::<bool>(),

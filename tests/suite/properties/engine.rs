@@ -1,4 +1,4 @@
-//! The real engine over a history, cut into batches as a test likes, with its state in maps.
+//! Runs the real engine over a history, in batches of any size, with its state in maps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,29 +14,29 @@ use tenure::partition::{Batch, Commit, Output, Progress, Record, StateView, Time
 use crate::histories::Case;
 use crate::reference::{self, Change};
 
-/// An error of it is a failed property, which goes on to a simpler case.
+/// An error is a failed property, which proptest then shrinks.
 pub(super) type Trial<T> = Result<T, TestCaseError>;
 
-/// What a run needs, read from what a user would write.
+/// The inputs of a run, compiled and decoded from model files and JSON.
 #[derive(Clone)]
 pub(super) struct Engine {
     pub models: Models,
     pub records: Vec<Record>,
     pub lateness: Millis,
-    /// Time goes on to here, and timers due then still fire.
+    /// Time advances to here, and timers due then still fire.
     pub end: EventTime,
 }
 
-/// How a history is cut: so many records per batch, over and over, and so many timers per batch.
+/// How a history is split: the numbers of records per batch, repeated, and the number of timers per batch.
 #[derive(Clone, Debug)]
 pub(super) struct Cuts {
     pub records: Vec<usize>,
     pub timers: usize,
 }
 
-/// Far more than any history here takes.
+/// Far more than any history here needs.
 const BATCHES_MAX: usize = 100_000;
-/// Most transitions of a batch, by far: a model that goes round by time alone fails, and is shown.
+/// Far more transitions than any batch here has: so a model that cycles by time alone fails, and is shown.
 const CHANGES_MAX: usize = 100_000;
 
 impl Cuts {
@@ -124,8 +124,8 @@ impl Engine {
         })
     }
 
-    /// The loop of a replay: what was not used goes into the next batch, and the end is one more
-    /// step of time, once a batch could not be filled.
+    /// The loop of a replay: unused records go into the next batch. The first batch that cannot be filled advances time
+    /// to the end.
     pub(super) fn drive(
         &self,
         cuts: &Cuts,
@@ -133,10 +133,10 @@ impl Engine {
     ) -> Trial<(Vec<Output>, Progress)> {
         let mut progress = Progress::new(&self.models, 1);
         let mut outputs = Vec::new();
-        let mut coming = self.records.iter().cloned();
+        let mut remaining = self.records.iter().cloned();
         let mut waiting = Vec::new();
         for size in cuts.records.iter().cycle().take(BATCHES_MAX) {
-            waiting.extend(coming.by_ref().take(size.saturating_sub(waiting.len())));
+            waiting.extend(remaining.by_ref().take(size.saturating_sub(waiting.len())));
             let open = waiting.len() >= *size;
             let batch = Batch {
                 records: std::mem::take(&mut waiting),
@@ -144,8 +144,8 @@ impl Engine {
                 ..Batch::default()
             };
             let commit = step(&progress, batch)?;
-            let all_timers_there = cuts.timers == usize::MAX;
-            prop_assert!(commit.finished || !all_timers_there, "not finished");
+            let all_timers_loaded = cuts.timers == usize::MAX;
+            prop_assert!(commit.finished || !all_timers_loaded, "not finished");
             outputs.extend(commit.outputs);
             waiting = commit.unused;
             progress = commit.progress;
@@ -153,13 +153,13 @@ impl Engine {
                 return Ok((outputs, progress));
             }
         }
-        Err(TestCaseError::fail("it does not come to an end"))
+        Err(TestCaseError::fail("the run does not end"))
     }
 
-    /// As the reference tells it.
+    /// In the form of the reference.
     pub(super) fn changes(&self, outputs: &[Output]) -> Vec<Change> {
         let changed = outputs.iter().map(|output| {
-            let (customer, change) = moved(output);
+            let (customer, change) = stage_change(output);
             let model = &self.models.list[change.model];
             Change {
                 customer: customer.as_str().to_owned(),
@@ -185,7 +185,7 @@ impl Engine {
     }
 }
 
-/// What a run came to. Cut or not, the same, but for the number of batches.
+/// The result of a run. It does not depend on the cuts, except for the number of batches.
 pub(super) struct Run {
     pub outputs: Vec<Output>,
     pub progress: Progress,
@@ -196,7 +196,7 @@ pub(super) fn event(record: &Record) -> &tenure::event::Event {
     record.content.as_ref().unwrap()
 }
 
-pub(super) fn moved(output: &Output) -> (&CustomerId, &StageChange) {
+pub(super) fn stage_change(output: &Output) -> (&CustomerId, &StageChange) {
     match output {
         Output::StageChanged { customer, change } => (customer, change),
         Output::Rejected { position, .. } => panic!("rejected: {position:?}"),
@@ -205,7 +205,7 @@ pub(super) fn moved(output: &Output) -> (&CustomerId, &StageChange) {
     }
 }
 
-/// The smallest store there can be. It gives a batch nothing but what it was promised.
+/// A minimal store. It gives a batch only what the contract of `StateView` requires.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Memory {
     pub states: BTreeMap<CustomerId, CustomerState>,

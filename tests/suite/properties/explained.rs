@@ -1,10 +1,10 @@
-//! What is explained of a customer is what was told, and what comes.
+//! Explanations agree with the published transitions, and with the next ones.
 
 use proptest::prelude::*;
 use tenure::customer::{self, CustomerState, Evidence, NextChange, StageChange};
 use tenure::event::{CustomerId, EventTime, Millis};
 
-use super::engine::{Cuts, Engine, Memory, Trial, moved};
+use super::engine::{Cuts, Engine, Memory, Trial, stage_change};
 use super::{config, encoded};
 use crate::histories;
 
@@ -12,7 +12,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn what_is_kept_of_the_last_transition_is_what_was_told_of_it(
+    fn the_explained_last_transition_is_the_published_one(
         case in prop_oneof![histories::in_order(), histories::out_of_order()],
     ) {
         let engine = Engine::of(&case)?;
@@ -21,11 +21,11 @@ proptest! {
             let commit = memory.step(&engine, usize::MAX, progress, batch)?;
             for (customer, state) in &commit.states {
                 let state = customer::decode(&encoded(state), &engine.models);
-                let own = commit.outputs.iter().map(moved).filter(|(who, _)| *who == customer);
+                let own = commit.outputs.iter().map(stage_change).filter(|(id, _)| *id == customer);
                 for model in 0..engine.models.list.len() {
                     let mut changes = own.clone().map(|(_, change)| change);
                     if let Some(last) = changes.rfind(|change| change.model == model) {
-                        came_by(&engine, state.as_ref().unwrap(), last)?;
+                        check_last_transition(&engine, state.as_ref().unwrap(), last)?;
                     }
                 }
             }
@@ -34,7 +34,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_said_to_come_next_comes_and_nothing_else(
+    fn the_explained_next_transitions_are_taken_and_no_others(
         case in prop_oneof![histories::in_order(), histories::out_of_order()],
     ) {
         let engine = Engine::of(&case)?;
@@ -44,50 +44,57 @@ proptest! {
                 let before = state.clone();
                 let explained = state.explain(&engine.models, model, engine.end);
                 prop_assert_eq!(&before, state);
-                comes(&engine, customer, model, explained.next)?;
+                check_next(&engine, customer, model, explained.next)?;
             }
         }
     }
 
     #[test]
-    fn a_comparison_comes_out_otherwise_exactly_when_that_is_said(
+    fn a_comparison_changes_exactly_at_the_explained_instant(
         case in prop_oneof![histories::in_order(), histories::out_of_order()],
     ) {
         let engine = Engine::of(&case)?;
         for state in engine.run(&Cuts::none())?.memory.states.values() {
             for model in 0..engine.models.list.len() {
-                flips(&engine, state, model)?;
+                check_changes_at(&engine, state, model)?;
             }
         }
     }
 }
 
-fn came_by(engine: &Engine, state: &CustomerState, told: &StageChange) -> Trial<()> {
-    let explained = state.explain(&engine.models, told.model, state.latest);
-    let came = explained.last_transition.unwrap();
-    let by = came.transition.unwrap();
+fn check_last_transition(
+    engine: &Engine,
+    state: &CustomerState,
+    published: &StageChange,
+) -> Trial<()> {
+    let explained = state.explain(&engine.models, published.model, state.latest);
+    let last = explained.last_transition.unwrap();
+    let by = last.transition.unwrap();
     prop_assert_eq!(
-        (came.cause, came.effective_at),
-        (told.cause, told.effective_at)
+        (last.cause, last.effective_at),
+        (published.cause, published.effective_at)
     );
-    prop_assert_eq!((by.transition, by.from), (told.transition, Some(told.from)));
-    prop_assert_eq!(by.held_since, told.held_since);
-    prop_assert_eq!(by.corrects, told.corrects);
-    prop_assert_eq!(explained.stage, told.to);
-    prop_assert_eq!(explained.sequence, told.sequence);
-    let kept = by
+    prop_assert_eq!(
+        (by.transition, by.from),
+        (published.transition, Some(published.from))
+    );
+    prop_assert_eq!(by.held_since, published.held_since);
+    prop_assert_eq!(by.corrects, published.corrects);
+    prop_assert_eq!(explained.stage, published.to);
+    prop_assert_eq!(explained.sequence, published.sequence);
+    let evidence = by
         .condition
         .comparisons()
         .into_iter()
         .map(|checked| checked.evidence.clone());
-    let kept: Vec<Evidence> = kept.collect();
-    prop_assert_eq!(&kept, &told.evidence);
+    let evidence: Vec<Evidence> = evidence.collect();
+    prop_assert_eq!(&evidence, &published.evidence);
     Ok(())
 }
 
-/// Time goes on to when something is said to happen, or for a year.
-fn comes(engine: &Engine, customer: &CustomerId, model: usize, next: NextChange) -> Trial<()> {
-    let (said, until) = match next {
+/// Advances time to the explained next change, or by a year.
+fn check_next(engine: &Engine, customer: &CustomerId, model: usize, next: NextChange) -> Trial<()> {
+    let (expected, until) = match next {
         NextChange::Transitions(changes) => {
             let at = changes[0].effective_at;
             (changes, at)
@@ -103,36 +110,36 @@ fn comes(engine: &Engine, customer: &CustomerId, model: usize, next: NextChange)
         ..engine.clone()
     };
     let all = longer.run(&Cuts::none())?;
-    let own = all.outputs.iter().map(moved);
-    let own = own.filter(|(who, change)| *who == customer && change.model == model);
+    let own = all.outputs.iter().map(stage_change);
+    let own = own.filter(|(id, change)| *id == customer && change.model == model);
     let known = engine.run(&Cuts::none())?;
-    let known = known.outputs.iter().map(moved);
+    let known = known.outputs.iter().map(stage_change);
     let known = known
-        .filter(|(who, change)| *who == customer && change.model == model)
+        .filter(|(id, change)| *id == customer && change.model == model)
         .count();
-    let came: Vec<StageChange> = own.skip(known).map(|(_, change)| change.clone()).collect();
-    prop_assert_eq!(came, said);
+    let found: Vec<StageChange> = own.skip(known).map(|(_, change)| change.clone()).collect();
+    prop_assert_eq!(found, expected);
     Ok(())
 }
 
-/// Looks a millisecond before and at the instant at which each comparison is said to change.
-fn flips(engine: &Engine, state: &CustomerState, model: usize) -> Trial<()> {
-    let look = |now: EventTime| {
-        let ways = state.explain(&engine.models, model, now).outgoing;
-        let all = ways.iter().flat_map(|way| way.condition.comparisons());
+/// Evaluates each comparison a millisecond before its explained change, and at that instant.
+fn check_changes_at(engine: &Engine, state: &CustomerState, model: usize) -> Trial<()> {
+    let evaluate = |now: EventTime| {
+        let outgoing = state.explain(&engine.models, model, now).outgoing;
+        let all = outgoing.iter().flat_map(|one| one.condition.comparisons());
         let all = all.map(|checked| (checked.evidence.is_true, checked.changes_at));
         all.collect::<Vec<_>>()
     };
     let now = engine.end.max(state.latest);
-    for (at, (holds, flips)) in look(now).into_iter().enumerate() {
+    for (at, (is_true, changes_at)) in evaluate(now).into_iter().enumerate() {
         let year = now.checked_add(Millis(366 * Millis::DAY.0)).unwrap();
-        let Some(flips) = flips else {
-            prop_assert_eq!(look(year)[at].0, holds);
+        let Some(changes_at) = changes_at else {
+            prop_assert_eq!(evaluate(year)[at].0, is_true);
             continue;
         };
-        prop_assert!(flips > now);
-        prop_assert_eq!(look(EventTime(flips.0 - 1))[at].0, holds);
-        prop_assert_eq!(look(flips)[at].0, !holds);
+        prop_assert!(changes_at > now);
+        prop_assert_eq!(evaluate(EventTime(changes_at.0 - 1))[at].0, is_true);
+        prop_assert_eq!(evaluate(changes_at)[at].0, !is_true);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A law about nothing always holds. Here: that what the generators make is about something.
+//! The generators produce cases in which the laws are not trivially true.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -6,44 +6,44 @@ use proptest::test_runner::TestRunner;
 use tenure::customer::{Cause, StageChange};
 use tenure::event::{EventTime, Millis};
 
-use super::engine::{Cuts, Engine, event, moved};
+use super::engine::{Cuts, Engine, event, stage_change};
 use crate::histories::models::each_source;
-use crate::histories::{self, Case, Happening};
+use crate::histories::{self, Case, CaseEvent};
 use crate::reference::{
     Aggregate, Change, DAY, Fact, Model, Orders, Reentry, Source, Value, Window, count, last,
     latest, max_gap,
 };
 
-/// How often something happened that the laws are about.
+/// How often the subjects of the laws occur.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Histories in which anything happened.
+    /// Histories with any transition.
     moved: usize,
     by_event: usize,
     by_timer: usize,
-    /// Taken once the condition had been true for the hold, seen by an event or a timer.
-    held_by_event: usize,
-    held_by_timer: usize,
-    /// Taken by a timer at the end of the dwell, which is what had been in the way.
+    /// Taken at the end of the hold, by an event or by a timer.
+    by_event_after_hold: usize,
+    by_timer_after_hold: usize,
+    /// Taken by a timer at the end of the dwell, which had blocked it.
     dwelt: usize,
-    /// Links of chains, the first ones not counted.
+    /// Links of chains, without the first ones.
     further_links: usize,
-    /// By a timer at an instant for which somebody has an event.
+    /// By a timer at the instant of an event of any customer.
     at_an_event: usize,
-    /// By an event that came in late.
+    /// By a late event.
     late: usize,
 }
 
 #[test]
-fn histories_have_timers_holds_dwells_and_chains_in_them() {
+fn generated_histories_have_timers_holds_dwells_and_chains() {
     let in_order = counted(histories::in_order());
     let out_of_order = counted(histories::out_of_order());
     for counts in [&in_order, &out_of_order] {
         assert!(counts.moved > 120, "{counts:?}");
         assert!(counts.by_event > 400, "{counts:?}");
         assert!(counts.by_timer > 400, "{counts:?}");
-        assert!(counts.held_by_event > 3, "{counts:?}");
-        assert!(counts.held_by_timer > 100, "{counts:?}");
+        assert!(counts.by_event_after_hold > 3, "{counts:?}");
+        assert!(counts.by_timer_after_hold > 100, "{counts:?}");
         assert!(counts.dwelt > 100, "{counts:?}");
         assert!(counts.further_links > 50, "{counts:?}");
         assert!(counts.at_an_event > 20, "{counts:?}");
@@ -68,7 +68,7 @@ impl Counts {
         let run = engine.run(&Cuts::none()).unwrap();
         self.moved += usize::from(!run.outputs.is_empty());
         let mut before = None;
-        for (customer, change) in run.outputs.iter().map(moved) {
+        for (customer, change) in run.outputs.iter().map(stage_change) {
             self.transition(engine, change);
             let chain = Some((customer, change.model, change.cause, change.effective_at));
             self.further_links += usize::from(before == chain);
@@ -78,19 +78,19 @@ impl Counts {
 
     fn transition(&mut self, engine: &Engine, change: &StageChange) {
         let model = &engine.models.list[change.model];
-        let held = model.transitions[change.transition].hold > Millis(0);
+        let has_hold = model.transitions[change.transition].hold > Millis(0);
         let min_dwell = model.stages[change.from].min_dwell;
         let stayed = change.effective_at.duration_since(change.entered);
         let mut times = engine.records.iter().map(|record| event(record).time);
         match change.cause {
             Cause::Event => {
                 self.by_event += 1;
-                self.held_by_event += usize::from(held);
+                self.by_event_after_hold += usize::from(has_hold);
                 self.late += usize::from(time_of_cause(engine, change) < change.effective_at);
             }
             Cause::Timer => {
                 self.by_timer += 1;
-                self.held_by_timer += usize::from(held);
+                self.by_timer_after_hold += usize::from(has_hold);
                 self.dwelt += usize::from(min_dwell > Millis(0) && stayed == min_dwell);
                 self.at_an_event += usize::from(times.any(|time| time == change.effective_at));
             }
@@ -105,13 +105,13 @@ fn time_of_cause(engine: &Engine, change: &StageChange) -> EventTime {
     event(cause.unwrap()).time
 }
 
-// ---- what the language has, as the reference sees it
+// ---- the parts of the language, by the reference
 
-/// Something of the language, a number of histories that go another way without it, and models
-/// without it.
+/// A part of the language, the least number of histories with other results without it, and how to remove it from a
+/// model.
 type Part = (&'static str, usize, fn(&mut Model));
 
-/// Half of what there were when this was written.
+/// The numbers are half of those measured when this was written.
 const PARTS: [Part; 29] = [
     ("cooldown", 21, |model| {
         for transition in &mut model.transitions {
@@ -148,89 +148,89 @@ const PARTS: [Part; 29] = [
         });
     }),
     ("windows of smallest and largest", 8, |model| {
-        unwindowed(model, |of| matches!(of, Aggregate::Min | Aggregate::Max));
+        without_windows(model, |of| matches!(of, Aggregate::Min | Aggregate::Max));
     }),
     ("windows of averages", 4, |model| {
-        unwindowed(model, |of| of == Aggregate::Avg);
+        without_windows(model, |of| of == Aggregate::Avg);
     }),
     ("windows of different values", 5, |model| {
-        unwindowed(model, |of| matches!(of, Aggregate::CountDistinct { .. }));
+        without_windows(model, |of| matches!(of, Aggregate::CountDistinct { .. }));
     }),
     ("windows of first and last", 25, |model| {
-        unwindowed(model, |of| matches!(of, Aggregate::First | Aggregate::Last));
+        without_windows(model, |of| matches!(of, Aggregate::First | Aggregate::Last));
     }),
     ("min, not max", 2, |model| {
-        replaced(model, |of| of == Aggregate::Min, Aggregate::Max);
+        with_aggregate(model, |of| of == Aggregate::Min, Aggregate::Max);
     }),
     ("max, not min", 3, |model| {
-        replaced(model, |of| of == Aggregate::Max, Aggregate::Min);
+        with_aggregate(model, |of| of == Aggregate::Max, Aggregate::Min);
     }),
     ("avg, not max", 3, |model| {
-        replaced(model, |of| of == Aggregate::Avg, Aggregate::Max);
+        with_aggregate(model, |of| of == Aggregate::Avg, Aggregate::Max);
     }),
     ("avg", 17, |model| {
-        forgotten(model, |of| of == Aggregate::Avg)
+        without_aggregate(model, |of| of == Aggregate::Avg)
     }),
     ("different values, not all", 10, |model| {
         let distinct = |of| matches!(of, Aggregate::CountDistinct { .. });
-        replaced(model, distinct, Aggregate::Count);
+        with_aggregate(model, distinct, Aggregate::Count);
     }),
     ("a cap", 4, |model| {
         let capped = |of| matches!(of, Aggregate::CountDistinct { .. });
-        replaced(model, capped, Aggregate::CountDistinct { cap: 1000 });
+        with_aggregate(model, capped, Aggregate::CountDistinct { cap: 1000 });
     }),
     ("mean_gap", 12, |model| {
-        forgotten(model, |of| of == Aggregate::MeanGap)
+        without_aggregate(model, |of| of == Aggregate::MeanGap)
     }),
     ("max_gap", 11, |model| {
-        forgotten(model, |of| of == Aggregate::MaxGap)
+        without_aggregate(model, |of| of == Aggregate::MaxGap)
     }),
     ("facts in conditions", 92, |model| {
-        each_known(model, |known| {
+        each_source_of_model(model, |known| {
             if let Source::Inline(fact) = known {
-                nobodys(fact);
+                never_counted(fact);
             }
         });
     }),
     ("previous_stage", 5, |model| {
-        each_known(model, |known| {
+        each_source_of_model(model, |known| {
             if *known == Source::PreviousStage {
-                *known = latest("nobody", "channel").into();
+                *known = latest("unheard_of", "channel").into();
             }
         });
     }),
     ("days_in_stage", 14, |model| {
-        each_known(model, |known| {
+        each_source_of_model(model, |known| {
             if *known == Source::DaysInStage {
-                *known = count("nobody").into();
+                *known = count("unheard_of").into();
             }
         });
     }),
     ("visits", 4, |model| {
-        each_known(model, |known| {
+        each_source_of_model(model, |known| {
             if matches!(known, Source::Visits(_)) {
-                *known = count("nobody").into();
+                *known = count("unheard_of").into();
             }
         });
     }),
     ("time_in", 8, |model| {
-        each_known(model, |known| {
+        each_source_of_model(model, |known| {
             if matches!(known, Source::TimeIn(_)) {
-                *known = max_gap("nobody").into();
+                *known = max_gap("unheard_of").into();
             }
         });
     }),
     ("entered", 10, |model| {
-        each_known(model, |known| {
+        each_source_of_model(model, |known| {
             if matches!(known, Source::Entered(_)) {
-                *known = last("nobody").into();
+                *known = last("unheard_of").into();
             }
         });
     }),
 ];
 
 #[test]
-fn everything_that_the_language_has_decides_some_histories() {
+fn every_part_of_the_language_decides_some_histories() {
     let cases = prop_oneof![histories::in_order(), histories::out_of_order()];
     let mut runner = TestRunner::deterministic();
     let mut decided = [0; PARTS.len()];
@@ -250,9 +250,9 @@ fn everything_that_the_language_has_decides_some_histories() {
     assert!(few.is_empty(), "too few histories: {few:?}");
 }
 
-fn each_reentry(model: &mut Model, lifted: impl Fn(Reentry) -> bool) {
+fn each_reentry(model: &mut Model, is_removed: impl Fn(Reentry) -> bool) {
     for stage in &mut model.stages {
-        if lifted(stage.reentry) {
+        if is_removed(stage.reentry) {
             stage.reentry = Reentry::Always;
         }
     }
@@ -264,25 +264,25 @@ fn each_orders(model: &mut Model, change: impl FnOnce(&mut Orders)) {
     }
 }
 
-fn each_known(model: &mut Model, mut change: impl FnMut(&mut Source)) {
+fn each_source_of_model(model: &mut Model, mut change: impl FnMut(&mut Source)) {
     for transition in &mut model.transitions {
         each_source(&mut transition.when, &mut change);
     }
 }
 
-/// Those that are declared and those that stand in conditions.
+/// Declared facts, and facts in conditions.
 fn each_fact(model: &mut Model, mut change: impl FnMut(&mut Fact)) {
     for (_, fact) in &mut model.facts {
         change(fact);
     }
-    each_known(model, |known| {
+    each_source_of_model(model, |known| {
         if let Source::Inline(fact) = known {
             change(fact);
         }
     });
 }
 
-fn unwindowed(model: &mut Model, which: impl Fn(Aggregate) -> bool) {
+fn without_windows(model: &mut Model, which: impl Fn(Aggregate) -> bool) {
     each_fact(model, |fact| {
         if which(fact.aggregate) {
             fact.window = None;
@@ -290,7 +290,7 @@ fn unwindowed(model: &mut Model, which: impl Fn(Aggregate) -> bool) {
     });
 }
 
-fn replaced(model: &mut Model, which: impl Fn(Aggregate) -> bool, by: Aggregate) {
+fn with_aggregate(model: &mut Model, which: impl Fn(Aggregate) -> bool, by: Aggregate) {
     each_fact(model, |fact| {
         if which(fact.aggregate) {
             fact.aggregate = by;
@@ -298,62 +298,62 @@ fn replaced(model: &mut Model, which: impl Fn(Aggregate) -> bool, by: Aggregate)
     });
 }
 
-fn forgotten(model: &mut Model, which: impl Fn(Aggregate) -> bool) {
+fn without_aggregate(model: &mut Model, which: impl Fn(Aggregate) -> bool) {
     each_fact(model, |fact| {
         if which(fact.aggregate) {
-            nobodys(fact);
+            never_counted(fact);
         }
     });
 }
 
-fn nobodys(fact: &mut Fact) {
-    fact.event = "nobody".to_owned();
+fn never_counted(fact: &mut Fact) {
+    fact.event = "unheard_of".to_owned();
 }
 
-// ---- orders and corrections, as the reference sees them
+// ---- orders and corrections, by the reference
 
-/// Numbers of histories in which there is such a thing.
+/// Numbers of histories with these properties.
 #[derive(Debug, Default)]
-struct Taken {
+struct CorrectionCounts {
     corrected: usize,
-    /// Not just put back.
+    /// To another stage than the one before the retracted transition.
     further: usize,
-    in_vain: usize,
-    /// Another way than without the returns that came before their orders.
+    without_effect: usize,
+    /// Other results without the returns that are received before their orders.
     before_its_order: usize,
-    /// Another way than without the returns of less than the value of their orders.
+    /// Other results without the returns of less than the value of their orders.
     in_part: usize,
 }
 
 #[test]
-fn transitions_are_taken_back_by_late_events_and_returns() {
-    let in_order = taken(histories::in_order());
-    let out_of_order = taken(histories::out_of_order());
-    for taken in [&in_order, &out_of_order] {
-        assert!(taken.corrected > 12, "{taken:?}");
-        assert!(taken.further >= 1, "{taken:?}");
-        assert!(taken.in_vain > 4, "{taken:?}");
-        assert!(taken.before_its_order > 10, "{taken:?}");
-        assert!(taken.in_part > 5, "{taken:?}");
+fn transitions_are_retracted_by_late_events_and_returns() {
+    let in_order = correction_counts(histories::in_order());
+    let out_of_order = correction_counts(histories::out_of_order());
+    for counts in [&in_order, &out_of_order] {
+        assert!(counts.corrected > 12, "{counts:?}");
+        assert!(counts.further >= 1, "{counts:?}");
+        assert!(counts.without_effect > 4, "{counts:?}");
+        assert!(counts.before_its_order > 10, "{counts:?}");
+        assert!(counts.in_part > 5, "{counts:?}");
     }
 }
 
-fn taken(cases: impl Strategy<Value = Case>) -> Taken {
+fn correction_counts(cases: impl Strategy<Value = Case>) -> CorrectionCounts {
     let mut runner = TestRunner::deterministic();
-    let mut taken = Taken::default();
+    let mut counts = CorrectionCounts::default();
     for _ in 0..800 {
         let case = cases.new_tree(&mut runner).unwrap().current();
         let changes = case.expected();
         let corrections = || changes.iter().filter(|c| c.corrects.is_some());
         let further = |c| corrected_by(c, &changes).from != c.to;
-        taken.corrected += usize::from(corrections().count() > 0);
-        taken.further += usize::from(corrections().any(further));
-        taken.in_vain += usize::from(case.in_vain() > 0);
+        counts.corrected += usize::from(corrections().count() > 0);
+        counts.further += usize::from(corrections().any(further));
+        counts.without_effect += usize::from(case.without_effect() > 0);
         let differs = |other: Case| usize::from(other.expected() != changes);
-        taken.before_its_order += differs(without_returns(&case, is_before_its_order));
-        taken.in_part += differs(without_returns(&case, is_in_part));
+        counts.before_its_order += differs(without_returns(&case, is_before_its_order));
+        counts.in_part += differs(without_returns(&case, is_in_part));
     }
-    taken
+    counts
 }
 
 fn corrected_by<'c>(correction: &Change, changes: &'c [Change]) -> &'c Change {
@@ -363,7 +363,7 @@ fn corrected_by<'c>(correction: &Change, changes: &'c [Change]) -> &'c Change {
     own.find(|change| change.sequence == sequence).unwrap()
 }
 
-/// Such returns are of no order.
+/// Removes the order from some returns.
 fn without_returns(case: &Case, which: fn(&Case, usize) -> bool) -> Case {
     let mut other = case.clone();
     for (number, event) in other.events.iter_mut().enumerate() {
@@ -381,17 +381,17 @@ fn is_before_its_order(case: &Case, number: usize) -> bool {
 }
 
 fn is_in_part(case: &Case, number: usize) -> bool {
-    let value = |event: &Happening| match event.event().fields.get("value") {
+    let value = |event: &CaseEvent| match event.event().fields.get("value") {
         Some(Value::Number(value)) => Some(*value),
         _ => None,
     };
     let returned = value(&case.events[number]).filter(|value| *value > 0);
-    let larger = |(_, order): (usize, &Happening)| value(order) > returned;
+    let larger = |(_, order): (usize, &CaseEvent)| value(order) > returned;
     returned.is_some() && orders_of(case, number).any(larger)
 }
 
 /// By arrival, with their numbers.
-fn orders_of(case: &Case, number: usize) -> impl Iterator<Item = (usize, &Happening)> {
+fn orders_of(case: &Case, number: usize) -> impl Iterator<Item = (usize, &CaseEvent)> {
     let wanted = &case.events[number];
     let wanted = ("order", wanted.customer, wanted.order_id);
     let events = case.events.iter().enumerate();

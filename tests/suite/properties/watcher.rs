@@ -1,5 +1,5 @@
-//! Looks at what the engine does with one record after the other: whether it is a history that the
-//! rules allow, whatever the conditions say.
+//! Checks the outputs of the engine, record by record: whether the rules allow them, whatever the values of the
+//! conditions are.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use tenure::event::{CustomerId, EventTime, Position, Watermark};
 use tenure::model::{Models, Reentry};
 use tenure::partition::{Commit, Record, TimerKey};
 
-use super::engine::{Memory, Trial, event, moved};
+use super::engine::{Memory, Trial, event, stage_change};
 
 pub(super) struct Watcher<'m> {
     models: &'m Models,
-    customers: BTreeMap<CustomerId, Seen>,
-    /// The transition before, if the next one may be a further link of its chain.
+    customers: BTreeMap<CustomerId, Observed>,
+    /// The previous transition, if the next one may be a further link of its chain.
     before: Option<(CustomerId, usize, Cause, EventTime)>,
 }
 
-/// A customer as far as events and outputs show.
-struct Seen {
+/// What is known of a customer from events and outputs.
+struct Observed {
     latest: EventTime,
     position: Position,
     /// By model.
@@ -29,7 +29,7 @@ struct Seen {
 struct Track {
     sequence: u64,
     stage: usize,
-    /// After a correction nobody can tell without the rules.
+    /// Unknown after a correction.
     entered: Option<EventTime>,
     /// Every stage of the last chain.
     chain: Vec<usize>,
@@ -48,23 +48,23 @@ impl<'m> Watcher<'m> {
         }
     }
 
-    /// What was done with one record, or with the end of time: first the customer's own timers due
-    /// before the event, then the event, then the timers that the watermark has passed.
+    /// The outputs of one record, or of the end of time: first of the customer's own timers that are due before the event,
+    /// then of the event, then of the timers that the watermark has passed.
     pub(super) fn step(&mut self, record: Option<&Record>, commit: &Commit) -> Trial<()> {
-        let mut outputs = commit.outputs.iter().map(moved).peekable();
+        let mut outputs = commit.outputs.iter().map(stage_change).peekable();
         self.before = None;
         if let Some(record) = record {
             let author = &event(record).customer;
             let due_before = Watermark(event(record).time.0);
-            let known = self.customers.get(author).map(|seen| seen.position);
+            let known = self.customers.get(author).map(|observed| observed.position);
             while let Some((_, change)) = outputs
                 .next_if(|(customer, change)| *customer == author && Some(change.position) == known)
             {
                 self.timer(author, change, due_before)?;
             }
-            // One that came a second time only shows that time has passed.
+            // A duplicate only advances time.
             if commit.anomalies.duplicates == 0 {
-                self.hear(record);
+                self.observe(record);
             }
             while let Some((customer, change)) =
                 outputs.next_if(|(_, change)| change.cause != Cause::Timer)
@@ -79,7 +79,7 @@ impl<'m> Watcher<'m> {
         Ok(())
     }
 
-    fn hear(&mut self, record: &Record) {
+    fn observe(&mut self, record: &Record) {
         let event = event(record);
         let tracks = self.models.list.iter().map(|model| Track {
             sequence: 0,
@@ -89,14 +89,14 @@ impl<'m> Watcher<'m> {
             taken: BTreeMap::new(),
             left: BTreeMap::new(),
         });
-        let seen = self.customers.entry(event.customer.clone());
-        let seen = seen.or_insert_with(|| Seen {
+        let observed = self.customers.entry(event.customer.clone());
+        let observed = observed.or_insert_with(|| Observed {
             latest: event.time,
             position: record.position,
             tracks: tracks.collect(),
         });
-        seen.latest = seen.latest.max(event.time);
-        seen.position = record.position;
+        observed.latest = observed.latest.max(event.time);
+        observed.position = record.position;
     }
 
     /// An event is evaluated at its own time, or a late one where the customer already is.
@@ -115,15 +115,15 @@ impl<'m> Watcher<'m> {
         }
     }
 
-    /// It takes the transition before back, whatever is declared.
+    /// A correction retracts the previous transition, whatever is declared.
     fn correction(&mut self, customer: &CustomerId, change: &StageChange) -> Trial<()> {
         self.before = None;
-        let Some(seen) = self.customers.get_mut(customer) else {
-            return Err(TestCaseError::fail(format!("unheard of: {customer:?}")));
+        let Some(observed) = self.customers.get_mut(customer) else {
+            return Err(TestCaseError::fail(format!("unknown: {customer:?}")));
         };
         prop_assert_eq!(change.cause, Cause::Correction, "{:?}", change);
-        prop_assert_eq!(change.position, seen.position, "{:?}", change);
-        let track = &mut seen.tracks[change.model];
+        prop_assert_eq!(change.position, observed.position, "{:?}", change);
+        let track = &mut observed.tracks[change.model];
         prop_assert_eq!(change.from, track.stage, "{:?}", change);
         prop_assert!(change.to != change.from, "{change:?}");
         prop_assert_eq!(change.sequence, track.sequence + 1, "{:?}", change);
@@ -140,8 +140,7 @@ impl<'m> Watcher<'m> {
         Ok(())
     }
 
-    /// A timer is for an instant later than anything known of the customer, and fires once that
-    /// instant has passed.
+    /// A timer is later than all events of the customer, and fires once its instant has passed.
     fn timer(
         &mut self,
         customer: &CustomerId,
@@ -166,16 +165,16 @@ impl<'m> Watcher<'m> {
             change.cause,
             change.effective_at,
         );
-        let goes_on = self.before.replace(link.clone()) == Some(link);
-        let Some(seen) = self.customers.get_mut(customer) else {
-            return Err(TestCaseError::fail(format!("unheard of: {customer:?}")));
+        let continues = self.before.replace(link.clone()) == Some(link);
+        let Some(observed) = self.customers.get_mut(customer) else {
+            return Err(TestCaseError::fail(format!("unknown: {customer:?}")));
         };
-        prop_assert_eq!(change.position, seen.position, "{:?}", change);
-        let track = &mut seen.tracks[change.model];
-        if goes_on {
+        prop_assert_eq!(change.position, observed.position, "{:?}", change);
+        let track = &mut observed.tracks[change.model];
+        if continues {
             prop_assert!(!track.chain.contains(&change.to), "again: {change:?}");
         } else {
-            // A timer that fired once is gone: the next one is later than all that was done.
+            // A timer fires once: the next one is later than the last entry.
             let timer = change.cause == Cause::Timer;
             let again = timer && Some(change.effective_at) <= track.entered;
             prop_assert!(!again, "again: {change:?}");
@@ -205,13 +204,19 @@ impl Track {
         prop_assert!(stayed.0 >= 0 && stayed >= min_dwell, "too soon: {change:?}");
         if declared.hold.0 > 0 {
             let since = change.held_since;
-            let held = since.map(|since| change.effective_at.duration_since(since));
-            prop_assert!(since >= self.entered, "held before: {change:?}");
-            prop_assert!(held >= Some(declared.hold), "not held: {change:?}");
+            let hold = since.map(|since| change.effective_at.duration_since(since));
+            prop_assert!(
+                since >= self.entered,
+                "the hold began before the entry: {change:?}"
+            );
+            prop_assert!(
+                hold >= Some(declared.hold),
+                "the hold is too short: {change:?}"
+            );
         }
         if let Some(taken) = self.taken.insert(change.transition, change.effective_at) {
             let pause = change.effective_at.duration_since(taken);
-            prop_assert!(pause >= declared.cooldown, "cooling: {change:?}");
+            prop_assert!(pause >= declared.cooldown, "in cooldown: {change:?}");
         }
         if let Some(left) = self.left.get(&change.to) {
             let away = change.effective_at.duration_since(*left);
@@ -230,7 +235,7 @@ impl Track {
     }
 }
 
-/// After a batch nothing is left to fire, and everything that is to come is in the timer index.
+/// After a batch no timer is overdue, and all pending ones are in the timer index.
 pub(super) fn check_timers(memory: &Memory, watermark: Watermark) -> Trial<()> {
     let mut armed = memory.timers.clone();
     for (customer, state) in &memory.states {
@@ -246,6 +251,6 @@ pub(super) fn check_timers(memory: &Memory, watermark: Watermark) -> Trial<()> {
             prop_assert!(armed.remove(&TimerKey { due, customer }), "{state:?}");
         }
     }
-    prop_assert!(armed.is_empty(), "nobody's: {armed:?}");
+    prop_assert!(armed.is_empty(), "without a customer: {armed:?}");
     Ok(())
 }

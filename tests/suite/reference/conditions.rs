@@ -3,32 +3,31 @@
 use std::cmp::Ordering;
 
 use super::facts::half_even;
-use super::orders::Seen;
-use super::past::Past;
+use super::orders::VisibleEvents;
+use super::stage_history::StageHistory;
 use super::{DAY, Expr, Model, Num, Op, SCALE, Source, Value};
 
-/// 3000-01-01: a comparison with what moves is not expected to flip later than this.
+/// 3000-01-01: a comparison that changes with time is not expected to change later.
 const HORIZON: i64 = 32_503_680_000_000;
 
-/// What a condition sees. Facts are those of `facts_at`, which is `now` except in the search for a
-/// flip.
+/// The inputs of a condition. Facts are those of `facts_at`, which is `now` except in the search for the next change.
 #[derive(Clone, Copy)]
-pub(super) struct Look<'a> {
+pub(super) struct Evaluation<'a> {
     pub model: &'a Model,
-    pub seen: &'a Seen<'a>,
-    pub past: &'a Past,
+    pub visible: &'a VisibleEvents<'a>,
+    pub stages: &'a StageHistory,
     pub now: i64,
     pub facts_at: i64,
     /// The type of the event that is being evaluated, for the first link.
     pub event: Option<&'a str>,
 }
 
-impl Look<'_> {
-    pub(super) fn holds(&self, expr: &Expr) -> bool {
+impl Evaluation<'_> {
+    pub(super) fn is_true(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::And(a, b) => self.holds(a) && self.holds(b),
-            Expr::Or(a, b) => self.holds(a) || self.holds(b),
-            Expr::Not(a) => !self.holds(a),
+            Expr::And(a, b) => self.is_true(a) && self.is_true(b),
+            Expr::Or(a, b) => self.is_true(a) || self.is_true(b),
+            Expr::Not(a) => !self.is_true(a),
             Expr::Has(source) => self.known(source).is_some(),
             Expr::Event(kind) => self.event.is_some_and(|e| kind == "any" || kind == e),
             Expr::Compare(op, a, b) => self.compare(*op, a, b),
@@ -42,7 +41,7 @@ impl Look<'_> {
             (Some(Value::Text(a)), Some(Value::Text(b))) => a.cmp(&b),
             (Some(Value::Bool(a)), Some(Value::Bool(b))) => a.cmp(&b),
             (None, _) | (_, None) => return false,
-            (a, b) => panic!("{a:?} and {b:?} can not be compared"),
+            (a, b) => panic!("{a:?} and {b:?} cannot be compared"),
         };
         op.accepts(order)
     }
@@ -74,11 +73,11 @@ impl Look<'_> {
 
     /// The value of a fact or of a stage fact.
     fn known(&self, source: &Source) -> Option<Value> {
-        let here = self.past.current();
+        let here = self.stages.current();
         match source {
             Source::Named(_) | Source::Inline(_) => self.fact(self.declared(source)?),
             Source::PreviousStage => {
-                let before = self.past.stays.iter().rev().nth(1)?;
+                let before = self.stages.stays.iter().rev().nth(1)?;
                 Some(Value::Text(before.stage.clone()))
             }
             Source::DaysInStage => {
@@ -86,16 +85,16 @@ impl Look<'_> {
                 Some(Value::Number(half_even(stayed, i128::from(DAY))))
             }
             Source::Visits(stage) => {
-                let visits = self.past.stays_in(stage).count();
+                let visits = self.stages.stays_in(stage).count();
                 Some(Value::Number(visits as i128 * SCALE))
             }
             Source::TimeIn(stage) => {
-                let stays = self.past.stays_in(stage);
+                let stays = self.stages.stays_in(stage);
                 let lengths = stays.map(|stay| stay.until.unwrap_or(self.now) - stay.from);
                 Some(milliseconds(lengths.sum()))
             }
             Source::Entered(stage) => {
-                let last = self.past.stays_in(stage).next_back()?;
+                let last = self.stages.stays_in(stage).next_back()?;
                 Some(milliseconds(last.from))
             }
         }
@@ -108,32 +107,32 @@ impl Look<'_> {
         }
     }
 
-    /// Rule 15: the instants at which the atoms of `expr` can flip next.
-    pub(super) fn flips(&self, expr: &Expr, instants: &mut Vec<i64>) {
+    /// Rule 15: the instants at which the comparisons of `expr` can change next.
+    pub(super) fn collect_changes(&self, expr: &Expr, instants: &mut Vec<i64>) {
         match expr {
             Expr::And(a, b) | Expr::Or(a, b) => {
-                self.flips(a, instants);
-                self.flips(b, instants);
+                self.collect_changes(a, instants);
+                self.collect_changes(b, instants);
             }
-            Expr::Not(a) => self.flips(a, instants),
+            Expr::Not(a) => self.collect_changes(a, instants),
             Expr::Event(_) => {}
-            Expr::Has(source) => self.window_moves(source, instants),
+            Expr::Has(source) => self.window_edges(source, instants),
             Expr::Compare(op, a, b) => {
                 for source in [a.sources(), b.sources()].concat() {
-                    self.window_moves(source, instants);
+                    self.window_edges(source, instants);
                 }
-                if a.moves() || b.moves() {
+                if a.changes_with_time() || b.changes_with_time() {
                     assert!(!matches!(op, Op::Eq | Op::Ne), "refused (rule 13)");
-                    instants.extend(self.flip(*op, a, b));
+                    instants.extend(self.next_change(*op, a, b));
                 }
             }
         }
     }
 
-    /// As time goes by and all other facts stay, the difference of the two sides is monotone, so
-    /// there is at most one flip. Found by bisection.
-    fn flip(&self, op: Op, a: &Num, b: &Num) -> Option<i64> {
-        let at = |now| Look { now, ..*self }.compare(op, a, b);
+    /// With all facts fixed, the difference of the two sides is monotone in time, so there is at most one change. Found by
+    /// bisection.
+    fn next_change(&self, op: Op, a: &Num, b: &Num) -> Option<i64> {
+        let at = |now| Evaluation { now, ..*self }.compare(op, a, b);
         let (mut before, mut after) = (self.now, HORIZON.max(self.now));
         if at(before) == at(after) {
             return None;
@@ -168,20 +167,23 @@ impl Op {
 }
 
 impl Num {
-    /// Does it change as time goes by, from millisecond to millisecond?
-    fn moves(&self) -> bool {
+    /// Whether the value changes from millisecond to millisecond.
+    fn changes_with_time(&self) -> bool {
         match self {
             Num::Since(_) => true,
             Num::Fact(source) => matches!(source, Source::DaysInStage | Source::TimeIn(_)),
             Num::Literal(_) | Num::Duration(_) => false,
-            Num::Plus(a, b) | Num::Minus(a, b) => a.moves() || b.moves(),
+            Num::Plus(a, b) | Num::Minus(a, b) => a.changes_with_time() || b.changes_with_time(),
             Num::Times(a, b) => {
-                assert!(!(a.moves() && b.moves()), "not monotone");
-                a.moves() || b.moves()
+                assert!(
+                    !(a.changes_with_time() && b.changes_with_time()),
+                    "not monotone"
+                );
+                a.changes_with_time() || b.changes_with_time()
             }
             Num::Over(a, b) => {
-                assert!(!b.moves(), "not monotone");
-                a.moves()
+                assert!(!b.changes_with_time(), "not monotone");
+                a.changes_with_time()
             }
         }
     }

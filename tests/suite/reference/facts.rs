@@ -1,9 +1,9 @@
 //! Facts over events (rules 9-11).
 
-use super::conditions::{Look, milliseconds};
+use super::conditions::{Evaluation, milliseconds};
 use super::{Aggregate, Event, Fact, Filter, HOUR, Op, SCALE, Source, Unit, Value, Window};
 
-impl Look<'_> {
+impl Evaluation<'_> {
     /// None for a stage fact.
     pub(super) fn declared<'s>(&'s self, source: &'s Source) -> Option<&'s Fact> {
         match source {
@@ -20,7 +20,7 @@ impl Look<'_> {
     pub(super) fn fact(&self, fact: &Fact) -> Option<Value> {
         let inside = |w: Window, event: &Event| w.contains(event.time, self.facts_at);
         let counts = |e: &&Event| fact.takes(e) && fact.window.is_none_or(|w| inside(w, e));
-        let mut taken: Vec<&Event> = self.seen.by(fact).filter(counts).collect();
+        let mut taken: Vec<&Event> = self.visible.by(fact).filter(counts).collect();
         taken.sort_by_key(|event| event.time); // stable: by (time, input order)
         let (first, last) = (taken.first(), taken.last());
         let number = match fact.aggregate {
@@ -56,16 +56,16 @@ impl Look<'_> {
         Some(Value::Number(number))
     }
 
-    /// The instants later than now at which a bucket that holds a counted event leaves the window of
-    /// the fact or enters it. At some of them nothing changes, and looking there does no harm.
-    pub(super) fn window_moves(&self, source: &Source, instants: &mut Vec<i64>) {
+    /// The instants later than now at which a bucket that contains a counted event enters or leaves the window of the
+    /// fact. At some of them nothing changes; evaluating there is harmless.
+    pub(super) fn window_edges(&self, source: &Source, instants: &mut Vec<i64>) {
         let Some(fact) = self.declared(source) else {
             return;
         };
         let Some(window) = fact.window else {
             return;
         };
-        let counted = self.seen.by(fact).filter(|event| fact.takes(event));
+        let counted = self.visible.by(fact).filter(|event| fact.takes(event));
         let edges = counted.flat_map(|event| window.edges(event.time));
         instants.extend(edges.filter(|&instant| instant > self.now));
     }
@@ -93,17 +93,17 @@ pub(super) fn half_even(dividend: i128, divisor: i128) -> i128 {
 }
 
 impl Fact {
-    /// Is the event of the right type, does it carry the field, and is the filter true for it?
+    /// Whether the event has the right type and the field, and the filter is true for it.
     fn takes(&self, candidate: &Event) -> bool {
         let right_type = self.event == "any" || self.event == candidate.kind;
-        let carries = |field| candidate.fields.contains_key(field);
+        let has_field = |field| candidate.fields.contains_key(field);
         let passes = |filter: &Filter| filter.passes(candidate);
         right_type
-            && self.field.as_ref().is_none_or(carries)
+            && self.field.as_ref().is_none_or(has_field)
             && self.filter.as_ref().is_none_or(passes)
     }
 
-    /// The field of the event, or its instant if the fact is of none.
+    /// The field of the event; its instant if the fact has no field.
     fn read(&self, event: &Event) -> Option<Value> {
         match &self.field {
             Some(field) => event.fields.get(field).cloned(),
@@ -113,8 +113,7 @@ impl Fact {
 }
 
 impl Filter {
-    /// False for a comparison with a field that the event does not carry or that carries another
-    /// type.
+    /// False for a comparison with a field that the event does not have, or that has another type.
     fn passes(&self, event: &Event) -> bool {
         match self {
             Filter::And(a, b) => a.passes(event) && b.passes(event),
@@ -142,7 +141,7 @@ impl Filter {
 }
 
 impl Value {
-    /// The same as a value of the type of `other`, if it reads as one: a text may be a number.
+    /// The value in the type of `other`, if it can be parsed: a text may be a number.
     fn taken_for(&self, other: &Value) -> Option<Value> {
         match (self, other) {
             (Value::Text(text), Value::Number(_)) => {
@@ -166,7 +165,7 @@ impl Window {
         }
     }
 
-    /// As it was so much earlier.
+    /// The window, shifted back.
     pub(crate) fn before(self, duration_ms: i64) -> Window {
         Window {
             before: whole_buckets(duration_ms, self.unit),
@@ -181,7 +180,7 @@ impl Window {
         (last - self.buckets + 1..=last).contains(&bucket(time))
     }
 
-    /// When the bucket of an event enters the window, and when it leaves it.
+    /// When the bucket of an event enters and leaves the window.
     fn edges(self, time: i64) -> [i64; 2] {
         let bucket = time.div_euclid(self.unit as i64);
         let (enters, leaves) = (bucket + self.before, bucket + self.before + self.buckets);

@@ -1,4 +1,4 @@
-//! Models, events, and what comes of them.
+//! Models, events and changes.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use super::{DAY, HOUR};
 pub(crate) struct Model {
     pub name: String,
     pub initial: String,
-    /// How long the ids of events are remembered. Where several models say it, they say the same,
-    /// and it holds for all.
+    /// How long the ids of events are remembered. Models that declare it have the same
+    /// value, which applies to all.
     pub dedupe_ms: Option<i64>,
-    /// Where several models say it, they say the same, and it holds for all.
+    /// Models that declare it have the same value, which applies to all.
     pub orders: Option<Orders>,
-    /// For how long the ground of the last transition is kept.
+    /// For how long the basis of the last transition is kept.
     pub corrections_ms: Option<i64>,
     pub stages: Vec<Stage>,
     pub facts: Vec<(String, Fact)>,
     pub transitions: Vec<Transition>,
 }
 
-/// Which types of events are orders, and which take them back.
+/// The event types of orders and of their returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Orders {
     pub placed: String,
@@ -81,7 +81,7 @@ pub(crate) enum Aggregate {
     MaxGap,
 }
 
-/// What an event must be like to count in a fact.
+/// Which events count in a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Filter {
     And(Box<Filter>, Box<Filter>),
@@ -101,7 +101,7 @@ pub(crate) enum Unit {
 pub(crate) struct Window {
     pub unit: Unit,
     pub buckets: i64,
-    /// So many buckets ago; 0 is now.
+    /// Shifted back by so many buckets.
     pub before: i64,
 }
 
@@ -138,8 +138,7 @@ pub(crate) enum Num {
     Over(Box<Num>, Box<Num>),
 }
 
-/// What a condition knows of the customer: a declared fact, one that stands in the condition itself,
-/// or a stage fact of the condition's model.
+/// A source of values: a declared fact, one inside the condition, or a stage fact of the condition's model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Named(String),
@@ -165,7 +164,7 @@ pub(crate) struct Event {
     pub order_id: Option<String>,
     pub kind: String,
     pub time: i64,
-    /// When its record was written: it moves nobody's time but its own customer's beyond that.
+    /// The timestamp of its record: beyond that it advances only its own customer's time.
     pub written: i64,
     pub fields: BTreeMap<String, Value>,
 }
@@ -174,7 +173,7 @@ pub(crate) struct Event {
 pub(crate) enum Cause {
     Event,
     Timer,
-    /// An event that took the ground of the last transition away (rule 22).
+    /// An event that removed the basis of the last transition (rule 22).
     Correction,
 }
 

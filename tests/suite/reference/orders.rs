@@ -1,32 +1,31 @@
-//! Orders by their id, what was returned of them, and what facts see of them (rules 7, 22).
+//! Orders by their id, their returns, and the events that facts use (rules 7, 22).
 
 use std::borrow::Cow;
 
 use super::{Event, Fact, Model, Orders, Value, agreed};
 
-/// A ledger has no more entries than this (rule 7).
+/// Most entries of a ledger (rule 7).
 const ENTRIES_MAX: usize = 64;
 
-/// The orders of a customer that can still be taken back, and what was returned.
+/// The orders of a customer that can still be returned, and their returns.
 pub(super) struct Ledger<'e> {
-    /// In the order in which they came.
+    /// In processing order.
     entries: Vec<Entry<'e>>,
-    /// For each of the events that is an order, what has been returned of it. When its entry leaves,
-    /// this stays as it is.
+    /// For each event that is an order, its returns. They stay when the entry is dropped.
     returned: Vec<Returned>,
 }
 
 /// One per order id.
 struct Entry<'e> {
     order_id: &'e str,
-    /// Which of the events is the order; none as long as there are only returns.
+    /// The number of the order among the events; none as long as there are only returns.
     order: Option<usize>,
-    /// Of the order, or else of its first return.
+    /// The time of the order, or else of its first return.
     time: i64,
     returned: Returned,
 }
 
-/// The values of the returns of one order; none of one that takes back the whole.
+/// The values of the returns of one order; none for a return of the whole order.
 #[derive(Clone, Default)]
 struct Returned {
     refunds: Vec<Option<i128>>,
@@ -34,7 +33,7 @@ struct Returned {
 }
 
 impl<'e> Ledger<'e> {
-    /// What it has come to after the events, in order of arrival, none of them a duplicate.
+    /// The ledger after the events, in processing order and without duplicates.
     pub(super) fn after(orders: &Orders, events: &'e [Event]) -> Ledger<'e> {
         let mut ledger = Ledger {
             entries: Vec::new(),
@@ -50,7 +49,7 @@ impl<'e> Ledger<'e> {
         ledger
     }
 
-    /// As the event finds it, which comes after the others: by its time some orders may be final.
+    /// The ledger just before `event` is applied: by its time some orders may be final.
     pub(super) fn before(orders: &Orders, events: &'e [Event], event: &Event) -> Ledger<'e> {
         let mut ledger = Ledger::after(orders, events);
         let times = events.iter().map(|event| event.time);
@@ -87,7 +86,7 @@ impl<'e> Ledger<'e> {
 
     fn entry(&mut self, order_id: &'e str, time: i64) -> &mut Entry<'e> {
         let known = self.entries.iter().position(|e| e.order_id == order_id);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             self.entries.push(Entry {
                 order_id,
                 order: None,
@@ -96,15 +95,15 @@ impl<'e> Ledger<'e> {
             });
             self.entries.len() - 1
         });
-        &mut self.entries[place]
+        &mut self.entries[index]
     }
 
-    /// Entries of a time before this leave, and then the earliest, until there are not too many.
+    /// Drops entries before this time, and then the earliest until there are not too many.
     fn forget(&mut self, before: i64) {
         self.entries.retain(|entry| entry.time >= before);
         while self.entries.len() > ENTRIES_MAX {
             let times = self.entries.iter().map(|entry| entry.time);
-            // Of equal ones the one that came first.
+            // Of equal ones the one that was received first.
             let (earliest, _) = times.enumerate().min_by_key(|(_, time)| *time).unwrap();
             self.entries.remove(earliest);
         }
@@ -115,30 +114,30 @@ impl<'e> Ledger<'e> {
         self.entries.iter().find(|entry| entry.order_id == order_id)
     }
 
-    /// Rule 7: is it an order that is in the ledger already?
+    /// Rule 7: whether it is an order that is in the ledger already.
     pub(super) fn repeats(&self, orders: &Orders, event: &Event) -> bool {
         let known = self.find(event).is_some_and(|entry| entry.order.is_some());
         event.kind == orders.placed && known
     }
 
-    /// Number and instant of the order that an event takes back, if that is in the ledger.
+    /// Number and instant of the order that an event returns, if that is in the ledger.
     pub(super) fn order_of(&self, orders: &Orders, event: &Event) -> Option<(usize, i64)> {
-        let takes_back = [&orders.refunded, &orders.cancelled];
-        let takes_back = takes_back.contains(&&Some(event.kind.clone()));
-        let entry = self.find(event).filter(|_| takes_back)?;
+        let returns = [&orders.refunded, &orders.cancelled];
+        let is_return = returns.contains(&&Some(event.kind.clone()));
+        let entry = self.find(event).filter(|_| is_return)?;
         entry.order.map(|number| (number, entry.time))
     }
 }
 
 impl Returned {
-    /// What is left of an order.
-    fn left_of<'e>(&self, order: &'e Event) -> Option<Cow<'e, Event>> {
+    /// The order net of its returns.
+    fn net_of<'e>(&self, order: &'e Event) -> Option<Cow<'e, Event>> {
         let all = || self.refunds.iter().chain(&self.cancellations);
         if all().count() == 0 {
             return Some(Cow::Borrowed(order));
         }
         let whole = all().any(Option::is_none);
-        // Without a value it is gone by any return.
+        // Any return removes an order without a value.
         let value = value(order).filter(|_| !whole)?;
         let total = |values: &[Option<i128>]| values.iter().flatten().sum::<i128>();
         // A refund after a cancellation counts once.
@@ -158,54 +157,49 @@ fn value(event: &Event) -> Option<i128> {
     }
 }
 
-/// A customer's events in order of arrival, each with its number, as facts see them.
-pub(super) struct Seen<'e> {
-    as_they_came: Vec<(usize, Cow<'e, Event>)>,
-    /// With what is left of the orders in their place.
+/// A customer's events in processing order, each with its number, as facts use them.
+pub(super) struct VisibleEvents<'e> {
+    received: Vec<(usize, Cow<'e, Event>)>,
+    /// With orders net of their returns.
     netted: Vec<(usize, Cow<'e, Event>)>,
-    /// The type that orders are of.
+    /// The event type of orders.
     placed: Option<&'e str>,
 }
 
-impl<'e> Seen<'e> {
-    pub(super) fn of(events: &'e [Event], models: &'e [Model]) -> Seen<'e> {
+impl<'e> VisibleEvents<'e> {
+    pub(super) fn of(events: &'e [Event], models: &'e [Model]) -> VisibleEvents<'e> {
         let orders = agreed(models, |model| model.orders.as_ref());
-        let as_they_came = events.iter().map(Cow::Borrowed).enumerate().collect();
+        let received = events.iter().map(Cow::Borrowed).enumerate().collect();
         let netted = orders.map(|orders| {
             let returned = Ledger::after(orders, events).returned;
             let pairs = events.iter().zip(&returned).enumerate();
             pairs
-                .filter_map(|(number, (event, returned))| Some((number, returned.left_of(event)?)))
+                .filter_map(|(number, (event, returned))| Some((number, returned.net_of(event)?)))
                 .collect()
         });
-        Seen {
-            as_they_came,
+        VisibleEvents {
+            received,
             netted: netted.unwrap_or_default(),
             placed: orders.map(|orders| orders.placed.as_str()),
         }
     }
 
-    /// Those that are wanted, by number and time.
-    pub(super) fn only(mut self, wanted: impl Fn(usize, i64) -> bool) -> Seen<'e> {
+    /// Only those that are selected by number and time.
+    pub(super) fn only(mut self, wanted: impl Fn(usize, i64) -> bool) -> VisibleEvents<'e> {
         let wanted = |(number, event): &(usize, Cow<Event>)| wanted(*number, event.time);
-        self.as_they_came.retain(&wanted);
+        self.received.retain(&wanted);
         self.netted.retain(&wanted);
         self
     }
 
-    /// How many there are.
-    pub(super) fn events(&self) -> usize {
-        self.as_they_came.len()
+    pub(super) fn len(&self) -> usize {
+        self.received.len()
     }
 
-    /// Those that a fact is computed from: of its type, and more.
+    /// The events that a fact is computed from: those of its type, and others.
     pub(super) fn by(&self, fact: &Fact) -> impl Iterator<Item = &Event> {
         let nets = self.placed == Some(fact.event.as_str());
-        let events = if nets {
-            &self.netted
-        } else {
-            &self.as_they_came
-        };
+        let events = if nets { &self.netted } else { &self.received };
         events.iter().map(|(_, event)| event.as_ref())
     }
 }

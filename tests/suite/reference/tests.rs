@@ -9,8 +9,8 @@ mod facts;
 #[path = "tests/orders.rs"]
 mod orders;
 
-use super::conditions::Look;
-use super::orders::Seen;
+use super::conditions::Evaluation;
+use super::orders::VisibleEvents;
 use super::*;
 
 /// 2026-01-01, a whole UTC day.
@@ -28,7 +28,7 @@ fn short(changes: &[Change]) -> Vec<(&str, i64, Cause)> {
         .collect()
 }
 
-/// What happens to Ann until 100 days have passed.
+/// Ann's transitions in 100 days.
 fn run(model: Model, events: &[Event]) -> Vec<(String, i64, Cause)> {
     let changes = replay(&[model], events, Some(T + 100 * DAY));
     let short = short(&changes).into_iter();
@@ -51,7 +51,7 @@ fn silence() -> Model {
 }
 
 #[test]
-fn the_sketch_of_the_design_gives_its_expected_dates() {
+fn the_example_of_the_design_gives_its_expected_dates() {
     let model = Model::new("retail", "reach")
         .stages(&["reach", "conversion", "loyalty", "at_risk"])
         .stage("retention", DAY)
@@ -82,7 +82,7 @@ fn the_sketch_of_the_design_gives_its_expected_dates() {
 }
 
 #[test]
-fn creation_is_no_transition_but_the_first_event_is_evaluated_at_once() {
+fn creation_is_no_transition_but_the_first_event_is_evaluated() {
     let quiet = Model::new("quiet", "a").stages(&["a"]);
     let quick = Model::new("quick", "a")
         .stages(&["a", "b"])
@@ -96,12 +96,12 @@ fn creation_is_no_transition_but_the_first_event_is_evaluated_at_once() {
 }
 
 #[test]
-fn an_event_at_the_deadline_cancels_it_or_meets_it_as_its_cause() {
+fn an_event_at_the_due_instant_cancels_the_timer_or_is_the_cause() {
     let cancels = [at("order", T), at("order", T + 10 * DAY)];
     assert_eq!(short(&replay(&[silence()], &cancels, None)), []);
-    let meets = [at("order", T), at("visit", T + 10 * DAY)];
-    let met = ("active->silent", 10 * DAY, Cause::Event);
-    assert_eq!(short(&replay(&[silence()], &meets, None)), [met]);
+    let causes = [at("order", T), at("visit", T + 10 * DAY)];
+    let by_event = ("active->silent", 10 * DAY, Cause::Event);
+    assert_eq!(short(&replay(&[silence()], &causes, None)), [by_event]);
     let after = [at("order", T), at("order", T + 10 * DAY + 1)];
     let timer = ("active->silent", 10 * DAY, Cause::Timer);
     let back = ("back", 10 * DAY + 1, Cause::Event);
@@ -179,7 +179,7 @@ fn a_window_loses_a_bucket_at_its_edge() {
 }
 
 #[test]
-fn a_chain_enters_no_stage_twice_and_knows_its_event_only_in_the_first_link() {
+fn a_chain_enters_no_stage_twice_and_has_its_event_only_in_the_first_link() {
     let always = || fact("n").ge(num(1));
     let model = Model::new("m", "a")
         .stages(&["a", "b", "c"])
@@ -187,7 +187,7 @@ fn a_chain_enters_no_stage_twice_and_knows_its_event_only_in_the_first_link() {
         .go(&["a"], "b", event("go"))
         .go(&["b"], "c", event("go"))
         .go(&["b"], "a", always());
-    // go: a->b; then "go" is over, and a is where the chain began. nop: b->a. go: a->b. go:
+    // go: a->b; in the next link there is no event, and the chain began in a. nop: b->a. go: a->b. go:
     // b->c.
     let events = [
         at("go", T),
@@ -228,7 +228,7 @@ fn a_chain_enters_no_stage_twice_and_knows_its_event_only_in_the_first_link() {
 }
 
 #[test]
-fn a_hold_is_broken_by_a_false_evaluation_and_runs_on_during_dwell() {
+fn a_hold_is_interrupted_by_a_false_evaluation_and_continues_during_dwell() {
     let model = |dwell| {
         Model::new("m", "a")
             .stage("a", dwell)
@@ -261,7 +261,7 @@ fn a_hold_is_broken_by_a_false_evaluation_and_runs_on_during_dwell() {
 }
 
 #[test]
-fn a_blocked_transition_is_skipped_and_a_later_one_in_the_file_fires() {
+fn a_blocked_transition_is_skipped_and_a_later_one_in_the_file_is_taken() {
     let model = Model::new("m", "a")
         .stages(&["a", "b", "c"])
         .fact("n", count("any"))
@@ -278,7 +278,7 @@ fn a_blocked_transition_is_skipped_and_a_later_one_in_the_file_fires() {
 
 #[test]
 fn a_comparison_with_absence_is_false_and_its_negation_true() {
-    let holds = |when: Expr| {
+    let is_true = |when: Expr| {
         let model = Model::new("m", "a")
             .stages(&["a", "b"])
             .fact("n", count("order"));
@@ -287,17 +287,17 @@ fn a_comparison_with_absence_is_false_and_its_negation_true() {
             .fact("last", last("order"));
         !replay(&[model.go(&["a"], "b", when)], &[at("visit", T)], None).is_empty()
     };
-    assert!(!holds(fact("score").ge(num(0))));
-    assert!(!holds(fact("score").ne(num(0))));
-    assert!(!holds((fact("score") + num(1)).lt(num(9))));
-    assert!(!holds(since("last").ge(days(0))));
-    assert!(!holds(has("score")));
-    assert!(holds(!fact("score").ge(num(0))));
-    assert!(holds(fact("n").eq(num(0))));
+    assert!(!is_true(fact("score").ge(num(0))));
+    assert!(!is_true(fact("score").ne(num(0))));
+    assert!(!is_true((fact("score") + num(1)).lt(num(9))));
+    assert!(!is_true(since("last").ge(days(0))));
+    assert!(!is_true(has("score")));
+    assert!(is_true(!fact("score").ge(num(0))));
+    assert!(is_true(fact("n").eq(num(0))));
 }
 
 #[test]
-fn a_late_event_counts_at_its_own_time_and_is_evaluated_at_the_latest() {
+fn a_late_event_counts_at_its_own_time_and_is_evaluated_at_the_latest_event_time() {
     let model = Model::new("m", "a")
         .stages(&["a", "b", "c"])
         .fact("n", count("order"))
@@ -314,26 +314,29 @@ fn a_late_event_counts_at_its_own_time_and_is_evaluated_at_the_latest() {
         order("shop", T + 5),
         order("mail", T + 7),
     ];
-    let found = arrive(&[model], &events, 100, None);
+    let found = process(&[model], &events, 100, None);
     let expected = [("a->b", 9, Cause::Event), ("b->c", 9, Cause::Event)];
     assert_eq!(short(&found), expected);
 }
 
 #[test]
-fn an_event_that_comes_after_the_timer_it_would_have_cancelled_counts_from_the_timer_on() {
-    // Bob's event moves the watermark past Ann's deadline; her own order of day 9 comes too
+fn an_event_received_after_the_timer_that_it_would_have_cancelled_counts_from_the_timer_on() {
+    // Bob's event moves the watermark past Ann's deadline; her own order of day 9 is too
     // late.
     let bob = Event::new("bob", "visit", T + 12 * DAY);
     let events = [at("order", T), bob, at("order", T + 9 * DAY)];
     let gone = ("active->silent", 10 * DAY, Cause::Timer);
     let back = ("back", 10 * DAY, Cause::Event);
-    assert_eq!(short(&arrive(&[silence()], &events, 0, None)), [gone, back]);
+    assert_eq!(
+        short(&process(&[silence()], &events, 0, None)),
+        [gone, back]
+    );
     // With enough lateness it is in time.
-    assert_eq!(short(&arrive(&[silence()], &events, 2 * DAY, None)), []);
+    assert_eq!(short(&process(&[silence()], &events, 2 * DAY, None)), []);
 }
 
 #[test]
-fn a_hold_that_a_timer_started_later_than_the_evaluation_has_not_started() {
+fn a_hold_that_starts_after_the_evaluated_instant_has_not_started() {
     let model = || {
         Model::new("m", "a")
             .stages(&["a", "b"])
@@ -342,14 +345,14 @@ fn a_hold_that_a_timer_started_later_than_the_evaluation_has_not_started() {
             .hold(5 * DAY)
     };
     // The timer of day 10 starts the hold; then the visit of day 7 is evaluated at day 7. The
-    // timer is armed and fires again, so nothing changes. An order of day 7 moves all by seven
+    // timer is armed and fires again, so nothing changes. An order of day 7 delays all by seven
     // days.
     let bob = Event::new("bob", "visit", T + 12 * DAY);
     let with = |kind| [at("order", T), bob.clone(), at(kind, T + 7 * DAY)];
     let end = Some(T + 99 * DAY);
-    let visit = arrive(&[model()], &with("visit"), 0, end);
+    let visit = process(&[model()], &with("visit"), 0, end);
     assert_eq!(short(&visit), [("a->b", 15 * DAY, Cause::Timer)]);
-    let order = arrive(&[model()], &with("order"), 0, end);
+    let order = process(&[model()], &with("order"), 0, end);
     assert_eq!(short(&order), [("a->b", 22 * DAY, Cause::Timer)]);
 }
 

@@ -1,4 +1,4 @@
-//! What a run tells: the records, the rows it could not read, messages, and the exit code.
+//! The outputs of a run: records, rejected rows, messages and the exit code.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ fn json_lines(text: &str) -> Vec<Json> {
 }
 
 #[test]
-fn a_record_is_a_structured_cloud_event_with_all_that_was_promised() {
+fn a_record_is_a_structured_cloud_event_with_all_documented_fields() {
     let folder = folder(&[("orders", &order("c1", "2026-01-01T08:30:00.5Z"))]);
     let events = replay(&folder, "--until 2026-02-01 orders").events();
     assert_eq!(events.len(), 2);
@@ -22,7 +22,7 @@ fn a_record_is_a_structured_cloud_event_with_all_that_was_promised() {
         events[1],
         json!({
             "specversion": "1.0",
-            // SHA-256 over the length-prefixed parts of rule 21, worked out by another program.
+            // SHA-256 over the length-prefixed parts of rule 21, computed by another program.
             "id": "ac12f186a49f35f204c8681a444041dc",
             "source": "tenure/replay",
             "type": "tenure.stage-changed.v1",
@@ -102,13 +102,13 @@ fn bad_rows_of_a_table_become_dead_letters_and_their_neighbours_count() {
     ];
     let folder = folder(&[("table", &rows.join("\n"))]);
     let run = replay(&folder, "--dead-letters rejected table");
-    let places: Vec<_> = run
+    let lines: Vec<_> = run
         .events()
         .iter()
         .map(|event| event["data"]["input"]["line"].clone())
         .collect();
     assert_eq!(run.moves(), ["c1 new->buyer", "c4 new->buyer"]);
-    assert_eq!(places, [2, 6]);
+    assert_eq!(lines, [2, 6]);
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
     assert_eq!(
         json_lines(&letters),
@@ -149,8 +149,8 @@ fn a_table_without_the_needed_columns_is_refused() {
         ),
     ] {
         fs::write(folder.path().join("table"), format!("{header}\nrow\n")).unwrap();
-        let said = tenure(&folder, "replay --model shop.yaml table").said;
-        assert!(said.contains(hint), "{said}");
+        let stderr = tenure(&folder, "replay --model shop.yaml table").said;
+        assert!(stderr.contains(hint), "{stderr}");
     }
 }
 
@@ -167,7 +167,7 @@ fn presorted_input_that_is_not_sorted_is_refused_with_its_line() {
 }
 
 #[test]
-fn strictness_tells_rejected_rows_and_warnings_by_the_exit_code() {
+fn strict_runs_report_rejected_rows_and_warnings_by_the_exit_code() {
     let warned = MODEL.replace("silent: {} }", "silent: {}, lost: {} }");
     let good = order("c1", "2026-01-01");
     let folder = folder(&[
@@ -196,13 +196,13 @@ fn strictness_tells_rejected_rows_and_warnings_by_the_exit_code() {
 }
 
 #[test]
-fn a_wrong_model_stops_every_command_before_it_begins() {
+fn an_invalid_model_stops_every_command_before_it_starts() {
     let folder = folder(&[
         ("wrong.yaml", &MODEL.replace("orders >= 1", "order >= 1")),
         ("orders", &order("c1", "2026-01-01")),
     ]);
     for arguments in [
-        "replay --state kept --model shop.yaml --model wrong.yaml orders",
+        "replay --state state --model shop.yaml --model wrong.yaml orders",
         "test wrong.yaml",
         "check shop.yaml wrong.yaml",
     ] {
@@ -215,7 +215,7 @@ fn a_wrong_model_stops_every_command_before_it_begins() {
             run.said
         );
     }
-    assert!(!folder.path().join("kept").exists());
+    assert!(!folder.path().join("state").exists());
     let run = tenure(&folder, "check --format json wrong.yaml");
     let problems: Json = serde_json::from_str(&run.out).unwrap();
     let problem = problems
@@ -233,7 +233,7 @@ fn a_wrong_model_stops_every_command_before_it_begins() {
 }
 
 #[test]
-fn the_end_is_a_whole_day_or_an_instant_and_what_is_due_there_still_happens() {
+fn the_end_is_a_whole_day_or_an_instant_and_timers_due_then_fire() {
     let rows = order("a", "2026-01-01")
         + &order("b", "2026-01-12T23:59:59.999Z")
         + &order("c", "2026-01-13");
@@ -251,8 +251,8 @@ fn the_end_is_a_whole_day_or_an_instant_and_what_is_due_there_still_happens() {
         ),
     ] {
         let mut moves = replay(&folder, &format!("--until {until} orders")).moves();
-        // Between customers nothing is promised.
-        moves.sort_by_key(|moved| moved.chars().next());
+        // The order of different customers is not guaranteed.
+        moves.sort_by_key(|one| one.chars().next());
         assert_eq!(moves.join(", "), expected, "{until}");
     }
     let run = tenure(
@@ -278,7 +278,7 @@ fn the_end_is_a_whole_day_or_an_instant_and_what_is_due_there_still_happens() {
 }
 
 #[test]
-fn state_is_kept_in_a_new_folder_and_a_used_one_is_refused() {
+fn state_is_stored_in_a_new_folder_and_a_used_one_is_refused() {
     let folder = folder(&[("orders", &order("c1", "2026-01-01"))]);
     fs::create_dir(folder.path().join("empty")).unwrap();
     for state in ["empty", "deep/er"] {
@@ -322,7 +322,7 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_model_that_cannot_be_read_is_reported_beside_the_others() {
+fn an_unreadable_model_is_reported_with_all_others() {
     let folder = folder(&[("wrong.yaml", &MODEL.replace("orders >= 1", "order >= 1"))]);
     let latin = MODEL
         .replace("silence is noticed", "caf\u{e9}")
@@ -347,7 +347,7 @@ fn a_model_that_cannot_be_read_is_reported_beside_the_others() {
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_ends_the_run_quietly() {
+fn a_closed_pipe_ends_the_run_without_an_error() {
     let row = |at: usize| order(&format!("c{at}"), "2026-01-01");
     let rows: String = (0..2000).map(row).collect();
     let folder = folder(&[("orders", &rows)]);
@@ -356,13 +356,16 @@ fn a_reader_who_has_seen_enough_ends_the_run_quietly() {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     drop(out);
-    let mut said = String::new();
+    let mut stderr = String::new();
     child
         .stderr
         .take()
         .unwrap()
-        .read_to_string(&mut said)
+        .read_to_string(&mut stderr)
         .unwrap();
     assert_eq!(json_lines(&line)[0]["subject"], "c0");
-    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+    assert_eq!(
+        (child.wait().unwrap().code(), stderr.as_str()),
+        (Some(0), "")
+    );
 }

@@ -11,7 +11,7 @@ fn is(mood: &str) -> Expr {
 }
 
 #[test]
-fn a_transition_cools_down_from_all_its_stages_and_opens_at_the_exact_instant() {
+fn a_cooldown_blocks_a_transition_from_all_its_stages_up_to_the_exact_instant() {
     let model = || {
         Model::new("m", "a")
             .stages(&["a", "b", "c"])
@@ -35,7 +35,7 @@ fn a_transition_cools_down_from_all_its_stages_and_opens_at_the_exact_instant() 
 }
 
 #[test]
-fn a_hold_runs_on_while_the_transition_cools_down_and_a_later_one_fires() {
+fn a_hold_continues_during_the_cooldown_and_a_later_transition_is_taken() {
     let model = || {
         Model::new("m", "a")
             .stages(&["a", "b", "c"])
@@ -43,24 +43,24 @@ fn a_hold_runs_on_while_the_transition_cools_down_and_a_later_one_fires() {
             .hold(DAY)
             .cooldown(3 * DAY)
             .go(&["b"], "a", event("back"))
-            .go(&["a"], "c", event("way out"))
+            .go(&["a"], "c", event("exit"))
     };
     let events = [mood("bad", T), at("back", T + 2 * DAY)];
-    // Taken at day 1; held again since day 2, so at day 3; open at day 4.
+    // Taken on day 1; true again since day 2, so ready on day 3; the cooldown ends on day 4.
     let expected = [
         took("a->b", DAY, Cause::Timer),
         took("b->a", 2 * DAY, Cause::Event),
         took("a->b", 4 * DAY, Cause::Timer),
     ];
     assert_eq!(run(model(), &events), expected);
-    let out = at("way out", T + 3 * DAY + HOUR);
+    let out = at("exit", T + 3 * DAY + HOUR);
     let away = took("a->c", 3 * DAY + HOUR, Cause::Event);
     let with_out = [&events[..], &[out]].concat();
     assert_eq!(run(model(), &with_out)[2..], [away]);
 }
 
 #[test]
-fn a_stage_is_entered_again_so_long_after_its_last_exit_or_never() {
+fn reentry_is_allowed_a_duration_after_the_last_exit_or_never() {
     let model = |reentry| {
         Model::new("m", "a")
             .stages(&["a", "b"])
@@ -126,15 +126,14 @@ fn visit(id: &str, time: i64) -> Event {
     at("visit", time).with_id(id)
 }
 
-/// How many of the events are no duplicates.
+/// How many of the events are not duplicates.
 fn accepted(events: &[Event]) -> usize {
     let models = [counting(1)];
-    let mut world = World::new(&models, 10 * DAY);
+    let mut run = Run::new(&models, 10 * DAY);
     for event in events {
-        world.accept(event);
+        run.accept(event);
     }
-    world
-        .customers
+    run.customers
         .values()
         .map(|customer| customer.events.len())
         .sum()
@@ -149,10 +148,10 @@ fn an_id_is_remembered_for_the_horizon_before_the_latest_event() {
     assert_eq!(accepted(&[x(0), visit("y", T)]), 2);
     assert_eq!(accepted(&[x(0), quiet(3 * DAY), x(3 * DAY)]), 2);
     assert_eq!(accepted(&[x(0), quiet(3 * DAY + 1), x(3 * DAY + 1)]), 3);
-    // The latest event is the one that is looked at.
+    // The latest event counts.
     assert_eq!(accepted(&[x(0), x(3 * DAY), x(3 * DAY)]), 1);
     assert_eq!(accepted(&[x(0), x(3 * DAY + 1), x(3 * DAY + 1)]), 2);
-    // A duplicate is none of those that make others forgotten.
+    // A duplicate does not make other ids forgotten.
     assert_eq!(accepted(&[x(0), quiet(DAY), x(3 * DAY), x(DAY)]), 2);
     // Too late to be remembered at all.
     assert_eq!(accepted(&[quiet(9 * DAY), x(0), x(0)]), 3);
@@ -162,7 +161,7 @@ fn an_id_is_remembered_for_the_horizon_before_the_latest_event() {
 }
 
 #[test]
-fn no_more_than_256_ids_are_remembered_those_of_the_latest_time() {
+fn at_most_256_ids_are_remembered_those_of_the_latest_events() {
     let many = |step: i64| (0..257).map(move |n| visit(&n.to_string(), T + n * step));
     let with = |step, id: i64, time| {
         let again = visit(&id.to_string(), T + time);
@@ -172,7 +171,7 @@ fn no_more_than_256_ids_are_remembered_those_of_the_latest_time() {
     assert_eq!(with(1, 0, 300), 258);
     assert_eq!(with(1, 1, 300), 257);
     assert_eq!(with(1, 256, 300), 257);
-    // All at once: the last to come in is not remembered.
+    // All at one instant: the last one is not remembered.
     assert_eq!(with(0, 0, 0), 257);
     assert_eq!(with(0, 255, 0), 257);
     assert_eq!(with(0, 256, 0), 258);
@@ -192,7 +191,7 @@ fn without_a_horizon_nothing_is_a_duplicate_and_one_model_declares_it_for_all() 
 }
 
 #[test]
-fn a_duplicate_is_not_evaluated_but_shows_that_time_has_passed() {
+fn a_duplicate_is_not_evaluated_but_advances_time() {
     let model = || silence().dedupe(30 * DAY);
     let order = |customer, time| Event::new(customer, "order", time).with_id("x");
     let events = [
@@ -204,11 +203,11 @@ fn a_duplicate_is_not_evaluated_but_shows_that_time_has_passed() {
     let silent = ("active->silent", 10 * DAY, Cause::Timer);
     let bobs = ("active->silent", 11 * DAY, Cause::Timer);
     assert_eq!(short(&found), [silent, bobs]);
-    // At the deadline it neither meets nor cancels it.
+    // At the due instant it is neither the cause nor a cancellation.
     let events = [order("ann", T), order("ann", T + 10 * DAY)];
     assert_eq!(short(&replay(&[model()], &events, None)), [silent]);
     assert_eq!(
-        short(&arrive(&[model()], &events, 0, Some(T + 10 * DAY - 1))),
+        short(&process(&[model()], &events, 0, Some(T + 10 * DAY - 1))),
         []
     );
 }

@@ -1,13 +1,13 @@
-//! Transitions whose ground a late event or a return takes away.
+//! Transitions whose basis a late event or a return removes.
 
 use super::*;
 
 fn run(model: Model, events: &[Event]) -> Vec<Change> {
-    arrive(&[model], events, 0, None)
+    process(&[model], events, 0, None)
 }
 
 fn until(model: Model, events: &[Event], end: i64) -> Vec<Change> {
-    arrive(&[model], events, 0, Some(end))
+    process(&[model], events, 0, Some(end))
 }
 
 fn quiet() -> Model {
@@ -22,7 +22,7 @@ fn visit(day: i64) -> Event {
     at("visit", T + day * DAY)
 }
 
-/// The order `x`, and what takes it back.
+/// The order `x`, or a return of it.
 fn x(kind: &str, time: i64) -> Event {
     at(kind, time).of_order("x")
 }
@@ -46,8 +46,8 @@ fn corrected(after: i64) -> (&'static str, i64, Cause) {
 }
 
 #[test]
-fn a_late_event_puts_the_customer_back_and_names_what_it_corrects() {
-    // Silent on day 10. On day 12 it turns out that there was an order on day 5.
+fn a_late_event_retracts_a_transition_and_names_it() {
+    // Silent on day 10. On day 12 the order of day 5 is received.
     let events = [order(0), visit(12), order(5)];
     let found = until(quiet(), &events, T + 99 * DAY);
     let again = ("active->silent", 15 * DAY, Cause::Timer);
@@ -65,30 +65,30 @@ fn a_late_event_puts_the_customer_back_and_names_what_it_corrects() {
         corrects: Some((1, T + 10 * DAY)),
     };
     assert_eq!(found[1], correction);
-    // They are active since they were before.
+    // The customer is active since the former entry.
     assert_eq!((found[2].sequence, found[2].entered_previous_at), (3, T));
     assert_eq!(found[2].corrects, None);
-    // Not asked for, it is a transition.
+    // Without `corrections` it is an ordinary transition.
     let back = ("back", 12 * DAY, Cause::Event);
     assert_eq!(short(&run(silence(), &events)), [SILENT, back]);
 }
 
 #[test]
-fn a_condition_that_held_whatever_came_is_left_alone() {
+fn a_transition_whose_condition_stays_true_is_not_corrected() {
     // Silent on day 10 with or without a visit. The order of day 11 is later than that.
     let seen = [order(0), visit(12), visit(5)];
     assert_eq!(short(&run(quiet(), &seen)), [SILENT]);
     let later = [order(0), visit(12), order(11)];
     let back = ("back", 12 * DAY, Cause::Event);
     assert_eq!(short(&run(quiet(), &later)), [SILENT, back]);
-    // Of that instant, and late.
+    // An order at the instant of the timer, and late.
     let then = [order(0), visit(12), order(10)];
-    let taken_back = [SILENT, corrected(12 * DAY)];
-    assert_eq!(short(&run(quiet(), &then)), taken_back);
+    let retracted = [SILENT, corrected(12 * DAY)];
+    assert_eq!(short(&run(quiet(), &then)), retracted);
 }
 
 #[test]
-fn an_event_that_comes_after_the_timer_it_would_have_cancelled_takes_that_back() {
+fn an_event_received_after_the_timer_that_it_would_have_cancelled_retracts_the_transition() {
     // Bob moves the watermark past Ann's deadline. Her order of day 9 is her latest event.
     let bob = Event::new("bob", "visit", T + 12 * DAY);
     let events = [order(0), bob, order(9)];
@@ -96,7 +96,7 @@ fn an_event_that_comes_after_the_timer_it_would_have_cancelled_takes_that_back()
 }
 
 #[test]
-fn facts_are_those_of_then_with_all_that_has_come_by_now() {
+fn a_correction_evaluates_past_facts_with_all_events_known_now() {
     let model = || {
         Model::new("m", "a")
             .corrections(30 * DAY)
@@ -106,13 +106,13 @@ fn facts_are_those_of_then_with_all_that_has_come_by_now() {
     };
     let go = at("go", T + 5 * DAY);
     let taken = ("a->b", 5 * DAY, Cause::Event);
-    // Days 2 to 5. What came after the transition is of day 6.
+    // The window has days 2 to 5. Later events are of day 6.
     let quiet = [go.clone(), visit(6), visit(6), visit(1), visit(2)];
     assert_eq!(short(&run(model(), &quiet)), [taken]);
     let busy = [&quiet[..], &[visit(3)]].concat();
     assert_eq!(short(&run(model(), &busy)), [taken, corrected(6 * DAY)]);
-    // What came later at that very instant was not seen.
-    let at_once = [
+    // Events at the same instant that were received later do not count.
+    let same_instant = [
         go.clone(),
         visit(5),
         visit(5),
@@ -120,13 +120,13 @@ fn facts_are_those_of_then_with_all_that_has_come_by_now() {
         visit(5),
         at("noise", T),
     ];
-    assert_eq!(short(&run(model(), &at_once)), [taken]);
+    assert_eq!(short(&run(model(), &same_instant)), [taken]);
     let before = [go, visit(6), visit(2), visit(3)];
     assert_eq!(short(&run(model(), &before)), [taken, corrected(6 * DAY)]);
 }
 
 #[test]
-fn a_timer_stands_on_all_events_of_its_instant() {
+fn a_timer_is_based_on_all_events_of_its_instant() {
     // Bob moves the watermark past Ann's deadline on day 10.
     let bob = Event::new("bob", "visit", T + 12 * DAY);
     let events = [order(0), bob, order(10)];
@@ -136,7 +136,7 @@ fn a_timer_stands_on_all_events_of_its_instant() {
 }
 
 #[test]
-fn the_event_of_the_link_is_still_its_event() {
+fn a_correction_evaluates_a_link_with_its_own_event() {
     let model = Model::new("m", "a")
         .corrections(30 * DAY)
         .stages(&["a", "b", "c"])
@@ -148,9 +148,9 @@ fn the_event_of_the_link_is_still_its_event() {
     let found = run(model, &events);
     let [first, second] = ["a->b", "b->c"].map(|name| (name, 3 * DAY, Cause::Event));
     assert_eq!(short(&found), [first, second, corrected(4 * DAY)]);
-    let way = (found[2].from.as_str(), found[2].to.as_str());
+    let stages = (found[2].from.as_str(), found[2].to.as_str());
     assert_eq!(
-        (way, found[2].corrects),
+        (stages, found[2].corrects),
         (("c", "b"), Some((2, T + 3 * DAY)))
     );
     let alone = Model::new("m", "a")
@@ -161,15 +161,15 @@ fn the_event_of_the_link_is_still_its_event() {
 }
 
 #[test]
-fn a_return_of_an_order_of_then_takes_its_ground() {
+fn a_return_of_an_earlier_order_retracts_the_transition() {
     let model = || buying().go(&["a"], "b", fact(count("order")).ge(num(1)));
     let there = ("a->b", 0, Cause::Event);
     let events = [x("order", T), x("refund", T + 2 * DAY)];
     assert_eq!(short(&run(model(), &events)), [there, corrected(2 * DAY)]);
-    // There is another order that holds it.
+    // Another order is enough for the condition.
     let two = [order(0), x("order", T), x("refund", T + 2 * DAY)];
     assert_eq!(short(&run(model(), &two)), [there]);
-    // A return that came before its order.
+    // A return that is received before its order.
     let early = [order(0), x("refund", T), x("order", T)];
     assert_eq!(short(&run(model(), &early)), [there]);
     let worth = |event: Event, value| event.with("value", Value::money(value));
@@ -178,7 +178,7 @@ fn a_return_of_an_order_of_then_takes_its_ground() {
         .map(|(kind, after, value)| worth(x(kind, T + after), value));
     let parts = [all, half, worth(x("refund", T + 2 * DAY), "0.01")];
     assert_eq!(short(&run(spent, &parts)), [there, corrected(2 * DAY)]);
-    // An order that came later was no ground.
+    // An order after the transition is not part of its basis.
     let other = buying().go(&["a"], "b", event("visit")).go(
         &["b"],
         "c",
@@ -190,7 +190,7 @@ fn a_return_of_an_order_of_then_takes_its_ground() {
 }
 
 #[test]
-fn the_ground_is_kept_for_the_horizon_and_until_the_next_transition() {
+fn the_basis_is_kept_for_the_horizon_and_until_the_next_transition() {
     let model = || buying().go(&["a"], "b", fact(count("order")).ge(num(1)));
     let there = ("a->b", 0, Cause::Event);
     let refund = |after| x("refund", T + after);
@@ -200,7 +200,7 @@ fn the_ground_is_kept_for_the_horizon_and_until_the_next_transition() {
     assert_eq!(short(&kept), [there, corrected(edge)]);
     let dropped = with(&[at("visit", T + edge + 1), refund(edge + 1)]);
     assert_eq!(short(&dropped), [there]);
-    // Nothing has happened meanwhile: the return itself is too late.
+    // No other event: the return itself is too late.
     assert_eq!(short(&with(&[refund(edge + 1)])), [there]);
     let next = model().go(&["b"], "c", event("visit"));
     let events = [x("order", T), visit(1), refund(2 * DAY)];
@@ -209,11 +209,11 @@ fn the_ground_is_kept_for_the_horizon_and_until_the_next_transition() {
 }
 
 #[test]
-fn a_correction_has_no_ground_itself() {
+fn a_correction_has_no_basis_of_its_own() {
     let model = buying()
         .go(&["a"], "b", fact(count("order")).ge(num(1)))
         .go(&["a"], "c", fact(count("refund")).eq(num(1)));
-    // To c for there was one refund. Then there is another one, of before.
+    // To c because there is one refund. Then another, earlier one is received.
     let events = [
         x("order", T),
         x("refund", T + 2 * DAY),
@@ -226,17 +226,17 @@ fn a_correction_has_no_ground_itself() {
 }
 
 #[test]
-fn a_hold_is_not_looked_at_but_holds_start_anew() {
+fn a_correction_ignores_the_hold_and_restarts_holds() {
     let model = Model::new("m", "a")
         .corrections(30 * DAY)
         .stages(&["a", "b"])
         .go(&["a"], "b", since(last("order")).ge(days(5)))
         .hold(3 * DAY);
     let taken = ("a->b", 8 * DAY, Cause::Timer);
-    // On day 8 the order of day 3 was five days ago, though not for three.
-    let held = [order(0), visit(9), order(3)];
-    assert_eq!(short(&run(model.clone(), &held)), [taken]);
-    // On day 9 the order of day 4 is five days ago, and on day 12 for three.
+    // On day 8 the order of day 3 was five days ago, but not for three days.
+    let confirmed = [order(0), visit(9), order(3)];
+    assert_eq!(short(&run(model.clone(), &confirmed)), [taken]);
+    // On day 9 the order of day 4 is five days ago, and on day 12 for three days.
     let broken = [order(0), visit(9), order(4)];
     let found = until(model, &broken, T + 99 * DAY);
     let again = ("a->b", 12 * DAY, Cause::Timer);
@@ -244,7 +244,7 @@ fn a_hold_is_not_looked_at_but_holds_start_anew() {
 }
 
 #[test]
-fn a_way_on_from_the_place_put_back_to_is_one_transition_with_it() {
+fn a_correction_and_the_transitions_after_it_are_one_output() {
     let model = buying()
         .go(&["a"], "b", fact(count("order")).ge(num(1)))
         .go(&["a"], "c", fact(count("refund")).ge(num(1)))
@@ -256,8 +256,8 @@ fn a_way_on_from_the_place_put_back_to_is_one_transition_with_it() {
     let events = [x("order", T), x("refund", T + 2 * DAY), visit(3)];
     let found = run(model, &events);
     let there = ("a->b", 0, Cause::Event);
-    let by_way_of_a = ("c->b", 3 * DAY, Cause::Event);
-    assert_eq!(short(&found), [there, corrected(2 * DAY), by_way_of_a]);
+    let from_c = ("c->b", 3 * DAY, Cause::Event);
+    assert_eq!(short(&found), [there, corrected(2 * DAY), from_c]);
     assert_eq!((found[1].from.as_str(), found[1].to.as_str()), ("b", "c"));
     assert_eq!(found[2].entered_previous_at, T + 2 * DAY);
 }
@@ -276,7 +276,7 @@ fn the_event_is_that_of_the_first_link_of_the_chain() {
 }
 
 #[test]
-fn the_chain_is_without_blocks_and_may_not_come_back_to_where_it_began() {
+fn the_chain_of_a_correction_has_no_blocks_and_does_not_return_to_its_start() {
     let returned = || fact(count("refund")).ge(num(1));
     let model = buying()
         .go(&["a"], "b", fact(count("order")).ge(num(1)))
@@ -311,8 +311,8 @@ fn the_chain_is_without_blocks_and_may_not_come_back_to_where_it_began() {
 }
 
 #[test]
-fn a_transition_that_cools_down_is_a_link_of_the_chain() {
-    // Put back to b, and on to c although that was taken on day 1.
+fn a_transition_in_cooldown_is_taken_by_a_correction() {
+    // Back to b, and then to c, although that transition was taken on day 1.
     let model = buying()
         .go(&["a"], "b", event("visit"))
         .go(&["b"], "c", event("bad") | fact(count("refund")).ge(num(1)))
@@ -336,25 +336,25 @@ fn a_transition_that_cools_down_is_a_link_of_the_chain() {
 }
 
 #[test]
-fn a_correction_that_ends_where_the_customer_is_has_not_happened() {
+fn a_correction_that_leads_to_the_current_stage_is_not_output() {
     // The order of day 1 was not ten days ago on day 10, but is on day 12.
     let events = [order(0), visit(12), order(1)];
     let found = until(quiet(), &events, T + 20 * DAY);
     assert_eq!(short(&found), [SILENT]);
-    // What they stand on is day 12 then: the order of day 2 was ten days ago, and that of day 3 was not.
+    // The basis is now of day 12: the order of day 2 was ten days ago, and that of day 3 was not.
     let again = [&events[..], &[order(2)]].concat();
     assert_eq!(short(&run(quiet(), &again)), [SILENT]);
     let again = [&again[..], &[order(3)]].concat();
     assert_eq!(short(&run(quiet(), &again)), [SILENT, corrected(12 * DAY)]);
-    // Holds go on: this one has begun on day 10.
+    // Holds continue: this one began on day 10.
     let lost = quiet().stages(&["lost"]);
     let lost = lost
         .go(&["silent"], "lost", has(last("order")))
         .hold(4 * DAY);
     let found = until(lost, &events, T + 20 * DAY);
-    let held = ("silent->lost", 14 * DAY, Cause::Timer);
-    assert_eq!(short(&found), [SILENT, held]);
-    // They are silent since day 10, and evaluated by the event itself.
+    let after_hold = ("silent->lost", 14 * DAY, Cause::Timer);
+    assert_eq!(short(&found), [SILENT, after_hold]);
+    // The customer is silent since day 10, and the event itself is evaluated.
     let model = quiet()
         .stages(&["asked"])
         .go(&["silent"], "asked", event("order"));
@@ -366,13 +366,13 @@ fn a_correction_that_ends_where_the_customer_is_has_not_happened() {
 }
 
 #[test]
-fn the_place_of_before_has_its_visits_cooldowns_and_exits() {
-    let model = |way: Expr| {
+fn a_correction_restores_visits_cooldowns_and_exits() {
+    let model = |condition: Expr| {
         buying()
             .reentry(Reentry::After(50 * DAY))
             .go(&["a"], "b", fact(count("order")).ge(num(1)))
             .cooldown(50 * DAY)
-            .go(&["a"], "c", event("ask") & way)
+            .go(&["a"], "c", event("ask") & condition)
     };
     let events = [
         visit(0),
@@ -380,16 +380,16 @@ fn the_place_of_before_has_its_visits_cooldowns_and_exits() {
         x("refund", T + 2 * DAY),
         at("ask", T + 3 * DAY),
     ];
-    let asked = |way: Expr| run(model(way), &events).len() == 3;
+    let asked = |condition: Expr| run(model(condition), &events).len() == 3;
     assert!(asked(fact(visits("a")).eq(num(1))));
     assert!(asked(fact(visits("b")).eq(num(0))));
     assert!(asked(!has(entered("b"))));
     assert!(asked(!has(Source::PreviousStage)));
     assert!(asked(fact(time_in("a")).ge(days(3))));
     assert!(asked(fact(Source::DaysInStage).ge(num(3))));
-    // a->b was never taken.
-    let anew = [&events[..3], &[order(4)]].concat();
-    let found = run(model(event("never")), &anew);
+    // a->b counts as never taken.
+    let again = [&events[..3], &[order(4)]].concat();
+    let found = run(model(event("never")), &again);
     let names = ["a->b", "correction", "a->b"];
     let sequence = found.iter().map(|c| (c.transition.as_str(), c.sequence));
     let expected = names.into_iter().zip(1..);
@@ -398,7 +398,7 @@ fn the_place_of_before_has_its_visits_cooldowns_and_exits() {
 
 #[test]
 fn after_a_correction_nothing_takes_effect_before_it() {
-    // Silent on day 10, corrected at day 12 for an order of day 5: late events are evaluated then.
+    // Silent on day 10, corrected at day 12 for an order of day 5: late events are evaluated at that instant.
     let model = quiet()
         .stages(&["asked"])
         .go(&["active"], "asked", event("visit"));

@@ -1,4 +1,4 @@
-//! All aggregates, filters, windows that lie back, stage facts.
+//! All aggregates, filters, shifted windows, stage facts.
 
 use super::super::facts::half_even;
 use super::*;
@@ -15,15 +15,15 @@ fn worth(value: &str, time: i64) -> Event {
 }
 
 fn value_at(fact: Fact, events: &[Event], now: i64) -> Option<Value> {
-    let look = Look {
+    let evaluation = Evaluation {
         model: &Model::new("m", "a"),
-        seen: &Seen::of(events, &[]),
-        past: &Past::new("a", T),
+        visible: &VisibleEvents::of(events, &[]),
+        stages: &StageHistory::new("a", T),
         now,
         facts_at: now,
         event: None,
     };
-    look.fact(&fact)
+    evaluation.fact(&fact)
 }
 
 fn number(decimal: &str) -> Option<Value> {
@@ -42,7 +42,7 @@ fn first_flip(when: Expr, events: &[Event]) -> i64 {
 }
 
 #[test]
-fn smallest_largest_and_average_are_of_the_events_that_carry_the_number() {
+fn min_max_and_avg_use_the_events_that_have_the_number() {
     let events = [worth("20", T), worth("-5", T + 1), at("order", T + 2)];
     let of = |fact: Fact| value_at(fact, &events, T + 9);
     assert_eq!(of(min("order", "value")), number("-5"));
@@ -57,14 +57,14 @@ fn smallest_largest_and_average_are_of_the_events_that_carry_the_number() {
 }
 
 #[test]
-fn halves_go_to_the_even_neighbour() {
+fn halves_are_rounded_to_even() {
     let rounded = [(5, 2), (7, 2), (-5, 2), (-7, 2), (-1, 2), (1, 3), (2, 3)];
     let rounded = rounded.map(|(dividend, divisor)| half_even(dividend, divisor));
     assert_eq!(rounded, [2, 4, -2, -4, 0, 0, 1]);
 }
 
 #[test]
-fn different_values_are_counted_up_to_the_cap_and_types_are_told_apart() {
+fn distinct_values_are_counted_up_to_the_cap_and_by_type() {
     let code = |value| order(T, &[("code", value)]);
     let events = [
         code(Value::number("1")),
@@ -83,7 +83,7 @@ fn different_values_are_counted_up_to_the_cap_and_types_are_told_apart() {
 }
 
 #[test]
-fn gaps_are_between_events_in_order_of_time_and_need_two() {
+fn gaps_are_between_events_in_time_order_and_need_two() {
     let events = [
         at("order", T + 3 * DAY),
         at("order", T),
@@ -97,12 +97,12 @@ fn gaps_are_between_events_in_order_of_time_and_need_two() {
     let close = [T, T, T + 1, T + 2].map(|time| at("order", time));
     assert_eq!(of(mean_gap("order"), &close), number("0.666666667"));
     assert_eq!(of(max_gap("order"), &close), number("1"));
-    let at_once = [T, T].map(|time| at("order", time));
-    assert_eq!(of(mean_gap("order"), &at_once), number("0"));
+    let simultaneous = [T, T].map(|time| at("order", time));
+    assert_eq!(of(mean_gap("order"), &simultaneous), number("0"));
 }
 
 #[test]
-fn every_aggregate_but_the_gaps_has_a_window() {
+fn every_aggregate_except_gaps_has_a_window() {
     let shop = |text| ("channel", Value::text(text));
     let money = |text| ("value", Value::money(text));
     let events = [
@@ -111,7 +111,7 @@ fn every_aggregate_but_the_gaps_has_a_window() {
         order(T + 3 * DAY, &[shop("shop"), money("2")]),
         order(T + 3 * DAY + 1, &[]),
     ];
-    // On day 4 the window holds the days 1 to 4; on day 7 the days 4 to 7.
+    // On day 4 the window has the days 1 to 4; on day 7 the days 4 to 7.
     let of = |fact: Fact, day| value_at(fact.over(4 * DAY), &events, T + day * DAY);
     assert_eq!(of(count("order"), 4), number("3"));
     assert_eq!(of(sum("order", "value"), 4), number("3"));
@@ -139,7 +139,7 @@ fn every_aggregate_but_the_gaps_has_a_window() {
 }
 
 #[test]
-fn a_window_that_lies_back_gains_a_bucket_and_loses_it_by_time_alone() {
+fn a_shifted_window_gains_and_loses_a_bucket_by_time_alone() {
     let model = |fact| {
         Model::new("m", "a")
             .stages(&["a", "b"])
@@ -159,7 +159,7 @@ fn a_window_that_lies_back_gains_a_bucket_and_loses_it_by_time_alone() {
 }
 
 #[test]
-fn has_texts_and_since_are_looked_at_when_a_bucket_leaves() {
+fn has_texts_and_since_are_evaluated_when_a_bucket_leaves_the_window() {
     let events = [order(T + 90 * MINUTE, &[("mood", Value::text("bad"))])];
     let flip = |fact: Fact, when| {
         let model = Model::new("m", "a")
@@ -182,7 +182,7 @@ fn has_texts_and_since_are_looked_at_when_a_bucket_leaves() {
 }
 
 #[test]
-fn a_filter_is_false_for_what_is_not_carried_and_not_turns_that_around() {
+fn a_filter_is_false_for_a_missing_field_and_its_negation_is_true() {
     let events = [
         order(
             T,
@@ -215,7 +215,7 @@ fn a_filter_is_false_for_what_is_not_carried_and_not_turns_that_around() {
         number("3")
     );
     assert_eq!(
-        // A text that reads as a number is one, where one is asked for.
+        // A text that can be parsed as a number is compared as a number.
         counted(field("code", Op::Ge, Value::number("7"))),
         number("2")
     );
@@ -227,7 +227,7 @@ fn a_filter_is_false_for_what_is_not_carried_and_not_turns_that_around() {
 }
 
 #[test]
-fn a_filter_holds_for_every_aggregate_and_for_the_buckets_of_its_window() {
+fn a_filter_applies_to_every_aggregate_and_to_the_buckets_of_its_window() {
     let large = || field("value", Op::Ge, Value::number("10"));
     let events = [
         worth("20", T),
@@ -250,7 +250,7 @@ fn a_filter_holds_for_every_aggregate_and_for_the_buckets_of_its_window() {
 }
 
 #[test]
-fn an_aggregate_stands_in_a_condition_itself() {
+fn an_aggregate_can_be_written_inside_a_condition() {
     let events = [T, T + DAY, T + 3 * DAY].map(|time| at("order", time));
     let overdue = since(last("order")).gt(num(2) * fact(mean_gap("order")));
     // After day 1: mean 1 day, so at day 3 and 1 ms; the order of day 3 is before that.
@@ -281,7 +281,7 @@ fn days_in_stage_are_rounded_to_nine_digits_and_flip_at_the_exact_millisecond() 
 }
 
 #[test]
-fn stage_facts_are_those_of_the_stage_of_each_link() {
+fn stage_facts_belong_to_the_stage_of_each_link() {
     let model = Model::new("m", "a")
         .stages(&["a", "b", "c", "d"])
         .go(&["a"], "d", has(Source::PreviousStage))
@@ -331,7 +331,7 @@ fn visits_stays_and_entries_are_counted_from_the_creation_on() {
         reached(fact(time_in("a")).ge(days(3))),
         timer("a->c", 5 * DAY)
     );
-    // It does not go on in the other stage: 8 days at day 10.
+    // It does not grow in the other stage: 8 days at day 10.
     assert_eq!(
         reached(fact(time_in("a")).ge(days(9))),
         event("a->b", 10 * DAY)
@@ -344,7 +344,7 @@ fn visits_stays_and_entries_are_counted_from_the_creation_on() {
         reached(fact(visits("a")).ge(num(2))),
         event("a->c", 3 * DAY)
     );
-    // It is in b only after the transition, at the same instant.
+    // The customer is in b only after the transition, at the same instant.
     assert_eq!(reached(fact(visits("b")).ge(num(1))), event("b->c", DAY));
     // Entered on day 0, and again on day 3; b on day 1.
     assert_eq!(

@@ -27,23 +27,23 @@ fn worth(event: Event, value: &str) -> Event {
     event.with("value", Value::money(value))
 }
 
-/// Ann's fact after all this has arrived.
+/// The value of Ann's fact after these events.
 fn after(events: &[Event], fact: Fact) -> Option<Value> {
     let models = [Model::new("m", "a").stages(&["a"]).orders(orders())];
-    let mut world = World::new(&models, 0);
+    let mut run = Run::new(&models, 0);
     for event in events {
-        world.accept(event);
+        run.accept(event);
     }
-    let ann = &world.customers["ann"];
-    let look = Look {
+    let ann = &run.customers["ann"];
+    let evaluation = Evaluation {
         model: &models[0],
-        seen: &Seen::of(&ann.events, &models),
-        past: &ann.tracks[0].past,
+        visible: &VisibleEvents::of(&ann.events, &models),
+        stages: &ann.tracks[0].stages,
         now: ann.latest(),
         facts_at: ann.latest(),
         event: None,
     };
-    look.fact(&fact)
+    evaluation.fact(&fact)
 }
 
 fn number(decimal: &str) -> Option<Value> {
@@ -75,13 +75,13 @@ fn a_repeated_order_is_a_duplicate_of_its_customer() {
     assert_eq!(counted(&events), is(2, "21"));
     let bobs = Event::new("bob", "order", T).of_order("x");
     assert_eq!(counted(&[bobs, events[0].clone()]), is(1, "20"));
-    // Only orders: a refund may come twice.
+    // Only orders are duplicates: a refund may be repeated.
     let half = || worth(refund("x", T), "5");
     assert_eq!(counted(&[events[0].clone(), half(), half()]), is(1, "10"));
 }
 
 #[test]
-fn a_repeated_order_only_shows_that_time_has_passed() {
+fn a_repeated_order_only_advances_time() {
     let model = silence().orders(Orders {
         within_ms: 90 * DAY,
         ..orders()
@@ -92,7 +92,7 @@ fn a_repeated_order_only_shows_that_time_has_passed() {
 }
 
 #[test]
-fn an_order_is_gone_when_it_was_returned_as_a_whole() {
+fn an_order_does_not_count_once_it_is_returned_in_full() {
     let x = || worth(order("x", T), "20");
     let with = |returns: &[Event]| counted(&[&[x()], returns].concat());
     assert_eq!(with(&[refund("x", T + 1)]), is(0, "0"));
@@ -103,17 +103,17 @@ fn an_order_is_gone_when_it_was_returned_as_a_whole() {
     assert_eq!(with(&[worth(refund("x", T), "19.99")]), is(1, "0.01"));
     let part = |returned: fn(&str, i64) -> Event, value| worth(returned("x", T), value);
     assert_eq!(with(&[part(refund, "12"), part(refund, "8")]), is(0, "0"));
-    // Once: the larger of the two totals.
+    // Refunds and cancellations are not added: the larger total counts.
     let (a, b) = (part(cancel, "12"), part(refund, "8"));
     assert_eq!(with(&[a.clone(), b.clone()]), is(1, "8"));
     assert_eq!(with(&[a, b, part(refund, "7")]), is(1, "5"));
-    // Whole, whatever else came.
+    // The whole order, whatever the other returns are.
     let whole = [part(refund, "1"), refund("x", T), part(refund, "1")];
     assert_eq!(with(&whole), is(0, "0"));
 }
 
 #[test]
-fn nothing_is_returned_by_totals_that_are_not_positive() {
+fn returns_with_a_total_that_is_not_positive_change_nothing() {
     let order_of = |value| worth(order("x", T), value);
     let refund_of = |value| worth(refund("x", T), value);
     assert_eq!(counted(&[order_of("20"), refund_of("0")]), is(1, "20"));
@@ -124,7 +124,7 @@ fn nothing_is_returned_by_totals_that_are_not_positive() {
     assert_eq!(counted(&[order_of("0")]), is(1, "0"));
     assert_eq!(counted(&[order_of("-5"), refund_of("-9")]), is(1, "-5"));
     assert_eq!(counted(&[order_of("-5"), refund_of("0.01")]), is(0, "0"));
-    // An order without a value is gone by any return.
+    // Any return removes an order without a value.
     let plain = || order("x", T);
     assert_eq!(counted(&[plain()]), is(1, "0"));
     assert_eq!(counted(&[plain(), refund_of("5")]), is(0, "0"));
@@ -132,7 +132,7 @@ fn nothing_is_returned_by_totals_that_are_not_positive() {
 }
 
 #[test]
-fn facts_about_orders_see_what_is_left_and_all_others_see_what_came() {
+fn facts_of_orders_are_net_of_returns_and_all_others_are_not() {
     let events = [
         worth(order("x", T), "20"),
         worth(order("y", T + HOUR), "50"),
@@ -156,7 +156,7 @@ fn facts_about_orders_see_what_is_left_and_all_others_see_what_came() {
 }
 
 #[test]
-fn what_was_returned_before_the_order_came_is_kept() {
+fn returns_received_before_their_order_are_kept() {
     let events = [
         worth(refund("x", T), "5"),
         worth(order("x", T + HOUR), "20"),
@@ -171,7 +171,7 @@ fn what_was_returned_before_the_order_came_is_kept() {
 }
 
 #[test]
-fn an_entry_leaves_and_what_was_returned_stays_as_it_was() {
+fn an_entry_is_dropped_and_its_returns_stay_as_they_are() {
     let noise = |after| at("noise", T + after);
     let x = |after| worth(order("x", T + after), "20");
     let back = |after| worth(refund("x", T + after), "5");
@@ -183,23 +183,23 @@ fn an_entry_leaves_and_what_was_returned_stays_as_it_was() {
     assert_eq!(counted(&[x(0), back(edge), back(late)]), is(1, "15"));
     assert_eq!(counted(&[x(0), back(late), back(late)]), is(1, "20"));
     assert_eq!(counted(&[x(0), x(late)]), is(2, "40"));
-    // Nothing shows any more that it came before.
+    // The former order is no longer known.
     assert_eq!(counted(&[x(0), noise(edge), x(edge)]), is(1, "20"));
     assert_eq!(counted(&[x(0), noise(late), x(late)]), is(2, "40"));
-    // A return in vain waits, and finds the next order of the id.
+    // A return without an order waits for the next order of the id.
     let again = [x(0), noise(late), back(late), x(late)];
     assert_eq!(counted(&again), is(2, "35"));
-    // So late that it leaves at once.
+    // So late that it is dropped immediately.
     assert_eq!(counted(&[noise(late), x(0), x(0)]), is(2, "40"));
     assert_eq!(counted(&[noise(late), x(0), back(late)]), is(1, "20"));
 }
 
 #[test]
-fn the_time_of_an_entry_is_that_of_its_order_once_it_has_come() {
+fn the_time_of_an_entry_is_that_of_its_order_once_received() {
     let noise = |after| at("noise", T + after);
     let x = |after| worth(order("x", T + after), "20");
     let back = |after| worth(refund("x", T + after), "5");
-    // Until then that of the first return, not of the second.
+    // Before the order, it is the time of the first return, not of the second.
     let waits = [back(0), back(DAY), noise(3 * DAY), x(3 * DAY)];
     assert_eq!(counted(&waits), is(1, "10"));
     let left = [back(0), back(DAY), noise(3 * DAY + 1), x(3 * DAY)];
@@ -207,13 +207,13 @@ fn the_time_of_an_entry_is_that_of_its_order_once_it_has_come() {
     // The order of day 1 stays until day 4.
     let events = [back(0), x(DAY), noise(4 * DAY), back(4 * DAY)];
     assert_eq!(counted(&events), is(1, "10"));
-    // An order that leaves at once takes along what waited for it.
+    // An order that is dropped immediately uses up the return that waited for it.
     let events = [back(3 * DAY), noise(4 * DAY), x(0), back(4 * DAY)];
     assert_eq!(counted(&events), is(1, "15"));
 }
 
 #[test]
-fn no_more_than_64_entries_stay_those_of_the_latest_time() {
+fn at_most_64_entries_are_kept_those_of_the_latest_time() {
     let many = |step: i64| (0..65).map(move |n| order(&n.to_string(), T + n * step));
     let returned = |step, id: i64| {
         let events = many(step).chain([refund(&id.to_string(), T + 64 * step)]);
@@ -223,10 +223,10 @@ fn no_more_than_64_entries_stay_those_of_the_latest_time() {
     assert_eq!(returned(1, 0), number("65"));
     assert_eq!(returned(1, 1), number("64"));
     assert_eq!(returned(1, 64), number("64"));
-    // All at once: the first leaves.
+    // All at one instant: the first is dropped.
     assert_eq!(returned(0, 0), number("65"));
     assert_eq!(returned(0, 1), number("64"));
-    // Returns that wait are entries too.
+    // Waiting returns are entries, too.
     let waiting = (0..64).map(|n| refund(&format!("r{n}"), T + 1));
     let events = [order("x", T)].into_iter().chain(waiting);
     let events: Vec<Event> = events.chain([refund("x", T + 1)]).collect();
@@ -234,24 +234,24 @@ fn no_more_than_64_entries_stay_those_of_the_latest_time() {
 }
 
 #[test]
-fn returns_create_customers_and_decide_from_their_own_evaluation_on() {
+fn returns_create_customers_and_count_from_their_own_evaluation_on() {
     let model = |name: &str| {
         Model::new(name, "a")
             .stages(&["a", "b"])
             .go(&["a"], "b", fact(count("order")).ge(num(1)))
             .go(&["b"], "a", fact(count("order")).lt(num(1)))
     };
-    // One model says it, and it holds for all.
+    // One model declares it, and it applies to all.
     let models = [model("m").orders(orders()), model("n")];
     let events = [order("x", T), refund("x", T + HOUR)];
     let there = ("a->b", 0, Cause::Event);
     let back = ("b->a", HOUR, Cause::Event);
     let found = replay(&models, &events, None);
     assert_eq!(short(&found), [there, there, back, back]);
-    let came = Model::new("m", "a")
+    let by_refund = Model::new("m", "a")
         .stages(&["a", "b"])
         .orders(orders())
         .go(&["a"], "b", event("refund") & !has(last("order")));
-    let found = replay(&[came], &[refund("x", T)], None);
+    let found = replay(&[by_refund], &[refund("x", T)], None);
     assert_eq!(short(&found), [there]);
 }

@@ -1,4 +1,4 @@
-//! Pipes, tables, dead letters and folders: what must not be lost, doubled or overwritten.
+//! Pipes, tables, dead letters and folders: nothing is lost, doubled or overwritten.
 
 use std::fs;
 use std::io::Write;
@@ -63,20 +63,20 @@ fn dead_letters_never_overwrite_an_input() {
 }
 
 #[test]
-fn a_run_that_never_began_leaves_its_state_folder_as_it_was() {
+fn a_run_that_fails_at_the_start_leaves_no_state_folder() {
     let folder = folder(&[("orders", &order("c1", "2026-01-01"))]);
     assert_eq!(
-        tenure(&folder, "replay --model shop.yaml --state kept ordres").code,
+        tenure(&folder, "replay --model shop.yaml --state state ordres").code,
         1
     );
     assert_eq!(
-        tenure(&folder, "replay --model shop.yaml --state kept orders").code,
+        tenure(&folder, "replay --model shop.yaml --state state orders").code,
         0
     );
 }
 
 #[test]
-fn dead_letters_hold_the_bytes_of_the_file() {
+fn dead_letters_contain_the_bytes_of_the_file() {
     let (line, row) = ("  {\"no\": ", "\"c9\",\"order_completed\"");
     let folder = folder(&[
         ("lines", &format!("{}{line}\n", order("c1", "2026-01-01"))),
@@ -95,7 +95,7 @@ fn dead_letters_hold_the_bytes_of_the_file() {
 }
 
 #[test]
-fn a_row_that_its_file_cuts_off_inside_quotes_is_rejected_and_the_quote_is_named() {
+fn a_row_with_an_unclosed_quote_is_rejected_and_the_quote_is_located() {
     let table =
         format!("{TABLE}c3,order_completed,\"2026-01-03\n\nc4,order_completed,2026-01-04\n");
     let folder = folder(&[("table", &table)]);
@@ -113,7 +113,7 @@ fn a_row_that_its_file_cuts_off_inside_quotes_is_rejected_and_the_quote_is_named
         (&letter["reason"], &letter["line"]),
         (&"bad_row".into(), &5.into())
     );
-    // It is as recognisable after sorting.
+    // It is found after sorting, too.
     fs::write(
         folder.path().join("table"),
         table.replace(
@@ -132,7 +132,7 @@ fn a_row_that_its_file_cuts_off_inside_quotes_is_rejected_and_the_quote_is_named
 }
 
 #[test]
-fn a_line_that_is_too_long_to_be_kept_is_marked_as_cut() {
+fn a_line_that_is_too_long_is_truncated_and_marked() {
     let rows = format!("{{\"x\":\"{}\"}}\r\n  {{\r\n", "x".repeat(5 << 20));
     let folder = folder(&[("lines", &rows)]);
     replay(&folder, "--dead-letters rejected lines");
@@ -180,7 +180,7 @@ fn times_are_written_in_rfc_3339_up_to_the_last_instant() {
 }
 
 #[test]
-fn one_mistake_is_reported_once() {
+fn a_single_mistake_is_reported_once() {
     for (written, mistake) in [
         ("orders >= 1", "order >= 1"),
         ("count(order", "cuont(order"),
@@ -190,13 +190,13 @@ fn one_mistake_is_reported_once() {
         ("orders: count(order_completed)", "orders:"),
     ] {
         let folder = folder(&[("shop.yaml", &MODEL.replace(written, mistake))]);
-        let said = tenure(&folder, "check shop.yaml").said;
-        assert_eq!(said.matches(" --> ").count(), 1, "{said}");
+        let stderr = tenure(&folder, "check shop.yaml").said;
+        assert_eq!(stderr.matches(" --> ").count(), 1, "{stderr}");
     }
 }
 
 #[test]
-fn a_model_without_tests_says_so() {
+fn a_model_without_tests_is_reported() {
     let bare = MODEL.split("tests:").next().unwrap();
     let folder = folder(&[("bare.yaml", bare)]);
     let run = tenure(&folder, "test bare.yaml");
@@ -205,7 +205,7 @@ fn a_model_without_tests_says_so() {
 }
 
 #[test]
-fn customers_of_one_instant_are_expected_in_any_order_and_each_in_its_own() {
+fn expectations_of_one_instant_are_ordered_for_each_customer_only() {
     let tests = "\
 tests:
   - name: two at once
@@ -245,7 +245,7 @@ fn a_failing_model_test_shows_the_cause_that_differs() {
 }
 
 #[test]
-fn one_device_whose_clock_is_years_ahead_moves_nobody_and_is_told() {
+fn a_device_clock_that_is_years_ahead_moves_no_customer_and_is_reported() {
     let row = |customer: &str, kind: &str, time: &str| {
         format!(r#"{{"customer_id":"{customer}","type":"{kind}","time":"{time}"}}"#)
     };

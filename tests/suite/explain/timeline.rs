@@ -1,4 +1,4 @@
-//! The history of one customer out of many is what a replay of all of them does to this one.
+//! The timeline of one customer has the transitions of a replay of all customers.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn lines(run: &Run) -> Vec<Json> {
 }
 
 #[test]
-fn a_story_has_exactly_the_transitions_of_the_whole_replay() {
+fn a_timeline_has_exactly_the_transitions_of_the_whole_replay() {
     let models = [
         "--model",
         "config/models/retail.yaml",
@@ -35,14 +35,14 @@ fn a_story_has_exactly_the_transitions_of_the_whole_replay() {
         customers.sort_unstable();
         customers.dedup();
         for customer in customers.iter().step_by(97) {
-            let story = ["--story", customer, "--format", "json", INPUT];
-            let steps = lines(&replay(&[&common[..], &story].concat()));
-            let told = steps
+            let timeline = ["--story", customer, "--format", "json", INPUT];
+            let steps = lines(&replay(&[&common[..], &timeline].concat()));
+            let shown = steps
                 .iter()
                 .flat_map(|step| step["transitions"].as_array().unwrap());
             let own = all.iter().filter(|it| it["subject"] == **customer);
             assert_eq!(
-                told.collect::<Vec<_>>(),
+                shown.collect::<Vec<_>>(),
                 own.collect::<Vec<_>>(),
                 "{customer}"
             );
@@ -71,7 +71,7 @@ const HISTORY: &str = r#"2026-01-01 anna order ,"order_id":"a","value":30,"id":"
         2026-01-09 anna refund ,"order_id":"b"
         2026-02-01 ben visit"#;
 
-const TOLD: &str = "\
+const TIMELINE: &str = "\
 2026-01-01  order, value 30, order_id 'a', id '1' (events.ndjson:1), the first event
     orders 0 -> 1
     spent 0 -> 30
@@ -107,24 +107,24 @@ const TOLD: &str = "\
 ";
 
 #[test]
-fn a_story_tells_what_happened_what_it_changed_and_what_was_waited_for() {
+fn a_timeline_shows_events_changed_facts_and_transitions() {
     let folder = folder(SHOP, HISTORY);
-    let story = |customer| {
+    let timeline = |customer| {
         let arguments = ["replay", "--model", "model.yaml", "--story", customer];
         tenure(
             folder.path(),
             &[&arguments[..], &["events.ndjson"]].concat(),
         )
     };
-    let run = story("anna");
+    let run = timeline("anna");
     assert_eq!(
         (run.code, &*run.said),
         (0, "up to 2026-02-01T00:00:00.000Z\n")
     );
-    assert_eq!(run.out, TOLD);
-    let nobody = story("anne");
+    assert_eq!(run.out, TIMELINE);
+    let unknown = timeline("anne");
     assert_eq!(
-        (nobody.code, &*nobody.said),
+        (unknown.code, &*unknown.said),
         (1, "error: there are no events of anne\n")
     );
 }

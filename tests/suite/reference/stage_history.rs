@@ -1,10 +1,10 @@
-//! Where a customer has been in a model, and what that blocks (rule 18).
+//! The stages of a customer in a model, and the blocks that follow from them (rule 18).
 
 use super::{Model, Reentry};
 
-/// Every stage the customer has been in, in order, but for those that a correction took back.
+/// Every stage that the customer has been in, in order, except for those that a correction retracted.
 #[derive(Clone)]
-pub(super) struct Past {
+pub(super) struct StageHistory {
     pub stays: Vec<Stay>,
 }
 
@@ -18,18 +18,18 @@ pub(super) struct Stay {
     pub by: Option<usize>,
 }
 
-/// When a block opens that does not.
+/// The end of a block that never ends.
 pub(super) const NEVER: i64 = i64::MAX;
 
-impl Past {
-    pub(super) fn new(initial: &str, created_at: i64) -> Past {
+impl StageHistory {
+    pub(super) fn new(initial: &str, created_at: i64) -> StageHistory {
         let created = Stay {
             stage: initial.to_string(),
             from: created_at,
             until: None,
             by: None,
         };
-        Past {
+        StageHistory {
             stays: vec![created],
         }
     }
@@ -42,8 +42,7 @@ impl Past {
         self.stays.iter().filter(move |stay| stay.stage == stage)
     }
 
-    /// Rule 18: the instants at which the blocks on the way of a transition out of the current stage
-    /// open.
+    /// Rule 18: the instants at which the blocks of a transition out of the current stage end.
     pub(super) fn blocks(&self, model: &Model, number: usize) -> Vec<i64> {
         let transition = &model.transitions[number];
         let find_stage = |name: &str| model.stages.iter().find(|s| s.name == name).unwrap();

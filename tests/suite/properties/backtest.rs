@@ -1,4 +1,4 @@
-//! A backtest walks customer by customer, without a store. What it makes of a history is what a replay does.
+//! A backtest runs customer by customer, without a store, and has the same transitions as a replay.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use tenure::backtest::{History, HistoryBuilder, StageHistory, StageTransition, V
 use tenure::customer::{CustomerState, DisplayValue};
 use tenure::event::{CustomerId, EventType, Quantity};
 
-use super::engine::{Cuts, Engine, Trial, event, moved};
+use super::engine::{Cuts, Engine, Trial, event, stage_change};
 use crate::histories::Case;
 use crate::reference::count;
 
-/// Each model of a case alone, as a backtest has it.
+/// Compares each model of a case alone, as in a backtest.
 pub(super) fn agrees_with_replay(case: &Case) -> Trial<()> {
     for model in &case.models {
         let mut events = case.events.clone();
@@ -24,7 +24,7 @@ pub(super) fn agrees_with_replay(case: &Case) -> Trial<()> {
         })?;
         let mut replayed: BTreeMap<CustomerId, Vec<StageTransition>> = BTreeMap::new();
         for output in &engine.run(&Cuts::none())?.outputs {
-            let (customer, change) = moved(output);
+            let (customer, change) = stage_change(output);
             replayed
                 .entry(customer.clone())
                 .or_default()
@@ -34,21 +34,21 @@ pub(super) fn agrees_with_replay(case: &Case) -> Trial<()> {
                     to: change.to,
                 });
         }
-        let mut walked = walk(&engine)?;
-        for line in walked.values() {
-            prop_assert_eq!(line.initial, engine.models.list[0].initial);
+        let mut found = stage_histories(&engine)?;
+        for history in found.values() {
+            prop_assert_eq!(history.initial, engine.models.list[0].initial);
         }
-        walked.retain(|_, line| !line.transitions.is_empty());
-        let walked: BTreeMap<_, _> = walked
+        found.retain(|_, history| !history.transitions.is_empty());
+        let found: BTreeMap<_, _> = found
             .into_iter()
-            .map(|(id, line)| (id, line.transitions))
+            .map(|(id, history)| (id, history.transitions))
             .collect();
-        prop_assert_eq!(walked, replayed);
+        prop_assert_eq!(found, replayed);
     }
     Ok(())
 }
 
-/// Outcomes that last are what a count of them comes to.
+/// The outcomes that are not retracted are those that a `count` has.
 pub(super) fn outcomes_are_those_that_models_count(case: &Case) -> Trial<()> {
     let mut model = case.models[0].clone();
     model.facts.push(("outcomes".to_owned(), count("order")));
@@ -82,15 +82,15 @@ pub(super) fn outcomes_are_those_that_models_count(case: &Case) -> Trial<()> {
         Some(DisplayValue::Number(Quantity::from_whole(lasting as i64)))
     };
     let outcome = engine.models.vocabulary.find_type("order");
-    let walked = histories(&engine, Some(outcome))?.into_iter();
-    let walked: BTreeMap<_, _> = walked.map(|(id, history)| (id, lasting(history))).collect();
-    prop_assert_eq!(walked, counted);
+    let found = histories(&engine, Some(outcome))?.into_iter();
+    let found: BTreeMap<_, _> = found.map(|(id, history)| (id, lasting(history))).collect();
+    prop_assert_eq!(found, counted);
     Ok(())
 }
 
-fn walk(engine: &Engine) -> Trial<BTreeMap<CustomerId, StageHistory>> {
-    let walked = histories(engine, None)?.into_iter();
-    Ok(walked
+fn stage_histories(engine: &Engine) -> Trial<BTreeMap<CustomerId, StageHistory>> {
+    let histories = histories(engine, None)?.into_iter();
+    Ok(histories
         .map(|(id, mut history)| (id, history.stage_histories.remove(0)))
         .collect())
 }
@@ -101,17 +101,17 @@ fn histories(engine: &Engine, outcome: Option<EventType>) -> Trial<BTreeMap<Cust
         flagged: 0,
     };
     let versions = [version];
-    let mut walker = HistoryBuilder::new(&versions, outcome, engine.end);
+    let mut builder = HistoryBuilder::new(&versions, outcome, engine.end);
     let mut records: Vec<_> = engine.records.iter().collect();
     records.sort_by_key(|record| &event(record).customer);
     let mut histories = BTreeMap::new();
     for own in records.chunk_by(|one, other| event(one).customer == event(other).customer) {
         for record in own {
-            walker
+            builder
                 .receive(vec![event(record).clone()], record.position)
                 .unwrap();
         }
-        let history = walker.finish().unwrap();
+        let history = builder.finish().unwrap();
         prop_assert_eq!(history.begin, event(own[0]).time);
         histories.insert(event(own[0]).customer.clone(), history);
     }
