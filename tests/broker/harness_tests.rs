@@ -263,11 +263,11 @@ fn a_broker_is_stopped_when_the_test_process_is_killed() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let receiver = lines.map(Result::unwrap).find_map(|line| {
+    let started = lines.map(Result::unwrap).find_map(|line| {
         let (bootstrap, folder) = line.strip_prefix("broker ")?.split_once(' ')?;
         Some((bootstrap.to_owned(), PathBuf::from(folder)))
     });
-    let (bootstrap, folder) = receiver.unwrap();
+    let (bootstrap, folder) = started.unwrap();
     assert!(answers(&bootstrap));
     child.kill().unwrap();
     child.wait().unwrap();

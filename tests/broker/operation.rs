@@ -192,15 +192,15 @@ fn probes_and_metrics_show_the_daemons_state_and_name_no_customer() {
     assert_eq!(app.daemon.get("/livez").0, "HTTP/1.1 200 OK");
     assert_eq!(app.daemon.get("/readyz").0, "HTTP/1.1 200 OK");
     // The answer names the customer; logs and metrics do not.
-    let (status, log) = app
+    let (status, body) = app
         .daemon
         .admin_request("GET", "/customers/secret%2Dcustomer?format=text");
-    assert_eq!(status, "HTTP/1.1 200 OK", "{log}");
-    assert!(log.contains("secret-customer has been in "), "{log}");
-    let (status, log) = app
+    assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
+    assert!(body.contains("secret-customer has been in "), "{body}");
+    let (status, body) = app
         .daemon
         .admin_request("GET", "/customers/Secret-customer");
-    assert_eq!(status, "HTTP/1.1 404 Not Found", "{log}");
+    assert_eq!(status, "HTTP/1.1 404 Not Found", "{body}");
     let (status, metrics) = app.daemon.get("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     for line in [

@@ -145,18 +145,18 @@ impl BurstTest {
         fs::write(&file, edit(fs::read_to_string(&file).unwrap())).unwrap();
         let mut usual = history(1, 300, 6_000);
         // The order of records in two topics that are written to in parallel is not defined.
-        let test = usual.split_off(50).into_iter();
-        let test: Vec<Event> = test.filter(|it| it.kind == "order_completed").collect();
+        let burst = usual.split_off(50).into_iter();
+        let burst: Vec<Event> = burst.filter(|it| it.kind == "order_completed").collect();
         produce(&app, &usual, 2);
         app.start();
         app.await_caught_up();
         assert_eq!(app.daemon.metric("tenure_fuse_blown"), 0);
-        let (status, log) = app.daemon.admin_request("POST", "/go-on");
-        assert_eq!(status, "HTTP/1.1 409 Conflict", "{log}");
-        let horizon = produce(&app, &test, 2);
+        let (status, body) = app.daemon.admin_request("POST", "/go-on");
+        assert_eq!(status, "HTTP/1.1 409 Conflict", "{body}");
+        let horizon = produce(&app, &burst, 2);
         BurstTest {
             app,
-            events: usual.into_iter().chain(test).collect(),
+            events: usual.into_iter().chain(burst).collect(),
             horizon,
         }
     }
@@ -186,20 +186,20 @@ impl BurstTest {
     }
 
     fn resume(&self) {
-        let (status, log) = self.app.daemon.admin_request("POST", "/go-on");
-        assert_eq!(status, "HTTP/1.1 200 OK", "{log}");
-        assert!(log.starts_with("resuming: "), "{log}");
+        let (status, body) = self.app.daemon.admin_request("POST", "/go-on");
+        assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
+        assert!(body.starts_with("resuming: "), "{body}");
     }
 
     /// Every transition is published, once and in order, and the breaker does not trip again.
     fn assert_completes(&mut self) {
         self.app.await_caught_up();
         assert_published_once(&self.app, &self.events, self.horizon);
-        let first = &mut self.app.daemon;
-        assert_eq!(first.metric("tenure_fuse_blown"), 0);
-        assert_eq!(first.metric("tenure_bursts_total"), 1);
-        assert!(first.metric("tenure_burst_reached_percent") > 100);
-        assert_eq!(first.count_in_log("the fuse has blown"), 1);
+        let daemon = &mut self.app.daemon;
+        assert_eq!(daemon.metric("tenure_fuse_blown"), 0);
+        assert_eq!(daemon.metric("tenure_bursts_total"), 1);
+        assert!(daemon.metric("tenure_burst_reached_percent") > 100);
+        assert_eq!(daemon.count_in_log("the fuse has blown"), 1);
         assert_eq!(self.fuse()["blown"], false);
         let status = self.app.terminate();
         assert_eq!(status.code(), Some(0), "{}", self.app.log());
@@ -235,11 +235,11 @@ fn a_burst_waits_for_an_operator_and_is_then_published_once_and_in_order() {
     assert_eq!(test.app.stage_changes(), published);
     assert_eq!(test.committed_offsets(), committed_offsets);
     assert_eq!(test.fuse(), fuse);
-    let first = &mut test.app.daemon;
-    assert_eq!(first.metric("tenure_rebalances_total"), rebalances);
-    assert_eq!(first.metric("tenure_partitions"), 2);
+    let daemon = &mut test.app.daemon;
+    assert_eq!(daemon.metric("tenure_rebalances_total"), rebalances);
+    assert_eq!(daemon.metric("tenure_partitions"), 2);
     for probe in ["/livez", "/readyz"] {
-        assert_eq!(first.get(probe).0, "HTTP/1.1 200 OK", "{probe}");
+        assert_eq!(daemon.get(probe).0, "HTTP/1.1 200 OK", "{probe}");
     }
     test.resume();
     test.assert_completes();
@@ -282,8 +282,8 @@ fn a_suspended_burst_stays_suspended_on_another_member() {
     });
     assert!(test.app.stage_changes().len() < published + 400);
     test.resume();
-    let (status, log) = second.admin_request("POST", "/go-on");
-    assert_eq!(status, "HTTP/1.1 200 OK", "{log}");
+    let (status, body) = second.admin_request("POST", "/go-on");
+    assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
     test.app.await_caught_up();
     assert_published_once(&test.app, &test.events, test.horizon);
 }

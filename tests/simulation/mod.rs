@@ -113,22 +113,22 @@ fn run(scenario: Scenario, seed: u64) -> FaultCounts {
 }
 
 fn run_with_faults(simulation: &std::rc::Rc<Simulation>) {
-    let switches_at = simulation.random(0..2 * STEPS as u64) as usize;
+    let new_settings_at = simulation.random(0..2 * STEPS as u64) as usize;
     for step in 0..STEPS {
-        if step == switches_at {
+        if step == new_settings_at {
             simulation.has_new_settings.set(true);
         }
-        let (silent, busy) = {
+        let (is_inactive, is_active) = {
             let mut rng = simulation.rng.borrow_mut();
             (rng.u32(0..60) == 0, rng.u32(0..3) == 0)
         };
-        let longest = if silent { 120_000 } else { 1_000 };
+        let longest = if is_inactive { 120_000 } else { 1_000 };
         let time = simulation.rng.borrow_mut().u64(0..longest);
         simulation.advance(Duration::from_millis(time));
-        if busy {
+        if is_active {
             scenario::produce_random_event(simulation);
         }
-        if silent {
+        if is_inactive {
             (0..simulation.hosts.len()).for_each(|host| simulation.act_as_operator(host));
         }
         simulation.random_step(None);
