@@ -33,7 +33,7 @@ fn a_repeated_commit_does_not_end_the_next_transaction() {
     let settings = format!("{SETTINGS}workers = 1\n");
     let (during_next, never) = (Latch::default(), Latch::default());
     let end = proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(4);
-    let repeated = end.disconnect_and_delay_until(&during_next);
+    let repeated = end.disconnect_and_delay(&during_next);
     let mut faulted = FaultTest::new(&proxy, "fault-repeated", &settings);
     faulted.app.start();
     repeated.await_fired();

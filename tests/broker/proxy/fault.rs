@@ -226,7 +226,7 @@ impl<'p, R: FaultableRequest> FaultBuilder<'p, R> {
 
     /// The connection is closed; the request is forwarded when the latch is opened, after the
     /// client's requests on another connection.
-    pub(crate) fn disconnect_and_delay_until(self, latch: &Latch) -> Fault {
+    pub(crate) fn disconnect_and_delay(self, latch: &Latch) -> Fault {
         self.build(Action::DisconnectAndDelay(Delay::Opened(latch.clone())))
     }
 
