@@ -11,8 +11,8 @@
 )]
 #![allow(dead_code, unused_imports, reason = "tests use more of the harness")]
 
-#[path = "../tests/broker/daemon.rs"]
-mod daemon;
+#[path = "../tests/broker/app.rs"]
+mod app;
 #[path = "../tests/broker/harness/mod.rs"]
 mod harness;
 #[path = "../tests/broker/instance.rs"]
@@ -20,7 +20,7 @@ mod instance;
 
 use std::time::{Duration, Instant};
 
-use daemon::World;
+use app::App;
 use harness::{Record, eventually};
 
 fn main() {
@@ -32,28 +32,28 @@ fn main() {
         1_000
     };
     let settings = "[runtime]\ncommit_interval = \"1s\"\n";
-    let mut world = World::new("restore", 2, settings);
-    let mut producer = world.broker.producer();
+    let mut app = App::new("restore", 2, settings);
+    let mut producer = app.broker.producer();
     for first in (0..customers).step_by(50_000) {
         let last = (first + 50_000).min(customers);
         let records: Vec<Record> = (first..last).map(order).collect();
-        producer.send(&world.topic("purchases"), &records);
+        producer.send(&app.topic("purchases"), &records);
     }
     let loaded = Instant::now();
-    world.start();
-    world.await_caught_up();
+    app.start();
+    app.await_caught_up();
     println!("{customers} customers loaded in {:.1?}", loaded.elapsed());
-    world.kill();
-    let took = restart(&mut world);
-    let idle = Usage::of(&world);
+    app.kill();
+    let took = restart(&mut app);
+    let idle = Usage::of(&app);
     println!(
         "after kill -9: ready after {took:.2?}; at most {} MB resident",
         idle.peak >> 20
     );
-    world.kill();
-    std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
-    let took = restart(&mut world);
-    let usage = Usage::of(&world);
+    app.kill();
+    std::fs::remove_dir_all(app.folder.path().join("state")).unwrap();
+    let took = restart(&mut app);
+    let usage = Usage::of(&app);
     println!(
         "without local state: ready after {took:.2?}, {:.0} customers per second and {:.0} per second \
         of processor time; at most {} MB resident, of them {} MB of files, where the store may take 64",
@@ -65,17 +65,17 @@ fn main() {
     let seconds = customers.min(30_000) / 1_000;
     for second in 0..seconds {
         let records: Vec<Record> = (0..2_000).map(|it| order(second * 2_000 + it)).collect();
-        producer.send(&world.topic("purchases"), &records);
+        producer.send(&app.topic("purchases"), &records);
         std::thread::park_timeout(Duration::from_secs(1));
     }
-    world.await_caught_up();
-    let (_, metrics) = world.first.get("/metrics");
+    app.await_caught_up();
+    let (_, metrics) = app.daemon.get("/metrics");
     let transactions = metrics
         .lines()
         .filter(|line| line.contains("transaction_seconds") && !line.starts_with('#'));
     println!("2,000 orders a second for {seconds} s:");
     transactions.for_each(|line| println!("  {line}"));
-    world.terminate();
+    app.terminate();
 }
 
 /// Resources that the daemon has used since its start.
@@ -88,9 +88,9 @@ struct Usage {
 }
 
 impl Usage {
-    fn of(world: &World) -> Usage {
+    fn of(app: &App) -> Usage {
         // After the process name, which ends at the last parenthesis: user and system time in 1/100 s.
-        let stat = world.first.process_file("stat");
+        let stat = app.daemon.process_file("stat");
         let fields: Vec<&str> = stat
             .rsplit(')')
             .next()
@@ -102,20 +102,20 @@ impl Usage {
             .map(|it| it.parse::<u64>().unwrap())
             .sum();
         Usage {
-            peak: world.first.memory("VmHWM"),
-            files: world.first.memory("RssFile"),
+            peak: app.daemon.memory("VmHWM"),
+            files: app.daemon.memory("RssFile"),
             processor: Duration::from_millis(ticks * 10),
         }
     }
 }
 
 /// Starts the daemon; the time until it is ready.
-fn restart(world: &mut World) -> Duration {
+fn restart(app: &mut App) -> Duration {
     let start = Instant::now();
-    world.start();
+    app.start();
     eventually("ready", || {
-        world.assert_running();
-        world.said().contains(" ready ")
+        app.assert_running();
+        app.log().contains(" ready ")
     });
     start.elapsed()
 }

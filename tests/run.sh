@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs all tests, on a fresh machine too: installs what the build needs, then
-# runs the groups below in order and prints what each took against its budget.
-# Cargo's CARGO_TARGET_DIR says where the build goes; the default is target/.
+# Runs all tests, also on a fresh machine: installs the packages that the build
+# needs, runs the groups below in order, and prints the time of each with its
+# budget. CARGO_TARGET_DIR is Cargo's build folder; the default is target/.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
 usage: tests/run.sh [--long]
-  --long   many more cases, seeds and kills, every mutation, and a minute of
-           fuzzing for each target
+  --long   many more cases, seeds and kills, the slowest broker tests, every
+           mutation, and a minute of fuzzing for each target
 USAGE
 }
 
@@ -17,7 +17,7 @@ USAGE
 groups=(compile:5 lint:2 suite:5 broker:14)
 long_groups=(mutations:20 fuzz:12)
 
-# Everything is compiled with the places at which tests kill the daemon.
+# Everything is compiled with the crash points at which tests kill the daemon.
 features=(--features crash-points)
 
 group_compile() {
@@ -44,36 +44,40 @@ group_lint() {
 group_suite() {
   local -a more=("TENURE_SEEDS=${TENURE_SEEDS:-10000}")
   ((!long)) || more=(PROPTEST_CASES=20000 "TENURE_SEEDS=${TENURE_SEEDS:-100000}")
-  # Cargo runs the examples of the documentation with nothing else.
+  # Cargo does not run documentation tests together with other targets.
   env "${more[@]}" cargo test --locked "${features[@]}" --lib --bins --test suite --test mutations &&
     cargo test --locked "${features[@]}" --doc
 }
 
-# Does the simulation find bugs? Compiles the package once for each.
+# Do the tests find defects? Compiles the package once for each mutation.
 group_mutations() {
   cargo test --locked "${features[@]}" --test mutations -- --ignored
 }
 
-# What fuzzing has found so far is replayed by the suite.
+# Fuzzes each target for a minute. The suite replays the inputs found so far.
 group_fuzz() {
   tests/fuzz/run.sh 60
 }
 
-# Against a real Kafka broker, which the tests start and end themselves.
+# Against a real Kafka broker, which the tests start and stop themselves.
 group_broker() {
   local -x TENURE_KAFKA_LIBS
   TENURE_KAFKA_LIBS=$(realpath -m "${TENURE_KAFKA_LIBS:-${CARGO_TARGET_DIR:-target}/kafka-libs}")
   setup broker && fetch_kafka "$TENURE_KAFKA_LIBS" || return
-  local -a more=()
-  ((!long)) || more=("TENURE_KILLS=${TENURE_KILLS:-200}")
-  # Two at a time: a test is a daemon, and the broker works for all of them.
+  local -a more=() arguments=()
+  if ((long)); then
+    more=("TENURE_KILLS=${TENURE_KILLS:-200}")
+    # With the tests that wait longest for time to pass.
+    arguments=(-- --include-ignored)
+  fi
+  # Two at a time: each test runs a daemon, and most share one broker.
   env "${more[@]}" RUST_TEST_THREADS="${RUST_TEST_THREADS:-2}" \
-    cargo test --locked "${features[@]}" --test broker
+    cargo test --locked "${features[@]}" --test broker "${arguments[@]}"
 }
 
-# fetch_kafka FOLDER: fills it with the broker's jars. The copy of the pom, the
-# last to get there, says that they are complete and of this pom; then nothing
-# is done and no network needed.
+# fetch_kafka FOLDER: downloads the broker's jars into it. The pom is copied last:
+# an equal copy in the folder means that the jars are complete and of this pom,
+# and nothing is downloaded.
 fetch_kafka() {
   local folder=$1 pom=tests/kafka/pom.xml
   ! cmp -s "$pom" "$folder/pom.xml" || return 0
@@ -86,7 +90,7 @@ fetch_kafka() {
 # Seconds as minutes with one decimal.
 minutes() { printf '%d.%d' $(($1 / 60)) $(($1 % 60 / 6)); }
 
-# run_group NAME BUDGET: keeps the outcome in passed, failed and over.
+# run_group NAME BUDGET: adds NAME to passed or failed, and to over.
 run_group() {
   local name=$1 budget=$2 start=$SECONDS outcome=passed took
   printf '\n== %s (budget %d min)\n' "$name" "$budget"
@@ -118,7 +122,6 @@ for arg in "$@"; do
   esac
 done
 
-
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/setup.sh
 . deploy/setup.sh
@@ -129,7 +132,7 @@ passed=() failed=() over=() skipped=()
 for group in "${groups[@]}"; do
   run_group "${group%%:*}" "${group##*:}"
   if [[ ${failed[*]} == compile ]]; then
-    echo 'it does not compile: the other groups are not run'
+    echo 'compilation failed: the other groups are skipped'
     break
   fi
 done

@@ -1,11 +1,11 @@
-//! Other models take over while the daemon runs, and while it is killed; a process with older ones stands back.
+//! Model changes while the daemon runs and while it is killed; a process with older models defers partitions.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use tenure::crash::CRASH_VARIABLE;
 
-use crate::daemon::World;
+use crate::app::App;
 use crate::harness::{Record, eventually};
 
 const MODEL: &str = "
@@ -25,7 +25,7 @@ const PARTITIONS: i32 = 2;
 /// 2026-01-01
 const BEGIN: i64 = 1_767_225_600_000;
 const DAY: i64 = 86_400_000;
-/// More than two sweeps of a partition bring over.
+/// More than two sweep steps of a partition migrate.
 const CUSTOMERS: i64 = 20_000;
 const SETTINGS: &str = "[time]\nidle_after = \"0s\"\n[runtime]\nworkers = 1\n";
 
@@ -35,73 +35,80 @@ fn order(customer: i64, time: i64) -> Record {
     Record::new((customer % i64::from(PARTITIONS)) as i32, &*id, json)
 }
 
-/// Everybody has ordered once, every second customer twice.
-fn shop(name: &str, customers: i64) -> World {
-    let world = World::new(name, PARTITIONS, SETTINGS);
-    world.model("shop.yaml", MODEL);
-    world.configure("shop.yaml", SETTINGS);
+/// Every customer has ordered once, every second one twice.
+fn shop(name: &str, customers: i64) -> App {
+    let app = App::new(name, PARTITIONS, SETTINGS);
+    app.write_model("shop.yaml", MODEL);
+    app.write_config("shop.yaml", SETTINGS);
     let first: Vec<Record> = (0..customers).map(|it| order(it, BEGIN + it)).collect();
     let second = (0..customers).filter(|it| it % 4 < 2);
     let second: Vec<Record> = second.map(|it| order(it, BEGIN + DAY + it)).collect();
-    world.produce("purchases", &first);
-    world.produce("purchases", &second);
-    world
+    app.produce("purchases", &first);
+    app.produce("purchases", &second);
+    app
 }
 
 fn two_orders_are_enough() -> String {
     MODEL.replace("orders >= 3", "orders >= 2")
 }
 
-/// Everybody is there, and the next start is with the new rule.
-fn about_to_change(name: &str) -> World {
-    let mut world = shop(name, CUSTOMERS);
-    world.work_through();
-    world.model("shop.yaml", &two_orders_are_enough());
-    world
+/// All customers are processed, and the next start is with the new rule.
+fn about_to_change(name: &str) -> App {
+    let mut app = shop(name, CUSTOMERS);
+    app.run_until_caught_up();
+    app.write_model("shop.yaml", &two_orders_are_enough());
+    app
 }
 
 /// `from->to cause sequence` of each customer, in order.
-fn lives(world: &World) -> BTreeMap<String, Vec<String>> {
-    let mut lives: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for change in world.stage_changes() {
+fn transitions(app: &App) -> BTreeMap<String, Vec<String>> {
+    let mut transitions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for change in app.stage_changes() {
         let text = |key: &str| change[key].as_str().unwrap().to_owned();
-        let said = format!(
+        let line = format!(
             "{}->{} {} {}",
             text("from"),
             text("to"),
             text("cause"),
             change["sequence"]
         );
-        lives.entry(text("customer_id")).or_default().push(said);
+        transitions
+            .entry(text("customer_id"))
+            .or_default()
+            .push(line);
     }
-    lives
+    transitions
 }
 
-/// Every second customer, and nobody else, has moved by the change, once.
-fn assert_moved_once(world: &World, customers: i64) {
-    let lives = lives(world);
-    assert_eq!(lives.len() as i64, customers);
+/// Every second customer, and no other, has moved by the model change, once.
+fn assert_moved_once(app: &App, customers: i64) {
+    let transitions = transitions(app);
+    assert_eq!(transitions.len() as i64, customers);
     for customer in 0..customers {
         let expected = match customer % 4 < 2 {
             true => &["new->buyer event 1", "buyer->regular model_change 2"][..],
             false => &["new->buyer event 1"],
         };
-        assert_eq!(lives[&format!("c{customer}")], expected, "c{customer}");
+        assert_eq!(
+            transitions[&format!("c{customer}")],
+            expected,
+            "c{customer}"
+        );
     }
 }
 
-fn by_change(world: &mut World) -> i64 {
-    let changes = world.stage_changes();
+fn by_change(app: &mut App) -> i64 {
+    let changes = app.stage_changes();
     let by_change = |data: &&Json| data["cause"] == "model_change";
     changes.iter().filter(by_change).count() as i64
 }
 
 #[test]
-fn sighup_takes_what_is_right_and_changes_nothing_where_it_is_not() {
+fn sighup_loads_valid_models_and_changes_nothing_when_they_are_invalid() {
     let customers = 400;
-    let mut world = shop("reload", customers);
-    world.start();
-    world.await_caught_up();
+    let mut app = shop("reload", customers);
+    app.start();
+    app.await_caught_up();
     let reloads = "tenure_model_reloads_total";
     for (count, broken, why) in [
         (
@@ -125,37 +132,39 @@ fn sighup_takes_what_is_right_and_changes_nothing_where_it_is_not() {
             "write `was: regular` in another stage",
         ),
     ] {
-        world.model("shop.yaml", &broken);
-        world.first.signal("HUP");
-        eventually("it is refused", || world.first.metric(reloads) == count);
-        assert!(world.said().contains(why), "{}", world.said());
+        app.write_model("shop.yaml", &broken);
+        app.daemon.signal("HUP");
+        eventually("the models are refused", || {
+            app.daemon.metric(reloads) == count
+        });
+        assert!(app.log().contains(why), "{}", app.log());
     }
-    world.model("shop.yaml", &two_orders_are_enough());
-    world.first.signal("HUP");
-    eventually("who has ordered twice is a regular", || {
-        world.assert_running();
-        by_change(&mut world) == customers / 2
+    app.write_model("shop.yaml", &two_orders_are_enough());
+    app.daemon.signal("HUP");
+    eventually("customers with two orders are regulars", || {
+        app.assert_running();
+        by_change(&mut app) == customers / 2
     });
-    assert_moved_once(&world, customers);
-    // The same process works on, with its place in the group and its state.
-    world.produce(
+    assert_moved_once(&app, customers);
+    // The same process continues, with its membership and its state.
+    app.produce(
         "purchases",
         &[order(2, BEGIN + 2 * DAY), order(3, BEGIN + 2 * DAY)],
     );
-    world.await_caught_up();
-    eventually("life goes on by the new rule", || {
-        let lives = lives(&world);
-        lives["c2"].len() == 2 && lives["c3"].len() == 2
+    app.await_caught_up();
+    eventually("later events follow the new rule", || {
+        let transitions = transitions(&app);
+        transitions["c2"].len() == 2 && transitions["c3"].len() == 2
     });
-    assert_eq!(lives(&world)["c2"][1], "buyer->regular event 2");
-    assert_eq!(world.first.metric("tenure_customers"), customers);
-    assert_eq!(world.first.get("/readyz").0, "HTTP/1.1 200 OK");
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    assert_eq!(transitions(&app)["c2"][1], "buyer->regular event 2");
+    assert_eq!(app.daemon.metric("tenure_customers"), customers);
+    assert_eq!(app.daemon.get("/readyz").0, "HTTP/1.1 200 OK");
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 #[test]
-fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
-    let mut world = about_to_change("sweep");
+fn every_customer_is_migrated_once_when_the_process_is_killed_during_a_model_change() {
+    let mut app = about_to_change("sweep");
     let mut seen = Vec::new();
     for point in [
         "records-sent:2",
@@ -164,42 +173,42 @@ fn killed_in_the_middle_of_a_change_everybody_is_brought_over_once() {
         "written:1",
         "applied:2",
     ] {
-        world.start_with(&format!("{CRASH_VARIABLE}={point}"));
-        assert_ne!(world.ended().code(), Some(0), "{point}: {}", world.said());
-        seen.push(by_change(&mut world));
+        app.start_with_env(&format!("{CRASH_VARIABLE}={point}"));
+        assert_ne!(app.await_exit().code(), Some(0), "{point}: {}", app.log());
+        seen.push(by_change(&mut app));
     }
     assert!(
         seen.iter().any(|count| (1..CUSTOMERS / 2).contains(count)),
-        "nobody was killed in the middle: {seen:?}"
+        "no process was killed during the migration: {seen:?}"
     );
-    // And without anything on its disk.
-    std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
-    world.start();
-    eventually("everybody is brought over", || {
-        world.assert_running();
-        by_change(&mut world) == CUSTOMERS / 2
+    // And without the local state.
+    std::fs::remove_dir_all(app.folder.path().join("state")).unwrap();
+    app.start();
+    eventually("every customer is migrated", || {
+        app.assert_running();
+        by_change(&mut app) == CUSTOMERS / 2
     });
-    assert_moved_once(&world, CUSTOMERS);
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    assert_moved_once(&app, CUSTOMERS);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 #[test]
-fn a_change_amid_a_change_waits_until_everybody_is_brought_under_the_first() {
-    let mut world = about_to_change("amid");
-    world.start_with(&format!("{CRASH_VARIABLE}=written:1"));
-    assert_ne!(world.ended().code(), Some(0), "{}", world.said());
-    // Only where the first change had begun it has to be brought to its end.
+fn a_second_model_change_waits_until_every_customer_is_migrated_by_the_first() {
+    let mut app = about_to_change("amid");
+    app.start_with_env(&format!("{CRASH_VARIABLE}=written:1"));
+    assert_ne!(app.await_exit().code(), Some(0), "{}", app.log());
+    // The first change is completed only where it had begun.
     let begun: Vec<bool> = (0..i64::from(PARTITIONS))
         .map(|partition| {
-            let lives = lives(&world);
+            let transitions = transitions(&app);
             let own = |it: &i64| it % 4 < 2 && it % i64::from(PARTITIONS) == partition;
             let moved = (0..CUSTOMERS).filter(own);
-            let moved = moved.filter(|it| lives[&format!("c{it}")].len() == 2);
+            let moved = moved.filter(|it| transitions[&format!("c{it}")].len() == 2);
             (1..CUSTOMERS / 4).contains(&(moved.count() as i64))
         })
         .collect();
     assert!(begun.contains(&true), "{begun:?}");
-    // It knows a way on from the stage that the first change leads to, and not the way there.
+    // It has a transition from the stage that the first change leads to, and none to that stage.
     let further = two_orders_are_enough()
         .replace("regular: {}", "regular: {}, friend: {}")
         .replace(
@@ -207,14 +216,14 @@ fn a_change_amid_a_change_waits_until_everybody_is_brought_under_the_first() {
             "{ from: regular, to: friend, when: orders >= 2 }",
         )
         .replace("[buyer, regular]", "[buyer, regular, friend]");
-    world.model("shop.yaml", &further);
-    world.start();
+    app.write_model("shop.yaml", &further);
+    app.start();
     let twice = begun.iter().filter(|begun| **begun).count() as i64 * CUSTOMERS / 2;
-    eventually("everybody is brought over twice", || {
-        world.assert_running();
-        by_change(&mut world) >= twice
+    eventually("every customer is migrated twice", || {
+        app.assert_running();
+        by_change(&mut app) >= twice
     });
-    let lives = lives(&world);
+    let transitions = transitions(&app);
     for customer in 0..CUSTOMERS {
         let moves = customer % 4 < 2 && begun[(customer % i64::from(PARTITIONS)) as usize];
         let expected = match moves {
@@ -225,57 +234,61 @@ fn a_change_amid_a_change_waits_until_everybody_is_brought_under_the_first() {
             ][..],
             false => &["new->buyer event 1"],
         };
-        assert_eq!(lives[&format!("c{customer}")], expected, "c{customer}");
+        assert_eq!(
+            transitions[&format!("c{customer}")],
+            expected,
+            "c{customer}"
+        );
     }
-    assert_eq!(world.first.metric("tenure_customers"), CUSTOMERS);
-    world.produce("purchases", &[order(0, BEGIN + 2 * DAY)]);
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    assert_eq!(app.daemon.metric("tenure_customers"), CUSTOMERS);
+    app.produce("purchases", &[order(0, BEGIN + 2 * DAY)]);
+    app.await_caught_up();
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 #[test]
-fn a_process_with_older_models_leaves_alone_what_others_have_taken_further() {
+fn a_process_with_older_models_defers_partitions_that_newer_models_own() {
     let customers = 40;
-    let mut world = shop("rolling-models", customers);
-    world.model("new.yaml", &two_orders_are_enough());
-    let mut new = world.instance("1", |settings| settings.replace("shop.yaml", "new.yaml"));
-    world.work_through();
+    let mut app = shop("rolling-models", customers);
+    app.write_model("new.yaml", &two_orders_are_enough());
+    let mut new = app.instance("1", |settings| settings.replace("shop.yaml", "new.yaml"));
+    app.run_until_caught_up();
     new.start();
     eventually("the new models have taken over", || {
         new.assert_running();
-        by_change(&mut world) == customers / 2
+        by_change(&mut app) == customers / 2
     });
     new.kill();
-    world.start();
+    app.start();
     let alone = r#"tenure_partitions{state="left_alone"}"#;
-    eventually("the old process stands back", || {
-        world.assert_running();
-        world.first.metric(alone) == i64::from(PARTITIONS)
+    eventually("the old process defers the partitions", || {
+        app.assert_running();
+        app.daemon.metric(alone) == i64::from(PARTITIONS)
     });
-    assert!(world.said().contains("newer models"), "{}", world.said());
-    assert_ne!(world.first.get("/readyz").0, "HTTP/1.1 200 OK");
-    // What comes in waits for those who know the new models.
-    world.produce("purchases", &[order(2, BEGIN + 2 * DAY)]);
-    let batches = world.first.metric("tenure_batches_total");
+    assert!(app.log().contains("newer models"), "{}", app.log());
+    assert_ne!(app.daemon.get("/readyz").0, "HTTP/1.1 200 OK");
+    // New records wait for a process with the new models.
+    app.produce("purchases", &[order(2, BEGIN + 2 * DAY)]);
+    let batches = app.daemon.metric("tenure_batches_total");
     assert_eq!(batches, 0);
-    world.terminate();
+    app.terminate();
     new.start();
-    eventually("they go on", || {
+    eventually("the new models continue", || {
         new.assert_running();
-        lives(&world)["c2"].len() == 2
+        transitions(&app)["c2"].len() == 2
     });
-    assert_eq!(lives(&world)["c2"][1], "buyer->regular event 2");
-    // Back on purpose: the old file with a higher version.
+    assert_eq!(transitions(&app)["c2"][1], "buyer->regular event 2");
+    // An intended rollback: the old file with a higher version.
     new.kill();
-    world.model("shop.yaml", &MODEL.replace("version: 1", "version: 2"));
-    world.start();
-    eventually("the old rules count again", || {
-        world.assert_running();
-        world.first.metric("tenure_model_changes_total") == i64::from(PARTITIONS)
-            && world.first.get("/readyz").0 == "HTTP/1.1 200 OK"
+    app.write_model("shop.yaml", &MODEL.replace("version: 1", "version: 2"));
+    app.start();
+    eventually("the old rules apply again", || {
+        app.assert_running();
+        app.daemon.metric("tenure_model_changes_total") == i64::from(PARTITIONS)
+            && app.daemon.get("/readyz").0 == "HTTP/1.1 200 OK"
     });
-    world.produce("purchases", &[order(3, BEGIN + 3 * DAY)]);
-    world.await_caught_up();
-    assert_eq!(lives(&world)["c3"], ["new->buyer event 1"]);
+    app.produce("purchases", &[order(3, BEGIN + 3 * DAY)]);
+    app.await_caught_up();
+    assert_eq!(transitions(&app)["c3"], ["new->buyer event 1"]);
     new.kill();
 }

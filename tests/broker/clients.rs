@@ -1,4 +1,4 @@
-//! What Tenure's clients make of what librdkafka says.
+//! How Tenure's clients interpret librdkafka's results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,9 +15,9 @@ use tenure::kafka::{
 };
 
 use crate::harness::{Broker, Isolation, Record, eventually};
-use crate::proxy::{Proxy, Release};
+use crate::proxy::{Latch, Proxy};
 
-/// Counts what was assigned.
+/// Counts assigned partitions.
 #[derive(Default)]
 struct Assigned(AtomicUsize);
 
@@ -47,7 +47,7 @@ fn config(brokers: &str, app: &str) -> Config {
 /// The offsets of the records up to this one.
 fn read_to(consumer: &Consumer, feed: &Feed, last: i64) -> Vec<i64> {
     let mut offsets = Vec::new();
-    eventually("the record is there", || {
+    eventually("the record is fetched", || {
         consumer.poll(Duration::ZERO).unwrap();
         while let Some(fetched) = feed.next().unwrap() {
             if let Fetched::Record { offset, .. } = fetched {
@@ -60,7 +60,7 @@ fn read_to(consumer: &Consumer, feed: &Feed, last: i64) -> Vec<i64> {
 }
 
 #[test]
-fn a_feed_goes_on_from_its_beginning_and_never_back() {
+fn a_feed_continues_from_its_start_offset_and_never_goes_back() {
     let broker = Broker::shared();
     broker.create_topic("feeds", 1, &[]);
     let records = [0; 6].map(|partition| Record::new(partition, "key", "value"));
@@ -89,14 +89,14 @@ fn a_feed_goes_on_from_its_beginning_and_never_back() {
     };
     consumer.start(feeds.iter(), &at(3)).unwrap();
     assert_eq!(read_to(&consumer, &feeds[0], 5), [3, 4, 5]);
-    // As librdkafka does when an answer comes late.
+    // As librdkafka does when a response is late.
     consumer.start([].iter(), &at(0)).unwrap();
     broker.produce("feeds", &records[..1]);
     assert_eq!(read_to(&consumer, &feeds[0], 6), [6]);
 }
 
 #[test]
-fn what_is_about_to_be_deleted_unread_is_found() {
+fn records_that_are_about_to_be_deleted_unread_are_found() {
     const HOUR: i64 = 3_600_000;
     let broker = Broker::shared();
     let four_hours = (4 * HOUR).to_string();
@@ -125,22 +125,22 @@ fn what_is_about_to_be_deleted_unread_is_found() {
     let found = |partitions: &[i32]| {
         kafka::find_expiring_partitions(&config, &inputs, partitions, now).unwrap()
     };
-    assert_eq!(found(&[0, 1, 2]).len(), 0, "nobody reads them");
+    assert_eq!(found(&[0, 1, 2]).len(), 0, "no group reads them");
     commit(0);
-    let told = found(&[0, 1, 2]);
-    assert_eq!(told.len(), 2, "{told:?}");
+    let published = found(&[0, 1, 2]);
+    assert_eq!(published.len(), 2, "{published:?}");
     assert!(
-        told[1].contains("expiring partition 1 to be read, at offset 0"),
-        "{told:?}"
+        published[1].contains("expiring partition 1 to be read, at offset 0"),
+        "{published:?}"
     );
     assert_eq!(found(&[2]).len(), 0);
     commit(1);
     assert_eq!(found(&[0, 1, 2]).len(), 0);
 }
 
-/// Nothing is asked for again and again: what comes ends the wait.
+/// There is no polling interval: a record or an unpark ends the wait.
 #[test]
-fn whatever_there_is_to_do_wakes_the_thread_that_polls() {
+fn records_and_unparking_wake_the_polling_thread() {
     const WAIT: Duration = Duration::from_secs(600);
     let begun = Instant::now();
     let broker = Broker::shared();
@@ -161,7 +161,7 @@ fn whatever_there_is_to_do_wakes_the_thread_that_polls() {
     consumer.start(feeds.iter(), &[beginning]).unwrap();
     let mut ends = 0;
     for offset in 0..3 {
-        // There is nothing more, which is news too.
+        // The end of the partition is reported too.
         while ends <= offset {
             match feeds[0].next().unwrap() {
                 Some(Fetched::End) => ends += 1,
@@ -190,15 +190,15 @@ fn whatever_there_is_to_do_wakes_the_thread_that_polls() {
     assert!(begun.elapsed() < WAIT);
 }
 
-/// librdkafka takes a record for delivered once a later one of its partition is; but a broker that
-/// has nothing of a producer yet takes any record for its first, and the refused one is nowhere.
+/// librdkafka reports a record as delivered once a later one of its partition is. But a broker that
+/// knows nothing of a producer accepts any record as its first, and the refused one is lost.
 #[test]
-fn a_refused_record_is_not_delivered_because_the_next_one_is() {
+fn a_refused_record_does_not_count_as_delivered_because_the_next_one_is() {
     let broker = Broker::shared();
     for topic in ["deliveries", "deliveries-input"] {
         broker.create_topic(topic, 1, &[]);
     }
-    let proxy = Proxy::before(broker);
+    let proxy = Proxy::for_broker(broker);
     let mut config = config(&proxy.bootstrap(), "deliveries");
     // A request for each record.
     config
@@ -228,20 +228,23 @@ fn a_refused_record_is_not_delivered_because_the_next_one_is() {
         let membership = member.group_metadata().unwrap();
         log.transact(&inputs, std::slice::from_ref(&share), &membership)
     };
-    let release = Release::default();
+    let latch = Latch::default();
     let first = proxy.on::<ProduceRequest>();
-    let first = first.answer_when(ResponseError::NotEnoughReplicas, &release);
-    let second = proxy.on::<ProduceRequest>().delay(Duration::ZERO);
+    let first = first.refuse_when(ResponseError::NotEnoughReplicas, &latch);
+    let second = proxy.on::<ProduceRequest>().delay_response(Duration::ZERO);
     thread::scope(|scope| {
         let attempt = scope.spawn(|| transact(&mut log));
         first.await_fired();
         second.await_fired();
-        release.now();
+        latch.open();
         let failed = attempt.join().unwrap().unwrap_err();
         assert!(matches!(failed, Error::Abort { .. }), "{failed:?}");
     });
     transact(&mut log).unwrap();
-    let told = broker.read("deliveries", Isolation::Committed);
-    let told: Vec<_> = told.iter().map(|stored| stored.record.text()).collect();
-    assert_eq!(told, ["1", "2", "3"]);
+    let published = broker.read("deliveries", Isolation::Committed);
+    let published: Vec<_> = published
+        .iter()
+        .map(|stored| stored.record.text())
+        .collect();
+    assert_eq!(published, ["1", "2", "3"]);
 }

@@ -1,5 +1,5 @@
-//! What the daemon tells, against the independent fold of the same input: every transition once, in
-//! order, whatever is killed meanwhile.
+//! The daemon's published transitions equal the independent fold of the same input: each once and
+//! in order, whatever is killed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,40 +8,43 @@ use serde_json::Value as Json;
 
 use tenure::crash::CRASH_VARIABLE;
 
-use crate::daemon::World;
-use crate::harness::{Isolation, Record, Stored};
+use crate::app::App;
+use crate::harness::{Isolation, Record, StoredRecord};
 use crate::reference::{self, Cause, Change, Event, Value};
 use crate::retail::{purchases, retail};
 
-/// What must be equal (rule 21), per customer.
-pub(crate) type Told = BTreeMap<String, Vec<(u64, String, String, String, String, String)>>;
+/// The fields that must be equal (rule 21), per customer.
+pub(crate) type Transitions = BTreeMap<String, Vec<(u64, String, String, String, String, String)>>;
 
 fn instant(millis: i64) -> String {
     tenure::event::EventTime(millis).to_string()
 }
 
-/// Changes that took effect before `horizon`: later ones may or may not have been noticed.
-pub(crate) fn told(changes: &[Json], horizon: i64) -> Told {
+/// Changes that took effect before `horizon`: later ones may not have been noticed yet.
+pub(crate) fn published(changes: &[Json], horizon: i64) -> Transitions {
     let text = |json: &Json| json.as_str().unwrap().to_owned();
-    let mut told = Told::new();
+    let mut published = Transitions::new();
     for data in changes
         .iter()
         .filter(|data| text(&data["effective_at"]) < instant(horizon))
     {
-        told.entry(text(&data["customer_id"])).or_default().push((
-            data["sequence"].as_u64().unwrap(),
-            text(&data["from"]),
-            text(&data["to"]),
-            text(&data["transition"]),
-            text(&data["cause"]),
-            text(&data["effective_at"]),
-        ));
+        published
+            .entry(text(&data["customer_id"]))
+            .or_default()
+            .push((
+                data["sequence"].as_u64().unwrap(),
+                text(&data["from"]),
+                text(&data["to"]),
+                text(&data["transition"]),
+                text(&data["cause"]),
+                text(&data["effective_at"]),
+            ));
     }
-    told
+    published
 }
 
-pub(crate) fn expected(changes: Vec<Change>, horizon: i64) -> Told {
-    let mut told = Told::new();
+pub(crate) fn expected(changes: Vec<Change>, horizon: i64) -> Transitions {
+    let mut published = Transitions::new();
     for change in changes
         .into_iter()
         .filter(|change| change.effective_at < horizon)
@@ -51,7 +54,7 @@ pub(crate) fn expected(changes: Vec<Change>, horizon: i64) -> Told {
             Cause::Timer => "timer",
             Cause::Correction => "correction",
         };
-        told.entry(change.customer).or_default().push((
+        published.entry(change.customer).or_default().push((
             change.sequence,
             change.from,
             change.to,
@@ -60,28 +63,32 @@ pub(crate) fn expected(changes: Vec<Change>, horizon: i64) -> Told {
             instant(change.effective_at),
         ));
     }
-    told
+    published
 }
 
-/// Any fixed rule will do: state follows the partition a record came in.
+/// Any fixed rule works: the state is in the partition of the record.
 pub(crate) fn partition(customer: &str, partitions: i32) -> i32 {
     customer
         .bytes()
         .fold(0_i32, |sum, byte| (sum * 31 + i32::from(byte)) % partitions)
 }
 
-/// Produces the events to the topic of their type, in time order. The horizon: what is due before
-/// it has been noticed once all is committed.
-pub(crate) fn produce(world: &World, events: &[Event], partitions: i32) -> i64 {
-    produce_by(world, events, |customer| partition(customer, partitions))
+/// Produces the events to the topic of their type, in time order. Returns the horizon: everything
+/// that is due before it has been noticed once all records are committed.
+pub(crate) fn produce(app: &App, events: &[Event], partitions: i32) -> i64 {
+    produce_partitioned(app, events, |customer| partition(customer, partitions))
 }
 
-/// The same, with each customer in this partition.
-pub(crate) fn produce_by(world: &World, events: &[Event], place: impl Fn(&str) -> i32) -> i64 {
+/// The same, with this partition for each customer.
+pub(crate) fn produce_partitioned(
+    app: &App,
+    events: &[Event],
+    partition_of: impl Fn(&str) -> i32,
+) -> i64 {
     let mut last = BTreeMap::new();
     let mut topics: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
     for event in events {
-        let at = place(&event.customer);
+        let at = partition_of(&event.customer);
         let (customer, kind, time) = (&event.customer, &event.kind, event.time);
         let json = format!(
             r#"{{"type":"{kind}","customer_id":"{customer}","time":{time}{}}}"#,
@@ -100,12 +107,12 @@ pub(crate) fn produce_by(world: &World, events: &[Event], place: impl Fn(&str) -
         *last = time.max(*last);
     }
     for (topic, records) in &topics {
-        world.produce(topic, records);
+        app.produce(topic, records);
     }
     *last.values().min().unwrap()
 }
 
-/// What an event has beside type, customer and time.
+/// The fields of an event in addition to type, customer and time.
 fn further_fields(event: &Event) -> String {
     let ids = [("id", &event.id), ("order_id", &event.order_id)];
     let ids = ids
@@ -118,38 +125,38 @@ fn further_fields(event: &Event) -> String {
             nanos % 1_000_000_000
         ),
         Value::Text(text) => format!(r#","{name}":"{text}""#),
-        other => panic!("{other:?} is in no history"),
+        other => panic!("{other:?} is not used in histories"),
     });
     ids.chain(fields).collect()
 }
 
-pub(crate) fn assert_told_once(world: &World, events: &[Event], horizon: i64) {
+pub(crate) fn assert_published_once(app: &App, events: &[Event], horizon: i64) {
     let fold = reference::replay(&[retail()], events, None);
-    assert_is_fold(world, "retail", fold, horizon);
+    assert_matches_fold(app, "retail", fold, horizon);
 }
 
-/// Every transition of the model was told, once and in order, and no other.
-pub(crate) fn assert_is_fold(world: &World, model: &str, fold: Vec<Change>, horizon: i64) {
-    let changes = world.stage_changes();
-    let told = told(&changes, horizon);
-    assert_eq!(told, expected(fold, horizon));
+/// Every transition of the model was published, once and in order, and no other.
+pub(crate) fn assert_matches_fold(app: &App, model: &str, fold: Vec<Change>, horizon: i64) {
+    let changes = app.stage_changes();
+    let published = published(&changes, horizon);
+    assert_eq!(published, expected(fold, horizon));
     assert!(
-        told.values().map(Vec::len).sum::<usize>() > 500,
-        "the comparison is of next to nothing"
+        published.values().map(Vec::len).sum::<usize>() > 500,
+        "too few transitions to compare"
     );
-    let ids: std::collections::BTreeSet<String> = world
+    let ids: std::collections::BTreeSet<String> = app
         .read("stage-changes")
         .iter()
-        .map(|stored| crate::daemon::header(stored, "ce_id").unwrap())
+        .map(|stored| crate::app::header(stored, "ce_id").unwrap())
         .collect();
-    assert_eq!(ids.len(), changes.len(), "an id came twice");
-    assert_current_stages(world, model, &changes);
+    assert_eq!(ids.len(), changes.len(), "an id is published twice");
+    assert_current_stages(app, model, &changes);
 }
 
-/// The compacted topic says of everybody what their last transition says.
-pub(crate) fn assert_current_stages(world: &World, model: &str, changes: &[Json]) {
+/// The compacted topic contains the last transition of every customer.
+pub(crate) fn assert_current_stages(app: &App, model: &str, changes: &[Json]) {
     let mut current: BTreeMap<Vec<u8>, Json> = BTreeMap::new();
-    for stored in world.read("customer-stages") {
+    for stored in app.read("customer-stages") {
         current.insert(
             stored.record.key.clone().unwrap(),
             serde_json::from_str(stored.record.text()).unwrap(),
@@ -164,7 +171,7 @@ pub(crate) fn assert_current_stages(world: &World, model: &str, changes: &[Json]
         .filter(|customer| !current.contains_key(*customer))
         .map(|customer| String::from_utf8_lossy(customer))
         .collect();
-    assert!(missing.is_empty(), "no current stage of {missing:?}");
+    assert!(missing.is_empty(), "no current stage for {missing:?}");
     assert_eq!(current.len(), last.len());
     for (customer, change) in last {
         let now = &current[&customer]["models"][model];
@@ -177,17 +184,17 @@ pub(crate) fn assert_current_stages(world: &World, model: &str, changes: &[Json]
 
 #[test]
 fn the_cdnow_sample_through_a_broker_gives_the_transitions_of_the_independent_fold() {
-    let mut world = World::new("cdnow", 2, "");
+    let mut app = App::new("cdnow", 2, "");
     let mut events = purchases();
     events.sort_by_key(|event| event.time);
-    let horizon = produce(&world, &events, 2);
-    world.start();
-    world.await_caught_up();
-    assert_told_once(&world, &events, horizon);
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    let horizon = produce(&app, &events, 2);
+    app.start();
+    app.await_caught_up();
+    assert_published_once(&app, &events, horizon);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
-/// A history of visits, sign-ups and orders with long silences, by a fixed rule.
+/// A history of visits, sign-ups and orders with long inactivity; a fixed function of the seed.
 pub(crate) fn history(seed: u64, customers: u64, events: u64) -> Vec<Event> {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut time = reference::date(2026, 1, 1);
@@ -209,72 +216,72 @@ pub(crate) fn history(seed: u64, customers: u64, events: u64) -> Vec<Event> {
 }
 
 #[test]
-fn twenty_kills_under_load_lose_nothing_and_double_nothing() {
+fn twenty_kills_under_load_lose_nothing_and_duplicate_nothing() {
     let seed = std::env::var("TENURE_SEED").map_or(1, |seed| seed.parse().unwrap());
     println!("TENURE_SEED={seed}");
     let mut chance = fastrand::Rng::with_seed(seed);
     let settings = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
-    let mut world = World::new("kills", 2, settings);
+    let mut app = App::new("kills", 2, settings);
     let events = history(seed, 300, 15_000);
-    let horizon = produce(&world, &events, 2);
+    let horizon = produce(&app, &events, 2);
     let mut unfinished = 0;
     for kill in 0..20 {
-        world.start();
-        // A random moment is the point: from before the group is joined to amid transactions.
+        app.start();
+        // The moment is random: from before the daemon joins the group to inside a transaction.
         std::thread::park_timeout(Duration::from_millis(chance.u64(100..1_500)));
-        world.assert_running();
-        world.kill();
+        app.assert_running();
+        app.kill();
         unfinished += usize::from(kill < 19);
-        // The disk is lost now and then: the changelog is all that is left.
+        // Sometimes the disk is lost: only the changelog is left.
         if kill % 7 == 6 {
-            std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
+            std::fs::remove_dir_all(app.folder.path().join("state")).unwrap();
         }
     }
     assert_eq!(unfinished, 19);
-    world.start();
-    world.await_caught_up();
-    assert_told_once(&world, &events, horizon);
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    app.start();
+    app.await_caught_up();
+    assert_published_once(&app, &events, horizon);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
-/// Killed after a commit and before it was told, and after it was told and before it was on disk; the
-/// disk is lost once, too.
+/// Killed after a commit and before the publication, and after the publication and before the write to disk; the disk
+/// is lost once, too.
 #[test]
-fn at_least_once_is_told_to_readers_that_know_no_transactions() {
+fn at_least_once_outputs_reach_readers_without_transactions() {
     let settings = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
-    let mut world = World::new("atleast", 2, settings);
-    let path = world.folder.path().join("tenure.toml");
+    let mut app = App::new("atleast", 2, settings);
+    let path = app.folder.path().join("tenure.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text.replace("[output]\n", "[output]\ndelivery = \"at_least_once\"\n");
     std::fs::write(&path, text).unwrap();
     let events = history(1, 300, 6_000);
-    let horizon = produce(&world, &events, 2);
-    for place in ["committed:4", "before-write:6", "committed:5"] {
-        world.start_with(&format!("{CRASH_VARIABLE}={place}"));
-        world.ended();
+    let horizon = produce(&app, &events, 2);
+    for partition_of in ["committed:4", "before-write:6", "committed:5"] {
+        app.start_with_env(&format!("{CRASH_VARIABLE}={partition_of}"));
+        app.await_exit();
     }
-    std::fs::remove_dir_all(world.folder.path().join("state")).unwrap();
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
-    let topic = world.topic("stage-changes");
-    let all = world.broker.read(&topic, Isolation::Uncommitted);
+    std::fs::remove_dir_all(app.folder.path().join("state")).unwrap();
+    app.start();
+    app.await_caught_up();
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+    let topic = app.topic("stage-changes");
+    let all = app.broker.read(&topic, Isolation::Uncommitted);
     let mut next = [0; 2];
-    let mut once: Vec<&Stored> = Vec::new();
+    let mut once: Vec<&StoredRecord> = Vec::new();
     for stored in &all {
         let partition = usize::try_from(stored.record.partition).unwrap();
-        assert_eq!(stored.offset, next[partition], "a marker, or nothing");
+        assert_eq!(stored.offset, next[partition], "a transaction marker");
         next[partition] += 1;
-        let content = |it: &Stored| (it.record.value.clone(), it.record.headers.clone());
+        let content = |it: &StoredRecord| (it.record.value.clone(), it.record.headers.clone());
         if !once.iter().any(|known| content(known) == content(stored)) {
             once.push(stored);
         }
     }
-    assert!(once.len() < all.len(), "nothing came once more");
-    let read = |stored: &&Stored| serde_json::from_str(stored.record.text()).unwrap();
+    assert!(once.len() < all.len(), "no output was published again");
+    let read = |stored: &&StoredRecord| serde_json::from_str(stored.record.text()).unwrap();
     let changes: Vec<Json> = once.iter().map(read).collect();
     let fold = reference::replay(&[retail()], &events, None);
-    assert_eq!(told(&changes, horizon), expected(fold, horizon));
+    assert_eq!(published(&changes, horizon), expected(fold, horizon));
     assert!(changes.len() > 500, "{}", changes.len());
-    assert_current_stages(&world, "retail", &changes);
+    assert_current_stages(&app, "retail", &changes);
 }

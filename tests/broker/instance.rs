@@ -30,16 +30,16 @@ impl Instance {
     }
 
     pub(crate) fn start(&mut self) {
-        self.start_with("TENURE_TEST=");
+        self.start_with_env("TENURE_TEST=");
     }
 
-    /// With this in its environment: `NAME=value`.
-    pub(crate) fn start_with(&mut self, variable: &str) {
-        self.start_by(&["env", variable]);
+    /// With this environment variable: `NAME=value`.
+    pub(crate) fn start_with_env(&mut self, variable: &str) {
+        self.start_through(&["env", variable]);
     }
 
-    /// By a command that executes the one given to it.
-    pub(crate) fn start_by(&mut self, command: &[&str]) {
+    /// Through a command that executes its arguments.
+    pub(crate) fn start_through(&mut self, command: &[&str]) {
         self.starts += 1;
         let settings = self.folder.join("tenure.toml");
         let own = [
@@ -49,21 +49,21 @@ impl Instance {
             settings.to_str().unwrap(),
         ];
         let command = command.iter().chain(&own);
-        self.process = Some(Process::start(&self.folder, &self.log(), command));
+        self.process = Some(Process::start(&self.folder, &self.log_file(), command));
     }
 
-    fn log(&self) -> PathBuf {
+    fn log_file(&self) -> PathBuf {
         self.folder.join(format!("log-{}", self.starts))
     }
 
-    /// What the last process said.
-    pub(crate) fn said(&self) -> String {
-        fs::read_to_string(self.log()).unwrap_or_default()
+    /// The log of the last process.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
-    /// How often the last process said so.
-    pub(crate) fn times_said(&self, text: &str) -> usize {
-        self.said().matches(text).count()
+    /// How often the text is in the log of the last process.
+    pub(crate) fn count_in_log(&self, text: &str) -> usize {
+        self.log().matches(text).count()
     }
 
     /// `kill -9`.
@@ -71,22 +71,22 @@ impl Instance {
         self.process = None;
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGTERM and waits for the exit.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        self.process.take().unwrap().end_by("TERM")
+        self.process.take().unwrap().end_with_signal("TERM")
     }
 
-    /// Sends a signal, and does not wait.
+    /// Sends a signal without waiting.
     pub(crate) fn signal(&self, name: &str) {
         self.process.as_ref().unwrap().signal(name);
     }
 
-    /// Waits until the process has ended by itself.
-    pub(crate) fn ended(&mut self) -> ExitStatus {
+    /// Waits until the process exits without a signal.
+    pub(crate) fn await_exit(&mut self) -> ExitStatus {
         let mut process = self.process.take().unwrap();
         let mut status = None;
         eventually("the daemon has ended", || {
-            status = process.ended();
+            status = process.exit_status();
             status.is_some()
         });
         status.unwrap()
@@ -95,20 +95,20 @@ impl Instance {
     /// Whether there is a process.
     pub(crate) fn is_running(&mut self) -> bool {
         let process = self.process.as_mut();
-        process.is_some_and(|process| process.ended().is_none())
+        process.is_some_and(|process| process.exit_status().is_none())
     }
 
-    /// Whether it is running; what it said, if it has ended.
+    /// Fails with the log if the daemon has exited.
     pub(crate) fn assert_running(&mut self) {
-        let ended = self.process.as_mut().unwrap().ended();
+        let await_exit = self.process.as_mut().unwrap().exit_status();
         assert!(
-            ended.is_none(),
-            "the daemon ended ({ended:?}):\n{}",
-            self.said()
+            await_exit.is_none(),
+            "the daemon ended ({await_exit:?}):\n{}",
+            self.log()
         );
     }
 
-    /// What the kernel says of the process.
+    /// A file of the process in `/proc`.
     pub(crate) fn process_file(&self, file: &str) -> String {
         let settings = self.folder.join("tenure.toml");
         let own = |command: &str| {
@@ -131,21 +131,21 @@ impl Instance {
         kilobytes.parse::<u64>().unwrap() << 10
     }
 
-    /// What probes and metrics say: status line and body.
+    /// A response of the listener for probes and metrics: status line and body.
     pub(crate) fn get(&self, path: &str) -> (String, String) {
-        self.ask("probes and metrics", "GET", path)
+        self.request("probes and metrics", "GET", path)
     }
 
-    /// What the listener for operators says: status line and body.
-    pub(crate) fn operate(&self, method: &str, path: &str) -> (String, String) {
-        self.ask("operators", method, path)
+    /// A response of the listener for operators: status line and body.
+    pub(crate) fn admin_request(&self, method: &str, path: &str) -> (String, String) {
+        self.request("operators", method, path)
     }
 
     /// One HTTP request to one of its listeners.
-    fn ask(&self, listener: &str, method: &str, path: &str) -> (String, String) {
-        let said = self.said();
-        let serving = format!("serving {listener} address=");
-        let address = said.split(&serving).nth(1).unwrap();
+    fn request(&self, listener: &str, method: &str, path: &str) -> (String, String) {
+        let log = self.log();
+        let prefix = format!("serving {listener} address=");
+        let address = log.split(&prefix).nth(1).unwrap();
         let address = address.split_whitespace().next().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
@@ -153,15 +153,16 @@ impl Instance {
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
         )
         .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         (head.lines().next().unwrap().to_owned(), body.to_owned())
     }
 
-    /// A metric, all its labels together, or the one series that is named. 0 while there is none, or nobody to ask.
+    /// The sum of all series of a metric, or the one series that is named. 0 while the metric does not exist or the
+    /// daemon does not serve.
     pub(crate) fn metric(&mut self, name: &str) -> i64 {
-        if !self.is_running() || !self.said().contains("serving probes") {
+        if !self.is_running() || !self.log().contains("serving probes") {
             return 0;
         }
         let (_, metrics) = self.get("/metrics");

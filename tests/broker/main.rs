@@ -1,43 +1,40 @@
-//! What only a real broker can prove, in one binary: each one links RocksDB and librdkafka again.
-//! `tests/run.sh` fetches the broker and runs it.
+//! Tests that need a real broker, in one binary: each binary links RocksDB and librdkafka again.
+//! `tests/run.sh` downloads the broker and runs them.
 
 #![expect(
     clippy::print_stdout,
     reason = "seeds and logs belong to the report of a failure"
 )]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
+mod app;
 mod change;
 mod changelog;
 mod clients;
-mod daemon;
 mod disk;
 mod exactly_once;
 mod faults;
 mod fleet;
-mod frozen;
 mod harness;
+mod harness_tests;
 mod instance;
 mod operation;
 mod poison;
-mod promises;
 mod proxy;
 mod quarantine;
 mod quiet;
+mod random_kills;
 mod rebalance;
 #[path = "../suite/reference.rs"]
 mod reference;
 mod rekey;
-mod relay;
 mod restore;
 #[path = "../suite/retail.rs"]
 mod retail;
 mod settings;
+mod stall;
 mod time;
 mod whole;
 #[path = "../suite/histories/yaml.rs"]
-#[expect(
-    dead_code,
-    reason = "made for random models, of which there are none here"
-)]
+#[expect(dead_code, reason = "for random models, which these tests do not use")]
 mod yaml;

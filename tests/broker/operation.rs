@@ -1,8 +1,8 @@
-//! Starting, stopping, bad input, and what is refused.
+//! Starting, stopping, bad input, and refused configurations.
 
 use std::fs;
 
-use crate::daemon::{World, header};
+use crate::app::{App, header};
 use crate::harness::{Isolation, Record, eventually};
 
 fn event(customer: &str, kind: &str, day: &str, more: &str) -> String {
@@ -19,8 +19,8 @@ fn order(customer: &str, day: &str) -> Record {
 
 #[test]
 fn a_transition_is_a_cloud_event_and_chosen_stages_have_a_topic_of_their_own() {
-    let mut world = World::new("record", 1, "");
-    world.produce(
+    let mut app = App::new("record", 1, "");
+    app.produce(
         "purchases",
         &[
             order("ann", "2026-01-01"),
@@ -28,55 +28,55 @@ fn a_transition_is_a_cloud_event_and_chosen_stages_have_a_topic_of_their_own() {
             order("bob", "2026-03-02"),
         ],
     );
-    world.start();
-    world.await_caught_up();
-    let changes = world.read("stage-changes");
-    let silent = changes
+    app.start();
+    app.await_caught_up();
+    let changes = app.read("stage-changes");
+    let timed = changes
         .iter()
         .find(|change| change.record.text().contains("at_risk"))
         .unwrap();
-    assert_eq!(silent.record.key.as_deref(), Some(b"ann".as_slice()));
-    assert_eq!(header(silent, "ce_specversion").as_deref(), Some("1.0"));
+    assert_eq!(timed.record.key.as_deref(), Some(b"ann".as_slice()));
+    assert_eq!(header(timed, "ce_specversion").as_deref(), Some("1.0"));
     assert_eq!(
-        header(silent, "ce_type").as_deref(),
+        header(timed, "ce_type").as_deref(),
         Some("tenure.stage-changed.v1")
     );
     assert_eq!(
-        header(silent, "ce_time").as_deref(),
+        header(timed, "ce_time").as_deref(),
         Some("2026-02-18T00:00:00.000Z")
     );
     assert_eq!(
-        header(silent, "content-type").as_deref(),
+        header(timed, "content-type").as_deref(),
         Some("application/json")
     );
-    let data: serde_json::Value = serde_json::from_str(silent.record.text()).unwrap();
+    let data: serde_json::Value = serde_json::from_str(timed.record.text()).unwrap();
     assert_eq!(data["cause"], "timer");
     assert_eq!(
         data["evidence"][0]["facts"]["last_order"],
         "2026-01-01T00:00:00.000Z"
     );
     assert_eq!(data["input"]["offset"], 0);
-    let routed = world.read("at-risk");
+    let routed = app.read("at-risk");
     assert_eq!(routed.len(), 1);
-    assert_eq!(routed[0].record.value, silent.record.value);
+    assert_eq!(routed[0].record.value, timed.record.value);
 }
 
 #[test]
-fn a_restart_goes_on_where_it_stopped_and_an_empty_disk_is_filled_from_the_changelog() {
-    let mut world = World::new("restart", 2, "");
+fn a_restart_continues_where_it_stopped_and_an_empty_disk_is_restored_from_the_changelog() {
+    let mut app = App::new("restart", 2, "");
     let days = ["2026-01-01", "2026-01-05", "2026-01-09"];
     for (run, day) in days.iter().enumerate() {
-        world.produce("purchases", &[order("ann", day)]);
-        world.start();
-        world.await_caught_up();
-        assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
-        let restored = world.said().contains("restored from the changelog");
-        assert_eq!(restored, run == 2, "{}", world.said());
+        app.produce("purchases", &[order("ann", day)]);
+        app.start();
+        app.await_caught_up();
+        assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+        let restored = app.log().contains("restored from the changelog");
+        assert_eq!(restored, run == 2, "{}", app.log());
         if run == 1 {
-            fs::remove_dir_all(world.folder.path().join("state")).unwrap();
+            fs::remove_dir_all(app.folder.path().join("state")).unwrap();
         }
     }
-    let told: Vec<(u64, String)> = world
+    let transitions: Vec<(u64, String)> = app
         .stage_changes()
         .iter()
         .map(|data| {
@@ -87,117 +87,121 @@ fn a_restart_goes_on_where_it_stopped_and_an_empty_disk_is_filled_from_the_chang
         })
         .collect();
     assert_eq!(
-        told,
+        transitions,
         [(1, "conversion".to_owned()), (2, "retention".to_owned())]
     );
 }
 
 #[test]
-fn models_that_cannot_take_over_are_refused_with_the_way_out() {
-    let mut world = World::new("changed", 1, "");
-    world.produce("purchases", &[order("ann", "2026-01-01")]);
-    world.work_through();
-    let model = fs::read_to_string(world.folder.path().join("retail.yaml")).unwrap();
+fn incompatible_models_are_refused_with_a_remedy() {
+    let mut app = App::new("changed", 1, "");
+    app.produce("purchases", &[order("ann", "2026-01-01")]);
+    app.run_until_caught_up();
+    let model = fs::read_to_string(app.folder.path().join("retail.yaml")).unwrap();
     let more = model.replace("facts:", "facts:\n  reviews: count(review_written)");
     let more = more.replace("days(45)", "days(45) && reviews < 3");
-    world.model("retail.yaml", &more);
-    world.start();
-    assert_eq!(world.ended().code(), Some(78), "{}", world.said());
-    let said = world.said();
-    assert!(said.contains("did not store `reviews` of retail"), "{said}");
-    assert!(said.contains("start_at_zero"), "{said}");
-    world.model("retail.yaml", &model);
-    world.work_through();
+    app.write_model("retail.yaml", &more);
+    app.start();
+    assert_eq!(app.await_exit().code(), Some(78), "{}", app.log());
+    let log = app.log();
+    assert!(log.contains("did not store `reviews` of retail"), "{log}");
+    assert!(log.contains("start_at_zero"), "{log}");
+    app.write_model("retail.yaml", &model);
+    app.run_until_caught_up();
 }
 
 #[test]
-fn topics_that_do_not_fit_are_refused_with_what_to_do() {
-    let mut world = World::new("unfit", 2, "");
-    world.broker.delete_topic(&world.topic("purchases"));
-    world.broker.create_topic(&world.topic("purchases"), 3, &[]);
-    world.broker.delete_topic(&world.topic("at-risk"));
-    world.start();
-    assert_eq!(world.ended().code(), Some(78), "{}", world.said());
-    let said = world.said();
+fn topics_that_do_not_match_are_refused_with_a_remedy() {
+    let mut app = App::new("unfit", 2, "");
+    app.broker.delete_topic(&app.topic("purchases"));
+    app.broker.create_topic(&app.topic("purchases"), 3, &[]);
+    app.broker.delete_topic(&app.topic("at-risk"));
+    app.start();
+    assert_eq!(app.await_exit().code(), Some(78), "{}", app.log());
+    let log = app.log();
     assert!(
-        said.contains("unfit-purchases has 3 partitions and unfit-clickstream has 2"),
-        "{said}"
+        log.contains("unfit-purchases has 3 partitions and unfit-clickstream has 2"),
+        "{log}"
     );
-    assert!(said.contains("unfit-at-risk does not exist"), "{said}");
+    assert!(log.contains("unfit-at-risk does not exist"), "{log}");
 }
 
-/// Customers have moved to other partitions, away from what is known of them.
+/// Customers have moved to other partitions than their states.
 #[test]
-fn inputs_that_get_more_partitions_stop_the_daemon_before_anything_of_them_is_processed() {
+fn added_input_partitions_stop_the_daemon_before_their_records_are_processed() {
     let often = "[kafka.properties]\n\"topic.metadata.refresh.interval.ms\" = \"500\"\n";
-    let mut world = World::new("grown", 2, often);
-    world.produce("purchases", &[order("ann", "2026-01-01")]);
-    world.start();
-    world.await_caught_up();
+    let mut app = App::new("grown", 2, often);
+    app.produce("purchases", &[order("ann", "2026-01-01")]);
+    app.start();
+    app.await_caught_up();
     for input in ["clickstream", "purchases"] {
-        world.broker.grow_topic(&world.topic(input), 3);
+        app.broker.grow_topic(&app.topic(input), 3);
     }
     let moved = Record {
         partition: 2,
         ..order("ann", "2026-01-02")
     };
-    world.produce("purchases", &[moved]);
-    world.ends_with(78, "more than the 2 partitions of the start");
-    world.start();
-    world.ends_with(
+    app.produce("purchases", &[moved]);
+    app.await_error_with_code(78, "more than the 2 partitions of the start");
+    app.start();
+    app.await_error_with_code(
         78,
         "grown-changelog has 2 partitions and grown-clickstream has 3",
     );
-    world.broker.grow_topic(&world.topic("changelog"), 3);
-    world.start();
-    world.ends_with(78, "the inputs had 2 partitions, but they have 3 now");
-    let positions = world.broker.positions("grown", &world.topic("purchases"));
-    assert!(!positions.contains_key(&2), "{positions:?}");
-    assert_eq!(world.stage_changes().len(), 1);
+    app.broker.grow_topic(&app.topic("changelog"), 3);
+    app.start();
+    app.await_error_with_code(78, "the inputs had 2 partitions, but they have 3 now");
+    let committed_offsets = app
+        .broker
+        .committed_offsets("grown", &app.topic("purchases"));
+    assert!(!committed_offsets.contains_key(&2), "{committed_offsets:?}");
+    assert_eq!(app.stage_changes().len(), 1);
 }
 
 #[test]
-fn a_first_position_is_committed_for_every_input_silent_ones_too() {
-    let mut world = World::new("silent", 2, "");
-    world.start();
+fn a_first_offset_is_committed_for_every_input_including_idle_ones() {
+    let mut app = App::new("silent", 2, "");
+    app.start();
     eventually("a position is committed for every input", || {
-        world.assert_running();
+        app.assert_running();
         ["clickstream", "purchases"].iter().all(|input| {
-            let positions = world.broker.positions(&world.name, &world.topic(input));
-            positions
+            let committed_offsets = app.broker.committed_offsets(&app.name, &app.topic(input));
+            committed_offsets
                 .values()
                 .filter(|position| position.metadata.starts_with("1 "))
                 .count()
                 == 2
         })
     });
-    let ends = world
+    let ends = app
         .broker
-        .bounds(&world.topic("changelog"), Isolation::Committed);
+        .bounds(&app.topic("changelog"), Isolation::Committed);
     assert!(ends.values().all(|(_, end)| *end > 0));
 }
 
 #[test]
-fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
-    let mut world = World::new("watched", 2, "");
+fn probes_and_metrics_show_the_daemons_state_and_name_no_customer() {
+    let mut app = App::new("watched", 2, "");
     let bad = Record::new(0, "secret-customer", "nonsense");
     let unnamed = event("secret-customer", "no_model_names_it", "2026-01-01", "");
     let unnamed = Record::new(0, "secret-customer", unnamed);
-    world.produce("clickstream", &[unnamed]);
-    world.produce("purchases", &[order("secret-customer", "2026-01-01"), bad]);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(world.first.get("/livez").0, "HTTP/1.1 200 OK");
-    assert_eq!(world.first.get("/readyz").0, "HTTP/1.1 200 OK");
-    // Who is asked about is told of, and nowhere else.
-    let (status, said) = world
-        .first
-        .operate("GET", "/customers/secret%2Dcustomer?format=text");
-    assert_eq!(status, "HTTP/1.1 200 OK", "{said}");
-    assert!(said.contains("secret-customer has been in "), "{said}");
-    let (status, said) = world.first.operate("GET", "/customers/Secret-customer");
-    assert_eq!(status, "HTTP/1.1 404 Not Found", "{said}");
-    let (status, metrics) = world.first.get("/metrics");
+    app.produce("clickstream", &[unnamed]);
+    app.produce("purchases", &[order("secret-customer", "2026-01-01"), bad]);
+    app.start();
+    app.await_caught_up();
+    assert_eq!(app.daemon.get("/livez").0, "HTTP/1.1 200 OK");
+    assert_eq!(app.daemon.get("/readyz").0, "HTTP/1.1 200 OK");
+    // The answer names the customer; logs and metrics do not.
+    let (status, body) = app
+        .daemon
+        .admin_request("GET", "/customers/secret%2Dcustomer?format=text");
+    assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
+    assert!(body.contains("secret-customer has been in "), "{body}");
+    let (status, body) = app
+        .daemon
+        .admin_request("GET", "/customers/Secret-customer");
+    assert_eq!(status, "HTTP/1.1 404 Not Found", "{body}");
+    let (status, metrics) = app.daemon.get("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
     for line in [
         r#"tenure_records_total{topic="watched-purchases"} 2"#,
@@ -214,24 +218,24 @@ fn probes_and_metrics_say_what_the_daemon_does_and_no_customer_is_named() {
             "{line} is not in\n{metrics}"
         );
     }
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
     assert!(
-        !metrics.contains("secret") && !world.said().contains("secret"),
+        !metrics.contains("secret") && !app.log().contains("secret"),
         "{}",
-        world.said()
+        app.log()
     );
 }
 
 #[test]
 fn structured_mode_is_one_json_object() {
-    let mut world = World::new("structured", 1, "");
-    let settings = fs::read_to_string(world.folder.path().join("tenure.toml")).unwrap();
+    let mut app = App::new("structured", 1, "");
+    let settings = fs::read_to_string(app.folder.path().join("tenure.toml")).unwrap();
     let settings = settings.replace("[output]\n", "[output]\nformat = \"structured\"\n");
-    fs::write(world.folder.path().join("tenure.toml"), settings).unwrap();
-    world.produce("purchases", &[order("ann", "2026-01-01")]);
-    world.start();
-    world.await_caught_up();
-    let [change] = world.read("stage-changes").try_into().unwrap();
+    fs::write(app.folder.path().join("tenure.toml"), settings).unwrap();
+    app.produce("purchases", &[order("ann", "2026-01-01")]);
+    app.start();
+    app.await_caught_up();
+    let [change] = app.read("stage-changes").try_into().unwrap();
     let content_type = header(&change, "content-type").unwrap();
     assert_eq!(content_type, "application/cloudevents+json; charset=UTF-8");
     let event: serde_json::Value = serde_json::from_str(change.record.text()).unwrap();
@@ -243,27 +247,26 @@ fn structured_mode_is_one_json_object() {
 }
 
 #[test]
-fn a_second_signal_ends_a_daemon_that_cannot_end_by_itself() {
-    let mut world = World::new("stuck", 1, "");
-    let file = world.folder.path().join("tenure.toml");
+fn a_second_signal_ends_a_daemon_that_cannot_stop() {
+    let mut app = App::new("stuck", 1, "");
+    let file = app.folder.path().join("tenure.toml");
     let settings = fs::read_to_string(&file).unwrap();
-    // Nobody listens there: the daemon waits for a broker.
+    // No process listens there: the daemon waits for a broker.
     fs::write(
         &file,
-        settings.replace(world.broker.bootstrap(), "127.0.0.1:1"),
+        settings.replace(app.broker.bootstrap(), "127.0.0.1:1"),
     )
     .unwrap();
-    world.start();
-    eventually("signals are heard", || {
-        world.said().contains("serving probes")
+    app.start();
+    eventually("signals are handled", || {
+        app.log().contains("serving probes")
     });
-    world.ask_to_stop();
-    eventually("the first is answered", || {
-        world
-            .said()
+    app.request_stop();
+    eventually("the first one is logged", || {
+        app.log()
             .contains("a second signal ends the process immediately")
     });
-    world.assert_running();
-    world.ask_to_stop();
-    assert_eq!(world.ended().code(), Some(130), "{}", world.said());
+    app.assert_running();
+    app.request_stop();
+    assert_eq!(app.await_exit().code(), Some(130), "{}", app.log());
 }

@@ -1,12 +1,12 @@
-//! Records that nobody can use, of every kind that a topic can hold: one dead letter each, and their neighbours
-//! arrive in order. None of them ends a process, moves anybody's time, or stops what comes after it.
+//! Bad records of every kind that a topic can contain: each becomes one dead letter, and its neighbours are processed
+//! in order. None of them ends a process, advances the time of others, or stops later records.
 
 use std::collections::BTreeSet;
 
 use tenure::event::Millis;
 
-use crate::daemon::{World, header};
-use crate::harness::{Record, Stored, eventually};
+use crate::app::{App, header};
+use crate::harness::{Record, StoredRecord, eventually};
 
 const DAY: &str = "2026-01-01";
 
@@ -23,12 +23,12 @@ fn now() -> i64 {
     tenure::runtime::clock::now().0
 }
 
-/// An order of ann's, with more behind its time.
+/// An order of ann, with more fields after the time.
 fn ann(more: &str) -> Record {
     Record::new(0, "ann", event("ann", "order_completed", DAY, more))
 }
 
-/// Of ann's key, whatever the value.
+/// With ann's key and this value.
 fn value(value: impl Into<Vec<u8>>) -> Record {
     Record::new(0, "ann", value)
 }
@@ -77,7 +77,7 @@ fn values() -> Vec<Kind> {
         ),
         ("deeply nested", value(nested(10_000)), "too_deep"),
         (
-            "deeply nested where nobody looks",
+            "deeply nested in a field that is not read",
             ann(&format!(r#","properties":{}"#, nested(100))),
             "too_deep",
         ),
@@ -92,7 +92,7 @@ fn values() -> Vec<Kind> {
         ),
         ("an amount in words", ann(r#","value":"ten""#), "bad_value"),
         (
-            "an amount in nobody's currency",
+            "an amount in an unknown currency",
             ann(r#","value":1,"currency":"DOGE""#),
             "unknown_currency",
         ),
@@ -129,7 +129,7 @@ fn keys_and_ids() -> Vec<Kind> {
             "null_key",
         ),
         ("an empty key", key(""), "key_differs"),
-        ("somebody else's key", key("bob"), "key_differs"),
+        ("another customer's key", key("bob"), "key_differs"),
         ("a key in quotes", key(r#""ann""#), "key_differs"),
         (
             "a key that is no UTF-8",
@@ -225,9 +225,9 @@ fn times() -> Vec<Kind> {
 
 fn headers() -> Vec<Kind> {
     let junk = || value("nonsense");
-    // What a client in another language can write, and a Rust one cannot.
+    // Clients in other languages can write this; a Rust client cannot.
     #[expect(unsafe_code, reason = "only its bytes are used, to be written")]
-    // SAFETY: nobody takes it for text: rdkafka copies the bytes.
+    // SAFETY: it is never read as text: rdkafka copies the bytes.
     let bytes = unsafe { String::from_utf8_unchecked(vec![b'x', 0xff, 0xfe]) };
     let many = |mut record: Record| {
         record.headers = vec![("many".to_owned(), Some(b"1".to_vec())); 10_000];
@@ -258,21 +258,21 @@ fn headers() -> Vec<Kind> {
     ]
 }
 
-/// Takes the largest records, and timestamps of any time.
-fn world(name: &str) -> World {
-    let world = World::new(name, 1, "");
+/// The topic accepts the largest records, and any timestamp.
+fn app(name: &str) -> App {
+    let app = App::new(name, 1, "");
     let open = [
         ("max.message.bytes", "12582912"),
         ("message.timestamp.after.max.ms", "9223372036854775807"),
         ("retention.ms", "-1"),
     ];
-    world.broker.alter_topic(&world.topic("purchases"), &open);
-    world
+    app.broker.alter_topic(&app.topic("purchases"), &open);
+    app
 }
 
 #[test]
-fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_order() {
-    let mut world = world("bad");
+fn a_bad_record_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_are_processed_in_order() {
+    let mut app = app("bad");
     let kinds = [values(), keys_and_ids(), times(), headers()].concat();
     assert!(kinds.len() >= 46, "{}", kinds.len());
     let mut records = Vec::new();
@@ -281,31 +281,31 @@ fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_o
         records.push(record.clone().header("trace", "kept"));
     }
     records.push(order("last", "2026-01-02"));
-    world.produce("purchases", &records);
-    world.start();
-    world.await_caught_up();
+    app.produce("purchases", &records);
+    app.start();
+    app.await_caught_up();
 
-    let letters = world.read("dead-letters");
+    let letters = app.read("dead-letters");
     assert_eq!(letters.len(), kinds.len());
     for (letter, (at, (kind, record, reason))) in letters.iter().zip(kinds.iter().enumerate()) {
-        // Ours are the last.
-        let said = |name: &str| {
+        // Tenure's headers are the last ones.
+        let text_of = |name: &str| {
             let mut latest = letter.record.headers.iter().rev();
             let (_, value) = latest.find(|(known, _)| known == name)?;
             String::from_utf8(value.clone()?).ok()
         };
-        assert_eq!(said("tenure_reason").as_deref(), Some(*reason), "{kind}");
+        assert_eq!(text_of("tenure_reason").as_deref(), Some(*reason), "{kind}");
         assert_eq!(
-            said("tenure_offset"),
+            text_of("tenure_offset"),
             Some((2 * at + 1).to_string()),
             "{kind}"
         );
         assert_eq!(
-            said("tenure_topic"),
-            Some(world.topic("purchases")),
+            text_of("tenure_topic"),
+            Some(app.topic("purchases")),
             "{kind}"
         );
-        let kept = said("trace").is_some() || said("tenure_headers_count").is_some();
+        let kept = text_of("trace").is_some() || text_of("tenure_headers_count").is_some();
         assert!(kept, "{kind}");
         assert!(
             is_kept(letter, &letter.record.key, &record.key, "tenure_key"),
@@ -321,7 +321,7 @@ fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_o
             "{kind}"
         );
     }
-    let converted: Vec<String> = world
+    let converted: Vec<String> = app
         .stage_changes()
         .iter()
         .filter(|data| data["to"] == "conversion")
@@ -330,11 +330,16 @@ fn bad_input_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_arrive_in_o
     let expected = (0..kinds.len()).map(|at| format!("before-{at:02}"));
     let expected = expected.chain(["last".to_owned()]);
     assert_eq!(converted, expected.collect::<Vec<_>>());
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 /// Verbatim, or the beginning with length and hash.
-fn is_kept(letter: &Stored, kept: &Option<Vec<u8>>, whole: &Option<Vec<u8>>, name: &str) -> bool {
+fn is_kept(
+    letter: &StoredRecord,
+    kept: &Option<Vec<u8>>,
+    whole: &Option<Vec<u8>>,
+    name: &str,
+) -> bool {
     match header(letter, &format!("{name}_length")) {
         None => kept == whole,
         Some(length) => {
@@ -348,33 +353,33 @@ fn is_kept(letter: &Stored, kept: &Option<Vec<u8>>, whole: &Option<Vec<u8>>, nam
 }
 
 #[test]
-fn a_single_record_of_a_time_to_come_waits_for_another_or_for_the_brokers_clock() {
+fn a_single_suspect_record_waits_for_another_record_or_the_brokers_clock() {
     for stamped in [false, true] {
-        let mut world = world(if stamped { "judged" } else { "waits" });
+        let mut app = app(if stamped { "judged" } else { "waits" });
         if stamped {
-            world.have_the_changelog_stamped();
+            app.use_log_append_time();
         }
-        world.produce("purchases", &[ann("").at(4_102_444_800_000)]);
-        world.start();
+        app.produce("purchases", &[ann("").at(4_102_444_800_000)]);
+        app.start();
         if !stamped {
-            // It may be the own clock that is wrong.
-            eventually("the doubt is told", || {
-                world.said().contains("Until then these partitions wait")
+            // The daemon's own clock may be wrong.
+            eventually("the suspect record is reported", || {
+                app.log().contains("Until then these partitions wait")
             });
-            assert_eq!(world.read("dead-letters").len(), 0);
-            world.produce("purchases", &[order("bob", DAY)]);
+            assert_eq!(app.read("dead-letters").len(), 0);
+            app.produce("purchases", &[order("bob", DAY)]);
         }
-        world.await_caught_up();
-        let [letter] = world.read("dead-letters").try_into().unwrap();
+        app.await_caught_up();
+        let [letter] = app.read("dead-letters").try_into().unwrap();
         let reason = header(&letter, "tenure_reason");
         assert_eq!(reason.as_deref(), Some("timestamp_in_future"));
-        assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+        assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
     }
 }
 
 #[test]
-fn a_clock_that_is_ahead_moves_its_own_customer_and_nobody_else() {
-    let mut world = world("skewed-clock");
+fn a_clock_that_is_ahead_advances_only_its_own_customer() {
+    let mut app = app("skewed-clock");
     let model = r"
 model: minute
 initial: here
@@ -384,8 +389,8 @@ transitions:
   - { from: here, to: at_risk, when: since(last_seen) >= hours(1) }
   - { from: at_risk, to: here, when: since(last_seen) < hours(1), name: back }
 ";
-    world.model("minute.yaml", model);
-    world.configure("minute.yaml", "[time]\nidle_after = \"0s\"\n");
+    app.write_model("minute.yaml", model);
+    app.write_config("minute.yaml", "[time]\nidle_after = \"0s\"\n");
     let at = |customer: &str, time: i64| {
         let json = format!(r#"{{"type":"x","customer_id":"{customer}","time":{time}}}"#);
         Record::new(0, customer, json)
@@ -396,10 +401,10 @@ transitions:
     records.push(at("ahead", begin));
     records.push(at("ahead", now() + 20 * hour));
     records.extend(others.iter().map(|id| at(id, now())));
-    world.produce("purchases", &records);
-    world.start();
-    world.await_caught_up();
-    let moved: Vec<(String, String)> = world
+    app.produce("purchases", &records);
+    app.start();
+    app.await_caught_up();
+    let moved: Vec<(String, String)> = app
         .stage_changes()
         .iter()
         .map(|data| {
@@ -412,33 +417,33 @@ transitions:
 }
 
 #[test]
-fn an_output_that_the_broker_refuses_gives_way_to_a_small_dead_letter() {
+fn an_output_that_the_broker_refuses_is_replaced_by_a_small_dead_letter() {
     for delivery in ["exactly_once", "at_least_once"] {
-        let mut world = world(&format!("refused-{delivery}"));
+        let mut app = app(&format!("refused-{delivery}"));
         let settings = format!("[output]\ndelivery = \"{delivery}\"\n");
-        let file = world.folder.path().join("tenure.toml");
+        let file = app.folder.path().join("tenure.toml");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replace("[output]\n", &settings)).unwrap();
-        world.produce("purchases", &[order("before", DAY)]);
-        world.start();
-        world.await_caught_up();
-        // After the start nobody knows of it.
+        app.produce("purchases", &[order("before", DAY)]);
+        app.start();
+        app.await_caught_up();
+        // The daemon does not notice a change after its start.
         for topic in ["dead-letters", "stage-changes"] {
             let limit = [("max.message.bytes", "1500")];
-            world.broker.alter_topic(&world.topic(topic), &limit);
+            app.broker.alter_topic(&app.topic(topic), &limit);
         }
-        // Not to be compressed.
+        // Hard to compress.
         let hash = |n: i32| tenure::cloudevent::sha256_hex(&n.to_be_bytes());
         let long: String = (0..15).map(hash).collect();
         let bad = value((0..60).map(hash).collect::<String>());
-        world.produce(
+        app.produce(
             "purchases",
             &[bad, order(&long, DAY), order("after", "2026-01-02")],
         );
-        world.await_caught_up();
-        eventually("all is told", || {
-            let letters = world.read("dead-letters");
-            let refused = |letter: &Stored| header(letter, "tenure_refused_topic");
+        app.await_caught_up();
+        eventually("all dead letters are published", || {
+            let letters = app.read("dead-letters");
+            let refused = |letter: &StoredRecord| header(letter, "tenure_refused_topic");
             letters
                 .iter()
                 .filter_map(refused)
@@ -446,24 +451,28 @@ fn an_output_that_the_broker_refuses_gives_way_to_a_small_dead_letter() {
                 .len()
                 == 2
         });
-        // At least once, what was told before another was refused is told again.
-        let mut letters = world.read("dead-letters");
+        // With at-least-once delivery, outputs that precede a refused one are published again.
+        let mut letters = app.read("dead-letters");
         letters.dedup_by_key(|letter| header(letter, "tenure_offset"));
-        let said = |name: &str| -> Vec<Option<String>> {
+        let text_of = |name: &str| -> Vec<Option<String>> {
             letters.iter().map(|letter| header(letter, name)).collect()
         };
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(
-            said("tenure_reason"),
+            text_of("tenure_reason"),
             [some("not_json"), some("refused_output")]
         );
-        assert_eq!(said("tenure_offset"), [some("1"), some("2")], "{delivery}");
+        assert_eq!(
+            text_of("tenure_offset"),
+            [some("1"), some("2")],
+            "{delivery}"
+        );
         let topics = [
-            some(&world.topic("dead-letters")),
-            some(&world.topic("stage-changes")),
+            some(&app.topic("dead-letters")),
+            some(&app.topic("stage-changes")),
         ];
-        assert_eq!(said("tenure_refused_topic"), topics);
-        let mut to: Vec<String> = world
+        assert_eq!(text_of("tenure_refused_topic"), topics);
+        let mut to: Vec<String> = app
             .stage_changes()
             .iter()
             .map(|data| data["customer_id"].as_str().unwrap().to_owned())
@@ -472,6 +481,6 @@ fn an_output_that_the_broker_refuses_gives_way_to_a_small_dead_letter() {
             to.dedup();
         }
         assert_eq!(to, ["before", "after"], "{delivery}");
-        assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+        assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
     }
 }

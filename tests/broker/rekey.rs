@@ -1,27 +1,27 @@
-//! The inputs get more partitions, and most customers another one: their states go on there.
+//! The inputs get more partitions, which moves most customers to another one: their states follow.
 
 use std::process::{Command, Output};
 
 use tenure::crash::CRASH_VARIABLE;
 use tenure::kafka::Partitioner;
 
-use crate::daemon::World;
-use crate::exactly_once::{assert_told_once, history, produce_by};
+use crate::app::App;
+use crate::exactly_once::{assert_published_once, history, produce_partitioned};
 use crate::harness::{Isolation, Record, eventually};
 use crate::instance::Instance;
 
 const SETTINGS: &str = "[time]\nidle_after = \"0s\"\n[runtime]\ncommit_interval = \"10ms\"\n";
 
-fn place(partitions: i32) -> impl Fn(&str) -> i32 {
+fn partition_of(partitions: i32) -> impl Fn(&str) -> i32 {
     move |customer| Partitioner::Murmur2.partition(customer.as_bytes(), partitions)
 }
 
-/// What the command ends with, and says.
-fn rekey(world: &World, new: &Instance, variable: &str, more: &[&str]) -> (Option<i32>, String) {
+/// Exit code and standard error of the command.
+fn rekey(app: &App, new: &Instance, variable: &str, more: &[&str]) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = Command::new("env")
         .args([variable, env!("CARGO_BIN_EXE_tenure"), "rekey"])
-        .args(["--from-app", &world.name])
-        .args(["--from-changelog", &world.topic("changelog")])
+        .args(["--from-app", &app.name])
+        .args(["--from-changelog", &app.topic("changelog")])
         .arg("--config")
         .arg(new.folder().join("tenure.toml"))
         .args(more)
@@ -30,104 +30,102 @@ fn rekey(world: &World, new: &Instance, variable: &str, more: &[&str]) -> (Optio
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
-/// The inputs get more partitions.
-fn grow(world: &World, partitions: usize) {
-    let topics = ["clickstream", "purchases"].map(|input| world.topic(input));
+/// The inputs get more partitions, which moves most customers to another one: their states follow.
+fn grow(app: &App, partitions: usize) {
+    let topics = ["clickstream", "purchases"].map(|input| app.topic(input));
     for topic in &topics {
-        world.broker.grow_topic(topic, partitions);
+        app.broker.grow_topic(topic, partitions);
     }
     eventually("the partitions are there", || {
         let counts = topics
             .iter()
-            .map(|topic| world.broker.partitions(topic).len());
+            .map(|topic| app.broker.partitions(topic).len());
         counts.into_iter().all(|count| count == partitions)
     });
 }
 
-fn is_caught_up(world: &World, app: &str) -> bool {
+fn is_caught_up(app: &App, app_id: &str) -> bool {
     ["clickstream", "purchases"].iter().all(|input| {
-        let topic = world.topic(input);
-        let positions = world.broker.positions(app, &topic);
-        let mut ends = world
-            .broker
-            .bounds(&topic, Isolation::Committed)
-            .into_iter();
+        let topic = app.topic(input);
+        let committed_offsets = app.broker.committed_offsets(app_id, &topic);
+        let mut ends = app.broker.bounds(&topic, Isolation::Committed).into_iter();
         ends.all(|(partition, (_, end))| {
-            positions.get(&partition).is_some_and(|at| at.offset >= end)
+            committed_offsets
+                .get(&partition)
+                .is_some_and(|at| at.offset >= end)
         })
     })
 }
 
 #[test]
-fn states_go_on_where_their_customers_events_come_after_partitions_were_added() {
-    let mut world = World::new("rekey", 2, SETTINGS);
+fn rekey_moves_states_to_the_partitions_of_their_customers_after_partitions_were_added() {
+    let mut app = App::new("rekey", 2, SETTINGS);
     let events = history(5, 300, 6_000);
     let (earlier, later) = events.split_at(events.len() / 2);
-    produce_by(&world, earlier, place(2));
-    world.work_through();
+    produce_partitioned(&app, earlier, partition_of(2));
+    app.run_until_caught_up();
     let grown = 3;
-    grow(&world, grown as usize);
-    world.start();
-    world.ends_with(78, "`tenure rekey`");
-    // Also who has added them to the changelog finds the way.
-    world
-        .broker
-        .grow_topic(&world.topic("changelog"), grown as usize);
-    world.start();
-    world.ends_with(78, "`tenure rekey`");
-    let horizon = produce_by(&world, later, place(grown));
-    let (app, changelog) = ("rekey-2", world.topic("changelog-2"));
+    grow(&app, grown as usize);
+    app.start();
+    app.await_error_with_code(78, "`tenure rekey`");
+    // The same remedy when the changelog has got them, too.
+    app.broker
+        .grow_topic(&app.topic("changelog"), grown as usize);
+    app.start();
+    app.await_error_with_code(78, "`tenure rekey`");
+    let horizon = produce_partitioned(&app, later, partition_of(grown));
+    let (app_id, changelog) = ("rekey-2", app.topic("changelog-2"));
     let policy = [("cleanup.policy", "compact")];
-    world.broker.create_topic(&changelog, grown, &policy);
-    let mut new = world.instance("new", |settings| {
-        let settings = settings.replace("app = \"rekey\"", &format!("app = \"{app}\""));
-        settings.replace(&world.topic("changelog"), &changelog)
+    app.broker.create_topic(&changelog, grown, &policy);
+    let mut new = app.instance("new", |settings| {
+        let settings = settings.replace("app = \"rekey\"", &format!("app = \"{app_id}\""));
+        settings.replace(&app.topic("changelog"), &changelog)
     });
-    // All of it comes by the partitions of now.
-    let (code, said) = rekey(&world, &new, "A=", &[]);
-    assert_eq!(code, Some(78), "{said}");
+    // These records use the new partitioning.
+    let (code, stderr) = rekey(&app, &new, "A=", &[]);
+    assert_eq!(code, Some(78), "{stderr}");
     assert!(
-        said.contains("has not read") && said.contains("--accept-unread"),
-        "{said}"
+        stderr.contains("has not read") && stderr.contains("--accept-unread"),
+        "{stderr}"
     );
-    let (code, said) = rekey(&world, &new, "A=", &["--accept-unread"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, stderr) = rekey(&app, &new, "A=", &["--accept-unread"]);
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(
-        said.contains("300 customers, partitioned by murmur2: 2 partitions before, 3 now"),
-        "{said}"
+        stderr.contains("300 customers, partitioned by murmur2: 2 partitions before, 3 now"),
+        "{stderr}"
     );
-    assert!(said.contains("nothing was written"), "{said}");
+    assert!(stderr.contains("nothing was written"), "{stderr}");
     let all = ["--accept-unread", "--yes"];
-    let (code, said) = rekey(&world, &new, &format!("{CRASH_VARIABLE}=rekeyed:2"), &all);
-    assert_ne!(code, Some(0), "{said}");
+    let (code, stderr) = rekey(&app, &new, &format!("{CRASH_VARIABLE}=rekeyed:2"), &all);
+    assert_ne!(code, Some(0), "{stderr}");
     new.start();
-    eventually("nobody goes on from a part of it", || {
+    eventually("no partition continues from a partial rekey", || {
         new.assert_running();
-        new.said()
+        new.log()
             .matches("`tenure rekey` has to be repeated")
             .count()
             == grown as usize
     });
-    assert_eq!(new.terminate().code(), Some(0), "{}", new.said());
-    let (code, said) = rekey(&world, &new, "A=", &all);
-    assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("a rekey that was not finished"), "{said}");
-    world.broker.delete_topic(&changelog);
-    world.broker.create_topic(&changelog, grown, &policy);
-    let (code, said) = rekey(&world, &new, "A=", &all);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("300 states were written"), "{said}");
-    let (code, said) = rekey(&world, &new, "A=", &all);
-    assert_eq!(code, Some(78), "{said}");
-    assert!(said.contains("has records already"), "{said}");
+    assert_eq!(new.terminate().code(), Some(0), "{}", new.log());
+    let (code, stderr) = rekey(&app, &new, "A=", &all);
+    assert_eq!(code, Some(78), "{stderr}");
+    assert!(stderr.contains("a rekey that was not finished"), "{stderr}");
+    app.broker.delete_topic(&changelog);
+    app.broker.create_topic(&changelog, grown, &policy);
+    let (code, stderr) = rekey(&app, &new, "A=", &all);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("300 states were written"), "{stderr}");
+    let (code, stderr) = rekey(&app, &new, "A=", &all);
+    assert_eq!(code, Some(78), "{stderr}");
+    assert!(stderr.contains("has records already"), "{stderr}");
     new.start();
     eventually("everything is committed", || {
         new.assert_running();
-        is_caught_up(&world, app)
+        is_caught_up(&app, app_id)
     });
-    assert_told_once(&world, &events, horizon);
+    assert_published_once(&app, &events, horizon);
     assert_eq!(new.metric("tenure_customers"), 300);
-    assert_eq!(new.terminate().code(), Some(0), "{}", new.said());
+    assert_eq!(new.terminate().code(), Some(0), "{}", new.log());
 }
 
 const MODEL: &str = "
@@ -149,38 +147,39 @@ fn order(customer: &str, partition: i32) -> Record {
     Record::new(partition, customer, json)
 }
 
-/// Topics have grown, and one event came before that was noticed: where its customer was not known.
+/// Topics have grown, and before that was noticed one event was read in a partition without its
+/// customer's state.
 #[test]
-fn who_is_known_in_two_partitions_goes_on_from_the_one_that_was_theirs() {
-    let mut world = World::new("strays", 2, SETTINGS);
-    world.model("shop.yaml", MODEL);
-    world.configure("shop.yaml", SETTINGS);
+fn a_customer_with_states_in_two_partitions_keeps_the_one_of_its_previous_partition() {
+    let mut app = App::new("strays", 2, SETTINGS);
+    app.write_model("shop.yaml", MODEL);
+    app.write_config("shop.yaml", SETTINGS);
     let names: Vec<String> = (0..150).map(|number| format!("c{number}")).collect();
-    let orders = names.iter().map(|name| order(name, place(2)(name)));
-    world.produce("purchases", &orders.collect::<Vec<_>>());
-    world.produce("purchases", &[order("c7", 1 - place(2)("c7"))]);
-    world.work_through();
-    grow(&world, 5);
-    let changelog = world.topic("changelog-2");
+    let orders = names.iter().map(|name| order(name, partition_of(2)(name)));
+    app.produce("purchases", &orders.collect::<Vec<_>>());
+    app.produce("purchases", &[order("c7", 1 - partition_of(2)("c7"))]);
+    app.run_until_caught_up();
+    grow(&app, 5);
+    let changelog = app.topic("changelog-2");
     let policy = [("cleanup.policy", "compact")];
-    world.broker.create_topic(&changelog, 5, &policy);
-    let mut new = world.instance("new", |settings| {
+    app.broker.create_topic(&changelog, 5, &policy);
+    let mut new = app.instance("new", |settings| {
         let settings = settings.replace("app = \"strays\"", "app = \"strays-2\"");
-        settings.replace(&world.topic("changelog"), &changelog)
+        settings.replace(&app.topic("changelog"), &changelog)
     });
-    let (code, said) = rekey(&world, &new, "A=", &["--yes"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, stderr) = rekey(&app, &new, "A=", &["--yes"]);
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(
-        said.contains("1 customers have states in two partitions"),
-        "{said}"
+        stderr.contains("1 customers have states in two partitions"),
+        "{stderr}"
     );
-    world.produce("purchases", &[order("c7", place(5)("c7"))]);
+    app.produce("purchases", &[order("c7", partition_of(5)("c7"))]);
     new.start();
-    eventually("it is read", || {
+    eventually("the event is processed", || {
         new.assert_running();
-        world.stage_changes().len() == names.len() + 2
+        app.stage_changes().len() == names.len() + 2
     });
-    let last = world
+    let last = app
         .stage_changes()
         .into_iter()
         .find(|change| change["to"] == "regular");
@@ -190,5 +189,5 @@ fn who_is_known_in_two_partitions_goes_on_from_the_one_that_was_theirs() {
         (&"c7".into(), &2.into())
     );
     assert_eq!(new.metric("tenure_customers"), 150);
-    assert_eq!(new.terminate().code(), Some(0), "{}", new.said());
+    assert_eq!(new.terminate().code(), Some(0), "{}", new.log());
 }

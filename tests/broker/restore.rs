@@ -1,5 +1,5 @@
-//! What a start finds on disk, in the changelog and in the group, and what it does about it: nothing is
-//! lost, nothing told twice, and nothing passed over in silence.
+//! What a start finds on disk, in the changelog and in the group, and how it reacts: nothing is lost, nothing is
+//! published twice, and every problem is reported.
 
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -11,8 +11,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tenure::crash::CRASH_VARIABLE;
 use tenure::store::{Config, Family, Rocks, StorageEngine};
 
-use crate::daemon::World;
-use crate::exactly_once::{assert_told_once, history, produce};
+use crate::app::App;
+use crate::exactly_once::{assert_published_once, history, produce};
 use crate::fleet::session;
 use crate::harness::{Isolation, Record, eventually};
 use crate::reference::Event;
@@ -20,55 +20,55 @@ use crate::reference::Event;
 /// Small batches, so that every part of a history takes several.
 const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\nworkers = 2\n";
 
-/// A history that comes in parts, with something in between.
-struct Story {
-    world: World,
+/// A history that is produced in parts, with an incident between them.
+struct RestoreTest {
+    app: App,
     events: Vec<Event>,
-    told: usize,
+    produced: usize,
     horizon: i64,
 }
 
-impl Story {
-    fn new(name: &str) -> Story {
-        Story {
-            world: World::new(name, 2, SETTINGS),
+impl RestoreTest {
+    fn new(name: &str) -> RestoreTest {
+        RestoreTest {
+            app: App::new(name, 2, SETTINGS),
             events: history(1, 300, 4_000),
-            told: 0,
+            produced: 0,
             horizon: 0,
         }
     }
 
-    /// So many more events come in.
-    fn go_on(&mut self, events: usize) {
-        let to = (self.told + events).min(self.events.len());
-        self.horizon = produce(&self.world, &self.events[self.told..to], 2);
-        self.told = to;
+    /// Produces this many more events.
+    fn produce(&mut self, events: usize) {
+        let to = (self.produced + events).min(self.events.len());
+        self.horizon = produce(&self.app, &self.events[self.produced..to], 2);
+        self.produced = to;
     }
 
-    /// They come in, are worked through, and the daemon ends.
-    fn works_through(&mut self, events: usize) {
-        self.go_on(events);
-        self.world.work_through();
+    /// Produces events, waits until they are committed, and terminates the daemon.
+    fn produce_and_process(&mut self, events: usize) {
+        self.produce(events);
+        self.app.run_until_caught_up();
     }
 
-    /// All the rest comes in; everything is told once.
-    fn ends_well(mut self) {
-        self.go_on(self.events.len());
-        self.world.start();
-        self.world.await_caught_up();
-        assert_told_once(&self.world, &self.events, self.horizon);
-        let status = self.world.terminate();
-        assert_eq!(status.code(), Some(0), "{}", self.world.said());
+    /// Produces and processes the remaining events; every transition is published once.
+    fn assert_completes(mut self) {
+        self.produce(self.events.len());
+        self.app.start();
+        self.app.await_caught_up();
+        assert_published_once(&self.app, &self.events, self.horizon);
+        let status = self.app.terminate();
+        assert_eq!(status.code(), Some(0), "{}", self.app.log());
     }
 
-    /// The daemon does not go on from what is there, and says why.
-    fn is_refused(&mut self, why: &str) {
-        self.world.start();
-        self.world.quarantines(why);
+    /// The daemon quarantines the partition for this reason.
+    fn assert_quarantined(&mut self, why: &str) {
+        self.app.start();
+        self.app.await_quarantine_and_stop(why);
     }
 
-    /// A start that writes the local state to the changelog, with this in its environment.
-    fn republishes(&mut self, variable: &str) {
+    /// Starts with `--republish` and this environment variable.
+    fn start_republishing(&mut self, variable: &str) {
         let own = [
             "env",
             variable,
@@ -77,13 +77,13 @@ impl Story {
             r#"exec "$@" --republish"#,
             "sh",
         ];
-        self.world.first.start_by(&own);
+        self.app.daemon.start_through(&own);
     }
 
-    /// Deletes all records of the changelog but so many at its end.
-    fn cut_changelog(&self, left: i64) {
-        let (broker, changelog) = (self.world.broker, self.world.topic("changelog"));
-        // Kafka refuses that for what is only compacted.
+    /// Deletes all records of the changelog except the last `left`.
+    fn truncate_changelog(&self, left: i64) {
+        let (broker, changelog) = (self.app.broker, self.app.topic("changelog"));
+        // Kafka refuses that for topics that are only compacted.
         broker.alter_topic(&changelog, &[("cleanup.policy", "delete")]);
         for (partition, (_, end)) in broker.bounds(&changelog, Isolation::Committed) {
             broker.delete_records(&changelog, partition, end - left);
@@ -92,7 +92,7 @@ impl Story {
     }
 
     fn state(&self) -> PathBuf {
-        self.world.folder.path().join("state")
+        self.app.folder.path().join("state")
     }
 
     fn files(&self, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
@@ -105,180 +105,177 @@ impl Story {
 }
 
 /// Overwrites the middle of a file.
-fn spoil(path: &Path) {
+fn overwrite_middle(path: &Path) {
     let mut file = fs::File::options().write(true).open(path).unwrap();
     let middle = file.metadata().unwrap().len() / 2;
     file.seek(SeekFrom::Start(middle)).unwrap();
     file.write_all(&[0xa5; 64]).unwrap();
 }
 
-fn cut_in_half(path: &Path) {
+fn truncate_to_half(path: &Path) {
     let file = fs::File::options().write(true).open(path).unwrap();
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
 }
 
-/// Each file of the store in its turn, overwritten or cut. Damage that is only found while at work ends
-/// the process, and the next one rebuilds.
+/// Each file of the store is overwritten or truncated in turn. Damage that is found only during processing ends the
+/// process, and the next one rebuilds the state.
 #[test]
 fn damaged_files_are_found_and_the_state_is_rebuilt() {
-    let mut story = Story::new("damaged");
-    story.works_through(500);
+    let mut test = RestoreTest::new("damaged");
+    test.produce_and_process(500);
     let is = |start: &'static str, end: &'static str| {
         move |name: &str| name.starts_with(start) && name.ends_with(end)
     };
     struct Damage(&'static str, &'static str, fn(&Path));
     let damages = [
-        Damage("CURRENT", "", cut_in_half),
-        Damage("MANIFEST", "", cut_in_half),
-        Damage("MANIFEST", "", spoil),
-        Damage("", ".sst", cut_in_half),
-        Damage("", ".sst", spoil),
-        Damage("", ".log", spoil),
+        Damage("CURRENT", "", truncate_to_half),
+        Damage("MANIFEST", "", truncate_to_half),
+        Damage("MANIFEST", "", overwrite_middle),
+        Damage("", ".sst", truncate_to_half),
+        Damage("", ".sst", overwrite_middle),
+        Damage("", ".log", overwrite_middle),
     ];
     for Damage(start, end, damage) in damages {
-        let files = story.files(is(start, end));
+        let files = test.files(is(start, end));
         assert!(!files.is_empty(), "{start}{end}");
         files.iter().for_each(|file| damage(file));
-        story.go_on(500);
-        story.world.start();
+        test.produce(500);
+        test.app.start();
         eventually("everything is committed", || {
-            if !story.world.first.is_running() {
-                let said = story.world.said();
-                assert!(said.contains("rebuilds it from the changelog"), "{said}");
-                story.world.start();
+            if !test.app.daemon.is_running() {
+                let log = test.app.log();
+                assert!(log.contains("rebuilds it from the changelog"), "{log}");
+                test.app.start();
             }
-            story.world.is_caught_up()
+            test.app.is_caught_up()
         });
-        let said = story.world.said();
-        // RocksDB does not notice that the end of its list of files is gone, and takes a damaged record
-        // for the end of its log.
+        let log = test.app.log();
+        // RocksDB does not detect a truncated manifest, and treats a damaged record as the end of its log.
         let reactions = [
             "rebuilding it from the changelog",
             "lacks customers",
             "is behind",
         ];
-        let reacted = reactions.iter().any(|reaction| said.contains(reaction));
-        assert!(reacted, "{start}{end}: {said}");
-        assert_eq!(story.world.terminate().code(), Some(0), "{said}");
-        // What was set aside is deleted once all is restored.
-        assert!(!story.state().join("set-aside/CURRENT").exists());
+        let reacted = reactions.iter().any(|reaction| log.contains(reaction));
+        assert!(reacted, "{start}{end}: {log}");
+        assert_eq!(test.app.terminate().code(), Some(0), "{log}");
+        // The files that were set aside are deleted once the restore is complete.
+        assert!(!test.state().join("set-aside/CURRENT").exists());
     }
-    story.ends_well();
+    test.assert_completes();
 }
 
-/// The state on disk is the last one there is. It is left alone, whatever is gone elsewhere, and written to the new
-/// changelog when that is asked for, whoever is killed meanwhile.
+/// The state on disk is the only copy. It is kept, whatever else is lost, and written to the new changelog on request,
+/// whenever a process is killed.
 #[test]
-fn a_changelog_that_was_made_anew_gets_the_local_state_when_asked_to() {
-    let mut story = Story::new("anew");
-    let file = story.world.folder.path().join("tenure.toml");
+fn a_recreated_changelog_gets_the_local_state_on_request() {
+    let mut test = RestoreTest::new("recreated");
+    let file = test.app.folder.path().join("tenure.toml");
     let settings = fs::read_to_string(&file).unwrap();
-    // One partition after the other.
+    // Partitions are processed one after the other.
     let settings = settings.replace("workers = 2", "workers = 1");
     fs::write(&file, session(4)(settings)).unwrap();
-    story.works_through(2_000);
-    let changelog = story.world.topic("changelog");
-    story.world.broker.delete_topic(&changelog);
+    test.produce_and_process(2_000);
+    let changelog = test.app.topic("changelog");
+    test.app.broker.delete_topic(&changelog);
     let compacted = [("cleanup.policy", "compact")];
-    story.world.broker.create_topic(&changelog, 2, &compacted);
+    test.app.broker.create_topic(&changelog, 2, &compacted);
     let lost = "the changelog is empty, and the local state is not";
-    story.is_refused(lost);
-    story.world.broker.delete_group(&story.world.name);
-    story.is_refused(lost);
-    let said = story.world.said();
+    test.assert_quarantined(lost);
+    test.app.broker.delete_group(&test.app.name);
+    test.assert_quarantined(lost);
+    let log = test.app.log();
     assert!(
-        said.contains("committed by the group (anew): nothing, nothing"),
-        "{said}"
+        log.contains("committed by the group (recreated): nothing, nothing"),
+        "{log}"
     );
 
-    story.republishes(&format!("{CRASH_VARIABLE}=republished:1"));
-    story.world.ended();
-    // The other partition is not there yet.
-    story.is_refused(lost);
-    story.go_on(500);
-    story.republishes("TENURE_TEST=");
-    story.world.await_caught_up();
-    let said = story.world.said();
+    test.start_republishing(&format!("{CRASH_VARIABLE}=republished:1"));
+    test.app.await_exit();
+    // The other partition is not republished yet.
+    test.assert_quarantined(lost);
+    test.produce(500);
+    test.start_republishing("TENURE_TEST=");
+    test.app.await_caught_up();
+    let log = test.app.log();
     assert!(
-        said.contains("republished the local state to the changelog"),
-        "{said}"
+        log.contains("republished the local state to the changelog"),
+        "{log}"
     );
-    assert_eq!(story.world.terminate().code(), Some(0), "{said}");
-    story.works_through(500);
-    fs::remove_dir_all(story.state()).unwrap();
-    story.ends_well();
+    assert_eq!(test.app.terminate().code(), Some(0), "{log}");
+    test.produce_and_process(500);
+    fs::remove_dir_all(test.state()).unwrap();
+    test.assert_completes();
 }
 
-/// As by a `cleanup.policy` that somebody forgot to set right.
+/// As by a wrong `cleanup.policy`.
 #[test]
-fn a_changelog_that_was_emptied_is_told_and_filled_again_when_asked_to() {
-    let mut story = Story::new("emptied");
-    story.works_through(500);
-    story.cut_changelog(0);
-    story.works_through(500);
+fn an_emptied_changelog_is_reported_and_refilled_on_request() {
+    let mut test = RestoreTest::new("emptied");
+    test.produce_and_process(500);
+    test.truncate_changelog(0);
+    test.produce_and_process(500);
     let cut = "records were deleted from the beginning of the changelog";
-    assert!(story.world.said().contains(cut), "{}", story.world.said());
-    story.go_on(500);
-    story.republishes("TENURE_TEST=");
-    story.world.await_caught_up();
-    assert_eq!(story.world.terminate().code(), Some(0));
-    fs::remove_dir_all(story.state()).unwrap();
-    story.ends_well();
+    assert!(test.app.log().contains(cut), "{}", test.app.log());
+    test.produce(500);
+    test.start_republishing("TENURE_TEST=");
+    test.app.await_caught_up();
+    assert_eq!(test.app.terminate().code(), Some(0));
+    fs::remove_dir_all(test.state()).unwrap();
+    test.assert_completes();
 }
 
-/// Records of the changelog were deleted. While the local state is there nobody needs them; without it
-/// the state of some customers is nowhere.
+/// Records of the changelog were deleted. With the local state they are not needed; without it the state of some
+/// customers is lost.
 #[test]
-fn a_changelog_that_was_cut_is_not_taken_for_all_there_is() {
-    let mut story = Story::new("cut");
-    story.works_through(500);
+fn a_truncated_changelog_is_not_treated_as_complete() {
+    let mut test = RestoreTest::new("cut");
+    test.produce_and_process(500);
     // The last batch is left.
-    story.cut_changelog(20);
-    story.works_through(500);
-    assert!(story.world.said().contains("the local state is complete"));
-    // A batch is committed that is not on disk, and then it is cut away.
-    story.go_on(500);
-    story
-        .world
-        .start_with(&format!("{CRASH_VARIABLE}=committed:2"));
-    story.world.ended();
+    test.truncate_changelog(20);
+    test.produce_and_process(500);
+    assert!(test.app.log().contains("the local state is complete"));
+    // A batch is committed and not written to disk, and then deleted from the changelog.
+    test.produce(500);
+    test.app
+        .start_with_env(&format!("{CRASH_VARIABLE}=committed:2"));
+    test.app.await_exit();
     // The last batch is left.
-    story.cut_changelog(20);
+    test.truncate_changelog(20);
     let incomplete = "records were deleted from it";
-    story.is_refused(incomplete);
-    fs::remove_dir_all(story.state()).unwrap();
-    story.is_refused(incomplete);
+    test.assert_quarantined(incomplete);
+    fs::remove_dir_all(test.state()).unwrap();
+    test.assert_quarantined(incomplete);
 }
 
-/// Somebody may have been deleted in the changelog, and the deletion forgotten by now.
+/// A customer may have been deleted in the changelog, and the tombstone removed by now.
 #[test]
-fn state_that_is_older_than_tombstones_are_kept_is_rebuilt() {
-    let mut story = Story::new("stale");
-    story.works_through(500);
-    story.go_on(500);
-    story
-        .world
-        .start_with(&format!("{CRASH_VARIABLE}=committed:2"));
-    story.world.ended();
-    let changelog = story.world.topic("changelog");
+fn state_older_than_the_tombstone_retention_is_rebuilt() {
+    let mut test = RestoreTest::new("stale");
+    test.produce_and_process(500);
+    test.produce(500);
+    test.app
+        .start_with_env(&format!("{CRASH_VARIABLE}=committed:2"));
+    test.app.await_exit();
+    let changelog = test.app.topic("changelog");
     let forgets = [("delete.retention.ms", "1")];
-    story.world.broker.alter_topic(&changelog, &forgets);
-    story.works_through(500);
-    let said = story.world.said();
-    assert!(said.contains("older than delete.retention.ms"), "{said}");
-    story.ends_well();
+    test.app.broker.alter_topic(&changelog, &forgets);
+    test.produce_and_process(500);
+    let log = test.app.log();
+    assert!(log.contains("older than delete.retention.ms"), "{log}");
+    test.assert_completes();
 }
 
 /// As after an unclean election of a leader: the changelog has lost its end.
 #[test]
-fn state_that_is_ahead_of_the_changelog_is_compared_with_what_that_has() {
-    let mut story = Story::new("ahead");
-    story.works_through(500);
+fn state_ahead_of_the_changelog_is_compared_with_its_last_batch() {
+    let mut test = RestoreTest::new("ahead");
+    test.produce_and_process(500);
     let config = Config {
         memory_bytes: 16 << 20,
         durable: true,
     };
-    let disk = Rocks::open(&story.state(), &config).unwrap();
+    let disk = Rocks::open(&test.state(), &config).unwrap();
     let key = [&0_u32.to_be_bytes(), b"c".as_slice()].concat();
     disk.write(&mut |batch| {
         batch.put(Family::Meta, &key, &1_000_000_i64.to_be_bytes());
@@ -287,81 +284,80 @@ fn state_that_is_ahead_of_the_changelog_is_compared_with_what_that_has() {
     .unwrap();
     drop(disk);
     // The changelog ends with the same batch: nothing is lost.
-    story.works_through(500);
-    let said = story.world.said();
+    test.produce_and_process(500);
+    let log = test.app.log();
     assert!(
-        said.contains("the local state is ahead of the changelog"),
-        "{said}"
+        log.contains("the local state is ahead of the changelog"),
+        "{log}"
     );
-    story.ends_well();
+    test.assert_completes();
 }
 
-/// Whatever became of them, the input is read on from where the state stands.
+/// The next offset comes from the state, whatever the group has committed.
 #[test]
-fn the_groups_offsets_are_set_right_again_when_somebody_has_moved_them() {
-    let mut story = Story::new("moved");
-    story.works_through(500);
+fn group_offsets_that_were_moved_externally_are_corrected() {
+    let mut test = RestoreTest::new("moved");
+    test.produce_and_process(500);
     let member: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", story.world.broker.bootstrap())
-        .set("group.id", &story.world.name)
+        .set("bootstrap.servers", test.app.broker.bootstrap())
+        .set("group.id", &test.app.name)
         .create()
         .unwrap();
     for input in ["clickstream", "purchases"] {
-        let topic = story.world.topic(input);
+        let topic = test.app.topic(input);
         let mut list = TopicPartitionList::new();
         for partition in 0..2 {
             let at = Offset::Offset(0);
             list.add_partition_offset(&topic, partition, at).unwrap();
         }
-        // Refused until the session of the one that ended has run out: it keeps its place.
+        // Refused until the session of the stopped member has timed out.
         eventually("the offsets are moved", || {
             member.commit(&list, CommitMode::Sync).is_ok()
         });
     }
-    story.go_on(500);
-    story.world.start();
-    story.world.await_caught_up();
-    let said = story.world.said();
-    assert!(said.contains("not ours (reset?)"), "{said}");
-    let moved = story
-        .world
-        .first
+    test.produce(500);
+    test.app.start();
+    test.app.await_caught_up();
+    let log = test.app.log();
+    assert!(log.contains("not ours (reset?)"), "{log}");
+    let moved = test
+        .app
+        .daemon
         .metric("tenure_group_offsets_unexpected_total");
-    assert_eq!(moved, 4, "{said}");
-    assert_eq!(story.world.terminate().code(), Some(0), "{said}");
-    story.ends_well();
+    assert_eq!(moved, 4, "{log}");
+    assert_eq!(test.app.terminate().code(), Some(0), "{log}");
+    test.assert_completes();
 }
 
-/// A transaction that nobody ends yet lies in the changelog, maybe with a batch in it: what comes after
-/// is not gone on from.
+/// The changelog has an open transaction, which may contain a batch: nothing after it is read until it ends.
 #[test]
 fn a_restore_waits_for_the_true_end_of_the_changelog() {
-    let mut story = Story::new("trueend");
-    story.works_through(500);
-    let broker = story.world.broker;
+    let mut test = RestoreTest::new("trueend");
+    test.produce_and_process(500);
+    let broker = test.app.broker;
     for commits in [true, false] {
-        fs::remove_dir_all(story.state()).unwrap();
-        let mut other = broker.transactional("another owner", Duration::from_secs(60));
+        fs::remove_dir_all(test.state()).unwrap();
+        let mut other = broker.transactional_producer("another owner", Duration::from_secs(60));
         other.begin();
         let junk = Record::new(0, "neither a customer nor progress", "junk");
-        other.send(&story.world.topic("changelog"), &[junk]);
-        story.go_on(100);
-        story.world.start();
-        let clickstream = story.world.topic("clickstream");
+        other.send(&test.app.topic("changelog"), &[junk]);
+        test.produce(100);
+        test.app.start();
+        let clickstream = test.app.topic("clickstream");
         let is_caught_up = |partition| {
-            let positions = broker.positions(&story.world.name, &clickstream);
+            let committed_offsets = broker.committed_offsets(&test.app.name, &clickstream);
             let ends = broker.bounds(&clickstream, Isolation::Committed);
-            positions[&partition].offset == ends[&partition].1
+            committed_offsets[&partition].offset == ends[&partition].1
         };
-        eventually("the other partition goes on", || is_caught_up(1));
+        eventually("the other partition continues", || is_caught_up(1));
         assert!(!is_caught_up(0));
-        assert!(!story.world.said().contains(" ready "));
+        assert!(!test.app.log().contains(" ready "));
         match commits {
             true => other.commit(),
             false => other.abort(),
         }
-        story.world.await_caught_up();
-        assert_eq!(story.world.terminate().code(), Some(0));
+        test.app.await_caught_up();
+        assert_eq!(test.app.terminate().code(), Some(0));
     }
-    story.ends_well();
+    test.assert_completes();
 }

@@ -1,8 +1,9 @@
-//! Mappings, money and inputs that change: they count from an offset on, and the state stays.
+//! Changes of mappings, money settings and inputs: they apply from an offset on, and the state
+//! stays.
 
 use std::fs;
 
-use crate::daemon::{World, header};
+use crate::app::{App, header};
 use crate::harness::{Record, eventually};
 use tenure::crash::CRASH_VARIABLE;
 
@@ -30,24 +31,21 @@ fn order(field: &str, minute: i64, more: &str) -> Record {
     Record::new(0, "ann", json)
 }
 
-fn shop(name: &str) -> World {
-    let world = World::new(name, 1, SETTINGS);
-    world.model("shop.yaml", MODEL);
-    world.configure("shop.yaml", SETTINGS);
-    let stages = format!(
-        "[output.stages]\nat_risk = \"{}\"\n",
-        world.topic("at-risk")
-    );
-    set(&world, &settings(&world).replace(&stages, ""));
-    world
+fn shop(name: &str) -> App {
+    let app = App::new(name, 1, SETTINGS);
+    app.write_model("shop.yaml", MODEL);
+    app.write_config("shop.yaml", SETTINGS);
+    let stages = format!("[output.stages]\nat_risk = \"{}\"\n", app.topic("at-risk"));
+    write_settings(&app, &settings(&app).replace(&stages, ""));
+    app
 }
 
-fn settings(world: &World) -> String {
-    fs::read_to_string(world.folder.path().join("tenure.toml")).unwrap()
+fn settings(app: &App) -> String {
+    fs::read_to_string(app.folder.path().join("tenure.toml")).unwrap()
 }
 
-fn set(world: &World, text: &str) {
-    fs::write(world.folder.path().join("tenure.toml"), text).unwrap();
+fn write_settings(app: &App, text: &str) {
+    fs::write(app.folder.path().join("tenure.toml"), text).unwrap();
 }
 
 /// The second input has its customers in another field.
@@ -58,116 +56,115 @@ fn with_user(text: &str) -> String {
     )
 }
 
-fn moves(world: &World) -> Vec<String> {
-    let changes = world.stage_changes();
-    let said = changes.iter().map(|change| {
+fn transitions(app: &App) -> Vec<String> {
+    let changes = app.stage_changes();
+    let log = changes.iter().map(|change| {
         let text = |key: &str| change[key].as_str().unwrap().to_owned();
         format!("{}->{} {}", text("from"), text("to"), change["sequence"])
     });
-    said.collect()
+    log.collect()
 }
 
 #[test]
-fn a_mapping_that_is_set_right_counts_for_what_comes_then_whoever_is_killed_meanwhile() {
-    let mut world = shop("mapped");
-    world.produce(
+fn a_corrected_mapping_applies_to_later_records_even_across_kills() {
+    let mut app = shop("mapped");
+    app.produce(
         "purchases",
         &[order("customer_id", 0, ""), order("user", 1, "")],
     );
-    world.work_through();
-    assert_eq!(moves(&world), ["new->buyer 1"]);
-    let rejected = world.read("dead-letters");
+    app.run_until_caught_up();
+    assert_eq!(transitions(&app), ["new->buyer 1"]);
+    let rejected = app.read("dead-letters");
     assert_eq!(rejected.len(), 1);
     assert_eq!(
         header(&rejected[0], "tenure_reason").unwrap(),
         "missing_customer_id"
     );
-    let before = settings(&world);
-    set(&world, &with_user(&before));
-    world.produce("purchases", &[order("user", 2, ""), order("user", 3, "")]);
+    let before = settings(&app);
+    write_settings(&app, &with_user(&before));
+    app.produce("purchases", &[order("user", 2, ""), order("user", 3, "")]);
     for point in ["records-sent:1", "committed:1"] {
-        world.start_with(&format!("{CRASH_VARIABLE}={point}"));
-        assert_ne!(world.ended().code(), Some(0), "{point}: {}", world.said());
+        app.start_with_env(&format!("{CRASH_VARIABLE}={point}"));
+        assert_ne!(app.await_exit().code(), Some(0), "{point}: {}", app.log());
     }
-    // The state with its settings comes from the changelog.
-    fs::remove_dir_all(world.folder.path().join("state")).unwrap();
-    world.work_through();
-    assert_eq!(moves(&world), ["new->buyer 1", "buyer->regular 2"]);
-    assert_eq!(world.read("dead-letters").len(), 1, "nothing is read again");
-    // Whoever still has the old settings stands back, and who wants them again says so.
-    set(&world, &before);
-    world.start();
+    // The state and its settings are restored from the changelog.
+    fs::remove_dir_all(app.folder.path().join("state")).unwrap();
+    app.run_until_caught_up();
+    assert_eq!(transitions(&app), ["new->buyer 1", "buyer->regular 2"]);
+    assert_eq!(app.read("dead-letters").len(), 1, "no record is read again");
+    // A process with the old settings defers the partition; a rollback needs a higher version.
+    write_settings(&app, &before);
+    app.start();
     let alone = r#"tenure_partitions{state="left_alone"}"#;
-    eventually("the old settings do not count", || {
-        world.assert_running();
-        world.first.metric(alone) == 1
+    eventually("the old settings are deferred", || {
+        app.assert_running();
+        app.daemon.metric(alone) == 1
     });
     assert!(
-        world.said().contains("raise `settings_version`"),
+        app.log().contains("raise `settings_version`"),
         "{}",
-        world.said()
+        app.log()
     );
-    world.terminate();
-    set(&world, &format!("settings_version = 1\n{before}"));
-    world.produce("purchases", &[order("customer_id", 4, r#","value":100"#)]);
-    world.start();
-    world.await_caught_up();
-    let said = world.said();
-    let told = r#"input.1.customer_id: \"customer_id\" instead of \"user\""#;
-    assert!(said.contains(told), "{said}");
-    assert_eq!(moves(&world)[2..], ["regular->rich 3"]);
-    world.terminate();
+    app.terminate();
+    write_settings(&app, &format!("settings_version = 1\n{before}"));
+    app.produce("purchases", &[order("customer_id", 4, r#","value":100"#)]);
+    app.start();
+    app.await_caught_up();
+    let log = app.log();
+    let expected = r#"input.1.customer_id: \"customer_id\" instead of \"user\""#;
+    assert!(log.contains(expected), "{log}");
+    assert_eq!(transitions(&app)[2..], ["regular->rich 3"]);
+    app.terminate();
 }
 
 #[test]
-fn an_input_that_is_added_is_read_from_its_beginning_and_one_that_is_taken_out_is_missed() {
-    let mut world = shop("added");
-    world.produce("purchases", &[order("customer_id", 0, "")]);
-    world.work_through();
-    let before = settings(&world);
-    let further = world.topic("at-risk");
+fn an_added_input_is_read_from_its_beginning_and_a_removed_one_is_reported() {
+    let mut app = shop("added");
+    app.produce("purchases", &[order("customer_id", 0, "")]);
+    app.run_until_caught_up();
+    let before = settings(&app);
+    let further = app.topic("at-risk");
     let more = before.replace(
         "[output]\n",
         &format!("[[input]]\ntopic = \"{further}\"\n[output]\n"),
     );
-    world.produce(
+    app.produce(
         "at-risk",
         &[order("customer_id", 1, ""), order("customer_id", 2, "")],
     );
-    set(&world, &more);
-    world.start_with(&format!("{CRASH_VARIABLE}=committed:1"));
-    assert_ne!(world.ended().code(), Some(0), "{}", world.said());
-    world.start();
-    eventually("it is read", || {
-        world.assert_running();
-        moves(&world) == ["new->buyer 1", "buyer->regular 2"]
+    write_settings(&app, &more);
+    app.start_with_env(&format!("{CRASH_VARIABLE}=committed:1"));
+    assert_ne!(app.await_exit().code(), Some(0), "{}", app.log());
+    app.start();
+    eventually("the events are processed", || {
+        app.assert_running();
+        transitions(&app) == ["new->buyer 1", "buyer->regular 2"]
     });
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
-    set(&world, &before);
-    world.start();
-    eventually("one is missed", || {
-        world.assert_running();
-        world
-            .said()
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+    write_settings(&app, &before);
+    app.start();
+    eventually("the missing input is reported", || {
+        app.assert_running();
+        app.log()
             .contains("written with 3 inputs, but 2 are configured")
     });
-    world.terminate();
-    let (own, other) = (world.topic("purchases"), world.topic("clickstream"));
+    app.terminate();
+    let (own, other) = (app.topic("purchases"), app.topic("clickstream"));
     let swapped = more
         .replace(&own, "?")
         .replace(&other, &own)
         .replace('?', &other);
-    set(&world, &swapped);
-    world.start();
-    world.ends_with(78, "moved within it");
+    write_settings(&app, &swapped);
+    app.start();
+    app.await_error_with_code(78, "moved within it");
     let euros = more.replace("[time]\n", "[money]\ncurrency = \"EUR\"\n[time]\n");
-    set(&world, &euros);
-    world.start();
-    world.ends_with(78, "money.currency was USD and is EUR now");
-    set(&world, &more);
-    world.produce("purchases", &[order("customer_id", 3, r#","value":100"#)]);
-    world.start();
-    world.await_caught_up();
-    assert_eq!(moves(&world)[2..], ["regular->rich 3"]);
-    world.terminate();
+    write_settings(&app, &euros);
+    app.start();
+    app.await_error_with_code(78, "money.currency was USD and is EUR now");
+    write_settings(&app, &more);
+    app.produce("purchases", &[order("customer_id", 3, r#","value":100"#)]);
+    app.start();
+    app.await_caught_up();
+    assert_eq!(transitions(&app)[2..], ["regular->rich 3"]);
+    app.terminate();
 }

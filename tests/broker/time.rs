@@ -1,8 +1,8 @@
-//! Time that goes on although nobody says anything, and time that must not.
+//! Time that advances without further events, and time that must not advance.
 
 use std::time::Duration;
 
-use crate::daemon::World;
+use crate::app::App;
 use crate::harness::{Record, eventually};
 
 const MODEL: &str = r"
@@ -20,11 +20,11 @@ transitions:
 ";
 const MINUTE: i64 = 60_000;
 
-fn world(name: &str, settings: &str) -> World {
-    let world = World::new(name, 2, settings);
-    world.model("minute.yaml", MODEL);
-    world.configure("minute.yaml", settings);
-    world
+fn app(name: &str, settings: &str) -> App {
+    let app = App::new(name, 2, settings);
+    app.write_model("minute.yaml", MODEL);
+    app.write_config("minute.yaml", settings);
+    app
 }
 
 fn now() -> i64 {
@@ -36,157 +36,160 @@ fn visit(partition: i32, customer: &str, time: i64) -> Record {
     Record::new(partition, customer, json)
 }
 
-/// Who has been found quiet so far, in the order of the outputs of each partition.
-fn quiet(world: &World) -> Vec<String> {
-    let changes = world.stage_changes();
-    let mut quiet: Vec<String> = changes
+/// The customers found inactive so far, sorted.
+fn inactive(app: &App) -> Vec<String> {
+    let changes = app.stage_changes();
+    let mut inactive: Vec<String> = changes
         .iter()
         .filter(|data| data["to"] == "at_risk")
         .map(|data| data["customer_id"].as_str().unwrap().to_owned())
         .collect();
-    quiet.sort();
-    quiet
+    inactive.sort();
+    inactive
 }
 
-fn await_quiet(world: &mut World, customers: &[&str]) {
-    eventually("silence is noticed", || {
-        world.assert_running();
-        quiet(world).len() >= customers.len()
+fn await_inactive(app: &mut App, customers: &[&str]) {
+    eventually("inactivity is noticed", || {
+        app.assert_running();
+        inactive(app).len() >= customers.len()
     });
-    assert_eq!(quiet(world), customers);
+    assert_eq!(inactive(app), customers);
 }
 
 #[test]
-fn silence_is_noticed_although_nobody_says_anything_else_and_not_while_history_is_loaded() {
-    let mut world = world("alone", "[time]\nidle_after = \"1s\"\n");
-    // The own clock is compared with that of the brokers before silence is counted by it.
-    world.have_the_changelog_stamped();
-    // A loader that pauses in 1997 says nothing about silence.
+fn inactivity_is_noticed_without_further_events_but_not_while_history_is_loaded() {
+    let mut app = app("alone", "[time]\nidle_after = \"1s\"\n");
+    // The daemon compares its clock with the brokers' before it uses it for idleness.
+    app.use_log_append_time();
+    // A pause while data of 1997 is loaded does not mean inactivity.
     let then = 852_076_800_000;
-    world.produce("clickstream", &[visit(0, "historic", then)]);
-    world.produce("purchases", &[visit(1, "live", now() - 10 * MINUTE)]);
-    world.start();
-    // Partitions are looked at in their order: the historic one has been, too.
-    await_quiet(&mut world, &["live"]);
-    let took_effect = &world.stage_changes()[0]["effective_at"];
+    app.produce("clickstream", &[visit(0, "historic", then)]);
+    app.produce("purchases", &[visit(1, "live", now() - 10 * MINUTE)]);
+    app.start();
+    // Partitions are checked in order: the historic one was checked, too.
+    await_inactive(&mut app, &["live"]);
+    let took_effect = &app.stage_changes()[0]["effective_at"];
     assert!(took_effect.as_str().unwrap() < tenure::event::EventTime(now()).to_string().as_str());
     // The next event of that partition moves its time.
-    world.produce("clickstream", &[visit(0, "later", then + 2 * MINUTE)]);
-    await_quiet(&mut world, &["historic", "live"]);
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    app.produce("clickstream", &[visit(0, "later", then + 2 * MINUTE)]);
+    await_inactive(&mut app, &["historic", "live"]);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 #[test]
-fn silence_that_lasts_longer_than_the_outage_is_noticed_after_it() {
-    let mut world = world("outage", "[time]\nidle_after = \"1s\"\n");
-    world.produce("clickstream", &[visit(0, "anna", now() - MINUTE + 5_000)]);
-    world.start();
-    world.await_caught_up();
-    world.kill();
-    assert_eq!(quiet(&world), [""; 0]);
-    world.start();
-    await_quiet(&mut world, &["anna"]);
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+fn inactivity_that_outlasts_an_outage_is_noticed_after_it() {
+    let mut app = app("outage", "[time]\nidle_after = \"1s\"\n");
+    app.produce("clickstream", &[visit(0, "anna", now() - MINUTE + 5_000)]);
+    app.start();
+    app.await_caught_up();
+    app.kill();
+    assert_eq!(inactive(&app), [""; 0]);
+    app.start();
+    await_inactive(&mut app, &["anna"]);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 #[test]
-fn an_open_transaction_is_not_silence_and_the_markers_of_ended_ones_are() {
-    let mut world = world("open", "[time]\nidle_after = \"1s\"\n");
+fn an_input_with_an_open_transaction_is_not_idle_and_one_that_ends_with_markers_is() {
+    let mut app = app("open", "[time]\nidle_after = \"1s\"\n");
     let long_ago = now() - 10 * MINUTE;
-    world.produce("clickstream", &[visit(0, "held", long_ago)]);
-    let mut producer = world
+    app.produce("clickstream", &[visit(0, "hidden", long_ago)]);
+    let mut producer = app
         .broker
-        .transactional("open-writer", Duration::from_secs(60));
+        .transactional_producer("open-writer", Duration::from_secs(60));
     producer.begin();
-    // Undecided: it may yet turn out that there was no silence.
+    // The outcome is open: the customer may turn out to be active.
     producer.send(
-        &world.topic("clickstream"),
-        &[visit(0, "held", now() - 5_000)],
+        &app.topic("clickstream"),
+        &[visit(0, "hidden", now() - 5_000)],
     );
-    world.produce("purchases", &[visit(1, "free", long_ago)]);
-    world.start();
-    await_quiet(&mut world, &["free"]);
+    app.produce("purchases", &[visit(1, "free", long_ago)]);
+    app.start();
+    await_inactive(&mut app, &["free"]);
     producer.abort();
-    await_quiet(&mut world, &["free", "held"]);
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    await_inactive(&mut app, &["free", "hidden"]);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 #[test]
-fn many_who_fall_silent_at_once_are_noticed_in_batches_while_probes_stay_healthy() {
+fn simultaneous_inactivity_of_many_customers_is_processed_in_batches_while_probes_stay_healthy() {
     const CUSTOMERS: usize = 50_000;
-    let mut world = world("crowd", "[time]\nidle_after = \"1s\"\n");
+    let mut app = app("crowd", "[time]\nidle_after = \"1s\"\n");
     let long_ago = now() - 10 * MINUTE;
     let crowd: Vec<Record> = (0..CUSTOMERS)
         .map(|number| visit(0, &format!("c{number}"), long_ago))
         .collect();
-    world.produce("clickstream", &crowd);
-    world.start();
-    world.await_caught_up();
-    let loaded = world.first.metric("tenure_batches_total");
-    eventually("everybody's silence is noticed", || {
-        world.assert_running();
-        assert!(world.first.get("/livez").0.contains("200"));
-        world.first.metric("tenure_transitions_total") == CUSTOMERS as i64
+    app.produce("clickstream", &crowd);
+    app.start();
+    app.await_caught_up();
+    let loaded = app.daemon.metric("tenure_batches_total");
+    eventually("the inactivity of all customers is noticed", || {
+        app.assert_running();
+        assert!(app.daemon.get("/livez").0.contains("200"));
+        app.daemon.metric("tenure_transitions_total") == CUSTOMERS as i64
     });
-    // Bounded by timers, not by how many are due.
-    let batches = world.first.metric("tenure_batches_total") - loaded;
+    // The size of a batch is bounded by the timers of a step, not by how many are due.
+    let batches = app.daemon.metric("tenure_batches_total") - loaded;
     assert!(batches >= 3, "{batches}");
-    let mut told = quiet(&world);
-    told.dedup();
-    assert_eq!(told.len(), CUSTOMERS);
-    // The group was never kept waiting.
-    assert_eq!(world.first.metric("tenure_rebalances_total"), 1);
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    let mut customers = inactive(&app);
+    customers.dedup();
+    assert_eq!(customers.len(), CUSTOMERS);
+    // The daemon never missed a poll.
+    assert_eq!(app.daemon.metric("tenure_rebalances_total"), 1);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
 #[test]
-fn many_partitions_due_at_one_instant_get_through_a_slow_broker_in_smaller_transactions() {
+fn many_partitions_due_at_one_instant_are_committed_to_a_slow_broker_in_smaller_transactions() {
     const PARTITIONS: i32 = 24;
     const CUSTOMERS: i64 = 100;
     // One worker, so that all partitions share each transaction.
     let settings = "[time]\nidle_after = \"0s\"\n[runtime]\nworkers = 1\n";
-    let mut world = World::new("midnight", PARTITIONS, settings);
-    world.model("minute.yaml", MODEL);
-    world.configure("minute.yaml", settings);
-    // Not to be compressed.
+    let mut app = App::new("midnight", PARTITIONS, settings);
+    app.write_model("minute.yaml", MODEL);
+    app.write_config("minute.yaml", settings);
+    // Hard to compress.
     let id = |number: i64| tenure::cloudevent::sha256_hex(&number.to_be_bytes());
     let midnight = now() - 10 * MINUTE;
-    let everybody = (0..PARTITIONS).flat_map(|partition| {
+    let all = (0..PARTITIONS).flat_map(|partition| {
         let own = (0..CUSTOMERS).map(move |number| i64::from(partition) * CUSTOMERS + number);
         own.map(move |number| visit(partition, &id(number), midnight))
     });
-    world.produce("clickstream", &everybody.collect::<Vec<_>>());
-    world.start();
-    world.await_caught_up();
-    world.broker.limit_producers("midnight-0", 30_000);
+    app.produce("clickstream", &all.collect::<Vec<_>>());
+    app.start();
+    app.await_caught_up();
+    app.broker.limit_producers("midnight-0", 30_000);
     let next = (0..PARTITIONS).map(|partition| visit(partition, "next", now()));
-    world.produce("clickstream", &next.collect::<Vec<_>>());
+    app.produce("clickstream", &next.collect::<Vec<_>>());
     let all = i64::from(PARTITIONS) * CUSTOMERS;
-    eventually("it is too much for one transaction", || {
-        world.assert_running();
-        world.said().contains("a transaction was aborted")
+    eventually("one transaction is too large", || {
+        app.assert_running();
+        app.log().contains("a transaction was aborted")
     });
-    let before = world.first.metric("tenure_transitions_total");
+    let before = app.daemon.metric("tenure_transitions_total");
     let mut some = 0;
-    eventually("a part of it gets through", || {
-        world.assert_running();
-        some = world.first.metric("tenure_transitions_total");
+    eventually("a part of it is committed", || {
+        app.assert_running();
+        some = app.daemon.metric("tenure_transitions_total");
         some > before
     });
-    assert!(some < all, "all of it got through");
-    assert!(world.first.metric("tenure_transaction_limit_percent") < 100);
-    world.broker.limit_producers("midnight-0", 10_000_000);
-    eventually("everybody's silence is noticed", || {
-        world.assert_running();
-        world.first.metric("tenure_transitions_total") == all
+    assert!(some < all, "all of it was committed");
+    assert!(app.daemon.metric("tenure_transaction_limit_percent") < 100);
+    app.broker.limit_producers("midnight-0", 10_000_000);
+    eventually("the inactivity of all customers is noticed", || {
+        app.assert_running();
+        app.daemon.metric("tenure_transitions_total") == all
     });
-    let mut told = quiet(&world);
-    assert_eq!(told.len(), (i64::from(PARTITIONS) * CUSTOMERS) as usize);
-    told.dedup();
+    let mut customers = inactive(&app);
     assert_eq!(
-        told.len(),
-        (i64::from(PARTITIONS) * CUSTOMERS) as usize,
-        "told twice"
+        customers.len(),
+        (i64::from(PARTITIONS) * CUSTOMERS) as usize
     );
-    assert_eq!(world.terminate().code(), Some(0), "{}", world.said());
+    customers.dedup();
+    assert_eq!(
+        customers.len(),
+        (i64::from(PARTITIONS) * CUSTOMERS) as usize,
+        "published twice"
+    );
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }

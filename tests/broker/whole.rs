@@ -106,7 +106,7 @@ fn ways_back(model: Model) -> Model {
         )
 }
 
-/// The first part comes in the order of time; after it, of one topic alone, also late.
+/// The first part is in time order; the rest, which is in one topic, has late events too.
 pub(crate) fn history(seed: u64, customers: u64, first: usize, events: usize) -> Vec<Event> {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut time = date(2016, 1, 1);
@@ -118,7 +118,7 @@ pub(crate) fn history(seed: u64, customers: u64, first: usize, events: usize) ->
             0 if !in_time => time - chance.i64(1..6 * DAY),
             _ => time,
         };
-        // Somebody, or the one of a recent event, about the order of that.
+        // A random customer, or the customer and order of a recent event.
         let recent = history.len().saturating_sub(200);
         let known = (recent < history.len()).then(|| chance.usize(recent..history.len()));
         let known = known.map(|at| history[at].clone());
@@ -132,7 +132,7 @@ pub(crate) fn history(seed: u64, customers: u64, first: usize, events: usize) ->
         };
         let returns = kind == "order_refunded" || kind == "order_cancelled";
         let event = match known {
-            // The same once more.
+            // A duplicate.
             Some(known) if chance.u32(0..15) == 0 && known.kind == ORDER => {
                 Event { time: at, ..known }
             }
@@ -164,7 +164,7 @@ pub(crate) fn history(seed: u64, customers: u64, first: usize, events: usize) ->
     history
 }
 
-/// What the rules say, partition by partition: each has a time of its own.
+/// The transitions that the rules demand. Each partition has a time of its own.
 pub(crate) fn expected(
     events: &[Event],
     partition: impl Fn(&str) -> i32,

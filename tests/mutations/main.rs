@@ -1,4 +1,4 @@
-//! Do the tests find bugs? Each mutation breaks one guaranteed behaviour of the source and names the suite
+//! Do the tests find defects? Each mutation breaks one guaranteed behaviour of the source and names the suite
 //! that must then fail. `TENURE_MUTATION=outbox,timers` runs only the mutations whose description contains
 //! one of these words.
 
@@ -6,7 +6,7 @@
     clippy::print_stdout,
     reason = "the report lists how each mutation was caught"
 )]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ enum Suite {
 }
 
 struct Mutation {
-    what: &'static str,
+    description: &'static str,
     caught_by: Suite,
     file: &'static str,
     /// Texts that each occur exactly once in the file, and their replacements.
@@ -35,7 +35,7 @@ struct Mutation {
 
 const MUTATIONS: [Mutation; 40] = [
     Mutation {
-        what: "the local state is written before the transaction",
+        description: "the local state is written before the transaction",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker.rs",
         edits: &[(
@@ -44,7 +44,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "the ownership epoch of a commit is ignored",
+        description: "the ownership epoch of a commit is ignored",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -53,7 +53,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "epochs are checked before the membership is read",
+        description: "epochs are checked before the membership is read",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -62,7 +62,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "an indefinite transaction is treated as aborted",
+        description: "an indefinite transaction is treated as aborted",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -71,7 +71,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "an indefinite transaction is treated as committed",
+        description: "an indefinite transaction is treated as committed",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -80,7 +80,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "another writer's batch of the same number is treated as the worker's own",
+        description: "another writer's batch of the same number is treated as the worker's own",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -89,7 +89,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "batches are applied while a burst is suspended",
+        description: "batches are applied while a burst is suspended",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker.rs",
         edits: &[
@@ -101,19 +101,19 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "a burst is dropped instead of suspended",
+        description: "a burst is dropped instead of suspended",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker.rs",
         edits: &[("self.suspended = commits;", "drop(commits);")],
     },
     Mutation {
-        what: "records that did not fit into a batch are dropped",
+        description: "records that did not fit into a batch are dropped",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/partition.rs",
         edits: &[("owned.records = commit.unused;", "commit.unused.clear();")],
     },
     Mutation {
-        what: "the other records of a batch that panics are dropped",
+        description: "the other records of a batch that panics are dropped",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/apply.rs",
         edits: &[(
@@ -122,7 +122,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a process with older settings processes a partition instead of deferring it",
+        description: "a process with older settings processes a partition instead of deferring it",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/active_models.rs",
         edits: &[
@@ -137,7 +137,7 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "changed decoding settings take effect but are not stored",
+        description: "changed decoding settings take effect but are not stored",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/active_models.rs",
         edits: &[(
@@ -146,7 +146,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "an unprocessable partition stops the process",
+        description: "an unprocessable partition stops the process",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/quarantine.rs",
         edits: &[
@@ -161,13 +161,13 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "an accepted loss is not published",
+        description: "an accepted loss is not published",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/apply.rs",
         edits: &[("lost: owned.lost.clone(),", "lost: Vec::new(),")],
     },
     Mutation {
-        what: "the transaction of a fenced producer is treated as aborted",
+        description: "the transaction of a fenced producer is treated as aborted",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/transact.rs",
         edits: &[(
@@ -176,7 +176,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a stopping process commits after an indefinite transaction",
+        description: "a stopping process commits after an indefinite transaction",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker.rs",
         edits: &[
@@ -191,7 +191,7 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "the last stable offset is treated as the end of the changelog",
+        description: "the last stable offset is treated as the end of the changelog",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore.rs",
         edits: &[
@@ -206,7 +206,7 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "the end of the changelog is fetched before the committed offsets",
+        description: "the end of the changelog is fetched before the committed offsets",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore.rs",
         edits: &[(
@@ -215,7 +215,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "catching up drops the timers of a batch",
+        description: "catching up drops the timers of a batch",
         caught_by: Suite::Simulation,
         file: "src/store/db.rs",
         edits: &[(
@@ -224,7 +224,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "catching up keeps timers that a batch has moved",
+        description: "catching up keeps timers that a batch has moved",
         caught_by: Suite::Simulation,
         file: "src/store/db.rs",
         edits: &[(
@@ -233,7 +233,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a rebuilt partition has no timers",
+        description: "a rebuilt partition has no timers",
         caught_by: Suite::Simulation,
         file: "src/store/rebuild.rs",
         edits: &[(
@@ -242,7 +242,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a rebuild keeps the first value of a customer",
+        description: "a rebuild keeps the first value of a customer",
         caught_by: Suite::Simulation,
         file: "src/store/rebuild.rs",
         edits: &[(
@@ -251,7 +251,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "catching up starts one record too late",
+        description: "catching up starts one record too late",
         caught_by: Suite::Simulation,
         file: "src/store/meta.rs",
         edits: &[(
@@ -260,7 +260,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "catching up does not publish the outbox of a batch",
+        description: "catching up does not publish the outbox of a batch",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/changelog_scan.rs",
         edits: &[(
@@ -269,7 +269,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a rebuild does not publish the outbox of the last batch",
+        description: "a rebuild does not publish the outbox of the last batch",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/replace.rs",
         edits: &[(
@@ -278,7 +278,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "the local state is used although the changelog is empty",
+        description: "the local state is used although the changelog is empty",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/replace.rs",
         edits: &[(
@@ -287,7 +287,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "republishing skips the records of the first step",
+        description: "republishing skips the records of the first step",
         caught_by: Suite::Simulation,
         file: "src/runtime/restore/republish.rs",
         edits: &[(
@@ -296,7 +296,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "idleness is not confirmed with the broker",
+        description: "idleness is not confirmed with the broker",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",
         edits: &[(
@@ -305,7 +305,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "the wall clock is followed even when it jumps",
+        description: "the wall clock is followed even when it jumps",
         caught_by: Suite::Simulation,
         file: "src/runtime/clock.rs",
         edits: &[(
@@ -314,7 +314,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "the watermark of idle inputs ignores the allowed lateness",
+        description: "the watermark of idle inputs ignores the allowed lateness",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",
         edits: &[(
@@ -323,7 +323,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "event ids expire by earlier events only",
+        description: "event ids expire by earlier events only",
         caught_by: Suite::Laws,
         file: "src/customer/receive.rs",
         edits: &[(
@@ -332,7 +332,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "orders become final by earlier events only",
+        description: "orders become final by earlier events only",
         caught_by: Suite::Laws,
         file: "src/customer/receive.rs",
         edits: &[
@@ -347,7 +347,7 @@ const MUTATIONS: [Mutation; 40] = [
         ],
     },
     Mutation {
-        what: "an event at the instant of a fired timer retracts nothing",
+        description: "an event at the instant of a fired timer retracts nothing",
         caught_by: Suite::Laws,
         file: "src/customer/model_state.rs",
         edits: &[(
@@ -356,7 +356,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a correction basis includes later events of its instant",
+        description: "a correction basis includes later events of its instant",
         caught_by: Suite::Laws,
         file: "src/customer/model_state.rs",
         edits: &[(
@@ -365,7 +365,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a correction basis includes later orders of its instant",
+        description: "a correction basis includes later orders of its instant",
         caught_by: Suite::Laws,
         file: "src/customer/model_state.rs",
         edits: &[(
@@ -374,7 +374,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a slow clock rejects valid records",
+        description: "a slow clock rejects valid records",
         caught_by: Suite::Simulation,
         file: "src/runtime/clock_check.rs",
         edits: &[(
@@ -383,7 +383,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "records of an aborted transaction are not applied again",
+        description: "records of an aborted transaction are not applied again",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/partition.rs",
         edits: &[(
@@ -392,7 +392,7 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "an event time after its record's timestamp moves other customers",
+        description: "an event time after its record's timestamp moves other customers",
         caught_by: Suite::Laws,
         file: "src/partition/batch.rs",
         edits: &[(
@@ -401,13 +401,13 @@ const MUTATIONS: [Mutation; 40] = [
         )],
     },
     Mutation {
-        what: "a correction without effect stores no basis",
+        description: "a correction without effect stores no basis",
         caught_by: Suite::Laws,
         file: "src/customer/correction.rs",
         edits: &[("self.state.set_basis(new_basis);", "drop(new_basis);")],
     },
     Mutation {
-        what: "a transition stopped by the chain rule is taken by the next timer",
+        description: "a transition stopped by the chain rule is taken by the next timer",
         caught_by: Suite::Laws,
         file: "src/customer/transitions.rs",
         edits: &[(
@@ -421,13 +421,16 @@ const MUTATIONS: [Mutation; 40] = [
 fn every_mutation_is_of_the_source_as_it_is() {
     let mut stale = Vec::new();
     for Mutation {
-        what, file, edits, ..
+        description,
+        file,
+        edits,
+        ..
     } in &MUTATIONS
     {
         let text = fs::read_to_string(root().join(file)).unwrap();
         let once = |from: &str| text.matches(from).count() == 1;
         if !edits.iter().all(|(from, _)| once(from)) {
-            stale.push(what);
+            stale.push(description);
         }
     }
     assert!(stale.is_empty(), "{stale:#?}");
@@ -442,17 +445,17 @@ fn every_mutation_is_caught_by_its_suite() {
     }
     copy(root(), &package);
     let wanted = std::env::var("TENURE_MUTATION").unwrap_or_default();
-    let is_wanted = |it: &&Mutation| wanted.split(',').any(|part| it.what.contains(part));
+    let is_wanted = |it: &&Mutation| wanted.split(',').any(|part| it.description.contains(part));
     let chosen: Vec<&Mutation> = MUTATIONS.iter().filter(is_wanted).collect();
     for suite in [Suite::Simulation, Suite::Laws] {
         if chosen.iter().any(|it| it.caught_by == suite) {
-            let (fine, output) = suite.run(&package);
-            assert!(fine, "it fails without any mutation:\n{output}");
+            let (passed, output) = suite.run(&package);
+            assert!(passed, "the suite fails without a mutation:\n{output}");
         }
     }
     let mut survivors = Vec::new();
     for Mutation {
-        what,
+        description,
         caught_by,
         file,
         edits,
@@ -464,19 +467,19 @@ fn every_mutation_is_caught_by_its_suite() {
             text.replacen(from, to, 1)
         });
         fs::write(&path, mutated).unwrap();
-        let (fine, output) = caught_by.run(&package);
+        let (passed, output) = caught_by.run(&package);
         assert!(
             !output.contains("could not compile"),
-            "{what} does not compile:\n{output}"
+            "{description} does not compile:\n{output}"
         );
         let by = output.lines().find(|line| line.contains("panicked at"));
         let how = output
             .lines()
             .skip_while(|line| !line.contains("panicked at"))
             .nth(1);
-        println!("{what}: {}", how.or(by).unwrap_or("SURVIVES"));
-        if fine {
-            survivors.push(*what);
+        println!("{description}: {}", how.or(by).unwrap_or("SURVIVES"));
+        if passed {
+            survivors.push(*description);
         }
         fs::write(&path, before).unwrap();
     }

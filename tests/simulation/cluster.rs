@@ -1,5 +1,5 @@
-//! A Kafka that is made up: logs, one group, transactions whose markers come late. It knows what a
-//! broker promises and no more: what is not promised is decided by chance.
+//! The simulated Kafka: logs, one group, and transactions with late markers. It behaves as brokers
+//! guarantee; where they guarantee nothing, it chooses at random.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,29 +10,28 @@ use crate::partition::Generation;
 
 /// A record of an input, and when it was produced.
 #[derive(Clone, Debug)]
-pub(super) struct Produced {
+pub(super) struct InputRecord {
     pub(super) at: Duration,
     pub(super) key: Vec<u8>,
     pub(super) value: Vec<u8>,
 }
 
-impl Produced {
-    /// Its own timestamp.
+impl InputRecord {
     pub(super) fn timestamp(&self) -> EventTime {
-        EventTime(super::setting::BASE.0 + self.at.as_millis() as i64)
+        EventTime(super::scenario::BASE.0 + self.at.as_millis() as i64)
     }
 }
 
-/// A place in a partition of the changelog.
+/// An offset in a partition of the changelog.
 #[derive(Clone, Debug)]
-struct Slot {
+struct LogEntry {
     transaction: usize,
-    /// A marker, or a record that compaction took away, has none.
+    /// `None` for a marker, and for a record that was compacted.
     record: Option<ProducerRecord>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum TransactionState {
     Open,
     Committed,
     Aborted,
@@ -41,26 +40,26 @@ enum State {
 #[derive(Debug)]
 struct Transaction {
     producer: usize,
-    state: State,
-    begun: Duration,
-    /// Where it has records, and whether the marker has come.
+    state: TransactionState,
+    begun_at: Duration,
+    /// The partitions with its records, and whether the marker is written.
     partitions: BTreeMap<i32, bool>,
     outputs: Vec<ProducerRecord>,
     offsets: Vec<((u32, i32), (i64, String))>,
-    /// Whether the marker of the offsets has come.
+    /// Whether the marker of the offsets is written.
     offsets_marked: bool,
 }
 
-/// A member's place in the group.
+/// A member of the group in a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Membership {
     pub(super) member: u64,
     pub(super) generation: u64,
 }
 
-/// Why a transaction went no further.
+/// Why a transaction fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum TransactionError {
     Fenced,
     NotAMember,
 }
@@ -68,10 +67,10 @@ pub(super) enum Refused {
 #[derive(Debug)]
 pub(super) struct Cluster {
     /// By input and partition.
-    pub(super) inputs: Vec<Vec<Vec<Produced>>>,
-    changelog: Vec<Vec<Slot>>,
-    /// Where it begins.
-    begins: usize,
+    pub(super) inputs: Vec<Vec<Vec<InputRecord>>>,
+    changelog: Vec<Vec<LogEntry>>,
+    /// The first offset of each partition of the changelog.
+    changelog_start: usize,
     transactions: Vec<Transaction>,
     /// Committed, in order.
     pub(super) outputs: Vec<ProducerRecord>,
@@ -79,18 +78,18 @@ pub(super) struct Cluster {
     /// The epoch of each producer.
     producers: BTreeMap<usize, u64>,
     pub(super) generation: u64,
-    /// The offsets that the last transaction of each partition has committed, whatever the group has forgotten.
+    /// The offsets of the last committed transaction of each partition, also after the group's are deleted.
     positions: BTreeMap<(u32, i32), i64>,
-    /// From which offset on records are decoded by the other settings.
-    pub(super) switched: BTreeMap<(u32, i32), i64>,
+    /// The first offset that is decoded with the new settings.
+    pub(super) new_settings_from: BTreeMap<(u32, i32), i64>,
     members: BTreeMap<usize, u64>,
-    members_ever: u64,
+    last_member: u64,
     pub(super) owners: BTreeMap<i32, usize>,
-    /// The generation in which its owner got each partition.
+    /// The generation in which each partition was assigned to its owner.
     pub(super) owned_since: BTreeMap<i32, u64>,
 }
 
-/// As `transaction.timeout.ms`.
+/// The `transaction.timeout.ms` of all producers.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Cluster {
@@ -98,16 +97,16 @@ impl Cluster {
         Cluster {
             inputs: vec![vec![Vec::new(); partitions]; inputs],
             changelog: vec![Vec::new(); partitions],
-            begins: 0,
+            changelog_start: 0,
             transactions: Vec::new(),
             outputs: Vec::new(),
             offsets: BTreeMap::new(),
             producers: BTreeMap::new(),
             generation: 0,
             positions: BTreeMap::new(),
-            switched: BTreeMap::new(),
+            new_settings_from: BTreeMap::new(),
             members: BTreeMap::new(),
-            members_ever: 0,
+            last_member: 0,
             owners: BTreeMap::new(),
             owned_since: BTreeMap::new(),
         }
@@ -117,20 +116,20 @@ impl Cluster {
         self.changelog.len() as i32
     }
 
-    /// What the changelog held before anything of this was written is gone.
-    pub(super) fn begin_at(&mut self, offset: usize) {
-        self.begins = offset;
+    /// The changelog starts at this offset: earlier records were deleted before the run.
+    pub(super) fn start_changelog_at(&mut self, offset: usize) {
+        self.changelog_start = offset;
         let partitions = (0..self.partitions()).map(|partition| (partition, true));
         self.transactions.push(Transaction {
             producer: usize::MAX,
-            state: State::Aborted,
-            begun: Duration::ZERO,
+            state: TransactionState::Aborted,
+            begun_at: Duration::ZERO,
             partitions: partitions.collect(),
             outputs: Vec::new(),
             offsets: Vec::new(),
             offsets_marked: true,
         });
-        let gone = Slot {
+        let gone = LogEntry {
             transaction: 0,
             record: None,
         };
@@ -141,18 +140,18 @@ impl Cluster {
 
     // ---- the group
 
-    /// A process with this instance name joins. A static member that comes back takes its old
-    /// place: nothing is rebalanced.
+    /// A process with this instance name joins. A static member that returns keeps its partitions:
+    /// there is no rebalance.
     pub(super) fn join(&mut self, instance: usize) -> u64 {
-        self.members_ever += 1;
-        let before = self.members.insert(instance, self.members_ever);
+        self.last_member += 1;
+        let before = self.members.insert(instance, self.last_member);
         if before.is_none() {
             self.rebalance();
         }
-        self.members_ever
+        self.last_member
     }
 
-    /// The session of an instance has run out, whether it knows or not.
+    /// The session of an instance times out, whether the process notices or not.
     pub(super) fn expel(&mut self, instance: usize) {
         if self.members.remove(&instance).is_some() {
             self.rebalance();
@@ -174,8 +173,8 @@ impl Cluster {
         for partition in 0..self.partitions() {
             if !members.is_empty() {
                 let turns = self.generation as usize / 2;
-                let place = (partition as usize + turns) % members.len();
-                self.owners.insert(partition, members[place]);
+                let member = (partition as usize + turns) % members.len();
+                self.owners.insert(partition, members[member]);
                 if before.get(&partition) != self.owners.get(&partition) {
                     self.owned_since.insert(partition, self.generation);
                 }
@@ -190,7 +189,7 @@ impl Cluster {
         partition: i32,
     ) -> Option<Vec<Option<(i64, String)>>> {
         let touches = |transaction: &Transaction| {
-            transaction.state != State::Aborted
+            transaction.state != TransactionState::Aborted
                 && !transaction.offsets_marked
                 && transaction
                     .offsets
@@ -204,15 +203,15 @@ impl Cluster {
         Some((0..inputs).map(offset).collect())
     }
 
-    /// Somebody deletes or expires the group's offsets of a partition.
+    /// The group's offsets of a partition are deleted or expire.
     pub(super) fn forget_offsets(&mut self, partition: i32) {
         self.offsets.retain(|(_, own), _| *own != partition);
     }
 
     // ---- transactions
 
-    /// A producer begins: what an earlier one of its name left open is aborted, and the earlier
-    /// one is fenced.
+    /// Initializes a producer: an open transaction of the earlier one with its id is aborted, and
+    /// the earlier one is fenced.
     pub(super) fn init(&mut self, producer: usize) -> u64 {
         self.abort_open(|transaction| transaction.producer == producer);
         let epoch = self.producers.entry(producer).or_default();
@@ -224,17 +223,18 @@ impl Cluster {
         let mut aborted = Vec::new();
         for number in 0..self.transactions.len() {
             let transaction = &self.transactions[number];
-            if transaction.state == State::Open && which(transaction) {
+            if transaction.state == TransactionState::Open && which(transaction) {
                 aborted.push(transaction.producer);
-                self.end(number, State::Aborted);
+                self.end(number, TransactionState::Aborted);
             }
         }
         aborted
     }
 
     /// Transactions that are open for too long are aborted, and their producers fenced.
-    pub(super) fn time_out(&mut self, now: Duration) {
-        let aborted = self.abort_open(|transaction| now > transaction.begun + TRANSACTION_TIMEOUT);
+    pub(super) fn abort_timed_out(&mut self, now: Duration) {
+        let aborted =
+            self.abort_open(|transaction| now > transaction.begun_at + TRANSACTION_TIMEOUT);
         for producer in aborted {
             *self.producers.entry(producer).or_default() += 1;
         }
@@ -247,13 +247,13 @@ impl Cluster {
         epoch: u64,
         records: Vec<ProducerRecord>,
         now: Duration,
-    ) -> Result<usize, Refused> {
+    ) -> Result<usize, TransactionError> {
         self.check(producer, epoch)?;
         let number = self.transactions.len();
         let mut transaction = Transaction {
             producer,
-            state: State::Open,
-            begun: now,
+            state: TransactionState::Open,
+            begun_at: now,
             partitions: BTreeMap::new(),
             outputs: Vec::new(),
             offsets: Vec::new(),
@@ -261,10 +261,10 @@ impl Cluster {
         };
         for record in records {
             match record.partition {
-                // Only the changelog names its partitions.
+                // Only changelog records name their partition.
                 Some(partition) => {
                     transaction.partitions.insert(partition, false);
-                    self.changelog[partition as usize].push(Slot {
+                    self.changelog[partition as usize].push(LogEntry {
                         transaction: number,
                         record: Some(record),
                     });
@@ -276,7 +276,7 @@ impl Cluster {
         Ok(number)
     }
 
-    /// The coordinator checks the member and its generation, and never who owns a partition.
+    /// The coordinator checks the member and its generation, but not who owns a partition.
     pub(super) fn send_offsets(
         &mut self,
         number: usize,
@@ -284,11 +284,11 @@ impl Cluster {
         instance: usize,
         membership: Membership,
         offsets: Vec<((u32, i32), (i64, String))>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TransactionError> {
         self.check(self.transactions[number].producer, epoch)?;
         if !self.is_member(instance, membership.member) || membership.generation != self.generation
         {
-            return Err(Refused::NotAMember);
+            return Err(TransactionError::NotAMember);
         }
         let transaction = &mut self.transactions[number];
         transaction.offsets = offsets;
@@ -296,22 +296,22 @@ impl Cluster {
         Ok(())
     }
 
-    fn check(&self, producer: usize, epoch: u64) -> Result<(), Refused> {
+    fn check(&self, producer: usize, epoch: u64) -> Result<(), TransactionError> {
         match self.producers.get(&producer) == Some(&epoch) {
             true => Ok(()),
-            false => Err(Refused::Fenced),
+            false => Err(TransactionError::Fenced),
         }
     }
 
-    /// Commits; the markers come later. Returns where each partition's records end.
+    /// Commits; the markers are written later. Returns the end of the records in each partition.
     pub(super) fn commit(
         &mut self,
         number: usize,
         epoch: u64,
-    ) -> Result<BTreeMap<i32, i64>, Refused> {
+    ) -> Result<BTreeMap<i32, i64>, TransactionError> {
         self.check(self.transactions[number].producer, epoch)?;
-        if self.transactions[number].state != State::Open {
-            return Err(Refused::Fenced);
+        if self.transactions[number].state != TransactionState::Open {
+            return Err(TransactionError::Fenced);
         }
         let mut ends = BTreeMap::new();
         for partition in self.transactions[number].partitions.keys() {
@@ -319,18 +319,19 @@ impl Cluster {
             let last = slots.iter().rposition(|slot| slot.transaction == number);
             ends.insert(*partition, last.unwrap() as i64 + 1);
         }
-        self.end(number, State::Committed);
+        self.end(number, TransactionState::Committed);
         Ok(ends)
     }
 
     pub(super) fn abort(&mut self, number: usize) {
-        if self.transactions[number].state == State::Open {
-            self.end(number, State::Aborted);
+        if self.transactions[number].state == TransactionState::Open {
+            self.end(number, TransactionState::Aborted);
         }
     }
 
-    /// Notes where a partition switches to the other settings, by what is kept beside its states.
-    fn note_switch(&mut self, number: usize) {
+    /// Records the offset from which a partition uses the new settings, by the generation in the
+    /// transaction.
+    fn record_settings_change(&mut self, number: usize) {
         for ((input, partition), _) in &self.transactions[number].offsets {
             let slots = self.changelog[*partition as usize].iter();
             let own = slots.filter(|slot| slot.transaction == number);
@@ -341,36 +342,36 @@ impl Cluster {
             let is_switch = values.filter_map(|value| Generation::decode(value).ok());
             if is_switch
                 .into_iter()
-                .any(|it| it.decoding() == Some(&super::setting::switched()))
+                .any(|it| it.decoding() == Some(&super::scenario::new_decoding()))
             {
-                let place = (*input, *partition);
-                let from = self.positions.get(&place).copied().unwrap_or(0);
-                self.switched.entry(place).or_insert(from);
+                let position = (*input, *partition);
+                let from = self.positions.get(&position).copied().unwrap_or(0);
+                self.new_settings_from.entry(position).or_insert(from);
             }
         }
     }
 
-    fn end(&mut self, number: usize, state: State) {
-        if state == State::Committed {
-            self.note_switch(number);
+    fn end(&mut self, number: usize, state: TransactionState) {
+        if state == TransactionState::Committed {
+            self.record_settings_change(number);
         }
         let transaction = &mut self.transactions[number];
         transaction.state = state;
-        if state == State::Committed {
+        if state == TransactionState::Committed {
             self.outputs.append(&mut transaction.outputs);
-            // Decided now, seen by others when the marker has come.
-            for (place, offset) in &transaction.offsets {
-                self.offsets.insert(*place, offset.clone());
-                self.positions.insert(*place, offset.0);
+            // Decided now, visible to others when the marker is written.
+            for (position, offset) in &transaction.offsets {
+                self.offsets.insert(*position, offset.clone());
+                self.positions.insert(*position, offset.0);
             }
         }
     }
 
-    /// One marker of an ended transaction that has not come yet comes; `false` if there is none.
-    pub(super) fn mark_one(&mut self, chance: &mut fastrand::Rng) -> bool {
+    /// Writes one missing marker of an ended transaction; `false` if there is none.
+    pub(super) fn write_one_marker(&mut self, rng: &mut fastrand::Rng) -> bool {
         let mut late: Vec<(usize, Option<i32>)> = Vec::new();
         for (number, transaction) in self.transactions.iter().enumerate() {
-            if transaction.state == State::Open {
+            if transaction.state == TransactionState::Open {
                 continue;
             }
             if !transaction.offsets_marked {
@@ -383,12 +384,12 @@ impl Cluster {
         if late.is_empty() {
             return false;
         }
-        let (number, place) = late[chance.usize(0..late.len())];
-        match place {
+        let (number, partition) = late[rng.usize(0..late.len())];
+        match partition {
             None => self.transactions[number].offsets_marked = true,
             Some(partition) => {
                 self.transactions[number].partitions.insert(partition, true);
-                self.changelog[partition as usize].push(Slot {
+                self.changelog[partition as usize].push(LogEntry {
                     transaction: number,
                     record: None,
                 });
@@ -397,14 +398,14 @@ impl Cluster {
         true
     }
 
-    /// The changelog is deleted and made again.
+    /// The changelog is deleted and recreated.
     pub(super) fn lose_changelog(&mut self) {
         self.changelog.iter_mut().for_each(Vec::clear);
-        self.begins = 0;
+        self.changelog_start = 0;
     }
 
-    /// Whether the last progress of a partition says that states are still to come.
-    pub(super) fn ends_with_a_part(&self, partition: i32) -> bool {
+    /// Whether the last progress of a partition is partial: states are still missing.
+    pub(super) fn ends_with_partial_progress(&self, partition: i32) -> bool {
         let entries = self.changelog(partition, 0, i64::MAX);
         let progress = entries.into_iter().rev().find_map(|entry| match entry {
             ChangelogRecord::Progress(progress) => Some(progress),
@@ -417,10 +418,11 @@ impl Cluster {
 
     pub(super) fn changelog_ends(&self, partition: i32) -> OffsetBounds {
         let slots = &self.changelog[partition as usize];
-        let undecided = |slot: &Slot| self.transactions[slot.transaction].partitions[&partition];
-        let stable = slots.iter().position(|slot| !undecided(slot));
+        let is_marked =
+            |slot: &LogEntry| self.transactions[slot.transaction].partitions[&partition];
+        let stable = slots.iter().position(|slot| !is_marked(slot));
         OffsetBounds {
-            start: self.begins as i64,
+            start: self.changelog_start as i64,
             last_stable: stable.unwrap_or(slots.len()) as i64,
             end: slots.len() as i64,
         }
@@ -432,7 +434,7 @@ impl Cluster {
         let mut entries = Vec::new();
         for offset in from..to {
             let slot = &self.changelog[partition as usize][offset as usize];
-            if let (Some(record), State::Committed) =
+            if let (Some(record), TransactionState::Committed) =
                 (&slot.record, self.transactions[slot.transaction].state)
             {
                 entries.extend(ChangelogRecord::decode(&ConsumerRecord {
@@ -446,7 +448,7 @@ impl Cluster {
         entries
     }
 
-    /// Takes away every record that a later committed one with its key stands for.
+    /// Removes every record that is aborted or followed by a later committed one with its key.
     pub(super) fn compact(&mut self, partition: i32) {
         let stable = self.changelog_ends(partition).last_stable as usize;
         let mut seen = std::collections::BTreeSet::new();
@@ -454,7 +456,8 @@ impl Cluster {
             .iter_mut()
             .rev()
         {
-            let committed = self.transactions[slot.transaction].state == State::Committed;
+            let committed =
+                self.transactions[slot.transaction].state == TransactionState::Committed;
             if let Some(record) = &slot.record
                 && (!committed || !seen.insert(record.key.clone()))
             {

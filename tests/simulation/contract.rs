@@ -1,17 +1,17 @@
-//! RocksDB does what the made-up disk does, whatever is done in whatever order: so what the
-//! simulation proves of the store holds on a real one.
+//! RocksDB behaves like the simulated disk for every sequence of operations: so the results of the
+//! simulation apply to the real store.
 
 use std::ops::ControlFlow;
 
 use super::disk::Mounted;
-use super::setting::Setting;
-use super::universe::{Process, Universe};
+use super::scenario::Scenario;
+use super::scheduler::{Process, Simulation};
 use crate::store::{Config, Family, Rocks, StorageEngine};
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
 fn key(number: u64) -> Vec<u8> {
-    // Of different lengths, some a prefix of others.
+    // Keys of different lengths, some a prefix of others.
     format!("{number:b}").into_bytes()
 }
 
@@ -20,12 +20,12 @@ fn entries(
     family: Family,
     from: &[u8],
     to: &[u8],
-    most: usize,
+    limit: usize,
 ) -> Entries {
     let mut entries = Entries::new();
     let mut take = |key: &[u8], value: &[u8]| {
         entries.push((key.to_vec(), value.to_vec()));
-        Ok(match entries.len() >= most {
+        Ok(match entries.len() >= limit {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         })
@@ -36,8 +36,8 @@ fn entries(
 
 fn values(engine: &impl StorageEngine, family: Family, keys: &[Vec<u8>]) -> Vec<(usize, Vec<u8>)> {
     let mut values = Vec::new();
-    let mut take = |place, value: &[u8]| {
-        values.push((place, value.to_vec()));
+    let mut take = |index, value: &[u8]| {
+        values.push((index, value.to_vec()));
         Ok(())
     };
     engine.get(family, keys, &mut take).unwrap();
@@ -45,12 +45,12 @@ fn values(engine: &impl StorageEngine, family: Family, keys: &[Vec<u8>]) -> Vec<
 }
 
 /// One random operation, the same for every engine.
-fn act(engine: &impl StorageEngine, chance: &mut fastrand::Rng) {
-    let family = Family::ALL[chance.usize(0..3)];
-    let value = key(chance.u64(0..1_000));
-    if chance.u32(0..4) > 0 {
-        let changes: Vec<(u32, u64)> = (0..chance.usize(1..8))
-            .map(|_| (chance.u32(0..10), chance.u64(0..40)))
+fn apply_random_operation(engine: &impl StorageEngine, rng: &mut fastrand::Rng) {
+    let family = Family::ALL[rng.usize(0..3)];
+    let value = key(rng.u64(0..1_000));
+    if rng.u32(0..4) > 0 {
+        let changes: Vec<(u32, u64)> = (0..rng.usize(1..8))
+            .map(|_| (rng.u32(0..10), rng.u64(0..40)))
             .collect();
         let mut fill = |batch: &mut dyn crate::store::BatchWriter| {
             for (kind, number) in &changes {
@@ -68,9 +68,9 @@ fn act(engine: &impl StorageEngine, chance: &mut fastrand::Rng) {
         };
         return engine.write(&mut fill).unwrap();
     }
-    let numbers = (0..chance.usize(0..8)).map(|_| chance.u64(0..40));
+    let numbers = (0..rng.usize(0..8)).map(|_| rng.u64(0..40));
     let keys: std::collections::BTreeSet<Vec<u8>> = numbers.map(key).collect();
-    let removed = chance.u32(0..4) == 0;
+    let removed = rng.u32(0..4) == 0;
     let pairs = keys
         .into_iter()
         .map(|key| (key, Some(value.clone()).filter(|_| !removed)));
@@ -78,9 +78,9 @@ fn act(engine: &impl StorageEngine, chance: &mut fastrand::Rng) {
 }
 
 #[test]
-fn rocksdb_does_what_the_made_up_disk_does() {
-    let universe = Universe::new(Setting::new(), 0);
-    universe.trouble.set(false);
+fn rocksdb_behaves_like_the_simulated_disk() {
+    let simulation = Simulation::new(Scenario::new(), 0);
+    simulation.faults_enabled.set(false);
     for seed in 0..3 {
         let folder = tempfile::tempdir().unwrap();
         let config = Config {
@@ -88,32 +88,32 @@ fn rocksdb_does_what_the_made_up_disk_does() {
             durable: true,
         };
         let mut rocks = Rocks::open(folder.path(), &config).unwrap();
-        let made_up = Mounted {
+        let simulated = Mounted {
             disk: super::disk::Disk::default(),
-            universe: universe.clone(),
+            simulation: simulation.clone(),
             process: Process::default(),
         };
-        let mut chance = fastrand::Rng::with_seed(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
         for step in 0..200 {
-            act(&rocks, &mut chance.clone());
-            act(&made_up, &mut chance);
-            if chance.u32(0..50) == 0 {
+            apply_random_operation(&rocks, &mut rng.clone());
+            apply_random_operation(&simulated, &mut rng);
+            if rng.u32(0..50) == 0 {
                 drop(rocks);
                 rocks = Rocks::open(folder.path(), &config).unwrap();
             }
-            let family = Family::ALL[chance.usize(0..3)];
-            let (from, to) = (key(chance.u64(0..40)), key(chance.u64(0..40)));
-            let most = chance.usize(1..30);
+            let family = Family::ALL[rng.usize(0..3)];
+            let (from, to) = (key(rng.u64(0..40)), key(rng.u64(0..40)));
+            let limit = rng.usize(1..30);
             assert_eq!(
-                entries(&rocks, family, &from, &to, most),
-                entries(&made_up, family, &from, &to, most),
+                entries(&rocks, family, &from, &to, limit),
+                entries(&simulated, family, &from, &to, limit),
                 "seed {seed}, step {step}"
             );
             let mut keys = vec![from, to];
             keys.sort();
             assert_eq!(
                 values(&rocks, family, &keys),
-                values(&made_up, family, &keys),
+                values(&simulated, family, &keys),
                 "seed {seed}, step {step}"
             );
         }

@@ -1,32 +1,32 @@
-//! A disk that is made up: an ordered map that keeps what was written, atomically, and may end the
-//! process before or after.
+//! The simulated disk: an ordered map with atomic writes, which may end the process before or after
+//! a write.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
 
-use super::universe::{Process, Universe};
+use super::scheduler::{Process, Simulation};
 use crate::store::{
     BatchWriter, EntryVisitor, Error, Family, IoOperation, KeyValue, StorageEngine, ValueVisitor,
 };
 
 type Map = BTreeMap<(Family, Vec<u8>), Vec<u8>>;
 
-/// What survives a crash.
+/// The contents, which survive a crash.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk(pub(super) Rc<RefCell<Map>>);
 
-/// A disk in the hands of a process.
+/// The disk as used by a process.
 #[derive(Clone)]
 pub(super) struct Mounted {
     pub(super) disk: Disk,
-    pub(super) universe: Rc<Universe>,
+    pub(super) simulation: Rc<Simulation>,
     pub(super) process: Process,
 }
 
 #[derive(Default)]
-struct Planned(Vec<Change>);
+struct PendingWrites(Vec<Change>);
 
 enum Change {
     Put(Family, Vec<u8>, Vec<u8>),
@@ -34,7 +34,7 @@ enum Change {
     DeleteRange(Family, Vec<u8>, Vec<u8>),
 }
 
-impl BatchWriter for Planned {
+impl BatchWriter for PendingWrites {
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
         self.0
             .push(Change::Put(family, key.to_vec(), value.to_vec()));
@@ -65,7 +65,7 @@ impl Disk {
 
 impl Mounted {
     fn may_fail(&self, step: IoOperation) -> Result<(), Error> {
-        match self.universe.strikes("disk error", 1_000) {
+        match self.simulation.inject("disk error", 1_000) {
             false => Ok(()),
             true => Err(Error::Io {
                 operation: step,
@@ -97,9 +97,9 @@ impl StorageEngine for Mounted {
             let value = |key: &Vec<u8>| map.get(&(family, key.clone())).cloned();
             keys.iter().map(value).collect()
         };
-        for (place, value) in found.iter().enumerate() {
+        for (index, value) in found.iter().enumerate() {
             if let Some(value) = value {
-                take(place, value)?;
+                take(index, value)?;
             }
         }
         Ok(())
@@ -137,15 +137,15 @@ impl StorageEngine for Mounted {
         &self,
         fill: &mut dyn FnMut(&mut dyn BatchWriter) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut planned = Planned::default();
-        fill(&mut planned)?;
+        let mut pending = PendingWrites::default();
+        fill(&mut pending)?;
         self.may_fail(IoOperation::Write)?;
-        self.universe.effect(self.process, "before the write");
-        planned
+        self.simulation.effect(self.process, "before the write");
+        pending
             .0
             .into_iter()
             .for_each(|change| self.disk.apply(change));
-        self.universe.effect(self.process, "after the write");
+        self.simulation.effect(self.process, "after the write");
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl StorageEngine for Mounted {
                 None => Change::Delete(family, key),
             });
         }
-        self.universe.effect(self.process, "after an ingestion");
+        self.simulation.effect(self.process, "after an ingestion");
         Ok(())
     }
 }

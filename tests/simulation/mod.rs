@@ -1,6 +1,6 @@
-//! The whole daemon minus librdkafka and RocksDB: the real worker, restore, store logic, timers and
-//! ownership epochs, over a made-up cluster and disk, with crashes, lost answers, zombies and
-//! rebalances at every effect, in virtual time. One seed is one run, the same every time.
+//! The whole daemon without librdkafka and RocksDB: the real worker, restore, store logic, timers
+//! and ownership epochs, over a simulated cluster and disk, with crashes, lost responses, zombies
+//! and rebalances at every effect, in virtual time. One seed is one deterministic run.
 //!
 //! ```text
 //! TENURE_SEEDS=100000 cargo test --lib simulation      more runs
@@ -19,29 +19,29 @@ mod lost;
 mod oracle;
 mod poll;
 mod quarantine;
-mod setting;
-mod universe;
-mod world;
+mod scenario;
+mod scheduler;
+mod worker_io;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use setting::Setting;
-use universe::Universe;
+use scenario::Scenario;
+use scheduler::Simulation;
 
-/// Runs in a normal test.
+/// Runs of a normal test.
 const SEEDS: u64 = 1_000;
-/// Steps with trouble.
+/// Steps with faults.
 const STEPS: usize = 400;
-/// Silence at the end: longer than every timer of the model.
-const SILENCE: Duration = Duration::from_secs(600);
-/// Far more than it takes to come to rest.
-const REST_MAX: usize = 100_000;
+/// Inactivity at the end: longer than every timer of the model.
+const INACTIVITY: Duration = Duration::from_secs(600);
+/// Far more than are needed to become idle.
+const IDLE_STEPS_MAX: usize = 100_000;
 
-type Struck = BTreeMap<String, u64>;
+type FaultCounts = BTreeMap<String, u64>;
 
-/// What each run comes to; of one that fails the seed is printed.
+/// The result of each run; prints the seed of a run that fails.
 fn each_seed<T>(seeds: u64, run: impl Fn(u64) -> T) -> Vec<T> {
     let one = |seed| {
         catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|cause| {
@@ -53,110 +53,110 @@ fn each_seed<T>(seeds: u64, run: impl Fn(u64) -> T) -> Vec<T> {
 }
 
 #[test]
-fn whatever_fails_every_change_is_told_once_and_the_state_is_that_of_the_fold() {
+fn every_transition_is_published_once_and_the_state_matches_the_fold_whatever_fails() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     if let Some(seed) = number("TENURE_SEED") {
-        run(Setting::new(), seed);
+        run(Scenario::new(), seed);
         return;
     }
     let seeds = number("TENURE_SEEDS").unwrap_or(SEEDS);
     let threads = std::thread::available_parallelism().map_or(1, |found| found.get() as u64);
-    let setting = Setting::new();
+    let scenario = Scenario::new();
     let one = |thread: u64| {
-        let setting = setting.clone();
+        let scenario = scenario.clone();
         std::thread::spawn(move || {
-            let mut struck = Struck::new();
+            let mut injected = FaultCounts::new();
             for seed in (thread..seeds).step_by(threads as usize) {
-                for (what, count) in run(setting.clone(), seed) {
-                    *struck.entry(what).or_default() += count;
+                for (name, count) in run(scenario.clone(), seed) {
+                    *injected.entry(name).or_default() += count;
                 }
             }
-            struck
+            injected
         })
     };
     let running: Vec<_> = (0..threads).map(one).collect();
-    let mut struck = Struck::new();
+    let mut injected = FaultCounts::new();
     for thread in running {
-        for (what, count) in thread.join().unwrap() {
-            *struck.entry(what).or_default() += count;
+        for (name, count) in thread.join().unwrap() {
+            *injected.entry(name).or_default() += count;
         }
     }
-    println!("{seeds} runs: {struck:#?}");
+    println!("{seeds} runs: {injected:#?}");
     assert!(
-        seeds < SEEDS || struck.contains_key("held back"),
+        seeds < SEEDS || injected.contains_key("suspended"),
         "no burst"
     );
 }
 
-fn run(setting: Setting, seed: u64) -> Struck {
-    let setting = match seed % 4 {
-        0 => setting.at_least_once(),
-        _ => setting,
+fn run(scenario: Scenario, seed: u64) -> FaultCounts {
+    let scenario = match seed % 4 {
+        0 => scenario.at_least_once(),
+        _ => scenario,
     };
-    let setting = match seed % 5 {
-        0 => setting.with_fuse(),
-        _ => setting,
+    let scenario = match seed % 5 {
+        0 => scenario.with_fuse(),
+        _ => scenario,
     };
-    let universe = Universe::new(setting, seed);
+    let simulation = Simulation::new(scenario, seed);
     let done = catch_unwind(AssertUnwindSafe(|| {
-        live(&universe);
-        rest(&universe);
-        oracle::check(&universe);
+        run_with_faults(&simulation);
+        run_until_idle(&simulation);
+        oracle::check(&simulation);
     }));
     if let Err(cause) = done {
         println!("TENURE_SEED={seed} fails");
         std::panic::resume_unwind(cause);
     }
-    // Processes and universe hold each other.
-    universe.seats.iter().for_each(universe::Seat::clear);
-    universe.struck.borrow().clone()
+    // Processes and simulation reference each other.
+    simulation.hosts.iter().for_each(scheduler::Host::clear);
+    simulation.injected.borrow().clone()
 }
 
-fn live(universe: &std::rc::Rc<Universe>) {
-    let switches_at = universe.draw(0..2 * STEPS as u64) as usize;
+fn run_with_faults(simulation: &std::rc::Rc<Simulation>) {
+    let new_settings_at = simulation.random(0..2 * STEPS as u64) as usize;
     for step in 0..STEPS {
-        if step == switches_at {
-            universe.is_switched.set(true);
+        if step == new_settings_at {
+            simulation.has_new_settings.set(true);
         }
-        let (silent, busy) = {
-            let mut chance = universe.chance.borrow_mut();
-            (chance.u32(0..60) == 0, chance.u32(0..3) == 0)
+        let (is_inactive, is_active) = {
+            let mut rng = simulation.rng.borrow_mut();
+            (rng.u32(0..60) == 0, rng.u32(0..3) == 0)
         };
-        let longest = if silent { 120_000 } else { 1_000 };
-        let time = universe.chance.borrow_mut().u64(0..longest);
-        universe.pass(Duration::from_millis(time));
-        if busy {
-            setting::somebody_does_something(universe);
+        let longest = if is_inactive { 120_000 } else { 1_000 };
+        let time = simulation.rng.borrow_mut().u64(0..longest);
+        simulation.advance(Duration::from_millis(time));
+        if is_active {
+            scenario::produce_random_event(simulation);
         }
-        if silent {
-            (0..universe.seats.len()).for_each(|seat| universe.operate(seat));
+        if is_inactive {
+            (0..simulation.hosts.len()).for_each(|host| simulation.act_as_operator(host));
         }
-        universe.something_happens(None);
+        simulation.random_step(None);
     }
 }
 
-/// Nothing fails any more, nobody does anything: all silence is noticed by the clock alone.
-fn rest(universe: &std::rc::Rc<Universe>) {
-    universe.trouble.set(false);
-    universe.wall_off.set(0);
-    universe.undecided.borrow_mut().clear();
-    if universe.is_switched.get() {
-        // Whoever still has the earlier settings leaves alone what others have taken further.
-        universe.seats.iter().for_each(universe::Seat::clear);
+/// Without faults and events: all inactivity is noticed by the clock alone.
+fn run_until_idle(simulation: &std::rc::Rc<Simulation>) {
+    simulation.faults_enabled.set(false);
+    simulation.wall_clock_error.set(0);
+    simulation.open_transactions.borrow_mut().clear();
+    if simulation.has_new_settings.get() {
+        // A process with the earlier settings would defer partitions.
+        simulation.hosts.iter().for_each(scheduler::Host::clear);
     }
-    let end = universe.now.get() + SILENCE;
-    for _ in 0..REST_MAX {
-        universe.pass(Duration::from_millis(500));
-        for seat in 0..universe.seats.len() {
-            universe.operate(seat);
-            universe.go_on(seat);
+    let end = simulation.now.get() + INACTIVITY;
+    for _ in 0..IDLE_STEPS_MAX {
+        simulation.advance(Duration::from_millis(500));
+        for host in 0..simulation.hosts.len() {
+            simulation.act_as_operator(host);
+            simulation.step(host);
         }
-        if universe.now.get() > end {
-            // The oracle reads what committed readers are shown.
-            let mut chance = universe.chance.borrow_mut();
-            while universe.cluster.borrow_mut().mark_one(&mut chance) {}
+        if simulation.now.get() > end {
+            // The oracle reads committed records: write all markers.
+            let mut rng = simulation.rng.borrow_mut();
+            while simulation.cluster.borrow_mut().write_one_marker(&mut rng) {}
             return;
         }
     }
-    panic!("it does not come to rest");
+    panic!("the run does not become idle");
 }

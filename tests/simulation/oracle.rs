@@ -1,11 +1,11 @@
-//! What must be true at the end, by the pure core over the whole input at once.
+//! The expected result: the pure core applied to the whole input at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::setting::{self, IDLE_AFTER, LATENESS};
-use super::universe::Universe;
+use super::scenario::{self, IDLE_AFTER, LATENESS};
+use super::scheduler::Simulation;
 use crate::cloudevent::{self, Origin};
 use crate::customer;
 use crate::event::Rejection;
@@ -16,21 +16,21 @@ use crate::kafka::{ChangelogRecord, DeliveryGuarantee, ProducerRecord};
 use crate::partition::{Batch, Output, Progress, Record, StateView, apply};
 use crate::store::Family;
 
-/// By customer: the ids of the changes, in order, and what caused them.
-type Told = BTreeMap<String, Vec<(String, String)>>;
+/// By customer: the ids of the transitions, in order, and their causes.
+type Transitions = BTreeMap<String, Vec<(String, String)>>;
 
 /// Input, partition and offset.
-type Place = (usize, i32, usize);
+type RecordId = (usize, i32, usize);
 
-pub(super) fn check(universe: &Universe) {
-    let seen = EventTime(universe.wall().0 - IDLE_AFTER.0 - LATENESS.0 - 61_000);
-    let cluster = universe.cluster.borrow();
+pub(super) fn check(simulation: &Simulation) {
+    let seen = EventTime(simulation.wall().0 - IDLE_AFTER.0 - LATENESS.0 - 61_000);
+    let cluster = simulation.cluster.borrow();
     let outputs = |topic: &str| -> Vec<&ProducerRecord> {
         let of_topic = |record: &&ProducerRecord| record.topic == topic;
         let all = cluster.outputs.iter().filter(of_topic);
-        match universe.setting.delivery() {
+        match simulation.scenario.delivery() {
             DeliveryGuarantee::ExactlyOnce => all.collect(),
-            DeliveryGuarantee::AtLeastOnce => once(all),
+            DeliveryGuarantee::AtLeastOnce => deduplicated(all),
         }
     };
     let changes: Vec<Json> = outputs("stage-changes")
@@ -39,29 +39,29 @@ pub(super) fn check(universe: &Universe) {
         .collect();
     let (lost, rejected): (Vec<_>, Vec<_>) = outputs("dead-letters")
         .into_iter()
-        .partition(|letter| header(letter, "tenure_reason") == "input_lost");
-    let lost = lost_offsets(universe, &lost);
-    let (mut expected, mut letters) = (Told::new(), BTreeSet::new());
+        .partition(|dead_letter| header(dead_letter, "tenure_reason") == "input_lost");
+    let lost = lost_offsets(simulation, &lost);
+    let (mut expected, mut dead_letters) = (Transitions::new(), BTreeSet::new());
     for partition in 0..cluster.partitions() {
         fold(
-            universe,
+            simulation,
             partition,
             seen,
             &lost,
             &mut expected,
-            &mut letters,
+            &mut dead_letters,
         );
     }
-    assert_eq!(told(&changes, seen), expected, "stage changes");
-    assert_letters_once(&rejected, &letters);
+    assert_eq!(published(&changes, seen), expected, "stage changes");
+    assert_dead_letters_once(&rejected, &dead_letters);
     assert_current_stages(&changes, &outputs("customer-stages"));
     for partition in 0..cluster.partitions() {
-        assert_state(universe, partition);
+        assert_state(simulation, partition);
     }
 }
 
-/// What comes once more is the same to the last byte.
-fn once<'a>(records: impl Iterator<Item = &'a ProducerRecord>) -> Vec<&'a ProducerRecord> {
+/// Removes copies, which are identical to the last byte.
+fn deduplicated<'a>(records: impl Iterator<Item = &'a ProducerRecord>) -> Vec<&'a ProducerRecord> {
     let mut kept: Vec<&ProducerRecord> = Vec::new();
     for record in records {
         if !kept.contains(&record) {
@@ -71,33 +71,34 @@ fn once<'a>(records: impl Iterator<Item = &'a ProducerRecord>) -> Vec<&'a Produc
     kept
 }
 
-fn told(changes: &[Json], seen: EventTime) -> Told {
-    let mut told = Told::new();
+fn published(changes: &[Json], seen: EventTime) -> Transitions {
+    let mut published = Transitions::new();
     for change in changes {
         let data = &change["data"];
         if data["effective_at"].as_str().unwrap() < seen.to_string().as_str() {
             let text = |json: &Json| json.as_str().unwrap().to_owned();
             let one = (text(&change["id"]), text(&data["cause"]));
-            told.entry(text(&data["customer_id"]))
+            published
+                .entry(text(&data["customer_id"]))
                 .or_default()
                 .push(one);
         }
     }
-    told
+    published
 }
 
-/// The fold of one partition: everything in the order of time, and then all silence.
+/// The fold of one partition: all records in time order, and then the final inactivity.
 fn fold(
-    universe: &Universe,
+    simulation: &Simulation,
     partition: i32,
     seen: EventTime,
-    lost: &BTreeSet<Place>,
-    expected: &mut Told,
-    letters: &mut BTreeSet<Place>,
+    lost: &BTreeSet<RecordId>,
+    expected: &mut Transitions,
+    dead_letters: &mut BTreeSet<RecordId>,
 ) {
-    let models = &universe.setting.models;
+    let models = &simulation.scenario.models;
     let (vocabulary, money) = (models.vocabulary.clone(), CurrencyRates::default());
-    let [decoder, other] = [Mapping::default(), setting::other_mapping()].map(|mapping| {
+    let [decoder, new_decoder] = [Mapping::default(), scenario::other_mapping()].map(|mapping| {
         Decoder::new(
             mapping,
             vocabulary.clone(),
@@ -105,7 +106,7 @@ fn fold(
             RecordLimits::default(),
         )
     });
-    let cluster = universe.cluster.borrow();
+    let cluster = simulation.cluster.borrow();
     let mut records = Vec::new();
     for (input, log) in cluster.inputs.iter().enumerate() {
         for (offset, record) in log[partition as usize].iter().enumerate() {
@@ -114,25 +115,25 @@ fn fold(
                 offset: offset as i64,
             };
             let timestamp = record.timestamp();
-            let place = (input, partition, offset);
-            if lost.contains(&place) {
+            let id = (input, partition, offset);
+            if lost.contains(&id) {
                 continue;
             }
-            let switched = cluster.switched.get(&(input as u32, partition));
-            let decoder = match switched.is_some_and(|from| *from <= offset as i64) {
-                true => &other,
+            let new_settings_from = cluster.new_settings_from.get(&(input as u32, partition));
+            let decoder = match new_settings_from.is_some_and(|from| *from <= offset as i64) {
+                true => &new_decoder,
                 false => &decoder,
             };
             match decoder.decode_record(Some(&record.key), Some(&record.value), Some(timestamp.0)) {
-                Ok(_) if universe.poisoned.borrow().contains(&place) => {
-                    letters.insert(place);
+                Ok(_) if simulation.poison_records.borrow().contains(&id) => {
+                    dead_letters.insert(id);
                 }
                 Ok(event) => records.push(Record {
                     position,
                     timestamp: Some(timestamp),
                     content: Ok::<_, Rejection>(event),
                 }),
-                Err(_) => drop(letters.insert(place)),
+                Err(_) => drop(dead_letters.insert(id)),
             }
         }
     }
@@ -149,7 +150,7 @@ fn fold(
             panic!("nothing is rejected here")
         };
         let origin = Origin::Topic {
-            id: &universe.setting.topology.input_ids[change.position.input as usize],
+            id: &simulation.scenario.topology.input_ids[change.position.input as usize],
             topic: "",
             partition,
             offset: change.position.offset,
@@ -171,40 +172,43 @@ fn header(record: &ProducerRecord, name: &str) -> String {
     String::from_utf8(found.unwrap().1.clone().unwrap()).unwrap()
 }
 
-fn place(letter: &ProducerRecord) -> Place {
+fn record_id(dead_letter: &ProducerRecord) -> RecordId {
     (
-        usize::from(header(letter, "tenure_topic") == "orders"),
-        header(letter, "tenure_partition").parse().unwrap(),
-        header(letter, "tenure_offset").parse().unwrap(),
+        usize::from(header(dead_letter, "tenure_topic") == "orders"),
+        header(dead_letter, "tenure_partition").parse().unwrap(),
+        header(dead_letter, "tenure_offset").parse().unwrap(),
     )
 }
 
-/// What is said to be lost; it is gone, and said once.
-fn lost_offsets(universe: &Universe, letters: &[&ProducerRecord]) -> BTreeSet<Place> {
+/// The offsets that were reported as lost: each was deleted, and is reported once.
+fn lost_offsets(simulation: &Simulation, dead_letters: &[&ProducerRecord]) -> BTreeSet<RecordId> {
     let mut lost = BTreeSet::new();
-    for letter in letters {
-        let (input, partition, from) = place(letter);
-        let to: usize = header(letter, "tenure_offset_end").parse().unwrap();
-        assert_eq!(header(letter, "tenure_applied"), "false");
-        let start = universe.starts.borrow()[&(input, partition)] as usize;
+    for dead_letter in dead_letters {
+        let (input, partition, from) = record_id(dead_letter);
+        let to: usize = header(dead_letter, "tenure_offset_end").parse().unwrap();
+        assert_eq!(header(dead_letter, "tenure_applied"), "false");
+        let start = simulation.starts.borrow()[&(input, partition)] as usize;
         assert!(from < to && to <= start, "{from} to {to} of {start}");
         for offset in from..to {
-            assert!(lost.insert((input, partition, offset)), "lost twice");
+            assert!(
+                lost.insert((input, partition, offset)),
+                "reported as lost twice"
+            );
         }
     }
     lost
 }
 
-fn assert_letters_once(records: &[&ProducerRecord], expected: &BTreeSet<Place>) {
+fn assert_dead_letters_once(records: &[&ProducerRecord], expected: &BTreeSet<RecordId>) {
     let mut found = BTreeSet::new();
     for record in records {
-        let place = place(record);
-        assert!(found.insert(place), "a dead letter came twice: {place:?}");
+        let id = record_id(record);
+        assert!(found.insert(id), "a dead letter is published twice: {id:?}");
     }
     assert_eq!(&found, expected, "dead letters");
 }
 
-/// The compacted topic says what the last change of everybody says.
+/// The compacted topic contains the last transition of every customer.
 fn assert_current_stages(changes: &[Json], records: &[&ProducerRecord]) {
     let mut current = BTreeMap::new();
     for record in records {
@@ -223,10 +227,10 @@ fn assert_current_stages(changes: &[Json], records: &[&ProducerRecord]) {
     assert_eq!(current, last, "current stages");
 }
 
-/// State on the owner's disk = state by the changelog alone; timers = what the states are armed
-/// for; progress = the group's offsets.
-fn assert_state(universe: &Universe, partition: i32) {
-    let cluster = universe.cluster.borrow();
+/// The state on the owner's disk equals the changelog; the timers are those for which the states
+/// are armed; the progress equals the group's offsets.
+fn assert_state(simulation: &Simulation, partition: i32) {
+    let cluster = simulation.cluster.borrow();
     let (mut states, mut progress) = (BTreeMap::<CustomerId, Vec<u8>>::new(), None);
     for entry in cluster.changelog(partition, 0, i64::MAX) {
         match entry {
@@ -238,7 +242,7 @@ fn assert_state(universe: &Universe, partition: i32) {
         }
     }
     let owner = cluster.owners[&partition];
-    let disk = universe.seats[owner].disk.0.borrow();
+    let disk = simulation.hosts[owner].disk.0.borrow();
     let current = [b"current".as_slice(), &partition.to_be_bytes()].concat();
     let is_second = disk.get(&(Family::Meta, current)) == Some(&vec![1]);
     let own = (partition.cast_unsigned() | u32::from(is_second) << 31).to_be_bytes();
@@ -253,7 +257,7 @@ fn assert_state(universe: &Universe, partition: i32) {
         .iter()
         .map(|(customer, state)| (customer.as_bytes().to_vec(), state.clone()));
     assert_eq!(on_disk, by_changelog.collect(), "states");
-    let models = &universe.setting.models;
+    let models = &simulation.scenario.models;
     let armed = states.iter().filter_map(|(customer, state)| {
         let due = customer::decode(state, models).unwrap().armed?;
         let due = ((due.0 as u64) ^ (1 << 63)).to_be_bytes();
@@ -267,7 +271,7 @@ fn assert_state(universe: &Universe, partition: i32) {
         let (offset, batch) = offset.unwrap();
         let log = &cluster.inputs[input][partition as usize];
         assert_eq!(progress["offsets"][input], offset, "the group's offset");
-        assert_eq!(offset as usize, log.len(), "all was read");
+        assert_eq!(offset as usize, log.len(), "everything is read");
         let batch = batch.split(' ').next().unwrap();
         assert_eq!(progress["batch"].to_string(), batch, "the group's batch");
     }

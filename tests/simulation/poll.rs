@@ -1,4 +1,5 @@
-//! The polling thread of a simulated process: follows the group, fetches, and posts mail.
+//! The polling thread of a simulated process: follows the group's assignments, fetches records, and
+//! sends messages to workers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::cluster::Membership;
-use super::universe::Universe;
+use super::scheduler::Simulation;
 use crate::kafka::Fetched;
 use crate::runtime::assignment::{Assignment, AssignmentChange};
 use crate::runtime::context::Context;
@@ -19,65 +20,70 @@ pub(super) struct Poll {
     partitions: Arc<Partitions>,
     stopping: Arc<AtomicBool>,
     member: u64,
-    /// The generation that this process knows of; 0 before the first.
+    /// The last generation that this process has joined; 0 before the first.
     generation: u64,
-    /// Until when it does not hear that it has lost its place in the group.
-    deaf_until: Duration,
-    /// Whether a rebalance takes only what moves.
+    /// Until when it does not notice that it has been removed from the group.
+    ignores_group_until: Duration,
+    /// Whether the protocol is incremental: a rebalance revokes only partitions that move.
     is_incremental: bool,
     owned: Vec<i32>,
     feeds: BTreeMap<i32, Feed>,
-    /// Of each worker.
-    mail: Vec<VecDeque<WorkerMessage>>,
+    /// Messages to each worker.
+    messages: Vec<VecDeque<WorkerMessage>>,
     pub(super) starts: Vec<StartRequest>,
 }
 
 struct Feed {
     epoch: u64,
-    /// The next offset of each input, once it is started, and whether its end was told.
+    /// The next offset of each input, once it is started, and whether its end was reported.
     positions: Option<Vec<(i64, bool)>>,
 }
 
-/// Most records of a turn.
+/// Records of one fetch, at most.
 const FETCH_MAX: usize = 20;
 
 impl Poll {
-    pub(super) fn new(shared: &Context, member: u64, workers: usize, is_incremental: bool) -> Poll {
+    pub(super) fn new(
+        context: &Context,
+        member: u64,
+        workers: usize,
+        is_incremental: bool,
+    ) -> Poll {
         Poll {
-            assignment: shared.assignment.clone(),
-            partitions: shared.partitions.clone(),
-            stopping: shared.stopping.clone(),
+            assignment: context.assignment.clone(),
+            partitions: context.partitions.clone(),
+            stopping: context.stopping.clone(),
             member,
             generation: 0,
-            deaf_until: Duration::ZERO,
+            ignores_group_until: Duration::ZERO,
             is_incremental,
             owned: Vec::new(),
             feeds: BTreeMap::new(),
-            mail: (0..workers).map(|_| VecDeque::new()).collect(),
+            messages: (0..workers).map(|_| VecDeque::new()).collect(),
             starts: Vec::new(),
         }
     }
 
-    /// It hears nothing of the group until then, unless it joins anew before.
-    pub(super) fn deafen(&mut self, until: Duration) {
-        self.deaf_until = until;
+    /// It does not notice changes of the group until then, unless it rejoins before.
+    pub(super) fn ignore_group_until(&mut self, until: Duration) {
+        self.ignores_group_until = until;
     }
 
-    /// Nobody polls any more.
+    /// Stops polling and asks the workers to stop.
     pub(super) fn stop(&mut self) {
         self.stopping.store(true, Ordering::Release);
-        self.mail
+        self.messages
             .iter_mut()
-            .for_each(|mail| mail.push_back(WorkerMessage::Stop));
+            .for_each(|messages| messages.push_back(WorkerMessage::Stop));
     }
 
-    pub(super) fn take_mail(&mut self, worker: usize) -> VecDeque<WorkerMessage> {
-        std::mem::take(&mut self.mail[worker])
+    pub(super) fn take_messages(&mut self, worker: usize) -> VecDeque<WorkerMessage> {
+        std::mem::take(&mut self.messages[worker])
     }
 
-    fn post(&mut self, partition: i32, mail: WorkerMessage) {
-        let workers = self.mail.len();
-        self.mail[partition as usize % workers].push_back(mail);
+    fn post(&mut self, partition: i32, messages: WorkerMessage) {
+        let workers = self.messages.len();
+        self.messages[partition as usize % workers].push_back(messages);
     }
 
     pub(super) fn membership(&self) -> Option<Membership> {
@@ -87,12 +93,12 @@ impl Poll {
         })
     }
 
-    pub(super) fn turn(&mut self, universe: &Universe, instance: usize) {
+    pub(super) fn run_once(&mut self, simulation: &Simulation, instance: usize) {
         if self.stopping.load(Ordering::Acquire) {
             return;
         }
-        self.follow_the_group(universe, instance);
-        self.follow_the_workers();
+        self.poll_group(simulation, instance);
+        self.apply_assignment_changes();
         for (partition, feed) in &mut self.feeds {
             if self.partitions.is_quarantined(*partition) {
                 feed.positions = None;
@@ -106,19 +112,19 @@ impl Poll {
                 feed.positions = Some(positions.map(|own| (own.offset, false)).collect());
             }
         }
-        self.fetch(universe);
+        self.fetch(simulation);
     }
 
-    /// By the eager protocol everything is given up, and then what is assigned is taken; by the incremental one only what
-    /// moves.
-    fn follow_the_group(&mut self, universe: &Universe, instance: usize) {
-        let is_refused = self.assignment.is_rejoin_requested();
-        if universe.now.get() < self.deaf_until && !is_refused {
+    /// The eager protocol revokes all partitions and assigns them again; the incremental one revokes and assigns only
+    /// partitions that move.
+    fn poll_group(&mut self, simulation: &Simulation, instance: usize) {
+        let is_rejoin_requested = self.assignment.is_rejoin_requested();
+        if simulation.now.get() < self.ignores_group_until && !is_rejoin_requested {
             return;
         }
-        self.deaf_until = Duration::ZERO;
-        let mut cluster = universe.cluster.borrow_mut();
-        if is_refused || !cluster.is_member(instance, self.member) {
+        self.ignores_group_until = Duration::ZERO;
+        let mut cluster = simulation.cluster.borrow_mut();
+        if is_rejoin_requested || !cluster.is_member(instance, self.member) {
             self.member = cluster.join(instance);
             self.generation = 0;
         }
@@ -137,19 +143,19 @@ impl Poll {
         let partitions: Vec<i32> = owned.into_iter().filter(|it| !kept.contains(it)).collect();
         self.assignment.revoke(&partitions);
         if !partitions.is_empty() {
-            let released = ReleaseLatch::new(self.mail.len());
-            for mail in &mut self.mail {
-                mail.push_back(WorkerMessage::Revoked {
+            let released = ReleaseLatch::new(self.messages.len());
+            for messages in &mut self.messages {
+                messages.push_back(WorkerMessage::Revoked {
                     partitions: partitions.clone(),
                     released: released.clone(),
                 });
             }
         }
         self.assignment.assign(&added);
-        self.follow_the_workers();
+        self.apply_assignment_changes();
     }
 
-    fn follow_the_workers(&mut self) {
+    fn apply_assignment_changes(&mut self) {
         for change in self.assignment.take_changes() {
             match change {
                 AssignmentChange::Restarted { partition, epoch } => {
@@ -174,17 +180,17 @@ impl Poll {
         }
     }
 
-    /// Inputs come in the order in which they were produced.
-    fn fetch(&mut self, universe: &Universe) {
-        let cluster = universe.cluster.borrow();
+    /// Records of the inputs are fetched in the order in which they were produced.
+    fn fetch(&mut self, simulation: &Simulation) {
+        let cluster = simulation.cluster.borrow();
         for (partition, feed) in &mut self.feeds {
             let Some(positions) = &mut feed.positions else {
                 continue;
             };
             let gauge = BufferUsage::default();
-            let worker = *partition as usize % self.mail.len();
+            let worker = *partition as usize % self.messages.len();
             let mut post = |input: usize, fetched: Fetched| {
-                self.mail[worker].push_back(WorkerMessage::Fetched {
+                self.messages[worker].push_back(WorkerMessage::Fetched {
                     partition: *partition,
                     epoch: feed.epoch,
                     input: input as u32,
@@ -194,23 +200,26 @@ impl Poll {
             };
             let log = |input: usize| {
                 &cluster.inputs[input][*partition as usize]
-                    [..universe.stable_end(input, *partition)]
+                    [..simulation.last_stable_offset(input, *partition)]
             };
-            let starts = universe.starts.borrow();
-            let begins = |input: usize| starts.get(&(input, *partition)).copied().unwrap_or(0);
+            let starts = simulation.starts.borrow();
+            let start_offset =
+                |input: usize| starts.get(&(input, *partition)).copied().unwrap_or(0);
             for (input, (at, _)) in positions.iter_mut().enumerate() {
-                if *at < begins(input) {
+                if *at < start_offset(input) {
                     *at = i64::MAX;
                     post(input, Fetched::OutOfRange);
                 }
             }
-            let records = universe.chance.borrow_mut().usize(0..FETCH_MAX);
+            let records = simulation.rng.borrow_mut().usize(0..FETCH_MAX);
             for _ in 0..records {
-                let heads = positions.iter().enumerate().filter_map(|(input, (at, _))| {
+                let candidates = positions.iter().enumerate().filter_map(|(input, (at, _))| {
                     let record = log(input).get(*at as usize)?;
                     Some((record.at, input))
                 });
-                let Some((_, input)) = heads.min() else { break };
+                let Some((_, input)) = candidates.min() else {
+                    break;
+                };
                 let (offset, _) = positions[input];
                 let record = &log(input)[offset as usize];
                 let fetched = Fetched::Record {
@@ -223,9 +232,9 @@ impl Poll {
                 post(input, fetched);
                 positions[input] = (offset + 1, false);
             }
-            for (input, (at, told)) in positions.iter_mut().enumerate() {
-                if !*told && *at as usize == log(input).len() {
-                    *told = true;
+            for (input, (at, end_reported)) in positions.iter_mut().enumerate() {
+                if !*end_reported && *at as usize == log(input).len() {
+                    *end_reported = true;
                     post(input, Fetched::End);
                 }
             }

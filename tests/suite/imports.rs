@@ -264,7 +264,6 @@ fn cycles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a 
 }
 
 #[test]
-#[ignore = "some still do"]
 fn no_files_import_each_other() {
     let tree = Crate::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let edges = tree.edges();

@@ -1,4 +1,4 @@
-//! What ends the daemon: it says why, leaves nothing behind, and a successor goes on.
+//! Errors that end the daemon: it logs the reason, leaves nothing open, and a successor continues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,110 +10,111 @@ use kafka_protocol::messages::{
     TxnOffsetCommitRequest,
 };
 
-use super::{Faulted, SETTINGS, proxy};
+use super::{FaultTest, SETTINGS, proxy};
 use crate::proxy::Fault;
 
 const FENCED: &str = "the brokers have fenced this process";
 
-/// Once may be its own doing: a transaction or a session that ran out of time.
+/// The first time it may be caused by the process itself: a transaction or a session that timed
+/// out.
 #[test]
-fn a_daemon_that_is_fenced_takes_its_place_once_and_then_ends_and_its_successor_goes_on() {
+fn a_fenced_daemon_recovers_once_and_then_ends_and_its_successor_continues() {
     let proxy = proxy();
-    // Each worker has a producer, and each may take its place once.
+    // Each worker has a producer, and each may recover once.
     let settings = format!("{SETTINGS}workers = 1\n");
-    let mut faulted = Faulted::new(&proxy, "fault-fenced", &settings);
+    let mut faulted = FaultTest::new(&proxy, "fault-fenced", &settings);
     let mut fenced_by = |fault: Fault| {
-        faulted.ends(FENCED);
+        faulted.expect_error(FENCED);
         assert_eq!(fault.fired(), 2);
     };
     let end = || {
         let end = proxy.on::<EndTxnRequest>().when(|it| it.committed);
         end.nth(3).times(2)
     };
-    fenced_by(end().answer(Code::ProducerFenced));
-    fenced_by(end().answer(Code::InvalidProducerEpoch));
-    fenced_by(end().answer_after(Code::ProducerFenced));
+    fenced_by(end().refuse(Code::ProducerFenced));
+    fenced_by(end().refuse(Code::InvalidProducerEpoch));
+    fenced_by(end().execute_then_refuse(Code::ProducerFenced));
     let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3).times(2);
-    fenced_by(add.answer(Code::ProducerFenced));
+    fenced_by(add.refuse(Code::ProducerFenced));
     let add = proxy.on::<AddOffsetsToTxnRequest>().nth(3).times(2);
-    fenced_by(add.answer(Code::ProducerFenced));
+    fenced_by(add.refuse(Code::ProducerFenced));
     let commit = || proxy.on::<TxnOffsetCommitRequest>().nth(3).times(2);
-    fenced_by(commit().answer(Code::InvalidProducerEpoch));
+    fenced_by(commit().refuse(Code::InvalidProducerEpoch));
     let heartbeat = proxy.on::<HeartbeatRequest>().times(2);
-    fenced_by(heartbeat.answer(Code::FencedInstanceId));
+    fenced_by(heartbeat.refuse(Code::FencedInstanceId));
     let join = proxy.on::<JoinGroupRequest>().times(2);
-    fenced_by(join.answer(Code::FencedInstanceId));
-    // Before it has begun nobody can have taken its place but another process.
+    fenced_by(join.refuse(Code::FencedInstanceId));
+    // Before it has started, only another process can have fenced it.
     let init = proxy
         .on::<InitProducerIdRequest>()
-        .answer(Code::ProducerFenced);
-    faulted.ends(FENCED);
+        .refuse(Code::ProducerFenced);
+    faulted.expect_error(FENCED);
     assert_eq!(init.fired(), 1);
     let once = [
-        commit().answer(Code::FencedInstanceId),
-        end().times(1).answer(Code::ProducerFenced),
+        commit().refuse(Code::FencedInstanceId),
+        end().times(1).refuse(Code::ProducerFenced),
         proxy
             .on::<HeartbeatRequest>()
             .nth(2)
-            .answer(Code::FencedInstanceId),
+            .refuse(Code::FencedInstanceId),
     ];
-    faulted.world.start();
+    faulted.app.start();
     once.iter().for_each(Fault::await_fired);
-    faulted.goes_on();
+    faulted.finish();
 }
 
-/// Trying again would come to the same: better to end than to try for ever.
+/// A retry would fail in the same way: the daemon ends instead of retrying for ever.
 #[test]
-fn a_daemon_that_cannot_go_on_ends_and_says_why() {
+fn a_daemon_that_cannot_continue_ends_with_the_reason() {
     let proxy = proxy();
-    let mut faulted = Faulted::new(&proxy, "fault-hopeless", SETTINGS);
-    // Of an output a small dead letter takes the place; a state has no other form.
+    let mut faulted = FaultTest::new(&proxy, "fault-hopeless", SETTINGS);
+    // A small dead letter can replace an output; a state cannot be replaced.
     let to_changelog = |it: &ProduceRequest| {
         let mut topics = it.topic_data.iter();
         topics.any(|topic| topic.name.ends_with("changelog"))
     };
     for code in [Code::MessageTooLarge, Code::InvalidRecord] {
-        // Too large may be a batch of them: that is tried in smaller ones first.
+        // The batch may be too large: it is retried in smaller ones first.
         let has_ended = Arc::new(AtomicBool::new(false));
         let until = has_ended.clone();
         let produce = proxy
             .on::<ProduceRequest>()
             .when(move |it| !until.load(Ordering::Relaxed) && to_changelog(it));
-        let refused = produce.nth(3).times(1000).answer(code);
-        faulted.world.start();
+        let refused = produce.nth(3).times(1000).refuse(code);
+        faulted.app.start();
         let why = "changelog refuses a record that cannot be left out";
-        faulted.world.ends_with(78, why);
+        faulted.app.await_error_with_code(78, why);
         assert!(refused.fired() >= 1);
         has_ended.store(true, Ordering::Relaxed);
     }
     let mut ends_by = |fault: Fault, why: &str| {
-        faulted.ends(why);
+        faulted.expect_error(why);
         assert_eq!(fault.fired(), 1);
     };
     let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3);
     ends_by(
-        add.answer(Code::TopicAuthorizationFailed),
+        add.refuse(Code::TopicAuthorizationFailed),
         "Topic authorization failed",
     );
     let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
     ends_by(
-        commit.answer(Code::GroupAuthorizationFailed),
+        commit.refuse(Code::GroupAuthorizationFailed),
         "Group authorization failed",
     );
     let end = proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
     let code = Code::TransactionalIdAuthorizationFailed;
-    ends_by(end.answer(code), "committing failed");
-    // Not the same as that nothing was committed.
+    ends_by(end.refuse(code), "committing failed");
+    // An error does not mean that nothing was committed.
     let offsets = proxy.on::<OffsetFetchRequest>();
     ends_by(
-        offsets.answer(Code::TopicAuthorizationFailed),
+        offsets.refuse(Code::TopicAuthorizationFailed),
         "asking for committed offsets failed",
     );
-    // The changelog is read alone.
+    // The changelog is fetched alone.
     let fetch = || proxy.on::<FetchRequest>().when(|it| it.topics.len() > 1);
     ends_by(
-        fetch().answer(Code::TopicAuthorizationFailed),
+        fetch().refuse(Code::TopicAuthorizationFailed),
         "reading the inputs failed",
     );
-    faulted.works();
+    faulted.run_to_end();
 }

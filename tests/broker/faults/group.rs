@@ -1,4 +1,4 @@
-//! The group and its coordinator: whoever is thrown out comes back, and nothing is told twice.
+//! The group and its coordinator: a member that is removed rejoins, and nothing is published twice.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use kafka_protocol::messages::{
     TxnOffsetCommitRequest,
 };
 
-use super::{Faulted, Faults, proxy};
+use super::{FaultTest, Faults, proxy};
 use crate::harness::eventually;
 
-/// Many small transactions and frequent heartbeats: the group changes amid work.
+/// Many small transactions and frequent heartbeats: the group changes during processing.
 const SETTINGS: &str = "[kafka.properties]
 \"heartbeat.interval.ms\" = \"200\"
 [runtime]
@@ -20,7 +20,7 @@ batch_records = 30
 ";
 
 #[test]
-fn heartbeats_fail() {
+fn heartbeat_requests_fail() {
     let proxy = proxy();
     let heartbeat = || proxy.on::<HeartbeatRequest>().nth(2);
     let mut faults = Faults::default();
@@ -31,45 +31,45 @@ fn heartbeats_fail() {
         Code::NotCoordinator,
         Code::CoordinatorNotAvailable,
     ] {
-        faults.add(code, heartbeat().answer(code));
+        faults.add(code, heartbeat().refuse(code));
     }
-    faults.add("never arrived", heartbeat().cut_before());
-    faults.add("answer lost", heartbeat().cut_after());
-    faults.add("answer damaged", heartbeat().truncate(5));
-    let mut faulted = Faulted::new(&proxy, "fault-heartbeat", SETTINGS);
-    faulted.world.start();
+    faults.add("request lost", heartbeat().disconnect_before());
+    faults.add("response lost", heartbeat().disconnect_after());
+    faults.add("response damaged", heartbeat().truncate_response(5));
+    let mut faulted = FaultTest::new(&proxy, "fault-heartbeat", SETTINGS);
+    faulted.app.start();
     faults.await_fired();
-    faulted.goes_on();
+    faulted.finish();
     faults.assert_fired();
 }
 
 #[test]
-fn joining_fails() {
+fn join_and_sync_requests_fail() {
     let proxy = proxy();
     let join = || proxy.on::<JoinGroupRequest>();
     let sync = || proxy.on::<SyncGroupRequest>();
     let mut faults = Faults::default();
-    faults.add("join: never arrived", join().cut_before());
-    faults.add("join: answer lost", join().cut_after());
-    faults.add("join: answer damaged", join().truncate(9));
+    faults.add("join: request lost", join().disconnect_before());
+    faults.add("join: response lost", join().disconnect_after());
+    faults.add("join: response damaged", join().truncate_response(9));
     for code in [
         Code::CoordinatorLoadInProgress,
         Code::NotCoordinator,
         Code::UnknownMemberId,
     ] {
-        faults.add(("join", code), join().answer(code));
+        faults.add(("join", code), join().refuse(code));
     }
-    faults.add("sync: never arrived", sync().cut_before());
-    faults.add("sync: answer lost", sync().cut_after());
+    faults.add("sync: request lost", sync().disconnect_before());
+    faults.add("sync: response lost", sync().disconnect_after());
     for code in [Code::RebalanceInProgress, Code::UnknownMemberId] {
-        faults.add(("sync", code), sync().answer(code));
+        faults.add(("sync", code), sync().refuse(code));
     }
-    Faulted::new(&proxy, "fault-join", SETTINGS).works();
+    FaultTest::new(&proxy, "fault-join", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
 #[test]
-fn coordinators_are_not_found() {
+fn coordinator_lookups_fail() {
     let proxy = proxy();
     let mut faults = Faults::default();
     // Of a group, and of a transaction.
@@ -82,28 +82,31 @@ fn coordinators_are_not_found() {
             Code::CoordinatorNotAvailable,
             Code::CoordinatorLoadInProgress,
         ] {
-            faults.add((kind, code), find().answer(code));
+            faults.add((kind, code), find().refuse(code));
         }
-        faults.add((kind, "never arrived"), find().cut_before());
-        faults.add((kind, "answer lost"), find().cut_after());
-        faults.add((kind, "answer damaged"), find().truncate(8));
-        faults.add((kind, "late"), find().delay(Duration::from_millis(700)));
+        faults.add((kind, "request lost"), find().disconnect_before());
+        faults.add((kind, "response lost"), find().disconnect_after());
+        faults.add((kind, "response damaged"), find().truncate_response(8));
+        faults.add(
+            (kind, "late"),
+            find().delay_response(Duration::from_millis(700)),
+        );
     }
-    Faulted::new(&proxy, "fault-coordinator", SETTINGS).works();
+    FaultTest::new(&proxy, "fault-coordinator", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
-/// Nobody polls any more, so that nothing can give the membership back.
+/// A stopping daemon does not poll, so that it cannot regain its membership.
 #[test]
-fn a_daemon_that_has_lost_its_membership_ends_at_once() {
+fn a_daemon_that_has_lost_its_membership_stops_immediately() {
     let proxy = proxy();
-    let mut faulted = Faulted::new(&proxy, "fault-lost-member", SETTINGS);
+    let mut faulted = FaultTest::new(&proxy, "fault-lost-member", SETTINGS);
     let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
-    let refused = commit.times(usize::MAX).answer(Code::UnknownMemberId);
-    faulted.world.start();
-    eventually("it tries again and again", || refused.fired() > 2);
-    let status = faulted.world.terminate();
-    let said = faulted.world.said();
-    assert_eq!(status.code(), Some(0), "{said}");
-    assert!(said.contains("pending batches are not committed"), "{said}");
+    let refused = commit.times(usize::MAX).refuse(Code::UnknownMemberId);
+    faulted.app.start();
+    eventually("it retries", || refused.fired() > 2);
+    let status = faulted.app.terminate();
+    let log = faulted.app.log();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("pending batches are not committed"), "{log}");
 }

@@ -1,4 +1,4 @@
-//! What the daemon reads, and what it asks before: refused, lost, damaged and late.
+//! Requests by which the daemon reads: refused, lost, damaged and late.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use kafka_protocol::messages::{
     OffsetFetchRequest,
 };
 
-use super::{Faulted, Faults, SETTINGS, proxy};
+use super::{FaultTest, Faults, SETTINGS, proxy};
 
 #[test]
-fn reading_fails() {
+fn fetch_requests_fail() {
     let proxy = proxy();
     let fetch = || proxy.on::<FetchRequest>().nth(3);
     let mut faults = Faults::default();
@@ -23,70 +23,75 @@ fn reading_fails() {
         Code::OffsetNotAvailable,
         Code::KafkaStorageError,
         Code::CorruptMessage,
-        // Nothing is lost: that is found by restoring the partition.
+        // No record is missing: the daemon finds that by restoring the partition.
         Code::OffsetOutOfRange,
         Code::UnknownServerError,
     ] {
-        faults.add(code, fetch().answer(code));
+        faults.add(code, fetch().refuse(code));
     }
-    faults.add("never arrived", fetch().cut_before());
-    faults.add("answer lost", fetch().cut_after());
-    faults.add("answer damaged", fetch().truncate(40));
-    faults.add("late", fetch().delay(Duration::from_millis(700)));
-    let mut faulted = Faulted::new(&proxy, "fault-fetch", SETTINGS);
-    faulted.world.start();
-    // It is done before it has asked so often.
+    faults.add("request lost", fetch().disconnect_before());
+    faults.add("response lost", fetch().disconnect_after());
+    faults.add("response damaged", fetch().truncate_response(40));
+    faults.add("late", fetch().delay_response(Duration::from_millis(700)));
+    let mut faulted = FaultTest::new(&proxy, "fault-fetch", SETTINGS);
+    faulted.app.start();
+    // The input is processed before that many requests.
     faults.await_fired();
-    faulted.goes_on();
+    faulted.finish();
 }
 
 #[test]
-fn what_is_asked_before_a_partition_is_read_fails() {
+fn offset_requests_before_a_partition_is_read_fail() {
     let proxy = proxy();
     let mut faults = Faults::default();
     let offsets = || proxy.on::<OffsetFetchRequest>();
-    let unstable = offsets().times(8).answer(Code::UnstableOffsetCommit);
+    let unstable = offsets().times(8).refuse(Code::UnstableOffsetCommit);
     for code in [Code::CoordinatorLoadInProgress, Code::NotCoordinator] {
-        faults.add(code, offsets().answer(code));
+        faults.add(code, offsets().refuse(code));
     }
-    faults.add("offsets: answer lost", offsets().cut_after());
-    faults.add("offsets: answer damaged", offsets().truncate(9));
-    // Those of the changelog: nobody else asks for the end behind open transactions.
+    faults.add("offsets: response lost", offsets().disconnect_after());
+    faults.add("offsets: response damaged", offsets().truncate_response(9));
+    // Those of the changelog: no other request asks for the end after open transactions.
     let bounds = || {
         let bounds = proxy.on::<ListOffsetsRequest>();
         bounds.when(|it| it.isolation_level == 0)
     };
     for code in [Code::NotLeaderOrFollower, Code::OffsetNotAvailable] {
-        faults.add(code, bounds().answer(code));
+        faults.add(code, bounds().refuse(code));
     }
-    faults.add("bounds: answer lost", bounds().cut_after());
-    faults.add("bounds: answer damaged", bounds().truncate(9));
-    Faulted::new(&proxy, "fault-ask", SETTINGS).works();
+    faults.add("bounds: response lost", bounds().disconnect_after());
+    faults.add("bounds: response damaged", bounds().truncate_response(9));
+    FaultTest::new(&proxy, "fault-ask", SETTINGS).run_to_end();
     faults.assert_fired();
     assert_eq!(unstable.fired(), 8);
 }
 
-/// The topics are looked at first, and without an answer the daemon does not begin. Later on new
+/// The topics are described first, and without a response the daemon does not start. Later, new
 /// producers ask again.
 #[test]
-fn metadata_fail() {
+fn metadata_requests_fail() {
     let proxy = proxy();
-    let looked = proxy.on::<InitProducerIdRequest>().delay(Duration::ZERO);
-    let mut faulted = Faulted::new(&proxy, "fault-metadata", SETTINGS);
-    faulted.world.start();
-    looked.await_fired();
+    let described = proxy
+        .on::<InitProducerIdRequest>()
+        .delay_response(Duration::ZERO);
+    let mut faulted = FaultTest::new(&proxy, "fault-metadata", SETTINGS);
+    faulted.app.start();
+    described.await_fired();
     let metadata = || proxy.on::<MetadataRequest>();
     let mut faults = Faults::default();
-    faults.add("never arrived", metadata().cut_before());
-    faults.add("answer lost", metadata().cut_after());
-    faults.add("answer damaged", metadata().truncate(20));
-    faults.add("late", metadata().delay(Duration::from_millis(700)));
+    faults.add("request lost", metadata().disconnect_before());
+    faults.add("response lost", metadata().disconnect_after());
+    faults.add("response damaged", metadata().truncate_response(20));
+    faults.add(
+        "late",
+        metadata().delay_response(Duration::from_millis(700)),
+    );
     let code = Code::LeaderNotAvailable;
-    faults.add(code, metadata().answer_after(code));
+    faults.add(code, metadata().execute_then_refuse(code));
     for renewed in 0..4 {
         let end = proxy.on::<EndTxnRequest>().nth(3);
-        faults.add(renewed, end.answer_after(Code::UnknownServerError));
+        faults.add(renewed, end.execute_then_refuse(Code::UnknownServerError));
     }
-    faulted.goes_on();
+    faulted.finish();
     faults.assert_fired();
 }

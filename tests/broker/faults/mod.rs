@@ -1,5 +1,5 @@
-//! The daemon at work while requests fail. Whatever fails: every transition is told once, and every
-//! fault is seen to have been there.
+//! The daemon processes an input while requests fail. Every transition is published once, and every
+//! fault has occurred.
 
 mod end;
 mod group;
@@ -9,8 +9,8 @@ mod transaction;
 
 use std::fmt::Debug;
 
-use crate::daemon::World;
-use crate::exactly_once::{assert_told_once, history, produce};
+use crate::app::App;
+use crate::exactly_once::{assert_published_once, history, produce};
 use crate::harness::{Broker, eventually};
 use crate::proxy::{Fault, Proxy};
 use crate::reference::Event;
@@ -18,49 +18,49 @@ use crate::reference::Event;
 /// Small batches, so that an input takes many transactions.
 const SETTINGS: &str = "[runtime]\ncommit_interval = \"10ms\"\nbatch_records = 60\n";
 
-/// A daemon that reaches the broker by way of a proxy, and its input.
-struct Faulted {
-    world: World,
+/// A daemon that reaches the broker through a proxy, and its input.
+struct FaultTest {
+    app: App,
     events: Vec<Event>,
     horizon: i64,
 }
 
-impl Faulted {
-    /// All of the input is there before the daemon is.
-    fn new(proxy: &Proxy, name: &str, settings: &str) -> Faulted {
-        let world = World::by_way_of(&proxy.bootstrap(), name, 2, settings);
+impl FaultTest {
+    /// The whole input is produced before the daemon starts.
+    fn new(proxy: &Proxy, name: &str, settings: &str) -> FaultTest {
+        let app = App::through_proxy(&proxy.bootstrap(), name, 2, settings);
         let events = history(1, 1_000, 4_000);
-        let horizon = produce(&world, &events, 2);
-        Faulted {
-            world,
+        let horizon = produce(&app, &events, 2);
+        FaultTest {
+            app,
             events,
             horizon,
         }
     }
 
-    /// The daemon works through its input without a break, and is told to end.
-    fn works(&mut self) {
-        self.world.start();
-        self.goes_on();
+    /// The daemon starts, processes the whole input, and is terminated.
+    fn run_to_end(&mut self) {
+        self.app.start();
+        self.finish();
     }
 
-    /// What was begun is brought to its end.
-    fn goes_on(&mut self) {
-        self.world.await_caught_up();
-        assert_told_once(&self.world, &self.events, self.horizon);
-        let status = self.world.terminate();
-        assert_eq!(status.code(), Some(0), "{}", self.world.said());
+    /// A running daemon processes the rest of the input and is terminated.
+    fn finish(&mut self) {
+        self.app.await_caught_up();
+        assert_published_once(&self.app, &self.events, self.horizon);
+        let status = self.app.terminate();
+        assert_eq!(status.code(), Some(0), "{}", self.app.log());
     }
 
-    /// The daemon ends by itself, and says why.
-    fn ends(&mut self, why: &str) {
-        self.world.start();
-        self.world.ends(why);
+    /// The daemon exits with this error.
+    fn expect_error(&mut self, why: &str) {
+        self.app.start();
+        self.app.await_error(why);
     }
 }
 
 fn proxy() -> Proxy {
-    Proxy::before(Broker::shared())
+    Proxy::for_broker(Broker::shared())
 }
 
 /// The faults of a test, each with its name.
@@ -72,14 +72,14 @@ impl Faults {
         self.0.push((format!("{name:?}"), fault));
     }
 
-    /// Returns when each has been there: the daemon may have nothing else to do any more.
+    /// Waits until each fault has fired: the daemon may have nothing else to do.
     fn await_fired(&self) {
         eventually("all faults have fired", || {
             self.0.iter().all(|(_, fault)| fault.fired() > 0)
         });
     }
 
-    /// Each was there, once.
+    /// Each fault has fired once.
     fn assert_fired(&self) {
         for (name, fault) in &self.0 {
             assert_eq!(fault.fired(), 1, "{name}");

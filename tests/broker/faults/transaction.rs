@@ -1,4 +1,4 @@
-//! Every request of a transaction, refused, lost, damaged, or executed without saying so.
+//! Every request of a transaction: refused, lost, damaged, or executed and reported as failed.
 
 use kafka_protocol::ResponseError as Code;
 use kafka_protocol::messages::{
@@ -6,10 +6,10 @@ use kafka_protocol::messages::{
     OffsetFetchRequest, ProduceRequest, TxnOffsetCommitRequest,
 };
 
-use super::{Faulted, Faults, SETTINGS, proxy};
+use super::{FaultTest, Faults, SETTINGS, proxy};
 
 #[test]
-fn ends_of_transactions_fail() {
+fn transaction_commits_fail() {
     let proxy = proxy();
     let end = || proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
     let mut faults = Faults::default();
@@ -22,44 +22,47 @@ fn ends_of_transactions_fail() {
         Code::InvalidProducerIdMapping,
         Code::InvalidTxnState,
     ] {
-        faults.add(code, end().answer(code));
+        faults.add(code, end().refuse(code));
     }
     for code in [
         Code::CoordinatorNotAvailable,
         Code::RequestTimedOut,
         Code::UnknownServerError,
     ] {
-        faults.add(("executed", code), end().answer_after(code));
+        faults.add(("executed", code), end().execute_then_refuse(code));
     }
-    faults.add("never arrived", end().cut_before());
-    faults.add("executed, answer lost", end().cut_after());
-    faults.add("executed, answer damaged", end().truncate(5));
-    Faulted::new(&proxy, "fault-endtxn", SETTINGS).works();
+    faults.add("request lost", end().disconnect_before());
+    faults.add("executed, response lost", end().disconnect_after());
+    faults.add("executed, response damaged", end().truncate_response(5));
+    FaultTest::new(&proxy, "fault-endtxn", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
 #[test]
-fn aborts_of_transactions_fail() {
+fn transaction_aborts_fail() {
     let proxy = proxy();
     let offsets = || proxy.on::<TxnOffsetCommitRequest>().nth(4);
     let abort = || proxy.on::<EndTxnRequest>().when(|it| !it.committed);
     let mut faults = Faults::default();
     // Each makes an abort necessary.
     for _ in 0..6 {
-        faults.add("membership", offsets().answer(Code::IllegalGeneration));
+        faults.add("membership", offsets().refuse(Code::IllegalGeneration));
     }
     for code in [Code::ConcurrentTransactions, Code::UnknownServerError] {
-        faults.add(code, abort().answer(code));
+        faults.add(code, abort().refuse(code));
     }
-    faults.add("executed", abort().answer_after(Code::UnknownServerError));
-    faults.add("never arrived", abort().cut_before());
-    faults.add("executed, answer lost", abort().cut_after());
-    Faulted::new(&proxy, "fault-abort", SETTINGS).works();
+    faults.add(
+        "executed",
+        abort().execute_then_refuse(Code::UnknownServerError),
+    );
+    faults.add("request lost", abort().disconnect_before());
+    faults.add("executed, response lost", abort().disconnect_after());
+    FaultTest::new(&proxy, "fault-abort", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
 #[test]
-fn records_fail() {
+fn produce_requests_fail() {
     let proxy = proxy();
     let produce = || proxy.on::<ProduceRequest>().nth(8);
     let mut faults = Faults::default();
@@ -73,20 +76,23 @@ fn records_fail() {
         Code::OutOfOrderSequenceNumber,
         Code::UnknownServerError,
     ] {
-        faults.add(code, produce().answer(code));
+        faults.add(code, produce().refuse(code));
     }
     for code in [Code::NotEnoughReplicasAfterAppend, Code::RequestTimedOut] {
-        faults.add(("executed", code), produce().answer_after(code));
+        faults.add(("executed", code), produce().execute_then_refuse(code));
     }
-    faults.add("never arrived", produce().cut_before());
-    faults.add("executed, answer lost", produce().cut_after());
-    faults.add("executed, answer damaged", produce().truncate(12));
-    Faulted::new(&proxy, "fault-produce", SETTINGS).works();
+    faults.add("request lost", produce().disconnect_before());
+    faults.add("executed, response lost", produce().disconnect_after());
+    faults.add(
+        "executed, response damaged",
+        produce().truncate_response(12),
+    );
+    FaultTest::new(&proxy, "fault-produce", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
 #[test]
-fn announcements_of_partitions_fail() {
+fn add_partitions_requests_fail() {
     let proxy = proxy();
     let add = || proxy.on::<AddPartitionsToTxnRequest>().nth(3);
     let mut faults = Faults::default();
@@ -98,17 +104,17 @@ fn announcements_of_partitions_fail() {
         Code::OperationNotAttempted,
         Code::UnknownProducerId,
     ] {
-        faults.add(code, add().answer(code));
+        faults.add(code, add().refuse(code));
     }
-    faults.add("never arrived", add().cut_before());
-    faults.add("executed, answer lost", add().cut_after());
-    faults.add("executed, answer damaged", add().truncate(7));
-    Faulted::new(&proxy, "fault-partitions", SETTINGS).works();
+    faults.add("request lost", add().disconnect_before());
+    faults.add("executed, response lost", add().disconnect_after());
+    faults.add("executed, response damaged", add().truncate_response(7));
+    FaultTest::new(&proxy, "fault-partitions", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
 #[test]
-fn announcements_of_offsets_fail() {
+fn add_offsets_requests_fail() {
     let proxy = proxy();
     let add = || proxy.on::<AddOffsetsToTxnRequest>().nth(3);
     let mut faults = Faults::default();
@@ -120,17 +126,17 @@ fn announcements_of_offsets_fail() {
         Code::UnknownServerError,
         Code::InvalidProducerIdMapping,
     ] {
-        faults.add(code, add().answer(code));
+        faults.add(code, add().refuse(code));
     }
-    faults.add("never arrived", add().cut_before());
-    faults.add("executed, answer lost", add().cut_after());
-    faults.add("executed, answer damaged", add().truncate(5));
-    Faulted::new(&proxy, "fault-addoffsets", SETTINGS).works();
+    faults.add("request lost", add().disconnect_before());
+    faults.add("executed, response lost", add().disconnect_after());
+    faults.add("executed, response damaged", add().truncate_response(5));
+    FaultTest::new(&proxy, "fault-addoffsets", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
 #[test]
-fn offsets_fail() {
+fn offset_commits_fail() {
     let proxy = proxy();
     let commit = || proxy.on::<TxnOffsetCommitRequest>().nth(3);
     let mut faults = Faults::default();
@@ -144,19 +150,19 @@ fn offsets_fail() {
         Code::NotCoordinator,
         Code::UnknownServerError,
     ] {
-        faults.add(code, commit().answer(code));
+        faults.add(code, commit().refuse(code));
     }
-    let executed = commit().answer_after(Code::RequestTimedOut);
+    let executed = commit().execute_then_refuse(Code::RequestTimedOut);
     faults.add("executed, timed out", executed);
-    faults.add("never arrived", commit().cut_before());
-    faults.add("executed, answer lost", commit().cut_after());
-    faults.add("executed, answer damaged", commit().truncate(10));
-    Faulted::new(&proxy, "fault-offsets", SETTINGS).works();
+    faults.add("request lost", commit().disconnect_before());
+    faults.add("executed, response lost", commit().disconnect_after());
+    faults.add("executed, response damaged", commit().truncate_response(10));
+    FaultTest::new(&proxy, "fault-offsets", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
 #[test]
-fn producers_that_begin_fail() {
+fn producer_initializations_fail() {
     let proxy = proxy();
     let init = || proxy.on::<InitProducerIdRequest>();
     let mut faults = Faults::default();
@@ -167,32 +173,32 @@ fn producers_that_begin_fail() {
         Code::NotCoordinator,
         Code::UnknownServerError,
     ] {
-        faults.add(code, init().answer(code));
+        faults.add(code, init().refuse(code));
     }
-    faults.add("never arrived", init().cut_before());
-    faults.add("executed, answer lost", init().cut_after());
-    faults.add("executed, answer damaged", init().truncate(5));
-    Faulted::new(&proxy, "fault-init", SETTINGS).works();
+    faults.add("request lost", init().disconnect_before());
+    faults.add("executed, response lost", init().disconnect_after());
+    faults.add("executed, response damaged", init().truncate_response(5));
+    FaultTest::new(&proxy, "fault-init", SETTINGS).run_to_end();
     faults.assert_fired();
 }
 
-/// The group's offsets are not stable while the outcome of a transaction is looked up, and then the
-/// answer is lost.
+/// The group's offsets are unstable while the outcome of a transaction is looked up, and then the
+/// response is lost.
 #[test]
-fn an_outcome_is_looked_up_until_it_is_known() {
+fn an_indefinite_commit_is_looked_up_until_its_outcome_is_known() {
     let proxy = proxy();
     let mut faults = Faults::default();
     for lookup in 0..3 {
         let end = proxy.on::<EndTxnRequest>().when(|it| it.committed);
-        let executed = end.nth(3).answer_after(Code::UnknownServerError);
+        let executed = end.nth(3).execute_then_refuse(Code::UnknownServerError);
         faults.add(lookup, executed);
     }
-    // Two partitions ask when they are restored.
+    // Two requests are made when the partitions are restored.
     let asked = || proxy.on::<OffsetFetchRequest>();
     let unstable = asked().nth(3).times(4);
-    let unstable = unstable.answer(Code::UnstableOffsetCommit);
-    faults.add("answer lost", asked().cut_after());
-    Faulted::new(&proxy, "fault-lookup", SETTINGS).works();
+    let unstable = unstable.refuse(Code::UnstableOffsetCommit);
+    faults.add("response lost", asked().disconnect_after());
+    FaultTest::new(&proxy, "fault-lookup", SETTINGS).run_to_end();
     faults.assert_fired();
     assert_eq!(unstable.fired(), 4);
 }

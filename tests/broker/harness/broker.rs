@@ -1,4 +1,4 @@
-//! The broker: made, killed, started again.
+//! The broker process: created, killed, restarted.
 
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
@@ -14,17 +14,17 @@ use rdkafka::metadata::Metadata;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{Isolation, PATIENCE, client_config, eventually, jars, ports, read};
+use super::{Isolation, WAIT_MAX, client_config, eventually, jars, ports, read};
 
-/// A small heap, and a JVM that is quick to start and leaves no files outside the folder.
-const JVM: [&str; 4] = [
+/// A small heap, and a JVM that starts quickly and leaves no files outside the folder.
+const JVM_OPTIONS: [&str; 4] = [
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
 ];
 
-/// What a test wants of a broker: one of everything, at once; no retention by the clock.
+/// Settings for tests: one node, no delays, no retention by time.
 const PROPERTIES: &str = "
 process.roles=broker,controller
 node.id=1
@@ -67,38 +67,38 @@ group.coordinator.threads=1
 share.coordinator.threads=1
 ";
 
-/// Until this is over a broker that was killed counts as there, and may not come back. No shorter
-/// than by default where nobody is killed: on a busy machine a broker that is late would go.
-const WHEN_RESTARTED: [&str; 2] = ["--override", "broker.session.timeout.ms=2000"];
+/// A killed broker counts as alive for this time, and may not register again. Only for restarts:
+/// with a short timeout a slow broker on a busy machine would be removed.
+const RESTART_OPTIONS: [&str; 2] = ["--override", "broker.session.timeout.ms=2000"];
 
-/// A broker that has not answered for so long has been stopped.
-const FROZEN: Duration = Duration::from_secs(1);
+/// A broker that does not answer for this time is stopped.
+const FREEZE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Tries with other ports, should somebody else be faster to take one.
+/// Attempts with other ports, in case another process takes one.
 const STARTS_MAX: usize = 3;
 
-/// A broker of its own cluster, in its own folder. It ends when dropped, and with the test process
-/// whatever that one dies of; its folder goes too.
+/// A broker with its own cluster and folder. It ends when dropped, and with the test process,
+/// however that ends; its folder is removed too.
 pub(crate) struct Broker {
     /// `None` while it is down.
     process: Mutex<Option<Process>>,
     folder: TempDir,
     bootstrap: String,
     pub(super) admin: AdminClient<DefaultClientContext>,
-    /// To ask where partitions end for either kind of reader.
+    /// For the ends of partitions, as seen by either isolation level.
     pub(super) committed: BaseConsumer,
     pub(super) uncommitted: BaseConsumer,
 }
 
 impl Broker {
-    /// The one that tests share: they keep apart by the names of their topics, groups and
+    /// The broker that tests share: they are separated by the names of their topics, groups and
     /// transactional ids.
     pub(crate) fn shared() -> &'static Broker {
         static SHARED: LazyLock<Broker> = LazyLock::new(Broker::start);
         &SHARED
     }
 
-    /// A new one that answers.
+    /// A new broker that answers.
     pub(crate) fn start() -> Broker {
         let mut logs = (0..STARTS_MAX).map(|_| Broker::start_once());
         let mut failed = String::new();
@@ -106,7 +106,7 @@ impl Broker {
         started.unwrap_or_else(|| panic!("the broker does not start:\n{failed}"))
     }
 
-    /// `Err` is the log of a broker that ended instead of answering.
+    /// `Err` is the log of a broker that exited instead of answering.
     fn start_once() -> Result<Broker, String> {
         let folder = tempfile::Builder::new().prefix("tenure-kafka-").tempdir();
         let folder = folder.unwrap();
@@ -123,7 +123,7 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         let mut format = java(folder.path(), &format, &[]);
         let mut status = None;
         eventually("the broker's folder is formatted", || {
-            status = format.ended();
+            status = format.exit_status();
             status.is_some()
         });
         if status.is_none_or(|it| !it.success()) {
@@ -139,20 +139,19 @@ controller.quorum.voters=1@127.0.0.1:{controller}
             uncommitted: client(Isolation::Uncommitted),
             bootstrap,
         };
-        broker.await_answer().map(|()| broker)
+        broker.await_ready().map(|()| broker)
     }
 
-    /// `host:port`, the same for its whole life.
+    /// `host:port`, which stays the same.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 
-    /// Where it keeps everything, its log too (`broker.log`).
+    /// The folder with all its files, including its log (`broker.log`).
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// All that it has logged.
     pub(crate) fn log(&self) -> String {
         read_log(self.folder())
     }
@@ -162,19 +161,19 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         *self.process() = None;
     }
 
-    /// Stops it in the midst of everything; nothing is answered any more when this returns.
+    /// Suspends the process (SIGSTOP); it answers no request when this returns.
     pub(crate) fn freeze(&self) {
         self.process().as_ref().unwrap().signal("STOP");
-        let answer = || self.uncommitted.fetch_metadata(None, FROZEN);
-        eventually("the broker is frozen", || answer().is_err());
+        let response = || self.uncommitted.fetch_metadata(None, FREEZE_TIMEOUT);
+        eventually("the broker is frozen", || response().is_err());
     }
 
-    /// Lets it go on.
+    /// Resumes the process (SIGCONT).
     pub(crate) fn thaw(&self) {
         self.process().as_ref().unwrap().signal("CONT");
     }
 
-    /// Clients of this id may produce so many bytes a second from now on.
+    /// Limits the bytes per second that clients of this id may produce.
     pub(crate) fn limit_producers(&self, client_id: &str, bytes_per_second: u32) {
         let limit = format!("producer_byte_rate={bytes_per_second}");
         let output = Command::new("java")
@@ -197,20 +196,20 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         assert!(output.status.success(), "{output:?}");
     }
 
-    /// An orderly stop.
+    /// A clean stop.
     pub(crate) fn stop(&self) {
         if let Some(mut process) = self.process().take() {
-            process.end_by("TERM");
+            process.end_with_signal("TERM");
         }
     }
 
-    /// Starts it again on the same folder and port, if need be after killing it. All partitions
-    /// have a leader when this returns.
+    /// Starts it on the same folder and port, after killing it if necessary. All partitions have a
+    /// leader when this returns.
     pub(crate) fn restart(&self) {
         self.kill();
-        let process = java(self.folder(), &["kafka.Kafka"], &WHEN_RESTARTED);
+        let process = java(self.folder(), &["kafka.Kafka"], &RESTART_OPTIONS);
         *self.process() = Some(process);
-        if let Err(log) = self.await_answer() {
+        if let Err(log) = self.await_ready() {
             panic!("the broker does not start again:\n{log}");
         }
     }
@@ -219,21 +218,21 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         self.process.lock().unwrap()
     }
 
-    /// `Err` is its log: it has ended.
-    fn await_answer(&self) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
+    /// `Err` is its log: it has exited.
+    fn await_ready(&self) -> Result<(), String> {
+        let deadline = Instant::now() + WAIT_MAX;
         loop {
-            // Waits for a connection by itself.
-            let answer = self
+            // This waits for the connection, too.
+            let response = self
                 .uncommitted
                 .fetch_metadata(None, Duration::from_millis(200));
-            if answer.is_ok_and(|metadata| is_complete(&metadata)) {
+            if response.is_ok_and(|metadata| is_complete(&metadata)) {
                 return Ok(());
             }
             if self
                 .process()
                 .as_mut()
-                .is_none_or(|it| it.ended().is_some())
+                .is_none_or(|it| it.exit_status().is_some())
             {
                 return Err(read_log(self.folder()));
             }
@@ -243,14 +242,14 @@ controller.quorum.voters=1@127.0.0.1:{controller}
     }
 }
 
-/// Starts a main class of Kafka; `server.properties` stands between its arguments.
+/// Starts a main class of Kafka, with `server.properties` between `before` and `after`.
 fn java(folder: &Path, before: &[&str], after: &[&str]) -> Process {
     let class_path = jars::class_path();
     let temporary = format!("-Djava.io.tmpdir={}", folder.display());
     let own = [&*temporary, "-cp", &class_path];
     let command = [
         &["java"],
-        &JVM[..],
+        &JVM_OPTIONS[..],
         &own,
         before,
         &["server.properties"],
@@ -267,13 +266,13 @@ fn read_log(folder: &Path) -> String {
     fs::read_to_string(log_of(folder)).unwrap_or_default()
 }
 
-/// A broker just started may not have looked at its partitions yet.
+/// A starting broker may not have loaded its partitions yet.
 fn is_complete(metadata: &Metadata) -> bool {
     let mut partitions = metadata.topics().iter().flat_map(|it| it.partitions());
     !metadata.brokers().is_empty() && partitions.all(|it| it.leader() >= 0 && it.error().is_none())
 }
 
-/// 16 random bytes in URL-safe base 64, where each hexadecimal digit is some digit too.
+/// 16 random bytes in URL-safe base 64; hexadecimal digits are valid digits of it.
 fn cluster_id() -> String {
     let random = || RandomState::new().hash_one(0);
     format!("{:016x}{:05x}A", random(), random() & 0xf_ffff)

@@ -1,13 +1,14 @@
-//! Where the broker's jars are.
+//! The location of the broker's jars.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// What the jars are fetched by. A copy beside them says that they are complete, and of this pom.
+/// The pom by which the jars are downloaded. An equal copy next to them means that they are
+/// complete and of this pom.
 const POM: &str = include_str!("../../kafka/pom.xml");
 
 pub(super) fn class_path() -> String {
-    // Cargo's folder for tests lies in its target folder.
+    // Cargo's folder for tests is inside its target folder.
     let default = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("kafka-libs");
     let folder = env::var_os("TENURE_KAFKA_LIBS").map_or_else(default, PathBuf::from);
     let fetched_by = fs::read_to_string(folder.join("pom.xml"));

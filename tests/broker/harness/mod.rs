@@ -1,4 +1,4 @@
-//! A real Apache Kafka for tests: one process on loopback, and clients to fill it and to look.
+//! A real Apache Kafka for tests: one process on loopback, and clients to fill and read it.
 //!
 //! ```text
 //! let broker = Broker::shared();                        // or Broker::start(), to kill it
@@ -7,8 +7,7 @@
 //! let stored = broker.read("orders", Isolation::Committed);
 //! ```
 //!
-//! Whatever fails here panics: a test has no use for an error. Nothing waits for a fixed time, and
-//! nothing for ever.
+//! Every failure panics. Nothing waits for a fixed time, and every wait has a bound.
 
 mod broker;
 mod jars;
@@ -20,8 +19,8 @@ mod record;
 mod topics;
 
 pub(crate) use broker::Broker;
-pub(crate) use read::{Isolation, Position};
-pub(crate) use record::{Record, Stored};
+pub(crate) use read::{CommittedOffset, Isolation};
+pub(crate) use record::{Record, StoredRecord};
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,49 +28,52 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult};
 
-/// Longest wait for anything. Far above what is usual: machines that run tests are busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two looks at what sends no news.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Bound of every wait. Far above the usual time: machines that run tests are busy.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Interval between two checks of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Returns once `condition` holds; a test that waits for it too long has failed.
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+/// Waits until `condition` is true; fails the test after `WAIT_MAX`.
+pub(crate) fn eventually(description: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + WAIT_MAX;
     while !condition() {
-        assert!(Instant::now() < deadline, "not in {PATIENCE:?}: {what}");
-        thread::park_timeout(LOOK_AGAIN);
+        assert!(
+            Instant::now() < deadline,
+            "not in {WAIT_MAX:?}: {description}"
+        );
+        thread::park_timeout(POLL_INTERVAL);
     }
 }
 
-/// What all clients have in common.
+/// The common configuration of all clients.
 fn client_config(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
-        // A broker that comes back is found at once, and not up to 10 s later.
+        // A restarted broker is found immediately, and not up to 10 s later.
         .set("reconnect.backoff.ms", "20")
         .set("reconnect.backoff.max.ms", "100");
     config
 }
 
-/// Asks the broker until it answers; it may be down or busy with itself for a while.
-fn ask<T>(what: &str, mut question: impl FnMut() -> KafkaResult<T>) -> T {
-    let mut answer = None;
-    eventually(what, || match question() {
+/// Repeats the request until the broker answers; it may be down or starting.
+fn retry<T>(description: &str, mut request: impl FnMut() -> KafkaResult<T>) -> T {
+    let mut response = None;
+    eventually(description, || match request() {
         Ok(found) => {
-            answer = Some(found);
+            response = Some(found);
             true
         }
         Err(error) => {
-            assert!(is_passing(&error), "{what}: {error}");
+            assert!(is_transient(&error), "{description}: {error}");
             false
         }
     });
-    answer.unwrap()
+    response.unwrap()
 }
 
 /// Whether the same request may succeed later.
-fn is_passing(error: &KafkaError) -> bool {
+fn is_transient(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode::{
         AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable,
         LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,

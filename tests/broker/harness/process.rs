@@ -1,4 +1,4 @@
-//! A process that ends with the test process, whatever that one dies of.
+//! A process that ends with the test process, however that ends.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -7,20 +7,20 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
-/// Watches over it. A request to the kernel (`PR_SET_PDEATHSIG`) made here would go by the *thread*
-/// that starts the process, and a test's thread ends with the test.
+/// The supervisor's script. `PR_SET_PDEATHSIG` would not work: it applies to the *thread* that
+/// starts the process, and a test's thread ends with the test.
 const SUPERVISE: &str = include_str!("supervise.sh");
 
-/// A supervised process. Dropped: killed and gone.
+/// A supervised process. Dropping it kills it.
 pub(crate) struct Process {
     supervisor: Child,
-    /// Closed, it means that there is nobody any more.
-    orders: ChildStdin,
+    /// Commands to the supervisor. When it is closed, the supervisor kills the process.
+    commands: ChildStdin,
 }
 
 impl Process {
-    /// Starts `command` in `folder`, which is removed if the test process cannot do so any more.
-    /// What the command prints is added to `log`.
+    /// Starts `command` in `folder`, which the supervisor removes if the test process cannot. The
+    /// output of the command is appended to `log`.
     pub(crate) fn start<A: AsRef<OsStr>>(
         folder: &Path,
         log: &Path,
@@ -35,34 +35,38 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
-            // Ctrl-C in a terminal goes to a whole group; here it shall come by way of the tests.
+            // Ctrl-C in a terminal signals a whole process group; here it must reach only the
+            // tests.
             .process_group(0)
             .spawn()
             .unwrap();
-        let orders = supervisor.stdin.take().unwrap();
-        Process { supervisor, orders }
+        let commands = supervisor.stdin.take().unwrap();
+        Process {
+            supervisor,
+            commands,
+        }
     }
 
-    /// Its status, once it has ended.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    /// Its exit status, if it has exited.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.supervisor.try_wait().unwrap()
     }
 
-    /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        writeln!(&self.orders, "{name}").unwrap();
+        writeln!(&self.commands, "{name}").unwrap();
     }
 
-    /// Sends a signal and waits for the end: 128 and the signal's number if it was that.
-    pub(crate) fn end_by(&mut self, signal: &str) -> ExitStatus {
-        // It may have ended by itself.
-        drop(writeln!(self.orders, "{signal}"));
+    /// Sends a signal and waits for the exit. The status is 128 plus the signal's number if the
+    /// signal ended it.
+    pub(crate) fn end_with_signal(&mut self, signal: &str) -> ExitStatus {
+        // It may have exited already.
+        drop(writeln!(self.commands, "{signal}"));
         self.supervisor.wait().unwrap()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.end_by("KILL");
+        self.end_with_signal("KILL");
     }
 }

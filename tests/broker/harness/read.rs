@@ -1,4 +1,4 @@
-//! Reading topics from their beginning, and the positions of groups.
+//! Reading topics from their beginning, and the committed offsets of groups.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,34 +9,34 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Broker, PATIENCE, Stored, ask, client_config, eventually, is_passing};
+use super::{Broker, StoredRecord, WAIT_MAX, client_config, eventually, is_transient, retry};
 
-/// How long records are waited for at a time.
-const TURN: Duration = Duration::from_millis(100);
+/// Poll timeout for records.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Which records are shown to a reader.
+/// The isolation level of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Isolation {
-    /// Those outside of transactions and in committed ones, up to the first open one.
+    /// Records outside of transactions and of committed ones, up to the first open one.
     Committed,
-    /// All, those of open and aborted transactions too.
+    /// All records, including those of open and aborted transactions.
     Uncommitted,
 }
 
-/// What a group has committed for a partition.
+/// A committed offset of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(crate) struct CommittedOffset {
     pub offset: i64,
     pub metadata: String,
 }
 
 impl Broker {
-    /// Everything in the topic, by partition and offset, up to the end that it has now: open
-    /// transactions before it are awaited, where isolation makes them a difference.
-    pub(crate) fn read(&self, topic: &str, isolation: Isolation) -> Vec<Stored> {
+    /// All records of the topic, by partition and offset, up to its current end. A committed reader
+    /// waits for open transactions before that end.
+    pub(crate) fn read(&self, topic: &str, isolation: Isolation) -> Vec<StoredRecord> {
         let ends = self.bounds(topic, Isolation::Uncommitted);
-        // The end for committed readers is the last stable offset, which a committed transaction
-        // may not have reached yet: its markers come to partitions one by one.
+        // The end for committed readers is the last stable offset, which may still be before the
+        // end of a committed transaction: markers are written to partitions one by one.
         eventually("open transactions end", || {
             let seen = self.bounds(topic, isolation);
             ends.iter()
@@ -45,22 +45,22 @@ impl Broker {
         let reader = self.reader(isolation);
         let mut stored = Vec::new();
         let mut open = assign(&reader, topic, ends.iter().filter(|(_, it)| it.0 < it.1));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_MAX;
         while !open.is_empty() {
             assert!(Instant::now() < deadline, "{topic} is not read to its end");
-            match reader.poll(TURN) {
+            match reader.poll(POLL_TIMEOUT) {
                 Some(Ok(message)) => {
                     let end = ends[&message.partition()].1;
                     if message.offset() + 1 >= end {
                         open.retain(|partition| *partition != message.partition());
                     }
                     if message.offset() < end {
-                        stored.push(Stored::of(&message));
+                        stored.push(StoredRecord::from_message(&message));
                     }
                 }
                 // The last offsets may be those of markers or aborted records.
                 Some(Err(KafkaError::PartitionEOF(at))) => open.retain(|it| *it != at),
-                Some(Err(error)) => assert!(is_passing(&error), "reading {topic}: {error}"),
+                Some(Err(error)) => assert!(is_transient(&error), "reading {topic}: {error}"),
                 None => {}
             }
         }
@@ -68,62 +68,66 @@ impl Broker {
         stored
     }
 
-    /// Reads what is committed from the beginning and on, as it comes, until `enough` says so of all
-    /// that was read, in the order of its coming: that of the offsets in each partition.
+    /// Reads committed records from the beginning until `is_complete` is true of all that were read, in the order of
+    /// receipt: that of the offsets in each partition.
     pub(crate) fn read_until(
         &self,
         topic: &str,
-        mut enough: impl FnMut(&[Stored]) -> bool,
-    ) -> Vec<Stored> {
+        mut is_complete: impl FnMut(&[StoredRecord]) -> bool,
+    ) -> Vec<StoredRecord> {
         let reader = self.reader(Isolation::Committed);
         assign(&reader, topic, &self.bounds(topic, Isolation::Committed));
         let mut stored = Vec::new();
-        let deadline = Instant::now() + PATIENCE;
-        while !enough(&stored) {
+        let deadline = Instant::now() + WAIT_MAX;
+        while !is_complete(&stored) {
             assert!(Instant::now() < deadline, "{topic} has only {stored:#?}");
-            match reader.poll(TURN) {
-                Some(Ok(message)) => stored.push(Stored::of(&message)),
+            match reader.poll(POLL_TIMEOUT) {
+                Some(Ok(message)) => stored.push(StoredRecord::from_message(&message)),
                 Some(Err(KafkaError::PartitionEOF(_))) | None => {}
-                Some(Err(error)) => assert!(is_passing(&error), "reading {topic}: {error}"),
+                Some(Err(error)) => assert!(is_transient(&error), "reading {topic}: {error}"),
             }
         }
         stored
     }
 
-    /// First offset and end of each partition: the end of what isolation shows.
+    /// First offset and end of each partition, for this isolation level.
     pub(crate) fn bounds(&self, topic: &str, isolation: Isolation) -> BTreeMap<i32, (i64, i64)> {
         let client = match isolation {
             Isolation::Committed => &self.committed,
             Isolation::Uncommitted => &self.uncommitted,
         };
         let bounds = |partition| {
-            ask("bounds", || {
-                client.fetch_watermarks(topic, partition, PATIENCE)
+            retry("bounds", || {
+                client.fetch_watermarks(topic, partition, WAIT_MAX)
             })
         };
-        // Asked by this client: it would go on with what it knows of a topic that was made anew.
+        // By this client, which would otherwise use outdated metadata of a recreated topic.
         let partitions = partitions_of(client, topic).into_iter();
         partitions.map(|it| (it, bounds(it))).collect()
     }
 
-    /// What the group has committed, where it has, outside of open transactions.
-    pub(crate) fn positions(&self, group: &str, topic: &str) -> BTreeMap<i32, Position> {
+    /// The group's committed offsets, outside of open transactions.
+    pub(crate) fn committed_offsets(
+        &self,
+        group: &str,
+        topic: &str,
+    ) -> BTreeMap<i32, CommittedOffset> {
         let mut config = reader_config(self.bootstrap(), Isolation::Committed);
         let member: BaseConsumer = config.set("group.id", group).create().unwrap();
         let mut asked = TopicPartitionList::new();
         for partition in self.partitions(topic) {
             asked.add_partition(topic, partition);
         }
-        let answer = ask("positions", || {
-            member.committed_offsets(asked.clone(), PATIENCE)
+        let response = retry("positions", || {
+            member.committed_offsets(asked.clone(), WAIT_MAX)
         });
-        let elements = answer.elements().into_iter().filter_map(|element| {
+        let elements = response.elements().into_iter().filter_map(|element| {
             element.error().unwrap();
             let Offset::Offset(offset) = element.offset() else {
                 return None;
             };
             let metadata = element.metadata().to_owned();
-            Some((element.partition(), Position { offset, metadata }))
+            Some((element.partition(), CommittedOffset { offset, metadata }))
         });
         elements.collect()
     }
@@ -133,7 +137,7 @@ impl Broker {
     }
 }
 
-/// Of a consumer that is no member of its group.
+/// The configuration of a consumer that does not join its group.
 pub(super) fn reader_config(bootstrap: &str, isolation: Isolation) -> ClientConfig {
     let isolation = match isolation {
         Isolation::Committed => "read_committed",
@@ -150,11 +154,11 @@ pub(super) fn reader_config(bootstrap: &str, isolation: Isolation) -> ClientConf
     config
 }
 
-/// The partitions, once all have a leader; none when there is no such topic.
+/// The partitions, once all have a leader; empty if the topic does not exist.
 pub(super) fn partitions_of(client: &BaseConsumer, topic: &str) -> Vec<i32> {
     let mut ids = Vec::new();
     eventually("every partition has a leader", || {
-        let metadata = ask("metadata", || client.fetch_metadata(Some(topic), PATIENCE));
+        let metadata = retry("metadata", || client.fetch_metadata(Some(topic), WAIT_MAX));
         let partitions = metadata.topics()[0].partitions();
         ids = partitions.iter().map(|it| it.id()).collect();
         partitions.iter().all(|it| it.leader() >= 0)
@@ -162,13 +166,13 @@ pub(super) fn partitions_of(client: &BaseConsumer, topic: &str) -> Vec<i32> {
     ids
 }
 
-/// Begins with the first offset of each partition; those partitions.
+/// Starts at the first offset of each partition; returns the partitions.
 fn assign<'a>(
     reader: &BaseConsumer,
     topic: &str,
     bounds: impl IntoIterator<Item = (&'a i32, &'a (i64, i64))>,
 ) -> Vec<i32> {
-    // Without knowing the leaders it would look for them a second later.
+    // Without metadata the reader would look for the leaders a second later.
     partitions_of(reader, topic);
     let mut list = TopicPartitionList::new();
     for (partition, (start, _)) in bounds {

@@ -1,4 +1,4 @@
-//! What a topic holds, owned.
+//! Records of a topic, owned.
 
 use rdkafka::message::{Header, Headers as _, Message, OwnedHeaders};
 
@@ -10,13 +10,13 @@ pub(crate) struct Record {
     /// `None`: a tombstone.
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Milliseconds since 1970; `None`: now, never so for a record that was read.
+    /// Milliseconds since 1970; `None` means now, and only for a record to produce.
     pub timestamp: Option<i64>,
 }
 
 /// A record that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stored {
+pub(crate) struct StoredRecord {
     pub offset: i64,
     pub record: Record,
 }
@@ -57,10 +57,10 @@ impl Record {
     }
 }
 
-impl Stored {
-    pub(super) fn of(message: &impl Message) -> Stored {
+impl StoredRecord {
+    pub(super) fn from_message(message: &impl Message) -> StoredRecord {
         let headers = message.headers().into_iter().flat_map(|it| it.iter());
-        Stored {
+        StoredRecord {
             offset: message.offset(),
             record: Record {
                 partition: message.partition(),

@@ -1,4 +1,4 @@
-//! For every API with faults: an empty answer, and where its errors stand.
+//! For every API with faults: an empty response, and the places of its errors.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::add_partitions_to_txn_response::{
@@ -27,24 +27,24 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::Request;
 
-/// A request whose answer can be an error.
-pub(crate) trait Faulty: Request + 'static {
-    /// An answer that names everything that was asked for.
-    fn answer(self) -> Self::Response;
-    /// Puts the error wherever the API has a place for one.
-    fn spoil(answer: &mut Self::Response, error: ResponseError);
+/// A request whose response can be an error.
+pub(crate) trait FaultableRequest: Request + 'static {
+    /// A response that names every part of the request.
+    fn empty_response(self) -> Self::Response;
+    /// Sets the error wherever the response has an error code.
+    fn set_error(response: &mut Self::Response, error: ResponseError);
 }
 
-/// An answer has one error, at its top.
+/// A response with one error code at the top level.
 macro_rules! with_one_error {
     ($($Request:ident: $Response:ident),* $(,)?) => {$(
-        impl Faulty for $Request {
-            fn answer(self) -> $Response {
+        impl FaultableRequest for $Request {
+            fn empty_response(self) -> $Response {
                 $Response::default()
             }
 
-            fn spoil(answer: &mut $Response, error: ResponseError) {
-                answer.error_code = error.code();
+            fn set_error(response: &mut $Response, error: ResponseError) {
+                response.error_code = error.code();
             }
         }
     )*};
@@ -59,25 +59,25 @@ with_one_error! {
     SyncGroupRequest: SyncGroupResponse,
 }
 
-impl Faulty for FindCoordinatorRequest {
-    fn answer(self) -> FindCoordinatorResponse {
+impl FaultableRequest for FindCoordinatorRequest {
+    fn empty_response(self) -> FindCoordinatorResponse {
         let coordinators = self.coordinator_keys.into_iter();
         let coordinators = coordinators.map(|key| Coordinator::default().with_key(key));
         FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
     }
 
-    fn spoil(answer: &mut FindCoordinatorResponse, error: ResponseError) {
-        answer.error_code = error.code();
-        answer.node_id = (-1).into();
-        for coordinator in &mut answer.coordinators {
+    fn set_error(response: &mut FindCoordinatorResponse, error: ResponseError) {
+        response.error_code = error.code();
+        response.node_id = (-1).into();
+        for coordinator in &mut response.coordinators {
             coordinator.error_code = error.code();
             coordinator.node_id = (-1).into();
         }
     }
 }
 
-impl Faulty for ProduceRequest {
-    fn answer(self) -> ProduceResponse {
+impl FaultableRequest for ProduceRequest {
+    fn empty_response(self) -> ProduceResponse {
         let topics = self.topic_data.into_iter().map(|topic| {
             let partitions = topic.partition_data.iter();
             let partitions =
@@ -90,8 +90,8 @@ impl Faulty for ProduceRequest {
         ProduceResponse::default().with_responses(topics.collect())
     }
 
-    fn spoil(answer: &mut ProduceResponse, error: ResponseError) {
-        let topics = answer.responses.iter_mut();
+    fn set_error(response: &mut ProduceResponse, error: ResponseError) {
+        let topics = response.responses.iter_mut();
         for partition in topics.flat_map(|topic| &mut topic.partition_responses) {
             partition.error_code = error.code();
             partition.base_offset = -1;
@@ -99,8 +99,8 @@ impl Faulty for ProduceRequest {
     }
 }
 
-impl Faulty for FetchRequest {
-    fn answer(self) -> FetchResponse {
+impl FaultableRequest for FetchRequest {
+    fn empty_response(self) -> FetchResponse {
         let topics = self.topics.into_iter().map(|topic| {
             let partitions = topic.partitions.iter();
             let partitions =
@@ -113,19 +113,19 @@ impl Faulty for FetchRequest {
         FetchResponse::default().with_responses(topics.collect())
     }
 
-    fn spoil(answer: &mut FetchResponse, error: ResponseError) {
-        let topics = answer.responses.iter_mut();
+    fn set_error(response: &mut FetchResponse, error: ResponseError) {
+        let topics = response.responses.iter_mut();
         for partition in topics.flat_map(|topic| &mut topic.partitions) {
             partition.error_code = error.code();
             partition.high_watermark = -1;
-            // librdkafka takes none at all for damage.
+            // librdkafka treats a missing value as damage.
             partition.records = Some(Default::default());
         }
     }
 }
 
-impl Faulty for ListOffsetsRequest {
-    fn answer(self) -> ListOffsetsResponse {
+impl FaultableRequest for ListOffsetsRequest {
+    fn empty_response(self) -> ListOffsetsResponse {
         let topics = self.topics.into_iter().map(|topic| {
             let partitions = topic.partitions.iter();
             let partitions = partitions.map(|it| {
@@ -138,8 +138,8 @@ impl Faulty for ListOffsetsRequest {
         ListOffsetsResponse::default().with_topics(topics.collect())
     }
 
-    fn spoil(answer: &mut ListOffsetsResponse, error: ResponseError) {
-        let topics = answer.topics.iter_mut();
+    fn set_error(response: &mut ListOffsetsResponse, error: ResponseError) {
+        let topics = response.topics.iter_mut();
         for partition in topics.flat_map(|topic| &mut topic.partitions) {
             partition.error_code = error.code();
             partition.offset = -1;
@@ -147,23 +147,23 @@ impl Faulty for ListOffsetsRequest {
     }
 }
 
-impl Faulty for MetadataRequest {
-    /// One that knows no broker would be another fault.
-    fn answer(self) -> MetadataResponse {
+impl FaultableRequest for MetadataRequest {
+    /// A response without brokers would be another fault.
+    fn empty_response(self) -> MetadataResponse {
         unimplemented!("only the broker can answer this")
     }
 
-    fn spoil(answer: &mut MetadataResponse, error: ResponseError) {
-        for topic in &mut answer.topics {
+    fn set_error(response: &mut MetadataResponse, error: ResponseError) {
+        for topic in &mut response.topics {
             topic.error_code = error.code();
             topic.partitions.clear();
         }
     }
 }
 
-impl Faulty for AddPartitionsToTxnRequest {
-    /// As far as version 3: that of clients. Later ones are for brokers among themselves.
-    fn answer(self) -> AddPartitionsToTxnResponse {
+impl FaultableRequest for AddPartitionsToTxnRequest {
+    /// Up to version 3, which clients use. Later ones are for brokers.
+    fn empty_response(self) -> AddPartitionsToTxnResponse {
         let topics = self.v3_and_below_topics.into_iter().map(|topic| {
             let partitions = topic.partitions.into_iter();
             let partitions = partitions
@@ -175,16 +175,16 @@ impl Faulty for AddPartitionsToTxnRequest {
         AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(topics.collect())
     }
 
-    fn spoil(answer: &mut AddPartitionsToTxnResponse, error: ResponseError) {
-        let topics = answer.results_by_topic_v3_and_below.iter_mut();
+    fn set_error(response: &mut AddPartitionsToTxnResponse, error: ResponseError) {
+        let topics = response.results_by_topic_v3_and_below.iter_mut();
         for partition in topics.flat_map(|topic| &mut topic.results_by_partition) {
             partition.partition_error_code = error.code();
         }
     }
 }
 
-impl Faulty for TxnOffsetCommitRequest {
-    fn answer(self) -> TxnOffsetCommitResponse {
+impl FaultableRequest for TxnOffsetCommitRequest {
+    fn empty_response(self) -> TxnOffsetCommitResponse {
         let topics = self.topics.into_iter().map(|topic| {
             let partitions = topic.partitions.iter();
             let partitions = partitions.map(|it| {
@@ -197,17 +197,17 @@ impl Faulty for TxnOffsetCommitRequest {
         TxnOffsetCommitResponse::default().with_topics(topics.collect())
     }
 
-    fn spoil(answer: &mut TxnOffsetCommitResponse, error: ResponseError) {
-        let topics = answer.topics.iter_mut();
+    fn set_error(response: &mut TxnOffsetCommitResponse, error: ResponseError) {
+        let topics = response.topics.iter_mut();
         for partition in topics.flat_map(|topic| &mut topic.partitions) {
             partition.error_code = error.code();
         }
     }
 }
 
-impl Faulty for OffsetFetchRequest {
-    /// Since version 8, where groups are asked for.
-    fn answer(self) -> OffsetFetchResponse {
+impl FaultableRequest for OffsetFetchRequest {
+    /// Since version 8, which has groups.
+    fn empty_response(self) -> OffsetFetchResponse {
         let groups = self.groups.into_iter().map(|group| {
             let topics = group.topics.into_iter().flatten().map(|topic| {
                 let partitions = topic.partition_indexes.into_iter();
@@ -224,9 +224,10 @@ impl Faulty for OffsetFetchRequest {
         OffsetFetchResponse::default().with_groups(groups.collect())
     }
 
-    /// Open transactions and forbidden topics are errors of partitions, the rest is the group's.
-    fn spoil(answer: &mut OffsetFetchResponse, error: ResponseError) {
-        for group in &mut answer.groups {
+    /// Open transactions and forbidden topics are errors of partitions, others are errors of the
+    /// group.
+    fn set_error(response: &mut OffsetFetchResponse, error: ResponseError) {
+        for group in &mut response.groups {
             use ResponseError::{TopicAuthorizationFailed, UnstableOffsetCommit};
             if ![TopicAuthorizationFailed, UnstableOffsetCommit].contains(&error) {
                 group.error_code = error.code();

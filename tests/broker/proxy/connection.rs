@@ -6,64 +6,64 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use super::Shared;
-use super::fault::{Act, Rule};
-use super::message::{Frame, with_address};
+use super::ProxyContext;
+use super::fault::{Action, Rule};
+use super::message::{Frame, with_broker_address};
 
-/// Both ends of it.
+/// Both sockets of a connection.
 pub(super) struct Connection {
     client: TcpStream,
     broker: TcpStream,
-    shared: Arc<Shared>,
+    context: Arc<ProxyContext>,
 }
 
-/// A request whose answer is due.
-struct Due {
+/// A request without a response yet.
+struct PendingResponse {
     request: Frame,
     rule: Option<Arc<Rule>>,
-    /// Made here; otherwise the broker's is to come.
-    answer: Option<Frame>,
+    /// Made by the proxy; `None`: the broker's is expected.
+    response: Option<Frame>,
 }
 
 impl Connection {
-    pub(super) fn start(client: TcpStream, broker: TcpStream, shared: Arc<Shared>) {
+    pub(super) fn start(client: TcpStream, broker: TcpStream, context: Arc<ProxyContext>) {
         for end in [&client, &broker] {
             end.set_nodelay(true).unwrap();
         }
         let connection = Arc::new(Connection {
             client,
             broker,
-            shared,
+            context,
         });
-        // Bounded by what a client has in flight.
-        let (due, to_answer) = channel();
-        let answering = connection.clone();
-        thread::spawn(move || connection.requests(&due));
-        thread::spawn(move || answering.answers(&to_answer));
+        // Bounded by the client's requests in flight.
+        let (pending, pending_responses) = channel();
+        let responses = connection.clone();
+        thread::spawn(move || connection.forward_requests(&pending));
+        thread::spawn(move || responses.forward_responses(&pending_responses));
     }
 
-    /// Until the client closes; what was forwarded is executed all the same.
-    fn requests(&self, due: &Sender<Due>) {
+    /// Until the client closes; forwarded requests are executed nevertheless.
+    fn forward_requests(&self, pending: &Sender<PendingResponse>) {
         while let Some(request) = receive(&self.client) {
-            let rule = self.shared.rule_for(&request);
-            let mut answer = None;
-            match rule.as_ref().map(|rule| (rule, &rule.act)) {
-                Some((_, Act::CutBefore)) => return self.cut(),
-                Some((rule, Act::Refuse(error) | Act::RefuseLate(error, _))) => {
-                    answer = Some(rule.refuse(&request, *error));
+            let rule = self.context.claim_rule(&request);
+            let mut response = None;
+            match rule.as_ref().map(|rule| (rule, &rule.action)) {
+                Some((_, Action::DisconnectBefore)) => return self.disconnect(),
+                Some((rule, Action::Refuse(error) | Action::RefuseLater(error, _))) => {
+                    response = Some(rule.error_response(&request, *error));
                 }
-                Some((_, Act::HoldRequest(until))) => until.wait(),
-                Some((_, Act::CutAndHold(until))) => {
+                Some((_, Action::DelayRequest(delay))) => delay.wait(),
+                Some((_, Action::DisconnectAndDelay(delay))) => {
                     drop(self.client.shutdown(Shutdown::Both));
-                    until.wait();
+                    delay.wait();
                 }
                 _ => {}
             }
-            let forwarded = answer.is_some() || send(&self.broker, &request);
-            let accepted = due.send(Due {
+            let forwarded = response.is_some() || send(&self.broker, &request);
+            let accepted = pending.send(PendingResponse {
                 request,
                 rule,
-                answer,
+                response,
             });
             if !forwarded || accepted.is_err() {
                 return;
@@ -71,63 +71,65 @@ impl Connection {
         }
     }
 
-    fn answers(&self, due: &Receiver<Due>) {
-        while let Ok(due) = due.recv() {
-            // A client that is gone is no reason to stop: what it asked for shall be executed.
-            match self.answer(due) {
-                Some(answer) => drop(send(&self.client, &answer)),
+    fn forward_responses(&self, pending: &Receiver<PendingResponse>) {
+        while let Ok(pending) = pending.recv() {
+            // Continue after the client has closed: its requests must be executed.
+            match self.response(pending) {
+                Some(response) => drop(send(&self.client, &response)),
                 None => break,
             }
         }
-        self.cut();
+        self.disconnect();
     }
 
-    /// What the client gets; nothing: the connection is to be closed.
-    fn answer(&self, due: Due) -> Option<Frame> {
-        let Due {
+    /// The client's response; `None` closes the connection.
+    fn response(&self, pending: PendingResponse) -> Option<Frame> {
+        let PendingResponse {
             request,
             rule,
-            answer,
-        } = due;
-        if answer.is_some() {
-            if let Some(Act::RefuseLate(_, until)) = rule.as_ref().map(|rule| &rule.act) {
-                until.wait();
+            response,
+        } = pending;
+        if response.is_some() {
+            if let Some(Action::RefuseLater(_, delay)) = rule.as_ref().map(|rule| &rule.action) {
+                delay.wait();
             }
-            return answer;
+            return response;
         }
-        let answer = receive(&self.broker)?;
-        assert_eq!(answer.correlation_of_answer(), request.correlation());
-        let answer = with_address(&request, answer, self.shared.address);
+        let response = receive(&self.broker)?;
+        assert_eq!(response.response_correlation_id(), request.correlation_id());
+        let response = with_broker_address(&request, response, self.context.address);
         let Some(rule) = rule else {
-            return Some(answer);
+            return Some(response);
         };
         rule.count_executed();
-        match &rule.act {
-            Act::Refuse(_)
-            | Act::RefuseLate(..)
-            | Act::CutBefore
-            | Act::CutAndHold(_)
-            | Act::HoldRequest(_) => Some(answer),
-            Act::Spoil(error) => Some(rule.spoil(&request, &answer, *error)),
-            Act::HoldAnswer(until) => {
-                until.wait();
-                Some(answer)
+        match &rule.action {
+            Action::Refuse(_)
+            | Action::RefuseLater(..)
+            | Action::DisconnectBefore
+            | Action::DisconnectAndDelay(_)
+            | Action::DelayRequest(_) => Some(response),
+            Action::ExecuteThenRefuse(error) => {
+                Some(rule.replace_with_error(&request, &response, *error))
             }
-            Act::Truncate(bytes) => Some(answer.truncated(*bytes)),
-            Act::Corrupt(bytes) => Some(answer.corrupted(bytes)),
-            Act::CutAfter => None,
+            Action::DelayResponse(delay) => {
+                delay.wait();
+                Some(response)
+            }
+            Action::Truncate(bytes) => Some(response.truncated(*bytes)),
+            Action::Corrupt(bytes) => Some(response.corrupted(bytes)),
+            Action::DisconnectAfter => None,
         }
     }
 
-    /// That one of the ends is closed already is no error.
-    fn cut(&self) {
+    /// One of the sockets may be closed already.
+    fn disconnect(&self) {
         for end in [&self.client, &self.broker] {
             drop(end.shutdown(Shutdown::Both));
         }
     }
 }
 
-/// The next message; nothing when the other side is gone.
+/// The next message; `None` when the peer has closed.
 fn receive(from: &TcpStream) -> Option<Frame> {
     let mut length = [0; 4];
     read(from, &mut length)?;
@@ -139,15 +141,15 @@ fn receive(from: &TcpStream) -> Option<Frame> {
         match from.read_exact(bytes) {
             Ok(()) => Some(()),
             Err(error) => {
-                let gone = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
-                assert!(gone.contains(&error.kind()), "{error}");
+                let disconnected = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+                assert!(disconnected.contains(&error.kind()), "{error}");
                 None
             }
         }
     }
 }
 
-/// Whether somebody was there.
+/// Whether the peer is connected.
 fn send(mut to: &TcpStream, frame: &Frame) -> bool {
     let length = u32::try_from(frame.bytes().len()).unwrap().to_be_bytes();
     to.write_all(&[&length, frame.bytes()].concat()).is_ok()

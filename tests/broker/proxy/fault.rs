@@ -1,4 +1,4 @@
-//! Which requests a fault is for, what it does to them, and whether it did.
+//! The requests that a fault applies to, its action, and whether it has fired.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,110 +7,119 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 
-use super::api::Faulty;
-use super::message::{Frame, refuse, spoil};
+use super::api::FaultableRequest;
+use super::message::{Frame, error_response, replace_with_error};
 use crate::harness::eventually;
 
-/// What happens to a request.
+/// What the proxy does with a request.
 #[derive(Clone)]
-pub(super) enum Act {
-    /// It does not reach the broker; the answer is this error.
+pub(super) enum Action {
+    /// It is not forwarded; the response is this error.
     Refuse(ResponseError),
-    /// It does not reach the broker, later ones do; the answer is this error, and comes late.
-    RefuseLate(ResponseError, Until),
-    /// The broker executes it; the answer is this error all the same.
-    Spoil(ResponseError),
-    /// It reaches the broker late, even if nobody waits for it any more.
-    HoldRequest(Until),
-    /// The connection is closed, and it reaches the broker late.
-    CutAndHold(Until),
-    /// The broker executes it; the answer comes late.
-    HoldAnswer(Until),
-    /// It does not reach the broker; the connection is closed.
-    CutBefore,
-    /// The broker executes it; instead of the answer the connection is closed.
-    CutAfter,
-    /// The broker executes it; of the answer only so many bytes come, as if they were all.
+    /// It is not forwarded, later ones are; the response is this error, and late.
+    RefuseLater(ResponseError, Delay),
+    /// The broker executes it; the response is this error nevertheless.
+    ExecuteThenRefuse(ResponseError),
+    /// It is forwarded late, even if the client does not wait any more.
+    DelayRequest(Delay),
+    /// The connection is closed, and the request is forwarded late.
+    DisconnectAndDelay(Delay),
+    /// The broker executes it; the response is late.
+    DelayResponse(Delay),
+    /// It is not forwarded; the connection is closed.
+    DisconnectBefore,
+    /// The broker executes it; the connection is closed instead of a response.
+    DisconnectAfter,
+    /// The broker executes it; only this many bytes of the response are sent, as if they were all.
     Truncate(usize),
-    /// The broker executes it; where the answer has these bytes, one of them is changed.
+    /// The broker executes it; where the response contains these bytes, one of them is changed.
     Corrupt(&'static [u8]),
 }
 
-/// When something that is held goes on.
+/// How long a delayed message waits.
 #[derive(Clone)]
-pub(super) enum Until {
-    Passed(Duration),
-    Released(Release),
+pub(super) enum Delay {
+    Elapsed(Duration),
+    Opened(Latch),
 }
 
-impl Until {
+impl Delay {
     pub(super) fn wait(&self) {
-        let (release, at_most) = match self {
-            Until::Passed(time) => (&Release::default(), Some(*time)),
-            Until::Released(release) => (release, None),
+        let (latch, at_most) = match self {
+            Delay::Elapsed(time) => (&Latch::default(), Some(*time)),
+            Delay::Opened(latch) => (latch, None),
         };
-        release.wait(at_most);
+        latch.wait(at_most);
     }
 }
 
-/// Lets go what is held; dropped without that, it holds it for ever.
+/// A latch for which delayed messages wait; dropped without being opened, it blocks them for ever.
 #[derive(Clone, Default)]
-pub(crate) struct Release(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Latch(Arc<(Mutex<bool>, Condvar)>);
 
-impl Release {
-    pub(crate) fn now(&self) {
+impl Latch {
+    pub(crate) fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
 
     fn wait(&self, at_most: Option<Duration>) {
-        let released = self.0.0.lock().unwrap();
-        let held = |released: &mut bool| !*released;
+        let is_open = self.0.0.lock().unwrap();
+        let is_closed = |is_open: &mut bool| !*is_open;
         match at_most {
-            None => drop(self.0.1.wait_while(released, held).unwrap()),
-            Some(time) => drop(self.0.1.wait_timeout_while(released, time, held).unwrap()),
+            None => drop(self.0.1.wait_while(is_open, is_closed).unwrap()),
+            Some(time) => drop(
+                self.0
+                    .1
+                    .wait_timeout_while(is_open, time, is_closed)
+                    .unwrap(),
+            ),
         }
     }
 }
 
-/// A fault for some requests of one kind, known to the connections.
+/// A fault for some requests of one kind, as the connections see it.
 pub(super) struct Rule {
-    pub(super) act: Act,
+    pub(super) action: Action,
     api: i16,
-    chosen: Box<dyn Fn(&Frame) -> bool + Send + Sync>,
-    /// So many are passed over, then so many are taken.
-    pass: AtomicUsize,
-    take: AtomicUsize,
+    filter: Box<dyn Fn(&Frame) -> bool + Send + Sync>,
+    /// The next `skip` requests pass, and then the fault applies to `remaining`.
+    skip: AtomicUsize,
+    remaining: AtomicUsize,
     fired: AtomicUsize,
     executed: AtomicUsize,
-    refuse: fn(&Frame, ResponseError) -> Frame,
-    spoil: fn(&Frame, &Frame, ResponseError) -> Frame,
+    error_response: fn(&Frame, ResponseError) -> Frame,
+    replace_with_error: fn(&Frame, &Frame, ResponseError) -> Frame,
 }
 
 impl Rule {
-    /// Whether it is not through, and this is one of the requests that it counts.
-    pub(super) fn is_for(&self, request: &Frame) -> bool {
-        request.api() == self.api && !is_zero(&self.take) && (self.chosen)(request)
+    /// Whether the rule is not exhausted and counts this request.
+    pub(super) fn matches(&self, request: &Frame) -> bool {
+        request.api() == self.api && !is_zero(&self.remaining) && (self.filter)(request)
     }
 
-    /// Counts a request: whether its turn has come. Rules are asked one at a time.
-    pub(super) fn takes(&self) -> bool {
-        let takes = is_zero(&self.pass);
-        let counter = if takes { &self.take } else { &self.pass };
+    /// Counts a request; returns whether the fault applies to it. The caller serializes calls.
+    pub(super) fn claim(&self) -> bool {
+        let claim = is_zero(&self.skip);
+        let counter = if claim { &self.remaining } else { &self.skip };
         counter.fetch_sub(1, Ordering::AcqRel);
-        self.fired.fetch_add(usize::from(takes), Ordering::AcqRel);
-        takes
+        self.fired.fetch_add(usize::from(claim), Ordering::AcqRel);
+        claim
     }
 
-    pub(super) fn refuse(&self, request: &Frame, error: ResponseError) -> Frame {
-        (self.refuse)(request, error)
+    pub(super) fn error_response(&self, request: &Frame, error: ResponseError) -> Frame {
+        (self.error_response)(request, error)
     }
 
-    pub(super) fn spoil(&self, request: &Frame, answer: &Frame, error: ResponseError) -> Frame {
-        (self.spoil)(request, answer, error)
+    pub(super) fn replace_with_error(
+        &self,
+        request: &Frame,
+        response: &Frame,
+        error: ResponseError,
+    ) -> Frame {
+        (self.replace_with_error)(request, response, error)
     }
 
-    /// The broker has answered it.
     pub(super) fn count_executed(&self) {
         self.executed.fetch_add(1, Ordering::AcqRel);
     }
@@ -120,11 +129,11 @@ fn is_zero(counter: &AtomicUsize) -> bool {
     counter.load(Ordering::Acquire) == 0
 }
 
-/// How a test asks for its fault.
+/// A test's view of its fault.
 pub(crate) struct Fault(Arc<Rule>);
 
 impl Fault {
-    /// How many requests it was done to.
+    /// How many requests it was applied to.
     pub(crate) fn fired(&self) -> usize {
         self.0.fired.load(Ordering::Acquire)
     }
@@ -134,123 +143,124 @@ impl Fault {
         self.0.executed.load(Ordering::Acquire)
     }
 
-    /// Returns once it was done to a request.
+    /// Waits until it was applied to a request.
     pub(crate) fn await_fired(&self) {
         eventually("the fault fires", || self.fired() > 0);
     }
 
-    /// Returns once the broker has executed a request that it was done to.
+    /// Waits until the broker has executed a request that it was applied to.
     pub(crate) fn await_executed(&self) {
         eventually("the broker has executed it", || self.executed() > 0);
     }
 }
 
-/// A fault in the making: for the first request of its kind, unless told otherwise. Faults for the
-/// same requests come one after another, each counting from where the one before it has ended.
-pub(crate) struct Choice<'p, R> {
+/// Builds a fault: for the first request of its kind by default. Faults for the same requests apply
+/// one after another; each starts to count where the one before it has ended.
+pub(crate) struct FaultBuilder<'p, R> {
     rules: &'p Mutex<Vec<Arc<Rule>>>,
-    chosen: Box<dyn Fn(&Frame) -> bool + Send + Sync>,
-    pass: usize,
-    take: usize,
+    filter: Box<dyn Fn(&Frame) -> bool + Send + Sync>,
+    skip: usize,
+    remaining: usize,
     kind: PhantomData<R>,
 }
 
-impl<'p, R: Faulty> Choice<'p, R> {
+impl<'p, R: FaultableRequest> FaultBuilder<'p, R> {
     pub(super) fn new(rules: &'p Mutex<Vec<Arc<Rule>>>) -> Self {
-        Choice {
+        FaultBuilder {
             rules,
-            chosen: Box::new(|_| true),
-            pass: 0,
-            take: 1,
+            filter: Box::new(|_| true),
+            skip: 0,
+            remaining: 1,
             kind: PhantomData,
         }
     }
 
-    /// Only of those that are so.
-    pub(crate) fn when(mut self, chosen: impl Fn(&R) -> bool + Send + Sync + 'static) -> Self {
-        self.chosen = Box::new(move |frame| frame.request::<R>().is_some_and(|it| chosen(&it)));
+    /// Only for requests for which `filter` is true.
+    pub(crate) fn when(mut self, filter: impl Fn(&R) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Box::new(move |frame| frame.request::<R>().is_some_and(|it| filter(&it)));
         self
     }
 
-    /// Begins with the nth from now on, counted from 1.
+    /// Starts with the nth request from now on, counted from 1.
     pub(crate) fn nth(mut self, nth: usize) -> Self {
-        self.pass = nth - 1;
+        self.skip = nth - 1;
         self
     }
 
-    /// So many in a row.
+    /// For this many requests in a row.
     pub(crate) fn times(mut self, times: usize) -> Self {
-        self.take = times;
+        self.remaining = times;
         self
     }
 
-    /// It does not reach the broker; the answer is this error.
-    pub(crate) fn answer(self, error: ResponseError) -> Fault {
-        self.make(Act::Refuse(error))
+    /// It is not forwarded; the response is this error.
+    pub(crate) fn refuse(self, error: ResponseError) -> Fault {
+        self.build(Action::Refuse(error))
     }
 
-    /// It does not reach the broker, later ones do; the answer is this error, once it is let go.
-    pub(crate) fn answer_when(self, error: ResponseError, release: &Release) -> Fault {
-        self.make(Act::RefuseLate(error, Until::Released(release.clone())))
+    /// It is not forwarded, later ones are; the response is this error, sent when the latch is
+    /// opened.
+    pub(crate) fn refuse_when(self, error: ResponseError, latch: &Latch) -> Fault {
+        self.build(Action::RefuseLater(error, Delay::Opened(latch.clone())))
     }
 
-    /// The broker executes it; the answer is this error all the same.
-    pub(crate) fn answer_after(self, error: ResponseError) -> Fault {
-        self.make(Act::Spoil(error))
+    /// The broker executes it; the response is this error nevertheless.
+    pub(crate) fn execute_then_refuse(self, error: ResponseError) -> Fault {
+        self.build(Action::ExecuteThenRefuse(error))
     }
 
-    /// The broker executes it; the answer comes so much later.
-    pub(crate) fn delay(self, time: Duration) -> Fault {
-        self.make(Act::HoldAnswer(Until::Passed(time)))
+    /// The broker executes it; the response is delayed by this time.
+    pub(crate) fn delay_response(self, time: Duration) -> Fault {
+        self.build(Action::DelayResponse(Delay::Elapsed(time)))
     }
 
-    /// The broker executes it; the answer comes when it is let go.
-    pub(crate) fn delay_until(self, release: &Release) -> Fault {
-        self.make(Act::HoldAnswer(Until::Released(release.clone())))
+    /// The broker executes it; the response is sent when the latch is opened.
+    pub(crate) fn delay_response_until(self, latch: &Latch) -> Fault {
+        self.build(Action::DelayResponse(Delay::Opened(latch.clone())))
     }
 
-    /// It reaches the broker when it is let go, even if its client is there no longer.
-    pub(crate) fn hold_until(self, release: &Release) -> Fault {
-        self.make(Act::HoldRequest(Until::Released(release.clone())))
+    /// It is forwarded when the latch is opened, even if its client is gone.
+    pub(crate) fn delay_request_until(self, latch: &Latch) -> Fault {
+        self.build(Action::DelayRequest(Delay::Opened(latch.clone())))
     }
 
-    /// The connection is closed; it reaches the broker when it is let go, after whatever its client
-    /// sends on another one.
-    pub(crate) fn cut_and_hold(self, release: &Release) -> Fault {
-        self.make(Act::CutAndHold(Until::Released(release.clone())))
+    /// The connection is closed; the request is forwarded when the latch is opened, after the
+    /// client's requests on another connection.
+    pub(crate) fn disconnect_and_delay(self, latch: &Latch) -> Fault {
+        self.build(Action::DisconnectAndDelay(Delay::Opened(latch.clone())))
     }
 
-    /// It does not reach the broker; the connection is closed.
-    pub(crate) fn cut_before(self) -> Fault {
-        self.make(Act::CutBefore)
+    /// It is not forwarded; the connection is closed.
+    pub(crate) fn disconnect_before(self) -> Fault {
+        self.build(Action::DisconnectBefore)
     }
 
-    /// The broker executes it; instead of the answer the connection is closed.
-    pub(crate) fn cut_after(self) -> Fault {
-        self.make(Act::CutAfter)
+    /// The broker executes it; the connection is closed instead of a response.
+    pub(crate) fn disconnect_after(self) -> Fault {
+        self.build(Action::DisconnectAfter)
     }
 
-    /// The broker executes it; of the answer only so many bytes come, as if they were all.
-    pub(crate) fn truncate(self, bytes: usize) -> Fault {
-        self.make(Act::Truncate(bytes))
+    /// The broker executes it; only this many bytes of the response are sent, as if they were all.
+    pub(crate) fn truncate_response(self, bytes: usize) -> Fault {
+        self.build(Action::Truncate(bytes))
     }
 
-    /// The broker executes it; where the answer has this text, one letter of it is changed.
-    pub(crate) fn corrupt(self, text: &'static str) -> Fault {
-        self.make(Act::Corrupt(text.as_bytes()))
+    /// The broker executes it; where the response contains this text, one byte of it is changed.
+    pub(crate) fn corrupt_response(self, text: &'static str) -> Fault {
+        self.build(Action::Corrupt(text.as_bytes()))
     }
 
-    fn make(self, act: Act) -> Fault {
+    fn build(self, action: Action) -> Fault {
         let rule = Arc::new(Rule {
-            act,
+            action,
             api: R::KEY,
-            chosen: self.chosen,
-            pass: AtomicUsize::new(self.pass),
-            take: AtomicUsize::new(self.take),
+            filter: self.filter,
+            skip: AtomicUsize::new(self.skip),
+            remaining: AtomicUsize::new(self.remaining),
             fired: AtomicUsize::new(0),
             executed: AtomicUsize::new(0),
-            refuse: refuse::<R>,
-            spoil: spoil::<R>,
+            error_response: error_response::<R>,
+            replace_with_error: replace_with_error::<R>,
         });
         self.rules.lock().unwrap().push(rule.clone());
         Fault(rule)

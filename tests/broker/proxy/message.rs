@@ -1,4 +1,4 @@
-//! Messages as bytes, and what is read from them and written into them.
+//! Messages as bytes, decoded and encoded.
 
 use std::net::SocketAddr;
 
@@ -9,9 +9,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion as _, Request, StrBytes};
 
-use super::api::Faulty;
+use super::api::FaultableRequest;
 
-/// A message without its length.
+/// A message without its length prefix.
 #[derive(Clone)]
 pub(super) struct Frame(Vec<u8>);
 
@@ -24,22 +24,22 @@ impl Frame {
         &self.0
     }
 
-    /// Of a request: which API.
+    /// The API key of a request.
     pub(super) fn api(&self) -> i16 {
         i16::from_be_bytes([self.0[0], self.0[1]])
     }
 
-    /// Of a request: in which version.
+    /// The API version of a request.
     pub(super) fn version(&self) -> i16 {
         i16::from_be_bytes([self.0[2], self.0[3]])
     }
 
-    /// Of a request: what its answer begins with.
-    pub(super) fn correlation(&self) -> &[u8] {
+    /// The correlation id of a request.
+    pub(super) fn correlation_id(&self) -> &[u8] {
         &self.0[4..8]
     }
 
-    pub(super) fn correlation_of_answer(&self) -> &[u8] {
+    pub(super) fn response_correlation_id(&self) -> &[u8] {
         &self.0[..4]
     }
 
@@ -49,18 +49,18 @@ impl Frame {
         self
     }
 
-    /// With another byte at the end of each of these.
+    /// With the last byte of each occurrence changed.
     pub(super) fn corrupted(mut self, bytes: &[u8]) -> Frame {
         let found = self.0.windows(bytes.len()).enumerate();
-        let places: Vec<usize> = found
+        let ends: Vec<usize> = found
             .filter(|(_, window)| *window == bytes)
             .map(|(at, _)| at + bytes.len() - 1)
             .collect();
-        places.into_iter().for_each(|at| self.0[at] ^= 1);
+        ends.into_iter().for_each(|at| self.0[at] ^= 1);
         self
     }
 
-    /// The request, if it can be read as one.
+    /// The decoded request, if it is one of this kind.
     pub(super) fn request<R: Request>(&self) -> Option<R> {
         let mut rest = self.bytes();
         let version = self.version();
@@ -68,53 +68,60 @@ impl Frame {
         R::decode(&mut rest, version).ok()
     }
 
-    fn answer<R: Request>(&self, version: i16) -> Option<R::Response> {
+    fn response<R: Request>(&self, version: i16) -> Option<R::Response> {
         let mut rest = self.bytes();
         ResponseHeader::decode(&mut rest, R::Response::header_version(version)).ok()?;
         R::Response::decode(&mut rest, version).ok()
     }
 
-    fn answering<R: Request>(request: &Frame, answer: &R::Response) -> Frame {
+    fn encode_response<R: Request>(request: &Frame, response: &R::Response) -> Frame {
         let version = request.version();
-        let correlation = request.correlation().try_into().unwrap();
-        let header = ResponseHeader::default().with_correlation_id(i32::from_be_bytes(correlation));
+        let correlation_id = request.correlation_id().try_into().unwrap();
+        let header =
+            ResponseHeader::default().with_correlation_id(i32::from_be_bytes(correlation_id));
         let mut bytes = Vec::new();
         let written = header.encode(&mut bytes, R::Response::header_version(version));
         written
-            .and_then(|()| answer.encode(&mut bytes, version))
+            .and_then(|()| response.encode(&mut bytes, version))
             .unwrap();
         Frame(bytes)
     }
 }
 
-/// An answer made here: this error, for all that was asked.
-pub(super) fn refuse<R: Faulty>(request: &Frame, error: ResponseError) -> Frame {
-    let asked = request.request::<R>();
-    let mut answer = asked.expect("a request that can be read").answer();
-    R::spoil(&mut answer, error);
-    Frame::answering::<R>(request, &answer)
+/// A response of the proxy: this error, for every part of the request.
+pub(super) fn error_response<R: FaultableRequest>(request: &Frame, error: ResponseError) -> Frame {
+    let request_body = request.request::<R>();
+    let mut response = request_body
+        .expect("a request that can be read")
+        .empty_response();
+    R::set_error(&mut response, error);
+    Frame::encode_response::<R>(request, &response)
 }
 
-/// The broker's answer, with this error instead of its own.
-pub(super) fn spoil<R: Faulty>(request: &Frame, answer: &Frame, error: ResponseError) -> Frame {
-    let answer = answer.answer::<R>(request.version());
-    let mut answer = answer.expect("an answer that can be read");
-    R::spoil(&mut answer, error);
-    Frame::answering::<R>(request, &answer)
+/// The broker's response, with this error in every place.
+pub(super) fn replace_with_error<R: FaultableRequest>(
+    request: &Frame,
+    response: &Frame,
+    error: ResponseError,
+) -> Frame {
+    let response = response.response::<R>(request.version());
+    let mut response = response.expect("an answer that can be read");
+    R::set_error(&mut response, error);
+    Frame::encode_response::<R>(request, &response)
 }
 
-/// The answer, with this address for every broker that it names. The cluster has only one.
-pub(super) fn with_address(request: &Frame, answer: Frame, address: SocketAddr) -> Frame {
+/// The response, with this address for every broker that it names. The cluster has only one.
+pub(super) fn with_broker_address(request: &Frame, response: Frame, address: SocketAddr) -> Frame {
     let host = || StrBytes::from_string(address.ip().to_string());
     let port = i32::from(address.port());
     match request.api() {
-        MetadataRequest::KEY => rewrite::<MetadataRequest>(request, answer, |metadata| {
+        MetadataRequest::KEY => rewrite::<MetadataRequest>(request, response, |metadata| {
             for broker in &mut metadata.brokers {
                 (broker.host, broker.port) = (host(), port);
             }
         }),
         FindCoordinatorRequest::KEY => {
-            rewrite::<FindCoordinatorRequest>(request, answer, |found| {
+            rewrite::<FindCoordinatorRequest>(request, response, |found| {
                 (found.host, found.port) = (host(), port);
                 for coordinator in &mut found.coordinators {
                     (coordinator.host, coordinator.port) = (host(), port);
@@ -122,27 +129,27 @@ pub(super) fn with_address(request: &Frame, answer: Frame, address: SocketAddr) 
             })
         }
         DescribeClusterRequest::KEY => {
-            rewrite::<DescribeClusterRequest>(request, answer, |cluster| {
+            rewrite::<DescribeClusterRequest>(request, response, |cluster| {
                 for broker in &mut cluster.brokers {
                     (broker.host, broker.port) = (host(), port);
                 }
             })
         }
-        _ => answer,
+        _ => response,
     }
 }
 
-/// What cannot be read is left as it is.
+/// A response that cannot be decoded stays as it is.
 fn rewrite<R: Request>(
     request: &Frame,
-    answer: Frame,
+    response: Frame,
     change: impl FnOnce(&mut R::Response),
 ) -> Frame {
-    match answer.answer::<R>(request.version()) {
+    match response.response::<R>(request.version()) {
         Some(mut readable) => {
             change(&mut readable);
-            Frame::answering::<R>(request, &readable)
+            Frame::encode_response::<R>(request, &readable)
         }
-        None => answer,
+        None => response,
     }
 }

@@ -1,24 +1,23 @@
-//! A proxy that speaks Kafka's protocol, between a daemon and the broker: chosen requests get chosen
-//! errors, delays, cuts and damaged answers.
+//! A proxy that speaks Kafka's protocol, between a daemon and the broker: selected requests get errors, delays, closed
+//! connections and damaged responses.
 //!
 //! ```text
-//! let proxy = Proxy::before(broker);                    // proxy.bootstrap() is for the daemon
+//! let proxy = Proxy::for_broker(broker);                    // proxy.bootstrap() is for the daemon
 //! let fault = proxy.on::<EndTxnRequest>().nth(2).cut_after();
 //! ..
 //! assert_eq!(fault.fired(), 1);
 //! ```
 //!
-//! Whatever no fault chooses passes byte by byte, but for the addresses that the broker announces:
-//! they become the proxy's, so that every connection comes here. A connection has two threads, one
-//! for each direction, and keeps the order that Kafka keeps: answers come in the order of their
-//! requests.
+//! All other requests pass unchanged, except for the addresses that the broker announces: they are
+//! replaced by the proxy's, so that every connection uses it. A connection has two threads, one for
+//! each direction, and keeps Kafka's order: responses are sent in the order of their requests.
 
 mod api;
 mod connection;
 mod fault;
 mod message;
 
-pub(crate) use fault::{Fault, Release};
+pub(crate) use fault::{Fault, Latch};
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,76 +25,76 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::harness::Broker;
-use api::Faulty;
+use api::FaultableRequest;
 use connection::Connection;
-use fault::{Choice, Rule};
+use fault::{FaultBuilder, Rule};
 
-/// The proxy. It accepts nobody any more once dropped; connections end with their clients.
+/// The proxy. It accepts no connection once dropped; open connections end with their clients.
 pub(crate) struct Proxy {
-    shared: Arc<Shared>,
+    context: Arc<ProxyContext>,
 }
 
-/// What all connections look at.
-struct Shared {
+/// The state that all connections share.
+struct ProxyContext {
     address: SocketAddr,
     broker: String,
-    /// In the order of their making: one begins to count where the one before it has ended.
+    /// In order of creation: a rule starts to count where the one before it has ended.
     rules: Mutex<Vec<Arc<Rule>>>,
-    closed: AtomicBool,
+    is_closed: AtomicBool,
 }
 
 impl Proxy {
-    /// Before the only broker of a cluster.
-    pub(crate) fn before(broker: &Broker) -> Proxy {
+    /// A proxy for the only broker of a cluster.
+    pub(crate) fn for_broker(broker: &Broker) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let shared = Arc::new(Shared {
+        let context = Arc::new(ProxyContext {
             address: listener.local_addr().unwrap(),
             broker: broker.bootstrap().to_owned(),
             rules: Mutex::default(),
-            closed: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
         });
-        let accepting = shared.clone();
+        let accepting = context.clone();
         thread::spawn(move || accept(&listener, &accepting));
-        Proxy { shared }
+        Proxy { context }
     }
 
     /// `host:port`.
     pub(crate) fn bootstrap(&self) -> String {
-        self.shared.address.to_string()
+        self.context.address.to_string()
     }
 
-    /// Begins a fault for requests of a kind.
-    pub(crate) fn on<R: Faulty>(&self) -> Choice<'_, R> {
-        Choice::new(&self.shared.rules)
+    /// Builds a fault for requests of a kind.
+    pub(crate) fn on<R: FaultableRequest>(&self) -> FaultBuilder<'_, R> {
+        FaultBuilder::new(&self.context.rules)
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::Release);
-        // Wakes up who accepts.
-        drop(TcpStream::connect(self.shared.address));
+        self.context.is_closed.store(true, Ordering::Release);
+        // Wakes up the accepting thread.
+        drop(TcpStream::connect(self.context.address));
     }
 }
 
-impl Shared {
-    /// The rule that has this request, if one does.
-    fn rule_for(&self, request: &message::Frame) -> Option<Arc<Rule>> {
+impl ProxyContext {
+    /// The rule that applies to this request, if one does; counts the request.
+    fn claim_rule(&self, request: &message::Frame) -> Option<Arc<Rule>> {
         let rules = self.rules.lock().unwrap();
-        let rule = rules.iter().find(|rule| rule.is_for(request))?;
-        rule.takes().then(|| rule.clone())
+        let rule = rules.iter().find(|rule| rule.matches(request))?;
+        rule.claim().then(|| rule.clone())
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept(listener: &TcpListener, context: &Arc<ProxyContext>) {
     for client in listener.incoming() {
-        if shared.closed.load(Ordering::Acquire) {
+        if context.is_closed.load(Ordering::Acquire) {
             return;
         }
-        // A broker that is down refuses: so does this, by closing.
-        let broker = TcpStream::connect(&shared.broker);
+        // A stopped broker refuses connections: the proxy closes them.
+        let broker = TcpStream::connect(&context.broker);
         if let (Ok(client), Ok(broker)) = (client, broker) {
-            Connection::start(client, broker, shared.clone());
+            Connection::start(client, broker, context.clone());
         }
     }
 }

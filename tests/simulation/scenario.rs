@@ -1,10 +1,10 @@
-//! What every run has in common: the model, the settings, and what customers do.
+//! The parts that all runs share: the model, the settings, and the customers' behaviour.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cluster::Produced;
-use super::universe::Universe;
+use super::cluster::InputRecord;
+use super::scheduler::Simulation;
 use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
 use crate::kafka::{self, DeliveryGuarantee, Encoding, OutputTopics, TopicMetadata};
 use crate::model::{AcceptedLosses, Models, SourceFile};
@@ -17,10 +17,10 @@ use crate::runtime::settings::{Recovery, Settings};
 use crate::store;
 use crate::telemetry::Metrics;
 
-/// When every run begins.
+/// The start time of every run.
 pub(super) const BASE: EventTime = EventTime(1_767_225_600_000);
 
-/// A lifecycle within minutes, so that silence, holds and orders meet crashes.
+/// A lifecycle within minutes, so that inactivity, holds and orders coincide with crashes.
 const MODEL: &str = r"
 model: shop
 version: 1
@@ -42,31 +42,31 @@ transitions:
 ";
 
 const INPUTS: [&str; 2] = ["visits", "orders"];
-/// Events come later than they happen, by less than `LATENESS`.
+/// Events are produced later than they happen, by less than `LATENESS`.
 const JITTER: u64 = 2_000;
-/// Some clocks of customers are ahead, by less than this.
+/// Some customers' clocks are ahead, by less than this.
 const AHEAD: u64 = 600_000;
 pub(super) const LATENESS: Millis = Millis(5_000);
 pub(super) const IDLE_AFTER: Millis = Millis(30_000);
-/// More than this many transitions within half a minute are unusual.
+/// More than this many transitions within half a minute are a burst.
 const BURST: u64 = 4;
 
 #[derive(Clone)]
-pub(super) struct Setting {
+pub(super) struct Scenario {
     pub(super) models: Arc<Models>,
     settings: Arc<Settings>,
     pub(super) topology: Arc<TopicMetadata>,
     metrics: Metrics,
 }
 
-impl Setting {
-    pub(super) fn new() -> Setting {
+impl Scenario {
+    pub(super) fn new() -> Scenario {
         let source = SourceFile {
             name: "shop.yaml".to_owned(),
             text: MODEL.to_owned(),
         };
         let (models, _) = Models::compile(vec![source]).unwrap();
-        Setting {
+        Scenario {
             models: Arc::new(models),
             settings: Arc::new(settings()),
             topology: Arc::new(TopicMetadata {
@@ -82,44 +82,44 @@ impl Setting {
         }
     }
 
-    /// The same, but outputs are told after their transaction.
-    pub(super) fn at_least_once(self) -> Setting {
+    /// The same, but outputs are published after their transaction.
+    pub(super) fn at_least_once(self) -> Scenario {
         let mut settings = Settings::clone(&self.settings);
         settings.outputs.delivery = DeliveryGuarantee::AtLeastOnce;
-        Setting {
+        Scenario {
             settings: Arc::new(settings),
             ..self
         }
     }
 
-    /// The same with the other settings.
-    pub(super) fn switched(self) -> Setting {
+    /// The same with the new decoding settings.
+    pub(super) fn with_new_settings(self) -> Scenario {
         let mut settings = Settings::clone(&self.settings);
         settings.mappings = vec![other_mapping(); INPUTS.len()];
-        settings.decoding = switched();
-        Setting {
+        settings.decoding = new_decoding();
+        Scenario {
             settings: Arc::new(settings),
             ..self
         }
     }
 
     /// The same, but bursts wait for an operator.
-    pub(super) fn with_fuse(self) -> Setting {
+    pub(super) fn with_fuse(self) -> Scenario {
         let mut settings = Settings::clone(&self.settings);
         settings.burst.fuse = true;
-        Setting {
+        Scenario {
             settings: Arc::new(settings),
             ..self
         }
     }
 
-    /// The same after a loss, when the local state is to be written to the changelog.
-    pub(super) fn on_another_changelog(self) -> Setting {
+    /// The same after the loss of the changelog, when the local state is republished.
+    pub(super) fn on_another_changelog(self) -> Scenario {
         let mut settings = Settings::clone(&self.settings);
         settings.recovery.republish = true;
         let mut topology = TopicMetadata::clone(&self.topology);
         topology.changelog_id = [4; 16];
-        Setting {
+        Scenario {
             settings: Arc::new(settings),
             topology: Arc::new(topology),
             ..self
@@ -134,8 +134,8 @@ impl Setting {
         INPUTS.len()
     }
 
-    /// What a new process starts with.
-    pub(super) fn shared(
+    /// The context of a new process.
+    pub(super) fn context(
         &self,
         process: u64,
         fuse: Arc<Fuse>,
@@ -160,7 +160,7 @@ impl Setting {
     }
 }
 
-/// The type of an event is in another field.
+/// A mapping that reads the event type from another field.
 pub(super) fn other_mapping() -> Mapping {
     Mapping {
         event_type: "kind".into(),
@@ -178,9 +178,9 @@ fn decoding(version: u64, mapping: &Mapping) -> DecodingSettings {
     )
 }
 
-/// What is kept of the other settings. They have a higher version: without it the earlier ones would count as later where a
-/// partition has never seen them.
-pub(super) fn switched() -> DecodingSettings {
+/// The stored form of the new settings. They have a higher version: without it the earlier ones would count as newer
+/// where a partition has never had them.
+pub(super) fn new_decoding() -> DecodingSettings {
     decoding(1, &other_mapping())
 }
 
@@ -214,7 +214,7 @@ fn settings() -> Settings {
         },
         mappings: vec![Mapping::default(); INPUTS.len()],
         limits: RecordLimits {
-            // Less than clocks of processes are off.
+            // Less than the processes' clocks are off.
             future_tolerance: Millis::HOUR,
             ..RecordLimits::default()
         },
@@ -245,48 +245,48 @@ fn settings() -> Settings {
     }
 }
 
-/// Somebody does something: always in the same input and partition, so that their order is that of
-/// the log.
-pub(super) fn somebody_does_something(universe: &Universe) {
-    let mut chance = universe.chance.borrow_mut();
-    let mut cluster = universe.cluster.borrow_mut();
-    let customer = chance.usize(0..8);
+/// A customer does something. Each customer's records are in one input and partition, so that their
+/// order is that of the log.
+pub(super) fn produce_random_event(simulation: &Simulation) {
+    let mut rng = simulation.rng.borrow_mut();
+    let mut cluster = simulation.cluster.borrow_mut();
+    let customer = rng.usize(0..8);
     let (partition, input) = (customer % cluster.partitions() as usize, customer / 4);
-    // Others would move the time beyond what is hidden, which then comes late.
-    let undecided = universe.undecided.borrow();
-    if undecided.contains_key(&(1 - input, partition as i32)) {
+    // Other records would advance the time beyond the hidden ones, which would then be late.
+    let open_transactions = simulation.open_transactions.borrow();
+    if open_transactions.contains_key(&(1 - input, partition as i32)) {
         return;
     }
     let log = &mut cluster.inputs[input][partition];
-    let at = universe.now.get();
+    let at = simulation.now.get();
     let happened = at.as_millis() as u64;
-    let happened = happened.saturating_sub(chance.u64(0..JITTER)).max(
+    let happened = happened.saturating_sub(rng.u64(0..JITTER)).max(
         log.iter()
             .rev()
-            .find_map(|record| own_time(record, customer))
+            .find_map(|record| time_of(record, customer))
             .map_or(0, |before| before + 1),
     );
-    let mut kind = || ["visit", "visit", "order"][chance.usize(0..3)];
+    let mut kind = || ["visit", "visit", "order"][rng.usize(0..3)];
     let (kind, other) = (kind(), kind());
-    let ahead = match chance.u32(0..20) {
-        0 if universe.clocks_are_ahead.get() => chance.u64(0..AHEAD),
+    let ahead = match rng.u32(0..20) {
+        0 if simulation.clocks_are_ahead.get() => rng.u64(0..AHEAD),
         _ => 0,
     };
     let time = BASE.0 + (happened + ahead) as i64;
-    let value = match chance.u32(0..30) {
+    let value = match rng.u32(0..30) {
         0 => "junk".to_owned(),
         _ => format!(
             r#"{{"type":"{kind}","kind":"{other}","customer_id":"c{customer}","time":{time}}}"#
         ),
     };
-    log.push(Produced {
+    log.push(InputRecord {
         at,
         key: format!("c{customer}").into_bytes(),
         value: value.into_bytes(),
     });
 }
 
-fn own_time(record: &Produced, customer: usize) -> Option<u64> {
+fn time_of(record: &InputRecord, customer: usize) -> Option<u64> {
     let event: serde_json::Value = serde_json::from_slice(&record.value).ok()?;
     let own = event["customer_id"] == format!("c{customer}");
     let time = event["time"].as_i64().unwrap().min(record.timestamp().0);

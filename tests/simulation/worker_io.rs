@@ -1,5 +1,5 @@
-//! A worker's world in the simulation: every call is an effect that may fail, be the last, or leave
-//! time for others to do something.
+//! The simulated `WorkerIo`: every call is an effect that may fail, be the last one of its process,
+//! or let other processes act first.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::cluster::{Membership, Refused};
+use super::cluster::{Membership, TransactionError};
 use super::disk::Mounted;
-use super::universe::{Process, Universe};
+use super::scheduler::{Process, Simulation};
 use crate::event::WallTime;
 use crate::kafka::{
     ChangelogRecord, CommittedTransaction, Error, OffsetBounds, ProducerRecord, TransactionPart,
@@ -19,8 +19,8 @@ use crate::runtime::worker_io::WorkerIo;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
-pub(super) struct Simulated {
-    pub(super) universe: Rc<Universe>,
+pub(super) struct SimulatedIo {
+    pub(super) simulation: Rc<Simulation>,
     pub(super) process: Process,
     pub(super) worker: usize,
     pub(super) store: Rc<Store<Mounted>>,
@@ -39,14 +39,14 @@ fn retry() -> Error {
     }
 }
 
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Error {
+impl From<TransactionError> for Error {
+    fn from(refused: TransactionError) -> Error {
         match refused {
-            Refused::Fenced => Error::Fenced {
+            TransactionError::Fenced => Error::Fenced {
                 action: "producing",
                 source: source(),
             },
-            Refused::NotAMember => Error::Abort {
+            TransactionError::NotAMember => Error::Abort {
                 action: "sending the offsets",
                 source: KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownMemberId),
             },
@@ -54,25 +54,25 @@ impl From<Refused> for Error {
     }
 }
 
-impl Simulated {
-    fn effect(&self, what: &'static str) {
-        self.universe.effect(self.process, what);
+impl SimulatedIo {
+    fn effect(&self, name: &'static str) {
+        self.simulation.effect(self.process, name);
     }
 
     fn producer(&self) -> usize {
         self.process.producer(self.worker)
     }
 
-    fn ask(&self, what: &'static str) -> Result<(), Error> {
-        self.effect(what);
-        match self.universe.strikes("no answer", 60) {
+    fn request(&self, name: &'static str) -> Result<(), Error> {
+        self.effect(name);
+        match self.simulation.inject("no response", 60) {
             true => Err(retry()),
             false => Ok(()),
         }
     }
 
     fn abort(&self, number: usize) -> Error {
-        self.universe.cluster.borrow_mut().abort(number);
+        self.simulation.cluster.borrow_mut().abort(number);
         Error::Abort {
             action: "delivering the records",
             source: KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut),
@@ -84,21 +84,21 @@ impl Simulated {
         shares: &[TransactionPart],
         membership: Membership,
     ) -> Result<BTreeMap<i32, i64>, Error> {
-        let cluster = &self.universe.cluster;
+        let cluster = &self.simulation.cluster;
         let records = shares.iter().flat_map(|share| share.records.clone());
-        let now = self.universe.now.get();
+        let now = self.simulation.now.get();
         let number =
             cluster
                 .borrow_mut()
                 .produce(self.producer(), self.epoch, records.collect(), now)?;
         self.effect("inside the transaction, records sent");
-        if self.universe.strikes("aborted", 20) {
+        if self.simulation.inject("aborted", 20) {
             return Err(self.abort(number));
         }
         let offsets = shares.iter().flat_map(|share| {
             let one = |(input, offset): (usize, &i64)| {
-                let place = (input as u32, share.partition);
-                (place, (*offset, share.metadata.clone()))
+                let key = (input as u32, share.partition);
+                (key, (*offset, share.metadata.clone()))
             };
             share.offsets.iter().enumerate().map(one)
         });
@@ -118,23 +118,23 @@ impl Simulated {
             action: "committing",
             source: source(),
         };
-        if self.universe.strikes("end lost on its way", 20) {
+        if self.simulation.inject("commit request lost", 20) {
             return Err(indefinite);
         }
         let ends = cluster.borrow_mut().commit(number, self.epoch)?;
         self.effect("committed, and not yet known");
-        if self.universe.strikes("answer lost on its way", 20) {
+        if self.simulation.inject("response lost", 20) {
             return Err(indefinite);
         }
-        // It was asked twice, and fenced since.
-        match self.universe.strikes("fenced after the commit", 60) {
-            true => Err(Refused::Fenced.into()),
+        // The commit was repeated after the producer had been fenced.
+        match self.simulation.inject("fenced after the commit", 60) {
+            true => Err(TransactionError::Fenced.into()),
             false => Ok(ends),
         }
     }
 }
 
-impl WorkerIo for Simulated {
+impl WorkerIo for SimulatedIo {
     type Membership = Membership;
     type Engine = Mounted;
 
@@ -143,25 +143,27 @@ impl WorkerIo for Simulated {
     }
 
     fn committed_offsets(&self, partition: i32) -> Result<Vec<Option<(i64, String)>>, Error> {
-        self.ask("asking for the committed offsets")?;
-        let cluster = self.universe.cluster.borrow();
+        self.request("asking for the committed offsets")?;
+        let cluster = self.simulation.cluster.borrow();
         let inputs = cluster.inputs.len() as u32;
         cluster.committed(inputs, partition).ok_or_else(retry)
     }
 
     fn membership(&self) -> Option<Membership> {
         self.effect("before asking for the membership");
-        let membership = self.universe.membership(self.process.instance);
+        let membership = self.simulation.membership(self.process.instance);
         self.effect("after asking for the membership");
         membership
     }
 
     fn input_ends(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error> {
-        self.ask("asking for the ends of an input")?;
-        let cluster = self.universe.cluster.borrow();
+        self.request("asking for the ends of an input")?;
+        let cluster = self.simulation.cluster.borrow();
         let end = cluster.inputs[input as usize][partition as usize].len() as i64;
-        let stable = self.universe.stable_end(input as usize, partition) as i64;
-        let starts = self.universe.starts.borrow();
+        let stable = self
+            .simulation
+            .last_stable_offset(input as usize, partition) as i64;
+        let starts = self.simulation.starts.borrow();
         let start = starts.get(&(input as usize, partition));
         Ok(OffsetBounds {
             start: start.copied().unwrap_or(0),
@@ -175,8 +177,8 @@ impl WorkerIo for Simulated {
     }
 
     fn changelog_ends(&self, partition: i32) -> Result<OffsetBounds, Error> {
-        self.ask("asking for the ends of the changelog")?;
-        Ok(self.universe.cluster.borrow().changelog_ends(partition))
+        self.request("asking for the ends of the changelog")?;
+        Ok(self.simulation.cluster.borrow().changelog_ends(partition))
     }
 
     fn read_changelog(
@@ -186,12 +188,12 @@ impl WorkerIo for Simulated {
         end: i64,
         take: &mut dyn FnMut(ChangelogRecord),
     ) -> Result<i64, Error> {
-        self.ask("reading the changelog")?;
-        let stable = self.universe.cluster.borrow().changelog_ends(partition);
+        self.request("reading the changelog")?;
+        let stable = self.simulation.cluster.borrow().changelog_ends(partition);
         let all = end.min(stable.last_stable);
-        let to = self.universe.chance.borrow_mut().i64(from..=all.max(from));
+        let to = self.simulation.rng.borrow_mut().i64(from..=all.max(from));
         let entries = self
-            .universe
+            .simulation
             .cluster
             .borrow()
             .changelog(partition, from, to);
@@ -210,46 +212,46 @@ impl WorkerIo for Simulated {
         Ok(CommittedTransaction {
             changelog_offsets: shares.iter().map(offset).collect(),
             duration: Duration::from_millis(5),
-            append_time: Some(self.universe.true_wall()),
+            append_time: Some(self.simulation.broker_clock()),
         })
     }
 
     fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error> {
         for output in outputs {
-            self.ask("telling an output")?;
-            self.universe
+            self.request("publishing an output")?;
+            self.simulation
                 .cluster
                 .borrow_mut()
                 .outputs
                 .push(output.clone());
         }
-        self.effect("all told, and not yet known");
+        self.effect("all published, and not yet known");
         Ok(())
     }
 
     fn renew_producer(&mut self) -> Result<(), Error> {
-        self.ask("making a new producer")?;
-        self.epoch = self.universe.cluster.borrow_mut().init(self.producer());
+        self.request("initializing a new producer")?;
+        self.epoch = self.simulation.cluster.borrow_mut().init(self.producer());
         Ok(())
     }
 
     fn start_reading(&mut self, start: StartRequest) {
-        self.universe.start(self.process.instance, start);
+        self.simulation.start(self.process.instance, start);
     }
 
     fn observe(&self, _: &Metrics) {}
 
     fn wall_time(&self) -> WallTime {
-        self.universe.wall()
+        self.simulation.wall()
     }
 
     fn uptime(&self) -> Duration {
-        self.universe.now.get()
+        self.simulation.now.get()
     }
 
     fn wait(&self, time: Duration) {
-        self.universe.pass(time);
-        self.universe.go_on_without(self.process.instance);
+        self.simulation.advance(time);
+        self.simulation.step_while_waiting(self.process.instance);
         self.effect("waiting");
     }
 }

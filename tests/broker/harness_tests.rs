@@ -1,5 +1,4 @@
-//! What the harness promises the other tests: a real broker, read to its true end, that goes when
-//! it should.
+//! Tests of the harness: a real broker, read to its true end, that is stopped in every case.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -12,11 +11,13 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::harness::{Broker, Isolation, Position, Record, Stored, eventually};
+use crate::harness::{Broker, CommittedOffset, Isolation, Record, StoredRecord, eventually};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Set for the process that a test starts and kills.
+const OWNS_BROKER: &str = "TENURE_TEST_OWNS_BROKER";
 
-fn records(stored: Vec<Stored>) -> Vec<Record> {
+fn records(stored: Vec<StoredRecord>) -> Vec<Record> {
     stored.into_iter().map(|it| it.record).collect()
 }
 
@@ -25,7 +26,7 @@ fn answers(bootstrap: &str) -> bool {
 }
 
 #[test]
-fn committed_readers_see_what_was_committed_and_nothing_else() {
+fn read_committed_readers_see_only_committed_records() {
     let broker = Broker::shared();
     broker.create_topic("sides", 2, &[]);
     let before = [Record::new(1, "k", "plain").at(1)];
@@ -42,12 +43,12 @@ fn committed_readers_see_what_was_committed_and_nothing_else() {
         Record::new(1, "k", "second").at(5),
     ];
     assert_eq!(broker.produce("sides", &before), [0]);
-    let mut producer = broker.transactional("sides", TIMEOUT);
+    let mut producer = broker.transactional_producer("sides", TIMEOUT);
     producer.begin();
     assert_eq!(producer.send("sides", &aborted), [0, 1]);
     producer.abort();
     producer.begin();
-    // Each end of a transaction has an offset too.
+    // Each transaction marker has an offset too.
     assert_eq!(producer.send("sides", &committed), [2, 3, 3]);
     producer.commit();
     producer.begin();
@@ -67,10 +68,10 @@ fn committed_readers_see_what_was_committed_and_nothing_else() {
 }
 
 #[test]
-fn a_reader_waits_for_the_transactions_that_it_finds_open() {
+fn a_reader_waits_for_open_transactions() {
     let broker = Broker::shared();
     broker.create_topic("open", 2, &[]);
-    let mut producer = broker.transactional("open", TIMEOUT);
+    let mut producer = broker.transactional_producer("open", TIMEOUT);
     producer.begin();
     producer.send(
         "open",
@@ -89,10 +90,10 @@ fn a_reader_waits_for_the_transactions_that_it_finds_open() {
 }
 
 #[test]
-fn a_transaction_that_its_producer_left_open_ends_by_its_timeout() {
+fn an_abandoned_transaction_is_aborted_by_its_timeout() {
     let broker = Broker::shared();
     broker.create_topic("orphan", 1, &[]);
-    let mut producer = broker.transactional("orphan", Duration::from_secs(1));
+    let mut producer = broker.transactional_producer("orphan", Duration::from_secs(1));
     producer.begin();
     producer.send("orphan", &[Record::new(0, "k", "v")]);
     drop(producer);
@@ -101,7 +102,7 @@ fn a_transaction_that_its_producer_left_open_ends_by_its_timeout() {
 }
 
 #[test]
-fn records_are_read_as_they_come() {
+fn records_are_read_as_they_are_appended() {
     let broker = Broker::shared();
     broker.create_topic("live", 1, &[]);
     let (first, second) = (Record::new(0, "k", "1"), Record::new(0, "k", "2"));
@@ -123,10 +124,10 @@ fn records_are_read_as_they_come() {
 }
 
 #[test]
-fn positions_of_a_group_are_read_with_their_metadata() {
+fn committed_offsets_of_a_group_are_read_with_their_metadata() {
     let broker = Broker::shared();
     broker.create_topic("positions", 2, &[]);
-    assert!(broker.positions("group", "positions").is_empty());
+    assert!(broker.committed_offsets("group", "positions").is_empty());
     let mut position = TopicPartitionList::new();
     let mut element = position.add_partition("positions", 1);
     element.set_offset(Offset::Offset(7)).unwrap();
@@ -137,18 +138,18 @@ fn positions_of_a_group_are_read_with_their_metadata() {
         .create()
         .unwrap();
     member.commit(&position, CommitMode::Sync).unwrap();
-    let expected = Position {
+    let expected = CommittedOffset {
         offset: 7,
         metadata: "batch 3".to_owned(),
     };
     assert_eq!(
-        broker.positions("group", "positions"),
+        broker.committed_offsets("group", "positions"),
         [(1, expected)].into()
     );
 }
 
 #[test]
-fn topics_are_configured_cut_and_made_anew() {
+fn topics_are_configured_truncated_and_recreated() {
     let broker = Broker::shared();
     let name = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let (policy, retention) = (("cleanup.policy", "compact"), ("retention.ms", "1000"));
@@ -177,7 +178,7 @@ fn topics_are_configured_cut_and_made_anew() {
 }
 
 #[test]
-fn compaction_comes_quickly_where_a_topic_asks_for_it() {
+fn compaction_runs_quickly_where_a_topic_is_configured_for_it() {
     let broker = Broker::shared();
     let config = [
         ("cleanup.policy", "compact"),
@@ -197,7 +198,7 @@ fn compaction_comes_quickly_where_a_topic_asks_for_it() {
 }
 
 #[test]
-fn a_broker_comes_back_with_everything_it_acknowledged() {
+fn a_restarted_broker_has_every_acknowledged_record() {
     let broker = Broker::start();
     let bootstrap = broker.bootstrap().to_owned();
     broker.create_topic("kept", 2, &[]);
@@ -207,14 +208,14 @@ fn a_broker_comes_back_with_everything_it_acknowledged() {
             .collect()
     };
     broker.produce("kept", &batch(1));
-    let mut producer = broker.transactional("kept", 6 * TIMEOUT);
+    let mut producer = broker.transactional_producer("kept", 6 * TIMEOUT);
     producer.begin();
     producer.send("kept", &batch(2_000));
     broker.kill();
     assert!(!answers(&bootstrap));
     broker.restart();
     assert_eq!(broker.bootstrap(), bootstrap);
-    // The same producer goes on in the same transaction.
+    // The same producer continues the same transaction.
     producer.send("kept", &batch(4_000));
     producer.commit();
     broker.stop();
@@ -226,7 +227,7 @@ fn a_broker_comes_back_with_everything_it_acknowledged() {
 }
 
 #[test]
-fn brokers_side_by_side_are_strangers_and_a_dropped_one_is_gone() {
+fn two_brokers_are_separate_clusters_and_a_dropped_one_is_stopped() {
     let (shared, own) = (Broker::shared(), Broker::start());
     assert_ne!(shared.bootstrap(), own.bootstrap());
     own.create_topic("strange", 1, &[]);
@@ -238,34 +239,35 @@ fn brokers_side_by_side_are_strangers_and_a_dropped_one_is_gone() {
 }
 
 #[test]
-fn a_broker_goes_with_the_test_that_panics() {
-    let (tell, told) = mpsc::channel();
+fn a_broker_is_stopped_when_its_test_panics() {
+    let (sender, receiver) = mpsc::channel();
     let test = thread::spawn(move || {
         let broker = Broker::start();
         let found = (broker.bootstrap().to_owned(), broker.folder().to_owned());
-        tell.send(found).unwrap();
+        sender.send(found).unwrap();
         panic!("as a test that fails");
     });
     assert!(test.join().is_err());
-    let (bootstrap, folder) = told.recv().unwrap();
+    let (bootstrap, folder) = receiver.recv().unwrap();
     assert!(!answers(&bootstrap) && !folder.exists());
 }
 
 #[test]
-fn a_broker_goes_with_a_test_process_that_is_killed() {
+fn a_broker_is_stopped_when_the_test_process_is_killed() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "--nocapture"])
-        .arg("promises::a_process_that_holds_a_broker")
+        .arg("harness_tests::a_process_that_owns_a_broker")
+        .env(OWNS_BROKER, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let told = lines.map(Result::unwrap).find_map(|line| {
-        let (bootstrap, folder) = line.strip_prefix("holding ")?.split_once(' ')?;
+    let started = lines.map(Result::unwrap).find_map(|line| {
+        let (bootstrap, folder) = line.strip_prefix("broker ")?.split_once(' ')?;
         Some((bootstrap.to_owned(), PathBuf::from(folder)))
     });
-    let (bootstrap, folder) = told.unwrap();
+    let (bootstrap, folder) = started.unwrap();
     assert!(answers(&bootstrap));
     child.kill().unwrap();
     child.wait().unwrap();
@@ -276,10 +278,14 @@ fn a_broker_goes_with_a_test_process_that_is_killed() {
 
 #[test]
 #[ignore = "the process that the test above kills"]
-fn a_process_that_holds_a_broker() {
+fn a_process_that_owns_a_broker() {
+    // `--include-ignored` runs it too.
+    if std::env::var_os(OWNS_BROKER).is_none() {
+        return;
+    }
     let broker = Broker::shared();
     let (bootstrap, folder) = (broker.bootstrap(), broker.folder().display());
-    writeln!(io::stdout(), "\nholding {bootstrap} {folder}").unwrap();
-    // Until it is killed, or nobody is there to do so.
+    writeln!(io::stdout(), "\nbroker {bootstrap} {folder}").unwrap();
+    // Until it is killed, or its standard input is closed.
     io::stdin().lines().for_each(drop);
 }

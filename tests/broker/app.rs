@@ -1,4 +1,4 @@
-//! `tenure run` as a process, against the shared broker: topics, configuration and state of its own.
+//! An app for a test: its topics, configuration and processes of `tenure run`.
 
 use std::fs;
 use std::path::Path;
@@ -7,48 +7,53 @@ use std::process::ExitStatus;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::harness::{Broker, Isolation, Record, Stored, eventually};
+use crate::harness::{Broker, Isolation, Record, StoredRecord, eventually};
 use crate::instance::Instance;
 
-/// The world of one app: topics, a model, and one daemon, or further ones beside it. Topics carry its
-/// name, so that tests do not meet.
-pub(crate) struct World {
+/// One app: its topics, a model and one daemon, to which a test can add instances. Topics have the app's name as a
+/// prefix, so that tests do not affect each other.
+pub(crate) struct App {
     pub(crate) broker: &'static Broker,
     pub(crate) name: String,
     pub(crate) folder: TempDir,
-    /// Where the daemons find the broker.
+    /// The broker's address for the daemons.
     bootstrap: String,
-    pub(crate) first: Instance,
+    pub(crate) daemon: Instance,
 }
 
-impl World {
-    /// Topics with so many partitions; `settings` are further lines of the configuration.
-    pub(crate) fn new(name: &str, partitions: i32, settings: &str) -> World {
-        World::on(Broker::shared(), name, partitions, settings)
+impl App {
+    /// Each topic has this many partitions; `settings` are appended to the configuration.
+    pub(crate) fn new(name: &str, partitions: i32, settings: &str) -> App {
+        App::on_broker(Broker::shared(), name, partitions, settings)
     }
 
-    /// On a broker of its own.
-    pub(crate) fn on(
+    /// On a broker that this test started.
+    pub(crate) fn on_broker(
         broker: &'static Broker,
         name: &str,
         partitions: i32,
         settings: &str,
-    ) -> World {
-        World::make(broker, broker.bootstrap(), name, partitions, settings)
+    ) -> App {
+        App::create(broker, broker.bootstrap(), name, partitions, settings)
     }
 
-    /// The daemon goes to the shared broker by way of this address; the test goes there directly.
-    pub(crate) fn by_way_of(bootstrap: &str, name: &str, partitions: i32, settings: &str) -> World {
-        World::make(Broker::shared(), bootstrap, name, partitions, settings)
+    /// The daemon reaches the shared broker at this address of a proxy; the test connects directly.
+    pub(crate) fn through_proxy(
+        bootstrap: &str,
+        name: &str,
+        partitions: i32,
+        settings: &str,
+    ) -> App {
+        App::create(Broker::shared(), bootstrap, name, partitions, settings)
     }
 
-    fn make(
+    fn create(
         broker: &'static Broker,
         bootstrap: &str,
         name: &str,
         partitions: i32,
         settings: &str,
-    ) -> World {
+    ) -> App {
         for input in [
             "clickstream",
             "purchases",
@@ -67,23 +72,23 @@ impl World {
             broker.create_topic(&format!("{name}-{input}"), partitions, &[policy]);
         }
         let folder = tempfile::tempdir().unwrap();
-        let world = World {
+        let app = App {
             broker,
             name: name.to_owned(),
             bootstrap: bootstrap.to_owned(),
-            first: Instance::new(folder.path()),
+            daemon: Instance::new(folder.path()),
             folder,
         };
-        world.configure("retail.yaml", settings);
-        world.model(
+        app.write_config("retail.yaml", settings);
+        app.write_model(
             "retail.yaml",
             &fs::read_to_string(root().join("config/models/retail.yaml")).unwrap(),
         );
-        world
+        app
     }
 
-    /// The brokers put their own time on what is appended to the changelog.
-    pub(crate) fn have_the_changelog_stamped(&self) {
+    /// The changelog's timestamps are set by the brokers.
+    pub(crate) fn use_log_append_time(&self) {
         let stamped = [
             ("message.timestamp.type", "LogAppendTime"),
             ("cleanup.policy", "compact"),
@@ -95,13 +100,13 @@ impl World {
         format!("{}-{topic}", self.name)
     }
 
-    pub(crate) fn model(&self, file: &str, text: &str) {
+    pub(crate) fn write_model(&self, file: &str, text: &str) {
         fs::write(self.folder.path().join(file), text).unwrap();
     }
 
-    /// Writes the configuration; a line of `settings` that begins a table ends the common part.
-    pub(crate) fn configure(&self, model: &str, settings: &str) {
-        let World {
+    /// Writes the configuration; the first table header in `settings` ends the common part.
+    pub(crate) fn write_config(&self, model: &str, settings: &str) {
+        let App {
             name,
             bootstrap,
             folder,
@@ -140,7 +145,7 @@ admin = "127.0.0.1:0"
         fs::write(folder.path().join("tenure.toml"), text).unwrap();
     }
 
-    /// Another process of the app, with settings of its own after `edit`.
+    /// Another process of the app; its configuration is passed through `edit`.
     pub(crate) fn instance(&self, name: &str, edit: impl Fn(String) -> String) -> Instance {
         let folder = self.folder.path().join(format!("instance-{name}"));
         fs::create_dir(&folder).unwrap();
@@ -154,73 +159,74 @@ admin = "127.0.0.1:0"
     }
 
     pub(crate) fn start(&mut self) {
-        self.first.start();
+        self.daemon.start();
     }
 
-    /// With this in its environment: `NAME=value`.
-    pub(crate) fn start_with(&mut self, variable: &str) {
-        self.first.start_with(variable);
+    /// With this environment variable: `NAME=value`.
+    pub(crate) fn start_with_env(&mut self, variable: &str) {
+        self.daemon.start_with_env(variable);
     }
 
-    /// What the last process said.
-    pub(crate) fn said(&self) -> String {
-        self.first.said()
+    /// The log of the last process.
+    pub(crate) fn log(&self) -> String {
+        self.daemon.log()
     }
 
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
-        self.first.kill();
+        self.daemon.kill();
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGTERM and waits for the exit.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        self.first.terminate()
+        self.daemon.terminate()
     }
 
-    /// Sends SIGTERM, and does not wait.
-    pub(crate) fn ask_to_stop(&mut self) {
-        self.first.signal("TERM");
+    /// Sends SIGTERM without waiting.
+    pub(crate) fn request_stop(&mut self) {
+        self.daemon.signal("TERM");
     }
 
-    /// Waits until the process has ended by itself.
-    pub(crate) fn ended(&mut self) -> ExitStatus {
-        self.first.ended()
+    /// Waits until the process exits without a signal.
+    pub(crate) fn await_exit(&mut self) -> ExitStatus {
+        self.daemon.await_exit()
     }
 
-    /// It ends by itself, with exit code 1, and says why; the whole line.
-    pub(crate) fn ends(&mut self, why: &str) -> String {
-        self.ends_with(1, why)
+    /// The daemon exits with code 1 and an error that contains `reason`; returns that line.
+    pub(crate) fn await_error(&mut self, reason: &str) -> String {
+        self.await_error_with_code(1, reason)
     }
 
     /// The same with another exit code.
-    pub(crate) fn ends_with(&mut self, code: i32, why: &str) -> String {
-        let status = self.ended();
-        let said = self.said();
-        assert_eq!(status.code(), Some(code), "{said}");
-        let last = said.lines().find(|line| line.starts_with("error: "));
-        let last = last.unwrap_or_else(|| panic!("nothing is said: {said}"));
-        assert!(last.contains(why), "{why} is not why: {said}");
+    pub(crate) fn await_error_with_code(&mut self, code: i32, reason: &str) -> String {
+        let status = self.await_exit();
+        let log = self.log();
+        assert_eq!(status.code(), Some(code), "{log}");
+        let last = log.lines().find(|line| line.starts_with("error: "));
+        let last = last.unwrap_or_else(|| panic!("no error in the log: {log}"));
+        assert!(last.contains(reason), "{reason} is not why: {log}");
         last.to_owned()
     }
 
-    /// It goes on, but not with a partition of which it says why; then it is told to end.
-    pub(crate) fn quarantines(&mut self, why: &str) {
+    /// A partition is quarantined for this reason and the daemon stays ready; then it is
+    /// terminated.
+    pub(crate) fn await_quarantine_and_stop(&mut self, reason: &str) {
         eventually("a partition is quarantined", || {
             self.assert_running();
-            let said = self.said();
-            let mut lines = said.lines();
-            lines.any(|line| line.contains("is quarantined: ") && line.contains(why))
-                && self.first.get("/readyz").0 == "HTTP/1.1 200 OK"
+            let log = self.log();
+            let mut lines = log.lines();
+            lines.any(|line| line.contains("is quarantined: ") && line.contains(reason))
+                && self.daemon.get("/readyz").0 == "HTTP/1.1 200 OK"
         });
-        assert_eq!(self.terminate().code(), Some(0), "{}", self.said());
+        assert_eq!(self.terminate().code(), Some(0), "{}", self.log());
     }
 
-    /// Whether it is running; what it said, if it has ended.
+    /// Fails with the log if the daemon has exited.
     pub(crate) fn assert_running(&mut self) {
-        self.first.assert_running();
+        self.daemon.assert_running();
     }
 
-    /// Returns once everything that was produced has been committed.
+    /// Waits until every produced record is committed.
     pub(crate) fn await_caught_up(&mut self) {
         eventually("everything is committed", || {
             self.assert_running();
@@ -228,22 +234,22 @@ admin = "127.0.0.1:0"
         });
     }
 
-    /// It starts, processes everything that was produced, and is told to end.
-    pub(crate) fn work_through(&mut self) {
+    /// Starts the daemon, waits until every produced record is committed, and terminates it.
+    pub(crate) fn run_until_caught_up(&mut self) {
         self.start();
         self.await_caught_up();
-        assert_eq!(self.terminate().code(), Some(0), "{}", self.said());
+        assert_eq!(self.terminate().code(), Some(0), "{}", self.log());
     }
 
-    /// Whether everything that was produced has been committed.
+    /// Whether every produced record is committed.
     pub(crate) fn is_caught_up(&self) -> bool {
         ["clickstream", "purchases"].iter().all(|input| {
             let topic = self.topic(input);
-            let positions = self.broker.positions(&self.name, &topic);
+            let committed_offsets = self.broker.committed_offsets(&self.name, &topic);
             let ends = self.broker.bounds(&topic, Isolation::Committed);
             ends.iter().all(|(partition, (_, end))| {
-                positions.get(partition).map_or(0, |at| at.offset) >= *end
-            }) && positions.len() == ends.len()
+                committed_offsets.get(partition).map_or(0, |at| at.offset) >= *end
+            }) && committed_offsets.len() == ends.len()
         })
     }
 
@@ -251,12 +257,12 @@ admin = "127.0.0.1:0"
         self.broker.produce(&self.topic(input), records);
     }
 
-    /// What a topic holds for readers of committed records.
-    pub(crate) fn read(&self, topic: &str) -> Vec<Stored> {
+    /// The committed records of a topic.
+    pub(crate) fn read(&self, topic: &str) -> Vec<StoredRecord> {
         self.broker.read(&self.topic(topic), Isolation::Committed)
     }
 
-    /// The data of every stage change, in order per partition.
+    /// The values of all stage changes, in order per partition.
     pub(crate) fn stage_changes(&self) -> Vec<Json> {
         self.read("stage-changes")
             .iter()
@@ -265,10 +271,10 @@ admin = "127.0.0.1:0"
     }
 }
 
-impl Drop for World {
+impl Drop for App {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("what the daemon said last:\n{}", self.said());
+            println!("the last log of the daemon:\n{}", self.log());
         }
         self.kill();
     }
@@ -279,7 +285,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// One header of a record, as text.
-pub(crate) fn header(stored: &Stored, name: &str) -> Option<String> {
+pub(crate) fn header(stored: &StoredRecord, name: &str) -> Option<String> {
     let found = stored
         .record
         .headers
