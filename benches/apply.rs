@@ -1,7 +1,7 @@
 //! Events per second of the pure core on one core: decode and apply, and each alone, with the
 //! retail model over 100,000 customers.
 //!
-//! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench apply` (the dev profile, so that
+//! `cargo bench --bench apply` (the dev profile, so that
 //! RocksDB is not built again). Read the ratios to the bare serde_json decode of the same events in
 //! the same run: machines are shared.
 

@@ -1,7 +1,7 @@
 //! The cost of a model per event in the core, on one CPU core: a condition over ten facts, a model with twelve stages and
 //! twenty facts, and eight models together, whose facts are stored once.
 //!
-//! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench models`. The differences to `no facts` are
+//! `cargo bench --bench models`. The differences to `no facts` are
 //! the conditions, with the next instant at which they can change; the ratio of `eight models` to `one model`
 //! shows the effect of sharing.
 

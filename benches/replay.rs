@@ -2,7 +2,7 @@
 //! of two models over the same: events per second, peak memory, and the ratio of a backtest to a replay. Then
 //! `tenure explain` of one of the customers, from the folder of the replay.
 //!
-//! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench replay [-- EVENTS CUSTOMERS]`
+//! `cargo bench --bench replay [-- EVENTS CUSTOMERS]`
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its measurements")]
 

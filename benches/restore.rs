@@ -2,7 +2,7 @@
 //! when the local state is gone, with memory and CPU time. Then, in steady state: the longest transaction. The real daemon
 //! against a real broker; static membership keeps the group session.
 //!
-//! `cargo bench --profile dev --bench restore`, with Kafka's jars where `tests/run.sh` puts them.
+//! `cargo bench --bench restore`, with Kafka's jars where `tests/run.sh` puts them.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its measurements")]
 #![expect(

@@ -1,7 +1,7 @@
 //! The cost of a batch on disk: prefetch and write, by the number of records in a batch, over 200,000 customers in a
 //! temporary folder.
 //!
-//! `CARGO_PROFILE_DEV_OPT_LEVEL=3 cargo bench --profile dev --bench store`. Read the cost per record
+//! `cargo bench --bench store`. Read the cost per record
 //! of one batch size against another's: machines are shared.
 
 use std::path::Path;

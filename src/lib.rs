@@ -60,7 +60,7 @@
 //!
 //! # Invariants
 //!
-//! - `config/models/RULES.md` defines the semantics. A number in brackets in a comment, such as `[16]`, is a rule.
+//! - `config/models/RULES.md` defines the semantics. Comments cite its rules by number.
 //! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
 //!   authoring < cloudevent < explanation < report < telemetry < {store, kafka, files} < {runtime, offline} < api <
 //!   config < app < cli`. No two files import each other. Tests enforce both.
@@ -76,8 +76,9 @@
 //! - States never go back to older models: a process with older models defers the partition.
 //! - What is on disk was committed in Kafka before. A crash never deletes it, and no state is deleted before a complete
 //!   state that is not older has replaced it ([`store`], `runtime::restore`).
-//! - Only `runtime::worker` orders effects; only `kafka::client` spells librdkafka's properties for the daemon; only
-//!   `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only `telemetry::Metrics` declares metrics.
+//! - Only `runtime::worker` orders effects; only `kafka::client` and `kafka::properties` spell librdkafka's properties for
+//!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only `telemetry::Metrics`
+//!   declares metrics.
 //! - Every queue, batch, cache, wait and nesting depth has a bound, written down once, where it is enforced.
 //!
 //! # Glossary

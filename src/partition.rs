@@ -1,7 +1,7 @@
 //! Layer 4: one partition, many customers in one ordered input. Input: a batch and its prefetched state.
 //! Output: a [`Commit`] with everything that must become visible atomically.
 //!
-//! [`apply`] is the whole behaviour of the daemon as a pure function. `run`, `replay`, the models' own
+//! [`apply()`] is the whole behaviour of the daemon as a pure function. `run`, `replay`, the models' own
 //! tests, the simulation and the benchmarks all call it.
 
 #![deny(clippy::disallowed_types)]

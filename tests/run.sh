@@ -15,7 +15,7 @@ USAGE
 # The groups in order, each with its budget in minutes on a warm build. Group
 # NAME is the function group_NAME.
 groups=(compile:5 lint:2 suite:5 broker:14)
-long_groups=(mutations:20 fuzz:12)
+long_groups=(mutations:20 fuzz:12 deny:15)
 
 # Everything is compiled with the crash points at which tests kill the daemon.
 features=(--features crash-points)
@@ -38,6 +38,8 @@ group_lint() {
     echo 'skipped: cargo clippy (clippy is not installed)'
     skipped+=(clippy)
   fi
+  RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' \
+    cargo doc --locked --quiet --no-deps --lib --document-private-items || rc=1
   return "$rc"
 }
 

@@ -1,4 +1,4 @@
-//! Corrections: a transition whose condition was not true after all is retracted by one net transition [22].
+//! Corrections: a transition whose condition was not true after all is retracted by one net transition (rule 22).
 
 use super::change::{Cause, RetractedTransition, StageChange};
 use super::evidence::{self, Evidence};

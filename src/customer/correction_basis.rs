@@ -1,4 +1,4 @@
-//! The basis of the last transition: what is needed to retract it when a late event or a return follows [22].
+//! The basis of the last transition: what is needed to retract it when a late event or a return follows (rule 22).
 
 use super::FactState;
 use super::change::Cause;

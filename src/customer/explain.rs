@@ -1,4 +1,4 @@
-//! Why a customer is in a stage, what keeps them there, and what time alone does next [25].
+//! Why a customer is in a stage, what keeps them there, and what time alone does next (rule 25).
 //!
 //! `explanation` has the values; `outgoing` evaluates the transitions out of the stage, `next` simulates the time
 //! ahead. The module `explanation` of the crate renders them as text and JSON.

@@ -1,4 +1,4 @@
-//! Migration of a customer's state to newer models [24]: facts and stages are retained, and each model whose meaning
+//! Migration of a customer's state to newer models (rule 24): facts and stages are retained, and each model whose meaning
 //! changed re-evaluates the customer.
 
 use super::FactState;
@@ -280,7 +280,7 @@ impl FactState {
 
 impl CustomerState {
     /// Evaluates every model whose meaning changed, at the later of the change and the customer's time. Minimum stay,
-    /// cooldown and re-entry are ignored [18].
+    /// cooldown and re-entry are ignored (rule 18).
     pub fn reevaluate(
         &mut self,
         models: &Models,

@@ -72,7 +72,7 @@ pub struct CorrectionBasis {
 /// Which events at its own instant a transition saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SeenEvents {
-    /// All of them, also those applied afterwards: an event precedes a timer of its instant [3].
+    /// All of them, also those applied afterwards: an event precedes a timer of its instant (rule 3).
     All,
     /// Those that had been applied: orders with a number below `orders`.
     Applied { orders: u64 },

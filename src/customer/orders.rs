@@ -1,4 +1,4 @@
-//! A customer's ledger of orders that can still be returned: facts count what remains of each order [22].
+//! A customer's ledger of orders that can still be returned: facts count what remains of each order (rule 22).
 
 use smallvec::SmallVec;
 

@@ -1,6 +1,6 @@
 //! An event is applied to a customer.
 //!
-//! Numbers in brackets are rules of `lifecycle.md`; the README restates them for users.
+//! Rules are those of `config/models/RULES.md`.
 
 use super::change::{Cause, EventAnomalies, StageChange};
 use super::model_state::CorrectionBasis;
@@ -11,8 +11,8 @@ use crate::event::{Event, Position};
 use crate::model::Models;
 
 impl CustomerState {
-    /// Applies an event: first fires the timers due before it [3], then evaluates the event in every model. A
-    /// duplicate only fires timers [7]. `None` if `changes_max` changes were made before all these timers had fired:
+    /// Applies an event: first fires the timers due before it (rule 3), then evaluates the event in every model. A
+    /// duplicate only fires timers (rule 7). `None` if `changes_max` changes were made before all these timers had fired:
     /// the event is not applied then.
     pub fn receive(
         &mut self,
@@ -51,7 +51,7 @@ impl CustomerState {
         };
         let first_change = changes.len();
         for model in 0..models.list.len() {
-            // A late event is evaluated at the customer's current time [8].
+            // A late event is evaluated at the customer's current time (rule 8).
             let latest = self.latest;
             let mut view = self.view_mut(models, model);
             let trigger = Trigger {

@@ -1,4 +1,4 @@
-//! The ids of a customer's recent events, which detect duplicates [7].
+//! The ids of a customer's recent events, which detect duplicates (rule 7).
 
 use super::distinct::stable_hash;
 use crate::event::{Event, EventTime};

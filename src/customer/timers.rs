@@ -13,7 +13,7 @@ impl CustomerState {
     }
 
     /// Fires the customer's timers due before `end`, by due instant and order of the models, including timers armed
-    /// by these [3]. `false` if `changes_max` changes were made before all had fired: time alone can move a customer
+    /// by these (rule 3). `false` if `changes_max` changes were made before all had fired: time alone can move a customer
     /// through stages without an end.
     pub fn fire_timers(
         &mut self,

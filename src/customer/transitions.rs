@@ -1,6 +1,6 @@
 //! The transition rules: which transitions a customer takes in a model, and when that can change.
 //!
-//! Numbers in brackets are rules of `config/models/RULES.md`.
+//! Rules are those of `config/models/RULES.md`.
 
 use super::change::{Cause, StageChange};
 use super::evidence;
@@ -19,7 +19,7 @@ pub(super) struct Trigger {
 }
 
 impl Trigger {
-    /// For the next link of a chain: only the first one sees the event [14].
+    /// For the next link of a chain: only the first one sees the event (rule 14).
     pub(super) fn without_event(self) -> Trigger {
         Trigger {
             event: None,
@@ -29,7 +29,7 @@ impl Trigger {
 }
 
 impl ModelViewMut<'_> {
-    /// Takes every transition that is ready, one after the other [16], and sets the model's next due instant.
+    /// Takes every transition that is ready, one after the other (rule 16), and sets the model's next due instant.
     /// `visited` stops a chain from entering a stage twice.
     pub(super) fn evaluate(&mut self, trigger: Trigger, changes: &mut Vec<StageChange>) {
         let mut visited = 1_u64 << self.state.stage;
@@ -44,11 +44,11 @@ impl ModelViewMut<'_> {
     }
 
     /// The first transition out of the stage, in file order, whose condition is true, whose hold is complete and that
-    /// is not blocked; for a timer, one that was not ready before [16]. Updates the holds of the transitions that it
+    /// is not blocked; for a timer, one that was not ready before (rule 16). Updates the holds of the transitions that it
     /// evaluates.
     pub(super) fn find_transition(&mut self, trigger: Trigger, visited: u64) -> Option<usize> {
         let Trigger { now, event, cause } = trigger;
-        // Corrections and re-evaluations under newer models ignore minimum stay, cooldown and re-entry [18].
+        // Corrections and re-evaluations under newer models ignore minimum stay, cooldown and re-entry (rule 18).
         let checks_blocks = matches!(cause, Cause::Event | Cause::Timer);
         let model = self.model;
         for at in &model.outgoing[self.state.stage] {
@@ -67,7 +67,7 @@ impl ModelViewMut<'_> {
         None
     }
 
-    /// For how long a condition with `hold` has been true; a false evaluation resets it [17].
+    /// For how long a condition with `hold` has been true; a false evaluation resets it (rule 17).
     fn update_hold(&mut self, transition: usize, is_true: bool, now: EventTime) -> Millis {
         // A start after `now` was set by a timer that fired before an event with an earlier time was applied: at the
         // event's time the condition has not become true yet.
@@ -134,7 +134,7 @@ impl ModelView<'_> {
     }
 
     /// The earliest instant later than now at which a comparison can change, a hold is complete or a block ends, for
-    /// any transition out of the stage [5, 15].
+    /// any transition out of the stage (rules 5, 15).
     pub(super) fn next_change(&self, now: EventTime) -> Option<EventTime> {
         let ModelView { model, state, .. } = self;
         let context = self.at(now, None);

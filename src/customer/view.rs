@@ -47,7 +47,7 @@ impl ModelView<'_> {
     }
 
     /// The instants at which minimum stay, cooldown and re-entry stop blocking a transition out of the current
-    /// stage [18]; `None` if that is never.
+    /// stage (rule 18); `None` if that is never.
     pub(super) fn block_ends(&self, transition: usize) -> [Option<EventTime>; 3] {
         let ModelView { model, state, .. } = self;
         let definition = &model.transitions[transition];

@@ -63,7 +63,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 impl Consumer {
     /// Joins the group; the calling thread becomes the polling thread.
     ///
-    /// Under [`GroupProtocol::Consumer`] the group refuses a new member while another one of the same
+    /// Under `GroupProtocol::Consumer` the group refuses a new member while another one of the same
     /// name is in its session, such as a killed predecessor. Waits for the end of that, unless `stop`.
     pub fn join(
         config: &Config,

@@ -6,7 +6,7 @@ pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
     "Tenure always checks the checksums of batches; leave it out",
 )];
 
-/// The property that [`SecurityConfig::protocol`] overrides.
+/// The property that `SecurityConfig::protocol` overrides.
 pub const SECURITY_PROTOCOL: &str = "security.protocol";
 /// Prefix of the login properties.
 pub const SASL_PREFIX: &str = "sasl.";

@@ -1,4 +1,4 @@
-//! The difference between two versions of the models, by which customers' states are migrated [24].
+//! The difference between two versions of the models, by which customers' states are migrated (rule 24).
 //!
 //! Models, stages, events and fields are matched by name, or by their `was`; slots and transitions by meaning
 //! ([`canonical`]). Slots and models without a predecessor start empty; those without a successor are dropped.

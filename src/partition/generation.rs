@@ -1,5 +1,5 @@
 //! The generation of a partition: its models and decoding settings, stored with its states. A state can be decoded
-//! whatever models are loaded, and a process with older models or settings does not revert it [24].
+//! whatever models are loaded, and a process with older models or settings does not revert it (rule 24).
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -24,21 +24,21 @@ pub(super) struct Replacement {
 }
 
 /// A model file as text, with its syntax tree.
-pub(super) struct ModelFile<'t> {
+pub(super) struct TestFile<'t> {
     text: YamlText<'t>,
     tests: Vec<YamlNode>,
 }
 
-impl<'t> ModelFile<'t> {
+impl<'t> TestFile<'t> {
     /// Without tests if the text is not valid YAML.
-    pub(super) fn parse(text: &'t str) -> ModelFile<'t> {
+    pub(super) fn parse(text: &'t str) -> TestFile<'t> {
         let root = parse_yaml(&normalize_line_ends(text), &mut ProblemList::default());
         let tests = root.as_ref().and_then(|root| root.get("tests"));
         let tests = match tests.map(|(_, tests)| &tests.value) {
             Some(YamlValue::List(tests)) => tests.clone(),
             _ => Vec::new(),
         };
-        ModelFile {
+        TestFile {
             text: YamlText::new(text),
             tests,
         }

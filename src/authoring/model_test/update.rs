@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::expectations::{NewExpectation, UpdateError, new_expectations};
-use super::rewrite::{DroppedComment, ModelFile};
+use super::rewrite::{DroppedComment, TestFile};
 use super::{TestOutcome, run_tests};
 use crate::event::CurrencyRates;
 use crate::model::{ModelTest, Models, SourceFile};
@@ -84,7 +84,7 @@ fn try_edits(
     let mut new = vec![None; texts.len()];
     let mut results = BTreeMap::new();
     for (model, text) in texts.iter().enumerate() {
-        let file = ModelFile::parse(text);
+        let file = TestFile::parse(text);
         // From the last to the first, so that earlier ranges stay as they are.
         for (id, expectations) in edits.range((model, 0)..(model + 1, 0)).rev() {
             let reason =

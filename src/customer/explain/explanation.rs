@@ -57,7 +57,7 @@ pub struct OutgoingTransition {
     pub hold: Option<Hold>,
     /// What can block it although its condition is true.
     pub blocks: Vec<Block>,
-    /// Whether it is ready but was stopped by the chain rule [16]: it leads to a stage in which the customer was at the
+    /// Whether it is ready but was stopped by the chain rule (rule 16): it leads to a stage in which the customer was at the
     /// very instant of entering this one. The next event takes it, or its condition once it becomes true again.
     pub waits_for_event: bool,
 }

@@ -21,7 +21,7 @@ pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Receives rebalances. Called on the polling thread, from inside a poll.
 pub trait RebalanceListener: Send + Sync + 'static {
-    /// This process now owns these partitions; they are paused until [`Consumer::start`].
+    /// This process now owns these partitions; they are paused until `Consumer::start`.
     fn on_assigned(&self, partitions: &[i32]);
     /// These partitions are being revoked. Returns when they are released, or after a bounded wait.
     /// `lost`: another member may already own them, and nothing may be committed.

@@ -1,6 +1,6 @@
 //! Chooses the models that a partition is processed with: the loaded ones, once every state is of them or of the
 //! generation before them. The loaded decoding settings apply from the next offset on. A process with older models
-//! or settings than a partition has seen defers the partition [24].
+//! or settings than a partition has seen defers the partition (rule 24).
 
 use std::sync::Arc;
 

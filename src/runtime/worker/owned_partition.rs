@@ -14,7 +14,7 @@ pub(super) struct OwnedPartition {
     pub(super) models: ActiveModels,
     /// The generation of those models, until a commit has stored it.
     pub(super) generation: Option<Generation>,
-    /// Whether the loaded models wait for an earlier migration sweep ([`Activation::FinishSweep`]). Inputs are not read
+    /// Whether the loaded models wait for an earlier migration sweep (`Activation::FinishSweep`). Inputs are not read
     /// until it is done.
     pub(super) is_migrating: bool,
     pub(super) merge: Merge,
