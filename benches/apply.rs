@@ -1,9 +1,8 @@
 //! Events per second of the pure core on one core: decode and apply, and each alone, with the
 //! retail model over 100,000 customers.
 //!
-//! `cargo bench --bench apply` (the dev profile, so that
-//! RocksDB is not built again). Read the ratios to the bare serde_json decode of the same events in
-//! the same run: machines are shared.
+//! `cargo bench --bench apply`. Read the ratios to the bare serde_json decode of the same events in the same run: machines
+//! are shared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
@@ -28,13 +27,8 @@ const BEGIN: i64 = 1_767_225_600_000;
 fn retail() -> Models {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
     let text = std::fs::read_to_string(path).expect("the preset exists");
-    let source = SourceFile {
-        name: "retail.yaml".to_owned(),
-        text,
-    };
-    Models::compile(vec![source])
-        .expect("the preset compiles")
-        .0
+    let source = SourceFile { name: "retail.yaml".to_owned(), text };
+    Models::compile(vec![source]).expect("the preset compiles").0
 }
 
 /// Nine clicks to an order, about 200 bytes each, a second apart, from `first` on.
@@ -71,19 +65,11 @@ struct Bare<'a> {
 
 fn batch(decoder: &Decoder, events: &[String]) -> Batch {
     let record = |(line, text): (usize, &String)| Record {
-        position: Position {
-            input: 0,
-            offset: line as i64,
-        },
+        position: Position { input: 0, offset: line as i64 },
         timestamp: None,
-        content: Ok(decoder
-            .decode_json(text.as_bytes())
-            .expect("generated events are valid")),
+        content: Ok(decoder.decode_json(text.as_bytes()).expect("generated events are valid")),
     };
-    Batch {
-        records: events.iter().enumerate().map(record).collect(),
-        ..Batch::default()
-    }
+    Batch { records: events.iter().enumerate().map(record).collect(), ..Batch::default() }
 }
 
 /// The contents of a store.
@@ -96,30 +82,15 @@ struct Stored {
 impl Stored {
     fn prefetch(&self, progress: &Progress, batch: &Batch) -> StateView {
         let end = EventTime(batch.watermark(progress.watermark, Millis(0)).0);
-        let due = self.timers.range(
-            ..TimerKey {
-                due: end,
-                customer: CustomerId::default(),
-            },
-        );
+        let due = self.timers.range(..TimerKey { due: end, customer: CustomerId::default() });
         let timers: BTreeSet<TimerKey> = due.cloned().collect();
-        let events = batch
-            .records
-            .iter()
-            .filter_map(|record| record.content.as_ref().ok());
-        let customers = events
-            .map(|event| &event.customer)
-            .chain(timers.iter().map(|timer| &timer.customer));
+        let events = batch.records.iter().filter_map(|record| record.content.as_ref().ok());
+        let customers =
+            events.map(|event| &event.customer).chain(timers.iter().map(|timer| &timer.customer));
         let states = customers
             .filter_map(|id| Some((id.clone(), self.states.get(id)?.clone().into())))
             .collect();
-        StateView {
-            sweep: None,
-            states,
-            timers,
-            loaded_to: None,
-            transitions_max: None,
-        }
+        StateView { sweep: None, states, timers, loaded_to: None, transitions_max: None }
     }
 
     fn write(&mut self, commit: Commit) -> Progress {
@@ -149,21 +120,15 @@ fn bench(criterion: &mut Criterion) {
     let texts = events(WARM_UP * EVENTS);
     let view = stored.prefetch(&progress, &batch(&decoder, &texts));
     let mut group = criterion.benchmark_group("core");
-    group
-        .throughput(Throughput::Elements(EVENTS))
-        .sample_size(20);
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(20);
     group.bench_function("bare serde_json decode", |b| {
         b.iter(|| {
-            texts
-                .iter()
-                .for_each(|text| drop(black_box(serde_json::from_str::<Bare<'_>>(text))))
+            texts.iter().for_each(|text| drop(black_box(serde_json::from_str::<Bare<'_>>(text))))
         });
     });
     group.bench_function("decode", |b| {
         b.iter(|| {
-            texts
-                .iter()
-                .for_each(|text| drop(black_box(decoder.decode_json(text.as_bytes()))))
+            texts.iter().for_each(|text| drop(black_box(decoder.decode_json(text.as_bytes()))))
         });
     });
     group.bench_function("apply", |b| {

@@ -47,14 +47,9 @@ const TEN: [&str; 10] = [
 ];
 
 fn compile(texts: Vec<String>) -> Models {
-    let named = |(at, text): (usize, String)| SourceFile {
-        name: format!("m{at}.yaml"),
-        text,
-    };
+    let named = |(at, text): (usize, String)| SourceFile { name: format!("m{at}.yaml"), text };
     let sources = texts.into_iter().enumerate().map(named).collect();
-    Models::compile(sources)
-        .unwrap_or_else(|reports| panic!("{}", reports[0]))
-        .0
+    Models::compile(sources).unwrap_or_else(|reports| panic!("{}", reports[0])).0
 }
 
 /// One transition, which is never taken and is evaluated by every click, after a history of orders.
@@ -132,13 +127,7 @@ fn customer(models: &Models) -> (CustomerState, i64) {
     for number in 0..400 {
         let kind = if number % 10 == 0 { "order" } else { "click" };
         let event = event(models, kind, number);
-        state.receive(
-            models,
-            &event,
-            Position::default(),
-            usize::MAX,
-            &mut changes,
-        );
+        state.receive(models, &event, Position::default(), usize::MAX, &mut changes);
     }
     (state, 400)
 }
@@ -148,17 +137,9 @@ fn bench(criterion: &mut Criterion) {
     let cases = [
         ("no facts", one_condition(&[]), "click"),
         ("ten plain facts", one_condition(&PLAIN), "click"),
-        (
-            "ten facts, windows and means among them",
-            one_condition(&TEN),
-            "click",
-        ),
+        ("ten facts, windows and means among them", one_condition(&TEN), "click"),
         ("one model", compile(vec![ring("m")]), "click"),
-        (
-            "eight models",
-            compile((0..8).map(|at| ring(&format!("m{at}"))).collect()),
-            "click",
-        ),
+        ("eight models", compile((0..8).map(|at| ring(&format!("m{at}"))).collect()), "click"),
     ];
     for (name, models, kind) in &cases {
         let (state, next) = customer(models);

@@ -17,24 +17,16 @@ const BEGIN: u64 = 1_767_225_600_000;
 const SPAN: u64 = 182 * 86_400_000;
 
 fn main() -> std::io::Result<()> {
-    let numbers: Vec<u64> = std::env::args()
-        .filter_map(|argument| argument.parse().ok())
-        .collect();
+    let numbers: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let events = numbers.first().copied().unwrap_or(5_000_000);
     let customers = numbers.get(1).copied().unwrap_or(1_000_000);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("events.ndjson");
     generate(&path, events, customers)?;
-    println!(
-        "{events} events, {customers} customers, {} MB",
-        fs::metadata(&path)?.len() >> 20
-    );
+    println!("{events} events, {customers} customers, {} MB", fs::metadata(&path)?.len() >> 20);
     let retail = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
     let patient = folder.path().join("patient.yaml");
-    fs::write(
-        &patient,
-        fs::read_to_string(&retail)?.replace("days(45)", "days(60)"),
-    )?;
+    fs::write(&patient, fs::read_to_string(&retail)?.replace("days(45)", "days(60)"))?;
     let mut command = tenure("replay", &[&retail], &path);
     let replay = measure("replay, checked for order first", &mut command, events)?;
     let mut command = tenure("replay", &[&retail], &path);
@@ -45,10 +37,7 @@ fn main() -> std::io::Result<()> {
     command.args(["--outcome", "order_completed", "--within", "30d"]);
     command.args(["--stage", "at_risk"]);
     let backtest = measure("backtest of two models", &mut command, events)?;
-    println!(
-        "a backtest takes {:.2} times as long as a replay",
-        backtest / replay
-    );
+    println!("a backtest takes {:.2} times as long as a replay", backtest / replay);
     explain(&state, customers)
 }
 
@@ -116,17 +105,11 @@ fn explain(state: &Path, customers: u64) -> std::io::Result<()> {
     let mut took = Vec::new();
     for customer in (0..customers).step_by(customers.div_ceil(20) as usize) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tenure"));
-        command
-            .args(["explain", &format!("c-{customer}"), "--state"])
-            .arg(state);
+        command.args(["explain", &format!("c-{customer}"), "--state"]).arg(state);
         let start = Instant::now();
         let output = command.output()?;
         took.push(start.elapsed());
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let (first, rest) = (took[0], &mut took[1..]);
     rest.sort();

@@ -5,10 +5,7 @@
 //! `cargo bench --bench restore`, with Kafka's jars where `tests/run.sh` puts them.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its measurements")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a benchmark that cannot continue has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot continue has failed")]
 #![allow(dead_code, unused_imports, reason = "tests use more of the harness")]
 
 #[path = "../tests/broker/app.rs"]
@@ -46,10 +43,7 @@ fn main() {
     app.kill();
     let took = restart(&mut app);
     let idle = Usage::of(&app);
-    println!(
-        "after kill -9: ready after {took:.2?}; at most {} MB resident",
-        idle.peak >> 20
-    );
+    println!("after kill -9: ready after {took:.2?}; at most {} MB resident", idle.peak >> 20);
     app.kill();
     std::fs::remove_dir_all(app.folder.path().join("state")).unwrap();
     let took = restart(&mut app);
@@ -91,16 +85,8 @@ impl Usage {
     fn of(app: &App) -> Usage {
         // After the process name, which ends at the last parenthesis: user and system time in 1/100 s.
         let stat = app.daemon.process_file("stat");
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap()
-            .split_whitespace()
-            .collect();
-        let ticks: u64 = fields[11..13]
-            .iter()
-            .map(|it| it.parse::<u64>().unwrap())
-            .sum();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|it| it.parse::<u64>().unwrap()).sum();
         Usage {
             peak: app.daemon.memory("VmHWM"),
             files: app.daemon.memory("RssFile"),

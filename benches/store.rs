@@ -20,13 +20,8 @@ const BEGIN: i64 = 1_767_225_600_000;
 fn retail() -> Models {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models/retail.yaml");
     let text = std::fs::read_to_string(path).expect("the preset exists");
-    let source = SourceFile {
-        name: "retail.yaml".to_owned(),
-        text,
-    };
-    Models::compile(vec![source])
-        .expect("the preset compiles")
-        .0
+    let source = SourceFile { name: "retail.yaml".to_owned(), text };
+    Models::compile(vec![source]).expect("the preset compiles").0
 }
 
 /// Orders of customers at random, a second apart.
@@ -38,20 +33,12 @@ fn batch(decoder: &Decoder, first: u64, records: u64) -> Batch {
             r#"{{"type":"order_completed","customer_id":"customer-{customer}","time":{time},"value":10}}"#
         );
         Record {
-            position: Position {
-                input: 0,
-                offset: n as i64,
-            },
+            position: Position { input: 0, offset: n as i64 },
             timestamp: None,
-            content: Ok(decoder
-                .decode_json(text.as_bytes())
-                .expect("generated events are valid")),
+            content: Ok(decoder.decode_json(text.as_bytes()).expect("generated events are valid")),
         }
     };
-    Batch {
-        records: (first..first + records).map(record).collect(),
-        ..Batch::default()
-    }
+    Batch { records: (first..first + records).map(record).collect(), ..Batch::default() }
 }
 
 fn bench(criterion: &mut Criterion) {
@@ -63,10 +50,7 @@ fn bench(criterion: &mut Criterion) {
         RecordLimits::default(),
     );
     let folder = tempfile::tempdir().expect("temporary files can be created");
-    let config = Config {
-        memory_bytes: 64 << 20,
-        durable: true,
-    };
+    let config = Config { memory_bytes: 64 << 20, durable: true };
     let store = Store::open(folder.path(), &config).expect("a new folder opens");
     let mut progress = Progress::new(&models, 1);
     let mut next = 0;
@@ -81,9 +65,7 @@ fn bench(criterion: &mut Criterion) {
             changelog_offset: None,
             generation: None,
         };
-        store
-            .write(&Identity::default(), &[written])
-            .expect("it writes");
+        store.write(&Identity::default(), &[written]).expect("it writes");
         *progress = commit.progress;
     };
     for _ in 0..50 {
@@ -93,17 +75,9 @@ fn bench(criterion: &mut Criterion) {
     group.sample_size(10);
     for records in [64, 512, 4096, 16_384] {
         group.throughput(Throughput::Elements(records));
-        group.bench_with_input(
-            BenchmarkId::from_parameter(records),
-            &records,
-            |b, records| {
-                b.iter_batched(
-                    || (),
-                    |()| step(*records, &mut progress),
-                    BatchSize::PerIteration,
-                );
-            },
-        );
+        group.bench_with_input(BenchmarkId::from_parameter(records), &records, |b, records| {
+            b.iter_batched(|| (), |()| step(*records, &mut progress), BatchSize::PerIteration);
+        });
     }
     group.finish();
 }

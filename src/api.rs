@@ -42,10 +42,7 @@ async fn livez(State(api): State<ApiState>) -> impl IntoResponse {
     if api.handle.heartbeat_age() < POLL_STALL_MAX {
         (StatusCode::OK, "alive\n")
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the polling thread is stalled\n",
-        )
+        (StatusCode::SERVICE_UNAVAILABLE, "the polling thread is stalled\n")
     }
 }
 
@@ -53,16 +50,10 @@ async fn readyz(State(api): State<ApiState>) -> impl IntoResponse {
     if api.handle.is_ready() {
         (StatusCode::OK, "ready\n")
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "restoring, or waiting for partitions\n",
-        )
+        (StatusCode::SERVICE_UNAVAILABLE, "restoring, or waiting for partitions\n")
     }
 }
 
 async fn render_metrics(State(api): State<ApiState>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        api.metrics.render(),
-    )
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.metrics.render())
 }

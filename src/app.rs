@@ -70,11 +70,7 @@ pub fn run(
     tokio.spawn(api::serve(listener, "probes and metrics", router));
     if let Some(address) = admin {
         let listener = bind(address, "listen for operators (setting http.admin)")?;
-        tokio.spawn(api::serve(
-            listener,
-            "operators",
-            api::admin::router(handle),
-        ));
+        tokio.spawn(api::serve(listener, "operators", api::admin::router(handle)));
     }
     let stopping = handle.clone();
     tokio.spawn(async move {
@@ -154,11 +150,7 @@ impl<R: Fn(&Models) -> Reloaded + Send + Sync + 'static> ReloadHandler<R> {
                 "refused"
             }
         };
-        self.metrics
-            .model_changes
-            .reloads
-            .with_label_values(&[outcome])
-            .inc();
+        self.metrics.model_changes.reloads.with_label_values(&[outcome]).inc();
     }
 }
 
@@ -168,10 +160,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn stop_on_signal(handle: &Handle) -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     for signals_before in 0..2 {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -79,17 +79,12 @@ impl Backtest {
         let stages: Vec<usize> = stages.collect();
         Ok(Backtest {
             census: Census::new(dates::census_dates(begin, end), &stages),
-            stays: stages
-                .iter()
-                .map(|count| StaysByStage::new(*count))
-                .collect(),
+            stays: stages.iter().map(|count| StaysByStage::new(*count)).collect(),
             flaps: vec![Flaps::default(); versions.len()],
             differences: match versions {
-                [old, new] => Some(Differences::between(
-                    old.model(),
-                    new.model(),
-                    options.examples,
-                )),
+                [old, new] => {
+                    Some(Differences::between(old.model(), new.model(), options.examples))
+                }
                 _ => None,
             },
             prediction: prediction.transpose()?,

@@ -31,12 +31,7 @@ use sources::{ModelFiles, load_models};
 
 /// Customer lifecycle stages from event streams, exactly once, silence included.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    about,
-    propagate_version = true,
-    arg_required_else_help = true
-)]
+#[command(version, about, propagate_version = true, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -102,10 +97,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tenure", &mut script);
-            io::stdout()
-                .write_all(&script)
-                .map(|()| Exit::Ok)
-                .map_err(Into::into)
+            io::stdout().write_all(&script).map(|()| Exit::Ok).map_err(Into::into)
         }
     };
     let exit = outcome.unwrap_or_else(|error| {
@@ -120,8 +112,5 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let is_broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref())
-        .any(is_broken)
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(is_broken)
 }

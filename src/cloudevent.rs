@@ -44,12 +44,7 @@ pub fn id(
 ) -> String {
     let model = &models.list[change.model];
     let (topic, partition, offset) = match origin {
-        Origin::Topic {
-            id,
-            partition,
-            offset,
-            ..
-        } => (*id, i64::from(*partition), *offset),
+        Origin::Topic { id, partition, offset, .. } => (*id, i64::from(*partition), *offset),
         Origin::File { input, line, .. } => (&[][..], i64::from(*input), *line),
     };
     let mut hash = Sha256::new();
@@ -173,10 +168,9 @@ pub(crate) fn evidence_json(evidence: &Evidence) -> Value {
 /// Durations as in model files, instants in RFC 3339, numbers as decimal JSON numbers.
 pub(crate) fn value_json(value: &DisplayValue) -> Value {
     match value {
-        DisplayValue::Number(number) => number
-            .to_string()
-            .parse()
-            .map_or(Value::Null, Value::Number),
+        DisplayValue::Number(number) => {
+            number.to_string().parse().map_or(Value::Null, Value::Number)
+        }
         DisplayValue::Duration(span) => span.to_string().into(),
         DisplayValue::Instant(instant) => instant.to_string().into(),
         DisplayValue::Text(text) => text.as_str().into(),

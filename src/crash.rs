@@ -43,8 +43,7 @@ pub(crate) fn point(name: &'static str) {
             Some((point.to_owned(), AtomicI64::new(number.parse().ok()?)))
         };
         let plan = plan.get_or_init(read).as_ref();
-        plan.filter(|(point, _)| point == name)
-            .map(|(_, number)| number)
+        plan.filter(|(point, _)| point == name).map(|(_, number)| number)
     };
     if let Some(left) = plan(&CRASH, CRASH_VARIABLE)
         && left.fetch_sub(1, Ordering::Relaxed) == 1

@@ -80,10 +80,7 @@ pub struct Event {
 impl Event {
     /// The value of a field, if this event has it.
     pub fn field(&self, id: FieldId) -> Option<&Scalar> {
-        self.fields
-            .iter()
-            .find(|(field, _)| *field == id)
-            .map(|(_, value)| value)
+        self.fields.iter().find(|(field, _)| *field == id).map(|(_, value)| value)
     }
 
     /// The number in a field, if the event has it.

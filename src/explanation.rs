@@ -15,9 +15,6 @@ use crate::model::Models;
 pub use format::format_instant;
 pub use timeline::{TimelineFormatter, TimelineStep};
 
-/// Limit of transitions up to a requested instant: time alone can move a customer through stages without an end.
-const TRANSITIONS_MAX: usize = 10_000;
-
 /// A customer's stage in every model, and why.
 #[derive(Debug)]
 pub struct CustomerExplanation<'a> {
@@ -60,10 +57,7 @@ pub enum UnknownInstant {
         "the state is as of {now} and does not contain the earlier {requested}; use the events: `tenure explain \
         CUSTOMER --at TIME --model FILE INPUT…`, or `tenure replay --story CUSTOMER`"
     )]
-    TooEarly {
-        requested: EventTime,
-        now: EventTime,
-    },
+    TooEarly { requested: EventTime, now: EventTime },
     /// Time alone causes too many transitions up to the instant.
     #[error("time alone causes too many transitions up to {requested}; request an earlier time")]
     TooFar { requested: EventTime },
@@ -83,10 +77,7 @@ impl<'a> CustomerExplanation<'a> {
         requested: Option<EventTime>,
         is_migrated: bool,
     ) -> Result<CustomerExplanation<'a>, UnknownInstant> {
-        let mut notes = ExplanationNotes {
-            is_migrated,
-            meanwhile: Vec::new(),
-        };
+        let mut notes = ExplanationNotes { is_migrated, meanwhile: Vec::new() };
         let later = match requested {
             None => None,
             Some(requested) if requested < now => {
@@ -94,8 +85,7 @@ impl<'a> CustomerExplanation<'a> {
             }
             Some(requested) => {
                 let mut later = state.clone();
-                let (end, meanwhile) = (requested.just_after(), &mut notes.meanwhile);
-                if !later.fire_timers(models, end, TRANSITIONS_MAX, meanwhile) {
+                if !later.advance_to(models, requested, &mut notes.meanwhile) {
                     return Err(UnknownInstant::TooFar { requested });
                 }
                 Some((later, requested))

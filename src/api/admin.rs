@@ -104,10 +104,7 @@ async fn fuse(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {
         "customers": status.customers,
         "since": status.since.map(|since| since.to_string()),
     });
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        format!("{body}\n"),
-    )
+    ([(header::CONTENT_TYPE, "application/json")], format!("{body}\n"))
 }
 
 async fn resume(State(fuse): State<Arc<Fuse>>) -> impl IntoResponse {

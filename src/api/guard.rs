@@ -20,10 +20,7 @@ pub(super) async fn require_local(request: Request, next: Next) -> Response {
 fn refusal(request: &Request) -> Option<&'static str> {
     let headers = request.headers();
     let host = single_value(headers, header::HOST);
-    let authority = request
-        .uri()
-        .authority()
-        .map(|authority| authority.as_str());
+    let authority = request.uri().authority().map(|authority| authority.as_str());
     let names = [host, authority];
     if host.is_none() || !names.into_iter().flatten().all(is_loopback) {
         return Some("refused: the host must be localhost or a loopback address\n");
@@ -56,9 +53,7 @@ fn is_loopback(host: &str) -> bool {
         },
     };
     name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
+        || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -33,10 +33,7 @@ async fn list(State(partitions): State<Arc<Partitions>>) -> impl IntoResponse {
         json
     };
     let states: Vec<Json> = partitions.list().into_iter().map(to_json).collect();
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        format!("{:#}\n", Json::from(states)),
-    )
+    ([(header::CONTENT_TYPE, "application/json")], format!("{:#}\n", Json::from(states)))
 }
 
 /// The query of `POST /partitions/{number}/{action}`.

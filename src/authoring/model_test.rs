@@ -113,10 +113,7 @@ fn timeline_rows(
 fn decode_events(test: &ModelTest, decoder: &Decoder) -> (Vec<EventRow>, Vec<Record>) {
     let (mut rows, mut records) = (Vec::new(), Vec::new());
     for (number, event) in test.events.iter().enumerate() {
-        let position = Position {
-            input: 0,
-            offset: number as i64,
-        };
+        let position = Position { input: 0, offset: number as i64 };
         let received_at = event.arrives.unwrap_or(event.at);
         let is_after_end = received_at > test.until;
         let mut rejected = None;
@@ -128,19 +125,11 @@ fn decode_events(test: &ModelTest, decoder: &Decoder) -> (Vec<EventRow>, Vec<Rec
                     // Raises the watermark before the late event is applied.
                     records.push((received_at, clock_record(received_at)));
                 }
-                let record = Record {
-                    position,
-                    timestamp: None,
-                    content: Ok(decoded),
-                };
+                let record = Record { position, timestamp: None, content: Ok(decoded) };
                 records.push((received_at, record));
             }
         }
-        rows.push(EventRow {
-            event: event.clone(),
-            rejected,
-            is_after_end,
-        });
+        rows.push(EventRow { event: event.clone(), rejected, is_after_end });
     }
     records.sort_by_key(|(received_at, _)| *received_at);
     let records = records.into_iter().map(|(_, record)| record);
@@ -154,15 +143,8 @@ fn apply_records(
     end: EventTime,
     transitions_max: Option<usize>,
 ) -> Vec<Output> {
-    let view = StateView {
-        transitions_max,
-        ..StateView::default()
-    };
-    let batch = Batch {
-        records,
-        advance_to: Some(end.just_after()),
-        ..Batch::default()
-    };
+    let view = StateView { transitions_max, ..StateView::default() };
+    let batch = Batch { records, advance_to: Some(end.just_after()), ..Batch::default() };
     apply(models, Millis(0), &Progress::new(models, 1), view, batch).outputs
 }
 
@@ -192,9 +174,5 @@ fn clock_record(time: EventTime) -> Record {
         time,
         fields: Default::default(),
     };
-    Record {
-        position: Position::default(),
-        timestamp: None,
-        content: Ok(event),
-    }
+    Record { position: Position::default(), timestamp: None, content: Ok(event) }
 }

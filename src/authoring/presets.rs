@@ -43,22 +43,15 @@ impl Preset {
     /// The file with another model name. `name` must be a valid one.
     pub fn with_name(&self, name: &str) -> String {
         // YAML reads an unquoted `null` as no value.
-        let quote = if name.eq_ignore_ascii_case("null") {
-            "\""
-        } else {
-            ""
-        };
+        let quote = if name.eq_ignore_ascii_case("null") { "\"" } else { "" };
         let old_line = format!("\nmodel: {}\n", self.name);
-        self.text
-            .replacen(&old_line, &format!("\nmodel: {quote}{name}{quote}\n"), 1)
+        self.text.replacen(&old_line, &format!("\nmodel: {quote}{name}{quote}\n"), 1)
     }
 
     /// Compiles the preset alone.
     pub fn compile(&self) -> Models {
-        let source = SourceFile {
-            name: format!("the preset {}", self.name),
-            text: self.text.to_owned(),
-        };
+        let source =
+            SourceFile { name: format!("the preset {}", self.name), text: self.text.to_owned() };
         let compiled = Models::compile(vec![source]);
         compiled.expect("a test compiles every preset").0
     }

@@ -24,9 +24,7 @@ pub(super) fn spread_evenly(from: EventTime, to: EventTime, limit: usize) -> Vec
     let (first, last) = (floor(from.0 + unit - 1), floor(to.0));
     // first + (last - first) * k / steps, without overflow.
     let date = |k| {
-        EventTime(floor(
-            first + (last - first) / steps * k + (last - first) % steps * k / steps,
-        ))
+        EventTime(floor(first + (last - first) / steps * k + (last - first) % steps * k / steps))
     };
     let mut dates: Vec<EventTime> = (0..=steps).map(date).collect();
     dates.dedup();

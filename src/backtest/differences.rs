@@ -79,11 +79,7 @@ pub struct DifferenceExample {
 impl Differences {
     pub(super) fn between(old: &Model, new: &Model, examples_max: usize) -> Differences {
         let names = |model: &Model| -> Vec<String> {
-            model
-                .stages
-                .iter()
-                .map(|stage| stage.name.clone())
-                .collect()
+            model.stages.iter().map(|stage| stage.name.clone()).collect()
         };
         let mut stages = names(new);
         let find = |name: &String| {
@@ -176,9 +172,7 @@ impl Differences {
         for (stage, entries) in self.first_entries.iter_mut().enumerate() {
             let first = |history: &StageHistory| {
                 let mut stays = history.stays(begin);
-                stays
-                    .find(|stay| stay.stage == stage)
-                    .map(|stay| stay.entered)
+                stays.find(|stay| stay.stage == stage).map(|stay| stay.entered)
             };
             match (first(old), first(new)) {
                 (None, None) => {}
@@ -197,12 +191,7 @@ impl Differences {
         let mut hash = [0; 8];
         hash.copy_from_slice(&digest[..8]);
         let full = self.examples.len() >= self.examples_max;
-        if full
-            && self
-                .examples
-                .peek()
-                .is_none_or(|highest| highest.hash <= hash)
-        {
+        if full && self.examples.peek().is_none_or(|highest| highest.hash <= hash) {
             return;
         }
         if full {
@@ -230,9 +219,7 @@ impl Differences {
 /// Whether a transition is among others, which are in time order.
 fn is_among(transition: &StageTransition, others: &[StageTransition]) -> bool {
     let first = others.partition_point(|other| other.at < transition.at);
-    let mut same_time = others[first..]
-        .iter()
-        .take_while(|other| other.at == transition.at);
+    let mut same_time = others[first..].iter().take_while(|other| other.at == transition.at);
     same_time.any(|other| other == transition)
 }
 

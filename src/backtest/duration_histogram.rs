@@ -49,9 +49,7 @@ impl DurationHistogram {
 /// Every duration below [`BUCKETS_PER_DOUBLING`] has its own bucket; above, each doubling has that many buckets.
 fn bucket(Millis(duration): Millis) -> u32 {
     let (duration, per_doubling) = (duration.unsigned_abs(), u64::from(BUCKETS_PER_DOUBLING));
-    let doublings = (duration / per_doubling)
-        .checked_ilog2()
-        .map_or(0, |it| it + 1);
+    let doublings = (duration / per_doubling).checked_ilog2().map_or(0, |it| it + 1);
     let shift = doublings.saturating_sub(1);
     doublings * BUCKETS_PER_DOUBLING + ((duration >> shift) % per_doubling) as u32
 }

@@ -24,10 +24,7 @@ pub struct OutcomeEvent {
 
 impl From<EventTime> for OutcomeEvent {
     fn from(at: EventTime) -> OutcomeEvent {
-        OutcomeEvent {
-            at,
-            ..OutcomeEvent::default()
-        }
+        OutcomeEvent { at, ..OutcomeEvent::default() }
     }
 }
 
@@ -61,9 +58,7 @@ pub struct StageStay {
 impl StageHistory {
     /// The stage at an instant, after all transitions at that instant.
     pub fn stage_at(&self, at: EventTime) -> usize {
-        let taken = self
-            .transitions
-            .partition_point(|transition| transition.at <= at);
+        let taken = self.transitions.partition_point(|transition| transition.at <= at);
         match taken {
             0 => self.initial,
             taken => self.transitions[taken - 1].to,
@@ -80,13 +75,7 @@ impl StageHistory {
         let entries = entries.chain(self.transitions.iter().map(|it| (it.at, it.to)));
         let exits = self.transitions.iter().map(|it| Some(it.at));
         let exits = exits.chain(std::iter::once(None));
-        entries
-            .zip(exits)
-            .map(|((entered, stage), left)| StageStay {
-                stage,
-                entered,
-                left,
-            })
+        entries.zip(exits).map(|((entered, stage), left)| StageStay { stage, entered, left })
     }
 }
 

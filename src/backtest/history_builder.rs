@@ -129,10 +129,9 @@ impl<'w> HistoryBuilder<'w> {
         for version in self.versions {
             let state = CustomerState::new(&version.models, time, position);
             self.states.push(state);
-            self.history.stage_histories.push(StageHistory {
-                initial: version.model().initial,
-                transitions: Vec::new(),
-            });
+            self.history
+                .stage_histories
+                .push(StageHistory { initial: version.model().initial, transitions: Vec::new() });
         }
     }
 

@@ -101,17 +101,13 @@ impl Prediction {
         Ok(Prediction {
             within,
             last,
-            dates: (dates.into_iter())
-                .map(|date| DateCounts::new(date, versions))
-                .collect(),
+            dates: (dates.into_iter()).map(|date| DateCounts::new(date, versions)).collect(),
             lead_times: vec![LeadTimes::default(); versions],
         })
     }
 
     pub(super) fn add(&mut self, versions: &[Version], history: &History) {
-        let first = self
-            .dates
-            .partition_point(|counts| counts.date < history.begin);
+        let first = self.dates.partition_point(|counts| counts.date < history.begin);
         for counts in &mut self.dates[first..] {
             let (Some(last), next) = history.outcomes_around(counts.date) else {
                 continue;
@@ -203,10 +199,7 @@ impl DateCounts {
     /// The expected score of recency, with as many flagged as by that version.
     pub fn recency(&self, version: usize) -> Score {
         let score = self.score(version);
-        Score {
-            hits: self.recency.hits(score.flagged),
-            ..score
-        }
+        Score { hits: self.recency.hits(score.flagged), ..score }
     }
 }
 

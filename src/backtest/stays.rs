@@ -26,18 +26,11 @@ pub struct StayStats {
 
 impl StaysByStage {
     pub(super) fn new(stages: usize) -> StaysByStage {
-        StaysByStage {
-            stages: vec![StayStats::default(); stages],
-        }
+        StaysByStage { stages: vec![StayStats::default(); stages] }
     }
 
     pub(super) fn add(&mut self, history: &StageHistory, begin: EventTime, end: EventTime) {
-        for StageStay {
-            stage,
-            entered,
-            left,
-        } in history.stays(begin)
-        {
+        for StageStay { stage, entered, left } in history.stays(begin) {
             let stats = &mut self.stages[stage];
             stats.entries += 1;
             match left {

@@ -145,19 +145,11 @@ impl BacktestArgs {
             OutputFormat::Text => out.write_all(report::to_text(&findings).as_bytes())?,
             OutputFormat::Json => writeln!(out, "{:#}", report::to_json(&findings))?,
         }
-        Ok(if self.strict && has_warnings {
-            Exit::Warnings
-        } else {
-            Exit::Ok
-        })
+        Ok(if self.strict && has_warnings { Exit::Warnings } else { Exit::Ok })
     }
 
     fn excluded_rows<'f>(&'f self, survey: &'f InputSummary) -> ExcludedRows<'f> {
-        ExcludedRows {
-            inputs: &self.inputs,
-            later: survey.later,
-            rejected: &survey.rejected,
-        }
+        ExcludedRows { inputs: &self.inputs, later: survey.later, rejected: &survey.rejected }
     }
 
     fn options(&self, begin: EventTime, end: EventTime) -> BacktestOptions {
@@ -203,10 +195,7 @@ impl BacktestArgs {
         let page = self.html.as_deref().filter(|path| path.is_file())?;
         let mut read_files = self.inputs.iter().chain(&self.models);
         let file = read_files.find(|path| is_same_file(path, page))?;
-        Some(format!(
-            "--html would overwrite {}, which is an input or a model",
-            file.display()
-        ))
+        Some(format!("--html would overwrite {}, which is an input or a model", file.display()))
     }
 
     /// The stages of a version that flag a customer, as a bit set.

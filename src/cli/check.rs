@@ -49,9 +49,7 @@ impl CheckArgs {
             None
         };
         let configured = document.as_ref().map(|document| document.models.as_slice());
-        let files = configured
-            .filter(|_| self.models.is_empty())
-            .unwrap_or(&self.models);
+        let files = configured.filter(|_| self.models.is_empty()).unwrap_or(&self.models);
         let (compiled, reports) = match sources::compile(files) {
             Ok((models, warnings)) => (Some(models), warnings),
             Err(reports) => (None, reports),
@@ -63,10 +61,7 @@ impl CheckArgs {
                 return Ok(Exit::Configuration);
             }
         };
-        let accepted = document
-            .as_ref()
-            .map(Document::accepted_losses)
-            .unwrap_or_default();
+        let accepted = document.as_ref().map(Document::accepted_losses).unwrap_or_default();
         let change = compiled.as_ref().filter(|_| !self.replacing.is_empty());
         let change = change.map(|models| ModelsChange::between(&replaced, models));
         let Ok(before) = self.replaced_decoding() else {
@@ -94,9 +89,8 @@ impl CheckArgs {
         if self.format == OutputFormat::Text {
             print_models(&models);
         }
-        let are_models_accepted = change
-            .as_ref()
-            .is_none_or(|change| self.report_model_change(change, accepted));
+        let are_models_accepted =
+            change.as_ref().is_none_or(|change| self.report_model_change(change, accepted));
         let is_decoding_accepted =
             decoding.is_none_or(|(before, after)| self.report_decoding_change(&before, &after));
         if !are_models_accepted || !is_decoding_accepted {

@@ -56,10 +56,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 
 impl DemoArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let source = SourceFile {
-            name: "retail.yaml".to_owned(),
-            text: RETAIL_MODEL.to_owned(),
-        };
+        let source = SourceFile { name: "retail.yaml".to_owned(), text: RETAIL_MODEL.to_owned() };
         let (models, _) =
             Models::compile(vec![source]).map_err(|reports| anyhow::anyhow!("{reports:?}"))?;
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
@@ -69,10 +66,7 @@ impl DemoArgs {
         topics.push(settings.outputs.changelog.clone());
         let cluster = LocalCluster::start(&topics, PARTITIONS)?;
         let brokers = cluster.brokers();
-        let kafka = kafka::Config {
-            brokers: brokers.clone(),
-            ..settings.kafka.clone()
-        };
+        let kafka = kafka::Config { brokers: brokers.clone(), ..settings.kafka.clone() };
         let settings = Settings { kafka, ..settings };
 
         let handle = Arc::new(Handle::default());
@@ -82,12 +76,8 @@ impl DemoArgs {
         on_shutdown_signal(move || stopping.stop())?;
         std::thread::scope(|scope| {
             let daemon = scope.spawn(|| {
-                let outcome = daemon::run(
-                    models.clone().into(),
-                    settings.clone(),
-                    metrics.clone(),
-                    &handle,
-                );
+                let outcome =
+                    daemon::run(models.clone().into(), settings.clone(), metrics.clone(), &handle);
                 ended.store(true, Ordering::Release);
                 outcome
             });
@@ -95,12 +85,9 @@ impl DemoArgs {
             let watched =
                 self.watch_transitions(&models, metrics.clone(), &settings, &ended, &handle);
             handle.stop();
-            let published = publisher
-                .join()
-                .map_err(|_| anyhow::anyhow!("the generator panicked"))?;
-            daemon
-                .join()
-                .map_err(|_| anyhow::anyhow!("the daemon panicked"))??;
+            let published =
+                publisher.join().map_err(|_| anyhow::anyhow!("the generator panicked"))?;
+            daemon.join().map_err(|_| anyhow::anyhow!("the daemon panicked"))??;
             published.and(watched)
         })?;
         Ok(Exit::Ok)
@@ -159,10 +146,7 @@ impl DemoArgs {
             if !handle.is_ready() {
                 *since = Instant::now();
             }
-            if self
-                .duration
-                .is_some_and(|duration| since.elapsed() >= duration)
-            {
+            if self.duration.is_some_and(|duration| since.elapsed() >= duration) {
                 handle.stop();
             }
         }
@@ -193,23 +177,13 @@ impl DemoEvents {
         };
         while let Some(record) = merged.next_record()? {
             let Ok(event) = record.content else { continue };
-            let kind = models
-                .vocabulary
-                .type_name(event.event_type)
-                .unwrap_or("other");
+            let kind = models.vocabulary.type_name(event.event_type).unwrap_or("other");
             let mut json = serde_json::json!({"type": kind, "customer_id": event.customer.as_str(), "time": event.time.0});
-            let value = models
-                .vocabulary
-                .fields()
-                .find_map(|(id, ..)| event.number(id));
+            let value = models.vocabulary.fields().find_map(|(id, ..)| event.number(id));
             if let Some(value) = value {
                 json["value"] = value.to_string().into();
             }
-            let topic = if value.is_some() {
-                PURCHASES
-            } else {
-                CLICKSTREAM
-            };
+            let topic = if value.is_some() { PURCHASES } else { CLICKSTREAM };
             return Ok(Some((
                 event.time,
                 topic,
@@ -265,8 +239,7 @@ impl Pace {
                 return false;
             }
             std::thread::park_timeout(
-                due.saturating_duration_since(Instant::now())
-                    .min(Duration::from_millis(100)),
+                due.saturating_duration_since(Instant::now()).min(Duration::from_millis(100)),
             );
         }
         !stop()
@@ -275,16 +248,13 @@ impl Pace {
 
 /// Calls `callback` at the first Ctrl-C or SIGTERM.
 fn on_shutdown_signal(callback: impl Fn() + Send + 'static) -> anyhow::Result<()> {
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wait = move || {
         tokio.block_on(async {
             use tokio::signal::unix::{SignalKind, signal};
-            if let (Ok(mut interrupt), Ok(mut terminate)) = (
-                signal(SignalKind::interrupt()),
-                signal(SignalKind::terminate()),
-            ) {
+            if let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
@@ -293,9 +263,7 @@ fn on_shutdown_signal(callback: impl Fn() + Send + 'static) -> anyhow::Result<()
             }
         });
     };
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(wait)?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
     Ok(())
 }
 
@@ -334,10 +302,7 @@ fn settings(state: PathBuf) -> Settings {
         idle_after: None,
         live_within: Millis(0),
         state_dir: state,
-        store: store::Config {
-            memory_bytes: 64 << 20,
-            durable: false,
-        },
+        store: store::Config { memory_bytes: 64 << 20, durable: false },
         workers: 1,
         commit_interval: Duration::from_millis(100),
         batch_records: 4096,

@@ -120,26 +120,14 @@ impl ExplainArgs {
             return Ok(Exit::Usage);
         }
         let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
-        let merged = inputs::open(
-            &self.inputs,
-            &self.mapping,
-            &models,
-            InputOrder::Sort,
-            scratch.path(),
-        )?;
+        let merged =
+            inputs::open(&self.inputs, &self.mapping, &models, InputOrder::Sort, scratch.path())?;
         let customer = CustomerId::from(self.customer.as_str());
-        let replay = timeline::TimelineReplay {
-            models: &models,
-            customer: &customer,
-            until: self.at,
-        };
+        let replay =
+            timeline::TimelineReplay { models: &models, customer: &customer, until: self.at };
         let outcome = replay.run(merged, |_| Ok(()))?;
         let (Some(state), Some(end)) = (&outcome.state, outcome.end) else {
-            print_stderr(&inputs::unknown_customer_error(
-                &self.inputs,
-                &self.customer,
-                &outcome,
-            ));
+            print_stderr(&inputs::unknown_customer_error(&self.inputs, &self.customer, &outcome));
             return Ok(Exit::Failed);
         };
         let explanation = CustomerExplanation::new(
@@ -164,10 +152,7 @@ impl ExplainArgs {
                 let known: Vec<&str> = names().collect();
                 let known = format!("the models are {}", known.join(", "));
                 let help = did_you_mean(name, names()).unwrap_or(known);
-                print_stderr(&format!(
-                    "error: no model {}; {help}",
-                    sanitize_for_terminal(name)
-                ));
+                print_stderr(&format!("error: no model {}; {help}", sanitize_for_terminal(name)));
                 return Ok(Exit::Usage);
             }
         }

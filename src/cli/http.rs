@@ -26,10 +26,8 @@ pub(super) fn request(address: &str, method: Method, path: &str) -> anyhow::Resu
     authority
         .and_then(|authority| authority.port_u16())
         .with_context(|| describe(&Error::HostNotFound, address))?;
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("http://{address}{path}"))
-        .body(())?;
+    let request =
+        Request::builder().method(method).uri(format!("http://{address}{path}")).body(())?;
     send(request).map_err(|error| {
         let description = describe(&error, address);
         anyhow::Error::new(error).context(description)
@@ -44,21 +42,13 @@ fn send(request: Request<()>) -> Result<HttpResponse, Error> {
         .timeout_global(Some(TIMEOUT));
     let mut response = config.build().new_agent().run(request)?;
     let body = response.body_mut().with_config().limit(RESPONSE_BYTES_MAX);
-    Ok(HttpResponse {
-        body: body.read_to_vec()?,
-        status: response.status(),
-    })
+    Ok(HttpResponse { body: body.read_to_vec()?, status: response.status() })
 }
 
 fn describe(error: &Error, address: &str) -> String {
     let is_disconnected = |kind| {
         use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-        let disconnects = [
-            BrokenPipe,
-            ConnectionAborted,
-            ConnectionReset,
-            UnexpectedEof,
-        ];
+        let disconnects = [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof];
         disconnects.contains(&kind)
     };
     match error {
@@ -116,14 +106,8 @@ mod tests {
         for (response, expected) in [
             (&b""[..], "ADDRESS does not respond"),
             (b"HTTP/1.0 200 OK\r\n", "ADDRESS does not respond"),
-            (
-                b"SSH-2.0-OpenSSH\r\n\r\n",
-                "the response of ADDRESS is not HTTP",
-            ),
-            (
-                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhalf",
-                "ADDRESS does not respond",
-            ),
+            (b"SSH-2.0-OpenSSH\r\n\r\n", "the response of ADDRESS is not HTTP"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhalf", "ADDRESS does not respond"),
         ] {
             let error = error_for(response);
             assert!(error.starts_with(expected), "{error}");

@@ -33,11 +33,7 @@ impl MappingArgs {
     pub(super) fn limits(&self) -> RecordLimits {
         let now = EventTime(clock::now().0);
         RecordLimits {
-            time_ceiling: if self.allow_future {
-                EventTime::MAX
-            } else {
-                now
-            },
+            time_ceiling: if self.allow_future { EventTime::MAX } else { now },
             ..RecordLimits::default()
         }
     }
@@ -56,9 +52,8 @@ impl MappingArgs {
 }
 
 fn parse_mapping_entry(text: &str) -> Result<MappingEntry, String> {
-    let (field, path) = text
-        .split_once('=')
-        .ok_or("write FIELD=PATH, such as customer_id=user_id")?;
+    let (field, path) =
+        text.split_once('=').ok_or("write FIELD=PATH, such as customer_id=user_id")?;
     if field == TIME_UNIT {
         return match path {
             "seconds" => Ok(MappingEntry::Unit(TimeUnit::Seconds)),
@@ -72,10 +67,7 @@ fn parse_mapping_entry(text: &str) -> Result<MappingEntry, String> {
         let hint = did_you_mean(field, fields.clone());
         let fields: Vec<&str> = fields.collect();
         let hint = hint.unwrap_or_else(|| format!("the fields are {}", fields.join(", ")));
-        return Err(format!(
-            "no field `{}`; {hint}",
-            sanitize_for_terminal(field)
-        ));
+        return Err(format!("no field `{}`; {hint}", sanitize_for_terminal(field)));
     }
     if path.is_empty() && Mapping::is_required(field) {
         return Err(format!("every event needs {field}"));

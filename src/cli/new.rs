@@ -29,10 +29,7 @@ impl NewArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
         let name = self.name.as_deref().unwrap_or(self.preset.name);
         if let Some(fault) = name_fault(name) {
-            print_stderr(&format!(
-                "error: `{}` cannot be a name",
-                sanitize_for_terminal(name)
-            ));
+            print_stderr(&format!("error: `{}` cannot be a name", sanitize_for_terminal(name)));
             print_stderr(&format!("  {fault}"));
             return Ok(Exit::Usage);
         }

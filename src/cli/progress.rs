@@ -26,11 +26,7 @@ impl CommandProgress {
             ProgressBar::new_spinner()
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
-        CommandProgress {
-            bar,
-            started: Instant::now(),
-            last_line_at: Instant::now(),
-        }
+        CommandProgress { bar, started: Instant::now(), last_line_at: Instant::now() }
     }
 
     pub(super) fn update(&mut self, events: u64) {
@@ -69,11 +65,7 @@ pub(super) fn watch_restore(handle: &Arc<Handle>) -> io::Result<()> {
         let mut bar: Option<ProgressBar> = None;
         loop {
             std::thread::park_timeout(RESTORE_POLL_INTERVAL);
-            let RestoreSnapshot {
-                partitions,
-                done,
-                total,
-            } = handle.restoring.snapshot();
+            let RestoreSnapshot { partitions, done, total } = handle.restoring.snapshot();
             if partitions == 0 {
                 bar.take().iter().for_each(ProgressBar::finish_and_clear);
                 continue;
@@ -83,9 +75,7 @@ pub(super) fn watch_restore(handle: &Arc<Handle>) -> io::Result<()> {
             bar.set_position(done);
         }
     };
-    std::thread::Builder::new()
-        .name("progress".to_owned())
-        .spawn(watch)?;
+    std::thread::Builder::new().name("progress".to_owned()).spawn(watch)?;
     Ok(())
 }
 

@@ -59,10 +59,8 @@ impl RekeyArgs {
             Some(path) => tempfile::tempdir_in(path)?,
             None => tempfile::tempdir()?,
         };
-        let former = FormerDeployment {
-            app: self.from_app.clone(),
-            changelog: self.from_changelog.clone(),
-        };
+        let former =
+            FormerDeployment { app: self.from_app.clone(), changelog: self.from_changelog.clone() };
         let partitioner = self.partitioner.map(|name| match name {
             PartitionerName::Murmur2 => kafka::Partitioner::Murmur2,
             PartitionerName::Consistent => kafka::Partitioner::Crc32,

@@ -74,11 +74,7 @@ impl ReplayArgs {
             return Ok(Exit::Usage);
         }
         let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
-        let order = if self.presorted {
-            InputOrder::Presorted
-        } else {
-            InputOrder::Sort
-        };
+        let order = if self.presorted { InputOrder::Presorted } else { InputOrder::Sort };
         self.refuse_used_state()?;
         // Inputs are opened before the store, so that a run that cannot start leaves no state behind.
         let inputs = inputs::open(&self.inputs, &self.mapping, &models, order, scratch.path())?;
@@ -87,10 +83,7 @@ impl ReplayArgs {
         }
         let mut out = ReplayOutputs::new(&self.inputs, self.dead_letters.as_deref(), &models)?;
         let folder = self.state_folder(scratch.path())?;
-        let memory = store::Config {
-            memory_bytes: STATE_MEMORY_BYTES,
-            durable: false,
-        };
+        let memory = store::Config { memory_bytes: STATE_MEMORY_BYTES, durable: false };
         let store = Store::open(&folder, &memory)?;
         let mut progress = CommandProgress::new();
         let replay = replay::Replay {
@@ -99,11 +92,8 @@ impl ReplayArgs {
             until: self.until,
             batch_records: BATCH_RECORDS,
         };
-        let outcome = replay.run(
-            inputs,
-            |output| out.write(output),
-            |records| progress.update(records),
-        );
+        let outcome =
+            replay.run(inputs, |output| out.write(output), |records| progress.update(records));
         progress.finish();
         let summary = outcome?;
         out.flush()?;
@@ -113,25 +103,16 @@ impl ReplayArgs {
         inputs::warn_of_outlier(&self.inputs, summary.event_range, self.until);
         print_stderr(&out.summary_text(&summary));
         let has_warnings = warnings > 0 || !summary.rejected.is_empty();
-        Ok(if self.strict && has_warnings {
-            Exit::Warnings
-        } else {
-            Exit::Ok
-        })
+        Ok(if self.strict && has_warnings { Exit::Warnings } else { Exit::Ok })
     }
 
     fn usage_problem(&self) -> Option<String> {
         // A pipe or a terminal cannot be overwritten.
         let dead_letters = self.dead_letters.as_deref().filter(|path| path.is_file())?;
-        let file = self
-            .inputs
-            .iter()
-            .chain(&self.models)
-            .find(|path| is_same_file(path, dead_letters))?;
+        let file =
+            self.inputs.iter().chain(&self.models).find(|path| is_same_file(path, dead_letters))?;
         let file = file.display();
-        Some(format!(
-            "--dead-letters would overwrite {file}, which is an input or a model"
-        ))
+        Some(format!("--dead-letters would overwrite {file}, which is an input or a model"))
     }
 
     fn refuse_used_state(&self) -> anyhow::Result<()> {
@@ -140,10 +121,7 @@ impl ReplayArgs {
         };
         let is_used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
         if is_used {
-            bail!(
-                "the folder {} is not empty; a replay starts without state",
-                folder.display()
-            );
+            bail!("the folder {} is not empty; a replay starts without state", folder.display());
         }
         Ok(())
     }

@@ -75,15 +75,9 @@ impl RunArgs {
             return Ok(Exit::Configuration);
         };
         let hostname = std::env::var("HOSTNAME").ok();
-        let recovery = Recovery {
-            republish: self.republish,
-            take_over: self.take_over.clone(),
-        };
+        let recovery = Recovery { republish: self.republish, take_over: self.take_over.clone() };
         let settings = match document.settings(&models, hostname.as_deref()) {
-            Ok(settings) => Settings {
-                recovery: recovery.clone(),
-                ..settings
-            },
+            Ok(settings) => Settings { recovery: recovery.clone(), ..settings },
             Err(problems) => {
                 print_problems(&problems);
                 return Ok(Exit::Configuration);
@@ -95,11 +89,7 @@ impl RunArgs {
         let handle = Arc::new(Handle::default());
         progress::watch_restore(&handle)?;
         let (listen, admin) = (document.http.listen, document.http.admin.0);
-        let reload = ModelReload {
-            document,
-            hostname,
-            recovery,
-        };
+        let reload = ModelReload { document, hostname, recovery };
         let reload = move |running: &Models| reload.read_models(running);
         match app::run(models, settings, listen, admin, &handle, reload) {
             Ok(()) => Ok(Exit::Ok),

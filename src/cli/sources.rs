@@ -26,10 +26,7 @@ pub(super) fn load_models(files: &[PathBuf]) -> anyhow::Result<Option<(Models, u
     Ok(match compile(files) {
         Ok((models, reports)) => {
             print_reports(&reports);
-            Some((
-                models,
-                reports.iter().map(|report| report.problems.len()).sum(),
-            ))
+            Some((models, reports.iter().map(|report| report.problems.len()).sum()))
         }
         Err(reports) => {
             print_reports(&reports);
@@ -109,17 +106,10 @@ fn report(
     (line, column): (usize, usize),
 ) -> ProblemReport {
     let problem = Problem {
-        location: Location {
-            line,
-            column,
-            width: 1,
-        },
+        location: Location { line, column, width: 1 },
         severity: Severity::Error,
         message,
         help: None,
     };
-    ProblemReport {
-        source: SourceFile { name, text },
-        problems: vec![problem],
-    }
+    ProblemReport { source: SourceFile { name, text }, problems: vec![problem] }
 }

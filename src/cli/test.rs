@@ -41,10 +41,7 @@ impl TestArgs {
             return Ok(Exit::Configuration);
         };
         for model in models.list.iter().filter(|model| model.tests.is_empty()) {
-            print_stderr(&format!(
-                "{}: {} has no tests",
-                model.source.name, model.name
-            ));
+            print_stderr(&format!("{}: {} has no tests", model.source.name, model.name));
         }
         let rates = models.currency_rates();
         let mut outcomes = model_test::run_tests(&models, &rates);
@@ -54,11 +51,8 @@ impl TestArgs {
             print_stderr(&format!("error: no test has `{only}` in its name"));
             return Ok(Exit::Usage);
         }
-        let updated = if self.update {
-            self.update(&models, &mut outcomes)?
-        } else {
-            UpdatedTests::new()
-        };
+        let updated =
+            if self.update { self.update(&models, &mut outcomes)? } else { UpdatedTests::new() };
         outcomes.retain(|outcome| self.is_selected(outcome));
         let mut out = io::stdout().lock();
         match self.format {
@@ -107,18 +101,15 @@ impl TestArgs {
         files::write(&self.models.files, &texts, &update.texts)?;
         let before = std::mem::replace(outcomes, update.outcomes);
         let mut results = update.results;
-        let updated = before
-            .into_iter()
-            .zip(outcomes.iter())
-            .filter_map(|(before, after)| {
-                let mut result = results.remove(&before.id)?;
-                if let UpdateResult::Unchanged(refusal) = &mut result {
-                    // Updates of tests above it may have moved its lines.
-                    let within = refusal.location.line.saturating_sub(before.location.line);
-                    refusal.location.line = after.location.line + within;
-                }
-                Some((before.id, (before, result)))
-            });
+        let updated = before.into_iter().zip(outcomes.iter()).filter_map(|(before, after)| {
+            let mut result = results.remove(&before.id)?;
+            if let UpdateResult::Unchanged(refusal) = &mut result {
+                // Updates of tests above it may have moved its lines.
+                let within = refusal.location.line.saturating_sub(before.location.line);
+                refusal.location.line = after.location.line + within;
+            }
+            Some((before.id, (before, result)))
+        });
         Ok(updated.collect())
     }
 }

@@ -46,22 +46,10 @@ impl Document {
 
     fn check_ranges(&self, problems: &mut SettingProblems) {
         let mut unless = |valid, setting, text| problems.require(valid, setting, text);
-        unless(
-            !self.models.is_empty(),
-            "models",
-            "name at least one model file",
-        );
+        unless(!self.models.is_empty(), "models", "name at least one model file");
         unless(!self.input.is_empty(), "input", "name at least one topic");
-        unless(
-            !self.kafka.brokers.is_empty(),
-            "kafka.brokers",
-            "name at least one broker",
-        );
-        unless(
-            !self.kafka.app.is_empty(),
-            "kafka.app",
-            "the name of the app is empty",
-        );
+        unless(!self.kafka.brokers.is_empty(), "kafka.brokers", "name at least one broker");
+        unless(!self.kafka.app.is_empty(), "kafka.app", "the name of the app is empty");
         let runtime = &self.runtime;
         let valid = (10..=60_000).contains(&runtime.commit_interval.0.0);
         unless(valid, "runtime.commit_interval", "from 10ms to 60s");
@@ -72,19 +60,11 @@ impl Document {
         unless(runtime.workers <= 256, "runtime.workers", "at most 256");
         let valid = runtime.shutdown_deadline.0.0 >= 1000;
         unless(valid, "runtime.shutdown_deadline", "at least 1s");
-        unless(
-            self.store.memory.0 >= 16 << 20,
-            "store.memory",
-            "at least 16MiB",
-        );
+        unless(self.store.memory.0 >= 16 << 20, "store.memory", "at least 16MiB");
         let valid = (1..=100).contains(&self.limits.depth);
         unless(valid, "limits.depth", "from 1 to 100");
         let valid = parse_instant(&self.time.floor).is_some();
-        unless(
-            valid,
-            "time.floor",
-            "write 1990-01-01 or 1990-01-01T00:00:00Z",
-        );
+        unless(valid, "time.floor", "write 1990-01-01 or 1990-01-01T00:00:00Z");
     }
 
     /// An empty path means that records have no such field, so required fields need a path.
@@ -100,10 +80,7 @@ impl Document {
 
     /// librdkafka and brokers refuse values outside of these ranges too, but only when the daemon starts.
     fn check_group(&self, problems: &mut SettingProblems) {
-        let (session, poll) = (
-            self.kafka.session_timeout.0.0,
-            self.kafka.max_poll_interval.0.0,
-        );
+        let (session, poll) = (self.kafka.session_timeout.0.0, self.kafka.max_poll_interval.0.0);
         let valid = (1_000..=3_600_000).contains(&session);
         problems.require(valid, "kafka.session_timeout", "from 1s to 1h");
         if !(session..=86_400_000).contains(&poll) {

@@ -24,10 +24,8 @@ pub(super) fn parse_layer(variables: &[(String, String)]) -> Layer {
             continue;
         };
         let Some((path, known)) = setting_path(rest, &known) else {
-            let problem = format!(
-                "the variable {} names no setting",
-                sanitize_for_terminal(variable)
-            );
+            let problem =
+                format!("the variable {} names no setting", sanitize_for_terminal(variable));
             let help = did_you_mean(&upper, names.iter().map(String::as_str));
             let problem = help.map_or(problem.clone(), |help| format!("{problem}; {help}"));
             layer.problems.push((None, problem));

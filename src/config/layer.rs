@@ -76,10 +76,7 @@ impl Layer {
         let is_unknown = message.starts_with("unknown field");
         let (problem, help) = if is_unknown {
             let all = || format!("the settings are {}", expected.join(", "));
-            (
-                "no such setting".to_owned(),
-                similar.or_else(|| Some(all())),
-            )
+            ("no such setting".to_owned(), similar.or_else(|| Some(all())))
         } else if setting == PROPERTIES {
             // serde's message would quote the value, which may be a secret.
             ("must be a table".to_owned(), None)
@@ -87,10 +84,7 @@ impl Layer {
             ("must be text".to_owned(), None)
         } else {
             let help = similar.filter(|_| message.starts_with("unknown variant"));
-            (
-                message.replace("expected usize", "expected a whole number"),
-                help,
-            )
+            (message.replace("expected usize", "expected a whole number"), help)
         };
         let problem = format!("{setting}: {problem}");
         match self.origins.get(setting).cloned() {
@@ -173,10 +167,7 @@ impl Layer {
             }
         };
         let lines: Vec<String> = self.source.text.lines().enumerate().map(cut).collect();
-        SourceFile {
-            name: self.source.name.clone(),
-            text: lines.join("\n"),
-        }
+        SourceFile { name: self.source.name.clone(), text: lines.join("\n") }
     }
 }
 
@@ -191,9 +182,7 @@ fn remove(value: &mut Value, default: Option<&toml::Value>, path: &[&Segment]) -
         ([Segment::Map { key }], ValueKind::Table(table)) => table.remove(key).is_some(),
         ([Segment::Map { key }, rest @ ..], ValueKind::Table(table)) => {
             let default = default.and_then(|default| default.get(key));
-            table
-                .get_mut(key)
-                .is_some_and(|below| remove(below, default, rest))
+            table.get_mut(key).is_some_and(|below| remove(below, default, rest))
         }
         ([Segment::Seq { index }, rest @ ..], ValueKind::Array(list)) => {
             let default = default.and_then(|list| list.get(0));

@@ -13,9 +13,8 @@ pub(super) fn hashed_text(
     let mappings: Vec<String> = mappings.iter().map(mapping).collect();
     let mappings = mappings.join(", ");
     let rates = money.rates.iter();
-    let rates: Vec<String> = rates
-        .map(|(code, rate)| format!("{code:?}: Quantity({})", rate.nanos()))
-        .collect();
+    let rates: Vec<String> =
+        rates.map(|(code, rate)| format!("{code:?}: Quantity({})", rate.nanos())).collect();
     let (currency, rates) = (&money.currency, rates.join(", "));
     format!(
         "{inputs:?}\n[{mappings}]\n{}\nMoney {{ currency: {currency:?}, rates: {{{rates}}} }}",
@@ -72,17 +71,9 @@ mod tests {
         };
         let rates = [("EUR", "1.1"), ("JPY", "0.0065")];
         let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
-        let money = CurrencyRates {
-            currency: "USD".to_owned(),
-            rates: rates.into(),
-        };
+        let money = CurrencyRates { currency: "USD".to_owned(), rates: rates.into() };
         let all = [mapping, Mapping::default()];
-        let text = hashed_text(
-            &["clicks", "orders"],
-            &all,
-            &RecordLimits::default(),
-            &money,
-        );
+        let text = hashed_text(&["clicks", "orders"], &all, &RecordLimits::default(), &money);
         let expected = concat!(
             r#"["clicks", "orders"]"#,
             "\n",

@@ -40,9 +40,7 @@ pub fn load_texts(
     environment: &[(String, String)],
 ) -> Result<Document, InvalidConfig> {
     let files = files.into_iter();
-    let mut layers: Vec<Layer> = files
-        .map(|(name, text)| file::parse_layer(name, text))
-        .collect();
+    let mut layers: Vec<Layer> = files.map(|(name, text)| file::parse_layer(name, text)).collect();
     layers.push(environment::parse_layer(environment));
     let (document, invalid) = read(&mut layers)?;
     let is_any_unreadable = layers.iter().any(|layer| layer.is_unreadable);
@@ -61,11 +59,7 @@ pub fn load_texts(
         });
         problems.push(located.next().unwrap_or(problem.text.clone()));
     }
-    if problems.is_empty() {
-        Ok(document)
-    } else {
-        Err(InvalidConfig(problems))
-    }
+    if problems.is_empty() { Ok(document) } else { Err(InvalidConfig(problems)) }
 }
 
 /// Reads the document from the valid settings. Invalid ones become problems of their layers; the names of the settings

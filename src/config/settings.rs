@@ -41,10 +41,7 @@ impl Document {
             .rates
             .iter()
             .filter_map(|(code, rate)| Some((code.to_uppercase(), Quantity::parse(rate)?)));
-        CurrencyRates {
-            currency: self.money.currency.to_uppercase(),
-            rates: rates.collect(),
-        }
+        CurrencyRates { currency: self.money.currency.to_uppercase(), rates: rates.collect() }
     }
 
     /// The settings of the daemon.
@@ -85,15 +82,8 @@ impl Document {
             idle_after: Some(self.time.idle_after.0).filter(|span| span.0 > 0),
             live_within: self.time.live_within.0,
             state_dir: self.store.path.clone(),
-            store: store::Config {
-                memory_bytes: self.store.memory.0,
-                durable: true,
-            },
-            workers: if self.runtime.workers == 0 {
-                cores
-            } else {
-                self.runtime.workers
-            },
+            store: store::Config { memory_bytes: self.store.memory.0, durable: true },
+            workers: if self.runtime.workers == 0 { cores } else { self.runtime.workers },
             commit_interval: self.runtime.commit_interval.duration(),
             batch_records: self.runtime.batch_records,
             buffer_bytes: self.runtime.buffer_memory.0,
@@ -124,16 +114,8 @@ impl Document {
 
     /// The hashes that earlier versions stored with the states instead.
     fn legacy_hashes(&self, models: &Models) -> LegacyIdentity {
-        let texts: Vec<&str> = models
-            .list
-            .iter()
-            .map(|model| model.source.text.as_str())
-            .collect();
-        let inputs: Vec<&str> = self
-            .input
-            .iter()
-            .map(|input| input.topic.as_str())
-            .collect();
+        let texts: Vec<&str> = models.list.iter().map(|model| model.source.text.as_str()).collect();
+        let inputs: Vec<&str> = self.input.iter().map(|input| input.topic.as_str()).collect();
         let decoding =
             legacy_decoding::hashed_text(&inputs, &self.mappings(), &self.limits(), &self.money());
         let with_models = format!("{texts:?}\n{decoding}");
@@ -160,11 +142,7 @@ impl Document {
             .iter()
             .flat_map(|model| model.stages.iter().map(|stage| stage.name.as_str()))
             .collect();
-        let unknown = self
-            .output
-            .stages
-            .keys()
-            .filter(|stage| !known.contains(&stage.as_str()));
+        let unknown = self.output.stages.keys().filter(|stage| !known.contains(&stage.as_str()));
         let problem = |stage: &String| {
             let help = did_you_mean(stage, known.iter().copied())
                 .unwrap_or_else(|| format!("the stages are {}", known.join(", ")));

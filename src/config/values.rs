@@ -41,30 +41,17 @@ impl Serialize for DurationSetting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteSize(pub usize);
 
-const UNITS: [(&str, usize); 4] = [
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("", 1),
-];
+const UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
 
 impl<'d> Deserialize<'d> for ByteSize {
     fn deserialize<D: Deserializer<'d>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let (unit, factor) = UNITS
-            .into_iter()
-            .find(|(unit, _)| text.ends_with(unit))
-            .unwrap_or(("", 1));
-        let number = text
-            .strip_suffix(unit)
-            .and_then(|digits| digits.trim().parse::<usize>().ok());
-        let bytes = number
-            .and_then(|number| number.checked_mul(factor))
-            .map(ByteSize);
+        let (unit, factor) =
+            UNITS.into_iter().find(|(unit, _)| text.ends_with(unit)).unwrap_or(("", 1));
+        let number = text.strip_suffix(unit).and_then(|digits| digits.trim().parse::<usize>().ok());
+        let bytes = number.and_then(|number| number.checked_mul(factor)).map(ByteSize);
         bytes.ok_or_else(|| {
-            Error::custom(format!(
-                "`{text}` is not a size; write \"256MiB\", \"64KiB\" or bytes"
-            ))
+            Error::custom(format!("`{text}` is not a size; write \"256MiB\", \"64KiB\" or bytes"))
         })
     }
 }
@@ -172,9 +159,7 @@ pub(super) fn is_secret(setting: &str) -> bool {
 
 /// Where the secret name in a setting ends. The path of a secret file is not a secret.
 fn secret_name_end(setting: &str) -> Option<usize> {
-    let begin = setting
-        .find("properties.")
-        .map_or(0, |at| at + "properties.".len());
+    let begin = setting.find("properties.").map_or(0, |at| at + "properties.".len());
     let end = kafka::secret_name_end(&setting[begin..])?;
     (!setting.to_ascii_lowercase().ends_with("_file")).then_some(begin + end)
 }
@@ -200,9 +185,9 @@ fn is_secret_table(name: &str, rest: &str) -> bool {
     let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
     match name {
         "sasl" | "ssl" => rest.starts_with(['.', '=']),
-        "properties" => rest
-            .strip_prefix('=')
-            .is_some_and(|value| value.trim_start().starts_with('{')),
+        "properties" => {
+            rest.strip_prefix('=').is_some_and(|value| value.trim_start().starts_with('{'))
+        }
         _ => false,
     }
 }

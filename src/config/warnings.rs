@@ -14,10 +14,7 @@ impl Document {
             ("mechanism", security.mechanism.is_empty()),
             ("username", security.username.is_empty()),
             ("password", security.password.0.is_empty()),
-            (
-                "password_file",
-                security.password_file.as_os_str().is_empty(),
-            ),
+            ("password_file", security.password_file.as_os_str().is_empty()),
         ];
         let sasl_protocols = match security.protocol {
             SecurityProtocol::Plaintext => {
@@ -35,10 +32,7 @@ impl Document {
         }
         let ssl_settings = [
             ("ca_file", security.ca_file.as_os_str().is_empty()),
-            (
-                "certificate_file",
-                security.certificate_file.as_os_str().is_empty(),
-            ),
+            ("certificate_file", security.certificate_file.as_os_str().is_empty()),
             ("key_file", security.key_file.as_os_str().is_empty()),
             ("key_password", security.key_password.0.is_empty()),
         ];

@@ -44,51 +44,35 @@ pub fn decode(bytes: &[u8], models: &Models) -> Result<CustomerState, StateDecod
 
 /// The generation of the models that [`decode`] needs for this state. Reads the header only.
 pub fn decode_generation(bytes: &[u8]) -> Result<u32, StateDecodeError> {
-    let header = StateReader::new(bytes)?
-        .read_header()
-        .ok_or(StateDecodeError::Damaged)?;
+    let header = StateReader::new(bytes)?.read_header().ok_or(StateDecodeError::Damaged)?;
     Ok(header.generation)
 }
 
 /// The armed timer. Reads the header only, which precedes everything that is expensive to decode.
 pub fn decode_armed(bytes: &[u8]) -> Result<Option<EventTime>, StateDecodeError> {
-    let header = StateReader::new(bytes)?
-        .read_header()
-        .ok_or(StateDecodeError::Damaged)?;
+    let header = StateReader::new(bytes)?.read_header().ok_or(StateDecodeError::Damaged)?;
     Ok(header.armed)
 }
 
 /// The latest event time. Reads the header only.
 pub fn decode_latest(bytes: &[u8]) -> Result<EventTime, StateDecodeError> {
-    let header = StateReader::new(bytes)?
-        .read_header()
-        .ok_or(StateDecodeError::Damaged)?;
+    let header = StateReader::new(bytes)?.read_header().ok_or(StateDecodeError::Damaged)?;
     Ok(header.latest)
 }
 
 /// Whether the models can have produced the state: no index in it is out of range.
 fn matches_models(state: &CustomerState, models: &Models) -> bool {
     state.facts.len() == models.slots.iter().len()
-        && state
-            .facts
-            .iter()
-            .zip(models.slots.iter())
-            .all(matches_slot)
+        && state.facts.iter().zip(models.slots.iter()).all(matches_slot)
         && state.ledger.is_some() == models.orders.is_some()
-        && state
-            .ledger
-            .iter()
-            .all(|ledger| ledger_matches_models(ledger, models))
+        && state.ledger.iter().all(|ledger| ledger_matches_models(ledger, models))
         && state.models.len() == models.list.len()
         && state
             .models
             .iter()
             .zip(&models.list)
             .all(|(model_state, model)| matches_model(model_state, model, models))
-        && state
-            .models
-            .iter()
-            .all(|model| basis_matches_models(model, models))
+        && state.models.iter().all(|model| basis_matches_models(model, models))
 }
 
 /// Whether the ledger has the order slots and the fields of the models.
@@ -121,10 +105,7 @@ fn matches_model(state: &ModelState, model: &Model, models: &Models) -> bool {
         && state.active_holds.iter().all(|(at, _)| transition(at))
         && state.last_transition.iter().all(|last| {
             state.sequence > 0
-                && last
-                    .record
-                    .iter()
-                    .all(|record| record.matches_model(model, models))
+                && last.record.iter().all(|record| record.matches_model(model, models))
         })
         && history.all(|history| {
             history.last_taken.iter().all(|(at, _)| transition(at))
@@ -139,10 +120,7 @@ fn matches_model(state: &ModelState, model: &Model, models: &Models) -> bool {
 /// Whether a correction basis, if there is one, has the slots of the models.
 fn basis_matches_models(state: &ModelState, models: &Models) -> bool {
     let slots = models.slots.iter().len();
-    let mut bases = state
-        .history
-        .iter()
-        .filter_map(|history| history.basis.as_ref());
+    let mut bases = state.history.iter().filter_map(|history| history.basis.as_ref());
     bases.all(|basis| {
         let is_known = |kind: EventType| kind.index() < models.vocabulary.type_count();
         let is_valid_slot = |(slot, fact): &(usize, FactState)| {

@@ -11,10 +11,7 @@ use crate::event::{EventTime, Millis};
 impl ModelState {
     /// Drops a basis that is older than the correction span of the model.
     pub(super) fn expire_basis(&mut self, latest: EventTime, span: Millis) {
-        if self
-            .basis_mut()
-            .is_some_and(|basis| latest.duration_since(basis.at) > span)
-        {
+        if self.basis_mut().is_some_and(|basis| latest.duration_since(basis.at) > span) {
             self.set_basis(None);
         }
     }
@@ -44,10 +41,7 @@ impl ModelViewMut<'_> {
         let now = trigger.now;
         let current = std::mem::replace(self.state, basis.state_before.clone());
         let mut visited = 1_u64 << self.state.stage;
-        let mut link = Trigger {
-            cause: Cause::Correction,
-            ..trigger
-        };
+        let mut link = Trigger { cause: Cause::Correction, ..trigger };
         let mut new_basis = None;
         while let Some(transition) = self.find_transition(link, visited) {
             new_basis = self.correction_basis(transition, link);
@@ -65,10 +59,7 @@ impl ModelViewMut<'_> {
         self.state.effective_at = now;
         self.state.due = self.view().next_change(now);
         // An earlier correction may have replaced the basis: it is later than the emitted transition then.
-        let last_record = current
-            .last_transition
-            .as_ref()
-            .and_then(|last| last.record.as_ref());
+        let last_record = current.last_transition.as_ref().and_then(|last| last.record.as_ref());
         let corrected = RetractedTransition {
             sequence: current.sequence,
             transition: last_record.map_or(basis.transition, |record| record.transition),

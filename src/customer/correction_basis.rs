@@ -83,11 +83,7 @@ impl ModelViewMut<'_> {
         basis: &'s CorrectionBasis,
         facts: &'s [FactState],
     ) -> EvalContext<'s> {
-        let before = ModelView {
-            state: &basis.state_before,
-            facts,
-            ..self.view()
-        };
+        let before = ModelView { state: &basis.state_before, facts, ..self.view() };
         before.at(basis.at, basis.event)
     }
 }

@@ -66,9 +66,9 @@ impl Distinct {
 /// machine and in every version.
 pub(super) fn stable_hash(value: &Scalar) -> u64 {
     let digest = match value {
-        Scalar::Number(number) => Sha256::new()
-            .chain_update([0])
-            .chain_update(number.nanos().to_be_bytes()),
+        Scalar::Number(number) => {
+            Sha256::new().chain_update([0]).chain_update(number.nanos().to_be_bytes())
+        }
         Scalar::Text(text) => Sha256::new().chain_update([1]).chain_update(text),
         Scalar::Bool(flag) => Sha256::new().chain_update([2, u8::from(*flag)]),
     };

@@ -88,10 +88,7 @@ impl FactSource for EvalContext<'_> {
 impl EvalContext<'_> {
     /// The first instant later than now at which time alone can change one of a transition's time-dependent parts.
     pub(super) fn next_change(&self, clocks: &[Condition]) -> Option<EventTime> {
-        clocks
-            .iter()
-            .filter_map(|clock| self.next_clock_change(clock))
-            .min()
+        clocks.iter().filter_map(|clock| self.next_clock_change(clock)).min()
     }
 
     fn next_clock_change(&self, clock: &Condition) -> Option<EventTime> {
@@ -105,9 +102,7 @@ impl EvalContext<'_> {
             }
             Condition::CompareText(texts) => {
                 let sides = [&texts.left, &texts.right].into_iter();
-                sides
-                    .filter_map(|side| self.next_window_change(side.fact()?))
-                    .min()
+                sides.filter_map(|side| self.next_window_change(side.fact()?)).min()
             }
             Condition::Has(fact) | Condition::Bool { fact, .. } => self.next_window_change(*fact),
             Condition::Constant(_)
@@ -128,12 +123,7 @@ impl EvalContext<'_> {
 
     /// When a time-dependent comparison changes its value, with windows as they are now.
     fn next_comparison_change(&self, comparison: &Comparison) -> Option<EventTime> {
-        let Comparison {
-            operator,
-            left,
-            right,
-            ..
-        } = comparison;
+        let Comparison { operator, left, right, .. } = comparison;
         match (comparison.time_dependent, left, right) {
             (TimeDependentSides::Neither, ..) => None,
             (TimeDependentSides::Left, Term::Since(fact), limit) => {
@@ -163,9 +153,7 @@ impl EvalContext<'_> {
             Operator::Greater | Operator::AtMost => limit.nanos().div_euclid(NANOS_PER_UNIT) + 1,
             Operator::Equal | Operator::Unequal => return None, // Refused at load.
         };
-        let change = i64::try_from(i128::from(instant.0) + span)
-            .ok()
-            .map(EventTime)?;
+        let change = i64::try_from(i128::from(instant.0) + span).ok().map(EventTime)?;
         (change > self.now && change <= EventTime::MAX).then_some(change)
     }
 
@@ -211,10 +199,8 @@ impl EvalContext<'_> {
             Some(left?.checked_sub(right?)?.nanos())
         };
         let estimate = || {
-            let (now, later) = (
-                difference(self.now.0)?,
-                difference(self.now.0.saturating_add(SLOPE_STEP))?,
-            );
+            let (now, later) =
+                (difference(self.now.0)?, difference(self.now.0.saturating_add(SLOPE_STEP))?);
             let steps = now.checked_mul(i128::from(SLOPE_STEP))?;
             let ahead = steps.checked_div(now.checked_sub(later)?)?;
             i64::try_from(i128::from(self.now.0).checked_add(ahead)?).ok()
@@ -223,10 +209,7 @@ impl EvalContext<'_> {
     }
 
     fn at(&self, time: i64) -> Self {
-        EvalContext {
-            now: EventTime(time),
-            ..*self
-        }
+        EvalContext { now: EventTime(time), ..*self }
     }
 }
 

@@ -50,14 +50,8 @@ pub(super) fn part_evidence(
             };
             (comparison.text.clone(), display(value), display(threshold))
         }
-        Condition::CompareText(TextComparison {
-            left, right, text, ..
-        }) => {
-            let display = |side| {
-                source
-                    .text(side)
-                    .map(|text| DisplayValue::Text(text.to_owned()))
-            };
+        Condition::CompareText(TextComparison { left, right, text, .. }) => {
+            let display = |side| source.text(side).map(|text| DisplayValue::Text(text.to_owned()));
             (text.clone(), display(left), display(right))
         }
         Condition::Bool { fact, is, text } => (
@@ -75,8 +69,6 @@ pub(super) fn part_evidence(
         is_true: source.is_true(condition),
         value,
         threshold,
-        facts: facts
-            .map(|fact| (name(fact), source.display_value(fact)))
-            .collect(),
+        facts: facts.map(|fact| (name(fact), source.display_value(fact))).collect(),
     })
 }

@@ -73,14 +73,9 @@ impl ModelView<'_> {
                     (Some(definition.to), Some(corrects))
                 }
             };
-            let evaluated_at = record
-                .retracted
-                .map_or(state.effective_at, |retracted| retracted.evaluated_at);
-            let recorded = RecordedFacts {
-                model,
-                record,
-                at: evaluated_at,
-            };
+            let evaluated_at =
+                record.retracted.map_or(state.effective_at, |retracted| retracted.evaluated_at);
+            let recorded = RecordedFacts { model, record, at: evaluated_at };
             TakenTransition {
                 transition: record.transition,
                 from,
@@ -95,10 +90,6 @@ impl ModelView<'_> {
                 corrects,
             }
         });
-        Some(Arrival {
-            cause: last.cause,
-            effective_at: state.effective_at,
-            transition,
-        })
+        Some(Arrival { cause: last.cause, effective_at: state.effective_at, transition })
     }
 }

@@ -27,26 +27,20 @@ impl<'f> FactReader<'f> {
                 let FactState::Distinct(distinct) = &self.view.facts[slot] else {
                     return None;
                 };
-                let from = accessor
-                    .window
-                    .map_or(i64::MIN, |window| self.first_bucket(window));
+                let from = accessor.window.map_or(i64::MIN, |window| self.first_bucket(window));
                 let count = distinct.count_since(from).min(cap as usize);
                 Some(Quantity::from_whole(count as i64))
             }
-            ValueSource::Instant(_) => self
-                .instant(accessor)
-                .map(|time| Quantity::from_whole(time.0)),
+            ValueSource::Instant(_) => {
+                self.instant(accessor).map(|time| Quantity::from_whole(time.0))
+            }
             ValueSource::FieldValue(_) => match self.stored_value(accessor) {
                 Some(Scalar::Number(number)) => Some(*number),
                 _ => None,
             },
             ValueSource::MeanGap { first, last, count } => {
-                let span = self
-                    .slot_instant(last)?
-                    .duration_since(self.slot_instant(first)?);
-                let gaps = self
-                    .slot_number(count, None)?
-                    .checked_sub(Quantity::from_whole(1))?;
+                let span = self.slot_instant(last)?.duration_since(self.slot_instant(first)?);
+                let gaps = self.slot_number(count, None)?.checked_sub(Quantity::from_whole(1))?;
                 Quantity::from_whole(span.0).checked_div(gaps)
             }
             ValueSource::MaxGap(slot) => match &self.view.facts[slot] {
@@ -72,22 +66,13 @@ impl<'f> FactReader<'f> {
                 span.checked_div(Quantity::from_whole(Millis::DAY.0))
             }
             StageFact::Visits(stage) => {
-                let count = self
-                    .view
-                    .state
-                    .visits(stage)
-                    .map_or(0, |visits| visits.count);
+                let count = self.view.state.visits(stage).map_or(0, |visits| visits.count);
                 i64::try_from(count).ok().map(Quantity::from_whole)
             }
             StageFact::TimeIn(stage) => {
-                let completed = self
-                    .view
-                    .state
-                    .visits(stage)
-                    .map_or(0, |visits| visits.completed_time.0);
-                Some(Quantity::from_whole(
-                    completed.saturating_add(current(stage).0),
-                ))
+                let completed =
+                    self.view.state.visits(stage).map_or(0, |visits| visits.completed_time.0);
+                Some(Quantity::from_whole(completed.saturating_add(current(stage).0)))
             }
             StageFact::Entered(stage) => {
                 let visits = self.view.state.visits(stage)?;
@@ -103,9 +88,7 @@ impl<'f> FactReader<'f> {
                 FactState::Instant(Some(last)) => self.is_in_window(window, *last).then_some(*last),
                 FactState::Buckets(_) => {
                     let instant = EventTime(self.slot_number(slot, Some(window))?.whole_part()?);
-                    (EventTime::MIN..=EventTime::MAX)
-                        .contains(&instant)
-                        .then_some(instant)
+                    (EventTime::MIN..=EventTime::MAX).contains(&instant).then_some(instant)
                 }
                 _ => None,
             },
@@ -153,9 +136,7 @@ impl<'f> FactReader<'f> {
                 is_inside.then_some(value)
             }
             (FactState::Firsts(firsts), Some(window)) => {
-                let mut inside = firsts
-                    .iter()
-                    .filter(|(time, _)| self.is_in_window(window, *time));
+                let mut inside = firsts.iter().filter(|(time, _)| self.is_in_window(window, *time));
                 inside.next().map(|(_, value)| value)
             }
             _ => None,
@@ -312,9 +293,7 @@ fn combine_buckets(accumulator: Accumulator, buckets: &[(i64, Quantity)]) -> Opt
     let values = buckets.iter().map(|(_, value)| *value);
     match accumulator {
         Accumulator::Count | Accumulator::CountOf(_) | Accumulator::Sum(_) => {
-            Some(values.fold(Quantity::ZERO, |sum, value| {
-                sum.checked_add(value).unwrap_or(sum)
-            }))
+            Some(values.fold(Quantity::ZERO, |sum, value| sum.checked_add(value).unwrap_or(sum)))
         }
         Accumulator::Min(_) | Accumulator::First => values.min(),
         Accumulator::Max(_) => values.max(),

@@ -34,8 +34,7 @@ pub(super) trait FactSource {
             return Some(DisplayValue::Flag(flag));
         }
         let unit = unit_of(self.model().facts[fact].accessor);
-        self.quantity(fact)
-            .map(|quantity| display_value(quantity, unit))
+        self.quantity(fact).map(|quantity| display_value(quantity, unit))
     }
 
     fn is_true(&self, condition: &Condition) -> bool {
@@ -99,9 +98,7 @@ pub(super) trait FactSource {
             Term::Constant(_) | Term::Fact(_) => None,
             Term::Since(fact) => {
                 let instant = self.instant(*fact)?;
-                Some(Quantity::from_whole(
-                    self.now().duration_since(instant).0.max(0),
-                ))
+                Some(Quantity::from_whole(self.now().duration_since(instant).0.max(0)))
             }
             Term::Negate(inner) => Quantity::ZERO.checked_sub(self.term(inner)?),
             Term::Binary(operator, left, right) => {

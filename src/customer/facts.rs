@@ -67,11 +67,7 @@ impl FactState {
             }
             (
                 FactState::Buckets(buckets),
-                SlotKind::Buckets {
-                    bucket,
-                    accumulator: tally,
-                    retained,
-                },
+                SlotKind::Buckets { bucket, accumulator: tally, retained },
             ) => {
                 if let Some(number) = tally_increment(*tally, event) {
                     add_to_bucket(buckets, bucket_number(*bucket, event.time), *tally, number);
@@ -80,14 +76,7 @@ impl FactState {
                 let expired = buckets.partition_point(|(number, _)| *number < oldest);
                 buckets.drain(..expired);
             }
-            (
-                FactState::Firsts(firsts),
-                SlotKind::Firsts {
-                    bucket,
-                    field,
-                    retained,
-                },
-            ) => {
+            (FactState::Firsts(firsts), SlotKind::Firsts { bucket, field, retained }) => {
                 if let Some(value) = event.field(*field) {
                     add_first(firsts, *bucket, event.time, value);
                 }
@@ -96,14 +85,7 @@ impl FactState {
                     firsts.partition_point(|(time, _)| bucket_number(*bucket, *time) < oldest);
                 firsts.drain(..expired);
             }
-            (
-                FactState::Distinct(distinct),
-                SlotKind::Distinct {
-                    field,
-                    buckets,
-                    cap,
-                },
-            ) => {
+            (FactState::Distinct(distinct), SlotKind::Distinct { field, buckets, cap }) => {
                 let last_seen = buckets.map_or(0, |(bucket, _)| bucket_number(bucket, event.time));
                 if let Some(value) = event.field(*field) {
                     distinct.add(value, last_seen, *cap);
@@ -148,9 +130,9 @@ fn matches_filter(filter: &Filter<FieldId>, event: &Event) -> bool {
         Filter::Not(inner) => !matches_filter(inner, event),
         Filter::All(parts) => parts.iter().all(|part| matches_filter(part, event)),
         Filter::Any(parts) => parts.iter().any(|part| matches_filter(part, event)),
-        Filter::Number(field, operator, limit) => event
-            .number(*field)
-            .is_some_and(|number| operator.is_true(number, *limit)),
+        Filter::Number(field, operator, limit) => {
+            event.number(*field).is_some_and(|number| operator.is_true(number, *limit))
+        }
         Filter::Text(field, equal, expected) => match event.field(*field) {
             Some(Scalar::Text(text)) => (text == expected) == *equal,
             _ => false,

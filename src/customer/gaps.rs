@@ -57,11 +57,7 @@ impl Gaps {
     pub(super) fn is_valid(&self) -> bool {
         let are_disjoint = self.longest.is_sorted_by(|a, b| a.1 <= b.0);
         let are_forward = self.longest.iter().all(|(from, to)| from <= to);
-        let are_within = match (
-            self.first_and_last,
-            self.longest.first(),
-            self.longest.last(),
-        ) {
+        let are_within = match (self.first_and_last, self.longest.first(), self.longest.last()) {
             (None, first, _) => first.is_none(),
             (Some((first, last)), Some(begin), Some(end)) => first <= begin.0 && end.1 <= last,
             (Some((first, last)), _, _) => first == last,
@@ -71,10 +67,7 @@ impl Gaps {
 
     /// The longest gap, once there are two events.
     pub(super) fn max(&self) -> Option<Millis> {
-        let lengths = self
-            .longest
-            .iter()
-            .map(|(from, to)| to.duration_since(*from));
+        let lengths = self.longest.iter().map(|(from, to)| to.duration_since(*from));
         lengths.max()
     }
 }

@@ -62,16 +62,12 @@ impl TransitionRecord {
         let is_known = |kind: EventType| kind.index() < models.vocabulary.type_count();
         let is_valid = |(fact, value): (&usize, &Option<FactValue>)| {
             let accessor = model.facts[*fact].accessor;
-            value
-                .as_ref()
-                .is_none_or(|value| value.matches_accessor(accessor, model))
+            value.as_ref().is_none_or(|value| value.matches_accessor(accessor, model))
         };
         self.facts.len() == transition.facts.len()
             && transition.facts.iter().zip(&self.facts).all(is_valid)
             && self.event.is_none_or(is_known)
-            && self
-                .retracted
-                .is_none_or(|retracted| retracted.matches_model(model))
+            && self.retracted.is_none_or(|retracted| retracted.matches_model(model))
     }
 }
 

@@ -79,15 +79,13 @@ impl Migration<'_> {
             (ledger.order_count, ledger.orders) = (old.order_count, old.orders.clone());
             let placed = ledger.orders.iter_mut().flat_map(|order| &mut order.placed);
             for order in placed {
-                order
-                    .fields
-                    .retain_mut(|(field, _)| match self.change.field(*field) {
-                        Some(after) => {
-                            *field = after;
-                            true
-                        }
-                        None => false,
-                    });
+                order.fields.retain_mut(|(field, _)| match self.change.field(*field) {
+                    Some(after) => {
+                        *field = after;
+                        true
+                    }
+                    None => false,
+                });
             }
         }
         for (at, slot) in self.after.slots.order_slots().iter().enumerate() {
@@ -144,10 +142,8 @@ impl Migration<'_> {
                 record: record.and_then(|record| self.migrate_record(record, model, successor)),
             })
         });
-        let history = old
-            .history
-            .as_deref()
-            .map(|history| self.migrate_history(history, model, successor));
+        let history =
+            old.history.as_deref().map(|history| self.migrate_history(history, model, successor));
         state.history = history.filter(|history| !history.is_empty()).map(Box::new);
         if model.stages[stage].tracks_visits && state.visits(stage).is_none() {
             state.record_entry(model); // Earlier visits were not recorded.

@@ -130,12 +130,7 @@ impl ModelState {
                 visits.entered = entered;
             }
             None => {
-                let visits = Visits {
-                    count: 1,
-                    completed_time: Millis(0),
-                    entered,
-                    left: None,
-                };
+                let visits = Visits { count: 1, completed_time: Millis(0), entered, left: None };
                 let history = self.history.get_or_insert_default();
                 history.visits.push((self.stage, visits));
             }
@@ -143,21 +138,12 @@ impl ModelState {
     }
 
     pub(super) fn basis_mut(&mut self) -> Option<&mut CorrectionBasis> {
-        self.history
-            .as_mut()
-            .and_then(|history| history.basis.as_mut())
+        self.history.as_mut().and_then(|history| history.basis.as_mut())
     }
 
     pub(super) fn take_basis(&mut self) -> Option<CorrectionBasis> {
-        let basis = self
-            .history
-            .as_mut()
-            .and_then(|history| history.basis.take());
-        if self
-            .history
-            .as_ref()
-            .is_some_and(|history| history.is_empty())
-        {
+        let basis = self.history.as_mut().and_then(|history| history.basis.take());
+        if self.history.as_ref().is_some_and(|history| history.is_empty()) {
             self.history = None;
         }
         basis
@@ -171,10 +157,7 @@ impl ModelState {
     }
 
     pub(super) fn set_last_transition(&mut self, cause: Cause, record: TransitionRecord) {
-        let last = LastTransition {
-            cause,
-            record: Some(record),
-        };
+        let last = LastTransition { cause, record: Some(record) };
         match &mut self.last_transition {
             Some(known) => **known = last,
             absent => *absent = Some(Box::new(last)),
@@ -195,10 +178,7 @@ impl ModelState {
     }
 
     fn visits_mut(&mut self, stage: usize) -> Option<&mut Visits> {
-        let mut visits = self
-            .history
-            .iter_mut()
-            .flat_map(|history| &mut history.visits);
+        let mut visits = self.history.iter_mut().flat_map(|history| &mut history.visits);
         let visits = visits.find(|(known, _)| *known == stage);
         visits.map(|(_, visits)| visits)
     }

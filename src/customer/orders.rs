@@ -82,9 +82,7 @@ impl Ledger {
         Ledger {
             order_count: 0,
             orders: Vec::new(),
-            final_facts: order_slots
-                .map(|slot| FactState::new(slots.get(*slot)))
-                .collect(),
+            final_facts: order_slots.map(|slot| FactState::new(slots.get(*slot))).collect(),
         }
     }
 
@@ -105,9 +103,7 @@ impl Ledger {
         });
         let kind = Some(event.event_type);
         if event.event_type == orders.placed {
-            OrderEffect::Placed {
-                is_duplicate: placed.is_some(),
-            }
+            OrderEffect::Placed { is_duplicate: placed.is_some() }
         } else if (kind == orders.refunded || kind == orders.cancelled)
             && event.field(orders.id).is_some()
         {
@@ -172,15 +168,11 @@ impl Ledger {
             None => LedgerEntry::new(id, event.time),
         };
         let order_fields = models.slots.order_fields();
-        let fields = event
-            .fields
-            .iter()
-            .filter(|(id, _)| *id == orders.value || order_fields.contains(id));
+        let fields =
+            event.fields.iter().filter(|(id, _)| *id == orders.value || order_fields.contains(id));
         order.time = event.time;
-        order.placed = Some(PlacedOrder {
-            number: self.order_count,
-            fields: fields.cloned().collect(),
-        });
+        order.placed =
+            Some(PlacedOrder { number: self.order_count, fields: fields.cloned().collect() });
         self.order_count = self.order_count.saturating_add(1);
         let at = self.insert_position(order.time);
         self.orders.insert(at, order);
@@ -210,9 +202,7 @@ impl Ledger {
 
     /// The remainder of each order, as its number and an event.
     pub(super) fn remaining_orders(&self, orders: &Orders) -> impl Iterator<Item = (u64, Event)> {
-        self.orders
-            .iter()
-            .filter_map(|order| order.remaining(orders))
+        self.orders.iter().filter_map(|order| order.remaining(orders))
     }
 
     /// Makes orders final that can no longer be returned: `settle` gets the remainder and the number of each.
@@ -231,10 +221,7 @@ impl Ledger {
             let first = self.orders.iter().position(|order| order.id.is_none());
             expired.push(self.orders.remove(first.unwrap_or(0)));
         }
-        let unmatched = expired
-            .iter()
-            .filter(|order| order.placed.is_none())
-            .count();
+        let unmatched = expired.iter().filter(|order| order.placed.is_none()).count();
         for (number, event) in expired.iter().filter_map(|order| order.remaining(orders)) {
             for (slot, final_fact) in models.slots.order_slots().iter().zip(&mut self.final_facts) {
                 final_fact.accumulate(models.slots.get(*slot), &event, latest);

@@ -32,10 +32,7 @@ impl CustomerState {
         };
         let is_known = self.recent.contains(models.dedupe, event, latest);
         if is_known || matches!(effect, OrderEffect::Placed { is_duplicate: true }) {
-            return Some(EventAnomalies {
-                duplicates: 1,
-                ..EventAnomalies::default()
-            });
+            return Some(EventAnomalies { duplicates: 1, ..EventAnomalies::default() });
         }
         let is_late = event.time < self.latest;
         let behind = self.latest.duration_since(event.time);
@@ -44,9 +41,11 @@ impl CustomerState {
         self.recent.add(models.dedupe, event, self.latest);
         let returns_unmatched = self.update_facts(models, event, &effect);
         let concerns = |basis: &CorrectionBasis| match effect {
-            OrderEffect::Return {
-                order: Some((time, number)),
-            } if basis.includes(time, Some(number)) => true,
+            OrderEffect::Return { order: Some((time, number)) }
+                if basis.includes(time, Some(number)) =>
+            {
+                true
+            }
             _ => basis.includes(event.time, None),
         };
         let first_change = changes.len();
@@ -95,9 +94,7 @@ impl CustomerState {
         };
         let model_states = &mut self.models;
         let mut settle = |event: &Event, number| {
-            let bases = model_states
-                .iter_mut()
-                .filter_map(|model| model.basis_mut());
+            let bases = model_states.iter_mut().filter_map(|model| model.basis_mut());
             bases.for_each(|basis| basis.accumulate(models, event, Some(number)));
         };
         // Expire before the event is applied: it can neither duplicate nor return an order that its time makes final.

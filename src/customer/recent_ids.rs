@@ -36,8 +36,7 @@ impl RecentIds {
             self.0.insert(at, (event.time, stable_hash(id)));
         }
         let excess = self.0.len().saturating_sub(DEDUPE_IDS_MAX);
-        self.0
-            .drain(..self.expired_count(dedupe, latest).max(excess));
+        self.0.drain(..self.expired_count(dedupe, latest).max(excess));
     }
 
     /// Number of ids older than the horizon.

@@ -9,16 +9,12 @@ use crate::model::{Model, StageFact, ValueSource};
 impl TransitionRecord {
     /// Records the facts that the condition of a transition reads.
     pub(super) fn capture(transition: usize, context: &EvalContext<'_>) -> TransitionRecord {
-        let facts = context.facts.view.model.transitions[transition]
-            .facts
-            .iter();
+        let facts = context.facts.view.model.transitions[transition].facts.iter();
         TransitionRecord {
             transition,
             event: context.event,
             held_since: None,
-            facts: facts
-                .map(|fact| FactValue::from_context(*fact, context))
-                .collect(),
+            facts: facts.map(|fact| FactValue::from_context(*fact, context)).collect(),
             retracted: None,
         }
     }
@@ -56,10 +52,7 @@ impl RecordedFacts<'_> {
         let facts = &self.model.transitions[self.record.transition].facts;
         let accessor = self.model.facts[fact].accessor;
         let same = |other: &usize| self.model.facts[*other].accessor == accessor;
-        self.record
-            .facts
-            .get(facts.iter().position(same)?)?
-            .as_ref()
+        self.record.facts.get(facts.iter().position(same)?)?.as_ref()
     }
 }
 

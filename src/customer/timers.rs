@@ -26,11 +26,7 @@ impl CustomerState {
             if changes.len() >= changes_max {
                 return false;
             }
-            let trigger = Trigger {
-                now: due,
-                event: None,
-                cause: Cause::Timer,
-            };
+            let trigger = Trigger { now: due, event: None, cause: Cause::Timer };
             self.view_mut(models, model).evaluate(trigger, changes);
         }
         true

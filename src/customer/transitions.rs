@@ -21,10 +21,7 @@ pub(super) struct Trigger {
 impl Trigger {
     /// For the next link of a chain: only the first one sees the event (rule 14).
     pub(super) fn without_event(self) -> Trigger {
-        Trigger {
-            event: None,
-            ..self
-        }
+        Trigger { event: None, ..self }
     }
 }
 
@@ -146,14 +143,7 @@ impl ModelView<'_> {
             .active_holds
             .iter()
             .filter_map(|(at, since)| since.checked_add(model.transitions[*at].hold));
-        let block_ends = outgoing
-            .iter()
-            .flat_map(|at| self.block_ends(*at))
-            .flatten();
-        condition_changes
-            .chain(hold_ends)
-            .chain(block_ends)
-            .filter(|instant| *instant > now)
-            .min()
+        let block_ends = outgoing.iter().flat_map(|at| self.block_ends(*at)).flatten();
+        condition_changes.chain(hold_ends).chain(block_ends).filter(|instant| *instant > now).min()
     }
 }

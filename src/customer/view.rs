@@ -31,12 +31,7 @@ pub(super) struct ModelViewMut<'v> {
 
 impl ModelViewMut<'_> {
     pub(super) fn view(&self) -> ModelView<'_> {
-        ModelView {
-            models: self.models,
-            model: self.model,
-            state: self.state,
-            facts: self.facts,
-        }
+        ModelView { models: self.models, model: self.model, state: self.state, facts: self.facts }
     }
 }
 
@@ -51,9 +46,7 @@ impl ModelView<'_> {
     pub(super) fn block_ends(&self, transition: usize) -> [Option<EventTime>; 3] {
         let ModelView { model, state, .. } = self;
         let definition = &model.transitions[transition];
-        let dwell = state
-            .entered
-            .checked_add(model.stages[state.stage].min_dwell);
+        let dwell = state.entered.checked_add(model.stages[state.stage].min_dwell);
         let mut taken = state.history.iter().flat_map(|history| &history.last_taken);
         let taken = taken.find(|(known, _)| *known == transition);
         let cooldown = match taken {

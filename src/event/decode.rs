@@ -38,10 +38,8 @@ impl Decoder {
         currency_rates: CurrencyRates,
         limits: RecordLimits,
     ) -> Decoder {
-        let value_field = vocabulary
-            .fields()
-            .find(|(_, field, _)| **field == Field::Value)
-            .map(|(id, ..)| id);
+        let value_field =
+            vocabulary.fields().find(|(_, field, _)| **field == Field::Value).map(|(id, ..)| id);
         Decoder {
             tree: MappingNode::build(&mapping, &vocabulary),
             mapping,
@@ -106,12 +104,7 @@ impl Decoder {
                 fields.push((id, scalar));
             }
         }
-        Ok(Event {
-            customer,
-            event_type,
-            time,
-            fields,
-        })
+        Ok(Event { customer, event_type, time, fields })
     }
 
     fn read_customer(&self, token: Option<RawScalar<'_>>) -> Result<CustomerId, RejectReason> {
@@ -167,9 +160,7 @@ impl Decoder {
             TimeUnit::Microseconds => 1_000_000_000_000,
         };
         let millis = number.nanos().div_euclid(nanos_per_milli);
-        i64::try_from(millis)
-            .map(EventTime)
-            .map_err(|_| RejectReason::TimeOutOfRange)
+        i64::try_from(millis).map(EventTime).map_err(|_| RejectReason::TimeOutOfRange)
     }
 
     fn read_value(
@@ -191,9 +182,7 @@ impl Decoder {
                 return Err(RejectReason::UnknownCurrency);
             }
         };
-        self.currency_rates
-            .parse_amount(&text, currency.as_deref())
-            .map(Some)
+        self.currency_rates.parse_amount(&text, currency.as_deref()).map(Some)
     }
 }
 
@@ -202,16 +191,14 @@ fn read_scalar(token: RawScalar<'_>, kind: FieldKind) -> Result<Option<Scalar>, 
     Ok(match (kind, token) {
         (_, RawScalar::Null | RawScalar::Container) => None,
         (FieldKind::Number, RawScalar::Number(text)) => Some(Scalar::Number(
-            Quantity::parse(text)
-                .filter(is_in_range)
-                .ok_or(RejectReason::BadNumber)?,
+            Quantity::parse(text).filter(is_in_range).ok_or(RejectReason::BadNumber)?,
         )),
-        (FieldKind::Any, RawScalar::Number(text)) => Quantity::parse(text)
-            .filter(is_in_range)
-            .map(Scalar::Number),
-        (FieldKind::Number, RawScalar::Text(text)) => Quantity::parse(&text)
-            .filter(is_in_range)
-            .map(Scalar::Number),
+        (FieldKind::Any, RawScalar::Number(text)) => {
+            Quantity::parse(text).filter(is_in_range).map(Scalar::Number)
+        }
+        (FieldKind::Number, RawScalar::Text(text)) => {
+            Quantity::parse(&text).filter(is_in_range).map(Scalar::Number)
+        }
         (FieldKind::Id, RawScalar::Text(text)) if text.is_empty() => None,
         (FieldKind::Text | FieldKind::Any | FieldKind::Id, RawScalar::Text(text)) => {
             Some(Scalar::Text(truncate_text(&text).into()))
@@ -238,8 +225,7 @@ fn is_in_range(number: &Quantity) -> bool {
 }
 
 fn is_numeric_text(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_digit() || b == b'.' || b == b'-')
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-')
         && text.bytes().filter(|b| *b == b'-').count() <= 1
 }
 

@@ -166,9 +166,7 @@ impl MappingNode {
 
     /// The node at a path, if anything is read there.
     pub(super) fn find(&self, path: &[String]) -> Option<&MappingNode> {
-        path.iter().try_fold(self, |node, key| {
-            node.child_index(key).map(|at| &node.children[at].1)
-        })
+        path.iter().try_fold(self, |node, key| node.child_index(key).map(|at| &node.children[at].1))
     }
 
     pub(super) fn child_index(&self, key: &str) -> Option<usize> {

@@ -15,10 +15,7 @@ pub struct CurrencyRates {
 
 impl Default for CurrencyRates {
     fn default() -> Self {
-        CurrencyRates {
-            currency: "USD".to_owned(),
-            rates: BTreeMap::new(),
-        }
+        CurrencyRates { currency: "USD".to_owned(), rates: BTreeMap::new() }
     }
 }
 
@@ -35,9 +32,7 @@ impl CurrencyRates {
         text: &str,
         currency: Option<&str>,
     ) -> Result<Quantity, RejectReason> {
-        let currency = currency
-            .filter(|code| !code.is_empty())
-            .unwrap_or(&self.currency);
+        let currency = currency.filter(|code| !code.is_empty()).unwrap_or(&self.currency);
         let rate = if currency.eq_ignore_ascii_case(&self.currency) {
             None
         } else {
@@ -49,15 +44,12 @@ impl CurrencyRates {
         let digits = minor_digits(&self.currency);
         let amount = match rate {
             None => original,
-            Some(rate) => original
-                .checked_mul(*rate)
-                .ok_or(RejectReason::ValueOutOfRange)?
-                .rounded(digits),
+            Some(rate) => {
+                original.checked_mul(*rate).ok_or(RejectReason::ValueOutOfRange)?.rounded(digits)
+            }
         };
         let minor_units = amount.nanos() / 10_i128.pow(9 - digits);
-        i64::try_from(minor_units)
-            .map(|_| amount)
-            .map_err(|_| RejectReason::ValueOutOfRange)
+        i64::try_from(minor_units).map(|_| amount).map_err(|_| RejectReason::ValueOutOfRange)
     }
 }
 
@@ -89,13 +81,8 @@ mod tests {
     fn read(text: &str, currency: Option<&str>) -> Result<String, RejectReason> {
         let rates = [("EUR", "1.1"), ("JPY", "0.0065"), ("KWD", "3.25")];
         let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
-        let currency_rates = CurrencyRates {
-            rates: rates.into(),
-            ..CurrencyRates::default()
-        };
-        currency_rates
-            .parse_amount(text, currency)
-            .map(|amount| amount.to_string())
+        let currency_rates = CurrencyRates { rates: rates.into(), ..CurrencyRates::default() };
+        currency_rates.parse_amount(text, currency).map(|amount| amount.to_string())
     }
 
     #[test]
@@ -114,13 +101,7 @@ mod tests {
         assert_eq!(read("five", None), Err(RejectReason::BadValue));
         assert_eq!(read("NaN", None), Err(RejectReason::BadValue));
         assert_eq!(read("1e400", None), Err(RejectReason::ValueOutOfRange));
-        assert_eq!(
-            read("92233720368547758.07", None),
-            Ok("92233720368547758.07".into())
-        );
-        assert_eq!(
-            read("92233720368547758.08", None),
-            Err(RejectReason::ValueOutOfRange)
-        );
+        assert_eq!(read("92233720368547758.07", None), Ok("92233720368547758.07".into()));
+        assert_eq!(read("92233720368547758.08", None), Err(RejectReason::ValueOutOfRange));
     }
 }

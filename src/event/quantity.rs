@@ -58,9 +58,7 @@ impl Quantity {
                 None => 0,
             },
         };
-        rounded
-            .checked_mul(10_i128.pow(FRACTION_DIGITS - digits))
-            .map(Quantity)
+        rounded.checked_mul(10_i128.pow(FRACTION_DIGITS - digits)).map(Quantity)
     }
 
     pub fn checked_add(self, other: Quantity) -> Option<Quantity> {
@@ -76,9 +74,7 @@ impl Quantity {
         if let Some(whole) = other.as_whole() {
             return self.0.checked_mul(whole.into()).map(Quantity);
         }
-        self.0
-            .checked_mul(other.0)
-            .map(|product| Quantity(divide_half_even(product, ONE)))
+        self.0.checked_mul(other.0).map(|product| Quantity(divide_half_even(product, ONE)))
     }
 
     /// The quotient, rounded half to even; `None` for a division by zero.
@@ -109,10 +105,8 @@ impl Quantity {
 impl fmt::Display for Quantity {
     /// The shortest decimal text; it is also a valid JSON number.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, mut rest) = (
-            self.0.unsigned_abs() / ONE as u128,
-            self.0.unsigned_abs() % ONE as u128,
-        );
+        let (whole, mut rest) =
+            (self.0.unsigned_abs() / ONE as u128, self.0.unsigned_abs() % ONE as u128);
         if self.0 < 0 {
             out.write_str("-")?;
         }
@@ -150,9 +144,7 @@ fn parse_decimal(text: &str) -> Option<(i128, i32)> {
     for byte in digits.bytes() {
         match byte {
             b'0'..=b'9' => {
-                mantissa = mantissa
-                    .checked_mul(10)?
-                    .checked_add(i128::from(byte - b'0'))?;
+                mantissa = mantissa.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
                 seen = true;
                 fraction += i32::from(point);
             }
@@ -161,10 +153,8 @@ fn parse_decimal(text: &str) -> Option<(i128, i32)> {
         }
     }
     let ends_in_digit = digits.ends_with(|c: char| c.is_ascii_digit());
-    (seen && ends_in_digit).then_some((
-        if negative { -mantissa } else { mantissa },
-        exponent - fraction,
-    ))
+    (seen && ends_in_digit)
+        .then_some((if negative { -mantissa } else { mantissa }, exponent - fraction))
 }
 
 fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
@@ -253,10 +243,7 @@ mod tests {
         assert_eq!(q("10").checked_div(q("4")), Some(q("2.5")));
         assert_eq!(q("-7").checked_div(q("2")), Some(q("-3.5")));
         assert_eq!(q("7").checked_div(q("-2")), Some(q("-3.5")));
-        assert_eq!(
-            q("2").checked_div(q("3")).unwrap().to_string(),
-            "0.666666667"
-        );
+        assert_eq!(q("2").checked_div(q("3")).unwrap().to_string(), "0.666666667");
         assert_eq!(q("1").checked_div(Quantity::ZERO), None);
         assert_eq!(Quantity(i128::MAX).checked_add(Quantity(1)), None);
         assert_eq!(Quantity(i128::MAX).checked_mul(q("2")), None);
@@ -264,37 +251,18 @@ mod tests {
         assert_eq!(q("7").checked_rem(q("4")), Some(q("3")));
         assert_eq!(q("0.000000001").checked_mul(q("3")), Some(q("0.000000003")));
         assert_eq!(q("0.000000001").checked_mul(q("0.5")), Some(Quantity::ZERO));
-        assert_eq!(
-            Quantity(i128::MAX).checked_div(q("1")),
-            Some(Quantity(i128::MAX))
-        );
+        assert_eq!(Quantity(i128::MAX).checked_div(q("1")), Some(Quantity(i128::MAX)));
         assert_eq!(Quantity(i128::MIN).checked_div(q("-1")), None);
         assert_eq!(Quantity(i128::MIN).checked_div(q("-0.000000001")), None);
     }
 
     #[test]
     fn small_numbers_are_divided_as_large_ones_are() {
-        let edges = [
-            i64::MIN,
-            -7,
-            -6,
-            -3,
-            -2,
-            -1,
-            0,
-            1,
-            2,
-            3,
-            5,
-            1 << 40,
-            i64::MAX,
-        ];
+        let edges = [i64::MIN, -7, -6, -3, -2, -1, 0, 1, 2, 3, 5, 1 << 40, i64::MAX];
         for numerator in edges.map(i128::from) {
             for denominator in edges.map(i128::from).into_iter().filter(|it| *it != 0) {
-                let (quotient, rest) = (
-                    numerator.div_euclid(denominator),
-                    numerator.rem_euclid(denominator),
-                );
+                let (quotient, rest) =
+                    (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
                 assert_eq!(
                     divide_half_even(numerator, denominator),
                     round_half_even(quotient, rest, denominator),

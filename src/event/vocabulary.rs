@@ -59,12 +59,7 @@ impl Field {
             "channel" => Field::Channel,
             "value" => Field::Value,
             "currency" => Field::Currency,
-            other => Field::Property(
-                other
-                    .strip_prefix("properties.")
-                    .unwrap_or(other)
-                    .to_owned(),
-            ),
+            other => Field::Property(other.strip_prefix("properties.").unwrap_or(other).to_owned()),
         }
     }
 
@@ -102,28 +97,20 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// The number of an event type; assigned at the first call.
     pub fn intern_type(&mut self, name: &str) -> EventType {
-        let at = self
-            .types
-            .iter()
-            .position(|known| known == name)
-            .unwrap_or_else(|| {
-                self.types.push(name.to_owned());
-                self.types.len() - 1
-            });
+        let at = self.types.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.types.push(name.to_owned());
+            self.types.len() - 1
+        });
         EventType(u16::try_from(at + 1).expect("models are bounded far below 65,535 event types"))
     }
 
     /// The number of a field; assigned at the first call. One field may be interned once per kind.
     pub fn intern_field(&mut self, field: Field, kind: FieldKind) -> FieldId {
         let entry = (field, kind);
-        let at = self
-            .fields
-            .iter()
-            .position(|known| *known == entry)
-            .unwrap_or_else(|| {
-                self.fields.push(entry);
-                self.fields.len() - 1
-            });
+        let at = self.fields.iter().position(|known| *known == entry).unwrap_or_else(|| {
+            self.fields.push(entry);
+            self.fields.len() - 1
+        });
         FieldId(u16::try_from(at).expect("models are bounded far below 65,535 fields"))
     }
 
@@ -137,11 +124,7 @@ impl Vocabulary {
 
     /// The name of an event type; the unnamed type has none.
     pub fn type_name(&self, event_type: EventType) -> Option<&str> {
-        event_type
-            .index()
-            .checked_sub(1)
-            .and_then(|at| self.types.get(at))
-            .map(String::as_str)
+        event_type.index().checked_sub(1).and_then(|at| self.types.get(at)).map(String::as_str)
     }
 
     pub fn named_types(&self) -> impl Iterator<Item = (EventType, &str)> {
@@ -156,9 +139,6 @@ impl Vocabulary {
 
     /// Every field that must be decoded.
     pub fn fields(&self) -> impl Iterator<Item = (FieldId, &Field, FieldKind)> {
-        self.fields
-            .iter()
-            .enumerate()
-            .map(|(at, (field, kind))| (FieldId(at as u16), field, *kind))
+        self.fields.iter().enumerate().map(|(at, (field, kind))| (FieldId(at as u16), field, *kind))
     }
 }

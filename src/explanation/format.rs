@@ -43,21 +43,13 @@ pub(super) fn format_span(span: Millis) -> String {
             break;
         }
     }
-    if parts.is_empty() {
-        "no time".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    if parts.is_empty() { "no time".to_owned() } else { parts.join(" ") }
 }
 
 /// Rounds to two decimal places, unless that gives zero.
 fn format_number(number: Quantity) -> String {
     let rounded = number.rounded(2);
-    if rounded == Quantity::ZERO {
-        number.to_string()
-    } else {
-        rounded.to_string()
-    }
+    if rounded == Quantity::ZERO { number.to_string() } else { rounded.to_string() }
 }
 
 pub(super) fn format_value(value: &DisplayValue) -> String {
@@ -107,9 +99,6 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_customer_are_not_sent_to_the_terminal() {
-        assert_eq!(
-            format_value(&DisplayValue::Text("\u{1b}[2J".to_owned())),
-            "'\u{241b}[2J'"
-        );
+        assert_eq!(format_value(&DisplayValue::Text("\u{1b}[2J".to_owned())), "'\u{241b}[2J'");
     }
 }

@@ -14,12 +14,7 @@ use crate::model::Model;
 impl CustomerExplanation<'_> {
     pub fn to_json(&self) -> Value {
         let models = self.explained.iter().map(|(model, explanation)| {
-            model_json(
-                &self.models.list[*model],
-                &self.models.vocabulary,
-                explanation,
-                self.now,
-            )
+            model_json(&self.models.list[*model], &self.models.vocabulary, explanation, self.now)
         });
         let meanwhile = self.notes.meanwhile.iter().map(|change| {
             let model = &self.models.list[change.model];
@@ -73,14 +68,8 @@ fn arrival_json(model: &Model, vocabulary: &Vocabulary, last: &Arrival, to: usiz
         "to": model.stages[to].name,
         "is_known": last.transition.is_some(),
     });
-    let Some(TakenTransition {
-        transition,
-        from,
-        event,
-        held_since,
-        condition,
-        corrects,
-    }) = &last.transition
+    let Some(TakenTransition { transition, from, event, held_since, condition, corrects }) =
+        &last.transition
     else {
         return json;
     };
@@ -144,11 +133,7 @@ fn condition_json(condition: &EvaluatedCondition) -> Value {
         }
         json
     };
-    condition
-        .comparisons()
-        .into_iter()
-        .map(comparison_json)
-        .collect()
+    condition.comparisons().into_iter().map(comparison_json).collect()
 }
 
 fn block_json(block: &Block) -> Value {

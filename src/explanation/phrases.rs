@@ -23,10 +23,8 @@ pub(super) fn transition_text(model: &Model, change: &StageChange) -> String {
 /// How far a comparison is from being satisfied.
 pub(super) fn distance_text(comparison: &EvaluatedComparison) -> Option<String> {
     let distance = comparison.distance.as_ref()?;
-    let (left, right) = (
-        comparison.evidence.value.as_ref()?,
-        comparison.evidence.threshold.as_ref()?,
-    );
+    let (left, right) =
+        (comparison.evidence.value.as_ref()?, comparison.evidence.threshold.as_ref()?);
     let less = match (left, right) {
         (DisplayValue::Number(left), DisplayValue::Number(right)) => left.cmp(right),
         (DisplayValue::Duration(left), DisplayValue::Duration(right)) => left.cmp(right),
@@ -68,29 +66,17 @@ fn other_facts_text(evidence: &Evidence, value: Option<&DisplayValue>, is: &str)
     let others = facts.filter(|(_, fact)| several || fact.as_ref() != value);
     let texts: Vec<String> = others
         .map(|(name, fact)| {
-            format!(
-                "{} {is} {}",
-                sanitize_for_terminal(name),
-                format_value_or_none(fact.as_ref())
-            )
+            format!("{} {is} {}", sanitize_for_terminal(name), format_value_or_none(fact.as_ref()))
         })
         .collect();
-    if texts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", texts.join(", "))
-    }
+    if texts.is_empty() { String::new() } else { format!(" ({})", texts.join(", ")) }
 }
 
 /// One of five states of an outgoing transition.
 pub(super) fn transition_status(outgoing: &OutgoingTransition, now: EventTime) -> &'static str {
     let is_blocked = outgoing.blocks.iter().any(|block| block.is_blocking);
     let until = outgoing.hold.and_then(|hold| hold.until);
-    match (
-        outgoing.is_true,
-        until.is_some_and(|until| until > now),
-        is_blocked,
-    ) {
+    match (outgoing.is_true, until.is_some_and(|until| until > now), is_blocked) {
         (false, ..) => "no",
         (true, true, _) => "true, but not for long enough yet",
         (true, false, true) => "true, but blocked",
@@ -137,8 +123,5 @@ pub(super) fn past_comparison_text(evidence: &Evidence) -> String {
     let value = evidence.value.as_ref();
     let others = other_facts_text(evidence, value, "was");
     let value = value.map_or_else(String::new, |value| format!(": {}", format_value(value)));
-    format!(
-        "{}{negation}{value}{others}",
-        sanitize_for_terminal(&evidence.condition)
-    )
+    format!("{}{negation}{value}{others}", sanitize_for_terminal(&evidence.condition))
 }

@@ -41,10 +41,7 @@ impl CustomerExplanation<'_> {
             AsOf::EndOfEvents => "the end of the events",
             AsOf::Requested => "if nothing happens until then",
         };
-        writeln!(
-            out,
-            "As of {now}, {meaning}. Latest event of this customer: {latest}."
-        )?;
+        writeln!(out, "As of {now}, {meaning}. Latest event of this customer: {latest}.")?;
         if self.notes.is_migrated {
             out.write_str(
                 "The models have just changed, and the state of this customer is not migrated yet: this is the state \
@@ -53,12 +50,7 @@ impl CustomerExplanation<'_> {
         }
         for change in &self.notes.meanwhile {
             let model = &self.models.list[change.model];
-            writeln!(
-                out,
-                "Until then, in {}: {}",
-                model.name,
-                transition_text(model, change)
-            )?;
+            writeln!(out, "Until then, in {}: {}", model.name, transition_text(model, change))?;
         }
         Ok(())
     }
@@ -82,10 +74,8 @@ impl ModelText<'_> {
         out: &mut impl Write,
     ) -> fmt::Result {
         let customer = sanitize_for_terminal(explanation.customer.as_str());
-        let (stage, since) = (
-            self.stage_name(self.explanation.stage),
-            format_instant(self.explanation.since),
-        );
+        let (stage, since) =
+            (self.stage_name(self.explanation.stage), format_instant(self.explanation.since));
         let duration = format_span(self.now.duration_since(self.explanation.since));
         let Model { name, version, .. } = self.model;
         writeln!(
@@ -95,17 +85,10 @@ impl ModelText<'_> {
     }
 
     fn write_arrival(&self, out: &mut impl Write) -> fmt::Result {
-        let Some(Arrival {
-            cause,
-            effective_at,
-            transition,
-        }) = &self.explanation.last_transition
+        let Some(Arrival { cause, effective_at, transition }) = &self.explanation.last_transition
         else {
             return match self.explanation.sequence {
-                0 => writeln!(
-                    out,
-                    "  Why: every customer begins there, with their first event."
-                ),
+                0 => writeln!(out, "  Why: every customer begins there, with their first event."),
                 _ => writeln!(
                     out,
                     "  Why: not known; an earlier version of Tenure took the last transition."
@@ -180,15 +163,9 @@ impl ModelText<'_> {
         for outgoing in &self.explanation.outgoing {
             let to = self.stage_name(self.model.transitions[outgoing.transition].to);
             let name = sanitize_for_terminal(
-                &self
-                    .model
-                    .transition_name(outgoing.transition, self.explanation.stage),
+                &self.model.transition_name(outgoing.transition, self.explanation.stage),
             );
-            writeln!(
-                out,
-                "    to {to} ({name}): {}",
-                transition_status(outgoing, self.now)
-            )?;
+            writeln!(out, "    to {to} ({name}): {}", transition_status(outgoing, self.now))?;
             self.write_condition(&outgoing.condition, "      ", Tense::Present, out)?;
             for reason in wait_reasons(outgoing) {
                 writeln!(out, "           {reason}")?;
@@ -211,14 +188,11 @@ impl ModelText<'_> {
                 format_instant(*end)
             ),
             NextChange::Transitions(changes) => {
-                let texts: Vec<String> = changes
-                    .iter()
-                    .map(|change| transition_text(self.model, change))
-                    .collect();
+                let texts: Vec<String> =
+                    changes.iter().map(|change| transition_text(self.model, change)).collect();
                 let when = changes.first().map(|change| change.effective_at);
-                let ahead = when
-                    .map(|when| when.duration_since(self.now))
-                    .filter(|ahead| ahead.0 > 0);
+                let ahead =
+                    when.map(|when| when.duration_since(self.now)).filter(|ahead| ahead.0 > 0);
                 let ahead = ahead.map(|ahead| format!(", in {}", format_span(ahead)));
                 writeln!(
                     out,
@@ -280,16 +254,9 @@ impl ModelText<'_> {
     /// One comparison: whether it is satisfied, its text, its value, and the distance.
     fn comparison_line(&self, comparison: &EvaluatedComparison, tense: Tense) -> String {
         let evidence = &comparison.evidence;
-        let answer = if comparison.is_satisfied() {
-            "yes"
-        } else {
-            "no "
-        };
+        let answer = if comparison.is_satisfied() { "yes" } else { "no " };
         let not = if comparison.negated { "not " } else { "" };
-        let mut line = format!(
-            "{answer}  {not}{}",
-            sanitize_for_terminal(&evidence.condition)
-        );
+        let mut line = format!("{answer}  {not}{}", sanitize_for_terminal(&evidence.condition));
         let (is, was) = match tense {
             Tense::Present => ("is", "it is"),
             Tense::Past => ("was", "it was"),
@@ -318,11 +285,7 @@ impl ModelText<'_> {
         }
         line += &facts_text(comparison, is);
         if let (Tense::Present, Some(changes_at)) = (tense, comparison.changes_at) {
-            let word = if comparison.is_satisfied() {
-                "until"
-            } else {
-                "from"
-            };
+            let word = if comparison.is_satisfied() { "until" } else { "from" };
             line += &format!("; {word} {} if nothing happens", format_instant(changes_at));
         }
         line

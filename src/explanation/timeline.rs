@@ -69,20 +69,13 @@ impl<'s> TimelineFormatter<'s> {
         }
         let several = self.models.list.len() > 1;
         for changed in self.changed_facts(step) {
-            let model = if several {
-                format!("{}: ", changed.model)
-            } else {
-                String::new()
-            };
+            let model = if several { format!("{}: ", changed.model) } else { String::new() };
             let (before, after) = (changed.before.as_ref(), changed.after.as_ref());
             let [before, after] = [before, after].map(format_value_or_none);
             push_line(
                 &mut text,
                 1,
-                &format!(
-                    "{model}{} {before} -> {after}",
-                    sanitize_for_terminal(changed.fact)
-                ),
+                &format!("{model}{} {before} -> {after}", sanitize_for_terminal(changed.fact)),
             );
         }
         for change in step.changes {
@@ -116,39 +109,23 @@ impl<'s> TimelineFormatter<'s> {
                 "after": changed.after.as_ref().map(value_json),
             })
         });
-        let timers = self
-            .changed_timers(step)
-            .into_iter()
-            .map(|(model, before, after)| {
-                json!({
-                    "model": model,
-                    "before": before.map(|due| due.to_string()),
-                    "after": after.map(|due| due.to_string()),
-                })
-            });
+        let timers = self.changed_timers(step).into_iter().map(|(model, before, after)| {
+            json!({
+                "model": model,
+                "before": before.map(|due| due.to_string()),
+                "after": after.map(|due| due.to_string()),
+            })
+        });
         let changes = step.changes.iter().map(|change| {
             let origin = self.origin(change.position);
-            cloudevent::structured(
-                self.models,
-                self.source,
-                self.customer,
-                change,
-                &origin,
-                None,
-            )
+            cloudevent::structured(self.models, self.source, self.customer, change, &origin, None)
         });
         let stages = self.models.list.iter().zip(&step.after.models);
         let stages = stages.map(|(model, state)| {
-            (
-                model.name.clone(),
-                model.stages[state.stage].name.clone().into(),
-            )
+            (model.name.clone(), model.stages[state.stage].name.clone().into())
         });
         let waiting = (0..self.models.list.len()).map(|at| {
-            (
-                self.models.list[at].name.clone(),
-                self.waiting_transitions(at, step).into(),
-            )
+            (self.models.list[at].name.clone(), self.waiting_transitions(at, step).into())
         });
         let mut json = json!({
             "customer_id": self.customer.as_str(),
@@ -183,27 +160,14 @@ impl<'s> TimelineFormatter<'s> {
             };
         };
         let kind = self.models.vocabulary.type_name(event.event_type);
-        let kind = kind.map_or_else(
-            || "an event that no model names".to_owned(),
-            sanitize_for_terminal,
-        );
-        let location = format!(
-            "{}:{}",
-            self.files[position.input as usize], position.offset
-        );
+        let kind =
+            kind.map_or_else(|| "an event that no model names".to_owned(), sanitize_for_terminal);
+        let location = format!("{}:{}", self.files[position.input as usize], position.offset);
         let fields = self.event_fields(event).into_iter();
         let fields = fields.map(|(name, value)| {
-            format!(
-                ", {} {}",
-                sanitize_for_terminal(&name),
-                format_value(&value)
-            )
+            format!(", {} {}", sanitize_for_terminal(&name), format_value(&value))
         });
-        let first = if step.before.is_none() {
-            ", the first event"
-        } else {
-            ""
-        };
+        let first = if step.before.is_none() { ", the first event" } else { "" };
         format!(
             "{kind}{} ({}){first}",
             fields.collect::<String>(),
@@ -248,12 +212,7 @@ impl<'s> TimelineFormatter<'s> {
                 [&before, step.after].map(|state| state.facts_at(self.models, at, now));
             let facts = model.facts.iter().zip(before.into_iter().zip(after));
             for (fact, (before, after)) in facts.filter(|(_, (before, after))| before != after) {
-                changed.push(ChangedFact {
-                    model: &model.name,
-                    fact: &fact.name,
-                    before,
-                    after,
-                });
+                changed.push(ChangedFact { model: &model.name, fact: &fact.name, before, after });
             }
         }
         changed
@@ -262,27 +221,15 @@ impl<'s> TimelineFormatter<'s> {
     fn push_transition(&self, text: &mut String, change: &StageChange, step: &TimelineStep<'_>) {
         let model = &self.models.list[change.model];
         let from = &model.stages[change.from].name;
-        let line = format!(
-            "{}: from {from} {}",
-            model.name,
-            transition_text(model, change)
-        );
+        let line = format!("{}: from {from} {}", model.name, transition_text(model, change));
         push_line(text, 1, &line);
         if let Some(retracted) = change.corrects {
             let name = model.transition_name(retracted.transition, retracted.from);
             let at = format_instant(retracted.effective_at);
-            push_line(
-                text,
-                2,
-                &format!("retracts {} of {at}", sanitize_for_terminal(&name)),
-            );
+            push_line(text, 2, &format!("retracts {} of {at}", sanitize_for_terminal(&name)));
         }
         if change.cause == Cause::Event && change.effective_at != step.at {
-            push_line(
-                text,
-                2,
-                "evaluated at the customer's current time: the event is late",
-            );
+            push_line(text, 2, "evaluated at the customer's current time: the event is late");
         }
         for evidence in &change.evidence {
             push_line(text, 2, &past_comparison_text(evidence));
@@ -297,23 +244,13 @@ impl<'s> TimelineFormatter<'s> {
         let now = step.at.max(step.after.latest);
         let explained = step.after.explain(self.models, model, now);
         let definition = &self.models.list[model];
-        let ready = explained
-            .outgoing
-            .iter()
-            .filter(|outgoing| outgoing.is_true);
+        let ready = explained.outgoing.iter().filter(|outgoing| outgoing.is_true);
         let waits = |outgoing: &OutgoingTransition| {
             let name = definition.transition_name(outgoing.transition, explained.stage);
             let to = &definition.stages[definition.transitions[outgoing.transition].to].name;
             let why = wait_reasons(outgoing);
-            let why = if why.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", why.join(", "))
-            };
-            format!(
-                "waits to go to {to} ({}){why}",
-                sanitize_for_terminal(&name)
-            )
+            let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
+            format!("waits to go to {to} ({}){why}", sanitize_for_terminal(&name))
         };
         ready.map(waits).collect()
     }
@@ -328,12 +265,7 @@ impl<'s> TimelineFormatter<'s> {
             let after = step.after.models[at].due;
             (before != after).then_some((model.name.as_str(), before, after))
         };
-        self.models
-            .list
-            .iter()
-            .enumerate()
-            .filter_map(timer)
-            .collect()
+        self.models.list.iter().enumerate().filter_map(timer).collect()
     }
 
     fn origin(&self, position: Position) -> Origin<'s> {
@@ -346,20 +278,12 @@ impl<'s> TimelineFormatter<'s> {
 }
 
 fn notices(anomalies: EventAnomalies) -> Vec<&'static str> {
-    let EventAnomalies {
-        duplicates,
-        late,
-        late_beyond_horizon,
-        returns_unmatched,
-    } = anomalies;
+    let EventAnomalies { duplicates, late, late_beyond_horizon, returns_unmatched } = anomalies;
     let notices = [
         (duplicates, "a duplicate: it changes nothing"),
         (late, "late: earlier than the customer's latest event"),
         (late_beyond_horizon, "too late to retract a transition"),
-        (
-            returns_unmatched,
-            "a refund or cancellation expired without its order",
-        ),
+        (returns_unmatched, "a refund or cancellation expired without its order"),
     ];
     let notices = notices.into_iter().filter(|(count, _)| *count > 0);
     notices.map(|(_, notice)| notice).collect()

@@ -27,16 +27,10 @@ impl CsvReader {
             is_at_end: false,
         };
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(row_buffer);
-        let header = reader
-            .byte_headers()
-            .map_err(|error| csv_error(name, 1, error))?;
+        let header = reader.byte_headers().map_err(|error| csv_error(name, 1, error))?;
         let names: Vec<String> = header
             .iter()
-            .map(|cell| {
-                String::from_utf8_lossy(cell)
-                    .trim_start_matches('\u{feff}')
-                    .to_owned()
-            })
+            .map(|cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').to_owned())
             .collect();
         // Takes the header's bytes like those of a row, to count its lines.
         let (mut line, end) = (1, reader.position().byte());
@@ -92,12 +86,7 @@ fn header_error(path: &Path, missing: &[String], header: &[u8]) -> Error {
             "; if a column has another name, map it, for example --map customer_id=user_id"
         }
     };
-    Error::Header {
-        path: path.to_owned(),
-        missing: missing.join(", "),
-        found,
-        expected,
-    }
+    Error::Header { path: path.to_owned(), missing: missing.join(", "), found, expected }
 }
 
 /// Buffers the bytes of the current row. Fails if a row exceeds the bound: an open quote must not fill
@@ -181,17 +170,10 @@ fn csv_error(path: &Path, line: u64, error: csv::Error) -> Error {
     let path = path.to_owned();
     match error.into_kind() {
         csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
-            Error::EndlessRow {
-                path,
-                line,
-                limit: LINE_BYTES_MAX,
-            }
+            Error::EndlessRow { path, line, limit: LINE_BYTES_MAX }
         }
         csv::ErrorKind::Io(source) => Error::Io { path, source },
-        other => Error::Io {
-            path,
-            source: io::Error::other(format!("{other:?}")),
-        },
+        other => Error::Io { path, source: io::Error::other(format!("{other:?}")) },
     }
 }
 
@@ -201,14 +183,7 @@ mod tests {
 
     #[test]
     fn a_quote_is_open_until_a_single_one_closes_it() {
-        for closed in [
-            "",
-            "a,b",
-            "\"a,b\"",
-            "\"a \"\"b\"\"\",c",
-            "a\"b,c",
-            "\"\",\"\"",
-        ] {
+        for closed in ["", "a,b", "\"a,b\"", "\"a \"\"b\"\"\",c", "a\"b,c", "\"\",\"\""] {
             assert_eq!(find_open_quote(closed.as_bytes()), None, "{closed}");
         }
         assert_eq!(find_open_quote(b"a,\"b,c\n"), Some(2));

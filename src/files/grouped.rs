@@ -114,11 +114,8 @@ impl GroupedInputs {
                 sources.push(GroupedSource { decoders, rows });
             }
         }
-        let grouped = GroupedInputs {
-            heap: MergeHeap::new(sources.len()),
-            sources,
-            row: FileRow::default(),
-        };
+        let grouped =
+            GroupedInputs { heap: MergeHeap::new(sources.len()), sources, row: FileRow::default() };
         Ok((grouped, summary))
     }
 
@@ -142,11 +139,7 @@ impl GroupedInputs {
         let events: Result<Vec<Event>, RejectReason> = events.collect();
         let events = events.expect("runs contain only rows that every decoder accepts");
         let first = &events[0];
-        let key = (
-            first.customer.clone(),
-            first.time,
-            decoders[0].position(&self.row),
-        );
+        let key = (first.customer.clone(), first.time, decoders[0].position(&self.row));
         self.heap.push(key, source, events);
         Ok(())
     }

@@ -31,12 +31,7 @@ impl HistoryRange {
     /// Extends the range by an event.
     pub fn add(range: &mut Option<HistoryRange>, time: EventTime, position: Position) {
         let Some(known) = range else {
-            *range = Some(HistoryRange {
-                first: time,
-                last: time,
-                position,
-                before: None,
-            });
+            *range = Some(HistoryRange { first: time, last: time, position, before: None });
             return;
         };
         known.first = known.first.min(time);
@@ -53,11 +48,7 @@ impl HistoryRange {
         let gap = self.last.duration_since(before);
         let length = before.duration_since(self.first);
         let is_far = gap >= OUTLIER_GAP_MIN && gap.0.saturating_mul(OUTLIER_GAP_RATIO) >= length.0;
-        is_far.then_some(Outlier {
-            at: self.last,
-            position: self.position,
-            before,
-        })
+        is_far.then_some(Outlier { at: self.last, position: self.position, before })
     }
 }
 

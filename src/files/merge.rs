@@ -65,9 +65,7 @@ impl MergedInputs {
         let mut sources = Vec::new();
         for (input, name) in paths.iter().enumerate() {
             let spooled = spool(name, order, folder)?;
-            let path = spooled
-                .as_ref()
-                .map_or(name.as_path(), tempfile::NamedTempFile::path);
+            let path = spooled.as_ref().map_or(name.as_path(), tempfile::NamedTempFile::path);
             let (rows, header) = Rows::open(path, name)?;
             let decoder = RowDecoder::new(input as u32, decoder, header.as_ref(), name)?;
             let source = |rows| MergeSource {
@@ -135,10 +133,7 @@ impl MergedInputs {
         };
         let time = event.time;
         if self.order == InputOrder::Presorted && time < source.latest {
-            return Err(Error::OutOfOrder {
-                path: source.name.clone(),
-                line: row.line,
-            });
+            return Err(Error::OutOfOrder { path: source.name.clone(), line: row.line });
         }
         source.latest = time;
         self.heap.push((time, record.position), index, record);
@@ -174,10 +169,7 @@ fn spool(
     } else {
         File::open(name).and_then(|mut pipe| io::copy(&mut pipe, &mut file))
     };
-    copied.map_err(|source| Error::Io {
-        path: name.to_owned(),
-        source,
-    })?;
+    copied.map_err(|source| Error::Io { path: name.to_owned(), source })?;
     Ok(Some(file))
 }
 

@@ -19,10 +19,7 @@ struct HeapEntry<K, T> {
 impl<K: Ord, T> MergeHeap<K, T> {
     /// A heap of `sources` unread sources.
     pub(super) fn new(sources: usize) -> MergeHeap<K, T> {
-        MergeHeap {
-            heap: BinaryHeap::new(),
-            unread: (0..sources).rev().collect(),
-        }
+        MergeHeap { heap: BinaryHeap::new(), unread: (0..sources).rev().collect() }
     }
 
     /// Takes a source whose next item must be read and pushed, if it has one.

@@ -17,11 +17,8 @@ pub(super) enum FileFormat {
 
 /// Opens a file (`-` is standard input), decompressed.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let raw: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path)?)
-    };
+    let raw: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
     let mut raw = BufReader::with_capacity(BUFFER_BYTES, raw);
     let first = raw.fill_buf()?;
     let gzip = first.starts_with(&[0x1f, 0x8b]);
@@ -31,10 +28,9 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
             BUFFER_BYTES,
             flate2::bufread::MultiGzDecoder::new(raw),
         )),
-        (_, true) => Box::new(BufReader::with_capacity(
-            BUFFER_BYTES,
-            zstd::Decoder::with_buffer(raw)?,
-        )),
+        (_, true) => {
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, zstd::Decoder::with_buffer(raw)?))
+        }
         (false, false) => Box::new(raw),
     })
 }
@@ -47,9 +43,5 @@ pub(super) fn detect_format(rows: &mut dyn BufRead) -> io::Result<FileFormat> {
         .iter()
         .find(|byte| !byte.is_ascii_whitespace())
         .is_none_or(|byte| *byte == b'{' || *byte == b'[');
-    Ok(if is_json {
-        FileFormat::Json
-    } else {
-        FileFormat::Csv
-    })
+    Ok(if is_json { FileFormat::Json } else { FileFormat::Csv })
 }

@@ -36,11 +36,7 @@ impl RowDecoder {
         name: &Path,
     ) -> Result<RowDecoder, Error> {
         let columns = header.map(|header| header.columns(name, decoder));
-        Ok(RowDecoder {
-            input,
-            decoder: decoder.clone(),
-            columns: columns.transpose()?,
-        })
+        Ok(RowDecoder { input, decoder: decoder.clone(), columns: columns.transpose()? })
     }
 
     pub(super) fn event(&self, row: &FileRow) -> Result<Event, RejectReason> {
@@ -53,10 +49,7 @@ impl RowDecoder {
     }
 
     pub(super) fn position(&self, row: &FileRow) -> Position {
-        Position {
-            input: self.input,
-            offset: i64::try_from(row.line).unwrap_or(i64::MAX),
-        }
+        Position { input: self.input, offset: i64::try_from(row.line).unwrap_or(i64::MAX) }
     }
 
     pub(super) fn record(&self, row: &FileRow) -> Record {
@@ -67,11 +60,7 @@ impl RowDecoder {
             value: Some(row.raw.clone()),
             headers: rejection_headers(row),
         });
-        Record {
-            position,
-            timestamp: None,
-            content,
-        }
+        Record { position, timestamp: None, content }
     }
 }
 
@@ -81,9 +70,7 @@ fn rejection_headers(row: &FileRow) -> Headers {
         let line = line.to_string().into_bytes();
         (OPEN_QUOTE_HEADER.to_owned(), Some(line))
     });
-    let truncated = row
-        .is_truncated
-        .then(|| (TRUNCATED_HEADER.to_owned(), None));
+    let truncated = row.is_truncated.then(|| (TRUNCATED_HEADER.to_owned(), None));
     quote.into_iter().chain(truncated).collect()
 }
 
@@ -100,31 +87,16 @@ enum RowsKind {
 impl Rows {
     /// Opens the file at `path`, which errors call `name`. If it is CSV, reads its header.
     pub(super) fn open(path: &Path, name: &Path) -> Result<(Rows, Option<Header>), Error> {
-        let io_error = |source| Error::Io {
-            path: name.to_owned(),
-            source,
-        };
+        let io_error = |source| Error::Io { path: name.to_owned(), source };
         let mut bytes = open(path).map_err(io_error)?;
         if detect_format(&mut *bytes).map_err(io_error)? == FileFormat::Json {
             return Ok((
-                Rows {
-                    path: name.to_owned(),
-                    kind: RowsKind::Json {
-                        lines: bytes,
-                        line: 0,
-                    },
-                },
+                Rows { path: name.to_owned(), kind: RowsKind::Json { lines: bytes, line: 0 } },
                 None,
             ));
         }
         let (reader, header) = CsvReader::open(bytes, name)?;
-        Ok((
-            Rows {
-                path: name.to_owned(),
-                kind: RowsKind::Csv(reader),
-            },
-            Some(header),
-        ))
+        Ok((Rows { path: name.to_owned(), kind: RowsKind::Csv(reader) }, Some(header)))
     }
 
     /// The next row that is not empty; `false` at the end.
@@ -132,10 +104,8 @@ impl Rows {
         match &mut self.kind {
             RowsKind::Json { lines, line } => loop {
                 *line += 1;
-                let is_line = read_line(&mut **lines, row).map_err(|source| Error::Io {
-                    path: self.path.clone(),
-                    source,
-                })?;
+                let is_line = read_line(&mut **lines, row)
+                    .map_err(|source| Error::Io { path: self.path.clone(), source })?;
                 if !is_line {
                     return Ok(false);
                 }

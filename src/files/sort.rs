@@ -39,9 +39,7 @@ pub(super) fn sort_into_runs<K: Ord>(
             bytes = 0;
         }
         if runs.len() > RUNS_MAX {
-            return Err(Error::TooLarge {
-                path: path.to_owned(),
-            });
+            return Err(Error::TooLarge { path: path.to_owned() });
         }
     }
     runs.push(spill(&mut pending, folder)?);

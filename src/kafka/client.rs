@@ -116,11 +116,7 @@ impl Config {
     /// for prefixed ACLs, and ends with the length of the app, so that no two pairs of app and
     /// instance have the same id.
     pub(super) fn transactional_id(&self, worker: usize) -> String {
-        format!(
-            "{}-{}",
-            self.former_transactional_id(worker),
-            self.app.len()
-        )
+        format!("{}-{}", self.former_transactional_id(worker), self.app.len())
     }
 
     /// The transactional id that earlier versions used.
@@ -198,10 +194,7 @@ impl Config {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("queued.min.messages", "10000")
-            .set(
-                "queued.max.messages.kbytes",
-                (self.prefetch_bytes >> 10).max(1).to_string(),
-            )
+            .set("queued.max.messages.kbytes", (self.prefetch_bytes >> 10).max(1).to_string())
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "100")
             // A batch damaged on disk or in transit is neither read nor skipped (`FetchError::Damaged`).

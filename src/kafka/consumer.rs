@@ -51,9 +51,7 @@ pub struct Consumer {
 
 impl std::fmt::Debug for Consumer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Consumer")
-            .field("inputs", &self.inputs)
-            .finish_non_exhaustive()
+        out.debug_struct("Consumer").field("inputs", &self.inputs).finish_non_exhaustive()
     }
 }
 
@@ -136,10 +134,7 @@ impl Consumer {
         tracing::info!(
             "the group does not assign partitions of an added input; leaving and rejoining it"
         );
-        client
-            .context()
-            .has_resubscribed
-            .store(true, Ordering::Release);
+        client.context().has_resubscribed.store(true, Ordering::Release);
         client.unsubscribe();
         subscribe(client, &self.inputs)
     }

@@ -28,9 +28,7 @@ const VERSION: &str = "tenure_version";
 
 /// Most bytes of key, value and headers for a topic with this `max.message.bytes`.
 pub(super) fn max_bytes(batch_bytes: Option<usize>) -> usize {
-    let limit = batch_bytes
-        .unwrap_or(TOPIC_MAX_MESSAGE_BYTES)
-        .min(CLIENT_MESSAGE_MAX_BYTES);
+    let limit = batch_bytes.unwrap_or(TOPIC_MAX_MESSAGE_BYTES).min(CLIENT_MESSAGE_MAX_BYTES);
     limit.saturating_sub(DEAD_LETTER_OVERHEAD)
 }
 
@@ -63,13 +61,7 @@ impl OutputTopics {
             header(VERSION, env!("CARGO_PKG_VERSION")),
         ]);
         headers.extend(cut);
-        ProducerRecord {
-            topic: self.dead_letters.clone(),
-            partition: None,
-            key,
-            value,
-            headers,
-        }
+        ProducerRecord { topic: self.dead_letters.clone(), partition: None, key, value, headers }
     }
 
     /// A dead letter about offsets that an input no longer contains: from `tenure_offset` up to before
@@ -192,27 +184,18 @@ fn truncate_headers(headers: &mut Headers, room: usize, cut: &mut Headers) {
 
 /// Topic, partition and offset of the input record of an output, as far as its JSON has them.
 fn origin(output: &ProducerRecord) -> Headers {
-    let json = output
-        .value
-        .as_deref()
-        .map(serde_json::from_slice::<serde_json::Value>);
+    let json = output.value.as_deref().map(serde_json::from_slice::<serde_json::Value>);
     let Some(Ok(json)) = json else {
         return Headers::new();
     };
     let data = json.get("data").unwrap_or(&json);
     let input = &data["input"];
-    let names = [
-        ("topic", TOPIC),
-        ("partition", PARTITION),
-        ("offset", OFFSET),
-    ];
-    let headers = names
-        .into_iter()
-        .filter_map(|(key, name)| match &input[key] {
-            serde_json::Value::Null => None,
-            serde_json::Value::String(text) => Some(header(name, text)),
-            other => Some(header(name, &other.to_string())),
-        });
+    let names = [("topic", TOPIC), ("partition", PARTITION), ("offset", OFFSET)];
+    let headers = names.into_iter().filter_map(|(key, name)| match &input[key] {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(header(name, text)),
+        other => Some(header(name, &other.to_string())),
+    });
     headers.collect()
 }
 

@@ -83,9 +83,7 @@ impl DeliveryContext {
 
     fn lock(&self) -> MutexGuard<'_, Option<KafkaError>> {
         // A poisoned lock is safe: the value is replaced as a whole.
-        self.failure
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -110,9 +108,9 @@ impl ProducerContext for DeliveryContext {
             // Delivered without an offset: treated as lost. librdkafka reports a refused record as
             // delivered once a later one of its partition is. But a broker without state of this
             // producer accepts any record as the first, so the refused one may be nowhere.
-            Ok(_) => self.set_failure(KafkaError::MessageProduction(
-                RDKafkaErrorCode::Inconsistent,
-            )),
+            Ok(_) => {
+                self.set_failure(KafkaError::MessageProduction(RDKafkaErrorCode::Inconsistent))
+            }
             // Purged because of another error, which the next call of the transaction returns.
             Err((KafkaError::MessageProduction(PurgeInflight | PurgeQueue), _)) => {}
             Err((error, _)) => {
@@ -131,10 +129,7 @@ pub(super) fn send(
 ) -> Result<(), Error> {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (key, value) in &record.headers {
-        headers = headers.insert(Header {
-            key,
-            value: value.as_deref(),
-        });
+        headers = headers.insert(Header { key, value: value.as_deref() });
     }
     let mut outgoing: BaseRecord<'_, [u8], [u8], _> =
         BaseRecord::with_opaque_to(&record.topic, report.clone()).headers(headers);
@@ -153,10 +148,7 @@ pub(super) fn send(
             }
             Err((source, _)) => {
                 report.set_failure(&source);
-                return Err(Error::Abort {
-                    action: "producing a record",
-                    source,
-                });
+                return Err(Error::Abort { action: "producing a record", source });
             }
         }
     }
@@ -190,9 +182,6 @@ pub(super) fn flush(
     };
     match failure {
         None => Ok(()),
-        Some(source) => Err(Error::Abort {
-            action: "delivering the records",
-            source,
-        }),
+        Some(source) => Err(Error::Abort { action: "delivering the records", source }),
     }
 }

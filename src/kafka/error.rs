@@ -201,10 +201,9 @@ impl Error {
     /// transaction must not be aborted.
     pub(super) fn from_commit(source: KafkaError) -> Error {
         match Error::from_transaction_call("committing", source) {
-            Error::Abort {
-                action,
-                source: source @ KafkaError::Transaction(_),
-            } => Error::Indefinite { action, source },
+            Error::Abort { action, source: source @ KafkaError::Transaction(_) } => {
+                Error::Indefinite { action, source }
+            }
             other => other,
         }
     }
@@ -214,10 +213,9 @@ impl Error {
     pub fn is_delivery_failure(&self) -> bool {
         use KafkaError::{Flush, MessageProduction};
         match self {
-            Error::Abort {
-                source: Flush(code) | MessageProduction(code),
-                ..
-            } => ErrorClass::from_code(*code) == ErrorClass::Retriable,
+            Error::Abort { source: Flush(code) | MessageProduction(code), .. } => {
+                ErrorClass::from_code(*code) == ErrorClass::Retriable
+            }
             _ => false,
         }
     }
@@ -260,23 +258,13 @@ mod tests {
         let fatal = |class| Reaction::from_flags(true, false, false, class);
         assert_eq!(fatal(ErrorClass::Permanent), Reaction::Fatal);
         assert_eq!(fatal(ErrorClass::Unexpected), Reaction::ResolveIndefinite);
-        assert_eq!(
-            Reaction::from_flags(false, true, false, retriable),
-            Reaction::Abort
-        );
+        assert_eq!(Reaction::from_flags(false, true, false, retriable), Reaction::Abort);
         assert_eq!(
             Reaction::from_flags(false, false, true, retriable),
             Reaction::ResolveIndefinite
         );
-        assert_eq!(
-            Reaction::from_flags(false, false, false, retriable),
-            Reaction::Fatal
-        );
-        for flags in [
-            (true, false, false),
-            (false, true, false),
-            (false, false, true),
-        ] {
+        assert_eq!(Reaction::from_flags(false, false, false, retriable), Reaction::Fatal);
+        for flags in [(true, false, false), (false, true, false), (false, false, true)] {
             let reaction = Reaction::from_flags(flags.0, flags.1, flags.2, ErrorClass::Fenced);
             assert_eq!(reaction, Reaction::Fenced);
         }
@@ -284,11 +272,9 @@ mod tests {
 
     #[test]
     fn outside_a_transaction_only_transient_errors_are_retried() {
-        for code in [
-            Code::BrokerTransportFailure,
-            Code::UnstableOffsetCommit,
-            Code::RebalanceInProgress,
-        ] {
+        for code in
+            [Code::BrokerTransportFailure, Code::UnstableOffsetCommit, Code::RebalanceInProgress]
+        {
             assert!(matches!(plain(code), Error::Retry { .. }), "{code:?}");
         }
         for code in [
@@ -358,9 +344,6 @@ mod tests {
     #[test]
     fn undelivered_records_at_commit_require_an_abort() {
         let undelivered = KafkaError::Flush(Code::OperationTimedOut);
-        assert!(matches!(
-            Error::from_commit(undelivered),
-            Error::Abort { .. }
-        ));
+        assert!(matches!(Error::from_commit(undelivered), Error::Abort { .. }));
     }
 }

@@ -189,21 +189,12 @@ mod tests {
     #[test]
     fn codes_that_the_protocol_calls_retriable_are_retriable() {
         // The protocol retries until the topic exists; Tenure requires that it does.
-        let by_metadata = [
-            ResponseError::UnknownTopicOrPartition,
-            ResponseError::UnknownTopicId,
-        ];
+        let by_metadata = [ResponseError::UnknownTopicOrPartition, ResponseError::UnknownTopicId];
         let retriable = codes().filter(|(code, _)| code.is_retriable());
-        let retriable: Vec<_> = retriable
-            .filter(|(code, _)| !by_metadata.contains(code))
-            .collect();
+        let retriable: Vec<_> = retriable.filter(|(code, _)| !by_metadata.contains(code)).collect();
         assert!(retriable.len() > 20, "{retriable:?}");
         for (code, known) in retriable {
-            assert_eq!(
-                ErrorClass::from_code(known),
-                ErrorClass::Retriable,
-                "{code:?}"
-            );
+            assert_eq!(ErrorClass::from_code(known), ErrorClass::Retriable, "{code:?}");
         }
     }
 

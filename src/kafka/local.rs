@@ -58,10 +58,7 @@ impl LocalProducer {
             .set("bootstrap.servers", brokers)
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "20");
-        config
-            .create()
-            .map(LocalProducer)
-            .map_err(fatal("creating a producer"))
+        config.create().map(LocalProducer).map_err(fatal("creating a producer"))
     }
 
     /// Enqueues a record; waits while the queue is full.
@@ -78,10 +75,7 @@ impl LocalProducer {
                     record = rejected;
                 }
                 Err((source, _)) => {
-                    return Err(Error::Fatal {
-                        action: "publishing an event",
-                        source,
-                    });
+                    return Err(Error::Fatal { action: "publishing an event", source });
                 }
             }
         }
@@ -89,9 +83,7 @@ impl LocalProducer {
 
     /// Waits, bounded, until all records are delivered.
     pub(crate) fn flush(&self) -> Result<(), Error> {
-        self.0
-            .flush(Duration::from_secs(10))
-            .map_err(fatal("publishing the events"))
+        self.0.flush(Duration::from_secs(10)).map_err(fatal("publishing the events"))
     }
 }
 
@@ -122,9 +114,7 @@ impl LocalConsumer {
             list.add_partition_offset(topic, partition, Offset::Beginning)
                 .map_err(fatal("assigning the partitions"))?;
         }
-        consumer
-            .assign(&list)
-            .map_err(fatal("assigning the partitions"))?;
+        consumer.assign(&list).map_err(fatal("assigning the partitions"))?;
         Ok(LocalConsumer(consumer))
     }
 

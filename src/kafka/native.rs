@@ -67,10 +67,7 @@ pub(super) fn topic_ids<C: ClientContext>(
     topics: &[&str],
     timeout: Duration,
 ) -> Option<Vec<Option<[u8; 16]>>> {
-    let names: Vec<CString> = topics
-        .iter()
-        .filter_map(|topic| CString::new(*topic).ok())
-        .collect();
+    let names: Vec<CString> = topics.iter().filter_map(|topic| CString::new(*topic).ok()).collect();
     let mut pointers: Vec<*const std::ffi::c_char> =
         names.iter().map(|name| name.as_ptr()).collect();
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
@@ -85,11 +82,8 @@ pub(super) fn topic_ids<C: ClientContext>(
         let mut ids = vec![None; topics.len()];
         let no_error = rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
         let succeeded = !event.is_null() && rd::rd_kafka_event_error(event) == no_error;
-        let result = if succeeded {
-            rd::rd_kafka_event_DescribeTopics_result(event)
-        } else {
-            ptr::null()
-        };
+        let result =
+            if succeeded { rd::rd_kafka_event_DescribeTopics_result(event) } else { ptr::null() };
         let mut described = 0;
         if !result.is_null() {
             let mut count = 0;
@@ -102,9 +96,7 @@ pub(super) fn topic_ids<C: ClientContext>(
                 }
                 let name = CStr::from_ptr(rd::rd_kafka_TopicDescription_name(description));
                 let id = rd::rd_kafka_TopicDescription_topic_id(description);
-                let slot = topics
-                    .iter()
-                    .position(|topic| topic.as_bytes() == name.to_bytes());
+                let slot = topics.iter().position(|topic| topic.as_bytes() == name.to_bytes());
                 if let (Some(slot), false) = (slot, id.is_null()) {
                     let most = rd::rd_kafka_Uuid_most_significant_bits(id).to_be_bytes();
                     let least = rd::rd_kafka_Uuid_least_significant_bits(id).to_be_bytes();

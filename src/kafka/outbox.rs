@@ -26,13 +26,7 @@ pub struct OutboxEntry {
 impl OutboxEntry {
     /// The changelog record of output `number` of its batch.
     pub(super) fn encode(self, changelog: &str, partition: i32, number: u32) -> ProducerRecord {
-        let ProducerRecord {
-            topic,
-            key,
-            value,
-            mut headers,
-            ..
-        } = self.output;
+        let ProducerRecord { topic, key, value, mut headers, .. } = self.output;
         let mut add = |name: &str, value: Vec<u8>| headers.push((name.to_owned(), Some(value)));
         add(BATCH, self.batch.to_be_bytes().into());
         add(TOPIC, topic.into_bytes());

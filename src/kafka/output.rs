@@ -170,9 +170,7 @@ impl OutputTopics {
         generations: &[Generation],
     ) -> Vec<ProducerRecord> {
         let generations = generations.iter();
-        generations
-            .map(|it| self.encode_generation(partition, it))
-            .collect()
+        generations.map(|it| self.encode_generation(partition, it)).collect()
     }
 
     fn encode_generation(&self, partition: i32, generation: &Generation) -> ProducerRecord {
@@ -220,10 +218,9 @@ impl OutputTopics {
                         topics.map(|topic| self.encode_stage_change(topic, customer, &event)),
                     );
                 }
-                Output::Rejected {
-                    position,
-                    rejection,
-                } => records.push(self.encode_dead_letter(partition, *position, rejection, room)),
+                Output::Rejected { position, rejection } => {
+                    records.push(self.encode_dead_letter(partition, *position, rejection, room))
+                }
                 Output::StageRenamed { customer } => drop(moved.insert(customer)),
                 Output::InputLost(lost) => records.push(self.encode_input_lost(partition, lost)),
             }
@@ -319,8 +316,5 @@ fn binary_headers(event: &serde_json::Value) -> Headers {
         ("content-type", "datacontenttype"),
     ];
     let text = |attribute: &str| event[attribute].as_str().unwrap_or_default();
-    names
-        .into_iter()
-        .map(|(name, attribute)| header(name, text(attribute)))
-        .collect()
+    names.into_iter().map(|(name, attribute)| header(name, text(attribute))).collect()
 }

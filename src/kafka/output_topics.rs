@@ -51,15 +51,11 @@ pub struct OutputTopics {
 impl OutputTopics {
     /// Every output topic except the changelog.
     pub fn topics(&self) -> Vec<String> {
-        [
-            &self.stage_changes,
-            &self.customer_stages,
-            &self.dead_letters,
-        ]
-        .into_iter()
-        .chain(&self.quiet)
-        .chain(self.stages.values())
-        .cloned()
-        .collect()
+        [&self.stage_changes, &self.customer_stages, &self.dead_letters]
+            .into_iter()
+            .chain(&self.quiet)
+            .chain(self.stages.values())
+            .cloned()
+            .collect()
     }
 }

@@ -1,10 +1,8 @@
 //! Names of librdkafka properties that the configuration treats specially: refused ones, and secrets.
 
 /// Properties that the configuration refuses, each with the reason in the error message.
-pub const REFUSED_PROPERTIES: [(&str, &str); 1] = [(
-    "check.crcs",
-    "Tenure always checks the checksums of batches; leave it out",
-)];
+pub const REFUSED_PROPERTIES: [(&str, &str); 1] =
+    [("check.crcs", "Tenure always checks the checksums of batches; leave it out")];
 
 /// The property that `SecurityConfig::protocol` overrides.
 pub const SECURITY_PROTOCOL: &str = "security.protocol";
@@ -14,15 +12,8 @@ pub const SASL_PREFIX: &str = "sasl.";
 pub const SSL_PREFIX: &str = "ssl.";
 
 /// Substrings of property names whose value is a secret.
-const SECRET_WORDS: [&str; 7] = [
-    "password",
-    "passphrase",
-    "secret",
-    "jaas",
-    "token",
-    "credential",
-    "key.pem",
-];
+const SECRET_WORDS: [&str; 7] =
+    ["password", "passphrase", "secret", "jaas", "token", "credential", "key.pem"];
 /// Properties under `sasl.` that are no secrets; all others there may be.
 const PUBLIC_SASL_PROPERTIES: [&str; 10] = [
     "sasl.mechanism",

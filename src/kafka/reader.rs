@@ -73,11 +73,7 @@ impl OffsetFinder {
         };
         let (start, end) = request(&self.uncommitted)?;
         let (_, last_stable) = request(&self.committed)?;
-        Ok(OffsetBounds {
-            start,
-            last_stable,
-            end,
-        })
+        Ok(OffsetBounds { start, last_stable, end })
     }
 }
 
@@ -99,19 +95,13 @@ pub struct PartitionReader {
 
 impl std::fmt::Debug for PartitionReader {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("PartitionReader")
-            .field("reading", &self.reading)
-            .finish_non_exhaustive()
+        out.debug_struct("PartitionReader").field("reading", &self.reading).finish_non_exhaustive()
     }
 }
 
 impl PartitionReader {
     pub fn new(config: &Config) -> PartitionReader {
-        PartitionReader {
-            settings: config.reader(),
-            client: None,
-            reading: None,
-        }
+        PartitionReader { settings: config.reader(), client: None, reading: None }
     }
 
     /// Passes committed records in `from..end` to `take`, for at most [`READ_TIME`]. Returns the next
@@ -155,15 +145,11 @@ impl PartitionReader {
                 Some(Err(source)) => {
                     self.reading = None;
                     return Err(match FetchError::from_kafka(&source) {
-                        Some(FetchError::Damaged) => Error::Damaged {
-                            offset: position,
-                            source,
-                        },
+                        Some(FetchError::Damaged) => Error::Damaged { offset: position, source },
                         // The partition was truncated after its bounds were requested.
-                        Some(FetchError::OutOfRange) => Error::OutOfRange {
-                            action: "reading a partition",
-                            source,
-                        },
+                        Some(FetchError::OutOfRange) => {
+                            Error::OutOfRange { action: "reading a partition", source }
+                        }
                         None => Error::from_request("reading a partition", source),
                     });
                 }
@@ -188,7 +174,6 @@ fn assign_at(
 ) -> Result<(), Error> {
     let fail = |source| Error::from_request("assigning a partition", source);
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(from))
-        .map_err(fail)?;
+    list.add_partition_offset(topic, partition, Offset::Offset(from)).map_err(fail)?;
     client.assign(&list).map_err(fail)
 }

@@ -31,9 +31,7 @@ pub(crate) fn partition_count(config: &Config, topic: &str) -> Result<i32, Error
     let metadata = metadata.map_err(|_| Error::Unavailable(config.brokers.clone()))?;
     let topic_metadata = metadata.topics().first();
     match topic_metadata.map_or(0, |it| it.partitions().len()) {
-        0 => Err(Error::Misconfigured(format!(
-            "the topic {topic} does not exist"
-        ))),
+        0 => Err(Error::Misconfigured(format!("the topic {topic} does not exist"))),
         count => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
     }
 }
@@ -79,9 +77,7 @@ impl TopicMetadata {
     /// The largest batch that every topic written to accepts.
     pub fn batch_bytes(&self) -> usize {
         let smallest = self.max_message_bytes.values().copied().min();
-        smallest
-            .unwrap_or(BATCH_BYTES_MAX)
-            .clamp(1, BATCH_BYTES_MAX)
+        smallest.unwrap_or(BATCH_BYTES_MAX).clamp(1, BATCH_BYTES_MAX)
     }
 
     /// Fetches and checks the topics. `Err` lists every topic that is missing, has another number of
@@ -116,16 +112,9 @@ impl TopicMetadata {
         let mut ids = ids.ok_or_else(unavailable)?;
         let cluster = client.client().fetch_cluster_id(TIMEOUT);
         let changelog_id = ids.pop().flatten().unwrap_or_default();
-        let written: Vec<&str> = topics
-            .iter()
-            .map(String::as_str)
-            .chain([changelog.as_str()])
-            .collect();
-        let configs = if config.is_local {
-            None
-        } else {
-            describe_configs(config, &written)
-        };
+        let written: Vec<&str> =
+            topics.iter().map(String::as_str).chain([changelog.as_str()]).collect();
+        let configs = if config.is_local { None } else { describe_configs(config, &written) };
         let configs = configs.unwrap_or_default();
         let problems = misconfigured_topics(&configs, config, outputs);
         if !problems.is_empty() {
@@ -251,12 +240,8 @@ fn find_unread(
         }
         Some(list)
     };
-    let committed = client
-        .committed_offsets(list(Offset::Invalid)?, TIMEOUT)
-        .ok()?;
-    let first_newer = client
-        .offsets_for_times(list(Offset::Offset(time))?, TIMEOUT)
-        .ok()?;
+    let committed = client.committed_offsets(list(Offset::Invalid)?, TIMEOUT).ok()?;
+    let first_newer = client.offsets_for_times(list(Offset::Offset(time))?, TIMEOUT).ok()?;
     let mut unread = Vec::new();
     for partition in partitions {
         let Offset::Offset(next) = committed.find_partition(input, *partition)?.offset() else {
@@ -321,10 +306,7 @@ type TopicConfigs = BTreeMap<String, BTreeMap<String, String>>;
 fn describe_configs(config: &Config, topics: &[&str]) -> Option<TopicConfigs> {
     let client: AdminClient<LogThrottle> = config.reader().create_with_context(LogThrottle).ok()?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-    let resources: Vec<_> = topics
-        .iter()
-        .map(|topic| ResourceSpecifier::Topic(topic))
-        .collect();
+    let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     let response = runtime.block_on(client.describe_configs(&resources, &options));
     let configs = response.ok()?.into_iter().filter_map(|resource| {

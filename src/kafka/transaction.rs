@@ -238,9 +238,7 @@ impl TransactionalProducer {
         crash::point("records-delivered");
         let offsets = offset_list(inputs, parts)?;
         let start = Instant::now();
-        let sent = self
-            .producer
-            .send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
+        let sent = self.producer.send_offsets_to_transaction(&offsets, membership, CALL_TIMEOUT);
         self.must_renew |= start.elapsed() >= OFFSETS_RETRY_MIN;
         sent.map_err(|source| Error::from_transaction_call("sending the offsets", source))?;
         crash::point("offsets-sent");
@@ -350,10 +348,7 @@ fn init_producer(settings: &ClientConfig) -> Result<BaseProducer<DeliveryContext
 
 fn offset_list(inputs: &[String], parts: &[TransactionPart]) -> Result<TopicPartitionList, Error> {
     let mut list = TopicPartitionList::new();
-    let fail = |source| Error::Fatal {
-        action: "listing the offsets",
-        source,
-    };
+    let fail = |source| Error::Fatal { action: "listing the offsets", source };
     for part in parts {
         for (topic, offset) in inputs.iter().zip(&part.offsets) {
             let mut element = list.add_partition(topic, part.partition);

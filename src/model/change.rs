@@ -131,15 +131,11 @@ impl ModelsChange {
             return ModelSuccession::default();
         };
         let old = &before.list[predecessor];
-        let stages: Vec<Option<usize>> = old
-            .stages
-            .iter()
-            .map(|stage| stage_after(model, &stage.name))
-            .collect();
+        let stages: Vec<Option<usize>> =
+            old.stages.iter().map(|stage| stage_after(model, &stage.name)).collect();
         for (stage, after) in old.stages.iter().zip(&stages) {
             if after.is_none() {
-                self.lost_stages
-                    .push(format!("`{}` of {}", stage.name, old.name));
+                self.lost_stages.push(format!("`{}` of {}", stage.name, old.name));
             }
         }
         let missing = self.collect_missing_facts(before, model, Some((old, &stages)));
@@ -153,9 +149,8 @@ impl ModelsChange {
             model,
             stages: model.stages.iter().map(|stage| &*stage.name).collect(),
         };
-        let new_transitions: Vec<String> = (0..model.transitions.len())
-            .map(|at| new_canonical.transition(at))
-            .collect();
+        let new_transitions: Vec<String> =
+            (0..model.transitions.len()).map(|at| new_canonical.transition(at)).collect();
         let same_meaning = |at| {
             let transition = old_canonical.transition(at);
             new_transitions.iter().position(|new| *new == transition)
@@ -184,9 +179,8 @@ impl ModelsChange {
         let count_before = self.missing_facts.len();
         let facts = model.facts.iter();
         let facts = facts.filter(|fact| !self.is_fact_stored(before, fact.accessor));
-        let mut missing: Vec<String> = facts
-            .map(|fact| format!("`{}` of {}", fact.name, model.name))
-            .collect();
+        let mut missing: Vec<String> =
+            facts.map(|fact| format!("`{}` of {}", fact.name, model.name)).collect();
         if let Some((old, stages)) = old {
             for (at, stage) in model.stages.iter().enumerate() {
                 let mut former = (0..).zip(stages).filter(|(_, after)| **after == Some(at));
@@ -283,9 +277,7 @@ fn event_types(before: &Models, after: &Models) -> Vec<EventType> {
         let name = before.vocabulary.type_name(EventType::from_index(index));
         name.map_or(EventType::UNNAMED, |name| after.vocabulary.find_type(name))
     };
-    (0..before.vocabulary.type_count() as u16)
-        .map(new_type)
-        .collect()
+    (0..before.vocabulary.type_count() as u16).map(new_type).collect()
 }
 
 fn fields(before: &Models, after: &Models) -> Vec<Option<FieldId>> {

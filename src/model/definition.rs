@@ -149,10 +149,7 @@ impl Model {
         let transition = &self.transitions[transition];
         match &transition.name {
             Some(name) => name.clone(),
-            None => format!(
-                "{}->{}",
-                self.stages[from].name, self.stages[transition.to].name
-            ),
+            None => format!("{}->{}", self.stages[from].name, self.stages[transition.to].name),
         }
     }
 }

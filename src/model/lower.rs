@@ -28,19 +28,15 @@ impl Lowering<'_> {
                 let mut parts = Vec::new();
                 self.flatten_parts(expr, operator, &mut parts);
                 let parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
-                Some(if *operator == "&&" {
-                    Condition::All(parts)
-                } else {
-                    Condition::Any(parts)
-                })
+                Some(if *operator == "&&" { Condition::All(parts) } else { Condition::Any(parts) })
             }
             ExprKind::Binary(operator, left, right) => match Operator::from_symbol(operator) {
                 Some(operator) => self.lower_comparison(expr, operator, left, right),
                 None => self.reject_number(expr),
             },
-            ExprKind::Call(name, arguments) if name == "has" => Some(Condition::Has(
-                self.resolve_fact_argument(expr, "has", arguments)?,
-            )),
+            ExprKind::Call(name, arguments) if name == "has" => {
+                Some(Condition::Has(self.resolve_fact_argument(expr, "has", arguments)?))
+            }
             ExprKind::Name(name) => match self.resolve_inline_fact(expr) {
                 Some(fact) => self.lower_fact(expr, fact?),
                 None => self.lower_name(expr, name),
@@ -99,10 +95,7 @@ impl Lowering<'_> {
             _ => {
                 return self.add_fault(
                     expr,
-                    &format!(
-                        "{} can only be compared with `==` and `!=`",
-                        wanted.description()
-                    ),
+                    &format!("{} can only be compared with `==` and `!=`", wanted.description()),
                     None,
                 );
             }
@@ -134,11 +127,9 @@ impl Lowering<'_> {
         };
         let fact = self.resolve_fact(left)?;
         match self.bind_type(fact, ValueType::Bool) {
-            ValueType::Bool => Some(Condition::Bool {
-                fact,
-                is: *truth == equal,
-                text: self.source_text(expr),
-            }),
+            ValueType::Bool => {
+                Some(Condition::Bool { fact, is: *truth == equal, text: self.source_text(expr) })
+            }
             other => {
                 let message = format!(
                     "`{}` is {}, not true or false",
@@ -221,11 +212,8 @@ impl Lowering<'_> {
         let mut facts = Vec::new();
         collect_facts(&left.term, &mut facts);
         collect_facts(&right.term, &mut facts);
-        let windowed_facts = facts
-            .iter()
-            .copied()
-            .filter(|fact| self.facts[*fact].is_windowed())
-            .collect();
+        let windowed_facts =
+            facts.iter().copied().filter(|fact| self.facts[*fact].is_windowed()).collect();
         let text = self.source_text(expr);
         Some(Condition::Compare(Comparison {
             operator,

@@ -41,10 +41,7 @@ impl SourceFile {
     /// Replaces carriage returns, which end a line in YAML too, by line feeds: the code that counts and prints
     /// lines splits at line feeds only.
     pub fn with_normalized_line_ends(&self) -> SourceFile {
-        SourceFile {
-            name: self.name.clone(),
-            text: normalize_line_ends(&self.text),
-        }
+        SourceFile { name: self.name.clone(), text: normalize_line_ends(&self.text) }
     }
 }
 
@@ -64,9 +61,7 @@ pub struct ProblemReport {
 impl ProblemReport {
     /// Whether any problem is an error.
     pub fn has_errors(&self) -> bool {
-        self.problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 }
 
@@ -93,44 +88,24 @@ impl ProblemReport {
         lines: &[&str],
         out: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
-        let Location {
-            line,
-            column,
-            width,
-        } = problem.location;
+        let Location { line, column, width } = problem.location;
         let severity = match problem.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        writeln!(
-            out,
-            "{severity}: {}",
-            sanitize_for_terminal(&problem.message)
-        )?;
-        writeln!(
-            out,
-            "  --> {}:{line}:{column}",
-            sanitize_for_terminal(&self.source.name)
-        )?;
+        writeln!(out, "{severity}: {}", sanitize_for_terminal(&problem.message))?;
+        writeln!(out, "  --> {}:{line}:{column}", sanitize_for_terminal(&self.source.name))?;
         if let Some(text) = lines.get(line.saturating_sub(1)) {
             let number = line.to_string();
             let margin = " ".repeat(number.len());
             // A very long line is cut around the location.
-            let skip = if column > SNIPPET_CHARS_MAX {
-                column - SNIPPET_CHARS_MAX / 2
-            } else {
-                0
-            };
+            let skip = if column > SNIPPET_CHARS_MAX { column - SNIPPET_CHARS_MAX / 2 } else { 0 };
             let shown: String = text.chars().skip(skip).take(SNIPPET_CHARS_MAX).collect();
             let indent = " ".repeat((column - 1).saturating_sub(skip));
             let marks =
                 "^".repeat(width.clamp(1, SNIPPET_CHARS_MAX.saturating_sub(indent.len()).max(1)));
             writeln!(out, " {margin} |")?;
-            writeln!(
-                out,
-                " {number} | {}",
-                sanitize_for_terminal(&shown).trim_end()
-            )?;
+            writeln!(out, " {number} | {}", sanitize_for_terminal(&shown).trim_end())?;
             writeln!(out, " {margin} | {indent}{marks}")?;
         }
         if let Some(help) = &problem.help {
@@ -186,18 +161,13 @@ impl ProblemList {
     /// The report, or `None` if there are no problems.
     pub(super) fn into_report(mut self, source: SourceFile) -> Option<ProblemReport> {
         self.list.sort();
-        (!self.list.is_empty()).then_some(ProblemReport {
-            source,
-            problems: self.list,
-        })
+        (!self.list.is_empty()).then_some(ProblemReport { source, problems: self.list })
     }
 }
 
 fn truncate_message(text: &mut String) {
     if text.len() > MESSAGE_BYTES_MAX {
-        let whole = (0..=MESSAGE_BYTES_MAX)
-            .rev()
-            .find(|at| text.is_char_boundary(*at));
+        let whole = (0..=MESSAGE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
         text.truncate(whole.unwrap_or(0));
         text.push('…');
     }
@@ -236,9 +206,7 @@ pub(super) fn closest_match<'k>(
     if written.len() > MISSPELLED_BYTES_MAX {
         return None;
     }
-    let scored = known
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(written, name), name));
+    let scored = known.into_iter().map(|name| (strsim::jaro_winkler(written, name), name));
     let close = scored.filter(|(score, _)| *score >= 0.84);
     close.max_by(|a, b| a.0.total_cmp(&b.0)).map(|best| best.1)
 }

@@ -80,9 +80,7 @@ impl ModelReader<'_> {
     ) -> Option<DeclaredModel> {
         let name = self.read_model_name(fields, location);
         let was = fields.get("was").and_then(|node| self.read_name(node));
-        let version = fields
-            .get("version")
-            .map_or(Some(1), |node| self.read_whole_number(node));
+        let version = fields.get("version").map_or(Some(1), |node| self.read_whole_number(node));
         let description = self.read_description(fields);
         self.read_currency(fields);
         self.read_dedupe(fields);
@@ -139,11 +137,7 @@ impl ModelReader<'_> {
             );
         }
         if self.models.list.len() == MODELS_MAX {
-            self.add_error(
-                node.location,
-                format!("more than {MODELS_MAX} models"),
-                None,
-            );
+            self.add_error(node.location, format!("more than {MODELS_MAX} models"), None);
         }
         Some(name)
     }

@@ -68,9 +68,7 @@ impl<'m> From<&'m ModelsBuilder> for StateParts<'m> {
 impl StateParts<'_> {
     /// Most bytes of a state under the models of `list`.
     pub(super) fn bytes_max<'m>(&self, list: impl Iterator<Item = &'m Model>) -> usize {
-        let recent_ids = self
-            .dedupe
-            .map_or(0, |_| DEDUPE_IDS_MAX * (INSTANT_BYTES + HASH_BYTES));
+        let recent_ids = self.dedupe.map_or(0, |_| DEDUPE_IDS_MAX * (INSTANT_BYTES + HASH_BYTES));
         let facts: usize = self.slots.iter().map(|slot| slot_bytes(self, slot)).sum();
         let per_model: usize = list.map(|model| model_bytes(self, model)).sum();
         STATE_HEADER_BYTES + recent_ids + orders_bytes(self) + facts + per_model
@@ -97,9 +95,9 @@ fn slot_bytes(parts: &StateParts<'_>, slot: &Slot) -> usize {
             SlotKind::Buckets { retained, .. } => {
                 *retained as usize * (BUCKET_BYTES + NUMBER_BYTES)
             }
-            SlotKind::Firsts {
-                field, retained, ..
-            } => *retained as usize * (INSTANT_BYTES + value(*field)),
+            SlotKind::Firsts { field, retained, .. } => {
+                *retained as usize * (INSTANT_BYTES + value(*field))
+            }
             SlotKind::Distinct { cap, .. } => *cap as usize * (HASH_BYTES + BUCKET_BYTES),
             SlotKind::Gaps => TAG_BYTES + 2 * INSTANT_BYTES + GAPS_BYTES,
         }
@@ -141,9 +139,7 @@ fn orders_bytes(parts: &StateParts<'_>) -> usize {
     fields.push(orders.value);
     fields.sort_unstable();
     fields.dedup();
-    let field_bytes = fields
-        .into_iter()
-        .map(|field| INDEX_BYTES + value_bytes(parts, field));
+    let field_bytes = fields.into_iter().map(|field| INDEX_BYTES + value_bytes(parts, field));
     let returned = 2 * (TAG_BYTES + NUMBER_BYTES);
     let order = TAG_BYTES
         + HASH_BYTES
@@ -161,10 +157,8 @@ fn model_bytes(parts: &StateParts<'_>, model: &Model) -> usize {
     let count = |filter: fn(&&Transition) -> bool| model.transitions.iter().filter(filter).count();
     let with_hold = count(|transition| transition.hold > Millis(0));
     let with_cooldown = count(|transition| transition.cooldown > Millis(0));
-    let visited = model
-        .stages
-        .iter()
-        .filter(|stage| stage.tracks_visits || stage.reentry != Reentry::Always);
+    let visited =
+        model.stages.iter().filter(|stage| stage.tracks_visits || stage.reentry != Reentry::Always);
     let visits = visited.count() * (INDEX_BYTES + 2 * COUNT_BYTES + TAG_BYTES + 2 * INSTANT_BYTES);
     let timed = (with_hold + with_cooldown) * (INDEX_BYTES + INSTANT_BYTES);
     let slots = |transition: &Transition| {

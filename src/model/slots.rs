@@ -39,9 +39,7 @@ impl Slots {
 
     /// The slots that an event of this type may change.
     pub fn changed_by(&self, event_type: EventType) -> &[usize] {
-        self.slots_by_type
-            .get(event_type.index())
-            .map_or(&[], Vec::as_slice)
+        self.slots_by_type.get(event_type.index()).map_or(&[], Vec::as_slice)
     }
 
     /// The slots that aggregate orders. Orders are stored apart from them as long as they can be refunded or

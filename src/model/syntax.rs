@@ -65,33 +65,19 @@ struct Parser {
 }
 
 /// Binary operators from loosest to tightest.
-const PRECEDENCE_LEVELS: [&[&str]; 5] = [
-    &["||"],
-    &["&&"],
-    &["<", "<=", ">", ">=", "==", "!="],
-    &["+", "-"],
-    &["*", "/", "%"],
-];
+const PRECEDENCE_LEVELS: [&[&str]; 5] =
+    [&["||"], &["&&"], &["<", "<=", ">", ">=", "==", "!="], &["+", "-"], &["*", "/", "%"]];
 
 impl Parser {
     fn new(text: &str) -> Result<Parser, SyntaxError> {
         if text.len() > TEXT_BYTES_MAX {
-            return Err(SyntaxError::new(
-                0..1,
-                format!("longer than {TEXT_BYTES_MAX} bytes"),
-            ));
+            return Err(SyntaxError::new(0..1, format!("longer than {TEXT_BYTES_MAX} bytes")));
         }
-        Ok(Parser {
-            tokens: tokenize(text)?,
-            position: 0,
-            end: text.len(),
-        })
+        Ok(Parser { tokens: tokenize(text)?, position: 0, end: text.len() })
     }
 
     fn peek(&self) -> Option<(&Token, Range<usize>)> {
-        self.tokens
-            .get(self.position)
-            .map(|(token, span)| (token, span.clone()))
+        self.tokens.get(self.position).map(|(token, span)| (token, span.clone()))
     }
 
     fn accept_symbol(&mut self, wanted: &[&'static str]) -> Option<&'static str> {
@@ -132,10 +118,7 @@ impl Parser {
             self.check_depth(depth + links)?;
             let right = self.parse_expression(level + 1, depth + 1)?;
             let span = left.span.start..right.span.end;
-            left = Expr {
-                span,
-                kind: ExprKind::Binary(operator, Box::new(left), Box::new(right)),
-            };
+            left = Expr { span, kind: ExprKind::Binary(operator, Box::new(left), Box::new(right)) };
         }
         Ok(left)
     }
@@ -159,10 +142,7 @@ impl Parser {
                 Some((Token::Name(name), span)) => {
                     self.position += 1;
                     let span = expr.span.start..span.end;
-                    expr = Expr {
-                        span,
-                        kind: ExprKind::Member(Box::new(expr), name.clone()),
-                    };
+                    expr = Expr { span, kind: ExprKind::Member(Box::new(expr), name.clone()) };
                 }
                 _ => return Err(self.error_here("expected a name after `.`")),
             }
@@ -184,10 +164,7 @@ impl Parser {
                 self.expect(")")?;
                 // The span includes the parentheses, so that the source text is complete.
                 let end = self.tokens[self.position - 1].1.end;
-                return Ok(Expr {
-                    span: span.start..end,
-                    kind: inner.kind,
-                });
+                return Ok(Expr { span: span.start..end, kind: inner.kind });
             }
             Token::Symbol(_) => return Err(SyntaxError::new(span, unexpected_message(&token))),
             Token::Number(number) => ExprKind::Number(number),
@@ -200,10 +177,7 @@ impl Parser {
             {
                 let arguments = self.parse_arguments(depth)?;
                 let end = self.tokens[self.position - 1].1.end;
-                return Ok(Expr {
-                    span: span.start..end,
-                    kind: ExprKind::Call(name, arguments),
-                });
+                return Ok(Expr { span: span.start..end, kind: ExprKind::Call(name, arguments) });
             }
             Token::Name(name) if name.eq_ignore_ascii_case("not") && self.is_at_operand() => {
                 return Err(SyntaxError::new(span, format!("`{name}` is written `!`")));
@@ -247,11 +221,7 @@ impl Parser {
     }
 
     fn check_depth(&self, depth: usize) -> Result<(), SyntaxError> {
-        if depth > DEPTH_MAX {
-            Err(self.error_here("nested too deeply"))
-        } else {
-            Ok(())
-        }
+        if depth > DEPTH_MAX { Err(self.error_here("nested too deeply")) } else { Ok(()) }
     }
 
     fn error_here(&self, message: &str) -> SyntaxError {
@@ -299,26 +269,19 @@ mod tests {
                 ExprKind::Bool(truth) => truth.to_string(),
                 ExprKind::Unary(op, x) => format!("({op}{})", show(x)),
                 ExprKind::Binary(op, a, b) => format!("({} {op} {})", show(a), show(b)),
-                ExprKind::Call(name, args) => format!(
-                    "{name}({})",
-                    args.iter().map(show).collect::<Vec<_>>().join(", ")
-                ),
+                ExprKind::Call(name, args) => {
+                    format!("{name}({})", args.iter().map(show).collect::<Vec<_>>().join(", "))
+                }
                 ExprKind::Member(x, name) => format!("{}.{name}", show(x)),
                 ExprKind::Where(x, filter) => format!("({} where {})", show(x), show(filter)),
             }
         }
-        parse(text).map_or_else(
-            |e| format!("{:?}: {}", e.span, e.message),
-            |expr| show(&expr),
-        )
+        parse(text).map_or_else(|e| format!("{:?}: {}", e.span, e.message), |expr| show(&expr))
     }
 
     #[test]
     fn operators_bind_as_in_cel() {
-        assert_eq!(
-            tree("a || b && c == d + e * -f"),
-            "(a || (b && (c == (d + (e * (-f))))))"
-        );
+        assert_eq!(tree("a || b && c == d + e * -f"), "(a || (b && (c == (d + (e * (-f))))))");
         assert_eq!(tree("!a == b"), "((!a) == b)");
         assert_eq!(tree("a - b - c"), "((a - b) - c)");
         assert_eq!(
@@ -329,18 +292,12 @@ mod tests {
             tree("count(a.b where c == 'd' && e, 5)"),
             "count((a.b where ((c == 'd') && e)), 5)"
         );
-        assert_eq!(
-            tree(r#"x == 'it\'s' || y.z == "é""#),
-            "((x == 'it's') || (y.z == 'é'))"
-        );
+        assert_eq!(tree(r#"x == 'it\'s' || y.z == "é""#), "((x == 'it's') || (y.z == 'é'))");
     }
 
     #[test]
     fn a_syntax_error_has_a_span_and_a_reason() {
-        assert_eq!(
-            tree("a = b"),
-            "2..3: `=` is not an operator; compare with `==`"
-        );
+        assert_eq!(tree("a = b"), "2..3: `=` is not an operator; compare with `==`");
         assert_eq!(tree("a >= "), "5..5: something is missing at the end");
         assert_eq!(tree("since(x >= 3"), "12..12: expected `)`, found the end");
         assert_eq!(
@@ -352,14 +309,8 @@ mod tests {
         assert_eq!(tree("a && not b"), "5..8: `not` is written `!`");
         assert_eq!(tree("NOT (a)"), "0..3: `NOT` is written `!`");
         assert_eq!(tree("not == a"), "(not == a)");
-        assert_eq!(
-            tree("a => 3"),
-            "2..4: `=>` is not an operator; at least is written `>=`"
-        );
-        assert_eq!(
-            tree("a <> 3"),
-            "2..4: `<>` is not an operator; unequal is written `!=`"
-        );
+        assert_eq!(tree("a => 3"), "2..4: `=>` is not an operator; at least is written `>=`");
+        assert_eq!(tree("a <> 3"), "2..4: `<>` is not an operator; unequal is written `!=`");
         assert_eq!(tree("a == 'x"), "5..6: this quote is never closed");
         assert_eq!(tree("a § b"), "2..4: `§` has no meaning here");
     }

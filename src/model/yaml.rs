@@ -76,23 +76,11 @@ pub(crate) fn parse(text: &str, problems: &mut ProblemList) -> Option<YamlNode> 
     if text.len() > MODEL_BYTES_MAX {
         let message =
             format!("a model file has at most {MODEL_BYTES_MAX} bytes; this one has more");
-        problems.push(error(
-            Location {
-                line: 1,
-                column: 1,
-                width: 1,
-            },
-            message,
-            None,
-        ));
+        problems.push(error(Location { line: 1, column: 1, width: 1 }, message, None));
         return None;
     }
-    let mut tree = TreeBuilder {
-        text,
-        parser: Parser::new_from_str(text),
-        node_count: 0,
-        problems,
-    };
+    let mut tree =
+        TreeBuilder { text, parser: Parser::new_from_str(text), node_count: 0, problems };
     match tree.build_document() {
         Ok(root) => Some(root),
         Err(problem) => {
@@ -155,11 +143,8 @@ impl<'t> TreeBuilder<'t, '_> {
                 let line = marker.line().max(1);
                 // After comments and blanks the parser counts bytes, so its column may be beyond the line.
                 let text = self.text.lines().nth(line - 1).unwrap_or_default();
-                let location = Location {
-                    line,
-                    column: marker.col().min(text.chars().count()) + 1,
-                    width: 1,
-                };
+                let location =
+                    Location { line, column: marker.col().min(text.chars().count()) + 1, width: 1 };
                 let message = match scan.info() {
                     // The parser reads ahead, so it may reach its own limit before `DEPTH_MAX` is checked.
                     "recursion limit exceeded" => too_deep_message(),
@@ -168,11 +153,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 Err(error(location, message, None))
             }
             None => Err(error(
-                Location {
-                    line: 1,
-                    column: 1,
-                    width: 1,
-                },
+                Location { line: 1, column: 1, width: 1 },
                 "the file ends too early".to_owned(),
                 None,
             )),
@@ -192,11 +173,7 @@ impl<'t> TreeBuilder<'t, '_> {
             return Err(error(location, too_deep_message(), None));
         }
         if self.node_count > NODES_MAX {
-            return Err(error(
-                location,
-                format!("more than {NODES_MAX} values in one file"),
-                None,
-            ));
+            return Err(error(location, format!("more than {NODES_MAX} values in one file"), None));
         }
         self.reject_tags_and_anchors(&event, span)?;
         // The start event of a list or map without brackets has an empty span.
@@ -252,11 +229,7 @@ impl<'t> TreeBuilder<'t, '_> {
         let line = self.text.lines().nth(value.line - 1).unwrap_or_default();
         let before: Vec<char> = line.chars().take(value.column - 1).collect();
         let tag = before.iter().rposition(|c| *c == '!');
-        tag.map_or(value, |at| Location {
-            column: at + 1,
-            width: 1,
-            ..value
-        })
+        tag.map_or(value, |at| Location { column: at + 1, width: 1, ..value })
     }
 
     fn build_list(&mut self, depth: usize) -> Result<(YamlValue, Marker), Problem> {
@@ -299,13 +272,7 @@ impl<'t> TreeBuilder<'t, '_> {
                 ));
                 continue;
             }
-            entries.push((
-                YamlKey {
-                    location: key.location,
-                    text,
-                },
-                value,
-            ));
+            entries.push((YamlKey { location: key.location, text }, value));
         }
     }
 }
@@ -323,11 +290,7 @@ fn location(span: Span) -> Location {
     } else {
         1
     };
-    Location {
-        line: span.start.line().max(1),
-        column: span.start.col() + 1,
-        width,
-    }
+    Location { line: span.start.line().max(1), column: span.start.col() + 1, width }
 }
 
 fn too_deep_message() -> String {
@@ -335,10 +298,5 @@ fn too_deep_message() -> String {
 }
 
 fn error(location: Location, message: String, help: Option<&str>) -> Problem {
-    Problem {
-        location,
-        severity: Severity::Error,
-        message,
-        help: help.map(str::to_owned),
-    }
+    Problem { location, severity: Severity::Error, message, help: help.map(str::to_owned) }
 }

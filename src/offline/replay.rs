@@ -95,11 +95,8 @@ impl Replay<'_> {
             // Time advances just past the end, so that timers due up to and including it fire.
             let end = self.until.or_else(|| last_event_time(&records, &progress));
             let advance_to = end.filter(|_| !has_more).map(EventTime::just_after);
-            let batch = Batch {
-                records: std::mem::take(&mut records),
-                advance_to,
-                ..Batch::default()
-            };
+            let batch =
+                Batch { records: std::mem::take(&mut records), advance_to, ..Batch::default() };
             let (finished, unused) = self.step(&mut progress, batch, &mut summary, &mut emit)?;
             records = unused;
             report(summary.records - records.len() as u64);
@@ -120,9 +117,7 @@ impl Replay<'_> {
         emit: &mut impl FnMut(&Output) -> std::io::Result<()>,
     ) -> Result<(bool, Vec<Record>), Error> {
         let lateness = Millis(0);
-        let view = self
-            .store
-            .prefetch(self.models, PARTITION, lateness, progress, &batch)?;
+        let view = self.store.prefetch(self.models, PARTITION, lateness, progress, &batch)?;
         let mut commit = apply(self.models, lateness, progress, view, batch);
         summary.noticed += commit.anomalies;
         for output in &commit.outputs {
@@ -165,9 +160,7 @@ impl Replay<'_> {
 
 /// The latest event time of `records` and of all records before them.
 fn last_event_time(records: &[Record], progress: &Progress) -> Option<EventTime> {
-    let times = records
-        .iter()
-        .filter_map(|record| record.content.as_ref().ok())
-        .map(|event| event.time);
+    let times =
+        records.iter().filter_map(|record| record.content.as_ref().ok()).map(|event| event.time);
     times.max().max(progress.max_event_time)
 }

@@ -61,27 +61,17 @@ impl TimelineReplay<'_> {
             }
             last = last.max(Some(event.time));
             if event.customer == *self.customer {
-                timeline
-                    .fire_timers(event.time, &mut show)
-                    .map_err(Error::Output)?;
-                timeline
-                    .apply_event(record, &mut show)
-                    .map_err(Error::Output)?;
+                timeline.fire_timers(event.time, &mut show).map_err(Error::Output)?;
+                timeline.apply_event(record, &mut show).map_err(Error::Output)?;
             }
         }
         let end = self.until.or(last);
         if let Some(end) = end {
             // Timers due up to and including the end fire.
             let after = end.just_after();
-            timeline
-                .fire_timers(after, &mut show)
-                .map_err(Error::Output)?;
+            timeline.fire_timers(after, &mut show).map_err(Error::Output)?;
         }
-        Ok(TimelineEnd {
-            state: timeline.state,
-            end,
-            rejected,
-        })
+        Ok(TimelineEnd { state: timeline.state, end, rejected })
     }
 }
 
@@ -101,10 +91,7 @@ impl TimelineState<'_> {
     ) -> std::io::Result<()> {
         let due = |state: &CustomerState| state.next_due().filter(|due| *due < end);
         while let Some(due) = self.state.as_ref().and_then(due) {
-            let batch = Batch {
-                advance_to: Some(due.just_after()),
-                ..Batch::default()
-            };
+            let batch = Batch { advance_to: Some(due.just_after()), ..Batch::default() };
             self.step(due, batch, show)?;
         }
         Ok(())
@@ -115,14 +102,8 @@ impl TimelineState<'_> {
         record: Record,
         show: &mut impl FnMut(&TimelineStep<'_>) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
-        let at = record
-            .content
-            .as_ref()
-            .map_or(EventTime::MIN, |event| event.time);
-        let batch = Batch {
-            records: vec![record],
-            ..Batch::default()
-        };
+        let at = record.content.as_ref().map_or(EventTime::MIN, |event| event.time);
+        let batch = Batch { records: vec![record], ..Batch::default() };
         self.step(at, batch, show)
     }
 
@@ -169,13 +150,7 @@ impl TimelineState<'_> {
             ..StateView::default()
         };
         let commit = apply(self.models, Millis(0), &self.progress, view, batch);
-        let Commit {
-            states,
-            outputs,
-            anomalies,
-            progress,
-            ..
-        } = commit;
+        let Commit { states, outputs, anomalies, progress, .. } = commit;
         self.progress = progress;
         self.state = states.into_iter().next().map(|(_, state)| state).or(state);
         let change = |output| match output {

@@ -37,10 +37,7 @@ pub fn apply<'m>(
             timers: view.timers,
             outputs: Vec::new(),
             anomalies: EventAnomalies::default(),
-            progress: Progress {
-                batch: progress.batch + 1,
-                ..progress.clone()
-            },
+            progress: Progress { batch: progress.batch + 1, ..progress.clone() },
         },
         loaded_to: view.loaded_to,
         transitions_max: view.transitions_max.unwrap_or(usize::MAX),
@@ -62,10 +59,10 @@ pub fn apply<'m>(
                     break;
                 }
             },
-            Err(rejection) => processor.effects.outputs.push(Output::Rejected {
-                position: record.position,
-                rejection: rejection.clone(),
-            }),
+            Err(rejection) => processor
+                .effects
+                .outputs
+                .push(Output::Rejected { position: record.position, rejection: rejection.clone() }),
         }
         used += 1;
         let Position { input, offset } = record.position;
@@ -109,8 +106,7 @@ struct Effects {
 impl BatchProcessor<'_> {
     /// Transitions that may still be taken before the batch is cut.
     fn remaining_transitions(&self) -> usize {
-        self.transitions_max
-            .saturating_sub(self.effects.outputs.len())
+        self.transitions_max.saturating_sub(self.effects.outputs.len())
     }
 
     /// Applies an event and advances the watermark; `false` if due timers remain. `None` if the limit was reached by
@@ -128,13 +124,7 @@ impl BatchProcessor<'_> {
             }
         };
         loaded.touched = true;
-        self.effects.migrate(
-            self.models,
-            self.model_change,
-            customer,
-            loaded,
-            &mut self.changes,
-        );
+        self.effects.migrate(self.models, self.model_change, customer, loaded, &mut self.changes);
         let (state, changes) = (&mut loaded.state, &mut self.changes);
         let anomalies = state.receive(self.models, event, record.position, remaining, changes);
         let Some(anomalies) = anomalies else {
@@ -163,11 +153,8 @@ impl BatchProcessor<'_> {
         };
         let fired_to = self.effects.progress.fired_to.as_ref();
         let end = fired_to.map_or(EventTime::MIN, |key| key.due);
-        let all_fired = loaded
-            .state
-            .fire_timers(self.models, end, remaining, &mut self.changes);
-        self.effects
-            .emit_and_rearm(customer, &mut loaded.state, &mut self.changes);
+        let all_fired = loaded.state.fire_timers(self.models, end, remaining, &mut self.changes);
+        self.effects.emit_and_rearm(customer, &mut loaded.state, &mut self.changes);
         if !all_fired && let Some(due) = loaded.state.armed {
             // All other timers before the cursor have fired, so the cursor moves back to this one.
             let customer = customer.clone();
@@ -227,10 +214,7 @@ impl BatchProcessor<'_> {
             }
             self.fire_next();
         }
-        let target = TimerKey {
-            due: EventTime(watermark.0),
-            customer: CustomerId::default(),
-        };
+        let target = TimerKey { due: EventTime(watermark.0), customer: CustomerId::default() };
         let (cursor, finished) = match &self.loaded_to {
             Some(end) if *end < target => (end.clone(), false),
             _ => (target, true),
@@ -253,19 +237,10 @@ impl BatchProcessor<'_> {
         };
         loaded.touched = true;
         loaded.state.armed = None;
-        self.effects.migrate(
-            self.models,
-            self.model_change,
-            &customer,
-            loaded,
-            &mut self.changes,
-        );
+        self.effects.migrate(self.models, self.model_change, &customer, loaded, &mut self.changes);
         let end = due.just_after();
-        loaded
-            .state
-            .fire_timers(self.models, end, usize::MAX, &mut self.changes);
-        self.effects
-            .emit_and_rearm(&customer, &mut loaded.state, &mut self.changes);
+        loaded.state.fire_timers(self.models, end, usize::MAX, &mut self.changes);
+        self.effects.emit_and_rearm(&customer, &mut loaded.state, &mut self.changes);
     }
 
     fn into_commit(self, applied: Vec<Record>, unused: Vec<Record>, finished: bool) -> Commit {
@@ -274,34 +249,16 @@ impl BatchProcessor<'_> {
         let (mut arm, mut disarm) = (Vec::new(), Vec::new());
         for (customer, loaded) in touched {
             if loaded.state.armed != loaded.armed_before {
-                let key = |due| TimerKey {
-                    due,
-                    customer: customer.clone(),
-                };
+                let key = |due| TimerKey { due, customer: customer.clone() };
                 disarm.extend(loaded.armed_before.map(key));
                 arm.extend(loaded.state.armed.map(key));
             }
             states.push((customer, loaded.state));
         }
-        let Effects {
-            outputs,
-            anomalies,
-            mut progress,
-            ..
-        } = self.effects;
+        let Effects { outputs, anomalies, mut progress, .. } = self.effects;
         let timers = progress.timers.saturating_add(arm.len() as u64);
         progress.timers = timers.saturating_sub(disarm.len() as u64);
-        Commit {
-            states,
-            arm,
-            disarm,
-            outputs,
-            anomalies,
-            applied,
-            unused,
-            finished,
-            progress,
-        }
+        Commit { states, arm, disarm, outputs, anomalies, applied, unused, finished, progress }
     }
 }
 
@@ -347,10 +304,7 @@ impl Effects {
         for change in changes.drain(..) {
             self.progress.population.leave(change.model, change.from);
             self.progress.population.enter(change.model, change.to);
-            self.outputs.push(Output::StageChanged {
-                customer: customer.clone(),
-                change,
-            });
+            self.outputs.push(Output::StageChanged { customer: customer.clone(), change });
         }
         let due = state.next_due();
         // Entries before the fired cursor are never scanned again.
@@ -362,10 +316,7 @@ impl Effects {
             (None, Some(_)) => false,
         };
         if !is_early_enough {
-            let key = |due| TimerKey {
-                due,
-                customer: customer.clone(),
-            };
+            let key = |due| TimerKey { due, customer: customer.clone() };
             if let Some(armed) = state.armed {
                 self.timers.remove(&key(armed));
             }

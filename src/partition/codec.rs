@@ -60,10 +60,7 @@ impl SourceTopics {
         }
         if !now.inputs.starts_with(&self.inputs) {
             return Err(if self.inputs.starts_with(&now.inputs) {
-                UnusableState::FewerInputs {
-                    before: self.inputs.len(),
-                    now: now.inputs.len(),
-                }
+                UnusableState::FewerInputs { before: self.inputs.len(), now: now.inputs.len() }
             } else {
                 UnusableState::OtherInputs
             });
@@ -138,22 +135,13 @@ pub fn encode(progress: &Progress, identity: &Identity) -> Vec<u8> {
         generation: progress.generation,
         models: progress.models_hash.clone(),
         adopted_at: progress.adopted_at.0,
-        sweep: progress
-            .sweep
-            .as_ref()
-            .map(|customer| customer.as_str().to_owned()),
+        sweep: progress.sweep.as_ref().map(|customer| customer.as_str().to_owned()),
         timers: progress.timers,
         population: progress.population.0.clone(),
         source: Some(SourceTopics {
             cluster: identity.source.cluster.clone(),
             // Inputs that were just added have no offset yet.
-            inputs: identity
-                .source
-                .inputs
-                .iter()
-                .take(progress.offsets.len())
-                .cloned()
-                .collect(),
+            inputs: identity.source.inputs.iter().take(progress.offsets.len()).cloned().collect(),
             partitions: identity.source.partitions,
         }),
         identity: None,
@@ -216,10 +204,7 @@ pub fn decode_unchecked(bytes: &[u8]) -> Result<Progress, UnusableState> {
 impl EncodedProgress {
     fn into_progress(self) -> Progress {
         let received_at = EventTime(self.arrived.or(self.highest).unwrap_or_default());
-        let min_delay = self.delay.map(|delay| MinDelay {
-            delay: Millis(delay),
-            received_at,
-        });
+        let min_delay = self.delay.map(|delay| MinDelay { delay: Millis(delay), received_at });
         let key = |(due, customer): (i64, String)| TimerKey {
             due: EventTime(due),
             customer: customer.as_str().into(),

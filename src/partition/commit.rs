@@ -32,15 +32,9 @@ pub struct Commit {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// A transition was taken or retracted.
-    StageChanged {
-        customer: CustomerId,
-        change: StageChange,
-    },
+    StageChanged { customer: CustomerId, change: StageChange },
     /// A record was rejected; it becomes a dead letter.
-    Rejected {
-        position: Position,
-        rejection: Rejection,
-    },
+    Rejected { position: Position, rejection: Rejection },
     /// A migration renamed the customer's stage, model or both; no transition was taken.
     StageRenamed { customer: CustomerId },
     /// Records of an input are lost; the next offset has moved without them.
@@ -97,11 +91,7 @@ pub struct Population(pub Vec<Vec<u64>>);
 impl Progress {
     /// The progress before the first record; `inputs` is the number of inputs.
     pub fn new(models: &Models, inputs: usize) -> Progress {
-        let population = models
-            .list
-            .iter()
-            .map(|model| vec![0; model.stages.len()])
-            .collect();
+        let population = models.list.iter().map(|model| vec![0; model.stages.len()]).collect();
         Progress {
             batch: 0,
             offsets: vec![0; inputs],
@@ -226,10 +216,7 @@ mod tests {
         // An event ahead of the clock counts as any live event.
         assert_eq!(min_delay_hours(&[(0, -5), (20, 0), (43, 300)]), Some(0));
         // History alone has a long delay, and so have slow events more than a day after the last live event.
-        assert_eq!(
-            min_delay_hours(&[(0, 5000), (1, 4000), (2, 4500)]),
-            Some(4000)
-        );
+        assert_eq!(min_delay_hours(&[(0, 5000), (1, 4000), (2, 4500)]), Some(4000));
         assert_eq!(min_delay_hours(&[(0, 0), (10, 300), (25, 300)]), Some(300));
     }
 }

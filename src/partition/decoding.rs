@@ -145,9 +145,7 @@ mod tests {
     fn the_bytes_of_settings_stay_the_same_from_version_to_version() {
         let bytes = serde_json::to_string(&decoding(|mapping, money| {
             mapping.customer_id = "user.id".into();
-            money
-                .rates
-                .insert("EUR".to_owned(), Quantity::parse("1.1").unwrap());
+            money.rates.insert("EUR".to_owned(), Quantity::parse("1.1").unwrap());
         }));
         let expected = concat!(
             r#"{"input.0.channel":"channel","input.0.currency":"currency","input.0.customer_id":"user.id","input.0.id":"id","#,
@@ -158,10 +156,7 @@ mod tests {
             r#""version":"1"}"#,
         );
         assert_eq!(bytes.unwrap(), expected);
-        assert_eq!(
-            decoding(|_, _| {}).hash(),
-            "fec2c02d12784ce7ade0390b60f9626a"
-        );
+        assert_eq!(decoding(|_, _| {}).hash(), "fec2c02d12784ce7ade0390b60f9626a");
     }
 
     #[test]
@@ -170,26 +165,17 @@ mod tests {
         assert_eq!(before.diff(&before), [""; 0]);
         let after = decoding(|mapping, money| {
             mapping.event_type = "event".into();
-            money
-                .rates
-                .insert("EUR".to_owned(), Quantity::from_whole(2));
+            money.rates.insert("EUR".to_owned(), Quantity::from_whole(2));
         });
-        let lines = [
-            r#"input.0.type: "event" instead of "type""#,
-            r#"money.rates.EUR: "2" is new"#,
-        ];
+        let lines =
+            [r#"input.0.type: "event" instead of "type""#, r#"money.rates.EUR: "2" is new"#];
         assert_eq!(before.diff(&after), lines);
         assert_eq!(before.incompatibility(&after), None);
         assert_eq!(after.diff(&before)[1], r#"money.rates.EUR: "2" is gone"#);
         let inputs = |topics: &[&'static str]| {
             let mapping = Mapping::default();
             let inputs = topics.iter().map(|topic| (*topic, &mapping));
-            DecodingSettings::new(
-                1,
-                inputs,
-                &RecordLimits::default(),
-                &CurrencyRates::default(),
-            )
+            DecodingSettings::new(1, inputs, &RecordLimits::default(), &CurrencyRates::default())
         };
         assert_eq!(before.incompatibility(&inputs(&["clicks", "orders"])), None);
         for topics in [&["orders", "clicks"][..], &["orders"], &[]] {
@@ -200,11 +186,6 @@ mod tests {
             );
         }
         let euros = decoding(|_, money| money.currency = "EUR".to_owned());
-        assert!(
-            before
-                .incompatibility(&euros)
-                .unwrap()
-                .contains("was USD and is EUR now")
-        );
+        assert!(before.incompatibility(&euros).unwrap().contains("was USD and is EUR now"));
     }
 }

@@ -147,10 +147,8 @@ impl Generation {
     /// # Errors
     /// [`UnusableState::RejectedModels`] if this version of Tenure does not accept a model that an earlier one accepted.
     pub fn models(&self) -> Result<Models, UnusableState> {
-        let source = |file: &ModelFile| SourceFile {
-            name: file.name.clone(),
-            text: file.text.clone(),
-        };
+        let source =
+            |file: &ModelFile| SourceFile { name: file.name.clone(), text: file.text.clone() };
         let compiled = Models::compile(self.files.iter().map(source).collect());
         compiled.map(|(models, _)| models).map_err(|reports| {
             let first = reports.first().and_then(|report| report.problems.first());
@@ -190,10 +188,7 @@ pub struct ModelGenerations<'m> {
 
 impl<'m> From<&'m Models> for ModelGenerations<'m> {
     fn from(models: &'m Models) -> Self {
-        ModelGenerations {
-            models,
-            before: None,
-        }
+        ModelGenerations { models, before: None }
     }
 }
 
@@ -201,11 +196,6 @@ impl ModelGenerations<'_> {
     /// The migration of states of the previous generation, at event time `at`.
     pub fn migration(&self, at: EventTime) -> Option<Migration<'_>> {
         let (before, change) = self.before?;
-        Some(Migration {
-            change,
-            before,
-            after: self.models,
-            at,
-        })
+        Some(Migration { change, before, after: self.models, at })
     }
 }

@@ -49,19 +49,13 @@ mod tests {
     fn event_time_continues_from_the_partition_that_is_furthest_behind() {
         let text = "model: m\nversion: 1\ninitial: a\nfacts: { n: count(any) }\nstages: { a: {}, b: {} }\n\
                     transitions:\n  - { from: a, to: b, when: n >= 1 }\n";
-        let source = SourceFile {
-            name: "m.yaml".to_owned(),
-            text: text.to_owned(),
-        };
+        let source = SourceFile { name: "m.yaml".to_owned(), text: text.to_owned() };
         let models = Models::compile(vec![source]).unwrap().0;
         let at = |time: i64, customers: u64| Progress {
             batch: 9,
             watermark: Watermark(time),
             max_event_time: Some(EventTime(time + 5)),
-            fired_to: Some(TimerKey {
-                due: EventTime(time),
-                customer: "ann".into(),
-            }),
+            fired_to: Some(TimerKey { due: EventTime(time), customer: "ann".into() }),
             population: Population(vec![vec![customers, 0]]),
             ..Progress::new(&models, 1)
         };
@@ -74,12 +68,6 @@ mod tests {
         assert_eq!((progress.batch, progress.offsets), (0, vec![7]));
         assert_eq!(progress.population, Population(vec![vec![0, 0]]));
         let none = Progress::rekeyed(&[at(10, 0)], &models, vec![7]);
-        assert_eq!(
-            none,
-            Progress {
-                offsets: vec![7],
-                ..Progress::new(&models, 0)
-            }
-        );
+        assert_eq!(none, Progress { offsets: vec![7], ..Progress::new(&models, 0) });
     }
 }

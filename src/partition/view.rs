@@ -51,21 +51,13 @@ pub struct LoadedCustomer {
 
 impl From<CustomerState> for LoadedCustomer {
     fn from(state: CustomerState) -> LoadedCustomer {
-        LoadedCustomer {
-            armed_before: state.armed,
-            state,
-            is_outdated: false,
-            touched: false,
-        }
+        LoadedCustomer { armed_before: state.armed, state, is_outdated: false, touched: false }
     }
 }
 
 impl LoadedCustomer {
     /// A state of the previous generation, converted to the current models.
     pub fn outdated(state: CustomerState) -> LoadedCustomer {
-        LoadedCustomer {
-            is_outdated: true,
-            ..LoadedCustomer::from(state)
-        }
+        LoadedCustomer { is_outdated: true, ..LoadedCustomer::from(state) }
     }
 }

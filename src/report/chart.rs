@@ -86,11 +86,7 @@ impl Axes {
     fn new(dates: &[EventTime], top: f64) -> Axes {
         let from = dates.first().map_or(0.0, |date| date.0 as f64);
         let to = dates.last().map_or(1.0, |date| date.0 as f64);
-        Axes {
-            from,
-            span: (to - from).max(1.0),
-            top,
-        }
+        Axes { from, span: (to - from).max(1.0), top }
     }
 
     fn x(&self, date: EventTime) -> f64 {
@@ -158,9 +154,7 @@ pub(super) fn areas(title: &str, dates: &[EventTime], series: &[Series]) -> Mark
     let axes = Axes::new(dates, nice_ceiling(most));
     let mut below = vec![0.0; dates.len()];
     let outlines = series.iter().map(|area| {
-        let above: Vec<f64> = (0..dates.len())
-            .map(|at| below[at] + value(area, at))
-            .collect();
+        let above: Vec<f64> = (0..dates.len()).map(|at| below[at] + value(area, at)).collect();
         let point = |(at, height): (usize, &f64)| axes.point(dates[at], *height);
         let mut points: Vec<String> = above.iter().enumerate().map(point).collect();
         points.extend(below.iter().enumerate().rev().map(point));

@@ -26,9 +26,7 @@ pub(super) fn format_length(Millis(length): Millis) -> String {
 
 /// A percentile of durations; a dash without durations.
 pub(super) fn format_percentile(lengths: &DurationHistogram, percent: u64) -> String {
-    lengths
-        .percentile(percent)
-        .map_or_else(|| "–".to_owned(), format_length)
+    lengths.percentile(percent).map_or_else(|| "–".to_owned(), format_length)
 }
 
 /// A ratio as a percentage; a dash if it is not a number.
@@ -51,11 +49,7 @@ pub(super) fn format_share(part: u64, whole: u64) -> String {
 /// Wraps a paragraph. If its first line is indented or a list item, further lines are indented by two more.
 pub(super) fn wrap(text: &str) -> String {
     let indent = text.len() - text.trim_start().len();
-    let further = if indent > 0 || text.starts_with("- ") {
-        indent + 2
-    } else {
-        0
-    };
+    let further = if indent > 0 || text.starts_with("- ") { indent + 2 } else { 0 };
     let (mut out, mut column) = (" ".repeat(indent), indent);
     for (at, word) in text.split_whitespace().enumerate() {
         let length = word.chars().count();

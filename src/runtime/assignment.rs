@@ -54,10 +54,7 @@ impl Assignment {
             let epoch = state.epochs.entry(*partition).or_default();
             *epoch += 1 + *epoch % 2;
             let epoch = *epoch;
-            state.changes.push(AssignmentChange::Assigned {
-                partition: *partition,
-                epoch,
-            });
+            state.changes.push(AssignmentChange::Assigned { partition: *partition, epoch });
         }
     }
 
@@ -67,9 +64,7 @@ impl Assignment {
         for partition in partitions {
             let epoch = state.epochs.entry(*partition).or_default();
             *epoch += *epoch % 2;
-            state.changes.push(AssignmentChange::Revoked {
-                partition: *partition,
-            });
+            state.changes.push(AssignmentChange::Revoked { partition: *partition });
         }
     }
 
@@ -80,9 +75,7 @@ impl Assignment {
         if state.epochs.get(&partition) == Some(&epoch)
             && let Some(epoch) = state.bump_epoch(partition)
         {
-            state
-                .changes
-                .push(AssignmentChange::Restarted { partition, epoch });
+            state.changes.push(AssignmentChange::Restarted { partition, epoch });
         }
     }
 
@@ -133,9 +126,7 @@ impl Assignment {
     }
 
     fn lock(&self) -> MutexGuard<'_, AssignmentState> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -149,12 +140,8 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..3 {
             assignment.assign(&[4]);
-            let [
-                AssignmentChange::Assigned {
-                    partition: 4,
-                    epoch,
-                },
-            ] = assignment.take_changes()[..]
+            let [AssignmentChange::Assigned { partition: 4, epoch }] =
+                assignment.take_changes()[..]
             else {
                 panic!()
             };
@@ -170,10 +157,7 @@ mod tests {
             assert!(assignment.is_current(4, epoch));
             assignment.revoke(&[4]);
             assert!(!assignment.is_current(4, epoch));
-            assert_eq!(
-                assignment.take_changes(),
-                [AssignmentChange::Revoked { partition: 4 }]
-            );
+            assert_eq!(assignment.take_changes(), [AssignmentChange::Revoked { partition: 4 }]);
             seen.push(epoch);
         }
         assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");

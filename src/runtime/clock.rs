@@ -4,14 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::event::{Millis, WallTime};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the only reader of the wall clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the only reader of the wall clock")]
 pub fn now() -> WallTime {
-    let since_1970 = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallTime(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -33,11 +28,7 @@ const JUMP_TOLERANCE: Millis = Millis(60_000);
 
 impl SlewingClock {
     pub(super) fn new(wall: WallTime, uptime: Duration) -> SlewingClock {
-        SlewingClock {
-            latest: wall.0.saturating_mul(1000),
-            uptime,
-            jumped: false,
-        }
+        SlewingClock { latest: wall.0.saturating_mul(1000), uptime, jumped: false }
     }
 
     /// The earlier of the wall clock and the latest accepted time; and their difference, when a jump has just begun.
@@ -52,11 +43,7 @@ impl SlewingClock {
         self.jumped = is_far;
         self.uptime = uptime;
         // A small step back is followed. A large one is not: the clock is expected to be corrected.
-        self.latest = if is_far {
-            latest
-        } else {
-            slewed.min(wall.0.saturating_mul(1000))
-        };
+        self.latest = if is_far { latest } else { slewed.min(wall.0.saturating_mul(1000)) };
         let now = wall.min(WallTime(slewed.div_euclid(1000)));
         (now, is_new_jump.then_some(apart))
     }

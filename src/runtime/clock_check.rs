@@ -81,8 +81,7 @@ impl ClockCheck {
 
     /// Whether the clocks differ by more than [`SKEW_TOLERANCE`].
     pub(super) fn is_skewed(&self, now: ClockReading) -> bool {
-        self.broker_time(now)
-            .is_some_and(|brokers| are_skewed(brokers, now.wall))
+        self.broker_time(now).is_some_and(|brokers| are_skewed(brokers, now.wall))
     }
 
     /// The brokers' clock now, extrapolated from the last observation.
@@ -95,9 +94,7 @@ impl ClockCheck {
 
     /// Whether a timestamp is ahead of the later of the known clocks by more than `tolerance`.
     pub(super) fn is_ahead(&self, timestamp: i64, now: ClockReading, tolerance: Millis) -> bool {
-        let latest = self
-            .broker_time(now)
-            .map_or(now.wall, |brokers| brokers.max(now.wall));
+        let latest = self.broker_time(now).map_or(now.wall, |brokers| brokers.max(now.wall));
         // Clocks are not exact to the millisecond, even where `tolerance` is 0.
         timestamp > latest.0.saturating_add(tolerance.0.max(SKEW_TOLERANCE.0))
     }
@@ -164,10 +161,7 @@ mod tests {
         // Set ahead: idleness is measured by the brokers' clock.
         assert_eq!(check.corrected(off(2, 60)), off(0, 60).wall);
         // A difference of a few seconds is tolerated.
-        let near = ClockReading {
-            wall: WallTime(BEGIN + 65_000),
-            ..off(0, 60)
-        };
+        let near = ClockReading { wall: WallTime(BEGIN + 65_000), ..off(0, 60) };
         assert_eq!(check.corrected(near), near.wall);
     }
 }

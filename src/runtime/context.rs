@@ -40,11 +40,7 @@ impl Context {
         store: &Store<E>,
         partition: u32,
     ) -> Result<Option<Progress>, store::Error> {
-        store.progress(
-            partition,
-            &self.settings.identity,
-            &hash_models(&self.models),
-        )
+        store.progress(partition, &self.settings.identity, &hash_models(&self.models))
     }
 
     /// Identifies what local state belongs to: the changelog and the deployment.

@@ -68,14 +68,10 @@ impl Customers {
     ) -> Result<T, ExplainError> {
         let store = lock(&self.store);
         let store = store.as_ref().ok_or(ExplainError::NotReady)?;
-        let owned: Vec<u32> = lock(&self.owned)
-            .iter()
-            .map(|partition| store_partition(*partition))
-            .collect();
+        let owned: Vec<u32> =
+            lock(&self.owned).iter().map(|partition| store_partition(*partition)).collect();
         let found = store.find_customer(&owned, customer)?;
-        let found = found.ok_or(ExplainError::UnknownCustomer {
-            partitions: owned.len(),
-        })?;
+        let found = found.ok_or(ExplainError::UnknownCustomer { partitions: owned.len() })?;
         Ok(show(&explain_found(&found, customer, instant)?))
     }
 }
@@ -89,12 +85,7 @@ pub fn explain_found<'f>(
     customer: &'f CustomerId,
     instant: Option<EventTime>,
 ) -> Result<CustomerExplanation<'f>, UnknownInstant> {
-    let FoundCustomer {
-        models,
-        state,
-        is_migrated,
-        ..
-    } = found;
+    let FoundCustomer { models, state, is_migrated, .. } = found;
     CustomerExplanation::new(models, customer, state, as_of(found), instant, *is_migrated)
 }
 

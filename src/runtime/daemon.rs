@@ -47,10 +47,7 @@ pub fn run(
     let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
     topology.check_record_size(&outputs.changelog, largest)?;
-    let mut settings = Settings {
-        identity: settings.identity_with(&topology),
-        ..settings
-    };
+    let mut settings = Settings { identity: settings.identity_with(&topology), ..settings };
     // A process may be assigned all partitions.
     let partitions = usize::try_from(topology.partitions).unwrap_or(0);
     let feeds = partitions * settings.outputs.inputs.len();
@@ -72,9 +69,8 @@ pub fn run(
         stopping: Arc::default(),
         writer_id: offset_metadata::new_writer_id().into(),
     };
-    let mailboxes: Vec<Arc<Mailbox>> = (0..context.settings.workers.max(1))
-        .map(|_| Arc::default())
-        .collect();
+    let mailboxes: Vec<Arc<Mailbox>> =
+        (0..context.settings.workers.max(1)).map(|_| Arc::default()).collect();
     let rebalances = Arc::new(RebalanceHandler::new(&context, &mailboxes));
     let consumer = Consumer::join(
         &context.settings.kafka,
@@ -120,11 +116,7 @@ fn open_store(settings: &Settings, metrics: &Metrics) -> Result<Store, Error> {
     let Err(error @ store::Error::Damaged { .. }) = opened else {
         return Ok(opened?);
     };
-    metrics
-        .restore
-        .stores_cleared
-        .with_label_values(&["damaged"])
-        .inc();
+    metrics.restore.stores_cleared.with_label_values(&["damaged"]).inc();
     let path = settings.state_dir.display();
     tracing::warn!(
         %path, cause = error_chain(&error),
@@ -181,10 +173,7 @@ fn spawn_worker(
             drop(failure.set(Error::Partition(error)));
         }
     };
-    std::thread::Builder::new()
-        .name(format!("worker-{number}"))
-        .spawn(run)
-        .map_err(Error::Thread)
+    std::thread::Builder::new().name(format!("worker-{number}")).spawn(run).map_err(Error::Thread)
 }
 
 /// Closes the assignment when a worker ends, also by a panic, so that no rebalance waits for it.
@@ -218,16 +207,8 @@ fn shut_down(
         .spawn(watchdog)
         .map_err(Error::Thread)?;
     polling.context.stopping.store(true, Ordering::Release);
-    polling
-        .mailboxes
-        .iter()
-        .for_each(|mailbox| mailbox.post(WorkerMessage::Stop));
-    let panicked = workers
-        .into_iter()
-        .map(JoinHandle::join)
-        .filter(Result::is_err)
-        .count()
-        > 0;
+    polling.mailboxes.iter().for_each(|mailbox| mailbox.post(WorkerMessage::Stop));
+    let panicked = workers.into_iter().map(JoinHandle::join).filter(Result::is_err).count() > 0;
     drop(polling);
     watchdog.thread().unpark();
     match Arc::into_inner(failure).and_then(OnceLock::into_inner) {

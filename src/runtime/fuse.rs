@@ -107,20 +107,13 @@ impl Fuse {
 
     fn lock_and_advance(&self, request: &FuseRequest<'_>) -> MutexGuard<'_, BurstCounter> {
         let mut counter = self.lock();
-        counter.advance(
-            request.worker,
-            request.customers,
-            request.uptime,
-            request.burst,
-        );
+        counter.advance(request.worker, request.customers, request.uptime, request.burst);
         counter
     }
 
     fn lock(&self) -> MutexGuard<'_, BurstCounter> {
         // A poisoned lock is usable: a panic cannot leave the counts inconsistent.
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -131,10 +124,7 @@ fn report(counter: &mut BurstCounter, request: &FuseRequest<'_>) {
     let totals = counter.totals();
     let (transitions, customers) = (totals.transitions, totals.customers);
     let percent = u128::from(transitions) * 100 / u128::from(burst.threshold(customers));
-    metrics
-        .bursts
-        .reached_percent
-        .set(i64::try_from(percent).unwrap_or(i64::MAX));
+    metrics.bursts.reached_percent.set(i64::try_from(percent).unwrap_or(i64::MAX));
     let is_tripped = totals.tripped_since.is_some();
     metrics.bursts.fuse_blown.set(is_tripped.into());
     if !begins {

@@ -89,9 +89,7 @@ impl WorkerIo for LiveIo {
         let (mut position, mut is_empty) = (from, true);
         let mut take = |_: &ConsumerRecord<'_>| is_empty = false;
         for _ in 0..GAP_READS_MAX {
-            position = self
-                .reader
-                .read(&topic, partition, position, to, &mut take)?;
+            position = self.reader.read(&topic, partition, position, to, &mut take)?;
             if position >= to {
                 break;
             }
@@ -116,8 +114,7 @@ impl WorkerIo for LiveIo {
                 take(record);
             }
         };
-        self.reader
-            .read(changelog, partition, from, end, &mut decode)
+        self.reader.read(changelog, partition, from, end, &mut decode)
     }
 
     fn transact(
@@ -125,8 +122,7 @@ impl WorkerIo for LiveIo {
         parts: &[TransactionPart],
         membership: &Membership,
     ) -> Result<CommittedTransaction, Error> {
-        self.producer
-            .transact(&self.settings.outputs.inputs, parts, membership)
+        self.producer.transact(&self.settings.outputs.inputs, parts, membership)
     }
 
     fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error> {

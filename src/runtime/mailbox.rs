@@ -18,7 +18,10 @@ const HEADER_OVERHEAD_BYTES: usize = 48;
 #[derive(Debug)]
 pub(super) enum WorkerMessage {
     /// A partition is to be restored: it was assigned, or is restarted in a new epoch.
-    Assigned { partition: i32, epoch: u64 },
+    Assigned {
+        partition: i32,
+        epoch: u64,
+    },
     /// Partitions were revoked; the rebalance waits on `released` until they are released.
     Revoked {
         partitions: Vec<i32>,
@@ -53,12 +56,7 @@ impl BufferUsage {
 
     pub(super) fn reserve(&self, fetched: &Fetched) -> Reservation {
         let bytes = match fetched {
-            Fetched::Record {
-                key,
-                value,
-                headers,
-                ..
-            } => {
+            Fetched::Record { key, value, headers, .. } => {
                 let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
                 let header = |(name, value): &(String, Option<Vec<u8>>)| {
                     HEADER_OVERHEAD_BYTES + name.len() + length(value)
@@ -69,10 +67,7 @@ impl BufferUsage {
             Fetched::End | Fetched::OutOfRange | Fetched::Damaged { .. } => 0,
         };
         self.0.fetch_add(bytes, Ordering::Relaxed);
-        Reservation {
-            usage: self.clone(),
-            bytes,
-        }
+        Reservation { usage: self.clone(), bytes }
     }
 }
 
@@ -103,18 +98,15 @@ impl Mailbox {
 
     /// Takes all messages; waits up to `timeout` for the first.
     pub(super) fn take(&self, timeout: Duration) -> VecDeque<WorkerMessage> {
-        let waited = self
-            .not_empty
-            .wait_timeout_while(self.lock(), timeout, |messages| messages.is_empty());
+        let waited =
+            self.not_empty.wait_timeout_while(self.lock(), timeout, |messages| messages.is_empty());
         let (mut messages, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
         std::mem::take(&mut *messages)
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<WorkerMessage>> {
         // A panic while the lock is taken leaves the queue consistent.
-        self.messages
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.messages.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -127,30 +119,21 @@ pub(super) struct ReleaseLatch {
 
 impl ReleaseLatch {
     pub(super) fn new(workers: usize) -> Arc<ReleaseLatch> {
-        Arc::new(ReleaseLatch {
-            remaining: Mutex::new(workers),
-            changed: Condvar::new(),
-        })
+        Arc::new(ReleaseLatch { remaining: Mutex::new(workers), changed: Condvar::new() })
     }
 
     pub(super) fn count_down(&self) {
-        let mut remaining = self
-            .remaining
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut remaining =
+            self.remaining.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *remaining = remaining.saturating_sub(1);
         self.changed.notify_all();
     }
 
     /// Whether all workers have released them within `timeout`.
     pub(super) fn wait(&self, timeout: Duration) -> bool {
-        let remaining = self
-            .remaining
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let waited = self
-            .changed
-            .wait_timeout_while(remaining, timeout, |remaining| *remaining > 0);
+        let remaining = self.remaining.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let waited =
+            self.changed.wait_timeout_while(remaining, timeout, |remaining| *remaining > 0);
         let (remaining, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
         *remaining == 0
     }

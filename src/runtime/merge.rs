@@ -112,9 +112,7 @@ impl InputQueue {
 
 impl Merge {
     pub(super) fn new(inputs: usize) -> Merge {
-        Merge {
-            inputs: (0..inputs).map(|_| InputQueue::default()).collect(),
-        }
+        Merge { inputs: (0..inputs).map(|_| InputQueue::default()).collect() }
     }
 
     pub(super) fn push(
@@ -127,18 +125,12 @@ impl Merge {
         input.at_end = false;
         input.idleness = Idleness::None;
         input.suspects += usize::from(suspect.is_some());
-        input.queue.push_back(Queued {
-            record,
-            reservation,
-            suspect,
-        });
+        input.queue.push_back(Queued { record, reservation, suspect });
     }
 
     /// Resolves the suspect record at the head of an input.
     pub(super) fn resolve_suspect(&mut self, input: usize, is_right: bool) {
-        let InputQueue {
-            queue, suspects, ..
-        } = &mut self.inputs[input];
+        let InputQueue { queue, suspects, .. } = &mut self.inputs[input];
         let Some(queued) = queue.front_mut() else {
             return;
         };
@@ -179,24 +171,15 @@ impl Merge {
     /// The next record in merge order. `timed_out` is called for each input whose wait times out.
     pub(super) fn next(&mut self, now: Duration, mut timed_out: impl FnMut()) -> MergeOutput {
         if self.inputs.iter().all(|input| input.queue.is_empty()) {
-            return if self.is_idle() {
-                MergeOutput::Empty
-            } else {
-                MergeOutput::Waiting
-            };
+            return if self.is_idle() { MergeOutput::Empty } else { MergeOutput::Waiting };
         }
         // Suspect records count as rejected, which have no time and would be taken before all others: they are resolved
         // first.
         let suspects = self.inputs.iter().map(InputQueue::suspect);
-        if let Some((input, (timestamp, is_outlier))) = suspects
-            .enumerate()
-            .find_map(|(input, suspect)| Some((input, suspect?)))
+        if let Some((input, (timestamp, is_outlier))) =
+            suspects.enumerate().find_map(|(input, suspect)| Some((input, suspect?)))
         {
-            return MergeOutput::Suspect {
-                input,
-                timestamp,
-                is_outlier,
-            };
+            return MergeOutput::Suspect { input, timestamp, is_outlier };
         }
         let mut is_waiting = false;
         for input in &mut self.inputs {
@@ -214,15 +197,10 @@ impl Merge {
             // A rejected record has no time: it is taken as soon as it is at the head.
             Some((record.effective_time(), rank))
         });
-        match first
-            .min()
-            .and_then(|(_, rank)| self.inputs[rank].queue.pop_front())
-        {
-            Some(Queued {
-                record,
-                reservation,
-                ..
-            }) => MergeOutput::Record(record, reservation.bytes()),
+        match first.min().and_then(|(_, rank)| self.inputs[rank].queue.pop_front()) {
+            Some(Queued { record, reservation, .. }) => {
+                MergeOutput::Record(record, reservation.bytes())
+            }
             None => MergeOutput::Empty,
         }
     }
@@ -247,10 +225,7 @@ mod tests {
     /// An event at `time` in a record of `timestamp`; its offset is its time.
     fn record(input: u32, time: i64, timestamp: i64) -> Record {
         Record {
-            position: Position {
-                input,
-                offset: time,
-            },
+            position: Position { input, offset: time },
             timestamp: Some(EventTime(timestamp)),
             content: Ok(event(time)),
         }
@@ -263,10 +238,7 @@ mod tests {
             value: None,
             headers: Vec::new(),
         };
-        Record {
-            content: Err(rejection),
-            ..record(input, offset, offset)
-        }
+        Record { content: Err(rejection), ..record(input, offset, offset) }
     }
 
     impl Merge {
@@ -325,10 +297,7 @@ mod tests {
     fn many_suspect_records_are_each_resolved_by_the_valid_one_after_them() {
         let mut merge = Merge::new(1);
         for offset in 0..20 {
-            let suspect = SuspectRecord {
-                timestamp: 99,
-                content: Ok(event(offset)),
-            };
+            let suspect = SuspectRecord { timestamp: 99, content: Ok(event(offset)) };
             merge.add(rejected(0, offset), Some(suspect));
             merge.add(record(0, offset, offset), None);
             let MergeOutput::Suspect { is_outlier, .. } = merge.next(Duration::ZERO, || {}) else {
@@ -344,12 +313,7 @@ mod tests {
 
     #[test]
     fn a_suspect_record_is_resolved_at_the_head_and_is_then_accepted_or_rejected() {
-        let suspect = |content| {
-            Some(SuspectRecord {
-                timestamp: 99,
-                content,
-            })
-        };
+        let suspect = |content| Some(SuspectRecord { timestamp: 99, content });
         for (is_right, content, accepted) in [
             (true, Ok(event(5)), true),
             (false, Ok(event(5)), false),
@@ -363,11 +327,8 @@ mod tests {
             };
             assert!(!is_outlier, "no record follows yet");
             merge.add(record(0, 6, 6), None);
-            let MergeOutput::Suspect {
-                input,
-                timestamp,
-                is_outlier,
-            } = merge.next(Duration::ZERO, || {})
+            let MergeOutput::Suspect { input, timestamp, is_outlier } =
+                merge.next(Duration::ZERO, || {})
             else {
                 panic!("not suspect");
             };
@@ -378,10 +339,7 @@ mod tests {
             };
             assert_eq!(record.content.is_ok(), accepted);
             if let Err(rejection) = record.content {
-                assert_eq!(
-                    rejection.reason,
-                    reason.unwrap_or(RejectReason::TimestampInFuture)
-                );
+                assert_eq!(rejection.reason, reason.unwrap_or(RejectReason::TimestampInFuture));
             }
         }
     }

@@ -46,10 +46,7 @@ mod tests {
 
     #[test]
     fn encoded_metadata_is_parsed_and_no_other_text_is() {
-        let metadata = OffsetMetadata {
-            batch: 12,
-            writer_id: "a",
-        };
+        let metadata = OffsetMetadata { batch: 12, writer_id: "a" };
         assert_eq!(OffsetMetadata::parse(&metadata.encode()), Some(metadata));
         for other in ["", "12", "x a", "-1 a"] {
             assert_eq!(OffsetMetadata::parse(other), None, "{other}");

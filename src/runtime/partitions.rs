@@ -141,11 +141,7 @@ pub enum ActionError {
     NotQuarantined(i32),
     /// The action does not resolve this cause.
     #[error("{action} is not possible for the cause {cause}; possible: {possible}")]
-    NotPossible {
-        action: &'static str,
-        cause: &'static str,
-        possible: String,
-    },
+    NotPossible { action: &'static str, cause: &'static str, possible: String },
     /// Only the operator can find the end of a damaged batch; `at` is its first offset.
     #[error(
         "set the offset from which to continue with --to (?to=): behind offset {at}, the first offset of a batch that can be \
@@ -171,9 +167,7 @@ impl Partitions {
     pub fn list(&self) -> Vec<(i32, PartitionState)> {
         let table = self.lock();
         let states = table.states.iter();
-        states
-            .map(|(partition, state)| (*partition, state.clone()))
-            .collect()
+        states.map(|(partition, state)| (*partition, state.clone())).collect()
     }
 
     /// Requests an action from the owner of a quarantined partition, unless `is_dry`. Returns a description of its effect.
@@ -220,10 +214,7 @@ impl Partitions {
     }
 
     pub(super) fn is_quarantined(&self, partition: i32) -> bool {
-        matches!(
-            self.lock().states.get(&partition),
-            Some(PartitionState::Quarantined(_))
-        )
+        matches!(self.lock().states.get(&partition), Some(PartitionState::Quarantined(_)))
     }
 
     /// Takes the requested action of a quarantined partition, and the record that caused the quarantine.
@@ -257,12 +248,7 @@ impl PartitionTable {
 
 impl Quarantine {
     pub(super) fn new(cause: QuarantineCause, at: Option<Position>, what: String) -> Quarantine {
-        Quarantine {
-            cause,
-            what,
-            at,
-            since: clock::now(),
-        }
+        Quarantine { cause, what, at, since: clock::now() }
     }
 
     /// The effect of an action, as a text for the operator.
@@ -322,10 +308,7 @@ mod tests {
     #[test]
     fn only_an_action_that_can_resolve_the_cause_is_accepted_and_taken_once() {
         let (partitions, metrics) = (Partitions::default(), Metrics::new().unwrap());
-        let at = Position {
-            input: 0,
-            offset: 7,
-        };
+        let at = Position { input: 0, offset: 7 };
         let quarantined = |cause| {
             let quarantine = Quarantine::new(cause, Some(at), String::new());
             partitions.set(3, PartitionState::Quarantined(quarantine), &metrics);
@@ -335,19 +318,12 @@ mod tests {
             Err(ActionError::NotQuarantined(3))
         );
         quarantined(QuarantineCause::Record);
-        assert!(
-            partitions
-                .request(3, RecoveryAction::Rebuild, false)
-                .is_err()
-        );
+        assert!(partitions.request(3, RecoveryAction::Rebuild, false).is_err());
         assert!(partitions.request(3, RecoveryAction::Skip, true).is_ok());
         assert_eq!(partitions.take_requested(3), None);
         assert!(partitions.request(3, RecoveryAction::Skip, false).is_ok());
         let taken = partitions.take_requested(3).map(|(action, _)| action);
-        assert_eq!(
-            (taken, partitions.take_requested(3)),
-            (Some(RecoveryAction::Skip), None)
-        );
+        assert_eq!((taken, partitions.take_requested(3)), (Some(RecoveryAction::Skip), None));
 
         quarantined(QuarantineCause::InputDamaged);
         for (to, allowed) in [(None, false), (Some(7), false), (Some(8), true)] {

@@ -57,19 +57,13 @@ impl RebalanceHandler {
 impl RebalanceListener for RebalanceHandler {
     fn on_assigned(&self, partitions: &[i32]) {
         tracing::info!(?partitions, "partitions assigned");
-        self.metrics
-            .rebalances
-            .with_label_values(&["assigned"])
-            .inc();
+        self.metrics.rebalances.with_label_values(&["assigned"]).inc();
         self.assignment.assign(partitions);
     }
 
     fn on_revoked(&self, partitions: &[i32], lost: bool) {
         tracing::info!(?partitions, lost, "partitions revoked");
-        self.metrics
-            .rebalances
-            .with_label_values(&[if lost { "lost" } else { "revoked" }])
-            .inc();
+        self.metrics.rebalances.with_label_values(&[if lost { "lost" } else { "revoked" }]).inc();
         self.assignment.revoke(partitions);
         // Once a worker has ended, the process ends too: nothing more is committed.
         if self.assignment.is_closed() {
@@ -137,8 +131,7 @@ impl PollLoop<'_> {
         let mut poll_timeout = Duration::ZERO;
         while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
             self.handle.record_heartbeat();
-            self.reporter
-                .report(&self.context.restoring, &self.context.metrics);
+            self.reporter.report(&self.context.restoring, &self.context.metrics);
             match self.consumer.poll(poll_timeout) {
                 Err(error @ kafka::Error::Fenced { .. }) => self.rejoin("fenced", Some(error))?,
                 _ if self.consumer.is_missing_heartbeats() => self.rejoin("silent", None)?,
@@ -190,11 +183,7 @@ impl PollLoop<'_> {
             }
         }
         tracing::warn!(reason, "the group membership is lost; rejoining the group");
-        self.context
-            .metrics
-            .consumer_rejoins
-            .with_label_values(&[reason])
-            .inc();
+        self.context.metrics.consumer_rejoins.with_label_values(&[reason]).inc();
         self.feeds.clear();
         self.restored.clear();
         let lost = self.context.assignment.assigned();
@@ -236,8 +225,7 @@ impl PollLoop<'_> {
             ))));
         }
         self.create_feeds(partition, epoch)?;
-        self.mailbox(partition)
-            .post(WorkerMessage::Assigned { partition, epoch });
+        self.mailbox(partition).post(WorkerMessage::Assigned { partition, epoch });
         Ok(())
     }
 
@@ -335,10 +323,8 @@ impl PollLoop<'_> {
     }
 
     fn start_feeds(&mut self, start: &StartRequest) -> Result<(), Error> {
-        let Some(feeds) = self
-            .feeds
-            .get_mut(&start.partition)
-            .filter(|feeds| feeds.epoch == start.epoch)
+        let Some(feeds) =
+            self.feeds.get_mut(&start.partition).filter(|feeds| feeds.epoch == start.epoch)
         else {
             return Ok(());
         };
@@ -354,15 +340,7 @@ impl PollLoop<'_> {
         let feeds = self.feeds.values().map(|feeds| feeds.feeds.len()).sum();
         let settings = &self.context.settings;
         let limit = settings.feed_buffer_bytes(feeds, FEED_BYTES_MAX);
-        for (
-            partition,
-            Feeds {
-                epoch,
-                feeds,
-                started,
-            },
-        ) in &self.feeds
-        {
+        for (partition, Feeds { epoch, feeds, started }) in &self.feeds {
             for (feed, usage) in feeds.iter().filter(|_| *started) {
                 for _ in 0..FEED_READ_MAX {
                     if !usage.has_room(limit) {

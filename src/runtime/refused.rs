@@ -12,11 +12,7 @@ pub(super) fn dead_letter(
     topic: &str,
     reason: &str,
 ) -> Result<ProducerRecord, Error> {
-    let Some(letter) = context
-        .settings
-        .outputs
-        .dead_letter_for_refused(refused, reason)
-    else {
+    let Some(letter) = context.settings.outputs.dead_letter_for_refused(refused, reason) else {
         return Err(Error::Misconfigured(format!(
             "{topic} refuses a record that cannot be left out: {reason}. Raise max.message.bytes of {topic}, or check its \
              other settings"

@@ -128,9 +128,7 @@ pub struct Rekey<'r> {
 
 impl std::fmt::Debug for Rekey<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Rekey")
-            .field("summary", &self.summary)
-            .finish_non_exhaustive()
+        out.debug_struct("Rekey").field("summary", &self.summary).finish_non_exhaustive()
     }
 }
 
@@ -148,10 +146,7 @@ impl<'r> Rekey<'r> {
         if former.changelog == settings.outputs.changelog || former.app == settings.kafka.app {
             return refuse("kafka.app and output.changelog must be new ones: nothing of the former deployment is overwritten".to_owned());
         }
-        let config = store::Config {
-            memory_bytes: MEMORY_BYTES,
-            durable: false,
-        };
+        let config = store::Config { memory_bytes: MEMORY_BYTES, durable: false };
         let mut rekey = Rekey {
             offsets: OffsetFinder::open(&settings.kafka)?,
             reader: PartitionReader::new(&settings.kafka),
@@ -190,10 +185,8 @@ impl<'r> Rekey<'r> {
 
     /// The identity of the settings with the former number of partitions.
     fn former_identity(&self) -> Identity {
-        let before = TopicMetadata {
-            partitions: self.summary.partitions_before,
-            ..self.topology.clone()
-        };
+        let before =
+            TopicMetadata { partitions: self.summary.partitions_before, ..self.topology.clone() };
         self.settings.identity_with(&before)
     }
 
@@ -217,10 +210,7 @@ impl<'r> Rekey<'r> {
     pub fn write(self) -> Result<RekeySummary, Error> {
         self.check_target()?;
         let partitioner = self.summary.partitioner.unwrap_or(Partitioner::Murmur2);
-        let kafka = kafka::Config {
-            instance: "rekey".to_owned(),
-            ..self.settings.kafka.clone()
-        };
+        let kafka = kafka::Config { instance: "rekey".to_owned(), ..self.settings.kafka.clone() };
         let mut producer = TransactionalProducer::open(&kafka, 0, self.topology.batch_bytes())?;
         let identity = self.settings.identity_with(&self.topology);
         let outputs = &self.settings.outputs;
@@ -274,17 +264,12 @@ impl<'r> Rekey<'r> {
 
     /// The progress of each new partition, at the offsets of the former partition of the same number, or at the first offsets.
     fn initial_progress(&self) -> Result<Vec<Progress>, Error> {
-        let before: Vec<Progress> = self
-            .partitions
-            .iter()
-            .map(|former| former.progress.clone())
-            .collect();
+        let before: Vec<Progress> =
+            self.partitions.iter().map(|former| former.progress.clone()).collect();
         let inputs = &self.settings.outputs.inputs;
         let mut all = Vec::new();
         for partition in 0..self.summary.partitions_after {
-            let known = before
-                .get(partition as usize)
-                .map_or(&[][..], |it| &it.offsets);
+            let known = before.get(partition as usize).map_or(&[][..], |it| &it.offsets);
             let mut offsets = known.to_vec();
             for topic in &inputs[known.len()..] {
                 offsets.push(self.offsets.find(topic, partition)?.start);
@@ -297,9 +282,7 @@ impl<'r> Rekey<'r> {
     /// Checks that the former deployment has not written to its changelog since it was read.
     fn check_unchanged(&self) -> Result<(), Error> {
         for former in &self.partitions {
-            let bounds = self
-                .offsets
-                .find(&self.former.changelog, former.partition)?;
+            let bounds = self.offsets.find(&self.former.changelog, former.partition)?;
             if bounds.end != former.bounds.end {
                 return refuse(format!(
                     "{} was written to during the rekey: stop every process of {}, and repeat this",

@@ -56,8 +56,7 @@ impl PartitionRestore {
     }
 
     fn is_requested(&self, action: RecoveryAction) -> bool {
-        self.requested
-            .is_some_and(|(requested, _)| requested == action)
+        self.requested.is_some_and(|(requested, _)| requested == action)
     }
 
     /// Runs one step of bounded length; `Some` after the last one.
@@ -192,17 +191,13 @@ impl PartitionRestore {
             return Ok(phase);
         }
         // The batch of the local progress is valid also where records of the changelog were deleted.
-        let is_comparable = matches!(
-            relation,
-            ChangelogRelation::Continues | ChangelogRelation::Truncated
-        );
+        let is_comparable =
+            matches!(relation, ChangelogRelation::Continues | ChangelogRelation::Truncated);
         if !(is_comparable && is_last) {
             return Ok(Phase::AwaitingStableOffset(committed, ends, local));
         }
         if self.is_truncated(io, ends)? {
-            context
-                .metrics
-                .report_truncated_changelog(self.partition, ends.start);
+            context.metrics.report_truncated_changelog(self.partition, ends.start);
         }
         Ok(Phase::Reading(committed, self.empty_scan(context, ends)))
     }
@@ -261,10 +256,8 @@ impl PartitionRestore {
     ) -> Result<RestoreOutcome, Error> {
         let ends = scan.ends();
         let has_caught_up = matches!(scan.target, RestoreTarget::CatchUp(_));
-        if let Some(ChangelogLoss {
-            reason,
-            can_republish,
-        }) = self.replace(context, io, committed, scan)?
+        if let Some(ChangelogLoss { reason, can_republish }) =
+            self.replace(context, io, committed, scan)?
         {
             if can_republish
                 && let Some(phase) = self.try_republish(context, io, committed, ends, true)?
@@ -311,11 +304,7 @@ impl PartitionRestore {
                 (progress, needs_commit, lost)
             }
         };
-        Ok(RestoreOutcome::Restored(Restored {
-            progress,
-            needs_commit,
-            lost,
-        }))
+        Ok(RestoreOutcome::Restored(Restored { progress, needs_commit, lost }))
     }
 
     fn state_mismatch(&self, reason: &str) -> Error {

@@ -46,9 +46,7 @@ impl RestoreProgress {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, (u64, u64)>> {
         // A poisoned lock is usable: a panic cannot leave the numbers inconsistent.
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -74,11 +72,7 @@ impl ProgressReporter {
             return;
         }
         self.last_update = Some(now);
-        let RestoreSnapshot {
-            partitions,
-            done,
-            total: all,
-        } = restoring.snapshot();
+        let RestoreSnapshot { partitions, done, total: all } = restoring.snapshot();
         let remaining = all.saturating_sub(done);
         let seconds = self.estimate(now, remaining);
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

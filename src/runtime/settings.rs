@@ -79,9 +79,8 @@ impl Settings {
     /// deleted and created again has other records at the same offsets.
     pub(super) fn identity_with(&self, topology: &TopicMetadata) -> Identity {
         let ids = topology.input_ids.iter();
-        let inputs: Vec<String> = ids
-            .map(|id| format!("{:032x}", u128::from_be_bytes(*id)))
-            .collect();
+        let inputs: Vec<String> =
+            ids.map(|id| format!("{:032x}", u128::from_be_bytes(*id))).collect();
         let hash_with = |partitions: i32| {
             let inputs = format!("{}\n{}\n{partitions}", topology.cluster, inputs.concat());
             sha256_hex(inputs.as_bytes())
@@ -116,10 +115,7 @@ mod tests {
         assert_eq!(per_feed_bytes(all, 2 * 8, limit), limit);
         let many = 3 * 128;
         let each = per_feed_bytes(all, many, limit);
-        assert!(
-            (300_000..=limit).contains(&each) && each * many <= all / 2,
-            "{each}"
-        );
+        assert!((300_000..=limit).contains(&each) && each * many <= all / 2, "{each}");
         assert_eq!(per_feed_bytes(1 << 20, 1000, limit), 64 << 10);
     }
 }

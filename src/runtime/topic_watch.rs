@@ -43,10 +43,7 @@ impl TopicWatch {
                 }
                 let owned: Vec<i32> = partitions.list().into_iter().map(|(it, _)| it).collect();
                 for (gauge, problems) in [
-                    (
-                        &misconfigured,
-                        kafka::find_misconfigured_topics(&config, &outputs),
-                    ),
+                    (&misconfigured, kafka::find_misconfigured_topics(&config, &outputs)),
                     (
                         &expiring,
                         kafka::find_expiring_partitions(
@@ -70,10 +67,7 @@ impl TopicWatch {
             .name("topic-watch".to_owned())
             .spawn(watch)
             .map_err(Error::Thread)?;
-        Ok(TopicWatch {
-            thread: thread.thread().clone(),
-            is_stopped,
-        })
+        Ok(TopicWatch { thread: thread.thread().clone(), is_stopped })
     }
 }
 

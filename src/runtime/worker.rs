@@ -145,10 +145,7 @@ impl<W: WorkerIo> Worker<W> {
 
     /// Runs until [`WorkerMessage::Stop`]. Pending records are committed then; a suspended burst is not.
     pub(super) fn run(mut self, mailbox: &Mailbox) -> Result<(), Error> {
-        while self
-            .run_once(mailbox.take(self.poll_timeout()))?
-            .is_continue()
-        {}
+        while self.run_once(mailbox.take(self.poll_timeout()))?.is_continue() {}
         Ok(())
     }
 
@@ -164,23 +161,14 @@ impl<W: WorkerIo> Worker<W> {
                     crash::point("assigned");
                     self.begin_restore(partition, epoch);
                 }
-                WorkerMessage::Revoked {
-                    partitions,
-                    released,
-                } => {
+                WorkerMessage::Revoked { partitions, released } => {
                     crash::point("revoked");
-                    partitions
-                        .iter()
-                        .for_each(|partition| self.release_partition(*partition));
+                    partitions.iter().for_each(|partition| self.release_partition(*partition));
                     released.count_down();
                 }
-                WorkerMessage::Fetched {
-                    partition,
-                    epoch,
-                    input,
-                    fetched,
-                    reservation,
-                } => self.handle_fetched(partition, epoch, input, fetched, reservation),
+                WorkerMessage::Fetched { partition, epoch, input, fetched, reservation } => {
+                    self.handle_fetched(partition, epoch, input, fetched, reservation)
+                }
                 WorkerMessage::Stop => {
                     crash::point("stopping");
                     // Without a membership a commit would wait for one, but the polling thread has ended and
@@ -216,10 +204,7 @@ impl<W: WorkerIo> Worker<W> {
     }
 
     fn read_clocks(&self) -> ClockReading {
-        ClockReading {
-            wall: self.io.wall_time(),
-            uptime: self.io.uptime(),
-        }
+        ClockReading { wall: self.io.wall_time(), uptime: self.io.uptime() }
     }
 
     fn commit(&mut self) -> Result<(), Error> {

@@ -38,11 +38,7 @@ impl<E: StorageEngine> Store<E> {
         self.engine.write(&mut |batch| {
             batch.put(Family::Meta, &key::changelog_offset(prefix), &offset);
             batch.put(Family::Meta, &key::complete_from(prefix), &start);
-            batch.put(
-                Family::Meta,
-                &key::partition_origin(prefix),
-                origin.as_bytes(),
-            );
+            batch.put(Family::Meta, &key::partition_origin(prefix), origin.as_bytes());
             Ok(())
         })
     }

@@ -25,10 +25,7 @@ const PROPERTIES: [(&str, &str); 6] = [
     ("keys", "rocksdb.estimate-num-keys"),
     ("live_sst_bytes", "rocksdb.live-sst-files-size"),
     ("memtable_bytes", "rocksdb.cur-size-all-mem-tables"),
-    (
-        "pending_compaction_bytes",
-        "rocksdb.estimate-pending-compaction-bytes",
-    ),
+    ("pending_compaction_bytes", "rocksdb.estimate-pending-compaction-bytes"),
     ("background_errors", "rocksdb.background-errors"),
     ("write_stopped", "rocksdb.is-write-stopped"),
 ];
@@ -81,10 +78,7 @@ impl Store {
     /// # Errors
     /// [`Rocks::open_read_only`]
     pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
-        Ok(Store::with_engine(
-            Rocks::open_read_only(path, memory_bytes)?,
-            path,
-        ))
+        Ok(Store::with_engine(Rocks::open_read_only(path, memory_bytes)?, path))
     }
 
     /// Moves the files of a damaged store into its subfolder `set-aside`.
@@ -129,10 +123,7 @@ impl<E: StorageEngine> Store<E> {
 
     /// Limits the customers per scan step, so that tests can have several steps.
     pub fn with_scan_step_max(self, step_max: usize) -> Store<E> {
-        Store {
-            scan_step_max: step_max,
-            ..self
-        }
+        Store { scan_step_max: step_max, ..self }
     }
 
     /// Loads everything that applying the batch can need, with one sorted multi-get and one scan of timers.
@@ -145,14 +136,7 @@ impl<E: StorageEngine> Store<E> {
         progress: &Progress,
         batch: &Batch,
     ) -> Result<StateView, Error> {
-        self.prefetch_limited(
-            generations,
-            partition,
-            lateness,
-            progress,
-            batch,
-            usize::MAX,
-        )
+        self.prefetch_limited(generations, partition, lateness, progress, batch, usize::MAX)
     }
 
     /// [`Store::prefetch`] for a batch that is cut after `transitions_max` transitions.
@@ -166,10 +150,7 @@ impl<E: StorageEngine> Store<E> {
         transitions_max: usize,
     ) -> Result<StateView, Error> {
         let timers_max = transitions_max.min(self.timers_max);
-        let loader = StateLoader {
-            generations: generations.into(),
-            progress,
-        };
+        let loader = StateLoader { generations: generations.into(), progress };
         let watermark = batch.watermark(progress.watermark, lateness);
         let end = EventTime(watermark.0);
         let prefix = self.prefix(partition)?;
@@ -188,13 +169,7 @@ impl<E: StorageEngine> Store<E> {
             Some(from) => Some(self.load_sweep(loader, prefix, from, &mut states)?),
             None => None,
         };
-        Ok(StateView {
-            states,
-            timers,
-            loaded_to,
-            sweep,
-            transitions_max: Some(timers_max),
-        })
+        Ok(StateView { states, timers, loaded_to, sweep, transitions_max: Some(timers_max) })
     }
 
     fn load_states(
@@ -274,10 +249,8 @@ impl<E: StorageEngine> Store<E> {
         let mut timers = BTreeSet::new();
         let mut loaded_to = None;
         let mut take = |bytes: &[u8], _: &[u8]| {
-            let timer = key::decode_timer(bytes).ok_or(Error::Corrupt {
-                value: "a timer",
-                source: StateDecodeError::Damaged,
-            })?;
+            let timer = key::decode_timer(bytes)
+                .ok_or(Error::Corrupt { value: "a timer", source: StateDecodeError::Damaged })?;
             if timers.len() == timers_max {
                 loaded_to = Some(timer);
                 return Ok(ControlFlow::Break(()));
@@ -285,12 +258,7 @@ impl<E: StorageEngine> Store<E> {
             timers.insert(timer);
             Ok(ControlFlow::Continue(()))
         };
-        self.engine.scan(
-            Family::Timers,
-            &from,
-            &key::due_bound(prefix, end),
-            &mut take,
-        )?;
+        self.engine.scan(Family::Timers, &from, &key::due_bound(prefix, end), &mut take)?;
         Ok((timers, loaded_to))
     }
 
@@ -324,9 +292,7 @@ impl<E: StorageEngine> Store<E> {
         let mut before = BTreeMap::new();
         self.get_customers(prefix, states.keys(), |id, bytes| {
             before.extend(
-                customer::decode_armed(bytes)
-                    .map_err(corrupt_customer)?
-                    .map(|due| (id, due)),
+                customer::decode_armed(bytes).map_err(corrupt_customer)?.map(|due| (id, due)),
             );
             Ok(())
         })?;

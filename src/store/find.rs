@@ -122,26 +122,14 @@ impl<E: StorageEngine> Store<E> {
             let before = self.load_models(partition, generation)?;
             let change = ModelsChange::between(&before, &models);
             let (change, at) = (&change, progress.adopted_at);
-            let migration = Migration {
-                change,
-                before: &before,
-                after: &models,
-                at,
-            };
+            let migration = Migration { change, before: &before, after: &models, at };
             let mut state = migration.migrate(decode(&before)?);
             state.reevaluate(&models, change, at, &mut Vec::new());
             state
         } else {
-            return Err(corrupt_customer(StateDecodeError::UnknownGeneration {
-                generation,
-            }));
+            return Err(corrupt_customer(StateDecodeError::UnknownGeneration { generation }));
         };
-        Ok(FoundCustomer {
-            models,
-            state,
-            progress,
-            is_migrated,
-        })
+        Ok(FoundCustomer { models, state, progress, is_migrated })
     }
 
     fn load_models(&self, partition: u32, generation: u32) -> Result<Models, Error> {

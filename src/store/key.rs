@@ -30,17 +30,12 @@ const SECOND: u32 = 1 << 31;
 
 impl Prefix {
     pub(super) fn new(partition: u32, is_second: bool) -> Prefix {
-        if is_second {
-            Prefix(partition | SECOND)
-        } else {
-            Prefix(partition & !SECOND)
-        }
+        if is_second { Prefix(partition | SECOND) } else { Prefix(partition & !SECOND) }
     }
 
     /// Decodes the prefix of a key.
     pub(super) fn from_key(key: &[u8]) -> Option<Prefix> {
-        key.first_chunk()
-            .map(|bytes| Prefix(u32::from_be_bytes(*bytes)))
+        key.first_chunk().map(|bytes| Prefix(u32::from_be_bytes(*bytes)))
     }
 
     /// The other prefix of the same partition.
@@ -119,12 +114,7 @@ pub(super) fn raw_customer(prefix: Prefix, customer: &[u8]) -> Vec<u8> {
 
 pub(super) fn timer(prefix: Prefix, timer: &TimerKey) -> Vec<u8> {
     let due = (timer.due.0 as u64) ^ (1 << 63);
-    [
-        &prefix.to_bytes(),
-        due.to_be_bytes().as_slice(),
-        timer.customer.as_bytes(),
-    ]
-    .concat()
+    [&prefix.to_bytes(), due.to_be_bytes().as_slice(), timer.customer.as_bytes()].concat()
 }
 
 /// The lower bound of the timers due at `due`.
@@ -144,10 +134,7 @@ pub(super) fn decode_timer(key: &[u8]) -> Option<TimerKey> {
     let (due, customer) = key.get(4..)?.split_at_checked(8)?;
     let due = u64::from_be_bytes(due.try_into().ok()?) ^ (1 << 63);
     let customer = CustomerId(std::str::from_utf8(customer).ok()?.into());
-    Some(TimerKey {
-        due: EventTime(due as i64),
-        customer,
-    })
+    Some(TimerKey { due: EventTime(due as i64), customer })
 }
 
 /// The number of a Kafka partition in keys.

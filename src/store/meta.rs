@@ -39,18 +39,12 @@ impl<E: StorageEngine> Store<E> {
         prefix: Prefix,
         generation: &Generation,
     ) -> Result<(), Error> {
-        self.put_meta(
-            &key::generation(prefix, generation.number),
-            &generation.encode(),
-        )
+        self.put_meta(&key::generation(prefix, generation.number), &generation.encode())
     }
 
     /// Adds this store's path to the error.
     pub fn unusable(&self, source: UnusableState) -> Error {
-        Error::Unusable {
-            path: self.path.clone(),
-            source,
-        }
+        Error::Unusable { path: self.path.clone(), source }
     }
 
     /// The offset of the changelog up to which a partition's state is complete.
@@ -60,9 +54,7 @@ impl<E: StorageEngine> Store<E> {
 
     /// When a partition's state was last confirmed to be the latest of all processes.
     pub fn last_confirmed(&self, partition: u32) -> Result<Option<WallTime>, Error> {
-        Ok(self
-            .get_meta_number(key::last_confirmed(self.prefix(partition)?))?
-            .map(WallTime))
+        Ok(self.get_meta_number(key::last_confirmed(self.prefix(partition)?))?.map(WallTime))
     }
 
     /// Records that a partition's state is the latest of all processes.

@@ -14,10 +14,8 @@ pub(super) struct StateLoader<'r> {
 
 impl StateLoader<'_> {
     pub(super) fn is_outdated(&self, bytes: &[u8]) -> Result<bool, Error> {
-        Ok(
-            customer::decode_generation(bytes).map_err(corrupt_customer)?
-                != self.progress.generation,
-        )
+        Ok(customer::decode_generation(bytes).map_err(corrupt_customer)?
+            != self.progress.generation)
     }
 
     pub(super) fn decode(&self, bytes: &[u8]) -> Result<LoadedCustomer, Error> {
@@ -30,9 +28,7 @@ impl StateLoader<'_> {
                 let state = decode_state(bytes, migration.before)?;
                 Ok(LoadedCustomer::outdated(migration.migrate(state)))
             }
-            _ => Err(corrupt_customer(StateDecodeError::UnknownGeneration {
-                generation,
-            })),
+            _ => Err(corrupt_customer(StateDecodeError::UnknownGeneration { generation })),
         }
     }
 }
@@ -42,8 +38,5 @@ fn decode_state(bytes: &[u8], models: &Models) -> Result<CustomerState, Error> {
 }
 
 pub(super) fn corrupt_customer(source: StateDecodeError) -> Error {
-    Error::Corrupt {
-        value: "a customer",
-        source,
-    }
+    Error::Corrupt { value: "a customer", source }
 }

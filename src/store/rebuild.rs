@@ -151,11 +151,7 @@ impl<E: StorageEngine> Store<E> {
     pub fn arm_timers(&self, rebuild: &mut Rebuild) -> Result<bool, Error> {
         self.ingest_chunk(rebuild)?;
         let prefix = rebuild.prefix;
-        let Arming {
-            scan,
-            customers,
-            is_done,
-        } = rebuild.arming.get_or_insert_with(|| Arming {
+        let Arming { scan, customers, is_done } = rebuild.arming.get_or_insert_with(|| Arming {
             scan: CustomerScan::new(prefix),
             customers: 0,
             is_done: false,
@@ -200,11 +196,7 @@ impl<E: StorageEngine> Store<E> {
         let prefix = rebuild.prefix;
         self.switch_prefix(prefix, &mut |batch| {
             put_progress(batch, prefix, progress);
-            batch.put(
-                Family::Meta,
-                &key::partition_origin(prefix),
-                origin.as_bytes(),
-            );
+            batch.put(Family::Meta, &key::partition_origin(prefix), origin.as_bytes());
             // All customers were found, so a later start of the changelog than before is no loss.
             let start = start.to_be_bytes();
             batch.put(Family::Meta, &key::complete_from(prefix), &start);

@@ -33,9 +33,7 @@ pub struct Rocks {
 
 impl std::fmt::Debug for Rocks {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Rocks")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        out.debug_struct("Rocks").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -82,10 +80,7 @@ impl Rocks {
                 source: "the folder contains no database".into(),
             });
         }
-        let families = database_options(&Config {
-            memory_bytes,
-            durable: true,
-        });
+        let families = database_options(&Config { memory_bytes, durable: true });
         let mut database = families.database;
         database.create_if_missing(false);
         database.create_missing_column_families(false);
@@ -117,9 +112,8 @@ impl Rocks {
             std::fs::create_dir_all(&unfinished).map_err(io_error)?;
         }
         for entry in std::fs::read_dir(path).map_err(io_error)? {
-            let (from, name) = entry
-                .map(|entry| (entry.path(), entry.file_name()))
-                .map_err(io_error)?;
+            let (from, name) =
+                entry.map(|entry| (entry.path(), entry.file_name())).map_err(io_error)?;
             if name == DAMAGED_FILE || !is_database_file(&name.to_string_lossy()) {
                 continue;
             }
@@ -151,9 +145,7 @@ impl Rocks {
     /// A property, summed over the families; 0 if RocksDB does not know it.
     pub(super) fn property(&self, name: &str) -> u64 {
         let value = |family: Family| self.db.property_int_value_cf(self.family(family), name);
-        let values = Family::ALL
-            .into_iter()
-            .filter_map(|family| value(family).ok().flatten());
+        let values = Family::ALL.into_iter().filter_map(|family| value(family).ok().flatten());
         values.sum()
     }
 
@@ -165,9 +157,7 @@ impl Rocks {
     }
 
     fn family(&self, family: Family) -> &ColumnFamily {
-        self.db
-            .cf_handle(family.name())
-            .expect("every column family is opened with the database")
+        self.db.cf_handle(family.name()).expect("every column family is opened with the database")
     }
 
     /// Marks the folder if it is damaged, so that the next start sets its files aside.
@@ -180,18 +170,11 @@ impl Rocks {
         {
             return self.io_error(IoOperation::Write, error.into());
         }
-        Error::Damaged {
-            path: self.path.clone(),
-            source: source.into(),
-        }
+        Error::Damaged { path: self.path.clone(), source: source.into() }
     }
 
     fn io_error(&self, operation: IoOperation, source: BoxError) -> Error {
-        Error::Io {
-            operation,
-            path: self.path.clone(),
-            source,
-        }
+        Error::Io { operation, path: self.path.clone(), source }
     }
 
     fn ingest_file(
@@ -216,8 +199,7 @@ impl Rocks {
             writer.finish()?;
             let mut options = IngestExternalFileOptions::default();
             options.set_move_files(true);
-            self.db
-                .ingest_external_file_cf_opts(self.family(family), &options, vec![file])?;
+            self.db.ingest_external_file_cf_opts(self.family(family), &options, vec![file])?;
         }
         Ok(())
     }
@@ -226,28 +208,15 @@ impl Rocks {
 fn open_error(path: &Path, source: rocksdb::Error) -> Error {
     let path = path.to_owned();
     if is_corruption(&source) {
-        Error::Damaged {
-            path,
-            source: source.into(),
-        }
+        Error::Damaged { path, source: source.into() }
     } else {
-        Error::Open {
-            path,
-            source: source.into(),
-        }
+        Error::Open { path, source: source.into() }
     }
 }
 
 /// Whether RocksDB uses this file name.
 fn is_database_file(name: &str) -> bool {
-    let prefixes = [
-        "CURRENT",
-        "IDENTITY",
-        "LOCK",
-        "LOG",
-        "MANIFEST-",
-        "OPTIONS-",
-    ];
+    let prefixes = ["CURRENT", "IDENTITY", "LOCK", "LOG", "MANIFEST-", "OPTIONS-"];
     let suffixes = [".sst", ".log", ".blob", ".dbtmp"];
     prefixes.iter().any(|prefix| name.starts_with(prefix))
         || suffixes.iter().any(|suffix| name.ends_with(suffix))
@@ -291,9 +260,7 @@ impl StorageEngine for Rocks {
         take: &mut ValueVisitor<'_>,
     ) -> Result<(), Error> {
         let sorted = true;
-        let values = self
-            .db
-            .batched_multi_get_cf(self.family(family), keys, sorted);
+        let values = self.db.batched_multi_get_cf(self.family(family), keys, sorted);
         for (index, value) in values.into_iter().enumerate() {
             if let Some(bytes) =
                 value.map_err(|source| self.classify_error(IoOperation::Read, source))?
@@ -334,10 +301,7 @@ impl StorageEngine for Rocks {
         &self,
         fill: &mut dyn FnMut(&mut dyn BatchWriter) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut batch = RocksWriteBatch {
-            rocks: self,
-            batch: WriteBatch::default(),
-        };
+        let mut batch = RocksWriteBatch { rocks: self, batch: WriteBatch::default() };
         fill(&mut batch)?;
         let result = self.db.write_opt(batch.batch, &self.write_options);
         result.map_err(|source| self.classify_error(IoOperation::Write, source))
@@ -346,9 +310,7 @@ impl StorageEngine for Rocks {
     fn bytes_on_disk(&self, from: &[u8], to: &[u8]) -> u64 {
         let bytes = |family| {
             let range = [Range::new(from, to)];
-            let sizes = self
-                .db
-                .get_approximate_sizes_cf(self.family(family), &range);
+            let sizes = self.db.get_approximate_sizes_cf(self.family(family), &range);
             sizes.into_iter().sum::<u64>()
         };
         Family::ALL.into_iter().map(bytes).sum()

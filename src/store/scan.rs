@@ -37,10 +37,7 @@ pub struct CustomerCount {
 
 impl<E: StorageEngine> Store<E> {
     pub fn begin_count(&self, partition: u32) -> Result<CustomerCount, Error> {
-        Ok(CustomerCount {
-            scan: CustomerScan::new(self.prefix(partition)?),
-            customers: 0,
-        })
+        Ok(CustomerCount { scan: CustomerScan::new(self.prefix(partition)?), customers: 0 })
     }
 
     /// Counts the next customers. Returns the number after the last step. The partition must not be written to
@@ -89,8 +86,7 @@ impl<E: StorageEngine> Store<E> {
             take(key, value)?;
             Ok(ControlFlow::Continue(()))
         };
-        self.engine
-            .scan(Family::Customers, &scan.from, &scan.to, &mut visit)?;
+        self.engine.scan(Family::Customers, &scan.from, &scan.to, &mut visit)?;
         let is_done = next.is_none();
         scan.from = next.unwrap_or_else(|| scan.to.clone());
         Ok(is_done)

@@ -27,11 +27,7 @@ impl Metrics {
         end: i64,
     ) {
         let labels = [topic, &partition.to_string()];
-        let Metrics {
-            lag_records,
-            undecided_records,
-            ..
-        } = self;
+        let Metrics { lag_records, undecided_records, .. } = self;
         let [lag, undecided] = [(last_stable, offset), (end, last_stable)]
             .map(|(end, begin)| end.saturating_sub(begin).max(0));
         lag_records.with_label_values(&labels).set(lag);
@@ -46,14 +42,8 @@ impl Metrics {
         partition: i32,
         commit: &Commit,
     ) {
-        let Metrics {
-            batches,
-            input,
-            transitions,
-            quiet_transitions,
-            watermark_seconds,
-            ..
-        } = self;
+        let Metrics { batches, input, transitions, quiet_transitions, watermark_seconds, .. } =
+            self;
         batches.inc();
         let anomalies = commit.anomalies;
         for (counter, count) in [
@@ -66,9 +56,7 @@ impl Metrics {
         }
         let watermark = commit.progress.watermark.0.div_euclid(1000);
         if commit.progress.max_event_time.is_some() {
-            watermark_seconds
-                .with_label_values(&[&partition.to_string()])
-                .set(watermark);
+            watermark_seconds.with_label_values(&[&partition.to_string()]).set(watermark);
         }
         for output in &commit.outputs {
             match output {
@@ -80,23 +68,17 @@ impl Metrics {
                         .with_label_values(&[&model.name, from, to, change.cause.name()])
                         .inc();
                     if let Some(quiet) = model.quiet(change.effective_at) {
-                        quiet_transitions
-                            .with_label_values(&[&model.name, quiet.name()])
-                            .inc();
+                        quiet_transitions.with_label_values(&[&model.name, quiet.name()]).inc();
                     }
                 }
-                Output::Rejected { rejection, .. } => input
-                    .dead_letters
-                    .with_label_values(&[rejection.reason.code()])
-                    .inc(),
+                Output::Rejected { rejection, .. } => {
+                    input.dead_letters.with_label_values(&[rejection.reason.code()]).inc()
+                }
                 Output::StageRenamed { .. } => {}
                 Output::InputLost(lost) => {
                     let topic = topics[lost.input as usize].as_str();
                     let records = lost.to.abs_diff(lost.from);
-                    input
-                        .lost_records
-                        .with_label_values(&[topic])
-                        .inc_by(records);
+                    input.lost_records.with_label_values(&[topic]).inc_by(records);
                 }
             }
         }
@@ -107,11 +89,7 @@ impl Metrics {
         let partition = partition.to_string();
         drop(self.watermark_seconds.remove_label_values(&[&partition]));
         for topic in topics {
-            let Metrics {
-                lag_records,
-                undecided_records,
-                ..
-            } = self;
+            let Metrics { lag_records, undecided_records, .. } = self;
             for series in [lag_records, undecided_records] {
                 drop(series.remove_label_values(&[topic, &partition]));
             }
@@ -120,9 +98,7 @@ impl Metrics {
 
     pub fn count_records(&self, topics: &[String], records: &[Record]) {
         for (input, topic) in topics.iter().enumerate() {
-            let records = records
-                .iter()
-                .filter(|record| record.position.input as usize == input);
+            let records = records.iter().filter(|record| record.position.input as usize == input);
             let unnamed = |record: &&Record| {
                 let kind = record.content.as_ref().map(|event| event.event_type);
                 kind == Ok(EventType::UNNAMED)
@@ -130,22 +106,16 @@ impl Metrics {
             let Metrics { input, .. } = self;
             let (all, unnamed) = (records.clone().count(), records.filter(unnamed).count());
             input.records.with_label_values(&[topic]).inc_by(all as u64);
-            input
-                .unnamed
-                .with_label_values(&[topic])
-                .inc_by(unnamed as u64);
+            input.unnamed.with_label_values(&[topic]).inc_by(unnamed as u64);
         }
     }
 
     /// Adds a partition's customers and timers to the metrics (`sign` 1), or subtracts them (`sign` -1).
     pub fn count_population(&self, models: &Models, progress: &Progress, sign: i64) {
-        self.timers
-            .add(sign * i64::try_from(progress.timers).unwrap_or(i64::MAX));
+        self.timers.add(sign * i64::try_from(progress.timers).unwrap_or(i64::MAX));
         for (model, counts) in models.list.iter().zip(&progress.population.0) {
             for (stage, count) in model.stages.iter().zip(counts) {
-                let customers = self
-                    .customers
-                    .with_label_values(&[&model.name, &stage.name]);
+                let customers = self.customers.with_label_values(&[&model.name, &stage.name]);
                 customers.add(sign * i64::try_from(*count).unwrap_or(i64::MAX));
             }
         }

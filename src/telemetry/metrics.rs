@@ -199,21 +199,15 @@ impl Metrics {
             registry: registry.clone(),
         };
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(
-            prometheus::process_collector::ProcessCollector::for_self(),
-        ))?;
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(metrics)
     }
 
     /// Clears the metrics of partitions, for a daemon that restarts in the same process.
     pub fn reset_partitions(&self) {
         self.timers.set(0);
-        let gauges = [
-            &self.customers,
-            &self.lag_records,
-            &self.undecided_records,
-            &self.watermark_seconds,
-        ];
+        let gauges =
+            [&self.customers, &self.lag_records, &self.undecided_records, &self.watermark_seconds];
         gauges.into_iter().for_each(IntGaugeVec::reset);
     }
 

@@ -44,10 +44,7 @@ impl LocalState {
 impl Metrics {
     /// Counts and logs what a restore found on disk, and what it does next.
     pub fn report_local_state(&self, partition: i32, state: LocalState) {
-        self.restore
-            .restores
-            .with_label_values(&[state.label()])
-            .inc();
+        self.restore.restores.with_label_values(&[state.label()]).inc();
         match state {
             LocalState::Complete => {
                 tracing::info!(partition, "the local state is complete");
@@ -104,10 +101,7 @@ impl Metrics {
 
     /// Reports a changelog that may lack customers, although this restore does not need it.
     pub fn report_truncated_changelog(&self, partition: i32, start: i64) {
-        self.restore
-            .restores
-            .with_label_values(&["changelog_cut"])
-            .inc();
+        self.restore.restores.with_label_values(&["changelog_cut"]).inc();
         tracing::error!(
             partition,
             start,

@@ -64,11 +64,8 @@ impl App {
             "at-risk",
         ] {
             let compacted = ["changelog", "customer-stages"].contains(&input);
-            let policy = if compacted {
-                ("cleanup.policy", "compact")
-            } else {
-                ("retention.ms", "-1")
-            };
+            let policy =
+                if compacted { ("cleanup.policy", "compact") } else { ("retention.ms", "-1") };
             broker.create_topic(&format!("{name}-{input}"), partitions, &[policy]);
         }
         let folder = tempfile::tempdir().unwrap();
@@ -89,10 +86,7 @@ impl App {
 
     /// The changelog's timestamps are set by the brokers.
     pub(crate) fn use_log_append_time(&self) {
-        let stamped = [
-            ("message.timestamp.type", "LogAppendTime"),
-            ("cleanup.policy", "compact"),
-        ];
+        let stamped = [("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "compact")];
         self.broker.alter_topic(&self.topic("changelog"), &stamped);
     }
 
@@ -106,12 +100,7 @@ impl App {
 
     /// Writes the configuration; the first table header in `settings` ends the common part.
     pub(crate) fn write_config(&self, model: &str, settings: &str) {
-        let App {
-            name,
-            bootstrap,
-            folder,
-            ..
-        } = self;
+        let App { name, bootstrap, folder, .. } = self;
         let text = format!(
             r#"
 models = ["{model}"]
@@ -286,10 +275,6 @@ pub(crate) fn root() -> &'static Path {
 
 /// One header of a record, as text.
 pub(crate) fn header(stored: &StoredRecord, name: &str) -> Option<String> {
-    let found = stored
-        .record
-        .headers
-        .iter()
-        .find(|(known, _)| known == name)?;
+    let found = stored.record.headers.iter().find(|(known, _)| known == name)?;
     Some(String::from_utf8(found.1.clone()?).unwrap())
 }

@@ -65,17 +65,9 @@ fn transitions(app: &App) -> BTreeMap<String, Vec<String>> {
     let mut transitions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for change in app.stage_changes() {
         let text = |key: &str| change[key].as_str().unwrap().to_owned();
-        let line = format!(
-            "{}->{} {} {}",
-            text("from"),
-            text("to"),
-            text("cause"),
-            change["sequence"]
-        );
-        transitions
-            .entry(text("customer_id"))
-            .or_default()
-            .push(line);
+        let line =
+            format!("{}->{} {} {}", text("from"), text("to"), text("cause"), change["sequence"]);
+        transitions.entry(text("customer_id")).or_default().push(line);
     }
     transitions
 }
@@ -89,11 +81,7 @@ fn assert_moved_once(app: &App, customers: i64) {
             true => &["new->buyer event 1", "buyer->regular model_change 2"][..],
             false => &["new->buyer event 1"],
         };
-        assert_eq!(
-            transitions[&format!("c{customer}")],
-            expected,
-            "c{customer}"
-        );
+        assert_eq!(transitions[&format!("c{customer}")], expected, "c{customer}");
     }
 }
 
@@ -111,11 +99,7 @@ fn sighup_loads_valid_models_and_changes_nothing_when_they_are_invalid() {
     app.await_caught_up();
     let reloads = "tenure_model_reloads_total";
     for (count, broken, why) in [
-        (
-            1,
-            MODEL.replace("orders >= 3", "order >= 3"),
-            "unknown fact `order`",
-        ),
+        (1, MODEL.replace("orders >= 3", "order >= 3"), "unknown fact `order`"),
         (
             2,
             MODEL
@@ -134,9 +118,7 @@ fn sighup_loads_valid_models_and_changes_nothing_when_they_are_invalid() {
     ] {
         app.write_model("shop.yaml", &broken);
         app.daemon.signal("HUP");
-        eventually("the models are refused", || {
-            app.daemon.metric(reloads) == count
-        });
+        eventually("the models are refused", || app.daemon.metric(reloads) == count);
         assert!(app.log().contains(why), "{}", app.log());
     }
     app.write_model("shop.yaml", &two_orders_are_enough());
@@ -147,10 +129,7 @@ fn sighup_loads_valid_models_and_changes_nothing_when_they_are_invalid() {
     });
     assert_moved_once(&app, customers);
     // The same process continues, with its membership and its state.
-    app.produce(
-        "purchases",
-        &[order(2, BEGIN + 2 * DAY), order(3, BEGIN + 2 * DAY)],
-    );
+    app.produce("purchases", &[order(2, BEGIN + 2 * DAY), order(3, BEGIN + 2 * DAY)]);
     app.await_caught_up();
     eventually("later events follow the new rule", || {
         let transitions = transitions(&app);
@@ -166,13 +145,7 @@ fn sighup_loads_valid_models_and_changes_nothing_when_they_are_invalid() {
 fn every_customer_is_migrated_once_when_the_process_is_killed_during_a_model_change() {
     let mut app = about_to_change("sweep");
     let mut seen = Vec::new();
-    for point in [
-        "records-sent:2",
-        "committed:1",
-        "before-write:1",
-        "written:1",
-        "applied:2",
-    ] {
+    for point in ["records-sent:2", "committed:1", "before-write:1", "written:1", "applied:2"] {
         app.start_with_env(&format!("{CRASH_VARIABLE}={point}"));
         assert_ne!(app.await_exit().code(), Some(0), "{point}: {}", app.log());
         seen.push(by_change(&mut app));
@@ -234,11 +207,7 @@ fn a_second_model_change_waits_until_every_customer_is_migrated_by_the_first() {
             ][..],
             false => &["new->buyer event 1"],
         };
-        assert_eq!(
-            transitions[&format!("c{customer}")],
-            expected,
-            "c{customer}"
-        );
+        assert_eq!(transitions[&format!("c{customer}")], expected, "c{customer}");
     }
     assert_eq!(app.daemon.metric("tenure_customers"), CUSTOMERS);
     app.produce("purchases", &[order(0, BEGIN + 2 * DAY)]);

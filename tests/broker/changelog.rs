@@ -16,22 +16,17 @@ fn topics_with_a_cleanup_policy_that_loses_records_are_refused_with_the_command_
     let mut app = App::new("policies", 1, SETTINGS);
     for topic in ["changelog", "customer-stages"] {
         let topic = app.topic(topic);
-        let set = |policy| {
-            app.broker
-                .alter_topic(&topic, &[("cleanup.policy", policy)])
-        };
+        let set = |policy| app.broker.alter_topic(&topic, &[("cleanup.policy", policy)]);
         set("delete");
         app.start();
         let log = app.await_error_with_code(78, &format!("{topic} has cleanup.policy=delete"));
         assert!(log.contains("kafka-configs.sh"), "{log}");
-        app.broker
-            .alter_topic(&topic, &[("cleanup.policy", "compact,delete")]);
+        app.broker.alter_topic(&topic, &[("cleanup.policy", "compact,delete")]);
         if topic.ends_with("changelog") {
             app.start();
             app.await_error_with_code(78, &format!("{topic} has cleanup.policy=compact,delete"));
         }
-        app.broker
-            .alter_topic(&topic, &[("cleanup.policy", "compact")]);
+        app.broker.alter_topic(&topic, &[("cleanup.policy", "compact")]);
     }
     app.run_until_caught_up();
 }
@@ -42,9 +37,7 @@ fn the_daemon_waits_for_topics_that_are_created_at_the_same_time() {
     let late = ["dead-letters", "changelog"].map(|topic| app.topic(topic));
     late.iter().for_each(|topic| app.broker.delete_topic(topic));
     app.start();
-    eventually("it waits for the topics", || {
-        app.log().contains("serving probes")
-    });
+    eventually("it waits for the topics", || app.log().contains("serving probes"));
     let compacted = [("cleanup.policy", "compact")];
     for topic in &late {
         app.broker.create_topic(topic, 1, &compacted);
@@ -75,8 +68,7 @@ fn a_changelog_belongs_to_one_deployment_and_another_one_takes_it_over_only_on_r
         app.await_quarantine_and_stop(why);
     }
     let horizon = produce(&app, &events[2_000..], 2);
-    app.daemon
-        .start_through(&["sh", "-c", r#"exec "$@" --take-over owner"#, "sh"]);
+    app.daemon.start_through(&["sh", "-c", r#"exec "$@" --take-over owner"#, "sh"]);
     eventually("the new deployment has read everything", || {
         app.assert_running();
         ["clickstream", "purchases"].iter().all(|input| {
@@ -84,9 +76,7 @@ fn a_changelog_belongs_to_one_deployment_and_another_one_takes_it_over_only_on_r
             let committed_offsets = app.broker.committed_offsets("successor", &topic);
             let ends = app.broker.bounds(&topic, Isolation::Committed);
             let is_read = |(partition, (_, end)): (&i32, &(i64, i64))| {
-                committed_offsets
-                    .get(partition)
-                    .is_some_and(|at| at.offset >= *end)
+                committed_offsets.get(partition).is_some_and(|at| at.offset >= *end)
             };
             ends.iter().all(is_read)
         })
@@ -108,10 +98,7 @@ fn a_transaction_that_an_earlier_version_left_open_is_aborted() {
     let horizon = produce(&app, &events, 1);
     app.run_until_caught_up();
 
-    let config = Config {
-        memory_bytes: 16 << 20,
-        durable: true,
-    };
+    let config = Config { memory_bytes: 16 << 20, durable: true };
     let disk = Rocks::open(&app.folder.path().join("state"), &config).unwrap();
     disk.write(&mut |batch| {
         batch.delete(Family::Meta, b"transactional-ids");
@@ -121,9 +108,7 @@ fn a_transaction_that_an_earlier_version_left_open_is_aborted() {
     drop(disk);
     let changelog = app.topic("changelog");
     let longer_than_this_test = Duration::from_secs(600);
-    let mut former = app
-        .broker
-        .transactional_producer("formerids-0-0", longer_than_this_test);
+    let mut former = app.broker.transactional_producer("formerids-0-0", longer_than_this_test);
     former.begin();
     former.send(&changelog, &[Record::new(0, "key", "value")]);
     let ends = |isolation| app.broker.bounds(&changelog, isolation)[&0].1;

@@ -68,25 +68,14 @@ fn a_feed_continues_from_its_start_offset_and_never_goes_back() {
     let assigned: Arc<Assigned> = Arc::default();
     let inputs = ["feeds".to_owned()];
     let listener: Arc<dyn RebalanceListener> = assigned.clone();
-    let consumer = Consumer::join(
-        &config(broker.bootstrap(), "feeds"),
-        &inputs,
-        listener,
-        || false,
-    )
-    .unwrap();
+    let consumer =
+        Consumer::join(&config(broker.bootstrap(), "feeds"), &inputs, listener, || false).unwrap();
     eventually("the partition is assigned", || {
         consumer.poll(Duration::ZERO).unwrap();
         assigned.0.load(Ordering::Relaxed) == 1
     });
     let feeds = consumer.create_feeds(0).unwrap();
-    let at = |offset| {
-        [SeekPosition {
-            input: 0,
-            partition: 0,
-            offset,
-        }]
-    };
+    let at = |offset| [SeekPosition { input: 0, partition: 0, offset }];
     consumer.start(feeds.iter(), &at(3)).unwrap();
     assert_eq!(read_to(&consumer, &feeds[0], 5), [3, 4, 5]);
     // As librdkafka does when a response is late.
@@ -115,8 +104,7 @@ fn records_that_are_about_to_be_deleted_unread_are_found() {
         let mut list = TopicPartitionList::new();
         for partition in 0..3 {
             let at = Offset::Offset(offset);
-            list.add_partition_offset("expiring", partition, at)
-                .unwrap();
+            list.add_partition_offset("expiring", partition, at).unwrap();
         }
         group.commit(&list, CommitMode::Sync).unwrap();
     };
@@ -129,10 +117,7 @@ fn records_that_are_about_to_be_deleted_unread_are_found() {
     commit(0);
     let published = found(&[0, 1, 2]);
     assert_eq!(published.len(), 2, "{published:?}");
-    assert!(
-        published[1].contains("expiring partition 1 to be read, at offset 0"),
-        "{published:?}"
-    );
+    assert!(published[1].contains("expiring partition 1 to be read, at offset 0"), "{published:?}");
     assert_eq!(found(&[2]).len(), 0);
     commit(1);
     assert_eq!(found(&[0, 1, 2]).len(), 0);
@@ -153,11 +138,7 @@ fn records_and_unparking_wake_the_polling_thread() {
         consumer.poll(WAIT).unwrap();
     }
     let feeds = consumer.create_feeds(0).unwrap();
-    let beginning = SeekPosition {
-        input: 0,
-        partition: 0,
-        offset: 0,
-    };
+    let beginning = SeekPosition { input: 0, partition: 0, offset: 0 };
     consumer.start(feeds.iter(), &[beginning]).unwrap();
     let mut ends = 0;
     for offset in 0..3 {
@@ -201,9 +182,7 @@ fn a_refused_record_does_not_count_as_delivered_because_the_next_one_is() {
     let proxy = Proxy::for_broker(broker);
     let mut config = config(&proxy.bootstrap(), "deliveries");
     // A request for each record.
-    config
-        .properties
-        .insert("batch.num.messages".to_owned(), "1".to_owned());
+    config.properties.insert("batch.num.messages".to_owned(), "1".to_owned());
     let mut log = TransactionalProducer::open(&config, 0, 1_000_000).unwrap();
     let record = |value: &str| ProducerRecord {
         topic: "deliveries".to_owned(),
@@ -242,9 +221,6 @@ fn a_refused_record_does_not_count_as_delivered_because_the_next_one_is() {
     });
     transact(&mut log).unwrap();
     let published = broker.read("deliveries", Isolation::Committed);
-    let published: Vec<_> = published
-        .iter()
-        .map(|stored| stored.record.text())
-        .collect();
+    let published: Vec<_> = published.iter().map(|stored| stored.record.text()).collect();
     assert_eq!(published, ["1", "2", "3"]);
 }

@@ -34,8 +34,7 @@ fn a_full_disk_stops_the_daemon_and_nothing_is_lost() {
     let horizon = produce(&app, &history(1, 300, 4_000), 2);
     // Beyond it a write fails, instead of ending the process.
     let limited = "trap '' XFSZ; ulimit -f 128; exec \"$@\"";
-    app.daemon
-        .start_through(&["bash", "-c", limited, "limited"]);
+    app.daemon.start_through(&["bash", "-c", limited, "limited"]);
     ends(&mut app, "cannot be written; the next start goes on");
     assert!(!app.is_caught_up(), "the disk was never full");
     finish(app, "full", horizon);
@@ -48,9 +47,7 @@ fn a_deleted_state_folder_is_rebuilt() {
     let mut app = App::new("gone", 2, SETTINGS);
     let horizon = produce(&app, &history(1, 300, 4_000), 2);
     app.start();
-    eventually("it processes batches", || {
-        app.daemon.metric("tenure_batches_total") > 10
-    });
+    eventually("it processes batches", || app.daemon.metric("tenure_batches_total") > 10);
     fs::remove_dir_all(app.folder.path().join("state")).unwrap();
     eventually("it has exited, or has processed everything", || {
         !app.daemon.is_running() || app.is_caught_up()
@@ -95,9 +92,7 @@ fn a_lost_permission_stops_the_daemon_and_nothing_is_lost() {
     let wrapper: &[&str] = if is_root { &no_override } else { &["env"] };
     let horizon = produce(&app, &events, 2);
     app.daemon.start_through(wrapper);
-    eventually("it processes batches", || {
-        app.daemon.metric("tenure_batches_total") > 5
-    });
+    eventually("it processes batches", || app.daemon.metric("tenure_batches_total") > 5);
     allow(&state, 0o000);
     ends(&mut app, "cannot be written; the next start goes on");
     app.daemon.start_through(wrapper);
@@ -122,8 +117,7 @@ fn a_slow_disk_delays_only_its_own_input() {
     let both = format!("{session}max_poll_interval = \"10s\"\n");
     fs::write(&file, text.replace(session, &both)).unwrap();
     let horizon = produce(&app, &events, 2);
-    app.daemon
-        .start_with_env(&format!("{SLOW_VARIABLE}=before-write:12000"));
+    app.daemon.start_with_env(&format!("{SLOW_VARIABLE}=before-write:12000"));
     eventually("all is committed", || {
         app.assert_running();
         let served = app.log().contains("address=");

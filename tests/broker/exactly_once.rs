@@ -24,31 +24,22 @@ fn instant(millis: i64) -> String {
 pub(crate) fn published(changes: &[Json], horizon: i64) -> Transitions {
     let text = |json: &Json| json.as_str().unwrap().to_owned();
     let mut published = Transitions::new();
-    for data in changes
-        .iter()
-        .filter(|data| text(&data["effective_at"]) < instant(horizon))
-    {
-        published
-            .entry(text(&data["customer_id"]))
-            .or_default()
-            .push((
-                data["sequence"].as_u64().unwrap(),
-                text(&data["from"]),
-                text(&data["to"]),
-                text(&data["transition"]),
-                text(&data["cause"]),
-                text(&data["effective_at"]),
-            ));
+    for data in changes.iter().filter(|data| text(&data["effective_at"]) < instant(horizon)) {
+        published.entry(text(&data["customer_id"])).or_default().push((
+            data["sequence"].as_u64().unwrap(),
+            text(&data["from"]),
+            text(&data["to"]),
+            text(&data["transition"]),
+            text(&data["cause"]),
+            text(&data["effective_at"]),
+        ));
     }
     published
 }
 
 pub(crate) fn expected(changes: Vec<Change>, horizon: i64) -> Transitions {
     let mut published = Transitions::new();
-    for change in changes
-        .into_iter()
-        .filter(|change| change.effective_at < horizon)
-    {
+    for change in changes.into_iter().filter(|change| change.effective_at < horizon) {
         let cause = match change.cause {
             Cause::Event => "event",
             Cause::Timer => "timer",
@@ -68,9 +59,7 @@ pub(crate) fn expected(changes: Vec<Change>, horizon: i64) -> Transitions {
 
 /// Any fixed rule works: the state is in the partition of the record.
 pub(crate) fn partition(customer: &str, partitions: i32) -> i32 {
-    customer
-        .bytes()
-        .fold(0_i32, |sum, byte| (sum * 31 + i32::from(byte)) % partitions)
+    customer.bytes().fold(0_i32, |sum, byte| (sum * 31 + i32::from(byte)) % partitions)
 }
 
 /// Produces the events to the topic of their type, in time order. Returns the horizon: everything
@@ -94,15 +83,8 @@ pub(crate) fn produce_partitioned(
             r#"{{"type":"{kind}","customer_id":"{customer}","time":{time}{}}}"#,
             further_fields(event)
         );
-        let topic = if kind.starts_with("order_") {
-            "purchases"
-        } else {
-            "clickstream"
-        };
-        topics
-            .entry(topic)
-            .or_default()
-            .push(Record::new(at, customer.as_str(), json));
+        let topic = if kind.starts_with("order_") { "purchases" } else { "clickstream" };
+        topics.entry(topic).or_default().push(Record::new(at, customer.as_str(), json));
         let last = last.entry(at).or_insert(time);
         *last = time.max(*last);
     }
@@ -115,15 +97,12 @@ pub(crate) fn produce_partitioned(
 /// The fields of an event in addition to type, customer and time.
 fn further_fields(event: &Event) -> String {
     let ids = [("id", &event.id), ("order_id", &event.order_id)];
-    let ids = ids
-        .into_iter()
-        .filter_map(|(name, id)| Some(format!(r#","{name}":"{}""#, id.as_ref()?)));
+    let ids =
+        ids.into_iter().filter_map(|(name, id)| Some(format!(r#","{name}":"{}""#, id.as_ref()?)));
     let fields = event.fields.iter().map(|(name, value)| match value {
-        Value::Number(nanos) => format!(
-            r#","{name}":{}.{:09}"#,
-            nanos / 1_000_000_000,
-            nanos % 1_000_000_000
-        ),
+        Value::Number(nanos) => {
+            format!(r#","{name}":{}.{:09}"#, nanos / 1_000_000_000, nanos % 1_000_000_000)
+        }
         Value::Text(text) => format!(r#","{name}":"{text}""#),
         other => panic!("{other:?} is not used in histories"),
     });
@@ -175,10 +154,7 @@ pub(crate) fn assert_current_stages(app: &App, model: &str, changes: &[Json]) {
     assert_eq!(current.len(), last.len());
     for (customer, change) in last {
         let now = &current[&customer]["models"][model];
-        assert_eq!(
-            (&now["stage"], &now["sequence"]),
-            (&change["to"], &change["sequence"])
-        );
+        assert_eq!((&now["stage"], &now["sequence"]), (&change["to"], &change["sequence"]));
     }
 }
 

@@ -32,9 +32,7 @@ impl Fleet {
         let produced = events.len();
         events.extend(later.into_iter().filter(|it| it.kind == "order_completed"));
         Fleet {
-            instances: (0..size)
-                .map(|number| app.instance(&number.to_string(), &edit))
-                .collect(),
+            instances: (0..size).map(|number| app.instance(&number.to_string(), &edit)).collect(),
             app,
             events,
             produced,
@@ -50,10 +48,7 @@ impl Fleet {
         eventually(description, || {
             let from = self.produced;
             self.produced += EVENTS_PER_STEP;
-            assert!(
-                self.produced < self.events.len(),
-                "no more events: {description}"
-            );
+            assert!(self.produced < self.events.len(), "no more events: {description}");
             produce(&self.app, &self.events[from..self.produced], PARTITIONS);
             condition(self)
         });
@@ -85,8 +80,7 @@ impl Fleet {
 
     pub(crate) fn metrics(&mut self, names: &[usize], name: &str) -> Vec<i64> {
         let all = names.iter();
-        all.map(|number| self.instances[*number].metric(name))
-            .collect()
+        all.map(|number| self.instances[*number].metric(name)).collect()
     }
 
     /// Produces the remaining events; every transition is published once.

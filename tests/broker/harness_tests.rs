@@ -30,10 +30,7 @@ fn read_committed_readers_see_only_committed_records() {
     let broker = Broker::shared();
     broker.create_topic("sides", 2, &[]);
     let before = [Record::new(1, "k", "plain").at(1)];
-    let aborted = [
-        Record::new(0, "k", "aborted").at(2),
-        Record::new(1, "k", "aborted").at(2),
-    ];
+    let aborted = [Record::new(0, "k", "aborted").at(2), Record::new(1, "k", "aborted").at(2)];
     let committed = [
         Record::new(0, "k", "first").at(3).header("id", "1"),
         Record {
@@ -56,10 +53,7 @@ fn read_committed_readers_see_only_committed_records() {
     producer.abort();
 
     let seen = broker.read("sides", Isolation::Committed);
-    assert_eq!(
-        seen.iter().map(|it| it.offset).collect::<Vec<_>>(),
-        [2, 3, 0, 3]
-    );
+    assert_eq!(seen.iter().map(|it| it.offset).collect::<Vec<_>>(), [2, 3, 0, 3]);
     let [first, empty, second] = committed;
     let [plain] = before;
     assert_eq!(records(seen), [first, empty, plain, second]);
@@ -73,10 +67,7 @@ fn a_reader_waits_for_open_transactions() {
     broker.create_topic("open", 2, &[]);
     let mut producer = broker.transactional_producer("open", TIMEOUT);
     producer.begin();
-    producer.send(
-        "open",
-        &[Record::new(0, "k", "v"), Record::new(1, "k", "v")],
-    );
+    producer.send("open", &[Record::new(0, "k", "v"), Record::new(1, "k", "v")]);
     assert_eq!(broker.bounds("open", Isolation::Committed)[&0], (0, 0));
     assert_eq!(broker.bounds("open", Isolation::Uncommitted)[&0], (0, 1));
     let (done, reads) = mpsc::channel();
@@ -138,14 +129,8 @@ fn committed_offsets_of_a_group_are_read_with_their_metadata() {
         .create()
         .unwrap();
     member.commit(&position, CommitMode::Sync).unwrap();
-    let expected = CommittedOffset {
-        offset: 7,
-        metadata: "batch 3".to_owned(),
-    };
-    assert_eq!(
-        broker.committed_offsets("group", "positions"),
-        [(1, expected)].into()
-    );
+    let expected = CommittedOffset { offset: 7, metadata: "batch 3".to_owned() };
+    assert_eq!(broker.committed_offsets("group", "positions"), [(1, expected)].into());
 }
 
 #[test]
@@ -159,18 +144,12 @@ fn topics_are_configured_truncated_and_recreated() {
     eventually("the topic is configured", || {
         broker.topic_config("changing") == [policy, retention].map(name).into()
     });
-    broker.alter_topic(
-        "changing",
-        &[("cleanup.policy", "delete"), ("retention.ms", "-1")],
-    );
+    broker.alter_topic("changing", &[("cleanup.policy", "delete"), ("retention.ms", "-1")]);
     let three = [1, 2, 3].map(|at| Record::new(0, "k", at.to_string()).at(at));
     broker.produce("changing", &three);
     broker.delete_records("changing", 0, 2);
     assert_eq!(broker.bounds("changing", Isolation::Committed)[&0], (2, 3));
-    assert_eq!(
-        records(broker.read("changing", Isolation::Committed)),
-        three[2..]
-    );
+    assert_eq!(records(broker.read("changing", Isolation::Committed)), three[2..]);
     broker.delete_topic("changing");
     broker.create_topic("changing", 3, &[]);
     assert_eq!(broker.partitions("changing"), [0, 1, 2]);
@@ -180,11 +159,8 @@ fn topics_are_configured_truncated_and_recreated() {
 #[test]
 fn compaction_runs_quickly_where_a_topic_is_configured_for_it() {
     let broker = Broker::shared();
-    let config = [
-        ("cleanup.policy", "compact"),
-        ("min.cleanable.dirty.ratio", "0"),
-        ("segment.ms", "1"),
-    ];
+    let config =
+        [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0"), ("segment.ms", "1")];
     broker.create_topic("compacted", 1, &config);
     let mut producer = broker.producer();
     for at in 1..=5 {

@@ -18,11 +18,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new(folder: &Path) -> Instance {
-        Instance {
-            folder: folder.to_owned(),
-            process: None,
-            starts: 0,
-        }
+        Instance { folder: folder.to_owned(), process: None, starts: 0 }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -42,12 +38,7 @@ impl Instance {
     pub(crate) fn start_through(&mut self, command: &[&str]) {
         self.starts += 1;
         let settings = self.folder.join("tenure.toml");
-        let own = [
-            env!("CARGO_BIN_EXE_tenure"),
-            "run",
-            "--config",
-            settings.to_str().unwrap(),
-        ];
+        let own = [env!("CARGO_BIN_EXE_tenure"), "run", "--config", settings.to_str().unwrap()];
         let command = command.iter().chain(&own);
         self.process = Some(Process::start(&self.folder, &self.log_file(), command));
     }
@@ -101,11 +92,7 @@ impl Instance {
     /// Fails with the log if the daemon has exited.
     pub(crate) fn assert_running(&mut self) {
         let await_exit = self.process.as_mut().unwrap().exit_status();
-        assert!(
-            await_exit.is_none(),
-            "the daemon ended ({await_exit:?}):\n{}",
-            self.log()
-        );
+        assert!(await_exit.is_none(), "the daemon ended ({await_exit:?}):\n{}", self.log());
     }
 
     /// A file of the process in `/proc`.
@@ -148,11 +135,8 @@ impl Instance {
         let address = log.split(&prefix).nth(1).unwrap();
         let address = address.split_whitespace().next().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();

@@ -1,10 +1,7 @@
 //! Tests that need a real broker, in one binary: each binary links RocksDB and librdkafka again.
 //! `tests/run.sh` downloads the broker and runs them.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "seeds and logs belong to the report of a failure"
-)]
+#![expect(clippy::print_stdout, reason = "seeds and logs belong to the report of a failure")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod app;

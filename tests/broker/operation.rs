@@ -10,11 +10,7 @@ fn event(customer: &str, kind: &str, day: &str, more: &str) -> String {
 }
 
 fn order(customer: &str, day: &str) -> Record {
-    Record::new(
-        0,
-        customer,
-        event(customer, "order_completed", day, r#","value":10"#),
-    )
+    Record::new(0, customer, event(customer, "order_completed", day, r#","value":10"#))
 }
 
 #[test]
@@ -22,39 +18,20 @@ fn a_transition_is_a_cloud_event_and_chosen_stages_have_a_topic_of_their_own() {
     let mut app = App::new("record", 1, "");
     app.produce(
         "purchases",
-        &[
-            order("ann", "2026-01-01"),
-            order("bob", "2026-03-01"),
-            order("bob", "2026-03-02"),
-        ],
+        &[order("ann", "2026-01-01"), order("bob", "2026-03-01"), order("bob", "2026-03-02")],
     );
     app.start();
     app.await_caught_up();
     let changes = app.read("stage-changes");
-    let timed = changes
-        .iter()
-        .find(|change| change.record.text().contains("at_risk"))
-        .unwrap();
+    let timed = changes.iter().find(|change| change.record.text().contains("at_risk")).unwrap();
     assert_eq!(timed.record.key.as_deref(), Some(b"ann".as_slice()));
     assert_eq!(header(timed, "ce_specversion").as_deref(), Some("1.0"));
-    assert_eq!(
-        header(timed, "ce_type").as_deref(),
-        Some("tenure.stage-changed.v1")
-    );
-    assert_eq!(
-        header(timed, "ce_time").as_deref(),
-        Some("2026-02-18T00:00:00.000Z")
-    );
-    assert_eq!(
-        header(timed, "content-type").as_deref(),
-        Some("application/json")
-    );
+    assert_eq!(header(timed, "ce_type").as_deref(), Some("tenure.stage-changed.v1"));
+    assert_eq!(header(timed, "ce_time").as_deref(), Some("2026-02-18T00:00:00.000Z"));
+    assert_eq!(header(timed, "content-type").as_deref(), Some("application/json"));
     let data: serde_json::Value = serde_json::from_str(timed.record.text()).unwrap();
     assert_eq!(data["cause"], "timer");
-    assert_eq!(
-        data["evidence"][0]["facts"]["last_order"],
-        "2026-01-01T00:00:00.000Z"
-    );
+    assert_eq!(data["evidence"][0]["facts"]["last_order"], "2026-01-01T00:00:00.000Z");
     assert_eq!(data["input"]["offset"], 0);
     let routed = app.read("at-risk");
     assert_eq!(routed.len(), 1);
@@ -79,17 +56,9 @@ fn a_restart_continues_where_it_stopped_and_an_empty_disk_is_restored_from_the_c
     let transitions: Vec<(u64, String)> = app
         .stage_changes()
         .iter()
-        .map(|data| {
-            (
-                data["sequence"].as_u64().unwrap(),
-                data["to"].as_str().unwrap().to_owned(),
-            )
-        })
+        .map(|data| (data["sequence"].as_u64().unwrap(), data["to"].as_str().unwrap().to_owned()))
         .collect();
-    assert_eq!(
-        transitions,
-        [(1, "conversion".to_owned()), (2, "retention".to_owned())]
-    );
+    assert_eq!(transitions, [(1, "conversion".to_owned()), (2, "retention".to_owned())]);
 }
 
 #[test]
@@ -119,10 +88,7 @@ fn topics_that_do_not_match_are_refused_with_a_remedy() {
     app.start();
     assert_eq!(app.await_exit().code(), Some(78), "{}", app.log());
     let log = app.log();
-    assert!(
-        log.contains("unfit-purchases has 3 partitions and unfit-clickstream has 2"),
-        "{log}"
-    );
+    assert!(log.contains("unfit-purchases has 3 partitions and unfit-clickstream has 2"), "{log}");
     assert!(log.contains("unfit-at-risk does not exist"), "{log}");
 }
 
@@ -137,23 +103,15 @@ fn added_input_partitions_stop_the_daemon_before_their_records_are_processed() {
     for input in ["clickstream", "purchases"] {
         app.broker.grow_topic(&app.topic(input), 3);
     }
-    let moved = Record {
-        partition: 2,
-        ..order("ann", "2026-01-02")
-    };
+    let moved = Record { partition: 2, ..order("ann", "2026-01-02") };
     app.produce("purchases", &[moved]);
     app.await_error_with_code(78, "more than the 2 partitions of the start");
     app.start();
-    app.await_error_with_code(
-        78,
-        "grown-changelog has 2 partitions and grown-clickstream has 3",
-    );
+    app.await_error_with_code(78, "grown-changelog has 2 partitions and grown-clickstream has 3");
     app.broker.grow_topic(&app.topic("changelog"), 3);
     app.start();
     app.await_error_with_code(78, "the inputs had 2 partitions, but they have 3 now");
-    let committed_offsets = app
-        .broker
-        .committed_offsets("grown", &app.topic("purchases"));
+    let committed_offsets = app.broker.committed_offsets("grown", &app.topic("purchases"));
     assert!(!committed_offsets.contains_key(&2), "{committed_offsets:?}");
     assert_eq!(app.stage_changes().len(), 1);
 }
@@ -173,9 +131,7 @@ fn a_first_offset_is_committed_for_every_input_including_idle_ones() {
                 == 2
         })
     });
-    let ends = app
-        .broker
-        .bounds(&app.topic("changelog"), Isolation::Committed);
+    let ends = app.broker.bounds(&app.topic("changelog"), Isolation::Committed);
     assert!(ends.values().all(|(_, end)| *end > 0));
 }
 
@@ -192,14 +148,11 @@ fn probes_and_metrics_show_the_daemons_state_and_name_no_customer() {
     assert_eq!(app.daemon.get("/livez").0, "HTTP/1.1 200 OK");
     assert_eq!(app.daemon.get("/readyz").0, "HTTP/1.1 200 OK");
     // The answer names the customer; logs and metrics do not.
-    let (status, body) = app
-        .daemon
-        .admin_request("GET", "/customers/secret%2Dcustomer?format=text");
+    let (status, body) =
+        app.daemon.admin_request("GET", "/customers/secret%2Dcustomer?format=text");
     assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
     assert!(body.contains("secret-customer has been in "), "{body}");
-    let (status, body) = app
-        .daemon
-        .admin_request("GET", "/customers/Secret-customer");
+    let (status, body) = app.daemon.admin_request("GET", "/customers/Secret-customer");
     assert_eq!(status, "HTTP/1.1 404 Not Found", "{body}");
     let (status, metrics) = app.daemon.get("/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
@@ -213,17 +166,10 @@ fn probes_and_metrics_show_the_daemons_state_and_name_no_customer() {
         r#"tenure_timers 1"#,
         r#"tenure_partitions{state="running"} 2"#,
     ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line} is not in\n{metrics}"
-        );
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
     }
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
-    assert!(
-        !metrics.contains("secret") && !app.log().contains("secret"),
-        "{}",
-        app.log()
-    );
+    assert!(!metrics.contains("secret") && !app.log().contains("secret"), "{}", app.log());
 }
 
 #[test]
@@ -239,10 +185,7 @@ fn structured_mode_is_one_json_object() {
     let content_type = header(&change, "content-type").unwrap();
     assert_eq!(content_type, "application/cloudevents+json; charset=UTF-8");
     let event: serde_json::Value = serde_json::from_str(change.record.text()).unwrap();
-    assert_eq!(
-        (&event["specversion"], &event["subject"]),
-        (&"1.0".into(), &"ann".into())
-    );
+    assert_eq!((&event["specversion"], &event["subject"]), (&"1.0".into(), &"ann".into()));
     assert_eq!(event["data"]["to"], "conversion");
 }
 
@@ -252,19 +195,12 @@ fn a_second_signal_ends_a_daemon_that_cannot_stop() {
     let file = app.folder.path().join("tenure.toml");
     let settings = fs::read_to_string(&file).unwrap();
     // No process listens there: the daemon waits for a broker.
-    fs::write(
-        &file,
-        settings.replace(app.broker.bootstrap(), "127.0.0.1:1"),
-    )
-    .unwrap();
+    fs::write(&file, settings.replace(app.broker.bootstrap(), "127.0.0.1:1")).unwrap();
     app.start();
-    eventually("signals are handled", || {
-        app.log().contains("serving probes")
-    });
+    eventually("signals are handled", || app.log().contains("serving probes"));
     app.request_stop();
     eventually("the first one is logged", || {
-        app.log()
-            .contains("a second signal ends the process immediately")
+        app.log().contains("a second signal ends the process immediately")
     });
     app.assert_running();
     app.request_stop();

@@ -49,32 +49,12 @@ fn values() -> Vec<Kind> {
         ("a list", value("[1,2]"), "not_json"),
         ("a number", value("17"), "not_json"),
         ("nothing", value(""), "not_json"),
-        (
-            "two objects",
-            value(format!("{0}{0}", event("ann", "x", DAY, ""))),
-            "not_json",
-        ),
+        ("two objects", value(format!("{0}{0}", event("ann", "x", DAY, ""))), "not_json"),
         ("zeros", value(vec![0; 4096]), "not_json"),
-        (
-            "half a pair of UTF-16",
-            ann(r#","channel":"\ud800""#),
-            "not_json",
-        ),
-        (
-            "bytes that are no UTF-8",
-            value(vec![b'{', 0xff, b'}']),
-            "not_utf8",
-        ),
-        (
-            "something compressed",
-            value(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]),
-            "not_utf8",
-        ),
-        (
-            "Avro of a schema registry",
-            value(vec![0, 0, 0, 0, 7, 0xff, 2]),
-            "not_utf8",
-        ),
+        ("half a pair of UTF-16", ann(r#","channel":"\ud800""#), "not_json"),
+        ("bytes that are no UTF-8", value(vec![b'{', 0xff, b'}']), "not_utf8"),
+        ("something compressed", value(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]), "not_utf8"),
+        ("Avro of a schema registry", value(vec![0, 0, 0, 0, 7, 0xff, 2]), "not_utf8"),
         ("deeply nested", value(nested(10_000)), "too_deep"),
         (
             "deeply nested in a field that is not read",
@@ -85,11 +65,7 @@ fn values() -> Vec<Kind> {
         ("a long list", ann(&many), "too_long"),
         ("a field twice", ann(r#","type":"y""#), "duplicate_key"),
         ("NaN", ann(r#","value":NaN"#), "not_json"),
-        (
-            "an amount beyond all numbers",
-            ann(r#","value":1e999"#),
-            "value_out_of_range",
-        ),
+        ("an amount beyond all numbers", ann(r#","value":1e999"#), "value_out_of_range"),
         ("an amount in words", ann(r#","value":"ten""#), "bad_value"),
         (
             "an amount in an unknown currency",
@@ -101,108 +77,42 @@ fn values() -> Vec<Kind> {
             value(vec![b'x'; 10 << 20]),
             "too_large",
         ),
-        (
-            "a tombstone",
-            Record {
-                value: None,
-                ..value("")
-            },
-            "tombstone",
-        ),
+        ("a tombstone", Record { value: None, ..value("") }, "tombstone"),
     ]
 }
 
 fn keys_and_ids() -> Vec<Kind> {
-    let id = |id: &str| {
-        value(format!(
-            r#"{{"type":"x","customer_id":{id},"time":"{DAY}"}}"#
-        ))
-    };
+    let id = |id: &str| value(format!(r#"{{"type":"x","customer_id":{id},"time":"{DAY}"}}"#));
     let long = "x".repeat(2000);
     vec![
-        (
-            "no key",
-            Record {
-                key: None,
-                ..key("")
-            },
-            "null_key",
-        ),
+        ("no key", Record { key: None, ..key("") }, "null_key"),
         ("an empty key", key(""), "key_differs"),
         ("another customer's key", key("bob"), "key_differs"),
         ("a key in quotes", key(r#""ann""#), "key_differs"),
-        (
-            "a key that is no UTF-8",
-            key(vec![0xff, 0xfe]),
-            "key_differs",
-        ),
-        (
-            "a key of a megabyte",
-            key(vec![b'k'; 1 << 20]),
-            "key_differs",
-        ),
-        (
-            "no id",
-            value(format!(r#"{{"type":"x","time":"{DAY}"}}"#)),
-            "missing_customer_id",
-        ),
+        ("a key that is no UTF-8", key(vec![0xff, 0xfe]), "key_differs"),
+        ("a key of a megabyte", key(vec![b'k'; 1 << 20]), "key_differs"),
+        ("no id", value(format!(r#"{{"type":"x","time":"{DAY}"}}"#)), "missing_customer_id"),
         ("an empty id", id(r#""""#), "missing_customer_id"),
         ("null for an id", id("null"), "missing_customer_id"),
         ("a fraction for an id", id("1.5"), "bad_customer_id"),
         ("an object for an id", id(r#"{"id":1}"#), "bad_customer_id"),
         ("an id with a line feed", id(r#""a\nb""#), "bad_customer_id"),
-        (
-            "an id of two thousand letters",
-            id(&format!(r#""{long}""#)),
-            "bad_customer_id",
-        ),
-        (
-            "no type",
-            value(format!(r#"{{"customer_id":"ann","time":"{DAY}"}}"#)),
-            "missing_type",
-        ),
-        (
-            "an empty type",
-            value(event("ann", "", DAY, "")),
-            "missing_type",
-        ),
+        ("an id of two thousand letters", id(&format!(r#""{long}""#)), "bad_customer_id"),
+        ("no type", value(format!(r#"{{"customer_id":"ann","time":"{DAY}"}}"#)), "missing_type"),
+        ("an empty type", value(event("ann", "", DAY, "")), "missing_type"),
     ]
 }
 
 fn times() -> Vec<Kind> {
-    let at = |time: &str| {
-        value(format!(
-            r#"{{"type":"x","customer_id":"ann","time":{time}}}"#
-        ))
-    };
+    let at = |time: &str| value(format!(r#"{{"type":"x","customer_id":"ann","time":{time}}}"#));
     vec![
-        (
-            "no time",
-            value(r#"{"type":"x","customer_id":"ann"}"#),
-            "missing_time",
-        ),
+        ("no time", value(r#"{"type":"x","customer_id":"ann"}"#), "missing_time"),
         ("a time in words", at(r#""yesterday""#), "bad_time"),
-        (
-            "seconds for milliseconds",
-            at("1767225600"),
-            "time_out_of_range",
-        ),
-        (
-            "the last time of all",
-            at("9223372036854775807"),
-            "time_out_of_range",
-        ),
-        (
-            "a time before all",
-            at("-9223372036854775808"),
-            "time_out_of_range",
-        ),
+        ("seconds for milliseconds", at("1767225600"), "time_out_of_range"),
+        ("the last time of all", at("9223372036854775807"), "time_out_of_range"),
+        ("a time before all", at("-9223372036854775808"), "time_out_of_range"),
         ("a time beyond all numbers", at("1e30"), "time_out_of_range"),
-        (
-            "the far future",
-            value(event("ann", "x", "2090-01-01", "")),
-            "time_in_future",
-        ),
+        ("the far future", value(event("ann", "x", "2090-01-01", "")), "time_in_future"),
         ("a timestamp of long ago", ann("").at(1), "time_in_future"),
         ("no timestamp", ann("").at(-1), "no_timestamp"),
         (
@@ -210,16 +120,8 @@ fn times() -> Vec<Kind> {
             value(event("ann", "x", "2090-01-01", "")).at(-1),
             "no_timestamp",
         ),
-        (
-            "a timestamp of the far future",
-            ann("").at(4_102_444_800_000),
-            "timestamp_in_future",
-        ),
-        (
-            "the last timestamp of all",
-            ann("").at(i64::MAX),
-            "timestamp_in_future",
-        ),
+        ("a timestamp of the far future", ann("").at(4_102_444_800_000), "timestamp_in_future"),
+        ("the last timestamp of all", ann("").at(i64::MAX), "timestamp_in_future"),
     ]
 }
 
@@ -234,27 +136,11 @@ fn headers() -> Vec<Kind> {
         record
     };
     vec![
-        (
-            "a header of a megabyte",
-            junk().header("huge", vec![b'h'; 1 << 20]),
-            "not_json",
-        ),
+        ("a header of a megabyte", junk().header("huge", vec![b'h'; 1 << 20]), "not_json"),
         ("ten thousand headers", many(junk()), "not_json"),
-        (
-            "a header whose name is no UTF-8",
-            junk().header(&bytes, "1"),
-            "not_json",
-        ),
-        (
-            "a header without a name",
-            junk().header("", "1"),
-            "not_json",
-        ),
-        (
-            "a header of our own name",
-            junk().header("tenure_reason", "none"),
-            "not_json",
-        ),
+        ("a header whose name is no UTF-8", junk().header(&bytes, "1"), "not_json"),
+        ("a header without a name", junk().header("", "1"), "not_json"),
+        ("a header of our own name", junk().header("tenure_reason", "none"), "not_json"),
     ]
 }
 
@@ -295,31 +181,12 @@ fn a_bad_record_becomes_a_dead_letter_with_its_bytes_and_its_neighbours_are_proc
             String::from_utf8(value.clone()?).ok()
         };
         assert_eq!(text_of("tenure_reason").as_deref(), Some(*reason), "{kind}");
-        assert_eq!(
-            text_of("tenure_offset"),
-            Some((2 * at + 1).to_string()),
-            "{kind}"
-        );
-        assert_eq!(
-            text_of("tenure_topic"),
-            Some(app.topic("purchases")),
-            "{kind}"
-        );
+        assert_eq!(text_of("tenure_offset"), Some((2 * at + 1).to_string()), "{kind}");
+        assert_eq!(text_of("tenure_topic"), Some(app.topic("purchases")), "{kind}");
         let kept = text_of("trace").is_some() || text_of("tenure_headers_count").is_some();
         assert!(kept, "{kind}");
-        assert!(
-            is_kept(letter, &letter.record.key, &record.key, "tenure_key"),
-            "{kind}"
-        );
-        assert!(
-            is_kept(
-                letter,
-                &letter.record.value,
-                &record.value,
-                "tenure_original"
-            ),
-            "{kind}"
-        );
+        assert!(is_kept(letter, &letter.record.key, &record.key, "tenure_key"), "{kind}");
+        assert!(is_kept(letter, &letter.record.value, &record.value, "tenure_original"), "{kind}");
     }
     let converted: Vec<String> = app
         .stage_changes()
@@ -436,20 +303,12 @@ fn an_output_that_the_broker_refuses_is_replaced_by_a_small_dead_letter() {
         let hash = |n: i32| tenure::cloudevent::sha256_hex(&n.to_be_bytes());
         let long: String = (0..15).map(hash).collect();
         let bad = value((0..60).map(hash).collect::<String>());
-        app.produce(
-            "purchases",
-            &[bad, order(&long, DAY), order("after", "2026-01-02")],
-        );
+        app.produce("purchases", &[bad, order(&long, DAY), order("after", "2026-01-02")]);
         app.await_caught_up();
         eventually("all dead letters are published", || {
             let letters = app.read("dead-letters");
             let refused = |letter: &StoredRecord| header(letter, "tenure_refused_topic");
-            letters
-                .iter()
-                .filter_map(refused)
-                .collect::<BTreeSet<_>>()
-                .len()
-                == 2
+            letters.iter().filter_map(refused).collect::<BTreeSet<_>>().len() == 2
         });
         // With at-least-once delivery, outputs that precede a refused one are published again.
         let mut letters = app.read("dead-letters");
@@ -458,19 +317,9 @@ fn an_output_that_the_broker_refuses_is_replaced_by_a_small_dead_letter() {
             letters.iter().map(|letter| header(letter, name)).collect()
         };
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(
-            text_of("tenure_reason"),
-            [some("not_json"), some("refused_output")]
-        );
-        assert_eq!(
-            text_of("tenure_offset"),
-            [some("1"), some("2")],
-            "{delivery}"
-        );
-        let topics = [
-            some(&app.topic("dead-letters")),
-            some(&app.topic("stage-changes")),
-        ];
+        assert_eq!(text_of("tenure_reason"), [some("not_json"), some("refused_output")]);
+        assert_eq!(text_of("tenure_offset"), [some("1"), some("2")], "{delivery}");
+        let topics = [some(&app.topic("dead-letters")), some(&app.topic("stage-changes"))];
         assert_eq!(text_of("tenure_refused_topic"), topics);
         let mut to: Vec<String> = app
             .stage_changes()

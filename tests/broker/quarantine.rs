@@ -40,9 +40,7 @@ fn is_read(app: &App, partition: i32) -> bool {
         let topic = app.topic(input);
         let committed_offsets = app.broker.committed_offsets(&app.name, &topic);
         let (_, end) = app.broker.bounds(&topic, Isolation::Committed)[&partition];
-        committed_offsets
-            .get(&partition)
-            .is_some_and(|at| at.offset >= end)
+        committed_offsets.get(&partition).is_some_and(|at| at.offset >= end)
     })
 }
 
@@ -95,8 +93,7 @@ fn records_that_cause_a_panic_are_skipped_into_the_dead_letters_on_request() {
     let purchases = app.topic("purchases");
     let end = |partition: i32| app.broker.bounds(&purchases, Isolation::Committed)[&partition].1;
     let (first, second) = (end(0), end(1));
-    app.broker
-        .produce(&purchases, &[stranger(0, 0), stranger(1, 1)]);
+    app.broker.produce(&purchases, &[stranger(0, 0), stranger(1, 1)]);
     let horizon = produce(&app, &events[2_000..], 3);
     let panics = format!("{PANIC_VARIABLE}=apply:1:0:{first},decode:1:1:{second}");
     app.start_with_env(&panics);
@@ -129,11 +126,7 @@ fn records_that_cause_a_panic_are_skipped_into_the_dead_letters_on_request() {
     places.sort();
     let expected = [(0, first), (1, second)].map(|(p, o)| [p.to_string(), o.to_string()]);
     assert_eq!(places, expected);
-    assert!(
-        skipped
-            .iter()
-            .all(|it| it.record.text().contains("stranger"))
-    );
+    assert!(skipped.iter().all(|it| it.record.text().contains("stranger")));
     assert!(!app.log().contains("stranger"));
     ends_well(app, &events, horizon);
 }
@@ -191,16 +184,14 @@ fn a_batch_damaged_in_transit_is_neither_processed_nor_skipped() {
         [0, 1].map(|partition| bounds[&partition].1)
     };
     let from = ends(&app);
-    app.broker
-        .produce(&purchases, &[stranger(0, 7), stranger(1, 7)]);
+    app.broker.produce(&purchases, &[stranger(0, 7), stranger(1, 7)]);
     let to = ends(&app);
     let horizon = produce(&app, &events[2_000..], 3);
     let is_damaged = Arc::new(AtomicBool::new(true));
     let on_its_way = is_damaged.clone();
     let fetch = proxy.on::<FetchRequest>().times(usize::MAX);
-    let _fault = fetch
-        .when(move |_| on_its_way.load(Ordering::Relaxed))
-        .corrupt_response("stranger-7");
+    let _fault =
+        fetch.when(move |_| on_its_way.load(Ordering::Relaxed)).corrupt_response("stranger-7");
     app.start();
     await_quarantined(&mut app, 2);
     eventually("the other partition continues", || is_read(&app, 2));
@@ -218,12 +209,7 @@ fn a_batch_damaged_in_transit_is_neither_processed_nor_skipped() {
     assert_eq!(unclear.status.code(), Some(1), "{unclear:?}");
     for partition in [0, 1] {
         let to = to[partition].to_string();
-        act(
-            &mut app,
-            "accept-loss",
-            &partition.to_string(),
-            &["--to", &to],
-        );
+        act(&mut app, "accept-loss", &partition.to_string(), &["--to", &to]);
     }
     app.await_caught_up();
     let mut places: Vec<[String; 3]> = letters(&app, "input_lost")
@@ -246,10 +232,7 @@ fn a_damaged_value_of_the_local_state_is_rebuilt_from_the_changelog_on_request()
     produce(&app, &events[..2_000], 1);
     app.run_until_caught_up();
     let damage = |app: &App, by: &[u8]| {
-        let config = Config {
-            memory_bytes: 16 << 20,
-            durable: true,
-        };
+        let config = Config { memory_bytes: 16 << 20, durable: true };
         let disk = Rocks::open(&app.folder.path().join("state"), &config).unwrap();
         let mut keys = Vec::new();
         let mut take = |key: &[u8], _: &[u8]| {
@@ -259,8 +242,7 @@ fn a_damaged_value_of_the_local_state_is_rebuilt_from_the_changelog_on_request()
         let all = [0xff; 8];
         disk.scan(Family::Customers, &[], &all, &mut take).unwrap();
         let fill = |batch: &mut dyn tenure::store::BatchWriter| {
-            keys.iter()
-                .for_each(|key| batch.put(Family::Customers, key, by));
+            keys.iter().for_each(|key| batch.put(Family::Customers, key, by));
             Ok(())
         };
         disk.write(&mut { fill }).unwrap();
@@ -281,9 +263,7 @@ fn a_damaged_value_of_the_local_state_is_rebuilt_from_the_changelog_on_request()
     app.start();
     eventually("the partition is deferred", || {
         app.assert_running();
-        app.daemon
-            .metric(r#"tenure_partitions{state="left_alone"}"#)
-            == 1
+        app.daemon.metric(r#"tenure_partitions{state="left_alone"}"#) == 1
     });
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }

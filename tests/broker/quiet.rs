@@ -59,16 +59,12 @@ fn history_and_shadow_models_are_not_published_to_subscribers() {
     app.write_model("retail.yaml", &with(&format!("emit_from: {from}")));
     let shadow = with("shadow: true").replace("model: retail\n", "model: trial\n");
     app.write_model("trial.yaml", &shadow);
-    app.broker
-        .create_topic(&app.topic("quiet"), 2, &[("retention.ms", "-1")]);
+    app.broker.create_topic(&app.topic("quiet"), 2, &[("retention.ms", "-1")]);
     let folder = app.folder.path().display().to_string();
     let file = app.folder.path().join("tenure.toml");
     let settings = fs::read_to_string(&file)
         .unwrap()
-        .replace(
-            "retail.yaml\"]",
-            &format!("retail.yaml\", \"{folder}/trial.yaml\"]"),
-        )
+        .replace("retail.yaml\"]", &format!("retail.yaml\", \"{folder}/trial.yaml\"]"))
         .replace("[output]\n", "[output]\nquiet = \"bootstrap-quiet\"\n");
     fs::write(&file, settings).unwrap();
 
@@ -83,17 +79,13 @@ fn history_and_shadow_models_are_not_published_to_subscribers() {
 
     let fold = reference::replay(&[retail()], &events, None);
     let whole = expected(fold.clone(), horizon);
-    let (before, after): (Vec<_>, Vec<_>) = fold
-        .into_iter()
-        .partition(|change| change.effective_at < emit_from);
+    let (before, after): (Vec<_>, Vec<_>) =
+        fold.into_iter().partition(|change| change.effective_at < emit_from);
     let changes = app.stage_changes();
     let news = published(&changes, horizon);
     assert_eq!(news, expected(after, horizon));
     let firsts = firsts(&news);
-    assert!(
-        firsts.len() > 10,
-        "too few customers have published transitions"
-    );
+    assert!(firsts.len() > 10, "too few customers have published transitions");
     assert!(firsts.iter().any(|first| *first > 2), "{firsts:?}");
     assert!(changes.iter().all(|data| data["quiet"].is_null()));
     assert!(changes.iter().all(|data| data["model"] == "retail"));
@@ -103,11 +95,7 @@ fn history_and_shadow_models_are_not_published_to_subscribers() {
     }
 
     let read = |stored: &crate::harness::StoredRecord| serde_json::from_str(stored.record.text());
-    let quiet: Vec<Json> = app
-        .read("quiet")
-        .iter()
-        .map(|stored| read(stored).unwrap())
-        .collect();
+    let quiet: Vec<Json> = app.read("quiet").iter().map(|stored| read(stored).unwrap()).collect();
     let history = of_model(&quiet, "retail");
     assert_eq!(published(&history, horizon), expected(before, horizon));
     assert!(history.iter().all(|data| data["quiet"] == "emit_from"));
@@ -154,11 +142,7 @@ impl BurstTest {
         let (status, body) = app.daemon.admin_request("POST", "/go-on");
         assert_eq!(status, "HTTP/1.1 409 Conflict", "{body}");
         let horizon = produce(&app, &burst, 2);
-        BurstTest {
-            app,
-            events: usual.into_iter().chain(burst).collect(),
-            horizon,
-        }
+        BurstTest { app, events: usual.into_iter().chain(burst).collect(), horizon }
     }
 
     fn await_tripped(&mut self) {
@@ -215,11 +199,7 @@ fn a_burst_waits_for_an_operator_and_is_then_published_once_and_in_order() {
     test.await_tripped();
     let published = test.app.stage_changes();
     let committed_offsets = test.committed_offsets();
-    assert!(
-        !published.is_empty() && published.len() < 200,
-        "{}",
-        published.len()
-    );
+    assert!(!published.is_empty() && published.len() < 200, "{}", published.len());
     let fuse = test.fuse();
     assert_eq!(fuse["blown"], true);
     assert!(fuse["transitions"].as_u64().unwrap() > 0, "{fuse}");
@@ -307,8 +287,7 @@ fn a_suspended_burst_becomes_history_by_emit_from() {
     let time = test.horizon + 2 * DAY;
     let json =
         format!(r#"{{"type":"order_completed","customer_id":"late","time":{time},"value":1}}"#);
-    test.app
-        .produce("purchases", &[Record::new(0, "late", json)]);
+    test.app.produce("purchases", &[Record::new(0, "late", json)]);
     eventually("the later event is published", || {
         let changes = test.app.stage_changes();
         changes.iter().any(|data| data["customer_id"] == "late")

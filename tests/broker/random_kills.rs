@@ -59,12 +59,8 @@ impl RandomKills {
         app.write_config("whole.yaml", SETTINGS);
         // The later ones are all in one topic: the order of records in two topics that are written to in parallel is
         // not defined.
-        let events = history(
-            seed,
-            CUSTOMERS,
-            INITIAL_EVENTS,
-            INITIAL_EVENTS + kills * EVENTS_PER_KILL,
-        );
+        let events =
+            history(seed, CUSTOMERS, INITIAL_EVENTS, INITIAL_EVENTS + kills * EVENTS_PER_KILL);
         produce(&app, &events[..INITIAL_EVENTS], PARTITIONS);
         let short = |settings: String| settings.replace("\"10s\"", "\"3s\"");
         RandomKills {
@@ -150,10 +146,7 @@ impl RandomKills {
         let fold = expected(&self.events, |customer| partition(customer, PARTITIONS));
         let corrected = fold.iter().filter(|it| it.cause == Cause::Correction);
         let corrected = corrected.count();
-        println!(
-            "{} transitions, of them {corrected} corrections",
-            fold.len()
-        );
+        println!("{} transitions, of them {corrected} corrections", fold.len());
         assert!(corrected > 30, "too few corrections");
         assert_matches_fold(&self.app, "whole", fold, horizon);
         assert_eq!(first.terminate().code(), Some(0), "{}", first.log());
@@ -172,10 +165,7 @@ impl RandomKills {
                 states.insert(key, stored.record.value.unwrap());
             }
         }
-        let config = Config {
-            memory_bytes: 16 << 20,
-            durable: true,
-        };
+        let config = Config { memory_bytes: 16 << 20, durable: true };
         let disk = Rocks::open(&self.instances[0].folder().join("state"), &config).unwrap();
         let mut found = BTreeMap::new();
         let mut take = |key: &[u8], value: &[u8]| {
@@ -185,13 +175,9 @@ impl RandomKills {
             found.insert(key, value.to_vec());
             Ok(std::ops::ControlFlow::Continue(()))
         };
-        disk.scan(Family::Customers, &[0], &[0xff; 8], &mut take)
-            .unwrap();
+        disk.scan(Family::Customers, &[0], &[0xff; 8], &mut take).unwrap();
         assert!(states.len() > 200, "too few states to compare");
-        assert!(
-            found == states,
-            "state on disk is not that of the changelog"
-        );
+        assert!(found == states, "state on disk is not that of the changelog");
     }
 }
 

@@ -113,9 +113,7 @@ fn a_partition_that_returns_restores_only_the_difference() {
     fleet.await_working(&[0]);
     // For a partition without any state, the difference would be everything.
     fleet.produce_until("every partition has state", |fleet| {
-        changelog_counts(&fleet.app)
-            .iter()
-            .all(|records| *records > 0)
+        changelog_counts(&fleet.app).iter().all(|records| *records > 0)
     });
     let before = changelog_counts(&fleet.app);
     fleet.instances[1].start();
@@ -129,10 +127,7 @@ fn a_partition_that_returns_restores_only_the_difference() {
     for partition in 2..4 {
         let restored = number_after(&log, &format!("changelog partition={partition} records="));
         let difference = after[partition] - before[partition];
-        assert!(
-            restored > 0 && restored <= difference,
-            "{restored} of {difference}"
-        );
+        assert!(restored > 0 && restored <= difference, "{restored} of {difference}");
         assert!(difference < after[partition]);
     }
     fleet.assert_published_once();
@@ -147,9 +142,7 @@ fn local_state_of_partitions_that_other_processes_own_is_removed_after_a_delay()
     fleet.instances[0].start();
     fleet.await_working(&[0]);
     fleet.produce_until("every partition has state", |fleet| {
-        changelog_counts(&fleet.app)
-            .iter()
-            .all(|records| *records > 0)
+        changelog_counts(&fleet.app).iter().all(|records| *records > 0)
     });
     fleet.instances[1].start();
     fleet.await_working(&[0, 1]);
@@ -172,14 +165,11 @@ fn rebalances_in_a_row_during_a_restore() {
     fleet.instances[0].kill();
     fs::remove_dir_all(fleet.instances[0].folder().join("state")).unwrap();
     // A restore waits for the open transactions that it finds.
-    let mut holder = fleet
-        .app
-        .broker
-        .transactional_producer("restore-holder", Duration::from_secs(60));
+    let mut holder =
+        fleet.app.broker.transactional_producer("restore-holder", Duration::from_secs(60));
     holder.begin();
-    let records: Vec<Record> = (0..PARTITIONS)
-        .map(|partition| Record::new(partition, "key", "value"))
-        .collect();
+    let records: Vec<Record> =
+        (0..PARTITIONS).map(|partition| Record::new(partition, "key", "value")).collect();
     holder.send(&fleet.app.topic("changelog"), &records);
     fleet.instances[0].start();
     fleet.produce_until("the first instance restores", |fleet| {
@@ -249,9 +239,7 @@ fn a_daemon_that_cannot_stop_cleanly_ends_at_the_deadline() {
     let events = history(2, 300, 6_000);
     let horizon = produce(&app, &events, 2);
     app.start();
-    eventually("it processes batches", || {
-        app.daemon.metric("tenure_batches_total") > 5
-    });
+    eventually("it processes batches", || app.daemon.metric("tenure_batches_total") > 5);
     app.broker.freeze();
     app.request_stop();
     assert_eq!(app.await_exit().code(), Some(1), "{}", app.log());

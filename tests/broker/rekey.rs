@@ -37,9 +37,7 @@ fn grow(app: &App, partitions: usize) {
         app.broker.grow_topic(topic, partitions);
     }
     eventually("the partitions are there", || {
-        let counts = topics
-            .iter()
-            .map(|topic| app.broker.partitions(topic).len());
+        let counts = topics.iter().map(|topic| app.broker.partitions(topic).len());
         counts.into_iter().all(|count| count == partitions)
     });
 }
@@ -50,9 +48,7 @@ fn is_caught_up(app: &App, app_id: &str) -> bool {
         let committed_offsets = app.broker.committed_offsets(app_id, &topic);
         let mut ends = app.broker.bounds(&topic, Isolation::Committed).into_iter();
         ends.all(|(partition, (_, end))| {
-            committed_offsets
-                .get(&partition)
-                .is_some_and(|at| at.offset >= end)
+            committed_offsets.get(&partition).is_some_and(|at| at.offset >= end)
         })
     })
 }
@@ -69,8 +65,7 @@ fn rekey_moves_states_to_the_partitions_of_their_customers_after_partitions_were
     app.start();
     app.await_error_with_code(78, "`tenure rekey`");
     // The same remedy when the changelog has got them, too.
-    app.broker
-        .grow_topic(&app.topic("changelog"), grown as usize);
+    app.broker.grow_topic(&app.topic("changelog"), grown as usize);
     app.start();
     app.await_error_with_code(78, "`tenure rekey`");
     let horizon = produce_partitioned(&app, later, partition_of(grown));
@@ -84,10 +79,7 @@ fn rekey_moves_states_to_the_partitions_of_their_customers_after_partitions_were
     // These records use the new partitioning.
     let (code, stderr) = rekey(&app, &new, "A=", &[]);
     assert_eq!(code, Some(78), "{stderr}");
-    assert!(
-        stderr.contains("has not read") && stderr.contains("--accept-unread"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("has not read") && stderr.contains("--accept-unread"), "{stderr}");
     let (code, stderr) = rekey(&app, &new, "A=", &["--accept-unread"]);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(
@@ -101,10 +93,7 @@ fn rekey_moves_states_to_the_partitions_of_their_customers_after_partitions_were
     new.start();
     eventually("no partition continues from a partial rekey", || {
         new.assert_running();
-        new.log()
-            .matches("`tenure rekey` has to be repeated")
-            .count()
-            == grown as usize
+        new.log().matches("`tenure rekey` has to be repeated").count() == grown as usize
     });
     assert_eq!(new.terminate().code(), Some(0), "{}", new.log());
     let (code, stderr) = rekey(&app, &new, "A=", &all);
@@ -169,25 +158,16 @@ fn a_customer_with_states_in_two_partitions_keeps_the_one_of_its_previous_partit
     });
     let (code, stderr) = rekey(&app, &new, "A=", &["--yes"]);
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(
-        stderr.contains("1 customers have states in two partitions"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("1 customers have states in two partitions"), "{stderr}");
     app.produce("purchases", &[order("c7", partition_of(5)("c7"))]);
     new.start();
     eventually("the event is processed", || {
         new.assert_running();
         app.stage_changes().len() == names.len() + 2
     });
-    let last = app
-        .stage_changes()
-        .into_iter()
-        .find(|change| change["to"] == "regular");
+    let last = app.stage_changes().into_iter().find(|change| change["to"] == "regular");
     let last = last.unwrap();
-    assert_eq!(
-        (&last["customer_id"], &last["sequence"]),
-        (&"c7".into(), &2.into())
-    );
+    assert_eq!((&last["customer_id"], &last["sequence"]), (&"c7".into(), &2.into()));
     assert_eq!(new.metric("tenure_customers"), 150);
     assert_eq!(new.terminate().code(), Some(0), "{}", new.log());
 }

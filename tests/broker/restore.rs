@@ -69,14 +69,7 @@ impl RestoreTest {
 
     /// Starts with `--republish` and this environment variable.
     fn start_republishing(&mut self, variable: &str) {
-        let own = [
-            "env",
-            variable,
-            "sh",
-            "-c",
-            r#"exec "$@" --republish"#,
-            "sh",
-        ];
+        let own = ["env", variable, "sh", "-c", r#"exec "$@" --republish"#, "sh"];
         self.app.daemon.start_through(&own);
     }
 
@@ -98,9 +91,7 @@ impl RestoreTest {
     fn files(&self, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.state()).unwrap().flatten();
         let files = entries.map(|entry| entry.path());
-        files
-            .filter(|path| wanted(path.file_name().unwrap().to_str().unwrap()))
-            .collect()
+        files.filter(|path| wanted(path.file_name().unwrap().to_str().unwrap())).collect()
     }
 }
 
@@ -151,11 +142,7 @@ fn damaged_files_are_found_and_the_state_is_rebuilt() {
         });
         let log = test.app.log();
         // RocksDB does not detect a truncated manifest, and treats a damaged record as the end of its log.
-        let reactions = [
-            "rebuilding it from the changelog",
-            "lacks customers",
-            "is behind",
-        ];
+        let reactions = ["rebuilding it from the changelog", "lacks customers", "is behind"];
         let reacted = reactions.iter().any(|reaction| log.contains(reaction));
         assert!(reacted, "{start}{end}: {log}");
         assert_eq!(test.app.terminate().code(), Some(0), "{log}");
@@ -185,10 +172,7 @@ fn a_recreated_changelog_gets_the_local_state_on_request() {
     test.app.broker.delete_group(&test.app.name);
     test.assert_quarantined(lost);
     let log = test.app.log();
-    assert!(
-        log.contains("committed by the group (recreated): nothing, nothing"),
-        "{log}"
-    );
+    assert!(log.contains("committed by the group (recreated): nothing, nothing"), "{log}");
 
     test.start_republishing(&format!("{CRASH_VARIABLE}=republished:1"));
     test.app.await_exit();
@@ -198,10 +182,7 @@ fn a_recreated_changelog_gets_the_local_state_on_request() {
     test.start_republishing("TENURE_TEST=");
     test.app.await_caught_up();
     let log = test.app.log();
-    assert!(
-        log.contains("republished the local state to the changelog"),
-        "{log}"
-    );
+    assert!(log.contains("republished the local state to the changelog"), "{log}");
     assert_eq!(test.app.terminate().code(), Some(0), "{log}");
     test.produce_and_process(500);
     fs::remove_dir_all(test.state()).unwrap();
@@ -237,8 +218,7 @@ fn a_truncated_changelog_is_not_treated_as_complete() {
     assert!(test.app.log().contains("the local state is complete"));
     // A batch is committed and not written to disk, and then deleted from the changelog.
     test.produce(500);
-    test.app
-        .start_with_env(&format!("{CRASH_VARIABLE}=committed:2"));
+    test.app.start_with_env(&format!("{CRASH_VARIABLE}=committed:2"));
     test.app.await_exit();
     // The last batch is left.
     test.truncate_changelog(20);
@@ -254,8 +234,7 @@ fn state_older_than_the_tombstone_retention_is_rebuilt() {
     let mut test = RestoreTest::new("stale");
     test.produce_and_process(500);
     test.produce(500);
-    test.app
-        .start_with_env(&format!("{CRASH_VARIABLE}=committed:2"));
+    test.app.start_with_env(&format!("{CRASH_VARIABLE}=committed:2"));
     test.app.await_exit();
     let changelog = test.app.topic("changelog");
     let forgets = [("delete.retention.ms", "1")];
@@ -271,10 +250,7 @@ fn state_older_than_the_tombstone_retention_is_rebuilt() {
 fn state_ahead_of_the_changelog_is_compared_with_its_last_batch() {
     let mut test = RestoreTest::new("ahead");
     test.produce_and_process(500);
-    let config = Config {
-        memory_bytes: 16 << 20,
-        durable: true,
-    };
+    let config = Config { memory_bytes: 16 << 20, durable: true };
     let disk = Rocks::open(&test.state(), &config).unwrap();
     let key = [&0_u32.to_be_bytes(), b"c".as_slice()].concat();
     disk.write(&mut |batch| {
@@ -286,10 +262,7 @@ fn state_ahead_of_the_changelog_is_compared_with_its_last_batch() {
     // The changelog ends with the same batch: nothing is lost.
     test.produce_and_process(500);
     let log = test.app.log();
-    assert!(
-        log.contains("the local state is ahead of the changelog"),
-        "{log}"
-    );
+    assert!(log.contains("the local state is ahead of the changelog"), "{log}");
     test.assert_completes();
 }
 
@@ -311,19 +284,14 @@ fn group_offsets_that_were_moved_externally_are_corrected() {
             list.add_partition_offset(&topic, partition, at).unwrap();
         }
         // Refused until the session of the stopped member has timed out.
-        eventually("the offsets are moved", || {
-            member.commit(&list, CommitMode::Sync).is_ok()
-        });
+        eventually("the offsets are moved", || member.commit(&list, CommitMode::Sync).is_ok());
     }
     test.produce(500);
     test.app.start();
     test.app.await_caught_up();
     let log = test.app.log();
     assert!(log.contains("not ours (reset?)"), "{log}");
-    let moved = test
-        .app
-        .daemon
-        .metric("tenure_group_offsets_unexpected_total");
+    let moved = test.app.daemon.metric("tenure_group_offsets_unexpected_total");
     assert_eq!(moved, 4, "{log}");
     assert_eq!(test.app.terminate().code(), Some(0), "{log}");
     test.assert_completes();

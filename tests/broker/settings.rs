@@ -50,10 +50,7 @@ fn write_settings(app: &App, text: &str) {
 
 /// The second input has its customers in another field.
 fn with_user(text: &str) -> String {
-    text.replace(
-        "-purchases\"\n",
-        "-purchases\"\n[input.mapping]\ncustomer_id = \"user\"\n",
-    )
+    text.replace("-purchases\"\n", "-purchases\"\n[input.mapping]\ncustomer_id = \"user\"\n")
 }
 
 fn transitions(app: &App) -> Vec<String> {
@@ -68,18 +65,12 @@ fn transitions(app: &App) -> Vec<String> {
 #[test]
 fn a_corrected_mapping_applies_to_later_records_even_across_kills() {
     let mut app = shop("mapped");
-    app.produce(
-        "purchases",
-        &[order("customer_id", 0, ""), order("user", 1, "")],
-    );
+    app.produce("purchases", &[order("customer_id", 0, ""), order("user", 1, "")]);
     app.run_until_caught_up();
     assert_eq!(transitions(&app), ["new->buyer 1"]);
     let rejected = app.read("dead-letters");
     assert_eq!(rejected.len(), 1);
-    assert_eq!(
-        header(&rejected[0], "tenure_reason").unwrap(),
-        "missing_customer_id"
-    );
+    assert_eq!(header(&rejected[0], "tenure_reason").unwrap(), "missing_customer_id");
     let before = settings(&app);
     write_settings(&app, &with_user(&before));
     app.produce("purchases", &[order("user", 2, ""), order("user", 3, "")]);
@@ -100,11 +91,7 @@ fn a_corrected_mapping_applies_to_later_records_even_across_kills() {
         app.assert_running();
         app.daemon.metric(alone) == 1
     });
-    assert!(
-        app.log().contains("raise `settings_version`"),
-        "{}",
-        app.log()
-    );
+    assert!(app.log().contains("raise `settings_version`"), "{}", app.log());
     app.terminate();
     write_settings(&app, &format!("settings_version = 1\n{before}"));
     app.produce("purchases", &[order("customer_id", 4, r#","value":100"#)]);
@@ -124,14 +111,9 @@ fn an_added_input_is_read_from_its_beginning_and_a_removed_one_is_reported() {
     app.run_until_caught_up();
     let before = settings(&app);
     let further = app.topic("at-risk");
-    let more = before.replace(
-        "[output]\n",
-        &format!("[[input]]\ntopic = \"{further}\"\n[output]\n"),
-    );
-    app.produce(
-        "at-risk",
-        &[order("customer_id", 1, ""), order("customer_id", 2, "")],
-    );
+    let more =
+        before.replace("[output]\n", &format!("[[input]]\ntopic = \"{further}\"\n[output]\n"));
+    app.produce("at-risk", &[order("customer_id", 1, ""), order("customer_id", 2, "")]);
     write_settings(&app, &more);
     app.start_with_env(&format!("{CRASH_VARIABLE}=committed:1"));
     assert_ne!(app.await_exit().code(), Some(0), "{}", app.log());
@@ -145,15 +127,11 @@ fn an_added_input_is_read_from_its_beginning_and_a_removed_one_is_reported() {
     app.start();
     eventually("the missing input is reported", || {
         app.assert_running();
-        app.log()
-            .contains("written with 3 inputs, but 2 are configured")
+        app.log().contains("written with 3 inputs, but 2 are configured")
     });
     app.terminate();
     let (own, other) = (app.topic("purchases"), app.topic("clickstream"));
-    let swapped = more
-        .replace(&own, "?")
-        .replace(&other, &own)
-        .replace('?', &other);
+    let swapped = more.replace(&own, "?").replace(&other, &own).replace('?', &other);
     write_settings(&app, &swapped);
     app.start();
     app.await_error_with_code(78, "moved within it");

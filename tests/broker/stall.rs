@@ -31,9 +31,7 @@ fn stall(name: &str, edit: impl Fn(String) -> String) {
         let before = batches();
         eventually("both process batches", || {
             let now = batches();
-            now.iter()
-                .zip(before)
-                .all(|(now, before)| *now > before + 5)
+            now.iter().zip(before).all(|(now, before)| *now > before + 5)
         });
         assert!(!app.is_caught_up(), "there is nothing left to do");
         app.broker.freeze();

@@ -94,15 +94,10 @@ fn an_input_with_an_open_transaction_is_not_idle_and_one_that_ends_with_markers_
     let mut app = app("open", "[time]\nidle_after = \"1s\"\n");
     let long_ago = now() - 10 * MINUTE;
     app.produce("clickstream", &[visit(0, "hidden", long_ago)]);
-    let mut producer = app
-        .broker
-        .transactional_producer("open-writer", Duration::from_secs(60));
+    let mut producer = app.broker.transactional_producer("open-writer", Duration::from_secs(60));
     producer.begin();
     // The outcome is open: the customer may turn out to be active.
-    producer.send(
-        &app.topic("clickstream"),
-        &[visit(0, "hidden", now() - 5_000)],
-    );
+    producer.send(&app.topic("clickstream"), &[visit(0, "hidden", now() - 5_000)]);
     app.produce("purchases", &[visit(1, "free", long_ago)]);
     app.start();
     await_inactive(&mut app, &["free"]);
@@ -116,9 +111,8 @@ fn simultaneous_inactivity_of_many_customers_is_processed_in_batches_while_probe
     const CUSTOMERS: usize = 50_000;
     let mut app = app("crowd", "[time]\nidle_after = \"1s\"\n");
     let long_ago = now() - 10 * MINUTE;
-    let crowd: Vec<Record> = (0..CUSTOMERS)
-        .map(|number| visit(0, &format!("c{number}"), long_ago))
-        .collect();
+    let crowd: Vec<Record> =
+        (0..CUSTOMERS).map(|number| visit(0, &format!("c{number}"), long_ago)).collect();
     app.produce("clickstream", &crowd);
     app.start();
     app.await_caught_up();
@@ -181,15 +175,8 @@ fn many_partitions_due_at_one_instant_are_committed_to_a_slow_broker_in_smaller_
         app.daemon.metric("tenure_transitions_total") == all
     });
     let mut customers = inactive(&app);
-    assert_eq!(
-        customers.len(),
-        (i64::from(PARTITIONS) * CUSTOMERS) as usize
-    );
+    assert_eq!(customers.len(), (i64::from(PARTITIONS) * CUSTOMERS) as usize);
     customers.dedup();
-    assert_eq!(
-        customers.len(),
-        (i64::from(PARTITIONS) * CUSTOMERS) as usize,
-        "published twice"
-    );
+    assert_eq!(customers.len(), (i64::from(PARTITIONS) * CUSTOMERS) as usize, "published twice");
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }

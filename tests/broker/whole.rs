@@ -26,20 +26,14 @@ pub(crate) fn whole() -> Model {
         .reentry(Reentry::After(12 * HOUR))
         .stages(&["at_risk", "lost"])
         .fact("orders", count(ORDER))
-        .fact(
-            "web",
-            count(ORDER).only(field("channel", Op::Eq, Value::text("web"))),
-        )
+        .fact("web", count(ORDER).only(field("channel", Op::Eq, Value::text("web"))))
         .fact("recent", count(ORDER).over(3 * DAY))
         .fact("earlier", count(ORDER).over(3 * DAY).before(3 * DAY))
         .fact("spend", sum(ORDER, "value").over(7 * DAY))
         .fact("best", max(ORDER, "value").over(10 * DAY))
         .fact("least", min(ORDER, "value"))
         .fact("mean", avg(ORDER, "value"))
-        .fact(
-            "channels",
-            count_distinct(ORDER, "channel", 3).over(7 * DAY),
-        )
+        .fact("channels", count_distinct(ORDER, "channel", 3).over(7 * DAY))
         .fact("began", first(ORDER))
         .fact("last_order", last(ORDER))
         .fact("seen", last("any"))
@@ -58,11 +52,7 @@ fn ways_on(model: Model) -> Model {
             fact("best").ge(num("250")) & fact("mean").gt(num("60")) | fact("spend").ge(num("900")),
         )
         .cooldown(6 * HOUR)
-        .go(
-            &["buyer"],
-            "regular",
-            fact("recent").ge(num("3")) & fact("recent").gt(fact("earlier")),
-        )
+        .go(&["buyer"], "regular", fact("recent").ge(num("3")) & fact("recent").gt(fact("earlier")))
 }
 
 fn ways_back(model: Model) -> Model {
@@ -175,8 +165,6 @@ pub(crate) fn expected(
         let own = parts.entry(partition(&event.customer)).or_default();
         own.push(event.clone());
     }
-    let changes = parts
-        .values()
-        .map(|part| reference::process(&models, part, 0, None));
+    let changes = parts.values().map(|part| reference::process(&models, part, 0, None));
     changes.flatten().collect()
 }

@@ -2,10 +2,7 @@
 //! that must then fail. `TENURE_MUTATION=outbox,timers` runs only the mutations whose description contains
 //! one of these words.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the report lists how each mutation was caught"
-)]
+#![expect(clippy::print_stdout, reason = "the report lists how each mutation was caught")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 use std::fs;
@@ -116,10 +113,7 @@ const MUTATIONS: [Mutation; 40] = [
         description: "the other records of a batch that panics are dropped",
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/apply.rs",
-        edits: &[(
-            "self.handle_panic(partition, records, first);",
-            "drop((records, first));",
-        )],
+        edits: &[("self.handle_panic(partition, records, first);", "drop((records, first));")],
     },
     Mutation {
         description: "a process with older settings processes a partition instead of deferring it",
@@ -154,10 +148,7 @@ const MUTATIONS: [Mutation; 40] = [
                 "Error::Unprocessable { cause, what, .. } => {",
                 "Error::Unprocessable { cause, what, .. } if what.is_empty() => {",
             ),
-            (
-                "Error::Store(_) | Error::Kafka(_) | Error::Models { .. } => None,",
-                "_ => None,",
-            ),
+            ("Error::Store(_) | Error::Kafka(_) | Error::Models { .. } => None,", "_ => None,"),
         ],
     },
     Mutation {
@@ -180,10 +171,7 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/worker.rs",
         edits: &[
-            (
-                "\n                        && !self.has_stopped_committing",
-                "",
-            ),
+            ("\n                        && !self.has_stopped_committing", ""),
             (
                 "if self.has_stopped_committing {\n            return Ok(());\n        }",
                 "self.has_stopped_committing = false;",
@@ -195,10 +183,7 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/restore.rs",
         edits: &[
-            (
-                "if now.last_stable >= ends.end {",
-                "if now.end >= ends.end {",
-            ),
+            ("if now.last_stable >= ends.end {", "if now.end >= ends.end {"),
             (
                 "self.begin_scan(context, io, ends, local)?",
                 "self.begin_scan(context, io, OffsetBounds { end: now.last_stable, ..now }, local)?",
@@ -227,10 +212,7 @@ const MUTATIONS: [Mutation; 40] = [
         description: "catching up keeps timers that a batch has moved",
         caught_by: Suite::Simulation,
         file: "src/store/db.rs",
-        edits: &[(
-            "batch.delete(Family::Timers, &timer(id, *due));",
-            "let _ = due;",
-        )],
+        edits: &[("batch.delete(Family::Timers, &timer(id, *due));", "let _ = due;")],
     },
     Mutation {
         description: "a rebuilt partition has no timers",
@@ -300,7 +282,7 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Simulation,
         file: "src/runtime/worker/idle.rs",
         edits: &[(
-            "&& !self\n                    .io\n                    .is_range_empty(input as u32, partition, *offset, end)?",
+            "&& !self.io.is_range_empty(input as u32, partition, *offset, end)?",
             "&& end < *offset",
         )],
     },
@@ -308,10 +290,7 @@ const MUTATIONS: [Mutation; 40] = [
         description: "the wall clock is followed even when it jumps",
         caught_by: Suite::Simulation,
         file: "src/runtime/clock.rs",
-        edits: &[(
-            "(now, is_new_jump.then_some",
-            "(wall.max(now), is_new_jump.then_some",
-        )],
+        edits: &[("(now, is_new_jump.then_some", "(wall.max(now), is_new_jump.then_some")],
     },
     Mutation {
         description: "the watermark of idle inputs ignores the allowed lateness",
@@ -350,10 +329,7 @@ const MUTATIONS: [Mutation; 40] = [
         description: "an event at the instant of a fired timer retracts nothing",
         caught_by: Suite::Laws,
         file: "src/customer/model_state.rs",
-        edits: &[(
-            "SeenEvents::All => true,",
-            "SeenEvents::All => order.is_some(),",
-        )],
+        edits: &[("SeenEvents::All => true,", "SeenEvents::All => order.is_some(),")],
     },
     Mutation {
         description: "a correction basis includes later events of its instant",
@@ -420,13 +396,7 @@ const MUTATIONS: [Mutation; 40] = [
 #[test]
 fn every_mutation_is_of_the_source_as_it_is() {
     let mut stale = Vec::new();
-    for Mutation {
-        description,
-        file,
-        edits,
-        ..
-    } in &MUTATIONS
-    {
+    for Mutation { description, file, edits, .. } in &MUTATIONS {
         let text = fs::read_to_string(root().join(file)).unwrap();
         let once = |from: &str| text.matches(from).count() == 1;
         if !edits.iter().all(|(from, _)| once(from)) {
@@ -454,29 +424,16 @@ fn every_mutation_is_caught_by_its_suite() {
         }
     }
     let mut survivors = Vec::new();
-    for Mutation {
-        description,
-        caught_by,
-        file,
-        edits,
-    } in chosen
-    {
+    for Mutation { description, caught_by, file, edits } in chosen {
         let path = package.join(file);
         let before = fs::read_to_string(&path).unwrap();
-        let mutated = edits.iter().fold(before.clone(), |text, (from, to)| {
-            text.replacen(from, to, 1)
-        });
+        let mutated =
+            edits.iter().fold(before.clone(), |text, (from, to)| text.replacen(from, to, 1));
         fs::write(&path, mutated).unwrap();
         let (passed, output) = caught_by.run(&package);
-        assert!(
-            !output.contains("could not compile"),
-            "{description} does not compile:\n{output}"
-        );
+        assert!(!output.contains("could not compile"), "{description} does not compile:\n{output}");
         let by = output.lines().find(|line| line.contains("panicked at"));
-        let how = output
-            .lines()
-            .skip_while(|line| !line.contains("panicked at"))
-            .nth(1);
+        let how = output.lines().skip_while(|line| !line.contains("panicked at")).nth(1);
         println!("{description}: {}", how.or(by).unwrap_or("SURVIVES"));
         if passed {
             survivors.push(*description);
@@ -516,10 +473,7 @@ impl Suite {
 
 /// The target folder in use, which has the compiled dependencies.
 fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
 }
 
 fn root() -> &'static Path {
@@ -528,15 +482,7 @@ fn root() -> &'static Path {
 
 /// Copies the files that the library and its tests need to compile.
 fn copy(from: &Path, to: &Path) {
-    let needed = [
-        "Cargo.toml",
-        "Cargo.lock",
-        "README.md",
-        "src",
-        "config",
-        "benches",
-        "tests",
-    ];
+    let needed = ["Cargo.toml", "Cargo.lock", "README.md", "src", "config", "benches", "tests"];
     fs::create_dir_all(to).unwrap();
     let copied = Command::new("cp")
         .arg("-r")

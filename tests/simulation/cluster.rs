@@ -129,10 +129,7 @@ impl Cluster {
             offsets: Vec::new(),
             offsets_marked: true,
         });
-        let gone = LogEntry {
-            transaction: 0,
-            record: None,
-        };
+        let gone = LogEntry { transaction: 0, record: None };
         for slots in &mut self.changelog {
             slots.resize(offset, gone.clone());
         }
@@ -191,10 +188,7 @@ impl Cluster {
         let touches = |transaction: &Transaction| {
             transaction.state != TransactionState::Aborted
                 && !transaction.offsets_marked
-                && transaction
-                    .offsets
-                    .iter()
-                    .any(|((_, own), _)| *own == partition)
+                && transaction.offsets.iter().any(|((_, own), _)| *own == partition)
         };
         if self.transactions.iter().any(touches) {
             return None;
@@ -264,10 +258,8 @@ impl Cluster {
                 // Only changelog records name their partition.
                 Some(partition) => {
                     transaction.partitions.insert(partition, false);
-                    self.changelog[partition as usize].push(LogEntry {
-                        transaction: number,
-                        record: Some(record),
-                    });
+                    self.changelog[partition as usize]
+                        .push(LogEntry { transaction: number, record: Some(record) });
                 }
                 None => transaction.outputs.push(record),
             }
@@ -389,10 +381,8 @@ impl Cluster {
             None => self.transactions[number].offsets_marked = true,
             Some(partition) => {
                 self.transactions[number].partitions.insert(partition, true);
-                self.changelog[partition as usize].push(LogEntry {
-                    transaction: number,
-                    record: None,
-                });
+                self.changelog[partition as usize]
+                    .push(LogEntry { transaction: number, record: None });
             }
         }
         true
@@ -452,10 +442,7 @@ impl Cluster {
     pub(super) fn compact(&mut self, partition: i32) {
         let stable = self.changelog_ends(partition).last_stable as usize;
         let mut seen = std::collections::BTreeSet::new();
-        for slot in self.changelog[partition as usize][..stable]
-            .iter_mut()
-            .rev()
-        {
+        for slot in self.changelog[partition as usize][..stable].iter_mut().rev() {
             let committed =
                 self.transactions[slot.transaction].state == TransactionState::Committed;
             if let Some(record) = &slot.record

@@ -49,9 +49,8 @@ fn apply_random_operation(engine: &impl StorageEngine, rng: &mut fastrand::Rng) 
     let family = Family::ALL[rng.usize(0..3)];
     let value = key(rng.u64(0..1_000));
     if rng.u32(0..4) > 0 {
-        let changes: Vec<(u32, u64)> = (0..rng.usize(1..8))
-            .map(|_| (rng.u32(0..10), rng.u64(0..40)))
-            .collect();
+        let changes: Vec<(u32, u64)> =
+            (0..rng.usize(1..8)).map(|_| (rng.u32(0..10), rng.u64(0..40))).collect();
         let mut fill = |batch: &mut dyn crate::store::BatchWriter| {
             for (kind, number) in &changes {
                 match kind {
@@ -71,9 +70,7 @@ fn apply_random_operation(engine: &impl StorageEngine, rng: &mut fastrand::Rng) 
     let numbers = (0..rng.usize(0..8)).map(|_| rng.u64(0..40));
     let keys: std::collections::BTreeSet<Vec<u8>> = numbers.map(key).collect();
     let removed = rng.u32(0..4) == 0;
-    let pairs = keys
-        .into_iter()
-        .map(|key| (key, Some(value.clone()).filter(|_| !removed)));
+    let pairs = keys.into_iter().map(|key| (key, Some(value.clone()).filter(|_| !removed)));
     engine.ingest(family, &mut pairs.into_iter()).unwrap();
 }
 
@@ -83,10 +80,7 @@ fn rocksdb_behaves_like_the_simulated_disk() {
     simulation.faults_enabled.set(false);
     for seed in 0..3 {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config {
-            memory_bytes: 8 << 20,
-            durable: true,
-        };
+        let config = Config { memory_bytes: 8 << 20, durable: true };
         let mut rocks = Rocks::open(folder.path(), &config).unwrap();
         let simulated = Mounted {
             disk: super::disk::Disk::default(),

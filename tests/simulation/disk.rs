@@ -36,8 +36,7 @@ enum Change {
 
 impl BatchWriter for PendingWrites {
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
-        self.0
-            .push(Change::Put(family, key.to_vec(), value.to_vec()));
+        self.0.push(Change::Put(family, key.to_vec(), value.to_vec()));
     }
 
     fn delete(&mut self, family: Family, key: &[u8]) {
@@ -115,15 +114,11 @@ impl StorageEngine for Mounted {
         if from >= to {
             return Ok(());
         }
-        let range = (
-            Bound::Included((family, from.to_vec())),
-            Bound::Excluded((family, to.to_vec())),
-        );
+        let range =
+            (Bound::Included((family, from.to_vec())), Bound::Excluded((family, to.to_vec())));
         let map = self.disk.0.borrow();
-        let found: Vec<_> = map
-            .range(range)
-            .map(|((_, key), value)| (key.clone(), value.clone()))
-            .collect();
+        let found: Vec<_> =
+            map.range(range).map(|((_, key), value)| (key.clone(), value.clone())).collect();
         drop(map);
         for (key, value) in found {
             if take(&key, &value)?.is_break() {
@@ -141,10 +136,7 @@ impl StorageEngine for Mounted {
         fill(&mut pending)?;
         self.may_fail(IoOperation::Write)?;
         self.simulation.effect(self.process, "before the write");
-        pending
-            .0
-            .into_iter()
-            .for_each(|change| self.disk.apply(change));
+        pending.0.into_iter().for_each(|change| self.disk.apply(change));
         self.simulation.effect(self.process, "after the write");
         Ok(())
     }

@@ -7,10 +7,7 @@
 //! TENURE_SEED=42 cargo test --lib simulation           one of them again
 //! ```
 
-#![expect(
-    clippy::print_stdout,
-    reason = "seeds belong to the report of a failure"
-)]
+#![expect(clippy::print_stdout, reason = "seeds belong to the report of a failure")]
 
 mod cluster;
 mod contract;
@@ -82,10 +79,7 @@ fn every_transition_is_published_once_and_the_state_matches_the_fold_whatever_fa
         }
     }
     println!("{seeds} runs: {injected:#?}");
-    assert!(
-        seeds < SEEDS || injected.contains_key("suspended"),
-        "no burst"
-    );
+    assert!(seeds < SEEDS || injected.contains_key("suspended"), "no burst");
 }
 
 fn run(scenario: Scenario, seed: u64) -> FaultCounts {

@@ -43,14 +43,7 @@ pub(super) fn check(simulation: &Simulation) {
     let lost = lost_offsets(simulation, &lost);
     let (mut expected, mut dead_letters) = (Transitions::new(), BTreeSet::new());
     for partition in 0..cluster.partitions() {
-        fold(
-            simulation,
-            partition,
-            seen,
-            &lost,
-            &mut expected,
-            &mut dead_letters,
-        );
+        fold(simulation, partition, seen, &lost, &mut expected, &mut dead_letters);
     }
     assert_eq!(published(&changes, seen), expected, "stage changes");
     assert_dead_letters_once(&rejected, &dead_letters);
@@ -78,10 +71,7 @@ fn published(changes: &[Json], seen: EventTime) -> Transitions {
         if data["effective_at"].as_str().unwrap() < seen.to_string().as_str() {
             let text = |json: &Json| json.as_str().unwrap().to_owned();
             let one = (text(&change["id"]), text(&data["cause"]));
-            published
-                .entry(text(&data["customer_id"]))
-                .or_default()
-                .push(one);
+            published.entry(text(&data["customer_id"])).or_default().push(one);
         }
     }
     published
@@ -99,21 +89,13 @@ fn fold(
     let models = &simulation.scenario.models;
     let (vocabulary, money) = (models.vocabulary.clone(), CurrencyRates::default());
     let [decoder, new_decoder] = [Mapping::default(), scenario::other_mapping()].map(|mapping| {
-        Decoder::new(
-            mapping,
-            vocabulary.clone(),
-            money.clone(),
-            RecordLimits::default(),
-        )
+        Decoder::new(mapping, vocabulary.clone(), money.clone(), RecordLimits::default())
     });
     let cluster = simulation.cluster.borrow();
     let mut records = Vec::new();
     for (input, log) in cluster.inputs.iter().enumerate() {
         for (offset, record) in log[partition as usize].iter().enumerate() {
-            let position = Position {
-                input: input as u32,
-                offset: offset as i64,
-            };
+            let position = Position { input: input as u32, offset: offset as i64 };
             let timestamp = record.timestamp();
             let id = (input, partition, offset);
             if lost.contains(&id) {
@@ -138,11 +120,7 @@ fn fold(
         }
     }
     records.sort_by_key(Record::effective_time);
-    let batch = Batch {
-        records,
-        advance_to: Some(seen),
-        ..Batch::default()
-    };
+    let batch = Batch { records, advance_to: Some(seen), ..Batch::default() };
     let progress = Progress::new(models, cluster.inputs.len());
     let commit = apply(&**models, Millis(0), &progress, StateView::default(), batch);
     for output in &commit.outputs {
@@ -156,13 +134,10 @@ fn fold(
             offset: change.position.offset,
         };
         if change.effective_at < seen {
-            expected
-                .entry(customer.as_str().to_owned())
-                .or_default()
-                .push((
-                    cloudevent::id(models, customer, change, &origin),
-                    change.cause.name().to_owned(),
-                ));
+            expected.entry(customer.as_str().to_owned()).or_default().push((
+                cloudevent::id(models, customer, change, &origin),
+                change.cause.name().to_owned(),
+            ));
         }
     }
 }
@@ -190,10 +165,7 @@ fn lost_offsets(simulation: &Simulation, dead_letters: &[&ProducerRecord]) -> BT
         let start = simulation.starts.borrow()[&(input, partition)] as usize;
         assert!(from < to && to <= start, "{from} to {to} of {start}");
         for offset in from..to {
-            assert!(
-                lost.insert((input, partition, offset)),
-                "reported as lost twice"
-            );
+            assert!(lost.insert((input, partition, offset)), "reported as lost twice");
         }
     }
     lost
@@ -247,15 +219,13 @@ fn assert_state(simulation: &Simulation, partition: i32) {
     let is_second = disk.get(&(Family::Meta, current)) == Some(&vec![1]);
     let own = (partition.cast_unsigned() | u32::from(is_second) << 31).to_be_bytes();
     let of = |family: Family| {
-        let own = disk
-            .iter()
-            .filter(move |((known, key), _)| *known == family && key.starts_with(&own));
+        let own =
+            disk.iter().filter(move |((known, key), _)| *known == family && key.starts_with(&own));
         own.map(|((_, key), value)| (key[4..].to_vec(), value.clone()))
     };
     let on_disk: BTreeMap<Vec<u8>, Vec<u8>> = of(Family::Customers).collect();
-    let by_changelog = states
-        .iter()
-        .map(|(customer, state)| (customer.as_bytes().to_vec(), state.clone()));
+    let by_changelog =
+        states.iter().map(|(customer, state)| (customer.as_bytes().to_vec(), state.clone()));
     assert_eq!(on_disk, by_changelog.collect(), "states");
     let models = &simulation.scenario.models;
     let armed = states.iter().filter_map(|(customer, state)| {

@@ -72,9 +72,7 @@ impl Poll {
     /// Stops polling and asks the workers to stop.
     pub(super) fn stop(&mut self) {
         self.stopping.store(true, Ordering::Release);
-        self.messages
-            .iter_mut()
-            .for_each(|messages| messages.push_back(WorkerMessage::Stop));
+        self.messages.iter_mut().for_each(|messages| messages.push_back(WorkerMessage::Stop));
     }
 
     pub(super) fn take_messages(&mut self, worker: usize) -> VecDeque<WorkerMessage> {
@@ -87,10 +85,8 @@ impl Poll {
     }
 
     pub(super) fn membership(&self) -> Option<Membership> {
-        (self.generation > 0).then_some(Membership {
-            member: self.member,
-            generation: self.generation,
-        })
+        (self.generation > 0)
+            .then_some(Membership { member: self.member, generation: self.generation })
     }
 
     pub(super) fn run_once(&mut self, simulation: &Simulation, instance: usize) {
@@ -160,19 +156,13 @@ impl Poll {
             match change {
                 AssignmentChange::Restarted { partition, epoch } => {
                     if let Some(feed) = self.feeds.get_mut(&partition) {
-                        *feed = Feed {
-                            epoch,
-                            positions: None,
-                        };
+                        *feed = Feed { epoch, positions: None };
                         self.post(partition, WorkerMessage::Assigned { partition, epoch });
                     }
                 }
                 AssignmentChange::Revoked { partition } => drop(self.feeds.remove(&partition)),
                 AssignmentChange::Assigned { partition, epoch } => {
-                    let feed = Feed {
-                        epoch,
-                        positions: None,
-                    };
+                    let feed = Feed { epoch, positions: None };
                     self.feeds.insert(partition, feed);
                     self.post(partition, WorkerMessage::Assigned { partition, epoch });
                 }

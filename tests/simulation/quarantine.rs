@@ -58,10 +58,7 @@ fn run(scenario: Scenario, seed: u64) -> FaultCounts {
     run_until_idle(&simulation);
     oracle::check(&simulation);
     PANICS.with_borrow_mut(BTreeSet::clear);
-    simulation
-        .hosts
-        .iter()
-        .for_each(super::scheduler::Host::clear);
+    simulation.hosts.iter().for_each(super::scheduler::Host::clear);
     simulation.injected.borrow().clone()
 }
 

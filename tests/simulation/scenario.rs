@@ -61,10 +61,7 @@ pub(super) struct Scenario {
 
 impl Scenario {
     pub(super) fn new() -> Scenario {
-        let source = SourceFile {
-            name: "shop.yaml".to_owned(),
-            text: MODEL.to_owned(),
-        };
+        let source = SourceFile { name: "shop.yaml".to_owned(), text: MODEL.to_owned() };
         let (models, _) = Models::compile(vec![source]).unwrap();
         Scenario {
             models: Arc::new(models),
@@ -86,10 +83,7 @@ impl Scenario {
     pub(super) fn at_least_once(self) -> Scenario {
         let mut settings = Settings::clone(&self.settings);
         settings.outputs.delivery = DeliveryGuarantee::AtLeastOnce;
-        Scenario {
-            settings: Arc::new(settings),
-            ..self
-        }
+        Scenario { settings: Arc::new(settings), ..self }
     }
 
     /// The same with the new decoding settings.
@@ -97,20 +91,14 @@ impl Scenario {
         let mut settings = Settings::clone(&self.settings);
         settings.mappings = vec![other_mapping(); INPUTS.len()];
         settings.decoding = new_decoding();
-        Scenario {
-            settings: Arc::new(settings),
-            ..self
-        }
+        Scenario { settings: Arc::new(settings), ..self }
     }
 
     /// The same, but bursts wait for an operator.
     pub(super) fn with_fuse(self) -> Scenario {
         let mut settings = Settings::clone(&self.settings);
         settings.burst.fuse = true;
-        Scenario {
-            settings: Arc::new(settings),
-            ..self
-        }
+        Scenario { settings: Arc::new(settings), ..self }
     }
 
     /// The same after the loss of the changelog, when the local state is republished.
@@ -119,11 +107,7 @@ impl Scenario {
         settings.recovery.republish = true;
         let mut topology = TopicMetadata::clone(&self.topology);
         topology.changelog_id = [4; 16];
-        Scenario {
-            settings: Arc::new(settings),
-            topology: Arc::new(topology),
-            ..self
-        }
+        Scenario { settings: Arc::new(settings), topology: Arc::new(topology), ..self }
     }
 
     pub(super) fn delivery(&self) -> DeliveryGuarantee {
@@ -162,20 +146,12 @@ impl Scenario {
 
 /// A mapping that reads the event type from another field.
 pub(super) fn other_mapping() -> Mapping {
-    Mapping {
-        event_type: "kind".into(),
-        ..Mapping::default()
-    }
+    Mapping { event_type: "kind".into(), ..Mapping::default() }
 }
 
 fn decoding(version: u64, mapping: &Mapping) -> DecodingSettings {
     let inputs = INPUTS.into_iter().map(|topic| (topic, mapping));
-    DecodingSettings::new(
-        version,
-        inputs,
-        &RecordLimits::default(),
-        &CurrencyRates::default(),
-    )
+    DecodingSettings::new(version, inputs, &RecordLimits::default(), &CurrencyRates::default())
 }
 
 /// The stored form of the new settings. They have a higher version: without it the earlier ones would count as newer
@@ -223,10 +199,7 @@ fn settings() -> Settings {
         idle_after: Some(IDLE_AFTER),
         live_within: Millis::HOUR,
         state_dir: "simulated".into(),
-        store: store::Config {
-            memory_bytes: 0,
-            durable: true,
-        },
+        store: store::Config { memory_bytes: 0, durable: true },
         workers: 1,
         commit_interval: Duration::from_millis(100),
         batch_records: 10,

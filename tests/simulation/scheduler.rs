@@ -188,11 +188,7 @@ impl Simulation {
     pub(super) fn inject(&self, name: &str, one_in: u32) -> bool {
         let injected = self.faults_enabled.get() && self.rng.borrow_mut().u32(0..one_in) == 0;
         if injected {
-            *self
-                .injected
-                .borrow_mut()
-                .entry(name.to_owned())
-                .or_default() += 1;
+            *self.injected.borrow_mut().entry(name.to_owned()).or_default() += 1;
         }
         injected
     }
@@ -213,11 +209,7 @@ impl Simulation {
             return;
         }
         if self.inject("crash", 300) {
-            *self
-                .injected
-                .borrow_mut()
-                .entry(format!("crash: {name}"))
-                .or_default() += 1;
+            *self.injected.borrow_mut().entry(format!("crash: {name}")).or_default() += 1;
             resume_unwind(Box::new(Crash));
         }
         if !self.is_interleaving.get() && self.inject("interleaving", 12) {
@@ -270,8 +262,7 @@ impl Simulation {
                 self.cluster.borrow_mut().expel(host);
                 let mut poll = self.hosts[host].poll.borrow_mut();
                 let until = self.now.get() + IGNORES_GROUP_FOR;
-                poll.iter_mut()
-                    .for_each(|poll| poll.ignore_group_until(until));
+                poll.iter_mut().for_each(|poll| poll.ignore_group_until(until));
             }
             (33, None) => self.request_stop(self.random_host()),
             (32, None) if self.inject("offsets deleted", 2) => {
@@ -286,10 +277,7 @@ impl Simulation {
     fn open_input_transaction(&self) {
         let partition = self.random_partition();
         let mut open_transactions = self.open_transactions.borrow_mut();
-        if open_transactions
-            .keys()
-            .all(|(_, other)| *other != partition)
-        {
+        if open_transactions.keys().all(|(_, other)| *other != partition) {
             let input = self.random(0..self.scenario.inputs() as u64) as usize;
             let log = &self.cluster.borrow().inputs[input][partition as usize];
             open_transactions.insert((input, partition), log.len());
@@ -300,9 +288,7 @@ impl Simulation {
     pub(super) fn last_stable_offset(&self, input: usize, partition: i32) -> usize {
         let all = self.cluster.borrow().inputs[input][partition as usize].len();
         let open_transactions = self.open_transactions.borrow();
-        open_transactions
-            .get(&(input, partition))
-            .map_or(all, |hidden| *hidden)
+        open_transactions.get(&(input, partition)).map_or(all, |hidden| *hidden)
     }
 
     fn random_partition(&self) -> i32 {
@@ -349,23 +335,12 @@ impl Simulation {
         }
         host.process.set(host.process.get() + 1);
         host.ended.set(0);
-        let process = Process {
-            instance,
-            number: host.process.get(),
-        };
-        let mounted = Mounted {
-            disk: host.disk.clone(),
-            simulation: self.clone(),
-            process,
-        };
+        let process = Process { instance, number: host.process.get() };
+        let mounted = Mounted { disk: host.disk.clone(), simulation: self.clone(), process };
         let timers = self.rng.borrow_mut().usize(1..20);
         let steps = self.rng.borrow_mut().usize(1..4);
         let store = Store::with_engine(mounted, "simulated".as_ref());
-        let store = Rc::new(
-            store
-                .with_timers_per_batch(timers)
-                .with_scan_step_max(steps),
-        );
+        let store = Rc::new(store.with_timers_per_batch(timers).with_scan_step_max(steps));
         let member = self.cluster.borrow_mut().join(instance);
         let fuse: Arc<Fuse> = Arc::default();
         *host.fuse.borrow_mut() = fuse.clone();
@@ -381,12 +356,8 @@ impl Simulation {
         let partitions: Arc<Partitions> = Arc::default();
         *host.partitions.borrow_mut() = partitions.clone();
         let context: Context = scenario.context(member, fuse, partitions.clone(), self.workers);
-        *host.poll.borrow_mut() = Some(Poll::new(
-            &context,
-            member,
-            self.workers,
-            self.is_incremental,
-        ));
+        *host.poll.borrow_mut() =
+            Some(Poll::new(&context, member, self.workers, self.is_incremental));
         for (worker, slot) in host.workers.iter().enumerate().take(self.workers) {
             let worker_io = SimulatedIo {
                 simulation: self.clone(),
@@ -457,18 +428,11 @@ impl Simulation {
         let Some(mut worker) = host.workers[number].borrow_mut().take() else {
             return;
         };
-        let messages = host
-            .poll
-            .borrow_mut()
-            .as_mut()
-            .map(|poll| poll.take_messages(number));
+        let messages = host.poll.borrow_mut().as_mut().map(|poll| poll.take_messages(number));
         let Some(messages) = messages else {
             return;
         };
-        let process = Process {
-            instance,
-            number: host.process.get(),
-        };
+        let process = Process { instance, number: host.process.get() };
         let done = catch_unwind(AssertUnwindSafe(|| worker.run_once(messages)));
         if let Err(cause) = done {
             match cause.is::<Crash>() {
@@ -490,11 +454,7 @@ impl Simulation {
             }
             Ok(ControlFlow::Continue(())) => *host.workers[number].borrow_mut() = Some(worker),
             Err(error) => {
-                assert!(
-                    is_expected_exit(&error),
-                    "a process ended: {}",
-                    error_chain(&error)
-                );
+                assert!(is_expected_exit(&error), "a process ended: {}", error_chain(&error));
                 self.end_process(instance);
             }
         }

@@ -33,19 +33,13 @@ fn source() -> KafkaError {
 }
 
 fn retry() -> Error {
-    Error::Retry {
-        action: "asking",
-        source: source(),
-    }
+    Error::Retry { action: "asking", source: source() }
 }
 
 impl From<TransactionError> for Error {
     fn from(refused: TransactionError) -> Error {
         match refused {
-            TransactionError::Fenced => Error::Fenced {
-                action: "producing",
-                source: source(),
-            },
+            TransactionError::Fenced => Error::Fenced { action: "producing", source: source() },
             TransactionError::NotAMember => Error::Abort {
                 action: "sending the offsets",
                 source: KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownMemberId),
@@ -88,9 +82,7 @@ impl SimulatedIo {
         let records = shares.iter().flat_map(|share| share.records.clone());
         let now = self.simulation.now.get();
         let number =
-            cluster
-                .borrow_mut()
-                .produce(self.producer(), self.epoch, records.collect(), now)?;
+            cluster.borrow_mut().produce(self.producer(), self.epoch, records.collect(), now)?;
         self.effect("inside the transaction, records sent");
         if self.simulation.inject("aborted", 20) {
             return Err(self.abort(number));
@@ -114,10 +106,7 @@ impl SimulatedIo {
             return Err(refused.into());
         }
         self.effect("inside the transaction, offsets sent");
-        let indefinite = Error::Indefinite {
-            action: "committing",
-            source: source(),
-        };
+        let indefinite = Error::Indefinite { action: "committing", source: source() };
         if self.simulation.inject("commit request lost", 20) {
             return Err(indefinite);
         }
@@ -160,16 +149,10 @@ impl WorkerIo for SimulatedIo {
         self.request("asking for the ends of an input")?;
         let cluster = self.simulation.cluster.borrow();
         let end = cluster.inputs[input as usize][partition as usize].len() as i64;
-        let stable = self
-            .simulation
-            .last_stable_offset(input as usize, partition) as i64;
+        let stable = self.simulation.last_stable_offset(input as usize, partition) as i64;
         let starts = self.simulation.starts.borrow();
         let start = starts.get(&(input as usize, partition));
-        Ok(OffsetBounds {
-            start: start.copied().unwrap_or(0),
-            last_stable: stable,
-            end,
-        })
+        Ok(OffsetBounds { start: start.copied().unwrap_or(0), last_stable: stable, end })
     }
 
     fn is_range_empty(&mut self, _: u32, _: i32, from: i64, to: i64) -> Result<bool, Error> {
@@ -192,11 +175,7 @@ impl WorkerIo for SimulatedIo {
         let stable = self.simulation.cluster.borrow().changelog_ends(partition);
         let all = end.min(stable.last_stable);
         let to = self.simulation.rng.borrow_mut().i64(from..=all.max(from));
-        let entries = self
-            .simulation
-            .cluster
-            .borrow()
-            .changelog(partition, from, to);
+        let entries = self.simulation.cluster.borrow().changelog(partition, from, to);
         entries.into_iter().for_each(take);
         Ok(to)
     }
@@ -219,11 +198,7 @@ impl WorkerIo for SimulatedIo {
     fn publish(&mut self, outputs: &[ProducerRecord]) -> Result<(), Error> {
         for output in outputs {
             self.request("publishing an output")?;
-            self.simulation
-                .cluster
-                .borrow_mut()
-                .outputs
-                .push(output.clone());
+            self.simulation.cluster.borrow_mut().outputs.push(output.clone());
         }
         self.effect("all published, and not yet known");
         Ok(())

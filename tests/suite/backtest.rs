@@ -33,10 +33,7 @@ fn version(stages: &str, flagged: u64) -> Version {
          - {{ from: {}, to: {}, when: n > 5 }}\n",
         names[0], names[0], names[1]
     );
-    let source = SourceFile {
-        name: "shop.yaml".to_owned(),
-        text,
-    };
+    let source = SourceFile { name: "shop.yaml".to_owned(), text };
     let (models, _) = Models::compile(vec![source]).unwrap_or_else(|reports| {
         let reports: Vec<String> = reports.iter().map(ToString::to_string).collect();
         panic!("{}", reports.concat())
@@ -52,10 +49,7 @@ fn line(moves: &[(i64, usize)]) -> StageHistory {
         from: std::mem::replace(&mut from, *to),
         to: *to,
     });
-    StageHistory {
-        initial: 0,
-        transitions: moves.collect(),
-    }
+    StageHistory { initial: 0, transitions: moves.collect() }
 }
 
 /// A customer from a day on, with outcomes on these days, and the transitions under each version.

@@ -86,10 +86,7 @@ fn no_model_file_takes_more_than_200_mb_to_be_checked() {
         }
         fs::write(&file, &text).unwrap();
         let (code, stderr) = check(&file);
-        assert!(
-            matches!(code, Some(0 | 78)),
-            "{beginning:?} and {repeated:?}: {code:?} {stderr}"
-        );
+        assert!(matches!(code, Some(0 | 78)), "{beginning:?} and {repeated:?}: {code:?} {stderr}");
     }
 }
 
@@ -114,10 +111,7 @@ fn deep_nesting_is_refused_where_it_exceeds_the_limit() {
     fs::write(&file, format!("model: {}", "[".repeat(10_000))).unwrap();
     let (code, stderr) = check(&file);
     assert_eq!(code, Some(78));
-    assert!(
-        stderr.starts_with("error: nested deeper than 32 levels\n"),
-        "{stderr}"
-    );
+    assert!(stderr.starts_with("error: nested deeper than 32 levels\n"), "{stderr}");
     // The parser reads ahead.
     assert!(stderr.contains("m.yaml:1:263\n"), "{stderr}");
 }
@@ -166,10 +160,10 @@ fn largest_model(days: u32, cap: u32) -> String {
 }
 
 fn compile(texts: &[String]) -> Result<Models, String> {
-    let sources = texts.iter().enumerate().map(|(at, text)| SourceFile {
-        name: format!("m{at}.yaml"),
-        text: text.clone(),
-    });
+    let sources = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| SourceFile { name: format!("m{at}.yaml"), text: text.clone() });
     Models::compile(sources.collect())
         .map(|(models, _)| models)
         .map_err(|reports| reports.iter().map(ToString::to_string).collect())
@@ -197,10 +191,7 @@ fn no_state_is_larger_than_the_bound_computed_at_load() {
             time: EventTime((1 << 40) + number * 6_000_000 - number % 7 * 40_000_000),
             fields: fields.collect(),
         };
-        let position = Position {
-            input: u32::MAX,
-            offset: i64::MAX,
-        };
+        let position = Position { input: u32::MAX, offset: i64::MAX };
         state.receive(&models, &event, position, usize::MAX, &mut changes);
         bytes.clear();
         customer::encode(&state, &mut bytes);
@@ -208,10 +199,7 @@ fn no_state_is_larger_than_the_bound_computed_at_load() {
     }
     let bound = models.state_bytes_max();
     assert!(largest <= bound, "{largest} of {bound}");
-    assert!(
-        largest * 3 > bound,
-        "{largest} of {bound}: the bound is too loose"
-    );
+    assert!(largest * 3 > bound, "{largest} of {bound}: the bound is too loose");
     assert!(!changes.is_empty());
 }
 

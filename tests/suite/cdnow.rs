@@ -26,18 +26,15 @@ pub(crate) fn transitions(events: &[Json]) -> BTreeMap<String, Vec<TransitionRow
         let text = |json: &Json| json.as_str().unwrap().to_owned();
         assert_eq!(event["subject"], data["customer_id"]);
         assert_eq!(event["time"], data["effective_at"]);
-        by_customer
-            .entry(text(&event["subject"]))
-            .or_default()
-            .push((
-                data["sequence"].as_u64().unwrap(),
-                text(&data["from"]),
-                text(&data["to"]),
-                text(&data["transition"]),
-                text(&data["cause"]),
-                text(&data["effective_at"]),
-                text(&data["previous"]["entered_at"]),
-            ));
+        by_customer.entry(text(&event["subject"])).or_default().push((
+            data["sequence"].as_u64().unwrap(),
+            text(&data["from"]),
+            text(&data["to"]),
+            text(&data["transition"]),
+            text(&data["cause"]),
+            text(&data["effective_at"]),
+            text(&data["previous"]["entered_at"]),
+        ));
     }
     by_customer
 }
@@ -51,12 +48,7 @@ pub(crate) fn expected(changes: Vec<Change>) -> BTreeMap<String, Vec<TransitionR
             change.from,
             change.to,
             change.transition,
-            if change.cause == Cause::Timer {
-                "timer"
-            } else {
-                "event"
-            }
-            .to_owned(),
+            if change.cause == Cause::Timer { "timer" } else { "event" }.to_owned(),
             instant(change.effective_at),
             instant(change.entered_previous_at),
         ));
@@ -75,11 +67,7 @@ fn replay_with(model: &str, arguments: &[&str]) -> Vec<Json> {
         .args(arguments)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout)
         .unwrap()
         .lines()
@@ -93,15 +81,9 @@ fn the_cdnow_sample_gives_the_transitions_of_the_independent_fold() {
     assert_eq!(purchases.len(), 6919);
     let events = replay(&["tests/data/cdnow_sample.csv"]);
     let transitions = transitions(&events);
-    assert_eq!(
-        transitions,
-        expected(reference::replay(&[retail()], &purchases, None))
-    );
+    assert_eq!(transitions, expected(reference::replay(&[retail()], &purchases, None)));
     assert_eq!(transitions.len(), 2357);
-    let ids: BTreeSet<_> = events
-        .iter()
-        .map(|event| event["id"].as_str().unwrap())
-        .collect();
+    let ids: BTreeSet<_> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), events.len(), "ids repeat");
 }
 
@@ -112,10 +94,7 @@ fn a_model_that_uses_the_whole_language_agrees_on_the_cdnow_sample() {
     fs::write(&file, yaml::model(&whole())).unwrap();
     let events = replay_with(file.to_str().unwrap(), &["tests/data/cdnow_sample.csv"]);
     let transitions = transitions(&events);
-    assert_eq!(
-        transitions,
-        expected(reference::replay(&[whole()], &purchases(), None))
-    );
+    assert_eq!(transitions, expected(reference::replay(&[whole()], &purchases(), None)));
     // Every customer leaves the initial stage.
     assert_eq!(transitions.len(), 2357);
     let stages: BTreeSet<&TransitionRow> = transitions.values().flatten().collect();
@@ -126,10 +105,9 @@ fn a_model_that_uses_the_whole_language_agrees_on_the_cdnow_sample() {
 
 #[test]
 fn the_end_can_be_set_before_or_after_the_last_event() {
-    for (until, instant) in [
-        ("1997-09-30", date(1997, 10, 1) - 1),
-        ("1999-06-30", date(1999, 7, 1) - 1),
-    ] {
+    for (until, instant) in
+        [("1997-09-30", date(1997, 10, 1) - 1), ("1999-06-30", date(1999, 7, 1) - 1)]
+    {
         let transitions = transitions(&replay(&["--until", until, "tests/data/cdnow_sample.csv"]));
         assert_eq!(
             transitions,

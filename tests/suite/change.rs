@@ -25,14 +25,10 @@ const DAY: i64 = Millis::DAY.0;
 const BEGIN: i64 = 1_767_225_600_000;
 
 fn models(texts: &[&str]) -> Models {
-    let source = |text: &&str| SourceFile {
-        name: "model.yaml".to_owned(),
-        text: (*text).to_owned(),
-    };
+    let source =
+        |text: &&str| SourceFile { name: "model.yaml".to_owned(), text: (*text).to_owned() };
     let compiled = Models::compile(texts.iter().map(source).collect());
-    compiled
-        .unwrap_or_else(|reports| panic!("{}", reports[0]))
-        .0
+    compiled.unwrap_or_else(|reports| panic!("{}", reports[0])).0
 }
 
 /// A partition on disk whose models can be changed.
@@ -57,21 +53,13 @@ struct TestEvent<'d> {
 }
 
 fn event<'d>(customer: &'d str, kind: &'d str, day: i64) -> TestEvent<'d> {
-    TestEvent {
-        customer,
-        kind,
-        at: day * DAY,
-        more: "",
-    }
+    TestEvent { customer, kind, at: day * DAY, more: "" }
 }
 
 impl Shop {
     fn open(models: Models) -> Shop {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config {
-            memory_bytes: 8 << 20,
-            durable: false,
-        };
+        let config = Config { memory_bytes: 8 << 20, durable: false };
         Shop {
             store: Store::open(folder.path(), &config).unwrap(),
             _folder: folder,
@@ -94,30 +82,18 @@ impl Shop {
         );
         let records = events.iter().map(|event| {
             self.offset += 1;
-            let TestEvent {
-                customer,
-                kind,
-                at,
-                more,
-            } = event;
+            let TestEvent { customer, kind, at, more } = event;
             let time = BEGIN + at;
             let json =
                 format!(r#"{{"type":"{kind}","customer_id":"{customer}","time":{time}{more}}}"#);
             Record {
-                position: Position {
-                    input: 0,
-                    offset: self.offset,
-                },
+                position: Position { input: 0, offset: self.offset },
                 timestamp: None,
                 content: Ok(decoder.decode_json(json.as_bytes()).unwrap()),
             }
         });
         let records = records.collect();
-        self.step(Batch {
-            records,
-            ..Batch::default()
-        })
-        .outputs
+        self.step(Batch { records, ..Batch::default() }).outputs
     }
 
     /// Advances time to a day, and fires all timers that are due.
@@ -142,9 +118,7 @@ impl Shop {
             before: before.map(|(models, change)| (models, change)),
         };
         let progress = &self.progress;
-        let view = self
-            .store
-            .prefetch(generations, PARTITION, Millis(0), progress, &batch);
+        let view = self.store.prefetch(generations, PARTITION, Millis(0), progress, &batch);
         let commit = apply(generations, Millis(0), progress, view.unwrap(), batch);
         assert!(commit.unused.is_empty());
         let written = PartitionCommit {
@@ -162,10 +136,7 @@ impl Shop {
     /// Adopts other models; no customer is migrated yet.
     fn change(&mut self, after: Models) -> ModelsChange {
         assert_eq!(self.progress.sweep, None, "one after the other");
-        assert_eq!(
-            self.generation.compare_models(&after),
-            VersionOrdering::Newer
-        );
+        assert_eq!(self.generation.compare_models(&after), VersionOrdering::Newer);
         let change = ModelsChange::between(&self.models, &after);
         self.generation = self.generation.next(&after, &change);
         self.progress.adopt(&self.generation, &after, &change);

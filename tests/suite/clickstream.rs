@@ -108,11 +108,7 @@ fn the_clickstream_gives_the_transitions_of_the_independent_fold() {
     let folder = tempfile::tempdir().unwrap();
     let retail_file = preset(&root().join("config/models/retail.yaml"), folder.path());
     let run = run(folder.path(), "replay", &[retail_file], &[]);
-    let events: Vec<_> = run
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let events: Vec<_> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let clicks = clicks().into_iter().map(|click| {
         let kind = match click.event.as_str() {
             "purchase" => "order_completed",
@@ -123,14 +119,9 @@ fn the_clickstream_gives_the_transitions_of_the_independent_fold() {
     });
     let clicks: Vec<Event> = clicks.collect();
     let transitions = transitions(&events);
-    assert_eq!(
-        transitions,
-        expected(reference::replay(&[retail()], &clicks, None))
-    );
+    assert_eq!(transitions, expected(reference::replay(&[retail()], &clicks, None)));
     // Exactly the customers with an order.
-    let bought = clicks
-        .iter()
-        .filter(|click| click.kind == "order_completed");
+    let bought = clicks.iter().filter(|click| click.kind == "order_completed");
     let bought: BTreeSet<&String> = bought.map(|click| &click.customer).collect();
     assert_eq!(transitions.keys().collect::<BTreeSet<_>>(), bought);
 }
@@ -167,24 +158,10 @@ fn sessions_are_counted_exactly() {
 #[test]
 fn backtest_explain_and_timeline_use_the_same_mapping() {
     let folder = tempfile::tempdir().unwrap();
-    let model = [preset(
-        &root().join("config/models/retail.yaml"),
-        folder.path(),
-    )];
-    let asked = [
-        "--outcome",
-        "purchase",
-        "--within",
-        "30d",
-        "--stage",
-        "at_risk",
-    ];
-    let report = run(
-        folder.path(),
-        "backtest",
-        &model,
-        &[&asked[..], &["--format", "json"]].concat(),
-    );
+    let model = [preset(&root().join("config/models/retail.yaml"), folder.path())];
+    let asked = ["--outcome", "purchase", "--within", "30d", "--stage", "at_risk"];
+    let report =
+        run(folder.path(), "backtest", &model, &[&asked[..], &["--format", "json"]].concat());
     let report = report.json();
     assert_eq!(report["history"]["events"], 31_106);
     assert_eq!(report["history"]["customers"], 600);
@@ -193,12 +170,7 @@ fn backtest_explain_and_timeline_use_the_same_mapping() {
     let explained = tenure(
         folder.path(),
         &[
-            &[
-                "explain",
-                "user_0000",
-                "--model",
-                model[0].to_str().unwrap(),
-            ],
+            &["explain", "user_0000", "--model", model[0].to_str().unwrap()],
             &MAPPED[..],
             &[&*clickstream()],
         ]
@@ -216,23 +188,11 @@ fn an_invalid_mapping_is_refused_with_a_suggestion() {
         ("custmer_id=user_id", "did you mean `customer_id`?"),
         ("colour=red", "the fields are customer_id, type, time"),
         ("time=", "every event needs time"),
-        (
-            "time_unit=hours",
-            "write seconds, milliseconds or microseconds",
-        ),
+        ("time_unit=hours", "write seconds, milliseconds or microseconds"),
     ] {
         let clickstream = clickstream();
-        let run = tenure(
-            folder.path(),
-            &[
-                "replay",
-                "--model",
-                "m.yaml",
-                "--map",
-                mapping,
-                &clickstream,
-            ],
-        );
+        let run =
+            tenure(folder.path(), &["replay", "--model", "m.yaml", "--map", mapping, &clickstream]);
         assert_eq!(run.code, 2, "{mapping}");
         assert!(run.said.contains(message), "{mapping}: {}", run.said);
     }
@@ -250,24 +210,14 @@ fn properties_can_be_top_level_fields_and_times_can_be_in_seconds() {
     .unwrap();
     let line = r#"{"user":"ann","event":"x","at":1767225600,"score":9}"#;
     fs::write(folder.path().join("e.ndjson"), line).unwrap();
-    let mapping = [
-        "customer_id=user",
-        "type=event",
-        "time=at",
-        "time_unit=seconds",
-        "properties=",
-    ];
+    let mapping = ["customer_id=user", "type=event", "time=at", "time_unit=seconds", "properties="];
     let mapping = mapping.iter().flat_map(|it| ["--map", it]);
-    let arguments: Vec<&str> = ["replay", "--model", "m.yaml"]
-        .into_iter()
-        .chain(mapping)
-        .chain(["e.ndjson"])
-        .collect();
+    let arguments: Vec<&str> =
+        ["replay", "--model", "m.yaml"].into_iter().chain(mapping).chain(["e.ndjson"]).collect();
     let run = tenure(folder.path(), &arguments);
     assert_eq!(run.code, 0, "{}", run.said);
     assert!(
-        run.out
-            .contains(r#""effective_at":"2026-01-01T00:00:00.000Z""#),
+        run.out.contains(r#""effective_at":"2026-01-01T00:00:00.000Z""#),
         "{}{}",
         run.out,
         run.said

@@ -9,10 +9,7 @@ use tenure::event::{CurrencyRates, Mapping, RecordLimits};
 use tenure::model::{Models, SourceFile};
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Loads one file with this text.
@@ -21,18 +18,13 @@ fn with_file(text: &str) -> Result<tenure::config::Document, String> {
     let file: PathBuf = folder.path().join("own.toml");
     fs::write(&file, text).unwrap();
     load(&[file], &[]).map_err(|InvalidConfig(problems)| {
-        problems
-            .join("\n")
-            .replace(&folder.path().display().to_string(), "")
+        problems.join("\n").replace(&folder.path().display().to_string(), "")
     })
 }
 
 fn retail() -> Models {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/models/retail.yaml");
-    let source = SourceFile {
-        name: path.to_owned(),
-        text: fs::read_to_string(path).unwrap(),
-    };
+    let source = SourceFile { name: path.to_owned(), text: fs::read_to_string(path).unwrap() };
     Models::compile(vec![source]).unwrap().0
 }
 
@@ -56,10 +48,7 @@ fn the_identity_of_settings_is_stable_across_versions() {
 #[test]
 fn every_field_is_read_at_its_mapped_path() {
     let fields = Mapping::FIELDS.map(|field| format!("{field} = \"in.{field}\"\n"));
-    let text = format!(
-        "[[input]]\ntopic = \"t\"\n[input.mapping]\n{}",
-        fields.concat()
-    );
+    let text = format!("[[input]]\ntopic = \"t\"\n[input.mapping]\n{}", fields.concat());
     let settings = with_file(&text).unwrap().settings(&retail(), None).unwrap();
     let expected = Mapping {
         customer_id: "in.customer_id".into(),
@@ -80,15 +69,8 @@ fn every_field_is_read_at_its_mapped_path() {
 fn a_field_that_every_event_needs_must_have_a_path() {
     let text = "[[input]]\ntopic = \"t\"\nmapping.time = \"\"\nmapping.value = \"\"\nmapping.properties = \"\"\n";
     let problems = with_file(text).unwrap_err();
-    assert!(
-        problems.contains("input[0].mapping.time: every event needs this field"),
-        "{problems}"
-    );
-    assert_eq!(
-        problems.matches("input[0].mapping.").count(),
-        1,
-        "{problems}"
-    );
+    assert!(problems.contains("input[0].mapping.time: every event needs this field"), "{problems}");
+    assert_eq!(problems.matches("input[0].mapping.").count(), 1, "{problems}");
 }
 
 #[test]
@@ -98,9 +80,7 @@ fn every_setting_is_documented_and_nothing_else_is() {
         // The example of a mapping is a comment.
         let line = line.strip_prefix("# ").unwrap_or(line);
         let example = line.starts_with("[[input]]") || line.starts_with("[input.mapping]");
-        let key = line
-            .split_once(" = ")
-            .is_some_and(|(key, _)| !key.contains(' '));
+        let key = line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
         if example || key || line.starts_with('[') {
             examples.push_str(line);
             examples.push('\n');
@@ -131,10 +111,7 @@ fn later_layers_win_and_the_environment_is_the_last() {
         path
     };
     let files = [
-        file(
-            "a.toml",
-            "[kafka]\nbrokers = \"a:1\"\napp = \"a\"\n[[input]]\ntopic = \"only\"\n",
-        ),
+        file("a.toml", "[kafka]\nbrokers = \"a:1\"\napp = \"a\"\n[[input]]\ntopic = \"only\"\n"),
         file("b.toml", "[kafka]\nbrokers = \"b:1\"\n"),
     ];
     let environment = variables(&[
@@ -143,16 +120,10 @@ fn later_layers_win_and_the_environment_is_the_last() {
         ("OTHER", "1"),
     ]);
     let document = load(&files, &environment).unwrap();
-    assert_eq!(
-        (document.kafka.brokers.as_str(), document.kafka.app.as_str()),
-        ("b:1", "a")
-    );
+    assert_eq!((document.kafka.brokers.as_str(), document.kafka.app.as_str()), ("b:1", "a"));
     assert_eq!(document.input.len(), 1);
     assert_eq!(document.runtime.batch_records, 7);
-    assert_eq!(
-        document.models,
-        [PathBuf::from("x.yaml"), PathBuf::from("y.yaml")]
-    );
+    assert_eq!(document.models, [PathBuf::from("x.yaml"), PathBuf::from("y.yaml")]);
 }
 
 #[test]
@@ -210,13 +181,10 @@ kafka.session_timeout: invalid type: integer `45`, expected a string
             "money.rates.EUR: `much` is not a positive decimal number",
         ]
     );
-    let places = problems
-        .lines()
-        .filter_map(|line| line.split_once("--> /own.toml:"));
+    let places = problems.lines().filter_map(|line| line.split_once("--> /own.toml:"));
     let places: Vec<&str> = places.map(|(_, place)| place).collect();
-    let expected = [
-        "2:1", "3:19", "4:12", "7:17", "9:10", "10:1", "14:21", "16:10", "17:2", "6:19", "19:13",
-    ];
+    let expected =
+        ["2:1", "3:19", "4:12", "7:17", "9:10", "10:1", "14:21", "16:10", "17:2", "6:19", "19:13"];
     assert_eq!(places, expected, "{problems}");
 }
 
@@ -226,16 +194,10 @@ fn invalid_toml_and_missing_files_are_reported_with_all_other_problems() {
     let own = folder.path().join("own.toml");
     fs::write(&own, "[kafka\n").unwrap();
     let environment = variables(&[("TENURE__STORE__MEMORY", "lots")]);
-    let InvalidConfig(problems) = load(
-        &[own.clone(), folder.path().join("gone.toml")],
-        &environment,
-    )
-    .unwrap_err();
+    let InvalidConfig(problems) =
+        load(&[own.clone(), folder.path().join("gone.toml")], &environment).unwrap_err();
     let [syntax, gone, variable] = problems.try_into().unwrap();
-    assert!(
-        syntax.contains(&format!("--> {}:1:7", own.display())),
-        "{syntax}"
-    );
+    assert!(syntax.contains(&format!("--> {}:1:7", own.display())), "{syntax}");
     assert!(gone.starts_with("cannot read the settings "), "{gone}");
     assert_eq!(
         variable,
@@ -263,10 +225,7 @@ fn a_topic_that_is_used_twice_is_located_in_the_users_file() {
 fn a_problem_of_one_setting_causes_no_others() {
     let text = "[output]\nstage_changes = \"purchases\"\n[[input]]\ntopc = \"own\"\n";
     let problems = with_file(text).unwrap_err();
-    let heads: Vec<&str> = problems
-        .lines()
-        .filter(|line| !line.starts_with(' '))
-        .collect();
+    let heads: Vec<&str> = problems.lines().filter(|line| !line.starts_with(' ')).collect();
     assert_eq!(heads, ["input[0].topc: no such setting"]);
 }
 
@@ -324,11 +283,9 @@ fn secrets_are_read_from_a_file_and_never_shown() {
     let document = with_file(&text).unwrap();
     let settings = document.settings(&retail(), None).unwrap();
     assert_eq!(settings.kafka.security.password, "hunter2");
-    for shown in [
-        format!("{document:?}"),
-        toml::to_string(&document).unwrap(),
-        format!("{settings:?}"),
-    ] {
+    for shown in
+        [format!("{document:?}"), toml::to_string(&document).unwrap(), format!("{settings:?}")]
+    {
         assert!(!shown.contains("hunter"), "{shown}");
     }
 }
@@ -346,11 +303,7 @@ fn tenure_config(text: &str, arguments: &[&str]) -> (Option<i32>, String, String
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 #[test]
@@ -372,10 +325,7 @@ fn no_message_and_no_output_shows_a_secret() {
     ] {
         let (exit, out, err) = tenure_config(bad, &[]);
         assert_eq!((exit, out.as_str()), (Some(78), ""), "{bad}");
-        assert!(
-            err.starts_with("error: ") && err.contains("own.toml:"),
-            "{err}"
-        );
+        assert!(err.starts_with("error: ") && err.contains("own.toml:"), "{err}");
         assert!(!err.contains("hunter"), "{bad}\n{err}");
     }
 }
@@ -396,19 +346,13 @@ fn the_effective_settings_can_be_read_again() {
 fn the_group_protocol_can_be_chosen_and_its_timeouts_are_validated() {
     let document = with_file("[kafka]\ngroup_protocol = \"consumer\"\n").unwrap();
     let settings = document.settings(&retail(), None).unwrap();
-    assert_eq!(
-        settings.kafka.group_protocol,
-        tenure::kafka::GroupProtocol::Consumer
-    );
+    assert_eq!(settings.kafka.group_protocol, tenure::kafka::GroupProtocol::Consumer);
     for (text, expected) in [
         (
             "group_protocol = \"next\"",
             "kafka.group_protocol: unknown variant `next`, expected `classic` or `consumer`",
         ),
-        (
-            "session_timeout = \"900ms\"",
-            "kafka.session_timeout: from 1s to 1h",
-        ),
+        ("session_timeout = \"900ms\"", "kafka.session_timeout: from 1s to 1h"),
         // Longer than the default of `max_poll_interval`.
         (
             "session_timeout = \"6m\"",
@@ -430,10 +374,7 @@ fn burst_and_admin_settings_are_validated() {
     let document = load(&[], &environment).unwrap();
     assert_eq!(document.http.admin.0, None);
     let burst = document.settings(&retail(), None).unwrap().burst;
-    assert_eq!(
-        (burst.share.to_string().as_str(), burst.fuse),
-        ("0.2", true)
-    );
+    assert_eq!((burst.share.to_string().as_str(), burst.fuse), ("0.2", true));
     for share in ["1", "1.0", "\"0.25\"", "0.000000001"] {
         let document = with_file(&format!("[burst]\nshare = {share}\n")).unwrap();
         assert_eq!(with_file(&document.effective_toml()).unwrap(), document);
@@ -455,26 +396,11 @@ fn burst_and_admin_settings_are_validated() {
         ]
     );
     for (text, expected) in [
-        (
-            "[burst]\nshare = \"5%\"",
-            "burst.share: `5%` is not a number; write 0.05",
-        ),
-        (
-            "[burst]\nshare = nan",
-            "burst.share: `NaN` is not a number; write 0.05",
-        ),
-        (
-            "[burst]\nshare = true",
-            "burst.share: not a number; write 0.05",
-        ),
-        (
-            "[burst]\nleast = -1",
-            "burst.least: invalid value: integer `-1`",
-        ),
-        (
-            "[http]\nadmin = \"here\"",
-            "http.admin: `here` is not an address; write 127.0.0.1:8081",
-        ),
+        ("[burst]\nshare = \"5%\"", "burst.share: `5%` is not a number; write 0.05"),
+        ("[burst]\nshare = nan", "burst.share: `NaN` is not a number; write 0.05"),
+        ("[burst]\nshare = true", "burst.share: not a number; write 0.05"),
+        ("[burst]\nleast = -1", "burst.least: invalid value: integer `-1`"),
+        ("[http]\nadmin = \"here\"", "http.admin: `here` is not an address; write 127.0.0.1:8081"),
         (
             "[http]\nlisten = \"0.0.0.0:8081\"",
             "http.admin: http.listen already uses 0.0.0.0:8081; choose another port\n  --> /own.toml:2:",
@@ -538,10 +464,7 @@ fn possible_secrets_are_never_shown() {
             format!("[kafka.properties]\n{secret} = \"hunter2\n"),
             format!("[kafka.properties]\n{secret} = \"hunter2\"\n"),
             format!("kafka.properties.{secret} = \"hunter2\" x\n"),
-            format!(
-                "[kafka.properties]\n{} = hunter2\n",
-                secret.replace('.', " . ")
-            ),
+            format!("[kafka.properties]\n{} = hunter2\n", secret.replace('.', " . ")),
             format!("[kafka]\nproperties = {{ {} = \"hunter2\" }}\n", secret),
             format!("[kafka]\nproperties = {{ {} = hunter2 }}\n", secret),
             format!("[kafka]\nproperties = \"{secret}=hunter2\"\n"),
@@ -569,12 +492,7 @@ fn unused_security_settings_are_warned_of_with_an_alternative() {
             "plaintext",
             "\"sasl_plaintext\", or \"sasl_ssl\"",
         ),
-        (
-            by_file.as_str(),
-            "kafka.security.password_file",
-            "plaintext",
-            "\"sasl_plaintext\"",
-        ),
+        (by_file.as_str(), "kafka.security.password_file", "plaintext", "\"sasl_plaintext\""),
         (
             "protocol = \"ssl\"\nca_file = \"ca\"\npassword = \"hunter2\"",
             "kafka.security.password",
@@ -604,10 +522,7 @@ fn unused_security_settings_are_warned_of_with_an_alternative() {
         let [warning] = warnings.as_slice() else {
             panic!("{text}: {warnings:?}");
         };
-        assert!(
-            warning.starts_with(&format!("{named}: not used, ")),
-            "{warning}"
-        );
+        assert!(warning.starts_with(&format!("{named}: not used, ")), "{warning}");
         assert!(
             warning.contains(&format!("kafka.security.protocol = \"{protocol}\"")),
             "{warning}"
@@ -631,10 +546,7 @@ fn warnings_are_printed_and_fail_strict_runs() {
     let told = "warning: kafka.security.username: not used, ";
     let (exit, out, err) = tenure_config(text, &[]);
     assert_eq!(exit, Some(0));
-    assert!(
-        err.starts_with(told) && !out.contains("warning"),
-        "{err}{out}"
-    );
+    assert!(err.starts_with(told) && !out.contains("warning"), "{err}{out}");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("own.toml"), text).unwrap();
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/config/models/retail.yaml");

@@ -154,10 +154,7 @@ const TESTS: &str = "
 
 #[test]
 fn late_events_and_returns_are_corrected() {
-    let source = SourceFile {
-        name: "shop.yaml".to_owned(),
-        text: format!("{SHOP}{TESTS}"),
-    };
+    let source = SourceFile { name: "shop.yaml".to_owned(), text: format!("{SHOP}{TESTS}") };
     let (models, _) =
         Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
     let outcomes = model_test::run_tests(&models, &CurrencyRates::default());
@@ -170,10 +167,7 @@ fn late_events_and_returns_are_corrected() {
 #[test]
 fn a_transition_by_a_late_event_has_its_lateness() {
     let text = SHOP.replace("tests:\n", "");
-    let source = SourceFile {
-        name: "shop.yaml".to_owned(),
-        text,
-    };
+    let source = SourceFile { name: "shop.yaml".to_owned(), text };
     let (models, _) =
         Models::compile(vec![source]).unwrap_or_else(|reports| panic!("{}", reports[0]));
     let order = |id: &str, day: i64| Event {
@@ -194,26 +188,13 @@ fn a_transition_by_a_late_event_has_its_lateness() {
     let mut state = CustomerState::new(&models, begin, Position::default());
     let mut changes = Vec::new();
     for event in [order("a", 20_005), order("b", 20_002)] {
-        state.receive(
-            &models,
-            &event,
-            Position::default(),
-            usize::MAX,
-            &mut changes,
-        );
+        state.receive(&models, &event, Position::default(), usize::MAX, &mut changes);
     }
-    let origin = Origin::File {
-        file: "f",
-        input: 0,
-        line: 1,
-    };
+    let origin = Origin::File { file: "f", input: 0, line: 1 };
     let late = changes.iter().map(|change| {
         let data = cloudevent::data(&models, &"c".into(), change, &origin, None);
         (data["to"].clone(), data["late_by_ms"].clone())
     });
     let (on_time, three_days) = (serde_json::Value::Null, json!(3 * Millis::DAY.0));
-    assert_eq!(
-        late.collect::<Vec<_>>(),
-        [(json!("buyer"), on_time), (json!("big"), three_days)]
-    );
+    assert_eq!(late.collect::<Vec<_>>(), [(json!("buyer"), on_time), (json!("big"), three_days)]);
 }

@@ -93,9 +93,8 @@ fn metadata(port: u16) -> MetadataResponse {
         .with_leader_id(1.into())
         .with_replica_nodes(vec![1.into()])
         .with_isr_nodes(vec![1.into()]);
-    let topic = MetadataResponseTopic::default()
-        .with_name(Some(name()))
-        .with_partitions(vec![partition]);
+    let topic =
+        MetadataResponseTopic::default().with_name(Some(name())).with_partitions(vec![partition]);
     MetadataResponse::default()
         .with_brokers(vec![broker])
         .with_controller_id(1.into())
@@ -113,9 +112,8 @@ fn fetched(request: &FetchRequest, batches: &[u8]) -> FetchResponse {
         .with_high_watermark(RECORDS)
         .with_last_stable_offset(RECORDS)
         .with_records(Some(records.to_vec().into()));
-    let topic = FetchableTopicResponse::default()
-        .with_topic(name())
-        .with_partitions(vec![partition]);
+    let topic =
+        FetchableTopicResponse::default().with_topic(name()).with_partitions(vec![partition]);
     FetchResponse::default().with_responses(vec![topic])
 }
 
@@ -143,10 +141,7 @@ fn batches() -> [Vec<u8>; 2] {
         value: Some(value(offset).into_bytes().into()),
         headers: Default::default(),
     };
-    let options = RecordEncodeOptions {
-        version: 2,
-        compression: Compression::None,
-    };
+    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
     [0..3, 3..RECORDS].map(|offsets| {
         let mut bytes = Vec::new();
         let records: Vec<Record> = offsets.map(record).collect();
@@ -198,9 +193,6 @@ fn a_damaged_batch_is_neither_read_nor_skipped() {
         assert_eq!(offsets, Vec::from_iter(0..[0, 3][damaged]));
         let error = result.unwrap_err();
         let offset = [0, 3][damaged];
-        assert!(
-            matches!(error, Error::Damaged { offset: at, .. } if at == offset),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Damaged { offset: at, .. } if at == offset), "{error:?}");
     }
 }

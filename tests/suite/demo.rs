@@ -10,10 +10,7 @@ fn the_demo_shows_moving_customers_and_stops_cleanly() {
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{printed}");
-    assert!(
-        printed.contains("reach → acquisition   signed_up"),
-        "{printed}"
-    );
+    assert!(printed.contains("reach → acquisition   signed_up"), "{printed}");
     assert!(printed.contains(" events, "), "{printed}");
     assert!(!printed.contains("\n0 events"), "{printed}");
 }

@@ -330,10 +330,7 @@ orders >= 9 ==> (orders + 1) * 2
 "#;
 
 fn source(name: &str, text: &str) -> SourceFile {
-    SourceFile {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    }
+    SourceFile { name: name.to_owned(), text: text.to_owned() }
 }
 
 fn reports(sources: Vec<SourceFile>) -> Vec<ProblemReport> {
@@ -361,10 +358,7 @@ fn line(problem: &Problem) -> String {
         Severity::Warning => "warning",
     };
     let location = problem.location;
-    format!(
-        "{}:{} {severity}: {}",
-        location.line, location.column, problem.message
-    )
+    format!("{}:{} {severity}: {}", location.line, location.column, problem.message)
 }
 
 fn lines(report: &ProblemReport) -> Vec<String> {
@@ -460,14 +454,8 @@ fn every_file_is_checked_whatever_is_wrong_with_the_ones_before_it() {
     assert_eq!(all.len(), 4, "{all:?}");
     assert!(all[0].starts_with("one.yaml ") && all[0].ends_with("unknown stage `buyr`"));
     assert!(all[1].starts_with("two.yaml ") && reports[1].problems.iter().all(is_unused_fact));
-    assert_eq!(
-        all[2],
-        "three.yaml 1:8 error: another loaded model is also named `shop`"
-    );
-    assert_eq!(
-        all[3],
-        "four.yaml 1:1 error: expected a map, found a plain value"
-    );
+    assert_eq!(all[2], "three.yaml 1:8 error: another loaded model is also named `shop`");
+    assert_eq!(all[3], "four.yaml 1:1 error: expected a map, found a plain value");
 }
 
 #[test]
@@ -477,11 +465,8 @@ fn unusual_valid_models_are_not_reported() {
     for text in [
         few,
         // An event type that a fact uses is not a misspelt fact.
-        SHOP.replace(
-            "orders: count(order_completed)",
-            "order_complete: count(order_completed)",
-        )
-        .replace("orders >= 9", "order_completed"),
+        SHOP.replace("orders: count(order_completed)", "order_complete: count(order_completed)")
+            .replace("orders >= 9", "order_completed"),
         SHOP.replace("orders >= 9", "\"'Order Completed' && orders >= 9\""),
         SHOP.replace("latest(nps_answered.score)", "count('in over 3d') over\t3d"),
     ] {
@@ -498,24 +483,15 @@ fn consequential_problems_are_not_reported() {
         .replace("latest(nps_answered", "latst(nps_answered")
         .replace("orders >= 9", conditions);
     let reports = reports(vec![source("shop.yaml", &text)]);
-    assert_eq!(
-        lines(&reports[0]),
-        ["6:10 error: unknown aggregate `latst`"]
-    );
+    assert_eq!(lines(&reports[0]), ["6:10 error: unknown aggregate `latst`"]);
 }
 
 #[test]
 fn a_terminal_is_sent_no_control_characters() {
     let report = report_after("orders >= 9 ==> \"ord\\eers >= 9 || 'x\u{7}\u{202e}' == 3\"");
     let shown = report.to_string();
-    assert!(
-        shown.contains('\u{241b}') || shown.contains('\u{2407}'),
-        "{shown}"
-    );
-    assert!(
-        !shown.contains(|c: char| c != '\n' && c.is_control()),
-        "{shown}"
-    );
+    assert!(shown.contains('\u{241b}') || shown.contains('\u{2407}'), "{shown}");
+    assert!(!shown.contains(|c: char| c != '\n' && c.is_control()), "{shown}");
 }
 
 #[test]
@@ -537,13 +513,8 @@ fn the_first_of_very_many_problems_are_shown_quickly() {
     let long = "  - { from: new, to: buyer, when: ".to_owned() + &"a1+b>2||".repeat(500);
     let condition = |at| format!("{long}c{at} }}\n");
     let line = SHOP.to_owned() + "tests: [" + &"{ nmae: a }, ".repeat(7000) + "]\n";
-    for text in [
-        bad_rows(&transition),
-        bad_rows(&key),
-        bad_rows(&same),
-        bad_rows(&condition),
-        line,
-    ] {
+    for text in [bad_rows(&transition), bad_rows(&key), bad_rows(&same), bad_rows(&condition), line]
+    {
         let start = std::time::Instant::now();
         let reports = reports(vec![source("shop.yaml", &text)]);
         let shown = reports[0].to_string();

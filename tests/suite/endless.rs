@@ -36,14 +36,8 @@ const CASES: [(&str, Option<&str>); 23] = [
         Some("b -> c -> b, every 4h"),
     ),
     // A chain enters no stage twice, so it ends.
-    (
-        "{ from: a, to: b, when: true } { from: b, to: a, when: true }",
-        None,
-    ),
-    (
-        "{ from: a, to: b, when: days_in_stage >= 0.25 } { from: b, to: a, when: orders >= 1 }",
-        None,
-    ),
+    ("{ from: a, to: b, when: true } { from: b, to: a, when: true }", None),
+    ("{ from: a, to: b, when: days_in_stage >= 0.25 } { from: b, to: a, when: orders >= 1 }", None),
     (
         "{ from: a, to: b, when: true } { from: b, to: c, when: true, hold: 1h } { from: c, to: a, when: true }",
         None,
@@ -88,10 +82,7 @@ const CASES: [(&str, Option<&str>); 23] = [
         None,
     ),
     // It needs an event.
-    (
-        "{ from: a, to: b, when: days_in_stage > 0 } { from: b, to: a, when: order }",
-        None,
-    ),
+    ("{ from: a, to: b, when: days_in_stage > 0 } { from: b, to: a, when: order }", None),
     // It ends when the last event is old, or when the visits are used up.
     (
         "{ from: a, to: b, when: since(last) >= days(5), hold: 1h } { from: b, to: a, when: since(last) < days(2), hold: 1h }",
@@ -135,13 +126,7 @@ fn transition_count(models: &Models) -> usize {
     };
     let mut state = CustomerState::new(models, begin, Position::default());
     let mut changes = Vec::new();
-    state.receive(
-        models,
-        &event,
-        Position::default(),
-        usize::MAX,
-        &mut changes,
-    );
+    state.receive(models, &event, Position::default(), usize::MAX, &mut changes);
     let end = EventTime(begin.0 + 30 * Millis::DAY.0);
     state.fire_timers(models, end, 1000, &mut changes);
     changes.len()
@@ -150,27 +135,18 @@ fn transition_count(models: &Models) -> usize {
 #[test]
 fn endless_cycles_by_time_alone_are_warned_of_and_no_others() {
     for (transitions, expected) in CASES {
-        let source = SourceFile {
-            name: "m.yaml".to_owned(),
-            text: model(transitions),
-        };
+        let source = SourceFile { name: "m.yaml".to_owned(), text: model(transitions) };
         let (models, reports) = Models::compile(vec![source])
             .unwrap_or_else(|reports| panic!("{transitions}: {}", reports[0]));
         let problems = reports.iter().flat_map(|report| &report.problems);
         let warnings: Vec<&str> = problems
             .filter_map(|problem| {
-                problem
-                    .message
-                    .strip_prefix("an inactive customer cycles forever: ")
+                problem.message.strip_prefix("an inactive customer cycles forever: ")
             })
             .collect();
         assert_eq!(warnings, Vec::from_iter(expected), "{transitions}");
         // At least two a day.
         let taken = transition_count(&models);
-        assert_eq!(
-            taken >= 60,
-            expected.is_some(),
-            "{transitions}: {taken} transitions"
-        );
+        assert_eq!(taken >= 60, expected.is_some(), "{transitions}: {taken} transitions");
     }
 }

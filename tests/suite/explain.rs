@@ -36,9 +36,7 @@ fn folder(model: &str, history: &str) -> TempDir {
 
 /// Every file of a folder, with its bytes.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| {
         if path.is_dir() {
             files(&path).into_iter().collect()

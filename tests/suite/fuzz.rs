@@ -51,14 +51,10 @@ fn every_target_has_a_corpus_folder_and_every_folder_a_target() {
 fn the_corpus_has_valid_states_and_progress() {
     let has_valid = |name: &str, decodes: fn(&[u8]) -> bool| {
         let inputs = files(&corpus().join(name));
-        inputs
-            .iter()
-            .any(|input| decodes(&fs::read(input).unwrap()))
+        inputs.iter().any(|input| decodes(&fs::read(input).unwrap()))
     };
     assert!(has_valid("state", |bytes| customer::decode(bytes, &MODELS).is_ok()));
-    assert!(has_valid("progress", |bytes| {
-        codec::decode(bytes, &identity(), "models").is_ok()
-    }));
+    assert!(has_valid("progress", |bytes| { codec::decode(bytes, &identity(), "models").is_ok() }));
 }
 
 /// States and progress are binary, so their seeds are generated; `tests/fuzz/README.md` describes when.
@@ -87,17 +83,12 @@ fn commit_after<'l>(lines: impl Iterator<Item = &'l str>) -> Commit {
         RecordLimits::default(),
     );
     let record = |(offset, line): (usize, &str)| Record {
-        position: Position {
-            input: 0,
-            offset: offset as i64,
-        },
+        position: Position { input: 0, offset: offset as i64 },
         timestamp: None,
         content: Ok(decoder.decode_json(line.as_bytes()).unwrap()),
     };
     let records: Vec<Record> = lines.enumerate().map(record).collect();
-    let last = records
-        .iter()
-        .map(|record| record.content.as_ref().unwrap().time);
+    let last = records.iter().map(|record| record.content.as_ref().unwrap().time);
     let batch = Batch {
         advance_to: last.max().map(|time| EventTime(time.0 + Millis::HOUR.0)),
         records,

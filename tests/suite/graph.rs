@@ -9,10 +9,7 @@ use tenure::authoring::{GraphFormat, PRESETS, render_graph};
 use tenure::model::{Model, Models, SourceFile};
 
 fn compile(text: &str) -> Models {
-    let source = SourceFile {
-        name: "model.yaml".to_owned(),
-        text: text.to_owned(),
-    };
+    let source = SourceFile { name: "model.yaml".to_owned(), text: text.to_owned() };
     match Models::compile(vec![source]) {
         Ok((models, _)) => models,
         Err(reports) => panic!("{}", reports[0]),
@@ -71,10 +68,7 @@ const BY_TIME: &[(&str, bool)] = &[
     ("plan_30d == 'gold'", false),
     ("!(plan_30d == 'gold')", true),
     ("order_completed && since(last_order) >= days(45)", false),
-    (
-        "(order_completed || signed_up) && days_in_stage >= 3",
-        false,
-    ),
+    ("(order_completed || signed_up) && days_in_stage >= 3", false),
     ("order_completed || days_in_stage >= 3", true),
     ("!(days_in_stage < 3 || orders == 0)", true),
     ("!(days_in_stage >= 3 || orders == 0)", false),
@@ -106,10 +100,7 @@ stages: {{ a: {{}}, b: {{}} }}
 transitions: [{{ from: a, to: b, when: \"{condition}\" }}]
 "
         ));
-        let (dot, mermaid) = (
-            draw(&models, GraphFormat::Dot),
-            draw(&models, GraphFormat::Mermaid),
-        );
+        let (dot, mermaid) = (draw(&models, GraphFormat::Dot), draw(&models, GraphFormat::Mermaid));
         let [arrow] = arrows(&dot, "a", "b").try_into().unwrap();
         assert_eq!(arrow.contains(", style=dashed]"), *by_time, "{condition}");
         assert_eq!(mermaid.contains("s0 -.->|"), *by_time, "{condition}");
@@ -125,10 +116,7 @@ fn transitions_by_timer_in_the_tests_of_the_presets_are_dashed() {
         let models = preset.compile();
         let (model, dot) = (&models.list[0], draw(&models, GraphFormat::Dot));
         for expected in model.tests.iter().flat_map(|example| &example.expect) {
-            let Some(from) = expected
-                .from
-                .as_ref()
-                .filter(|from| !has_min_stay(model, from))
+            let Some(from) = expected.from.as_ref().filter(|from| !has_min_stay(model, from))
             else {
                 continue;
             };
@@ -171,28 +159,17 @@ transitions:
     );
     let dot = draw(&models, GraphFormat::Dot);
     assert!(dot.starts_with("digraph \"shop\" {\n"), "{dot}");
-    assert!(
-        dot.contains("label=\"shop, version 7\\nShoppers.\\n"),
-        "{dot}"
-    );
+    assert!(dot.contains("label=\"shop, version 7\\nShoppers.\\n"), "{dot}");
     assert!(dot.contains("\"first event\" -> \"new\"\n"), "{dot}");
     let label = "fell silent\\nsince(last_order)\\n>= days(45)\\nfor 3d\\nnot again for 90d";
     for from in ["new", "buyer"] {
         assert_eq!(
             arrows(&dot, from, "silent"),
-            [format!(
-                "    \"{from}\" -> \"silent\" [label=\"{label}\", style=dashed]"
-            )]
+            [format!("    \"{from}\" -> \"silent\" [label=\"{label}\", style=dashed]")]
         );
     }
-    assert_eq!(
-        arrows(&dot, "new", "buyer"),
-        ["    \"new\" -> \"buyer\" [label=\"orders >= 1\"]"]
-    );
-    assert!(
-        dot.contains("\"new\" [label=\"new\\nJust seen.\"]"),
-        "{dot}"
-    );
+    assert_eq!(arrows(&dot, "new", "buyer"), ["    \"new\" -> \"buyer\" [label=\"orders >= 1\"]"]);
+    assert!(dot.contains("\"new\" [label=\"new\\nJust seen.\"]"), "{dot}");
     let buyer = "\"buyer\" [label=\"buyer\\nstays at least 1d12h\\nagain 3d after leaving\"]";
     assert!(dot.contains(buyer), "{dot}");
     assert!(dot.contains("[label=\"silent\\nentered once\"]"), "{dot}");
@@ -229,10 +206,7 @@ transitions:
     ));
     let dot = draw(&models, GraphFormat::Dot);
     assert!(dot.len() < 2_000, "{}", dot.len());
-    assert!(
-        dot.contains(&format!("{}…\\norder_completed\\n", "ä".repeat(60))),
-        "{dot}"
-    );
+    assert!(dot.contains(&format!("{}…\\norder_completed\\n", "ä".repeat(60))), "{dot}");
     let lines = dot.matches("|| order_completed").count();
     assert_eq!(lines, 11, "a line each, and one without an operator");
 }
@@ -244,8 +218,5 @@ fn the_graph_in_the_readme_is_that_of_the_retail_preset() {
     let (_, block) = readme.split_once("```mermaid\n").unwrap();
     let shown = block.split("```").next().unwrap();
     let preset = PRESETS.iter().find(|preset| preset.name == "retail");
-    assert_eq!(
-        shown,
-        draw(&preset.unwrap().compile(), GraphFormat::Mermaid)
-    );
+    assert_eq!(shown, draw(&preset.unwrap().compile(), GraphFormat::Mermaid));
 }

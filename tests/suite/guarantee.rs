@@ -26,9 +26,7 @@ fn every_test_that_the_guarantees_and_rules_name_exists() {
             .filter(|text| text.matches('_').count() >= 3 && !text.contains(['/', '.']))
             .collect();
         assert!(names.len() > 10, "{path}: {names:?}");
-        let unknown = names
-            .into_iter()
-            .filter(|name| !sources.contains(&format!("fn {name}(")));
+        let unknown = names.into_iter().filter(|name| !sources.contains(&format!("fn {name}(")));
         missing.extend(unknown.map(|name| format!("{path}: {name}")));
     }
     assert!(missing.is_empty(), "{missing:#?}");

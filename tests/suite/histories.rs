@@ -44,10 +44,7 @@ type Fields = Vec<(&'static str, &'static str)>;
 pub(crate) fn in_order() -> impl Strategy<Value = Case> {
     (models_and_events(), until()).prop_map(|((models, events), until)| {
         // Rows of a file have no timestamp of their own.
-        let read = |(event, _): (CaseEvent, i64)| CaseEvent {
-            written: None,
-            ..event
-        };
+        let read = |(event, _): (CaseEvent, i64)| CaseEvent { written: None, ..event };
         let events = events.into_iter().map(read).collect();
         Case::new(models, events, 0, until)
     })
@@ -69,16 +66,14 @@ pub(crate) fn within_lateness() -> impl Strategy<Value = Case> {
 fn delayed(bounds: impl Strategy<Value = (i64, i64)>) -> impl Strategy<Value = Case> {
     let lag = prop_oneof![1 => Just(0), 1 => select(vec![DAY, 3 * DAY, 7 * DAY])];
     let parts = (models_and_events(), until(), bounds, lag);
-    parts.prop_map(
-        |((models, mut events), until, (lateness_ms, delay_max), lag)| {
-            events.sort_by_key(|(event, delay)| {
-                let lag = if event.customer == "ann" { lag } else { 0 };
-                event.written.unwrap_or(event.time) + (delay + lag).min(delay_max)
-            });
-            let events = events.into_iter().map(|(event, _)| event).collect();
-            Case::new(models, events, lateness_ms, until)
-        },
-    )
+    parts.prop_map(|((models, mut events), until, (lateness_ms, delay_max), lag)| {
+        events.sort_by_key(|(event, delay)| {
+            let lag = if event.customer == "ann" { lag } else { 0 };
+            event.written.unwrap_or(event.time) + (delay + lag).min(delay_max)
+        });
+        let events = events.into_iter().map(|(event, _)| event).collect();
+        Case::new(models, events, lateness_ms, until)
+    })
 }
 
 /// The end of the run, relative to the last event; later events are ignored.
@@ -108,15 +103,7 @@ fn of_many_kinds() -> impl Strategy<Value = History> {
     ];
     let delay = prop_oneof![1 => Just(0), 1 => select(vec![HOUR, 1, DAY, 3 * DAY, 7 * DAY])];
     // No model uses the last one.
-    let kind = select(vec![
-        "order",
-        "order",
-        "visit",
-        "answer",
-        "refund",
-        "Signed Up",
-        "noise",
-    ]);
+    let kind = select(vec!["order", "order", "visit", "answer", "refund", "Signed Up", "noise"]);
     let parts = (customer(), kind, id(), order_id());
     spread(30, step.boxed(), delay.boxed(), parts)
 }
@@ -128,9 +115,7 @@ fn of_orders() -> impl Strategy<Value = History> {
         5 => select(vec![12 * HOUR, HOUR, DAY, 2 * HOUR, 2 * DAY]),
     ];
     let delay = prop_oneof![2 => Just(0), 1 => select(vec![DAY, 12 * HOUR, 2 * DAY, 3 * DAY])];
-    let kind = select(vec![
-        "order", "refund", "order", "visit", "cancel", "answer",
-    ]);
+    let kind = select(vec!["order", "refund", "order", "visit", "cancel", "answer"]);
     let customer = prop_oneof![6 => Just("ann"), 1 => Just("bob")];
     let id = prop_oneof![2 => Just(None), 1 => id()];
     let parts = (customer, kind, id, order_id());
@@ -157,12 +142,7 @@ fn of_horizons() -> impl Strategy<Value = History> {
         1 => select(vec!["o1", "o2"]).prop_map(OrderId::One),
         2 => Just(OrderId::Last("o1")),
     ];
-    spread(
-        12,
-        step.boxed(),
-        delay.boxed(),
-        (Just("ann"), kind, id, order_id),
-    )
+    spread(12, step.boxed(), delay.boxed(), (Just("ann"), kind, id, order_id))
 }
 
 fn spread(
@@ -266,10 +246,7 @@ fn fields() -> impl Strategy<Value = Fields> {
         field("channel", &[r#""web""#, r#""good""#]),
         field("vip", &["true", "false"]),
         // Of any type.
-        field(
-            "code",
-            &["1", r#""1""#, "true", "1.0", "2", r#""web""#, "false"],
-        ),
+        field("code", &["1", r#""1""#, "true", "1.0", "2", r#""web""#, "false"]),
     );
     fields.prop_map(|(a, b, c, d, e, f)| [a, b, c, d, e, f].into_iter().flatten().collect())
 }
@@ -284,12 +261,7 @@ impl Case {
         until: Option<i64>,
     ) -> Case {
         let last = events.iter().map(|event| event.time).max().unwrap();
-        Case {
-            models,
-            events,
-            lateness_ms,
-            until: until.map(|after| last + after),
-        }
+        Case { models, events, lateness_ms, until: until.map(|after| last + after) }
     }
 
     /// When time ends (rule 4).
@@ -323,10 +295,7 @@ impl CaseEvent {
     /// For the reference.
     pub(crate) fn event(&self) -> reference::Event {
         let event = reference::Event::new(self.customer, self.kind, self.time);
-        let event = self
-            .written
-            .iter()
-            .fold(event, |event, at| event.written_at(*at));
+        let event = self.written.iter().fold(event, |event, at| event.written_at(*at));
         let event = self.id.iter().fold(event, |event, id| event.with_id(id));
         let orders = self.order_id.iter();
         let event = orders.fold(event, |event, id| event.of_order(id));
@@ -360,9 +329,7 @@ impl CaseEvent {
         for (name, json) in own {
             line += &format!(r#","{name}":{json}"#);
         }
-        let properties = properties
-            .iter()
-            .map(|(name, json)| format!(r#""{name}":{json}"#));
+        let properties = properties.iter().map(|(name, json)| format!(r#""{name}":{json}"#));
         let properties: Vec<_> = properties.collect();
         line + &format!(r#","properties":{{{}}}}}"#, properties.join(","))
     }
@@ -380,11 +347,6 @@ impl fmt::Debug for Case {
                 None => writeln!(out)?,
             }
         }
-        writeln!(
-            out,
-            "lateness: {}, end: {}",
-            Millis(self.lateness_ms),
-            EventTime(self.end())
-        )
+        writeln!(out, "lateness: {}, end: {}", Millis(self.lateness_ms), EventTime(self.end()))
     }
 }

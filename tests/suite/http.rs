@@ -46,10 +46,7 @@ fn client(address: SocketAddr, says: &[u8]) -> TcpStream {
 }
 
 fn is_closed(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-    )
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
 /// Everything that is received until the server closes the connection.
@@ -77,11 +74,8 @@ fn is_answered_in_the_end(address: SocketAddr) {
 
 #[test]
 fn a_client_that_does_not_finish_its_request_is_disconnected() {
-    let bounds = ConnectionLimits {
-        connections: 1,
-        header_timeout: SHORT,
-        connection_timeout: LONG,
-    };
+    let bounds =
+        ConnectionLimits { connections: 1, header_timeout: SHORT, connection_timeout: LONG };
     let (_runtime, address) = start(probes(), bounds);
     let whole = request(PROBE);
     for said in [0, 1, whole.len() / 2, whole.len() - 1] {
@@ -98,11 +92,8 @@ fn a_client_that_does_not_read_the_response_or_finish_the_body_blocks_no_other()
     // More than the socket buffers of the system.
     let large = || async { vec![b'x'; 64 << 20] };
     let router = Router::new().route("/large", get(large)).merge(probes());
-    let bounds = ConnectionLimits {
-        connections: 1,
-        header_timeout: LONG,
-        connection_timeout: SHORT,
-    };
+    let bounds =
+        ConnectionLimits { connections: 1, header_timeout: LONG, connection_timeout: SHORT };
     let (_runtime, address) = start(router, bounds);
     let unread = client(address, &request("/large"));
     is_answered_in_the_end(address);
@@ -128,10 +119,7 @@ fn headers_that_are_too_long_are_refused() {
     let long = |bytes: usize| format!("X-Long: {}", "x".repeat(bytes));
     let many: String = (0..200).map(|at| format!("X-{at}: y\r\n")).collect();
     for endless in [
-        format!(
-            "GET /metrics HTTP/1.1\r\nHost: localhost\r\n{}",
-            long(64 << 10)
-        ),
+        format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{}", long(64 << 10)),
         format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{many}\r\n"),
         format!("GET /metrics?{} HTTP/1.1\r\n", "x".repeat(64 << 10)),
     ] {
@@ -140,10 +128,7 @@ fn headers_that_are_too_long_are_refused() {
         let status = answer.split(' ').nth(1);
         assert!(matches!(status, Some("431" | "414")), "{answer}");
     }
-    let fine = format!(
-        "GET /metrics HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n",
-        long(8 << 10)
-    );
+    let fine = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n", long(8 << 10));
     let answer = answer(&mut client(address, fine.as_bytes()));
     assert!(is_good(&answer), "{answer}");
 }
@@ -188,9 +173,7 @@ fn connections_beyond_the_limit_wait() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(api::serve_with_limits(listener, "a test", router, bounds));
-        let clients: Vec<TcpStream> = (0..70)
-            .map(|_| client(address, &request("/gate")))
-            .collect();
+        let clients: Vec<TcpStream> = (0..70).map(|_| client(address, &request("/gate"))).collect();
         stand_aside().await;
         assert_eq!(gate.inside.load(Ordering::SeqCst), 64);
         gate.open.notify_waiters();

@@ -131,9 +131,7 @@ impl Crate {
 fn is_unit_test_module(item: &ItemMod) -> bool {
     item.attrs.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
-            && attribute
-                .parse_args::<syn::Ident>()
-                .is_ok_and(|it| it == "test")
+            && attribute.parse_args::<syn::Ident>().is_ok_and(|it| it == "test")
     })
 }
 
@@ -267,11 +265,7 @@ fn cycles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a 
 fn no_files_import_each_other() {
     let tree = Crate::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let edges = tree.edges();
-    assert!(
-        edges.len() > 100,
-        "only {} files import anything",
-        edges.len()
-    );
+    assert!(edges.len() > 100, "only {} files import anything", edges.len());
     let mut text = String::new();
     for group in cycles(&edges) {
         text += &format!("\n{} files import each other:\n", group.len());
@@ -290,10 +284,7 @@ fn a_cycle_through_a_re_export_is_found_and_one_in_unit_tests_is_ignored() {
     write("lib.rs", "mod a; mod b; mod c; pub use b::B;");
     write("a.rs", "use crate::B; pub struct A(B);");
     write("b.rs", "pub struct B; fn f() { assert!(g(crate::a::A)); }");
-    write(
-        "c.rs",
-        "use crate::a::A; #[cfg(test)] mod tests { use crate::b::B; }",
-    );
+    write("c.rs", "use crate::a::A; #[cfg(test)] mod tests { use crate::b::B; }");
     let tree = Crate::read(folder.path());
     let edges = tree.edges();
     assert_eq!(cycles(&edges), [BTreeSet::from(["a.rs", "b.rs"])]);

@@ -28,16 +28,11 @@ fn blocks() -> Vec<String> {
     let text = reference();
     let fence = "```yaml\n";
     let begins = text.match_indices(fence).map(|(at, _)| at + fence.len());
-    begins
-        .map(|at| text[at..].split("```").next().unwrap().to_owned())
-        .collect()
+    begins.map(|at| text[at..].split("```").next().unwrap().to_owned()).collect()
 }
 
 fn compile(text: &str) -> Result<(Models, Vec<ProblemReport>), Vec<ProblemReport>> {
-    Models::compile(vec![SourceFile {
-        name: "model.yaml".to_owned(),
-        text: text.to_owned(),
-    }])
+    Models::compile(vec![SourceFile { name: "model.yaml".to_owned(), text: text.to_owned() }])
 }
 
 #[test]

@@ -27,12 +27,7 @@ tests:
 ";
 
 fn run(folder: &Path, arguments: &str) -> Run {
-    Run::of(
-        program(folder)
-            .args(arguments.split_whitespace())
-            .output()
-            .unwrap(),
-    )
+    Run::of(program(folder).args(arguments.split_whitespace()).output().unwrap())
 }
 
 /// A folder with the shop and these tests.
@@ -196,9 +191,7 @@ fn a_long_timeline_is_shortened_to_rows_near_differences() {
     let events: String = events.collect();
     let buys = "      - { at: 2026-01-26, type: bought }\n";
     let more = days(1).map(|day| day.replace("-01-", "-03-"));
-    let more: String = more
-        .map(|day| format!("      - {{ at: {day}, type: looked }}\n"))
-        .collect();
+    let more: String = more.map(|day| format!("      - {{ at: {day}, type: looked }}\n")).collect();
     let shown = printed(&format!(
         "  - name: long\n    events:\n{events}{buys}{more}    until: 2026-02-01\n    expect: []\n"
     ));

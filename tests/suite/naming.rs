@@ -9,11 +9,7 @@ use regex::Regex;
 /// Words that the glossary has replaced, in names, comments and messages.
 const RETIRED: &str = r"(?i-u)\b(tells?|told|telling|teller|lets? go|go on|goes on|gone on|going on|anew|beside|whoever|nobody|somebody|everybody|anybody|crooked|seldom|patience|knock|doubt|doubtful|brought over|look(ed|s)? at|what became of|made-up)\b";
 /// Names that users see keep theirs.
-const VISIBLE: [&str; 3] = [
-    "\"clock_doubt_partitions\"",
-    "\"is_brought_over\"",
-    "\"told\"",
-];
+const VISIBLE: [&str; 3] = ["\"clock_doubt_partitions\"", "\"is_brought_over\"", "\"told\""];
 /// Each module has its own: the module is part of the name.
 const IN_SEVERAL_MODULES: [&str; 2] = ["Config", "Error"];
 
@@ -71,10 +67,7 @@ fn a_type_name_has_one_meaning() {
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, text) in sources() {
         for captures in definition.captures_iter(&text) {
-            files
-                .entry(captures[1].to_owned())
-                .or_default()
-                .push(name.clone());
+            files.entry(captures[1].to_owned()).or_default().push(name.clone());
         }
     }
     assert!(files.len() > 300, "{}", files.len());

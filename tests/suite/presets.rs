@@ -10,19 +10,12 @@ use tenure::model::{Models, SourceFile};
 
 pub(crate) fn files() -> BTreeSet<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models");
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    files
-        .filter(|path| path.extension().is_some_and(|it| it == "yaml"))
-        .collect()
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect()
 }
 
 fn source(path: &Path) -> SourceFile {
-    SourceFile {
-        name: path.display().to_string(),
-        text: fs::read_to_string(path).unwrap(),
-    }
+    SourceFile { name: path.display().to_string(), text: fs::read_to_string(path).unwrap() }
 }
 
 #[test]
@@ -33,21 +26,13 @@ fn each_preset_passes_its_tests_without_a_warning_and_has_no_dead_end() {
         let (models, warnings) = Models::compile(vec![source(&file)]).unwrap();
         assert_eq!(warnings, [], "{}", file.display());
         let model = &models.list[0];
-        assert_eq!(
-            Some(&*model.name),
-            file.file_stem().and_then(|it| it.to_str())
-        );
+        assert_eq!(Some(&*model.name), file.file_stem().and_then(|it| it.to_str()));
         let outcomes = run_tests(&models, &CurrencyRates::default());
         assert!(outcomes.len() >= 2, "{}", model.name);
         let failed: Vec<&TestOutcome> = outcomes.iter().filter(|it| !it.passed()).collect();
         assert!(failed.is_empty(), "{}: {failed:#?}", model.name);
         for (stage, outgoing) in model.stages.iter().zip(&model.outgoing) {
-            assert!(
-                !outgoing.is_empty(),
-                "{}: {} is never left",
-                model.name,
-                stage.name
-            );
+            assert!(!outgoing.is_empty(), "{}: {} is never left", model.name, stage.name);
         }
     }
 }

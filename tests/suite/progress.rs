@@ -33,14 +33,8 @@ fn progress() -> Progress {
         offsets: vec![3, 5],
         watermark: Watermark(100),
         max_event_time: Some(EventTime(110)),
-        min_delay: Some(MinDelay {
-            delay: Millis(60_000),
-            received_at: EventTime(120),
-        }),
-        fired_to: Some(TimerKey {
-            due: EventTime(90),
-            customer: "ann".into(),
-        }),
+        min_delay: Some(MinDelay { delay: Millis(60_000), received_at: EventTime(120) }),
+        fired_to: Some(TimerKey { due: EventTime(90), customer: "ann".into() }),
         generation: 2,
         models_hash: "hash".to_owned(),
         adopted_at: EventTime(80),
@@ -72,20 +66,14 @@ fn progress_of_format_3_is_accepted_only_with_the_settings_that_wrote_it() {
     let (known, _) = ENCODED.split_once(r#","source""#).unwrap();
     let of = |identity: &str| {
         let text = format!(r#"{known},"identity":"{identity}"}}"#);
-        decode(
-            &text.replace(r#""format":4"#, r#""format":3"#),
-            source(&["a", "b"]),
-        )
+        decode(&text.replace(r#""format":4"#, r#""format":3"#), source(&["a", "b"]))
     };
     assert_eq!(of("rules/inputs"), Ok(progress()));
     assert_eq!(of("other/inputs"), Err(UnusableState::OtherSettings));
     assert_eq!(of("rules/other"), Err(UnusableState::OtherInputs));
     let more_partitions = UnusableState::MorePartitions { before: 2, now: 3 };
     assert_eq!(of("rules/two"), Err(more_partitions));
-    assert_eq!(
-        decode(&format!("{known}}}"), source(&["a", "b"])),
-        Err(UnusableState::Damaged)
-    );
+    assert_eq!(decode(&format!("{known}}}"), source(&["a", "b"])), Err(UnusableState::Damaged));
 }
 
 #[test]
@@ -94,10 +82,7 @@ fn inputs_may_only_be_appended_to_the_list() {
     let fewer = UnusableState::FewerInputs { before: 2, now: 1 };
     assert_eq!(decode(ENCODED, source(&["a"])), Err(fewer));
     for other in [&["b", "a"][..], &["c", "a", "b"], &["b"], &["a", "c"]] {
-        assert_eq!(
-            decode(ENCODED, source(other)),
-            Err(UnusableState::OtherInputs)
-        );
+        assert_eq!(decode(ENCODED, source(other)), Err(UnusableState::OtherInputs));
     }
     // An input that was not read yet is not listed.
     let bytes = codec::encode(&progress(), &identity(source(&["a", "b", "c"])));
@@ -109,10 +94,7 @@ fn another_cluster_and_more_partitions_are_distinguished() {
     let mut other = source(&["a", "b"]);
     other.cluster = "kafka-2".to_owned();
     let message = decode(ENCODED, other).unwrap_err().to_string();
-    assert!(
-        message.contains("kafka-1, but the configured cluster is kafka-2"),
-        "{message}"
-    );
+    assert!(message.contains("kafka-1, but the configured cluster is kafka-2"), "{message}");
     let mut other = source(&["a", "b"]);
     other.partitions = 6;
     let more_partitions = UnusableState::MorePartitions { before: 4, now: 6 };
@@ -122,18 +104,12 @@ fn another_cluster_and_more_partitions_are_distinguished() {
 fn models() -> Models {
     let text = "model: m\nversion: 1\ninitial: a\nfacts: { n: count(any) }\nstages: { a: {}, b: {} }\n\
                 transitions:\n  - { from: a, to: b, when: n >= 1 }\n";
-    let source = ModelSource {
-        name: "m.yaml".to_owned(),
-        text: text.to_owned(),
-    };
+    let source = ModelSource { name: "m.yaml".to_owned(), text: text.to_owned() };
     Models::compile(vec![source]).unwrap().0
 }
 
 fn decoding(version: u64, customer: &str) -> DecodingSettings {
-    let mapping = Mapping {
-        customer_id: customer.into(),
-        ..Mapping::default()
-    };
+    let mapping = Mapping { customer_id: customer.into(), ..Mapping::default() };
     let inputs = [("clicks", &mapping)];
     DecodingSettings::new(
         version,
@@ -147,11 +123,7 @@ fn decoding(version: u64, customer: &str) -> DecodingSettings {
 fn earlier_settings_are_older_unless_their_version_is_raised() {
     let (one, two) = (decoding(0, "one"), decoding(0, "two"));
     let first = Generation::first(&models());
-    assert_eq!(
-        first.compare_decoding(&one),
-        VersionOrdering::Newer,
-        "none are stored"
-    );
+    assert_eq!(first.compare_decoding(&one), VersionOrdering::Newer, "none are stored");
     let first = first.with_decoding(&one);
     assert_eq!(first.compare_decoding(&one), VersionOrdering::Current);
     assert_eq!(first.compare_decoding(&two), VersionOrdering::Newer);
@@ -161,15 +133,9 @@ fn earlier_settings_are_older_unless_their_version_is_raised() {
     assert_eq!(read.number, 0, "states stay as they are");
     assert_eq!(read.compare_decoding(&two), VersionOrdering::Current);
     assert_eq!(read.compare_decoding(&one), VersionOrdering::Older);
-    assert_eq!(
-        read.compare_decoding(&decoding(1, "one")),
-        VersionOrdering::Newer
-    );
+    assert_eq!(read.compare_decoding(&decoding(1, "one")), VersionOrdering::Newer);
     let third = read.with_decoding(&decoding(1, "one"));
-    assert_eq!(
-        third.compare_decoding(&decoding(0, "three")),
-        VersionOrdering::Older
-    );
+    assert_eq!(third.compare_decoding(&decoding(0, "three")), VersionOrdering::Older);
 }
 
 #[test]

@@ -37,20 +37,13 @@ fn config() -> ProptestConfig {
 /// For errors in rare combinations of rules.
 fn thorough() -> ProptestConfig {
     let config = config();
-    ProptestConfig {
-        cases: config.cases * 8,
-        ..config
-    }
+    ProptestConfig { cases: config.cases * 8, ..config }
 }
 
 /// For tests that use the disk.
 fn slow() -> ProptestConfig {
     let config = config();
-    ProptestConfig {
-        cases: config.cases.div_ceil(20),
-        max_shrink_iters: 200,
-        ..config
-    }
+    ProptestConfig { cases: config.cases.div_ceil(20), max_shrink_iters: 200, ..config }
 }
 
 fn cuts() -> impl Strategy<Value = Cuts> {
@@ -208,26 +201,14 @@ fn agrees_with_reference(case: &Case) -> Trial<()> {
 /// Equal in all details; a difference is shown in short form first.
 fn same(engine: &Engine, found: &[Output], expected: &[Output]) -> Trial<()> {
     let (short, wanted) = (engine.changes(found), engine.changes(expected));
-    prop_assert!(
-        short == wanted,
-        "found\n{}instead of\n{}",
-        lines(&short),
-        lines(&wanted)
-    );
+    prop_assert!(short == wanted, "found\n{}instead of\n{}", lines(&short), lines(&wanted));
     prop_assert_eq!(found, expected);
     Ok(())
 }
 
 fn lines(changes: &[Change]) -> String {
     let line = |change: &Change| {
-        let Change {
-            customer,
-            model,
-            sequence,
-            from,
-            to,
-            ..
-        } = change;
+        let Change { customer, model, sequence, from, to, .. } = change;
         let (name, cause) = (&change.transition, change.cause);
         let at = EventTime(change.effective_at);
         let since = EventTime(change.entered_previous_at);
@@ -239,11 +220,7 @@ fn lines(changes: &[Change]) -> String {
 
 /// Progress without the number of batches and of timer entries, which may differ.
 fn uncounted(progress: Progress) -> Progress {
-    Progress {
-        batch: 0,
-        timers: 0,
-        ..progress
-    }
+    Progress { batch: 0, timers: 0, ..progress }
 }
 
 // ---- states and stores
@@ -258,10 +235,7 @@ fn unarmed(memory: Memory) -> Trial<BTreeMap<CustomerId, CustomerState>> {
         if let Some(due) = state.next_due() {
             prop_assert!(entry.is_some_and(|entry| entry <= due), "{customer:?}");
         }
-        armed.extend(entry.map(|due| TimerKey {
-            due,
-            customer: customer.clone(),
-        }));
+        armed.extend(entry.map(|due| TimerKey { due, customer: customer.clone() }));
     }
     prop_assert_eq!(timers, armed);
     Ok(states)
@@ -288,10 +262,7 @@ fn encoded(state: &CustomerState) -> Vec<u8> {
 const PARTITION: u32 = 3;
 
 fn open(folder: &Path) -> Store {
-    let config = Config {
-        memory_bytes: 8 << 20,
-        durable: false,
-    };
+    let config = Config { memory_bytes: 8 << 20, durable: false };
     Store::open(folder, &config).unwrap()
 }
 
@@ -320,8 +291,5 @@ fn found(engine: &Engine, store: &Store, progress: &Progress) -> Memory {
     let view = store.prefetch(models, PARTITION, lateness, progress, &all);
     let StateView { states, timers, .. } = view.unwrap();
     let states = states.into_iter().map(|(id, known)| (id, known.state));
-    Memory {
-        states: states.collect(),
-        timers,
-    }
+    Memory { states: states.collect(), timers }
 }

@@ -20,53 +20,36 @@ fn blocks(language: &str) -> Vec<String> {
     let text = readme();
     let fence = format!("```{language}\n");
     let begins = text.match_indices(&fence).map(|(at, _)| at + fence.len());
-    begins
-        .map(|at| text[at..].split("```").next().unwrap().to_owned())
-        .collect()
+    begins.map(|at| text[at..].split("```").next().unwrap().to_owned()).collect()
 }
 
 fn tenure(arguments: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .current_dir(root())
-        .args(arguments)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_tenure")).current_dir(root()).args(arguments).output().unwrap()
 }
 
 #[test]
 fn the_model_compiles_without_a_warning_and_passes_its_own_tests() {
     let [text] = blocks("yaml").try_into().unwrap();
-    let source = SourceFile {
-        name: "README.md".to_owned(),
-        text,
-    };
+    let source = SourceFile { name: "README.md".to_owned(), text };
     let (models, warnings) = Models::compile(vec![source]).unwrap();
     assert_eq!(warnings, []);
     let outcomes =
         tenure::authoring::model_test::run_tests(&models, &tenure::event::CurrencyRates::default());
     assert_eq!(outcomes.len(), 1);
     assert!(
-        outcomes
-            .iter()
-            .all(tenure::authoring::model_test::TestOutcome::passed),
+        outcomes.iter().all(tenure::authoring::model_test::TestOutcome::passed),
         "{outcomes:?}"
     );
 }
 
 #[test]
 fn the_record_and_the_table_in_the_readme_are_those_of_replay() {
-    let output = tenure(&[
-        "replay",
-        "--model",
-        "config/models/retail.yaml",
-        "tests/data/cdnow_sample.csv",
-    ]);
+    let output =
+        tenure(&["replay", "--model", "config/models/retail.yaml", "tests/data/cdnow_sample.csv"]);
     let [shown] = blocks("json").try_into().unwrap();
     let shown: Json = serde_json::from_str(&shown).unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
-    let mut events = printed
-        .lines()
-        .map(|line| serde_json::from_str::<Json>(line).unwrap());
+    let mut events = printed.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
     assert!(events.any(|event| event == shown), "no event is {shown:#}");
     let table = String::from_utf8(output.stderr).unwrap();
     let text = readme();
@@ -80,29 +63,16 @@ fn the_record_and_the_table_in_the_readme_are_those_of_replay() {
 fn the_clickstream_commands_in_the_readme_work() {
     let (readme, folder) = (readme(), tempfile::tempdir().unwrap());
     let commands = blocks("sh");
-    let commands = commands
-        .iter()
-        .find(|it| it.contains("ecom.csv.gz"))
-        .unwrap();
+    let commands = commands.iter().find(|it| it.contains("ecom.csv.gz")).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_tenure"));
     let script = commands
         .replace("tenure replay", &format!("{} replay", program.display()))
-        .replace(
-            " clicks.yaml",
-            &format!(" {}/clicks.yaml", folder.path().display()),
-        )
+        .replace(" clicks.yaml", &format!(" {}/clicks.yaml", folder.path().display()))
         .replace("> changes.ndjson", "> /dev/null");
-    let output = Command::new("sh")
-        .args(["-ec", &script])
-        .current_dir(root())
-        .output()
-        .unwrap();
+    let output = Command::new("sh").args(["-ec", &script]).current_dir(root()).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{stderr}");
-    assert!(
-        stderr.contains("31106 events, 633 transitions, "),
-        "{stderr}"
-    );
+    assert!(stderr.contains("31106 events, 633 transitions, "), "{stderr}");
     assert!(
         stderr.contains("\nthe models ask for events that never came: signed_up\n"),
         "{stderr}"
@@ -116,9 +86,7 @@ fn the_explanation_in_the_readme_is_the_printed_one() {
     let text = readme();
     let commands = blocks("sh").into_iter().flat_map(|block| {
         let lines = block.lines().map(str::to_owned);
-        lines
-            .filter(|line| line.starts_with("tenure explain "))
-            .collect::<Vec<_>>()
+        lines.filter(|line| line.starts_with("tenure explain ")).collect::<Vec<_>>()
     });
     let [command] = <[String; 1]>::try_from(commands.collect::<Vec<_>>()).unwrap();
     let arguments: Vec<&str> = command.split(' ').skip(1).collect();
@@ -169,19 +137,11 @@ fn the_backtest_in_the_readme_is_the_printed_one() {
     assert!(prose.contains("82.9 %") && printed.contains("82.9 % of these times none came"));
     let both = report("at_risk,churned");
     for (rule, precision) in [("OLD", "88.0 %"), ("NEW", "88.8 %")] {
-        let mut rows = both
-            .lines()
-            .filter(|line| line.split("  ").next().unwrap().ends_with(rule));
+        let mut rows = both.lines().filter(|line| line.split("  ").next().unwrap().ends_with(rule));
         let figures = |row: &str| row[row.find(rule).unwrap() + 3..].trim().to_owned();
         let own = rows.find(|row| row.contains(" to ")).map(figures).unwrap();
-        let recency = rows
-            .find(|row| row.starts_with("recency for"))
-            .map(figures)
-            .unwrap();
-        assert!(
-            own == recency && own.contains(precision),
-            "{own} | {recency}"
-        );
+        let recency = rows.find(|row| row.starts_with("recency for")).map(figures).unwrap();
+        assert!(own == recency && own.contains(precision), "{own} | {recency}");
         assert!(prose.contains(precision));
     }
 }
@@ -194,10 +154,7 @@ fn the_configuration_is_accepted() {
     fs::write(&file, text).unwrap();
     let document = tenure::config::load(&[file], &[]).unwrap();
     assert_eq!(document.input.len(), 2);
-    assert_eq!(
-        document.input[0].mapping.value.as_deref(),
-        Some("properties.total")
-    );
+    assert_eq!(document.input[0].mapping.value.as_deref(), Some("properties.total"));
 }
 
 #[test]

@@ -9,10 +9,7 @@
 //!
 //! It implements rules 1-20, with all aggregates, filters, shifted windows, stage facts, cooldown, re-entry and
 //! duplicates; orders that are refunded or cancelled (7); corrections (22). Not implemented: ids (21), and rules 23-25.
-#![allow(
-    dead_code,
-    reason = "two test binaries share it, and neither uses all of it"
-)]
+#![allow(dead_code, reason = "two test binaries share it, and neither uses all of it")]
 
 #[path = "reference/build.rs"]
 mod build;
@@ -251,10 +248,7 @@ impl Customer {
             timer: None,
             basis: None,
         };
-        Customer {
-            events: Vec::new(),
-            tracks: models.iter().map(begin).collect(),
-        }
+        Customer { events: Vec::new(), tracks: models.iter().map(begin).collect() }
     }
 
     fn latest(&self) -> i64 {

@@ -39,9 +39,7 @@ tests:
 impl Run {
     fn events(&self) -> Vec<Json> {
         let lines = self.out.lines();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The transitions without the positions of their events and the ids derived from these.
@@ -58,10 +56,7 @@ impl Run {
     fn by_customer(&self) -> Vec<Json> {
         let mut events = self.transitions();
         events.sort_by_key(|event| {
-            (
-                event["subject"].to_string(),
-                event["data"]["sequence"].as_u64(),
-            )
+            (event["subject"].to_string(), event["data"]["sequence"].as_u64())
         });
         events
     }
@@ -71,12 +66,7 @@ impl Run {
         let describe = |event: &Json| {
             let text = |json: &Json| json.as_str().unwrap().to_owned();
             let data = &event["data"];
-            format!(
-                "{} {}->{}",
-                text(&event["subject"]),
-                text(&data["from"]),
-                text(&data["to"])
-            )
+            format!("{} {}->{}", text(&event["subject"]), text(&data["from"]), text(&data["to"]))
         };
         self.events().iter().map(describe).collect()
     }
@@ -178,32 +168,17 @@ fn the_same_events_in_every_format_give_identical_records() {
     write("no_extension", zstd::encode_all(csv.as_bytes(), 1).unwrap());
 
     let mut expected = replay(&folder, "events.ndjson").events();
-    let causes: Vec<_> = expected
-        .iter()
-        .map(|e| e["data"]["cause"].as_str())
-        .collect();
+    let causes: Vec<_> = expected.iter().map(|e| e["data"]["cause"].as_str()).collect();
     assert!(causes.contains(&Some("event")) && causes.contains(&Some("timer")));
-    for input in [
-        "events.csv",
-        "events.ndjson.gz",
-        "no_extension",
-        "--presorted events.csv",
-    ] {
+    for input in ["events.csv", "events.ndjson.gz", "no_extension", "--presorted events.csv"] {
         let file = input.rsplit(' ').next().unwrap();
-        expected
-            .iter_mut()
-            .for_each(|event| event["data"]["input"]["file"] = file.into());
+        expected.iter_mut().for_each(|event| event["data"]["input"]["file"] = file.into());
         assert_eq!(replay(&folder, input).events(), expected, "{input}");
     }
     for (arguments, bytes) in [("-", csv.into_bytes()), ("--presorted -", gzip(&json))] {
-        let mut child = start(
-            folder.path(),
-            &format!("replay --model shop.yaml {arguments}"),
-        );
+        let mut child = start(folder.path(), &format!("replay --model shop.yaml {arguments}"));
         child.stdin.take().unwrap().write_all(&bytes).unwrap();
-        expected
-            .iter_mut()
-            .for_each(|event| event["data"]["input"]["file"] = "-".into());
+        expected.iter_mut().for_each(|event| event["data"]["input"]["file"] = "-".into());
         assert_eq!(finish(child).events(), expected, "{arguments}");
     }
 }
@@ -226,14 +201,9 @@ fn the_distribution_of_events_over_files_does_not_change_the_transitions_of_a_cu
         ("header", "customer_id,type,time\n"),
     ]);
     let expected = replay(&folder, "all").by_customer();
-    for inputs in [
-        "early late",
-        "late early",
-        "odd even",
-        "even odd",
-        "shuffled",
-        "empty all header",
-    ] {
+    for inputs in
+        ["early late", "late early", "odd even", "even odd", "shuffled", "empty all header"]
+    {
         assert_eq!(replay(&folder, inputs).by_customer(), expected, "{inputs}");
     }
     assert!(
@@ -247,16 +217,8 @@ fn the_distribution_of_events_over_files_does_not_change_the_transitions_of_a_cu
 #[test]
 fn events_of_one_instant_are_ordered_by_file_and_then_by_line() {
     let row = |customer| order(customer, "2026-01-01");
-    let folder = folder(&[
-        ("one", &(row("b") + &row("a"))),
-        ("two", &(row("d") + &row("c"))),
-    ]);
-    let customers = |inputs| {
-        replay(&folder, inputs)
-            .moves()
-            .join(" ")
-            .replace(" new->buyer", "")
-    };
+    let folder = folder(&[("one", &(row("b") + &row("a"))), ("two", &(row("d") + &row("c")))]);
+    let customers = |inputs| replay(&folder, inputs).moves().join(" ").replace(" new->buyer", "");
     assert_eq!(customers("one two"), "b a d c");
     assert_eq!(customers("two one"), "d c b a");
 }
@@ -270,10 +232,7 @@ fn input_that_does_not_fit_into_memory_is_sorted_on_disk() {
         )
     };
     let rows: Vec<String> = (0..300_000).map(row).collect();
-    let folder = folder(&[
-        ("sorted", &rows.concat()),
-        ("shuffled", &shuffled(&rows).concat()),
-    ]);
+    let folder = folder(&[("sorted", &rows.concat()), ("shuffled", &shuffled(&rows).concat())]);
     let runs = ["sorted", "shuffled"]
         .map(|input| start(folder.path(), &format!("replay --model shop.yaml {input}")));
     let [sorted, shuffled] = runs.map(finish);

@@ -18,29 +18,18 @@ pub(crate) fn retail() -> reference::Model {
         .stages(&["loyalty", "at_risk", "churned"])
         .fact("orders", count("order_completed"))
         .fact("orders_90d", count("order_completed").over(90 * DAY))
-        .fact(
-            "spend_365d",
-            sum("order_completed", "value").over(365 * DAY),
-        )
+        .fact("spend_365d", sum("order_completed", "value").over(365 * DAY))
         .fact("last_order", last("order_completed"))
         .fact("last_seen", last("any"))
         .go(&["reach"], "acquisition", event("signed_up"))
-        .go(
-            &["reach", "acquisition"],
-            "conversion",
-            fact("orders").ge(num("1")),
-        )
+        .go(&["reach", "acquisition"], "conversion", fact("orders").ge(num("1")))
         .go(&["conversion"], "retention", fact("orders").ge(num("2")))
         .go(
             &["retention"],
             "loyalty",
             fact("orders_90d").ge(num("4")) & fact("spend_365d").ge(num("500.0")),
         )
-        .go(
-            &["conversion", "retention", "loyalty"],
-            "at_risk",
-            since("last_order").ge(days(45)),
-        )
+        .go(&["conversion", "retention", "loyalty"], "at_risk", since("last_order").ge(days(45)))
         .hold(3 * DAY)
         .go(&["at_risk"], "retention", since("last_order").lt(days(30)))
         .named("won_back")
@@ -59,10 +48,7 @@ pub(crate) fn purchases() -> Vec<Event> {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cdnow_sample.csv"),
     )
     .unwrap();
-    let rows = text
-        .lines()
-        .skip(1)
-        .map(|row| row.split(',').collect::<Vec<_>>());
+    let rows = text.lines().skip(1).map(|row| row.split(',').collect::<Vec<_>>());
     rows.map(|cells| {
         let part = |range: std::ops::Range<usize>| cells[2][range].parse::<i64>().unwrap();
         let day = date(part(0..4), part(5..7) as usize, part(8..10));
@@ -92,10 +78,7 @@ fn the_state_of_a_typical_customer_is_small() {
         let time = 1_767_225_600_000 + number * 5 * DAY / 4;
         let text = format!(r#"{{"customer_id":"c","time":{time},"type":{kind}}}"#);
         let event = decoder.decode_json(text.as_bytes()).unwrap();
-        let position = Position {
-            input: 1,
-            offset: 3_000_000_000 + number,
-        };
+        let position = Position { input: 1, offset: 3_000_000_000 + number };
         let fresh = || CustomerState::new(&models, event.time, position);
         let state = state.get_or_insert_with(fresh);
         state.receive(&models, &event, position, usize::MAX, &mut Vec::new());

@@ -16,10 +16,9 @@ fn folder() -> TempDir {
 }
 
 fn compile(texts: &[&str]) -> Models {
-    let sources = texts.iter().map(|text| SourceFile {
-        name: "copy.yaml".to_owned(),
-        text: (*text).to_owned(),
-    });
+    let sources = texts
+        .iter()
+        .map(|text| SourceFile { name: "copy.yaml".to_owned(), text: (*text).to_owned() });
     let (models, warnings) = Models::compile(sources.collect()).unwrap();
     assert_eq!(warnings, []);
     models
@@ -37,9 +36,8 @@ fn the_presets_of_the_program_are_those_of_the_folder() {
         }
     }
     let known = PRESETS.iter();
-    let known: Vec<_> = known
-        .map(|preset| (preset.name.to_owned(), preset.text.to_owned()))
-        .collect();
+    let known: Vec<_> =
+        known.map(|preset| (preset.name.to_owned(), preset.text.to_owned())).collect();
     assert_eq!(known, Vec::from_iter(files), "by name, each once");
 }
 
@@ -82,10 +80,7 @@ fn a_graph_is_drawn_of_a_preset_or_of_a_file() {
             let arguments = ["models", "graph", model, "--format", name];
             let run = tenure(folder.path(), &arguments);
             assert_eq!(run.code, 0, "{}", run.said);
-            assert_eq!(
-                run.out,
-                render_graph(&models.list[0], &models.slots, format)
-            );
+            assert_eq!(run.out, render_graph(&models.list[0], &models.slots, format));
         }
     }
     let plain = tenure(folder.path(), &["models", "graph", "retail"]);
@@ -119,10 +114,9 @@ fn an_unknown_preset_is_refused_with_the_known_names() {
 fn an_invalid_model_is_reported_and_not_drawn() {
     let folder = folder();
     fs::write(folder.path().join("own.yaml"), "model: own\ninitail: a\n").unwrap();
-    for (file, message) in [
-        ("own.yaml", "did you mean `initial`?"),
-        ("none.yaml", "cannot read the model none.yaml"),
-    ] {
+    for (file, message) in
+        [("own.yaml", "did you mean `initial`?"), ("none.yaml", "cannot read the model none.yaml")]
+    {
         let run = tenure(folder.path(), &["models", "graph", file]);
         assert_eq!((run.code, run.out.as_str()), (78, ""));
         assert!(run.said.contains(message), "{}", run.said);
@@ -136,10 +130,7 @@ fn a_copy_is_verbatim_and_suggests_the_next_commands() {
     assert_eq!((run.code, run.out.as_str()), (0, ""));
     let text = fs::read_to_string(folder.path().join("rfm.yaml")).unwrap();
     assert_eq!(text, Preset::find("rfm").unwrap().text);
-    let run = tenure(
-        folder.path(),
-        &["new", "rfm", "our models.yaml", "--name", "ours"],
-    );
+    let run = tenure(folder.path(), &["new", "rfm", "our models.yaml", "--name", "ours"]);
     assert_eq!(run.code, 0, "{}", run.said);
     for next in [
         "tenure check 'our models.yaml' ",
@@ -149,10 +140,7 @@ fn a_copy_is_verbatim_and_suggests_the_next_commands() {
     ] {
         assert!(run.said.contains(next), "{}", run.said);
     }
-    let checked = tenure(
-        folder.path(),
-        &["check", "--strict", "our models.yaml", "rfm.yaml"],
-    );
+    let checked = tenure(folder.path(), &["check", "--strict", "our models.yaml", "rfm.yaml"]);
     assert_eq!(checked.code, 0, "{}", checked.said);
 }
 
@@ -177,11 +165,7 @@ fn a_copy_overwrites_no_file() {
     assert!(!path("nowhere").exists());
     let run = tenure(folder.path(), &["new", "rfm", "no/folder/rfm.yaml"]);
     assert_eq!(run.code, 1);
-    assert!(
-        run.said.contains("cannot write no/folder/rfm.yaml"),
-        "{}",
-        run.said
-    );
+    assert!(run.said.contains("cannot write no/folder/rfm.yaml"), "{}", run.said);
 }
 
 #[test]

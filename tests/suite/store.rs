@@ -32,12 +32,7 @@ fn models() -> Models {
 /// The batches of a changelog after random orders, with a tombstone at the end.
 fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<ChangelogBatch>, Progress) {
     let (vocabulary, money) = (models.vocabulary.clone(), CurrencyRates::default());
-    let decoder = Decoder::new(
-        Mapping::default(),
-        vocabulary,
-        money,
-        RecordLimits::default(),
-    );
+    let decoder = Decoder::new(Mapping::default(), vocabulary, money, RecordLimits::default());
     let mut progress = Progress::new(models, 1);
     let (mut view, mut time, mut offset) = (StateView::default(), 1_767_225_600_000_i64, 0);
     let mut batches = Vec::new();
@@ -56,10 +51,7 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<ChangelogBatch
                 content: content.map_err(|_| unreachable!() as Rejection),
             }
         });
-        let batch = Batch {
-            records: records.collect(),
-            ..Batch::default()
-        };
+        let batch = Batch { records: records.collect(), ..Batch::default() };
         let commit = apply(models, Millis(0), &progress, view.clone(), batch);
         let mut states = BTreeMap::new();
         for timer in &commit.disarm {
@@ -81,32 +73,22 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<ChangelogBatch
     let erased = CustomerId::from("c7");
     progress.population.0[0][view.states[&erased].state.models[0].stage] -= 1;
     let states = BTreeMap::from([(erased, None)]);
-    batches.push(ChangelogBatch {
-        states,
-        progress: codec::encode(&progress, &Identity::default()),
-    });
+    batches
+        .push(ChangelogBatch { states, progress: codec::encode(&progress, &Identity::default()) });
     (batches, progress)
 }
 
 /// All states and timers.
 fn read_all(models: &Models, store: &Store) -> StateView {
     let progress = Progress::new(models, 1);
-    let all = Batch {
-        advance_to: Some(EventTime::MAX),
-        ..Batch::default()
-    };
-    store
-        .prefetch(models, 3, Millis(0), &progress, &all)
-        .unwrap()
+    let all = Batch { advance_to: Some(EventTime::MAX), ..Batch::default() };
+    store.prefetch(models, 3, Millis(0), &progress, &all).unwrap()
 }
 
 #[test]
 fn a_rebuilt_partition_equals_one_that_caught_up() {
     let models = models();
-    let config = Config {
-        memory_bytes: 16 << 20,
-        durable: true,
-    };
+    let config = Config { memory_bytes: 16 << 20, durable: true };
     for seed in 0..4 {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (batches, progress) = changelog(&models, &mut chance);
@@ -118,29 +100,19 @@ fn a_rebuilt_partition_equals_one_that_caught_up() {
             let progress = (&*batch.progress, offset as i64);
             old.catch_up(3, &batch.states, progress).unwrap();
             for (customer, state) in &batch.states {
-                new.add_record(&mut rebuild, customer, state.as_deref())
-                    .unwrap();
+                new.add_record(&mut rebuild, customer, state.as_deref()).unwrap();
             }
         }
         let last = batches.last().unwrap();
         let end = batches.len() as i64 - 1;
         while !new.arm_timers(&mut rebuild).unwrap() {}
-        new.finish_rebuild(
-            &rebuild,
-            &Identity::default(),
-            "",
-            (&last.progress, end),
-            ("", 0),
-        )
-        .unwrap();
+        new.finish_rebuild(&rebuild, &Identity::default(), "", (&last.progress, end), ("", 0))
+            .unwrap();
         let (caught_up, built) = (read_all(&models, &old), read_all(&models, &new));
         assert!(built.timers.len() > 10, "{}", built.timers.len());
         assert_eq!(built, caught_up);
         assert_eq!(new.changelog_offset(3).unwrap(), Some(end));
-        assert_eq!(
-            new.progress(3, &Identity::default(), "").unwrap(),
-            Some(progress.clone())
-        );
+        assert_eq!(new.progress(3, &Identity::default(), "").unwrap(), Some(progress.clone()));
     }
 }
 
@@ -203,10 +175,7 @@ fn scans_of_all_customers_of_a_partition_are_done_in_steps() {
     let models = models();
     let (batches, _) = changelog(&models, &mut fastrand::Rng::with_seed(1));
     let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        memory_bytes: 16 << 20,
-        durable: true,
-    };
+    let config = Config { memory_bytes: 16 << 20, durable: true };
     let engine = CountingEngine {
         rocks: Rocks::open(folder.path(), &config).unwrap(),
         scanned: Cell::default(),
@@ -217,9 +186,7 @@ fn scans_of_all_customers_of_a_partition_are_done_in_steps() {
     let mut rebuild = store.begin_rebuild_in_chunks(3, 4_000).unwrap();
     for batch in &batches {
         for (customer, state) in &batch.states {
-            store
-                .add_record(&mut rebuild, customer, state.as_deref())
-                .unwrap();
+            store.add_record(&mut rebuild, customer, state.as_deref()).unwrap();
         }
     }
     let mut steps = 1;
@@ -229,15 +196,7 @@ fn scans_of_all_customers_of_a_partition_are_done_in_steps() {
     }
     assert!(steps > 5, "{steps}");
     let last = batches.last().unwrap();
-    store
-        .finish_rebuild(
-            &rebuild,
-            &Identity::default(),
-            "",
-            (&last.progress, 1),
-            ("", 0),
-        )
-        .unwrap();
+    store.finish_rebuild(&rebuild, &Identity::default(), "", (&last.progress, 1), ("", 0)).unwrap();
     assert!(is_a_step());
     let mut counting = store.begin_count(3).unwrap();
     let mut again = 1;

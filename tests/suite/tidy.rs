@@ -51,9 +51,8 @@ fn source_tree_is_tidy() {
         let text = fs::read_to_string(&path).unwrap();
         let name = path.strip_prefix(&src).unwrap().display().to_string();
         if !text.starts_with("//!") && !name.ends_with("tests.rs") {
-            violations.push(format!(
-                "{name}: the first line must state the purpose of the file (//!)"
-            ));
+            violations
+                .push(format!("{name}: the first line must state the purpose of the file (//!)"));
         }
         let lines = text.lines().count();
         if lines > LINES_MAX {
@@ -91,9 +90,8 @@ fn restricted_operations_are_in_one_file_only() {
         let found = rust_files(&src)
             .into_iter()
             .filter(|path| fs::read_to_string(path).unwrap().contains(text));
-        let found: Vec<String> = found
-            .map(|path| path.strip_prefix(&src).unwrap().display().to_string())
-            .collect();
+        let found: Vec<String> =
+            found.map(|path| path.strip_prefix(&src).unwrap().display().to_string()).collect();
         assert_eq!(found, [only], "{text}");
     }
 }
@@ -101,14 +99,11 @@ fn restricted_operations_are_in_one_file_only() {
 #[test]
 fn librdkafka_properties_are_spelt_in_one_file_and_in_the_clients_of_the_demo() {
     let src = root().join("src");
-    let found = rust_files(&src).into_iter().filter(|path| {
-        fs::read_to_string(path)
-            .unwrap()
-            .contains("bootstrap.servers")
-    });
-    let mut found: Vec<String> = found
-        .map(|path| path.strip_prefix(&src).unwrap().display().to_string())
-        .collect();
+    let found = rust_files(&src)
+        .into_iter()
+        .filter(|path| fs::read_to_string(path).unwrap().contains("bootstrap.servers"));
+    let mut found: Vec<String> =
+        found.map(|path| path.strip_prefix(&src).unwrap().display().to_string()).collect();
     found.sort();
     assert_eq!(found, ["kafka/client.rs", "kafka/local.rs"]);
 }
@@ -119,10 +114,7 @@ fn root() -> PathBuf {
 
 #[test]
 fn the_checks_find_violations() {
-    assert_eq!(
-        crate_modules_used("use crate::{event::X, store::{A, B}};"),
-        ["event", "store"]
-    );
+    assert_eq!(crate_modules_used("use crate::{event::X, store::{A, B}};"), ["event", "store"]);
     assert!(may_use("store", "event") && may_use("store", "store"));
     assert!(!may_use("event", "store") && !may_use("store", "files"));
 }
@@ -146,9 +138,8 @@ fn the_top_level_has_only_known_entries() {
     let entries = fs::read_dir(root())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let unknown: Vec<String> = entries
-        .filter(|name| !name.starts_with('.') && !known.contains(&name.as_str()))
-        .collect();
+    let unknown: Vec<String> =
+        entries.filter(|name| !name.starts_with('.') && !known.contains(&name.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
@@ -166,10 +157,7 @@ fn layer(module: &str) -> Option<usize> {
 
 /// First path segments after every `crate::`, including inside `crate::{a, b::c}`.
 fn crate_modules_used(text: &str) -> Vec<String> {
-    let code: String = text
-        .lines()
-        .filter(|l| !l.trim_start().starts_with("//"))
-        .collect();
+    let code: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
     let mut used = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
@@ -195,10 +183,7 @@ fn crate_modules_used(text: &str) -> Vec<String> {
 }
 
 fn first_segment(path: &str) -> String {
-    path.trim_start()
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect()
+    path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
 fn rust_files(dir: &Path) -> Vec<PathBuf> {
@@ -217,10 +202,8 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_crash_point_is_passed_in_one_place() {
     let src = root().join("src");
-    let texts: String = rust_files(&src)
-        .iter()
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let texts: String =
+        rust_files(&src).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     for point in tenure::crash::CRASH_POINTS {
         let passed = texts.matches(&format!("crash::point(\"{point}\")")).count();
         assert_eq!(passed, 1, "{point}");

@@ -31,21 +31,15 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
     );
     let history = fs::read_to_string(folder.join("history.ndjson")).unwrap();
     let record = |(offset, line): (usize, &str)| Record {
-        position: Position {
-            input: 0,
-            offset: offset as i64,
-        },
+        position: Position { input: 0, offset: offset as i64 },
         timestamp: None,
         content: Ok(decoder.decode_json(line.as_bytes()).unwrap()),
     };
     let records: Vec<Record> = history.lines().enumerate().map(record).collect();
     let times = records.iter().map(|it| it.content.as_ref().unwrap().time);
     let end = times.max().unwrap();
-    let batch = Batch {
-        advance_to: Some(EventTime(end.0 + Millis::HOUR.0)),
-        records,
-        ..Batch::default()
-    };
+    let batch =
+        Batch { advance_to: Some(EventTime(end.0 + Millis::HOUR.0)), records, ..Batch::default() };
     let progress = Progress::new(models, 2);
     let commit = apply(models, Millis(0), &progress, StateView::default(), batch);
     commit.states.into_iter().next().unwrap().1
@@ -82,10 +76,7 @@ fn states_of_every_format_are_read() {
         let state = read(format);
         assert_eq!(state.generation, generation);
         // Before format 4 the last transition was not stored.
-        let mut known = state
-            .models
-            .iter()
-            .map(|model| model.last_transition.is_some());
+        let mut known = state.models.iter().map(|model| model.last_transition.is_some());
         assert!(known.all(|known| known == (format == 4)));
         assert!(state.models.iter().all(|model| model.sequence > 3));
     }

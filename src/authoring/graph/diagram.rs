@@ -60,11 +60,7 @@ impl Diagram<'_> {
                 arrows.extend(from.iter().map(|from| arrow(Some(*from))));
             }
         }
-        Diagram {
-            model,
-            notes: notes.collect(),
-            arrows,
-        }
+        Diagram { model, notes: notes.collect(), arrows }
     }
 
     pub(super) fn has_any_other(&self) -> bool {

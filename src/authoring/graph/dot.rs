@@ -36,14 +36,8 @@ pub(super) fn render(diagram: &Diagram<'_>) -> String {
     for arrow in &diagram.arrows {
         let (from, to) = (arrow.from.map_or(ANY_OTHER, name), name(arrow.to));
         let label = escape_label(&arrow.label);
-        let style = if arrow.is_time_driven {
-            ", style=dashed"
-        } else {
-            ""
-        };
-        line(&format!(
-            "\"{from}\" -> \"{to}\" [label=\"{label}\"{style}]"
-        ));
+        let style = if arrow.is_time_driven { ", style=dashed" } else { "" };
+        line(&format!("\"{from}\" -> \"{to}\" [label=\"{label}\"{style}]"));
     }
     out.push_str("}\n");
     out

@@ -24,10 +24,7 @@ pub(super) fn heading(text: &str) -> String {
 /// A condition, broken before `&&` and `||`; lines that are still too long before comparison operators; and only
 /// then at other white space.
 pub(super) fn wrap_condition(text: &str) -> Vec<String> {
-    wrap_words(
-        &split_words(text),
-        &[&["&&", "||"], &["<", "<=", ">", ">=", "==", "!="]],
-    )
+    wrap_words(&split_words(text), &[&["&&", "||"], &["<", "<=", ">", ">=", "==", "!="]])
 }
 
 /// Splits at white space outside quotes. The condition has been parsed before, so all quotes are closed.

@@ -32,9 +32,7 @@ pub(super) fn render(diagram: &Diagram<'_>) -> String {
     }
     line(&format!("start --> s{}", diagram.model.initial));
     for arrow in &diagram.arrows {
-        let from = arrow
-            .from
-            .map_or_else(|| "other".to_owned(), |from| format!("s{from}"));
+        let from = arrow.from.map_or_else(|| "other".to_owned(), |from| format!("s{from}"));
         let shaft = if arrow.is_time_driven { "-.->" } else { "-->" };
         let label = escape_label(&arrow.label);
         line(&format!("{from} {shaft}|\"{label}\"| s{}", arrow.to));

@@ -38,10 +38,7 @@ impl<'t> TestFile<'t> {
             Some(YamlValue::List(tests)) => tests.clone(),
             _ => Vec::new(),
         };
-        TestFile {
-            text: YamlText::new(text),
-            tests,
-        }
+        TestFile { text: YamlText::new(text), tests }
     }
 
     /// `None` if the text of the test's `expect` cannot be found.
@@ -56,11 +53,7 @@ impl<'t> TestFile<'t> {
             line: self.text.line(comment.range.start),
             text: self.text.text[comment.range].to_owned(),
         });
-        Some(Replacement {
-            range: block.range.clone(),
-            text,
-            dropped: dropped.collect(),
-        })
+        Some(Replacement { range: block.range.clone(), text, dropped: dropped.collect() })
     }
 }
 
@@ -108,14 +101,9 @@ impl<'t> ExpectBlock<'t> {
             YamlValue::Scalar { text, .. } if text.is_empty() => begin,
             _ => source.end(list)?,
         };
-        let end = if test.is_flow_style {
-            value_end
-        } else {
-            source.line_end(value_end)
-        };
-        let items = items
-            .iter()
-            .map(|item| Some((item.location, source.start(item)?..source.end(item)?)));
+        let end = if test.is_flow_style { value_end } else { source.line_end(value_end) };
+        let items =
+            items.iter().map(|item| Some((item.location, source.start(item)?..source.end(item)?)));
         Some(ExpectBlock {
             source,
             list,
@@ -171,9 +159,8 @@ impl<'t> ExpectBlock<'t> {
         let next_line = format!("{}{}", self.source.line_break(), " ".repeat(indent));
         let mut text = if new.is_empty() { " []" } else { "" }.to_owned();
         let mut is_first = true;
-        let head = comments.extract_if(.., |it| {
-            it.owner == CommentOwner::Key && std::mem::take(&mut is_first)
-        });
+        let head = comments
+            .extract_if(.., |it| it.owner == CommentOwner::Key && std::mem::take(&mut is_first));
         head.for_each(|comment| text += self.with_space_before(&comment));
         for new in new {
             let kept = |it: &mut Comment| match (&it.owner, new.former) {

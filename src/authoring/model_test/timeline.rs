@@ -36,9 +36,7 @@ pub(super) fn build(
     }
     let mut end = test.until;
     let steps = loop {
-        let steps = customers
-            .values()
-            .map(|it| it.align(end, test.until_stated));
+        let steps = customers.values().map(|it| it.align(end, test.until_stated));
         let steps: Vec<Vec<AlignmentStep<'_>>> = steps.collect();
         let matched = steps.iter().flatten();
         let matched = matched.filter_map(|(expected, actual)| expected.and(*actual));
@@ -50,10 +48,8 @@ pub(super) fn build(
             None => break steps,
         }
     };
-    let mut rows: Vec<(EventTime, TimelineRow)> = events
-        .iter()
-        .map(|row| (row.event.at, TimelineRow::Event(row.clone())))
-        .collect();
+    let mut rows: Vec<(EventTime, TimelineRow)> =
+        events.iter().map(|row| (row.event.at, TimelineRow::Event(row.clone()))).collect();
     for (customer, steps) in customers.values().zip(steps) {
         let steps = steps.into_iter();
         rows.extend(steps.filter_map(|step| customer.row(model, events, end, step)));
@@ -74,14 +70,7 @@ impl<'t> CustomerTimeline<'t> {
     /// If the end is not stated, an expected transition may match one after it.
     fn align(&self, end: EventTime, is_end_stated: bool) -> Vec<AlignmentStep<'t>> {
         let (within, _) = self.split_at(end);
-        align(
-            &self.expected,
-            if is_end_stated {
-                within
-            } else {
-                &self.transitions
-            },
-        )
+        align(&self.expected, if is_end_stated { within } else { &self.transitions })
     }
 
     /// `None` for a transition after the end that is not expected.

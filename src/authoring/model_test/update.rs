@@ -126,11 +126,7 @@ fn try_edits(
     if pairs.any(|(before, after)| !is_edited(after) && before.passed() != after.passed()) {
         return Err(all("another test would have another outcome"));
     }
-    Ok(ExpectationUpdate {
-        texts: new,
-        results,
-        outcomes,
-    })
+    Ok(ExpectationUpdate { texts: new, results, outcomes })
 }
 
 fn differ_in_expectations_only(a: &ModelTest, b: &ModelTest) -> bool {

@@ -18,10 +18,7 @@ impl<'t> YamlText<'t> {
         // The carriage return of `\r\n` ends no line.
         let ends = ends.filter(|(at, end)| *end == "\n" || !text[at + 1..].starts_with('\n'));
         let lines = [0].into_iter().chain(ends.map(|(at, _)| at + 1));
-        YamlText {
-            text,
-            lines: lines.collect(),
-        }
+        YamlText { text, lines: lines.collect() }
     }
 
     pub(super) fn offset(&self, (line, column): (usize, usize)) -> Option<usize> {

@@ -70,10 +70,7 @@ pub(super) fn model_key(key: &str) -> Json {
             "maxItems": TRANSITIONS_MAX,
             "items": reference("transition"),
         }),
-        "tests" => list_of(
-            "test",
-            "Tests: histories, and the transitions that they must cause.",
-        ),
+        "tests" => list_of("test", "Tests: histories, and the transitions that they must cause."),
         _ => undescribed(),
     }
 }
@@ -160,10 +157,9 @@ pub(super) fn transition_key(key: &str) -> Json {
             "How long the condition must have been true without interruption.",
         ),
         "cooldown" => described_reference("duration", "How long it is blocked after it was taken."),
-        "name" => described_reference(
-            "text",
-            "Its name in outputs and tests; from->to if left out.",
-        ),
+        "name" => {
+            described_reference("text", "Its name in outputs and tests; from->to if left out.")
+        }
         "description" => described_reference("text", FOR_PEOPLE),
         _ => undescribed(),
     }

@@ -94,11 +94,7 @@ impl Generator {
             }
             Behavior::Member if self.one_in(3) => {
                 let rhythm_days = self.rng.u32(6..26);
-                (
-                    "order_completed",
-                    Behavior::Buyer { rhythm_days },
-                    f64::from(rhythm_days),
-                )
+                ("order_completed", Behavior::Buyer { rhythm_days }, f64::from(rhythm_days))
             }
             Behavior::Member => ("page_viewed", Behavior::Member, 5.0),
             Behavior::Buyer { rhythm_days } if self.one_in(9) => (
@@ -109,34 +105,24 @@ impl Generator {
             Behavior::Buyer { rhythm_days } if self.one_in(2) => {
                 ("page_viewed", Behavior::Buyer { rhythm_days }, 1.0)
             }
-            Behavior::Buyer { rhythm_days } => (
-                "order_completed",
-                Behavior::Buyer { rhythm_days },
-                f64::from(rhythm_days),
-            ),
+            Behavior::Buyer { rhythm_days } => {
+                ("order_completed", Behavior::Buyer { rhythm_days }, f64::from(rhythm_days))
+            }
             Behavior::Faded { .. } if self.one_in(2) => return None, // Never returns.
-            Behavior::Faded { rhythm_days } => (
-                "order_completed",
-                Behavior::Buyer { rhythm_days },
-                f64::from(rhythm_days),
-            ),
+            Behavior::Faded { rhythm_days } => {
+                ("order_completed", Behavior::Buyer { rhythm_days }, f64::from(rhythm_days))
+            }
         };
         let next = self.sample_later_time(time, days);
         self.queue.push(Reverse((next, number, behavior)));
         let value = (kind == "order_completed").then(|| self.rng.u64(900..24_000));
-        Some(GeneratedEvent {
-            time,
-            customer: format!("customer-{number}"),
-            kind,
-            value,
-        })
+        Some(GeneratedEvent { time, customer: format!("customer-{number}"), kind, value })
     }
 
     /// A later time, after an exponentially distributed delay with a mean of `days`.
     fn sample_later_time(&mut self, time: EventTime, days: f64) -> EventTime {
         let wait = -(1.0 - self.rng.f64()).ln() * days * DAY;
-        time.checked_add(Millis(wait as i64 + 1))
-            .unwrap_or(EventTime::MAX)
+        time.checked_add(Millis(wait as i64 + 1)).unwrap_or(EventTime::MAX)
     }
 
     fn one_in(&mut self, n: u32) -> bool {
@@ -146,11 +132,7 @@ impl Generator {
 
 impl GeneratedEvent {
     pub(super) fn topic(&self) -> &'static str {
-        if self.value.is_some() {
-            PURCHASES
-        } else {
-            CLICKSTREAM
-        }
+        if self.value.is_some() { PURCHASES } else { CLICKSTREAM }
     }
 
     /// The event in the native JSON format.
@@ -174,9 +156,7 @@ mod tests {
     fn the_same_seed_gives_the_same_history_in_time_order() {
         let history = |seed| {
             let mut generator = Generator::new(seed, EventTime(0));
-            (0..5_000)
-                .map(|_| generator.next_event())
-                .collect::<Vec<_>>()
+            (0..5_000).map(|_| generator.next_event()).collect::<Vec<_>>()
         };
         assert_eq!(history(7), history(7));
         assert_ne!(history(7), history(8));

@@ -46,10 +46,7 @@ impl<'v> DemoView<'v> {
     /// Adds a transition from the data of its output record.
     pub(super) fn add_transition(&mut self, data: &Value) -> io::Result<()> {
         self.transitions += 1;
-        data["effective_at"]
-            .as_str()
-            .unwrap_or_default()
-            .clone_into(&mut self.latest);
+        data["effective_at"].as_str().unwrap_or_default().clone_into(&mut self.latest);
         let line = transition_line(data);
         if !self.is_terminal {
             return writeln!(io::stdout(), "{line}");
@@ -110,26 +107,16 @@ impl<'v> DemoView<'v> {
         for model in &self.models.list {
             lines.push(String::new());
             let count = |stage: &str| {
-                let customers = self
-                    .metrics
-                    .customers
-                    .with_label_values(&[model.name.as_str(), stage]);
+                let customers =
+                    self.metrics.customers.with_label_values(&[model.name.as_str(), stage]);
                 u64::try_from(customers.get()).unwrap_or(0)
             };
-            let most = model
-                .stages
-                .iter()
-                .map(|stage| count(&stage.name))
-                .max()
-                .unwrap_or(0)
-                .max(1);
+            let most =
+                model.stages.iter().map(|stage| count(&stage.name)).max().unwrap_or(0).max(1);
             for stage in &model.stages {
                 let customers = count(&stage.name);
                 let bar = "█".repeat((customers * BAR_WIDTH / most) as usize);
-                lines.push(format!(
-                    "  {:<14} {customers:>7}  \x1b[36m{bar}\x1b[0m",
-                    stage.name
-                ));
+                lines.push(format!("  {:<14} {customers:>7}  \x1b[36m{bar}\x1b[0m", stage.name));
             }
         }
         lines.push(String::new());
@@ -141,21 +128,15 @@ impl<'v> DemoView<'v> {
 /// `2026-03-04  customer-12  retention → at_risk  since(last_order) >= days(45): 48d`
 fn transition_line(data: &Value) -> String {
     let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
-    let reasons = data["evidence"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let reason = reasons
-        .iter()
-        .filter(|evidence| evidence["holds"] == true)
-        .map(|evidence| {
-            let condition = evidence["condition"].as_str().unwrap_or_default();
-            match &evidence["value"] {
-                Value::Null => condition.to_owned(),
-                Value::String(value) => format!("{condition}: {value}"),
-                value => format!("{condition}: {value}"),
-            }
-        });
+    let reasons = data["evidence"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let reason = reasons.iter().filter(|evidence| evidence["holds"] == true).map(|evidence| {
+        let condition = evidence["condition"].as_str().unwrap_or_default();
+        match &evidence["value"] {
+            Value::Null => condition.to_owned(),
+            Value::String(value) => format!("{condition}: {value}"),
+            value => format!("{condition}: {value}"),
+        }
+    });
     let reason = reason.collect::<Vec<_>>().join(", ");
     format!(
         "{}  {:<15} {} → {}   {reason}",

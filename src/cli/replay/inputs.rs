@@ -26,10 +26,7 @@ pub(in crate::cli) fn open(
         mapping.limits(),
     );
     let on_sort = |path: &Path| {
-        print_stderr(&format!(
-            "{} is not in time order; sorting it first",
-            path.display()
-        ));
+        print_stderr(&format!("{} is not in time order; sorting it first", path.display()));
     };
     MergedInputs::open(inputs, &decoder, order, scratch, on_sort)
 }
@@ -62,11 +59,7 @@ pub(in crate::cli) fn warn_of_outlier(
     print_stderr(&format!(
         "note: the last event, {}:{} of {}, is {days} days after all others. Time advances up to it, so all customers \
          are inactive in between. If this event is a mistake, exclude it with --until {}",
-        sanitize_for_terminal(
-            &inputs[outlier.position.input as usize]
-                .display()
-                .to_string()
-        ),
+        sanitize_for_terminal(&inputs[outlier.position.input as usize].display().to_string()),
         outlier.position.offset,
         outlier.at,
         outlier.before,
@@ -74,10 +67,7 @@ pub(in crate::cli) fn warn_of_outlier(
 }
 
 pub(in crate::cli) fn file_names(inputs: &[PathBuf]) -> Vec<String> {
-    inputs
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect()
+    inputs.iter().map(|path| path.display().to_string()).collect()
 }
 
 /// The error that a customer has no events; mentions rejected rows, which may have been theirs.
@@ -86,10 +76,7 @@ pub(in crate::cli) fn unknown_customer_error(
     customer: &str,
     end: &TimelineEnd,
 ) -> String {
-    let text = format!(
-        "error: there are no events of {}",
-        sanitize_for_terminal(customer)
-    );
+    let text = format!("error: there are no events of {}", sanitize_for_terminal(customer));
     let Some((rejected, reason, first)) = end.rejected else {
         return text;
     };
@@ -104,11 +91,7 @@ pub(in crate::cli) fn unknown_customer_error(
 /// Whether both paths lead to the same existing file.
 pub(in crate::cli) fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| {
-        let path = if path.as_os_str() == "-" {
-            Path::new("/dev/stdin")
-        } else {
-            path
-        };
+        let path = if path.as_os_str() == "-" { Path::new("/dev/stdin") } else { path };
         fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
     };
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)

@@ -52,15 +52,8 @@ impl<'o> ReplayOutputs<'o> {
     pub(super) fn write(&mut self, output: &Output) -> io::Result<()> {
         match output {
             Output::StageChanged { customer, change } => {
-                let Position {
-                    input,
-                    offset: line,
-                } = change.position;
-                let origin = Origin::File {
-                    file: &self.files[input as usize],
-                    input,
-                    line,
-                };
+                let Position { input, offset: line } = change.position;
+                let origin = Origin::File { file: &self.files[input as usize], input, line };
                 let event = cloudevent::structured(
                     self.models,
                     REPLAY_SOURCE,
@@ -71,19 +64,13 @@ impl<'o> ReplayOutputs<'o> {
                 );
                 writeln!(self.changes, "{event}")
             }
-            Output::Rejected {
-                position,
-                rejection,
-            } => self.reject(*position, rejection),
+            Output::Rejected { position, rejection } => self.reject(*position, rejection),
             Output::StageRenamed { .. } | Output::InputLost(_) => Ok(()),
         }
     }
 
     fn reject(&mut self, position: Position, rejection: &Rejection) -> io::Result<()> {
-        let first = self
-            .first_rejections
-            .entry(rejection.reason)
-            .or_insert(position);
+        let first = self.first_rejections.entry(rejection.reason).or_insert(position);
         *first = position.min(*first);
         if let Some(line) = header_value(rejection, OPEN_QUOTE_HEADER) {
             print_stderr(&format!(
@@ -149,10 +136,7 @@ impl<'o> ReplayOutputs<'o> {
         if names.is_empty() {
             String::new()
         } else {
-            format!(
-                "\nthe models ask for events that never came: {}",
-                names.join(", ")
-            )
+            format!("\nthe models ask for events that never came: {}", names.join(", "))
         }
     }
 }

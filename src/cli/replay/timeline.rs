@@ -26,11 +26,7 @@ impl ReplayArgs {
             OutputFormat::Text => out.write_all(formatter.step_text(step).as_bytes()),
             OutputFormat::Json => writeln!(out, "{}", formatter.step_json(step)),
         };
-        let replay = timeline::TimelineReplay {
-            models,
-            customer: &id,
-            until: self.until,
-        };
+        let replay = timeline::TimelineReplay { models, customer: &id, until: self.until };
         let end = replay.run(merged, write)?;
         out.flush()?;
         if end.state.is_none() {

@@ -16,10 +16,7 @@ pub(super) fn cause_phrase(cause: &str) -> String {
 /// An instant in UTC: midnight as its date, others without trailing zero seconds.
 pub(super) fn instant_text(at: EventTime) -> String {
     let text = format_instant(at);
-    let text = text
-        .strip_suffix('Z')
-        .unwrap_or(&text)
-        .replacen('T', " ", 1);
+    let text = text.strip_suffix('Z').unwrap_or(&text).replacen('T', " ", 1);
     let minutes = text.strip_suffix(":00").filter(|it| it.contains(':'));
     minutes.map(str::to_owned).unwrap_or(text)
 }
@@ -45,10 +42,7 @@ pub(super) fn file_line(row: &TimelineRow) -> Option<usize> {
 /// An expectation without its instant.
 pub(super) fn expected(expected: &Expectation) -> String {
     let from = expected.from.as_ref().map(|from| format!("{from} -> "));
-    let cause = expected
-        .cause
-        .as_deref()
-        .map(|cause| format!(", {}", cause_phrase(cause)));
+    let cause = expected.cause.as_deref().map(|cause| format!(", {}", cause_phrase(cause)));
     let name = expected.transition.as_ref().map(|name| format!(", {name}"));
     let parts = [from, Some(expected.to.clone()), cause, name];
     customer_prefix(&expected.customer) + &parts.map(Option::unwrap_or_default).concat()
@@ -56,14 +50,7 @@ pub(super) fn expected(expected: &Expectation) -> String {
 
 /// The actual transition without its instant. Cause and name are shown only where they are not as expected.
 pub(super) fn happened(row: &TimelineRow, actual: &ActualTransition) -> String {
-    let ActualTransition {
-        customer,
-        from,
-        to,
-        cause,
-        transition,
-        ..
-    } = actual;
+    let ActualTransition { customer, from, to, cause, transition, .. } = actual;
     let mut text = format!("{}{from} -> {to}", customer_prefix(customer));
     let is_named = *transition != format!("{from}->{to}") && transition != cause;
     let is_shown = |field| match row {
@@ -91,9 +78,7 @@ pub(super) fn event(row: &EventRow) -> String {
             ("type" | "time" | "customer_id", _) => {}
             ("properties", Json::Object(properties)) => {
                 parts.extend(
-                    properties
-                        .iter()
-                        .map(|(key, value)| format!("{key} {}", plain_text(value))),
+                    properties.iter().map(|(key, value)| format!("{key} {}", plain_text(value))),
                 );
             }
             _ => parts.push(format!("{key} {}", plain_text(value))),

@@ -18,15 +18,9 @@ pub(super) fn read_texts(files: &[PathBuf], models: &Models) -> anyhow::Result<V
                 bail!("{} is not a file that can be updated", file.display());
             }
             let text = read(file)?;
-            let source = SourceFile {
-                name: String::new(),
-                text,
-            };
+            let source = SourceFile { name: String::new(), text };
             if source.with_normalized_line_ends().text != model.source.text {
-                bail!(
-                    "{} changed while the tests ran: run the command again",
-                    file.display()
-                );
+                bail!("{} changed while the tests ran: run the command again", file.display());
             }
             Ok(source.text)
         })

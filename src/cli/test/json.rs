@@ -23,9 +23,8 @@ pub(super) fn outcome(outcome: &TestOutcome, updated: &UpdatedTests) -> Json {
         None => {}
         Some((before, UpdateResult::Updated(dropped))) => {
             json["updated"] = report::changes(before, outcome).into();
-            let dropped = dropped
-                .iter()
-                .map(|it| json!({ "former_line": it.line, "text": it.text }));
+            let dropped =
+                dropped.iter().map(|it| json!({ "former_line": it.line, "text": it.text }));
             json["dropped_comments"] = dropped.collect();
         }
         Some((_, UpdateResult::Unchanged(refusal))) => {
@@ -49,11 +48,7 @@ fn row(row: &TimelineRow) -> Json {
             "expected": expectation(expected),
             "happened": transition(actual),
         }),
-        TimelineRow::Missing {
-            expected,
-            actual,
-            later,
-        } => json!({
+        TimelineRow::Missing { expected, actual, later } => json!({
             "row": "missing",
             "expected": expectation(expected),
             "stage": actual.is_known.then_some(&actual.stage),

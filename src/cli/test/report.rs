@@ -53,10 +53,7 @@ pub(super) fn print(
     if updated.is_empty() {
         writeln!(out, "{passed} passed, {failed} failed")
     } else {
-        writeln!(
-            out,
-            "{passed} passed, {updated_count} updated, {failed} failed"
-        )
+        writeln!(out, "{passed} passed, {updated_count} updated, {failed} failed")
     }
 }
 
@@ -66,17 +63,10 @@ fn print_heading(
     outcome: &TestOutcome,
     with_location: bool,
 ) -> io::Result<()> {
-    let TestOutcome {
-        model, name, file, ..
-    } = outcome;
+    let TestOutcome { model, name, file, .. } = outcome;
     writeln!(out, "{mark:<8}{model}: {}", sanitize_for_terminal(name))?;
     if with_location {
-        writeln!(
-            out,
-            "        {}:{}",
-            sanitize_for_terminal(file),
-            outcome.location.line
-        )?;
+        writeln!(out, "        {}:{}", sanitize_for_terminal(file), outcome.location.line)?;
     }
     Ok(())
 }
@@ -115,8 +105,7 @@ pub(super) fn sentences(outcome: &TestOutcome) -> Vec<String> {
     });
     let until = end.unwrap_or(EventTime::MAX);
     let rows = outcome.rows.iter();
-    rows.filter_map(|row| sentence::describe(row, until))
-        .collect()
+    rows.filter_map(|row| sentence::describe(row, until)).collect()
 }
 
 /// The changes of a test's expectations, with line numbers of the new file.
@@ -124,25 +113,17 @@ pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> 
     let line = |row: &TimelineRow| {
         let same = |it: &&TimelineRow| it.happened() == row.happened();
         let mut transitions = after.rows.iter().filter(|it| it.happened().is_some());
-        transitions
-            .find(same)
-            .and_then(describe::file_line)
-            .unwrap_or_default()
+        transitions.find(same).and_then(describe::file_line).unwrap_or_default()
     };
     let change = |row: &TimelineRow| match row {
         TimelineRow::Event(_) | TimelineRow::End(..) => None,
         TimelineRow::Matched(.., fields) if fields.is_empty() => None,
-        TimelineRow::Missing { expected, .. } => Some(format!(
-            "removed  {} at {}",
-            expected.to,
-            format_instant(expected.at)
-        )),
+        TimelineRow::Missing { expected, .. } => {
+            Some(format!("removed  {} at {}", expected.to, format_instant(expected.at)))
+        }
         TimelineRow::Unexpected(ActualTransition { to, at, .. }) => {
             let line = line(row);
-            Some(format!(
-                "added    line {line}: {to} at {}",
-                format_instant(*at)
-            ))
+            Some(format!("added    line {line}: {to} at {}", format_instant(*at)))
         }
         TimelineRow::Matched(expected, actual, fields) => {
             let changes = fields.iter().map(|field| {
@@ -152,11 +133,7 @@ pub(super) fn changes(before: &TestOutcome, after: &TestOutcome) -> Vec<String> 
             });
             let changes: Vec<String> = changes.collect();
             let line = line(row);
-            Some(format!(
-                "changed  line {line}: {}, {}",
-                expected.to,
-                changes.join(", ")
-            ))
+            Some(format!("changed  line {line}: {}, {}", expected.to, changes.join(", ")))
         }
     };
     before.rows.iter().filter_map(change).collect()

@@ -17,11 +17,9 @@ pub(super) fn describe(row: &TimelineRow, until: EventTime) -> Option<String> {
             format!("the event is rejected: {reason}")
         }
         TimelineRow::Matched(expected, actual, fields) => difference_text(expected, actual, fields),
-        TimelineRow::Missing {
-            expected,
-            actual,
-            later,
-        } => missing_text(expected, actual, later.as_ref(), until),
+        TimelineRow::Missing { expected, actual, later } => {
+            missing_text(expected, actual, later.as_ref(), until)
+        }
         TimelineRow::Unexpected(actual) => format!(
             "not expected: {} went from {} to {} on {}, {}",
             customer_name(&actual.customer),
@@ -69,11 +67,9 @@ fn difference_text(
             instant_text(actual.at),
             time_difference(expected.at, actual.at)
         ),
-        (false, true) => format!(
-            "{} went to {} instead",
-            customer_name(&actual.customer),
-            actual.to
-        ),
+        (false, true) => {
+            format!("{} went to {} instead", customer_name(&actual.customer), actual.to)
+        }
         (false, false) => "it happened".to_owned(),
     };
     let comma = if other_time || other_stage { "," } else { "" };
@@ -95,10 +91,7 @@ fn difference_text(
     );
     add(
         ExpectationField::Transition,
-        expected
-            .transition
-            .as_ref()
-            .map(|name| format!("as `{name}`")),
+        expected.transition.as_ref().map(|name| format!("as `{name}`")),
         format!("as `{}`", actual.transition),
     );
     format!("{expected_text}, {actual_text}")
@@ -119,11 +112,7 @@ fn missing_text(
         };
     }
     let CustomerStage { stage, since, .. } = actual;
-    let already = if *stage == expected.to {
-        " already"
-    } else {
-        ""
-    };
+    let already = if *stage == expected.to { " already" } else { "" };
     let since = since.map(|since| format!(" since {}", instant_text(since)));
     let stayed = format!(
         "{} was in {stage}{already}{}",
@@ -173,10 +162,6 @@ fn time_difference(expected: EventTime, actual: EventTime) -> String {
         }
         rest %= unit;
     }
-    let direction = if actual > expected {
-        "later"
-    } else {
-        "earlier"
-    };
+    let direction = if actual > expected { "later" } else { "earlier" };
     format!("{} {direction}", parts.join(" "))
 }

@@ -30,9 +30,7 @@ enum RowContent {
 pub(super) fn lines(rows: &[TimelineRow]) -> Vec<String> {
     let mut table: Vec<TableRow> = Vec::new();
     let mut left_out = 0;
-    let has_missing = rows
-        .iter()
-        .any(|row| matches!(row, TimelineRow::Missing { .. }));
+    let has_missing = rows.iter().any(|row| matches!(row, TimelineRow::Missing { .. }));
     for (at, row) in rows.iter().enumerate() {
         // The end is of interest only with missing transitions, or rows after a stated end.
         if let TimelineRow::End(_, stated) = row
@@ -60,11 +58,7 @@ fn omitted_rows(left_out: usize) -> Option<TableRow> {
 }
 
 fn across(line: String, mark: &str, text: String) -> TableRow {
-    TableRow {
-        line,
-        mark: mark.to_owned(),
-        content: RowContent::Across(text),
-    }
+    TableRow { line, mark: mark.to_owned(), content: RowContent::Across(text) }
 }
 
 fn table_row(row: &TimelineRow) -> TableRow {
@@ -72,11 +66,7 @@ fn table_row(row: &TimelineRow) -> TableRow {
     let line = line.unwrap_or_default();
     let mark = match row {
         TimelineRow::Event(row) => {
-            let mark = if row.rejected.is_some() {
-                "REJECTED"
-            } else {
-                "event"
-            };
+            let mark = if row.rejected.is_some() { "REJECTED" } else { "event" };
             let at = describe::instant_text(row.event.at);
             let text = format!("{at}  {}", describe::event(row));
             return across(line, mark, sanitize_for_terminal(&text));
@@ -97,11 +87,7 @@ fn table_row(row: &TimelineRow) -> TableRow {
     let expected = expected.map(|it| side(it.at, describe::expected(it)));
     let actual = row.happened();
     let actual = actual.map(|it| side(it.at, describe::happened(row, it)));
-    TableRow {
-        line,
-        mark,
-        content: RowContent::Sides([expected, actual]),
-    }
+    TableRow { line, mark, content: RowContent::Sides([expected, actual]) }
 }
 
 fn difference_mark(fields: &[ExpectationField]) -> String {
@@ -121,12 +107,7 @@ fn width(text: &str) -> usize {
 
 /// The columns of line and mark of a row, and their width.
 fn margin(rows: &[TableRow]) -> (impl Fn(&TableRow) -> String, usize) {
-    let line = rows
-        .iter()
-        .map(|row| width(&row.line))
-        .max()
-        .unwrap_or(0)
-        .max("line".len());
+    let line = rows.iter().map(|row| width(&row.line)).max().unwrap_or(0).max("line".len());
     let mark = rows.iter().map(|row| width(&row.mark)).max().unwrap_or(0);
     let margin = move |row: &TableRow| format!("  {:>line$}  {:<mark$}  ", row.line, row.mark);
     (margin, line + mark + 6)
@@ -186,11 +167,7 @@ impl SideWidths {
             RowContent::Sides(cells) => cells[side].as_ref(),
             RowContent::Across(_) => None,
         });
-        let zero = SideWidths {
-            at: 0,
-            text: 0,
-            word: 0,
-        };
+        let zero = SideWidths { at: 0, text: 0, word: 0 };
         cells.fold(zero, |max, (at, text)| SideWidths {
             at: max.at.max(width(at)),
             text: max.text.max(width(text)),

@@ -7,12 +7,7 @@ use crate::customer::{Cause, LastTransition};
 use crate::event::{EventType, Quantity};
 
 /// The index is the encoded number: append only.
-const CAUSES: [Cause; 4] = [
-    Cause::Event,
-    Cause::Timer,
-    Cause::Correction,
-    Cause::ModelChange,
-];
+const CAUSES: [Cause; 4] = [Cause::Event, Cause::Timer, Cause::Correction, Cause::ModelChange];
 
 /// The number as an integer, if it has no fraction.
 fn whole(number: Quantity) -> Option<i128> {
@@ -114,21 +109,14 @@ impl StateReader<'_> {
             ..=4 => (effective_at, transition),
             _ => (self.read_instant()?, self.read_number()?),
         };
-        Some(RetractionRecord {
-            transition,
-            from,
-            effective_at,
-            evaluated_at,
-        })
+        Some(RetractionRecord { transition, from, effective_at, evaluated_at })
     }
 
     fn read_fact_value(&mut self) -> Option<Option<FactValue>> {
         Some(Some(match self.read_byte()? {
             0 => return Some(None),
             1 => {
-                let nanos = self
-                    .read_signed()?
-                    .checked_mul(Quantity::from_whole(1).nanos())?;
+                let nanos = self.read_signed()?.checked_mul(Quantity::from_whole(1).nanos())?;
                 FactValue::Number(Quantity::from_nanos(nanos))
             }
             2 => {

@@ -12,9 +12,7 @@ use crate::model::ORDERS_MAX;
 impl StateWriter<'_> {
     pub(super) fn write_ledger(&mut self, ledger: &Ledger) {
         self.write_unsigned(ledger.order_count.into());
-        self.write_list(&ledger.orders, |out, order| {
-            out.write_order(order, ledger.order_count)
-        });
+        self.write_list(&ledger.orders, |out, order| out.write_order(order, ledger.order_count));
         self.write_list(&ledger.final_facts, StateWriter::write_fact);
     }
 
@@ -53,25 +51,14 @@ impl StateReader<'_> {
         let is_valid = orders.len() <= ORDERS_MAX && orders.is_sorted_by_key(|order| order.time);
         let final_facts = self.read_list(StateReader::read_fact)?;
         let order_count = self.order_count;
-        is_valid.then_some(Ledger {
-            order_count,
-            orders,
-            final_facts,
-        })
+        is_valid.then_some(Ledger { order_count, orders, final_facts })
     }
 
     fn read_order(&mut self) -> Option<LedgerEntry> {
-        let id = if self.read_flag()? {
-            Some(self.read_hash()?)
-        } else {
-            None
-        };
+        let id = if self.read_flag()? { Some(self.read_hash()?) } else { None };
         let time = self.read_instant()?;
         let field = |reader: &mut Self| {
-            Some((
-                FieldId::from_index(reader.read_number()?),
-                reader.read_scalar()?,
-            ))
+            Some((FieldId::from_index(reader.read_number()?), reader.read_scalar()?))
         };
         let placed = if self.read_flag()? {
             Some(PlacedOrder {
@@ -82,23 +69,14 @@ impl StateReader<'_> {
             None
         };
         let (refunded, cancelled) = (self.read_returned()?, self.read_returned()?);
-        Some(LedgerEntry {
-            id,
-            time,
-            placed,
-            refunded,
-            cancelled,
-        })
+        Some(LedgerEntry { id, time, placed, refunded, cancelled })
     }
 
     /// Before version 5 numbers were not stored: they follow from the position in the list.
     fn read_order_number(&mut self) -> Option<u64> {
         if self.version > 4 {
             let distance: u64 = self.read_number()?;
-            return self
-                .order_count
-                .checked_sub(distance)
-                .filter(|_| distance > 0);
+            return self.order_count.checked_sub(distance).filter(|_| distance > 0);
         }
         let number = self.order_count;
         self.order_count += 1;

@@ -37,13 +37,9 @@ impl StateReader<'_> {
     /// Starts after the version byte, which must be a known one.
     pub(super) fn new(bytes: &[u8]) -> Result<StateReader<'_>, StateDecodeError> {
         match bytes.split_first() {
-            Some((&version @ 1..=VERSION, rest)) => Ok(StateReader {
-                version,
-                rest,
-                base_time: 0,
-                order_count: 0,
-                basis_depth: 0,
-            }),
+            Some((&version @ 1..=VERSION, rest)) => {
+                Ok(StateReader { version, rest, base_time: 0, order_count: 0, basis_depth: 0 })
+            }
             Some((&found, _)) if found > VERSION => Err(StateDecodeError::NewerFormat { found }),
             Some(_) | None => Err(StateDecodeError::Damaged),
         }
@@ -60,26 +56,14 @@ impl StateReader<'_> {
         };
         let latest = valid_instant(self.read_signed()?)?;
         self.base_time = latest.0;
-        let position = Position {
-            input: self.read_number()?,
-            offset: self.read_signed()?.try_into().ok()?,
-        };
+        let position =
+            Position { input: self.read_number()?, offset: self.read_signed()?.try_into().ok()? };
         let armed = self.read_optional_instant()?;
-        Some(StateHeader {
-            generation,
-            latest,
-            position,
-            armed,
-        })
+        Some(StateHeader { generation, latest, position, armed })
     }
 
     pub(super) fn read_state(&mut self) -> Option<CustomerState> {
-        let StateHeader {
-            generation,
-            latest,
-            position,
-            armed,
-        } = self.read_header()?;
+        let StateHeader { generation, latest, position, armed } = self.read_header()?;
         let recent = match self.version {
             1 => RecentIds::default(),
             _ => self.read_recent_ids()?,
@@ -91,16 +75,7 @@ impl StateReader<'_> {
         };
         let facts = self.read_list(StateReader::read_fact)?;
         let models = self.read_list(StateReader::read_model)?;
-        Some(CustomerState {
-            generation,
-            latest,
-            position,
-            armed,
-            recent,
-            ledger,
-            facts,
-            models,
-        })
+        Some(CustomerState { generation, latest, position, armed, recent, ledger, facts, models })
     }
 
     pub(super) fn read_byte(&mut self) -> Option<u8> {
@@ -218,8 +193,7 @@ impl StateReader<'_> {
         let read_value = |reader: &mut Self| {
             Some((reader.read_hash()?, reader.read_bucket_number(&mut before)?))
         };
-        self.read_ascending(read_value, |(hash, _)| *hash)
-            .map(Distinct)
+        self.read_ascending(read_value, |(hash, _)| *hash).map(Distinct)
     }
 
     fn read_recent_ids(&mut self) -> Option<RecentIds> {
@@ -244,10 +218,7 @@ impl StateReader<'_> {
         };
         let longest =
             self.read_list(|reader| Some((reader.read_instant()?, reader.read_instant()?)))?;
-        let gaps = Gaps {
-            first_and_last,
-            longest,
-        };
+        let gaps = Gaps { first_and_last, longest };
         gaps.is_valid().then_some(gaps)
     }
 
@@ -306,16 +277,8 @@ impl StateReader<'_> {
             self.read_list(|reader| Some((reader.read_number()?, reader.read_instant()?)))?;
         let visits =
             self.read_list(|reader| Some((reader.read_number()?, reader.read_visits()?)))?;
-        let basis = if self.read_flag()? {
-            Some(self.read_basis()?)
-        } else {
-            None
-        };
-        let history = ModelHistory {
-            last_taken,
-            visits,
-            basis,
-        };
+        let basis = if self.read_flag()? { Some(self.read_basis()?) } else { None };
+        let history = ModelHistory { last_taken, visits, basis };
         (!history.is_empty()).then_some(history)
     }
 

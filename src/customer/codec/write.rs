@@ -6,10 +6,7 @@ use crate::event::{EventTime, Scalar};
 
 /// Appends everything after the version byte.
 pub(super) fn write_state(state: &CustomerState, bytes: &mut Vec<u8>) {
-    let mut out = StateWriter {
-        bytes,
-        base_time: state.latest.0,
-    };
+    let mut out = StateWriter { bytes, base_time: state.latest.0 };
     out.write_unsigned(state.generation.into());
     out.write_signed(state.latest.0.into());
     out.write_unsigned(state.position.input.into());
@@ -110,9 +107,7 @@ impl StateWriter<'_> {
             }
             FactState::Firsts(firsts) => {
                 self.bytes.push(8);
-                self.write_list(firsts, |out, (time, value)| {
-                    out.write_timed_value(*time, value)
-                });
+                self.write_list(firsts, |out, (time, value)| out.write_timed_value(*time, value));
             }
             FactState::Distinct(distinct) => {
                 self.bytes.push(9);
@@ -165,9 +160,7 @@ impl StateWriter<'_> {
             out.write_unsigned(*transition as u128);
             out.write_instant(*since);
         });
-        self.write_signed(i128::from(
-            model.effective_at.duration_since(model.entered).0,
-        ));
+        self.write_signed(i128::from(model.effective_at.duration_since(model.entered).0));
         self.write_unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
         self.bytes.push(model.history.is_some().into());
         if let Some(history) = &model.history {

@@ -88,10 +88,9 @@ impl EvaluatedCondition {
     pub fn comparisons(&self) -> Vec<&EvaluatedComparison> {
         match self {
             EvaluatedCondition::Always(_) => Vec::new(),
-            EvaluatedCondition::All(parts) | EvaluatedCondition::Any(parts) => parts
-                .iter()
-                .flat_map(EvaluatedCondition::comparisons)
-                .collect(),
+            EvaluatedCondition::All(parts) | EvaluatedCondition::Any(parts) => {
+                parts.iter().flat_map(EvaluatedCondition::comparisons).collect()
+            }
             EvaluatedCondition::Comparison(checked) => vec![checked],
         }
     }

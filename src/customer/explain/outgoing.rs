@@ -50,11 +50,7 @@ impl ModelView<'_> {
         let start = self.state.active_hold(transition);
         // A condition that is true since this very instant is not yet in `active_holds`.
         let since = is_true.then(|| start.filter(|since| *since <= now).unwrap_or(now));
-        Some(Hold {
-            needs,
-            since,
-            until: since.and_then(|since| since.checked_add(needs)),
-        })
+        Some(Hold { needs, since, until: since.and_then(|since| since.checked_add(needs)) })
     }
 
     fn blocks_of(&self, transition: usize, now: EventTime) -> Vec<Block> {
@@ -90,9 +86,7 @@ pub(super) fn evaluate_condition(
 ) -> EvaluatedCondition {
     let each = |inner: &[Condition]| -> Vec<EvaluatedCondition> {
         let inner = inner.iter();
-        inner
-            .map(|part| evaluate_condition(part, negated, source, vocabulary))
-            .collect()
+        inner.map(|part| evaluate_condition(part, negated, source, vocabulary)).collect()
     };
     match condition {
         Condition::Constant(truth) => EvaluatedCondition::Always(*truth != negated),

@@ -17,18 +17,10 @@ pub(super) fn decode_object<'a>(
     limits: &RecordLimits,
     draft: &mut RawFields<'a>,
 ) -> Result<(), RejectReason> {
-    let mut scan = Scan {
-        limits,
-        rejection: None,
-        draft,
-    };
+    let mut scan = Scan { limits, rejection: None, draft };
     let mut json = serde_json::Deserializer::from_str(text);
     let outcome = json
-        .deserialize_map(ObjectVisitor {
-            node: tree,
-            depth: 1,
-            scan: &mut scan,
-        })
+        .deserialize_map(ObjectVisitor { node: tree, depth: 1, scan: &mut scan })
         .and_then(|()| json.end());
     match (scan.rejection, outcome) {
         (Some(reason), _) => Err(reason),
@@ -82,10 +74,7 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a> {
                 return Err(scan.reject(RejectReason::TooLong));
             }
             let Some(at) = child else {
-                map.next_value_seed(SkipSeed {
-                    depth: depth + 1,
-                    scan: &mut *scan,
-                })?;
+                map.next_value_seed(SkipSeed { depth: depth + 1, scan: &mut *scan })?;
                 continue;
             };
             // From the 129th mapped key of one object on, a duplicate is not detected; its last value is used.
@@ -111,22 +100,15 @@ fn read_mapped_value<'a, E: Error>(
     let token = match raw.as_bytes().first() {
         Some(b'{') if !node.children.is_empty() => {
             let mut json = serde_json::Deserializer::from_str(raw);
-            let object = ObjectVisitor {
-                node,
-                depth: depth + 1,
-                scan: &mut *scan,
-            };
+            let object = ObjectVisitor { node, depth: depth + 1, scan: &mut *scan };
             json.deserialize_map(object).map_err(E::custom)?;
             RawScalar::Container
         }
         Some(b'{' | b'[') => {
             let mut json = serde_json::Deserializer::from_str(raw);
-            SkipSeed {
-                depth: depth + 1,
-                scan: &mut *scan,
-            }
-            .deserialize(&mut json)
-            .map_err(E::custom)?;
+            SkipSeed { depth: depth + 1, scan: &mut *scan }
+                .deserialize(&mut json)
+                .map_err(E::custom)?;
             RawScalar::Container
         }
         Some(b'"') => {
@@ -231,13 +213,7 @@ impl<'a> Visitor<'a> for SkipSeed<'_, '_, 'a> {
             return Err(scan.reject(RejectReason::TooDeep));
         }
         let mut elements = 0;
-        while seq
-            .next_element_seed(SkipSeed {
-                depth: depth + 1,
-                scan: &mut *scan,
-            })?
-            .is_some()
-        {
+        while seq.next_element_seed(SkipSeed { depth: depth + 1, scan: &mut *scan })?.is_some() {
             elements += 1;
             if elements > scan.limits.elements {
                 return Err(scan.reject(RejectReason::TooLong));
@@ -257,10 +233,7 @@ impl<'a> Visitor<'a> for SkipSeed<'_, '_, 'a> {
             if elements > scan.limits.elements {
                 return Err(scan.reject(RejectReason::TooLong));
             }
-            map.next_value_seed(SkipSeed {
-                depth: depth + 1,
-                scan: &mut *scan,
-            })?;
+            map.next_value_seed(SkipSeed { depth: depth + 1, scan: &mut *scan })?;
         }
         Ok(())
     }

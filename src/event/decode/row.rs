@@ -21,9 +21,8 @@ impl Columns {
         decoder: &Decoder,
         header: impl Iterator<Item = &'h str>,
     ) -> Result<Columns, Vec<String>> {
-        let columns: Vec<Vec<FieldTarget>> = header
-            .map(|name| column_targets(decoder, name.trim()))
-            .collect();
+        let columns: Vec<Vec<FieldTarget>> =
+            header.map(|name| column_targets(decoder, name.trim())).collect();
         let mapping = &decoder.mapping;
         let required = [
             (FieldTarget::Customer, &mapping.customer_id),
@@ -38,33 +37,16 @@ impl Columns {
         if !missing.is_empty() {
             return Err(missing);
         }
-        let repeats = |at: usize| {
-            columns[..at]
-                .iter()
-                .flatten()
-                .any(|t| columns[at].contains(t))
-        };
-        Ok(Columns {
-            ambiguous: (0..columns.len()).any(repeats),
-            targets: columns,
-        })
+        let repeats = |at: usize| columns[..at].iter().flatten().any(|t| columns[at].contains(t));
+        Ok(Columns { ambiguous: (0..columns.len()).any(repeats), targets: columns })
     }
 }
 
 fn column_targets(decoder: &Decoder, name: &str) -> Vec<FieldTarget> {
     let path: Vec<String> = name.split('.').map(str::to_owned).collect();
-    let as_property: Vec<String> = decoder
-        .mapping
-        .properties
-        .0
-        .iter()
-        .chain(&path)
-        .cloned()
-        .collect();
-    let node = decoder
-        .tree
-        .find(&path)
-        .or_else(|| decoder.tree.find(&as_property));
+    let as_property: Vec<String> =
+        decoder.mapping.properties.0.iter().chain(&path).cloned().collect();
+    let node = decoder.tree.find(&path).or_else(|| decoder.tree.find(&as_property));
     node.map(|node| node.targets.clone()).unwrap_or_default()
 }
 

@@ -7,12 +7,7 @@ fn decoder() -> Decoder {
     vocabulary.intern_field(Field::Value, FieldKind::Number);
     vocabulary.intern_field(Field::from_name("score"), FieldKind::Number);
     vocabulary.intern_field(Field::Channel, FieldKind::Text);
-    Decoder::new(
-        Mapping::default(),
-        vocabulary,
-        CurrencyRates::default(),
-        RecordLimits::default(),
-    )
+    Decoder::new(Mapping::default(), vocabulary, CurrencyRates::default(), RecordLimits::default())
 }
 
 fn rejected(json: &str) -> RejectReason {
@@ -30,10 +25,7 @@ fn a_native_event_is_reduced_to_the_names_of_the_vocabulary() {
         "channel":"w\u0065b","value":29.995,"currency":"USD","properties":{"score":9,"other":[1,{"x":null}]},"junk":{}}"#;
     let event = decoder().decode_json(text.as_bytes()).unwrap();
     assert_eq!(event.customer.as_str(), "ann");
-    assert_eq!(
-        event.event_type,
-        decoder().vocabulary.find_type("order_completed")
-    );
+    assert_eq!(event.event_type, decoder().vocabulary.find_type("order_completed"));
     assert_eq!(event.time, parse_instant("2026-01-01").unwrap());
     let ids: Vec<FieldId> = decoder().vocabulary.fields().map(|(id, ..)| id).collect();
     assert_eq!(event.number(ids[0]), Quantity::parse("30"));
@@ -59,10 +51,7 @@ fn an_id_is_a_text_or_a_number_as_written_and_never_empty() {
     };
     let text = |text: &str| Some(Scalar::Text(text.into()));
     assert_eq!(read(r#""a-1""#), text("a-1"));
-    assert_eq!(
-        read("1834567890123456789012"),
-        text("1834567890123456789012")
-    );
+    assert_eq!(read("1834567890123456789012"), text("1834567890123456789012"));
     assert_eq!(read("0.1234567891"), text("0.1234567891"));
     assert_eq!(read(r#""""#), None);
     assert_eq!(read("null"), None);
@@ -89,10 +78,7 @@ fn every_kind_of_bad_record_has_its_reason() {
         ("", RejectReason::NotJson),
         ("nonsense", RejectReason::NotJson),
         ("[1]", RejectReason::NotJson),
-        (
-            r#"{"type":"order_completed","customer_id":"ann","#,
-            RejectReason::NotJson,
-        ),
+        (r#"{"type":"order_completed","customer_id":"ann","#, RejectReason::NotJson),
         (&(with("") + "x"), RejectReason::NotJson),
         (&with(r#""x":NaN,"#), RejectReason::NotJson),
         (&with(r#""value":Infinity,"#), RejectReason::NotJson),
@@ -100,75 +86,27 @@ fn every_kind_of_bad_record_has_its_reason() {
         (&with(r#""value":1e999,"#), RejectReason::ValueOutOfRange),
         (&with(r#""value":"12x","#), RejectReason::BadValue),
         (&with(r#""value":{},"#), RejectReason::BadValue),
-        (
-            &with(r#""value":1,"currency":"DOGE","#),
-            RejectReason::UnknownCurrency,
-        ),
-        (
-            &with(r#""properties":{"score":1e300},"#),
-            RejectReason::BadNumber,
-        ),
-        (
-            &with(r#""properties":{"score":1,"score":2},"#),
-            RejectReason::DuplicateKey,
-        ),
+        (&with(r#""value":1,"currency":"DOGE","#), RejectReason::UnknownCurrency),
+        (&with(r#""properties":{"score":1e300},"#), RejectReason::BadNumber),
+        (&with(r#""properties":{"score":1,"score":2},"#), RejectReason::DuplicateKey),
         (&with(r#""customer_id":"bob","#), RejectReason::DuplicateKey),
         (&deep(40), RejectReason::TooDeep),
         (&deep(10_000), RejectReason::TooDeep),
-        (
-            &with(&format!(r#""customer_id2":[{}1],"#, "1,".repeat(10_001))),
-            RejectReason::TooLong,
-        ),
-        (
-            &with(&format!(r#""x":"{}","#, "y".repeat(70_000))),
-            RejectReason::TooLong,
-        ),
+        (&with(&format!(r#""customer_id2":[{}1],"#, "1,".repeat(10_001))), RejectReason::TooLong),
+        (&with(&format!(r#""x":"{}","#, "y".repeat(70_000))), RejectReason::TooLong),
         (&"x".repeat((1 << 20) + 1), RejectReason::TooLarge),
         (r#"{"type":"t","time":1}"#, RejectReason::MissingCustomerId),
-        (
-            r#"{"type":"t","customer_id":"","time":1}"#,
-            RejectReason::MissingCustomerId,
-        ),
-        (
-            r#"{"type":"t","customer_id":null,"time":1}"#,
-            RejectReason::MissingCustomerId,
-        ),
-        (
-            r#"{"type":"t","customer_id":1.5,"time":1}"#,
-            RejectReason::BadCustomerId,
-        ),
-        (
-            r#"{"type":"t","customer_id":{"a":1},"time":1}"#,
-            RejectReason::BadCustomerId,
-        ),
-        (
-            r#"{"type":"t","customer_id":"a\u0000b","time":1}"#,
-            RejectReason::BadCustomerId,
-        ),
-        (
-            r#"{"type":"t","customer_id":"a\u001bb","time":1}"#,
-            RejectReason::BadCustomerId,
-        ),
-        (
-            r#"{"customer_id":"ann","time":1}"#,
-            RejectReason::MissingType,
-        ),
-        (
-            r#"{"type":"t","customer_id":"ann"}"#,
-            RejectReason::MissingTime,
-        ),
-        (
-            r#"{"type":"t","customer_id":"ann","time":"soon"}"#,
-            RejectReason::BadTime,
-        ),
-        (
-            r#"{"type":"t","customer_id":"ann","time":true}"#,
-            RejectReason::BadTime,
-        ),
-        (
-            r#"{"type":"t","customer_id":"ann","time":1767225600}"#,
-            RejectReason::TimeOutOfRange,
-        ),
+        (r#"{"type":"t","customer_id":"","time":1}"#, RejectReason::MissingCustomerId),
+        (r#"{"type":"t","customer_id":null,"time":1}"#, RejectReason::MissingCustomerId),
+        (r#"{"type":"t","customer_id":1.5,"time":1}"#, RejectReason::BadCustomerId),
+        (r#"{"type":"t","customer_id":{"a":1},"time":1}"#, RejectReason::BadCustomerId),
+        (r#"{"type":"t","customer_id":"a\u0000b","time":1}"#, RejectReason::BadCustomerId),
+        (r#"{"type":"t","customer_id":"a\u001bb","time":1}"#, RejectReason::BadCustomerId),
+        (r#"{"customer_id":"ann","time":1}"#, RejectReason::MissingType),
+        (r#"{"type":"t","customer_id":"ann"}"#, RejectReason::MissingTime),
+        (r#"{"type":"t","customer_id":"ann","time":"soon"}"#, RejectReason::BadTime),
+        (r#"{"type":"t","customer_id":"ann","time":true}"#, RejectReason::BadTime),
+        (r#"{"type":"t","customer_id":"ann","time":1767225600}"#, RejectReason::TimeOutOfRange),
         (
             r#"{"type":"t","customer_id":"ann","time":253402207201000}"#,
             RejectReason::TimeOutOfRange,
@@ -181,18 +119,12 @@ fn every_kind_of_bad_record_has_its_reason() {
             r#"{"type":"t","customer_id":"ann","time":-9223372036854775808}"#,
             RejectReason::TimeOutOfRange,
         ),
-        (
-            r#"{"type":"t","customer_id":"ann","time":1e400}"#,
-            RejectReason::TimeOutOfRange,
-        ),
+        (r#"{"type":"t","customer_id":"ann","time":1e400}"#, RejectReason::TimeOutOfRange),
     ];
     for (text, reason) in cases {
         assert_eq!(rejected(text), reason, "{}", &text[..text.len().min(120)]);
     }
-    assert_eq!(
-        decoder().decode_json(b"{\"type\":\"\xff\"}"),
-        Err(RejectReason::NotUtf8)
-    );
+    assert_eq!(decoder().decode_json(b"{\"type\":\"\xff\"}"), Err(RejectReason::NotUtf8));
     assert!(decoder().decode_json(deep(30).as_bytes()).is_ok());
 }
 
@@ -201,38 +133,21 @@ fn the_key_of_a_record_must_be_its_customer_and_its_time_not_ahead_of_the_broker
     let text = with("");
     let at = parse_instant("2026-01-01").unwrap().0;
     let record = |key: Option<&[u8]>, timestamp| {
-        decoder()
-            .decode_record(key, Some(text.as_bytes()), timestamp)
-            .map(|_| ())
+        decoder().decode_record(key, Some(text.as_bytes()), timestamp).map(|_| ())
     };
     assert_eq!(record(Some(b"ann"), Some(at)), Ok(()));
     assert_eq!(record(Some(b"ann"), None), Err(RejectReason::NoTimestamp));
-    assert_eq!(
-        record(Some(b"bob"), Some(at)),
-        Err(RejectReason::KeyDiffers)
-    );
+    assert_eq!(record(Some(b"bob"), Some(at)), Err(RejectReason::KeyDiffers));
     assert_eq!(record(None, Some(at)), Err(RejectReason::NullKey));
     assert_eq!(record(Some(b"ann"), Some(at - Millis::DAY.0)), Ok(()));
-    assert_eq!(
-        record(Some(b"ann"), Some(at - Millis::DAY.0 - 1)),
-        Err(RejectReason::TimeInFuture)
-    );
-    assert_eq!(
-        decoder().decode_record(Some(b"ann"), None, None),
-        Err(RejectReason::Tombstone)
-    );
+    assert_eq!(record(Some(b"ann"), Some(at - Millis::DAY.0 - 1)), Err(RejectReason::TimeInFuture));
+    assert_eq!(decoder().decode_record(Some(b"ann"), None, None), Err(RejectReason::Tombstone));
 }
 
 #[test]
 fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() {
-    let limits = RecordLimits {
-        time_floor: EventTime::MIN,
-        ..RecordLimits::default()
-    };
-    let decoder = Decoder {
-        limits,
-        ..decoder()
-    };
+    let limits = RecordLimits { time_floor: EventTime::MIN, ..RecordLimits::default() };
+    let decoder = Decoder { limits, ..decoder() };
     let text = with("").replace("2026-01-01", "1900-01-01");
     let record = |timestamp| {
         let read = decoder.decode_record(Some(b"ann"), Some(text.as_bytes()), Some(timestamp));
@@ -242,14 +157,8 @@ fn neither_a_timestamp_nor_an_exponent_can_be_so_large_that_the_decoder_fails() 
     assert_eq!(record(i64::MIN), Err(RejectReason::TimeInFuture));
     for exponent in [i32::MIN, i32::MAX] {
         for (key, reason) in [
-            (
-                format!(r#""value":1e{exponent},"#),
-                RejectReason::ValueOutOfRange,
-            ),
-            (
-                format!(r#""properties":{{"score":1e{exponent}}},"#),
-                RejectReason::BadNumber,
-            ),
+            (format!(r#""value":1e{exponent},"#), RejectReason::ValueOutOfRange),
+            (format!(r#""properties":{{"score":1e{exponent}}},"#), RejectReason::BadNumber),
         ] {
             assert_eq!(rejected(&with(&key)), reason, "{key}");
         }
@@ -266,11 +175,8 @@ fn a_mapping_reads_records_of_another_shape() {
         properties: "props".into(),
         ..Mapping::default()
     };
-    let decoder = Decoder {
-        tree: MappingNode::build(&mapping, &decoder().vocabulary),
-        mapping,
-        ..decoder()
-    };
+    let decoder =
+        Decoder { tree: MappingNode::build(&mapping, &decoder().vocabulary), mapping, ..decoder() };
     let text = r#"{"user":{"id":"ann","x":1},"event":"order_completed","ts":1767225600.9999,"props":{"score":"8.5"}}"#;
     let event = decoder.decode_json(text.as_bytes()).unwrap();
     assert_eq!(event.time, EventTime(1_767_225_600_999));
@@ -297,10 +203,7 @@ fn a_row_is_the_same_event_as_the_object() {
         row(["ann", "2026-01-01", "order_completed", "", ""]),
         decoder.decode_json(with("").as_bytes())
     );
-    assert_eq!(
-        row(["ann", "", "order_completed", "", ""]),
-        Err(RejectReason::MissingTime)
-    );
+    assert_eq!(row(["ann", "", "order_completed", "", ""]), Err(RejectReason::MissingTime));
     assert_eq!(
         decoder.decode_row(&columns, [b"ann".as_slice()].into_iter()),
         Err(RejectReason::BadRow)

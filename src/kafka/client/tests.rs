@@ -25,15 +25,8 @@ fn with(properties: &[(&str, &str)]) -> Config {
 fn readers_check_checksums_whatever_the_properties_are() {
     let refused = REFUSED_PROPERTIES.map(|(name, _)| (name, "false"));
     for group_protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
-        let config = Config {
-            group_protocol,
-            ..with(&refused)
-        };
-        for reader in [
-            config.consumer(),
-            config.reader(),
-            config.uncommitted_reader(),
-        ] {
+        let config = Config { group_protocol, ..with(&refused) };
+        for reader in [config.consumer(), config.reader(), config.uncommitted_reader()] {
             let native = reader.create_native_config().unwrap();
             assert_eq!(native.get("check.crcs").unwrap(), "true");
         }
@@ -47,21 +40,15 @@ fn fetch_sizes_fit_the_response_size_that_librdkafka_accepts() {
         let created: Result<BaseConsumer, _> = reader.create();
         assert!(created.is_ok(), "{properties:?}: {:?}", created.err());
         let native = reader.create_native_config().unwrap();
-        [
-            "fetch.message.max.bytes",
-            "fetch.max.bytes",
-            "receive.message.max.bytes",
-        ]
-        .map(|name| native.get(name).unwrap().parse::<u32>().unwrap())
+        ["fetch.message.max.bytes", "fetch.max.bytes", "receive.message.max.bytes"]
+            .map(|name| native.get(name).unwrap().parse::<u32>().unwrap())
     };
     let defaults = [FETCH_PARTITION_BYTES, FETCH_BYTES, RESPONSE_BYTES_MAX];
     assert_eq!(bounds(&[]), defaults);
     // For large outputs.
     assert_eq!(bounds(&[("message.max.bytes", "20000000")]), defaults);
     // For large inputs.
-    let large = [
-        ("max.partition.fetch.bytes", "300000000"),
-        ("receive.message.max.bytes", "400000000"),
-    ];
+    let large =
+        [("max.partition.fetch.bytes", "300000000"), ("receive.message.max.bytes", "400000000")];
     assert_eq!(bounds(&large), [300_000_000, FETCH_BYTES, 400_000_000]);
 }

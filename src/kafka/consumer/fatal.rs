@@ -15,10 +15,7 @@ pub(super) fn fail_if_fatal(source: KafkaError) -> Result<(), Error> {
         KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::UnreleasedInstanceId)
     );
     if is_name_taken || code.map(ErrorClass::from_code) == Some(ErrorClass::Fenced) {
-        return Err(Error::Fenced {
-            action: "staying in the group",
-            source,
-        });
+        return Err(Error::Fenced { action: "staying in the group", source });
     }
     let is_fatal = matches!(source, KafkaError::MessageConsumptionFatal(_))
         || matches!(
@@ -33,10 +30,7 @@ pub(super) fn fail_if_fatal(source: KafkaError) -> Result<(), Error> {
             )
         );
     if is_fatal {
-        return Err(Error::Fatal {
-            action: "reading the inputs",
-            source,
-        });
+        return Err(Error::Fatal { action: "reading the inputs", source });
     }
     log_throttle::warn(&source, "reading the inputs");
     Ok(())

@@ -40,10 +40,7 @@ impl Consumer {
         for position in positions {
             let topic = &self.inputs[position.input as usize];
             list.add_partition_offset(topic, position.partition, Offset::Offset(position.offset))
-                .map_err(|source| Error::Fatal {
-                    action: "setting the position",
-                    source,
-                })?;
+                .map_err(|source| Error::Fatal { action: "setting the position", source })?;
         }
         let client = self.client()?;
         let deadline = Instant::now() + TIMEOUT;
@@ -58,9 +55,7 @@ impl Consumer {
             }
             std::thread::park_timeout(RETRY_INTERVAL);
         }
-        client
-            .resume(&list)
-            .map_err(|source| Error::from_request("resuming a partition", source))
+        client.resume(&list).map_err(|source| Error::from_request("resuming a partition", source))
     }
 
     /// Stops fetching a partition until it is started again.
@@ -84,9 +79,7 @@ impl Consumer {
             client.incremental_unassign(&list).map_err(fail)?;
         }
         list.set_all_offsets(Offset::Beginning).map_err(fail)?;
-        assign(&client, protocol, &list)
-            .and_then(|()| client.pause(&list))
-            .map_err(fail)?;
+        assign(&client, protocol, &list).and_then(|()| client.pause(&list)).map_err(fail)?;
         let elements = list.elements();
         let partitions: BTreeSet<i32> = elements.iter().map(|it| it.partition()).collect();
         Ok(partitions.into_iter().collect())

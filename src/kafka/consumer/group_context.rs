@@ -86,8 +86,7 @@ impl ConsumerContext for GroupContext {
             _ => {
                 let incomplete = self.owned().remove(self.partitions(list));
                 if !incomplete.is_empty() && !self.is_replaced.load(Ordering::Acquire) {
-                    self.listener
-                        .on_revoked(&incomplete, consumer.assignment_lost());
+                    self.listener.on_revoked(&incomplete, consumer.assignment_lost());
                 }
                 match self.protocol {
                     GroupProtocol::Classic => consumer.unassign(),
@@ -117,9 +116,7 @@ impl GroupContext {
     }
 
     pub(super) fn heartbeats(&self) -> MutexGuard<'_, Heartbeats> {
-        self.heartbeats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.heartbeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

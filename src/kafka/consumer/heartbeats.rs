@@ -58,10 +58,7 @@ mod tests {
         assert!(heartbeats.are_missing(after(150)));
         heartbeats.update(5, false, after(151));
         heartbeats.update(5, true, after(160));
-        assert!(
-            !heartbeats.are_missing(after(189)),
-            "no broker was reachable"
-        );
+        assert!(!heartbeats.are_missing(after(189)), "no broker was reachable");
         heartbeats.update(6, true, after(191));
         heartbeats.update(6, true, after(192));
         assert!(!heartbeats.are_missing(after(221)));

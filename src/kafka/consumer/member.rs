@@ -76,10 +76,9 @@ fn create_client(
 
 pub(super) fn subscribe(client: &Client, inputs: &[String]) -> Result<(), Error> {
     let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    client.subscribe(&topics).map_err(|source| Error::Fatal {
-        action: "subscribing to the inputs",
-        source,
-    })
+    client
+        .subscribe(&topics)
+        .map_err(|source| Error::Fatal { action: "subscribing to the inputs", source })
 }
 
 /// Serves the group until no event is pending.

@@ -14,10 +14,7 @@ pub(super) struct OwnedPartitions {
 
 impl OwnedPartitions {
     pub(super) fn new(inputs: usize) -> OwnedPartitions {
-        OwnedPartitions {
-            inputs,
-            partitions: BTreeMap::new(),
-        }
+        OwnedPartitions { inputs, partitions: BTreeMap::new() }
     }
 
     /// Adds (input, partition) pairs; returns the partitions that this completes.

@@ -20,9 +20,7 @@ fn outputs() -> OutputTopics {
 }
 
 fn rejection(key: usize, value: usize, headers: &[usize]) -> Rejection {
-    let headers = headers
-        .iter()
-        .map(|length| ("trace".to_owned(), Some(vec![b'h'; *length])));
+    let headers = headers.iter().map(|length| ("trace".to_owned(), Some(vec![b'h'; *length])));
     Rejection {
         reason: RejectReason::NotJson,
         key: Some(vec![b'k'; key]),
@@ -31,10 +29,7 @@ fn rejection(key: usize, value: usize, headers: &[usize]) -> Rejection {
     }
 }
 
-const POSITION: Position = Position {
-    input: 1,
-    offset: 77,
-};
+const POSITION: Position = Position { input: 1, offset: 77 };
 
 fn text<'o>(letter: &'o ProducerRecord, name: &str) -> Option<&'o str> {
     let mut latest = letter.headers.iter().rev();
@@ -46,16 +41,10 @@ fn text<'o>(letter: &'o ProducerRecord, name: &str) -> Option<&'o str> {
 fn a_record_that_fits_is_verbatim_followed_by_reason_and_origin() {
     let rejection = rejection(10, 1000, &[20, 0]);
     let letter = outputs().encode_dead_letter(3, POSITION, &rejection, max_bytes(None));
-    assert_eq!(
-        (&letter.key, &letter.value),
-        (&rejection.key, &rejection.value)
-    );
+    assert_eq!((&letter.key, &letter.value), (&rejection.key, &rejection.value));
     assert_eq!(letter.headers[..2], rejection.headers[..]);
     let origin = [REASON, TOPIC, PARTITION, OFFSET].map(|name| text(&letter, name));
-    assert_eq!(
-        origin,
-        [Some("not_json"), Some("orders"), Some("3"), Some("77")]
-    );
+    assert_eq!(origin, [Some("not_json"), Some("orders"), Some("3"), Some("77")]);
     assert_eq!(letter.headers.len(), 7);
 }
 
@@ -74,28 +63,15 @@ fn a_dead_letter_fits_and_names_what_was_cut_whatever_part_is_huge() {
         ] {
             let rejection = rejection(key, value, &headers);
             let letter = outputs().encode_dead_letter(3, POSITION, &rejection, room);
-            let limit = batch
-                .unwrap_or(TOPIC_MAX_MESSAGE_BYTES)
-                .min(CLIENT_MESSAGE_MAX_BYTES);
-            assert!(
-                letter.byte_len() < limit,
-                "{} of {limit}",
-                letter.byte_len()
-            );
+            let limit = batch.unwrap_or(TOPIC_MAX_MESSAGE_BYTES).min(CLIENT_MESSAGE_MAX_BYTES);
+            assert!(letter.byte_len() < limit, "{} of {limit}", letter.byte_len());
             assert_eq!(text(&letter, OFFSET), Some("77"));
             let is_whole = letter.key == rejection.key;
             assert_eq!(text(&letter, "tenure_key_length").is_none(), is_whole);
             let is_whole = letter.value == rejection.value;
             assert_eq!(text(&letter, "tenure_original_length").is_none(), is_whole);
-            let kept = letter
-                .headers
-                .iter()
-                .filter(|(name, _)| name == "trace")
-                .count();
-            assert_eq!(
-                text(&letter, "tenure_headers_count").is_none(),
-                kept == headers.len()
-            );
+            let kept = letter.headers.iter().filter(|(name, _)| name == "trace").count();
+            assert_eq!(text(&letter, "tenure_headers_count").is_none(), kept == headers.len());
         }
     }
     let letter =
@@ -114,52 +90,28 @@ fn the_dead_letter_for_a_refused_output_is_small_and_names_its_origin() {
         &rejection(10, 1000, &[500_000]),
         max_bytes(None),
     );
-    let last = outputs()
-        .dead_letter_for_refused(&refused, "MessageSizeTooLarge")
-        .unwrap();
+    let last = outputs().dead_letter_for_refused(&refused, "MessageSizeTooLarge").unwrap();
     assert!(last.byte_len() < 1000);
     let actual = [REASON, TOPIC, PARTITION, OFFSET, REFUSED].map(|name| text(&last, name));
-    let expected = [
-        Some("not_json"),
-        Some("orders"),
-        Some("3"),
-        Some("77"),
-        Some("MessageSizeTooLarge"),
-    ];
+    let expected =
+        [Some("not_json"), Some("orders"), Some("3"), Some("77"), Some("MessageSizeTooLarge")];
     assert_eq!(actual, expected);
-    assert_eq!(
-        outputs().dead_letter_for_refused(&last, "MessageSizeTooLarge"),
-        None
-    );
+    assert_eq!(outputs().dead_letter_for_refused(&last, "MessageSizeTooLarge"), None);
 
     let input = r#""input":{"topic":"orders","partition":3,"offset":77}"#;
-    for value in [
-        format!("{{{input}}}"),
-        format!(r#"{{"id":"1","data":{{{input}}}}}"#),
-    ] {
+    for value in [format!("{{{input}}}"), format!(r#"{{"id":"1","data":{{{input}}}}}"#)] {
         let change = ProducerRecord {
             topic: "stage-changes".to_owned(),
             partition: None,
             key: Some(b"ann".to_vec()),
             value: Some(value.into_bytes()),
-            headers: vec![
-                header("ce_id", "1"),
-                header("ce_subject", &"x".repeat(1000)),
-            ],
+            headers: vec![header("ce_id", "1"), header("ce_subject", &"x".repeat(1000))],
         };
-        let last = outputs()
-            .dead_letter_for_refused(&change, "InvalidRecord")
-            .unwrap();
+        let last = outputs().dead_letter_for_refused(&change, "InvalidRecord").unwrap();
         assert_eq!(last.topic, "dead-letters");
         assert_eq!((last.key.as_ref(), last.value.as_ref()), (None, None));
         let actual = [REASON, TOPIC, PARTITION, OFFSET, "ce_id"].map(|name| text(&last, name));
-        let expected = [
-            Some("refused_output"),
-            Some("orders"),
-            Some("3"),
-            Some("77"),
-            Some("1"),
-        ];
+        let expected = [Some("refused_output"), Some("orders"), Some("3"), Some("77"), Some("1")];
         assert_eq!(actual, expected);
         assert_eq!(text(&last, "tenure_refused_topic"), Some("stage-changes"));
         assert_eq!(text(&last, "ce_subject"), None);
@@ -172,8 +124,5 @@ fn the_dead_letter_for_a_refused_output_is_small_and_names_its_origin() {
         value: Some(Vec::new()),
         headers: Headers::new(),
     };
-    assert_eq!(
-        outputs().dead_letter_for_refused(&state, "MessageSizeTooLarge"),
-        None
-    );
+    assert_eq!(outputs().dead_letter_for_refused(&state, "MessageSizeTooLarge"), None);
 }

@@ -56,10 +56,7 @@ impl StalledTransactions {
         match sent.and(aborted) {
             Ok(()) => {
                 let places = self.0.len();
-                tracing::info!(
-                    places,
-                    "a stalled transaction is aborted in all its partitions"
-                );
+                tracing::info!(places, "a stalled transaction is aborted in all its partitions");
                 self.0.clear();
                 Ok(duration >= END_RETRY_MIN)
             }

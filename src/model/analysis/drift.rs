@@ -42,14 +42,8 @@ impl DriftAnalysis<'_> {
     }
 
     fn comparison_can_become(&self, comparison: &Comparison, truth: bool) -> bool {
-        let (left, right) = (
-            self.term_drift(&comparison.left),
-            self.term_drift(&comparison.right),
-        );
-        let vanishes = comparison
-            .facts
-            .iter()
-            .any(|fact| self.facts[*fact].can_vanish());
+        let (left, right) = (self.term_drift(&comparison.left), self.term_drift(&comparison.right));
+        let vanishes = comparison.facts.iter().any(|fact| self.facts[*fact].can_vanish());
         let towards = match (comparison.operator, truth) {
             (Operator::Greater | Operator::AtLeast, true)
             | (Operator::Less | Operator::AtMost, false) => Drift::Rises,

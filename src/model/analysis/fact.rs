@@ -42,9 +42,7 @@ impl AnalyzedFact {
     /// The facts of a compiled model; `slots` are those it was compiled with.
     pub(crate) fn from_model(model: &Model, slots: &Slots) -> Vec<AnalyzedFact> {
         let facts = model.facts.iter();
-        facts
-            .map(|fact| AnalyzedFact::from_fact(fact, slots))
-            .collect()
+        facts.map(|fact| AnalyzedFact::from_fact(fact, slots)).collect()
     }
 
     fn from_fact(fact: &Fact, slots: &Slots) -> AnalyzedFact {
@@ -77,11 +75,7 @@ impl AnalyzedFact {
             ValueSource::MeanGap { .. } => (Aggregate::MeanGap, false),
             ValueSource::MaxGap(_) => (Aggregate::MaxGap, false),
         };
-        AnalyzedFact::Events {
-            aggregate,
-            is_of_field,
-            window: fact.accessor.window,
-        }
+        AnalyzedFact::Events { aggregate, is_of_field, window: fact.accessor.window }
     }
 
     pub(super) fn possible_values(self) -> ValueRange {
@@ -103,11 +97,9 @@ impl AnalyzedFact {
     pub(super) fn drift(self) -> Drift {
         let (aggregate, is_of_field, window) = match self {
             AnalyzedFact::Stage(fact) if fact.is_time_dependent() => return Drift::Rises,
-            AnalyzedFact::Events {
-                aggregate,
-                is_of_field,
-                window: Some(window),
-            } => (aggregate, is_of_field, window),
+            AnalyzedFact::Events { aggregate, is_of_field, window: Some(window) } => {
+                (aggregate, is_of_field, window)
+            }
             _ => return Drift::Steady,
         };
         if window.buckets_ago > 0 {
@@ -128,11 +120,7 @@ impl AnalyzedFact {
     /// Whether the fact can lose its value as its window moves on.
     pub(super) fn can_vanish(self) -> bool {
         match self {
-            AnalyzedFact::Events {
-                aggregate,
-                window: Some(_),
-                ..
-            } => !matches!(
+            AnalyzedFact::Events { aggregate, window: Some(_), .. } => !matches!(
                 aggregate,
                 Aggregate::Count | Aggregate::CountDistinct(_) | Aggregate::Sum
             ),

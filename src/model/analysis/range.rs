@@ -14,16 +14,11 @@ pub(super) struct ValueRange {
 
 impl ValueRange {
     /// Not negative.
-    pub(super) const FROM_ZERO: ValueRange = ValueRange {
-        low: Some((Quantity::ZERO, true)),
-        high: None,
-    };
+    pub(super) const FROM_ZERO: ValueRange =
+        ValueRange { low: Some((Quantity::ZERO, true)), high: None };
 
     pub(super) fn up_to(self, high: Quantity) -> ValueRange {
-        ValueRange {
-            high: Some((high, true)),
-            ..self
-        }
+        ValueRange { high: Some((high, true)), ..self }
     }
 
     pub(super) fn narrow(&mut self, operator: Operator, limit: Quantity) {

@@ -43,13 +43,7 @@ fn has_no_solution(part: &Condition, parts: &[Condition], facts: &[AnalyzedFact]
 
 /// Splits a comparison of a term with a constant; the constant is on the right.
 fn constant_bound(condition: &Condition) -> Option<(&Term, Operator, Quantity)> {
-    let Condition::Compare(Comparison {
-        operator,
-        left,
-        right,
-        ..
-    }) = condition
-    else {
+    let Condition::Compare(Comparison { operator, left, right, .. }) = condition else {
         return None;
     };
     match (left, right) {
@@ -87,11 +81,7 @@ pub(in super::super) fn is_contradiction(kept: &[Condition], facts: &[AnalyzedFa
         (Condition::Not(inner), right) => **inner == *right,
         (
             Condition::Bool { fact, is, .. },
-            Condition::Bool {
-                fact: right_fact,
-                is: right_is,
-                ..
-            },
+            Condition::Bool { fact: right_fact, is: right_is, .. },
         ) => fact == right_fact && is != right_is,
         _ => false,
     };

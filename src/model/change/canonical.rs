@@ -27,17 +27,11 @@ pub(super) fn slot(models: &Models, slot: &Slot) -> String {
         SlotKind::Last => "last".to_owned(),
         SlotKind::FirstOf(id) => format!("first {}", field(*id)),
         SlotKind::LatestOf(id) => format!("latest {}", field(*id)),
-        SlotKind::Buckets {
-            bucket,
-            accumulator,
-            ..
-        } => format!("{bucket:?} {}", accumulator_text(models, *accumulator)),
-        SlotKind::Firsts {
-            bucket, field: id, ..
-        } => format!("{bucket:?} first {}", field(*id)),
-        SlotKind::Distinct {
-            field: id, buckets, ..
-        } => {
+        SlotKind::Buckets { bucket, accumulator, .. } => {
+            format!("{bucket:?} {}", accumulator_text(models, *accumulator))
+        }
+        SlotKind::Firsts { bucket, field: id, .. } => format!("{bucket:?} first {}", field(*id)),
+        SlotKind::Distinct { field: id, buckets, .. } => {
             let bucket: Option<Bucket> = buckets.map(|(bucket, _)| bucket);
             format!("{bucket:?} distinct {}", field(*id))
         }
@@ -121,12 +115,9 @@ impl CanonicalModel<'_> {
             Condition::Not(inner) => format!("not ({})", self.condition(inner)),
             Condition::All(parts) => format!("all {:?}", all(parts)),
             Condition::Any(parts) => format!("any {:?}", all(parts)),
-            Condition::Compare(Comparison {
-                operator,
-                left,
-                right,
-                ..
-            }) => format!("({}) {operator:?} ({})", self.term(left), self.term(right)),
+            Condition::Compare(Comparison { operator, left, right, .. }) => {
+                format!("({}) {operator:?} ({})", self.term(left), self.term(right))
+            }
             Condition::CompareText(comparison) => format!(
                 "{} {} {}",
                 self.text(&comparison.left),
@@ -178,9 +169,8 @@ impl CanonicalModel<'_> {
             ValueSource::MaxGap(_) => "max gap".to_owned(),
         };
         let slots = accessor.source.slots().into_iter();
-        let slots: Vec<String> = slots
-            .map(|at| slot(self.models, self.models.slots.get(at)))
-            .collect();
+        let slots: Vec<String> =
+            slots.map(|at| slot(self.models, self.models.slots.get(at))).collect();
         format!("[{source} of {slots:?} over {:?}]", accessor.window)
     }
 }

@@ -30,11 +30,9 @@ impl ModelsChange {
 
     /// Why the change is refused, unless these losses allow it.
     pub fn refusal(&self, accepted: AcceptedLosses) -> Option<String> {
-        if let ([dropped, ..], [new, ..], false) = (
-            &*self.dropped_models,
-            &*self.new_models,
-            accepted.dropped_models,
-        ) {
+        if let ([dropped, ..], [new, ..], false) =
+            (&*self.dropped_models, &*self.new_models, accepted.dropped_models)
+        {
             return Some(format!(
                 "`{dropped}` ends and `{new}` begins, with every customer in its initial stage: the transitions of \
                 `{dropped}` would be taken and published again in `{new}`. If the model was renamed, write `was: {dropped}` \
@@ -129,11 +127,7 @@ fn describe_durations(
         let names = transition_names(model, after);
         let after = &model.transitions[after];
         compare(&format!("the hold of {names}"), before.hold, after.hold);
-        compare(
-            &format!("the cooldown of {names}"),
-            before.cooldown,
-            after.cooldown,
-        );
+        compare(&format!("the cooldown of {names}"), before.cooldown, after.cooldown);
     }
     for (before, after) in old.stages.iter().zip(&succession.stages) {
         let Some(after) = after.map(|after| &model.stages[after]) else {
@@ -147,9 +141,7 @@ fn describe_durations(
 /// The names under which a transition is taken: without a name of its own, one for each stage that it leaves.
 fn transition_names(model: &Model, transition: usize) -> String {
     let from = model.transitions[transition].from.iter();
-    let mut names: Vec<_> = from
-        .map(|from| model.transition_name(transition, *from))
-        .collect();
+    let mut names: Vec<_> = from.map(|from| model.transition_name(transition, *from)).collect();
     names.dedup();
     names.join(", ")
 }

@@ -26,10 +26,9 @@ impl FactDeclaration {
                 &format!("`{name}` is about the time between events, not about a field"),
                 &format!("write {name}(event_type)"),
             ),
-            (Aggregate::CountDistinct(_), None) => fault(
-                "`count_distinct` needs a field",
-                "write count_distinct(event_type.field)",
-            ),
+            (Aggregate::CountDistinct(_), None) => {
+                fault("`count_distinct` needs a field", "write count_distinct(event_type.field)")
+            }
             (Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Avg, None) => fault(
                 &format!("`{name}` needs a field"),
                 &format!("write {name}(event_type.value)"),
@@ -48,10 +47,9 @@ impl FactDeclaration {
                 "`last` is an instant",
                 "for the value of a field write latest(event_type.field)",
             ),
-            (Aggregate::Latest, None) => fault(
-                "`latest` needs a field",
-                "for an instant write last(event_type)",
-            ),
+            (Aggregate::Latest, None) => {
+                fault("`latest` needs a field", "for an instant write last(event_type)")
+            }
             _ => None,
         }
     }
@@ -59,10 +57,9 @@ impl FactDeclaration {
     fn window_fault(&self) -> Option<(String, String)> {
         let window = self.window?;
         match self.aggregate {
-            Aggregate::MeanGap | Aggregate::MaxGap => Some((
-                "a rhythm is taken over all time".to_owned(),
-                "leave out `over`".to_owned(),
-            )),
+            Aggregate::MeanGap | Aggregate::MaxGap => {
+                Some(("a rhythm is taken over all time".to_owned(), "leave out `over`".to_owned()))
+            }
             Aggregate::CountDistinct(_)
             | Aggregate::First
             | Aggregate::Last

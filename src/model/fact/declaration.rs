@@ -55,10 +55,7 @@ const DISTINCT_CAP_DEFAULT: u32 = 100;
 
 const AGGREGATE_BY_NAME: [(&str, Aggregate); 11] = [
     ("count", Aggregate::Count),
-    (
-        "count_distinct",
-        Aggregate::CountDistinct(DISTINCT_CAP_DEFAULT),
-    ),
+    ("count_distinct", Aggregate::CountDistinct(DISTINCT_CAP_DEFAULT)),
     ("sum", Aggregate::Sum),
     ("min", Aggregate::Min),
     ("max", Aggregate::Max),
@@ -83,9 +80,7 @@ pub const AGGREGATES: [&str; AGGREGATE_BY_NAME.len()] = {
 
 impl Aggregate {
     pub(in super::super) fn from_name(name: &str) -> Option<Aggregate> {
-        let entry = AGGREGATE_BY_NAME
-            .into_iter()
-            .find(|(known, _)| *known == name);
+        let entry = AGGREGATE_BY_NAME.into_iter().find(|(known, _)| *known == name);
         entry.map(|(_, aggregate)| aggregate)
     }
 

@@ -70,11 +70,7 @@ pub(super) fn parse_filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
                     )),
                 },
             },
-            None => Err(Fault::at(
-                expr,
-                "a filter cannot contain arithmetic",
-                Some(FILTER_HELP),
-            )),
+            None => Err(Fault::at(expr, "a filter cannot contain arithmetic", Some(FILTER_HELP))),
         },
         ExprKind::Call(name, arguments) if name == "has" => match arguments.as_slice() {
             [argument] => parse_field(argument).map(Filter::Has),
@@ -83,11 +79,7 @@ pub(super) fn parse_filter(expr: &Expr) -> Result<Filter<Field>, Fault> {
         .ok_or_else(|| Fault::at(expr, "`has` takes a field of the event", Some(FILTER_HELP))),
         ExprKind::Name(_) | ExprKind::Member(..) => match parse_field(expr) {
             Some(field) => bool_filter(expr, field, true),
-            None => Err(Fault::at(
-                expr,
-                "this is not a field of the event",
-                Some(FILTER_HELP),
-            )),
+            None => Err(Fault::at(expr, "this is not a field of the event", Some(FILTER_HELP))),
         },
         _ => Err(Fault::at(expr, "this is not a filter", Some(FILTER_HELP))),
     }
@@ -112,11 +104,7 @@ fn parse_comparison(
         (ExprKind::Number(text), _) => {
             check_field_kind(expr, &field, FieldKind::Number)?;
             let number = Quantity::parse(text).and_then(|number| {
-                if negative {
-                    Quantity::ZERO.checked_sub(number)
-                } else {
-                    Some(number)
-                }
+                if negative { Quantity::ZERO.checked_sub(number) } else { Some(number) }
             });
             let message = format!("`{text}` is not a decimal number, or out of range");
             let number = number.ok_or_else(|| Fault::at(constant, &message, None))?;
@@ -133,11 +121,7 @@ fn parse_comparison(
             let message = "a text or truth value can only be compared with `==` and `!=`";
             Err(Fault::at(expr, message, None))
         }
-        _ => Err(Fault::at(
-            constant,
-            "a filter compares with a constant",
-            Some(FILTER_HELP),
-        )),
+        _ => Err(Fault::at(constant, "a filter compares with a constant", Some(FILTER_HELP))),
     }
 }
 

@@ -35,30 +35,22 @@ pub(super) fn parse_window(text: &str, span: Range<usize>) -> Result<Window, Fau
         }
         None => (span, None),
     };
-    let window = parse_length(
-        text,
-        length,
-        "the length of the window is missing",
-        |length| {
-            Window::from_length(length)
-                .ok_or("up to 72h in whole hours, longer ones in whole days up to 3660d")
-        },
-    )?;
+    let window = parse_length(text, length, "the length of the window is missing", |length| {
+        Window::from_length(length)
+            .ok_or("up to 72h in whole hours, longer ones in whole days up to 3660d")
+    })?;
     match shift {
         None => Ok(window),
-        Some(shift) => parse_length(
-            text,
-            shift,
-            "the duration after `before` is missing",
-            |shift| {
+        Some(shift) => {
+            parse_length(text, shift, "the duration after `before` is missing", |shift| {
                 window.shifted_back(shift).ok_or(match window.bucket {
                 Bucket::Hour => "a window up to 72h is moved back by whole hours up to 744h",
                 Bucket::Day => {
                     "a window longer than 72h is moved back by whole days; both together are at most 3660d"
                 }
             })
-            },
-        ),
+            })
+        }
     }
 }
 
@@ -78,11 +70,7 @@ fn parse_length(
         Some(Err(help)) => help,
         None => "up to 72h in whole hours, longer ones in whole days up to 3660d",
     };
-    Err(Fault {
-        span,
-        message,
-        help: Some(help.to_owned()),
-    })
+    Err(Fault { span, message, help: Some(help.to_owned()) })
 }
 
 /// A window that begins with another word than `over`.

@@ -16,16 +16,10 @@ impl FactDeclaration {
         let expr = syntax::parse(call).map_err(|error| {
             let specific =
                 find_misplaced_where(call, &error).or_else(|| over::find_wrong_keyword(text));
-            specific.unwrap_or(Fault {
-                span: error.span,
-                message: error.message,
-                help: None,
-            })
+            specific.unwrap_or(Fault { span: error.span, message: error.message, help: None })
         })?;
         let declaration = FactDeclaration {
-            window: over
-                .map(|span| over::parse_window(text, span))
-                .transpose()?,
+            window: over.map(|span| over::parse_window(text, span)).transpose()?,
             ..FactDeclaration::parse_unchecked(&expr)?
         };
         declaration.check(&expr).map(|()| declaration)
@@ -64,13 +58,7 @@ impl FactDeclaration {
             _ => (argument, None),
         };
         let (event, field) = parse_event_and_field(operand)?;
-        Ok(FactDeclaration {
-            aggregate,
-            event,
-            field,
-            filter,
-            window: None,
-        })
+        Ok(FactDeclaration { aggregate, event, field, filter, window: None })
     }
 }
 
@@ -90,16 +78,9 @@ fn parse_aggregate(name: &str, expr: &Expr) -> Result<Aggregate, Fault> {
                     .to_owned(),
             ),
         ),
-        other => (
-            format!("unknown aggregate `{other}`"),
-            did_you_mean(other, AGGREGATES),
-        ),
+        other => (format!("unknown aggregate `{other}`"), did_you_mean(other, AGGREGATES)),
     };
-    Err(Fault::at(
-        expr,
-        &message,
-        Some(help.as_deref().unwrap_or(DECLARATION_HELP)),
-    ))
+    Err(Fault::at(expr, &message, Some(help.as_deref().unwrap_or(DECLARATION_HELP))))
 }
 
 fn parse_distinct_cap(expr: &Expr) -> Result<u32, Fault> {
@@ -107,13 +88,13 @@ fn parse_distinct_cap(expr: &Expr) -> Result<u32, Fault> {
         ExprKind::Number(text) => text.parse().ok(),
         _ => None,
     };
-    cap.filter(|cap| (1..=DISTINCT_CAP_MAX).contains(cap))
-        .ok_or_else(|| {
-            let message =
-                format!("the cap of `count_distinct` is a number from 1 to {DISTINCT_CAP_MAX}");
-            let help = "up to the cap, distinct values are counted exactly; beyond it, the count is the cap";
-            Fault::at(expr, &message, Some(help))
-        })
+    cap.filter(|cap| (1..=DISTINCT_CAP_MAX).contains(cap)).ok_or_else(|| {
+        let message =
+            format!("the cap of `count_distinct` is a number from 1 to {DISTINCT_CAP_MAX}");
+        let help =
+            "up to the cap, distinct values are counted exactly; beyond it, the count is the cap";
+        Fault::at(expr, &message, Some(help))
+    })
 }
 
 /// Parses `order_completed`, `'Order Completed'`, `order_completed.value` or `any.properties.score`.
@@ -154,11 +135,9 @@ fn member_path(expr: &Expr) -> Option<String> {
 
 /// `count(x) where …`: the filter is outside the parentheses.
 fn find_misplaced_where(call: &str, error: &syntax::SyntaxError) -> Option<Fault> {
-    call[error.span.start..]
-        .starts_with("where")
-        .then(|| Fault {
-            span: error.span.clone(),
-            message: "`where` belongs inside the parentheses".to_owned(),
-            help: Some("for example count(order_completed where channel == 'web')".to_owned()),
-        })
+    call[error.span.start..].starts_with("where").then(|| Fault {
+        span: error.span.clone(),
+        message: "`where` belongs inside the parentheses".to_owned(),
+        help: Some("for example count(order_completed where channel == 'web')".to_owned()),
+    })
 }

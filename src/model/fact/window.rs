@@ -39,11 +39,8 @@ const HOURS_BEFORE_MAX: i64 = 31 * 24;
 impl Window {
     /// Up to 72 hours in whole hours, longer ones in whole days; `None` for any other length.
     pub fn from_length(length: Millis) -> Option<Window> {
-        let bucket = if length.0 <= HOURS_MAX * Millis::HOUR.0 {
-            Bucket::Hour
-        } else {
-            Bucket::Day
-        };
+        let bucket =
+            if length.0 <= HOURS_MAX * Millis::HOUR.0 { Bucket::Hour } else { Bucket::Day };
         let fits = length.0 > 0
             && length.0 % bucket.length().0 == 0
             && length.0 <= DAYS_MAX * Millis::DAY.0;
@@ -63,10 +60,7 @@ impl Window {
             Bucket::Day => DAYS_MAX - i64::from(self.buckets),
         };
         let fits = shift.0 % length == 0 && (1..=max).contains(&buckets);
-        fits.then_some(Window {
-            buckets_ago: buckets as u32,
-            ..self
-        })
+        fits.then_some(Window { buckets_ago: buckets as u32, ..self })
     }
 
     /// The number of buckets, the current one included, that a slot must retain for the window.

@@ -49,11 +49,7 @@ impl FactSymbol {
     }
 
     pub(crate) fn invalid(name: &str) -> FactSymbol {
-        FactSymbol {
-            name: name.to_owned(),
-            origin: FactOrigin::Invalid,
-            value_type: None,
-        }
+        FactSymbol { name: name.to_owned(), origin: FactOrigin::Invalid, value_type: None }
     }
 
     pub(super) fn is_invalid(&self) -> bool {

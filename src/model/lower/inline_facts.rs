@@ -24,10 +24,7 @@ impl Lowering<'_> {
     fn reject_computed<T>(&mut self, expr: &Expr) -> Option<T> {
         let computed = self.lower_term(expr)?;
         let text = self.source_text(expr);
-        let message = format!(
-            "`{text}` is {}, not a fact",
-            computed.value_type.description()
-        );
+        let message = format!("`{text}` is {}, not a fact", computed.value_type.description());
         self.add_fault_once(Fault::at(expr, &message, None))
     }
 
@@ -135,11 +132,7 @@ impl Lowering<'_> {
     pub(super) fn lower_fact(&mut self, expr: &Expr, fact: usize) -> Option<Condition> {
         let text = self.source_text(expr);
         match self.bind_type(fact, ValueType::Bool) {
-            ValueType::Bool => Some(Condition::Bool {
-                fact,
-                is: true,
-                text,
-            }),
+            ValueType::Bool => Some(Condition::Bool { fact, is: true, text }),
             other => self.add_fault(
                 expr,
                 &format!("`{text}` is {}, not a condition", other.description()),

@@ -51,16 +51,10 @@ impl Lowering<'_> {
     pub(super) fn reject_number<T>(&mut self, expr: &Expr) -> Option<T> {
         let text = self.source_text(expr);
         let dashed = text.contains('-')
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
             && text.split('-').all(|part| self.fact_index(part).is_none());
         let quote = format!("an event type with `-` in its name is put in quotes: \"'{text}'\"");
-        let help = if dashed {
-            &quote
-        } else {
-            "compare it with something"
-        };
+        let help = if dashed { &quote } else { "compare it with something" };
         self.add_fault(expr, "this is a number, not a condition", Some(help))
     }
 
@@ -116,10 +110,7 @@ impl Lowering<'_> {
 
     fn is_event_type(&self, name: &str) -> bool {
         self.vocabulary.find_type(name) != EventType::UNNAMED
-            || self
-                .facts
-                .iter()
-                .any(|fact| fact.event_type() == Some(name))
+            || self.facts.iter().any(|fact| fact.event_type() == Some(name))
     }
 
     pub(super) fn resolve_named_fact(&mut self, expr: &Expr, name: &str) -> Option<usize> {
@@ -130,12 +121,9 @@ impl Lowering<'_> {
             return None;
         }
         let facts = self.facts.iter().map(|fact| fact.name.as_str());
-        let help = (self.faults.len() < FAULTS_WITH_HELP_MAX)
-            .then(|| did_you_mean(name, facts))
-            .flatten();
-        let help = help
-            .as_deref()
-            .or(Some("facts are declared under `facts:`"));
+        let help =
+            (self.faults.len() < FAULTS_WITH_HELP_MAX).then(|| did_you_mean(name, facts)).flatten();
+        let help = help.as_deref().or(Some("facts are declared under `facts:`"));
         self.add_fault(expr, &format!("unknown fact `{name}`"), help)
     }
 

@@ -18,9 +18,8 @@ pub(super) struct TypedTerm {
 }
 
 /// The functions of conditions, in addition to the aggregates.
-pub const FUNCTIONS: [&str; 8] = [
-    "since", "days", "hours", "minutes", "has", "visits", "time_in", "entered",
-];
+pub const FUNCTIONS: [&str; 8] =
+    ["since", "days", "hours", "minutes", "has", "visits", "time_in", "entered"];
 
 impl Lowering<'_> {
     pub(super) fn lower_term(&mut self, expr: &Expr) -> Option<TypedTerm> {
@@ -42,10 +41,7 @@ impl Lowering<'_> {
                 if inner.value_type == ValueType::Instant {
                     return self.add_fault(expr, "an instant cannot be negated", None);
                 }
-                Some(TypedTerm {
-                    term: Term::Negate(Box::new(inner.term)),
-                    ..inner
-                })
+                Some(TypedTerm { term: Term::Negate(Box::new(inner.term)), ..inner })
             }
             ExprKind::Binary(operator, left, right) => match arithmetic_operator(operator) {
                 Some(operator) => self.lower_arithmetic(expr, operator, left, right),
@@ -131,10 +127,7 @@ impl Lowering<'_> {
         if number.value_type != ValueType::Number {
             return self.add_fault(
                 argument,
-                &format!(
-                    "`{name}` takes a number, not {}",
-                    number.value_type.description()
-                ),
+                &format!("`{name}` takes a number, not {}", number.value_type.description()),
                 None,
             );
         }
@@ -201,11 +194,7 @@ impl Lowering<'_> {
 
 impl TypedTerm {
     fn constant(number: Quantity, value_type: ValueType) -> TypedTerm {
-        TypedTerm {
-            term: Term::Constant(number),
-            value_type,
-            is_time_dependent: false,
-        }
+        TypedTerm { term: Term::Constant(number), value_type, is_time_dependent: false }
     }
 }
 

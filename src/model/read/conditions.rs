@@ -52,11 +52,7 @@ impl ModelReader<'_> {
         {
             let location = self.location_within(node, negated.span.clone());
             let help = "every other event would make it true; write since(last_...) or a count";
-            self.add_error(
-                location,
-                "an event type cannot be negated".to_owned(),
-                Some(help),
-            );
+            self.add_error(location, "an event type cannot be negated".to_owned(), Some(help));
         }
         condition
     }

@@ -37,10 +37,8 @@ impl ModelReader<'_> {
         let name = |step: &CycleStep| stages[step.from].name.as_str();
         let mut names: Vec<&str> = search.path.iter().map(name).collect();
         names.extend(names.first().copied());
-        let message = format!(
-            "an inactive customer cycles forever: {}, every {period}",
-            names.join(" -> ")
-        );
+        let message =
+            format!("an inactive customer cycles forever: {}, every {period}", names.join(" -> "));
         let help = "make one of the conditions depend on an event, or on more time in the stage";
         let first = search.path.first().map_or(0, |step| step.transition);
         self.add_warning(nodes[first].location, message, Some(help));

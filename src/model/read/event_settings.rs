@@ -66,11 +66,8 @@ impl ModelReader<'_> {
         let placed = self
             .required_field(&order_fields, "placed", node.location)
             .and_then(|node| self.read_order_type(node));
-        let [refunded, cancelled] = ["refunded", "cancelled"].map(|key| {
-            order_fields
-                .get(key)
-                .map(|node| (node, self.read_order_type(node)))
-        });
+        let [refunded, cancelled] = ["refunded", "cancelled"]
+            .map(|key| order_fields.get(key).map(|node| (node, self.read_order_type(node))));
         let within = self
             .required_field(&order_fields, "within", node.location)
             .and_then(|node| self.read_horizon(node, "within"));
@@ -107,11 +104,7 @@ impl ModelReader<'_> {
     fn read_order_type(&mut self, node: &YamlNode) -> Option<EventType> {
         let name = self.read_text(node)?;
         if name.is_empty() {
-            self.add_error(
-                node.location,
-                "an event type cannot be empty".to_owned(),
-                None,
-            );
+            self.add_error(node.location, "an event type cannot be empty".to_owned(), None);
             return None;
         }
         Some(self.models.vocabulary.intern_type(name))
@@ -121,11 +114,7 @@ impl ModelReader<'_> {
         let horizon = self.read_duration(node)?;
         if horizon.0 == 0 || horizon > HORIZON_MAX {
             let message = format!("`{key}` must be longer than 0 and at most {HORIZON_MAX}");
-            self.add_error(
-                node.location,
-                message,
-                Some("write another duration, or leave it out"),
-            );
+            self.add_error(node.location, message, Some("write another duration, or leave it out"));
             return None;
         }
         Some(horizon)

@@ -20,10 +20,9 @@ impl ModelReader<'_> {
             self.has_invalid_facts = fields.is_misspelled("facts");
             return Vec::new();
         };
-        let Some(entries) = self.read_map(
-            node,
-            "`facts` is a map, for example `orders: count(order_completed)`",
-        ) else {
+        let Some(entries) =
+            self.read_map(node, "`facts` is a map, for example `orders: count(order_completed)`")
+        else {
             self.has_invalid_facts = true;
             return Vec::new();
         };
@@ -47,10 +46,7 @@ impl ModelReader<'_> {
             }
         }
         let events: BTreeSet<&str> = facts.iter().filter_map(FactSymbol::event_type).collect();
-        for (key, _) in entries
-            .iter()
-            .filter(|(key, _)| events.contains(key.text.as_str()))
-        {
+        for (key, _) in entries.iter().filter(|(key, _)| events.contains(key.text.as_str())) {
             let help =
                 "give the fact another name; in a condition the event type means the event itself";
             self.add_error(

@@ -17,10 +17,7 @@ pub(super) struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     pub(super) fn get(&self, key: &str) -> Option<&'n YamlNode> {
-        self.entries
-            .iter()
-            .find(|(known, _)| known.text == key)
-            .map(|(_, node)| node)
+        self.entries.iter().find(|(known, _)| known.text == key).map(|(_, node)| node)
     }
 
     /// Whether this key seems to be there in another spelling.
@@ -46,10 +43,8 @@ impl ModelReader<'_> {
         known: &[&'static str],
         later: &[&str],
     ) -> Option<Fields<'n>> {
-        let entries = self.read_map(
-            node,
-            &format!("{subject} is a map with the keys {}", known.join(", ")),
-        )?;
+        let entries =
+            self.read_map(node, &format!("{subject} is a map with the keys {}", known.join(", ")))?;
         let mut misspelled = Vec::new();
         for (key, value) in entries {
             if key.text.contains(' ') && value.is_null() {
@@ -83,10 +78,7 @@ impl ModelReader<'_> {
                 );
             }
         }
-        Some(Fields {
-            entries,
-            misspelled,
-        })
+        Some(Fields { entries, misspelled })
     }
 
     pub(super) fn read_map<'n>(
@@ -115,14 +107,7 @@ impl ModelReader<'_> {
     ) -> Option<&'n YamlNode> {
         let node = fields.get(key);
         if node.is_none() && !fields.is_misspelled(key) {
-            self.add_error(
-                Location {
-                    width: 1,
-                    ..location
-                },
-                format!("`{key}` is missing"),
-                None,
-            );
+            self.add_error(Location { width: 1, ..location }, format!("`{key}` is missing"), None);
         }
         node
     }
@@ -145,16 +130,9 @@ impl ModelReader<'_> {
 
     pub(super) fn read_whole_number(&mut self, node: &YamlNode) -> Option<u64> {
         let text = self.read_text(node)?;
-        let number = text
-            .parse()
-            .ok()
-            .filter(|number| *number <= i64::MAX as u64);
+        let number = text.parse().ok().filter(|number| *number <= i64::MAX as u64);
         if number.is_none() {
-            self.add_error(
-                node.location,
-                format!("`{text}` is not a whole number"),
-                None,
-            );
+            self.add_error(node.location, format!("`{text}` is not a whole number"), None);
         }
         number
     }
@@ -232,34 +210,22 @@ impl ModelReader<'_> {
         }
         let quote = usize::from(*quoted);
         let line = self.lines.get(node.location.line - 1).unwrap_or(&"");
-        let after_quote: String = line
-            .chars()
-            .skip(node.location.column - 1 + quote)
-            .collect();
+        let after_quote: String = line.chars().skip(node.location.column - 1 + quote).collect();
         if !after_quote.starts_with(text.as_str())
             || !text.is_char_boundary(span.start.min(text.len()))
         {
             return node.location;
         }
         let before = text[..span.start.min(text.len())].chars().count();
-        let width = text
-            .get(span.start..span.end)
-            .map_or(1, |part| part.chars().count())
-            .max(1);
-        Location {
-            line: node.location.line,
-            column: node.location.column + quote + before,
-            width,
-        }
+        let width = text.get(span.start..span.end).map_or(1, |part| part.chars().count()).max(1);
+        Location { line: node.location.line, column: node.location.column + quote + before, width }
     }
 }
 
 /// The rule for names of models, stages and facts, if `name` violates it.
 pub(crate) fn name_fault(name: &str) -> Option<String> {
     let is_valid = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         && name.len() <= NAME_BYTES_MAX;
     (!is_valid).then(|| {
         format!(

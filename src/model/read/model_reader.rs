@@ -35,11 +35,6 @@ impl ModelReader<'_> {
         message: String,
         help: Option<&str>,
     ) {
-        self.problems.push(Problem {
-            location,
-            severity,
-            message,
-            help: help.map(str::to_owned),
-        });
+        self.problems.push(Problem { location, severity, message, help: help.map(str::to_owned) });
     }
 }

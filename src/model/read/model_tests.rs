@@ -20,10 +20,7 @@ impl ModelReader<'_> {
             return Vec::new();
         };
         let items = self.read_list(node, "`tests`");
-        items
-            .iter()
-            .filter_map(|item| self.read_test(item, stages))
-            .collect()
+        items.iter().filter_map(|item| self.read_test(item, stages)).collect()
     }
 
     fn read_test(&mut self, item: &YamlNode, stages: &[&str]) -> Option<ModelTest> {
@@ -50,9 +47,7 @@ impl ModelReader<'_> {
                 }
             }
         }
-        let until = fields
-            .get("until")
-            .and_then(|node| self.read_instant(node, parse_end_instant));
+        let until = fields.get("until").and_then(|node| self.read_instant(node, parse_end_instant));
         Some(ModelTest {
             name: name?.to_owned(),
             location: item.location,
@@ -71,22 +66,15 @@ impl ModelReader<'_> {
         let to = self
             .required_field(&fields, "to", node.location)
             .and_then(|node| self.read_stage(node, stages));
-        let from = fields
-            .get("from")
-            .and_then(|node| self.read_stage(node, stages));
+        let from = fields.get("from").and_then(|node| self.read_stage(node, stages));
         let customer = fields
             .get("customer")
             .and_then(|node| self.read_text(node))
             .unwrap_or(DEFAULT_CUSTOMER);
         let cause = fields.get("cause").and_then(|node| self.read_cause(node));
-        let transition = fields
-            .get("transition")
-            .and_then(|node| self.read_text(node));
+        let transition = fields.get("transition").and_then(|node| self.read_text(node));
         Some(Expectation {
-            location: Location {
-                width: 1,
-                ..node.location
-            },
+            location: Location { width: 1, ..node.location },
             at: at?,
             customer: customer.to_owned(),
             from: from.map(|stage| stages[stage].to_owned()),
@@ -100,11 +88,7 @@ impl ModelReader<'_> {
         let text = self.read_text(node)?;
         if !CAUSES.contains(&text) {
             let help = format!("the causes are {}", CAUSES.join(", "));
-            self.add_error(
-                node.location,
-                format!("`{text}` is not a cause"),
-                Some(&help),
-            );
+            self.add_error(node.location, format!("`{text}` is not a cause"), Some(&help));
         }
         Some(text.to_owned())
     }

@@ -48,11 +48,7 @@ impl ModelReader<'_> {
         if self.models.vocabulary.fields().count() > FIELDS_MAX {
             let message = format!("all models together name more than {FIELDS_MAX} event fields");
             if !self.problems.contains(&message) {
-                let start = Location {
-                    line: 1,
-                    column: 1,
-                    width: 1,
-                };
+                let start = Location { line: 1, column: 1, width: 1 };
                 self.add_error(start, message, None);
             }
             return Fact {
@@ -60,9 +56,7 @@ impl ModelReader<'_> {
                 accessor: FactAccessor::from_stage_fact(StageFact::Previous),
             };
         }
-        let ModelsBuilder {
-            slots, vocabulary, ..
-        } = &mut *self.models;
+        let ModelsBuilder { slots, vocabulary, .. } = &mut *self.models;
         let accessor = match symbol.origin {
             FactOrigin::Events(declaration) => {
                 slots.accessor(&declaration, symbol.value_type, vocabulary)
@@ -71,10 +65,7 @@ impl ModelReader<'_> {
             // A placeholder: a model with an invalid fact is not used.
             FactOrigin::Invalid => FactAccessor::from_stage_fact(StageFact::Previous),
         };
-        Fact {
-            name: symbol.name,
-            accessor,
-        }
+        Fact { name: symbol.name, accessor }
     }
 }
 

@@ -22,20 +22,16 @@ impl ModelReader<'_> {
         let Some(node) = self.required_field(fields, "stages", location) else {
             return Vec::new();
         };
-        let Some(entries) = self.read_map(
-            node,
-            "`stages` is a map of stage names, for example `loyalty: {}`",
-        ) else {
+        let Some(entries) =
+            self.read_map(node, "`stages` is a map of stage names, for example `loyalty: {}`")
+        else {
             return Vec::new();
         };
         let usable = (1..=STAGES_MAX).contains(&entries.len());
         if !usable {
             self.add_error(
                 node.location,
-                format!(
-                    "a model has 1 to {STAGES_MAX} stages, this one has {}",
-                    entries.len()
-                ),
+                format!("a model has 1 to {STAGES_MAX} stages, this one has {}", entries.len()),
                 Some("stages are names, for example `loyalty: {}`"),
             );
         }
@@ -53,17 +49,12 @@ impl ModelReader<'_> {
                 && let Some(stage_fields) = self.read_fields(value, "a stage", &STAGE_KEYS, &[])
             {
                 stage.description = self.read_description(&stage_fields);
-                let dwell = stage_fields
-                    .get("min_dwell")
-                    .and_then(|node| self.read_duration(node));
+                let dwell = stage_fields.get("min_dwell").and_then(|node| self.read_duration(node));
                 stage.min_dwell = dwell.unwrap_or_default();
-                let reentry = stage_fields
-                    .get("reentry")
-                    .and_then(|node| self.read_reentry(node));
+                let reentry = stage_fields.get("reentry").and_then(|node| self.read_reentry(node));
                 stage.reentry = reentry.unwrap_or_default();
-                let was = stage_fields
-                    .get("was")
-                    .map_or_else(Vec::new, |node| self.read_names(node));
+                let was =
+                    stage_fields.get("was").map_or_else(Vec::new, |node| self.read_names(node));
                 stage.was = was.iter().map(|(name, _)| name.clone()).collect();
                 former.extend(was);
             }
@@ -79,18 +70,10 @@ impl ModelReader<'_> {
         for (at, (was, location)) in former.iter().enumerate() {
             if stages.iter().any(|stage| stage.name == *was) {
                 let help = "`was` is the former name of a stage";
-                self.add_error(
-                    *location,
-                    format!("`{was}` is a stage of this model"),
-                    Some(help),
-                );
+                self.add_error(*location, format!("`{was}` is a stage of this model"), Some(help));
             } else if former[..at].iter().any(|(other, _)| other == was) {
                 let help = "a customer is in exactly one stage: write it in one of the two";
-                self.add_error(
-                    *location,
-                    format!("two stages have `was: {was}`"),
-                    Some(help),
-                );
+                self.add_error(*location, format!("two stages have `was: {was}`"), Some(help));
             }
         }
     }

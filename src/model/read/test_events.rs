@@ -50,18 +50,12 @@ impl ModelReader<'_> {
         if !has("type") {
             self.add_error(node.location, "`type` is missing".to_owned(), None);
         }
-        let TestEventDraft {
-            at,
-            arrives,
-            mut json,
-            properties,
-        } = draft;
+        let TestEventDraft { at, arrives, mut json, properties } = draft;
         if arrives.is_some() && arrives < at {
             let message = "`arrives` is earlier than `at`".to_owned();
             self.add_error(node.location, message, None);
         }
-        json.entry("customer_id")
-            .or_insert_with(|| Json::String(DEFAULT_CUSTOMER.to_owned()));
+        json.entry("customer_id").or_insert_with(|| Json::String(DEFAULT_CUSTOMER.to_owned()));
         json.insert("time".to_owned(), Json::String(at?.to_string()));
         if !properties.is_empty() {
             json.insert("properties".to_owned(), Json::Object(properties));
@@ -76,12 +70,7 @@ impl ModelReader<'_> {
     }
 
     fn read_event_key(&mut self, key: &YamlKey, value: &YamlNode, draft: &mut TestEventDraft) {
-        let TestEventDraft {
-            at,
-            arrives,
-            json,
-            properties,
-        } = draft;
+        let TestEventDraft { at, arrives, json, properties } = draft;
         match key.text.as_str() {
             "at" => *at = self.read_instant(value, parse_instant),
             "arrives" => *arrives = self.read_instant(value, parse_instant),
@@ -96,10 +85,7 @@ impl ModelReader<'_> {
                 }
             }
             "customer" | "customer_id" => {
-                if json
-                    .insert("customer_id".to_owned(), to_json(value))
-                    .is_some()
-                {
+                if json.insert("customer_id".to_owned(), to_json(value)).is_some() {
                     let message = "`customer` and `customer_id` are the same key".to_owned();
                     self.add_error(key.location, message, Some("leave one out"));
                 }
@@ -161,10 +147,7 @@ fn to_json(node: &YamlNode) -> Json {
     match &node.value {
         YamlValue::List(items) => Json::Array(items.iter().map(to_json).collect()),
         YamlValue::Map(entries) => Json::Object(
-            entries
-                .iter()
-                .map(|(key, value)| (key.text.clone(), to_json(value)))
-                .collect(),
+            entries.iter().map(|(key, value)| (key.text.clone(), to_json(value))).collect(),
         ),
         YamlValue::Scalar { text, quoted: true } => Json::String(text.clone()),
         YamlValue::Scalar { .. } if node.is_null() => Json::Null,

@@ -12,15 +12,8 @@ use crate::model::problem::{Location, did_you_mean};
 use crate::model::yaml::{YamlNode, YamlValue};
 
 /// The keys of a transition.
-pub(crate) const TRANSITION_KEYS: [&str; 7] = [
-    "from",
-    "to",
-    "when",
-    "hold",
-    "cooldown",
-    "name",
-    "description",
-];
+pub(crate) const TRANSITION_KEYS: [&str; 7] =
+    ["from", "to", "when", "hold", "cooldown", "name", "description"];
 
 impl ModelReader<'_> {
     /// Reads the transitions; those with an error are left out. Each has its node, for later warnings.
@@ -43,11 +36,7 @@ impl ModelReader<'_> {
             return Vec::new();
         };
         if items.len() > TRANSITIONS_MAX {
-            self.add_error(
-                node.location,
-                format!("more than {TRANSITIONS_MAX} transitions"),
-                None,
-            );
+            self.add_error(node.location, format!("more than {TRANSITIONS_MAX} transitions"), None);
         }
         let items = items.iter().take(TRANSITIONS_MAX);
         let read = |item| Some((item, self.read_transition(item, stages, facts)?));
@@ -67,16 +56,10 @@ impl ModelReader<'_> {
         let to = self
             .required_field(&fields, "to", item.location)
             .and_then(|node| self.read_stage(node, stages));
-        let name = fields
-            .get("name")
-            .and_then(|node| self.read_text(node))
-            .map(str::to_owned);
-        let hold = fields
-            .get("hold")
-            .map_or(Some(Millis(0)), |node| self.read_duration(node));
-        let cooldown = fields
-            .get("cooldown")
-            .map_or(Some(Millis(0)), |node| self.read_duration(node));
+        let name = fields.get("name").and_then(|node| self.read_text(node)).map(str::to_owned);
+        let hold = fields.get("hold").map_or(Some(Millis(0)), |node| self.read_duration(node));
+        let cooldown =
+            fields.get("cooldown").map_or(Some(Millis(0)), |node| self.read_duration(node));
         let when = self.required_field(&fields, "when", item.location);
         let text = when.and_then(|node| self.read_text(node));
         let condition = text.and_then(|text| {
@@ -110,11 +93,7 @@ impl ModelReader<'_> {
     fn read_origins(&mut self, node: &YamlNode, stages: &[&str]) -> Vec<usize> {
         let nodes = Self::items(node);
         if nodes.is_empty() {
-            self.add_error(
-                node.location,
-                "`from` needs at least one stage".to_owned(),
-                None,
-            );
+            self.add_error(node.location, "`from` needs at least one stage".to_owned(), None);
         }
         let mut from = Vec::new();
         for node in nodes {

@@ -50,9 +50,7 @@ impl ModelReader<'_> {
                 && other.hold <= transition.hold
                 && other.cooldown == Millis(0)
                 && transition.from.iter().all(|from| other.from.contains(from))
-                && stages
-                    .get(other.to)
-                    .is_some_and(|to| to.reentry == Reentry::Always)
+                && stages.get(other.to).is_some_and(|to| to.reentry == Reentry::Always)
         };
         let to = stages.get(transition.to);
         if earlier.iter().any(hides) {

@@ -24,11 +24,7 @@ pub enum ValueSource {
     /// The stored value of a field.
     FieldValue(usize),
     /// `(last - first) / (count - 1)`.
-    MeanGap {
-        first: usize,
-        last: usize,
-        count: usize,
-    },
+    MeanGap { first: usize, last: usize, count: usize },
     /// The longest time between two successive events.
     MaxGap(usize),
     /// The customer's stages in the fact's model.
@@ -52,10 +48,7 @@ pub enum StageFact {
 
 impl FactAccessor {
     pub(crate) fn from_stage_fact(fact: StageFact) -> FactAccessor {
-        FactAccessor {
-            source: ValueSource::Stage(fact),
-            window: None,
-        }
+        FactAccessor { source: ValueSource::Stage(fact), window: None }
     }
 
     /// The stage whose visits must be stored for it.

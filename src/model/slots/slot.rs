@@ -108,32 +108,16 @@ impl SlotKind {
     pub(super) fn covers(&self, wanted: &SlotKind) -> bool {
         match (self, wanted) {
             (
-                SlotKind::Buckets {
-                    bucket,
-                    accumulator,
-                    ..
-                },
-                SlotKind::Buckets {
-                    bucket: other_bucket,
-                    accumulator: other_accumulator,
-                    ..
-                },
+                SlotKind::Buckets { bucket, accumulator, .. },
+                SlotKind::Buckets { bucket: other_bucket, accumulator: other_accumulator, .. },
             ) => bucket == other_bucket && accumulator == other_accumulator,
             (
                 SlotKind::Firsts { bucket, field, .. },
-                SlotKind::Firsts {
-                    bucket: other_bucket,
-                    field: other_field,
-                    ..
-                },
+                SlotKind::Firsts { bucket: other_bucket, field: other_field, .. },
             ) => bucket == other_bucket && field == other_field,
             (
                 SlotKind::Distinct { field, buckets, .. },
-                SlotKind::Distinct {
-                    field: other_field,
-                    buckets: other_buckets,
-                    ..
-                },
+                SlotKind::Distinct { field: other_field, buckets: other_buckets, .. },
             ) => {
                 field == other_field
                     && buckets.map(|(bucket, _)| bucket) == other_buckets.map(|(bucket, _)| bucket)
@@ -145,27 +129,13 @@ impl SlotKind {
     /// Raises retention and cap to those of `wanted`.
     pub(super) fn widen(&mut self, wanted: &SlotKind) {
         match (self, wanted) {
-            (
-                SlotKind::Buckets { retained, .. },
-                SlotKind::Buckets {
-                    retained: other, ..
-                },
-            )
-            | (
-                SlotKind::Firsts { retained, .. },
-                SlotKind::Firsts {
-                    retained: other, ..
-                },
-            ) => {
+            (SlotKind::Buckets { retained, .. }, SlotKind::Buckets { retained: other, .. })
+            | (SlotKind::Firsts { retained, .. }, SlotKind::Firsts { retained: other, .. }) => {
                 *retained = (*retained).max(*other);
             }
             (
                 SlotKind::Distinct { buckets, cap, .. },
-                SlotKind::Distinct {
-                    buckets: other,
-                    cap: other_cap,
-                    ..
-                },
+                SlotKind::Distinct { buckets: other, cap: other_cap, .. },
             ) => {
                 *cap = (*cap).max(*other_cap);
                 if let (Some((_, retained)), Some((_, other))) = (buckets, other) {

@@ -24,33 +24,19 @@ impl SlotTable {
         vocabulary: &mut Vocabulary,
     ) -> FactAccessor {
         let kind = fact.field_kind(value_type);
-        let event = fact
-            .event
-            .as_deref()
-            .map(|name| vocabulary.intern_type(name));
+        let event = fact.event.as_deref().map(|name| vocabulary.intern_type(name));
         let mut intern = |field: &Field, kind| {
             // A standard field has a kind of its own, however it is used.
             vocabulary.intern_field(field.clone(), field.kind().unwrap_or(kind))
         };
         let field = fact.field.as_ref().map(|field| intern(field, kind));
-        let filter = fact
-            .filter
-            .as_ref()
-            .map(|filter| filter.map_fields(&mut intern));
-        let mut allocator = SlotAllocator {
-            slots: self,
-            event,
-            filter,
-            window: fact.window,
-        };
+        let filter = fact.filter.as_ref().map(|filter| filter.map_fields(&mut intern));
+        let mut allocator = SlotAllocator { slots: self, event, filter, window: fact.window };
         let source = match field {
             Some(field) => allocator.field_source(fact.aggregate, field),
             None => allocator.event_source(fact.aggregate),
         };
-        FactAccessor {
-            source,
-            window: fact.window,
-        }
+        FactAccessor { source, window: fact.window }
     }
 
     /// An existing slot with the same meaning, widened to the wanted retention and cap, or a new one.
@@ -78,10 +64,7 @@ impl SlotTable {
         let is_of_orders = |slot: &Slot| placed.is_some() && slot.event == placed;
         let indexes = |includes: &dyn Fn(&Slot) -> bool| -> Vec<usize> {
             let slots = list.iter().enumerate();
-            slots
-                .filter(|(_, slot)| includes(slot))
-                .map(|(at, _)| at)
-                .collect()
+            slots.filter(|(_, slot)| includes(slot)).map(|(at, _)| at).collect()
         };
         let order_slots = indexes(&is_of_orders);
         let slots = order_slots.iter().map(|slot| &list[*slot]);
@@ -110,11 +93,7 @@ struct SlotAllocator<'s> {
 
 impl SlotAllocator<'_> {
     fn slot(&mut self, kind: SlotKind) -> usize {
-        self.slots.find_or_add_slot(Slot {
-            event: self.event,
-            filter: self.filter.clone(),
-            kind,
-        })
+        self.slots.find_or_add_slot(Slot { event: self.event, filter: self.filter.clone(), kind })
     }
 
     /// An accumulator over all time, or per bucket for a window.
@@ -140,9 +119,7 @@ impl SlotAllocator<'_> {
             Aggregate::CountDistinct(cap) => ValueSource::Distinct {
                 slot: self.slot(SlotKind::Distinct {
                     field,
-                    buckets: self
-                        .window
-                        .map(|window| (window.bucket, window.retained_buckets())),
+                    buckets: self.window.map(|window| (window.bucket, window.retained_buckets())),
                     cap,
                 }),
                 cap,

@@ -65,10 +65,7 @@ fn lex_number(rest: &str, at: usize) -> Result<(Token, usize), SyntaxError> {
         );
         return Err(SyntaxError::new(at..at + length + tail, message));
     }
-    Ok((
-        Token::Number(rest[..length].replace("e+", "e").replace("E+", "e")),
-        length,
-    ))
+    Ok((Token::Number(rest[..length].replace("e+", "e").replace("E+", "e")), length))
 }
 
 fn lex_string(rest: &str, quote: char, at: usize) -> Result<(Token, usize), SyntaxError> {
@@ -91,10 +88,7 @@ fn lex_string(rest: &str, quote: char, at: usize) -> Result<(Token, usize), Synt
             _ => text.push(c),
         }
     }
-    Err(SyntaxError::new(
-        at..at + 1,
-        "this quote is never closed".to_owned(),
-    ))
+    Err(SyntaxError::new(at..at + 1, "this quote is never closed".to_owned()))
 }
 
 fn prefix_length(text: &str, belongs: impl Fn(char) -> bool) -> usize {

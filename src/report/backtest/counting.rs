@@ -27,9 +27,8 @@ impl OutcomeCounting {
     }
 
     fn rules(self) -> Vec<String> {
-        let dedupe = self
-            .dedupe
-            .map(|span| format!("events that repeat an id within {span} count once"));
+        let dedupe =
+            self.dedupe.map(|span| format!("events that repeat an id within {span} count once"));
         let orders = self.orders.map(|span| {
             format!(
                 "orders that are repeated within {span} count once, and orders that are cancelled or refunded in full \
@@ -78,7 +77,5 @@ fn outcome_countings(findings: &Findings<'_>) -> Vec<OutcomeCounting> {
     let target = findings.backtest.options.prediction.as_ref();
     let outcome = target.map_or("", |target| target.outcome.as_str());
     let versions = findings.versions.iter();
-    versions
-        .map(|version| OutcomeCounting::new(version, outcome))
-        .collect()
+    versions.map(|version| OutcomeCounting::new(version, outcome)).collect()
 }

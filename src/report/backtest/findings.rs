@@ -89,10 +89,7 @@ impl Findings<'_> {
     pub(super) fn prediction_question(&self) -> (String, String) {
         let target = self.backtest.options.prediction.as_ref();
         target.map_or_else(Default::default, |target| {
-            (
-                sanitize_for_terminal(&target.outcome),
-                target.within.to_string(),
-            )
+            (sanitize_for_terminal(&target.outcome), target.within.to_string())
         })
     }
 

@@ -170,9 +170,7 @@ fn rate_figure(
     let series = |name, kind, score: &dyn Fn(&DateCounts) -> Score| Series {
         name,
         kind,
-        values: (prediction.dates.iter())
-            .map(|tally| rate(score(tally)))
-            .collect(),
+        values: (prediction.dates.iter()).map(|tally| rate(score(tally))).collect(),
     };
     let versions = 0..findings.versions.len();
     let series: Vec<Series> = versions
@@ -181,9 +179,7 @@ fn rate_figure(
             let recency = format!("recency for {label}");
             [
                 series(label, SeriesKind::Version(version), &|it| it.score(version)),
-                series(recency, SeriesKind::Recency(version), &|it| {
-                    it.recency(version)
-                }),
+                series(recency, SeriesKind::Recency(version), &|it| it.recency(version)),
             ]
         })
         .collect();

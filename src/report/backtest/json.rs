@@ -167,15 +167,13 @@ fn differences(findings: &Findings<'_>, differences: &Differences) -> Json {
 
 fn example(findings: &Findings<'_>, example: &DifferenceExample) -> Json {
     let history = |at: usize| -> Json {
-        let moves = example.transitions[at]
-            .iter()
-            .map(|StageTransition { at: time, from, to }| {
-                json!({
-                    "at": time.to_string(),
-                    "from": findings.stage_name(at, *from),
-                    "to": findings.stage_name(at, *to),
-                })
-            });
+        let moves = example.transitions[at].iter().map(|StageTransition { at: time, from, to }| {
+            json!({
+                "at": time.to_string(),
+                "from": findings.stage_name(at, *from),
+                "to": findings.stage_name(at, *to),
+            })
+        });
         json!({
             "initial": findings.stage_name(at, example.initial[at]),
             "moves": moves.collect::<Json>(),

@@ -65,9 +65,6 @@ mod tests {
         // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662 without continuity correction.
         let (low, high) = wilson_interval(81.0 / 263.0, 263.0);
         assert_eq!(format!("{low:.4} {high:.4}"), "0.2553 0.3662");
-        assert_eq!(
-            format_ratio(Rates::from_score(&Score::default()).precision),
-            "–"
-        );
+        assert_eq!(format_ratio(Rates::from_score(&Score::default()).precision), "–");
     }
 }

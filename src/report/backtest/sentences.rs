@@ -23,10 +23,7 @@ impl Findings<'_> {
     pub(super) fn moves_sentence(&self) -> String {
         let flaps = &self.backtest.flaps;
         let Some(differences) = &self.backtest.differences else {
-            return format!(
-                "Customers make {} moves.",
-                format_count(flaps[0].transitions)
-            );
+            return format!("Customers make {} moves.", format_count(flaps[0].transitions));
         };
         let moves = format!(
             "Customers make {} moves under OLD and {} under NEW.",
@@ -125,10 +122,7 @@ impl Findings<'_> {
         if stages.is_empty() {
             "No visit to a stage has lasted and ended.".to_owned()
         } else {
-            format!(
-                "Half of the visits that ended were over after: {}.",
-                stages.join("; ")
-            )
+            format!("Half of the visits that ended were over after: {}.", stages.join("; "))
         }
     }
 
@@ -211,9 +205,7 @@ impl Findings<'_> {
 
     /// The stages of a customer, with dates.
     pub(super) fn stage_history(&self, example: &DifferenceExample, version: usize) -> String {
-        let mut history = self
-            .stage_name(version, example.initial[version])
-            .to_owned();
+        let mut history = self.stage_name(version, example.initial[version]).to_owned();
         for transition in &example.transitions[version] {
             history += &format!(
                 ", {} {}",

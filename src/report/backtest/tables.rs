@@ -16,11 +16,7 @@ const MOVES_MAX: usize = 12;
 
 /// A count, with a dot for zero so that other counts stand out.
 fn count_or_dot(count: u64) -> String {
-    if count == 0 {
-        "·".to_owned()
-    } else {
-        format_count(count)
-    }
+    if count == 0 { "·".to_owned() } else { format_count(count) }
 }
 
 /// Moves that only one version makes at their instant, the most frequent first.
@@ -110,15 +106,10 @@ pub(super) fn population(findings: &Findings<'_>, version: usize) -> ReportTable
         format!("{}: customers by stage, at dates", findings.label(version)),
         ["date", "all"],
     );
-    table
-        .header
-        .extend(stages.map(|at| findings.stage_name(version, at).to_owned()));
+    table.header.extend(stages.map(|at| findings.stage_name(version, at).to_owned()));
     for at in census.shown() {
         let counts = &census.population[at][version];
-        let mut row = vec![
-            format_instant(census.dates[at]),
-            format_count(counts.iter().sum()),
-        ];
+        let mut row = vec![format_instant(census.dates[at]), format_count(counts.iter().sum())];
         row.extend(counts.iter().map(|count| count_or_dot(*count)));
         table.rows.push(row);
     }
@@ -128,13 +119,7 @@ pub(super) fn population(findings: &Findings<'_>, version: usize) -> ReportTable
 /// Customers in different stages at several dates, and the most frequent pair of stages.
 pub(super) fn stage_differences(findings: &Findings<'_>, differences: &Differences) -> ReportTable {
     let census = &findings.backtest.census;
-    let header = [
-        "date",
-        "all",
-        "apart",
-        "share",
-        "most of them under OLD -> under NEW",
-    ];
+    let header = ["date", "all", "apart", "share", "most of them under OLD -> under NEW"];
     let mut table = ReportTable::new("Customers in different stages, at dates", header);
     for at in census.shown() {
         let matrix = &census.matrix[at];
@@ -187,10 +172,7 @@ pub(super) fn stays(findings: &Findings<'_>) -> ReportTable {
             format_count(stays.passed),
             format_count(stays.completed.count),
             format_percentile(&stays.completed, 50),
-            stays
-                .completed
-                .mean()
-                .map_or_else(|| "–".to_owned(), format_length),
+            stays.completed.mean().map_or_else(|| "–".to_owned(), format_length),
             format_percentile(&stays.completed, 90),
             format_count(stays.ongoing.count),
             format_percentile(&stays.ongoing, 50),
@@ -204,11 +186,8 @@ pub(super) fn undone_moves(findings: &Findings<'_>) -> ReportTable {
     let header = ["move that is undone", "", "made", "undone", "share"];
     let mut table = ReportTable::new("What flaps", header);
     for (version, flaps) in findings.backtest.flaps.iter().enumerate() {
-        let mut undone: Vec<_> = flaps
-            .reversals
-            .iter()
-            .filter(|(_, counts)| counts.undone > 0)
-            .collect();
+        let mut undone: Vec<_> =
+            flaps.reversals.iter().filter(|(_, counts)| counts.undone > 0).collect();
         undone.sort_by_key(|(stages, counts)| (Reverse(counts.undone), **stages));
         for ((from, to), counts) in undone.into_iter().take(MOVES_MAX) {
             let from = findings.stage_name(version, *from);
@@ -227,14 +206,7 @@ pub(super) fn undone_moves(findings: &Findings<'_>) -> ReportTable {
 
 /// The scores of each version over all dates, and of recency with as many flagged customers.
 pub(super) fn scores(findings: &Findings<'_>, prediction: &Prediction) -> ReportTable {
-    let header = [
-        "rule",
-        "flagged",
-        "precision",
-        "95 % interval",
-        "recall",
-        "F1",
-    ];
+    let header = ["rule", "flagged", "precision", "95 % interval", "recall", "F1"];
     let mut table = ReportTable::new("All dates together", header);
     for version in 0..findings.versions.len() {
         let label = findings.label(version);

@@ -11,11 +11,7 @@ pub fn to_text(findings: &Findings<'_>) -> String {
     let versions = 0..findings.versions.len();
     let mut text = wrap(&format!("Backtest of {}", findings.scope()));
     for version in versions.clone() {
-        text += &format!(
-            "{:<6}{}\n",
-            findings.label(version),
-            findings.title(version)
-        );
+        text += &format!("{:<6}{}\n", findings.label(version), findings.title(version));
     }
     for line in findings.excluded.lines() {
         text += &format!("Left out: {line}\n");
@@ -29,9 +25,7 @@ pub fn to_text(findings: &Findings<'_>) -> String {
     }
     text += "\nWHERE CUSTOMERS ARE\n";
     text += &wrap(&findings.final_stages_sentence());
-    text += &tables::matrix(findings)
-        .map(|it| it.to_text())
-        .unwrap_or_default();
+    text += &tables::matrix(findings).map(|it| it.to_text()).unwrap_or_default();
     if let Some(differences) = differences.filter(|it| it.is_comparable) {
         text += &tables::stage_differences(findings, differences).to_text();
     }
@@ -81,10 +75,7 @@ fn examples(findings: &Findings<'_>, differences: &Differences) -> String {
         text += &format!("{customer}, since {}\n", format_instant(example.begin));
         for version in 0..2 {
             let label = findings.label(version);
-            text += &wrap(&format!(
-                "    {label} {}",
-                findings.stage_history(example, version)
-            ));
+            text += &wrap(&format!("    {label} {}", findings.stage_history(example, version)));
         }
     }
     text

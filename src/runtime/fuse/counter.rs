@@ -21,10 +21,7 @@ impl BurstSettings {
     /// The number of transitions with which a burst begins.
     pub(super) fn threshold(&self, customers: u64) -> u64 {
         let customers = Quantity::from_whole(i64::try_from(customers).unwrap_or(i64::MAX));
-        let share = self
-            .share
-            .checked_mul(customers)
-            .and_then(Quantity::whole_part);
+        let share = self.share.checked_mul(customers).and_then(Quantity::whole_part);
         let share = share.map_or(u64::MAX, i64::unsigned_abs);
         share.max(self.minimum).max(1)
     }
@@ -144,13 +141,8 @@ impl BurstCounter {
         burst: &BurstSettings,
     ) -> bool {
         let can_suspend = transitions.total() > 0 && burst.fuse && !self.is_resumed;
-        self.pending.insert(
-            worker,
-            PendingTransitions {
-                counts: transitions,
-                is_suspended: false,
-            },
-        );
+        self.pending
+            .insert(worker, PendingTransitions { counts: transitions, is_suspended: false });
         // Includes the transitions just inserted.
         let is_suspended = can_suspend && self.is_reached(burst);
         if let Some(pending) = self.pending.get_mut(&worker).filter(|_| is_suspended) {
@@ -204,9 +196,7 @@ impl BurstCounter {
         let suspended = self.totals().suspended;
         self.tripped_since.take()?;
         self.is_resumed = true;
-        self.pending
-            .values_mut()
-            .for_each(|it| it.is_suspended = false);
+        self.pending.values_mut().for_each(|it| it.is_suspended = false);
         Some(suspended)
     }
 
@@ -225,10 +215,7 @@ impl BurstCounter {
     /// The model with the most transitions.
     pub(super) fn top_model(&self) -> Option<String> {
         let mut counts = TransitionCounts::default();
-        self.window
-            .buckets
-            .iter()
-            .for_each(|(_, it)| counts.add(it));
+        self.window.buckets.iter().for_each(|(_, it)| counts.add(it));
         self.pending.values().for_each(|it| counts.add(&it.counts));
         let top = counts.0.into_iter().max_by_key(|(_, count)| *count);
         top.map(|(model, _)| model)

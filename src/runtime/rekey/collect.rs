@@ -74,16 +74,10 @@ impl Rekey<'_> {
         while offset < bounds.end {
             let mut entries = Vec::new();
             let before = offset;
-            offset = self
-                .reader
-                .read(changelog, partition, offset, bounds.end, &mut |record| {
-                    entries.extend(ChangelogRecord::decode(record));
-                })?;
-            stalled_polls = if offset > before {
-                0
-            } else {
-                stalled_polls + 1
-            };
+            offset = self.reader.read(changelog, partition, offset, bounds.end, &mut |record| {
+                entries.extend(ChangelogRecord::decode(record));
+            })?;
+            stalled_polls = if offset > before { 0 } else { stalled_polls + 1 };
             if stalled_polls > STALLED_POLLS_MAX {
                 return refuse(format!(
                     "{changelog} partition {partition} cannot be read: no records are received; try again later"
@@ -135,16 +129,10 @@ impl Rekey<'_> {
         self.check_models(partition, &progress, &generations)?;
         while !self.store.arm_timers(&mut rebuild)? {}
         let encoded = (&*last.bytes, last.next_offset);
-        self.store
-            .finish_rebuild(&rebuild, &identity, &models, encoded, ("", bounds.start))?;
+        self.store.finish_rebuild(&rebuild, &identity, &models, encoded, ("", bounds.start))?;
         outbox.retain(|entry| entry.batch == progress.batch);
-        self.pending_outputs
-            .extend(outbox.into_iter().map(|entry| entry.output));
-        self.partitions.push(FormerPartition {
-            partition,
-            bounds,
-            progress,
-        });
+        self.pending_outputs.extend(outbox.into_iter().map(|entry| entry.output));
+        self.partitions.push(FormerPartition { partition, bounds, progress });
         Ok(())
     }
 
@@ -160,9 +148,7 @@ impl Rekey<'_> {
                 former deployment, and change the models afterwards"
             ));
         }
-        let last = generations
-            .iter()
-            .rfind(|it| it.number == progress.generation);
+        let last = generations.iter().rfind(|it| it.number == progress.generation);
         let refusal = last
             .and_then(Generation::decoding)
             .and_then(|it| it.incompatibility(&self.settings.decoding));

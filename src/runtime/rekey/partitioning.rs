@@ -18,10 +18,7 @@ const MISPLACED_MAX_PERCENT: u64 = 1;
 impl Rekey<'_> {
     /// Sets the partitioner that matches the partitions of the customers best; if one is given, checks that it matches.
     pub(super) fn infer_partitioner(&mut self) -> Result<(), Error> {
-        let (before, after) = (
-            self.summary.partitions_before,
-            self.summary.partitions_after,
-        );
+        let (before, after) = (self.summary.partitions_before, self.summary.partitions_after);
         let (mut total, mut placed) = (0_u64, [0_u64; Partitioner::ALL.len()]);
         let mut moved = placed;
         for partition in 0..before {
@@ -88,10 +85,7 @@ impl Rekey<'_> {
                 for (customer, bytes) in states {
                     if partitioner.partition(customer.as_bytes(), before) != partition {
                         let latest = customer::decode_latest(&bytes).map_err(|source| {
-                            store::Error::Corrupt {
-                                value: "a customer's state",
-                                source,
-                            }
+                            store::Error::Corrupt { value: "a customer's state", source }
                         })?;
                         let states = misplaced.entry(customer).or_default();
                         states.push((latest, partition));
@@ -122,9 +116,8 @@ impl Rekey<'_> {
                 let (mut offset, mut count) = ((*from).max(bounds.start), 0);
                 while offset < bounds.last_stable && count < UNREAD_MAX {
                     let end = bounds.last_stable;
-                    offset = self
-                        .reader
-                        .read(topic, partition, offset, end, &mut |_| count += 1)?;
+                    offset =
+                        self.reader.read(topic, partition, offset, end, &mut |_| count += 1)?;
                 }
                 self.summary.unread += count.min(UNREAD_MAX);
             }

@@ -31,11 +31,7 @@ impl ChangelogScan {
     }
 
     pub(super) fn ends(&self) -> OffsetBounds {
-        OffsetBounds {
-            start: self.start,
-            last_stable: self.end,
-            end: self.end,
-        }
+        OffsetBounds { start: self.start, last_stable: self.end, end: self.end }
     }
 
     /// After the last record: derives more timers of a rebuild. Returns whether all are derived.
@@ -49,9 +45,7 @@ impl ChangelogScan {
 
 impl PartitionRestore {
     pub(super) fn empty_scan(&self, context: &Context, ends: OffsetBounds) -> ChangelogScan {
-        context
-            .metrics
-            .report_local_state(self.partition, LocalState::Complete);
+        context.metrics.report_local_state(self.partition, LocalState::Complete);
         ChangelogScan::new(ends, ends.end, RestoreTarget::CatchUp(BTreeMap::new()))
     }
 
@@ -64,9 +58,7 @@ impl PartitionRestore {
         completeness: LocalCompleteness,
     ) -> Result<ChangelogScan, Error> {
         let OffsetBounds { start, end, .. } = ends;
-        let known = io
-            .store()
-            .changelog_offset(store_partition(self.partition))?;
+        let known = io.store().changelog_offset(store_partition(self.partition))?;
         let local = match self.relation(context, io, ends)? {
             ChangelogRelation::NoLocalState => LocalState::Missing,
             _ if self.is_requested(RecoveryAction::Rebuild) => LocalState::RebuildRequested,
@@ -87,9 +79,7 @@ impl PartitionRestore {
         let (from, target) = match (local, known) {
             (LocalState::Complete | LocalState::Behind, Some(known)) => {
                 if self.is_truncated(io, ends)? {
-                    context
-                        .metrics
-                        .report_truncated_changelog(self.partition, start);
+                    context.metrics.report_truncated_changelog(self.partition, start);
                 }
                 (known, RestoreTarget::CatchUp(BTreeMap::new()))
             }
@@ -201,8 +191,7 @@ impl PartitionRestore {
                 states.clear();
             }
             (RestoreTarget::Rebuild(rebuild, _), ChangelogRecord::State(customer, state)) => {
-                io.store()
-                    .add_record(rebuild, &customer, state.as_deref())?;
+                io.store().add_record(rebuild, &customer, state.as_deref())?;
             }
             (RestoreTarget::Rebuild(_, last), ChangelogRecord::Progress(record)) => {
                 *last = Some(record)

@@ -17,9 +17,5 @@ pub enum Error {
     Models { partition: i32, what: String },
     /// Kafka and the state disagree, so that an operator has to act; `what`: how, and what to do.
     #[error("partition {partition}: {what}")]
-    Unprocessable {
-        partition: i32,
-        cause: QuarantineCause,
-        what: String,
-    },
+    Unprocessable { partition: i32, cause: QuarantineCause, what: String },
 }

@@ -53,17 +53,15 @@ impl PartitionRestore {
             return Ok(ChangelogRelation::NoLocalState);
         };
         let is_other = |origin: String| !context.is_own_origin(&origin);
-        Ok(
-            if self.is_rewritten || store.origin(partition)?.is_some_and(is_other) {
-                ChangelogRelation::OtherChangelog
-            } else if known > ends.end {
-                ChangelogRelation::LocalAhead
-            } else if known < ends.start {
-                ChangelogRelation::Truncated
-            } else {
-                ChangelogRelation::Continues
-            },
-        )
+        Ok(if self.is_rewritten || store.origin(partition)?.is_some_and(is_other) {
+            ChangelogRelation::OtherChangelog
+        } else if known > ends.end {
+            ChangelogRelation::LocalAhead
+        } else if known < ends.start {
+            ChangelogRelation::Truncated
+        } else {
+            ChangelogRelation::Continues
+        })
     }
 
     /// The completeness of the local state, without counting customers.
@@ -185,9 +183,7 @@ impl PartitionRestore {
                 None => "missing",
             };
             needs_commit = true;
-            context
-                .metrics
-                .report_unexpected_offsets(self.partition, kind);
+            context.metrics.report_unexpected_offsets(self.partition, kind);
         }
         Ok(needs_commit)
     }
@@ -232,10 +228,7 @@ impl PartitionRestore {
                 ));
                 end
             } else {
-                let next = Position {
-                    input,
-                    offset: from,
-                };
+                let next = Position { input, offset: from };
                 let Some((RecoveryAction::AcceptLoss(Some(to)), Some(damaged))) = self.requested
                 else {
                     continue;

@@ -29,9 +29,7 @@ pub(super) fn publish_outbox<W: WorkerIo>(
     outbox: &[OutboxEntry],
 ) -> Result<(), Error> {
     let last = committed_batches(committed).flatten().max();
-    let pending = outbox
-        .iter()
-        .filter(|entry| last.is_none_or(|last| entry.batch == last));
+    let pending = outbox.iter().filter(|entry| last.is_none_or(|last| entry.batch == last));
     let mut pending: Vec<_> = pending.map(|entry| entry.output.clone()).collect();
     if !pending.is_empty() {
         refused::publish(io, context, &mut pending)?;

@@ -30,10 +30,7 @@ impl PartitionRestore {
         };
         let lost = |reason: &str, can_republish| {
             let reason = reason.to_owned();
-            Ok(Some(ChangelogLoss {
-                reason,
-                can_republish,
-            }))
+            Ok(Some(ChangelogLoss { reason, can_republish }))
         };
         let Some(last) = last else {
             return match local {
@@ -64,8 +61,7 @@ impl PartitionRestore {
         let progress = (&*last.bytes, last.next_offset);
         let origin = context.origin();
         let finished =
-            io.store()
-                .finish_rebuild(&rebuild, identity, &models, progress, (&origin, scan.start));
+            io.store().finish_rebuild(&rebuild, identity, &models, progress, (&origin, scan.start));
         match finished {
             Err(error @ store::Error::Incomplete { .. }) => lost(&error.to_string(), false),
             other => Ok(other.map(|()| None)?),

@@ -76,10 +76,7 @@ impl PartitionRestore {
         }
         let mut republishing = Republishing {
             scan: store.begin_scan(store_partition(partition))?,
-            records: context
-                .settings
-                .outputs
-                .encode_generations(partition, &generations),
+            records: context.settings.outputs.encode_generations(partition, &generations),
             progress,
             is_last: false,
             limit: usize::MAX,
@@ -142,11 +139,7 @@ impl PartitionRestore {
         let (offset, start) = (offset.unwrap_or(0), republishing.start);
         let store = io.store();
         store.record_republished(store_partition(partition), offset, start, &context.origin())?;
-        tracing::warn!(
-            partition,
-            customers,
-            "republished the local state to the changelog"
-        );
+        tracing::warn!(partition, customers, "republished the local state to the changelog");
         Ok(true)
     }
 
@@ -158,10 +151,7 @@ impl PartitionRestore {
         is_last: bool,
     ) -> TransactionPart {
         let (settings, progress) = (&context.settings, &republishing.progress);
-        let metadata = OffsetMetadata {
-            batch: progress.batch,
-            writer_id: &context.writer_id,
-        };
+        let metadata = OffsetMetadata { batch: progress.batch, writer_id: &context.writer_id };
         let mut records = republishing.records[..count].to_vec();
         records.push(settings.outputs.encode_progress(
             self.partition,

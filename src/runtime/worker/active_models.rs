@@ -42,10 +42,7 @@ pub(super) enum Activation {
     },
     /// With the partition's generation until its migration sweep is done, since states of two earlier generations cannot
     /// be migrated in one sweep. Then the partition is activated again.
-    FinishSweep {
-        models: ActiveModels,
-        progress: Progress,
-    },
+    FinishSweep { models: ActiveModels, progress: Progress },
     /// Not at all: another process has processed it with newer models or settings.
     Outdated,
 }
@@ -61,10 +58,7 @@ impl Context {
         let (loaded, decoding) = (&self.models, &self.settings.decoding);
         let Some(stored) = self.generation(io, partition, &progress)? else {
             return Ok(Activation::Ready {
-                models: ActiveModels {
-                    current: loaded.clone(),
-                    previous: None,
-                },
+                models: ActiveModels { current: loaded.clone(), previous: None },
                 generation: Some(Generation::first(loaded).with_decoding(decoding)),
                 progress,
             });
@@ -72,16 +66,11 @@ impl Context {
         self.check_decoding(partition, &stored)?;
         let active =
             |models: &Arc<Models>| self.active_models(io, partition, &progress, models.clone());
-        match (
-            stored.compare_models(loaded),
-            stored.compare_decoding(decoding),
-        ) {
+        match (stored.compare_models(loaded), stored.compare_decoding(decoding)) {
             (VersionOrdering::Older, _) | (_, VersionOrdering::Older) => Ok(Activation::Outdated),
-            (VersionOrdering::Current, VersionOrdering::Current) => Ok(Activation::Ready {
-                models: active(loaded)?,
-                generation: None,
-                progress,
-            }),
+            (VersionOrdering::Current, VersionOrdering::Current) => {
+                Ok(Activation::Ready { models: active(loaded)?, generation: None, progress })
+            }
             (VersionOrdering::Current, VersionOrdering::Newer) => {
                 self.log_decoding_change(partition, &stored, &progress);
                 Ok(Activation::Ready {
@@ -102,9 +91,8 @@ impl Context {
 
     /// Fails where the loaded decoding settings are incompatible with the stored states.
     fn check_decoding(&self, partition: i32, stored: &Generation) -> Result<(), Error> {
-        let incompatibility = stored
-            .decoding()
-            .and_then(|before| before.incompatibility(&self.settings.decoding));
+        let incompatibility =
+            stored.decoding().and_then(|before| before.incompatibility(&self.settings.decoding));
         match incompatibility {
             Some(what) => Err(Error::Models { partition, what }),
             None => Ok(()),
@@ -112,9 +100,7 @@ impl Context {
     }
 
     fn log_decoding_change(&self, partition: i32, stored: &Generation, progress: &Progress) {
-        let changes = stored
-            .decoding()
-            .map(|before| before.diff(&self.settings.decoding));
+        let changes = stored.decoding().map(|before| before.diff(&self.settings.decoding));
         let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
             return;
         };
@@ -134,9 +120,7 @@ impl Context {
         partition: i32,
         progress: &Progress,
     ) -> Result<Option<Generation>, Error> {
-        let stored = io
-            .store()
-            .generation(store_partition(partition), progress.generation)?;
+        let stored = io.store().generation(store_partition(partition), progress.generation)?;
         match stored {
             Some(stored) if stored.hash == progress.models_hash => Ok(Some(stored)),
             None if progress.models_hash == crate::partition::hash_models(&self.models) => Ok(None),
@@ -175,10 +159,7 @@ impl Context {
         if !progress.has_stages_of(&models) {
             return Err(unusable_state(io, UnusableState::Damaged));
         }
-        Ok(ActiveModels {
-            current: models,
-            previous,
-        })
+        Ok(ActiveModels { current: models, previous })
     }
 
     /// Makes the loaded models the next generation of the partition, and begins its migration sweep if one is needed.
@@ -199,9 +180,7 @@ impl Context {
             return Err(Error::Models { partition, what });
         }
         self.log_decoding_change(partition, stored, &progress);
-        let next = stored
-            .next(&models, &change)
-            .with_decoding(&self.settings.decoding);
+        let next = stored.next(&models, &change).with_decoding(&self.settings.decoding);
         progress.adopt(&next, &models, &change);
         let generation = progress.generation;
         tracing::info!(

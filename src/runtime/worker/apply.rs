@@ -40,11 +40,7 @@ impl<W: WorkerIo> Worker<W> {
         let is_last = owned.records.is_empty();
         let advance = owned.idle.advance.take_if(|_| is_last);
         let bytes = budget::proportional_bytes(owned.bytes, records.len(), queued);
-        let batch = Batch {
-            lost: owned.lost.clone(),
-            records,
-            advance_to: advance,
-        };
+        let batch = Batch { lost: owned.lost.clone(), records, advance_to: advance };
         if batch.records.is_empty() && batch.advance_to.is_none() && !owned.must_commit {
             return Ok(None);
         }

@@ -38,10 +38,7 @@ pub(super) struct BatchLimit {
 
 impl Budget {
     pub(super) fn full() -> Budget {
-        Budget {
-            divisor: 1,
-            successes: 0,
-        }
+        Budget { divisor: 1, successes: 0 }
     }
 
     /// An equal share for each of `partitions`, at least 1 of everything.
@@ -103,10 +100,7 @@ mod tests {
     fn all_partitions_share_a_transaction_which_is_smaller_for_a_while_after_an_abort() {
         let mut budget = Budget::full();
         let whole = budget.per_partition(1);
-        assert_eq!(
-            (whole.records, whole.transitions),
-            (RECORDS_MAX, TRANSITIONS_MAX)
-        );
+        assert_eq!((whole.records, whole.transitions), (RECORDS_MAX, TRANSITIONS_MAX));
         let share = budget.per_partition(24);
         assert!(share.transitions * 24 <= TRANSITIONS_MAX && share.bytes * 24 <= BYTES_MAX);
         assert!(budget.shrink(RECORDS_MAX, 10));
@@ -127,10 +121,7 @@ mod tests {
             budget.grow();
         }
         assert_eq!(budget.per_partition(1), whole);
-        assert_eq!(
-            (proportional_bytes(90, 1, 3), proportional_bytes(90, 0, 0)),
-            (30, 0)
-        );
+        assert_eq!((proportional_bytes(90, 1, 3), proportional_bytes(90, 0, 0)), (30, 0));
         // The aborted transaction was small already.
         assert!(budget.shrink(24, 2400));
         let share = budget.per_partition(24).transitions * 24;

@@ -18,10 +18,7 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         };
         self.last_cleanup_checked = Some(partition);
-        let local_batch = match self
-            .context
-            .progress(self.io.store(), store_partition(partition))
-        {
+        let local_batch = match self.context.progress(self.io.store(), store_partition(partition)) {
             Ok(Some(progress)) => progress.batch,
             // Of other models or settings: its batch is not known.
             Ok(None) | Err(store::Error::Unusable { .. }) => return Ok(()),
@@ -35,10 +32,7 @@ impl<W: WorkerIo> Worker<W> {
             }
             Err(other) => return Err(other.into()),
         };
-        if committed_batches(&committed)
-            .flatten()
-            .any(|batch| batch > local_batch)
-        {
+        if committed_batches(&committed).flatten().any(|batch| batch > local_batch) {
             self.io.store().clear(store_partition(partition))?;
             tracing::info!(
                 partition,

@@ -41,11 +41,7 @@ impl<W: WorkerIo> Worker<W> {
         }
         for partition in partitions {
             let wall = self.trusted_wall_time();
-            let delay = Millis(
-                idle_after
-                    .0
-                    .saturating_add(self.context.settings.lateness.0),
-            );
+            let delay = Millis(idle_after.0.saturating_add(self.context.settings.lateness.0));
             let to = Watermark::from_event_time(EventTime(wall.0), delay);
             let is_due = self.is_advance_due(partition, to);
             if self.quarantine_on_error(partition, is_due)? != Some(true) {
@@ -120,10 +116,7 @@ impl<W: WorkerIo> Worker<W> {
         if to <= progress.watermark {
             return Ok(false);
         }
-        let batch = Batch {
-            advance_to: Some(EventTime(to.0)),
-            ..Batch::default()
-        };
+        let batch = Batch { advance_to: Some(EventTime(to.0)), ..Batch::default() };
         let view = self.io.store().prefetch(
             owned.models.generations(),
             store_partition(partition),
@@ -152,9 +145,7 @@ impl<W: WorkerIo> Worker<W> {
             let is_confirmed = confirmed.as_ref().is_some_and(|ends| ends[input] == end);
             if end > *offset
                 && !is_confirmed
-                && !self
-                    .io
-                    .is_range_empty(input as u32, partition, *offset, end)?
+                && !self.io.is_range_empty(input as u32, partition, *offset, end)?
             {
                 return Ok(false);
             }

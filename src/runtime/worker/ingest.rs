@@ -24,10 +24,7 @@ impl<W: WorkerIo> Worker<W> {
         reservation: Reservation,
     ) {
         // A stale epoch: the partition was revoked or restarted after the fetch.
-        let Some(owned) = self
-            .partitions
-            .get_mut(&partition)
-            .filter(|owned| owned.epoch == epoch)
+        let Some(owned) = self.partitions.get_mut(&partition).filter(|owned| owned.epoch == epoch)
         else {
             return;
         };
@@ -39,13 +36,7 @@ impl<W: WorkerIo> Worker<W> {
             Fetched::Damaged { offset } => {
                 owned.mark_broken(BrokenInput::Damaged(Position { input, offset }));
             }
-            Fetched::Record {
-                offset,
-                timestamp,
-                key,
-                value,
-                headers,
-            } => {
+            Fetched::Record { offset, timestamp, key, value, headers } => {
                 let position = Position { input, offset };
                 let decoder = &self.decoders[input as usize];
                 let skips = self.skips.get(&partition);
@@ -63,12 +54,7 @@ impl<W: WorkerIo> Worker<W> {
                 };
                 let tolerance = self.context.settings.limits.future_tolerance;
                 let is_ahead = |at: &i64| self.clock_check.is_ahead(*at, self.now, tolerance);
-                let rejection = |reason| Rejection {
-                    reason,
-                    key,
-                    value,
-                    headers,
-                };
+                let rejection = |reason| Rejection { reason, key, value, headers };
                 let (content, suspect) = match timestamp.filter(is_ahead) {
                     None => (content.map_err(rejection), None),
                     Some(timestamp) => {
@@ -77,11 +63,7 @@ impl<W: WorkerIo> Worker<W> {
                         (Err(rejection), Some(suspect))
                     }
                 };
-                let record = Record {
-                    position,
-                    timestamp: timestamp.map(EventTime),
-                    content,
-                };
+                let record = Record { position, timestamp: timestamp.map(EventTime), content };
                 owned.merge.push(record, reservation, suspect);
             }
         }
@@ -102,11 +84,7 @@ impl<W: WorkerIo> Worker<W> {
                         owned.records.push(record);
                         owned.bytes += bytes;
                     }
-                    MergeOutput::Suspect {
-                        input,
-                        timestamp,
-                        is_outlier,
-                    } => match self
+                    MergeOutput::Suspect { input, timestamp, is_outlier } => match self
                         .clock_check
                         .check_timestamp(timestamp, self.now, tolerance, is_outlier)
                     {
@@ -117,9 +95,9 @@ impl<W: WorkerIo> Worker<W> {
                                 needs_comparison && owned.idle.try_start_check(now);
                             break;
                         }
-                        verdict => owned
-                            .merge
-                            .resolve_suspect(input, verdict == TimestampVerdict::Accept),
+                        verdict => {
+                            owned.merge.resolve_suspect(input, verdict == TimestampVerdict::Accept)
+                        }
                     },
                     MergeOutput::Waiting | MergeOutput::Empty => break,
                 }
@@ -136,9 +114,7 @@ impl<W: WorkerIo> Worker<W> {
                 && owned.merge.is_input_empty(broken.input())
         };
         let broken = self.partitions.iter().filter_map(|(partition, owned)| {
-            let broken = owned
-                .broken_input
-                .filter(|broken| is_done(owned, *broken))?;
+            let broken = owned.broken_input.filter(|broken| is_done(owned, *broken))?;
             Some((*partition, broken))
         });
         for (partition, broken) in broken.collect::<Vec<_>>() {
@@ -188,10 +164,7 @@ impl<W: WorkerIo> Worker<W> {
     /// One partition's share of the next transaction, which commits the batches of all partitions.
     pub(super) fn batch_limit(&self) -> BatchLimit {
         let limit = self.budget.per_partition(self.partitions.len());
-        BatchLimit {
-            records: limit.records.min(self.context.settings.batch_records),
-            ..limit
-        }
+        BatchLimit { records: limit.records.min(self.context.settings.batch_records), ..limit }
     }
 
     pub(super) fn is_full(&self, owned: &OwnedPartition) -> bool {

@@ -26,10 +26,7 @@ pub(super) struct PanicSearch {
 impl PanicSearch {
     /// After a panic in a batch of `records`.
     pub(super) fn new(records: usize) -> PanicSearch {
-        PanicSearch {
-            limit: (records / 2).max(1),
-            remaining: records,
-        }
+        PanicSearch { limit: (records / 2).max(1), remaining: records }
     }
 
     pub(super) fn limit(self) -> usize {

@@ -24,11 +24,7 @@ impl<W: WorkerIo> Worker<W> {
         epoch: u64,
         restored: Restored,
     ) -> Result<(), Error> {
-        let Restored {
-            progress,
-            needs_commit,
-            lost,
-        } = restored;
+        let Restored { progress, needs_commit, lost } = restored;
         let now = self.io.wall_time();
         let store = self.io.store();
         store.set_last_confirmed(store_partition(partition), now)?;
@@ -61,9 +57,7 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         }
         let (progress, epoch) = (owned.progress.clone(), owned.epoch);
-        self.context
-            .metrics
-            .count_population(&owned.models.current, &progress, -1);
+        self.context.metrics.count_population(&owned.models.current, &progress, -1);
         self.partitions.remove(&partition);
         self.context.customers.release(partition);
         self.activate(partition, epoch, progress, false, Vec::new())
@@ -80,27 +74,19 @@ impl<W: WorkerIo> Worker<W> {
     ) -> Result<(), Error> {
         let activation = self.context.choose_models(&self.io, partition, progress)?;
         let (models, progress, generation, is_migrating) = match activation {
-            Activation::Ready {
-                models,
-                progress,
-                generation,
-            } => (models, progress, generation, false),
+            Activation::Ready { models, progress, generation } => {
+                (models, progress, generation, false)
+            }
             Activation::FinishSweep { models, progress } => (models, progress, None, true),
             Activation::Outdated => {
                 self.defer(partition);
                 return Ok(());
             }
         };
-        self.context
-            .metrics
-            .count_population(&models.current, &progress, 1);
+        self.context.metrics.count_population(&models.current, &progress, 1);
         let position = |(input, offset): (u32, &i64)| {
             let range = lost.iter().find(|range| range.input == input);
-            SeekPosition {
-                input,
-                partition,
-                offset: range.map_or(*offset, |range| range.to),
-            }
+            SeekPosition { input, partition, offset: range.map_or(*offset, |range| range.to) }
         };
         let positions = (0..).zip(&progress.offsets).map(position).collect();
         let owned = OwnedPartition {
@@ -126,11 +112,7 @@ impl<W: WorkerIo> Worker<W> {
         self.context.customers.own(partition);
         self.context.set_state(partition, PartitionState::Running);
         if !is_migrating {
-            self.io.start_reading(StartRequest {
-                partition,
-                epoch,
-                positions,
-            });
+            self.io.start_reading(StartRequest { partition, epoch, positions });
         }
         Ok(())
     }
@@ -146,9 +128,7 @@ impl<W: WorkerIo> Worker<W> {
         self.restarts.remove(&partition);
         self.skips.remove(&partition);
         self.epochs.remove(&partition);
-        self.context
-            .partitions
-            .remove(partition, &self.context.metrics);
+        self.context.partitions.remove(partition, &self.context.metrics);
     }
 
     /// Returns the records of commits that were rolled back to their partitions, to be applied again to the unchanged
@@ -159,11 +139,7 @@ impl<W: WorkerIo> Worker<W> {
             let Some(owned) = owned.filter(|owned| owned.epoch == pending.epoch) else {
                 continue;
             };
-            let Commit {
-                applied: mut records,
-                mut unused,
-                ..
-            } = pending.commit;
+            let Commit { applied: mut records, mut unused, .. } = pending.commit;
             records.append(&mut unused);
             records.append(&mut owned.records);
             owned.records = records;
@@ -179,34 +155,19 @@ impl<W: WorkerIo> Worker<W> {
         let now = self.io.wall_time();
         let settings = self.context.settings.clone();
         let topics = &settings.outputs.inputs;
-        for PendingCommit {
-            partition,
-            mut commit,
-            models,
-            bytes,
-            ..
-        } in commits
-        {
+        for PendingCommit { partition, mut commit, models, bytes, .. } in commits {
             self.context.metrics.count_records(topics, &commit.applied);
             let models = &models.current;
-            self.context
-                .metrics
-                .count_commit(models, topics, partition, &commit);
+            self.context.metrics.count_commit(models, topics, partition, &commit);
             let Some(owned) = self.partitions.get_mut(&partition) else {
                 continue;
             };
-            self.context
-                .metrics
-                .count_population(models, &owned.progress, -1);
-            self.context
-                .metrics
-                .count_population(models, &commit.progress, 1);
+            self.context.metrics.count_population(models, &owned.progress, -1);
+            self.context.metrics.count_population(models, &commit.progress, 1);
             owned.must_commit = !commit.finished;
             owned.lost.clear();
             let (applied, unused) = (commit.applied.len(), commit.unused.len());
-            owned.search = owned
-                .search
-                .and_then(|search| search.after_applied(applied));
+            owned.search = owned.search.and_then(|search| search.after_applied(applied));
             owned.progress = commit.progress;
             owned.bytes += budget::proportional_bytes(bytes, unused, unused + applied);
             // Records that did not fit into the batch precede those that were read since.
@@ -214,9 +175,7 @@ impl<W: WorkerIo> Worker<W> {
             owned.records = commit.unused;
             if now.duration_since(owned.last_confirmed) > CONFIRM_INTERVAL {
                 owned.last_confirmed = now;
-                self.io
-                    .store()
-                    .set_last_confirmed(store_partition(partition), now)?;
+                self.io.store().set_last_confirmed(store_partition(partition), now)?;
             }
             let finished = self.finish_migration(partition);
             self.quarantine_on_error(partition, finished)?;

@@ -40,10 +40,7 @@ impl<W: WorkerIo> Worker<W> {
             // The other partitions of this worker accept the loaded models; this one may have a different generation. Where
             // there are no others, the models are refused as a whole, and the process ends.
             Err(Error::Models { what, .. }) if !self.partitions.is_empty() => {
-                self.quarantine(
-                    partition,
-                    Quarantine::new(QuarantineCause::Models, None, what),
-                );
+                self.quarantine(partition, Quarantine::new(QuarantineCause::Models, None, what));
                 Ok(None)
             }
             Err(error) => match quarantine_for(&error) {
@@ -58,9 +55,7 @@ impl<W: WorkerIo> Worker<W> {
 
     /// Stops processing one partition until an operator acts.
     pub(super) fn quarantine(&mut self, partition: i32, quarantine: Quarantine) {
-        let Quarantine {
-            cause, what, at, ..
-        } = &quarantine;
+        let Quarantine { cause, what, at, .. } = &quarantine;
         let topic = |at: &Position| self.context.settings.outputs.inputs[at.input as usize].clone();
         tracing::error!(
             partition,
@@ -75,8 +70,7 @@ impl<W: WorkerIo> Worker<W> {
         self.restarts.remove(&partition);
         if self.epochs.contains_key(&partition) {
             self.quarantined.insert(partition);
-            self.context
-                .set_state(partition, PartitionState::Quarantined(quarantine));
+            self.context.set_state(partition, PartitionState::Quarantined(quarantine));
         }
     }
 
@@ -94,10 +88,7 @@ impl<W: WorkerIo> Worker<W> {
             if let (RecoveryAction::Skip, Some(at)) = (action, at) {
                 self.skips.entry(partition).or_default().insert(at);
             }
-            let restart = PartitionRestart {
-                requested: Some((action, at)),
-                search: None,
-            };
+            let restart = PartitionRestart { requested: Some((action, at)), search: None };
             self.restart_partition(partition, restart);
         }
     }
@@ -123,13 +114,9 @@ impl<W: WorkerIo> Worker<W> {
         self.epochs.insert(partition, epoch);
         self.deferred.remove(&partition);
         self.quarantined.remove(&partition);
-        let requested = self
-            .restarts
-            .get(&partition)
-            .and_then(|restart| restart.requested);
+        let requested = self.restarts.get(&partition).and_then(|restart| restart.requested);
         self.context.set_state(partition, PartitionState::Restoring);
-        self.restoring
-            .push_back(PartitionRestore::new(partition, epoch, requested));
+        self.restoring.push_back(PartitionRestore::new(partition, epoch, requested));
     }
 
     /// The search to continue once the partition is restored.
@@ -143,10 +130,7 @@ impl<W: WorkerIo> Worker<W> {
         let Some(owned) = self.partitions.get(&partition) else {
             return Ok(false);
         };
-        let batch = Batch {
-            advance_to: Some(EventTime(reached.0)),
-            ..Batch::default()
-        };
+        let batch = Batch { advance_to: Some(EventTime(reached.0)), ..Batch::default() };
         let generations = owned.models.generations();
         let store = self.io.store();
         let view = store.prefetch(
@@ -170,10 +154,8 @@ impl<W: WorkerIo> Worker<W> {
                 "processing records panicked; searching for the record that causes it"
             );
             self.discard_partition(partition);
-            let restart = PartitionRestart {
-                requested: None,
-                search: Some(PanicSearch::new(records)),
-            };
+            let restart =
+                PartitionRestart { requested: None, search: Some(PanicSearch::new(records)) };
             self.restart_partition(partition, restart);
             return;
         }
@@ -199,8 +181,7 @@ impl<W: WorkerIo> Worker<W> {
     /// Drops all pending work of a partition that stays assigned.
     fn discard_partition(&mut self, partition: i32) {
         let was_suspended = !self.suspended.is_empty();
-        self.suspended
-            .retain(|pending| pending.partition != partition);
+        self.suspended.retain(|pending| pending.partition != partition);
         if was_suspended && self.suspended.is_empty() {
             self.clear_suspended();
         }
@@ -210,8 +191,7 @@ impl<W: WorkerIo> Worker<W> {
     /// Removes a partition from memory and metrics; the local state stays on disk.
     pub(super) fn close_partition(&mut self, partition: i32) {
         let restores = self.restoring.len();
-        self.restoring
-            .retain(|restore| restore.partition != partition);
+        self.restoring.retain(|restore| restore.partition != partition);
         if self.restoring.len() < restores
             && let Err(error) = self.io.store().abandon_rebuild(store_partition(partition))
         {
@@ -221,12 +201,8 @@ impl<W: WorkerIo> Worker<W> {
         self.context.restoring.finish(partition);
         self.context.customers.release(partition);
         if let Some(owned) = self.partitions.remove(&partition) {
-            self.context
-                .metrics
-                .count_population(&owned.models.current, &owned.progress, -1);
-            self.context
-                .metrics
-                .remove_series(&self.context.settings.outputs.inputs, partition);
+            self.context.metrics.count_population(&owned.models.current, &owned.progress, -1);
+            self.context.metrics.remove_series(&self.context.settings.outputs.inputs, partition);
         }
     }
 }
@@ -239,10 +215,7 @@ fn is_from_newer_version(error: &Error) -> bool {
             store::Error::Unusable {
                 source: UnusableState::NewerFormat(_) | UnusableState::FewerInputs { .. },
                 ..
-            } | store::Error::Corrupt {
-                source: StateDecodeError::NewerFormat { .. },
-                ..
-            }
+            } | store::Error::Corrupt { source: StateDecodeError::NewerFormat { .. }, .. }
         )
     )
 }
@@ -255,15 +228,10 @@ fn quarantine_for(error: &Error) -> Option<Quarantine> {
         }
         Error::Store(
             store::Error::Corrupt { .. }
-            | store::Error::Unusable {
-                source: UnusableState::Damaged,
-                ..
-            },
+            | store::Error::Unusable { source: UnusableState::Damaged, .. },
         ) => {
-            let what = format!(
-                "{}. `rebuild` builds the state from the changelog",
-                error_chain(error)
-            );
+            let what =
+                format!("{}. `rebuild` builds the state from the changelog", error_chain(error));
             Some(Quarantine::new(QuarantineCause::StateCorrupt, None, what))
         }
         Error::Store(_) | Error::Kafka(_) | Error::Models { .. } => None,

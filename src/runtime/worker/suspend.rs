@@ -24,11 +24,7 @@ impl<W: WorkerIo> Worker<W> {
         let mut commits = std::mem::take(&mut self.suspended);
         self.drop_revoked(&mut commits);
         let request = self.fuse_request(&commits);
-        if self
-            .context
-            .fuse
-            .update_suspended(published_transitions(&commits), &request)
-        {
+        if self.context.fuse.update_suspended(published_transitions(&commits), &request) {
             self.suspended = commits;
             return Ok(());
         }
@@ -37,9 +33,7 @@ impl<W: WorkerIo> Worker<W> {
 
     /// Reports to the circuit breaker that nothing is suspended any more.
     pub(super) fn clear_suspended(&self) {
-        self.context
-            .fuse
-            .update_suspended(TransitionCounts::default(), &self.fuse_request(&[]));
+        self.context.fuse.update_suspended(TransitionCounts::default(), &self.fuse_request(&[]));
     }
 
     pub(super) fn count_published(&self, commits: &[PendingCommit]) {
@@ -49,18 +43,14 @@ impl<W: WorkerIo> Worker<W> {
     }
 
     pub(super) fn observe_bursts(&self) {
-        self.context
-            .fuse
-            .refresh(&self.fuse_request(&self.suspended));
+        self.context.fuse.refresh(&self.fuse_request(&self.suspended));
     }
 
     /// A request that counts the customers as of these commits.
     fn fuse_request(&self, commits: &[PendingCommit]) -> FuseRequest<'_> {
         let customers = self.partitions.iter().map(|(partition, owned)| {
             let pending = commits.iter().find(|it| it.partition == *partition);
-            pending
-                .map_or(&owned.progress, |pending| &pending.commit.progress)
-                .customers()
+            pending.map_or(&owned.progress, |pending| &pending.commit.progress).customers()
         });
         FuseRequest {
             worker: self.number,

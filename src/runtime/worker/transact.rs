@@ -130,9 +130,7 @@ impl<W: WorkerIo> Worker<W> {
 
     fn handle_success(&mut self, committed: &CommittedTransaction) {
         self.refused_since = None;
-        self.context
-            .metrics
-            .observe_committed_transaction(committed.duration);
+        self.context.metrics.observe_committed_transaction(committed.duration);
         match committed.append_time {
             Some(appended) => self.compare_clocks(appended),
             // The topic's timestamp type was changed: commits no longer show the brokers' clock.
@@ -151,9 +149,7 @@ impl<W: WorkerIo> Worker<W> {
         let since = *self.refused_since.get_or_insert(now);
         if now.saturating_sub(since) >= REFUSED_TIMEOUT {
             self.refused_since = None;
-            self.context
-                .assignment
-                .request_rejoin(pending.partition, pending.epoch);
+            self.context.assignment.request_rejoin(pending.partition, pending.epoch);
         }
     }
 
@@ -185,9 +181,7 @@ impl<W: WorkerIo> Worker<W> {
     fn observe_limit(&self) {
         let limit = &self.context.metrics.transaction_limit_percent;
         let worker = self.number.to_string();
-        limit
-            .with_label_values(&[&worker])
-            .set(self.budget.percent());
+        limit.with_label_values(&[&worker]).set(self.budget.percent());
     }
 
     /// Compares this machine's clock with the brokers', which was read before the commit ended.
@@ -253,9 +247,7 @@ impl<W: WorkerIo> Worker<W> {
     }
 
     fn encode_commits(&self, commits: &[PendingCommit]) -> Vec<TransactionPart> {
-        let Context {
-            settings, topology, ..
-        } = &self.context;
+        let Context { settings, topology, .. } = &self.context;
         let now = self.io.wall_time();
         let part = |pending: &PendingCommit| TransactionPart {
             partition: pending.partition,
@@ -277,10 +269,7 @@ impl<W: WorkerIo> Worker<W> {
     }
 
     fn offset_metadata(&self, pending: &PendingCommit) -> OffsetMetadata<'_> {
-        OffsetMetadata {
-            batch: pending.commit.progress.batch,
-            writer_id: &self.context.writer_id,
-        }
+        OffsetMetadata { batch: pending.commit.progress.batch, writer_id: &self.context.writer_id }
     }
 
     /// Whether an indefinite transaction was committed. A new producer completes or aborts whatever the old one left open;
@@ -302,9 +291,7 @@ impl<W: WorkerIo> Worker<W> {
                             "another process has continued this partition, but it was not revoked here; rejoining the group"
                         );
                         for pending in commits.iter().filter(|it| it.partition == partition) {
-                            self.context
-                                .assignment
-                                .request_rejoin(partition, pending.epoch);
+                            self.context.assignment.request_rejoin(partition, pending.epoch);
                         }
                     }
                 }

@@ -6,9 +6,7 @@ use prometheus::{
 };
 
 /// Upper bounds in seconds.
-const LATENCY_BUCKETS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 2.0, 5.0, 10.0,
-];
+const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.8, 2.0, 5.0, 10.0];
 
 pub(super) struct Registrar<'r>(pub(super) &'r Registry);
 

@@ -13,19 +13,10 @@ use super::{
 const ROCKSDB_PROPERTIES: [(&str, &str); 6] = [
     ("keys", "Estimated number of keys."),
     ("live_sst_bytes", "Bytes of the live files."),
-    (
-        "memtable_bytes",
-        "Bytes in memory that are not flushed to files yet.",
-    ),
-    (
-        "pending_compaction_bytes",
-        "Estimated bytes that compaction still has to rewrite.",
-    ),
+    ("memtable_bytes", "Bytes in memory that are not flushed to files yet."),
+    ("pending_compaction_bytes", "Estimated bytes that compaction still has to rewrite."),
     ("background_errors", "Errors of background work."),
-    (
-        "write_stopped",
-        "Whether writes are stopped until compaction catches up.",
-    ),
+    ("write_stopped", "Whether writes are stopped until compaction catches up."),
 ];
 
 impl Registrar<'_> {

@@ -45,18 +45,13 @@ fn a_fenced_daemon_recovers_once_and_then_ends_and_its_successor_continues() {
     let join = proxy.on::<JoinGroupRequest>().times(2);
     fenced_by(join.refuse(Code::FencedInstanceId));
     // Before it has started, only another process can have fenced it.
-    let init = proxy
-        .on::<InitProducerIdRequest>()
-        .refuse(Code::ProducerFenced);
+    let init = proxy.on::<InitProducerIdRequest>().refuse(Code::ProducerFenced);
     faulted.expect_error(FENCED);
     assert_eq!(init.fired(), 1);
     let once = [
         commit().refuse(Code::FencedInstanceId),
         end().times(1).refuse(Code::ProducerFenced),
-        proxy
-            .on::<HeartbeatRequest>()
-            .nth(2)
-            .refuse(Code::FencedInstanceId),
+        proxy.on::<HeartbeatRequest>().nth(2).refuse(Code::FencedInstanceId),
     ];
     faulted.app.start();
     once.iter().for_each(Fault::await_fired);
@@ -92,29 +87,17 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
         assert_eq!(fault.fired(), 1);
     };
     let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3);
-    ends_by(
-        add.refuse(Code::TopicAuthorizationFailed),
-        "Topic authorization failed",
-    );
+    ends_by(add.refuse(Code::TopicAuthorizationFailed), "Topic authorization failed");
     let commit = proxy.on::<TxnOffsetCommitRequest>().nth(3);
-    ends_by(
-        commit.refuse(Code::GroupAuthorizationFailed),
-        "Group authorization failed",
-    );
+    ends_by(commit.refuse(Code::GroupAuthorizationFailed), "Group authorization failed");
     let end = proxy.on::<EndTxnRequest>().when(|it| it.committed).nth(3);
     let code = Code::TransactionalIdAuthorizationFailed;
     ends_by(end.refuse(code), "committing failed");
     // An error does not mean that nothing was committed.
     let offsets = proxy.on::<OffsetFetchRequest>();
-    ends_by(
-        offsets.refuse(Code::TopicAuthorizationFailed),
-        "asking for committed offsets failed",
-    );
+    ends_by(offsets.refuse(Code::TopicAuthorizationFailed), "asking for committed offsets failed");
     // The changelog is fetched alone.
     let fetch = || proxy.on::<FetchRequest>().when(|it| it.topics.len() > 1);
-    ends_by(
-        fetch().refuse(Code::TopicAuthorizationFailed),
-        "reading the inputs failed",
-    );
+    ends_by(fetch().refuse(Code::TopicAuthorizationFailed), "reading the inputs failed");
     faulted.run_to_end();
 }

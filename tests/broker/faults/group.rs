@@ -52,11 +52,7 @@ fn join_and_sync_requests_fail() {
     faults.add("join: request lost", join().disconnect_before());
     faults.add("join: response lost", join().disconnect_after());
     faults.add("join: response damaged", join().truncate_response(9));
-    for code in [
-        Code::CoordinatorLoadInProgress,
-        Code::NotCoordinator,
-        Code::UnknownMemberId,
-    ] {
+    for code in [Code::CoordinatorLoadInProgress, Code::NotCoordinator, Code::UnknownMemberId] {
         faults.add(("join", code), join().refuse(code));
     }
     faults.add("sync: request lost", sync().disconnect_before());
@@ -78,19 +74,13 @@ fn coordinator_lookups_fail() {
             let find = proxy.on::<FindCoordinatorRequest>();
             find.when(move |it| it.key_type == kind)
         };
-        for code in [
-            Code::CoordinatorNotAvailable,
-            Code::CoordinatorLoadInProgress,
-        ] {
+        for code in [Code::CoordinatorNotAvailable, Code::CoordinatorLoadInProgress] {
             faults.add((kind, code), find().refuse(code));
         }
         faults.add((kind, "request lost"), find().disconnect_before());
         faults.add((kind, "response lost"), find().disconnect_after());
         faults.add((kind, "response damaged"), find().truncate_response(8));
-        faults.add(
-            (kind, "late"),
-            find().delay_response(Duration::from_millis(700)),
-        );
+        faults.add((kind, "late"), find().delay_response(Duration::from_millis(700)));
     }
     FaultTest::new(&proxy, "fault-coordinator", SETTINGS).run_to_end();
     faults.assert_fired();

@@ -71,9 +71,7 @@ fn offset_requests_before_a_partition_is_read_fail() {
 #[test]
 fn metadata_requests_fail() {
     let proxy = proxy();
-    let described = proxy
-        .on::<InitProducerIdRequest>()
-        .delay_response(Duration::ZERO);
+    let described = proxy.on::<InitProducerIdRequest>().delay_response(Duration::ZERO);
     let mut faulted = FaultTest::new(&proxy, "fault-metadata", SETTINGS);
     faulted.app.start();
     described.await_fired();
@@ -82,10 +80,7 @@ fn metadata_requests_fail() {
     faults.add("request lost", metadata().disconnect_before());
     faults.add("response lost", metadata().disconnect_after());
     faults.add("response damaged", metadata().truncate_response(20));
-    faults.add(
-        "late",
-        metadata().delay_response(Duration::from_millis(700)),
-    );
+    faults.add("late", metadata().delay_response(Duration::from_millis(700)));
     let code = Code::LeaderNotAvailable;
     faults.add(code, metadata().execute_then_refuse(code));
     for renewed in 0..4 {

@@ -38,9 +38,7 @@ fn a_repeated_commit_does_not_end_the_next_transaction() {
     faulted.app.start();
     repeated.await_fired();
     // Its records are appended, its offsets are not: a commit at this point would split it.
-    let next = proxy
-        .on::<AddOffsetsToTxnRequest>()
-        .delay_request_until(&never);
+    let next = proxy.on::<AddOffsetsToTxnRequest>().delay_request_until(&never);
     next.await_fired();
     during_next.open();
     repeated.await_executed();
@@ -73,10 +71,7 @@ fn a_broker_that_accepts_no_records_delays_the_input_and_fills_no_memory() {
         producer.send(&app.topic("clickstream"), &visits);
     }
     let latch = Latch::default();
-    let delayed = proxy
-        .on::<ProduceRequest>()
-        .nth(4)
-        .delay_response_until(&latch);
+    let delayed = proxy.on::<ProduceRequest>().nth(4).delay_response_until(&latch);
     app.start();
     delayed.await_fired();
     // Everything that can be prefetched is in memory once that stops growing.

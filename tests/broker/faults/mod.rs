@@ -31,11 +31,7 @@ impl FaultTest {
         let app = App::through_proxy(&proxy.bootstrap(), name, 2, settings);
         let events = history(1, 1_000, 4_000);
         let horizon = produce(&app, &events, 2);
-        FaultTest {
-            app,
-            events,
-            horizon,
-        }
+        FaultTest { app, events, horizon }
     }
 
     /// The daemon starts, processes the whole input, and is terminated.
@@ -74,9 +70,7 @@ impl Faults {
 
     /// Waits until each fault has fired: the daemon may have nothing else to do.
     fn await_fired(&self) {
-        eventually("all faults have fired", || {
-            self.0.iter().all(|(_, fault)| fault.fired() > 0)
-        });
+        eventually("all faults have fired", || self.0.iter().all(|(_, fault)| fault.fired() > 0));
     }
 
     /// Each fault has fired once.

@@ -24,11 +24,7 @@ fn transaction_commits_fail() {
     ] {
         faults.add(code, end().refuse(code));
     }
-    for code in [
-        Code::CoordinatorNotAvailable,
-        Code::RequestTimedOut,
-        Code::UnknownServerError,
-    ] {
+    for code in [Code::CoordinatorNotAvailable, Code::RequestTimedOut, Code::UnknownServerError] {
         faults.add(("executed", code), end().execute_then_refuse(code));
     }
     faults.add("request lost", end().disconnect_before());
@@ -51,10 +47,7 @@ fn transaction_aborts_fail() {
     for code in [Code::ConcurrentTransactions, Code::UnknownServerError] {
         faults.add(code, abort().refuse(code));
     }
-    faults.add(
-        "executed",
-        abort().execute_then_refuse(Code::UnknownServerError),
-    );
+    faults.add("executed", abort().execute_then_refuse(Code::UnknownServerError));
     faults.add("request lost", abort().disconnect_before());
     faults.add("executed, response lost", abort().disconnect_after());
     FaultTest::new(&proxy, "fault-abort", SETTINGS).run_to_end();
@@ -83,10 +76,7 @@ fn produce_requests_fail() {
     }
     faults.add("request lost", produce().disconnect_before());
     faults.add("executed, response lost", produce().disconnect_after());
-    faults.add(
-        "executed, response damaged",
-        produce().truncate_response(12),
-    );
+    faults.add("executed, response damaged", produce().truncate_response(12));
     FaultTest::new(&proxy, "fault-produce", SETTINGS).run_to_end();
     faults.assert_fired();
 }

@@ -17,12 +17,8 @@ use super::process::Process;
 use super::{Isolation, WAIT_MAX, client_config, eventually, jars, ports, read};
 
 /// A small heap, and a JVM that starts quickly and leaves no files outside the folder.
-const JVM_OPTIONS: [&str; 4] = [
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-];
+const JVM_OPTIONS: [&str; 4] =
+    ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"];
 
 /// Settings for tests: one node, no delays, no retention by time.
 const PROPERTIES: &str = "
@@ -177,19 +173,8 @@ controller.quorum.voters=1@127.0.0.1:{controller}
     pub(crate) fn limit_producers(&self, client_id: &str, bytes_per_second: u32) {
         let limit = format!("producer_byte_rate={bytes_per_second}");
         let output = Command::new("java")
-            .args([
-                "-Xmx128m",
-                "-cp",
-                &jars::class_path(),
-                "kafka.admin.ConfigCommand",
-            ])
-            .args([
-                "--bootstrap-server",
-                self.bootstrap(),
-                "--alter",
-                "--add-config",
-                &limit,
-            ])
+            .args(["-Xmx128m", "-cp", &jars::class_path(), "kafka.admin.ConfigCommand"])
+            .args(["--bootstrap-server", self.bootstrap(), "--alter", "--add-config", &limit])
             .args(["--entity-type", "clients", "--entity-name", client_id])
             .output()
             .unwrap();
@@ -223,17 +208,11 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         let deadline = Instant::now() + WAIT_MAX;
         loop {
             // This waits for the connection, too.
-            let response = self
-                .uncommitted
-                .fetch_metadata(None, Duration::from_millis(200));
+            let response = self.uncommitted.fetch_metadata(None, Duration::from_millis(200));
             if response.is_ok_and(|metadata| is_complete(&metadata)) {
                 return Ok(());
             }
-            if self
-                .process()
-                .as_mut()
-                .is_none_or(|it| it.exit_status().is_some())
-            {
+            if self.process().as_mut().is_none_or(|it| it.exit_status().is_some()) {
                 return Err(read_log(self.folder()));
             }
             let log = || read_log(self.folder());
@@ -247,14 +226,7 @@ fn java(folder: &Path, before: &[&str], after: &[&str]) -> Process {
     let class_path = jars::class_path();
     let temporary = format!("-Djava.io.tmpdir={}", folder.display());
     let own = [&*temporary, "-cp", &class_path];
-    let command = [
-        &["java"],
-        &JVM_OPTIONS[..],
-        &own,
-        before,
-        &["server.properties"],
-        after,
-    ];
+    let command = [&["java"], &JVM_OPTIONS[..], &own, before, &["server.properties"], after];
     Process::start(folder, &log_of(folder), command.concat())
 }
 

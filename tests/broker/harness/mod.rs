@@ -37,10 +37,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) fn eventually(description: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + WAIT_MAX;
     while !condition() {
-        assert!(
-            Instant::now() < deadline,
-            "not in {WAIT_MAX:?}: {description}"
-        );
+        assert!(Instant::now() < deadline, "not in {WAIT_MAX:?}: {description}");
         thread::park_timeout(POLL_INTERVAL);
     }
 }
@@ -87,7 +84,5 @@ fn is_transient(error: &KafkaError) -> bool {
         NotCoordinator,
         NotLeaderForPartition,
     ];
-    error
-        .rdkafka_error_code()
-        .is_some_and(|code| passing.contains(&code))
+    error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
 }

@@ -41,10 +41,7 @@ impl Process {
             .spawn()
             .unwrap();
         let commands = supervisor.stdin.take().unwrap();
-        Process {
-            supervisor,
-            commands,
-        }
+        Process { supervisor, commands }
     }
 
     /// Its exit status, if it has exited.

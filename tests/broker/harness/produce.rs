@@ -77,9 +77,7 @@ impl Broker {
 
 impl Producer {
     fn create(config: &ClientConfig) -> Producer {
-        let inner = config
-            .create_with_context(DeliveryReports::default())
-            .unwrap();
+        let inner = config.create_with_context(DeliveryReports::default()).unwrap();
         Producer { inner }
     }
 

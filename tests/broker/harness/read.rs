@@ -39,8 +39,7 @@ impl Broker {
         // end of a committed transaction: markers are written to partitions one by one.
         eventually("open transactions end", || {
             let seen = self.bounds(topic, isolation);
-            ends.iter()
-                .all(|(partition, end)| seen[partition].1 >= end.1)
+            ends.iter().all(|(partition, end)| seen[partition].1 >= end.1)
         });
         let reader = self.reader(isolation);
         let mut stored = Vec::new();
@@ -96,11 +95,8 @@ impl Broker {
             Isolation::Committed => &self.committed,
             Isolation::Uncommitted => &self.uncommitted,
         };
-        let bounds = |partition| {
-            retry("bounds", || {
-                client.fetch_watermarks(topic, partition, WAIT_MAX)
-            })
-        };
+        let bounds =
+            |partition| retry("bounds", || client.fetch_watermarks(topic, partition, WAIT_MAX));
         // By this client, which would otherwise use outdated metadata of a recreated topic.
         let partitions = partitions_of(client, topic).into_iter();
         partitions.map(|it| (it, bounds(it))).collect()
@@ -118,9 +114,7 @@ impl Broker {
         for partition in self.partitions(topic) {
             asked.add_partition(topic, partition);
         }
-        let response = retry("positions", || {
-            member.committed_offsets(asked.clone(), WAIT_MAX)
-        });
+        let response = retry("positions", || member.committed_offsets(asked.clone(), WAIT_MAX));
         let elements = response.elements().into_iter().filter_map(|element| {
             element.error().unwrap();
             let Offset::Offset(offset) = element.offset() else {

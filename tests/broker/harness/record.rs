@@ -23,12 +23,7 @@ pub(crate) struct StoredRecord {
 
 impl Record {
     pub(crate) fn new(partition: i32, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        Record {
-            partition,
-            key: Some(key.into()),
-            value: Some(value.into()),
-            ..Record::default()
-        }
+        Record { partition, key: Some(key.into()), value: Some(value.into()), ..Record::default() }
     }
 
     /// With this timestamp.

@@ -28,9 +28,7 @@ impl Broker {
     pub(crate) fn grow_topic(&self, topic: &str, partitions: usize) {
         let more = NewPartitions::new(topic, partitions);
         let response = block_on(self.admin.create_partitions([&more], &options()));
-        response
-            .into_iter()
-            .for_each(|result| drop(result.unwrap()));
+        response.into_iter().for_each(|result| drop(result.unwrap()));
     }
 
     /// Deletes the topic and waits until its name can be used again.
@@ -71,9 +69,7 @@ impl Broker {
         let old = old.iter().map(|(name, value)| (&**name, &**value));
         new.entries = old.chain(config.iter().copied()).collect();
         let altered = block_on(self.admin.alter_configs([&new], &options()));
-        altered
-            .into_iter()
-            .for_each(|it| assert!(it.is_ok(), "{it:?}"));
+        altered.into_iter().for_each(|it| assert!(it.is_ok(), "{it:?}"));
     }
 
     /// Deletes the records before the offset, which is the partition's first one when this returns.

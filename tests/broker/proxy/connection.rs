@@ -30,11 +30,7 @@ impl Connection {
         for end in [&client, &broker] {
             end.set_nodelay(true).unwrap();
         }
-        let connection = Arc::new(Connection {
-            client,
-            broker,
-            context,
-        });
+        let connection = Arc::new(Connection { client, broker, context });
         // Bounded by the client's requests in flight.
         let (pending, pending_responses) = channel();
         let responses = connection.clone();
@@ -60,11 +56,7 @@ impl Connection {
                 _ => {}
             }
             let forwarded = response.is_some() || send(&self.broker, &request);
-            let accepted = pending.send(PendingResponse {
-                request,
-                rule,
-                response,
-            });
+            let accepted = pending.send(PendingResponse { request, rule, response });
             if !forwarded || accepted.is_err() {
                 return;
             }
@@ -84,11 +76,7 @@ impl Connection {
 
     /// The client's response; `None` closes the connection.
     fn response(&self, pending: PendingResponse) -> Option<Frame> {
-        let PendingResponse {
-            request,
-            rule,
-            response,
-        } = pending;
+        let PendingResponse { request, rule, response } = pending;
         if response.is_some() {
             if let Some(Action::RefuseLater(_, delay)) = rule.as_ref().map(|rule| &rule.action) {
                 delay.wait();

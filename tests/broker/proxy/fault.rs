@@ -68,12 +68,7 @@ impl Latch {
         let is_closed = |is_open: &mut bool| !*is_open;
         match at_most {
             None => drop(self.0.1.wait_while(is_open, is_closed).unwrap()),
-            Some(time) => drop(
-                self.0
-                    .1
-                    .wait_timeout_while(is_open, time, is_closed)
-                    .unwrap(),
-            ),
+            Some(time) => drop(self.0.1.wait_timeout_while(is_open, time, is_closed).unwrap()),
         }
     }
 }
@@ -166,13 +161,7 @@ pub(crate) struct FaultBuilder<'p, R> {
 
 impl<'p, R: FaultableRequest> FaultBuilder<'p, R> {
     pub(super) fn new(rules: &'p Mutex<Vec<Arc<Rule>>>) -> Self {
-        FaultBuilder {
-            rules,
-            filter: Box::new(|_| true),
-            skip: 0,
-            remaining: 1,
-            kind: PhantomData,
-        }
+        FaultBuilder { rules, filter: Box::new(|_| true), skip: 0, remaining: 1, kind: PhantomData }
     }
 
     /// Only for requests for which `filter` is true.

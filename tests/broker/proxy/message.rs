@@ -81,9 +81,7 @@ impl Frame {
             ResponseHeader::default().with_correlation_id(i32::from_be_bytes(correlation_id));
         let mut bytes = Vec::new();
         let written = header.encode(&mut bytes, R::Response::header_version(version));
-        written
-            .and_then(|()| response.encode(&mut bytes, version))
-            .unwrap();
+        written.and_then(|()| response.encode(&mut bytes, version)).unwrap();
         Frame(bytes)
     }
 }
@@ -91,9 +89,7 @@ impl Frame {
 /// A response of the proxy: this error, for every part of the request.
 pub(super) fn error_response<R: FaultableRequest>(request: &Frame, error: ResponseError) -> Frame {
     let request_body = request.request::<R>();
-    let mut response = request_body
-        .expect("a request that can be read")
-        .empty_response();
+    let mut response = request_body.expect("a request that can be read").empty_response();
     R::set_error(&mut response, error);
     Frame::encode_response::<R>(request, &response)
 }

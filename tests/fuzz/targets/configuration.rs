@@ -61,9 +61,7 @@ fn check_problem(problem: &str, texts: &[&str], variables: &[(String, String)]) 
     };
     if let Some(variable) = location.strip_prefix("the variable ") {
         assert!(
-            variables
-                .iter()
-                .any(|(name, _)| sanitize_for_terminal(name) == variable),
+            variables.iter().any(|(name, _)| sanitize_for_terminal(name) == variable),
             "{location}"
         );
         return;

@@ -38,17 +38,11 @@ static READERS: LazyLock<Vec<Reader>> = LazyLock::new(|| {
         channel: "event".into(),
         ..Mapping::default()
     };
-    let micros = Mapping {
-        time_unit: TimeUnit::Microseconds,
-        ..Mapping::default()
-    };
+    let micros = Mapping { time_unit: TimeUnit::Microseconds, ..Mapping::default() };
     let of = |mapping: Mapping, limits: RecordLimits| {
         let rates = [("EUR", "1.0837"), ("JPY", "0.0065"), ("KWD", "3.25")];
         let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
-        let money = CurrencyRates {
-            rates: rates.into(),
-            ..CurrencyRates::default()
-        };
+        let money = CurrencyRates { rates: rates.into(), ..CurrencyRates::default() };
         let vocabulary = MODELS.vocabulary.clone();
         Reader {
             decoder: Decoder::new(mapping.clone(), vocabulary, money, limits.clone()),
@@ -91,10 +85,7 @@ pub(crate) fn row(bytes: &[u8]) {
         };
         for cells in &rows {
             let outcome = reader.decoder.decode_row(&columns, cells.iter().copied());
-            assert_eq!(
-                reader.decoder.decode_row(&columns, cells.iter().copied()),
-                outcome
-            );
+            assert_eq!(reader.decoder.decode_row(&columns, cells.iter().copied()), outcome);
             if let Ok(event) = &outcome {
                 reader.check(event);
             }
@@ -147,9 +138,7 @@ impl Reader {
         if let Some(customer) = customer {
             assert_eq!(event.customer.as_str(), customer);
         }
-        let kind = at(&self.mapping.event_type.0)
-            .and_then(Value::as_str)
-            .unwrap();
+        let kind = at(&self.mapping.event_type.0).and_then(Value::as_str).unwrap();
         assert_eq!(event.event_type, MODELS.vocabulary.find_type(kind));
     }
 
@@ -225,13 +214,11 @@ fn check_bounds(value: &Value, limits: &RecordLimits, depth: usize) {
         Value::String(text) => assert!(text.len() <= limits.text_bytes),
         Value::Array(list) => {
             assert!(depth <= limits.depth && list.len() <= limits.elements);
-            list.iter()
-                .for_each(|value| check_bounds(value, limits, depth + 1));
+            list.iter().for_each(|value| check_bounds(value, limits, depth + 1));
         }
         Value::Object(map) => {
             assert!(depth <= limits.depth && map.len() <= limits.elements);
-            map.values()
-                .for_each(|value| check_bounds(value, limits, depth + 1));
+            map.values().for_each(|value| check_bounds(value, limits, depth + 1));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -243,9 +230,7 @@ fn insert(into: &mut Value, path: &[&str], text: &str) -> bool {
         return false;
     };
     if rest.is_empty() {
-        return map
-            .insert((*key).to_owned(), Value::String(text.to_owned()))
-            .is_none();
+        return map.insert((*key).to_owned(), Value::String(text.to_owned())).is_none();
     }
     let empty = Value::Object(Map::new());
     insert(map.entry((*key).to_owned()).or_insert(empty), rest, text)

@@ -38,10 +38,7 @@ pub(crate) static MODELS: LazyLock<Models> = LazyLock::new(|| {
 });
 
 fn source(name: &str, text: &str) -> SourceFile {
-    SourceFile {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    }
+    SourceFile { name: name.to_owned(), text: text.to_owned() }
 }
 
 /// Whether the text can be printed on a terminal.

@@ -89,9 +89,9 @@ pub(super) fn check_condition(model: &Model, condition: &Condition, depth: usize
         Condition::Constant(_) | Condition::OnEvent(_) => {}
         Condition::Has(fact) | Condition::Bool { fact, .. } => known(*fact),
         Condition::Not(inner) => check_condition(model, inner, depth + 1),
-        Condition::All(parts) | Condition::Any(parts) => parts
-            .iter()
-            .for_each(|part| check_condition(model, part, depth + 1)),
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().for_each(|part| check_condition(model, part, depth + 1))
+        }
         Condition::Compare(comparison) => {
             let all = comparison.facts.iter().chain(&comparison.windowed_facts);
             all.for_each(|fact| known(*fact));
@@ -142,13 +142,7 @@ fn run_customer(models: &Models) {
     let mut changes = Vec::new();
     for event in events {
         let event = Event { time, ..event };
-        state.receive(
-            models,
-            &event,
-            Position::default(),
-            usize::MAX,
-            &mut changes,
-        );
+        state.receive(models, &event, Position::default(), usize::MAX, &mut changes);
         time = time.checked_add(step).unwrap_or(EventTime::MAX);
     }
     state.fire_timers(models, time, 10_000, &mut changes);

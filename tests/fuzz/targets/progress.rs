@@ -34,10 +34,7 @@ pub(crate) fn run(bytes: &[u8]) {
     let written = codec::encode(&progress, &identity);
     assert_eq!(codec::decode(&written, &identity, LOADED), Ok(progress));
     let other_cluster = codec::decode(&written, &Identity::default(), LOADED);
-    assert!(matches!(
-        other_cluster,
-        Err(UnusableState::OtherCluster { .. })
-    ));
+    assert!(matches!(other_cluster, Err(UnusableState::OtherCluster { .. })));
     let read = |bytes| serde_json::from_slice::<Value>(bytes).unwrap();
     let (mut read, written) = (read(bytes), read(&written));
     if read["format"] != written["format"] {
@@ -45,10 +42,7 @@ pub(crate) fn run(bytes: &[u8]) {
     }
     for absent in ["highest", "delay", "arrived", "fired_to"] {
         // A missing key means null.
-        read.as_object_mut()
-            .unwrap()
-            .entry(absent)
-            .or_insert(Value::Null);
+        read.as_object_mut().unwrap().entry(absent).or_insert(Value::Null);
     }
     assert_eq!(read, written);
 }

@@ -36,13 +36,7 @@ fn process_event(mut state: CustomerState) {
     };
     let end = event.time.checked_add(Millis(30 * Millis::DAY.0));
     let mut changes = Vec::new();
-    state.receive(
-        &MODELS,
-        &event,
-        Position::default(),
-        usize::MAX,
-        &mut changes,
-    );
+    state.receive(&MODELS, &event, Position::default(), usize::MAX, &mut changes);
     state.fire_timers(&MODELS, end.unwrap_or(EventTime::MAX), 10_000, &mut changes);
     let bytes = encoded(&state);
     assert_eq!(customer::decode_armed(&bytes), Ok(state.armed));

@@ -37,11 +37,7 @@ ann,order,2026-04-11
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let new = OLD.replace("days(10)", "days(20)");
-    for (name, text) in [
-        ("old.yaml", OLD),
-        ("new.yaml", &new),
-        ("events.csv", EVENTS),
-    ] {
+    for (name, text) in [("old.yaml", OLD), ("new.yaml", &new), ("events.csv", EVENTS)] {
         fs::write(folder.path().join(name), text).unwrap();
     }
     folder
@@ -63,22 +59,14 @@ fn the_report_of_a_small_history_is_as_expected() {
     let run = tenure(&folder, &format!("{BOTH} {ASKED} events.csv"));
     assert_eq!(run.code, 0);
     let alone = "note: the last event, events.csv:10 of 2026-04-11T00:00:00.000Z, is 57 days after all others";
-    assert!(
-        run.said.starts_with(alone) && run.said.lines().count() == 1,
-        "{}",
-        run.said
-    );
+    assert!(run.said.starts_with(alone) && run.said.lines().count() == 1, "{}", run.said);
     let expected = include_str!("report.txt");
     assert_eq!(run.out, expected, "{}", run.out);
     assert!(run.out.lines().all(|line| line.chars().count() <= 100));
 }
 
 fn keys(json: &Json) -> Vec<&str> {
-    json.as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
+    json.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
 #[test]
@@ -88,14 +76,7 @@ fn the_json_report_has_all_its_keys_and_numbers() {
     let report: Json = serde_json::from_str(&run.out).unwrap();
     assert_eq!(
         keys(&report),
-        [
-            "history",
-            "versions",
-            "population",
-            "matrices",
-            "differences",
-            "prediction"
-        ]
+        ["history", "versions", "population", "matrices", "differences", "prediction"]
     );
     let history = &report["history"];
     assert_eq!(history["customers"], 4);
@@ -105,21 +86,10 @@ fn the_json_report_has_all_its_keys_and_numbers() {
         json!([{"reason": "bad_time", "count": 1, "first": {"file": "events.csv", "line": 9}}])
     );
     let [old, new] = [0, 1].map(|at| &report["versions"][at]);
-    assert_eq!(
-        (&old["transitions"], &new["transitions"]),
-        (&json!(13), &json!(9))
-    );
+    assert_eq!((&old["transitions"], &new["transitions"]), (&json!(13), &json!(9)));
     assert_eq!(
         keys(&old["stages"][0]),
-        [
-            "stage",
-            "at_end",
-            "entries",
-            "exits",
-            "passed",
-            "completed",
-            "ongoing"
-        ]
+        ["stage", "at_end", "entries", "exits", "passed", "completed", "ongoing"]
     );
     assert_eq!(
         keys(&old["flaps"]),
@@ -135,10 +105,7 @@ fn the_json_report_has_all_its_keys_and_numbers() {
         ]
     );
     // ann at risk 11 to 13 January, bea 15 to 20 January: transitions that are undone within a week.
-    assert_eq!(
-        (&old["flaps"]["count"], &new["flaps"]["count"]),
-        (&json!(2), &json!(1))
-    );
+    assert_eq!((&old["flaps"]["count"], &new["flaps"]["count"]), (&json!(2), &json!(1)));
 }
 
 #[test]
@@ -188,9 +155,7 @@ never,page,2026-02-28,,10
     assert_eq!(prediction["counted"], expected);
     let dates = prediction["dates"].as_array().unwrap();
     let on = |day: &str| {
-        let date = dates
-            .iter()
-            .find(|it| it["date"].as_str().unwrap().starts_with(day));
+        let date = dates.iter().find(|it| it["date"].as_str().unwrap().starts_with(day));
         let own = &date.unwrap()["versions"][0];
         (own["population"].clone(), own["stopped"].clone())
     };
@@ -204,10 +169,7 @@ fn the_json_report_has_differences_and_predictions() {
     let report: Json = serde_json::from_str(&run.out).unwrap();
     assert_eq!(report["population"].as_array().unwrap().len(), 48);
     assert_eq!(report["matrices"]["dates"].as_array().unwrap().len(), 12);
-    assert_eq!(
-        report["matrices"]["dates"][11]["counts"],
-        json!([[1, 0, 0], [0, 1, 0], [0, 0, 2]])
-    );
+    assert_eq!(report["matrices"]["dates"][11]["counts"], json!([[1, 0, 0], [0, 1, 0], [0, 0, 2]]));
     assert_eq!(
         keys(&report["differences"]),
         [
@@ -253,10 +215,7 @@ fn a_backtest_of_a_single_model_has_no_comparison() {
     assert_eq!(report["prediction"], Json::Null);
     assert_eq!(report["versions"].as_array().unwrap().len(), 1);
     let text = tenure(&folder, "--model old.yaml events.csv").out;
-    assert!(
-        !text.contains("OLD") && text.contains("Customers make 13 moves."),
-        "{text}"
-    );
+    assert!(!text.contains("OLD") && text.contains("Customers make 13 moves."), "{text}");
 }
 
 #[test]
@@ -265,17 +224,14 @@ fn the_order_of_the_rows_and_a_pipe_make_no_difference() {
     let arguments = format!("{BOTH} {ASKED} --format json");
     let plain = tenure(&folder, &format!("{arguments} events.csv"));
     assert_eq!(
-        tenure(&folder, &format!("{arguments} -"))
-            .out
-            .replace("\"-\"", "\"events.csv\""),
+        tenure(&folder, &format!("{arguments} -")).out.replace("\"-\"", "\"events.csv\""),
         plain.out
     );
     let mut rows: Vec<&str> = EVENTS.lines().collect();
     rows[1..].reverse();
     fs::write(folder.path().join("back.csv"), rows.join("\n")).unwrap();
     let line = |text: &str, line: &str| {
-        text.replace("back.csv", "events.csv")
-            .replace(line, "\"line\": 9")
+        text.replace("back.csv", "events.csv").replace(line, "\"line\": 9")
     };
     let back = tenure(&folder, &format!("{arguments} back.csv")).out;
     assert_eq!(line(&back, "\"line\": 3"), plain.out);
@@ -284,16 +240,10 @@ fn the_order_of_the_rows_and_a_pipe_make_no_difference() {
 #[test]
 fn a_backtest_ends_at_the_given_time() {
     let folder = folder();
-    let run = tenure(
-        &folder,
-        "--model old.yaml --format json --until 2026-01-12 events.csv",
-    );
+    let run = tenure(&folder, "--model old.yaml --format json --until 2026-01-12 events.csv");
     let report: Json = serde_json::from_str(&run.out).unwrap();
     assert_eq!(report["history"]["end"], "2026-01-12T23:59:59.999Z");
-    assert_eq!(
-        (&report["history"]["events"], &report["history"]["later"]),
-        (&json!(3), &json!(5))
-    );
+    assert_eq!((&report["history"]["events"], &report["history"]["later"]), (&json!(3), &json!(5)));
     // Timers fire up to the end: ann and cem on the 11th.
     assert_eq!(report["versions"][0]["stages"][2]["at_end"], 2);
 }
@@ -303,11 +253,7 @@ fn invalid_arguments_are_refused_with_a_reason() {
     let folder = folder();
     fs::write(folder.path().join("empty.csv"), "customer_id,type,time\n").unwrap();
     for (arguments, code, said) in [
-        (
-            &*format!("{BOTH} --model old.yaml events.csv"),
-            2,
-            "at most two --model",
-        ),
+        (&*format!("{BOTH} --model old.yaml events.csv"), 2, "at most two --model"),
         (
             "--model old.yaml --outcome order --within 20d --stage at_rsk events.csv",
             2,
@@ -326,11 +272,7 @@ fn invalid_arguments_are_refused_with_a_reason() {
             "too short",
         ),
         ("--model old.yaml - -", 2, "once only"),
-        (
-            "--model old.yaml --html events.csv events.csv",
-            2,
-            "--html would overwrite events.csv",
-        ),
+        ("--model old.yaml --html events.csv events.csv", 2, "--html would overwrite events.csv"),
         ("--model none.yaml events.csv", 78, "none.yaml"),
         ("--model old.yaml empty.csv", 1, "no event"),
         ("--model old.yaml --strict events.csv", 3, ""),
@@ -355,12 +297,7 @@ transitions:
     fs::write(folder.path().join("clock.yaml"), model).unwrap();
     let run = tenure(&folder, "--model clock.yaml events.csv");
     assert_eq!(run.code, 1, "{}", run.said);
-    assert!(
-        run.said
-            .contains("do stages follow each other by time alone?"),
-        "{}",
-        run.said
-    );
+    assert!(run.said.contains("do stages follow each other by time alone?"), "{}", run.said);
 }
 
 /// Elements are closed in the right order, and attributes are quoted.
@@ -400,9 +337,7 @@ fn the_page_is_well_formed_self_contained_and_escaped() {
     assert_eq!(run.code, 0, "{}", run.said);
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
     well_formed(&page);
-    for never in [
-        "http:", "https:", "src=", "href=", "url(", "@import", "<script", evil,
-    ] {
+    for never in ["http:", "https:", "src=", "href=", "url(", "@import", "<script", evil] {
         assert!(!page.contains(never), "{never}");
     }
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -459,14 +394,7 @@ fn a_history_without_valid_events_is_reported_with_the_reason() {
          (write 1997-01-31 or 1997-01-31T08:30:00Z)\n"
     );
     let explain = ["explain", "ann", "--model", "old.yaml", "german.csv"];
-    let story = [
-        "replay",
-        "--story",
-        "ann",
-        "--model",
-        "old.yaml",
-        "german.csv",
-    ];
+    let story = ["replay", "--story", "ann", "--model", "old.yaml", "german.csv"];
     for command in [&explain[..], &story[..]] {
         let run = crate::program::tenure(folder.path(), command);
         let said = "there are no events of ann; 2 rows were rejected, the first at german.csv:2: ";

@@ -8,49 +8,28 @@ use super::{DAY, at, history, measured, questions, version};
 fn days(lengths: &DurationHistogram) -> (u64, Option<i64>, Option<i64>, Option<i64>) {
     let days = |it: Option<Millis>| it.map(|it| it.0 / DAY);
     let (median, most) = (lengths.percentile(50), lengths.percentile(90));
-    (
-        lengths.count,
-        days(lengths.mean()),
-        days(median),
-        days(most),
-    )
+    (lengths.count, days(lengths.mean()), days(median), days(most))
 }
 
 #[test]
 fn the_matrix_counts_all_customers_at_each_date_by_both_stages() {
     let versions = [version("a b", 0), version("a b", 0)];
-    let histories = [
-        history(0, &[], &[&[(10, 1)], &[(20, 1)]]),
-        history(50, &[], &[&[], &[(60, 1)]]),
-    ];
+    let histories =
+        [history(0, &[], &[&[(10, 1)], &[(20, 1)]]), history(50, &[], &[&[], &[(60, 1)]])];
     let backtest = measured(&versions, questions(), &histories);
     let census = &backtest.census;
     assert_eq!(*census.dates.first().unwrap(), at(0));
     assert_eq!(*census.dates.last().unwrap(), at(100));
     // One hundred days in 47 steps: at midnight, two days apart or three.
-    assert!(
-        census
-            .dates
-            .windows(2)
-            .all(|it| it[1].duration_since(it[0]).0 % DAY == 0)
-    );
-    let on = |day| {
-        census
-            .dates
-            .iter()
-            .position(|date| *date >= at(day))
-            .unwrap()
-    };
+    assert!(census.dates.windows(2).all(|it| it[1].duration_since(it[0]).0 % DAY == 0));
+    let on = |day| census.dates.iter().position(|date| *date >= at(day)).unwrap();
     assert_eq!(census.matrix[on(0)], [[1, 0], [0, 0]]);
     assert_eq!(census.matrix[on(11)], [[0, 0], [1, 0]]);
     assert_eq!(census.matrix[on(52)], [[1, 0], [0, 1]]);
     assert_eq!(census.matrix[on(100)], [[0, 1], [0, 1]]);
     assert_eq!(census.population[on(100)], [[1, 1], [0, 2]]);
     let shown = census.shown();
-    assert_eq!(
-        (shown.len(), *shown.last().unwrap()),
-        (12, census.dates.len() - 1)
-    );
+    assert_eq!((shown.len(), *shown.last().unwrap()), (12, census.dates.len() - 1));
 }
 
 #[test]
@@ -94,10 +73,7 @@ fn percentiles_are_by_nearest_rank_with_an_error_of_at_most_one_in_500() {
     }
     assert_eq!(lengths.mean(), Some(Millis(11 * DAY / 2)));
     let percentile = |percent| lengths.percentile(percent).unwrap().0 / DAY;
-    assert_eq!(
-        [1, 10, 11, 50, 51, 90, 91, 100].map(percentile),
-        [1, 1, 2, 5, 6, 9, 10, 10]
-    );
+    assert_eq!([1, 10, 11, 50, 51, 90, 91, 100].map(percentile), [1, 1, 2, 5, 6, 9, 10, 10]);
     // A hundred thousand lengths, all different: from a second to three years.
     let mut lengths = DurationHistogram::default();
     let all: Vec<i64> = (1..=100_000).map(|n| n * 997_331).collect();
@@ -105,10 +81,7 @@ fn percentiles_are_by_nearest_rank_with_an_error_of_at_most_one_in_500() {
     for percent in 1..=100 {
         let exact = all[percent * 1000 - 1];
         let found = lengths.percentile(percent as u64).unwrap().0;
-        assert!(
-            found >= exact && (found - exact) * 500 <= exact,
-            "{percent}: {found} {exact}"
-        );
+        assert!(found >= exact && (found - exact) * 500 <= exact, "{percent}: {found} {exact}");
     }
 }
 
@@ -125,20 +98,11 @@ fn a_flap_is_a_return_to_the_previous_stage_within_the_span() {
     ];
     let backtest = measured(&versions, questions(), &histories);
     let flaps = &backtest.flaps[0];
-    assert_eq!(
-        (flaps.transitions, flaps.flaps, flaps.customers, flaps.most),
-        (14, 2, 1, 2)
-    );
+    assert_eq!((flaps.transitions, flaps.flaps, flaps.customers, flaps.most), (14, 2, 1, 2));
     assert_eq!((flaps.chains, flaps.longest_chain), (2, 3));
     // The undone transition is the first of the two.
-    assert_eq!(
-        flaps.reversals[&(0, 1)],
-        ReversalCounts { made: 6, undone: 1 }
-    );
-    assert_eq!(
-        flaps.reversals[&(1, 0)],
-        ReversalCounts { made: 3, undone: 1 }
-    );
+    assert_eq!(flaps.reversals[&(0, 1)], ReversalCounts { made: 6, undone: 1 });
+    assert_eq!(flaps.reversals[&(1, 0)], ReversalCounts { made: 3, undone: 1 });
 }
 
 #[test]
@@ -160,27 +124,13 @@ fn differences_between_versions_are_measured() {
     assert_eq!((differences.at_end, differences.histories), (1, 3));
     assert_eq!(differences.time_apart, i128::from(50 * DAY));
     assert_eq!(backtest.customer_time, i128::from(260 * DAY));
-    assert_eq!(
-        differences.flows[&(0, 1)],
-        Flow {
-            both: 1,
-            only: [2, 2]
-        }
-    );
-    assert_eq!(
-        differences.flows[&(1, 0)],
-        Flow {
-            both: 0,
-            only: [1, 0]
-        }
-    );
+    assert_eq!(differences.flows[&(0, 1)], Flow { both: 1, only: [2, 2] });
+    assert_eq!(differences.flows[&(1, 0)], Flow { both: 0, only: [1, 0] });
     let b: &FirstEntries = &differences.first_entries[1];
     assert_eq!((b.same, b.only), (1, [1, 1]));
     assert_eq!(days(&b.earlier), (0, None, None, None));
     assert_eq!(days(&b.later), (1, Some(10), Some(10), Some(10)));
-    let names: Vec<&str> = (differences.examples().iter())
-        .map(|it| it.customer.as_str())
-        .collect();
+    let names: Vec<&str> = (differences.examples().iter()).map(|it| it.customer.as_str()).collect();
     assert_eq!(names, ["c0", "c2", "c3"]);
 }
 
@@ -196,30 +146,19 @@ fn renamed_and_merged_stages_are_compared_as_the_same() {
     let differences = backtest.differences.unwrap();
     assert_eq!((differences.at_end, differences.histories), (0, 0));
     assert_eq!(differences.stages, ["first", "two"]);
-    assert_eq!(
-        differences.flows[&(0, 1)],
-        Flow {
-            both: 2,
-            only: [0, 0]
-        }
-    );
+    assert_eq!(differences.flows[&(0, 1)], Flow { both: 2, only: [0, 0] });
 }
 
 #[test]
 fn examples_are_limited_and_deterministic() {
     let versions = [version("a b", 0), version("a b", 0)];
-    let histories: Vec<_> = (0..200)
-        .map(|_| history(0, &[], &[&[], &[(5, 1)]]))
-        .collect();
+    let histories: Vec<_> = (0..200).map(|_| history(0, &[], &[&[], &[(5, 1)]])).collect();
     let mut asked = questions();
     asked.examples = 3;
     let chosen = |histories| {
         let backtest = measured(&versions, asked.clone(), histories);
         let differences = backtest.differences.unwrap();
-        let ids = differences
-            .examples()
-            .into_iter()
-            .map(|it| it.customer.as_str().to_owned());
+        let ids = differences.examples().into_iter().map(|it| it.customer.as_str().to_owned());
         ids.collect::<Vec<String>>()
     };
     let all = chosen(&histories);
@@ -228,18 +167,7 @@ fn examples_are_limited_and_deterministic() {
     let of_half = chosen(&histories[..100]);
     let numbers =
         |ids: &[String]| -> Vec<usize> { ids.iter().map(|id| id[1..].parse().unwrap()).collect() };
-    assert!(
-        numbers(&all)
-            .iter()
-            .filter(|it| **it < 100)
-            .all(|it| numbers(&of_half).contains(it))
-    );
+    assert!(numbers(&all).iter().filter(|it| **it < 100).all(|it| numbers(&of_half).contains(it)));
     asked.examples = 0;
-    assert!(
-        measured(&versions, asked, &histories)
-            .differences
-            .unwrap()
-            .examples()
-            .is_empty()
-    );
+    assert!(measured(&versions, asked, &histories).differences.unwrap().examples().is_empty());
 }

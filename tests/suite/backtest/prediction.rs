@@ -35,12 +35,7 @@ fn prediction_dates_have_enough_history_before_and_after_them() {
     let dates: Vec<i64> = prediction.dates.iter().map(|it| it.date.0 / DAY).collect();
     assert_eq!(dates.len(), 24);
     assert_eq!((dates[0], dates[23]), (10, 90));
-    assert!(
-        dates
-            .windows(2)
-            .all(|it| (3..=4).contains(&(it[1] - it[0]))),
-        "{dates:?}"
-    );
+    assert!(dates.windows(2).all(|it| (3..=4).contains(&(it[1] - it[0]))), "{dates:?}");
     let mut short = asking();
     short.end = at(19);
     let refused = Backtest::new(&[version("a risk", 0)], short).unwrap_err();
@@ -67,12 +62,7 @@ fn flagged_and_stopped_customers_are_counted_among_those_with_the_outcome() {
         history(11, &[11], &[&[]]),
     ]);
     let (own, recency) = on(&prediction, 10);
-    let expected = Score {
-        population: 4,
-        stopped: 2,
-        flagged: 2,
-        hits: ONE,
-    };
+    let expected = Score { population: 4, stopped: 2, flagged: 2, hits: ONE };
     assert_eq!(own, expected);
     // Recency flags the two whose orders are oldest, days 0 and 1: one of them stopped.
     assert_eq!(recency, expected);
@@ -123,19 +113,10 @@ fn ties_at_the_cut_count_with_their_expected_share() {
 fn the_pooled_score_is_the_sum_of_all_dates() {
     let prediction = predicted(&[history(0, &[0], &[&[(50, 1)]])]);
     let dates = prediction.dates.len() as u64;
-    let flagged = prediction
-        .dates
-        .iter()
-        .filter(|it| it.date >= at(50))
-        .count() as u64;
+    let flagged = prediction.dates.iter().filter(|it| it.date >= at(50)).count() as u64;
     assert_eq!(
         prediction.score(0),
-        Score {
-            population: dates,
-            stopped: dates,
-            flagged,
-            hits: flagged * ONE,
-        }
+        Score { population: dates, stopped: dates, flagged, hits: flagged * ONE }
     );
     assert_eq!(prediction.recency(0).hits, flagged * ONE);
 }
@@ -167,9 +148,7 @@ fn lead_time_is_from_the_flag_to_the_end_of_the_inactivity_that_confirms_it() {
 fn consecutive_flagged_stages_are_one_flag() {
     let versions = [version("a risk gone", 0b110)];
     let histories = [history(0, &[20], &[&[(24, 1), (28, 2)]])];
-    let prediction = measured(&versions, asking(), &histories)
-        .prediction
-        .unwrap();
+    let prediction = measured(&versions, asking(), &histories).prediction.unwrap();
     assert_eq!(prediction.lead_times[0].spells, 1);
     assert_eq!(on(&prediction, 90).0.flagged, 1);
 }

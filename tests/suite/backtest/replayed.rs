@@ -15,10 +15,7 @@ use tenure::model::{Models, SourceFile};
 type Told = BTreeMap<String, Vec<(EventTime, String, String)>>;
 
 fn version(text: String) -> Version {
-    let source = SourceFile {
-        name: "model.yaml".to_owned(),
-        text,
-    };
+    let source = SourceFile { name: "model.yaml".to_owned(), text };
     let (models, _) = Models::compile(vec![source]).unwrap();
     Version { models, flagged: 0 }
 }
@@ -43,18 +40,14 @@ fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>)
     let mut told = vec![Told::new(); versions.len()];
     let mut next = grouped.next_row().unwrap();
     while let Some((customer, occurrence)) = next {
-        walker
-            .receive(occurrence.events, occurrence.position)
-            .unwrap();
+        walker.receive(occurrence.events, occurrence.position).unwrap();
         next = grouped.next_row().unwrap();
         if next.as_ref().is_none_or(|(other, _)| *other != customer) {
             let history = walker.finish().unwrap();
             for (at, line) in history.stage_histories.iter().enumerate() {
                 let name = |stage: usize| versions[at].model().stages[stage].name.clone();
-                let moves = line
-                    .transitions
-                    .iter()
-                    .map(|one| (one.at, name(one.from), name(one.to)));
+                let moves =
+                    line.transitions.iter().map(|one| (one.at, name(one.from), name(one.to)));
                 let moves: Vec<_> = moves.collect();
                 if !moves.is_empty() {
                     told[at].insert(customer.as_str().to_owned(), moves);
@@ -88,16 +81,13 @@ fn backtests_of_the_presets_over_the_cdnow_sample_agree_with_replay() {
     let input = root.join("tests/data/cdnow_sample.csv");
     let files = fs::read_dir(root.join("config/models")).unwrap();
     let files = files.map(|file| file.unwrap().path());
-    let mut files: Vec<PathBuf> = files
-        .filter(|it| it.extension().is_some_and(|it| it == "yaml"))
-        .collect();
+    let mut files: Vec<PathBuf> =
+        files.filter(|it| it.extension().is_some_and(|it| it == "yaml")).collect();
     files.sort();
     assert!(files.len() >= 12);
     // All at once: each has its own decoder and its own view of the events.
-    let versions: Vec<Version> = files
-        .iter()
-        .map(|file| version(fs::read_to_string(file).unwrap()))
-        .collect();
+    let versions: Vec<Version> =
+        files.iter().map(|file| version(fs::read_to_string(file).unwrap())).collect();
     let (survey, told) = walked(&versions, std::slice::from_ref(&input));
     assert_eq!(survey.events, 6919);
     let mut moved = 0;

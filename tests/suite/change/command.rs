@@ -6,11 +6,7 @@ use std::process::{Command, Output};
 
 /// Exit code, standard output and standard error of `tenure check` in a folder.
 fn run(folder: &Path, arguments: &[&str], more: &[&str]) -> (Option<i32>, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = Command::new(env!("CARGO_BIN_EXE_tenure"))
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_tenure"))
         .current_dir(folder)
         .arg("check")
         .args(arguments)
@@ -25,11 +21,7 @@ fn check(new: &str, old: &str, more: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("new.yaml"), new).unwrap();
     fs::write(folder.path().join("old.yaml"), old).unwrap();
-    run(
-        folder.path(),
-        &["new.yaml", "--replacing", "old.yaml"],
-        more,
-    )
+    run(folder.path(), &["new.yaml", "--replacing", "old.yaml"], more)
 }
 
 const OLD: &str = "
@@ -45,24 +37,15 @@ transitions:
 fn check_reports_the_change_and_whether_it_would_be_accepted() {
     let (code, _, stderr) = check(&OLD.replace(">= 1", ">= 2"), OLD, &[]);
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(
-        stderr.contains("shop: new->buyer now when orders >= 2"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("shop: new->buyer now when orders >= 2"), "{stderr}");
     let (code, _, stderr) = check(&format!("# Words.\n{OLD}"), OLD, &[]);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("only texts change"), "{stderr}");
     let lost = OLD.replace("buyer", "customer");
     let (code, _, stderr) = check(&lost, OLD, &[]);
     assert_eq!(code, Some(78), "{stderr}");
-    assert!(
-        stderr.contains("error: the change would be refused"),
-        "{stderr}"
-    );
-    assert!(
-        stderr.contains("write `was: buyer` in another stage"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("error: the change would be refused"), "{stderr}");
+    assert!(stderr.contains("write `was: buyer` in another stage"), "{stderr}");
     let (code, stdout, _) = check(&lost, OLD, &["--format", "json"]);
     assert_eq!(code, Some(78), "{stdout}");
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
@@ -86,14 +69,8 @@ transitions:
     assert_eq!(code, Some(0), "{stderr}");
     let expected = "shop: new->lost, buyer->lost now when since(last_order) >= days(60)";
     assert!(stderr.contains(expected), "{stderr}");
-    assert!(
-        stderr.ends_with("the change would be accepted\n"),
-        "{stderr}"
-    );
-    let new = old
-        .replace("3d", "5d")
-        .replace("1d", "0s")
-        .replace("7d", "9d");
+    assert!(stderr.ends_with("the change would be accepted\n"), "{stderr}");
+    let new = old.replace("3d", "5d").replace("1d", "0s").replace("7d", "9d");
     let (_, _, stderr) = check(&new, old, &[]);
     for expected in [
         "shop: the hold of new->lost, buyer->lost is 5d, was 3d",
@@ -113,22 +90,14 @@ fn changed_settings_are_reported_in_the_same_way() {
     write("old.toml", inputs);
     let check = |text: &str, more: &[&str]| {
         write("new.toml", text);
-        let own = [
-            "shop.yaml",
-            "--config",
-            "new.toml",
-            "--replacing-config",
-            "old.toml",
-        ];
+        let own = ["shop.yaml", "--config", "new.toml", "--replacing-config", "old.toml"];
         run(folder.path(), &own, more)
     };
     let (code, _, stderr) = check(inputs, &[]);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("records are decoded as before"), "{stderr}");
-    let more = format!(
-        "{}[[input]]\ntopic = \"orders\"\n",
-        inputs.replace("\"user\"", "\"user.id\"")
-    );
+    let more =
+        format!("{}[[input]]\ntopic = \"orders\"\n", inputs.replace("\"user\"", "\"user.id\""));
     let (code, _, stderr) = check(&more, &[]);
     assert_eq!(code, Some(0), "{stderr}");
     for expected in [
@@ -144,10 +113,7 @@ fn changed_settings_are_reported_in_the_same_way() {
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     let refused = json["settings"]["refused"].as_str().unwrap();
     assert!(refused.contains("was USD and is EUR now"), "{refused}");
-    assert_eq!(
-        json["settings"]["changes"][0],
-        r#"money.currency: "EUR" instead of "USD""#
-    );
+    assert_eq!(json["settings"]["changes"][0], r#"money.currency: "EUR" instead of "USD""#);
     write("old.toml", &format!("settings_version = 1\n{inputs}"));
     let (code, _, stderr) = check(inputs, &[]);
     assert_eq!(code, Some(78), "{stderr}");

@@ -47,10 +47,7 @@ fn why(shop: &Shop, customer: &str) -> (Cause, Option<String>) {
         let from = by.from.map_or("?", |from| &model.stages[from].name);
         let parts = by.condition.comparisons().into_iter().map(|checked| {
             assert!(checked.is_satisfied(), "{checked:#?}");
-            format!(
-                "; {} {:?}",
-                checked.evidence.condition, checked.evidence.value
-            )
+            format!("; {} {:?}", checked.evidence.condition, checked.evidence.value)
         });
         format!("{from}{}", parts.collect::<String>())
     });
@@ -63,10 +60,7 @@ fn explanations_survive_renaming_and_reordering() {
     let customers = ["anna", "ben", "cleo"];
     let before = customers.map(|customer| why(&shop, customer));
     assert_eq!(before[1].0, Cause::Timer);
-    assert!(
-        before[2].1.as_ref().unwrap().contains(r#"Text("buyer")"#),
-        "{before:#?}"
-    );
+    assert!(before[2].1.as_ref().unwrap().contains(r#"Text("buyer")"#), "{before:#?}");
     let after = "
 model: shop
 version: 2
@@ -88,9 +82,7 @@ transitions:
     let renamed = customers.map(|customer| why(&shop, customer));
     for (before, after) in before.iter().zip(&renamed) {
         let before = before.1.as_ref().unwrap();
-        let before = before
-            .replace("spent", "money")
-            .replace("buyer", "customer");
+        let before = before.replace("spent", "money").replace("buyer", "customer");
         assert_eq!(Some(before), after.1);
     }
 }
@@ -98,9 +90,7 @@ transitions:
 #[test]
 fn only_the_cause_of_a_removed_transition_stays_known() {
     let mut shop = shop();
-    let after = SHOP
-        .replace("spent > 5", "spent > 6")
-        .replace("days(30)", "days(34)");
+    let after = SHOP.replace("spent > 5", "spent > 6").replace("days(30)", "days(34)");
     shop.change(models(&[&after]));
     shop.sweep();
     assert_eq!(why(&shop, "anna"), (Cause::Event, None));
@@ -112,22 +102,15 @@ fn only_the_cause_of_a_removed_transition_stays_known() {
 #[test]
 fn a_customer_that_is_not_migrated_yet_is_explained_by_the_new_models() {
     let mut shop = shop();
-    shop.store
-        .put_generation(PARTITION, &shop.generation)
-        .unwrap();
+    shop.store.put_generation(PARTITION, &shop.generation).unwrap();
     let find = |shop: &Shop, customer: &str| {
         let partitions = shop.store.partitions().unwrap();
         assert_eq!(partitions, [PARTITION]);
-        shop.store
-            .find_customer(&partitions, &customer.into())
-            .unwrap()
-            .unwrap()
+        shop.store.find_customer(&partitions, &customer.into()).unwrap().unwrap()
     };
     assert!(!find(&shop, "ben").is_migrated);
     shop.change(models(&[&SHOP.replace("days(30)", "days(40)")]));
-    shop.store
-        .put_generation(PARTITION, &shop.generation)
-        .unwrap();
+    shop.store.put_generation(PARTITION, &shop.generation).unwrap();
     // The change is committed, and no customer is migrated yet.
     let commit = Commit {
         states: Vec::new(),
@@ -154,14 +137,8 @@ fn a_customer_that_is_not_migrated_yet_is_explained_by_the_new_models() {
         (found.is_migrated, about.to_string())
     };
     let (is_migrated, before) = shown(&shop);
-    assert!(
-        is_migrated && before.contains("The models have just changed"),
-        "{before}"
-    );
+    assert!(is_migrated && before.contains("The models have just changed"), "{before}");
     shop.sweep();
     let (is_migrated, after) = shown(&shop);
-    assert!(
-        !is_migrated && before.starts_with(after.trim_end()),
-        "{before}\n{after}"
-    );
+    assert!(!is_migrated && before.starts_with(after.trim_end()), "{before}\n{after}");
 }

@@ -64,48 +64,28 @@ struct RandomEvent {
 
 /// Events of eight customers in some days, in time order, with duplicates and returns.
 fn history(chance: &mut Rng, days: std::ops::Range<i64>) -> Vec<RandomEvent> {
-    let mut times: Vec<i64> = (0..chance.usize(10..60))
-        .map(|_| chance.i64(days.start * DAY..days.end * DAY))
-        .collect();
+    let mut times: Vec<i64> =
+        (0..chance.usize(10..60)).map(|_| chance.i64(days.start * DAY..days.end * DAY)).collect();
     times.sort_unstable();
     let event = |at| {
         let customer = ["a", "b", "c", "d", "e", "f", "g", "h"][chance.usize(..8)];
-        let kind = [
-            "order_completed",
-            "order_completed",
-            "order_refunded",
-            "visit",
-        ][chance.usize(..4)];
+        let kind =
+            ["order_completed", "order_completed", "order_refunded", "visit"][chance.usize(..4)];
         let (order, value) = (chance.u32(..12), chance.u32(1..120));
         let channel = ["web", "shop", "mail"][chance.usize(..3)];
         let id = chance.u32(..200);
         let more = format!(
             r#","id":"{id}","order_id":"{customer}{order}","value":{value},"channel":"{channel}""#
         );
-        RandomEvent {
-            customer,
-            kind,
-            at,
-            more,
-        }
+        RandomEvent { customer, kind, at, more }
     };
     times.into_iter().map(event).collect()
 }
 
 impl RandomEvent {
     fn as_event(&self) -> TestEvent<'_> {
-        let RandomEvent {
-            customer,
-            kind,
-            at,
-            more,
-        } = self;
-        TestEvent {
-            customer,
-            kind,
-            at: *at,
-            more,
-        }
+        let RandomEvent { customer, kind, at, more } = self;
+        TestEvent { customer, kind, at: *at, more }
     }
 }
 
@@ -119,10 +99,7 @@ fn by_customer(shop: &Shop, outputs: &[Output]) -> BTreeMap<String, Vec<String>>
                 shop.describe(change),
                 change.sequence
             );
-            by_customer
-                .entry(customer.as_str().to_owned())
-                .or_default()
-                .push(line);
+            by_customer.entry(customer.as_str().to_owned()).or_default().push(line);
         }
     }
     by_customer
@@ -132,13 +109,7 @@ fn by_customer(shop: &Shop, outputs: &[Output]) -> BTreeMap<String, Vec<String>>
 fn comparable(states: &BTreeMap<CustomerId, CustomerState>) -> Vec<(CustomerId, CustomerState)> {
     let without = |(id, state): (&CustomerId, &CustomerState)| {
         let armed = None;
-        (
-            id.clone(),
-            CustomerState {
-                armed,
-                ..state.clone()
-            },
-        )
+        (id.clone(), CustomerState { armed, ..state.clone() })
     };
     states.iter().map(without).collect()
 }
@@ -155,11 +126,7 @@ fn the_result_does_not_depend_on_whether_the_sweep_or_an_event_migrates_a_custom
             shop.receive(&early.iter().map(RandomEvent::as_event).collect::<Vec<_>>());
             shop.advance(30);
             let change = shop.change(after.clone());
-            assert_eq!(
-                change.refusal(AcceptedLosses::default()),
-                None,
-                "seed {seed}"
-            );
+            assert_eq!(change.refusal(AcceptedLosses::default()), None, "seed {seed}");
             let mut outputs = Vec::new();
             for (at, event) in late.iter().enumerate() {
                 if at == sweep_after {
@@ -174,23 +141,12 @@ fn the_result_does_not_depend_on_whether_the_sweep_or_an_event_migrates_a_custom
             outputs.extend(shop.sweep());
             outputs.extend(shop.advance(90));
             let transitions = by_customer(&shop, &outputs);
-            let by_change = outputs
-                .iter()
-                .filter(|output| is_by_model_change(output))
-                .count();
+            let by_change = outputs.iter().filter(|output| is_by_model_change(output)).count();
             assert_eq!(
                 shop.progress.timers,
-                shop.states
-                    .values()
-                    .filter(|state| state.armed.is_some())
-                    .count() as u64
+                shop.states.values().filter(|state| state.armed.is_some()).count() as u64
             );
-            (
-                transitions,
-                comparable(&shop.states),
-                shop.progress.population.clone(),
-                by_change,
-            )
+            (transitions, comparable(&shop.states), shop.progress.population.clone(), by_change)
         };
         let first = run(0);
         transitions += first.0.values().map(Vec::len).sum::<usize>();
@@ -243,39 +199,23 @@ fn changing_the_models_back_restores_the_state() {
         let before = random_models(&mut chance, 1);
         let mut shop = Shop::open(before.clone());
         shop.receive(
-            &history(&mut chance, 0..30)
-                .iter()
-                .map(RandomEvent::as_event)
-                .collect::<Vec<_>>(),
+            &history(&mut chance, 0..30).iter().map(RandomEvent::as_event).collect::<Vec<_>>(),
         );
         let known = comparable(&shop.states);
         // The same models in another order, and back.
-        let mut texts: Vec<String> = before
-            .list
-            .iter()
-            .map(|it| it.source.text.clone())
-            .collect();
+        let mut texts: Vec<String> = before.list.iter().map(|it| it.source.text.clone()).collect();
         texts.reverse();
         let reversed = models(&texts.iter().map(String::as_str).collect::<Vec<_>>());
         let change = shop.change(reversed);
         assert!(!change.is_text_only && change.models.iter().all(|it| it.is_unchanged));
         assert_eq!(shop.sweep_transitions(), [""; 0]);
         texts.reverse();
-        let texts: Vec<String> = texts
-            .iter()
-            .map(|text| format!("# Back.\n{text}"))
-            .collect();
-        shop.change(models(
-            &texts.iter().map(String::as_str).collect::<Vec<_>>(),
-        ));
+        let texts: Vec<String> = texts.iter().map(|text| format!("# Back.\n{text}")).collect();
+        shop.change(models(&texts.iter().map(String::as_str).collect::<Vec<_>>()));
         assert_eq!(shop.sweep_transitions(), [""; 0]);
         for ((id, was), (_, is)) in known.into_iter().zip(comparable(&shop.states)) {
             let generation = is.generation;
-            assert_eq!(
-                is,
-                CustomerState { generation, ..was },
-                "seed {seed}, {id:?}"
-            );
+            assert_eq!(is, CustomerState { generation, ..was }, "seed {seed}, {id:?}");
         }
     }
 }

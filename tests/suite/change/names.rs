@@ -42,9 +42,8 @@ fn changed(old: &str, new: &str) -> Models {
 fn a_change_of_text_alone_needs_no_sweep() {
     let mut shop = shop();
     let before = shop.progress.clone();
-    let change = shop.change(models(&[
-        &format!("# A comment.{SHOP}").replace("version: 3", "version: 4")
-    ]));
+    let change =
+        shop.change(models(&[&format!("# A comment.{SHOP}").replace("version: 3", "version: 4")]));
     assert!(change.is_text_only, "{change:#?}");
     assert_eq!(change.descriptions, ["shop: no customer moves"]);
     assert_eq!(shop.progress.sweep, None);
@@ -52,10 +51,7 @@ fn a_change_of_text_alone_needs_no_sweep() {
     assert_ne!(shop.progress.models_hash, before.models_hash);
     assert_eq!(
         shop.advance_transitions(40),
-        [
-            "anna: buyer->at_risk timer 32d",
-            "ben: buyer->at_risk timer 35d"
-        ]
+        ["anna: buyer->at_risk timer 32d", "ben: buyer->at_risk timer 35d"]
     );
 }
 
@@ -67,32 +63,19 @@ fn a_changed_threshold_moves_customers_when_the_change_takes_effect() {
     assert_eq!(change.refusal(AcceptedLosses::default()), None);
     assert_eq!(
         change.descriptions,
-        [
-            "shop: every customer is re-evaluated",
-            "shop: buyer->regular now when orders >= 2"
-        ]
+        ["shop: every customer is re-evaluated", "shop: buyer->regular now when orders >= 2"]
     );
     let outputs = shop.sweep();
-    assert_eq!(
-        shop.transitions(&outputs),
-        ["ben: buyer->regular model_change 10d1ms"]
-    );
+    assert_eq!(shop.transitions(&outputs), ["ben: buyer->regular model_change 10d1ms"]);
     assert_eq!(renamed(&outputs), [""; 0]);
     assert!(outputs.iter().all(is_by_model_change));
     assert_eq!(
         shop.population("shop"),
-        [
-            ("new".to_owned(), 1),
-            ("buyer".to_owned(), 1),
-            ("regular".to_owned(), 1)
-        ]
+        [("new".to_owned(), 1), ("buyer".to_owned(), 1), ("regular".to_owned(), 1)]
     );
     assert_eq!(
         shop.advance_transitions(40),
-        [
-            "anna: buyer->at_risk timer 32d",
-            "ben: regular->at_risk timer 35d"
-        ]
+        ["anna: buyer->at_risk timer 32d", "ben: regular->at_risk timer 35d"]
     );
 }
 
@@ -106,10 +89,7 @@ fn a_timer_that_the_change_makes_earlier_fires_for_its_instant_however_late_the_
     outputs.extend(shop.sweep());
     assert_eq!(
         shop.transitions(&outputs),
-        [
-            "anna: buyer->at_risk timer 14d",
-            "ben: buyer->at_risk timer 17d"
-        ]
+        ["anna: buyer->at_risk timer 14d", "ben: buyer->at_risk timer 17d"]
     );
 }
 
@@ -117,11 +97,7 @@ fn a_timer_that_the_change_makes_earlier_fires_for_its_instant_however_late_the_
 fn a_hold_continues_if_its_condition_is_unchanged_and_restarts_if_not() {
     for (old, new, expected) in [
         ("hold: 2d", "hold: 4d", "anna: buyer->at_risk timer 34d"),
-        (
-            "days(30), hold",
-            "days(29), hold",
-            "anna: buyer->at_risk timer 33d1ms",
-        ),
+        ("days(30), hold", "days(29), hold", "anna: buyer->at_risk timer 33d1ms"),
     ] {
         let mut shop = shop();
         shop.advance(31); // Anna's condition has been true since day 30.
@@ -129,11 +105,7 @@ fn a_hold_continues_if_its_condition_is_unchanged_and_restarts_if_not() {
         let mut outputs = shop.sweep();
         outputs.extend(shop.advance(34));
         let transitions = shop.transitions(&outputs);
-        assert_eq!(
-            transitions.first().map(String::as_str),
-            Some(expected),
-            "{new}"
-        );
+        assert_eq!(transitions.first().map(String::as_str), Some(expected), "{new}");
     }
 }
 
@@ -142,26 +114,15 @@ fn minimum_stay_and_cooldown_do_not_block_a_model_change_and_continue_after_it()
     let mut shop = shop();
     shop.advance(35);
     let outputs = shop.receive(&[event("anna", "order_completed", 36)]);
-    assert_eq!(
-        shop.transitions(&outputs),
-        ["anna: at_risk->buyer event 36d"]
-    );
+    assert_eq!(shop.transitions(&outputs), ["anna: at_risk->buyer event 36d"]);
     shop.change(changed("buyer: {}", "buyer: { min_dwell: 60d }"));
     assert_eq!(shop.sweep_transitions(), [""; 0]);
     // 30 days without an order and 2 of hold, but a minimum stay of 60.
-    assert_eq!(
-        shop.advance_transitions(100),
-        ["anna: buyer->at_risk timer 96d"]
-    );
-    shop.change(models(&[
-        &SHOP.replace("days(1), cooldown", "days(80), cooldown")
-    ]));
+    assert_eq!(shop.advance_transitions(100), ["anna: buyer->at_risk timer 96d"]);
+    shop.change(models(&[&SHOP.replace("days(1), cooldown", "days(80), cooldown")]));
     // The cooldown of 20 days is over, and these models have no minimum stay.
     let outputs = shop.sweep();
-    assert_eq!(
-        shop.transitions(&outputs),
-        ["anna: at_risk->buyer model_change 100d1ms"]
-    );
+    assert_eq!(shop.transitions(&outputs), ["anna: at_risk->buyer model_change 100d1ms"]);
 }
 
 #[test]
@@ -177,11 +138,7 @@ fn a_renaming_takes_no_transition_and_republishes_published_stages() {
     assert_eq!(change.refusal(AcceptedLosses::default()), None);
     assert_eq!(
         change.descriptions,
-        [
-            "store: was shop",
-            "store: no customer moves",
-            "store: the stage `customer` was `buyer`"
-        ]
+        ["store: was shop", "store: no customer moves", "store: the stage `customer` was `buyer`"]
     );
     let outputs = shop.sweep();
     assert_eq!(shop.transitions(&outputs), [""; 0]);
@@ -189,10 +146,7 @@ fn a_renaming_takes_no_transition_and_republishes_published_stages() {
     let outputs = shop.advance(40);
     assert_eq!(
         shop.transitions(&outputs),
-        [
-            "anna: customer->at_risk timer 32d",
-            "ben: customer->at_risk timer 35d"
-        ]
+        ["anna: customer->at_risk timer 32d", "ben: customer->at_risk timer 35d"]
     );
     let sequence = outputs.iter().map(|output| match output {
         Output::StageChanged { change, .. } => change.sequence,
@@ -222,19 +176,13 @@ fn stages_can_be_merged_and_a_lost_stage_is_refused() {
     assert_eq!(change.refusal(AcceptedLosses::default()), None);
     let outputs = shop.sweep();
     assert_eq!(shop.transitions(&outputs), [""; 0]);
-    assert_eq!(
-        shop.population("shop"),
-        [("new".to_owned(), 1), ("buyer".to_owned(), 2)]
-    );
+    assert_eq!(shop.population("shop"), [("new".to_owned(), 1), ("buyer".to_owned(), 2)]);
     // `was` may stay in the file for ever.
     let again = ModelsChange::between(&shop.models, &models(&[&merged]));
     assert!(again.is_text_only);
 }
 
-const EVERYTHING: AcceptedLosses = AcceptedLosses {
-    missing_facts: true,
-    dropped_models: true,
-};
+const EVERYTHING: AcceptedLosses = AcceptedLosses { missing_facts: true, dropped_models: true };
 
 const CLUB: &str = "
 model: club
@@ -257,28 +205,16 @@ fn a_new_model_starts_for_all_customers_and_a_removed_one_leaves_no_trace() {
     );
     assert_eq!(
         change.descriptions,
-        [
-            "club: new; every customer begins in `outside`",
-            "shop: no customer moves"
-        ]
+        ["club: new; every customer begins in `outside`", "shop: no customer moves"]
     );
     let outputs = shop.sweep();
-    assert_eq!(
-        shop.transitions(&outputs),
-        ["ben: outside->member model_change 10d1ms"]
-    );
+    assert_eq!(shop.transitions(&outputs), ["ben: outside->member model_change 10d1ms"]);
     assert_eq!(renamed(&outputs), ["anna", "ben"]);
-    assert_eq!(
-        shop.population("club"),
-        [("outside".to_owned(), 2), ("member".to_owned(), 1)]
-    );
+    assert_eq!(shop.population("club"), [("outside".to_owned(), 2), ("member".to_owned(), 1)]);
     let change = shop.change(models(&[&SHOP.replace("version: 3", "version: 4")]));
     assert_eq!(
         change.descriptions,
-        [
-            "shop: no customer moves",
-            "club: removed, with the history of its stages"
-        ]
+        ["shop: no customer moves", "club: removed, with the history of its stages"]
     );
     let outputs = shop.sweep();
     assert_eq!(shop.transitions(&outputs), [""; 0]);
@@ -286,10 +222,7 @@ fn a_new_model_starts_for_all_customers_and_a_removed_one_leaves_no_trace() {
     assert!(shop.states.values().all(|state| state.models.len() == 1));
     assert_eq!(
         shop.advance_transitions(40),
-        [
-            "anna: buyer->at_risk timer 32d",
-            "ben: buyer->at_risk timer 35d"
-        ]
+        ["anna: buyer->at_risk timer 32d", "ben: buyer->at_risk timer 35d"]
     );
 }
 
@@ -299,10 +232,7 @@ fn a_likely_renaming_of_a_model_is_refused_unless_it_is_declared_or_accepted() {
     let renamed = SHOP.replace("model: shop", "model: store");
     let change = ModelsChange::between(&shop.models, &models(&[&renamed]));
     let refused = change.refusal(AcceptedLosses::default()).unwrap();
-    assert!(
-        refused.contains("write `was: shop` in `store`"),
-        "{refused}"
-    );
+    assert!(refused.contains("write `was: shop` in `store`"), "{refused}");
     assert!(change.refusal(EVERYTHING).is_none());
     let declared = renamed.replace("model: store", "model: store\nwas: shop");
     let change = ModelsChange::between(&shop.models, &models(&[&declared]));
@@ -314,10 +244,7 @@ fn facts_that_were_not_stored_are_listed_and_start_empty_if_accepted() {
     let mut shop = shop();
     shop.advance(10);
     let more = SHOP
-        .replace(
-            "facts:",
-            "facts:\n  visits_30d: count(page_viewed) over 30d",
-        )
+        .replace("facts:", "facts:\n  visits_30d: count(page_viewed) over 30d")
         .replace("orders >= 3", "visits_30d >= 2 || visits(at_risk) > 2");
     let change = ModelsChange::between(&shop.models, &models(&[&more]));
     let refused = change.refusal(AcceptedLosses::default()).unwrap();
@@ -330,14 +257,9 @@ fn facts_that_were_not_stored_are_listed_and_start_empty_if_accepted() {
     assert_eq!(change.refusal(EVERYTHING), None);
     shop.change(models(&[&more]));
     assert_eq!(shop.sweep_transitions(), [""; 0]);
-    let outputs = shop.receive(&[
-        event("anna", "page_viewed", 11),
-        event("anna", "page_viewed", 12),
-    ]);
-    assert_eq!(
-        shop.transitions(&outputs),
-        ["anna: buyer->regular event 12d"]
-    );
+    let outputs =
+        shop.receive(&[event("anna", "page_viewed", 11), event("anna", "page_viewed", 12)]);
+    assert_eq!(shop.transitions(&outputs), ["anna: buyer->regular event 12d"]);
     // A shorter window is contained in the stored one, a longer one is not.
     let other = |window: &str| models(&[&more.replace("over 30d", window)]);
     assert_eq!(
@@ -366,19 +288,13 @@ transitions:
 #[test]
 fn returns_and_corrections_work_across_a_change_of_another_model() {
     let mut shop = Shop::open(models(&[SHOP, REFUNDS]));
-    let order = |day, more| TestEvent {
-        more,
-        ..event("anna", "order_completed", day)
-    };
+    let order = |day, more| TestEvent { more, ..event("anna", "order_completed", day) };
     shop.receive(&[
         order(0, r#","order_id":"o1","value":30"#),
         order(2, r#","order_id":"o2","value":80"#),
     ]);
     // Facts and models in another order, and the other model with another rule.
-    shop.change(models(&[
-        REFUNDS,
-        &SHOP.replace("orders >= 3", "orders >= 2"),
-    ]));
+    shop.change(models(&[REFUNDS, &SHOP.replace("orders >= 3", "orders >= 2")]));
     let mut outputs = shop.sweep();
     outputs.extend(shop.receive(&[TestEvent {
         more: r#","order_id":"o1""#,
@@ -386,10 +302,7 @@ fn returns_and_corrections_work_across_a_change_of_another_model() {
     }]));
     assert_eq!(
         shop.transitions(&outputs),
-        [
-            "anna: buyer->regular model_change 2d",
-            "anna: big->buyer correction 5d"
-        ]
+        ["anna: buyer->regular model_change 2d", "anna: big->buyer correction 5d"]
     );
 }
 
@@ -399,32 +312,19 @@ fn an_earlier_model_file_is_older_unless_its_version_is_raised() {
     let old = models(&[SHOP]);
     shop.change(changed("orders >= 3", "orders >= 2"));
     shop.sweep();
-    assert_eq!(
-        shop.generation.compare_models(&shop.models),
-        VersionOrdering::Current
-    );
+    assert_eq!(shop.generation.compare_models(&shop.models), VersionOrdering::Current);
     assert_eq!(shop.generation.compare_models(&old), VersionOrdering::Older);
     assert_eq!(
-        shop.generation
-            .compare_models(&changed("version: 3", "version: 4")),
+        shop.generation.compare_models(&changed("version: 3", "version: 4")),
         VersionOrdering::Newer
     );
     // Models that were never loaded are newer, unless their version is lower.
     let never_seen = changed("days(30)", "days(31)");
-    assert_eq!(
-        shop.generation.compare_models(&never_seen),
-        VersionOrdering::Newer
-    );
+    assert_eq!(shop.generation.compare_models(&never_seen), VersionOrdering::Newer);
     let lower_version = models(&[&SHOP.replace("version: 3", "version: 2")]);
-    assert_eq!(
-        shop.generation.compare_models(&lower_version),
-        VersionOrdering::Older
-    );
+    assert_eq!(shop.generation.compare_models(&lower_version), VersionOrdering::Older);
     let bytes = shop.generation.encode();
     assert_eq!(Generation::decode(&bytes), Ok(shop.generation.clone()));
     let compiled = shop.generation.models().unwrap();
-    assert_eq!(
-        tenure::partition::hash_models(&compiled),
-        shop.progress.models_hash
-    );
+    assert_eq!(tenure::partition::hash_models(&compiled), shop.progress.models_hash);
 }

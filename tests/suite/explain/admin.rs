@@ -30,14 +30,7 @@ impl Listener {
             STRANGE.replace(' ', "\\u0020")
         );
         let folder = folder(model, &history);
-        let arguments = [
-            "replay",
-            "--model",
-            "model.yaml",
-            "--state",
-            "state",
-            "events.ndjson",
-        ];
+        let arguments = ["replay", "--model", "model.yaml", "--state", "state", "events.ndjson"];
         let run = tenure(folder.path(), &arguments);
         assert_eq!(run.code, 0, "{}", run.said);
         let runtime = Runtime::new().unwrap();
@@ -46,19 +39,11 @@ impl Listener {
         let handle = Handle::default();
         let router = api::admin::router(&handle);
         runtime.spawn(api::serve(listener, "operators", router));
-        Listener {
-            address,
-            handle,
-            _runtime: runtime,
-            folder,
-        }
+        Listener { address, handle, _runtime: runtime, folder }
     }
 
     fn open(&self) {
-        let config = Config {
-            memory_bytes: 16 << 20,
-            durable: true,
-        };
+        let config = Config { memory_bytes: 16 << 20, durable: true };
         let store = Store::open(&self.folder.path().join("state"), &config).unwrap();
         self.handle.customers.open(Arc::new(store));
         self.handle.customers.own(0);
@@ -67,15 +52,8 @@ impl Listener {
     /// The whole response to a request with these headers.
     fn send(&self, request: &str, headers: &[&str]) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        let headers: String = headers
-            .iter()
-            .map(|header| format!("{header}\r\n"))
-            .collect();
-        write!(
-            stream,
-            "{request} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"
-        )
-        .unwrap();
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        write!(stream, "{request} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n").unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
         response
@@ -95,12 +73,7 @@ fn requests_of_web_pages_are_refused() {
     let address = listener.address;
     let own = format!("Host: {address}");
     let port = address.port();
-    for request in [
-        "GET /customers/anna",
-        "GET /fuse",
-        "POST /go-on",
-        "GET /none",
-    ] {
+    for request in ["GET /customers/anna", "GET /fuse", "POST /go-on", "GET /none"] {
         for refused in [
             &[][..],
             &["Host: evil.example"],
@@ -115,10 +88,7 @@ fn requests_of_web_pages_are_refused() {
             let response = listener.send(request, refused);
             let status = response.split(' ').nth(1).unwrap();
             // Without a host HTTP itself refuses.
-            assert!(
-                ["400", "403"].contains(&status),
-                "{request} {refused:?}: {response}"
-            );
+            assert!(["400", "403"].contains(&status), "{request} {refused:?}: {response}");
             assert!(!response.contains("anna"), "{response}");
         }
         for accepted in [
@@ -179,9 +149,7 @@ fn the_listener_explains_the_same_as_the_command() {
     let unknown = listener.explain("Anna", &[]);
     assert_eq!(unknown.code, 1);
     assert!(
-        unknown
-            .said
-            .contains("no such customer in the 1 partitions of this process"),
+        unknown.said.contains("no such customer in the 1 partitions of this process"),
         "{}",
         unknown.said
     );
@@ -203,30 +171,14 @@ fn invalid_requests_are_refused() {
     let host = format!("Host: {}", listener.address);
     let instant = "write 2026-01-31, or 2026-01-31T08:30:00Z";
     for (path, status, text) in [
-        (
-            "anna?format=yaml",
-            "400",
-            "format: unknown variant `yaml`, expected `json` or `text`",
-        ),
+        ("anna?format=yaml", "400", "format: unknown variant `yaml`, expected `json` or `text`"),
         ("anna?at=tomorrow", "400", instant),
         ("anna?at", "400", instant),
         ("anna?at=%ff", "400", instant),
-        (
-            "anna?when=2027-01-01",
-            "400",
-            "unknown field `when`, expected `format` or `at`",
-        ),
-        (
-            "anna?at=2027-01-01&at=2027-01-02",
-            "400",
-            "duplicate field `at`",
-        ),
+        ("anna?when=2027-01-01", "400", "unknown field `when`, expected `format` or `at`"),
+        ("anna?at=2027-01-01&at=2027-01-02", "400", "duplicate field `at`"),
         ("anna?format=text&at=2027-01-01T00:00:00Z", "200", "anna"),
-        (
-            "anna?at=2027-01-01T00%3A00%3A00Z&format=%74ext",
-            "200",
-            "anna",
-        ),
+        ("anna?at=2027-01-01T00%3A00%3A00Z&format=%74ext", "200", "anna"),
         ("%ff", "400", ""),
         ("", "404", ""),
         ("a/b", "404", ""),
@@ -248,18 +200,10 @@ fn an_action_for_a_partition_is_read_from_its_query() {
         ("0/retry?to=7", "400", "the actions are retry, skip"),
         ("0/retry?dry_run=yes", "400", "dry_run: "),
         ("0/accept-loss?to=x", "400", "to: invalid digit"),
-        (
-            "0/retry?dryrun=true",
-            "400",
-            "unknown field `dryrun`, expected `dry_run` or `to`",
-        ),
+        ("0/retry?dryrun=true", "400", "unknown field `dryrun`, expected `dry_run` or `to`"),
     ] {
         let answer = listener.send(&format!("POST /partitions/{request}"), &[&host]);
-        assert_eq!(
-            answer.split(' ').nth(1),
-            Some(status),
-            "{request}: {answer}"
-        );
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{request}: {answer}");
         assert!(answer.contains(text), "{request}: {answer}");
     }
 }

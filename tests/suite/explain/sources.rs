@@ -46,10 +46,7 @@ fn explanations_of_state_and_of_events_agree_and_reading_changes_nothing() {
 fn a_state_folder_in_use_can_be_read() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
-    let config = Config {
-        memory_bytes: 16 << 20,
-        durable: true,
-    };
+    let config = Config { memory_bytes: 16 << 20, durable: true };
     let alone = explain("0001", &["--state", path]).json();
     let open_store = Store::open(folder.path(), &config).unwrap();
     assert_eq!(explain("0001", &["--state", path]).json(), alone);
@@ -65,19 +62,11 @@ fn missing_customers_and_folders_are_reported() {
     let path = folder.path().to_str().unwrap();
     let unknown = explain("9999\u{1b}[2J", &["--state", path]);
     assert_eq!((unknown.code, &*unknown.out), (1, ""));
-    assert!(
-        unknown
-            .said
-            .contains("no customer 9999␛[2J in the state in"),
-        "{}",
-        unknown.said
-    );
+    assert!(unknown.said.contains("no customer 9999␛[2J in the state in"), "{}", unknown.said);
     let without_events = explain("9999", &["--model", MODELS[0], INPUT]);
     assert_eq!((without_events.code, &*without_events.out), (1, ""));
     assert!(
-        without_events
-            .said
-            .ends_with("error: there are no events of 9999\n"),
+        without_events.said.ends_with("error: there are no events of 9999\n"),
         "{}",
         without_events.said
     );
@@ -85,20 +74,12 @@ fn missing_customers_and_folders_are_reported() {
     let none = folder.path().join("none");
     let nothing = explain("0001", &["--state", none.to_str().unwrap()]);
     assert_eq!(nothing.code, 1);
-    assert!(
-        nothing.said.contains("cannot open the state in"),
-        "{}",
-        nothing.said
-    );
+    assert!(nothing.said.contains("cannot open the state in"), "{}", nothing.said);
     assert!(!none.exists());
 
     let closed = explain("0001", &["--admin", "127.0.0.1:1"]);
     assert_eq!(closed.code, 1);
-    assert!(
-        closed.said.contains("cannot connect to 127.0.0.1:1"),
-        "{}",
-        closed.said
-    );
+    assert!(closed.said.contains("cannot connect to 127.0.0.1:1"), "{}", closed.said);
     assert_eq!(explain("0001", &[]).code, 2);
 }
 
@@ -108,11 +89,8 @@ fn explain_can_advance_the_state_and_never_go_back() {
     let path = folder.path().to_str().unwrap();
     let [a, b] = MODELS;
     let later = explain("0700", &["--state", path, "--at", "1999-06-30"]).json();
-    let mut from_events = explain(
-        "0700",
-        &["--model", a, "--model", b, "--at", "1999-06-30", INPUT],
-    )
-    .json();
+    let mut from_events =
+        explain("0700", &["--model", a, "--model", b, "--at", "1999-06-30", INPUT]).json();
     assert_eq!(later["as_of_is"], "asked");
     for key in ["as_of_is", "meanwhile"] {
         from_events[key] = later[key].clone();
@@ -133,11 +111,7 @@ fn a_single_model_can_be_selected() {
     assert_eq!((models.len(), &models[0]["model"]), (1, &"rfm".into()));
     let wrong = explain("0001", &["--state", path, "--only", "retial"]);
     assert_eq!(wrong.code, 2);
-    assert!(
-        wrong.said.contains("did you mean `retail`?"),
-        "{}",
-        wrong.said
-    );
+    assert!(wrong.said.contains("did you mean `retail`?"), "{}", wrong.said);
 }
 
 /// The keys of the JSON are a public interface; these are all of them.
@@ -146,14 +120,8 @@ fn the_keys_of_the_json_are_stable() {
     let folder = state();
     let path = folder.path().to_str().unwrap();
     let json = explain("0700", &["--state", path, "--only", "retail"]).json();
-    let keys = |json: &Json| {
-        json.as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+    let keys =
+        |json: &Json| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         keys(&json),
         "customer_id as_of as_of_is latest_event is_brought_over meanwhile models"
@@ -164,19 +132,10 @@ fn the_keys_of_the_json_are_stable() {
         "model version stage since duration_ms previous_stage sequence last_transition transitions next"
     );
     let last = &model["last_transition"];
-    assert_eq!(
-        keys(last),
-        "cause effective_at to is_known from transition evidence"
-    );
-    assert_eq!(
-        keys(&last["evidence"][0]),
-        "condition holds facts value threshold is_met"
-    );
+    assert_eq!(keys(last), "cause effective_at to is_known from transition evidence");
+    assert_eq!(keys(&last["evidence"][0]), "condition holds facts value threshold is_met");
     let transition = &model["transitions"][0];
-    assert_eq!(
-        keys(transition),
-        "transition to when holds evidence blocks waits_for_event"
-    );
+    assert_eq!(keys(transition), "transition to when holds evidence blocks waits_for_event");
     assert_eq!(keys(&model["next"]), "moves never");
     let since = parse_instant(model["since"].as_str().unwrap()).unwrap();
     let as_of = parse_instant(json["as_of"].as_str().unwrap()).unwrap();

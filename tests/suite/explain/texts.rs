@@ -6,15 +6,7 @@ const RETAIL: &str = include_str!("../../../config/models/retail.yaml");
 
 /// The explanation of anna at a time.
 fn explanation(folder: &TempDir, at: &str) -> String {
-    let arguments = [
-        "explain",
-        "anna",
-        "--at",
-        at,
-        "--model",
-        "model.yaml",
-        "events.ndjson",
-    ];
+    let arguments = ["explain", "anna", "--at", at, "--model", "model.yaml", "events.ndjson"];
     let run = tenure(folder.path(), &arguments);
     assert_eq!((run.code, &*run.said), (0, ""));
     run.out

@@ -11,41 +11,26 @@ fn replay(arguments: &[&str]) -> Run {
 }
 
 fn lines(run: &Run) -> Vec<Json> {
-    run.out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
 fn a_timeline_has_exactly_the_transitions_of_the_whole_replay() {
-    let models = [
-        "--model",
-        "config/models/retail.yaml",
-        "--model",
-        "config/models/funnel_retention.yaml",
-    ];
+    let models =
+        ["--model", "config/models/retail.yaml", "--model", "config/models/funnel_retention.yaml"];
     for until in [&[][..], &["--until", "1998-02-01"]] {
         let common = [&models, until].concat();
         let all = lines(&replay(&[&common[..], &[INPUT]].concat()));
-        let mut customers: Vec<&str> = all
-            .iter()
-            .map(|it| it["subject"].as_str().unwrap())
-            .collect();
+        let mut customers: Vec<&str> =
+            all.iter().map(|it| it["subject"].as_str().unwrap()).collect();
         customers.sort_unstable();
         customers.dedup();
         for customer in customers.iter().step_by(97) {
             let timeline = ["--story", customer, "--format", "json", INPUT];
             let steps = lines(&replay(&[&common[..], &timeline].concat()));
-            let shown = steps
-                .iter()
-                .flat_map(|step| step["transitions"].as_array().unwrap());
+            let shown = steps.iter().flat_map(|step| step["transitions"].as_array().unwrap());
             let own = all.iter().filter(|it| it["subject"] == **customer);
-            assert_eq!(
-                shown.collect::<Vec<_>>(),
-                own.collect::<Vec<_>>(),
-                "{customer}"
-            );
+            assert_eq!(shown.collect::<Vec<_>>(), own.collect::<Vec<_>>(), "{customer}");
         }
     }
 }
@@ -111,20 +96,11 @@ fn a_timeline_shows_events_changed_facts_and_transitions() {
     let folder = folder(SHOP, HISTORY);
     let timeline = |customer| {
         let arguments = ["replay", "--model", "model.yaml", "--story", customer];
-        tenure(
-            folder.path(),
-            &[&arguments[..], &["events.ndjson"]].concat(),
-        )
+        tenure(folder.path(), &[&arguments[..], &["events.ndjson"]].concat())
     };
     let run = timeline("anna");
-    assert_eq!(
-        (run.code, &*run.said),
-        (0, "up to 2026-02-01T00:00:00.000Z\n")
-    );
+    assert_eq!((run.code, &*run.said), (0, "up to 2026-02-01T00:00:00.000Z\n"));
     assert_eq!(run.out, TIMELINE);
     let unknown = timeline("anne");
-    assert_eq!(
-        (unknown.code, &*unknown.said),
-        (1, "error: there are no events of anne\n")
-    );
+    assert_eq!((unknown.code, &*unknown.said), (1, "error: there are no events of anne\n"));
 }

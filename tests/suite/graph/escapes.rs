@@ -122,14 +122,8 @@ fn literal(text: &str) -> String {
 fn check(text: &str) {
     let condition = format!("plan == {}", literal(text));
     let expected = (
-        format!("state-machine {}", shown(text))
-            .trim_end()
-            .to_owned(),
-        format!(
-            "{} plan == {}",
-            shown(text),
-            sanitize_for_terminal(&literal(text))
-        ),
+        format!("state-machine {}", shown(text)).trim_end().to_owned(),
+        format!("{} plan == {}", shown(text), sanitize_for_terminal(&literal(text))),
     );
     for found in read_back(&model(text, &condition, text)) {
         assert_eq!(found, expected);

@@ -133,9 +133,7 @@ fn at_most() -> impl Strategy<Value = Op> + Clone {
 // ---- terms
 
 fn one_of(facts: Facts) -> BoxedStrategy<Num> {
-    facts
-        .prop_map(|fact| Num::Fact(Source::Inline(fact)))
-        .boxed()
+    facts.prop_map(|fact| Num::Fact(Source::Inline(fact))).boxed()
 }
 
 fn since_one_of(instants: Facts) -> BoxedStrategy<Num> {
@@ -255,11 +253,7 @@ fn rhythm() -> impl Strategy<Value = Expr> {
     let times = select(vec!["2", "1", "3"]).prop_map(num);
     let overdue = (facts::event(), operator, times, any::<bool>());
     let overdue = overdue.prop_map(|(event, operator, times, mean)| {
-        let gap = if mean {
-            mean_gap(event)
-        } else {
-            max_gap(event)
-        };
+        let gap = if mean { mean_gap(event) } else { max_gap(event) };
         compare((since(last(event)), operator, times * fact(gap)))
     });
     let compared = (one_of(facts::gaps()), self::operator(), span()).prop_map(compare);
@@ -274,11 +268,7 @@ fn of_stages(pace: Pace) -> impl Strategy<Value = Expr> {
     let time_in = stage().prop_map(|stage| fact(time_in(&stage)));
     let entered = stage().prop_map(|stage| fact(entered(&stage)));
     let previous = (select(EQUALITIES.to_vec()), stage()).prop_map(move |(operator, stage)| {
-        compare((
-            fact(Source::PreviousStage),
-            operator,
-            reference::text(&stage),
-        ))
+        compare((fact(Source::PreviousStage), operator, reference::text(&stage)))
     });
     let has = prop_oneof![
         1 => Just(Source::PreviousStage),
@@ -348,11 +338,7 @@ fn compare((left, operator, right): (Num, Op, Num)) -> Expr {
         Op::Ne if changes => Op::Lt,
         other => other,
     };
-    let right = if untyped(&left) && untyped(&right) {
-        right + num(0)
-    } else {
-        right
-    };
+    let right = if untyped(&left) && untyped(&right) { right + num(0) } else { right };
     Expr::Compare(operator, left, right)
 }
 

@@ -105,10 +105,7 @@ pub(super) fn gaps() -> Facts {
 
 /// How many orders, or distinct values of them, there are.
 pub(super) fn numbers_of_orders() -> Facts {
-    let fields = (
-        select(vec!["value", "channel", "code"]),
-        select(vec![100, 2, 1]),
-    );
+    let fields = (select(vec!["value", "channel", "code"]), select(vec![100, 2, 1]));
     let different = fields.prop_map(|(field, cap)| count_distinct("order", field, cap));
     let plain = prop_oneof![3 => Just(count("order")), 1 => different];
     sometimes_varied(plain.boxed())

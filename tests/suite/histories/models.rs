@@ -11,16 +11,8 @@ use crate::reference::{
 
 /// Durations that conditions, holds and windows share with the steps of a history, so that due instants and events
 /// coincide.
-pub(crate) const SPANS: [i64; 8] = [
-    HOUR,
-    DAY,
-    2 * HOUR,
-    12 * HOUR,
-    2 * DAY,
-    3 * DAY,
-    30 * MINUTE,
-    7 * DAY,
-];
+pub(crate) const SPANS: [i64; 8] =
+    [HOUR, DAY, 2 * HOUR, 12 * HOUR, 2 * DAY, 3 * DAY, 30 * MINUTE, 7 * DAY];
 
 /// One to three models, loaded together.
 pub(super) fn models(
@@ -50,12 +42,7 @@ pub(super) fn models(
 
 fn orders() -> impl Strategy<Value = Orders> {
     let within = select(vec![7 * DAY, 3 * DAY, 7 * DAY, DAY]);
-    let returns = select(vec![
-        (true, true),
-        (true, true),
-        (true, false),
-        (false, true),
-    ]);
+    let returns = select(vec![(true, true), (true, true), (true, false), (false, true)]);
     (within, returns).prop_map(|(within_ms, (refunded, cancelled))| Orders {
         placed: "order".to_owned(),
         refunded: refunded.then(|| "refund".to_owned()),
@@ -110,42 +97,31 @@ fn model_of(
     drafts: BoxedStrategy<Vec<Draft>>,
 ) -> impl Strategy<Value = Model> {
     let unused = prop::collection::vec(facts::any_fact(), 0..=2);
-    let parts = (
-        stages,
-        0..6_usize,
-        corrections,
-        drafts,
-        unused,
-        any::<u32>(),
-    );
-    parts.prop_map(
-        |(mut stages, initial, corrections_ms, drafts, unused, inline)| {
-            for (number, stage) in stages.iter_mut().enumerate() {
-                stage.name = format!("s{number}");
-            }
-            let mut transitions: Vec<_> = drafts
-                .iter()
-                .map(|draft| draft.between(stages.len()))
-                .collect();
-            let mut names = Names::new(inline);
-            for transition in &mut transitions {
-                settle(&mut transition.when, stages.len(), &mut names);
-            }
-            for fact in unused {
-                names.declare(fact);
-            }
-            Model {
-                name: "m".to_owned(),
-                initial: format!("s{}", initial % stages.len()),
-                dedupe_ms: None,
-                orders: None,
-                corrections_ms,
-                stages,
-                facts: names.declared,
-                transitions,
-            }
-        },
-    )
+    let parts = (stages, 0..6_usize, corrections, drafts, unused, any::<u32>());
+    parts.prop_map(|(mut stages, initial, corrections_ms, drafts, unused, inline)| {
+        for (number, stage) in stages.iter_mut().enumerate() {
+            stage.name = format!("s{number}");
+        }
+        let mut transitions: Vec<_> =
+            drafts.iter().map(|draft| draft.between(stages.len())).collect();
+        let mut names = Names::new(inline);
+        for transition in &mut transitions {
+            settle(&mut transition.when, stages.len(), &mut names);
+        }
+        for fact in unused {
+            names.declare(fact);
+        }
+        Model {
+            name: "m".to_owned(),
+            initial: format!("s{}", initial % stages.len()),
+            dedupe_ms: None,
+            orders: None,
+            corrections_ms,
+            stages,
+            facts: names.declared,
+            transitions,
+        }
+    })
 }
 
 /// Named later.
@@ -266,10 +242,7 @@ impl NeverTrue {
 
     /// The condition, with names for its facts in the model.
     fn settled(&self, model: &mut Model) -> Expr {
-        let mut names = Names {
-            declared: std::mem::take(&mut model.facts),
-            inline: u32::MAX,
-        };
+        let mut names = Names { declared: std::mem::take(&mut model.facts), inline: u32::MAX };
         let mut when = self.draft.when.clone() & self.never.clone();
         settle(&mut when, model.stages.len(), &mut names);
         model.facts = names.declared;
@@ -308,10 +281,7 @@ struct Names {
 
 impl Names {
     fn new(inline: u32) -> Names {
-        Names {
-            declared: Vec::new(),
-            inline,
-        }
+        Names { declared: Vec::new(), inline }
     }
 
     fn settle(&mut self, fact: &Fact) -> Source {

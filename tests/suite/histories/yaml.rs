@@ -20,11 +20,7 @@ pub(crate) fn model(model: &Model) -> String {
     if let Some(horizon) = model.corrections_ms {
         writeln!(text, "corrections: {}", Millis(horizon)).unwrap();
     }
-    text.push_str(if model.facts.is_empty() {
-        ""
-    } else {
-        "facts:\n"
-    });
+    text.push_str(if model.facts.is_empty() { "" } else { "facts:\n" });
     for (name, declared) in &model.facts {
         writeln!(text, "  {name}: {}", scalar(&fact(declared))).unwrap();
     }
@@ -41,10 +37,7 @@ pub(crate) fn model(model: &Model) -> String {
 
 fn returns(orders: &Orders) -> String {
     let mut text = format!("orders:\n  placed: {}\n", orders.placed);
-    let others = [
-        ("refunded", &orders.refunded),
-        ("cancelled", &orders.cancelled),
-    ];
+    let others = [("refunded", &orders.refunded), ("cancelled", &orders.cancelled)];
     for (name, kind) in others {
         if let Some(kind) = kind {
             writeln!(text, "  {name}: {kind}").unwrap();
@@ -72,11 +65,7 @@ fn rules_of(stage: &Stage) -> String {
         Reentry::Never => rules.push("reentry: never".to_owned()),
         Reentry::After(ms) => rules.push(format!("reentry: after {}", Millis(ms))),
     }
-    if rules.is_empty() {
-        String::new()
-    } else {
-        format!(" {} ", rules.join(", "))
-    }
+    if rules.is_empty() { String::new() } else { format!(" {} ", rules.join(", ")) }
 }
 
 fn transition(way: &Transition) -> String {
@@ -101,11 +90,8 @@ fn transition(way: &Transition) -> String {
 // ---- facts
 
 fn fact(fact: &Fact) -> String {
-    let kind = if fact.event.contains(' ') {
-        format!("'{}'", fact.event)
-    } else {
-        fact.event.clone()
-    };
+    let kind =
+        if fact.event.contains(' ') { format!("'{}'", fact.event) } else { fact.event.clone() };
     let mut text = format!("{}({kind}", aggregate(fact));
     if let Some(field) = &fact.field {
         write!(text, ".{field}").unwrap();
@@ -153,10 +139,7 @@ fn aggregate(fact: &Fact) -> &'static str {
 
 /// A name that describes the fact except for its filter: `count_order_where_over_24h`.
 pub(super) fn fact_name(declared: &Fact) -> String {
-    let plain = Fact {
-        filter: None,
-        ..declared.clone()
-    };
+    let plain = Fact { filter: None, ..declared.clone() };
     let text = fact(&plain);
     let text = match declared.filter {
         Some(_) => text.replace(')', " where "),

@@ -20,11 +20,7 @@ pub(super) fn keys(schema: &Json) -> BTreeSet<String> {
         }
     };
     add(schema);
-    schema["$defs"]
-        .as_object()
-        .unwrap()
-        .values()
-        .for_each(&mut add);
+    schema["$defs"].as_object().unwrap().values().for_each(&mut add);
     keys
 }
 
@@ -168,18 +164,12 @@ fn every_key_is_described_and_every_example_is_valid() {
     }
     let schema = model_schema();
     visit(&schema, &schema, "");
-    assert_eq!(
-        schema["$schema"],
-        "https://json-schema.org/draft/2020-12/schema"
-    );
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
 
 #[test]
 fn the_command_prints_the_schema() {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .arg("schemas")
-        .output()
-        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure")).arg("schemas").output().unwrap();
     let printed: Json = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.success());
     assert_eq!(printed, model_schema());

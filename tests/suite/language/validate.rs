@@ -9,34 +9,26 @@ use serde_json::{Map, Value as Json};
 pub(super) fn faults(root: &Json, schema: &Json, value: &Json, at: &str) -> Vec<String> {
     let Json::Object(keywords) = schema else {
         let free = *schema == Json::Bool(true);
-        return (!free)
-            .then(|| format!("{at}: refused"))
-            .into_iter()
-            .collect();
+        return (!free).then(|| format!("{at}: refused")).into_iter().collect();
     };
-    let each = keywords
-        .iter()
-        .flat_map(|(keyword, of)| match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "examples" => Vec::new(),
-            "$ref" => {
-                let target = root.pointer(&of.as_str().unwrap()[1..]).unwrap();
-                faults(root, target, value, at)
-            }
-            "items" => {
-                let items = value.as_array().into_iter().flatten().enumerate();
-                let check = |(number, item)| faults(root, of, item, &format!("{at}[{number}]"));
-                items.flat_map(check).collect()
-            }
-            "properties" | "additionalProperties" => entries(root, keywords, keyword, value, at),
-            _ => {
-                let good = |schema: &Json, value: &Json| faults(root, schema, value, at).is_empty();
-                let satisfied = satisfies(keyword, of, value, &good);
-                (!satisfied)
-                    .then(|| format!("{at}: {keyword}"))
-                    .into_iter()
-                    .collect()
-            }
-        });
+    let each = keywords.iter().flat_map(|(keyword, of)| match keyword.as_str() {
+        "$schema" | "$defs" | "title" | "description" | "examples" => Vec::new(),
+        "$ref" => {
+            let target = root.pointer(&of.as_str().unwrap()[1..]).unwrap();
+            faults(root, target, value, at)
+        }
+        "items" => {
+            let items = value.as_array().into_iter().flatten().enumerate();
+            let check = |(number, item)| faults(root, of, item, &format!("{at}[{number}]"));
+            items.flat_map(check).collect()
+        }
+        "properties" | "additionalProperties" => entries(root, keywords, keyword, value, at),
+        _ => {
+            let good = |schema: &Json, value: &Json| faults(root, schema, value, at).is_empty();
+            let satisfied = satisfies(keyword, of, value, &good);
+            (!satisfied).then(|| format!("{at}: {keyword}")).into_iter().collect()
+        }
+    });
     each.collect()
 }
 
@@ -81,9 +73,7 @@ fn satisfies(keyword: &str, of: &Json, value: &Json, good: &dyn Fn(&Json, &Json)
         "pattern" => {
             text.is_none_or(|text| Regex::new(of.as_str().unwrap()).unwrap().is_match(text))
         }
-        "minimum" => value
-            .as_i64()
-            .is_none_or(|number| Some(number) >= of.as_i64()),
+        "minimum" => value.as_i64().is_none_or(|number| Some(number) >= of.as_i64()),
         "minLength" | "maxLength" => within(text.map(|text| text.chars().count())),
         "minItems" | "maxItems" => within(list.map(Vec::len)),
         "minProperties" | "maxProperties" => within(map.map(Map::len)),

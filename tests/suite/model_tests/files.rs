@@ -48,10 +48,7 @@ UPDATED shop: silence comes after nine days
 #[test]
 fn dropped_comments_are_in_the_json_too() {
     let folder = shop(THREE);
-    let run = run(
-        folder.path(),
-        "test shop.yaml --update --only silence --format json",
-    );
+    let run = run(folder.path(), "test shop.yaml --update --only silence --format json");
     let json: Json = serde_json::from_str(&run.out).unwrap();
     let dropped = json!([{ "former_line": 17, "text": "# ten days" }]);
     assert_eq!((run.code, &json[0]["dropped_comments"]), (0, &dropped));
@@ -114,16 +111,10 @@ ok      shop: one order
 fn without_update_no_file_is_written() {
     let folder = shop(THREE);
     let file = folder.path().join("shop.yaml");
-    let before = (
-        fs::read(&file).unwrap(),
-        fs::metadata(&file).unwrap().modified().unwrap(),
-    );
+    let before = (fs::read(&file).unwrap(), fs::metadata(&file).unwrap().modified().unwrap());
     assert_eq!(run(folder.path(), "test shop.yaml").code, 4);
     assert_eq!(
-        (
-            fs::read(&file).unwrap(),
-            fs::metadata(&file).unwrap().modified().unwrap()
-        ),
+        (fs::read(&file).unwrap(), fs::metadata(&file).unwrap().modified().unwrap()),
         before
     );
 }
@@ -136,16 +127,9 @@ fn a_link_stays_a_link_and_permissions_are_kept() {
     fs::set_permissions(&own, fs::Permissions::from_mode(0o640)).unwrap();
     let link = folder.path().join("shop.yaml");
     symlink("own.yaml", &link).unwrap();
-    assert_eq!(
-        run(folder.path(), "test shop.yaml --update --only silence").code,
-        0
-    );
+    assert_eq!(run(folder.path(), "test shop.yaml --update --only silence").code, 0);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert!(
-        fs::read_to_string(&own)
-            .unwrap()
-            .contains("2026-01-10, to: silent")
-    );
+    assert!(fs::read_to_string(&own).unwrap().contains("2026-01-10, to: silent"));
     let mode = fs::metadata(&own).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o640);
     // No temporary file is left.
@@ -159,10 +143,7 @@ fn a_read_only_file_is_not_written() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
     let Run { code, said, .. } = run(folder.path(), "test shop.yaml --update");
     assert_eq!(code, 1, "{said}");
-    assert!(
-        said.contains("cannot update shop.yaml: it is read-only"),
-        "{said}"
-    );
+    assert!(said.contains("cannot update shop.yaml: it is read-only"), "{said}");
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{SHOP}{THREE}"));
 }
 
@@ -177,10 +158,7 @@ fn only_regular_files_are_updated() {
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains("/dev/stdin is not a file that can be updated"),
-        "{said}"
-    );
+    assert!(said.contains("/dev/stdin is not a file that can be updated"), "{said}");
 }
 
 #[test]

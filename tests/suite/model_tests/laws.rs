@@ -37,16 +37,10 @@ fn mangle() -> impl Strategy<Value = Mangle> {
 fn presets() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/models");
     let files = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
-    let mut files: Vec<_> = files
-        .filter(|it| it.extension().is_some_and(|it| it == "yaml"))
-        .collect();
+    let mut files: Vec<_> =
+        files.filter(|it| it.extension().is_some_and(|it| it == "yaml")).collect();
     files.sort();
-    let text = |path: &Path| {
-        (
-            path.display().to_string(),
-            fs::read_to_string(path).unwrap(),
-        )
-    };
+    let text = |path: &Path| (path.display().to_string(), fs::read_to_string(path).unwrap());
     files.iter().map(|it| text(it)).collect()
 }
 
@@ -93,14 +87,9 @@ fn mangled(line: &str, how: &Mangle, stages: &[String]) -> String {
 }
 
 fn compile(name: &str, text: &str) -> Models {
-    let source = SourceFile {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    };
+    let source = SourceFile { name: name.to_owned(), text: text.to_owned() };
     let compiled = Models::compile(vec![source]);
-    compiled
-        .unwrap_or_else(|reports| panic!("{}\n{text}", reports[0]))
-        .0
+    compiled.unwrap_or_else(|reports| panic!("{}\n{text}", reports[0])).0
 }
 
 fn comments(text: &str) -> BTreeMap<&str, usize> {

@@ -360,36 +360,21 @@ const REFUSED: &str = r#"
 "#;
 
 fn cases(text: &str) -> Vec<(&str, &str)> {
-    let cases = text
-        .split("---\n")
-        .map(|case| case.split_once("==>").unwrap());
+    let cases = text.split("---\n").map(|case| case.split_once("==>").unwrap());
     cases
-        .map(|(before, after)| {
-            (
-                before.trim_start_matches('\n'),
-                after.trim_start_matches('\n'),
-            )
-        })
+        .map(|(before, after)| (before.trim_start_matches('\n'), after.trim_start_matches('\n')))
         .collect()
 }
 
 /// The text after an update, and what became of its one test.
 fn updated(text: &str) -> (Option<String>, Vec<UpdateResult>) {
-    let source = SourceFile {
-        name: "shop.yaml".to_owned(),
-        text: text.to_owned(),
-    };
+    let source = SourceFile { name: "shop.yaml".to_owned(), text: text.to_owned() };
     let compiled = Models::compile(vec![source]);
     let (models, _) = compiled.unwrap_or_else(|reports| panic!("{}\n{text}", reports[0]));
     let outcomes = run_tests(&models, &CurrencyRates::default());
     let texts = [text.to_owned()];
-    let mut update = update_expectations(
-        &models,
-        &texts,
-        &outcomes,
-        |_| true,
-        &CurrencyRates::default(),
-    );
+    let mut update =
+        update_expectations(&models, &texts, &outcomes, |_| true, &CurrencyRates::default());
     let verdicts: Vec<UpdateResult> = update.results.into_values().collect();
     let all = update.outcomes.iter().all(TestOutcome::passed);
     let is_updated = |it: &UpdateResult| matches!(it, UpdateResult::Updated(_));
@@ -408,9 +393,7 @@ fn expectations_are_rewritten_in_one_style_and_comments_are_kept_or_reported() {
             let [UpdateResult::Updated(comments)] = &verdicts[..] else {
                 panic!("{before}{verdicts:?}");
             };
-            let comments = comments
-                .iter()
-                .map(|it| format!("{} {}\n", it.line, it.text));
+            let comments = comments.iter().map(|it| format!("{} {}\n", it.line, it.text));
             assert_eq!(comments.collect::<String>(), dropped, "{before}");
             // Without a line end at the end it stays so.
             let (new, _) = updated(text(before).trim_end());

@@ -41,27 +41,19 @@ const CHANGES_MAX: usize = 100_000;
 
 impl Cuts {
     pub(super) fn one_by_one() -> Cuts {
-        Cuts {
-            records: vec![1],
-            timers: usize::MAX,
-        }
+        Cuts { records: vec![1], timers: usize::MAX }
     }
 
     pub(super) fn none() -> Cuts {
-        Cuts {
-            records: vec![usize::MAX],
-            timers: usize::MAX,
-        }
+        Cuts { records: vec![usize::MAX], timers: usize::MAX }
     }
 }
 
 impl Engine {
     /// Fails where a model or an event is refused: none of them should be.
     pub(super) fn of(case: &Case) -> Trial<Engine> {
-        let sources = case.yaml().into_iter().map(|text| SourceFile {
-            name: "model.yaml".to_owned(),
-            text,
-        });
+        let sources =
+            case.yaml().into_iter().map(|text| SourceFile { name: "model.yaml".to_owned(), text });
         let models = match Models::compile(sources.collect()) {
             Ok((models, _)) => models,
             Err(reports) => {
@@ -81,47 +73,27 @@ impl Engine {
             if event.time > end.0 {
                 continue;
             }
-            let position = Position {
-                input: 0,
-                offset: line as i64,
-            };
+            let position = Position { input: 0, offset: line as i64 };
             let written = event.written.map(EventTime);
             let event = decoder.decode_json(event.json().as_bytes());
             let refused = |reason| TestCaseError::fail(format!("event {line}: {reason}"));
             let content = Ok(event.map_err(refused)?);
-            records.push(Record {
-                position,
-                timestamp: written,
-                content,
-            });
+            records.push(Record { position, timestamp: written, content });
         }
-        Ok(Engine {
-            models,
-            records,
-            lateness: Millis(case.lateness_ms),
-            end,
-        })
+        Ok(Engine { models, records, lateness: Millis(case.lateness_ms), end })
     }
 
     pub(super) fn only(&self, customer: &CustomerId) -> Engine {
         let own = |record: &&Record| event(record).customer == *customer;
-        Engine {
-            records: self.records.iter().filter(own).cloned().collect(),
-            ..self.clone()
-        }
+        Engine { records: self.records.iter().filter(own).cloned().collect(), ..self.clone() }
     }
 
     /// As one batch, unless it is cut; the state is in memory.
     pub(super) fn run(&self, cuts: &Cuts) -> Trial<Run> {
         let mut memory = Memory::default();
-        let (outputs, progress) = self.drive(cuts, |progress, batch| {
-            memory.step(self, cuts.timers, progress, batch)
-        })?;
-        Ok(Run {
-            outputs,
-            progress,
-            memory,
-        })
+        let (outputs, progress) =
+            self.drive(cuts, |progress, batch| memory.step(self, cuts.timers, progress, batch))?;
+        Ok(Run { outputs, progress, memory })
     }
 
     /// The loop of a replay: unused records go into the next batch. The first batch that cannot be filled advances time

@@ -18,10 +18,7 @@ use crate::histories::{self, Case};
 /// Five times as many as for other laws.
 fn many() -> ProptestConfig {
     let config = config();
-    ProptestConfig {
-        cases: config.cases * 5,
-        ..config
-    }
+    ProptestConfig { cases: config.cases * 5, ..config }
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -36,10 +33,7 @@ fn parts() -> impl Strategy<Value = Vec<(Index, NeverTrue)>> {
 fn spans() -> impl Strategy<Value = Vec<i64>> {
     let jitter = select(vec![0, 1, -1]);
     let span = prop_oneof![1 => Just(0), 4 => select(SPANS.to_vec())];
-    prop::collection::vec(
-        (span, jitter).prop_map(|(span, jitter)| span + jitter),
-        1..=6,
-    )
+    prop::collection::vec((span, jitter).prop_map(|(span, jitter)| span + jitter), 1..=6)
 }
 
 proptest! {
@@ -116,13 +110,7 @@ fn run_customer(
     let mut passed = EventTime(i64::MIN);
     for record in records {
         let event = event(record);
-        advance(
-            &mut state,
-            engine,
-            passed..event.time,
-            additional,
-            &mut changes,
-        );
+        advance(&mut state, engine, passed..event.time, additional, &mut changes);
         state.receive(models, event, record.position, usize::MAX, &mut changes);
         passed = passed.max(event.time);
     }

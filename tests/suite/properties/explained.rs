@@ -70,23 +70,13 @@ fn check_last_transition(
     let explained = state.explain(&engine.models, published.model, state.latest);
     let last = explained.last_transition.unwrap();
     let by = last.transition.unwrap();
-    prop_assert_eq!(
-        (last.cause, last.effective_at),
-        (published.cause, published.effective_at)
-    );
-    prop_assert_eq!(
-        (by.transition, by.from),
-        (published.transition, Some(published.from))
-    );
+    prop_assert_eq!((last.cause, last.effective_at), (published.cause, published.effective_at));
+    prop_assert_eq!((by.transition, by.from), (published.transition, Some(published.from)));
     prop_assert_eq!(by.held_since, published.held_since);
     prop_assert_eq!(by.corrects, published.corrects);
     prop_assert_eq!(explained.stage, published.to);
     prop_assert_eq!(explained.sequence, published.sequence);
-    let evidence = by
-        .condition
-        .comparisons()
-        .into_iter()
-        .map(|checked| checked.evidence.clone());
+    let evidence = by.condition.comparisons().into_iter().map(|checked| checked.evidence.clone());
     let evidence: Vec<Evidence> = evidence.collect();
     prop_assert_eq!(&evidence, &published.evidence);
     Ok(())
@@ -99,24 +89,18 @@ fn check_next(engine: &Engine, customer: &CustomerId, model: usize, next: NextCh
             let at = changes[0].effective_at;
             (changes, at)
         }
-        NextChange::Never => (
-            Vec::new(),
-            engine.end.checked_add(Millis(366 * Millis::DAY.0)).unwrap(),
-        ),
+        NextChange::Never => {
+            (Vec::new(), engine.end.checked_add(Millis(366 * Millis::DAY.0)).unwrap())
+        }
         NextChange::NotBefore(end) => (Vec::new(), EventTime(end.0 - 1)),
     };
-    let longer = Engine {
-        end: until.max(engine.end),
-        ..engine.clone()
-    };
+    let longer = Engine { end: until.max(engine.end), ..engine.clone() };
     let all = longer.run(&Cuts::none())?;
     let own = all.outputs.iter().map(stage_change);
     let own = own.filter(|(id, change)| *id == customer && change.model == model);
     let known = engine.run(&Cuts::none())?;
     let known = known.outputs.iter().map(stage_change);
-    let known = known
-        .filter(|(id, change)| *id == customer && change.model == model)
-        .count();
+    let known = known.filter(|(id, change)| *id == customer && change.model == model).count();
     let found: Vec<StageChange> = own.skip(known).map(|(_, change)| change.clone()).collect();
     prop_assert_eq!(found, expected);
     Ok(())

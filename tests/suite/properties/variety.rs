@@ -136,15 +136,10 @@ const PARTS: [Part; 29] = [
         each_orders(model, |orders| orders.within_ms = 1_000 * DAY);
     }),
     ("corrections", 16, |model| model.corrections_ms = None),
-    ("where", 32, |model| {
-        each_fact(model, |fact| fact.filter = None)
-    }),
+    ("where", 32, |model| each_fact(model, |fact| fact.filter = None)),
     ("before", 11, |model| {
         each_fact(model, |fact| {
-            fact.window = fact.window.map(|window| Window {
-                before: 0,
-                ..window
-            });
+            fact.window = fact.window.map(|window| Window { before: 0, ..window });
         });
     }),
     ("windows of smallest and largest", 8, |model| {
@@ -168,9 +163,7 @@ const PARTS: [Part; 29] = [
     ("avg, not max", 3, |model| {
         with_aggregate(model, |of| of == Aggregate::Avg, Aggregate::Max);
     }),
-    ("avg", 17, |model| {
-        without_aggregate(model, |of| of == Aggregate::Avg)
-    }),
+    ("avg", 17, |model| without_aggregate(model, |of| of == Aggregate::Avg)),
     ("different values, not all", 10, |model| {
         let distinct = |of| matches!(of, Aggregate::CountDistinct { .. });
         with_aggregate(model, distinct, Aggregate::Count);
@@ -179,12 +172,8 @@ const PARTS: [Part; 29] = [
         let capped = |of| matches!(of, Aggregate::CountDistinct { .. });
         with_aggregate(model, capped, Aggregate::CountDistinct { cap: 1000 });
     }),
-    ("mean_gap", 12, |model| {
-        without_aggregate(model, |of| of == Aggregate::MeanGap)
-    }),
-    ("max_gap", 11, |model| {
-        without_aggregate(model, |of| of == Aggregate::MaxGap)
-    }),
+    ("mean_gap", 12, |model| without_aggregate(model, |of| of == Aggregate::MeanGap)),
+    ("max_gap", 11, |model| without_aggregate(model, |of| of == Aggregate::MaxGap)),
     ("facts in conditions", 92, |model| {
         each_source_of_model(model, |known| {
             if let Source::Inline(fact) = known {

@@ -41,11 +41,7 @@ struct Track {
 
 impl<'m> Watcher<'m> {
     pub(super) fn new(models: &'m Models) -> Watcher<'m> {
-        Watcher {
-            models,
-            customers: BTreeMap::new(),
-            before: None,
-        }
+        Watcher { models, customers: BTreeMap::new(), before: None }
     }
 
     /// The outputs of one record, or of the end of time: first of the customer's own timers that are due before the event,
@@ -149,22 +145,14 @@ impl<'m> Watcher<'m> {
     ) -> Trial<()> {
         let latest = self.customers[customer].latest;
         prop_assert_eq!(change.cause, Cause::Timer, "{:?}", change);
-        prop_assert!(
-            due_before.has_passed(change.effective_at),
-            "early: {change:?}"
-        );
+        prop_assert!(due_before.has_passed(change.effective_at), "early: {change:?}");
         prop_assert!(change.effective_at > latest, "not later: {change:?}");
         self.link(customer, change)
     }
 
     /// A transition begins a chain or is the next link of one.
     fn link(&mut self, customer: &CustomerId, change: &StageChange) -> Trial<()> {
-        let link = (
-            customer.clone(),
-            change.model,
-            change.cause,
-            change.effective_at,
-        );
+        let link = (customer.clone(), change.model, change.cause, change.effective_at);
         let continues = self.before.replace(link.clone()) == Some(link);
         let Some(observed) = self.customers.get_mut(customer) else {
             return Err(TestCaseError::fail(format!("unknown: {customer:?}")));
@@ -192,12 +180,7 @@ impl Track {
         prop_assert!(declared.from.contains(&change.from), "{change:?}");
         prop_assert_eq!(declared.to, change.to, "{:?}", change);
         prop_assert_eq!(change.from, self.stage, "{:?}", change);
-        prop_assert_eq!(
-            change.entered,
-            self.entered.unwrap_or(change.entered),
-            "{:?}",
-            change
-        );
+        prop_assert_eq!(change.entered, self.entered.unwrap_or(change.entered), "{:?}", change);
         prop_assert_eq!(change.sequence, self.sequence + 1, "{:?}", change);
         let stayed = change.effective_at.duration_since(change.entered);
         let min_dwell = model.stages[change.from].min_dwell;
@@ -205,14 +188,8 @@ impl Track {
         if declared.hold.0 > 0 {
             let since = change.held_since;
             let hold = since.map(|since| change.effective_at.duration_since(since));
-            prop_assert!(
-                since >= self.entered,
-                "the hold began before the entry: {change:?}"
-            );
-            prop_assert!(
-                hold >= Some(declared.hold),
-                "the hold is too short: {change:?}"
-            );
+            prop_assert!(since >= self.entered, "the hold began before the entry: {change:?}");
+            prop_assert!(hold >= Some(declared.hold), "the hold is too short: {change:?}");
         }
         if let Some(taken) = self.taken.insert(change.transition, change.effective_at) {
             let pause = change.effective_at.duration_since(taken);
@@ -240,10 +217,7 @@ pub(super) fn check_timers(memory: &Memory, watermark: Watermark) -> Trial<()> {
     let mut armed = memory.timers.clone();
     for (customer, state) in &memory.states {
         let due = state.next_due();
-        prop_assert!(
-            !due.is_some_and(|due| watermark.has_passed(due)),
-            "{state:?}"
-        );
+        prop_assert!(!due.is_some_and(|due| watermark.has_passed(due)), "{state:?}");
         let early_enough = state.armed.is_some() && state.armed <= due;
         prop_assert!(due.is_none() || early_enough, "{state:?}");
         if let Some(due) = state.armed {

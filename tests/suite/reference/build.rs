@@ -30,11 +30,7 @@ impl Model {
     }
 
     pub(crate) fn stage(mut self, name: &str, min_dwell_ms: i64) -> Model {
-        self.stages.push(Stage {
-            name: name.to_string(),
-            min_dwell_ms,
-            reentry: Reentry::Always,
-        });
+        self.stages.push(Stage { name: name.to_string(), min_dwell_ms, reentry: Reentry::Always });
         self
     }
 

@@ -46,13 +46,8 @@ impl Chain<'_> {
             } else {
                 Vec::new()
             };
-            let chosen = choose(
-                &evaluation,
-                &mut track.true_since,
-                &visited,
-                &stopped,
-                self.blocks,
-            );
+            let chosen =
+                choose(&evaluation, &mut track.true_since, &visited, &stopped, self.blocks);
             let Some(number) = chosen else {
                 track.timer = next_instant(&evaluation, &track.true_since);
                 return changes;
@@ -123,11 +118,7 @@ fn open_before(evaluation: &Evaluation, true_since: &BTreeMap<usize, i64>) -> Ve
     if evaluation.stages.current().from > at {
         return Vec::new();
     }
-    let then = Evaluation {
-        now: at,
-        facts_at: at,
-        ..*evaluation
-    };
+    let then = Evaluation { now: at, facts_at: at, ..*evaluation };
     let is_open = |(number, transition): &(usize, &Transition)| {
         let start = true_since.get(number);
         let ready = match transition.hold_ms {
@@ -179,6 +170,5 @@ fn next_instant(evaluation: &Evaluation, true_since: &BTreeMap<usize, i64>) -> O
 fn outgoing<'m>(evaluation: &Evaluation<'m>) -> Vec<(usize, &'m Transition)> {
     let stage = &evaluation.stages.current().stage;
     let all = evaluation.model.transitions.iter().enumerate();
-    all.filter(|(_, transition)| transition.from.contains(stage))
-        .collect()
+    all.filter(|(_, transition)| transition.from.contains(stage)).collect()
 }

@@ -175,10 +175,7 @@ impl Num {
             Num::Literal(_) | Num::Duration(_) => false,
             Num::Plus(a, b) | Num::Minus(a, b) => a.changes_with_time() || b.changes_with_time(),
             Num::Times(a, b) => {
-                assert!(
-                    !(a.changes_with_time() && b.changes_with_time()),
-                    "not monotone"
-                );
+                assert!(!(a.changes_with_time() && b.changes_with_time()), "not monotone");
                 a.changes_with_time() || b.changes_with_time()
             }
             Num::Over(a, b) => {

@@ -41,18 +41,12 @@ impl AcceptedEvent<'_> {
         orders: Option<&Orders>,
     ) -> AcceptedEvent<'a> {
         let order_of = |orders| Ledger::before(orders, before, event).order_of(orders, event);
-        AcceptedEvent {
-            event,
-            number: before.len(),
-            order: orders.and_then(order_of),
-        }
+        AcceptedEvent { event, number: before.len(), order: orders.and_then(order_of) }
     }
 
     /// Whether the basis includes this event or the order that it returns.
     fn concerns(&self, basis: &Basis) -> bool {
-        let is_return = self
-            .order
-            .is_some_and(|(number, at)| basis.covers(number, at));
+        let is_return = self.order.is_some_and(|(number, at)| basis.covers(number, at));
         is_return || basis.covers(self.number, self.event.time)
     }
 }
@@ -119,12 +113,7 @@ impl Run<'_> {
             entered_previous_at: there.from,
             corrects: Some(corrected),
         });
-        *track = Track {
-            sequence: track.sequence + 1,
-            effective_at: now,
-            basis: None,
-            ..other
-        };
+        *track = Track { sequence: track.sequence + 1, effective_at: now, basis: None, ..other };
         true
     }
 }

@@ -125,10 +125,7 @@ impl Filter {
                 let right_operator = ordered || matches!(op, Op::Eq | Op::Ne);
                 assert!(right_operator, "refused: {op:?} {constant:?}");
                 let carried = event.fields.get(field);
-                let order = match (
-                    carried.and_then(|value| value.taken_for(constant)),
-                    constant,
-                ) {
+                let order = match (carried.and_then(|value| value.taken_for(constant)), constant) {
                     (Some(Value::Number(a)), Value::Number(b)) => a.cmp(b),
                     (Some(Value::Text(a)), Value::Text(b)) => a.cmp(b),
                     (Some(Value::Bool(a)), Value::Bool(b)) => a.cmp(b),
@@ -158,19 +155,12 @@ impl Window {
     pub(crate) fn of(duration_ms: i64) -> Window {
         let hourly = duration_ms <= 72 * HOUR;
         let unit = if hourly { Unit::Hour } else { Unit::Day };
-        Window {
-            unit,
-            buckets: whole_buckets(duration_ms, unit),
-            before: 0,
-        }
+        Window { unit, buckets: whole_buckets(duration_ms, unit), before: 0 }
     }
 
     /// The window, shifted back.
     pub(crate) fn before(self, duration_ms: i64) -> Window {
-        Window {
-            before: whole_buckets(duration_ms, self.unit),
-            ..self
-        }
+        Window { before: whole_buckets(duration_ms, self.unit), ..self }
     }
 
     /// The current bucket and the N-1 before it, all of them so many buckets ago.

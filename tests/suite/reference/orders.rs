@@ -35,10 +35,8 @@ struct Returned {
 impl<'e> Ledger<'e> {
     /// The ledger after the events, in processing order and without duplicates.
     pub(super) fn after(orders: &Orders, events: &'e [Event]) -> Ledger<'e> {
-        let mut ledger = Ledger {
-            entries: Vec::new(),
-            returned: vec![Returned::default(); events.len()],
-        };
+        let mut ledger =
+            Ledger { entries: Vec::new(), returned: vec![Returned::default(); events.len()] };
         let mut latest = i64::MIN;
         for (number, event) in events.iter().enumerate() {
             latest = latest.max(event.time);
@@ -87,12 +85,7 @@ impl<'e> Ledger<'e> {
     fn entry(&mut self, order_id: &'e str, time: i64) -> &mut Entry<'e> {
         let known = self.entries.iter().position(|e| e.order_id == order_id);
         let index = known.unwrap_or_else(|| {
-            self.entries.push(Entry {
-                order_id,
-                order: None,
-                time,
-                returned: Returned::default(),
-            });
+            self.entries.push(Entry { order_id, order: None, time, returned: Returned::default() });
             self.entries.len() - 1
         });
         &mut self.entries[index]

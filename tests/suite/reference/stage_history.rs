@@ -23,15 +23,8 @@ pub(super) const NEVER: i64 = i64::MAX;
 
 impl StageHistory {
     pub(super) fn new(initial: &str, created_at: i64) -> StageHistory {
-        let created = Stay {
-            stage: initial.to_string(),
-            from: created_at,
-            until: None,
-            by: None,
-        };
-        StageHistory {
-            stays: vec![created],
-        }
+        let created = Stay { stage: initial.to_string(), from: created_at, until: None, by: None };
+        StageHistory { stays: vec![created] }
     }
 
     pub(super) fn current(&self) -> &Stay {

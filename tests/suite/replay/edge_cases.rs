@@ -22,12 +22,7 @@ fn a_table_with_crlf_has_the_lines_and_ids_of_one_without() {
 fn a_pipe_that_is_given_as_a_file_is_read_once() {
     let folder = folder(&[]);
     let mut child = start(folder.path(), "replay --model shop.yaml /dev/stdin");
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(order("c1", "2026-01-01").as_bytes())
-        .unwrap();
+    child.stdin.take().unwrap().write_all(order("c1", "2026-01-01").as_bytes()).unwrap();
     assert_eq!(finish(child).moves(), ["c1 new->buyer"]);
 }
 
@@ -48,31 +43,15 @@ fn the_same_pipe_cannot_be_named_twice() {
 fn dead_letters_never_overwrite_an_input() {
     let rows = order("c1", "2026-01-01") + "{}\n";
     let folder = folder(&[("orders", &rows)]);
-    assert_ne!(
-        tenure(
-            &folder,
-            "replay --model shop.yaml --dead-letters ./orders orders"
-        )
-        .code,
-        0
-    );
-    assert_eq!(
-        fs::read_to_string(folder.path().join("orders")).unwrap(),
-        rows
-    );
+    assert_ne!(tenure(&folder, "replay --model shop.yaml --dead-letters ./orders orders").code, 0);
+    assert_eq!(fs::read_to_string(folder.path().join("orders")).unwrap(), rows);
 }
 
 #[test]
 fn a_run_that_fails_at_the_start_leaves_no_state_folder() {
     let folder = folder(&[("orders", &order("c1", "2026-01-01"))]);
-    assert_eq!(
-        tenure(&folder, "replay --model shop.yaml --state state ordres").code,
-        1
-    );
-    assert_eq!(
-        tenure(&folder, "replay --model shop.yaml --state state orders").code,
-        0
-    );
+    assert_eq!(tenure(&folder, "replay --model shop.yaml --state state ordres").code, 1);
+    assert_eq!(tenure(&folder, "replay --model shop.yaml --state state orders").code, 0);
 }
 
 #[test]
@@ -84,14 +63,9 @@ fn dead_letters_contain_the_bytes_of_the_file() {
     ]);
     replay(&folder, "--dead-letters rejected lines table");
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
-    let values: Vec<serde_json::Value> = letters
-        .lines()
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect();
-    assert_eq!(
-        (&values[0]["value"], &values[1]["value"]),
-        (&line.into(), &row.into())
-    );
+    let values: Vec<serde_json::Value> =
+        letters.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!((&values[0]["value"], &values[1]["value"]), (&line.into(), &row.into()));
 }
 
 #[test]
@@ -102,33 +76,21 @@ fn a_row_with_an_unclosed_quote_is_rejected_and_the_quote_is_located() {
     let run = replay(&folder, "--dead-letters rejected table");
     assert_eq!(run.moves().len(), 2);
     assert!(
-        run.said
-            .contains("table:5: the quote that opens here is not closed; "),
+        run.said.contains("table:5: the quote that opens here is not closed; "),
         "{}",
         run.said
     );
     let letter = fs::read_to_string(folder.path().join("rejected")).unwrap();
     let letter: serde_json::Value = serde_json::from_str(&letter).unwrap();
-    assert_eq!(
-        (&letter["reason"], &letter["line"]),
-        (&"bad_row".into(), &5.into())
-    );
+    assert_eq!((&letter["reason"], &letter["line"]), (&"bad_row".into(), &5.into()));
     // It is found after sorting, too.
     fs::write(
         folder.path().join("table"),
-        table.replace(
-            "c1,order_completed,2026-01-01",
-            "c1,order_completed,2026-01-09",
-        ),
+        table.replace("c1,order_completed,2026-01-01", "c1,order_completed,2026-01-09"),
     )
     .unwrap();
     let run = replay(&folder, "table");
-    assert!(
-        run.said
-            .contains("table:5: the quote that opens here is not closed"),
-        "{}",
-        run.said
-    );
+    assert!(run.said.contains("table:5: the quote that opens here is not closed"), "{}", run.said);
 }
 
 #[test]
@@ -137,10 +99,8 @@ fn a_line_that_is_too_long_is_truncated_and_marked() {
     let folder = folder(&[("lines", &rows)]);
     replay(&folder, "--dead-letters rejected lines");
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
-    let letters: Vec<serde_json::Value> = letters
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let letters: Vec<serde_json::Value> =
+        letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(letters[0]["cut"], true);
     assert_eq!(letters[0]["value"].as_str().unwrap().len(), 4 << 20);
     assert_eq!(letters[1]["value"], "  {");
@@ -150,15 +110,9 @@ fn a_line_that_is_too_long_is_truncated_and_marked() {
 #[test]
 fn evidence_shows_the_condition_as_it_is_written() {
     let model = MODEL.replace("orders >= 1", "(orders + 1) * 2 >= 4");
-    let folder = folder(&[
-        ("shop.yaml", &model),
-        ("orders", &order("c1", "2026-01-01")),
-    ]);
+    let folder = folder(&[("shop.yaml", &model), ("orders", &order("c1", "2026-01-01"))]);
     let events = replay(&folder, "orders").events();
-    assert_eq!(
-        events[0]["data"]["evidence"][0]["condition"],
-        "(orders + 1) * 2 >= 4"
-    );
+    assert_eq!(events[0]["data"]["evidence"][0]["condition"], "(orders + 1) * 2 >= 4");
 }
 
 #[test]
@@ -168,11 +122,8 @@ fn times_are_written_in_rfc_3339_up_to_the_last_instant() {
     let run = replay(&folder, "orders");
     assert_eq!(run.out, "");
     assert!(run.said.contains("time_out_of_range"), "{}", run.said);
-    fs::write(
-        folder.path().join("orders"),
-        row.replace("253402300799999", "253402207200999"),
-    )
-    .unwrap();
+    fs::write(folder.path().join("orders"), row.replace("253402300799999", "253402207200999"))
+        .unwrap();
     assert_eq!(
         replay(&folder, "--allow-future orders").events()[0]["time"],
         "9999-12-30T22:00:00.999Z"
@@ -224,11 +175,7 @@ tests:
     assert_eq!(run.code, 4);
     let same = "    20  same         2026-01-01  a: buyer   2026-01-01  a: new -> buyer\n";
     let other = "  line 21: expected silent for b on 2026-01-01, b went to buyer instead\n";
-    assert!(
-        run.out.contains(same) && run.out.contains(other),
-        "{}",
-        run.out
-    );
+    assert!(run.out.contains(same) && run.out.contains(other), "{}", run.out);
 }
 
 #[test]
@@ -237,11 +184,7 @@ fn a_failing_model_test_shows_the_cause_that_differs() {
     let folder = folder(&[("shop.yaml", &model)]);
     let run = tenure(&folder, "test shop.yaml");
     assert_eq!(run.code, 4);
-    assert!(
-        run.out.contains("timer") && run.out.contains("event"),
-        "{}",
-        run.out
-    );
+    assert!(run.out.contains("timer") && run.out.contains("event"), "{}", run.out);
 }
 
 #[test]
@@ -268,10 +211,7 @@ fn a_device_clock_that_is_years_ahead_moves_no_customer_and_is_reported() {
     assert!(run.events().len() > 2, "{}", run.out);
     let days = "note: the last event, orders:3 of 9000-01-01T00:00:00.000Z, is";
     assert!(run.said.contains(days), "{}", run.said);
-    let run = replay(
-        &folder,
-        "--allow-future --until 2024-06-11T10:00:00Z orders",
-    );
+    let run = replay(&folder, "--allow-future --until 2024-06-11T10:00:00Z orders");
     assert!(!run.said.contains("note:"), "{}", run.said);
     assert_eq!(run.events().len(), 2, "{}", run.out);
 }

@@ -8,9 +8,7 @@ use serde_json::{Value as Json, json};
 use super::{MODEL, folder, order, replay, start, tenure};
 
 fn json_lines(text: &str) -> Vec<Json> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -63,12 +61,7 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
     ];
     let before = format!("{}{}\n{}\n", order("c1", "2026-01-01"), bad[0], bad[1]);
     let folder = folder(&[]);
-    let bytes = [
-        before.as_bytes(),
-        b"{\"\xff\"}\n",
-        order("c3", "2026-01-02").as_bytes(),
-    ]
-    .concat();
+    let bytes = [before.as_bytes(), b"{\"\xff\"}\n", order("c3", "2026-01-02").as_bytes()].concat();
     fs::write(folder.path().join("mixed"), bytes).unwrap();
 
     let run = replay(&folder, "--dead-letters rejected mixed");
@@ -102,11 +95,8 @@ fn bad_rows_of_a_table_become_dead_letters_and_their_neighbours_count() {
     ];
     let folder = folder(&[("table", &rows.join("\n"))]);
     let run = replay(&folder, "--dead-letters rejected table");
-    let lines: Vec<_> = run
-        .events()
-        .iter()
-        .map(|event| event["data"]["input"]["line"].clone())
-        .collect();
+    let lines: Vec<_> =
+        run.events().iter().map(|event| event["data"]["input"]["line"].clone()).collect();
     assert_eq!(run.moves(), ["c1 new->buyer", "c4 new->buyer"]);
     assert_eq!(lines, [2, 6]);
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
@@ -130,23 +120,11 @@ fn a_table_without_the_needed_columns_is_refused() {
          if a column has another name, map it, for example --map customer_id=user_id\n"
     );
     for (header, hint) in [
-        (
-            "customer_id;type;time",
-            "; columns are separated by commas\n",
-        ),
-        (
-            "customer_id\ttype\ttime",
-            "`customer_id type time`; columns are separated by commas\n",
-        ),
-        (
-            "\"type\": \"order\"",
-            "; JSON is read as one object per line, each in { }\n",
-        ),
+        ("customer_id;type;time", "; columns are separated by commas\n"),
+        ("customer_id\ttype\ttime", "`customer_id type time`; columns are separated by commas\n"),
+        ("\"type\": \"order\"", "; JSON is read as one object per line, each in { }\n"),
         ("\u{1b}[2J,x", "found `\u{241b}[2J,x`; if a column"),
-        (
-            &"x".repeat(100),
-            &format!("found `{}…`; if a column", "x".repeat(80)),
-        ),
+        (&"x".repeat(100), &format!("found `{}…`; if a column", "x".repeat(80))),
     ] {
         fs::write(folder.path().join("table"), format!("{header}\nrow\n")).unwrap();
         let stderr = tenure(&folder, "replay --model shop.yaml table").said;
@@ -170,11 +148,8 @@ fn presorted_input_that_is_not_sorted_is_refused_with_its_line() {
 fn strict_runs_report_rejected_rows_and_warnings_by_the_exit_code() {
     let warned = MODEL.replace("silent: {} }", "silent: {}, lost: {} }");
     let good = order("c1", "2026-01-01");
-    let folder = folder(&[
-        ("warned.yaml", &warned),
-        ("good", &good),
-        ("bad", &format!("{good}{{}}\n")),
-    ]);
+    let folder =
+        folder(&[("warned.yaml", &warned), ("good", &good), ("bad", &format!("{good}{{}}\n"))]);
     for (arguments, code) in [
         ("replay --strict --model shop.yaml good", 0),
         ("replay --strict --model shop.yaml bad", 3),
@@ -187,11 +162,7 @@ fn strict_runs_report_rejected_rows_and_warnings_by_the_exit_code() {
     ] {
         let run = tenure(&folder, arguments);
         assert_eq!(run.code, code, "{arguments}: {}", run.said);
-        assert_eq!(
-            run.out.is_empty(),
-            arguments.starts_with("check"),
-            "{arguments}"
-        );
+        assert_eq!(run.out.is_empty(), arguments.starts_with("check"), "{arguments}");
     }
 }
 
@@ -209,8 +180,7 @@ fn an_invalid_model_stops_every_command_before_it_starts() {
         let run = tenure(&folder, arguments);
         assert_eq!((run.code, run.out.as_str()), (78, ""), "{arguments}");
         assert!(
-            run.said
-                .contains("error: unknown fact `order`\n  --> wrong.yaml:10:"),
+            run.said.contains("error: unknown fact `order`\n  --> wrong.yaml:10:"),
             "{}",
             run.said
         );
@@ -218,12 +188,7 @@ fn an_invalid_model_stops_every_command_before_it_starts() {
     assert!(!folder.path().join("state").exists());
     let run = tenure(&folder, "check --format json wrong.yaml");
     let problems: Json = serde_json::from_str(&run.out).unwrap();
-    let problem = problems
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|p| p["severity"] == "error")
-        .unwrap();
+    let problem = problems.as_array().unwrap().iter().find(|p| p["severity"] == "error").unwrap();
     assert_eq!(run.code, 78);
     assert_eq!(
         (&problem["file"], &problem["line"], &problem["column"]),
@@ -245,36 +210,18 @@ fn the_end_is_a_whole_day_or_an_instant_and_timers_due_then_fire() {
         ("2026-01-12T00:00:00Z", "a new->buyer, a buyer->silent"),
         ("2026-01-12T01:00:00+01:00", "a new->buyer, a buyer->silent"),
         ("2026-01-12", "a new->buyer, a buyer->silent, b new->buyer"),
-        (
-            "2026-01-13",
-            "a new->buyer, a buyer->silent, b new->buyer, c new->buyer",
-        ),
+        ("2026-01-13", "a new->buyer, a buyer->silent, b new->buyer, c new->buyer"),
     ] {
         let mut moves = replay(&folder, &format!("--until {until} orders")).moves();
         // The order of different customers is not guaranteed.
         moves.sort_by_key(|one| one.chars().next());
         assert_eq!(moves.join(", "), expected, "{until}");
     }
-    let run = tenure(
-        &folder,
-        "replay --model shop.yaml --until 2026-02-30 orders",
-    );
+    let run = tenure(&folder, "replay --model shop.yaml --until 2026-02-30 orders");
     assert_eq!(run.code, 2);
-    assert!(
-        run.said
-            .contains("write 2026-01-31, or 2026-01-31T08:30:00Z"),
-        "{}",
-        run.said
-    );
-    let late = tenure(
-        &folder,
-        "replay --model shop.yaml --until 9999-12-31 orders",
-    );
-    assert!(
-        late.code == 2 && late.said.contains("to 9999-12-30"),
-        "{}",
-        late.said
-    );
+    assert!(run.said.contains("write 2026-01-31, or 2026-01-31T08:30:00Z"), "{}", run.said);
+    let late = tenure(&folder, "replay --model shop.yaml --until 9999-12-31 orders");
+    assert!(late.code == 2 && late.said.contains("to 9999-12-30"), "{}", late.said);
 }
 
 #[test]
@@ -283,14 +230,8 @@ fn state_is_stored_in_a_new_folder_and_a_used_one_is_refused() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     for state in ["empty", "deep/er"] {
         replay(&folder, &format!("--state {state} orders"));
-        assert!(
-            folder.path().join(state).join("CURRENT").exists(),
-            "{state}"
-        );
-        let again = tenure(
-            &folder,
-            &format!("replay --model shop.yaml --state {state} orders"),
-        );
+        assert!(folder.path().join(state).join("CURRENT").exists(), "{state}");
+        let again = tenure(&folder, &format!("replay --model shop.yaml --state {state} orders"));
         assert_eq!((again.code, again.out.as_str()), (1, ""));
         assert_eq!(
             again.said,
@@ -306,27 +247,18 @@ fn a_file_that_cannot_be_read_is_named() {
     for (arguments, file) in [
         ("replay --model shop.yaml orders absent", "absent"),
         ("replay --model shop.yaml inner", "inner"),
-        (
-            "replay --model shop.yaml --dead-letters none/there orders",
-            "none/there",
-        ),
+        ("replay --model shop.yaml --dead-letters none/there orders", "none/there"),
     ] {
         let run = tenure(&folder, arguments);
         assert_eq!((run.code, run.out.as_str()), (1, ""), "{arguments}");
-        assert!(
-            run.said.starts_with("error: cannot ") && run.said.contains(file),
-            "{}",
-            run.said
-        );
+        assert!(run.said.starts_with("error: cannot ") && run.said.contains(file), "{}", run.said);
     }
 }
 
 #[test]
 fn an_unreadable_model_is_reported_with_all_others() {
     let folder = folder(&[("wrong.yaml", &MODEL.replace("orders >= 1", "order >= 1"))]);
-    let latin = MODEL
-        .replace("silence is noticed", "caf\u{e9}")
-        .into_bytes();
+    let latin = MODEL.replace("silence is noticed", "caf\u{e9}").into_bytes();
     let latin: Vec<u8> = latin.into_iter().filter(|byte| *byte != 0xc3).collect();
     fs::write(folder.path().join("latin.yaml"), latin).unwrap();
     for arguments in [
@@ -357,15 +289,7 @@ fn a_closed_pipe_ends_the_run_without_an_error() {
     out.read_line(&mut line).unwrap();
     drop(out);
     let mut stderr = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut stderr)
-        .unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(json_lines(&line)[0]["subject"], "c0");
-    assert_eq!(
-        (child.wait().unwrap().code(), stderr.as_str()),
-        (Some(0), "")
-    );
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
 }

@@ -3,12 +3,7 @@ use super::*;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn burst(fuse: bool) -> BurstSettings {
-    BurstSettings {
-        share: Quantity::parse("0.05").unwrap(),
-        minimum: 10,
-        within: MINUTE,
-        fuse,
-    }
+    BurstSettings { share: Quantity::parse("0.05").unwrap(), minimum: 10, within: MINUTE, fuse }
 }
 
 fn counts(count: u64) -> TransitionCounts {
@@ -26,17 +21,12 @@ struct Process {
 
 impl Process {
     fn new(customers: u64, fuse: bool) -> Process {
-        Process {
-            counter: BurstCounter::default(),
-            burst: burst(fuse),
-            customers,
-        }
+        Process { counter: BurstCounter::default(), burst: burst(fuse), customers }
     }
 
     fn advance(&mut self, worker: usize, seconds: u64) {
         let at = Duration::from_secs(seconds);
-        self.counter
-            .advance(worker, self.customers, at, &self.burst);
+        self.counter.advance(worker, self.customers, at, &self.burst);
     }
 
     /// Whether the transitions were published.
@@ -49,8 +39,7 @@ impl Process {
             &self.burst,
         );
         if !is_suspended {
-            self.counter
-                .record_published(worker, &counts(count), &self.burst);
+            self.counter.record_published(worker, &counts(count), &self.burst);
         }
         !is_suspended
     }
@@ -60,8 +49,7 @@ impl Process {
         self.advance(worker, seconds);
         let is_suspended = self.counter.update_suspended(worker, counts(count));
         if !is_suspended {
-            self.counter
-                .record_published(worker, &counts(count), &self.burst);
+            self.counter.record_published(worker, &counts(count), &self.burst);
         }
         !is_suspended
     }
@@ -73,19 +61,10 @@ impl Process {
 
 #[test]
 fn the_threshold_is_a_share_of_the_customers_and_at_least_the_minimum() {
-    for (customers, threshold) in [
-        (0, 10),
-        (100, 10),
-        (219, 10),
-        (220, 11),
-        (1_000_000, 50_000),
-    ] {
+    for (customers, threshold) in [(0, 10), (100, 10), (219, 10), (220, 11), (1_000_000, 50_000)] {
         assert_eq!(burst(false).threshold(customers), threshold, "{customers}");
     }
-    let whole = BurstSettings {
-        share: Quantity::from_whole(1),
-        ..burst(false)
-    };
+    let whole = BurstSettings { share: Quantity::from_whole(1), ..burst(false) };
     assert!(whole.threshold(u64::MAX) > u64::MAX / 4);
 }
 
@@ -160,9 +139,7 @@ fn workers_share_one_fuse_and_one_count() {
     (0..3).for_each(|worker| process.advance(worker, 1));
     assert!(process.publish(0, 1, 7));
     // Pending, and not published yet.
-    let is_suspended = process
-        .counter
-        .should_suspend(1, counts(7), WallTime(1), &process.burst);
+    let is_suspended = process.counter.should_suspend(1, counts(7), WallTime(1), &process.burst);
     assert!(!is_suspended);
     assert!(!process.publish(2, 1, 1));
     assert!(process.publish(0, 1, 0), "no transitions need not wait");
@@ -190,8 +167,6 @@ fn the_model_with_the_most_transitions_is_named() {
     transitions.increment("shop");
     assert_eq!(process.counter.top_model(), None);
     process.advance(0, 1);
-    process
-        .counter
-        .record_published(0, &transitions, &process.burst);
+    process.counter.record_published(0, &transitions, &process.burst);
     assert_eq!(process.counter.top_model().as_deref(), Some("retail"));
 }

@@ -28,10 +28,7 @@ fn a_cooldown_blocks_a_transition_from_all_its_stages_up_to_the_exact_instant() 
     // An event at that instant is its cause; one before it is too early.
     let noise = [DAY, 2 * DAY].map(|after| at("noise", T + after));
     let again = took("c->b", 2 * DAY, Cause::Event);
-    assert_eq!(
-        run(model(), &[&events[..], &noise].concat()),
-        [first, left, again]
-    );
+    assert_eq!(run(model(), &[&events[..], &noise].concat()), [first, left, again]);
 }
 
 #[test]
@@ -62,11 +59,11 @@ fn a_hold_continues_during_the_cooldown_and_a_later_transition_is_taken() {
 #[test]
 fn reentry_is_allowed_a_duration_after_the_last_exit_or_never() {
     let model = |reentry| {
-        Model::new("m", "a")
-            .stages(&["a", "b"])
-            .reentry(reentry)
-            .go(&["a"], "b", is("bad"))
-            .go(&["b"], "a", event("back"))
+        Model::new("m", "a").stages(&["a", "b"]).reentry(reentry).go(&["a"], "b", is("bad")).go(
+            &["b"],
+            "a",
+            event("back"),
+        )
     };
     let events = [
         mood("bad", T),
@@ -75,10 +72,7 @@ fn reentry_is_allowed_a_duration_after_the_last_exit_or_never() {
         at("noise", T + 9 * DAY),
         at("back", T + 10 * DAY),
     ];
-    let [first, back] = [
-        took("a->b", 0, Cause::Event),
-        took("b->a", HOUR, Cause::Event),
-    ];
+    let [first, back] = [took("a->b", 0, Cause::Event), took("b->a", HOUR, Cause::Event)];
     let never = run(model(Reentry::Never), &events);
     assert_eq!(never, [first.clone(), back.clone()]);
     let after = run(model(Reentry::After(3 * DAY)), &events);
@@ -133,10 +127,7 @@ fn accepted(events: &[Event]) -> usize {
     for event in events {
         run.accept(event);
     }
-    run.customers
-        .values()
-        .map(|customer| customer.events.len())
-        .sum()
+    run.customers.values().map(|customer| customer.events.len()).sum()
 }
 
 #[test]
@@ -179,11 +170,7 @@ fn at_most_256_ids_are_remembered_those_of_the_latest_events() {
 
 #[test]
 fn without_a_horizon_nothing_is_a_duplicate_and_one_model_declares_it_for_all() {
-    let plain = |name: &str| Model {
-        name: name.to_string(),
-        dedupe_ms: None,
-        ..counting(2)
-    };
+    let plain = |name: &str| Model { name: name.to_string(), dedupe_ms: None, ..counting(2) };
     let events = [visit("x", T), visit("x", T + HOUR)];
     let moved = |models: &[Model]| replay(models, &events, None).len();
     assert_eq!(moved(&[plain("p"), plain("q")]), 2);
@@ -194,11 +181,7 @@ fn without_a_horizon_nothing_is_a_duplicate_and_one_model_declares_it_for_all() 
 fn a_duplicate_is_not_evaluated_but_advances_time() {
     let model = || silence().dedupe(30 * DAY);
     let order = |customer, time| Event::new(customer, "order", time).with_id("x");
-    let events = [
-        order("ann", T),
-        order("bob", T + DAY),
-        order("ann", T + 12 * DAY),
-    ];
+    let events = [order("ann", T), order("bob", T + DAY), order("ann", T + 12 * DAY)];
     let found = replay(&[model()], &events, None);
     let silent = ("active->silent", 10 * DAY, Cause::Timer);
     let bobs = ("active->silent", 11 * DAY, Cause::Timer);
@@ -206,8 +189,5 @@ fn a_duplicate_is_not_evaluated_but_advances_time() {
     // At the due instant it is neither the cause nor a cancellation.
     let events = [order("ann", T), order("ann", T + 10 * DAY)];
     assert_eq!(short(&replay(&[model()], &events, None)), [silent]);
-    assert_eq!(
-        short(&process(&[model()], &events, 0, Some(T + 10 * DAY - 1))),
-        []
-    );
+    assert_eq!(short(&process(&[model()], &events, 0, Some(T + 10 * DAY - 1))), []);
 }

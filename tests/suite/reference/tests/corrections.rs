@@ -112,14 +112,7 @@ fn a_correction_evaluates_past_facts_with_all_events_known_now() {
     let busy = [&quiet[..], &[visit(3)]].concat();
     assert_eq!(short(&run(model(), &busy)), [taken, corrected(6 * DAY)]);
     // Events at the same instant that were received later do not count.
-    let same_instant = [
-        go.clone(),
-        visit(5),
-        visit(5),
-        visit(6),
-        visit(5),
-        at("noise", T),
-    ];
+    let same_instant = [go.clone(), visit(5), visit(5), visit(6), visit(5), at("noise", T)];
     assert_eq!(short(&run(model(), &same_instant)), [taken]);
     let before = [go, visit(6), visit(2), visit(3)];
     assert_eq!(short(&run(model(), &before)), [taken, corrected(6 * DAY)]);
@@ -149,13 +142,8 @@ fn a_correction_evaluates_a_link_with_its_own_event() {
     let [first, second] = ["a->b", "b->c"].map(|name| (name, 3 * DAY, Cause::Event));
     assert_eq!(short(&found), [first, second, corrected(4 * DAY)]);
     let stages = (found[2].from.as_str(), found[2].to.as_str());
-    assert_eq!(
-        (stages, found[2].corrects),
-        (("c", "b"), Some((2, T + 3 * DAY)))
-    );
-    let alone = Model::new("m", "a")
-        .corrections(30 * DAY)
-        .stages(&["a", "b"]);
+    assert_eq!((stages, found[2].corrects), (("c", "b"), Some((2, T + 3 * DAY))));
+    let alone = Model::new("m", "a").corrections(30 * DAY).stages(&["a", "b"]);
     let alone = alone.go(&["a"], "b", event("visit"));
     assert_eq!(short(&run(alone, &events)), [first]);
 }
@@ -210,15 +198,13 @@ fn the_basis_is_kept_for_the_horizon_and_until_the_next_transition() {
 
 #[test]
 fn a_correction_has_no_basis_of_its_own() {
-    let model = buying()
-        .go(&["a"], "b", fact(count("order")).ge(num(1)))
-        .go(&["a"], "c", fact(count("refund")).eq(num(1)));
+    let model = buying().go(&["a"], "b", fact(count("order")).ge(num(1))).go(
+        &["a"],
+        "c",
+        fact(count("refund")).eq(num(1)),
+    );
     // To c because there is one refund. Then another, earlier one is received.
-    let events = [
-        x("order", T),
-        x("refund", T + 2 * DAY),
-        at("refund", T + DAY),
-    ];
+    let events = [x("order", T), x("refund", T + 2 * DAY), at("refund", T + DAY)];
     let found = run(model, &events);
     let there = ("a->b", 0, Cause::Event);
     assert_eq!(short(&found), [there, corrected(2 * DAY)]);
@@ -248,11 +234,7 @@ fn a_correction_and_the_transitions_after_it_are_one_output() {
     let model = buying()
         .go(&["a"], "b", fact(count("order")).ge(num(1)))
         .go(&["a"], "c", fact(count("refund")).ge(num(1)))
-        .go(
-            &["c"],
-            "b",
-            fact(Source::PreviousStage).eq(text("a")) & event("visit"),
-        );
+        .go(&["c"], "b", fact(Source::PreviousStage).eq(text("a")) & event("visit"));
     let events = [x("order", T), x("refund", T + 2 * DAY), visit(3)];
     let found = run(model, &events);
     let there = ("a->b", 0, Cause::Event);
@@ -282,10 +264,7 @@ fn the_chain_of_a_correction_has_no_blocks_and_does_not_return_to_its_start() {
         .go(&["a"], "b", fact(count("order")).ge(num(1)))
         .stage("d", 9 * DAY)
         .reentry(Reentry::Never);
-    let model = Model {
-        initial: "d".to_string(),
-        ..model
-    };
+    let model = Model { initial: "d".to_string(), ..model };
     // d was left on day 9 for good.
     let model = model
         .go(&["d"], "a", event("start"))
@@ -300,11 +279,7 @@ fn the_chain_of_a_correction_has_no_blocks_and_does_not_return_to_its_start() {
     ];
     let found = run(model, &events);
     let by_event = |name, day| (name, day * DAY, Cause::Event);
-    let expected = [
-        by_event("d->a", 9),
-        by_event("a->b", 11),
-        corrected(12 * DAY),
-    ];
+    let expected = [by_event("d->a", 9), by_event("a->b", 11), corrected(12 * DAY)];
     // a->d, which is entered once only; not d->a; d->c, although the stay in d has just begun.
     assert_eq!(short(&found), expected);
     assert_eq!((found[2].from.as_str(), found[2].to.as_str()), ("b", "c"));
@@ -348,16 +323,12 @@ fn a_correction_that_leads_to_the_current_stage_is_not_output() {
     assert_eq!(short(&run(quiet(), &again)), [SILENT, corrected(12 * DAY)]);
     // Holds continue: this one began on day 10.
     let lost = quiet().stages(&["lost"]);
-    let lost = lost
-        .go(&["silent"], "lost", has(last("order")))
-        .hold(4 * DAY);
+    let lost = lost.go(&["silent"], "lost", has(last("order"))).hold(4 * DAY);
     let found = until(lost, &events, T + 20 * DAY);
     let after_hold = ("silent->lost", 14 * DAY, Cause::Timer);
     assert_eq!(short(&found), [SILENT, after_hold]);
     // The customer is silent since day 10, and the event itself is evaluated.
-    let model = quiet()
-        .stages(&["asked"])
-        .go(&["silent"], "asked", event("order"));
+    let model = quiet().stages(&["asked"]).go(&["silent"], "asked", event("order"));
     let found = run(model, &events);
     let asked = ("silent->asked", 12 * DAY, Cause::Event);
     assert_eq!(short(&found), [SILENT, asked]);
@@ -374,12 +345,7 @@ fn a_correction_restores_visits_cooldowns_and_exits() {
             .cooldown(50 * DAY)
             .go(&["a"], "c", event("ask") & condition)
     };
-    let events = [
-        visit(0),
-        x("order", T + DAY),
-        x("refund", T + 2 * DAY),
-        at("ask", T + 3 * DAY),
-    ];
+    let events = [visit(0), x("order", T + DAY), x("refund", T + 2 * DAY), at("ask", T + 3 * DAY)];
     let asked = |condition: Expr| run(model(condition), &events).len() == 3;
     assert!(asked(fact(visits("a")).eq(num(1))));
     assert!(asked(fact(visits("b")).eq(num(0))));
@@ -399,13 +365,8 @@ fn a_correction_restores_visits_cooldowns_and_exits() {
 #[test]
 fn after_a_correction_nothing_takes_effect_before_it() {
     // Silent on day 10, corrected at day 12 for an order of day 5: late events are evaluated at that instant.
-    let model = quiet()
-        .stages(&["asked"])
-        .go(&["active"], "asked", event("visit"));
-    let model = Model {
-        transitions: model.transitions.into_iter().rev().collect(),
-        ..model
-    };
+    let model = quiet().stages(&["asked"]).go(&["active"], "asked", event("visit"));
+    let model = Model { transitions: model.transitions.into_iter().rev().collect(), ..model };
     let asked = ("active->asked", 12 * DAY, Cause::Event);
     let events = [order(0), at("noise", T + 12 * DAY), order(5), visit(11)];
     let found = run(model, &events);

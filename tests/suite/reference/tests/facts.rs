@@ -84,11 +84,7 @@ fn distinct_values_are_counted_up_to_the_cap_and_by_type() {
 
 #[test]
 fn gaps_are_between_events_in_time_order_and_need_two() {
-    let events = [
-        at("order", T + 3 * DAY),
-        at("order", T),
-        at("order", T + DAY),
-    ];
+    let events = [at("order", T + 3 * DAY), at("order", T), at("order", T + DAY)];
     let of = |fact: Fact, events| value_at(fact, events, T + 9 * DAY);
     assert_eq!(of(mean_gap("order"), &events), ms(36 * HOUR));
     assert_eq!(of(max_gap("order"), &events), ms(2 * DAY));
@@ -129,12 +125,8 @@ fn every_aggregate_except_gaps_has_a_window() {
     let zero = [count("order"), sum("order", "value")];
     assert_eq!(zero.map(|fact| of(fact, 7)), [number("0"), number("0")]);
     assert_eq!(of(count_distinct("order", "channel", 9), 7), number("0"));
-    let absent = [
-        min("order", "value"),
-        avg("order", "value"),
-        last("order"),
-        latest("order", "channel"),
-    ];
+    let absent =
+        [min("order", "value"), avg("order", "value"), last("order"), latest("order", "channel")];
     assert_eq!(absent.map(|fact| of(fact, 7)), [None, None, None, None]);
 }
 
@@ -170,10 +162,7 @@ fn has_texts_and_since_are_evaluated_when_a_bucket_leaves_the_window() {
     };
     let left = [took("a->b", 49 * HOUR, Cause::Timer)];
     assert_eq!(flip(latest("any", "mood"), !has("x")), left);
-    assert_eq!(
-        flip(latest("any", "mood"), !fact("x").eq(text("bad"))),
-        left
-    );
+    assert_eq!(flip(latest("any", "mood"), !fact("x").eq(text("bad"))), left);
     assert_eq!(flip(last("order"), !since("x").lt(days(9))), left);
     let sooner = [took("a->b", 90 * MINUTE + DAY, Cause::Timer)];
     assert_eq!(flip(last("order"), since("x").ge(days(1))), sooner);
@@ -184,17 +173,8 @@ fn has_texts_and_since_are_evaluated_when_a_bucket_leaves_the_window() {
 #[test]
 fn a_filter_is_false_for_a_missing_field_and_its_negation_is_true() {
     let events = [
-        order(
-            T,
-            &[("channel", Value::text("web")), ("vip", Value::Bool(true))],
-        ),
-        order(
-            T,
-            &[
-                ("channel", Value::text("shop")),
-                ("vip", Value::Bool(false)),
-            ],
-        ),
+        order(T, &[("channel", Value::text("web")), ("vip", Value::Bool(true))]),
+        order(T, &[("channel", Value::text("shop")), ("vip", Value::Bool(false))]),
         order(T, &[("channel", Value::text("web"))]),
         order(T, &[("code", Value::number("7"))]),
         order(T, &[("code", Value::text("7"))]),
@@ -204,36 +184,23 @@ fn a_filter_is_false_for_a_missing_field_and_its_negation_is_true() {
     let vip = || field("vip", Op::Eq, Value::Bool(true));
     assert_eq!(counted(web()), number("2"));
     assert_eq!(counted(!web()), number("3"));
-    assert_eq!(
-        counted(field("channel", Op::Ne, Value::text("web"))),
-        number("1")
-    );
+    assert_eq!(counted(field("channel", Op::Ne, Value::text("web"))), number("1"));
     assert_eq!(counted(carries("channel") & !vip()), number("2"));
     assert_eq!(counted(web() & vip()), number("1"));
-    assert_eq!(
-        counted(field("vip", Op::Eq, Value::Bool(false)) | web()),
-        number("3")
-    );
+    assert_eq!(counted(field("vip", Op::Eq, Value::Bool(false)) | web()), number("3"));
     assert_eq!(
         // A text that can be parsed as a number is compared as a number.
         counted(field("code", Op::Ge, Value::number("7"))),
         number("2")
     );
-    assert_eq!(
-        counted(field("code", Op::Ne, Value::text("8"))),
-        number("1")
-    );
+    assert_eq!(counted(field("code", Op::Ne, Value::text("8"))), number("1"));
     assert_eq!(counted(carries("code")), number("2"));
 }
 
 #[test]
 fn a_filter_applies_to_every_aggregate_and_to_the_buckets_of_its_window() {
     let large = || field("value", Op::Ge, Value::number("10"));
-    let events = [
-        worth("20", T),
-        worth("30", T + 2 * DAY),
-        worth("1", T + 3 * DAY),
-    ];
+    let events = [worth("20", T), worth("30", T + 2 * DAY), worth("1", T + 3 * DAY)];
     let of = |fact: Fact| value_at(fact.only(large()), &events, T + 4 * DAY);
     assert_eq!(of(sum("order", "value")), number("50"));
     assert_eq!(of(min("order", "value")), number("20"));
@@ -255,10 +222,7 @@ fn an_aggregate_can_be_written_inside_a_condition() {
     let overdue = since(last("order")).gt(num(2) * fact(mean_gap("order")));
     // After day 1: mean 1 day, so at day 3 and 1 ms; the order of day 3 is before that.
     assert_eq!(first_flip(overdue, &events), 6 * DAY + 1); // 3 + 2 * 1.5
-    assert_eq!(
-        first_flip(fact(max_gap("order")).ge(days(2)), &events),
-        3 * DAY
-    );
+    assert_eq!(first_flip(fact(max_gap("order")).ge(days(2)), &events), 3 * DAY);
     assert_eq!(first_flip(has(mean_gap("order")), &events), DAY);
     let half = (since(last("order")) / num(2)).ge(days(1));
     assert_eq!(first_flip(half, &events), 5 * DAY); // the order of day 3 cancels that of day 1
@@ -313,12 +277,7 @@ fn visits_stays_and_entries_are_counted_from_the_creation_on() {
             .go(&["b"], "a", event("back"))
     };
     // a until day 1, b until day 3, a until day 10, then b.
-    let events = [
-        at("hi", T),
-        at("go", T + DAY),
-        at("back", T + 3 * DAY),
-        at("go", T + 10 * DAY),
-    ];
+    let events = [at("hi", T), at("go", T + DAY), at("back", T + 3 * DAY), at("go", T + 10 * DAY)];
     let reached = |when| {
         let taken = run(model(when), &events);
         let (name, at, by) = taken.last().unwrap().clone();
@@ -327,34 +286,16 @@ fn visits_stays_and_entries_are_counted_from_the_creation_on() {
     let timer = |name, at| took(name, at, Cause::Timer);
     let event = |name, at| took(name, at, Cause::Event);
     // 1 day the first time, 2 more by day 5.
-    assert_eq!(
-        reached(fact(time_in("a")).ge(days(3))),
-        timer("a->c", 5 * DAY)
-    );
+    assert_eq!(reached(fact(time_in("a")).ge(days(3))), timer("a->c", 5 * DAY));
     // It does not grow in the other stage: 8 days at day 10.
-    assert_eq!(
-        reached(fact(time_in("a")).ge(days(9))),
-        event("a->b", 10 * DAY)
-    );
-    assert_eq!(
-        reached(fact(time_in("b")).gt(days(3))),
-        timer("b->c", 11 * DAY + 1)
-    );
-    assert_eq!(
-        reached(fact(visits("a")).ge(num(2))),
-        event("a->c", 3 * DAY)
-    );
+    assert_eq!(reached(fact(time_in("a")).ge(days(9))), event("a->b", 10 * DAY));
+    assert_eq!(reached(fact(time_in("b")).gt(days(3))), timer("b->c", 11 * DAY + 1));
+    assert_eq!(reached(fact(visits("a")).ge(num(2))), event("a->c", 3 * DAY));
     // The customer is in b only after the transition, at the same instant.
     assert_eq!(reached(fact(visits("b")).ge(num(1))), event("b->c", DAY));
     // Entered on day 0, and again on day 3; b on day 1.
-    assert_eq!(
-        reached(since(entered("a")).ge(days(4))),
-        timer("a->c", 7 * DAY)
-    );
-    assert_eq!(
-        reached(since(entered("b")).gt(days(7))),
-        timer("a->c", 8 * DAY + 1)
-    );
+    assert_eq!(reached(since(entered("a")).ge(days(4))), timer("a->c", 7 * DAY));
+    assert_eq!(reached(since(entered("b")).gt(days(7))), timer("a->c", 8 * DAY + 1));
     assert_eq!(reached(has(entered("b"))), event("b->c", DAY));
     assert_eq!(reached(has(entered("c"))), event("a->b", 10 * DAY));
 }

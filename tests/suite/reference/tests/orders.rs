@@ -82,10 +82,7 @@ fn a_repeated_order_is_a_duplicate_of_its_customer() {
 
 #[test]
 fn a_repeated_order_only_advances_time() {
-    let model = silence().orders(Orders {
-        within_ms: 90 * DAY,
-        ..orders()
-    });
+    let model = silence().orders(Orders { within_ms: 90 * DAY, ..orders() });
     let events = [order("x", T), order("x", T + 12 * DAY)];
     let silent = ("active->silent", 10 * DAY, Cause::Timer);
     assert_eq!(short(&replay(&[model], &events, None)), [silent]);
@@ -248,10 +245,11 @@ fn returns_create_customers_and_count_from_their_own_evaluation_on() {
     let back = ("b->a", HOUR, Cause::Event);
     let found = replay(&models, &events, None);
     assert_eq!(short(&found), [there, there, back, back]);
-    let by_refund = Model::new("m", "a")
-        .stages(&["a", "b"])
-        .orders(orders())
-        .go(&["a"], "b", event("refund") & !has(last("order")));
+    let by_refund = Model::new("m", "a").stages(&["a", "b"]).orders(orders()).go(
+        &["a"],
+        "b",
+        event("refund") & !has(last("order")),
+    );
     let found = replay(&[by_refund], &[refund("x", T)], None);
     assert_eq!(short(&found), [there]);
 }
