@@ -77,12 +77,12 @@ setup_packages() {
   mapfile -t missing < <(setup_missing "$1")
   ((${#missing[@]})) || return 0
   if ! setup_may_install; then
-    setup_say 'missing, and neither root nor sudo with apt-get is at hand. As root, run:'
+    setup_say 'missing, and neither root nor sudo with apt-get is available. As root, run:'
     setup_say "  apt-get update && apt-get install -y ${missing[*]}"
     return 1
   fi
   setup_say "installing ${missing[*]}"
-  setup_apt update || setup_say 'apt-get update failed; trying the package lists at hand'
+  setup_apt update || setup_say 'apt-get update failed; trying the existing package lists'
   if ! setup_apt install -y --no-install-recommends "${missing[@]}"; then
     setup_say "apt-get could not install ${missing[*]}"
     return 1

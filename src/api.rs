@@ -1,4 +1,4 @@
-//! Layer 7: HTTP. A listener for probes and metrics, without customer data, and one for operators.
+//! HTTP. A listener for probes and metrics, without customer data, and one for operators.
 
 pub mod admin;
 mod guard;

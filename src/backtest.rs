@@ -1,4 +1,4 @@
-//! Layer 4, next to the partition: evaluates a version of a model on a history, and compares it with another version.
+//! Evaluates a version of a model on a history, and compares it with another version.
 //!
 //! A customer's stages do not depend on other customers, so the history is processed customer by customer, with both
 //! versions ([`HistoryBuilder`] builds a [`History`]), and all measures are sums over customers: `census` (customers by

@@ -1,4 +1,4 @@
-//! Layer 0: fault injection for tests. At a crash point the process aborts, as by `kill -9`, or waits, as with a slow
+//! Fault injection for tests. At a crash point the process aborts, as by `kill -9`, or waits, as with a slow
 //! disk; on a given record processing panics. Without the feature `crash-points` these functions do nothing.
 
 /// All crash points, in the order in which a restore and a commit pass them.

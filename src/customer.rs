@@ -1,4 +1,4 @@
-//! Layer 3: one customer. State and an input in; state and stage changes out (`config/models/RULES.md`).
+//! One customer. State and an input in; state and stage changes out (`config/models/RULES.md`).
 //!
 //! - Stored: `state` (all of a customer) and `model_state` (a customer in one model), `facts` (aggregates per slot;
 //!   `distinct` and `gaps` are two kinds), `orders` (the orders that can be returned), `recent_ids` (deduplication),

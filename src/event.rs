@@ -1,4 +1,4 @@
-//! Layer 1: events, and how records are decoded into them.
+//! Events, and how records are decoded into them.
 //!
 //! Pure: bytes and text in, values out. No dependency on models, stages or stores.
 

@@ -1,4 +1,4 @@
-//! Layer 5: events in files: NDJSON or CSV, plain or compressed. Sorts events by time in bounded memory.
+//! Events in files: NDJSON or CSV, plain or compressed. Sorts events by time in bounded memory.
 
 mod csv_reader;
 mod file_row;

@@ -1,4 +1,4 @@
-//! Layer 5: Kafka. Only this module uses rdkafka, and only `client` names librdkafka properties.
+//! Kafka. Only this module uses rdkafka, and only `client` and `properties` name librdkafka properties for the daemon.
 //! Callbacks only post events or set flags; the runtime makes the decisions.
 
 mod client;

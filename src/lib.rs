@@ -40,15 +40,23 @@
 //! 4. [`partition::apply`] processes the batch. For each record: the customer's own due timers fire, the event is
 //!    received ([`customer::CustomerState::receive`]), the watermark advances, timers of other customers fire.
 //!    Inactivity needs no mechanism of its own: it is a timer.
-//! 5. The [`partition::Commit`] becomes one Kafka transaction (`runtime::worker::transact`): output records, dead
-//!    letters, states in the changelog, progress, offsets. RocksDB gets the same in one write, and only after the
+//! 5. The [`partition::Commit`] is encoded into records (`kafka::output`) and becomes one Kafka transaction
+//!    (`runtime::worker::transact`, `kafka::transaction`): published outputs, dead letters, states in the changelog,
+//!    progress, offsets. RocksDB gets the same in one write, and only after the
 //!    transaction is committed.
 //!
-//! # Restore
+//! # Rebalance and restore
 //!
-//! When a partition is assigned, `runtime::restore` compares the local state with the changelog and with the committed
+//! When the group revokes a partition, the poll loop ends its epoch (`runtime::assignment`) and sends
+//! `WorkerMessage::Revoked`; the worker releases it (`release_partition`), and commits of the ended epoch are dropped.
+//! When a partition is assigned, `runtime::restore` (`PartitionRestore::step`) compares the local state with the changelog and with the committed
 //! offsets of the group, and then uses the local state, catches up from the changelog, or rebuilds. The batch number in
 //! the offset's metadata (`runtime::offset_metadata`) identifies the batch and the process that committed it.
+//!
+//! # Settings
+//!
+//! `config::load` reads the layers, `config::check` validates them, `config::settings` converts them into the types of
+//! the modules that use them.
 //!
 //! # Model changes
 //!
@@ -68,7 +76,7 @@
 //!   what happened, and the shell reports it.
 //! - How a history is cut into batches, and how often a customer is evaluated, does not change the outputs.
 //! - A record advances the time of other customers at most to its own timestamp. No record ends a process. A partition
-//!   that cannot be processed is quarantined alone (`runtime::worker::quarantine`), which is also the only place that
+//!   that cannot be processed is quarantined alone (`runtime::worker::quarantine`); only `runtime::worker::panic_search`
 //!   catches a panic of the core.
 //! - Each customer has one timer, at the earliest instant at which anything can change without an event. Nothing scans
 //!   customers.
@@ -77,7 +85,7 @@
 //! - What is on disk was committed in Kafka before. A crash never deletes it, and no state is deleted before a complete
 //!   state that is not older has replaced it ([`store`], `runtime::restore`).
 //! - Only `runtime::worker` orders effects; only `kafka::client` and `kafka::properties` spell librdkafka's properties for
-//!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only `telemetry::Metrics`
+//!   the daemon; only `kafka::native` is unsafe; only `runtime::clock` reads the wall clock; only `telemetry::metrics`
 //!   declares metrics.
 //! - Every queue, batch, cache, wait and nesting depth has a bound, written down once, where it is enforced.
 //!

@@ -1,4 +1,4 @@
-//! Layer 2: lifecycle models. Compiles the text of model files to valid models, or reports all their problems.
+//! Lifecycle models. Compiles the text of model files to valid models, or reports all their problems.
 //!
 //! `yaml` (text to a tree with locations) → `read` (tree to declarations) → `syntax` and `lower` (conditions
 //! to typed form) → `slots` (the state that is stored per customer, shared by all models) → `change` (from

@@ -1,4 +1,4 @@
-//! Layer 4: one partition, many customers in one ordered input. Input: a batch and its prefetched state.
+//! One partition, many customers in one ordered input. Input: a batch and its prefetched state.
 //! Output: a [`Commit`] with everything that must become visible atomically.
 //!
 //! [`apply()`] is the whole behaviour of the daemon as a pure function. `run`, `replay`, the models' own

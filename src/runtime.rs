@@ -1,4 +1,4 @@
-//! Layer 6: the daemon. Moves values between the pure core and Kafka, RocksDB and clocks; makes no decision about
+//! The daemon. Moves values between the pure core and Kafka, RocksDB and clocks; makes no decision about
 //! customers.
 
 mod assignment;

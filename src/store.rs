@@ -1,4 +1,4 @@
-//! Layer 5: state on disk. One RocksDB per process, keys prefixed by partition, one memory bound for all.
+//! State on disk. One RocksDB per process, keys prefixed by partition, one memory bound for all.
 //! Prefetches the state for a batch and writes commits atomically; contains no decisions.
 
 mod current;

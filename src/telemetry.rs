@@ -1,4 +1,4 @@
-//! Layer 4: logging and metrics. The core does not use this module: it returns what happened, and the runtime reports it
+//! Logging and metrics. The core does not use this module: it returns what happened, and the runtime reports it
 //! here. A method that logs an occurrence also counts it.
 
 mod commits;

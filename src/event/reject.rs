@@ -52,7 +52,7 @@ pub enum RejectReason {
     ValueOutOfRange,
     /// `value` is in a currency without a rate.
     UnknownCurrency,
-    /// An operator configured it to be skipped, because this version cannot process it.
+    /// Processing it panics, and an operator skipped it (`tenure state skip`).
     Skipped,
 }
 

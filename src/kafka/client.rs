@@ -1,4 +1,4 @@
-//! Configuration of the librdkafka clients. No other file names a librdkafka property.
+//! Configuration of the librdkafka clients. `properties` has the names that settings refer to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -293,7 +293,7 @@ impl Effects {
         }
     }
 
-    /// Emits a customer's stage changes. Keeps the customer's entry in the timer index no later than the
+    /// Emits a customer's stage changes. Arms the customer's timer: keeps its entry in the timer index no later than the
     /// next due time.
     fn emit_and_rearm(
         &mut self,

@@ -117,8 +117,8 @@ impl Metrics {
         tracing::warn!(
             partition,
             what,
-            "a committed offset of the group is missing (expired?) or not ours (reset?); continuing from the offsets of the \
-            state, and committing them"
+            "a committed offset of the group is missing or not the one that was committed with the state (it expired, or was \
+            reset); continuing from the offsets of the state, and committing them"
         );
     }
 }

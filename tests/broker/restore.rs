@@ -290,7 +290,7 @@ fn group_offsets_that_were_moved_externally_are_corrected() {
     test.app.start();
     test.app.await_caught_up();
     let log = test.app.log();
-    assert!(log.contains("not ours (reset?)"), "{log}");
+    assert!(log.contains("not the one that was committed with the state"), "{log}");
     let moved = test.app.daemon.metric("tenure_group_offsets_unexpected_total");
     assert_eq!(moved, 4, "{log}");
     assert_eq!(test.app.terminate().code(), Some(0), "{log}");

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! let proxy = Proxy::for_broker(broker);                    // proxy.bootstrap() is for the daemon
-//! let fault = proxy.on::<EndTxnRequest>().nth(2).cut_after();
+//! let fault = proxy.on::<EndTxnRequest>().nth(2).disconnect_after();
 //! ..
 //! assert_eq!(fault.fired(), 1);
 //! ```

@@ -1,4 +1,4 @@
-//! Evaluating a customer changes nothing [16]: neither at more instants than necessary, nor because of transitions
+//! Evaluating a customer changes nothing (rule 15): neither at more instants than necessary, nor because of transitions
 //! that cannot be taken and comparisons that never decide.
 
 use std::collections::BTreeSet;
