@@ -53,7 +53,9 @@ enum Format {
 }
 
 fn end_instant<'d, D: Deserializer<'d>>(from: D) -> Result<Option<EventTime>, D::Error> {
-    let time = parse_end_instant(&String::deserialize(from)?);
+    let text = String::deserialize(from)?;
+    // The `+` of an offset is decoded to a blank, unless it was written as %2B.
+    let time = parse_end_instant(&text).or_else(|| parse_end_instant(&text.replace(' ', "+")));
     let expected = || D::Error::custom("write 2026-01-31, or 2026-01-31T08:30:00Z");
     time.map(Some).ok_or_else(expected)
 }

@@ -42,7 +42,13 @@ pub fn load_texts(
     let files = files.into_iter();
     let mut layers: Vec<Layer> = files.map(|(name, text)| file::parse_layer(name, text)).collect();
     layers.push(environment::parse_layer(environment));
-    let (document, invalid) = read(&mut layers)?;
+    // Each layer alone first: an invalid value is a problem also where a later layer replaces it.
+    let mut invalid = Vec::new();
+    for layer in layers.chunks_mut(1) {
+        invalid.extend(read(layer)?.1);
+    }
+    let (document, more) = read(&mut layers)?;
+    invalid.extend(more);
     let is_any_unreadable = layers.iter().any(|layer| layer.is_unreadable);
     let mut problems: Vec<String> = layers.iter_mut().flat_map(Layer::take_problems).collect();
     for problem in document.check() {

@@ -127,6 +127,20 @@ fn later_layers_win_and_the_environment_is_the_last() {
 }
 
 #[test]
+fn an_invalid_value_is_reported_also_where_a_later_layer_replaces_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.toml");
+    fs::write(&file, "[runtime]\nworkers = \"many\"\n").unwrap();
+    let environment = variables(&[("TENURE__RUNTIME__WORKERS", "4")]);
+    let InvalidConfig(problems) = load(&[file], &environment).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].starts_with("runtime.workers: ") && problems[0].contains("own.toml:2:"),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn all_problems_of_the_settings_are_reported_together_with_location_and_help() {
     let text = "\
 [kafka]
