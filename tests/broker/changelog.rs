@@ -118,6 +118,8 @@ fn a_transaction_that_an_earlier_version_left_open_is_aborted() {
     eventually("the transaction is aborted", || {
         ends(Isolation::Committed) == ends(Isolation::Uncommitted)
     });
+    // A stop during the start is another matter.
+    eventually("the daemon is ready", || app.log().contains(" ready "));
     app.await_caught_up();
     assert_published_once(&app, &events, horizon);
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());

@@ -117,7 +117,7 @@ fn records_that_are_about_to_be_deleted_unread_are_found() {
     commit(0);
     let published = found(&[0, 1, 2]);
     assert_eq!(published.len(), 2, "{published:?}");
-    assert!(published[1].contains("expiring partition 1 to be read, at offset 0"), "{published:?}");
+    assert!(published[1].contains("expiring partition 1, at offset 0"), "{published:?}");
     assert_eq!(found(&[2]).len(), 0);
     commit(1);
     assert_eq!(found(&[0, 1, 2]).len(), 0);

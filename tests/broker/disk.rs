@@ -35,7 +35,7 @@ fn a_full_disk_stops_the_daemon_and_nothing_is_lost() {
     // Beyond it a write fails, instead of ending the process.
     let limited = "trap '' XFSZ; ulimit -f 128; exec \"$@\"";
     app.daemon.start_through(&["bash", "-c", limited, "limited"]);
-    ends(&mut app, "cannot be written; the next start goes on");
+    ends(&mut app, "cannot be written; the next start resumes");
     assert!(!app.is_caught_up(), "the disk was never full");
     finish(app, "full", horizon);
 }
@@ -94,7 +94,7 @@ fn a_lost_permission_stops_the_daemon_and_nothing_is_lost() {
     app.daemon.start_through(wrapper);
     eventually("it processes batches", || app.daemon.metric("tenure_batches_total") > 5);
     allow(&state, 0o000);
-    ends(&mut app, "cannot be written; the next start goes on");
+    ends(&mut app, "cannot be written; the next start resumes");
     app.daemon.start_through(wrapper);
     ends(&mut app, "cannot open the state");
     allow(&state, 0o755);

@@ -105,7 +105,7 @@ fn added_input_partitions_stop_the_daemon_before_their_records_are_processed() {
     }
     let moved = Record { partition: 2, ..order("ann", "2026-01-02") };
     app.produce("purchases", &[moved]);
-    app.await_error_with_code(78, "more than the 2 partitions of the start");
+    app.await_error_with_code(78, "more than the 2 partitions that they had at the start");
     app.start();
     app.await_error_with_code(78, "grown-changelog has 2 partitions and grown-clickstream has 3");
     app.broker.grow_topic(&app.topic("changelog"), 3);

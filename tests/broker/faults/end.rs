@@ -95,7 +95,7 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
     ends_by(end.refuse(code), "committing failed");
     // An error does not mean that nothing was committed.
     let offsets = proxy.on::<OffsetFetchRequest>();
-    ends_by(offsets.refuse(Code::TopicAuthorizationFailed), "asking for committed offsets failed");
+    ends_by(offsets.refuse(Code::TopicAuthorizationFailed), "requesting committed offsets failed");
     // The changelog is fetched alone.
     let fetch = || proxy.on::<FetchRequest>().when(|it| it.topics.len() > 1);
     ends_by(fetch().refuse(Code::TopicAuthorizationFailed), "reading the inputs failed");
