@@ -43,11 +43,12 @@ pub fn load_texts(
     let mut layers: Vec<Layer> = files.map(|(name, text)| file::parse_layer(name, text)).collect();
     layers.push(environment::parse_layer(environment));
     // Each layer alone first: an invalid value is a problem also where a later layer replaces it.
+    let defaults = merge(&[]).map_err(internal)?;
     let mut invalid = Vec::new();
     for layer in layers.chunks_mut(1) {
-        invalid.extend(read(layer)?.1);
+        invalid.extend(read(layer, &defaults)?.1);
     }
-    let (document, more) = read(&mut layers)?;
+    let (document, more) = read(&mut layers, &defaults)?;
     invalid.extend(more);
     let is_any_unreadable = layers.iter().any(|layer| layer.is_unreadable);
     let mut problems: Vec<String> = layers.iter_mut().flat_map(Layer::take_problems).collect();
@@ -70,9 +71,10 @@ pub fn load_texts(
 
 /// Reads the document from the valid settings. Invalid ones become problems of their layers; the names of the settings
 /// that lack a value for this reason are returned.
-fn read(layers: &mut [Layer]) -> Result<(Document, Vec<String>), InvalidConfig> {
-    let internal = |error: ConfigError| InvalidConfig(vec![error.to_string()]);
-    let defaults = merge(&[]).map_err(internal)?;
+fn read(
+    layers: &mut [Layer],
+    defaults: &toml::Value,
+) -> Result<(Document, Vec<String>), InvalidConfig> {
     let mut invalid: Vec<String> = Vec::new();
     // serde stops at the first invalid setting, so each round removes one.
     loop {
@@ -84,7 +86,7 @@ fn read(layers: &mut [Layer]) -> Result<(Document, Vec<String>), InvalidConfig> 
         let (setting, message) = (error.path().to_string(), error.inner().message());
         let path: Vec<_> = error.path().iter().collect();
         let mut last_first = layers.iter_mut().rev();
-        let removed = last_first.find_map(|layer| layer.remove(&path, &defaults).then_some(layer));
+        let removed = last_first.find_map(|layer| layer.remove(&path, defaults).then_some(layer));
         let Some(layer) = removed else {
             return Err(InvalidConfig(vec![format!("{setting}: invalid")]));
         };
@@ -98,6 +100,10 @@ fn read(layers: &mut [Layer]) -> Result<(Document, Vec<String>), InvalidConfig> 
             None => invalid.push(setting),
         }
     }
+}
+
+fn internal(error: ConfigError) -> InvalidConfig {
+    InvalidConfig(vec![error.to_string()])
 }
 
 fn merge(layers: &[Layer]) -> Result<toml::Value, ConfigError> {
