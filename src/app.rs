@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,6 +11,7 @@ use crate::api;
 use crate::model::Models;
 use crate::runtime::Settings;
 use crate::runtime::daemon::{self, Handle};
+use crate::runtime::shutdown::stop_within;
 use crate::telemetry::Metrics;
 
 /// Why the daemon could not start, or stopped.
@@ -72,9 +74,9 @@ pub fn run(
         let listener = bind(address, "listen for operators (setting http.admin)")?;
         tokio.spawn(api::serve(listener, "operators", api::admin::router(handle)));
     }
-    let stopping = handle.clone();
+    let (stopping, deadline) = (handle.clone(), settings.shutdown_deadline);
     tokio.spawn(async move {
-        if let Err(error) = stop_on_signal(&stopping).await {
+        if let Err(error) = stop_on_signal(&stopping, deadline).await {
             tracing::error!(%error, "SIGTERM and SIGINT cannot be received");
         }
     });
@@ -159,7 +161,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn stop_on_signal(handle: &Handle) -> std::io::Result<()> {
+async fn stop_on_signal(handle: &Arc<Handle>, deadline: Duration) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     for signals_before in 0..2 {
@@ -171,7 +173,7 @@ async fn stop_on_signal(handle: &Handle) -> std::io::Result<()> {
             tracing::info!(
                 "stopping: committing pending work; a second signal ends the process immediately"
             );
-            handle.stop();
+            stop_within(handle, deadline)?;
         }
     }
     std::process::exit(EXIT_CODE_FORCED);

@@ -21,6 +21,7 @@ pub mod rekey;
 mod restore;
 mod restore_progress;
 mod settings;
+pub mod shutdown;
 #[cfg(test)]
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;

@@ -13,6 +13,7 @@ mod member;
 mod owned_partitions;
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -91,6 +92,27 @@ impl Consumer {
         let new = join_group(&self.config, &self.inputs, listener, &stop)?;
         *self.lock() = Some(Arc::new(new));
         Ok(())
+    }
+
+    /// Leaves the group, and waits for that up to `timeout`. Rebalances are not reported any more. All feeds must have
+    /// been dropped.
+    pub fn close(&self, timeout: Duration) {
+        let Some(client) = self.lock().take() else {
+            return;
+        };
+        client.context().is_replaced.store(true, Ordering::Release);
+        // On its own thread: librdkafka 2.12 never answers an assignment that it has passed to the application before,
+        // and that the application applies after, the group was closed.
+        let (closed, is_closed) = sync_channel::<()>(0);
+        std::thread::spawn(move || {
+            drop(client);
+            drop(closed);
+        });
+        if is_closed.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(
+                "the group's coordinator does not respond; its session of this member ends later"
+            );
+        }
     }
 
     /// Whether this member has sent no heartbeats for so long that its membership is lost, although a

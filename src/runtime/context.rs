@@ -9,6 +9,7 @@ use super::fuse::Fuse;
 use super::partitions::{PartitionState, Partitions};
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
+use super::shutdown::UncommittedWork;
 use crate::kafka::TopicMetadata;
 use crate::model::Models;
 use crate::partition::{Progress, hash_models};
@@ -27,6 +28,7 @@ pub(super) struct Context {
     pub(super) partitions: Arc<Partitions>,
     pub(super) fuse: Arc<Fuse>,
     pub(super) customers: Arc<Customers>,
+    pub(super) uncommitted: Arc<UncommittedWork>,
     /// Whether the process is stopping, and the polling thread no longer polls.
     pub(super) stopping: Arc<AtomicBool>,
     /// Identifies this process in the offsets that it commits ([`super::offset_metadata`]).

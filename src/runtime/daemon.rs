@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::assignment::Assignment;
 use super::context::Context;
@@ -31,6 +31,8 @@ pub use super::handle::Handle;
 
 /// Capacity of the queue of start requests for the polling thread.
 const START_REQUESTS_MAX: usize = 4096;
+/// Longest wait for the group's coordinator when the daemon ends or restarts.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until `handle` asks it to end, or until an error ends it.
 pub fn run(
@@ -43,6 +45,7 @@ pub fn run(
     handle.restoring.clear();
     handle.fuse.clear(&metrics);
     handle.partitions.clear(&metrics);
+    handle.uncommitted.clear();
     let outputs = &settings.outputs;
     let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
@@ -66,6 +69,7 @@ pub fn run(
         partitions: handle.partitions.clone(),
         fuse: handle.fuse.clone(),
         customers: handle.customers.clone(),
+        uncommitted: handle.uncommitted.clone(),
         stopping: Arc::default(),
         writer_id: offset_metadata::new_writer_id().into(),
     };
@@ -83,7 +87,6 @@ pub fn run(
     let workers = start_workers(&context, store, &consumer, &mailboxes, &starts, &failure)
         // Leaving the group would wait for workers to release their partitions, but none run.
         .inspect_err(|_| context.assignment.close())?;
-    let deadline = context.settings.shutdown_deadline;
     let mut polling = PollLoop {
         context,
         consumer,
@@ -98,7 +101,7 @@ pub fn run(
         has_restored_all: false,
     };
     let polled = polling.run(&workers);
-    shut_down(polling, workers, deadline, polled, failure)
+    shut_down(polling, workers, polled, failure)
 }
 
 /// Releases the store however the daemon ends, since it may be started again in this process.
@@ -185,32 +188,18 @@ impl Drop for AssignmentGuard {
     }
 }
 
-/// Lets the workers commit pending records, then leaves the group. If that exceeds the deadline, the process exits:
-/// recovery makes that safe.
+/// Lets the workers commit pending records, then leaves the group.
 fn shut_down(
-    polling: PollLoop<'_>,
+    mut polling: PollLoop<'_>,
     workers: Vec<JoinHandle<()>>,
-    deadline: Duration,
     polled: Result<(), Error>,
     failure: Arc<OnceLock<Error>>,
 ) -> Result<(), Error> {
-    let exit_at = Instant::now() + deadline;
-    let watchdog = move || {
-        std::thread::park_timeout(deadline);
-        if Instant::now() >= exit_at {
-            tracing::error!("stopping takes longer than the deadline; exiting now");
-            std::process::exit(1);
-        }
-    };
-    let watchdog = std::thread::Builder::new()
-        .name("watchdog".to_owned())
-        .spawn(watchdog)
-        .map_err(Error::Thread)?;
     polling.context.stopping.store(true, Ordering::Release);
     polling.mailboxes.iter().for_each(|mailbox| mailbox.post(WorkerMessage::Stop));
     let panicked = workers.into_iter().map(JoinHandle::join).filter(Result::is_err).count() > 0;
-    drop(polling);
-    watchdog.thread().unpark();
+    polling.feeds.clear();
+    polling.consumer.close(LEAVE_TIMEOUT);
     match Arc::into_inner(failure).and_then(OnceLock::into_inner) {
         Some(error) => Err(error),
         None if panicked => Err(Error::Panicked),

@@ -10,6 +10,7 @@ use super::fuse::Fuse;
 use super::partitions::Partitions;
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
+use super::shutdown::UncommittedWork;
 use crate::event::WallTime;
 use crate::model::Models;
 
@@ -30,6 +31,7 @@ pub struct Handle {
     pub fuse: Arc<Fuse>,
     /// The customers that operators can inspect.
     pub customers: Arc<Customers>,
+    pub(super) uncommitted: Arc<UncommittedWork>,
 }
 
 impl Handle {

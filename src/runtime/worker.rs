@@ -184,6 +184,7 @@ impl<W: WorkerIo> Worker<W> {
                             "the suspended burst is not committed; the next start reads its records again"
                         );
                     }
+                    self.context.uncommitted.set(self.number, false);
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -199,6 +200,7 @@ impl<W: WorkerIo> Worker<W> {
             }
             self.close_broken_partitions();
         }
+        self.context.uncommitted.set(self.number, self.has_work());
         self.continue_restore()?;
         Ok(ControlFlow::Continue(()))
     }
@@ -211,6 +213,7 @@ impl<W: WorkerIo> Worker<W> {
         if self.has_stopped_committing {
             return Ok(());
         }
+        self.context.uncommitted.set(self.number, true);
         let commits = self.apply()?;
         crash::point("applied");
         if self.must_suspend(&commits) {

@@ -5,6 +5,7 @@
 //! its partitions again: they move only when its session times out, as after a kill.
 
 use std::fs;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::app::App;
@@ -250,4 +251,26 @@ fn a_daemon_that_cannot_stop_cleanly_ends_at_the_deadline() {
     app.await_caught_up();
     assert_published_once(&app, &events, horizon);
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+}
+
+/// Also while the group assigns partitions, right after a predecessor was killed; and without any broker.
+#[test]
+fn a_stop_during_the_start_does_not_wait_for_kafka() {
+    let mut app = App::new("early-stop", 2, RUNTIME);
+    let is_serving = |app: &App| app.log().contains("serving operators");
+    for _ in 0..6 {
+        app.start();
+        eventually("it has joined the group", || app.log().contains("partitions assigned"));
+        app.kill();
+        app.start();
+        eventually("it is starting", || is_serving(&app));
+        assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap().to_string();
+    let mut alone = App::through_proxy(&address, "alone-stop", 2, RUNTIME);
+    alone.start();
+    eventually("it is starting", || is_serving(&alone));
+    assert_eq!(alone.terminate().code(), Some(0), "{}", alone.log());
+    assert!(alone.log().contains("without waiting for Kafka"), "{}", alone.log());
 }

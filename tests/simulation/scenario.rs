@@ -139,6 +139,7 @@ impl Scenario {
             fuse,
             customers: Arc::default(),
             stopping: Arc::default(),
+            uncommitted: Arc::default(),
             writer_id: process.to_string().into(),
         }
     }

@@ -34,7 +34,7 @@ pub(super) struct GroupContext {
     pub(super) protocol: GroupProtocol,
     pub(super) owned: Mutex<OwnedPartitions>,
     pub(super) heartbeats: Mutex<Heartbeats>,
-    /// Another client has replaced this one: the listener gets none of its rebalances.
+    /// Closed, or replaced by another client: the listener gets none of its rebalances.
     pub(super) is_replaced: AtomicBool,
     /// The assignment contains no partition of some input, as if this member had not subscribed to it.
     pub(super) lacks_input: AtomicBool,

@@ -1,0 +1,62 @@
+//! Bounds the time from a signal to the exit, in every phase of the daemon.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::handle::Handle;
+
+/// Longest wait for calls to Kafka that have no result to lose: connecting, restoring, leaving the group.
+const IDLE_DEADLINE: Duration = Duration::from_millis(1800);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The workers that have applied or buffered records and not committed them yet.
+#[derive(Debug, Default)]
+pub struct UncommittedWork(Mutex<BTreeSet<usize>>);
+
+impl UncommittedWork {
+    pub(super) fn set(&self, worker: usize, has_work: bool) {
+        let mut workers = self.lock();
+        if has_work {
+            workers.insert(worker);
+        } else {
+            workers.remove(&worker);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        // A panic while the lock is taken leaves the set consistent.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks the daemon to commit pending records and end, and ends the process if that takes too long: with exit code 0 as
+/// soon as nothing is left to commit, with 1 at `deadline`. Either way is safe: local state is written ahead to a log,
+/// and recovery starts from the last commit.
+pub fn stop_within(handle: &Arc<Handle>, deadline: Duration) -> std::io::Result<()> {
+    handle.stop();
+    let (handle, start) = (handle.clone(), Instant::now());
+    let watch = move || {
+        loop {
+            std::thread::park_timeout(CHECK_INTERVAL);
+            if start.elapsed() >= deadline {
+                tracing::error!("stopping takes longer than the deadline; exiting now");
+                std::process::exit(1);
+            }
+            if start.elapsed() >= IDLE_DEADLINE && handle.uncommitted.is_empty() {
+                tracing::info!("nothing is left to commit; exiting without waiting for Kafka");
+                std::process::exit(0);
+            }
+        }
+    };
+    std::thread::Builder::new().name("watchdog".to_owned()).spawn(watch)?;
+    Ok(())
+}
