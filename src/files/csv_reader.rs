@@ -50,8 +50,7 @@ impl CsvReader {
         self.read_cells(path, &mut row)?;
         let name = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
         let names = row.cells.iter().map(name).collect();
-        let source =
-            HeaderSource::File { raw: row.raw, line: row.line.max(1), lines_to_skip: None };
+        let source = HeaderSource::File { raw: row.raw, lines_to_skip: None };
         Ok(Header { names, source })
     }
 

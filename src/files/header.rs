@@ -21,9 +21,8 @@ pub(super) enum HeaderSource {
     /// The first row.
     File {
         raw: Vec<u8>,
-        line: u64,
-        /// How many lines after it another one would fit as the header.
-        lines_to_skip: Option<usize>,
+        /// How many lines of the file precede a later one that would fit as the header.
+        lines_to_skip: Option<u64>,
     },
 }
 
@@ -48,7 +47,7 @@ impl Header {
         }
     }
 
-    pub(super) fn set_lines_to_skip(&mut self, lines: Option<usize>) {
+    pub(super) fn set_lines_to_skip(&mut self, lines: Option<u64>) {
         if let HeaderSource::File { lines_to_skip, .. } = &mut self.source {
             *lines_to_skip = lines;
         }
@@ -87,8 +86,7 @@ impl Header {
             );
         }
         match &self.source {
-            HeaderSource::File { lines_to_skip: Some(lines), line, .. } => {
-                let lines = *lines as u64 + line - 1;
+            HeaderSource::File { lines_to_skip: Some(lines), .. } => {
                 format!("a line after it looks like the header: use --skip-lines {lines}")
             }
             HeaderSource::File { .. } if first.starts_with('"') && first.contains("\":") => {
@@ -121,7 +119,7 @@ impl Header {
                 },
             )
         };
-        Mapping::FIELDS.iter().filter_map(|field| flag(field)).collect()
+        Mapping::FIELDS.iter().filter_map(flag).collect()
     }
 
     /// A name that differs from `path` by case, blanks and punctuation only; `None` if the path is there itself.

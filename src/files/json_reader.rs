@@ -5,6 +5,7 @@
 //! RFC 7464. Whatever else is there is a record that the decoder rejects: nothing is skipped.
 
 mod broken;
+mod cursor;
 
 use std::io;
 
@@ -12,35 +13,27 @@ use super::file_row::{FileRow, LINE_BYTES_MAX};
 use super::json_scan::{JsonScan, ScanStep};
 use super::read_buffer::ReadBuffer;
 use broken::Brackets;
+use cursor::{JsonCursor, LINE_LOOKAHEAD_BYTES, is_separator};
+
+pub(super) use cursor::RECORD_SEPARATOR;
 
 pub(super) struct JsonReader {
-    bytes: ReadBuffer,
-    /// The line of the next byte, from 1.
-    line: u64,
-    /// The bytes of this line before the next byte.
-    column: u64,
-    /// Records that begin on this line before the next byte.
-    records: u32,
+    cursor: JsonCursor,
     /// Whether the array that contains the records is open.
     in_array: bool,
 }
 
-/// The bytes in which the end of a line is searched before the line is scanned.
-const LINE_LOOKAHEAD_BYTES: usize = 64 << 10;
-/// Begins each record of a JSON text sequence (RFC 7464).
-pub(super) const RECORD_SEPARATOR: u8 = 0x1e;
-
 impl JsonReader {
     /// `line` is the number of the first line.
     pub(super) fn new(bytes: ReadBuffer, line: u64) -> JsonReader {
-        JsonReader { bytes, line, column: 0, records: 0, in_array: false }
+        JsonReader { cursor: JsonCursor::new(bytes, line), in_array: false }
     }
 
     /// The next record; `false` at the end.
     pub(super) fn read(&mut self, row: &mut FileRow) -> io::Result<bool> {
         row.is_truncated = false;
         loop {
-            if self.column == 0 {
+            if self.cursor.column == 0 {
                 match self.read_line(row)? {
                     LineContent::Record => return Ok(true),
                     LineContent::Nothing => continue,
@@ -59,7 +52,7 @@ impl JsonReader {
     fn read_line(&mut self, row: &mut FileRow) -> io::Result<LineContent> {
         let mut searched = 0;
         let (length, end) = loop {
-            let bytes = self.bytes.unread();
+            let bytes = self.cursor.bytes.unread();
             if let Some(found) = memchr::memchr(b'\n', &bytes[searched..]) {
                 break (searched + found, 1);
             }
@@ -67,14 +60,14 @@ impl JsonReader {
             if searched > LINE_LOOKAHEAD_BYTES {
                 return Ok(LineContent::Other);
             }
-            if !self.bytes.fill()? {
+            if !self.cursor.bytes.fill()? {
                 break (searched, 0);
             }
         };
         if length + end == 0 {
             return Ok(LineContent::End);
         }
-        let line = &self.bytes.unread()[..length];
+        let line = &self.cursor.bytes.unread()[..length];
         let content = trim(line);
         let first = content.first().copied();
         if first == Some(b'{') && !is_one_object(content) {
@@ -90,20 +83,20 @@ impl JsonReader {
             let raw = if has_more && first == Some(b'{') { content } else { without_return(line) };
             row.raw.clear();
             row.raw.extend_from_slice(raw);
-            (row.line, row.record) = (self.line, 0);
+            (row.line, row.record) = (self.cursor.line, 0);
         }
-        self.bytes.consume(length + end);
-        self.line += 1;
+        self.cursor.bytes.consume(length + end);
+        self.cursor.line += 1;
         Ok(if first.is_some() { LineContent::Record } else { LineContent::Nothing })
     }
 
     /// Where the next record begins on this line; `None` at the end of the line or of the file.
     fn skip_separators(&mut self) -> io::Result<Option<usize>> {
         let mut at = 0;
-        while let Some(byte) = self.bytes.byte(at)? {
+        while let Some(byte) = self.cursor.bytes.byte(at)? {
             match byte {
                 b'\n' => {
-                    self.advance(at + 1);
+                    self.cursor.advance(at + 1);
                     return Ok(None);
                 }
                 b'[' => self.in_array = true,
@@ -113,38 +106,38 @@ impl JsonReader {
             }
             at += 1;
             if at > LINE_LOOKAHEAD_BYTES {
-                self.advance(at);
+                self.cursor.advance(at);
                 at = 0;
             }
         }
-        self.advance(at);
+        self.cursor.advance(at);
         // The next line is none, which `read_line` finds.
-        self.column = 0;
+        self.cursor.column = 0;
         Ok(None)
     }
 
     /// Reads the record that begins `start` bytes from here.
     fn read_record(&mut self, start: usize, row: &mut FileRow) -> io::Result<()> {
-        (row.line, row.record) = (self.line, self.records);
+        (row.line, row.record) = (self.cursor.line, self.cursor.records);
         let mut scan = JsonScan::new();
         let mut at = start;
-        if self.bytes.byte(start)? != Some(b'{') {
-            return self.read_junk(start, row);
+        if self.cursor.bytes.byte(start)? != Some(b'{') {
+            return self.cursor.read_junk(start, row);
         }
         let error_at = loop {
-            match scan.run(&self.bytes.unread()[at..]) {
+            match scan.run(&self.cursor.bytes.unread()[at..]) {
                 ScanStep::Complete(length) => {
                     let end = at + length;
                     match self.find_junk(end)? {
                         Some(junk) => break junk,
                         None => {
-                            self.take(start, end, row);
+                            self.cursor.take(start, end, row);
                             return Ok(());
                         }
                     }
                 }
                 ScanStep::Broken(length) => break at + length,
-                ScanStep::More => at = self.bytes.unread().len(),
+                ScanStep::More => at = self.cursor.bytes.unread().len(),
             }
             if at - start > LINE_BYTES_MAX {
                 let brackets = Brackets {
@@ -152,49 +145,26 @@ impl JsonReader {
                     in_text: scan.in_text,
                     is_escaped: scan.is_escaped,
                 };
-                return self.read_long(start, at, brackets, row);
+                return self.cursor.read_long(start, at, brackets, row);
             }
-            if !self.bytes.fill()? {
+            if !self.cursor.bytes.fill()? {
                 break at;
             }
         };
-        self.read_broken(start, error_at, &scan, row)
+        self.cursor.read_broken(start, error_at, &scan, row)
     }
 
     /// Where something follows an object that is no further record; the object is damaged, then.
     fn find_junk(&mut self, end: usize) -> io::Result<Option<usize>> {
         let mut at = end;
         loop {
-            match self.bytes.byte(at)? {
+            match self.cursor.bytes.byte(at)? {
                 None | Some(b'{' | b'\n') => return Ok(None),
                 Some(b',' | b']') if self.in_array => return Ok(None),
                 Some(byte) if is_separator(byte) && at - end < LINE_LOOKAHEAD_BYTES => at += 1,
                 Some(_) => return Ok(Some(at)),
             }
         }
-    }
-
-    /// Moves bytes into a row, and continues after them.
-    fn take(&mut self, start: usize, end: usize, row: &mut FileRow) {
-        row.raw.clear();
-        row.raw.extend_from_slice(&self.bytes.unread()[start..end]);
-        self.records = self.records.saturating_add(1);
-        self.advance(end);
-    }
-
-    /// Continues after `count` bytes, and counts their lines.
-    fn advance(&mut self, count: usize) {
-        let bytes = &self.bytes.unread()[..count];
-        let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
-        match memchr::memrchr(b'\n', bytes) {
-            Some(last) => {
-                self.line += lines;
-                self.column = (count - last - 1) as u64;
-                self.records = 0;
-            }
-            None => self.column += count as u64,
-        }
-        self.bytes.consume(count);
     }
 }
 
@@ -204,10 +174,6 @@ enum LineContent {
     Nothing,
     Other,
     End,
-}
-
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b',' | b'[' | b']' | RECORD_SEPARATOR)
 }
 
 fn without_return(line: &[u8]) -> &[u8] {

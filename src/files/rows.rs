@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::csv_reader::CsvReader;
+use super::csv_reader::{CsvReader, count_line_feeds};
 use super::file_row::FileRow;
 use super::header::{self, Header};
 use super::json_reader::{JsonReader, RECORD_SEPARATOR};
@@ -123,10 +123,12 @@ impl Rows {
             let dialect =
                 Dialect::detect(sample, options, declared.map(|(delimiter, _)| delimiter), &fits);
             let lines_to_skip = lines_before_header(sample, dialect.delimiter, &fits);
+            let not_utf8 = not_utf8_note(sample, line);
             let columns = options.columns.as_deref();
             let (reader, mut header) = CsvReader::open(bytes, name, dialect, line, columns)?;
-            header.set_lines_to_skip(lines_to_skip);
+            header.set_lines_to_skip(lines_to_skip.map(|lines| line - 1 + lines));
             differences.extend(dialect.differences(options));
+            differences.extend(not_utf8);
             (RowsKind::Csv(reader), Some(header))
         };
         differences.extend(detected.map(|encoding| format!("encoding {}", encoding.name())));
@@ -143,6 +145,15 @@ impl Rows {
             RowsKind::Csv(reader) => reader.read(&self.path, row),
         }
     }
+}
+
+/// A note about bytes that are not UTF-8. They stay as they are, which matters only where they are read.
+fn not_utf8_note(sample: &[u8], line: u64) -> Option<String> {
+    let error = std::str::from_utf8(sample).err()?;
+    // The sample may end inside a character.
+    error.error_len()?;
+    let line = line + count_line_feeds(&sample[..error.valid_up_to()]);
+    Some(format!("not UTF-8 in line {line}; if it is Latin-1, use --encoding latin-1"))
 }
 
 /// The first line of Excel fits into these bytes.

@@ -118,8 +118,8 @@ pub(super) fn lines_before_header(
     sample: &[u8],
     delimiter: u8,
     fits: &dyn Fn(&[String]) -> bool,
-) -> Option<usize> {
-    const LINES_MAX: usize = 20;
+) -> Option<u64> {
+    const LINES_MAX: u64 = 20;
     let mut rest = sample;
     for line in 1..=LINES_MAX {
         let end = memchr::memchr(b'\n', rest)?;
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn a_header_after_other_lines_is_found() {
         let fits = |names: &[String]| names.contains(&"id".to_owned());
-        assert_eq!(lines_before_header(b"Report\n\nid,time\n", b',', &fits), Some(2));
+        assert_eq!(lines_before_header(b"Report\nof\nid,time\n", b',', &fits), Some(2));
         assert_eq!(lines_before_header(b"Report\n\nname\n", b',', &fits), None);
     }
 }

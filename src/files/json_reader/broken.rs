@@ -6,7 +6,8 @@
 
 use std::io;
 
-use super::{FileRow, JsonReader, LINE_BYTES_MAX, LINE_LOOKAHEAD_BYTES, is_separator};
+use super::cursor::{JsonCursor, LINE_LOOKAHEAD_BYTES, is_separator};
+use crate::files::file_row::{FileRow, LINE_BYTES_MAX};
 use crate::files::json_scan::JsonScan;
 
 /// The brackets by which a broken object, or one that is too long, may still end.
@@ -38,7 +39,7 @@ impl Brackets {
     }
 }
 
-impl JsonReader {
+impl JsonCursor {
     /// Reads an object that begins at `start` and is broken at `error_at`, where `scan` is.
     pub(super) fn read_broken(
         &mut self,
@@ -145,8 +146,6 @@ impl JsonReader {
             self.column == 0 && before.iter().all(|byte| matches!(byte, b' ' | b'\t'));
         let start = if is_indented { 0 } else { start };
         self.take(start, end, row);
-        row.is_truncated = row.raw.len() > LINE_BYTES_MAX;
-        row.raw.truncate(LINE_BYTES_MAX);
         if row.raw.ends_with(b"\r") {
             row.raw.pop();
         }

