@@ -188,8 +188,8 @@ fn trim(line: &[u8]) -> &[u8] {
     &line[start..end]
 }
 
-/// Whether a text that begins with `{` is one object, as far as brackets show it; `false` if in doubt. Brackets in texts
-/// count, so that no text has to be parsed: they raise a doubt at most.
+/// Whether a text that begins with `{` is one object, as far as brackets show it; `false` if that is not clear. Brackets in
+/// texts count, so that no text has to be parsed: then it is not clear.
 fn is_one_object(content: &[u8]) -> bool {
     let mut depth = 0_i64;
     for at in memchr::memchr2_iter(b'{', b'}', content) {

@@ -158,7 +158,7 @@ impl JsonCursor {
         let mut column = 0;
         for at in line_feed + 1..=line_feed + LINE_LOOKAHEAD_BYTES {
             match self.bytes.byte(at)? {
-                None => return Ok(true),
+                None => return Ok(false),
                 Some(b'\n') => column = 0,
                 Some(b' ' | b'\t' | b'\r') => column += 1,
                 Some(byte) => return Ok(column > indentation || matches!(byte, b'}' | b']')),

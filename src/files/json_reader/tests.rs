@@ -106,6 +106,12 @@ fn a_line_that_is_cut_off_costs_no_other() {
 }
 
 #[test]
+fn a_record_that_the_end_of_the_file_cuts_off_has_no_line_feed() {
+    assert_eq!(records("{\"a\":1}\n  {\"b\": \r\n\n"), ["1:{\"a\":1}", "2:  {\"b\": "]);
+    assert_eq!(records("{\n  \"a\":\n"), ["1:{\n  \"a\":"]);
+}
+
+#[test]
 fn a_broken_object_is_one_record_and_the_next_one_is_read() {
     // Its brackets close.
     assert_eq!(
