@@ -3,6 +3,7 @@
 mod backtest;
 mod check;
 mod demo;
+mod event_files;
 mod exit;
 mod explain;
 mod http;

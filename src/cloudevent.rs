@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::customer::{DisplayValue, Evidence, StageChange};
-use crate::event::{CustomerId, WallTime};
+use crate::event::{CustomerId, Position, WallTime};
 use crate::model::Models;
 
 /// The `type` of every stage change.
@@ -28,10 +28,8 @@ pub enum Origin<'o> {
     File {
         /// The path as given by the user; `-` is standard input.
         file: &'o str,
-        /// Index of the file among the inputs.
-        input: u32,
-        /// The line, from 1.
-        line: i64,
+        /// The index of the file among the inputs, and the place in it.
+        position: Position,
     },
 }
 
@@ -45,7 +43,7 @@ pub fn id(
     let model = &models.list[change.model];
     let (topic, partition, offset) = match origin {
         Origin::Topic { id, partition, offset, .. } => (*id, i64::from(*partition), *offset),
-        Origin::File { input, line, .. } => (&[][..], i64::from(*input), *line),
+        Origin::File { position, .. } => (&[][..], i64::from(position.input), position.offset),
     };
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
@@ -70,6 +68,15 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A place in a file, for programs; with the number of the record if it is not the first on its line.
+pub(crate) fn file_position_json(file: &str, position: Position) -> Value {
+    let mut json = json!({"file": file, "line": position.line()});
+    if position.record_of_line() > 1 {
+        json["record"] = position.record_of_line().into();
+    }
+    json
 }
 
 /// The whole event as one JSON object (structured mode). `decided_at` is left out in a replay.
@@ -121,7 +128,7 @@ pub fn data(
         },
         "input": match origin {
             Origin::Topic { topic, partition, offset, .. } => json!({"topic": topic, "partition": partition, "offset": offset}),
-            Origin::File { file, line, .. } => json!({"file": file, "line": line}),
+            Origin::File { file, position } => file_position_json(file, *position),
         },
     });
     if let Some(quiet) = model.quiet(change.effective_at) {

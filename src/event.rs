@@ -54,8 +54,46 @@ impl From<&str> for CustomerId {
 pub struct Position {
     /// Rank of the topic, or order of the file, among the inputs.
     pub input: u32,
-    /// Kafka offset, or line number from 1.
+    /// Kafka offset, or the place in a file ([`Position::in_file`]).
     pub offset: i64,
+}
+
+/// Lines of a file that positions distinguish.
+const LINE_BITS: u32 = 36;
+/// Records of one line that positions distinguish; those beyond share the last number.
+const RECORD_BITS: u32 = 26;
+
+impl Position {
+    /// The position of a record that begins on a line, counted from 1, after `before` others that begin on it. The
+    /// first record of a line has the line's number as its offset; the number of records before is in the higher bits.
+    pub fn in_file(input: u32, line: u64, before: u32) -> Position {
+        let line = line.min((1 << LINE_BITS) - 1) as i64;
+        let before = i64::from(before.min((1 << RECORD_BITS) - 1));
+        Position { input, offset: before << LINE_BITS | line }
+    }
+
+    /// The line of a file.
+    pub fn line(self) -> i64 {
+        self.offset & ((1 << LINE_BITS) - 1)
+    }
+
+    /// The number of the record on its line, from 1.
+    pub fn record_of_line(self) -> i64 {
+        (self.offset >> LINE_BITS) + 1
+    }
+
+    /// The line as a message shows it: `12`, or `12 (record 3)`.
+    pub fn line_text(self) -> String {
+        match self.record_of_line() {
+            1 => self.line().to_string(),
+            record => format!("{} (record {record})", self.line()),
+        }
+    }
+
+    /// The order of positions in files: by input, line, and record of the line.
+    pub fn file_order(self) -> (u32, i64, i64) {
+        (self.input, self.line(), self.record_of_line())
+    }
 }
 
 /// The value of an event's field that some model names.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::event_files::{self, FileArgs};
 use super::mapping::MappingArgs;
 use super::progress::CommandProgress;
 use super::replay::inputs::{self, is_same_file};
@@ -14,7 +15,7 @@ use super::replay::parse_until_argument;
 use super::{Exit, OutputFormat, load_models, print_stderr};
 use crate::backtest::{BacktestOptions, EXAMPLES_MAX, Prediction, PredictionTarget, Version};
 use crate::event::{EventTime, Millis};
-use crate::files::InputSummary;
+use crate::files::{GroupingReport, InputSummary};
 use crate::model::{Model, did_you_mean, sanitize_for_terminal};
 use crate::offline::backtest::{BacktestRun, Error};
 use crate::report::backtest::{self as report, ExcludedRows, Findings};
@@ -54,7 +55,10 @@ pub(super) struct BacktestArgs {
     html: Option<PathBuf>,
     #[command(flatten)]
     mapping: MappingArgs,
-    /// Files of events: NDJSON or CSV, plain, .gz or .zst; `-` is standard input.
+    #[command(flatten)]
+    format_of_files: FileArgs,
+    /// Files of events: JSON (one object per line, an array, or one object after the other) or CSV; plain, .gz or .zst.
+    /// A folder or a pattern in quotes means its files in the order of their names; `-` is standard input.
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
 }
@@ -80,7 +84,8 @@ fn parse_example_count(text: &str) -> Result<usize, String> {
 }
 
 impl BacktestArgs {
-    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+    pub(super) fn run(mut self) -> anyhow::Result<Exit> {
+        self.inputs = event_files::expand(&self.inputs)?;
         if let Some(problem) = self.usage_problem() {
             return Ok(exit_with_usage_problem(&problem));
         }
@@ -103,13 +108,17 @@ impl BacktestArgs {
             versions: &versions,
             mapping: self.mapping.mapping(),
             limits: self.mapping.limits(),
+            files: self.format_of_files.options(),
             until: self.until,
             folder: folder.path(),
         };
         let mut progress = CommandProgress::new();
         let outcome = self.outcome.as_deref();
         let options = |begin, end| self.options(begin, end);
-        let on_progress = |rows| progress.update(rows);
+        let on_progress = |report: GroupingReport<'_>| match report {
+            GroupingReport::Rows(rows) => progress.update(rows),
+            GroupingReport::Detected(path, detected) => event_files::print_detected(path, detected),
+        };
         let result = run.run(&self.inputs, outcome, options, on_progress);
         progress.finish();
         let (survey, backtest) = match result {

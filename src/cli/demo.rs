@@ -3,7 +3,7 @@
 mod generator;
 mod view;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,8 +14,9 @@ use clap::Args;
 use self::generator::{CLICKSTREAM, Generator, PURCHASES};
 use self::view::DemoView;
 use super::Exit;
-use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
-use crate::files::{InputOrder, MergedInputs};
+use super::event_files::{self, FileArgs};
+use crate::event::{CurrencyRates, Decoder, EventTime, Mapping, Millis, Quantity, RecordLimits};
+use crate::files::{InputNotice, InputOrder, MergedInputs};
 use crate::kafka::{self, LocalCluster, LocalConsumer, LocalProducer};
 use crate::model::{AcceptedLosses, Models, SourceFile};
 use crate::partition::DecodingSettings;
@@ -44,9 +45,11 @@ pub(super) struct DemoArgs {
     /// Days of the history per second.
     #[arg(long, default_value_t = 4.0, value_name = "DAYS")]
     speed: f64,
-    /// Show these events (NDJSON or CSV, as for replay) instead of synthetic customers.
+    /// Show these events (JSON or CSV, as for replay) instead of synthetic customers.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    #[command(flatten)]
+    format_of_files: FileArgs,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -106,7 +109,7 @@ impl DemoArgs {
         let publisher = LocalProducer::connect(brokers)?;
         let begin = EventTime(clock::now().0 - HISTORY_DAYS * Millis::DAY.0);
         let mut events = match &self.events {
-            Some(path) => DemoEvents::File(Box::new(open_events(models, path)?)),
+            Some(path) => DemoEvents::File(Box::new(self.open_events(models, path)?)),
             None => DemoEvents::Generated(Generator::new(self.seed, begin)),
         };
         let mut pace = Pace::new(self.speed);
@@ -118,6 +121,27 @@ impl DemoArgs {
         }
         publisher.flush()?;
         Ok(())
+    }
+
+    fn open_events(&self, models: &Models, path: &Path) -> anyhow::Result<MergedInputs> {
+        let decoder = Decoder::new(
+            Mapping::default(),
+            models.vocabulary.clone(),
+            CurrencyRates::default(),
+            RecordLimits::default(),
+        );
+        let notify = |path: &Path, notice: InputNotice<'_>| match notice {
+            InputNotice::Detected(detected) => event_files::print_detected(path, detected),
+            InputNotice::Unsorted => {}
+        };
+        Ok(MergedInputs::open(
+            &event_files::expand(&[path.to_owned()])?,
+            &self.format_of_files.options(),
+            &decoder,
+            InputOrder::Sort,
+            &std::env::temp_dir(),
+            notify,
+        )?)
     }
 
     /// Shows transitions until the daemon ends; stops it after `duration`.
@@ -193,22 +217,6 @@ impl DemoEvents {
         }
         Ok(None)
     }
-}
-
-fn open_events(models: &Models, path: &std::path::Path) -> anyhow::Result<MergedInputs> {
-    let decoder = crate::event::Decoder::new(
-        Mapping::default(),
-        models.vocabulary.clone(),
-        CurrencyRates::default(),
-        RecordLimits::default(),
-    );
-    Ok(MergedInputs::open(
-        &[path.to_owned()],
-        &decoder,
-        InputOrder::Sort,
-        &std::env::temp_dir(),
-        |_| {},
-    )?)
 }
 
 /// Maps event time to wall time.

@@ -8,6 +8,7 @@ use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::http::{Method, StatusCode};
 
+use super::event_files::{self, FileArgs};
 use super::mapping::MappingArgs;
 use super::replay::{inputs, parse_until_argument};
 use super::{Exit, OutputFormat, http, load_models, print_stderr};
@@ -47,7 +48,9 @@ pub(super) struct ExplainArgs {
     format: OutputFormat,
     #[command(flatten)]
     mapping: MappingArgs,
-    /// Files of events, as for `tenure replay`.
+    #[command(flatten)]
+    format_of_files: FileArgs,
+    /// Files of events, folders or patterns, as for `tenure replay`.
     #[arg(value_name = "INPUT", requires = "models")]
     inputs: Vec<PathBuf>,
 }
@@ -58,7 +61,7 @@ const MEMORY_BYTES: usize = 64 << 20;
 const OPEN_ATTEMPTS_MAX: usize = 5;
 
 impl ExplainArgs {
-    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         match (&self.state, &self.admin) {
             (Some(folder), _) => self.explain_from_state(folder),
             (None, Some(address)) => self.explain_from_daemon(address),
@@ -111,17 +114,18 @@ impl ExplainArgs {
         Ok(Exit::Failed)
     }
 
-    fn explain_from_events(&self) -> anyhow::Result<Exit> {
+    fn explain_from_events(mut self) -> anyhow::Result<Exit> {
         let Some((models, _)) = load_models(&self.models)? else {
             return Ok(Exit::Configuration);
         };
+        self.inputs = event_files::expand(&self.inputs)?;
         if let Some(problem) = inputs::usage_problem(&self.inputs) {
             print_stderr(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
         let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
-        let merged =
-            inputs::open(&self.inputs, &self.mapping, &models, InputOrder::Sort, scratch.path())?;
+        let source = (&self.mapping, &self.format_of_files);
+        let merged = inputs::open(&self.inputs, source, &models, InputOrder::Sort, scratch.path())?;
         let customer = CustomerId::from(self.customer.as_str());
         let replay =
             timeline::TimelineReplay { models: &models, customer: &customer, until: self.at };

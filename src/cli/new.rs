@@ -48,7 +48,7 @@ impl NewArgs {
                tenure check {word}                    check it after each change\n  \
                tenure test {word}                     run its tests; add your own\n  \
                tenure models graph {word}             draw it\n  \
-               tenure replay --model {word} EVENTS    run it over your own events, in NDJSON or CSV",
+               tenure replay --model {word} EVENTS    run it over your own events, in JSON or CSV",
             preset = self.preset.name,
         ));
         Ok(Exit::Ok)

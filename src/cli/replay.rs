@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::event_files::{self, FileArgs};
 use super::mapping::MappingArgs;
 use super::progress::CommandProgress;
 use super::{Exit, OutputFormat, load_models, print_stderr};
@@ -49,7 +50,10 @@ pub(super) struct ReplayArgs {
     strict: bool,
     #[command(flatten)]
     mapping: MappingArgs,
-    /// Files of events: NDJSON or CSV, plain, .gz or .zst; `-` is standard input.
+    #[command(flatten)]
+    format_of_files: FileArgs,
+    /// Files of events: JSON (one object per line, an array, or one object after the other) or CSV; plain, .gz or .zst.
+    /// A folder or a pattern in quotes means its files in the order of their names; `-` is standard input.
     #[arg(value_name = "INPUT", required = true)]
     inputs: Vec<PathBuf>,
 }
@@ -64,10 +68,11 @@ pub(super) fn parse_until_argument(text: &str) -> Result<EventTime, String> {
 }
 
 impl ReplayArgs {
-    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+    pub(super) fn run(mut self) -> anyhow::Result<Exit> {
         let Some((models, warnings)) = load_models(&self.models)? else {
             return Ok(Exit::Configuration);
         };
+        self.inputs = event_files::expand(&self.inputs)?;
         if let Some(problem) = inputs::usage_problem(&self.inputs).or_else(|| self.usage_problem())
         {
             print_stderr(&format!("error: {problem}"));
@@ -77,7 +82,8 @@ impl ReplayArgs {
         let order = if self.presorted { InputOrder::Presorted } else { InputOrder::Sort };
         self.refuse_used_state()?;
         // Inputs are opened before the store, so that a run that cannot start leaves no state behind.
-        let inputs = inputs::open(&self.inputs, &self.mapping, &models, order, scratch.path())?;
+        let source = (&self.mapping, &self.format_of_files);
+        let inputs = inputs::open(&self.inputs, source, &models, order, scratch.path())?;
         if let Some(customer) = &self.story {
             return self.print_timeline(&models, customer, inputs);
         }

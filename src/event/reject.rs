@@ -23,7 +23,7 @@ pub enum RejectReason {
     TooLong,
     /// A mapped key, or a column of a file, occurs twice.
     DuplicateKey,
-    /// The number of cells in a row differs from the header of the file.
+    /// A row has more cells than the header of the file, or ends inside quotes.
     BadRow,
     /// No customer id, or an empty one.
     MissingCustomerId,
@@ -118,8 +118,8 @@ impl RejectReason {
     /// Advice for the author of a file, to be printed after the code; empty for most reasons.
     pub fn hint(self) -> &'static str {
         match self {
-            RejectReason::NotJson => " (write one JSON object per line)",
-            RejectReason::BadRow => " (a row has as many cells as the header)",
+            RejectReason::NotJson => " (a record is a JSON object)",
+            RejectReason::BadRow => " (a row has no more cells than the header)",
             RejectReason::BadTime => " (write 1997-01-31 or 1997-01-31T08:30:00Z)",
             RejectReason::TimeInFuture => {
                 " (later than now; --allow-future accepts it, and event time then advances to it)"

@@ -143,10 +143,13 @@ impl<'s> TimelineFormatter<'s> {
             json["event"] = json!({
                 "type": self.models.vocabulary.type_name(event.event_type),
                 "file": self.files[position.input as usize],
-                "line": position.offset,
+                "line": position.line(),
                 "fields": fields.collect::<serde_json::Map<_, _>>(),
                 "notices": notices(step.anomalies),
             });
+            if position.record_of_line() > 1 {
+                json["event"]["record"] = position.record_of_line().into();
+            }
         }
         json
     }
@@ -162,7 +165,7 @@ impl<'s> TimelineFormatter<'s> {
         let kind = self.models.vocabulary.type_name(event.event_type);
         let kind =
             kind.map_or_else(|| "an event that no model names".to_owned(), sanitize_for_terminal);
-        let location = format!("{}:{}", self.files[position.input as usize], position.offset);
+        let location = format!("{}:{}", self.files[position.input as usize], position.line_text());
         let fields = self.event_fields(event).into_iter();
         let fields = fields.map(|(name, value)| {
             format!(", {} {}", sanitize_for_terminal(&name), format_value(&value))
@@ -269,11 +272,7 @@ impl<'s> TimelineFormatter<'s> {
     }
 
     fn origin(&self, position: Position) -> Origin<'s> {
-        Origin::File {
-            file: &self.files[position.input as usize],
-            input: position.input,
-            line: position.offset,
-        }
+        Origin::File { file: &self.files[position.input as usize], position }
     }
 }
 

@@ -1,48 +1,69 @@
 //! Reads CSV rows with their bytes and line numbers.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::path::Path;
-
-use csv::ReaderBuilder;
 
 use super::Error;
 use super::file_row::{FileRow, LINE_BYTES_MAX};
-use crate::event::{Columns, Decoder};
-use crate::model::sanitize_for_terminal;
+use super::header::{Header, HeaderSource};
+use super::options::QuoteEscape;
+use super::read_buffer::ReadBuffer;
+use super::sniff::Dialect;
 
 pub(super) struct CsvReader {
     reader: Box<csv::Reader<RowBuffer>>,
     /// The line after the previous row; empty lines may follow before the next row.
     line: u64,
+    /// The number of columns.
+    width: usize,
 }
 
 impl CsvReader {
-    /// Opens the file and reads its header.
-    pub(super) fn open(bytes: Box<dyn BufRead>, name: &Path) -> Result<(CsvReader, Header), Error> {
+    /// Reads the header, unless the user gives the names of the columns. `line` is the number of the first line.
+    pub(super) fn open(
+        bytes: ReadBuffer,
+        name: &Path,
+        dialect: Dialect,
+        line: u64,
+        columns: Option<&[String]>,
+    ) -> Result<(CsvReader, Header), Error> {
         let row_buffer = RowBuffer {
             inner: bytes,
+            dialect,
             buffered: Vec::new(),
             start_offset: 0,
             consumed: 0,
             is_at_end: false,
         };
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(row_buffer);
-        let header = reader.byte_headers().map_err(|error| csv_error(name, 1, error))?;
-        let names: Vec<String> = header
-            .iter()
-            .map(|cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').to_owned())
-            .collect();
-        // Takes the header's bytes like those of a row, to count its lines.
-        let (mut line, end) = (1, reader.position().byte());
-        let mut header = FileRow::default();
-        reader.get_mut().take_row(end, &mut line, &mut header);
-        let reader = Box::new(reader);
-        let raw = header.raw;
-        Ok((CsvReader { reader, line }, Header { names, raw }))
+        let reader = Box::new(dialect.reader_builder().from_reader(row_buffer));
+        let mut csv = CsvReader { reader, line, width: 0 };
+        let header = match columns {
+            Some(names) => Header { names: names.to_vec(), source: HeaderSource::Options },
+            None => csv.read_header(name)?,
+        };
+        csv.width = header.names.len();
+        Ok((csv, header))
+    }
+
+    fn read_header(&mut self, path: &Path) -> Result<Header, Error> {
+        let mut row = FileRow::default();
+        self.read_cells(path, &mut row)?;
+        let name = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
+        let names = row.cells.iter().map(name).collect();
+        let source = HeaderSource::File { raw: row.raw, lines_to_skip: None };
+        Ok(Header { names, source })
     }
 
     /// The next row; `false` at the end.
     pub(super) fn read(&mut self, path: &Path, row: &mut FileRow) -> Result<bool, Error> {
+        let is_row = self.read_cells(path, row)?;
+        if row.cells.len() != self.width {
+            fit_cells(row, self.width);
+        }
+        Ok(is_row)
+    }
+
+    fn read_cells(&mut self, path: &Path, row: &mut FileRow) -> Result<bool, Error> {
         let result = self.reader.read_byte_record(&mut row.cells);
         let is_row = result.map_err(|error| csv_error(path, self.line, error))?;
         let end = self.reader.position().byte();
@@ -51,50 +72,24 @@ impl CsvReader {
     }
 }
 
-/// The first row of a CSV file.
-pub(super) struct Header {
-    names: Vec<String>,
-    raw: Vec<u8>,
-}
-
-impl Header {
-    /// Maps the columns to the fields that a decoder reads.
-    pub(super) fn columns(&self, path: &Path, decoder: &Decoder) -> Result<Columns, Error> {
-        Columns::from_header(decoder, self.names.iter().map(String::as_str))
-            .map_err(|missing| header_error(path, &missing, &self.raw))
+/// Programs leave out empty cells at the end of a row, or add some: they are added or removed. More cells with content
+/// than columns stay, and the row is rejected.
+fn fit_cells(row: &mut FileRow, width: usize) {
+    while row.cells.len() < width {
+        row.cells.push_field(b"");
     }
-}
-
-/// Characters of a header that an error shows.
-const HEADER_CHARS_MAX: usize = 80;
-
-fn header_error(path: &Path, missing: &[String], header: &[u8]) -> Error {
-    let text = String::from_utf8_lossy(header);
-    let text = text.trim_start_matches('\u{feff}');
-    let first = text.lines().next().unwrap_or_default();
-    let mut found =
-        sanitize_for_terminal(&first.chars().take(HEADER_CHARS_MAX).collect::<String>());
-    if first.chars().count() > HEADER_CHARS_MAX {
-        found += "…";
+    if row.cells.iter().skip(width).all(<[u8]>::is_empty) {
+        row.cells.truncate(width);
     }
-    let json = first.starts_with('"') && first.contains("\":");
-    let separated = !first.contains(',') && first.contains([';', '\t', '|']);
-    let expected = match (json, separated) {
-        (true, _) => "; JSON is read as one object per line, each in { }",
-        (_, true) => "; columns are separated by commas",
-        (false, false) => {
-            "; if a column has another name, map it, for example --map customer_id=user_id"
-        }
-    };
-    Error::Header { path: path.to_owned(), missing: missing.join(", "), found, expected }
 }
 
 /// Buffers the bytes of the current row. Fails if a row exceeds the bound: an open quote must not fill
 /// the memory.
 struct RowBuffer {
-    inner: Box<dyn BufRead>,
+    inner: ReadBuffer,
+    dialect: Dialect,
     buffered: Vec<u8>,
-    /// Offset of `buffered` in the file.
+    /// Offset of `buffered` in the text.
     start_offset: u64,
     /// Bytes at the start of `buffered` that belong to earlier rows.
     consumed: usize,
@@ -103,7 +98,7 @@ struct RowBuffer {
 }
 
 impl RowBuffer {
-    /// Sets bytes and line of the row that ends at offset `end` of the file; skips empty lines before it.
+    /// Sets bytes and line of the row that ends at offset `end` of the text; skips empty lines before it.
     /// Advances `line` to the line after the row.
     fn take_row(&mut self, end: u64, line: &mut u64, row: &mut FileRow) {
         let row_end = usize::try_from(end - self.start_offset).unwrap_or(usize::MAX);
@@ -114,7 +109,7 @@ impl RowBuffer {
         let raw = &all[empty..];
         // The last row of a file may end inside quotes.
         row.open_quote = (self.is_at_end && row_end == self.buffered.len())
-            .then(|| find_open_quote(raw))
+            .then(|| find_open_quote(raw, self.dialect))
             .flatten()
             .map(|index| row.line + count_line_feeds(&raw[..index]));
         let end = raw.len() - usize::from(raw.last().is_some_and(|byte| is_line_end(*byte)));
@@ -146,21 +141,23 @@ fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-fn count_line_feeds(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+pub(super) fn count_line_feeds(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// The index of the quote that is not closed in this row.
-fn find_open_quote(row: &[u8]) -> Option<usize> {
+fn find_open_quote(row: &[u8], dialect: Dialect) -> Option<usize> {
+    let is_escape = |byte| byte == b'\\' && dialect.quote_escape == QuoteEscape::Backslash;
     let (mut open, mut is_cell_start, mut index) = (None, true, 0);
     while let Some(byte) = row.get(index) {
         match (open, *byte) {
+            (Some(_), byte) if is_escape(byte) => index += 1,
             (Some(_), b'"') if row.get(index + 1) == Some(&b'"') => index += 1,
             (Some(_), b'"') => open = None,
             (None, b'"') if is_cell_start => open = Some(index),
             _ => {}
         }
-        is_cell_start = *byte == b',';
+        is_cell_start = *byte == dialect.delimiter;
         index += 1;
     }
     open
@@ -179,14 +176,34 @@ fn csv_error(path: &Path, line: u64, error: csv::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::find_open_quote;
+    use super::*;
 
     #[test]
     fn a_quote_is_open_until_a_single_one_closes_it() {
-        for closed in ["", "a,b", "\"a,b\"", "\"a \"\"b\"\"\",c", "a\"b,c", "\"\",\"\""] {
-            assert_eq!(find_open_quote(closed.as_bytes()), None, "{closed}");
+        let doubled = Dialect { delimiter: b',', quote_escape: QuoteEscape::Doubled };
+        for closed in ["", "a,b", "\"a,b\"", "\"a \"\"b\"\"\",c", "a\"b,c", "\"\",\"\"", "\"a\\\""]
+        {
+            assert_eq!(find_open_quote(closed.as_bytes(), doubled), None, "{closed}");
         }
-        assert_eq!(find_open_quote(b"a,\"b,c\n"), Some(2));
-        assert_eq!(find_open_quote(b"\"a\"\",b"), Some(0));
+        assert_eq!(find_open_quote(b"a,\"b,c\n", doubled), Some(2));
+        assert_eq!(find_open_quote(b"\"a\"\",b", doubled), Some(0));
+        let escaped = Dialect { delimiter: b';', quote_escape: QuoteEscape::Backslash };
+        assert_eq!(find_open_quote(b"a;\"\\\"b\\\\\"", escaped), None);
+        assert_eq!(find_open_quote(b"a;\"\\\"", escaped), Some(2));
+    }
+
+    #[test]
+    fn cells_that_are_left_out_or_added_at_the_end_are_empty() {
+        let fitted = |cells: &[&str]| {
+            let mut row = FileRow { cells: cells.to_vec().into(), ..FileRow::default() };
+            fit_cells(&mut row, 3);
+            row.cells
+                .iter()
+                .map(|cell| String::from_utf8_lossy(cell).into_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(fitted(&["a"]), ["a", "", ""]);
+        assert_eq!(fitted(&["a", "b", "c", "", ""]), ["a", "b", "c"]);
+        assert_eq!(fitted(&["a", "b", "c", "", "d"]), ["a", "b", "c", "", "d"]);
     }
 }

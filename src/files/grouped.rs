@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::file_row::FileRow;
+use super::file_row::{FilePosition, FileRow};
 use super::history_range::HistoryRange;
 use super::merge_heap::MergeHeap;
-use super::rows::{RowDecoder, Rows};
+use super::options::FileOptions;
+use super::rows::{OpenedRows, RowDecoder, Rows};
 use super::sort::{self, SortedRun};
 use crate::event::{CustomerId, Decoder, Event, EventTime, Position, RejectReason};
 
@@ -17,7 +18,7 @@ const REPORT_ROWS: u64 = 8192;
 /// The inputs ordered by (customer, time, index of the file, line), sorted on disk in bounded memory.
 pub struct GroupedInputs {
     sources: Vec<GroupedSource>,
-    heap: MergeHeap<(CustomerId, EventTime, Position), Vec<Event>>,
+    heap: MergeHeap<(CustomerId, EventTime, FilePosition), Vec<Event>>,
     row: FileRow,
 }
 
@@ -32,6 +33,15 @@ impl std::fmt::Debug for GroupedInputs {
 struct GroupedSource {
     decoders: Vec<RowDecoder>,
     rows: SortedRun,
+}
+
+/// What is reported while files are read.
+#[derive(Clone, Copy, Debug)]
+pub enum GroupingReport<'r> {
+    /// The number of rows read.
+    Rows(u64),
+    /// A file, and what was detected that is not the usual form.
+    Detected(&'r Path, &'r str),
 }
 
 /// One row, decoded by each decoder.
@@ -89,15 +99,20 @@ impl GroupedInputs {
     /// `until`. Temporary files are in `folder` and are deleted with this value.
     pub fn open(
         paths: &[PathBuf],
+        options: &FileOptions,
         decoders: &[Decoder],
         until: Option<EventTime>,
         folder: &Path,
-        mut report: impl FnMut(u64),
+        mut report: impl FnMut(GroupingReport<'_>),
     ) -> Result<(GroupedInputs, InputSummary), Error> {
         let (mut sources, mut summary) = (Vec::new(), InputSummary::default());
         let (until, mut read) = (until.unwrap_or(EventTime::MAX), 0);
         for (input, path) in paths.iter().enumerate() {
-            let (rows, header) = Rows::open(path, path)?;
+            let OpenedRows { rows, header, detected } =
+                Rows::open(path, path, options, &decoders[0])?;
+            if let Some(detected) = &detected {
+                report(GroupingReport::Detected(path, detected));
+            }
             let row_decoders = decoders
                 .iter()
                 .map(|decoder| RowDecoder::new(input as u32, decoder, header.as_ref(), path));
@@ -105,7 +120,7 @@ impl GroupedInputs {
             let key = |row: &FileRow| {
                 read += 1;
                 if read % REPORT_ROWS == 0 {
-                    report(read);
+                    report(GroupingReport::Rows(read));
                 }
                 summary.count_row(&row_decoders, until, row)
             };
@@ -127,7 +142,7 @@ impl GroupedInputs {
         Ok(self
             .heap
             .pop()
-            .map(|((customer, _, position), events)| (customer, DecodedRow { position, events })))
+            .map(|((customer, _, at), events)| (customer, DecodedRow { position: at.0, events })))
     }
 
     fn read_source(&mut self, source: usize) -> Result<(), Error> {
@@ -139,7 +154,8 @@ impl GroupedInputs {
         let events: Result<Vec<Event>, RejectReason> = events.collect();
         let events = events.expect("runs contain only rows that every decoder accepts");
         let first = &events[0];
-        let key = (first.customer.clone(), first.time, decoders[0].position(&self.row));
+        let position = FilePosition(decoders[0].position(&self.row));
+        let key = (first.customer.clone(), first.time, position);
         self.heap.push(key, source, events);
         Ok(())
     }

@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::file_row::FileRow;
+use super::file_row::{FilePosition, FileRow};
 use super::merge_heap::MergeHeap;
-use super::rows::{RowDecoder, Rows};
+use super::options::FileOptions;
+use super::rows::{OpenedRows, RowDecoder, Rows};
 use super::sort::{self, SortedRun};
-use crate::event::{Decoder, EventTime, Position};
+use crate::event::{Decoder, EventTime};
 use crate::partition::Record;
 
 /// How to handle input that is not in time order.
@@ -21,11 +22,20 @@ pub enum InputOrder {
     Presorted,
 }
 
+/// Something unusual about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputNotice<'n> {
+    /// How it is written, which was detected.
+    Detected(&'n str),
+    /// It must be sorted first.
+    Unsorted,
+}
+
 /// The merged inputs, record by record. Every file stays open, with one record of lookahead.
 pub struct MergedInputs {
     sources: Vec<MergeSource>,
     /// The next event of each source that has one.
-    heap: MergeHeap<(EventTime, Position), Record>,
+    heap: MergeHeap<(EventTime, FilePosition), Record>,
     order: InputOrder,
     files: usize,
     /// Buffer for the current row.
@@ -53,20 +63,25 @@ enum RowSource {
 }
 
 impl MergedInputs {
-    /// Opens the files; calls `on_unsorted` for each file that must be sorted. Temporary files are in
-    /// `folder` and are deleted with this value.
+    /// Opens the files; calls `notify` about those that are unusual. Temporary files are in `folder` and are deleted with
+    /// this value.
     pub fn open(
         paths: &[PathBuf],
+        options: &FileOptions,
         decoder: &Decoder,
         order: InputOrder,
         folder: &Path,
-        mut on_unsorted: impl FnMut(&Path),
+        mut notify: impl FnMut(&Path, InputNotice<'_>),
     ) -> Result<MergedInputs, Error> {
         let mut sources = Vec::new();
         for (input, name) in paths.iter().enumerate() {
             let spooled = spool(name, order, folder)?;
             let path = spooled.as_ref().map_or(name.as_path(), tempfile::NamedTempFile::path);
-            let (rows, header) = Rows::open(path, name)?;
+            let reopen = || Rows::open(path, name, options, decoder);
+            let OpenedRows { rows, header, detected } = reopen()?;
+            if let Some(detected) = &detected {
+                notify(name, InputNotice::Detected(detected));
+            }
             let decoder = RowDecoder::new(input as u32, decoder, header.as_ref(), name)?;
             let source = |rows| MergeSource {
                 name: name.clone(),
@@ -77,10 +92,10 @@ impl MergedInputs {
             if order == InputOrder::Presorted {
                 sources.push(source(RowSource::File(rows)));
             } else if is_sorted(rows, &decoder)? {
-                sources.push(source(RowSource::File(Rows::open(path, name)?.0)));
+                sources.push(source(RowSource::File(reopen()?.rows)));
             } else {
-                on_unsorted(name);
-                let rows = Rows::open(path, name)?.0;
+                notify(name, InputNotice::Unsorted);
+                let rows = reopen()?.rows;
                 // A rejected row has no time of its own: it is sorted with the event before it.
                 let mut time = EventTime::MIN;
                 let key = |row: &FileRow| {
@@ -136,7 +151,7 @@ impl MergedInputs {
             return Err(Error::OutOfOrder { path: source.name.clone(), line: row.line });
         }
         source.latest = time;
-        self.heap.push((time, record.position), index, record);
+        self.heap.push((time, FilePosition(record.position)), index, record);
         Ok(None)
     }
 }

@@ -1,12 +1,17 @@
 //! Reads the rows of one file with their line numbers, and decodes them to records.
 
-use std::io::{self, BufRead};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::csv_reader::{CsvReader, Header};
-use super::file_row::{FileRow, LINE_BYTES_MAX};
-use super::open::{FileFormat, detect_format, open};
+use super::csv_reader::{CsvReader, count_line_feeds};
+use super::file_row::FileRow;
+use super::header::{self, Header};
+use super::json_reader::{JsonReader, RECORD_SEPARATOR};
+use super::open::{OpenedFile, open};
+use super::options::FileOptions;
+use super::read_buffer::ReadBuffer;
+use super::sniff::{Dialect, SAMPLE_BYTES, declared_delimiter, lines_before_header};
 use crate::event::{Columns, Decoder, Event, Headers, Position, RejectReason, Rejection};
 use crate::partition::Record;
 
@@ -14,8 +19,6 @@ use crate::partition::Record;
 pub(crate) const TRUNCATED_HEADER: &str = "cut";
 /// The dead-letter header of a row that the end of the file cut inside quotes; its value is the quote's line.
 pub(crate) const OPEN_QUOTE_HEADER: &str = "open_quote";
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Decodes the rows of one file.
 #[derive(Clone, Debug)]
@@ -49,7 +52,7 @@ impl RowDecoder {
     }
 
     pub(super) fn position(&self, row: &FileRow) -> Position {
-        Position { input: self.input, offset: i64::try_from(row.line).unwrap_or(i64::MAX) }
+        Position::in_file(self.input, row.line, row.record)
     }
 
     pub(super) fn record(&self, row: &FileRow) -> Record {
@@ -74,77 +77,101 @@ fn rejection_headers(row: &FileRow) -> Headers {
     quote.into_iter().chain(truncated).collect()
 }
 
+/// The rows of an open file.
 pub(super) struct Rows {
     path: PathBuf,
     kind: RowsKind,
 }
 
 enum RowsKind {
-    Json { lines: Box<dyn BufRead>, line: u64 },
+    Json(JsonReader),
     Csv(CsvReader),
 }
 
+/// A file whose format is known.
+pub(super) struct OpenedRows {
+    pub(super) rows: Rows,
+    /// `None` for JSON.
+    pub(super) header: Option<Header>,
+    /// What was detected that is not the usual form, for a message.
+    pub(super) detected: Option<String>,
+}
+
 impl Rows {
-    /// Opens the file at `path`, which errors call `name`. If it is CSV, reads its header.
-    pub(super) fn open(path: &Path, name: &Path) -> Result<(Rows, Option<Header>), Error> {
+    /// Opens the file at `path`, which errors call `name`. If it is CSV, reads its header; `decoder` shows with which
+    /// delimiter the header has the columns that are needed.
+    pub(super) fn open(
+        path: &Path,
+        name: &Path,
+        options: &FileOptions,
+        decoder: &Decoder,
+    ) -> Result<OpenedRows, Error> {
         let io_error = |source| Error::Io { path: name.to_owned(), source };
-        let mut bytes = open(path).map_err(io_error)?;
-        if detect_format(&mut *bytes).map_err(io_error)? == FileFormat::Json {
-            return Ok((
-                Rows { path: name.to_owned(), kind: RowsKind::Json { lines: bytes, line: 0 } },
-                None,
-            ));
+        let OpenedFile { mut bytes, detected, mut line } = open(path, name, options)?;
+        let declared = declared_delimiter(bytes.peek(DECLARATION_BYTES).map_err(io_error)?);
+        if let Some((_, length)) = declared {
+            bytes.consume(length);
+            line += 1;
         }
-        let (reader, header) = CsvReader::open(bytes, name)?;
-        Ok((Rows { path: name.to_owned(), kind: RowsKind::Csv(reader) }, Some(header)))
+        let mut differences = Vec::new();
+        let (kind, header) = if declared.is_none() && is_json(&mut bytes).map_err(io_error)? {
+            (RowsKind::Json(JsonReader::new(bytes, line)), None)
+        } else {
+            let sample = bytes.peek(SAMPLE_BYTES).map_err(io_error)?;
+            let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
+            let fits = |names: &[String]| header::fits(decoder, names);
+            let dialect =
+                Dialect::detect(sample, options, declared.map(|(delimiter, _)| delimiter), &fits);
+            let lines_to_skip = lines_before_header(sample, dialect.delimiter, &fits);
+            let not_utf8 = not_utf8_note(sample, line);
+            let columns = options.columns.as_deref();
+            let (reader, mut header) = CsvReader::open(bytes, name, dialect, line, columns)?;
+            header.set_lines_to_skip(lines_to_skip.map(|lines| line - 1 + lines));
+            differences.extend(dialect.differences(options));
+            differences.extend(not_utf8);
+            (RowsKind::Csv(reader), Some(header))
+        };
+        differences.extend(detected.map(|encoding| format!("encoding {}", encoding.name())));
+        let detected = (!differences.is_empty()).then(|| differences.join(", "));
+        Ok(OpenedRows { rows: Rows { path: name.to_owned(), kind }, header, detected })
     }
 
     /// The next row that is not empty; `false` at the end.
     pub(super) fn read(&mut self, row: &mut FileRow) -> Result<bool, Error> {
         match &mut self.kind {
-            RowsKind::Json { lines, line } => loop {
-                *line += 1;
-                let is_line = read_line(&mut **lines, row)
-                    .map_err(|source| Error::Io { path: self.path.clone(), source })?;
-                if !is_line {
-                    return Ok(false);
-                }
-                if *line == 1 && row.raw.starts_with(BYTE_ORDER_MARK) {
-                    row.raw.drain(..BYTE_ORDER_MARK.len());
-                }
-                if !row.raw.trim_ascii().is_empty() {
-                    row.line = *line;
-                    return Ok(true);
-                }
-            },
+            RowsKind::Json(reader) => {
+                reader.read(row).map_err(|source| Error::Io { path: self.path.clone(), source })
+            }
             RowsKind::Csv(reader) => reader.read(&self.path, row),
         }
     }
 }
 
-/// Reads up to the next line feed, or `false` at the end. Skips the bytes of a line beyond the bound.
-fn read_line(lines: &mut dyn BufRead, row: &mut FileRow) -> io::Result<bool> {
-    row.raw.clear();
-    row.is_truncated = false;
-    let mut is_line = false;
-    loop {
-        let buffer = lines.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(is_line);
-        }
-        is_line = true;
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let part = &buffer[..end.unwrap_or(buffer.len())];
-        let room = LINE_BYTES_MAX - row.raw.len();
-        row.raw.extend_from_slice(&part[..part.len().min(room)]);
-        row.is_truncated |= part.len() > room;
-        let used = end.map_or(buffer.len(), |end| end + 1);
-        lines.consume(used);
-        if end.is_some() {
-            if row.raw.ends_with(b"\r") && !row.is_truncated {
-                row.raw.pop();
-            }
-            return Ok(true);
+/// A note about bytes that are not UTF-8. They stay as they are, which matters only where they are read.
+fn not_utf8_note(sample: &[u8], line: u64) -> Option<String> {
+    let error = std::str::from_utf8(sample).err()?;
+    // The sample may end inside a character.
+    error.error_len()?;
+    let line = line + count_line_feeds(&sample[..error.valid_up_to()]);
+    Some(format!("not UTF-8 in line {line}; if it is Latin-1, use --encoding latin-1"))
+}
+
+/// The first line of Excel fits into these bytes.
+const DECLARATION_BYTES: usize = 16;
+/// The bytes before the first character, at most.
+const BLANK_BYTES_MAX: usize = 64 << 10;
+
+/// JSON if the file begins with an object or array, or is empty.
+fn is_json(bytes: &mut ReadBuffer) -> io::Result<bool> {
+    for at in 0..BLANK_BYTES_MAX {
+        match bytes.byte(at)? {
+            None | Some(b'{' | b'[' | RECORD_SEPARATOR) => return Ok(true),
+            Some(byte) if byte.is_ascii_whitespace() => {}
+            Some(_) => return Ok(false),
         }
     }
+    Ok(false)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ const RUNS_MAX: usize = 512;
 /// A sorted part of an input, in a temporary file.
 pub(super) struct SortedRun(BufReader<File>);
 
-/// Divides a file into runs that are sorted by key and line. Leaves out rows without a key.
+/// Divides a file into runs that are sorted by key and place in the file. Leaves out rows without a key.
 pub(super) fn sort_into_runs<K: Ord>(
     mut rows: Rows,
     mut key: impl FnMut(&FileRow) -> Option<K>,
@@ -47,16 +47,17 @@ pub(super) fn sort_into_runs<K: Ord>(
 }
 
 fn spill<K: Ord>(pending: &mut Vec<(K, FileRow)>, folder: &Path) -> Result<SortedRun, Error> {
-    pending.sort_by(|(key_a, a), (key_b, b)| (key_a, a.line).cmp(&(key_b, b.line)));
+    pending.sort_by(|(key_a, a), (key_b, b)| (key_a, a.order()).cmp(&(key_b, b.order())));
     write_run(pending, folder).map_err(Error::Temporary)
 }
 
-/// Row format, little-endian: line (u64), line of an open quote or 0 (u64), truncated (u8), bytes with their
-/// length (u32), number of cells (u32), each cell with its length (u32).
+/// Row format, little-endian: line (u64), rows before it on the line (u32), line of an open quote or 0 (u64), truncated
+/// (u8), bytes with their length (u32), number of cells (u32), each cell with its length (u32).
 fn write_run<K>(pending: &mut Vec<(K, FileRow)>, folder: &Path) -> io::Result<SortedRun> {
     let mut out = BufWriter::new(tempfile::tempfile_in(folder)?);
     for (_, row) in pending.drain(..) {
         out.write_all(&row.line.to_le_bytes())?;
+        out.write_all(&row.record.to_le_bytes())?;
         out.write_all(&row.open_quote.unwrap_or_default().to_le_bytes())?;
         out.write_all(&[row.is_truncated.into()])?;
         out.write_all(&(row.raw.len() as u32).to_le_bytes())?;
@@ -85,6 +86,7 @@ impl SortedRun {
             other => other?,
         }
         row.line = u64::from_le_bytes(line);
+        row.record = self.read_u32()?;
         // 0 is none: lines count from 1.
         self.0.read_exact(&mut line)?;
         row.open_quote = Some(u64::from_le_bytes(line)).filter(|line| *line > 0);

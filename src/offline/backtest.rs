@@ -6,7 +6,7 @@ use crate::backtest::{
     Backtest, BacktestOptions, HistoryBuilder, HistoryTooShort, LimitExceeded, Version,
 };
 use crate::event::{Decoder, EventTime, EventType, Mapping, RecordLimits};
-use crate::files::{self, GroupedInputs, InputSummary};
+use crate::files::{self, FileOptions, GroupedInputs, GroupingReport, InputSummary};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,7 +16,7 @@ pub enum Error {
     #[error("{file}:{line}")]
     Customer {
         file: String,
-        line: i64,
+        line: String,
         #[source]
         source: LimitExceeded,
     },
@@ -33,6 +33,7 @@ pub struct BacktestRun<'w> {
     pub versions: &'w [Version],
     pub mapping: Mapping,
     pub limits: RecordLimits,
+    pub files: FileOptions,
     /// Events later than this are ignored; without it, time ends at the last event.
     pub until: Option<EventTime>,
     /// The folder for temporary files.
@@ -41,17 +42,17 @@ pub struct BacktestRun<'w> {
 
 impl BacktestRun<'_> {
     /// Reads the inputs once, sorted by customer, and measures. Calls `options` with the first and last instant once they
-    /// are known, and `report` with the number of rows read.
+    /// are known, and `report` while the files are read.
     pub fn run(
         &self,
         inputs: &[PathBuf],
         outcome: Option<&str>,
         options: impl FnOnce(EventTime, EventTime) -> BacktestOptions,
-        report: impl FnMut(u64),
+        report: impl FnMut(GroupingReport<'_>),
     ) -> Result<(InputSummary, Backtest), Error> {
         let (decoders, outcome) = self.decoders(outcome);
         let (mut grouped, summary) =
-            GroupedInputs::open(inputs, &decoders, self.until, self.folder, report)?;
+            GroupedInputs::open(inputs, &self.files, &decoders, self.until, self.folder, report)?;
         let Some(range) = summary.range else {
             return Err(Error::NoEvents(Box::new(summary)));
         };
@@ -64,7 +65,7 @@ impl BacktestRun<'_> {
                 let position = row.position;
                 let fail = |source| Error::Customer {
                     file: inputs[position.input as usize].display().to_string(),
-                    line: position.offset,
+                    line: position.line_text(),
                     source,
                 };
                 builder.receive(row.events, position).map_err(fail)?;

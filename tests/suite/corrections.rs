@@ -190,7 +190,7 @@ fn a_transition_by_a_late_event_has_its_lateness() {
     for event in [order("a", 20_005), order("b", 20_002)] {
         state.receive(&models, &event, Position::default(), usize::MAX, &mut changes);
     }
-    let origin = Origin::File { file: "f", input: 0, line: 1 };
+    let origin = Origin::File { file: "f", position: Position { input: 0, offset: 1 } };
     let late = changes.iter().map(|change| {
         let data = cloudevent::data(&models, &"c".into(), change, &origin, None);
         (data["to"].clone(), data["late_by_ms"].clone())

@@ -1,6 +1,7 @@
 //! `tenure replay`, run as a process. Here: the format and the order of the input do not change the output.
 
 mod edge_cases;
+mod forms;
 mod outcomes;
 
 use std::fs;

@@ -4,17 +4,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::event_files::{FileArgs, print_detected};
 use crate::cli::mapping::MappingArgs;
 use crate::cli::print_stderr;
 use crate::event::{Decoder, EventTime, Millis};
-use crate::files::{self, HistoryRange, InputOrder, MergedInputs};
+use crate::files::{self, HistoryRange, InputNotice, InputOrder, MergedInputs};
 use crate::model::{Models, sanitize_for_terminal};
 use crate::offline::timeline::TimelineEnd;
 
-/// Opens the files; prints which of them have to be sorted first.
+/// Opens the files; prints which of them are written in an unusual way, and which have to be sorted first.
 pub(in crate::cli) fn open(
     inputs: &[PathBuf],
-    mapping: &MappingArgs,
+    (mapping, files): (&MappingArgs, &FileArgs),
     models: &Models,
     order: InputOrder,
     scratch: &Path,
@@ -25,10 +26,13 @@ pub(in crate::cli) fn open(
         models.currency_rates(),
         mapping.limits(),
     );
-    let on_sort = |path: &Path| {
-        print_stderr(&format!("{} is not in time order; sorting it first", path.display()));
+    let notify = |path: &Path, notice: InputNotice<'_>| match notice {
+        InputNotice::Detected(detected) => print_detected(path, detected),
+        InputNotice::Unsorted => {
+            print_stderr(&format!("{} is not in time order; sorting it first", path.display()));
+        }
     };
-    MergedInputs::open(inputs, &decoder, order, scratch, on_sort)
+    MergedInputs::open(inputs, &files.options(), &decoder, order, scratch, notify)
 }
 
 /// The problem that an input that can be read only once, such as a pipe, is named twice.
@@ -60,7 +64,7 @@ pub(in crate::cli) fn warn_of_outlier(
         "note: the last event, {}:{} of {}, is {days} days after all others. Time advances up to it, so all customers \
          are inactive in between. If this event is a mistake, exclude it with --until {}",
         sanitize_for_terminal(&inputs[outlier.position.input as usize].display().to_string()),
-        outlier.position.offset,
+        outlier.position.line_text(),
         outlier.at,
         outlier.before,
     ));
@@ -83,7 +87,7 @@ pub(in crate::cli) fn unknown_customer_error(
     format!(
         "{text}; {rejected} rows were rejected, the first at {}:{}: {reason}{}",
         inputs[first.input as usize].display(),
-        first.offset,
+        first.line_text(),
         reason.hint()
     )
 }

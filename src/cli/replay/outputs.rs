@@ -52,8 +52,9 @@ impl<'o> ReplayOutputs<'o> {
     pub(super) fn write(&mut self, output: &Output) -> io::Result<()> {
         match output {
             Output::StageChanged { customer, change } => {
-                let Position { input, offset: line } = change.position;
-                let origin = Origin::File { file: &self.files[input as usize], input, line };
+                let position = change.position;
+                let file = &self.files[position.input as usize];
+                let origin = Origin::File { file, position };
                 let event = cloudevent::structured(
                     self.models,
                     REPLAY_SOURCE,
@@ -71,7 +72,9 @@ impl<'o> ReplayOutputs<'o> {
 
     fn reject(&mut self, position: Position, rejection: &Rejection) -> io::Result<()> {
         let first = self.first_rejections.entry(rejection.reason).or_insert(position);
-        *first = position.min(*first);
+        if position.file_order() < first.file_order() {
+            *first = position;
+        }
         if let Some(line) = header_value(rejection, OPEN_QUOTE_HEADER) {
             print_stderr(&format!(
                 "{}:{}: the quote that opens here is not closed; the row is rejected, with everything after the quote",
@@ -113,8 +116,9 @@ impl<'o> ReplayOutputs<'o> {
         }
         for (reason, count) in &summary.rejected {
             text += &format!("\n{count} rejected: {reason}");
-            if let Some(Position { input, offset }) = self.first_rejections.get(reason) {
-                text += &format!(", first at {}:{offset}", self.files[*input as usize]);
+            if let Some(first) = self.first_rejections.get(reason) {
+                let file = &self.files[first.input as usize];
+                text += &format!(", first at {file}:{}", first.line_text());
             }
             text += reason.hint();
         }
@@ -153,8 +157,11 @@ fn dead_letter(files: &[String], position: Position, rejection: &Rejection) -> s
     let mut letter = json!({
         "reason": rejection.reason.code(),
         "file": files[position.input as usize],
-        "line": position.offset,
+        "line": position.line(),
     });
+    if position.record_of_line() > 1 {
+        letter["record"] = position.record_of_line().into();
+    }
     match rejection.value.as_deref().map(std::str::from_utf8) {
         Some(Ok(text)) => letter["value"] = text.into(),
         Some(Err(_)) => {

@@ -10,8 +10,8 @@ use crate::event::{Event, RejectReason};
 #[derive(Clone, Debug)]
 pub struct Columns {
     targets: Vec<Vec<FieldTarget>>,
-    /// Whether two columns have a target in common. Then every row is rejected, since either could be meant.
-    ambiguous: bool,
+    /// The first two columns that have a target in common. Then every row is rejected, since either could be meant.
+    repeated: Option<(usize, usize)>,
 }
 
 impl Columns {
@@ -37,8 +37,15 @@ impl Columns {
         if !missing.is_empty() {
             return Err(missing);
         }
-        let repeats = |at: usize| columns[..at].iter().flatten().any(|t| columns[at].contains(t));
-        Ok(Columns { ambiguous: (0..columns.len()).any(repeats), targets: columns })
+        let shared = |one: &usize, at: usize| columns[*one].iter().any(|t| columns[at].contains(t));
+        let repeated =
+            (0..columns.len()).find_map(|at| Some(((0..at).find(|one| shared(one, at))?, at)));
+        Ok(Columns { repeated, targets: columns })
+    }
+
+    /// Two columns, by index, that are read as the same field.
+    pub fn repeated(&self) -> Option<(usize, usize)> {
+        self.repeated
     }
 }
 
@@ -60,7 +67,7 @@ impl Decoder {
         if cells.len() != columns.targets.len() {
             return Err(RejectReason::BadRow);
         }
-        if columns.ambiguous {
+        if columns.repeated.is_some() {
             return Err(RejectReason::DuplicateKey);
         }
         let mut draft = RawFields::default();

@@ -40,7 +40,7 @@ impl ExcludedRows<'_> {
                 "{} rejected: {reason}, first at {}:{}{}",
                 format_count(*count),
                 sanitize_for_terminal(&file),
-                first.offset,
+                first.line_text(),
                 reason.hint()
             )
         });

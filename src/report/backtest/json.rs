@@ -9,6 +9,7 @@ use crate::backtest::{
     DifferenceExample, Differences, DurationHistogram, FirstEntries, Prediction, Score,
     StageTransition, StayStats,
 };
+use crate::cloudevent::file_position_json;
 use crate::event::EventTime;
 use crate::report::format::years;
 
@@ -31,10 +32,10 @@ fn history(findings: &Findings<'_>) -> Json {
         json!({
             "reason": reason.code(),
             "count": count,
-            "first": {
-                "file": excluded.inputs[first.input as usize].display().to_string(),
-                "line": first.offset,
-            },
+            "first": file_position_json(
+                &excluded.inputs[first.input as usize].display().to_string(),
+                *first,
+            ),
         })
     });
     json!({

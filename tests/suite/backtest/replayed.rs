@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value as Json;
 use tenure::backtest::{HistoryBuilder, Version};
 use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, RecordLimits, parse_instant};
-use tenure::files::{GroupedInputs, InputSummary};
+use tenure::files::{FileOptions, GroupedInputs, InputSummary};
 use tenure::model::{Models, SourceFile};
 
 /// Instant, from and to, by customer.
@@ -33,8 +33,9 @@ fn decoder(version: &Version) -> Decoder {
 fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>) {
     let folder = tempfile::tempdir().unwrap();
     let decoders: Vec<Decoder> = versions.iter().map(decoder).collect();
+    let options = FileOptions::default();
     let (mut grouped, survey) =
-        GroupedInputs::open(inputs, &decoders, None, folder.path(), |_| {}).unwrap();
+        GroupedInputs::open(inputs, &options, &decoders, None, folder.path(), |_| {}).unwrap();
     let end = survey.range.unwrap().last;
     let mut walker = HistoryBuilder::new(versions, None, end);
     let mut told = vec![Told::new(); versions.len()];

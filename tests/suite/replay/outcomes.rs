@@ -69,7 +69,7 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
     let summary = "\
 2 events, 3 rejected, 2 transitions, up to 2026-01-02T00:00:00.000Z
 1 rejected: not_utf8, first at mixed:4
-1 rejected: not_json, first at mixed:2 (write one JSON object per line)
+1 rejected: not_json, first at mixed:2 (a record is a JSON object)
 1 rejected: bad_time, first at mixed:3 (write 1997-01-31 or 1997-01-31T08:30:00Z)
 ";
     assert!(run.said.contains(summary), "{}", run.said);
@@ -89,7 +89,7 @@ fn bad_rows_of_a_table_become_dead_letters_and_their_neighbours_count() {
     let rows = [
         "customer_id,type,time,value,note",
         "c1,order_completed,2026-01-01,20,\"two\nlines\"",
-        "c2,order_completed",
+        "c2,order_completed,2026-01-01,20,,more",
         "c3,order_completed,2026-01-02,\"a \"\"lot\"\"\",",
         "c4,order_completed,2026-01-03,20,",
     ];
@@ -117,12 +117,16 @@ fn a_table_without_the_needed_columns_is_refused() {
     assert_eq!(
         run.said,
         "error: table: the header has no column customer_id, time; an event needs customer_id, type and time; found `customer,type,at`; \
-         if a column has another name, map it, for example --map customer_id=user_id\n"
+         if a column has another name, map it, for example --map customer_id=user_id; if the file has no header, name its columns with --columns\n"
     );
     for (header, hint) in [
-        ("customer_id;type;time", "; columns are separated by commas\n"),
-        ("customer_id\ttype\ttime", "`customer_id type time`; columns are separated by commas\n"),
-        ("\"type\": \"order\"", "; JSON is read as one object per line, each in { }\n"),
+        (
+            "Customer_ID;type;Time;VALUE",
+            "; names must match exactly: use --map customer_id=Customer_ID --map time=Time --map value=VALUE\n",
+        ),
+        ("Customer ID,type,time", ": use --map 'customer_id=Customer ID'\n"),
+        ("all orders\n\ncustomer_id,type,time", "looks like the header: use --skip-lines 1\n"),
+        ("\"type\": \"order\"", "; a JSON file begins with { or [\n"),
         ("\u{1b}[2J,x", "found `\u{241b}[2J,x`; if a column"),
         (&"x".repeat(100), &format!("found `{}…`; if a column", "x".repeat(80))),
     ] {
