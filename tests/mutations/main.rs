@@ -306,8 +306,8 @@ const MUTATIONS: [Mutation; 40] = [
         caught_by: Suite::Laws,
         file: "src/customer/receive.rs",
         edits: &[(
-            "self.recent.contains(models.dedupe, event, latest)",
-            "self.recent.contains(models.dedupe, event, self.latest)",
+            "self.recent.contains(models, event, latest)",
+            "self.recent.contains(models, event, self.latest)",
         )],
     },
     Mutation {
@@ -321,7 +321,7 @@ const MUTATIONS: [Mutation; 40] = [
             ),
             (
                 "let before = ledger.expire(models, orders, self.latest, &mut settle);",
-                "let before = 0;",
+                "let before = Removed::default();",
             ),
         ],
     },
