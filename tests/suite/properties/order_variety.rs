@@ -6,7 +6,7 @@ use crate::reference::{Refunds, Repeated};
 
 /// Ways to count orders and to recognise events, over histories about few orders.
 const WAYS: [Part; 5] = [
-    ("by_type", 1, |model| model.dedupe_by_type = false),
+    ("by_type", 7, |model| model.dedupe_by_type = false),
     ("refunds: partial", 16, |model| {
         each_orders(model, |orders| {
             if orders.refunds == Refunds::Partial {
