@@ -40,15 +40,15 @@ pub use fact::{AGGREGATES, Aggregate, FactDeclaration, Filter, Window};
 pub use lower::{FUNCTIONS, STAGE_FACT_NAMES};
 pub(crate) use model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest, TestEvent};
 pub(crate) use orders::ORDERS_MAX;
-pub use orders::Orders;
+pub use orders::{Orders, Refunds, Repeated};
 pub(crate) use problem::{Location, ProblemList, did_you_mean, normalize_line_ends};
 pub use problem::{
     PROBLEMS_SHOWN_MAX, Problem, ProblemReport, Severity, SourceFile, sanitize_for_terminal,
 };
 pub use quiet::Quiet;
 pub(crate) use read::{
-    CAUSES, EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS, RESERVED_NAMES,
-    STAGE_KEYS, TEST_KEYS, TRANSITION_KEYS, name_fault,
+    CAUSES, DEDUPE_KEYS, EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS,
+    RESERVED_NAMES, STAGE_KEYS, TEST_KEYS, TRANSITION_KEYS, name_fault,
 };
 pub use size::STATE_BYTES_MAX;
 pub(crate) use slots::{Accumulator, FactAccessor, SlotKind, Slots};

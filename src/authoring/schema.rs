@@ -11,10 +11,13 @@ mod reference;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{
-    EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS, STAGE_KEYS, TEST_KEYS,
-    TRANSITION_KEYS,
+    DEDUPE_KEYS, EVENT_KEYS, EXPECT_KEYS, MODEL_KEYS, NAME_BYTES_MAX, ORDER_KEYS, STAGE_KEYS,
+    TEST_KEYS, TRANSITION_KEYS,
 };
-use keys::{event_key, expectation_key, model_key, order_key, stage_key, test_key, transition_key};
+use keys::{
+    dedupe_key, event_key, expectation_key, model_key, order_key, stage_key, test_key,
+    transition_key,
+};
 use reference::DURATION;
 
 /// The schema, draft 2020-12. Every key that the reader knows is among the `properties` of its map, with a
@@ -61,6 +64,7 @@ fn definitions() -> Json {
             "type": ["string", "boolean"],
             "examples": ["signed_up", "orders >= 2", "since(last_order) >= days(45)", "!has(score)"],
         },
+        "dedupe": object(&DEDUPE_KEYS, &["within"], dedupe_key),
         "orders": object(&ORDER_KEYS, &["placed", "within"], order_key),
         "stage": stage(),
         "transition": object(&TRANSITION_KEYS, &["from", "to", "when"], transition_key),

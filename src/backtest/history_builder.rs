@@ -81,7 +81,8 @@ impl<'w> HistoryBuilder<'w> {
             };
             let is_last = version + 1 == self.versions.len();
             if self.outcome.is_some() && is_last && anomalies.duplicates == 0 {
-                self.record_outcome(version, event, is_outcome)?;
+                let is_new = anomalies.credit_notes == 0 && anomalies.orders_amended == 0;
+                self.record_outcome(version, event, is_outcome && is_new)?;
             }
         }
         Ok(())

@@ -81,19 +81,37 @@ pub struct RetractedTransition {
 pub struct EventAnomalies {
     /// Events that were already applied; they are ignored.
     pub duplicates: u64,
+    /// Those of them that repeat the id of an order with another value.
+    pub duplicates_differing: u64,
     /// Events earlier than the latest event time of their customer.
     pub late: u64,
     /// Late events beyond the correction horizon: no transition can be retracted because of them.
     pub late_beyond_horizon: u64,
     /// Refunds and cancellations whose order did not follow within the horizon.
     pub returns_unmatched: u64,
+    /// Refunds without a value: they refund the whole order or nothing, as the models declare.
+    pub refunds_unstated: u64,
+    /// Events of the type of orders with a negative value: they are no orders.
+    pub credit_notes: u64,
+    /// Further lines and newer versions of orders.
+    pub orders_amended: u64,
+    /// Orders that became final before their time, because the customer has too many that can be returned.
+    pub orders_evicted: u64,
+    /// Ids of events that were forgotten before their time, because the customer has too many.
+    pub ids_evicted: u64,
 }
 
 impl std::ops::AddAssign for EventAnomalies {
     fn add_assign(&mut self, other: EventAnomalies) {
         self.duplicates += other.duplicates;
+        self.duplicates_differing += other.duplicates_differing;
         self.late += other.late;
         self.late_beyond_horizon += other.late_beyond_horizon;
         self.returns_unmatched += other.returns_unmatched;
+        self.refunds_unstated += other.refunds_unstated;
+        self.credit_notes += other.credit_notes;
+        self.orders_amended += other.orders_amended;
+        self.orders_evicted += other.orders_evicted;
+        self.ids_evicted += other.ids_evicted;
     }
 }

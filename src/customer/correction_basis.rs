@@ -71,7 +71,7 @@ impl ModelViewMut<'_> {
             remaining.filter(|(number, event)| basis.includes(event.time, Some(*number)))
         {
             for slot in order_slots.clone() {
-                facts[slot].accumulate(slots.get(slot), &event, basis.at);
+                facts[slot].add_order(slots.get(slot), orders, &event, basis.at);
             }
         }
         facts

@@ -65,12 +65,24 @@ impl Distinct {
 /// The first eight bytes of a digest of a value or of an event's id. It is stored, so it must be the same on every
 /// machine and in every version.
 pub(super) fn stable_hash(value: &Scalar) -> u64 {
+    finish_hash(Sha256::new(), value)
+}
+
+/// As [`stable_hash`], different for each scope, such as a type of events.
+pub(super) fn stable_hash_within(scope: &str, value: &Scalar) -> u64 {
+    let length = scope.len() as u64;
+    let scope =
+        Sha256::new().chain_update([3]).chain_update(length.to_be_bytes()).chain_update(scope);
+    finish_hash(scope, value)
+}
+
+fn finish_hash(begun: Sha256, value: &Scalar) -> u64 {
     let digest = match value {
         Scalar::Number(number) => {
-            Sha256::new().chain_update([0]).chain_update(number.nanos().to_be_bytes())
+            begun.chain_update([0]).chain_update(number.nanos().to_be_bytes())
         }
-        Scalar::Text(text) => Sha256::new().chain_update([1]).chain_update(text),
-        Scalar::Bool(flag) => Sha256::new().chain_update([2, u8::from(*flag)]),
+        Scalar::Text(text) => begun.chain_update([1]).chain_update(text),
+        Scalar::Bool(flag) => begun.chain_update([2, u8::from(*flag)]),
     };
     let digest = digest.finalize();
     let first = digest.iter().take(8);

@@ -10,7 +10,7 @@ use super::recent_ids::RecentIds;
 use super::state::CustomerState;
 use super::transitions::Trigger;
 use crate::event::{EventTime, Millis};
-use crate::model::{Model, ModelSuccession, Models, ModelsChange, Slot, SlotKind};
+use crate::model::{Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotKind};
 
 /// A change from one version of the models to the next, at an instant.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +31,9 @@ impl Migration<'_> {
             latest: state.latest,
             position: state.position,
             armed: state.armed,
-            recent: match self.after.dedupe {
-                Some(_) => state.recent,
-                None => RecentIds::default(),
+            recent: match (self.before.dedupe, self.after.dedupe) {
+                (Some(before), Some(after)) if before.by_type == after.by_type => state.recent,
+                _ => RecentIds::default(),
             },
             ledger: None,
             facts,
@@ -79,6 +79,7 @@ impl Migration<'_> {
             (ledger.order_count, ledger.orders) = (old.order_count, old.orders.clone());
             let placed = ledger.orders.iter_mut().flat_map(|order| &mut order.placed);
             for order in placed {
+                order.edited = order.edited.filter(|_| orders.repeated == Repeated::Replace);
                 order.fields.retain_mut(|(field, _)| match self.change.field(*field) {
                     Some(after) => {
                         *field = after;
@@ -102,7 +103,7 @@ impl Migration<'_> {
                 ledger.final_facts[at].clone_from(&state.facts[*slot]);
             } else {
                 for (_, event) in ledger.remaining_orders(orders) {
-                    state.facts[*slot].accumulate(definition, &event, state.latest);
+                    state.facts[*slot].add_order(definition, orders, &event, state.latest);
                 }
             }
         }

@@ -211,7 +211,13 @@ impl CorrectionBasis {
         for (slot, state) in &mut self.slots {
             let is_about_orders = models.slots.order_slot_index(*slot).is_some();
             if changed.contains(slot) && is_about_orders == order.is_some() {
-                state.accumulate(models.slots.get(*slot), event, self.at);
+                let slot = models.slots.get(*slot);
+                match &models.orders {
+                    Some(orders) if is_about_orders => {
+                        state.add_order(slot, orders, event, self.at);
+                    }
+                    _ => state.accumulate(slot, event, self.at),
+                }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! A customer's ledger of orders that can still be returned: facts count what remains of each order (rule 22).
 
-use smallvec::SmallVec;
+mod entry;
 
 use super::FactState;
 use super::distinct::stable_hash;
-use crate::event::{CustomerId, Event, EventTime, FieldId, Quantity, Scalar};
-use crate::model::{Models, ORDERS_MAX, Orders, Slots};
+use crate::event::{Event, EventTime};
+use crate::model::{Models, ORDERS_MAX, Orders, Refunds, Repeated, Slot, Slots};
+
+pub(super) use entry::{Extent, LedgerEntry, OrderFields, PlacedOrder, Returned};
 
 /// The orders within the horizon, ascending by time, then by processing order; and the facts of all orders before.
 ///
@@ -20,52 +22,40 @@ pub struct Ledger {
     pub(super) final_facts: Vec<FactState>,
 }
 
-/// An order, or the returns of an order that has not been received yet.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct LedgerEntry {
-    /// A hash of its id; an order without one cannot be returned.
-    pub(super) id: Option<u64>,
-    /// Time of the order; before it is received, of its first return.
-    pub(super) time: EventTime,
-    pub(super) placed: Option<PlacedOrder>,
-    pub(super) refunded: Returned,
-    pub(super) cancelled: Returned,
-}
-
-/// A received order.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct PlacedOrder {
-    /// Number in the customer's processing order; distinguishes orders of the same instant.
-    pub(super) number: u64,
-    pub(super) fields: SmallVec<[(FieldId, Scalar); 2]>,
-}
-
-/// How much of an order was returned.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Returned {
-    pub(super) total: Quantity,
-    pub(super) extent: Extent,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Extent {
-    #[default]
-    Nothing,
-    Part,
-    Whole,
-}
-
 /// The effect of an event on the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OrderEffect {
-    /// An order; a duplicate if the ledger has it already.
-    Placed {
-        is_duplicate: bool,
+    /// A new order.
+    Placed,
+    /// An order that the ledger has already: it is ignored, even if its value differs.
+    Duplicate {
+        differs: bool,
     },
-    /// A refund or cancellation; with time and number of its order if the ledger has it.
+    /// A further line or another version of an order that the ledger has.
+    Amended {
+        order: OrderKey,
+    },
+    /// A refund, a cancellation, or a credit note of an order that the ledger has; with the order if the ledger has it.
     Return {
-        order: Option<(EventTime, u64)>,
+        order: Option<OrderKey>,
     },
+    /// A credit note of no order that the ledger has.
+    Credit,
+    /// A refund without a value, where only values are taken back: it changes nothing.
+    Unstated,
     Unrelated,
+}
+
+/// Time and number of an order in the ledger.
+pub(super) type OrderKey = (EventTime, u64);
+
+/// What [`Ledger::expire`] has removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Removed {
+    /// Returns whose order was never received.
+    pub(super) unmatched: u64,
+    /// Orders that could have been returned for longer, had there not been too many of them.
+    pub(super) evicted: u64,
 }
 
 /// An order that can be returned.
@@ -74,6 +64,27 @@ pub struct OpenOrder {
     /// Number in the customer's processing order.
     pub number: u64,
     pub is_fully_returned: bool,
+}
+
+impl OrderEffect {
+    /// The order of the ledger that the event changes, with its time afterwards.
+    pub(super) fn changed_order(self, event: &Event) -> Option<OrderKey> {
+        match self {
+            OrderEffect::Amended { order: (time, number) } => Some((time.min(event.time), number)),
+            OrderEffect::Return { order } => order,
+            _ => None,
+        }
+    }
+
+    /// Whether the event is a refund without a value.
+    pub(super) fn is_unstated_refund(self, orders: Option<&Orders>, event: &Event) -> bool {
+        let is_refund = matches!(self, OrderEffect::Return { .. } | OrderEffect::Unstated);
+        orders.is_some_and(|orders| {
+            is_refund
+                && Some(event.event_type) == orders.refunded
+                && event.number(orders.value).is_none()
+        })
+    }
 }
 
 impl Ledger {
@@ -102,11 +113,29 @@ impl Ledger {
             Some((order.time, order.placed.as_ref()?.number))
         });
         let kind = Some(event.event_type);
-        if event.event_type == orders.placed {
-            OrderEffect::Placed { is_duplicate: placed.is_some() }
-        } else if (kind == orders.refunded || kind == orders.cancelled)
-            && event.field(orders.id).is_some()
-        {
+        if orders.is_credit_note(event) {
+            match placed {
+                Some(_) => OrderEffect::Return { order: placed },
+                None => OrderEffect::Credit,
+            }
+        } else if event.event_type == orders.placed {
+            match (placed, orders.repeated) {
+                (None, _) => OrderEffect::Placed,
+                (Some(_), Repeated::Duplicate) => {
+                    let known = existing.and_then(|at| self.orders[at].value(orders));
+                    OrderEffect::Duplicate { differs: known != event.number(orders.value) }
+                }
+                (Some(order), Repeated::Line | Repeated::Replace) => OrderEffect::Amended { order },
+            }
+        } else if kind == orders.refunded && event.field(orders.id).is_some() {
+            let takes_nothing =
+                orders.refunds != Refunds::Single && event.number(orders.value).is_none();
+            if takes_nothing {
+                OrderEffect::Unstated
+            } else {
+                OrderEffect::Return { order: placed }
+            }
+        } else if kind == orders.cancelled && event.field(orders.id).is_some() {
             OrderEffect::Return { order: placed }
         } else {
             OrderEffect::Unrelated
@@ -131,21 +160,43 @@ impl Ledger {
         })
     }
 
-    /// Adds an order or a return, and recomputes the facts about orders.
+    /// Adds an order, a line, a version or a return, and recomputes the facts about orders. `settle` gets a credit note
+    /// that is final at once, with its number.
     pub(super) fn apply(
         &mut self,
         models: &Models,
         orders: &Orders,
-        event: &Event,
+        (event, effect): (&Event, OrderEffect),
         latest: EventTime,
         facts: &mut [FactState],
+        settle: impl FnOnce(&Event, u64),
     ) {
         let slots = models.slots.order_slots();
-        if event.event_type != orders.placed {
-            self.add_return(orders, event);
-        } else if self.add_order(models, orders, event) {
+        let is_added = match effect {
+            OrderEffect::Placed => self.add_order(models, orders, event),
+            OrderEffect::Credit => {
+                let number = self.next_number();
+                for (slot, final_fact) in slots.iter().zip(&mut self.final_facts) {
+                    final_fact.add_order(models.slots.get(*slot), orders, event, latest);
+                }
+                settle(event, number);
+                true
+            }
+            OrderEffect::Amended { .. } => {
+                self.amend_order(models, orders, event);
+                false
+            }
+            OrderEffect::Return { .. } => {
+                self.add_return(orders, event);
+                false
+            }
+            OrderEffect::Duplicate { .. } | OrderEffect::Unstated | OrderEffect::Unrelated => {
+                return;
+            }
+        };
+        if is_added {
             for slot in slots {
-                facts[*slot].accumulate(models.slots.get(*slot), event, latest);
+                facts[*slot].add_order(models.slots.get(*slot), orders, event, latest);
             }
             return;
         }
@@ -154,9 +205,15 @@ impl Ledger {
         }
         for (_, event) in self.remaining_orders(orders) {
             for slot in slots {
-                facts[*slot].accumulate(models.slots.get(*slot), &event, latest);
+                facts[*slot].add_order(models.slots.get(*slot), orders, &event, latest);
             }
         }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        let number = self.order_count;
+        self.order_count = self.order_count.saturating_add(1);
+        number
     }
 
     /// Adds an order. `true` if it is the last one and no return preceded it: then its facts can just be added.
@@ -167,37 +224,58 @@ impl Ledger {
             Some(at) => self.orders.remove(at),
             None => LedgerEntry::new(id, event.time),
         };
-        let order_fields = models.slots.order_fields();
-        let fields =
-            event.fields.iter().filter(|(id, _)| *id == orders.value || order_fields.contains(id));
+        let number = self.next_number();
         order.time = event.time;
-        order.placed =
-            Some(PlacedOrder { number: self.order_count, fields: fields.cloned().collect() });
-        self.order_count = self.order_count.saturating_add(1);
-        let at = self.insert_position(order.time);
-        self.orders.insert(at, order);
+        order.placed = Some(PlacedOrder {
+            number,
+            edited: None,
+            fields: stored_fields(models, orders, event),
+        });
+        let at = self.insert(order);
         existing.is_none() && at + 1 == self.orders.len()
     }
 
-    /// Adds a refund or cancellation, possibly before its order.
+    /// Adds a line or a version to its order.
+    fn amend_order(&mut self, models: &Models, orders: &Orders, event: &Event) {
+        let Some(at) = order_id(orders, event).and_then(|id| self.find(id)) else {
+            return;
+        };
+        let mut order = self.orders.remove(at);
+        let fields = stored_fields(models, orders, event);
+        match orders.repeated {
+            Repeated::Duplicate => {}
+            Repeated::Line => order.add_line(orders, event.time, fields),
+            Repeated::Replace => order.add_version(event.time, fields),
+        }
+        self.insert(order);
+    }
+
+    /// Adds a refund, a cancellation or a credit note, the first two possibly before their order.
     fn add_return(&mut self, orders: &Orders, event: &Event) {
         let id = order_id(orders, event);
-        let at = id.and_then(|id| self.find(id)).unwrap_or_else(|| {
-            let at = self.insert_position(event.time);
-            self.orders.insert(at, LedgerEntry::new(id, event.time));
-            at
-        });
+        let at = id
+            .and_then(|id| self.find(id))
+            .unwrap_or_else(|| self.insert(LedgerEntry::new(id, event.time)));
         let value = event.number(orders.value);
-        if Some(event.event_type) == orders.refunded {
-            self.orders[at].refunded.add(value);
-        } else {
-            self.orders[at].cancelled.add(value);
+        let order = &mut self.orders[at];
+        match orders.refunds {
+            _ if Some(event.event_type) != orders.refunded => order.cancelled.add(value),
+            Refunds::Single | Refunds::Partial => order.refunded.add(value),
+            Refunds::Cumulative => order.refunded.raise(value),
         }
     }
 
-    /// Insertion index: behind all entries up to that time.
-    fn insert_position(&self, time: EventTime) -> usize {
-        self.orders.partition_point(|other| other.time <= time)
+    /// Inserts an entry behind all earlier ones, by time and then by number, and returns its index.
+    fn insert(&mut self, entry: LedgerEntry) -> usize {
+        let number = entry.placed.as_ref().map(|placed| placed.number);
+        let is_later = |other: &LedgerEntry| {
+            let other_number = other.placed.as_ref().map(|placed| placed.number);
+            other.time > entry.time
+                || (other.time == entry.time && number.is_some() && other_number > number)
+        };
+        let at = self.orders.iter().position(is_later).unwrap_or(self.orders.len());
+        self.orders.insert(at, entry);
+        at
     }
 
     /// The remainder of each order, as its number and an event.
@@ -206,14 +284,13 @@ impl Ledger {
     }
 
     /// Makes orders final that can no longer be returned: `settle` gets the remainder and the number of each.
-    /// Returns the number of removed entries whose order was never received.
     pub(super) fn expire(
         &mut self,
         models: &Models,
         orders: &Orders,
         latest: EventTime,
         mut settle: impl FnMut(&Event, u64),
-    ) -> u64 {
+    ) -> Removed {
         let expired_count = self.expired_count(orders, latest);
         let mut expired: Vec<LedgerEntry> = self.orders.drain(..expired_count).collect();
         while self.orders.len() > ORDERS_MAX {
@@ -221,14 +298,18 @@ impl Ledger {
             let first = self.orders.iter().position(|order| order.id.is_none());
             expired.push(self.orders.remove(first.unwrap_or(0)));
         }
-        let unmatched = expired.iter().filter(|order| order.placed.is_none()).count();
+        let is_evicted = |order: &&LedgerEntry| order.id.is_some() && order.placed.is_some();
+        let removed = Removed {
+            unmatched: expired.iter().filter(|order| order.placed.is_none()).count() as u64,
+            evicted: expired[expired_count..].iter().filter(is_evicted).count() as u64,
+        };
         for (number, event) in expired.iter().filter_map(|order| order.remaining(orders)) {
             for (slot, final_fact) in models.slots.order_slots().iter().zip(&mut self.final_facts) {
-                final_fact.accumulate(models.slots.get(*slot), &event, latest);
+                final_fact.add_order(models.slots.get(*slot), orders, &event, latest);
             }
             settle(&event, number);
         }
-        unmatched as u64
+        removed
     }
 
     /// Number of entries older than the horizon.
@@ -242,59 +323,26 @@ impl Ledger {
     }
 }
 
-impl LedgerEntry {
-    fn new(id: Option<u64>, time: EventTime) -> LedgerEntry {
-        LedgerEntry {
-            id,
-            time,
-            placed: None,
-            refunded: Returned::default(),
-            cancelled: Returned::default(),
+impl FactState {
+    /// Adds what remains of an order, or a credit note. That counts in sums of values only.
+    pub(super) fn add_order(
+        &mut self,
+        slot: &Slot,
+        orders: &Orders,
+        event: &Event,
+        latest: EventTime,
+    ) {
+        if !orders.is_credit_note(event) || slot.is_sum_of(orders.value) {
+            self.accumulate(slot, event, latest);
         }
-    }
-
-    /// Its number and remainder; `None` before it is received and once it is fully returned.
-    fn remaining(&self, orders: &Orders) -> Option<(u64, Event)> {
-        let PlacedOrder { number, mut fields } = self.placed.clone()?;
-        let returns = [self.refunded, self.cancelled];
-        let value = fields.iter_mut().find(|(field, _)| *field == orders.value);
-        match value {
-            _ if returns.iter().any(|part| part.extent == Extent::Whole) => return None,
-            Some((_, Scalar::Number(value))) => {
-                // A cancelled order may be refunded too: the larger of both counts, not the sum.
-                let returned = self.refunded.total.max(self.cancelled.total);
-                if returned > Quantity::ZERO {
-                    *value = value
-                        .checked_sub(returned)
-                        .filter(|remaining| *remaining > Quantity::ZERO)?;
-                }
-            }
-            _ if returns.iter().any(|part| part.extent == Extent::Part) => return None,
-            _ => {}
-        }
-        let event = Event {
-            customer: CustomerId::default(),
-            event_type: orders.placed,
-            time: self.time,
-            fields,
-        };
-        Some((number, event))
     }
 }
 
-impl Returned {
-    /// Adds a returned value; without a value, the whole order is returned.
-    fn add(&mut self, value: Option<Quantity>) {
-        match value {
-            None => self.extent = Extent::Whole,
-            Some(value) => {
-                self.total = self.total.checked_add(value).unwrap_or(self.total);
-                if self.extent == Extent::Nothing {
-                    self.extent = Extent::Part;
-                }
-            }
-        }
-    }
+/// The fields of an order that facts or returns need.
+fn stored_fields(models: &Models, orders: &Orders, event: &Event) -> OrderFields {
+    let order_fields = models.slots.order_fields();
+    let fields = event.fields.iter();
+    fields.filter(|(id, _)| *id == orders.value || order_fields.contains(id)).cloned().collect()
 }
 
 fn order_id(orders: &Orders, event: &Event) -> Option<u64> {

@@ -4,10 +4,10 @@
 
 use super::change::{Cause, EventAnomalies, StageChange};
 use super::model_state::CorrectionBasis;
-use super::orders::OrderEffect;
+use super::orders::{OrderEffect, Removed};
 use super::state::CustomerState;
 use super::transitions::Trigger;
-use crate::event::{Event, Position};
+use crate::event::{Event, EventType, Position};
 use crate::model::Models;
 
 impl CustomerState {
@@ -30,23 +30,27 @@ impl CustomerState {
             (Some(ledger), Some(orders)) => ledger.classify(orders, event, latest),
             _ => OrderEffect::Unrelated,
         };
-        let is_known = self.recent.contains(models.dedupe, event, latest);
-        if is_known || matches!(effect, OrderEffect::Placed { is_duplicate: true }) {
-            return Some(EventAnomalies { duplicates: 1, ..EventAnomalies::default() });
+        let is_known = self.recent.contains(models, event, latest);
+        if is_known || matches!(effect, OrderEffect::Duplicate { .. }) {
+            let differs = !is_known && effect == OrderEffect::Duplicate { differs: true };
+            return Some(EventAnomalies {
+                duplicates: 1,
+                duplicates_differing: differs.into(),
+                ..EventAnomalies::default()
+            });
         }
         let is_late = event.time < self.latest;
         let behind = self.latest.duration_since(event.time);
         self.latest = latest;
         self.position = position;
-        self.recent.add(models.dedupe, event, self.latest);
-        let returns_unmatched = self.update_facts(models, event, &effect);
-        let concerns = |basis: &CorrectionBasis| match effect {
-            OrderEffect::Return { order: Some((time, number)) }
-                if basis.includes(time, Some(number)) =>
-            {
-                true
-            }
-            _ => basis.includes(event.time, None),
+        let ids_evicted = self.recent.add(models, event, self.latest);
+        let removed = self.update_facts(models, event, effect);
+        let is_credit_note = models.orders.is_some_and(|orders| orders.is_credit_note(event));
+        let concerns = |basis: &CorrectionBasis| {
+            basis.includes(event.time, None)
+                || effect
+                    .changed_order(event)
+                    .is_some_and(|(time, number)| basis.includes(time, Some(number)))
         };
         let first_change = changes.len();
         for model in 0..models.list.len() {
@@ -55,7 +59,8 @@ impl CustomerState {
             let mut view = self.view_mut(models, model);
             let trigger = Trigger {
                 now: latest.max(view.state.effective_at),
-                event: Some(event.event_type),
+                // A credit note is no order for conditions either.
+                event: Some(if is_credit_note { EventType::UNNAMED } else { event.event_type }),
                 cause: Cause::Event,
             };
             view.state.expire_basis(latest, view.model.corrections);
@@ -71,26 +76,31 @@ impl CustomerState {
         }
         Some(EventAnomalies {
             duplicates: 0,
+            duplicates_differing: 0,
             late: is_late.into(),
             late_beyond_horizon: (is_late
                 && models.correction_horizon().is_some_and(|it| behind > it))
             .into(),
-            returns_unmatched,
+            returns_unmatched: removed.unmatched,
+            refunds_unstated: effect.is_unstated_refund(models.orders.as_ref(), event).into(),
+            credit_notes: is_credit_note.into(),
+            orders_amended: matches!(effect, OrderEffect::Amended { .. }).into(),
+            orders_evicted: removed.evicted,
+            ids_evicted,
         })
     }
 
-    /// Adds an event to every fact that it changes. Returns the number of expired returns without an order.
-    fn update_facts(&mut self, models: &Models, event: &Event, effect: &OrderEffect) -> u64 {
-        let is_order = matches!(effect, OrderEffect::Placed { .. });
+    /// Adds an event to every fact that it changes. Returns what the ledger has removed.
+    fn update_facts(&mut self, models: &Models, event: &Event, effect: OrderEffect) -> Removed {
         for slot in models.slots.changed_by(event.event_type) {
-            if !(is_order && models.slots.order_slot_index(*slot).is_some()) {
+            if models.slots.order_slot_index(*slot).is_none() {
                 self.facts[*slot].accumulate(models.slots.get(*slot), event, self.latest);
             }
         }
         let bases = self.models.iter_mut().filter_map(|model| model.basis_mut());
         bases.for_each(|basis| basis.accumulate(models, event, None));
         let (Some(orders), Some(ledger)) = (&models.orders, &mut self.ledger) else {
-            return 0;
+            return Removed::default();
         };
         let model_states = &mut self.models;
         let mut settle = |event: &Event, number| {
@@ -99,9 +109,12 @@ impl CustomerState {
         };
         // Expire before the event is applied: it can neither duplicate nor return an order that its time makes final.
         let before = ledger.expire(models, orders, self.latest, &mut settle);
-        if !matches!(effect, OrderEffect::Unrelated) {
-            ledger.apply(models, orders, event, self.latest, &mut self.facts);
+        let facts = &mut self.facts;
+        ledger.apply(models, orders, (event, effect), self.latest, facts, &mut settle);
+        let after = ledger.expire(models, orders, self.latest, settle);
+        Removed {
+            unmatched: before.unmatched + after.unmatched,
+            evicted: before.evicted + after.evicted,
         }
-        before + ledger.expire(models, orders, self.latest, settle)
     }
 }

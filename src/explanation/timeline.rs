@@ -277,12 +277,29 @@ impl<'s> TimelineFormatter<'s> {
 }
 
 fn notices(anomalies: EventAnomalies) -> Vec<&'static str> {
-    let EventAnomalies { duplicates, late, late_beyond_horizon, returns_unmatched } = anomalies;
+    let EventAnomalies {
+        duplicates,
+        duplicates_differing,
+        late,
+        late_beyond_horizon,
+        returns_unmatched,
+        refunds_unstated,
+        credit_notes,
+        orders_amended,
+        orders_evicted,
+        ids_evicted,
+    } = anomalies;
     let notices = [
         (duplicates, "a duplicate: it changes nothing"),
+        (duplicates_differing, "its order is known with another value"),
         (late, "late: earlier than the customer's latest event"),
         (late_beyond_horizon, "too late to retract a transition"),
         (returns_unmatched, "a refund or cancellation expired without its order"),
+        (refunds_unstated, "a refund without a value"),
+        (credit_notes, "a credit note: an order event with a negative value is no order"),
+        (orders_amended, "a further line or another version of an order"),
+        (orders_evicted, "too many open orders: the oldest one is final"),
+        (ids_evicted, "too many recent ids: the oldest one is forgotten"),
     ];
     let notices = notices.into_iter().filter(|(count, _)| *count > 0);
     notices.map(|(_, notice)| notice).collect()

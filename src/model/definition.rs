@@ -117,12 +117,14 @@ pub struct Models {
 pub struct Dedupe {
     /// For how long after an event, in event time, its id is stored.
     pub horizon: Millis,
+    /// Whether events of different types never are duplicates of each other.
+    pub by_type: bool,
     /// The field of the event id.
     pub id: FieldId,
 }
 
 /// Most event ids that are stored per customer; beyond it the oldest is evicted.
-pub const DEDUPE_IDS_MAX: usize = 256;
+pub const DEDUPE_IDS_MAX: usize = 1024;
 
 impl Models {
     /// For how long at most a transition can be retracted, or an order refunded or cancelled; `None`: never.

@@ -23,7 +23,7 @@ use declared::DeclaredModel;
 use fields::Fields;
 use model_reader::ModelReader;
 
-pub(crate) use event_settings::ORDER_KEYS;
+pub(crate) use event_settings::{DEDUPE_KEYS, ORDER_KEYS};
 pub(crate) use fields::name_fault;
 pub(crate) use fields::{NAME_BYTES_MAX, RESERVED_NAMES};
 pub(crate) use model_tests::{CAUSES, EXPECT_KEYS, TEST_KEYS};

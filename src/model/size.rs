@@ -4,7 +4,7 @@
 //! The sizes follow the encoding of states in `customer`; a test compares them with the largest states.
 
 use super::builder::ModelsBuilder;
-use super::orders::{ORDERS_MAX, Orders};
+use super::orders::{ORDERS_MAX, Orders, Repeated};
 use super::slots::{Accumulator, Slot, SlotKind, ValueSource};
 use super::{DEDUPE_IDS_MAX, Dedupe, Fact, Model, Models, Reentry, Transition};
 use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis, Vocabulary};
@@ -141,12 +141,14 @@ fn orders_bytes(parts: &StateParts<'_>) -> usize {
     fields.dedup();
     let field_bytes = fields.into_iter().map(|field| INDEX_BYTES + value_bytes(parts, field));
     let returned = 2 * (TAG_BYTES + NUMBER_BYTES);
+    let edited = if orders.repeated == Repeated::Replace { INSTANT_BYTES } else { 0 };
     let order = TAG_BYTES
         + HASH_BYTES
         + INSTANT_BYTES
         + TAG_BYTES
         + COUNT_BYTES
         + INDEX_BYTES
+        + edited
         + field_bytes.sum::<usize>()
         + returned;
     let summary = order_slots().map(|slot| slot_bytes(parts, slot));

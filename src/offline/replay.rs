@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::customer::EventAnomalies;
-use crate::event::{EventTime, Millis, RejectReason};
+use crate::event::{EventTime, Field, Millis, Quantity, RejectReason};
 use crate::files::{self, HistoryRange, MergedInputs};
 use crate::model::Models;
 use crate::partition::codec::Identity;
@@ -32,6 +32,8 @@ pub struct ReplaySummary {
     /// Those of them that would not be published.
     pub quiet: u64,
     pub noticed: EventAnomalies,
+    /// Events with a negative value, if no model declares `orders`.
+    pub negative_values: u64,
     /// Records rejected, by reason.
     pub rejected: BTreeMap<RejectReason, u64>,
     /// Which of the models' event types occurred, by index.
@@ -71,6 +73,8 @@ impl Replay<'_> {
             seen_event_types: vec![false; self.models.vocabulary.type_count()],
             ..ReplaySummary::default()
         };
+        let value = self.models.vocabulary.fields().find(|(_, field, _)| **field == Field::Value);
+        let value = value.filter(|_| self.models.orders.is_none()).map(|(id, ..)| id);
         let mut records = Vec::new();
         let mut has_more = true;
         loop {
@@ -81,6 +85,9 @@ impl Replay<'_> {
                         summary.records += 1;
                         if let Ok(event) = &record.content {
                             summary.seen_event_types[event.event_type.index()] = true;
+                            let value = value.and_then(|value| event.number(value));
+                            summary.negative_values +=
+                                u64::from(value.is_some_and(|value| value < Quantity::ZERO));
                             HistoryRange::add(
                                 &mut summary.event_range,
                                 event.time,

@@ -48,9 +48,15 @@ impl Metrics {
         let anomalies = commit.anomalies;
         for (counter, count) in [
             (&input.duplicates, anomalies.duplicates),
+            (&input.duplicates_differing, anomalies.duplicates_differing),
             (&input.late, anomalies.late),
             (&input.late_beyond_horizon, anomalies.late_beyond_horizon),
             (&input.returns_unmatched, anomalies.returns_unmatched),
+            (&input.refunds_unstated, anomalies.refunds_unstated),
+            (&input.credit_notes, anomalies.credit_notes),
+            (&input.orders_amended, anomalies.orders_amended),
+            (&input.orders_evicted, anomalies.orders_evicted),
+            (&input.ids_evicted, anomalies.ids_evicted),
         ] {
             counter.inc_by(count);
         }

@@ -62,11 +62,23 @@ pub struct InputMetrics {
     /// Accepted records of an event type that no model names, by topic.
     pub unnamed: IntCounterVec,
     pub duplicates: IntCounter,
+    /// Duplicates of orders with another value.
+    pub duplicates_differing: IntCounter,
     pub late: IntCounter,
     /// Late events beyond the horizon of corrections.
     pub late_beyond_horizon: IntCounter,
     /// Refunds and cancellations whose order was not received.
     pub returns_unmatched: IntCounter,
+    /// Refunds without a value.
+    pub refunds_unstated: IntCounter,
+    /// Order events with a negative value.
+    pub credit_notes: IntCounter,
+    /// Further lines and newer versions of orders.
+    pub orders_amended: IntCounter,
+    /// Orders that became final because a customer had too many.
+    pub orders_evicted: IntCounter,
+    /// Ids of events that were forgotten because a customer had too many.
+    pub ids_evicted: IntCounter,
     /// By reason.
     pub dead_letters: IntCounterVec,
     /// Outputs that the broker refused as too large or invalid, by topic.

@@ -2,9 +2,9 @@
 //! without an id, twice, refunded and cancelled, in time and late.
 
 use crate::reference::{
-    self, DAY, Event, HOUR, MINUTE, Model, Op, Orders, Reentry, Source, Value, avg, count,
-    count_distinct, date, days, entered, event, fact, field, first, has, hours, last, latest, max,
-    max_gap, mean_gap, min, num, since, sum, text, time_in, visits,
+    self, DAY, Event, HOUR, MINUTE, Model, Op, Orders, Reentry, Refunds, Repeated, Source, Value,
+    avg, count, count_distinct, date, days, entered, event, fact, field, first, has, hours, last,
+    latest, max, max_gap, mean_gap, min, num, since, sum, text, time_in, visits,
 };
 
 const ORDER: &str = "order_completed";
@@ -17,6 +17,8 @@ pub(crate) fn whole() -> Model {
             refunded: Some("order_refunded".to_owned()),
             cancelled: Some("order_cancelled".to_owned()),
             within_ms: 5 * DAY,
+            refunds: Refunds::Single,
+            repeated: Repeated::Duplicate,
         })
         .corrections(4 * DAY)
         .stages(&["new"])

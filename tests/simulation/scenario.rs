@@ -25,8 +25,10 @@ const MODEL: &str = r"
 model: shop
 version: 1
 initial: new
+orders: { placed: order, refunded: refund, within: 2m, refunds: cumulative, repeated: replace }
 facts:
   orders: count(order)
+  spent: sum(order.value)
   last_seen: last(any)
 stages:
   new: {}
@@ -34,7 +36,7 @@ stages:
   quiet: {}
   gone: {}
 transitions:
-  - { from: new, to: active, when: orders >= 1 }
+  - { from: new, to: active, when: orders >= 1 && spent >= 1 }
   - { from: active, to: quiet, when: since(last_seen) >= minutes(1), hold: 10s }
   - { from: quiet, to: active, when: since(last_seen) < minutes(1) }
   - { from: quiet, to: gone, when: since(last_seen) >= minutes(3) }
@@ -242,6 +244,10 @@ pub(super) fn produce_random_event(simulation: &Simulation) {
     );
     let mut kind = || ["visit", "visit", "order"][rng.usize(0..3)];
     let (kind, other) = (kind(), kind());
+    // Few orders, which are edited, refunded and credited.
+    let (order, amount) = (happened % 3, (happened / 3 % 12) as i64 - 1);
+    let refund = |kind| if kind == "order" && happened % 5 == 0 { "refund" } else { kind };
+    let (kind, other) = (refund(kind), refund(other));
     let ahead = match rng.u32(0..20) {
         0 if simulation.clocks_are_ahead.get() => rng.u64(0..AHEAD),
         _ => 0,
@@ -250,7 +256,7 @@ pub(super) fn produce_random_event(simulation: &Simulation) {
     let value = match rng.u32(0..30) {
         0 => "junk".to_owned(),
         _ => format!(
-            r#"{{"type":"{kind}","kind":"{other}","customer_id":"c{customer}","time":{time}}}"#
+            r#"{{"type":"{kind}","kind":"{other}","customer_id":"c{customer}","time":{time},"order_id":{order},"value":{amount}}}"#
         ),
     };
     log.push(InputRecord {

@@ -147,6 +147,16 @@ model: shop ==> model: shop\ndedupe: 7
   2:9 error: `7` is not a duration
 model: shop ==> model: shop\ndedupe: 0s
   2:9 error: `dedupe` must be longer than 0 and at most 366d
+model: shop ==> model: shop\ndedupe: { within: 7d, by_type: maybe }
+  2:32 error: `maybe` is neither true nor false
+model: shop ==> model: shop\ndedupe: { by_type: true }
+  2:9 error: `within` is missing
+model: shop ==> model: shop\norders: { placed: o, refunded: r, within: 7d, refunds: total }
+  2:56 error: `refunds` cannot be `total`
+model: shop ==> model: shop\norders: { placed: o, within: 7d, repeated: [line] }
+  2:44 error: expected text, found a list
+model: shop ==> model: shop\norders: { placed: o, within: 7d, refunds: partial }
+  2:43 error: `refunds` has no meaning without `refunded`
 model: shop ==> model: shop\nmeasures: true
   2:1 error: `measures` is not supported by this version yet
 model: shop ==> model: shop\nshadow: maybe

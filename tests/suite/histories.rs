@@ -50,6 +50,14 @@ pub(crate) fn in_order() -> impl Strategy<Value = Case> {
     })
 }
 
+/// Events in time order, most of them about few orders.
+pub(crate) fn about_amounts() -> impl Strategy<Value = Case> {
+    models_and_amounts().prop_map(|(models, events)| {
+        let read = |(event, _): (CaseEvent, i64)| CaseEvent { written: None, ..event };
+        Case::new(models, events.into_iter().map(read).collect(), 0, None)
+    })
+}
+
 /// Events that may be later than the lateness allows.
 pub(crate) fn out_of_order() -> impl Strategy<Value = Case> {
     let lateness = select(vec![HOUR, DAY, 0, 1, 3 * DAY]);
@@ -90,9 +98,14 @@ fn models_and_events() -> impl Strategy<Value = (Vec<Model>, History)> {
     let any_events = prop_oneof![2 => of_many_kinds(), 1 => of_orders()];
     let orders = prop_oneof![3 => of_orders(), 1 => of_dates(), 1 => of_horizons()];
     prop_oneof![
-        1 => (any_models, any_events),
-        1 => (models::models(models::retractable()), orders),
+        4 => (any_models, any_events),
+        4 => (models::models(models::retractable()), orders),
+        1 => models_and_amounts(),
     ]
+}
+
+fn models_and_amounts() -> impl Strategy<Value = (Vec<Model>, History)> {
+    (models::models(models::retractable()), of_amounts())
 }
 
 fn of_many_kinds() -> impl Strategy<Value = History> {
@@ -120,6 +133,32 @@ fn of_orders() -> impl Strategy<Value = History> {
     let id = prop_oneof![2 => Just(None), 1 => id()];
     let parts = (customer, kind, id, order_id());
     spread(50, step.boxed(), delay.boxed(), parts)
+}
+
+/// Few orders, each with many lines, versions, credit notes and returns, of amounts that add up to each other.
+fn of_amounts() -> impl Strategy<Value = History> {
+    let step = prop_oneof![
+        1 => Just(0),
+        3 => select(vec![HOUR, 12 * HOUR, DAY]),
+    ];
+    let delay = prop_oneof![2 => Just(0), 1 => select(vec![DAY, 12 * HOUR, 2 * DAY])];
+    let kind = select(vec!["order", "refund", "refund", "order", "cancel"]);
+    let id = prop_oneof![1 => Just(None), 1 => id()];
+    let order_id = prop_oneof![
+        2 => select(vec!["o1", "o2"]).prop_map(OrderId::One),
+        3 => select(vec!["o1", "o2"]).prop_map(OrderId::Last),
+    ];
+    let history = spread(30, step.boxed(), delay.boxed(), (Just("ann"), kind, id, order_id));
+    history.prop_map(|mut history| {
+        for (name, value) in history.iter_mut().flat_map(|(event, _)| &mut event.fields) {
+            match (*name, *value) {
+                ("value", "1000.005" | "19.985") => *value = "10",
+                ("value", "0.01") => *value = "5",
+                _ => {}
+            }
+        }
+        history
+    })
 }
 
 /// Orders and returns whose times are dates: several at one instant, in every order.

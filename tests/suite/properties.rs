@@ -5,6 +5,7 @@ mod backtest;
 mod engine;
 mod evaluations;
 mod explained;
+mod order_variety;
 mod variety;
 mod watcher;
 

@@ -23,6 +23,8 @@ mod corrections;
 mod facts;
 #[path = "reference/language.rs"]
 mod language;
+#[path = "reference/names.rs"]
+mod names;
 #[path = "reference/orders.rs"]
 mod orders;
 #[path = "reference/stage_history.rs"]
@@ -51,7 +53,7 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 const SCALE: i128 = 1_000_000_000;
 
 /// Most ids that are remembered of a customer (rule 7).
-const IDS_MAX: usize = 256;
+const IDS_MAX: usize = 1024;
 
 // ---- entry points
 
@@ -170,7 +172,7 @@ impl<'a> Run<'a> {
             let track = &self.customers[&event.customer].tracks[model];
             let now = latest.max(track.effective_at);
             if !self.correct(&accepted, model, now) {
-                self.evaluate(&event.customer, model, now, Some(&event.kind));
+                self.evaluate(&event.customer, model, now, Some(accepted.kind));
             }
         }
     }
@@ -181,7 +183,13 @@ impl<'a> Run<'a> {
             return false;
         };
         let horizon = agreed(self.models, |model| model.dedupe_ms.as_ref());
-        let by_id = horizon.is_some_and(|horizon| customer.remembers(*horizon, event));
+        let by_type = self.models.iter().filter(|model| model.dedupe_ms.is_some());
+        let by_type = by_type.map(|model| model.dedupe_by_type).next() == Some(true);
+        let named = names::of(self.models);
+        // Types that no model names are one type.
+        let type_of = |event: &Event| named.get(&event.kind).cloned();
+        let same_type = |a: &Event, b: &Event| !by_type || type_of(a) == type_of(b);
+        let by_id = horizon.is_some_and(|horizon| customer.remembers(*horizon, event, same_type));
         let orders = agreed(self.models, |model| model.orders.as_ref());
         let by_order = orders.is_some_and(|orders| {
             Ledger::before(orders, &customer.events, event).repeats(orders, event)
@@ -257,13 +265,18 @@ impl Customer {
 
     /// Rule 7: the ids of events no older than the horizon, at most `IDS_MAX`, those of the latest
     /// time; at equal times those that were received first.
-    fn remembers(&self, horizon: i64, candidate: &Event) -> bool {
+    fn remembers(
+        &self,
+        horizon: i64,
+        candidate: &Event,
+        same_type: impl Fn(&Event, &Event) -> bool,
+    ) -> bool {
         let latest = self.latest().max(candidate.time);
         let mut recent: Vec<&Event> = self.events.iter().collect();
         recent.retain(|event| event.id.is_some() && event.time >= latest - horizon);
         recent.sort_by_key(|event| -event.time); // stable
         recent.truncate(IDS_MAX);
-        recent.iter().any(|event| event.id == candidate.id)
+        recent.iter().any(|event| event.id == candidate.id && same_type(event, candidate))
     }
 }
 

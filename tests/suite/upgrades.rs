@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tenure::customer::{self, CustomerState};
+use tenure::customer::{self, CustomerState, FactState};
 use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, Millis, Position, RecordLimits};
 use tenure::model::{Models, SourceFile};
 use tenure::partition::{Batch, Progress, Record, StateView, apply};
@@ -45,8 +45,10 @@ fn today(folder: &Path, models: &Models) -> CustomerState {
     commit.states.into_iter().next().unwrap().1
 }
 
-/// The state in a folder, read by this version. Its facts equal those of the same history today. Its stages follow from
-/// the rules of that version, some of which have changed: so they are compared with a file in the folder.
+/// The state in a folder, read by this version. Its facts equal those of the same history today, except for those about
+/// orders: an order with a negative value was an order then, and is a credit note now. The ledger, from which these facts
+/// follow, and the stages follow from the rules of that version, some of which have changed: so they are compared with a
+/// file in the folder.
 fn read(format: u8) -> CustomerState {
     let folder = folder(format);
     let models = models(&folder);
@@ -56,9 +58,14 @@ fn read(format: u8) -> CustomerState {
     assert_eq!(customer::decode_generation(&bytes), Ok(state.generation));
     assert_eq!(customer::decode_armed(&bytes), Ok(state.armed));
     let today = today(&folder, &models);
+    let other_facts = |state: &CustomerState| -> Vec<FactState> {
+        let facts = state.facts.iter().enumerate();
+        let facts = facts.filter(|(slot, _)| models.slots.order_slot_index(*slot).is_none());
+        facts.map(|(_, fact)| fact.clone()).collect()
+    };
     assert_eq!(
-        (state.latest, state.position, &state.recent, &state.facts),
-        (today.latest, today.position, &today.recent, &today.facts)
+        (state.latest, state.position, &state.recent, other_facts(&state)),
+        (today.latest, today.position, &today.recent, other_facts(&today))
     );
     let expected = fs::read_to_string(folder.join("stages.txt")).unwrap();
     let found = format!("{:#?}\n{:#?}\n", state.ledger, state.models);

@@ -4,8 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::reference::{DURATION, described_reference, list_of, reference};
 use crate::model::{
-    AGGREGATES, CAUSES, FACTS_MAX, NAME_BYTES_MAX, RESERVED_NAMES, STAGE_FACT_NAMES, STAGES_MAX,
-    TRANSITIONS_MAX,
+    AGGREGATES, CAUSES, FACTS_MAX, NAME_BYTES_MAX, RESERVED_NAMES, Refunds, Repeated,
+    STAGE_FACT_NAMES, STAGES_MAX, TRANSITIONS_MAX,
 };
 
 const FOR_PEOPLE: &str = "A text, for people.";
@@ -35,10 +35,10 @@ pub(super) fn model_key(key: &str) -> Json {
             "type": "string",
             "pattern": "^[A-Za-z]{3}$",
         }),
-        "dedupe" => described_reference(
-            "duration",
-            "For how long repeated events are recognised by their id, up to 366d.",
-        ),
+        "dedupe" => json!({
+            "description": "For how long repeated events are recognised by their id, up to 366d.",
+            "oneOf": [reference("duration"), reference("dedupe")],
+        }),
         "orders" => described_reference(
             "orders",
             "Which events are orders, and which refund or cancel them.",
@@ -101,6 +101,20 @@ fn facts() -> Json {
     })
 }
 
+pub(super) fn dedupe_key(key: &str) -> Json {
+    match key {
+        "within" => described_reference(
+            "duration",
+            "For how long repeated events are recognised by their id, up to 366d.",
+        ),
+        "by_type" => json!({
+            "description": "Whether events of different types with one id are different events.",
+            "type": "boolean",
+        }),
+        _ => undescribed(),
+    }
+}
+
 pub(super) fn order_key(key: &str) -> Json {
     match key {
         "placed" => described_reference("text", "The event type that is an order."),
@@ -116,6 +130,14 @@ pub(super) fn order_key(key: &str) -> Json {
             "duration",
             "For how long an order can be refunded or cancelled, up to 366d.",
         ),
+        "refunds" => json!({
+            "description": "The value of a refund is its own amount (single, partial) or the total so far (cumulative). Without a value it refunds the whole order (single) or nothing (partial, cumulative).",
+            "enum": Refunds::NAMES.map(|(name, _)| name),
+        }),
+        "repeated" => json!({
+            "description": "A second event with the id of an order is ignored (duplicate), a further line that is added (line), or a newer version (replace).",
+            "enum": Repeated::NAMES.map(|(name, _)| name),
+        }),
         _ => undescribed(),
     }
 }

@@ -12,9 +12,10 @@ use serde_json::json;
 use super::inputs::file_names;
 use super::print_stderr;
 use crate::cloudevent::{self, Origin};
+use crate::customer::EventAnomalies;
 use crate::event::{Position, RejectReason, Rejection};
 use crate::files::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
-use crate::model::Models;
+use crate::model::{DEDUPE_IDS_MAX, Models, ORDERS_MAX, Refunds};
 use crate::offline::replay::ReplaySummary;
 use crate::partition::Output;
 
@@ -122,6 +123,7 @@ impl<'o> ReplayOutputs<'o> {
             }
             text += reason.hint();
         }
+        text += &order_lines(self.models, summary);
         text += &self.missing_types_line(&summary.seen_event_types);
         for (model, counts) in self.models.list.iter().zip(&summary.population.0) {
             text += &format!("\n\n{:<24} {:>12}", model.name, "customers");
@@ -143,6 +145,51 @@ impl<'o> ReplayOutputs<'o> {
             format!("\nthe models ask for events that never came: {}", names.join(", "))
         }
     }
+}
+
+/// What the summary says about orders, refunds and ids that may not be counted as expected: a line each.
+fn order_lines(models: &Models, summary: &ReplaySummary) -> String {
+    let EventAnomalies {
+        duplicates_differing,
+        refunds_unstated,
+        credit_notes,
+        orders_amended,
+        orders_evicted,
+        ids_evicted,
+        ..
+    } = summary.noticed;
+    let refunds_whole = models.orders.is_some_and(|orders| orders.refunds == Refunds::Single);
+    let unstated = if refunds_whole {
+        "refunds without a value took back their whole orders (`refunds: partial` in `orders`: they take back nothing)"
+    } else {
+        "refunds without a value took back nothing"
+    };
+    let evicted = format!(
+        "orders became final early, because more than {ORDERS_MAX} of a customer could be refunded or cancelled"
+    );
+    let forgotten = format!(
+        "event ids were forgotten early, because a customer had more than {DEDUPE_IDS_MAX} within `dedupe`: repeats of \
+        them counted again"
+    );
+    let lines = [
+        (
+            duplicates_differing,
+            "duplicates of orders had another value and were ignored (`repeated: line` in `orders` adds them up, \
+            `repeated: replace` counts the latest)",
+        ),
+        (refunds_unstated, unstated),
+        (credit_notes, "order events with a negative value were credit notes, not orders"),
+        (orders_amended, "order events were further lines or newer versions of orders"),
+        (orders_evicted, &evicted),
+        (ids_evicted, &forgotten),
+        (
+            summary.negative_values,
+            "events had a negative value and counted like all others (`orders` in the model makes such orders credit \
+            notes)",
+        ),
+    ];
+    let lines = lines.into_iter().filter(|(count, _)| *count > 0);
+    lines.map(|(count, line)| format!("\n{count} {line}")).collect()
 }
 
 /// The value of a header of a rejected row; `None` if it has no such header.

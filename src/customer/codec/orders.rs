@@ -23,8 +23,13 @@ impl StateWriter<'_> {
             self.bytes.extend_from_slice(&id.to_be_bytes());
         }
         self.write_instant(order.time);
-        self.bytes.push(order.placed.is_some().into());
-        if let Some(PlacedOrder { number, fields }) = &order.placed {
+        self.bytes.push(match &order.placed {
+            None => 0,
+            Some(PlacedOrder { edited: None, .. }) => 1,
+            Some(PlacedOrder { edited: Some(_), .. }) => 2,
+        });
+        if let Some(PlacedOrder { number, edited, fields }) = &order.placed {
+            edited.iter().for_each(|edited| self.write_instant(*edited));
             self.write_unsigned(order_count.saturating_sub(*number).into());
             self.write_list(fields, |out, (field, value)| {
                 out.write_unsigned(field.index() as u128);
@@ -60,13 +65,15 @@ impl StateReader<'_> {
         let field = |reader: &mut Self| {
             Some((FieldId::from_index(reader.read_number()?), reader.read_scalar()?))
         };
-        let placed = if self.read_flag()? {
-            Some(PlacedOrder {
+        let placed = match self.read_byte()? {
+            0 => None,
+            // 2: with the time of its latest version, which only some models need.
+            tag @ (1 | 2) => Some(PlacedOrder {
+                edited: if tag == 2 { Some(self.read_instant()?) } else { None },
                 number: self.read_order_number()?,
                 fields: SmallVec::from_vec(self.read_list(field)?),
-            })
-        } else {
-            None
+            }),
+            _ => return None,
         };
         let (refunded, cancelled) = (self.read_returned()?, self.read_returned()?);
         Some(LedgerEntry { id, time, placed, refunded, cancelled })

@@ -19,13 +19,28 @@ impl ModelsChange {
         let dropped = self.dropped_models.iter();
         lines
             .extend(dropped.map(|name| format!("{name}: removed, with the history of its stages")));
-        if before.orders.is_none() && after.orders.is_some() {
-            lines.push("orders received so far cannot be refunded or cancelled".to_owned());
+        self.describe_settings(before, after, &mut lines);
+        self.descriptions = lines;
+    }
+
+    /// Changes of `orders` and `dedupe`, which apply to all models.
+    fn describe_settings(&self, before: &Models, after: &Models, lines: &mut Vec<String>) {
+        match (before.orders, after.orders) {
+            (None, Some(_)) => {
+                lines.push("orders received so far cannot be refunded or cancelled".to_owned());
+            }
+            (Some(old), Some(new))
+                if (old.refunds, old.repeated) != (new.refunds, new.repeated) =>
+            {
+                lines
+                    .push("refunds and repeated orders received so far count as before".to_owned());
+            }
+            _ => {}
         }
-        if before.dedupe.is_none() && after.dedupe.is_some() {
+        let by_type = |models: &Models| models.dedupe.map(|dedupe| dedupe.by_type);
+        if after.dedupe.is_some() && by_type(before) != by_type(after) {
             lines.push("repeats of events received so far are not recognised".to_owned());
         }
-        self.descriptions = lines;
     }
 
     /// Why the change is refused, unless these losses allow it.

@@ -4,13 +4,16 @@
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::{CurrencyRates, EventType, Field, FieldKind, Millis};
-use crate::model::yaml::YamlNode;
-use crate::model::{Dedupe, Orders};
+use crate::model::yaml::{YamlNode, YamlValue};
+use crate::model::{Dedupe, Orders, Refunds, Repeated};
 
 /// Longest horizon: the events within it take space in every state.
 const HORIZON_MAX: Millis = Millis(366 * Millis::DAY.0);
 /// The keys of `orders`.
-pub(crate) const ORDER_KEYS: [&str; 4] = ["placed", "refunded", "cancelled", "within"];
+pub(crate) const ORDER_KEYS: [&str; 6] =
+    ["placed", "refunded", "cancelled", "within", "refunds", "repeated"];
+/// The keys of `dedupe`, if it is a map.
+pub(crate) const DEDUPE_KEYS: [&str; 2] = ["within", "by_type"];
 
 impl ModelReader<'_> {
     /// `currency: EUR`
@@ -36,23 +39,40 @@ impl ModelReader<'_> {
         }
     }
 
-    /// `dedupe: 7d`
+    /// `dedupe: 7d` or `dedupe: { within: 7d, by_type: true }`
     pub(super) fn read_dedupe(&mut self, fields: &Fields<'_>) {
         let Some(node) = fields.get("dedupe") else {
             return;
         };
-        let Some(horizon) = self.read_horizon(node, "dedupe") else {
+        let Some((horizon, by_type)) = self.read_dedupe_settings(node) else {
             return;
         };
         let vocabulary = &mut self.models.vocabulary;
         let id = vocabulary.intern_field(Field::Id, FieldKind::Id);
-        let dedupe = Dedupe { horizon, id };
+        let dedupe = Dedupe { horizon, by_type, id };
         match self.models.dedupe.replace(dedupe) {
+            Some(Dedupe { horizon, by_type: false, .. })
+                if by_type || horizon != dedupe.horizon =>
+            {
+                self.add_conflict(node, &format!("`dedupe: {horizon}`"));
+            }
             Some(other) if other != dedupe => {
-                self.add_conflict(node, &format!("`dedupe: {}`", other.horizon));
+                let other = format!("`dedupe: {{ within: {}, by_type: true }}`", other.horizon);
+                self.add_conflict(node, &other);
             }
             Some(_) | None => {}
         }
+    }
+
+    fn read_dedupe_settings(&mut self, node: &YamlNode) -> Option<(Millis, bool)> {
+        if !matches!(node.value, YamlValue::Map(_)) {
+            return Some((self.read_horizon(node, "dedupe")?, false));
+        }
+        let fields = self.read_fields(node, "`dedupe`", &DEDUPE_KEYS, &[])?;
+        let within = self.required_field(&fields, "within", node.location);
+        let within = within.and_then(|node| self.read_horizon(node, "within"));
+        let by_type = fields.get("by_type").map_or(Some(false), |node| self.read_bool(node));
+        Some((within?, by_type?))
     }
 
     /// `orders: { placed: order_completed, refunded: order_refunded, within: 90d }`
@@ -71,6 +91,13 @@ impl ModelReader<'_> {
         let within = self
             .required_field(&order_fields, "within", node.location)
             .and_then(|node| self.read_horizon(node, "within"));
+        let refunds = self.read_choice(&order_fields, "refunds", &Refunds::NAMES);
+        let repeated = self.read_choice(&order_fields, "repeated", &Repeated::NAMES);
+        if let (Some(node), None) = (order_fields.get("refunds"), refunded) {
+            let help = "name the event type of refunds in `refunded`, or leave `refunds` out";
+            let message = "`refunds` has no meaning without `refunded`".to_owned();
+            self.add_error(node.location, message, Some(help));
+        }
         let (Some(placed), Some(within)) = (placed, within) else {
             return;
         };
@@ -86,6 +113,8 @@ impl ModelReader<'_> {
             refunded: refunded.and_then(|(_, event_type)| event_type),
             cancelled: cancelled.and_then(|(_, event_type)| event_type),
             within,
+            refunds,
+            repeated,
             id: vocabulary.intern_field(Field::OrderId, FieldKind::Id),
             value: vocabulary.intern_field(Field::Value, FieldKind::Number),
         };
@@ -108,6 +137,29 @@ impl ModelReader<'_> {
             return None;
         }
         Some(self.models.vocabulary.intern_type(name))
+    }
+
+    /// One of several words; the default without the key, and for a wrong word, which is reported.
+    fn read_choice<T: Copy + Default>(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &str,
+        choices: &[(&'static str, T)],
+    ) -> T {
+        let Some(node) = fields.get(key) else {
+            return T::default();
+        };
+        let Some(text) = self.read_text(node) else {
+            return T::default();
+        };
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+            return *choice;
+        }
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let message = format!("`{key}` cannot be `{text}`");
+        let help = format!("write one of {}", names.join(", "));
+        self.add_error(node.location, message, Some(&help));
+        T::default()
     }
 
     fn read_horizon(&mut self, node: &YamlNode, key: &str) -> Option<Millis> {

@@ -67,6 +67,16 @@ pub enum Accumulator {
 }
 
 impl Slot {
+    /// Whether it adds up a field.
+    pub(crate) fn is_sum_of(&self, field: FieldId) -> bool {
+        match self.kind {
+            SlotKind::Accumulator(accumulator) | SlotKind::Buckets { accumulator, .. } => {
+                accumulator == Accumulator::Sum(field)
+            }
+            _ => false,
+        }
+    }
+
     /// The fields that the slot reads.
     pub(crate) fn fields(&self) -> Vec<FieldId> {
         let mut fields = Vec::new();

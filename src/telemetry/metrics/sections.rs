@@ -60,6 +60,10 @@ impl Registrar<'_> {
                 "duplicates_total",
                 "Duplicate events, recognised by their id or order id, and ignored.",
             )?,
+            duplicates_differing: self.counter(
+                "differing_duplicates_total",
+                "Duplicate orders, ignored although their value differs: further lines or edits, which `repeated` in `orders` declares.",
+            )?,
             late: self.counter(
                 "late_events_total",
                 "Events with an earlier event time than one that their customer already had.",
@@ -71,6 +75,26 @@ impl Registrar<'_> {
             returns_unmatched: self.counter(
                 "returns_unmatched_total",
                 "Refunds and cancellations whose order was not received in time.",
+            )?,
+            refunds_unstated: self.counter(
+                "unstated_refunds_total",
+                "Refunds without a value: each refunds its whole order, or nothing, as `refunds` in `orders` declares.",
+            )?,
+            credit_notes: self.counter(
+                "credit_notes_total",
+                "Events of the type of orders with a negative value, which are no orders.",
+            )?,
+            orders_amended: self.counter(
+                "amended_orders_total",
+                "Further lines and newer versions of orders, as `repeated` in `orders` declares.",
+            )?,
+            orders_evicted: self.counter(
+                "evicted_orders_total",
+                "Orders that became final early, because more than 64 of a customer could be returned.",
+            )?,
+            ids_evicted: self.counter(
+                "evicted_ids_total",
+                "Event ids forgotten early, because a customer had more than 1024 within `dedupe`: repeats of them count again.",
             )?,
             dead_letters,
             lost_records: self.counters(

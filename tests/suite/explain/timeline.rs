@@ -74,6 +74,7 @@ const TIMELINE: &str = "\
 2026-01-04  order, value 30, order_id 'a', id '1' (events.ndjson:4)
     a duplicate: it changes nothing
 2026-01-09  refund, order_id 'b' (events.ndjson:5)
+    a refund without a value
     orders 2 -> 1
     spent 110 -> 30
     last_order 2026-01-03 -> 2026-01-01

@@ -5,8 +5,8 @@ use proptest::sample::{Index, select};
 
 use super::{conditions, facts, yaml};
 use crate::reference::{
-    DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Orders, Reentry, Source, Stage, Transition, Value,
-    count, fact, has, hours, last, latest, num, since,
+    DAY, Expr, Fact, HOUR, MINUTE, Model, Num, Orders, Reentry, Refunds, Repeated, Source, Stage,
+    Transition, Value, count, fact, has, hours, last, latest, num, since,
 };
 
 /// Durations that conditions, holds and windows share with the steps of a history, so that due instants and events
@@ -24,6 +24,7 @@ pub(super) fn models(
         several.prop_flat_map(move |several| prop::collection::vec(model.clone(), several));
     let horizon = select(vec![3 * DAY, DAY, 7 * DAY, HOUR]);
     let dedupe = prop_oneof![1 => Just(None), 3 => horizon.prop_map(Some)];
+    let dedupe = (dedupe, select(vec![false, false, true]));
     let orders = prop_oneof![1 => Just(None), 5 => orders().prop_map(Some)];
     // If there are several, one of them may leave it out.
     let without = (0..6_usize, 0..6_usize);
@@ -32,7 +33,8 @@ pub(super) fn models(
         let several = models.len() > 1;
         let named = |(number, model): (usize, Model)| Model {
             name: format!("m{number}"),
-            dedupe_ms: dedupe.filter(|_| !several || number != without.0),
+            dedupe_ms: dedupe.0.filter(|_| !several || number != without.0),
+            dedupe_by_type: dedupe.1,
             orders: orders.clone().filter(|_| !several || number != without.1),
             ..model
         };
@@ -43,11 +45,22 @@ pub(super) fn models(
 fn orders() -> impl Strategy<Value = Orders> {
     let within = select(vec![7 * DAY, 3 * DAY, 7 * DAY, DAY]);
     let returns = select(vec![(true, true), (true, true), (true, false), (false, true)]);
-    (within, returns).prop_map(|(within_ms, (refunded, cancelled))| Orders {
+    let refunds = select(vec![
+        Refunds::Single,
+        Refunds::Single,
+        Refunds::Cumulative,
+        Refunds::Cumulative,
+        Refunds::Partial,
+    ]);
+    let repeated = select(vec![Repeated::Duplicate, Repeated::Line, Repeated::Replace]);
+    let parts = (within, returns, refunds, repeated);
+    parts.prop_map(|(within_ms, (refunded, cancelled), refunds, repeated)| Orders {
         placed: "order".to_owned(),
         refunded: refunded.then(|| "refund".to_owned()),
         cancelled: cancelled.then(|| "cancel".to_owned()),
         within_ms,
+        refunds: if refunded { refunds } else { Refunds::Single },
+        repeated,
     })
 }
 
@@ -115,6 +128,7 @@ fn model_of(
             name: "m".to_owned(),
             initial: format!("s{}", initial % stages.len()),
             dedupe_ms: None,
+            dedupe_by_type: false,
             orders: None,
             corrections_ms,
             stages,

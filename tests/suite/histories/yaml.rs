@@ -5,14 +5,18 @@ use std::fmt::Write;
 use tenure::event::{Millis, Quantity};
 
 use crate::reference::{
-    Aggregate, DAY, Expr, Fact, Filter, HOUR, MINUTE, Model, Num, Op, Orders, Reentry, Source,
-    Stage, Transition, Unit, Value,
+    Aggregate, DAY, Expr, Fact, Filter, HOUR, MINUTE, Model, Num, Op, Orders, Reentry, Refunds,
+    Repeated, Source, Stage, Transition, Unit, Value,
 };
 
 pub(crate) fn model(model: &Model) -> String {
     let mut text = format!("model: {}\ninitial: {}\n", model.name, model.initial);
-    if let Some(horizon) = model.dedupe_ms {
-        writeln!(text, "dedupe: {}", Millis(horizon)).unwrap();
+    match model.dedupe_ms {
+        Some(horizon) if model.dedupe_by_type => {
+            writeln!(text, "dedupe: {{ within: {}, by_type: true }}", Millis(horizon)).unwrap();
+        }
+        Some(horizon) => writeln!(text, "dedupe: {}", Millis(horizon)).unwrap(),
+        None => {}
     }
     if let Some(orders) = &model.orders {
         text.push_str(&returns(orders));
@@ -42,6 +46,16 @@ fn returns(orders: &Orders) -> String {
         if let Some(kind) = kind {
             writeln!(text, "  {name}: {kind}").unwrap();
         }
+    }
+    match orders.refunds {
+        Refunds::Single => {}
+        Refunds::Partial => text.push_str("  refunds: partial\n"),
+        Refunds::Cumulative => text.push_str("  refunds: cumulative\n"),
+    }
+    match orders.repeated {
+        Repeated::Duplicate => {}
+        Repeated::Line => text.push_str("  repeated: line\n"),
+        Repeated::Replace => text.push_str("  repeated: replace\n"),
     }
     text + &format!("  within: {}\n", Millis(orders.within_ms))
 }

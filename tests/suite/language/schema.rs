@@ -78,6 +78,10 @@ description: 5 ==> description: [5]
 initial: a ==> initial: [a]
 dedupe: 1d12h ==> dedupe: 7
 dedupe: 1d12h ==> dedupe: a week
+dedupe: 1d12h ==> dedupe: { by_type: true }
+dedupe: 1d12h ==> dedupe: { within: 1d, by_type: [true] }
+dedupe: 1d12h ==> orders: { placed: o, refunded: r, within: 1d, refunds: total }
+dedupe: 1d12h ==> orders: { placed: o, within: 1d, repeated: twice }
 facts: ==> facts: [count(x)]
 facts: ==> facts: { x: 5 }
 facts: ==> facts: { x: total(y.value) }

@@ -25,6 +25,14 @@ fn cases() -> impl Strategy<Value = Case> {
     prop_oneof![histories::in_order(), histories::out_of_order()]
 }
 
+/// Without ids by type: types that no model names are one type for them, so a name in a condition matters (rule 7).
+fn cases_by_id() -> impl Strategy<Value = Case> {
+    cases().prop_map(|mut case| {
+        case.models.iter_mut().for_each(|model| model.dedupe_by_type = false);
+        case
+    })
+}
+
 fn parts() -> impl Strategy<Value = Vec<(Index, NeverTrue)>> {
     prop::collection::vec((any::<Index>(), never_true()), 1..=4)
 }
@@ -41,7 +49,7 @@ proptest! {
 
     #[test]
     fn a_transition_that_can_never_be_taken_changes_nothing(
-        case in cases(),
+        case in cases_by_id(),
         parts in parts(),
     ) {
         let mut other = case.clone();
@@ -54,7 +62,7 @@ proptest! {
 
     #[test]
     fn a_comparison_that_never_decides_changes_nothing(
-        case in cases(),
+        case in cases_by_id(),
         parts in parts(),
     ) {
         let mut other = case.clone();

@@ -16,6 +16,7 @@ impl Model {
             name,
             initial,
             dedupe_ms: None,
+            dedupe_by_type: false,
             orders: None,
             corrections_ms: None,
             stages: Vec::new(),
@@ -42,6 +43,11 @@ impl Model {
 
     pub(crate) fn dedupe(mut self, horizon_ms: i64) -> Model {
         self.dedupe_ms = Some(horizon_ms);
+        self
+    }
+
+    pub(crate) fn by_type(mut self) -> Model {
+        self.dedupe_by_type = true;
         self
     }
 

@@ -27,11 +27,16 @@ pub(super) struct Basis {
 /// An accepted event, in relation to the earlier ones of its customer.
 pub(super) struct AcceptedEvent<'a> {
     event: &'a Event,
+    /// Its type, as conditions see it.
+    pub(super) kind: &'a str,
     /// Its number among the customer's events.
     number: usize,
     /// The number and the instant of the order that it returns, if that is in the ledger.
     order: Option<(usize, i64)>,
 }
+
+/// The type of a credit note for conditions: one that no model names.
+const CREDIT_NOTE: &str = "(credit note)";
 
 impl AcceptedEvent<'_> {
     /// `before`: the earlier events of the customer.
@@ -41,7 +46,13 @@ impl AcceptedEvent<'_> {
         orders: Option<&Orders>,
     ) -> AcceptedEvent<'a> {
         let order_of = |orders| Ledger::before(orders, before, event).order_of(orders, event);
-        AcceptedEvent { event, number: before.len(), order: orders.and_then(order_of) }
+        let is_credit_note = orders.is_some_and(|orders| orders.is_credit_note(event));
+        AcceptedEvent {
+            event,
+            kind: if is_credit_note { CREDIT_NOTE } else { &event.kind },
+            number: before.len(),
+            order: orders.and_then(order_of),
+        }
     }
 
     /// Whether the basis includes this event or the order that it returns.
@@ -89,7 +100,7 @@ impl Run<'_> {
             model,
             visible: &VisibleEvents::of(events, self.models),
             now,
-            event: Some(&accepted.event.kind),
+            event: Some(accepted.kind),
             blocks: Blocks::Ignore,
         };
         chain.run(&mut other);

@@ -20,18 +20,26 @@ impl Evaluation<'_> {
     pub(super) fn fact(&self, fact: &Fact) -> Option<Value> {
         let inside = |w: Window, event: &Event| w.contains(event.time, self.facts_at);
         let counts = |e: &&Event| fact.takes(e) && fact.window.is_none_or(|w| inside(w, e));
-        let mut taken: Vec<&Event> = self.visible.by(fact).filter(counts).collect();
+        let taken: Vec<&Event> = self.visible.by(fact).filter(counts).collect();
+        // Rule 22: a credit note counts in the sum of values only, also in that of an average.
+        let of_fact =
+            |event: &&Event| fact.event == event.kind && self.visible.is_credit_note(event);
+        let (credits, mut taken): (Vec<&Event>, Vec<&Event>) = taken.into_iter().partition(of_fact);
+        let credited: i128 = match fact.field.as_deref() {
+            Some("value") => numbers(fact, &credits).iter().sum(),
+            _ => 0,
+        };
         taken.sort_by_key(|event| event.time); // stable: by (time, input order)
         let (first, last) = (taken.first(), taken.last());
         let number = match fact.aggregate {
             Aggregate::Count => taken.len() as i128 * SCALE,
-            Aggregate::Sum => numbers(fact, &taken).iter().sum(),
+            Aggregate::Sum => numbers(fact, &taken).iter().sum::<i128>() + credited,
             Aggregate::Min => *numbers(fact, &taken).iter().min()?,
             Aggregate::Max => *numbers(fact, &taken).iter().max()?,
             Aggregate::Avg => {
                 let numbers = numbers(fact, &taken);
                 numbers.first()?;
-                half_even(numbers.iter().sum(), numbers.len() as i128)
+                half_even(numbers.iter().sum::<i128>() + credited, numbers.len() as i128)
             }
             Aggregate::CountDistinct { cap } => {
                 assert!((1..=1000).contains(&cap), "refused: a cap of {cap}");

@@ -11,6 +11,8 @@ pub(crate) struct Model {
     /// How long the ids of events are remembered. Models that declare it have the same
     /// value, which applies to all.
     pub dedupe_ms: Option<i64>,
+    /// With that, whether an id is remembered for its type only. Models that declare it have the same value.
+    pub dedupe_by_type: bool,
     /// Models that declare it have the same value, which applies to all.
     pub orders: Option<Orders>,
     /// For how long the basis of the last transition is kept.
@@ -27,6 +29,26 @@ pub(crate) struct Orders {
     pub refunded: Option<String>,
     pub cancelled: Option<String>,
     pub within_ms: i64,
+    pub refunds: Refunds,
+    pub repeated: Repeated,
+}
+
+/// What the value of a refund is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refunds {
+    Single,
+    /// As `Single`; without a value it changes nothing.
+    Partial,
+    /// The total so far; without a value it changes nothing.
+    Cumulative,
+}
+
+/// What a second order with the id of another is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    Duplicate,
+    Line,
+    Replace,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

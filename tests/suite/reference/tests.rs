@@ -6,6 +6,8 @@ mod blocks;
 mod corrections;
 #[path = "tests/facts.rs"]
 mod facts;
+#[path = "tests/order_rules.rs"]
+mod order_rules;
 #[path = "tests/orders.rs"]
 mod orders;
 

@@ -152,20 +152,41 @@ fn an_id_is_remembered_for_the_horizon_before_the_latest_event() {
 }
 
 #[test]
-fn at_most_256_ids_are_remembered_those_of_the_latest_events() {
-    let many = |step: i64| (0..257).map(move |n| visit(&n.to_string(), T + n * step));
+fn an_id_of_two_types_is_remembered_for_both_or_for_each() {
+    let model = || {
+        let when = fact(count("visit")) + fact(count("order"));
+        counting(1).go(&["a"], "b", when.ge(num(9)))
+    };
+    let accepted = |model: Model, kinds: &[&str]| {
+        let models = [model];
+        let mut run = Run::new(&models, 0);
+        for kind in kinds {
+            run.accept(&at(kind, T).with_id("x"));
+        }
+        run.customers["ann"].events.len()
+    };
+    let kinds = ["visit", "order", "visit", "order"];
+    assert_eq!(accepted(model(), &kinds), 1);
+    assert_eq!(accepted(model().by_type(), &kinds), 2);
+    // No model names the last two.
+    assert_eq!(accepted(model().by_type(), &["visit", "noise", "hiss"]), 2);
+}
+
+#[test]
+fn at_most_1024_ids_are_remembered_those_of_the_latest_events() {
+    let many = |step: i64| (0..1025).map(move |n| visit(&n.to_string(), T + n * step));
     let with = |step, id: i64, time| {
         let again = visit(&id.to_string(), T + time);
         let events: Vec<Event> = many(step).chain([again]).collect();
         accepted(&events)
     };
-    assert_eq!(with(1, 0, 300), 258);
-    assert_eq!(with(1, 1, 300), 257);
-    assert_eq!(with(1, 256, 300), 257);
+    assert_eq!(with(1, 0, 1100), 1026);
+    assert_eq!(with(1, 1, 1100), 1025);
+    assert_eq!(with(1, 1024, 1100), 1025);
     // All at one instant: the last one is not remembered.
-    assert_eq!(with(0, 0, 0), 257);
-    assert_eq!(with(0, 255, 0), 257);
-    assert_eq!(with(0, 256, 0), 258);
+    assert_eq!(with(0, 0, 0), 1025);
+    assert_eq!(with(0, 1023, 0), 1025);
+    assert_eq!(with(0, 1024, 0), 1026);
 }
 
 #[test]

@@ -34,6 +34,8 @@ fn buying() -> Model {
             refunded: Some("refund".to_string()),
             cancelled: None,
             within_ms: 20 * DAY,
+            refunds: Refunds::Single,
+            repeated: Repeated::Duplicate,
         })
         .corrections(10 * DAY)
         .stages(&["a", "b", "c"])
