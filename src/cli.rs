@@ -7,6 +7,7 @@ mod event_files;
 mod exit;
 mod explain;
 mod http;
+mod input_report;
 mod mapping;
 mod models;
 mod new;

@@ -13,9 +13,11 @@ mod file;
 mod layer;
 mod legacy_decoding;
 mod load;
+mod mapping;
 mod settings;
 mod values;
 mod warnings;
 
 pub use document::{DEFAULTS, Document};
 pub use load::{FileText, InvalidConfig, load, load_texts};
+pub use mapping::MappingSection;

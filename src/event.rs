@@ -5,26 +5,37 @@
 #![deny(clippy::disallowed_types)]
 
 mod decode;
+mod input_report;
 mod limits;
 mod mapping;
 mod money;
+mod number_format;
+mod observations;
 mod quantity;
 mod reject;
 mod time;
+mod time_format;
 mod vocabulary;
 
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
 pub use decode::{Columns, Decoder};
+pub use input_report::InputReport;
 pub use limits::RecordLimits;
 pub(crate) use limits::{CUSTOMER_ID_BYTES_MAX, FIELD_BYTES_MAX};
-pub use mapping::{Mapping, Path, TimeUnit};
+pub use mapping::{
+    FieldSource, IdFormat, KeyFormat, Mapping, NULL_BYTES_MAX, PLACEHOLDER_BYTES_MAX, Path, Step,
+    TypeNames,
+};
 pub use money::CurrencyRates;
+pub use number_format::NumberFormat;
+pub use observations::{Counts, Observations};
 pub use quantity::Quantity;
 pub use reject::{Headers, RejectReason, Rejection};
 pub(crate) use time::parse_end_instant;
 pub use time::{EventTime, Millis, WallTime, Watermark, parse_instant};
+pub use time_format::{TimeFormat, TimeUnit};
 pub use vocabulary::{EventType, Field, FieldKind};
 pub(crate) use vocabulary::{FieldId, Vocabulary};
 

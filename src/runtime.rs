@@ -26,6 +26,7 @@ pub mod shutdown;
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
 mod topic_watch;
+mod uncommitted;
 mod worker;
 mod worker_io;
 

@@ -2,6 +2,7 @@
 //! here. A method that logs an occurrence also counts it.
 
 mod commits;
+mod inputs;
 mod logging;
 mod metrics;
 mod restores;

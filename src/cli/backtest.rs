@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -12,9 +12,11 @@ use super::mapping::MappingArgs;
 use super::progress::CommandProgress;
 use super::replay::inputs::{self, is_same_file};
 use super::replay::parse_until_argument;
-use super::{Exit, OutputFormat, load_models, print_stderr};
-use crate::backtest::{BacktestOptions, EXAMPLES_MAX, Prediction, PredictionTarget, Version};
-use crate::event::{EventTime, Millis};
+use super::{Exit, OutputFormat, input_report, load_models, print_stderr};
+use crate::backtest::{
+    Backtest, BacktestOptions, EXAMPLES_MAX, Prediction, PredictionTarget, Version,
+};
+use crate::event::{EventTime, InputReport, Mapping, Millis};
 use crate::files::{GroupingReport, InputSummary};
 use crate::model::{Model, did_you_mean, sanitize_for_terminal};
 use crate::offline::backtest::{BacktestRun, Error};
@@ -103,29 +105,17 @@ impl BacktestArgs {
                 Err(problem) => return Ok(exit_with_usage_problem(&problem)),
             }
         }
+        self.mapping.check(&self.inputs)?;
+        let mappings = self.inputs.iter().map(|input| self.mapping.mapping(input));
+        let mappings = mappings.collect::<Result<Vec<_>, _>>()?;
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-        let run = BacktestRun {
-            versions: &versions,
-            mapping: self.mapping.mapping(),
-            limits: self.mapping.limits(),
-            files: self.format_of_files.options(),
-            until: self.until,
-            folder: folder.path(),
-        };
-        let mut progress = CommandProgress::new();
-        let outcome = self.outcome.as_deref();
-        let options = |begin, end| self.options(begin, end);
-        let on_progress = |report: GroupingReport<'_>| match report {
-            GroupingReport::Rows(rows) => progress.update(rows),
-            GroupingReport::Detected(path, detected) => event_files::print_detected(path, detected),
-        };
-        let result = run.run(&self.inputs, outcome, options, on_progress);
-        progress.finish();
+        let result = self.run_versions(&versions, &mappings, folder.path());
         let (survey, backtest) = match result {
             Err(Error::HistoryTooShort(error)) => {
                 return Ok(exit_with_usage_problem(&error.to_string()));
             }
             Err(ref error @ Error::NoEvents(ref survey)) => {
+                self.print_input_report(&versions, &mappings, survey);
                 let mut lines = vec![error.to_string()];
                 lines.extend(self.excluded_rows(survey).lines());
                 bail!(lines.join("\n"));
@@ -136,6 +126,7 @@ impl BacktestArgs {
         if let Some(problem) = prediction.and_then(|it| self.unknown_outcome(&versions, it)) {
             return Ok(exit_with_usage_problem(&problem));
         }
+        self.print_input_report(&versions, &mappings, &survey);
         inputs::warn_of_outlier(&self.inputs, survey.range, self.until);
         let has_warnings = warnings > 0 || !survey.rejected.is_empty();
         let findings = Findings {
@@ -155,6 +146,52 @@ impl BacktestArgs {
             OutputFormat::Json => writeln!(out, "{:#}", report::to_json(&findings))?,
         }
         Ok(if self.strict && has_warnings { Exit::Warnings } else { Exit::Ok })
+    }
+
+    fn run_versions(
+        &self,
+        versions: &[Version],
+        mappings: &[Mapping],
+        folder: &Path,
+    ) -> Result<(InputSummary, Backtest), Error> {
+        let run = BacktestRun {
+            versions,
+            mappings: mappings.to_vec(),
+            rates: self.mapping.rates(),
+            limits: self.mapping.limits(),
+            files: self.format_of_files.options(),
+            until: self.until,
+            folder,
+        };
+        let mut progress = CommandProgress::new();
+        let outcome = self.outcome.as_deref();
+        let options = |begin, end| self.options(begin, end);
+        let on_progress = |report: GroupingReport<'_>| match report {
+            GroupingReport::Rows(rows) => progress.update(rows),
+            GroupingReport::Detected(path, detected) => event_files::print_detected(path, detected),
+        };
+        let result = run.run(&self.inputs, outcome, options, on_progress);
+        progress.finish();
+        result
+    }
+
+    /// What was not understood, by the last version.
+    fn print_input_report(
+        &self,
+        versions: &[Version],
+        mappings: &[Mapping],
+        survey: &InputSummary,
+    ) {
+        let Some(version) = versions.last() else {
+            return;
+        };
+        let (vocabulary, money) = (&version.models.vocabulary, self.mapping.money(&version.models));
+        let report =
+            |(mapping, observed)| InputReport { observed, mapping, vocabulary, money: &money };
+        let reports: Vec<InputReport<'_>> =
+            mappings.iter().zip(&survey.observed).map(report).collect();
+        input_report::print(&self.inputs, &reports);
+        input_report::print_never_found(&reports);
     }
 
     fn excluded_rows<'f>(&'f self, survey: &'f InputSummary) -> ExcludedRows<'f> {

@@ -130,14 +130,16 @@ impl DemoArgs {
             CurrencyRates::default(),
             RecordLimits::default(),
         );
+        let inputs = event_files::expand(&[path.to_owned()])?;
+        let decoders = vec![decoder; inputs.len()];
         let notify = |path: &Path, notice: InputNotice<'_>| match notice {
             InputNotice::Detected(detected) => event_files::print_detected(path, detected),
             InputNotice::Unsorted => {}
         };
         Ok(MergedInputs::open(
-            &event_files::expand(&[path.to_owned()])?,
+            &inputs,
             &self.format_of_files.options(),
-            &decoder,
+            &decoders,
             InputOrder::Sort,
             &std::env::temp_dir(),
             notify,

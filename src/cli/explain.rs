@@ -11,7 +11,7 @@ use ureq::http::{Method, StatusCode};
 use super::event_files::{self, FileArgs};
 use super::mapping::MappingArgs;
 use super::replay::{inputs, parse_until_argument};
-use super::{Exit, OutputFormat, http, load_models, print_stderr};
+use super::{Exit, OutputFormat, http, input_report, load_models, print_stderr};
 use crate::event::{CustomerId, EventTime};
 use crate::explanation::{AsOf, CustomerExplanation, UnknownInstant};
 use crate::files::InputOrder;
@@ -125,11 +125,13 @@ impl ExplainArgs {
         }
         let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
         let source = (&self.mapping, &self.format_of_files);
-        let merged = inputs::open(&self.inputs, source, &models, InputOrder::Sort, scratch.path())?;
+        let (merged, decoders) =
+            inputs::open(&self.inputs, source, &models, InputOrder::Sort, scratch.path())?;
         let customer = CustomerId::from(self.customer.as_str());
         let replay =
             timeline::TimelineReplay { models: &models, customer: &customer, until: self.at };
         let outcome = replay.run(merged, |_| Ok(()))?;
+        input_report::print(&self.inputs, &input_report::of_decoders(&decoders, &outcome.observed));
         let (Some(state), Some(end)) = (&outcome.state, outcome.end) else {
             print_stderr(&inputs::unknown_customer_error(&self.inputs, &self.customer, &outcome));
             return Ok(Exit::Failed);

@@ -1,33 +1,37 @@
-//! `--map`: the paths of event fields in files of another format, and the limits of rows.
+//! `--map`, `--mapping` and `--rate`: how the records of files are read.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
 use clap::Args;
+use serde::Deserialize;
 
-use crate::event::{EventTime, Mapping, Path, RecordLimits, TimeUnit};
-use crate::model::{did_you_mean, sanitize_for_terminal};
+use crate::config::MappingSection;
+use crate::event::{CurrencyRates, EventTime, Mapping, Quantity, RecordLimits};
+use crate::model::{Models, did_you_mean, sanitize_for_terminal};
 use crate::runtime::clock;
 
-/// The counterpart of `input.mapping` for files.
+/// The counterpart of `input.mapping` and `money.rates` for files.
 #[derive(Debug, Default, Args)]
 pub(super) struct MappingArgs {
-    /// The path of an event field, as FIELD=PATH; repeat for several. A path is a CSV column, or JSON keys separated by
-    /// dots. Fields: customer_id, type, time, id, order_id, channel, value, currency, properties (the object with all
-    /// other fields; an empty path is the record itself); time_unit is seconds, milliseconds or microseconds, for
-    /// numeric times.
-    #[arg(long = "map", value_name = "FIELD=PATH", value_parser = parse_mapping_entry)]
-    entries: Vec<MappingEntry>,
+    /// A setting of the mapping, as KEY=VALUE; repeat for several. The keys are those of `[input.mapping]` in
+    /// tenure.toml: customer_id=user_id, time_unit=seconds, 'customer_id=["userId", "anonymousId"]',
+    /// 'type={ value = "order_completed" }'.
+    #[arg(long = "map", value_name = "KEY=VALUE", value_parser = parse_entry)]
+    entries: Vec<(String, String)>,
+    /// A file with the settings of the mapping (TOML, the keys of `[input.mapping]`). INPUT=FILE is the mapping of one
+    /// input; repeat for several.
+    #[arg(long = "mapping", value_name = "[INPUT=]FILE")]
+    files: Vec<String>,
+    /// The value of one unit of another currency in the currency of the models, as CODE=RATE; repeat for several.
+    #[arg(long = "rate", value_name = "CODE=RATE", value_parser = parse_rate)]
+    rates: Vec<(String, Quantity)>,
     /// Accept events that are later than now. By default they are rejected, because a single one advances the time of
     /// all customers.
     #[arg(long)]
     allow_future: bool,
 }
-
-#[derive(Clone, Debug)]
-enum MappingEntry {
-    Field(String, Path),
-    Unit(TimeUnit),
-}
-
-const TIME_UNIT: &str = "time_unit";
 
 impl MappingArgs {
     pub(super) fn limits(&self) -> RecordLimits {
@@ -38,39 +42,118 @@ impl MappingArgs {
         }
     }
 
-    /// Fields without an entry keep the path of the native format. The last entry of a field wins.
-    pub(super) fn mapping(&self) -> Mapping {
-        let mut mapping = Mapping::default();
-        for entry in &self.entries {
-            match entry {
-                MappingEntry::Unit(unit) => mapping.time_unit = *unit,
-                MappingEntry::Field(field, path) => mapping.set_path(field, path.clone()),
+    /// The currency of the models, and the rates of the command line.
+    pub(super) fn money(&self, models: &Models) -> CurrencyRates {
+        let mut money = models.currency_rates();
+        money.rates.extend(self.rates());
+        money
+    }
+
+    pub(super) fn rates(&self) -> BTreeMap<String, Quantity> {
+        self.rates.iter().cloned().collect()
+    }
+
+    /// The mapping of an input. A key of `--map` wins over the same key of a file.
+    pub(super) fn mapping(&self, input: &Path) -> anyhow::Result<Mapping> {
+        let mut settings = toml::Table::new();
+        if let Some(file) = self.file_of(input) {
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read the mapping {}", file.display()))?;
+            settings = text.parse().map_err(|error| in_file(&file, &error))?;
+            // What `[input.mapping]` contains, whether the table is named or not.
+            if let Some(toml::Value::Table(inner)) = settings.get("mapping") {
+                settings = inner.clone();
+            }
+            read_section(&settings)
+                .map_err(|problem| anyhow::anyhow!("{}: {problem}", file.display()))?;
+        }
+        for (key, value) in &self.entries {
+            settings.insert(key.clone(), toml_value(key, value));
+        }
+        let section =
+            read_section(&settings).map_err(|problem| anyhow::anyhow!("--map: {problem}"))?;
+        Ok(section.mapping().0)
+    }
+
+    /// # Errors
+    /// A key that is given twice, or an input that does not exist.
+    pub(super) fn check(&self, inputs: &[PathBuf]) -> anyhow::Result<()> {
+        let mut seen = BTreeMap::new();
+        for (key, value) in &self.entries {
+            if let Some(first) = seen.insert(key, value) {
+                bail!(
+                    "--map {key} is given twice, as `{first}` and as `{value}`; for the first that has a value write \
+                    --map '{key}=[\"{first}\", \"{value}\"]'"
+                );
             }
         }
-        mapping
+        for named in self.files.iter().filter_map(|text| Some(text.split_once('=')?.0)) {
+            if !inputs.iter().any(|input| input == Path::new(named)) {
+                bail!("--mapping {named}=…: `{named}` is not among the inputs");
+            }
+        }
+        Ok(())
+    }
+
+    fn file_of(&self, input: &Path) -> Option<PathBuf> {
+        let own = self.files.iter().filter_map(|text| text.split_once('='));
+        let mut own = own.filter(|(named, _)| Path::new(named) == input);
+        let of_all = || self.files.iter().rfind(|text| !text.contains('='));
+        own.next_back()
+            .map(|(_, file)| file)
+            .or_else(|| of_all().map(String::as_str))
+            .map(PathBuf::from)
     }
 }
 
-fn parse_mapping_entry(text: &str) -> Result<MappingEntry, String> {
-    let (field, path) =
-        text.split_once('=').ok_or("write FIELD=PATH, such as customer_id=user_id")?;
-    if field == TIME_UNIT {
-        return match path {
-            "seconds" => Ok(MappingEntry::Unit(TimeUnit::Seconds)),
-            "milliseconds" => Ok(MappingEntry::Unit(TimeUnit::Milliseconds)),
-            "microseconds" => Ok(MappingEntry::Unit(TimeUnit::Microseconds)),
-            _ => Err("write seconds, milliseconds or microseconds".to_owned()),
-        };
+/// The section, without problems.
+fn read_section(settings: &toml::Table) -> Result<MappingSection, String> {
+    let section = MappingSection::deserialize(settings.clone()).map_err(|error| {
+        let message = error.message().lines().next().unwrap_or_default().to_owned();
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        let named = quoted.next().unwrap_or_default();
+        let known: Vec<&str> = quoted.collect();
+        if !message.starts_with("unknown field") {
+            return message;
+        }
+        let hint = did_you_mean(named, known.iter().copied());
+        let hint = hint.unwrap_or_else(|| format!("the settings are {}", known.join(", ")));
+        format!("no setting `{}`; {hint}", sanitize_for_terminal(named))
+    })?;
+    match section.mapping().1.first() {
+        Some((key, problem)) => Err(format!("{key}: {problem}")),
+        None => Ok(section),
     }
-    if !Mapping::FIELDS.contains(&field) {
-        let fields = Mapping::FIELDS.iter().copied().chain([TIME_UNIT]);
-        let hint = did_you_mean(field, fields.clone());
-        let fields: Vec<&str> = fields.collect();
-        let hint = hint.unwrap_or_else(|| format!("the fields are {}", fields.join(", ")));
-        return Err(format!("no field `{}`; {hint}", sanitize_for_terminal(field)));
+}
+
+fn in_file(file: &Path, error: &toml::de::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}: {error}", file.display())
+}
+
+/// Lists, tables and truths as in TOML; everything else is a text without quotes.
+fn toml_value(key: &str, text: &str) -> toml::Value {
+    let is_structure = text.starts_with(['[', '{']) || key.starts_with("ignore_");
+    let parsed = is_structure.then(|| format!("it = {text}").parse::<toml::Table>());
+    match parsed.and_then(Result::ok).and_then(|mut table| table.remove("it")) {
+        Some(value) => value,
+        None => toml::Value::String(text.to_owned()),
     }
-    if path.is_empty() && Mapping::is_required(field) {
-        return Err(format!("every event needs {field}"));
+}
+
+fn parse_entry(text: &str) -> Result<(String, String), String> {
+    let (key, value) =
+        text.split_once('=').ok_or("write KEY=VALUE, such as customer_id=user_id")?;
+    let settings = toml::Table::from_iter([(key.to_owned(), toml_value(key, value))]);
+    read_section(&settings)?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn parse_rate(text: &str) -> Result<(String, Quantity), String> {
+    let advice = "write CODE=RATE, such as EUR=1.08";
+    let (code, rate) = text.split_once('=').ok_or(advice)?;
+    let rate = Quantity::parse(rate).filter(|rate| *rate > Quantity::ZERO).ok_or(advice)?;
+    if !CurrencyRates::is_currency_code(code) {
+        return Err(advice.to_owned());
     }
-    Ok(MappingEntry::Field(field.to_owned(), Path::from(path)))
+    Ok((code.to_ascii_uppercase(), rate))
 }

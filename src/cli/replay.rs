@@ -13,7 +13,7 @@ use clap::Args;
 use super::event_files::{self, FileArgs};
 use super::mapping::MappingArgs;
 use super::progress::CommandProgress;
-use super::{Exit, OutputFormat, load_models, print_stderr};
+use super::{Exit, OutputFormat, input_report, load_models, print_stderr};
 use crate::event::{EventTime, parse_end_instant};
 use crate::files::InputOrder;
 use crate::offline::replay;
@@ -83,9 +83,10 @@ impl ReplayArgs {
         self.refuse_used_state()?;
         // Inputs are opened before the store, so that a run that cannot start leaves no state behind.
         let source = (&self.mapping, &self.format_of_files);
-        let inputs = inputs::open(&self.inputs, source, &models, order, scratch.path())?;
+        let (inputs, decoders) =
+            inputs::open(&self.inputs, source, &models, order, scratch.path())?;
         if let Some(customer) = &self.story {
-            return self.print_timeline(&models, customer, inputs);
+            return self.print_timeline(&models, customer, inputs, &decoders);
         }
         let mut out = ReplayOutputs::new(&self.inputs, self.dead_letters.as_deref(), &models)?;
         let folder = self.state_folder(scratch.path())?;
@@ -107,9 +108,19 @@ impl ReplayArgs {
             store.flush()?;
         }
         inputs::warn_of_outlier(&self.inputs, summary.event_range, self.until);
-        print_stderr(&out.summary_text(&summary));
+        let reports = input_report::of_decoders(&decoders, &summary.observed);
+        print_stderr(&out.summary_text(&summary, &reports));
+        input_report::print(&self.inputs, &reports);
+        input_report::print_never_found(&reports);
         let has_warnings = warnings > 0 || !summary.rejected.is_empty();
-        Ok(if self.strict && has_warnings { Exit::Warnings } else { Exit::Ok })
+        Ok(if input_report::nothing_was_read(&reports) {
+            print_stderr("error: no record could be read");
+            Exit::Failed
+        } else if self.strict && has_warnings {
+            Exit::Warnings
+        } else {
+            Exit::Ok
+        })
     }
 
     fn usage_problem(&self) -> Option<String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::document::Document;
-use crate::event::{CurrencyRates, Mapping, Quantity, parse_instant};
+use crate::event::{CurrencyRates, Quantity, parse_instant};
 use crate::kafka;
 
 #[derive(Debug)]
@@ -67,13 +67,10 @@ impl Document {
         unless(valid, "time.floor", "write 1990-01-01 or 1990-01-01T00:00:00Z");
     }
 
-    /// An empty path means that records have no such field, so required fields need a path.
     fn check_mappings(&self, problems: &mut SettingProblems) {
         for (at, input) in self.input.iter().enumerate() {
-            for (field, path) in input.mapping.paths() {
-                let setting = format!("input[{at}].mapping.{field}");
-                let valid = !path.is_empty() || !Mapping::is_required(field);
-                problems.require(valid, &setting, "every event needs this field");
+            for (key, problem) in input.mapping.mapping().1 {
+                problems.require(false, &format!("input[{at}].mapping.{key}"), &problem);
             }
         }
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::mapping::MappingSection;
 use super::values::{Address, ByteSize, DurationSetting, Fraction, Properties, Secret};
-use crate::event;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../config/tenure.toml");
@@ -106,50 +106,6 @@ pub struct InputSection {
     pub topic: String,
     #[serde(default)]
     pub mapping: MappingSection,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MappingSection {
-    pub customer_id: Option<String>,
-    pub r#type: Option<String>,
-    pub time: Option<String>,
-    pub time_unit: TimeUnitSetting,
-    pub id: Option<String>,
-    pub order_id: Option<String>,
-    pub channel: Option<String>,
-    pub value: Option<String>,
-    pub currency: Option<String>,
-    pub properties: Option<String>,
-}
-
-impl MappingSection {
-    /// The fields that have a path in the settings, with that path.
-    pub(super) fn paths(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        // In the order of `FIELDS`.
-        let paths = [
-            &self.customer_id,
-            &self.r#type,
-            &self.time,
-            &self.id,
-            &self.order_id,
-            &self.channel,
-            &self.value,
-            &self.currency,
-            &self.properties,
-        ];
-        let fields = event::Mapping::FIELDS.into_iter().zip(paths);
-        fields.filter_map(|(field, path)| Some((field, path.as_deref()?)))
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeUnitSetting {
-    Seconds,
-    #[default]
-    Milliseconds,
-    Microseconds,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

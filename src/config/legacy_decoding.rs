@@ -1,7 +1,7 @@
 //! The text of mappings, limits and money that Tenure hashed up to progress format 3, storing the hash with the states.
 //! It recognises those states and never changes.
 
-use crate::event::{CurrencyRates, Mapping, RecordLimits, TimeUnit};
+use crate::event::{CurrencyRates, Mapping, RecordLimits, Step, TimeUnit};
 
 /// The text that was hashed. It does not contain settings that were added later.
 pub(super) fn hashed_text(
@@ -23,11 +23,21 @@ pub(super) fn hashed_text(
 }
 
 fn mapping(mapping: &Mapping) -> String {
-    let path = |field: &str| format!("Path({:?})", mapping.path(field).0);
-    let time_unit = match mapping.time_unit {
+    // Paths of keys alone, and only one for each field, are all that there was.
+    let path = |field: &str| {
+        let path = mapping.source(field).paths.first().cloned().unwrap_or_default();
+        let keys = path.0.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            _ => None,
+        });
+        format!("Path({:?})", keys.collect::<Vec<_>>())
+    };
+    let time_unit = match mapping.time_format.unit {
         TimeUnit::Seconds => "Seconds",
         TimeUnit::Milliseconds => "Milliseconds",
         TimeUnit::Microseconds => "Microseconds",
+        TimeUnit::Nanoseconds => "Nanoseconds",
+        TimeUnit::SpreadsheetDays => "SpreadsheetDays",
     };
     format!(
         "Mapping {{ customer_id: {}, kind: {}, time: {}, time_unit: {time_unit}, id: {}, order_id: {}, channel: {}, value: {}, \
@@ -60,13 +70,14 @@ fn limits(limits: &RecordLimits) -> String {
 mod tests {
     use super::*;
     use crate::event::Quantity;
+    use crate::event::TimeFormat;
 
     #[test]
     fn the_text_is_the_one_of_version_0_1() {
         let mapping = Mapping {
             customer_id: "user.id".into(),
             properties: "".into(),
-            time_unit: TimeUnit::Seconds,
+            time_format: TimeFormat { unit: TimeUnit::Seconds, ..TimeFormat::default() },
             ..Mapping::default()
         };
         let rates = [("EUR", "1.1"), ("JPY", "0.0065")];

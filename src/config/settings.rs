@@ -1,20 +1,18 @@
 //! Converts the document into the settings of each module.
 
 use super::document::{
-    self, ContentMode, DeliverySetting, Document, DroppedModelsPolicy, GroupProtocolSetting,
-    LogFormat, MissingFactsPolicy, TimeUnitSetting,
+    ContentMode, DeliverySetting, Document, DroppedModelsPolicy, GroupProtocolSetting, LogFormat,
+    MissingFactsPolicy,
 };
 use super::{InvalidConfig, legacy_decoding};
 use crate::cloudevent::sha256_hex;
-use crate::event::{
-    CurrencyRates, EventTime, Mapping, Path, Quantity, RecordLimits, parse_instant,
-};
+use crate::event::{CurrencyRates, EventTime, Mapping, Quantity, RecordLimits, parse_instant};
 use crate::kafka::{self, Encoding, OutputTopics, SecurityConfig};
 use crate::model::{AcceptedLosses, Models, did_you_mean};
 use crate::partition::codec::{Identity, LegacyIdentity};
 use crate::partition::{DecodingSettings, GENERATION_BYTES_MAX, Generation};
 use crate::runtime::{BurstSettings, Recovery, Settings};
-use crate::{event, store, telemetry};
+use crate::{store, telemetry};
 
 impl Document {
     /// The format and the level of logs.
@@ -100,7 +98,7 @@ impl Document {
     }
 
     fn mappings(&self) -> Vec<Mapping> {
-        let mappings = self.input.iter().map(|input| event_mapping(&input.mapping));
+        let mappings = self.input.iter().map(|input| input.mapping.mapping().0);
         mappings.collect()
     }
 
@@ -241,20 +239,4 @@ impl Document {
             future_tolerance: self.time.future.0,
         }
     }
-}
-
-/// Fields without a path in the settings keep the path of the native format.
-fn event_mapping(section: &document::MappingSection) -> Mapping {
-    let mut mapping = Mapping {
-        time_unit: match section.time_unit {
-            TimeUnitSetting::Seconds => event::TimeUnit::Seconds,
-            TimeUnitSetting::Milliseconds => event::TimeUnit::Milliseconds,
-            TimeUnitSetting::Microseconds => event::TimeUnit::Microseconds,
-        },
-        ..Mapping::default()
-    };
-    for (field, path) in section.paths() {
-        mapping.set_path(field, Path::from(path));
-    }
-    mapping
 }

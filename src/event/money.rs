@@ -25,12 +25,14 @@ impl CurrencyRates {
         text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
     }
 
-    /// Parses an amount. It is rounded half to even to the minor units of `currency`, converted to the
-    /// reporting currency, and rounded again. The result must fit into 64 bits of minor units.
+    /// Parses an amount in major units, or in the smallest unit of its currency (`is_minor`). It counts as it is written,
+    /// with up to nine digits after the point; converted into the reporting currency it is rounded half to even to the
+    /// minor units of that. The result must fit into 64 bits of minor units.
     pub fn parse_amount(
         &self,
         text: &str,
         currency: Option<&str>,
+        is_minor: bool,
     ) -> Result<Quantity, RejectReason> {
         let currency = currency.filter(|code| !code.is_empty()).unwrap_or(&self.currency);
         let rate = if currency.eq_ignore_ascii_case(&self.currency) {
@@ -39,8 +41,13 @@ impl CurrencyRates {
             let rate = self.rates.get(&currency.to_ascii_uppercase());
             Some(rate.ok_or(RejectReason::UnknownCurrency)?)
         };
-        let original = Quantity::parse_rounded(text, minor_digits(currency))
-            .ok_or_else(|| unreadable_reason(text))?;
+        let written = Quantity::parse(text).ok_or_else(|| unreadable_reason(text))?;
+        let original = if is_minor {
+            let units = Quantity::from_whole(10_i64.pow(minor_digits(currency)));
+            written.checked_div(units).ok_or(RejectReason::ValueOutOfRange)?
+        } else {
+            written
+        };
         let digits = minor_digits(&self.currency);
         let amount = match rate {
             None => original,
@@ -82,13 +89,15 @@ mod tests {
         let rates = [("EUR", "1.1"), ("JPY", "0.0065"), ("KWD", "3.25")];
         let rates = rates.map(|(code, rate)| (code.to_owned(), Quantity::parse(rate).unwrap()));
         let currency_rates = CurrencyRates { rates: rates.into(), ..CurrencyRates::default() };
-        currency_rates.parse_amount(text, currency).map(|amount| amount.to_string())
+        currency_rates.parse_amount(text, currency, false).map(|amount| amount.to_string())
     }
 
     #[test]
-    fn amounts_are_rounded_to_the_minor_units_of_their_currency_and_converted() {
-        assert_eq!(read("19.995", None), Ok("20".into()));
-        assert_eq!(read("19.985", Some("USD")), Ok("19.98".into()));
+    fn amounts_count_as_written_and_a_conversion_rounds_them_to_minor_units() {
+        assert_eq!(read("0.0047", None), Ok("0.0047".into()));
+        assert_eq!(read("19.985", Some("USD")), Ok("19.985".into()));
+        assert_eq!(read("0.05", Some("EUR")), Ok("0.06".into()));
+        assert_eq!(read("0.15", Some("EUR")), Ok("0.16".into()));
         assert_eq!(read("10", Some("eur")), Ok("11".into()));
         assert_eq!(read("1000.5", Some("JPY")), Ok("6.5".into()));
         assert_eq!(read("1.0005", Some("KWD")), Ok("3.25".into()));

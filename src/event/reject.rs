@@ -30,6 +30,8 @@ pub enum RejectReason {
     /// The customer id is neither text nor a whole number, has control characters, or is longer
     /// than 1024 bytes.
     BadCustomerId,
+    /// The customer id is a placeholder for a missing id, such as `null`.
+    PlaceholderCustomerId,
     /// No event type.
     MissingType,
     /// No event time.
@@ -52,13 +54,15 @@ pub enum RejectReason {
     ValueOutOfRange,
     /// `value` is in a currency without a rate.
     UnknownCurrency,
+    /// The mapping leaves it out: no event, and no dead letter either.
+    LeftOut,
     /// Processing it panics, and an operator skipped it (`tenure state skip`).
     Skipped,
 }
 
 impl RejectReason {
     /// Every reason, for counters that must exist before the first rejection.
-    pub const ALL: [RejectReason; 24] = [
+    pub const ALL: [RejectReason; 26] = [
         RejectReason::Tombstone,
         RejectReason::NullKey,
         RejectReason::KeyDiffers,
@@ -71,6 +75,7 @@ impl RejectReason {
         RejectReason::BadRow,
         RejectReason::MissingCustomerId,
         RejectReason::BadCustomerId,
+        RejectReason::PlaceholderCustomerId,
         RejectReason::MissingType,
         RejectReason::MissingTime,
         RejectReason::BadTime,
@@ -82,6 +87,7 @@ impl RejectReason {
         RejectReason::BadValue,
         RejectReason::ValueOutOfRange,
         RejectReason::UnknownCurrency,
+        RejectReason::LeftOut,
         RejectReason::Skipped,
     ];
 
@@ -100,6 +106,7 @@ impl RejectReason {
             RejectReason::BadRow => "bad_row",
             RejectReason::MissingCustomerId => "missing_customer_id",
             RejectReason::BadCustomerId => "bad_customer_id",
+            RejectReason::PlaceholderCustomerId => "placeholder_customer_id",
             RejectReason::MissingType => "missing_type",
             RejectReason::MissingTime => "missing_time",
             RejectReason::BadTime => "bad_time",
@@ -111,6 +118,7 @@ impl RejectReason {
             RejectReason::BadValue => "bad_value",
             RejectReason::ValueOutOfRange => "value_out_of_range",
             RejectReason::UnknownCurrency => "unknown_currency",
+            RejectReason::LeftOut => "left_out",
             RejectReason::Skipped => "skipped",
         }
     }

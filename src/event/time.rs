@@ -161,6 +161,11 @@ pub fn parse_instant(text: &str) -> Option<EventTime> {
     } else {
         text.parse::<Timestamp>().ok()?
     };
+    from_timestamp(instant)
+}
+
+/// Floored to milliseconds; `None` outside of the valid years.
+pub(super) fn from_timestamp(instant: Timestamp) -> Option<EventTime> {
     // `as_millisecond` rounds towards zero; before 1970 that would be up.
     let floored = instant.as_nanosecond().div_euclid(1_000_000);
     i64::try_from(floored)

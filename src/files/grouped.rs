@@ -10,7 +10,7 @@ use super::merge_heap::MergeHeap;
 use super::options::FileOptions;
 use super::rows::{OpenedRows, RowDecoder, Rows};
 use super::sort::{self, SortedRun};
-use crate::event::{CustomerId, Decoder, Event, EventTime, Position, RejectReason};
+use crate::event::{CustomerId, Decoder, Event, EventTime, Observations, Position, RejectReason};
 
 /// Rows between two progress reports.
 const REPORT_ROWS: u64 = 8192;
@@ -62,20 +62,23 @@ pub struct InputSummary {
     /// Rows that a decoder rejects, by reason: their number and the first position.
     pub rejected: BTreeMap<RejectReason, (u64, Position)>,
     pub range: Option<HistoryRange>,
+    /// What the last decoder found, by input.
+    pub observed: Vec<Observations>,
 }
 
 impl InputSummary {
     /// Counts a row. Returns its sort key, or `None` if the row is left out.
     fn count_row(
         &mut self,
-        decoders: &[RowDecoder],
+        decoders: &mut [RowDecoder],
         until: EventTime,
         row: &FileRow,
     ) -> Option<(CustomerId, EventTime)> {
         let mut key = None;
-        for decoder in decoders {
-            match decoder.event(row) {
+        for decoder in &mut *decoders {
+            match decoder.observed_event(row) {
                 Ok(event) => key = Some((event.customer, event.time)),
+                Err(RejectReason::LeftOut) => return None,
                 Err(reason) => {
                     let first = (0, decoder.position(row));
                     self.rejected.entry(reason).or_insert(first).0 += 1;
@@ -100,14 +103,14 @@ impl GroupedInputs {
     pub fn open(
         paths: &[PathBuf],
         options: &FileOptions,
-        decoders: &[Decoder],
+        decoders: &[Vec<Decoder>],
         until: Option<EventTime>,
         folder: &Path,
         mut report: impl FnMut(GroupingReport<'_>),
     ) -> Result<(GroupedInputs, InputSummary), Error> {
         let (mut sources, mut summary) = (Vec::new(), InputSummary::default());
         let (until, mut read) = (until.unwrap_or(EventTime::MAX), 0);
-        for (input, path) in paths.iter().enumerate() {
+        for (input, (path, decoders)) in paths.iter().zip(decoders).enumerate() {
             let OpenedRows { rows, header, detected } =
                 Rows::open(path, path, options, &decoders[0])?;
             if let Some(detected) = &detected {
@@ -116,18 +119,19 @@ impl GroupedInputs {
             let row_decoders = decoders
                 .iter()
                 .map(|decoder| RowDecoder::new(input as u32, decoder, header.as_ref(), path));
-            let row_decoders: Vec<RowDecoder> = row_decoders.collect::<Result<_, _>>()?;
+            let mut row_decoders: Vec<RowDecoder> = row_decoders.collect::<Result<_, _>>()?;
             let key = |row: &FileRow| {
                 read += 1;
                 if read % REPORT_ROWS == 0 {
                     report(GroupingReport::Rows(read));
                 }
-                summary.count_row(&row_decoders, until, row)
+                summary.count_row(&mut row_decoders, until, row)
             };
-            for rows in sort::sort_into_runs(rows, key, path, folder)? {
-                let decoders = row_decoders.clone();
-                sources.push(GroupedSource { decoders, rows });
-            }
+            let runs = sort::sort_into_runs(rows, key, path, folder)?;
+            summary.observed.extend(row_decoders.last().map(|decoder| decoder.observed.clone()));
+            sources.extend(
+                runs.into_iter().map(|rows| GroupedSource { decoders: row_decoders.clone(), rows }),
+            );
         }
         let grouped =
             GroupedInputs { heap: MergeHeap::new(sources.len()), sources, row: FileRow::default() };

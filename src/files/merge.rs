@@ -10,7 +10,7 @@ use super::merge_heap::MergeHeap;
 use super::options::FileOptions;
 use super::rows::{OpenedRows, RowDecoder, Rows};
 use super::sort::{self, SortedRun};
-use crate::event::{Decoder, EventTime};
+use crate::event::{Decoder, EventTime, Observations, RejectReason, Rejection};
 use crate::partition::Record;
 
 /// How to handle input that is not in time order.
@@ -63,18 +63,18 @@ enum RowSource {
 }
 
 impl MergedInputs {
-    /// Opens the files; calls `notify` about those that are unusual. Temporary files are in `folder` and are deleted with
+    /// Opens the files, each with its decoder; calls `notify` about those that are unusual. Temporary files are in `folder` and are deleted with
     /// this value.
     pub fn open(
         paths: &[PathBuf],
         options: &FileOptions,
-        decoder: &Decoder,
+        decoders: &[Decoder],
         order: InputOrder,
         folder: &Path,
         mut notify: impl FnMut(&Path, InputNotice<'_>),
     ) -> Result<MergedInputs, Error> {
         let mut sources = Vec::new();
-        for (input, name) in paths.iter().enumerate() {
+        for (input, (name, decoder)) in paths.iter().zip(decoders).enumerate() {
             let spooled = spool(name, order, folder)?;
             let path = spooled.as_ref().map_or(name.as_path(), tempfile::NamedTempFile::path);
             let reopen = || Rows::open(path, name, options, decoder);
@@ -124,12 +124,24 @@ impl MergedInputs {
         self.files
     }
 
-    /// The next record; `None` at the end. A rejected row is returned as soon as it is read.
+    /// What was found in each input so far.
+    pub fn observed(&self) -> Vec<Observations> {
+        let mut observed = vec![Observations::off(); self.files];
+        for source in &self.sources {
+            observed[source.decoder.input as usize].merge(&source.decoder.observed);
+        }
+        observed
+    }
+
+    /// The next record; `None` at the end. Rows that the mapping leaves out are skipped. A rejected row is returned as soon as it is read.
     pub fn next_record(&mut self) -> Result<Option<Record>, Error> {
         while let Some(source) = self.heap.pop_unread() {
             if let Some(rejected) = self.read_source(source)? {
                 self.heap.push_unread(source);
-                return Ok(Some(rejected));
+                let is_left_out = |rejection: &Rejection| rejection.reason == RejectReason::LeftOut;
+                if !rejected.content.as_ref().is_err_and(is_left_out) {
+                    return Ok(Some(rejected));
+                }
             }
         }
         Ok(self.heap.pop().map(|(_, record)| record))

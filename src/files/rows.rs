@@ -12,7 +12,9 @@ use super::open::{OpenedFile, open};
 use super::options::FileOptions;
 use super::read_buffer::ReadBuffer;
 use super::sniff::{Dialect, SAMPLE_BYTES, declared_delimiter, lines_before_header};
-use crate::event::{Columns, Decoder, Event, Headers, Position, RejectReason, Rejection};
+use crate::event::{
+    Columns, Decoder, Event, Headers, Observations, Position, RejectReason, Rejection,
+};
 use crate::partition::Record;
 
 /// The dead-letter header of a row that was truncated at the bound.
@@ -28,6 +30,7 @@ pub(super) struct RowDecoder {
     pub(super) decoder: Decoder,
     /// `None` for JSON.
     pub(super) columns: Option<Columns>,
+    pub(super) observed: Observations,
 }
 
 impl RowDecoder {
@@ -39,7 +42,8 @@ impl RowDecoder {
         name: &Path,
     ) -> Result<RowDecoder, Error> {
         let columns = header.map(|header| header.columns(name, decoder));
-        Ok(RowDecoder { input, decoder: decoder.clone(), columns: columns.transpose()? })
+        let observed = Observations::on(decoder.vocabulary().fields().count());
+        Ok(RowDecoder { input, decoder: decoder.clone(), columns: columns.transpose()?, observed })
     }
 
     pub(super) fn event(&self, row: &FileRow) -> Result<Event, RejectReason> {
@@ -51,13 +55,23 @@ impl RowDecoder {
         }
     }
 
+    /// As [`RowDecoder::event`], and counts what was found.
+    pub(super) fn observed_event(&mut self, row: &FileRow) -> Result<Event, RejectReason> {
+        let observed = &mut self.observed;
+        match &self.columns {
+            Some(_) if row.open_quote.is_some() => Err(RejectReason::BadRow),
+            Some(columns) => self.decoder.decode_row_observed(columns, row.cells.iter(), observed),
+            None => self.decoder.decode_json_observed(&row.raw, observed),
+        }
+    }
+
     pub(super) fn position(&self, row: &FileRow) -> Position {
         Position::in_file(self.input, row.line, row.record)
     }
 
-    pub(super) fn record(&self, row: &FileRow) -> Record {
+    pub(super) fn record(&mut self, row: &FileRow) -> Record {
         let position = self.position(row);
-        let content = self.event(row).map_err(|reason| Rejection {
+        let content = self.observed_event(row).map_err(|reason| Rejection {
             reason,
             key: None,
             value: Some(row.raw.clone()),

@@ -139,7 +139,8 @@ impl Parser {
             links += 1;
             self.check_depth(depth + links)?;
             match self.tokens.get(self.position) {
-                Some((Token::Name(name), span)) => {
+                // A quoted name may contain blanks and other characters.
+                Some((Token::Name(name) | Token::Text(name), span)) => {
                     self.position += 1;
                     let span = expr.span.start..span.end;
                     expr = Expr { span, kind: ExprKind::Member(Box::new(expr), name.clone()) };

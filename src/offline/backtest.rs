@@ -1,11 +1,12 @@
 //! `backtest`: evaluates a history, customer by customer, with one version of a model or two.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::backtest::{
     Backtest, BacktestOptions, HistoryBuilder, HistoryTooShort, LimitExceeded, Version,
 };
-use crate::event::{Decoder, EventTime, EventType, Mapping, RecordLimits};
+use crate::event::{CurrencyRates, Decoder, EventTime, EventType, Mapping, Quantity, RecordLimits};
 use crate::files::{self, FileOptions, GroupedInputs, GroupingReport, InputSummary};
 
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +32,11 @@ pub enum Error {
 pub struct BacktestRun<'w> {
     /// The versions, the old one first.
     pub versions: &'w [Version],
-    pub mapping: Mapping,
+    /// By input.
+    pub mappings: Vec<Mapping>,
     pub limits: RecordLimits,
+    /// The rates of other currencies in those of the models.
+    pub rates: BTreeMap<String, Quantity>,
     pub files: FileOptions,
     /// Events later than this are ignored; without it, time ends at the last event.
     pub until: Option<EventTime>,
@@ -83,20 +87,25 @@ impl BacktestRun<'_> {
         Ok((summary, backtest))
     }
 
-    /// One decoder for each version, and the event type of the outcome in the last one's vocabulary.
-    fn decoders(&self, outcome: Option<&str>) -> (Vec<Decoder>, Option<EventType>) {
-        let (mut decoders, mut outcome_type) = (Vec::new(), None);
+    /// For each input one decoder for each version, and the event type of the outcome in the last one's vocabulary.
+    fn decoders(&self, outcome: Option<&str>) -> (Vec<Vec<Decoder>>, Option<EventType>) {
+        let (mut decoders, mut outcome_type) = (vec![Vec::new(); self.mappings.len()], None);
         for (index, version) in self.versions.iter().enumerate() {
             let mut vocabulary = version.models.vocabulary.clone();
             if let Some(outcome) = outcome.filter(|_| index + 1 == self.versions.len()) {
                 outcome_type = Some(vocabulary.intern_type(outcome));
             }
-            decoders.push(Decoder::new(
-                self.mapping.clone(),
-                vocabulary,
-                version.models.currency_rates(),
-                self.limits.clone(),
-            ));
+            let money =
+                CurrencyRates { rates: self.rates.clone(), ..version.models.currency_rates() };
+            for (mapping, of_input) in self.mappings.iter().zip(&mut decoders) {
+                let limits = self.limits.clone();
+                of_input.push(Decoder::new(
+                    mapping.clone(),
+                    vocabulary.clone(),
+                    money.clone(),
+                    limits,
+                ));
+            }
         }
         (decoders, outcome_type)
     }

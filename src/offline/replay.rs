@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::customer::EventAnomalies;
-use crate::event::{EventTime, Field, Millis, Quantity, RejectReason};
+use crate::event::{EventTime, Field, Millis, Observations, Quantity, RejectReason};
 use crate::files::{self, HistoryRange, MergedInputs};
 use crate::model::Models;
 use crate::partition::codec::Identity;
@@ -44,6 +44,8 @@ pub struct ReplaySummary {
     pub event_range: Option<HistoryRange>,
     /// The end of time; `None` without any event.
     pub end: Option<EventTime>,
+    /// What was found in each input.
+    pub observed: Vec<Observations>,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,7 @@ impl Replay<'_> {
             if finished && !has_more && records.is_empty() {
                 summary.population = progress.population;
                 summary.end = end;
+                summary.observed = inputs.observed();
                 return Ok(summary);
             }
         }

@@ -5,7 +5,7 @@
 
 use super::replay::Error;
 use crate::customer::{CustomerState, EventAnomalies, StageChange};
-use crate::event::{CustomerId, EventTime, Millis, Position, RejectReason};
+use crate::event::{CustomerId, EventTime, Millis, Observations, Position, RejectReason};
 use crate::explanation::TimelineStep;
 use crate::files::MergedInputs;
 use crate::model::Models;
@@ -28,6 +28,8 @@ pub struct TimelineEnd {
     pub end: Option<EventTime>,
     /// The number of rejected rows, with the reason and position of the first one.
     pub rejected: Option<(u64, RejectReason, Position)>,
+    /// What was found in each input.
+    pub observed: Vec<Observations>,
 }
 
 impl TimelineReplay<'_> {
@@ -71,7 +73,7 @@ impl TimelineReplay<'_> {
             let after = end.just_after();
             timeline.fire_timers(after, &mut show).map_err(Error::Output)?;
         }
-        Ok(TimelineEnd { state: timeline.state, end, rejected })
+        Ok(TimelineEnd { state: timeline.state, end, rejected, observed: inputs.observed() })
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     TimerKey,
 };
 use crate::customer::{CustomerState, EventAnomalies, StageChange};
-use crate::event::{CustomerId, Event, EventTime, Millis, Position, Watermark};
+use crate::event::{CustomerId, Event, EventTime, Millis, Position, RejectReason, Watermark};
 use crate::model::{Models, ModelsChange};
 
 /// Applies a batch. Pure: the same values give the same commit, however a history is cut into
@@ -59,6 +59,8 @@ pub fn apply<'m>(
                     break;
                 }
             },
+            // The mapping says that it is none.
+            Err(rejection) if rejection.reason == RejectReason::LeftOut => {}
             Err(rejection) => processor
                 .effects
                 .outputs

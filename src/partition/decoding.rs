@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::short_hash::short_hex;
-use crate::event::{CurrencyRates, Mapping, RecordLimits, TimeUnit};
+use crate::event::{CurrencyRates, Mapping, RecordLimits};
 
 /// The settings as key and text.
 ///
@@ -34,9 +34,12 @@ impl DecodingSettings {
             let mut put =
                 |key: &str, text: String| all.insert(format!("input.{number}.{key}"), text);
             put("topic", topic.to_owned());
-            put("time_unit", time_unit_name(mapping.time_unit).to_owned());
+            put("time_unit", mapping.time_format.unit.name().to_owned());
             for field in Mapping::FIELDS {
-                put(field, mapping.path(field).0.join("."));
+                put(field, mapping.source(field).to_string());
+            }
+            for (key, text) in mapping.other_settings() {
+                put(key, text);
             }
         }
         let RecordLimits {
@@ -118,14 +121,6 @@ impl DecodingSettings {
                 add a rate for {now}; to start over in {now}, use another kafka.app and an empty changelog"
             )
         })
-    }
-}
-
-fn time_unit_name(unit: TimeUnit) -> &'static str {
-    match unit {
-        TimeUnit::Seconds => "seconds",
-        TimeUnit::Milliseconds => "milliseconds",
-        TimeUnit::Microseconds => "microseconds",
     }
 }
 

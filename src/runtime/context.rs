@@ -9,7 +9,7 @@ use super::fuse::Fuse;
 use super::partitions::{PartitionState, Partitions};
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
-use super::shutdown::UncommittedWork;
+use super::uncommitted::UncommittedWork;
 use crate::kafka::TopicMetadata;
 use crate::model::Models;
 use crate::partition::{Progress, hash_models};

@@ -10,7 +10,7 @@ use super::fuse::Fuse;
 use super::partitions::Partitions;
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
-use super::shutdown::UncommittedWork;
+use super::uncommitted::UncommittedWork;
 use crate::event::WallTime;
 use crate::model::Models;
 

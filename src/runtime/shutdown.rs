@@ -1,7 +1,6 @@
 //! Bounds the time from a signal to the exit, in every phase of the daemon.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handle::Handle;
@@ -9,34 +8,6 @@ use super::handle::Handle;
 /// Longest wait for calls to Kafka that have no result to lose: connecting, restoring, leaving the group.
 const IDLE_DEADLINE: Duration = Duration::from_millis(1800);
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
-
-/// The workers that have applied or buffered records and not committed them yet.
-#[derive(Debug, Default)]
-pub struct UncommittedWork(Mutex<BTreeSet<usize>>);
-
-impl UncommittedWork {
-    pub(super) fn set(&self, worker: usize, has_work: bool) {
-        let mut workers = self.lock();
-        if has_work {
-            workers.insert(worker);
-        } else {
-            workers.remove(&worker);
-        }
-    }
-
-    pub(super) fn clear(&self) {
-        self.lock().clear();
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<usize>> {
-        // A panic while the lock is taken leaves the set consistent.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Asks the daemon to commit pending records and end, and ends the process if that takes too long: with exit code 0 as
 /// soon as nothing is left to commit, with 1 at `deadline`. Either way is safe: local state is written ahead to a log,

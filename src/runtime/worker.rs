@@ -23,6 +23,8 @@ mod cleanup;
 mod idle;
 mod idle_state;
 mod ingest;
+mod input_observations;
+mod input_report;
 mod observe;
 mod owned_partition;
 mod panic_search;
@@ -47,6 +49,7 @@ use crate::event::{self, Decoder, Mapping};
 use crate::store::PartitionCommit;
 use crate::store::store_partition;
 use budget::Budget;
+use input_observations::InputObservations;
 use owned_partition::OwnedPartition;
 use panic_search::PartitionRestart;
 use pending_commit::{CommitOutcome, PendingCommit};
@@ -59,6 +62,8 @@ pub(super) struct Worker<W> {
     number: usize,
     /// By input.
     decoders: Vec<Decoder>,
+    /// By input.
+    observations: Vec<InputObservations>,
     partitions: BTreeMap<i32, OwnedPartition>,
     /// Partitions that another process has processed with newer models or a newer version.
     deferred: BTreeSet<i32>,
@@ -113,7 +118,10 @@ impl<W: WorkerIo> Worker<W> {
                 settings.limits.clone(),
             )
         };
+        let fields = context.models.vocabulary.fields().count();
+        let observations = settings.mappings.iter().map(|_| InputObservations::new(fields));
         let worker = Worker {
+            observations: observations.collect(),
             decoders: settings.mappings.iter().map(decoder).collect(),
             number,
             partitions: BTreeMap::new(),

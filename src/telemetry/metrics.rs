@@ -17,6 +17,7 @@ use declare::Registrar;
 pub struct Metrics {
     registry: Registry,
     pub input: InputMetrics,
+    pub decoding: DecodingMetrics,
     /// By model, from, to and cause.
     pub transitions: IntCounterVec,
     /// Transitions that are not published, by model and reason.
@@ -87,6 +88,17 @@ pub struct InputMetrics {
     pub lost_records: IntCounterVec,
 }
 
+/// Metrics of what was not understood when records were decoded.
+#[derive(Clone, Debug)]
+pub struct DecodingMetrics {
+    /// Rejected records, by topic and reason.
+    pub rejected: IntCounterVec,
+    /// Values that were not what the models expect, by topic and field.
+    pub misread: IntCounterVec,
+    /// Records that the mapping leaves out, by topic.
+    pub left_out: IntCounterVec,
+}
+
 /// Metrics of topics that delete records too early.
 #[derive(Clone, Debug)]
 pub struct TopicMetrics {
@@ -155,6 +167,7 @@ impl Metrics {
         let [transitions, quiet_transitions] = declare.transitions()?;
         let metrics = Metrics {
             input: declare.input()?,
+            decoding: declare.decoding()?,
             transitions,
             quiet_transitions,
             bursts: declare.bursts()?,

@@ -146,3 +146,29 @@ fn an_added_input_is_read_from_its_beginning_and_a_removed_one_is_reported() {
     assert_eq!(transitions(&app)[2..], ["regular->rich 3"]);
     app.terminate();
 }
+
+/// As some connectors and bridges write keys: JSON, with quotes.
+#[test]
+fn an_input_of_which_most_records_are_rejected_is_reported_and_its_keys_can_be_json() {
+    let mut app = shop("quoted");
+    let quoted = |minute: i64, more: &str| Record {
+        key: Some(b"\"ann\"".to_vec()),
+        ..order("user", minute, more)
+    };
+    let before = settings(&app);
+    write_settings(&app, &with_user(&before));
+    app.produce("purchases", &(0..25).map(|minute| quoted(minute, "")).collect::<Vec<_>>());
+    app.start();
+    eventually("it reports the rejected records", || {
+        app.assert_running();
+        app.log().contains("25 of 25 records are rejected, most of them as key_differs")
+    });
+    assert_eq!(app.daemon.metric("tenure_rejected_records_total"), 25);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+    let json = "customer_id = \"user\"\nkey = \"json\"\nwhere = { op = [\"c\"] }\n";
+    write_settings(&app, &with_user(&before).replace("customer_id = \"user\"\n", json));
+    app.produce("purchases", &[quoted(30, r#","op":"c""#), quoted(31, r#","op":"d""#)]);
+    app.run_until_caught_up();
+    assert_eq!(transitions(&app), ["new->buyer 1"]);
+    assert_eq!(app.read("dead-letters").len(), 25);
+}

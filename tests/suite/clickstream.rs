@@ -184,11 +184,11 @@ fn backtest_explain_and_timeline_use_the_same_mapping() {
 fn an_invalid_mapping_is_refused_with_a_suggestion() {
     let folder = tempfile::tempdir().unwrap();
     for (mapping, message) in [
-        ("customer_id", "write FIELD=PATH"),
+        ("customer_id", "write KEY=VALUE"),
         ("custmer_id=user_id", "did you mean `customer_id`?"),
-        ("colour=red", "the fields are customer_id, type, time"),
-        ("time=", "every event needs time"),
-        ("time_unit=hours", "write seconds, milliseconds or microseconds"),
+        ("colour=red", "the settings are customer_id, type, time"),
+        ("time=", "time: every event needs this field"),
+        ("time_unit=hours", "unknown variant `hours`, expected one of `seconds`"),
     ] {
         let clickstream = clickstream();
         let run =

@@ -188,7 +188,7 @@ kafka.session_timeout: invalid type: integer `45`, expected a string
             "runtime.batch_records: invalid type: string \"7\", expected a whole number",
             "store.memory: `lots` is not a size; write \"256MiB\", \"64KiB\" or bytes",
             "input[0]: missing field `topic`",
-            "input[1].mapping.time_unit: unknown variant `second`, expected one of `seconds`, `milliseconds`, `microseconds`",
+            "input[1].mapping.time_unit: unknown variant `second`, expected one of `seconds`, `milliseconds`, `microseconds`, `nanoseconds`, `spreadsheet_days`",
             "output.format: unknown variant `avro`, expected `binary` or `structured`",
             "outputs: no such setting",
             "runtime.commit_interval: from 10ms to 60s",

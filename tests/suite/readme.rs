@@ -148,13 +148,85 @@ fn the_backtest_in_the_readme_is_the_printed_one() {
 
 #[test]
 fn the_configuration_is_accepted() {
-    let [text] = blocks("toml").try_into().unwrap();
+    let text = blocks("toml").remove(0);
     let folder = tempfile::tempdir().unwrap();
     let file: PathBuf = folder.path().join("tenure.toml");
     fs::write(&file, text).unwrap();
     let document = tenure::config::load(&[file], &[]).unwrap();
     assert_eq!(document.input.len(), 2);
-    assert_eq!(document.input[0].mapping.value.as_deref(), Some("properties.total"));
+    assert_eq!(document.input[0].mapping.mapping().0.value.to_string(), "properties.total");
+}
+
+/// Each mapping of the README with a few records as its system writes them, and the amount that they add up to.
+const EXPORTS: [(&str, &str, &str, &str); 5] = [
+    (
+        "uci",
+        "e.csv",
+        "InvoiceNo,StockCode,InvoiceDate,Amount,CustomerID\n536365,A,12/1/2010 8:26,15.30,17850.0\n\
+         536365,B,12/1/2010 8:26,4.70,17850\nC536379,D,12/13/2010 9:41,-5,17850\n",
+        "15",
+    ),
+    (
+        "shopify",
+        "e.csv",
+        "Name,Email,Financial Status,Paid at,Currency,Total,Notes\n\
+         #1050,Koper@shop.example,paid,2026-05-01 10:00:00 +0200,USD,100.90,a\n\
+         #1051,koper@shop.example,paid,2026-05-14 11:23:45 +0100,USD,\"1,540.00\",b\n",
+        "1640.9",
+    ),
+    (
+        "ga4",
+        "e.ndjson",
+        r#"{"event_name":"purchase","event_timestamp":"1704067200000000","user_pseudo_id":"u1","user_id":null,
+        "ecommerce":{"transaction_id":"t1","purchase_revenue":12.5},"event_params":[{"key":"plan","value":{"string_value":"pro"}}]}
+        {"event_name":"page_view","event_timestamp":1704067300000000,"user_pseudo_id":"u1","event_params":[]}"#,
+        "12.5",
+    ),
+    (
+        "segment",
+        "e.ndjson",
+        r#"{"type":"track","event":"Order Completed","userId":"u1","messageId":"m1","timestamp":"2024-01-01T10:03:00.000Z","properties":{"order_id":"o1","total":20,"currency":"USD"}}
+        {"type":"page","userId":null,"anonymousId":"u1","messageId":"m2","timestamp":"2024-02-20T10:00:00.000Z","name":"Checkout"}"#,
+        "20",
+    ),
+    (
+        "debezium",
+        "e.ndjson",
+        r#"{"schema":{},"payload":{"op":"c","before":null,"after":{"id":7,"customer_id":1,"ordered_at":1704067200000,"total_cents":1999}}}
+        {"schema":{},"payload":{"op":"d","before":{"id":7},"after":null}}"#,
+        "19.99",
+    ),
+];
+
+#[test]
+fn the_mappings_of_common_exports_read_what_these_systems_write() {
+    for (name, file, records, spent) in EXPORTS {
+        let first = format!("# mapping: {name}\n");
+        let mappings = blocks("toml");
+        let mapping = mappings.iter().find(|text| text.starts_with(&first)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = |file: &str| folder.path().join(file).display().to_string();
+        fs::write(path("mapping.toml"), mapping).unwrap();
+        fs::write(path(file), records).unwrap();
+        let model = format!(
+            "model: m\ninitial: new\norders: {{ placed: order_completed, repeated: line, within: 90d }}\n\
+             facts: {{ spent: sum(order_completed.value) }}\nstages: {{ new: {{}}, exact: {{}} }}\n\
+             transitions:\n  - {{ from: new, to: exact, when: spent == {spent} }}\n"
+        );
+        fs::write(path("m.yaml"), model).unwrap();
+        let arguments = ["replay", "--model", &path("m.yaml"), "--mapping", &path("mapping.toml")];
+        let mut arguments = arguments.to_vec();
+        let (rates, input) = ("GBP=1", path(file));
+        arguments.extend(["--rate", rates, &input]);
+        let run = tenure(&arguments);
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert!(run.status.success(), "{name}: {said}");
+        assert!(!said.contains("rejected") && !said.contains("not understood"), "{name}: {said}");
+        assert!(
+            said.lines().any(|line| line.trim_end().ends_with(" 1") && line.contains("exact")),
+            "{name}: {said}"
+        );
+    }
 }
 
 #[test]

@@ -107,6 +107,14 @@ fn replay(folder: &TempDir, inputs: &str) -> Run {
     run
 }
 
+/// The same, where no record of the inputs can be read.
+fn replay_unreadable(folder: &TempDir, inputs: &str) -> Run {
+    let run = tenure(folder, &format!("replay --model shop.yaml {inputs}"));
+    assert_eq!(run.code, 1, "{inputs}: {}", run.said);
+    assert!(run.said.ends_with("error: no record could be read\n"), "{}", run.said);
+    run
+}
+
 /// An order of 20, as a line.
 fn order(customer: &str, time: &str) -> String {
     let order =

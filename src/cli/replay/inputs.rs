@@ -8,31 +8,33 @@ use crate::cli::event_files::{FileArgs, print_detected};
 use crate::cli::mapping::MappingArgs;
 use crate::cli::print_stderr;
 use crate::event::{Decoder, EventTime, Millis};
-use crate::files::{self, HistoryRange, InputNotice, InputOrder, MergedInputs};
+use crate::files::{HistoryRange, InputNotice, InputOrder, MergedInputs};
 use crate::model::{Models, sanitize_for_terminal};
 use crate::offline::timeline::TimelineEnd;
 
-/// Opens the files; prints which of them are written in an unusual way, and which have to be sorted first.
+/// Opens the files, and returns the decoder of each too; prints which of them are written in an unusual way, and which have to be sorted first.
 pub(in crate::cli) fn open(
     inputs: &[PathBuf],
     (mapping, files): (&MappingArgs, &FileArgs),
     models: &Models,
     order: InputOrder,
     scratch: &Path,
-) -> Result<MergedInputs, files::Error> {
-    let decoder = Decoder::new(
-        mapping.mapping(),
-        models.vocabulary.clone(),
-        models.currency_rates(),
-        mapping.limits(),
-    );
+) -> anyhow::Result<(MergedInputs, Vec<Decoder>)> {
+    mapping.check(inputs)?;
+    let decoder = |input: &PathBuf| {
+        let (money, limits) = (mapping.money(models), mapping.limits());
+        let mapping = mapping.mapping(input)?;
+        anyhow::Ok(Decoder::new(mapping, models.vocabulary.clone(), money, limits))
+    };
+    let decoders = inputs.iter().map(decoder).collect::<Result<Vec<_>, _>>()?;
     let notify = |path: &Path, notice: InputNotice<'_>| match notice {
         InputNotice::Detected(detected) => print_detected(path, detected),
         InputNotice::Unsorted => {
             print_stderr(&format!("{} is not in time order; sorting it first", path.display()));
         }
     };
-    MergedInputs::open(inputs, &files.options(), &decoder, order, scratch, notify)
+    let merged = MergedInputs::open(inputs, &files.options(), &decoders, order, scratch, notify)?;
+    Ok((merged, decoders))
 }
 
 /// The problem that an input that can be read only once, such as a pipe, is named twice.

@@ -11,11 +11,12 @@ use serde_json::json;
 
 use super::inputs::file_names;
 use super::print_stderr;
+use crate::cli::input_report;
 use crate::cloudevent::{self, Origin};
 use crate::customer::EventAnomalies;
-use crate::event::{Position, RejectReason, Rejection};
+use crate::event::{InputReport, Position, RejectReason, Rejection};
 use crate::files::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
-use crate::model::{DEDUPE_IDS_MAX, Models, ORDERS_MAX, Refunds};
+use crate::model::{DEDUPE_IDS_MAX, Models, ORDERS_MAX, Refunds, sanitize_for_terminal};
 use crate::offline::replay::ReplaySummary;
 use crate::partition::Output;
 
@@ -95,7 +96,11 @@ impl<'o> ReplayOutputs<'o> {
     }
 
     /// The final summary: customers by stage, and rejected rows by reason.
-    pub(super) fn summary_text(&self, summary: &ReplaySummary) -> String {
+    pub(super) fn summary_text(
+        &self,
+        summary: &ReplaySummary,
+        reports: &[InputReport<'_>],
+    ) -> String {
         let rejected: u64 = summary.rejected.values().sum();
         let mut text = format!("{} events", summary.records.saturating_sub(rejected));
         if summary.noticed.duplicates > 0 {
@@ -103,6 +108,10 @@ impl<'o> ReplayOutputs<'o> {
         }
         if rejected > 0 {
             text += &format!(", {rejected} rejected");
+        }
+        let left_out: u64 = summary.observed.iter().map(|observed| observed.left_out).sum();
+        if left_out > 0 {
+            text += &format!(", {left_out} left out by the mapping");
         }
         if summary.noticed.returns_unmatched > 0 {
             let count = summary.noticed.returns_unmatched;
@@ -121,7 +130,7 @@ impl<'o> ReplayOutputs<'o> {
                 let file = &self.files[first.input as usize];
                 text += &format!(", first at {file}:{}", first.line_text());
             }
-            text += reason.hint();
+            text += &sanitize_for_terminal(&input_report::rejection(reports, *reason));
         }
         text += &order_lines(self.models, summary);
         text += &self.missing_types_line(&summary.seen_event_types);

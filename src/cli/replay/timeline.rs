@@ -4,8 +4,8 @@ use std::io::{self, BufWriter, Write};
 
 use super::outputs::REPLAY_SOURCE;
 use super::{ReplayArgs, inputs};
-use crate::cli::{Exit, OutputFormat, print_stderr};
-use crate::event::CustomerId;
+use crate::cli::{Exit, OutputFormat, input_report, print_stderr};
+use crate::event::{CustomerId, Decoder};
 use crate::explanation::{self, TimelineStep};
 use crate::files::MergedInputs;
 use crate::model::Models;
@@ -17,6 +17,7 @@ impl ReplayArgs {
         models: &Models,
         customer: &str,
         merged: MergedInputs,
+        decoders: &[Decoder],
     ) -> anyhow::Result<Exit> {
         let id = CustomerId::from(customer);
         let files = inputs::file_names(&self.inputs);
@@ -29,6 +30,7 @@ impl ReplayArgs {
         let replay = timeline::TimelineReplay { models, customer: &id, until: self.until };
         let end = replay.run(merged, write)?;
         out.flush()?;
+        input_report::print(&self.inputs, &input_report::of_decoders(decoders, &end.observed));
         if end.state.is_none() {
             let error = inputs::unknown_customer_error(&self.inputs, customer, &end);
             print_stderr(&error);

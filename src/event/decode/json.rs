@@ -1,13 +1,14 @@
-//! Decodes a JSON object in one pass: reads the mapped values, checks the limits of all others.
+//! Decodes a JSON object in one pass: reads the mapped values and skips all others.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::raw_fields::{RawFields, RawScalar};
-use crate::event::mapping::MappingNode;
+use crate::event::mapping::{ElementSelector, MappingNode};
 use crate::event::{RecordLimits, RejectReason};
 
 /// Decodes `text`, which must be exactly one JSON object.
@@ -15,7 +16,7 @@ pub(super) fn decode_object<'a>(
     text: &'a str,
     tree: &MappingNode,
     limits: &RecordLimits,
-    draft: &mut RawFields<'a>,
+    draft: &mut RawFields<'a, '_>,
 ) -> Result<(), RejectReason> {
     let mut scan = Scan { limits, rejection: None, draft };
     let mut json = serde_json::Deserializer::from_str(text);
@@ -25,22 +26,42 @@ pub(super) fn decode_object<'a>(
     match (scan.rejection, outcome) {
         (Some(reason), _) => Err(reason),
         (None, Ok(())) => Ok(()),
-        // serde_json has no error category for it, so the text is compared.
-        (None, Err(error)) if error.to_string().starts_with("number out of range") => {
-            Err(RejectReason::BadNumber)
-        }
         (None, Err(_)) => Err(RejectReason::NotJson),
     }
 }
 
-struct Scan<'s, 'a> {
+/// Decodes a text that may itself be JSON, such as a column of a file with an object in each cell. Other texts have no
+/// inner values.
+pub(super) fn decode_inner(
+    text: &str,
+    node: &MappingNode,
+    limits: &RecordLimits,
+    draft: &mut RawFields<'_, '_>,
+) -> Result<(), RejectReason> {
+    if !text.starts_with(['{', '[']) {
+        return Ok(());
+    }
+    let mut inner = RawFields::new(draft.mapping());
+    let mut scan = Scan { limits, rejection: None, draft: &mut inner };
+    let read = read_container::<serde_json::Error>(text, node, 1, &mut scan);
+    match (scan.rejection, read) {
+        (Some(reason), _) => return Err(reason),
+        // A text that only looks like JSON.
+        (None, Err(_)) => return Ok(()),
+        (None, Ok(())) => {}
+    }
+    draft.merge(inner);
+    Ok(())
+}
+
+struct Scan<'s, 'a, 'm> {
     limits: &'s RecordLimits,
     /// Why the scan stopped, unless it was a syntax error.
     rejection: Option<RejectReason>,
-    draft: &'s mut RawFields<'a>,
+    draft: &'s mut RawFields<'a, 'm>,
 }
 
-impl Scan<'_, '_> {
+impl Scan<'_, '_, '_> {
     fn reject<E: Error>(&mut self, reason: RejectReason) -> E {
         self.rejection.get_or_insert(reason);
         E::custom("rejected")
@@ -48,13 +69,13 @@ impl Scan<'_, '_> {
 }
 
 /// Visits an object with mapped keys.
-struct ObjectVisitor<'o, 's, 'a> {
+struct ObjectVisitor<'o, 's, 'a, 'm> {
     node: &'o MappingNode,
     depth: usize,
-    scan: &'o mut Scan<'s, 'a>,
+    scan: &'o mut Scan<'s, 'a, 'm>,
 }
 
-impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a> {
+impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a, '_> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,10 +95,10 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a> {
                 return Err(scan.reject(RejectReason::TooLong));
             }
             let Some(at) = child else {
-                map.next_value_seed(SkipSeed { depth: depth + 1, scan: &mut *scan })?;
+                map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            // From the 129th mapped key of one object on, a duplicate is not detected; its last value is used.
+            // From the 129th mapped key of one object on, a duplicate is not detected; its first value is used.
             let bit = 1_u128.checked_shl(at as u32).unwrap_or(0);
             if seen & bit != 0 {
                 return Err(scan.reject(RejectReason::DuplicateKey));
@@ -90,41 +111,133 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a> {
     }
 }
 
-/// Decodes a mapped value: a scalar for its targets, an object for its children.
+/// Visits a list of which some elements are read.
+struct ListVisitor<'o, 's, 'a, 'm> {
+    node: &'o MappingNode,
+    depth: usize,
+    scan: &'o mut Scan<'s, 'a, 'm>,
+}
+
+impl<'a> Visitor<'a> for ListVisitor<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an array")
+    }
+
+    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
+        let ListVisitor { node, depth, scan } = self;
+        if depth > scan.limits.depth {
+            return Err(scan.reject(RejectReason::TooDeep));
+        }
+        let mut index = 0;
+        while let Some(raw) = seq.next_element::<&'a RawValue>()? {
+            if index >= scan.limits.elements {
+                return Err(scan.reject(RejectReason::TooLong));
+            }
+            for (selector, child) in &node.elements {
+                let was_collecting = scan.draft.is_collecting;
+                match selector {
+                    ElementSelector::Index(wanted) if *wanted != index => continue,
+                    ElementSelector::Entry { member, name }
+                        if !is_entry(raw.get(), member, name) =>
+                    {
+                        continue;
+                    }
+                    ElementSelector::Index(_) | ElementSelector::Entry { .. } => {}
+                    ElementSelector::Each => scan.draft.is_collecting = true,
+                }
+                let read = read_mapped_value(raw.get(), child, depth, scan);
+                scan.draft.is_collecting = was_collecting;
+                read?;
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The members of an object, without decoding their values; `None` for anything else.
+fn members(raw: &str) -> Option<BTreeMap<Cow<'_, str>, &RawValue>> {
+    raw.starts_with('{').then(|| serde_json::from_str(raw).ok())?
+}
+
+fn is_entry(raw: &str, member: &str, name: &str) -> bool {
+    let value = members(raw).and_then(|members| members.get(member).copied());
+    value.is_some_and(|value| {
+        let text = value.get();
+        if text.starts_with('"') {
+            unquote(text).is_some_and(|text| text == name)
+        } else {
+            text == name
+        }
+    })
+}
+
+/// Decodes a mapped value: a scalar for its targets, an object or list for the values inside.
 fn read_mapped_value<'a, E: Error>(
     raw: &'a str,
     node: &MappingNode,
     depth: usize,
-    scan: &mut Scan<'_, 'a>,
+    scan: &mut Scan<'_, 'a, '_>,
 ) -> Result<(), E> {
     let token = match raw.as_bytes().first() {
-        Some(b'{') if !node.children.is_empty() => {
-            let mut json = serde_json::Deserializer::from_str(raw);
-            let object = ObjectVisitor { node, depth: depth + 1, scan: &mut *scan };
-            json.deserialize_map(object).map_err(E::custom)?;
-            RawScalar::Container
-        }
         Some(b'{' | b'[') => {
-            let mut json = serde_json::Deserializer::from_str(raw);
-            SkipSeed { depth: depth + 1, scan: &mut *scan }
-                .deserialize(&mut json)
-                .map_err(E::custom)?;
-            RawScalar::Container
+            if node.is_inner() {
+                read_container(raw, node, depth + 1, scan)?;
+            }
+            match single_member(raw).filter(|_| node.is_entry_value) {
+                Some(inner) => return read_mapped_value(inner, node, depth + 1, scan),
+                None => RawScalar::Container,
+            }
         }
         Some(b'"') => {
-            let text = unquote(raw).ok_or_else(|| E::custom("bad string"))?;
+            let Some(text) = unquote(raw) else {
+                return Err(scan.reject(RejectReason::NotUtf8));
+            };
             if text.len() > scan.limits.text_bytes {
                 return Err(scan.reject(RejectReason::TooLong));
+            }
+            let text = trim(text);
+            if node.is_inner()
+                && let Err(reason) = decode_inner(&text, node, scan.limits, scan.draft)
+            {
+                return Err(scan.reject(reason));
             }
             RawScalar::Text(text)
         }
         Some(b't') => RawScalar::Bool(true),
         Some(b'f') => RawScalar::Bool(false),
-        Some(b'n') | None => RawScalar::Null,
-        Some(_) => RawScalar::Number(raw),
+        Some(b'n') | None => return Ok(()),
+        Some(_) => RawScalar::Number(Cow::Borrowed(raw)),
     };
-    scan.draft.set(&node.targets, token);
+    scan.draft.offer(&node.targets, &token);
     Ok(())
+}
+
+fn read_container<'a, E: Error>(
+    raw: &'a str,
+    node: &MappingNode,
+    depth: usize,
+    scan: &mut Scan<'_, 'a, '_>,
+) -> Result<(), E> {
+    let mut json = serde_json::Deserializer::from_str(raw);
+    let is_list = raw.starts_with('[');
+    let read = match is_list {
+        true if node.elements.is_empty() => return Ok(()),
+        false if node.children.is_empty() => return Ok(()),
+        true => json.deserialize_seq(ListVisitor { node, depth, scan }),
+        false => json.deserialize_map(ObjectVisitor { node, depth, scan }),
+    };
+    read.and_then(|()| json.end()).map_err(E::custom)
+}
+
+/// The only member that is not null, if it is a scalar: `{"string_value": null, "int_value": 7}`.
+fn single_member(raw: &str) -> Option<&str> {
+    let members = members(raw)?;
+    let mut present = members.values().map(|value| value.get()).filter(|value| *value != "null");
+    let first = present.next().filter(|value| !value.starts_with(['{', '[']))?;
+    present.next().is_none().then_some(first)
 }
 
 /// The text of a JSON string, borrowed unless it has escapes.
@@ -134,6 +247,14 @@ fn unquote(raw: &str) -> Option<Cow<'_, str>> {
         return serde_json::from_str(raw).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(inner))
+}
+
+fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
 }
 
 /// Decodes a key of an object to the index of the child that it names.
@@ -156,85 +277,5 @@ impl Visitor<'_> for KeySeed<'_> {
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
         Ok(self.0.child_index(key))
-    }
-}
-
-/// Checks an unmapped value against the limits and discards it.
-struct SkipSeed<'o, 's, 'a> {
-    depth: usize,
-    scan: &'o mut Scan<'s, 'a>,
-}
-
-impl<'a> DeserializeSeed<'a> for SkipSeed<'_, '_, 'a> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for SkipSeed<'_, '_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("any value")
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        if text.len() > self.scan.limits.text_bytes {
-            return Err(self.scan.reject(RejectReason::TooLong));
-        }
-        Ok(())
-    }
-
-    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
-        let SkipSeed { depth, scan } = self;
-        if depth > scan.limits.depth {
-            return Err(scan.reject(RejectReason::TooDeep));
-        }
-        let mut elements = 0;
-        while seq.next_element_seed(SkipSeed { depth: depth + 1, scan: &mut *scan })?.is_some() {
-            elements += 1;
-            if elements > scan.limits.elements {
-                return Err(scan.reject(RejectReason::TooLong));
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        let SkipSeed { depth, scan } = self;
-        if depth > scan.limits.depth {
-            return Err(scan.reject(RejectReason::TooDeep));
-        }
-        let mut elements = 0;
-        while map.next_key::<IgnoredAny>()?.is_some() {
-            elements += 1;
-            if elements > scan.limits.elements {
-                return Err(scan.reject(RejectReason::TooLong));
-            }
-            map.next_value_seed(SkipSeed { depth: depth + 1, scan: &mut *scan })?;
-        }
-        Ok(())
     }
 }

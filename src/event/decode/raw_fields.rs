@@ -4,42 +4,210 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::event::mapping::FieldTarget;
-use crate::event::{FieldId, FieldKind};
+use crate::event::mapping::{FieldTarget, RankedTarget};
+use crate::event::{FieldId, FieldKind, Mapping};
 
-/// A value of a record, not yet typed.
+/// A value of a record, not yet typed. Texts have no blanks around them.
 #[derive(Clone, Debug)]
 pub(super) enum RawScalar<'a> {
     Text(Cow<'a, str>),
-    Number(&'a str),
+    Number(Cow<'a, str>),
     Bool(bool),
-    Null,
     /// An object or array where a scalar is expected.
     Container,
+    /// The values of several elements of a list.
+    Many(Vec<RawScalar<'a>>),
 }
 
-/// The mapped values of one record.
-#[derive(Debug, Default)]
-pub(super) struct RawFields<'a> {
-    pub(super) customer: Option<RawScalar<'a>>,
-    pub(super) event_type: Option<RawScalar<'a>>,
-    pub(super) time: Option<RawScalar<'a>>,
-    pub(super) value: Option<RawScalar<'a>>,
-    pub(super) currency: Option<RawScalar<'a>>,
-    pub(super) fields: SmallVec<[(FieldId, FieldKind, RawScalar<'a>); 2]>,
+impl RawScalar<'_> {
+    /// The value as text.
+    pub(super) fn text(&self) -> String {
+        match self {
+            RawScalar::Text(text) | RawScalar::Number(text) => text.clone().into_owned(),
+            RawScalar::Bool(flag) => flag.to_string(),
+            RawScalar::Container => "an object or a list".to_owned(),
+            RawScalar::Many(_) => "several elements of a list".to_owned(),
+        }
+    }
+
+    /// The form of the value without its content, which may be personal: digits are 9, letters are x.
+    pub(super) fn form(&self) -> String {
+        match self {
+            RawScalar::Text(text) => format!("\"{}\"", mask(text)),
+            RawScalar::Number(text) => mask(text),
+            other => other.text(),
+        }
+    }
+
+    fn into_owned(self) -> RawScalar<'static> {
+        match self {
+            RawScalar::Text(text) => RawScalar::Text(Cow::Owned(text.into_owned())),
+            RawScalar::Number(text) => RawScalar::Number(Cow::Owned(text.into_owned())),
+            RawScalar::Bool(flag) => RawScalar::Bool(flag),
+            RawScalar::Container => RawScalar::Container,
+            RawScalar::Many(all) => {
+                RawScalar::Many(all.into_iter().map(RawScalar::into_owned).collect())
+            }
+        }
+    }
+
+    fn has_replacement(&self) -> bool {
+        match self {
+            RawScalar::Text(text) => text.contains(char::REPLACEMENT_CHARACTER),
+            RawScalar::Many(all) => all.iter().any(RawScalar::has_replacement),
+            _ => false,
+        }
+    }
 }
 
-impl<'a> RawFields<'a> {
-    pub(super) fn set(&mut self, targets: &[FieldTarget], token: RawScalar<'a>) {
-        for target in targets {
-            let token = token.clone();
-            match *target {
-                FieldTarget::Customer => self.customer = Some(token),
-                FieldTarget::EventType => self.event_type = Some(token),
-                FieldTarget::Time => self.time = Some(token),
-                FieldTarget::Value => self.value = Some(token),
-                FieldTarget::Currency => self.currency = Some(token),
-                FieldTarget::Field(id, kind) => self.fields.push((id, kind, token)),
+fn mask(text: &str) -> String {
+    let masked = text.chars().map(|c| match c {
+        '0'..='9' => '9',
+        c if c.is_alphanumeric() => 'x',
+        c if c.is_control() => '?',
+        c => c,
+    });
+    masked.collect()
+}
+
+/// A value with the rank of its path among the paths of its field; the lowest rank counts.
+#[derive(Clone, Debug)]
+pub(super) struct Ranked<'a> {
+    rank: u8,
+    token: RawScalar<'a>,
+}
+
+/// An unreadable object or array counts only where no other path has a value.
+const CONTAINER_RANK: u8 = 1 << 7;
+
+/// The mapped values of one record. A value that means "none" is absent.
+#[derive(Debug)]
+pub(super) struct RawFields<'a, 'm> {
+    mapping: &'m Mapping,
+    customer: Option<Ranked<'a>>,
+    event_type: Option<Ranked<'a>>,
+    time: Option<Ranked<'a>>,
+    value: Option<Ranked<'a>>,
+    currency: Option<Ranked<'a>>,
+    fields: SmallVec<[(FieldId, FieldKind, Ranked<'a>); 2]>,
+    /// Whether values of one path are collected, since they are those of the elements of a list.
+    pub(super) is_collecting: bool,
+}
+
+impl<'a, 'm> RawFields<'a, 'm> {
+    pub(super) fn new(mapping: &'m Mapping) -> RawFields<'a, 'm> {
+        RawFields {
+            mapping,
+            customer: None,
+            event_type: None,
+            time: None,
+            value: None,
+            currency: None,
+            fields: SmallVec::new(),
+            is_collecting: false,
+        }
+    }
+
+    pub(super) fn mapping(&self) -> &'m Mapping {
+        self.mapping
+    }
+
+    /// Offers a value to its targets.
+    pub(super) fn offer(&mut self, targets: &[RankedTarget], token: &RawScalar<'a>) {
+        if targets.is_empty() {
+            return;
+        }
+        if let RawScalar::Text(text) = token
+            && self.mapping.is_null(text)
+        {
+            return;
+        }
+        let is_container = matches!(token, RawScalar::Container);
+        for RankedTarget { target, rank } in targets {
+            let rank = if is_container { rank | CONTAINER_RANK } else { *rank };
+            let new = Ranked { rank, token: token.clone() };
+            let slot = match *target {
+                FieldTarget::Customer => &mut self.customer,
+                FieldTarget::EventType => &mut self.event_type,
+                FieldTarget::Time => &mut self.time,
+                FieldTarget::Value => &mut self.value,
+                FieldTarget::Currency => &mut self.currency,
+                FieldTarget::Field(id, kind) => {
+                    let known = self.fields.iter().position(|(field, ..)| *field == id);
+                    match known {
+                        Some(at) => keep_better(&mut self.fields[at].2, new, self.is_collecting),
+                        None => self.fields.push((id, kind, new)),
+                    }
+                    continue;
+                }
+            };
+            match slot {
+                Some(old) => keep_better(old, new, self.is_collecting),
+                None => *slot = Some(new),
+            }
+        }
+    }
+
+    /// Takes over the values of a text that was decoded on its own.
+    pub(super) fn merge(&mut self, inner: RawFields<'_, '_>) {
+        let slots = [
+            (&mut self.customer, inner.customer),
+            (&mut self.event_type, inner.event_type),
+            (&mut self.time, inner.time),
+            (&mut self.value, inner.value),
+            (&mut self.currency, inner.currency),
+        ];
+        let owned =
+            |ranked: Ranked<'_>| Ranked { rank: ranked.rank, token: ranked.token.into_owned() };
+        for (slot, new) in slots {
+            match (slot.as_mut(), new.map(owned)) {
+                (Some(old), Some(new)) => keep_better(old, new, self.is_collecting),
+                (None, new @ Some(_)) => *slot = new,
+                (_, None) => {}
+            }
+        }
+        for (id, kind, new) in inner.fields {
+            match self.fields.iter_mut().find(|(field, ..)| *field == id) {
+                Some((.., old)) => keep_better(old, owned(new), self.is_collecting),
+                None => self.fields.push((id, kind, owned(new))),
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, target: FieldTarget) -> Option<RawScalar<'a>> {
+        let slot = match target {
+            FieldTarget::Customer => &mut self.customer,
+            FieldTarget::EventType => &mut self.event_type,
+            FieldTarget::Time => &mut self.time,
+            FieldTarget::Value => &mut self.value,
+            FieldTarget::Currency => &mut self.currency,
+            FieldTarget::Field(..) => return None,
+        };
+        slot.take().map(|ranked| ranked.token)
+    }
+
+    /// The fields that models name, with their values.
+    pub(super) fn into_fields(self) -> impl Iterator<Item = (FieldId, FieldKind, RawScalar<'a>)> {
+        self.fields.into_iter().map(|(id, kind, ranked)| (id, kind, ranked.token))
+    }
+
+    /// Whether a value has a replacement character: in a text that was repaired, it was not readable.
+    pub(super) fn has_replacement(&self) -> bool {
+        let slots = [&self.customer, &self.event_type, &self.time, &self.value, &self.currency];
+        let fields = self.fields.iter().map(|(.., ranked)| ranked);
+        slots.into_iter().flatten().chain(fields).any(|ranked| ranked.token.has_replacement())
+    }
+}
+
+fn keep_better<'a>(old: &mut Ranked<'a>, new: Ranked<'a>, is_collecting: bool) {
+    if new.rank < old.rank {
+        *old = new;
+    } else if new.rank == old.rank && is_collecting {
+        match &mut old.token {
+            RawScalar::Many(all) => all.push(new.token),
+            first => {
+                let first = std::mem::replace(first, RawScalar::Container);
+                old.token = RawScalar::Many(vec![first, new.token]);
             }
         }
     }

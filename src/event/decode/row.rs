@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::{Decoder, RawFields, RawScalar};
-use crate::event::mapping::FieldTarget;
-use crate::event::{Event, RejectReason};
+use super::{Decoder, RawFields, RawScalar, json, passes};
+use crate::event::mapping::{FieldTarget, MappingNode, RankedTarget};
+use crate::event::{Event, FieldSource, Observations, Path, RejectReason, Step};
 
-/// The targets of each column of a file.
+/// What is read from each column of a file.
 #[derive(Clone, Debug)]
 pub struct Columns {
-    targets: Vec<Vec<FieldTarget>>,
+    /// `None` for a column that is not read.
+    nodes: Vec<Option<MappingNode>>,
+    /// The columns of the mapping's filter, with the texts that pass.
+    filter: Vec<(usize, Vec<String>)>,
     /// The first two columns that have a target in common. Then every row is rejected, since either could be meant.
     repeated: Option<(usize, usize)>,
 }
@@ -21,26 +24,38 @@ impl Columns {
         decoder: &Decoder,
         header: impl Iterator<Item = &'h str>,
     ) -> Result<Columns, Vec<String>> {
-        let columns: Vec<Vec<FieldTarget>> =
-            header.map(|name| column_targets(decoder, name.trim())).collect();
+        let names: Vec<&str> = header.map(str::trim).collect();
+        let nodes: Vec<Option<MappingNode>> =
+            names.iter().map(|name| column_node(decoder, name).cloned()).collect();
         let mapping = &decoder.mapping;
         let required = [
             (FieldTarget::Customer, &mapping.customer_id),
             (FieldTarget::EventType, &mapping.event_type),
             (FieldTarget::Time, &mapping.time),
         ];
-        let missing: Vec<String> = required
+        let has = |target: FieldTarget| nodes.iter().flatten().any(|node| reads(node, target));
+        let mut missing: Vec<String> = required
             .iter()
-            .filter(|(target, _)| !columns.iter().any(|targets| targets.contains(target)))
-            .map(|(_, path)| path.0.join("."))
+            .filter(|(target, source)| source.constant.is_none() && !has(*target))
+            .map(|(_, source)| path_texts(source))
             .collect();
+        let mut filter = Vec::new();
+        for (path, texts) in &mapping.filter {
+            match names.iter().position(|name| name == path) {
+                Some(at) => filter.push((at, texts.clone())),
+                None => missing.push(path.clone()),
+            }
+        }
         if !missing.is_empty() {
             return Err(missing);
         }
-        let shared = |one: &usize, at: usize| columns[*one].iter().any(|t| columns[at].contains(t));
+        let targets = |at: usize| nodes[at].iter().flat_map(|node| &node.targets);
+        let shared = |one: usize, at: usize| {
+            targets(one).any(|target| targets(at).any(|other| other == target))
+        };
         let repeated =
-            (0..columns.len()).find_map(|at| Some(((0..at).find(|one| shared(one, at))?, at)));
-        Ok(Columns { repeated, targets: columns })
+            (0..nodes.len()).find_map(|at| Some(((0..at).find(|one| shared(*one, at))?, at)));
+        Ok(Columns { nodes, filter, repeated })
     }
 
     /// Two columns, by index, that are read as the same field.
@@ -49,12 +64,25 @@ impl Columns {
     }
 }
 
-fn column_targets(decoder: &Decoder, name: &str) -> Vec<FieldTarget> {
-    let path: Vec<String> = name.split('.').map(str::to_owned).collect();
-    let as_property: Vec<String> =
-        decoder.mapping.properties.0.iter().chain(&path).cloned().collect();
-    let node = decoder.tree.find(&path).or_else(|| decoder.tree.find(&as_property));
-    node.map(|node| node.targets.clone()).unwrap_or_default()
+/// The paths of a field, any of which would do.
+fn path_texts(source: &FieldSource) -> String {
+    let texts: Vec<String> = source.paths.iter().map(Path::to_string).collect();
+    texts.join(" or ")
+}
+
+fn reads(node: &MappingNode, target: FieldTarget) -> bool {
+    let is_target = |ranked: &RankedTarget| ranked.target == target;
+    node.targets.iter().any(is_target)
+        || node.children.iter().any(|(_, child)| reads(child, target))
+        || node.elements.iter().any(|(_, child)| reads(child, target))
+}
+
+fn column_node<'d>(decoder: &'d Decoder, name: &str) -> Option<&'d MappingNode> {
+    let whole = Path(vec![Step::Key(name.to_owned())]);
+    let tree = &decoder.tree;
+    let direct = tree.find(&whole).or_else(|| tree.find(&Path::of_keys(name)));
+    let mut as_property = decoder.mapping.properties.paths.iter().map(|path| path.property(name));
+    direct.or_else(|| as_property.find_map(|path| tree.find(&path)))
 }
 
 impl Decoder {
@@ -64,27 +92,61 @@ impl Decoder {
         columns: &Columns,
         cells: impl ExactSizeIterator<Item = &'r [u8]>,
     ) -> Result<Event, RejectReason> {
-        if cells.len() != columns.targets.len() {
+        self.decode_row_observed(columns, cells, &mut Observations::off())
+    }
+
+    /// As [`Decoder::decode_row`], and adds to `observed` what was found and what could not be read.
+    pub fn decode_row_observed<'r>(
+        &self,
+        columns: &Columns,
+        cells: impl ExactSizeIterator<Item = &'r [u8]>,
+        observed: &mut Observations,
+    ) -> Result<Event, RejectReason> {
+        let decoded = self.try_decode_row(columns, cells, observed);
+        observed.count(&decoded);
+        decoded
+    }
+
+    fn try_decode_row<'r>(
+        &self,
+        columns: &Columns,
+        cells: impl ExactSizeIterator<Item = &'r [u8]>,
+        observed: &mut Observations,
+    ) -> Result<Event, RejectReason> {
+        if cells.len() != columns.nodes.len() {
             return Err(RejectReason::BadRow);
         }
         if columns.repeated.is_some() {
             return Err(RejectReason::DuplicateKey);
         }
-        let mut draft = RawFields::default();
+        let mut draft = RawFields::new(&self.mapping);
         let mut bytes = 0;
-        for (targets, cell) in columns.targets.iter().zip(cells) {
+        for (at, (node, cell)) in columns.nodes.iter().zip(cells).enumerate() {
             bytes += cell.len();
             if bytes > self.limits.record_bytes {
                 return Err(RejectReason::TooLarge);
+            }
+            let filter = columns.filter.iter().find(|(column, _)| *column == at);
+            if node.is_none() && filter.is_none() {
+                continue;
             }
             let text = std::str::from_utf8(cell).map_err(|_| RejectReason::NotUtf8)?;
             if text.len() > self.limits.text_bytes {
                 return Err(RejectReason::TooLong);
             }
-            if !text.is_empty() && !targets.is_empty() {
-                draft.set(targets, RawScalar::Text(Cow::Borrowed(text)));
+            let token = RawScalar::Text(Cow::Borrowed(text.trim()));
+            if let Some((_, texts)) = filter
+                && !passes(Some(token.clone()), texts)
+            {
+                return Err(RejectReason::LeftOut);
+            }
+            if let Some(node) = node {
+                if node.is_inner() {
+                    json::decode_inner(text.trim(), node, &self.limits, &mut draft)?;
+                }
+                draft.offer(&node.targets, &token);
             }
         }
-        self.build_event(draft)
+        self.build_event(draft, observed)
     }
 }

@@ -27,8 +27,11 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<(Token, Range<usize>)>, SyntaxE
             at += first.len_utf8();
             continue;
         }
-        let (token, length) = if first.is_ascii_alphabetic() || first == '_' {
-            let length = prefix_length(rest, |c| c.is_ascii_alphanumeric() || c == '_');
+        let (token, length) = if first.is_alphabetic() || matches!(first, '_' | '$') {
+            // Some systems begin the names of their own properties with a dollar sign.
+            let dollar = usize::from(first == '$');
+            let length =
+                dollar + prefix_length(&rest[dollar..], |c| c.is_alphanumeric() || c == '_');
             (Token::Name(rest[..length].to_owned()), length)
         } else if first.is_ascii_digit() {
             lex_number(rest, at)?

@@ -39,6 +39,7 @@ impl<W: WorkerIo> Worker<W> {
             Fetched::Record { offset, timestamp, key, value, headers } => {
                 let position = Position { input, offset };
                 let decoder = &self.decoders[input as usize];
+                let observed = &mut self.observations[input as usize].recent;
                 let skips = self.skips.get(&partition);
                 let is_skipped = skips.is_some_and(|skips| skips.contains(&position));
                 let content = catch_panic(|| {
@@ -46,7 +47,8 @@ impl<W: WorkerIo> Worker<W> {
                         return Err(RejectReason::Skipped);
                     }
                     crash::panic_at("decode", input, partition, offset);
-                    decoder.decode_record(key.as_deref(), value.as_deref(), timestamp)
+                    let (key, value) = (key.as_deref(), value.as_deref());
+                    decoder.decode_record_observed(key, value, timestamp, observed)
                 });
                 let Ok(content) = content else {
                     self.handle_panic(partition, 1, Some(position));

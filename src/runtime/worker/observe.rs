@@ -38,6 +38,7 @@ impl<W: WorkerIo> Worker<W> {
             }
             owned.idle.observed = is_stable.then_some(now);
         }
+        self.report_inputs();
         self.observe_bursts();
         self.io.observe(&self.context.metrics);
         self.clean_up_stale_state()

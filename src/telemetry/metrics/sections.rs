@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::RejectReason;
 use prometheus::{IntCounterVec, IntGauge};
 
 use super::declare::Registrar;
 use super::{
-    BurstMetrics, ClockMetrics, InputMetrics, ModelChangeMetrics, RestoreMetrics, TopicMetrics,
+    BurstMetrics, ClockMetrics, DecodingMetrics, InputMetrics, ModelChangeMetrics, RestoreMetrics,
+    TopicMetrics,
 };
 
 /// Properties of RocksDB by the store's names, with help texts.
@@ -46,7 +48,8 @@ impl Registrar<'_> {
     pub(super) fn input(&self) -> prometheus::Result<InputMetrics> {
         let dead_letters = self.counters("dead_letters_total", "Rejected records.", &["reason"])?;
         // Each series exists from the start, so that its first increase is visible.
-        for reason in crate::event::RejectReason::ALL {
+        let is_letter = |reason: &RejectReason| *reason != RejectReason::LeftOut;
+        for reason in RejectReason::ALL.into_iter().filter(is_letter) {
             dead_letters.with_label_values(&[reason.code()]);
         }
         Ok(InputMetrics {
@@ -105,6 +108,26 @@ impl Registrar<'_> {
             refused_outputs: self.counters(
                 "refused_outputs_total",
                 "Outputs that the broker refused as too large or invalid, each replaced by a small dead letter.",
+                &["topic"],
+            )?,
+        })
+    }
+
+    pub(super) fn decoding(&self) -> prometheus::Result<DecodingMetrics> {
+        Ok(DecodingMetrics {
+            rejected: self.counters(
+                "rejected_records_total",
+                "Records that were rejected when they were decoded.",
+                &["topic", "reason"],
+            )?,
+            misread: self.counters(
+                "misread_fields_total",
+                "Values of another kind than the models expect in a field; the field counts as absent.",
+                &["topic", "field"],
+            )?,
+            left_out: self.counters(
+                "left_out_records_total",
+                "Records that the mapping of the input leaves out.",
                 &["topic"],
             )?,
         })

@@ -34,8 +34,15 @@ fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>)
     let folder = tempfile::tempdir().unwrap();
     let decoders: Vec<Decoder> = versions.iter().map(decoder).collect();
     let options = FileOptions::default();
-    let (mut grouped, survey) =
-        GroupedInputs::open(inputs, &options, &decoders, None, folder.path(), |_| {}).unwrap();
+    let (mut grouped, survey) = GroupedInputs::open(
+        inputs,
+        &options,
+        &vec![decoders; inputs.len()],
+        None,
+        folder.path(),
+        |_| {},
+    )
+    .unwrap();
     let end = survey.range.unwrap().last;
     let mut walker = HistoryBuilder::new(versions, None, end);
     let mut told = vec![Told::new(); versions.len()];

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::ops;
 
 use super::{
-    Aggregate, DAY, Event, Expr, Fact, Filter, HOUR, Model, Num, Op, Orders, Reentry, SCALE,
-    Source, Stage, Transition, Value, Window,
+    Aggregate, DAY, Event, Expr, Fact, Filter, HOUR, Model, Num, Op, Orders, Reentry, Source,
+    Stage, Transition, Value, Window,
 };
 
 impl Model {
@@ -340,14 +340,9 @@ impl Value {
         Value::Number(sign(decimal) * units)
     }
 
-    /// Rule 11: half-even to cents.
+    /// Rule 11: an amount in the reporting currency counts as it is written.
     pub(crate) fn money(decimal: &str) -> Value {
-        let (mut cents, remainder) = split_decimal(decimal, 2);
-        let remainder = remainder.trim_end_matches('0'); // as text: "49" < "5" (half) < "51"
-        if remainder > "5" || (remainder == "5" && cents % 2 == 1) {
-            cents += 1;
-        }
-        Value::Number(sign(decimal) * cents * (SCALE / 100))
+        Value::number(decimal)
     }
 }
 

@@ -146,16 +146,36 @@ impl Filter {
 }
 
 impl Value {
-    /// The value in the type of `other`, if it can be parsed: a text may be a number.
+    /// The value in the type of `other`, if it can be read so: a text may be a number, 1 is true, a number is a text.
     fn taken_for(&self, other: &Value) -> Option<Value> {
         match (self, other) {
             (Value::Text(text), Value::Number(_)) => {
                 text.parse::<f64>().ok().map(|_| Value::number(text))
             }
-            (Value::Text(text), Value::Bool(_)) => text.parse().ok().map(Value::Bool),
+            (Value::Text(text), Value::Bool(_)) => match text.as_str() {
+                "true" | "1" => Some(Value::Bool(true)),
+                "false" | "0" => Some(Value::Bool(false)),
+                _ => None,
+            },
+            (Value::Number(number), Value::Bool(_)) => match number / SCALE {
+                _ if number % SCALE != 0 => None,
+                1 => Some(Value::Bool(true)),
+                0 => Some(Value::Bool(false)),
+                _ => None,
+            },
+            (Value::Number(number), Value::Text(_)) => Some(Value::Text(decimal(*number))),
+            (Value::Bool(truth), Value::Text(_)) => Some(Value::Text(truth.to_string())),
             _ => Some(self.clone()),
         }
     }
+}
+
+/// The shortest decimal text.
+fn decimal(number: i128) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    let (whole, fraction) = (number.abs() / SCALE, number.abs() % SCALE);
+    let text = format!("{sign}{whole}.{fraction:09}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 impl Window {

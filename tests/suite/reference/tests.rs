@@ -271,15 +271,10 @@ fn timers_of_one_instant_fire_by_customer_and_then_by_the_order_of_the_models() 
 }
 
 #[test]
-fn money_is_rounded_half_even_to_cents_and_summed_exactly() {
-    let cents = |text| Value::money(text);
-    assert_eq!(cents("0.125"), Value::number("0.12"));
-    assert_eq!(cents("0.135"), Value::number("0.14"));
-    assert_eq!(cents("0.12500000000000001"), Value::number("0.13"));
-    assert_eq!(cents("-2.345"), Value::number("-2.34"));
-    assert_eq!(cents("500"), cents("500.00"));
+fn money_is_summed_exactly_below_a_cent() {
+    assert_eq!(Value::money("500"), Value::money("500.00"));
     let model = Model::new("m", "a").stages(&["a", "b"]).fact("spent", sum("order", "value"));
-    let model = model.go(&["a"], "b", fact("spent").eq(num("0.3")));
+    let model = model.go(&["a"], "b", fact("spent").eq(num("0.3047")));
     let order = |value| at("order", T).with("value", Value::money(value));
-    assert_eq!(replay(&[model], &[order("0.1"), order("0.2")], None).len(), 1);
+    assert_eq!(replay(&[model], &[order("0.1"), order("0.2047")], None).len(), 1);
 }

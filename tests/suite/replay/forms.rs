@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value as Json, json};
 
-use super::{csv, folder, json_rows, ndjson, order, orders, replay, tenure};
+use super::{csv, folder, json_rows, ndjson, order, orders, replay, replay_unreadable, tenure};
 
 const HEADER: &str = "customer_id,type,time,value\n";
 
@@ -115,7 +115,7 @@ fn a_table_in_latin_1_is_read_when_the_user_says_so() {
     let folder = folder(&[]);
     let row = b"c\xe9,order_completed,2026-01-01,20\n";
     fs::write(folder.path().join("table"), [HEADER.as_bytes(), row].concat()).unwrap();
-    let run = replay(&folder, "table");
+    let run = replay_unreadable(&folder, "table");
     let note = "table: not UTF-8 in line 2; if it is Latin-1, use --encoding latin-1\n";
     assert!(run.said.starts_with(note), "{}", run.said);
     assert!(run.said.contains("1 rejected: not_utf8"), "{}", run.said);

@@ -61,7 +61,8 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
     ];
     let before = format!("{}{}\n{}\n", order("c1", "2026-01-01"), bad[0], bad[1]);
     let folder = folder(&[]);
-    let bytes = [before.as_bytes(), b"{\"\xff\"}\n", order("c3", "2026-01-02").as_bytes()].concat();
+    let bytes = b"{\"type\":\"\xff\"}\n";
+    let bytes = [before.as_bytes(), bytes, order("c3", "2026-01-02").as_bytes()].concat();
     fs::write(folder.path().join("mixed"), bytes).unwrap();
 
     let run = replay(&folder, "--dead-letters rejected mixed");
@@ -70,7 +71,8 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
 2 events, 3 rejected, 2 transitions, up to 2026-01-02T00:00:00.000Z
 1 rejected: not_utf8, first at mixed:4
 1 rejected: not_json, first at mixed:2 (a record is a JSON object)
-1 rejected: bad_time, first at mixed:3 (write 1997-01-31 or 1997-01-31T08:30:00Z)
+1 rejected: bad_time, first at mixed:3: soon (1) (write 1997-01-31 or 1997-01-31T08:30:00Z, or declare the form: \
+         time_format = \"%d.%m.%Y %H:%M\")
 ";
     assert!(run.said.contains(summary), "{}", run.said);
     let letters = fs::read_to_string(folder.path().join("rejected")).unwrap();
@@ -79,7 +81,7 @@ fn bad_lines_become_dead_letters_and_their_neighbours_count() {
         [
             json!({"reason": "not_json", "file": "mixed", "line": 2, "value": bad[0]}),
             json!({"reason": "bad_time", "file": "mixed", "line": 3, "value": bad[1]}),
-            json!({"reason": "not_utf8", "file": "mixed", "line": 4, "value_hex": "7b22ff227d"}),
+            json!({"reason": "not_utf8", "file": "mixed", "line": 4, "value_hex": "7b2274797065223a22ff227d"}),
         ]
     );
 }
@@ -296,4 +298,40 @@ fn a_closed_pipe_ends_the_run_without_an_error() {
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(json_lines(&line)[0]["subject"], "c0");
     assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+/// A model that reads a number and a truth, and events of which none can be read as it expects.
+#[test]
+fn what_was_not_understood_is_reported_with_advice() {
+    let model = "model: m\ninitial: a\nfacts:\n  paid: sum('Order Completed'.revenue)\n  \
+                 member: count(any where vip == true)\n  gone: count('Order Completed' where plan == 'x')\n\
+                 stages: { a: {}, b: {} }\ntransitions:\n  - { from: a, to: b, when: paid + member + gone >= 100 }\n";
+    let event = |kind: &str, time: &str, more: &str| {
+        format!(
+            "{{\"type\":\"{kind}\",\"customer_id\":\"c1\",\"time\":{time},\"properties\":{{{more}}}}}\n"
+        )
+    };
+    let events = [
+        event("Order Completed", "\"2026-01-01\"", "\"revenue\":\"119,99\",\"vip\":\"perhaps\""),
+        event("order_completed ", "\"2026-01-01\"", "\"revenue\":[1,2]"),
+        event("Order Completed", "1767225600", ""),
+        event("Order Completed", "\"01.02.2026\"", ""),
+    ];
+    let folder = folder(&[("shop.yaml", model), ("events", &events.concat())]);
+    let run = replay(&folder, "events");
+    for line in [
+        "1 rejected: time_out_of_range, first at events:3: 1767225600 (1) (looks like seconds: time_unit = \"seconds\")",
+        "1 rejected: bad_time, first at events:4: 01.02.2026 (1) (write 1997-01-31 or 1997-01-31T08:30:00Z, or declare the form: \
+         time_format = \"%d.%m.%Y %H:%M\")",
+        "not understood: properties.revenue in 2 of 2 events is not a number: \"999,99\" (1), an object or a list (1); write the path of \
+         an element, such as items[0].price, or of all to add them up, items[].price",
+        "not understood: properties.vip in 1 of 2 events is not true or false: \"xxxxxxx\" (1)",
+        "not understood: 1 events of the type `order_completed`, which no model asks for; the models ask for `Order Completed`. If they \
+         are the same: types = { \"order_completed\" = \"Order Completed\" }, or ignore_type_spelling = true",
+        "no event has these fields, which the models read: properties.plan",
+    ] {
+        assert!(run.said.lines().any(|said| said == line), "{line}\n{}", run.said);
+    }
+    let run = tenure(&folder, "replay --model shop.yaml --map time=a --map time=b events");
+    assert!(run.said.contains("--map time is given twice, as `a` and as `b`"), "{}", run.said);
 }
