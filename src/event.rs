@@ -24,6 +24,7 @@ pub use decode::{Columns, Decoder};
 pub use input_report::InputReport;
 pub use limits::RecordLimits;
 pub(crate) use limits::{CUSTOMER_ID_BYTES_MAX, FIELD_BYTES_MAX};
+pub(crate) use mapping::fold_spelling;
 pub use mapping::{
     FieldSource, IdFormat, KeyFormat, Mapping, NULL_BYTES_MAX, PLACEHOLDER_BYTES_MAX, Path, Step,
     TypeNames,

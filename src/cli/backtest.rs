@@ -156,7 +156,7 @@ impl BacktestArgs {
     ) -> Result<(InputSummary, Backtest), Error> {
         let run = BacktestRun {
             versions,
-            mappings: mappings.to_vec(),
+            mappings,
             rates: self.mapping.rates(),
             limits: self.mapping.limits(),
             files: self.format_of_files.options(),

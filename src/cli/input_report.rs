@@ -45,6 +45,6 @@ pub(super) fn rejection(reports: &[InputReport<'_>], reason: RejectReason) -> St
 /// Whether there were records and none of them could be read.
 pub(super) fn nothing_was_read(reports: &[InputReport<'_>]) -> bool {
     let records: u64 = reports.iter().map(|report| report.observed.records).sum();
-    let rejected: u64 = reports.iter().flat_map(|report| report.observed.rejected.values()).sum();
+    let rejected: u64 = reports.iter().map(|report| report.observed.rejected_total()).sum();
     records > 0 && records == rejected
 }

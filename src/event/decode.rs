@@ -9,7 +9,7 @@ mod values;
 
 use std::borrow::Cow;
 
-use super::mapping::{FieldTarget, MappingNode, RankedTarget};
+use super::mapping::{FieldTarget, MappingNode};
 use super::{
     CurrencyRates, CustomerId, Event, EventTime, Field, FieldId, InputReport, KeyFormat, Mapping,
     Observations, Path, RecordLimits, RejectReason, Vocabulary,
@@ -24,6 +24,8 @@ pub struct Decoder {
     tree: MappingNode,
     /// The paths of the filter, with the texts that pass; records without one of them are left out.
     filter: Vec<(MappingNode, Vec<String>)>,
+    /// Where a key that is JSON has the customer id.
+    key: MappingNode,
     mapping: Mapping,
     vocabulary: Vocabulary,
     value_field: Option<FieldId>,
@@ -32,6 +34,9 @@ pub struct Decoder {
     currency_rates: CurrencyRates,
     limits: RecordLimits,
 }
+
+/// A key that is a JSON scalar is decoded as the member of this name of an object.
+const SCALAR_KEY: &str = "key";
 
 impl Decoder {
     /// A decoder for records as `mapping` describes them. It keeps only the fields that `vocabulary` names.
@@ -46,12 +51,19 @@ impl Decoder {
         let type_field =
             vocabulary.fields().find(|(_, field, _)| **field == Field::from_name("type"));
         let type_field = type_field.map(|(id, ..)| id);
-        let any = RankedTarget { target: FieldTarget::EventType, rank: 0 };
         let filter = mapping.filter.iter().filter_map(|(path, texts)| {
             let path = Path::parse(path).ok()?;
-            Some((MappingNode::of_paths([(&path, any)].into_iter()), texts.clone()))
+            Some((MappingNode::of_path(&path, FieldTarget::EventType), texts.clone()))
         });
+        let key = match &mapping.key {
+            KeyFormat::Text | KeyFormat::Ignored => MappingNode::default(),
+            KeyFormat::Json(path) if path.is_empty() => {
+                MappingNode::of_path(&Path::of_keys(SCALAR_KEY), FieldTarget::Customer)
+            }
+            KeyFormat::Json(path) => MappingNode::of_path(path, FieldTarget::Customer),
+        };
         Decoder {
+            key,
             tree: MappingNode::build(&mapping, &vocabulary),
             filter: filter.collect(),
             mapping,
@@ -100,26 +112,18 @@ impl Decoder {
         let Ok(text) = std::str::from_utf8(bytes) else {
             let text = String::from_utf8_lossy(bytes);
             let repaired = repair::repair(&text);
-            return self.decode_repaired(repaired.as_deref().unwrap_or(&text), observed);
+            return self.decode_text(repaired.as_deref().unwrap_or(&text), true, observed);
         };
         match self.decode_text(text, false, observed) {
             Err(RejectReason::NotJson) => match repair::repair(text) {
-                Some(repaired) => self.decode_repaired(&repaired, observed),
+                Some(repaired) => self.decode_text(&repaired, true, observed),
                 None => Err(RejectReason::NotJson),
             },
             decoded => decoded,
         }
     }
 
-    /// A text with replacement characters, which must not be in a field that is read.
-    fn decode_repaired(
-        &self,
-        text: &str,
-        observed: &mut Observations,
-    ) -> Result<Event, RejectReason> {
-        self.decode_text(text, true, observed)
-    }
-
+    /// `is_repaired`: the text may have replacement characters, which must not be in a field that is read.
     fn decode_text(
         &self,
         text: &str,
@@ -197,16 +201,13 @@ impl Decoder {
         };
         let key = std::str::from_utf8(key.ok_or(RejectReason::NullKey)?);
         let key = key.map_err(|_| RejectReason::KeyDiffers)?;
-        // A scalar is decoded as the member of an object.
-        let (text, path) = if path.is_empty() {
-            (Cow::Owned(format!("{{\"key\":{key}}}")), &Path::of_keys("key"))
+        let text = if path.is_empty() {
+            Cow::Owned(format!("{{\"{SCALAR_KEY}\":{key}}}"))
         } else {
-            (Cow::Borrowed(key), path)
+            Cow::Borrowed(key)
         };
-        let target = RankedTarget { target: FieldTarget::Customer, rank: 0 };
-        let node = MappingNode::of_paths([(path, target)].into_iter());
         let mut draft = RawFields::new(&self.mapping);
-        json::decode_object(&text, &node, &self.limits, &mut draft)
+        json::decode_object(&text, &self.key, &self.limits, &mut draft)
             .map_err(|_| RejectReason::KeyDiffers)?;
         match draft.take(FieldTarget::Customer) {
             Some(RawScalar::Text(id) | RawScalar::Number(id)) if *id == *customer.as_str() => {

@@ -25,8 +25,7 @@ impl InputReport<'_> {
         let mut lines = Vec::new();
         let accepted = self.accepted();
         for (id, field, kind) in self.vocabulary.fields() {
-            let index = u16::try_from(id.index()).unwrap_or(u16::MAX);
-            if let Some(forms) = self.observed.misread.get(&index) {
+            if let Some(forms) = self.observed.misread.get(&id) {
                 lines.push(self.misread_line(field, kind, forms, accepted));
             }
         }
@@ -36,8 +35,7 @@ impl InputReport<'_> {
     }
 
     fn accepted(&self) -> u64 {
-        let rejected: u64 = self.observed.rejected.values().sum();
-        self.observed.records.saturating_sub(rejected)
+        self.observed.records.saturating_sub(self.observed.rejected_total())
     }
 
     fn misread_line(
@@ -81,16 +79,10 @@ impl InputReport<'_> {
     }
 
     fn path_of(&self, field: &Field) -> String {
-        let source = match field {
-            Field::Id => &self.mapping.id,
-            Field::OrderId => &self.mapping.order_id,
-            Field::Channel => &self.mapping.channel,
-            Field::Value => &self.mapping.value,
-            Field::Currency => &self.mapping.currency,
-            Field::Property(name) => {
-                let paths = self.mapping.properties.paths.first();
-                return paths.map_or_else(|| name.clone(), |path| path.property(name).to_string());
-            }
+        let Some(source) = self.mapping.source_of(field) else {
+            let path = self.mapping.properties.paths.first();
+            let name = field.name();
+            return path.map_or_else(|| name.to_owned(), |path| path.property(name).to_string());
         };
         source.to_string()
     }
@@ -126,9 +118,8 @@ impl InputReport<'_> {
             return None;
         }
         let never = self.vocabulary.fields().filter(|(id, ..)| {
-            let index = u16::try_from(id.index()).unwrap_or(u16::MAX);
             self.observed.found.get(id.index()) == Some(&0)
-                && !self.observed.misread.contains_key(&index)
+                && !self.observed.misread.contains_key(id)
         });
         let mut names: Vec<String> = never.map(|(_, field, _)| self.path_of(field)).collect();
         names.sort();

@@ -8,12 +8,12 @@ mod type_names;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{NumberFormat, TimeFormat};
+use super::{Field, NumberFormat, TimeFormat};
 
 pub use path::{Path, Step};
 pub(super) use tree::{ElementSelector, FieldTarget, MappingNode, RankedTarget};
 pub use type_names::TypeNames;
-pub(super) use type_names::fold_spelling;
+pub(crate) use type_names::fold_spelling;
 
 /// Where a field comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,6 +191,14 @@ impl Mapping {
             "value" => &self.value,
             "currency" => &self.currency,
             _ => &self.properties,
+        }
+    }
+
+    /// The source of a field that models name; `None` for a property, which is read below those of `properties`.
+    pub(super) fn source_of(&self, field: &Field) -> Option<&FieldSource> {
+        match field {
+            Field::Property(_) => None,
+            other => Some(self.source(other.name())),
         }
     }
 

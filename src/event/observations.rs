@@ -25,8 +25,8 @@ pub struct Observations {
     pub details: BTreeMap<RejectReason, Counts>,
     /// How many events had each field of the vocabulary, by its index.
     pub found: Vec<u64>,
-    /// The forms of values that a field could not be read from, by the index of the field.
-    pub misread: BTreeMap<u16, Counts>,
+    /// The forms of values that a field could not be read from, by field.
+    pub misread: BTreeMap<FieldId, Counts>,
     /// Customer ids that may be placeholders for missing ids.
     pub suspect_ids: Counts,
     /// Event types that no model names.
@@ -102,6 +102,10 @@ impl Observations {
         Observations { is_on: true, found: vec![0; fields], ..Observations::off() }
     }
 
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
     pub(super) fn count(&mut self, decoded: &Result<Event, RejectReason>) {
         match decoded {
             _ if !self.is_on => {}
@@ -122,8 +126,7 @@ impl Observations {
 
     pub(super) fn misread(&mut self, id: FieldId, form: impl FnOnce() -> String) {
         if self.is_on {
-            let index = u16::try_from(id.index()).unwrap_or(u16::MAX);
-            self.misread.entry(index).or_default().add(&form());
+            self.misread.entry(id).or_default().add(&form());
         }
     }
 

@@ -63,6 +63,18 @@ impl Field {
         }
     }
 
+    /// The name as in a model, for a property without `properties.`.
+    pub fn name(&self) -> &str {
+        match self {
+            Field::Id => "id",
+            Field::OrderId => "order_id",
+            Field::Channel => "channel",
+            Field::Value => "value",
+            Field::Currency => "currency",
+            Field::Property(name) => name,
+        }
+    }
+
     /// The kind that the field always has; `None` for a property.
     pub fn kind(&self) -> Option<FieldKind> {
         match self {

@@ -10,7 +10,7 @@ use crate::cloudevent::{self, Origin, value_json};
 use crate::customer::{
     Cause, CustomerState, DisplayValue, EventAnomalies, OutgoingTransition, StageChange,
 };
-use crate::event::{CustomerId, Event, EventTime, Field, Position, Scalar};
+use crate::event::{CustomerId, Event, EventTime, Position, Scalar};
 use crate::model::{Models, sanitize_for_terminal};
 
 /// One step of a customer's timeline.
@@ -183,14 +183,7 @@ impl<'s> TimelineFormatter<'s> {
         let named = |(id, value): &(_, Scalar)| {
             let mut fields = self.models.vocabulary.fields();
             let (_, field, _) = fields.find(|(known, ..)| known == id)?;
-            let name = match field {
-                Field::Id => "id",
-                Field::OrderId => "order_id",
-                Field::Channel => "channel",
-                Field::Value => "value",
-                Field::Currency => "currency",
-                Field::Property(name) => name,
-            };
+            let name = field.name();
             let value = match value {
                 Scalar::Number(number) => DisplayValue::Number(*number),
                 Scalar::Text(text) => DisplayValue::Text(text.to_string()),

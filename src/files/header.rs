@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Error;
-use crate::event::{Columns, Decoder, Mapping};
+use crate::event::{Columns, Decoder, Mapping, fold_spelling};
 use crate::model::sanitize_for_terminal;
 
 /// Names the columns of a CSV file.
@@ -112,26 +112,23 @@ impl Header {
         }
         let flag = |field: &&str| {
             let entry = format!("{field}={}", sanitize_for_terminal(self.similar_name(field)?));
-            Some(
-                match entry.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.=".contains(c)) {
-                    true => format!("--map '{entry}'"),
-                    false => format!("--map {entry}"),
-                },
-            )
+            let is_special = |c: char| !c.is_ascii_alphanumeric() && !"_-.=".contains(c);
+            Some(if entry.contains(is_special) {
+                format!("--map '{entry}'")
+            } else {
+                format!("--map {entry}")
+            })
         };
         Mapping::FIELDS.iter().filter_map(flag).collect()
     }
 
     /// A name that differs from `path` by case, blanks and punctuation only; `None` if the path is there itself.
     fn similar_name(&self, path: &str) -> Option<&str> {
-        let letters = |name: &str| -> String {
-            name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-        };
         let mut names = self.names.iter().map(|name| name.trim());
         if names.clone().any(|name| name == path) {
             return None;
         }
-        names.find(|name| letters(name) == letters(path))
+        names.find(|name| fold_spelling(name) == fold_spelling(path))
     }
 }
 

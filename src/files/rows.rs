@@ -47,22 +47,12 @@ impl RowDecoder {
     }
 
     pub(super) fn event(&self, row: &FileRow) -> Result<Event, RejectReason> {
-        match &self.columns {
-            // The cell after the quote may contain many rows, or the file is incomplete.
-            Some(_) if row.open_quote.is_some() => Err(RejectReason::BadRow),
-            Some(columns) => self.decoder.decode_row(columns, row.cells.iter()),
-            None => self.decoder.decode_json(&row.raw),
-        }
+        decode(&self.decoder, self.columns.as_ref(), row, &mut Observations::off())
     }
 
     /// As [`RowDecoder::event`], and counts what was found.
     pub(super) fn observed_event(&mut self, row: &FileRow) -> Result<Event, RejectReason> {
-        let observed = &mut self.observed;
-        match &self.columns {
-            Some(_) if row.open_quote.is_some() => Err(RejectReason::BadRow),
-            Some(columns) => self.decoder.decode_row_observed(columns, row.cells.iter(), observed),
-            None => self.decoder.decode_json_observed(&row.raw, observed),
-        }
+        decode(&self.decoder, self.columns.as_ref(), row, &mut self.observed)
     }
 
     pub(super) fn position(&self, row: &FileRow) -> Position {
@@ -78,6 +68,20 @@ impl RowDecoder {
             headers: rejection_headers(row),
         });
         Record { position, timestamp: None, content }
+    }
+}
+
+fn decode(
+    decoder: &Decoder,
+    columns: Option<&Columns>,
+    row: &FileRow,
+    observed: &mut Observations,
+) -> Result<Event, RejectReason> {
+    match columns {
+        // The cell after the quote may contain many rows, or the file is incomplete.
+        Some(_) if row.open_quote.is_some() => Err(RejectReason::BadRow),
+        Some(columns) => decoder.decode_row_observed(columns, row.cells.iter(), observed),
+        None => decoder.decode_json_observed(&row.raw, observed),
     }
 }
 

@@ -33,7 +33,7 @@ pub struct BacktestRun<'w> {
     /// The versions, the old one first.
     pub versions: &'w [Version],
     /// By input.
-    pub mappings: Vec<Mapping>,
+    pub mappings: &'w [Mapping],
     pub limits: RecordLimits,
     /// The rates of other currencies in those of the models.
     pub rates: BTreeMap<String, Quantity>,

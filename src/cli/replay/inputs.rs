@@ -21,10 +21,11 @@ pub(in crate::cli) fn open(
     scratch: &Path,
 ) -> anyhow::Result<(MergedInputs, Vec<Decoder>)> {
     mapping.check(inputs)?;
+    let (money, limits) = (mapping.money(models), mapping.limits());
     let decoder = |input: &PathBuf| {
-        let (money, limits) = (mapping.money(models), mapping.limits());
         let mapping = mapping.mapping(input)?;
-        anyhow::Ok(Decoder::new(mapping, models.vocabulary.clone(), money, limits))
+        let vocabulary = models.vocabulary.clone();
+        anyhow::Ok(Decoder::new(mapping, vocabulary, money.clone(), limits.clone()))
     };
     let decoders = inputs.iter().map(decoder).collect::<Result<Vec<_>, _>>()?;
     let notify = |path: &Path, notice: InputNotice<'_>| match notice {

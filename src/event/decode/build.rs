@@ -62,19 +62,14 @@ impl Decoder {
     /// The declared constants of fields that the record does not have.
     fn add_constants(&self, fields: &mut SmallVec<[(FieldId, Scalar); 2]>) {
         let mapping = &self.mapping;
-        if [&mapping.id, &mapping.order_id, &mapping.channel, &mapping.currency]
-            .iter()
-            .all(|source| source.constant.is_none())
-        {
+        let sources = [&mapping.id, &mapping.order_id, &mapping.channel, &mapping.currency];
+        if sources.iter().all(|source| source.constant.is_none()) {
             return;
         }
         for (id, field, _) in self.vocabulary.fields() {
-            let source = match field {
-                Field::Id => &mapping.id,
-                Field::OrderId => &mapping.order_id,
-                Field::Channel => &mapping.channel,
-                Field::Currency => &mapping.currency,
-                Field::Value | Field::Property(_) => continue,
+            // An amount has no constant.
+            let Some(source) = mapping.source_of(field).filter(|_| *field != Field::Value) else {
+                continue;
             };
             if let Some(constant) = &source.constant
                 && !fields.iter().any(|(known, _)| *known == id)

@@ -223,11 +223,14 @@ fn read_container<'a, E: Error>(
 ) -> Result<(), E> {
     let mut json = serde_json::Deserializer::from_str(raw);
     let is_list = raw.starts_with('[');
-    let read = match is_list {
-        true if node.elements.is_empty() => return Ok(()),
-        false if node.children.is_empty() => return Ok(()),
-        true => json.deserialize_seq(ListVisitor { node, depth, scan }),
-        false => json.deserialize_map(ObjectVisitor { node, depth, scan }),
+    let is_read = if is_list { !node.elements.is_empty() } else { !node.children.is_empty() };
+    if !is_read {
+        return Ok(());
+    }
+    let read = if is_list {
+        json.deserialize_seq(ListVisitor { node, depth, scan })
+    } else {
+        json.deserialize_map(ObjectVisitor { node, depth, scan })
     };
     read.and_then(|()| json.end()).map_err(E::custom)
 }

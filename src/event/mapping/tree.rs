@@ -57,10 +57,6 @@ impl MappingNode {
         for (id, field, kind) in vocabulary.fields() {
             let target = FieldTarget::Field(id, kind);
             match field {
-                Field::Id => add(&mapping.id.paths, target),
-                Field::OrderId => add(&mapping.order_id.paths, target),
-                Field::Channel => add(&mapping.channel.paths, target),
-                Field::Currency => add(&mapping.currency.paths, target),
                 Field::Property(name) => {
                     let properties = mapping.properties.paths.iter();
                     let paths: Vec<Path> = properties.map(|path| path.property(name)).collect();
@@ -71,17 +67,16 @@ impl MappingNode {
                     add(&mapping.value.paths, FieldTarget::Value);
                     add(&mapping.currency.paths, FieldTarget::Currency);
                 }
+                other => add(&mapping.source(other.name()).paths, target),
             }
         }
         root
     }
 
-    /// The tree of single paths, each with its own rank: for values that are compared as text.
-    pub(in crate::event) fn of_paths<'p>(
-        paths: impl Iterator<Item = (&'p Path, RankedTarget)>,
-    ) -> MappingNode {
+    /// The tree of a single path.
+    pub(in crate::event) fn of_path(path: &Path, target: FieldTarget) -> MappingNode {
         let mut root = MappingNode::default();
-        paths.for_each(|(path, target)| root.add(path, target));
+        root.add(path, RankedTarget { target, rank: 0 });
         root
     }
 

@@ -34,7 +34,7 @@ impl TypeNames {
 }
 
 /// A name without what spellings of it differ in: case, blanks and punctuation.
-pub(in crate::event) fn fold_spelling(name: &str) -> String {
+pub(crate) fn fold_spelling(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

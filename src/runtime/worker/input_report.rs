@@ -30,7 +30,7 @@ impl<W: WorkerIo> Worker<W> {
             }
             let report = self.decoders[input].report(&observations.unreported);
             let Observations { records, rejected, .. } = &observations.unreported;
-            let count: u64 = rejected.values().sum();
+            let count = observations.unreported.rejected_total();
             let mut lines = report.lines();
             if *records >= REJECTED_RECORDS_MIN
                 && count > records / 2
