@@ -1,6 +1,6 @@
 //! Sends records, and decides which of them count as delivered.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,10 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(12);
 /// Interval between checks whether a record has failed.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The delivery of one record; −1 where offset or append time is unknown.
+/// The delivery of one record; −1 where partition, offset or append time is unknown.
 #[derive(Debug)]
 pub(super) struct DeliveryReport {
+    partition: AtomicI32,
     offset: AtomicI64,
     append_time: AtomicI64,
     refused: AtomicBool,
@@ -29,6 +30,7 @@ pub(super) struct DeliveryReport {
 impl Default for DeliveryReport {
     fn default() -> Self {
         DeliveryReport {
+            partition: AtomicI32::new(-1),
             offset: AtomicI64::new(-1),
             append_time: AtomicI64::new(-1),
             refused: AtomicBool::new(false),
@@ -37,6 +39,12 @@ impl Default for DeliveryReport {
 }
 
 impl DeliveryReport {
+    /// The partition that the partitioner chose, also of an undelivered record; `None` until it is reported, and for a
+    /// record that failed before the choice.
+    pub(super) fn partition(&self) -> Option<i32> {
+        Some(self.partition.load(Ordering::Acquire)).filter(|partition| *partition >= 0)
+    }
+
     /// `None` until the record is delivered.
     pub(super) fn offset(&self) -> Option<i64> {
         Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset >= 0)
@@ -98,6 +106,8 @@ impl ProducerContext for DeliveryContext {
 
     fn delivery(&self, result: &DeliveryResult<'_>, report: Self::DeliveryOpaque) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+        let (Ok(message) | Err((_, message))) = result;
+        report.partition.store(message.partition(), Ordering::Release);
         match result {
             Ok(message) if message.offset() >= 0 => {
                 if let Timestamp::LogAppendTime(millis) = message.timestamp() {

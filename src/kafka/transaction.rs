@@ -165,9 +165,17 @@ impl TransactionalProducer {
         let start = Instant::now();
         self.has_requested_commit = false;
         let attempt = self.attempt(inputs, parts, membership);
-        if attempt.is_err() && !self.has_requested_commit && start.elapsed() >= STALLED_AFTER {
+        let is_stalled =
+            attempt.is_err() && !self.has_requested_commit && start.elapsed() >= STALLED_AFTER;
+        let aborted = match attempt {
+            Err(Error::Abort { .. }) => self.abort(),
+            _ => Ok(()),
+        };
+        if is_stalled {
+            // After the abort, by which all records are reported with their partitions.
             self.add_stalled(parts);
         }
+        aborted?;
         match attempt {
             Ok(()) => {
                 // The last record of each part is its progress.
@@ -181,7 +189,6 @@ impl TransactionalProducer {
                 })
             }
             Err(Error::Abort { action, source }) => {
-                self.abort()?;
                 if !self.stalled.is_empty()
                     && let Err(error) = self.renew()
                 {
@@ -209,7 +216,7 @@ impl TransactionalProducer {
         let sent = parts.iter().zip(&self.reports);
         let sent = sent.flat_map(|(part, reports)| part.records.iter().zip(reports));
         let sent = sent.filter(|(_, report)| !report.is_refused());
-        self.stalled.add(sent.map(|(record, _)| record));
+        self.stalled.add(sent.map(|(record, report)| (record, report.partition())));
         self.must_renew = true;
     }
 

@@ -21,15 +21,21 @@ use crate::kafka::{Error, ProducerRecord};
 pub(super) const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Partitions with records of transactions that were certainly not committed, and may not be aborted:
-/// topic, and either the partition or a key that the partitioner maps to it.
+/// topic, and either the partition or, if it was not reported, a key that the partitioner maps to it. One for each
+/// partition: a broker that is too slow for the aborted transaction must be able to take these.
 #[derive(Debug, Default)]
 pub(super) struct StalledTransactions(BTreeSet<(String, Option<i32>, Option<Vec<u8>>)>);
 
 impl StalledTransactions {
-    pub(super) fn add<'r>(&mut self, records: impl Iterator<Item = &'r ProducerRecord>) {
-        let target = |record: &ProducerRecord| {
-            let key = record.key.clone().filter(|_| record.partition.is_none());
-            (record.topic.clone(), record.partition, key)
+    /// Adds the targets of sent records, each with the partition that its delivery report names.
+    pub(super) fn add<'r>(
+        &mut self,
+        records: impl Iterator<Item = (&'r ProducerRecord, Option<i32>)>,
+    ) {
+        let target = |(record, reported): (&ProducerRecord, Option<i32>)| {
+            let partition = record.partition.or(reported);
+            let key = record.key.clone().filter(|_| partition.is_none());
+            (record.topic.clone(), partition, key)
         };
         self.0.extend(records.map(target));
     }
@@ -86,5 +92,30 @@ impl StalledTransactions {
             send(producer, &record, &Arc::default())?;
         }
         flush(producer, FlushUntil::AllReported)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_partition_is_aborted_once_however_many_records_it_has() {
+        let record = |partition, key: usize| ProducerRecord {
+            topic: "stage-changes".to_owned(),
+            partition,
+            key: Some(key.to_string().into_bytes()),
+            value: None,
+            headers: Vec::new(),
+        };
+        let by_key: Vec<ProducerRecord> = (0..1000).map(|key| record(None, key)).collect();
+        let reported = by_key.iter().enumerate().map(|(at, it)| (it, Some((at % 3) as i32)));
+        let mut stalled = StalledTransactions::default();
+        stalled.add(reported);
+        stalled.add([(&record(Some(2), 7), None)].into_iter());
+        assert_eq!(stalled.0.len(), 3);
+        // Without a report the partition is unknown.
+        stalled.add([(&record(None, 8), None), (&record(None, 9), None)].into_iter());
+        assert_eq!(stalled.0.len(), 5);
     }
 }
