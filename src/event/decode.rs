@@ -136,14 +136,14 @@ impl Decoder {
         if is_repaired && draft.has_replacement() {
             return Err(RejectReason::NotUtf8);
         }
-        self.build_event(draft, observed)
+        self.build_event(&mut draft, observed)
     }
 
     fn apply_filter(&self, text: &str) -> Result<(), RejectReason> {
         for (node, texts) in &self.filter {
             let mut draft = RawFields::new(&self.mapping);
             json::decode_object(text, node, &self.limits, &mut draft)?;
-            if !passes(draft.take(FieldTarget::EventType), texts) {
+            if !passes(draft.take(FieldTarget::EventType).as_ref(), texts) {
                 return Err(RejectReason::LeftOut);
             }
         }
@@ -219,13 +219,11 @@ impl Decoder {
 }
 
 /// Whether a value is one of the texts of a filter.
-fn passes(token: Option<RawScalar<'_>>, texts: &[String]) -> bool {
+fn passes(token: Option<&RawScalar<'_>>, texts: &[String]) -> bool {
     match token {
-        Some(RawScalar::Text(text) | RawScalar::Number(text)) => {
-            texts.iter().any(|it| *it == *text)
-        }
+        Some(RawScalar::Text(text) | RawScalar::Number(text)) => texts.iter().any(|it| it == text),
         Some(RawScalar::Bool(flag)) => {
-            texts.iter().any(|it| it == if flag { "true" } else { "false" })
+            texts.iter().any(|it| it == if *flag { "true" } else { "false" })
         }
         _ => false,
     }

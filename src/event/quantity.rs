@@ -7,6 +7,19 @@ const FRACTION_DIGITS: u32 = 9;
 /// One, in units of 10⁻⁹.
 const ONE: i128 = 10_i128.pow(FRACTION_DIGITS);
 
+/// The powers of ten that fit.
+const POWERS_OF_TEN: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+/// Any number of this many digits fits into 64 bits, in which arithmetic takes a fraction of the time.
+const CHUNK_DIGITS: usize = 18;
+
 /// A decimal number with nine digits after the point, stored as an integer. No binary floating
 /// point is used, so `500`, `500.0` and 50000 cents are equal. Durations are numbers of milliseconds.
 /// Arithmetic that does not fit is `None`, which conditions treat as absent.
@@ -50,13 +63,12 @@ impl Quantity {
     pub fn parse_rounded(text: &str, digits: u32) -> Option<Quantity> {
         let (mantissa, exponent) = parse_decimal(text)?;
         let shift = exponent + digits as i32;
-        let rounded = match u32::try_from(shift) {
-            Ok(_) if mantissa == 0 => 0,
-            Ok(shift) => mantissa.checked_mul(10_i128.checked_pow(shift)?)?,
-            Err(_) => match 10_i128.checked_pow(shift.unsigned_abs()) {
-                Some(power) => divide_half_even(mantissa, power),
-                None => 0,
-            },
+        let power = POWERS_OF_TEN.get(shift.unsigned_abs() as usize).copied();
+        let rounded = match (shift, power) {
+            _ if mantissa == 0 => 0,
+            (0.., power) => mantissa.checked_mul(power?)?,
+            (_, Some(power)) => divide_half_even(mantissa, power),
+            (_, None) => 0,
         };
         rounded.checked_mul(10_i128.pow(FRACTION_DIGITS - digits)).map(Quantity)
     }
@@ -126,7 +138,7 @@ impl fmt::Display for Quantity {
 /// Splits decimal text into an integer and a power of ten. `None` for a mantissa that does not fit into 128 bits,
 /// or for an exponent beyond ±1000.
 fn parse_decimal(text: &str) -> Option<(i128, i32)> {
-    let (digits, exponent) = match text.find(['e', 'E']) {
+    let (digits, exponent) = match text.bytes().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (
             &text[..at],
             text[at + 1..]
@@ -140,21 +152,33 @@ fn parse_decimal(text: &str) -> Option<(i128, i32)> {
         Some(rest) => (true, rest),
         None => (false, digits),
     };
-    let (mut mantissa, mut fraction, mut seen, mut point) = (0_i128, 0, false, false);
+    let (mut mantissa, mut fraction, mut point) = (0_i128, 0, false);
+    let (mut chunk, mut chunk_digits) = (0_u64, 0);
     for byte in digits.bytes() {
         match byte {
             b'0'..=b'9' => {
-                mantissa = mantissa.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
-                seen = true;
+                if chunk_digits == CHUNK_DIGITS {
+                    mantissa = append_digits(mantissa, chunk, chunk_digits)?;
+                    (chunk, chunk_digits) = (0, 0);
+                }
+                chunk = chunk * 10 + u64::from(byte - b'0');
+                chunk_digits += 1;
                 fraction += i32::from(point);
             }
-            b'.' if !point && seen => point = true,
+            b'.' if !point && chunk_digits > 0 => point = true,
             _ => return None,
         }
     }
-    let ends_in_digit = digits.ends_with(|c: char| c.is_ascii_digit());
-    (seen && ends_in_digit)
-        .then_some((if negative { -mantissa } else { mantissa }, exponent - fraction))
+    let mantissa = append_digits(mantissa, chunk, chunk_digits)?;
+    let ends_in_digit = digits.bytes().next_back().is_some_and(|byte| byte.is_ascii_digit());
+    ends_in_digit.then_some((if negative { -mantissa } else { mantissa }, exponent - fraction))
+}
+
+fn append_digits(mantissa: i128, chunk: u64, digits: usize) -> Option<i128> {
+    if mantissa == 0 {
+        return Some(chunk.into());
+    }
+    mantissa.checked_mul(POWERS_OF_TEN[digits])?.checked_add(chunk.into())
 }
 
 fn divide_half_even(numerator: i128, denominator: i128) -> i128 {

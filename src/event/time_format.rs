@@ -111,6 +111,12 @@ impl TimeFormat {
         if !self.patterns.is_empty() {
             return self.read_text(text);
         }
+        // The native form needs no division of 128 bits.
+        if self.unit == TimeUnit::Milliseconds
+            && let Ok(millis) = text.parse()
+        {
+            return Ok(EventTime(millis));
+        }
         let number = Quantity::parse(text).ok_or_else(|| match text.parse::<f64>() {
             Ok(_) => RejectReason::TimeOutOfRange,
             Err(_) => RejectReason::BadTime,

@@ -18,7 +18,7 @@ use crate::event::{
 impl Decoder {
     pub(super) fn build_event(
         &self,
-        mut draft: RawFields<'_, '_>,
+        draft: &mut RawFields<'_, '_>,
         observed: &mut Observations,
     ) -> Result<Event, RejectReason> {
         let type_token = draft.take(FieldTarget::EventType);
@@ -39,8 +39,8 @@ impl Decoder {
                 fields.push((id, Scalar::Number(amount)));
             }
         }
-        for (id, kind, token) in draft.into_fields() {
-            match read_scalar(&token, kind, self.mapping.number_format)? {
+        for (id, kind, token) in draft.fields() {
+            match read_scalar(token, kind, self.mapping.number_format)? {
                 Some(scalar) => {
                     observed.found_field(id);
                     fields.push((id, scalar));

@@ -104,9 +104,82 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a, '_> {
                 return Err(scan.reject(RejectReason::DuplicateKey));
             }
             seen |= bit;
-            let raw: &'a RawValue = map.next_value()?;
-            read_mapped_value(raw.get(), &node.children[at].1, depth, scan)?;
+            let child = &node.children[at].1;
+            if child.targets.is_empty() {
+                map.next_value_seed(InnerVisitor { node: child, depth: depth + 1, scan })?;
+            } else {
+                let raw: &'a RawValue = map.next_value()?;
+                read_mapped_value(raw.get(), child, depth, scan)?;
+            }
         }
+        Ok(())
+    }
+}
+
+/// Visits a value of which only the values inside are read, without a pass of its own to find its end.
+struct InnerVisitor<'o, 's, 'a, 'm> {
+    node: &'o MappingNode,
+    depth: usize,
+    scan: &'o mut Scan<'s, 'a, 'm>,
+}
+
+impl<'a> DeserializeSeed<'a> for InnerVisitor<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for InnerVisitor<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a value")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, map: M) -> Result<(), M::Error> {
+        let InnerVisitor { node, depth, scan } = self;
+        if node.children.is_empty() {
+            return IgnoredAny.visit_map(map).map(drop);
+        }
+        ObjectVisitor { node, depth, scan }.visit_map(map)
+    }
+
+    fn visit_seq<S: SeqAccess<'a>>(self, seq: S) -> Result<(), S::Error> {
+        let InnerVisitor { node, depth, scan } = self;
+        if node.elements.is_empty() {
+            return IgnoredAny.visit_seq(seq).map(drop);
+        }
+        ListVisitor { node, depth, scan }.visit_seq(seq)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        let scan = self.scan;
+        if text.len() > scan.limits.text_bytes {
+            return Err(scan.reject(RejectReason::TooLong));
+        }
+        decode_inner(text.trim(), self.node, scan.limits, scan.draft)
+            .map_err(|reason| scan.reject(reason))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }
 }
@@ -211,7 +284,7 @@ fn read_mapped_value<'a, E: Error>(
         Some(b'n') | None => return Ok(()),
         Some(_) => RawScalar::Number(Cow::Borrowed(raw)),
     };
-    scan.draft.offer(&node.targets, &token);
+    scan.draft.offer(&node.targets, token);
     Ok(())
 }
 
@@ -243,16 +316,24 @@ fn single_member(raw: &str) -> Option<&str> {
     present.next().is_none().then_some(first)
 }
 
-/// The text of a JSON string, borrowed unless it has escapes.
+/// The text of a JSON string, borrowed unless it has escapes. Control characters are escaped: the parser of the raw value
+/// has refused others.
 fn unquote(raw: &str) -> Option<Cow<'_, str>> {
     let inner = &raw[1..raw.len() - 1];
-    if inner.contains('\\') || inner.bytes().any(|b| b < 0x20) {
+    if inner.contains('\\') {
         return serde_json::from_str(raw).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(inner))
 }
 
 fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
+    // Most texts need no decoding of their characters.
+    if let [first, .., last] = text.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
         Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),

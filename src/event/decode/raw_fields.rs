@@ -113,38 +113,42 @@ impl<'a, 'm> RawFields<'a, 'm> {
     }
 
     /// Offers a value to its targets.
-    pub(super) fn offer(&mut self, targets: &[RankedTarget], token: &RawScalar<'a>) {
-        if targets.is_empty() {
+    pub(super) fn offer(&mut self, targets: &[RankedTarget], token: RawScalar<'a>) {
+        let Some((last, others)) = targets.split_last() else {
             return;
-        }
-        if let RawScalar::Text(text) = token
+        };
+        if let RawScalar::Text(text) = &token
             && self.mapping.is_null(text)
         {
             return;
         }
+        for target in others {
+            self.set(*target, token.clone());
+        }
+        self.set(*last, token);
+    }
+
+    fn set(&mut self, RankedTarget { target, rank }: RankedTarget, token: RawScalar<'a>) {
         let is_container = matches!(token, RawScalar::Container);
-        for RankedTarget { target, rank } in targets {
-            let rank = if is_container { rank | CONTAINER_RANK } else { *rank };
-            let new = Ranked { rank, token: token.clone() };
-            let slot = match *target {
-                FieldTarget::Customer => &mut self.customer,
-                FieldTarget::EventType => &mut self.event_type,
-                FieldTarget::Time => &mut self.time,
-                FieldTarget::Value => &mut self.value,
-                FieldTarget::Currency => &mut self.currency,
-                FieldTarget::Field(id, kind) => {
-                    let known = self.fields.iter().position(|(field, ..)| *field == id);
-                    match known {
-                        Some(at) => keep_better(&mut self.fields[at].2, new, self.is_collecting),
-                        None => self.fields.push((id, kind, new)),
-                    }
-                    continue;
+        let rank = if is_container { rank | CONTAINER_RANK } else { rank };
+        let new = Ranked { rank, token };
+        let slot = match target {
+            FieldTarget::Customer => &mut self.customer,
+            FieldTarget::EventType => &mut self.event_type,
+            FieldTarget::Time => &mut self.time,
+            FieldTarget::Value => &mut self.value,
+            FieldTarget::Currency => &mut self.currency,
+            FieldTarget::Field(id, kind) => {
+                match self.fields.iter_mut().find(|(field, ..)| *field == id) {
+                    Some((.., old)) => keep_better(old, new, self.is_collecting),
+                    None => self.fields.push((id, kind, new)),
                 }
-            };
-            match slot {
-                Some(old) => keep_better(old, new, self.is_collecting),
-                None => *slot = Some(new),
+                return;
             }
+        };
+        match slot {
+            Some(old) => keep_better(old, new, self.is_collecting),
+            None => *slot = Some(new),
         }
     }
 
@@ -187,8 +191,8 @@ impl<'a, 'm> RawFields<'a, 'm> {
     }
 
     /// The fields that models name, with their values.
-    pub(super) fn into_fields(self) -> impl Iterator<Item = (FieldId, FieldKind, RawScalar<'a>)> {
-        self.fields.into_iter().map(|(id, kind, ranked)| (id, kind, ranked.token))
+    pub(super) fn fields(&self) -> impl Iterator<Item = (FieldId, FieldKind, &RawScalar<'a>)> {
+        self.fields.iter().map(|(id, kind, ranked)| (*id, *kind, &ranked.token))
     }
 
     /// Whether a value has a replacement character: in a text that was repaired, it was not readable.

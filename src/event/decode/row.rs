@@ -136,7 +136,7 @@ impl Decoder {
             }
             let token = RawScalar::Text(Cow::Borrowed(text.trim()));
             if let Some((_, texts)) = filter
-                && !passes(Some(token.clone()), texts)
+                && !passes(Some(&token), texts)
             {
                 return Err(RejectReason::LeftOut);
             }
@@ -144,9 +144,9 @@ impl Decoder {
                 if node.is_inner() {
                     json::decode_inner(text.trim(), node, &self.limits, &mut draft)?;
                 }
-                draft.offer(&node.targets, &token);
+                draft.offer(&node.targets, token);
             }
         }
-        self.build_event(draft, observed)
+        self.build_event(&mut draft, observed)
     }
 }
