@@ -106,8 +106,7 @@ impl BacktestArgs {
             }
         }
         self.mapping.check(&self.inputs)?;
-        let mappings = self.inputs.iter().map(|input| self.mapping.mapping(input));
-        let mappings = mappings.collect::<Result<Vec<_>, _>>()?;
+        let mappings = self.mapping.mappings(&self.inputs)?;
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         let result = self.run_versions(&versions, &mappings, folder.path());
         let (survey, backtest) = match result {

@@ -304,7 +304,7 @@ fn settings(state: PathBuf) -> Settings {
             stages: std::collections::BTreeMap::new(),
             inputs: vec![CLICKSTREAM.to_owned(), PURCHASES.to_owned()],
         },
-        mappings: vec![Mapping::default(), Mapping::default()],
+        mappings: vec![vec![Mapping::default()]; 2],
         limits: RecordLimits::default(),
         money: CurrencyRates::default(),
         lateness: Millis::DAY,

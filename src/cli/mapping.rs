@@ -21,7 +21,7 @@ pub(super) struct MappingArgs {
     #[arg(long = "map", value_name = "KEY=VALUE", value_parser = parse_entry)]
     entries: Vec<(String, String)>,
     /// A file with the settings of the mapping (TOML, the keys of `[input.mapping]`). INPUT=FILE is the mapping of one
-    /// input; repeat for several.
+    /// input; repeat for several. An input that is named twice is read twice, by its mappings in this order.
     #[arg(long = "mapping", value_name = "[INPUT=]FILE")]
     files: Vec<String>,
     /// The value of one unit of another currency in the currency of the models, as CODE=RATE; repeat for several.
@@ -53,10 +53,17 @@ impl MappingArgs {
         self.rates.iter().cloned().collect()
     }
 
-    /// The mapping of an input. A key of `--map` wins over the same key of a file.
-    pub(super) fn mapping(&self, input: &Path) -> anyhow::Result<Mapping> {
+    /// The mapping of each input.
+    pub(super) fn mappings(&self, inputs: &[PathBuf]) -> anyhow::Result<Vec<Mapping>> {
+        let earlier = |at: usize| inputs[..at].iter().filter(|it| **it == inputs[at]).count();
+        (0..inputs.len()).map(|at| self.mapping_of(&inputs[at], earlier(at))).collect()
+    }
+
+    /// The mapping of an input that has been named `earlier` times before. A key of `--map` wins over the same key of a
+    /// file.
+    fn mapping_of(&self, input: &Path, earlier: usize) -> anyhow::Result<Mapping> {
         let mut settings = toml::Table::new();
-        if let Some(file) = self.file_of(input) {
+        if let Some(file) = self.file_of(input, earlier) {
             let text = std::fs::read_to_string(&file)
                 .with_context(|| format!("cannot read the mapping {}", file.display()))?;
             settings = text.parse().map_err(|error| in_file(&file, &error))?;
@@ -95,14 +102,13 @@ impl MappingArgs {
         Ok(())
     }
 
-    fn file_of(&self, input: &Path) -> Option<PathBuf> {
+    fn file_of(&self, input: &Path, earlier: usize) -> Option<PathBuf> {
         let own = self.files.iter().filter_map(|text| text.split_once('='));
-        let mut own = own.filter(|(named, _)| Path::new(named) == input);
+        let own = own.filter(|(named, _)| Path::new(named) == input);
+        let own: Vec<&str> = own.map(|(_, file)| file).collect();
         let of_all = || self.files.iter().rfind(|text| !text.contains('='));
-        own.next_back()
-            .map(|(_, file)| file)
-            .or_else(|| of_all().map(String::as_str))
-            .map(PathBuf::from)
+        let file = own.get(earlier).or(own.last()).copied();
+        file.or_else(|| of_all().map(String::as_str)).map(PathBuf::from)
     }
 }
 

@@ -72,6 +72,19 @@ impl Document {
             for (key, problem) in input.mapping.mapping().1 {
                 problems.require(false, &format!("input[{at}].mapping.{key}"), &problem);
             }
+            let mut later = self.input.iter().skip(at + 1);
+            let is_shadowing = input.mapping.r#where.is_empty()
+                && later.any(|other| other.topic == input.topic && !other.topic.is_empty());
+            if is_shadowing {
+                let topic = &input.topic;
+                problems.0.push(SettingProblem {
+                    settings: vec![format!("input[{at}].topic")],
+                    text: format!(
+                        "input[{at}]: it reads all records of {topic}, so that a later input of the same topic would read none. \
+                        Set mapping.where to the records that this one reads, or remove one of them"
+                    ),
+                });
+            }
         }
     }
 
@@ -142,7 +155,7 @@ impl Document {
         }
     }
 
-    /// A topic is used once only, except that several stages may share one.
+    /// A topic is used once only, except that several inputs may share one, and several stages.
     fn check_topics(&self, problems: &mut SettingProblems) {
         let mut seen: BTreeMap<&str, String> = BTreeMap::new();
         for (setting, topic) in self.named_topics() {
@@ -150,7 +163,11 @@ impl Document {
                 problems.require(false, &setting, "the topic has no name");
                 continue;
             }
-            let conflicts = |first: &&String| !is_stage_topic(first) || !is_stage_topic(&setting);
+            let conflicts = |first: &&String| {
+                [STAGE_TOPICS_PREFIX, INPUTS_PREFIX]
+                    .iter()
+                    .all(|shared| !first.starts_with(shared) || !setting.starts_with(shared))
+            };
             if let Some(first) = seen.get(topic).filter(conflicts) {
                 problems.0.push(SettingProblem {
                     text: format!("{setting}: the topic {topic} is already used by {first}"),
@@ -186,7 +203,4 @@ impl Document {
 }
 
 const STAGE_TOPICS_PREFIX: &str = "output.stages.";
-
-fn is_stage_topic(setting: &str) -> bool {
-    setting.starts_with(STAGE_TOPICS_PREFIX)
-}
+const INPUTS_PREFIX: &str = "input[";

@@ -97,25 +97,41 @@ impl Document {
         })
     }
 
-    fn mappings(&self) -> Vec<Mapping> {
-        let mappings = self.input.iter().map(|input| input.mapping.mapping().0);
-        mappings.collect()
+    /// The topics that are read, in order; a topic may be named several times.
+    pub(super) fn input_topics(&self) -> Vec<&str> {
+        let mut topics: Vec<&str> = Vec::new();
+        for input in &self.input {
+            if !topics.contains(&input.topic.as_str()) {
+                topics.push(&input.topic);
+            }
+        }
+        topics
+    }
+
+    /// The mappings of each topic.
+    fn mappings(&self) -> Vec<Vec<Mapping>> {
+        let of_topic = |topic: &str| {
+            let sections = self.input.iter().filter(|input| input.topic == topic);
+            sections.map(|input| input.mapping.mapping().0).collect()
+        };
+        self.input_topics().into_iter().map(of_topic).collect()
     }
 
     /// The settings by which records are decoded, which are stored with the states.
     pub fn decoding(&self) -> DecodingSettings {
         let mappings = self.mappings();
-        let topics = self.input.iter().map(|input| input.topic.as_str());
-        let inputs = topics.zip(&mappings);
+        let inputs = self.input_topics().into_iter().zip(mappings.iter().map(Vec::as_slice));
         DecodingSettings::new(self.settings_version, inputs, &self.limits(), &self.money())
     }
 
     /// The hashes that earlier versions stored with the states instead.
     fn legacy_hashes(&self, models: &Models) -> LegacyIdentity {
         let texts: Vec<&str> = models.list.iter().map(|model| model.source.text.as_str()).collect();
-        let inputs: Vec<&str> = self.input.iter().map(|input| input.topic.as_str()).collect();
-        let decoding =
-            legacy_decoding::hashed_text(&inputs, &self.mappings(), &self.limits(), &self.money());
+        // An input had one mapping.
+        let mappings: Vec<Mapping> =
+            self.mappings().iter().filter_map(|all| all.first().cloned()).collect();
+        let (topics, limits, money) = (self.input_topics(), self.limits(), self.money());
+        let decoding = legacy_decoding::hashed_text(&topics, &mappings, &limits, &money);
         let with_models = format!("{texts:?}\n{decoding}");
         LegacyIdentity {
             rules: sha256_hex(decoding.as_bytes()),
@@ -215,7 +231,7 @@ impl Document {
             source: section.source.clone(),
             app: self.kafka.app.clone(),
             stages: section.stages.clone(),
-            inputs: self.input.iter().map(|input| input.topic.clone()).collect(),
+            inputs: self.input_topics().into_iter().map(str::to_owned).collect(),
         }
     }
 

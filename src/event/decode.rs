@@ -106,17 +106,35 @@ impl Decoder {
         bytes: &[u8],
         observed: &mut Observations,
     ) -> Result<Event, RejectReason> {
+        self.read_text(bytes, |text, is_repaired| self.decode_text(text, is_repaired, observed))
+    }
+
+    /// Whether a record passes the filter of the mapping, or cannot be read.
+    pub fn accepts(&self, value: Option<&[u8]>) -> bool {
+        self.filter.is_empty()
+            || value.is_none_or(|bytes| {
+                self.read_text(bytes, |text, _| self.apply_filter(text))
+                    != Err(RejectReason::LeftOut)
+            })
+    }
+
+    /// Passes the text of a record to `read`, or repaired text if it is damaged.
+    fn read_text<T>(
+        &self,
+        bytes: &[u8],
+        mut read: impl FnMut(&str, bool) -> Result<T, RejectReason>,
+    ) -> Result<T, RejectReason> {
         if bytes.len() > self.limits.record_bytes {
             return Err(RejectReason::TooLarge);
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
             let text = String::from_utf8_lossy(bytes);
             let repaired = repair::repair(&text);
-            return self.decode_text(repaired.as_deref().unwrap_or(&text), true, observed);
+            return read(repaired.as_deref().unwrap_or(&text), true);
         };
-        match self.decode_text(text, false, observed) {
+        match read(text, false) {
             Err(RejectReason::NotJson) => match repair::repair(text) {
-                Some(repaired) => self.decode_text(&repaired, true, observed),
+                Some(repaired) => read(&repaired, true),
                 None => Err(RejectReason::NotJson),
             },
             decoded => decoded,

@@ -21,25 +21,25 @@ const VERSION: &str = "version";
 const CURRENCY: &str = "money.currency";
 
 impl DecodingSettings {
-    /// `inputs` are the topics with their mappings, in order. An operator increments `version` to return to
+    /// `inputs` are the topics with the mappings of each, in order. An operator increments `version` to return to
     /// earlier settings.
     pub fn new<'i>(
         version: u64,
-        inputs: impl Iterator<Item = (&'i str, &'i Mapping)>,
+        inputs: impl Iterator<Item = (&'i str, &'i [Mapping])>,
         limits: &RecordLimits,
         money: &CurrencyRates,
     ) -> DecodingSettings {
         let mut all = BTreeMap::from([(VERSION.to_owned(), version.to_string())]);
-        for (number, (topic, mapping)) in inputs.enumerate() {
-            let mut put =
-                |key: &str, text: String| all.insert(format!("input.{number}.{key}"), text);
-            put("topic", topic.to_owned());
-            put("time_unit", mapping.time_format.unit.name().to_owned());
-            for field in Mapping::FIELDS {
-                put(field, mapping.source(field).to_string());
-            }
-            for (key, text) in mapping.other_settings() {
-                put(key, text);
+        for (number, (topic, mappings)) in inputs.enumerate() {
+            all.insert(format!("input.{number}.topic"), topic.to_owned());
+            for (at, mapping) in mappings.iter().enumerate() {
+                let prefix = match at {
+                    0 => format!("input.{number}"),
+                    further => format!("input.{number}.mapping.{further}"),
+                };
+                all.extend(
+                    mapping_as_text(mapping).map(|(key, text)| (format!("{prefix}.{key}"), text)),
+                );
             }
         }
         let RecordLimits {
@@ -124,6 +124,12 @@ impl DecodingSettings {
     }
 }
 
+fn mapping_as_text(mapping: &Mapping) -> impl Iterator<Item = (&'static str, String)> {
+    let unit = ("time_unit", mapping.time_format.unit.name().to_owned());
+    let sources = Mapping::FIELDS.map(|field| (field, mapping.source(field).to_string()));
+    std::iter::once(unit).chain(sources).chain(mapping.other_settings())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +138,7 @@ mod tests {
     fn decoding(edit: impl Fn(&mut Mapping, &mut CurrencyRates)) -> DecodingSettings {
         let (mut mapping, mut money) = (Mapping::default(), CurrencyRates::default());
         edit(&mut mapping, &mut money);
-        let inputs = [("clicks", &mapping)];
+        let inputs = [("clicks", std::slice::from_ref(&mapping))];
         DecodingSettings::new(1, inputs.into_iter(), &RecordLimits::default(), &money)
     }
 
@@ -168,8 +174,8 @@ mod tests {
         assert_eq!(before.incompatibility(&after), None);
         assert_eq!(after.diff(&before)[1], r#"money.rates.EUR: "2" is gone"#);
         let inputs = |topics: &[&'static str]| {
-            let mapping = Mapping::default();
-            let inputs = topics.iter().map(|topic| (*topic, &mapping));
+            let mappings = [Mapping::default()];
+            let inputs = topics.iter().map(|topic| (*topic, mappings.as_slice()));
             DecodingSettings::new(1, inputs, &RecordLimits::default(), &CurrencyRates::default())
         };
         assert_eq!(before.incompatibility(&inputs(&["clicks", "orders"])), None);

@@ -18,8 +18,8 @@ pub struct Settings {
     pub kafka: kafka::Config,
     /// The output topics and the names of the inputs.
     pub outputs: OutputTopics,
-    /// How each input's records are mapped to events.
-    pub mappings: Vec<Mapping>,
+    /// How the records of each input are mapped to events: by the first mapping whose filter a record passes.
+    pub mappings: Vec<Vec<Mapping>>,
     /// Bounds of what a record may contain.
     pub limits: RecordLimits,
     /// The rates to the reporting currency.

@@ -23,7 +23,7 @@ mod cleanup;
 mod idle;
 mod idle_state;
 mod ingest;
-mod input_observations;
+mod input_mapping;
 mod input_report;
 mod observe;
 mod owned_partition;
@@ -49,7 +49,7 @@ use crate::event::{self, Decoder, Mapping};
 use crate::store::PartitionCommit;
 use crate::store::store_partition;
 use budget::Budget;
-use input_observations::InputObservations;
+use input_mapping::InputMapping;
 use owned_partition::OwnedPartition;
 use panic_search::PartitionRestart;
 use pending_commit::{CommitOutcome, PendingCommit};
@@ -61,9 +61,7 @@ pub(super) struct Worker<W> {
     /// Index among the workers of the process.
     number: usize,
     /// By input.
-    decoders: Vec<Decoder>,
-    /// By input.
-    observations: Vec<InputObservations>,
+    mappings: Vec<Vec<InputMapping>>,
     partitions: BTreeMap<i32, OwnedPartition>,
     /// Partitions that another process has processed with newer models or a newer version.
     deferred: BTreeSet<i32>,
@@ -110,19 +108,17 @@ const IDLE_POLL_TIMEOUT_MAX: Duration = Duration::from_secs(1);
 impl<W: WorkerIo> Worker<W> {
     pub(super) fn new(number: usize, context: Context, io: W) -> Worker<W> {
         let settings = &context.settings;
-        let decoder = |mapping: &Mapping| {
-            Decoder::new(
+        let mapping = |mapping: &Mapping| {
+            InputMapping::new(Decoder::new(
                 mapping.clone(),
                 context.models.vocabulary.clone(),
                 settings.money.clone(),
                 settings.limits.clone(),
-            )
+            ))
         };
-        let fields = context.models.vocabulary.fields().count();
-        let observations = settings.mappings.iter().map(|_| InputObservations::new(fields));
+        let of_input = |mappings: &Vec<Mapping>| mappings.iter().map(mapping).collect();
         let worker = Worker {
-            observations: observations.collect(),
-            decoders: settings.mappings.iter().map(decoder).collect(),
+            mappings: settings.mappings.iter().map(of_input).collect(),
             number,
             partitions: BTreeMap::new(),
             deferred: BTreeSet::new(),

@@ -91,7 +91,7 @@ impl Scenario {
     /// The same with the new decoding settings.
     pub(super) fn with_new_settings(self) -> Scenario {
         let mut settings = Settings::clone(&self.settings);
-        settings.mappings = vec![other_mapping(); INPUTS.len()];
+        settings.mappings = vec![vec![other_mapping()]; INPUTS.len()];
         settings.decoding = new_decoding();
         Scenario { settings: Arc::new(settings), ..self }
     }
@@ -153,7 +153,8 @@ pub(super) fn other_mapping() -> Mapping {
 }
 
 fn decoding(version: u64, mapping: &Mapping) -> DecodingSettings {
-    let inputs = INPUTS.into_iter().map(|topic| (topic, mapping));
+    let mappings = std::slice::from_ref(mapping);
+    let inputs = INPUTS.into_iter().map(|topic| (topic, mappings));
     DecodingSettings::new(version, inputs, &RecordLimits::default(), &CurrencyRates::default())
 }
 
@@ -191,7 +192,7 @@ fn settings() -> Settings {
             stages: std::collections::BTreeMap::new(),
             inputs: INPUTS.map(named).to_vec(),
         },
-        mappings: vec![Mapping::default(); INPUTS.len()],
+        mappings: vec![vec![Mapping::default()]; INPUTS.len()],
         limits: RecordLimits {
             // Less than the processes' clocks are off.
             future_tolerance: Millis::HOUR,

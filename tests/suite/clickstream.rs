@@ -223,3 +223,30 @@ fn properties_can_be_top_level_fields_and_times_can_be_in_seconds() {
         run.said
     );
 }
+
+#[test]
+fn a_file_that_is_named_twice_is_read_by_one_mapping_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("orders.csv", "customer,bought,delivered\nann,2024-01-01,2024-01-05\nbob,2024-01-02,\n");
+    for stage in ["bought", "delivered"] {
+        let mapping = format!(
+            "customer_id = \"customer\"\ntype = {{ value = \"{stage}\" }}\ntime = \"{stage}\"\n"
+        );
+        write(&format!("{stage}.toml"), &mapping);
+    }
+    let model = "model: m\ninitial: new\nfacts: { purchases: count(bought), deliveries: count(delivered) }\n\
+        stages: { new: {}, waiting: {}, served: {} }\ntransitions:\n\
+        \x20 - { from: new, to: waiting, when: purchases >= 1 }\n\
+        \x20 - { from: waiting, to: served, when: deliveries >= 1 }\n";
+    write("m.yaml", model);
+    let mappings =
+        ["--mapping", "orders.csv=bought.toml", "--mapping", "orders.csv=delivered.toml"];
+    let arguments = ["replay", "--model", "m.yaml"].into_iter().chain(mappings);
+    let arguments: Vec<&str> = arguments.chain(["orders.csv", "orders.csv"]).collect();
+    let run = tenure(folder.path(), &arguments);
+    // Bob's order is not delivered: that row is no event of the second mapping.
+    assert!(run.said.contains("1 rejected: missing_time"), "{}", run.said);
+    let to = |stage: &str| run.out.matches(&format!("\"to\":\"{stage}\"")).count();
+    assert_eq!((to("waiting"), to("served")), (2, 1), "{}", run.out);
+}

@@ -33,7 +33,7 @@ fn the_documented_defaults_are_the_defaults_of_the_code() {
     let settings = load(&[], &[]).unwrap().settings(&retail(), None).unwrap();
     assert_eq!(settings.limits, RecordLimits::default());
     assert_eq!(settings.money, CurrencyRates::default());
-    assert_eq!(settings.mappings, [Mapping::default(), Mapping::default()]);
+    assert_eq!(settings.mappings, [[Mapping::default()], [Mapping::default()]]);
     assert_eq!(settings.kafka.instance, "0");
 }
 
@@ -62,7 +62,29 @@ fn every_field_is_read_at_its_mapped_path() {
         properties: "in.properties".into(),
         ..Mapping::default()
     };
-    assert_eq!(settings.mappings, [expected]);
+    assert_eq!(settings.mappings, [[expected]]);
+}
+
+#[test]
+fn a_topic_may_have_several_mappings_of_which_all_but_the_last_have_a_filter() {
+    let input = |mapping: &str| format!("[[input]]\ntopic = \"t\"\n{mapping}");
+    let filtered = input("[input.mapping]\nid = \"key\"\nwhere = { kind = \"x\" }\n");
+    let other = "[[input]]\ntopic = \"u\"\n";
+    let text = format!("{filtered}{other}{}", input(""));
+    let settings = with_file(&text).unwrap().settings(&retail(), None).unwrap();
+    assert_eq!(settings.outputs.inputs, ["t", "u"]);
+    let counts: Vec<usize> = settings.mappings.iter().map(Vec::len).collect();
+    assert_eq!(counts, [2, 1]);
+    let filter = &settings.mappings[0][0].filter;
+    assert_eq!(filter["kind"], ["x"]);
+    assert_eq!(settings.mappings[0][1], Mapping::default());
+    let decoding = serde_json::to_value(&settings.decoding).unwrap();
+    assert_eq!(decoding["input.0.id"], "key");
+    assert_eq!(decoding["input.0.mapping.1.id"], "id");
+    let problems = with_file(&format!("{}{filtered}", input(""))).unwrap_err();
+    assert!(problems.contains("input[0]: it reads all records of t"), "{problems}");
+    let problems = with_file(&format!("{other}[output]\ndead_letters = \"u\"\n")).unwrap_err();
+    assert!(problems.contains("the topic u is already used by"), "{problems}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn models() -> Models {
 
 fn decoding(version: u64, customer: &str) -> DecodingSettings {
     let mapping = Mapping { customer_id: customer.into(), ..Mapping::default() };
-    let inputs = [("clicks", &mapping)];
+    let inputs = [("clicks", std::slice::from_ref(&mapping))];
     DecodingSettings::new(
         version,
         inputs.into_iter(),

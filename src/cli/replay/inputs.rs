@@ -22,12 +22,9 @@ pub(in crate::cli) fn open(
 ) -> anyhow::Result<(MergedInputs, Vec<Decoder>)> {
     mapping.check(inputs)?;
     let (money, limits) = (mapping.money(models), mapping.limits());
-    let decoder = |input: &PathBuf| {
-        let mapping = mapping.mapping(input)?;
-        let vocabulary = models.vocabulary.clone();
-        anyhow::Ok(Decoder::new(mapping, vocabulary, money.clone(), limits.clone()))
-    };
-    let decoders = inputs.iter().map(decoder).collect::<Result<Vec<_>, _>>()?;
+    let decoder =
+        |mapping| Decoder::new(mapping, models.vocabulary.clone(), money.clone(), limits.clone());
+    let decoders: Vec<Decoder> = mapping.mappings(inputs)?.into_iter().map(decoder).collect();
     let notify = |path: &Path, notice: InputNotice<'_>| match notice {
         InputNotice::Detected(detected) => print_detected(path, detected),
         InputNotice::Unsorted => {

@@ -2,6 +2,7 @@
 
 use super::Worker;
 use super::budget::BatchLimit;
+use super::input_mapping::decode_record;
 use super::owned_partition::{BrokenInput, OwnedPartition};
 use super::panic_search::{PartitionRestart, catch_panic};
 use crate::crash;
@@ -38,8 +39,7 @@ impl<W: WorkerIo> Worker<W> {
             }
             Fetched::Record { offset, timestamp, key, value, headers } => {
                 let position = Position { input, offset };
-                let decoder = &self.decoders[input as usize];
-                let observed = &mut self.observations[input as usize].recent;
+                let mappings = &mut self.mappings[input as usize];
                 let skips = self.skips.get(&partition);
                 let is_skipped = skips.is_some_and(|skips| skips.contains(&position));
                 let content = catch_panic(|| {
@@ -48,7 +48,7 @@ impl<W: WorkerIo> Worker<W> {
                     }
                     crash::panic_at("decode", input, partition, offset);
                     let (key, value) = (key.as_deref(), value.as_deref());
-                    decoder.decode_record_observed(key, value, timestamp, observed)
+                    decode_record(mappings, key, value, timestamp)
                 });
                 let Ok(content) = content else {
                     self.handle_panic(partition, 1, Some(position));
