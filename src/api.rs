@@ -28,11 +28,12 @@ struct ApiState {
     metrics: Metrics,
 }
 
-/// The routes: `/livez` (the poll loop makes progress; independent of Kafka), `/readyz` (the first restore is
-/// complete), `/metrics` (Prometheus text).
+/// The routes: `/livez` (the poll loop makes progress; independent of Kafka), `/startupz` (the local state is open, or
+/// Kafka is waited for), `/readyz` (the first restore is complete), `/metrics` (Prometheus text).
 pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
     Router::new()
         .route("/livez", get(livez))
+        .route("/startupz", get(startupz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render_metrics))
         .with_state(ApiState { handle, metrics })
@@ -46,11 +47,19 @@ async fn livez(State(api): State<ApiState>) -> impl IntoResponse {
     }
 }
 
+async fn startupz(State(api): State<ApiState>) -> impl IntoResponse {
+    if api.handle.is_started() {
+        (StatusCode::OK, "started\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", api.handle.not_ready_reason()))
+    }
+}
+
 async fn readyz(State(api): State<ApiState>) -> impl IntoResponse {
     if api.handle.is_ready() {
-        (StatusCode::OK, "ready\n")
+        (StatusCode::OK, "ready\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "restoring, or waiting for partitions\n")
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", api.handle.not_ready_reason()))
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::api;
 use crate::model::Models;
-use crate::runtime::Settings;
 use crate::runtime::daemon::{self, Handle};
 use crate::runtime::shutdown::stop_within;
-use crate::telemetry::Metrics;
+use crate::runtime::start_retry::StartRetry;
+use crate::runtime::{Phase, Settings};
+use crate::telemetry::{Metrics, error_chain};
 
 /// Why the daemon could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,8 @@ pub enum Error {
     Metrics(#[from] prometheus::Error),
 }
 
+/// Interval of checks whether to stop while the start waits.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// Exit code after a second signal, which ends the process without a commit.
 const EXIT_CODE_FORCED: i32 = 130;
 
@@ -75,8 +78,9 @@ pub fn run(
         tokio.spawn(api::serve(listener, "operators", api::admin::router(handle)));
     }
     let (stopping, deadline) = (handle.clone(), settings.shutdown_deadline);
+    let stop_metrics = metrics.clone();
     tokio.spawn(async move {
-        if let Err(error) = stop_on_signal(&stopping, deadline).await {
+        if let Err(error) = stop_on_signal(&stopping, &stop_metrics, deadline).await {
             tracing::error!(%error, "SIGTERM and SIGINT cannot be received");
         }
     });
@@ -93,19 +97,44 @@ pub fn run(
             tracing::error!(%error, "SIGHUP cannot be received; models are not reloaded");
         }
     });
+    let mut retry = StartRetry::new(settings.misconfiguration_timeout);
     let outcome = loop {
-        let outcome = daemon::run(models, settings, metrics.clone(), handle);
-        // A pending restart does not hide an error.
-        let Some(next) = handle.take_restart().filter(|_| outcome.is_ok()) else {
-            break outcome;
-        };
-        tracing::info!("restarting with new models");
+        let started = Instant::now();
+        let outcome = daemon::run(models.clone(), settings.clone(), metrics.clone(), handle);
+        if let Err(error) = &outcome {
+            // A pending restart does not hide an error that ends the process, nor does a stop hide lost work.
+            let wait = retry.next_wait(error, started, Instant::now());
+            let Some(wait) =
+                wait.filter(|_| !handle.is_stopping() || !handle.has_uncommitted_work())
+            else {
+                break outcome;
+            };
+            if !handle.is_stopping() {
+                retry.log(error, Instant::now());
+                handle.set_phase(Phase::Waiting(error_chain(error)), &metrics);
+                wait_for(wait, handle);
+            }
+        }
         metrics.reset_partitions();
-        (models, settings) = (Arc::new(next.0), next.1);
-        models.clone_into(&mut lock(&running));
+        if let Some(next) = handle.take_restart() {
+            tracing::info!("restarting with new models");
+            (models, settings) = (Arc::new(next.0), next.1);
+            models.clone_into(&mut lock(&running));
+        } else if outcome.is_ok() || handle.is_stopping() {
+            break Ok(());
+        }
     };
     tokio.shutdown_background();
     Ok(outcome?)
+}
+
+/// Waits, unless the daemon is to end or to restart.
+fn wait_for(time: Duration, handle: &Handle) {
+    let end = Instant::now() + time;
+    while Instant::now() < end && !handle.is_stopping() {
+        handle.record_heartbeat();
+        std::thread::park_timeout(STOP_CHECK_INTERVAL);
+    }
 }
 
 /// Reads the model files again at every SIGHUP.
@@ -161,7 +190,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn stop_on_signal(handle: &Arc<Handle>, deadline: Duration) -> std::io::Result<()> {
+async fn stop_on_signal(
+    handle: &Arc<Handle>,
+    metrics: &Metrics,
+    deadline: Duration,
+) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     for signals_before in 0..2 {
@@ -173,6 +206,7 @@ async fn stop_on_signal(handle: &Arc<Handle>, deadline: Duration) -> std::io::Re
             tracing::info!(
                 "stopping: committing pending work; a second signal ends the process immediately"
             );
+            handle.set_phase(Phase::Stopping, metrics);
             stop_within(handle, deadline)?;
         }
     }

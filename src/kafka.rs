@@ -2,6 +2,7 @@
 //! Callbacks only post events or set flags; the runtime makes the decisions.
 
 mod client;
+mod connection;
 mod consumer;
 mod dead_letter;
 mod delivery;
@@ -14,6 +15,7 @@ mod outbox;
 mod output;
 mod output_topics;
 mod partitioner;
+mod permissions;
 mod producer_record;
 mod properties;
 mod reader;
@@ -22,8 +24,8 @@ mod transaction;
 
 pub use client::{Config, GroupProtocol, PREFETCH_BYTES_MAX, SecurityConfig};
 pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
-pub use error::Error;
 pub(crate) use error::RefusedRecords;
+pub use error::{Error, Remedy};
 pub(crate) use local::{LocalCluster, LocalConsumer, LocalProducer};
 pub(crate) use outbox::OutboxEntry;
 pub use output::ChangelogRecord;

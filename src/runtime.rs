@@ -15,6 +15,7 @@ mod mailbox;
 mod merge;
 mod offset_metadata;
 mod partitions;
+mod phase;
 mod poll_loop;
 mod refused;
 pub mod rekey;
@@ -25,6 +26,7 @@ pub mod shutdown;
 #[cfg(test)]
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
+pub mod start_retry;
 mod topic_watch;
 mod uncommitted;
 mod worker;
@@ -35,6 +37,7 @@ pub use fuse::{BurstSettings, Fuse, FuseStatus};
 pub use partitions::{
     ActionError, PartitionState, Partitions, Quarantine, QuarantineCause, RecoveryAction,
 };
+pub use phase::Phase;
 pub use restore::Error as PartitionError;
 pub use restore_progress::{RestoreProgress, RestoreSnapshot};
 pub use settings::{Recovery, Settings};

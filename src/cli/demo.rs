@@ -317,6 +317,7 @@ fn settings(state: PathBuf) -> Settings {
         commit_interval: Duration::from_millis(100),
         batch_records: 4096,
         buffer_bytes: 64 << 20,
+        misconfiguration_timeout: Duration::ZERO,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         decoding: DecodingSettings::default(),

@@ -130,17 +130,11 @@ fn exit_for_error(error: &app::Error) -> Exit {
 
 /// As [`exit_for_error`], for errors of Kafka.
 pub(super) fn exit_for_kafka_error(error: &kafka::Error) -> Exit {
-    match error {
-        kafka::Error::Misconfigured(_) => Exit::Configuration,
-        kafka::Error::Unavailable(_) => Exit::Unavailable,
-        kafka::Error::Retry { .. }
-        | kafka::Error::Damaged { .. }
-        | kafka::Error::OutOfRange { .. }
-        | kafka::Error::Abort { .. }
-        | kafka::Error::Indefinite { .. }
-        | kafka::Error::Fenced { .. }
-        | kafka::Error::Refused(_)
-        | kafka::Error::Fatal { .. } => Exit::Failed,
+    match error.remedy() {
+        kafka::Remedy::Person => Exit::Configuration,
+        _ if error.is_client_config() => Exit::Configuration,
+        kafka::Remedy::Time => Exit::Unavailable,
+        kafka::Remedy::None => Exit::Failed,
     }
 }
 

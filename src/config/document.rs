@@ -176,6 +176,7 @@ pub struct RuntimeSection {
     pub commit_interval: DurationSetting,
     pub batch_records: usize,
     pub buffer_memory: ByteSize,
+    pub misconfiguration_timeout: DurationSetting,
     pub shutdown_deadline: DurationSetting,
 }
 

@@ -85,6 +85,7 @@ impl Document {
             commit_interval: self.runtime.commit_interval.duration(),
             batch_records: self.runtime.batch_records,
             buffer_bytes: self.runtime.buffer_memory.0,
+            misconfiguration_timeout: self.runtime.misconfiguration_timeout.duration(),
             shutdown_deadline: self.runtime.shutdown_deadline.duration(),
             identity: Identity {
                 legacy: self.legacy_hashes(models),

@@ -261,4 +261,4 @@ fn millis(duration: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

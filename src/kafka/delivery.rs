@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, Timestamp};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::error_class::ErrorClass;
+use super::permissions::is_denied;
 use super::{Error, ProducerRecord, log_throttle};
 use crate::event::WallTime;
 
@@ -25,6 +27,7 @@ pub(super) struct DeliveryReport {
     offset: AtomicI64,
     append_time: AtomicI64,
     refused: AtomicBool,
+    denied: AtomicBool,
 }
 
 impl Default for DeliveryReport {
@@ -34,6 +37,7 @@ impl Default for DeliveryReport {
             offset: AtomicI64::new(-1),
             append_time: AtomicI64::new(-1),
             refused: AtomicBool::new(false),
+            denied: AtomicBool::new(false),
         }
     }
 }
@@ -61,8 +65,14 @@ impl DeliveryReport {
         self.refused.load(Ordering::Acquire)
     }
 
+    /// Whether writing to the topic is not permitted.
+    pub(super) fn is_denied(&self) -> bool {
+        self.denied.load(Ordering::Acquire)
+    }
+
     fn set_failure(&self, error: &KafkaError) {
         let code = error.rdkafka_error_code();
+        self.denied.store(is_denied(code), Ordering::Release);
         if code.is_some_and(|code| ErrorClass::from_code(code) == ErrorClass::RecordRefused) {
             self.refused.store(true, Ordering::Release);
         }
@@ -96,6 +106,10 @@ impl DeliveryContext {
 }
 
 impl ClientContext for DeliveryContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_throttle::line(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         log_throttle::warn(&error, reason);
     }

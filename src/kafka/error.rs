@@ -72,9 +72,20 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
-    /// No broker responded in time.
-    #[error("no broker responds at {0}")]
+    /// No broker responded in time, and why, if that is known.
+    #[error("{0}")]
     Unavailable(String),
+}
+
+/// What has to happen before a failed operation can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It may pass.
+    Time,
+    /// An operator has to correct something: a login, a permission, a topic, a setting.
+    Person,
+    /// The process has to end.
+    None,
 }
 
 /// Records that the broker refused: too large, or invalid.
@@ -206,6 +217,35 @@ impl Error {
             }
             other => other,
         }
+    }
+
+    /// What has to happen before a daemon that ended with this error can run.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Error::Retry { .. }
+            | Error::Abort { .. }
+            | Error::Indefinite { .. }
+            | Error::Unavailable(_) => Remedy::Time,
+            Error::Misconfigured(_) => Remedy::Person,
+            Error::Fatal { source, .. } => {
+                match source.rdkafka_error_code().map(ErrorClass::from_code) {
+                    Some(ErrorClass::Permanent) => Remedy::Person,
+                    _ => Remedy::None,
+                }
+            }
+            Error::Fenced { .. }
+            | Error::Refused(_)
+            | Error::OutOfRange { .. }
+            | Error::Damaged { .. } => Remedy::None,
+        }
+    }
+
+    /// Whether librdkafka refused its configuration.
+    pub fn is_client_config(&self) -> bool {
+        let Error::Fatal { source, .. } = self else {
+            return false;
+        };
+        matches!(source, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
     }
 
     /// Whether a transaction was aborted since its records were not delivered in time: a smaller

@@ -1,25 +1,34 @@
-//! Rate-limited logging of transient client errors: while a broker is unreachable, every client
-//! reports it several times a second.
+//! Rate-limited logging of what clients report: while a broker is unreachable, every client reports it several times a
+//! second.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// Interval between two log lines of the same error code.
+/// Interval between two log lines of the same text.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
+/// Most texts that are remembered; beyond it, all are forgotten.
+const TEXTS_MAX: usize = 256;
 
-/// By error code: time of the last log line, and number of repetitions since. Codes are few, so it
-/// stays small.
-static LAST_LOGGED: Mutex<BTreeMap<i32, (Instant, u64)>> = Mutex::new(BTreeMap::new());
+/// By text: time of the last log line, and number of repetitions since.
+static LAST_LOGGED: Mutex<Texts> = Mutex::new(Texts(BTreeMap::new()));
+
+#[derive(Debug)]
+struct Texts(BTreeMap<String, (Instant, u64)>);
 
 /// The callbacks of clients that only log errors.
 pub(super) struct LogThrottle;
 
 impl ClientContext for LogThrottle {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        line(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         warn(&error, reason);
     }
@@ -33,25 +42,52 @@ pub(super) fn warn(error: &KafkaError, reason: &str) {
     if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
         return;
     }
-    let code = error.rdkafka_error_code().map_or(0, |code| code as i32);
-    // A poisoned lock is safe: each entry is replaced as a whole.
-    let mut last_logged = LAST_LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(repeated) = admit(&mut last_logged, code, Instant::now()) {
-        drop(last_logged);
+    if let Some(repeated) = admit(&error.to_string()) {
         tracing::warn!(%error, reason, repeated, "a Kafka client reports an error; continuing");
     }
 }
 
-/// The number of suppressed repetitions, if the error is to be logged now.
-fn admit(last_logged: &mut BTreeMap<i32, (Instant, u64)>, code: i32, now: Instant) -> Option<u64> {
-    if let Some((last, repeated)) = last_logged.get_mut(&code)
-        && now.duration_since(*last) < LOG_INTERVAL
-    {
-        *repeated += 1;
-        return None;
+/// Logs a line of librdkafka, unless it was logged within [`LOG_INTERVAL`]. `FAIL` lines repeat what `warn` logs.
+pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    use RDKafkaLogLevel::{Alert, Critical, Emerg, Error};
+    let text = format!("{facility} {}", without_state(message));
+    let Some(repeated) = admit(&text) else {
+        return;
+    };
+    match level {
+        _ if facility == "FAIL" => tracing::debug!(repeated, "librdkafka: {text}"),
+        Emerg | Alert | Critical | Error => tracing::error!(repeated, "librdkafka: {text}"),
+        _ => tracing::warn!(repeated, "librdkafka: {text}"),
     }
-    let previous = last_logged.insert(code, (now, 0));
-    Some(previous.map_or(0, |(_, repeated)| repeated))
+}
+
+/// A message without librdkafka's thread, state and counter, which differ between repetitions.
+pub(super) fn without_state(message: &str) -> &str {
+    let thread = message.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: "));
+    let message = thread.map_or(message, |(_, rest)| rest);
+    message.split(" (after ").next().unwrap_or(message).trim_end_matches(['.', ' '])
+}
+
+/// The number of suppressed repetitions, if a text is to be logged now.
+fn admit(text: &str) -> Option<u64> {
+    // A poisoned lock is safe: each entry is replaced as a whole.
+    LAST_LOGGED.lock().unwrap_or_else(PoisonError::into_inner).admit(text, Instant::now())
+}
+
+impl Texts {
+    fn admit(&mut self, text: &str, now: Instant) -> Option<u64> {
+        if let Some((last, repeated)) = self.0.get_mut(text)
+            && now.duration_since(*last) < LOG_INTERVAL
+        {
+            *repeated += 1;
+            return None;
+        }
+        if self.0.len() >= TEXTS_MAX {
+            self.0.clear();
+        }
+        let previous = self.0.insert(text.to_owned(), (now, 0));
+        Some(previous.map_or(0, |(_, repeated)| repeated))
+    }
 }
 
 #[cfg(test)]
@@ -59,15 +95,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_error_is_logged_once_per_interval_with_its_repetitions() {
-        let mut logged = BTreeMap::new();
+    fn the_same_text_is_logged_once_per_interval_with_its_repetitions() {
+        let mut logged = Texts(BTreeMap::new());
         let start = Instant::now();
-        let mut at = |seconds, code| admit(&mut logged, code, start + Duration::from_secs(seconds));
-        assert_eq!(at(0, 1), Some(0));
-        assert_eq!(at(1, 1), None);
-        assert_eq!(at(2, 2), Some(0));
-        assert_eq!(at(29, 1), None);
-        assert_eq!(at(30, 1), Some(2));
-        assert_eq!(at(60, 1), Some(0));
+        let mut at = |seconds, text| logged.admit(text, start + Duration::from_secs(seconds));
+        assert_eq!(at(0, "a"), Some(0));
+        assert_eq!(at(1, "a"), None);
+        assert_eq!(at(2, "b"), Some(0));
+        assert_eq!(at(29, "a"), None);
+        assert_eq!(at(30, "a"), Some(2));
+        assert_eq!(at(60, "a"), Some(0));
+        for number in 0..1000 {
+            logged.admit(&number.to_string(), start);
+        }
+        assert!(logged.0.len() <= TEXTS_MAX);
+    }
+
+    #[test]
+    fn repetitions_of_a_message_have_the_same_text() {
+        let one =
+            "[thrd:ssl://b:1/bootstrap]: ssl://b:1/bootstrap: Disconnected (after 5ms in state UP)";
+        let other = "ssl://b:1/bootstrap: Disconnected (after 0ms in state UP, 3 identical error(s) suppressed)";
+        assert_eq!(without_state(one), "ssl://b:1/bootstrap: Disconnected");
+        assert_eq!(without_state(other), without_state(one));
     }
 }

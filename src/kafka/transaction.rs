@@ -20,6 +20,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::delivery::{DeliveryContext, DeliveryReport, FlushUntil, flush, send};
+use super::permissions::Resource;
 use super::{Config, Error, ProducerRecord, RefusedRecords};
 use crate::crash;
 use crate::event::WallTime;
@@ -27,7 +28,7 @@ use end::{CALL_TIMEOUT, END_RETRY_MIN, abort_while_polling};
 use stalled::{STALLED_AFTER, StalledTransactions};
 
 /// Longest wait for the coordinator to accept this producer and end its predecessor's transaction.
-const INIT_TIMEOUT: Duration = Duration::from_secs(60);
+const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// librdkafka may have repeated an offset commit that took this long: its fixed pause is 500 ms.
 const OFFSETS_RETRY_MIN: Duration = Duration::from_millis(450);
 
@@ -106,8 +107,9 @@ impl TransactionalProducer {
     pub fn abort_former(config: &Config, workers: usize) -> Result<(), Error> {
         for worker in 0..workers {
             let mut settings = config.producer(worker, 1);
-            settings.set("transactional.id", config.former_transactional_id(worker));
-            init_producer(&settings)?;
+            let id = config.former_transactional_id(worker);
+            settings.set("transactional.id", &id);
+            init_producer(config, &settings, &id)?;
         }
         Ok(())
     }
@@ -200,6 +202,9 @@ impl TransactionalProducer {
                     let records = part.records.iter().zip(reports).enumerate();
                     records.map(move |(at, (record, report))| ((index, at), record, report))
                 });
+                if let Some((_, record, _)) = all.clone().find(|(.., report)| report.is_denied()) {
+                    return Err(self.config.denied(Resource::Output(&record.topic)));
+                }
                 let refused = all.filter(|(_, _, report)| report.is_refused());
                 let refused = refused.map(|(at, record, _)| (at, record)).collect();
                 Err(self.abort_reason(refused, action, source))
@@ -335,15 +340,23 @@ fn create_producer(
     worker: usize,
     batch_bytes: usize,
 ) -> Result<BaseProducer<DeliveryContext>, Error> {
-    init_producer(&config.producer(worker, batch_bytes))
+    init_producer(config, &config.producer(worker, batch_bytes), &config.transactional_id(worker))
 }
 
-fn init_producer(settings: &ClientConfig) -> Result<BaseProducer<DeliveryContext>, Error> {
+fn init_producer(
+    config: &Config,
+    settings: &ClientConfig,
+    transactional_id: &str,
+) -> Result<BaseProducer<DeliveryContext>, Error> {
     let producer: BaseProducer<DeliveryContext> = settings
         .create_with_context(DeliveryContext::default())
         .map_err(|source| Error::from_client_creation("creating a producer", source))?;
     let initialised = producer.init_transactions(INIT_TIMEOUT);
     initialised.map_err(|source| {
+        if source.rdkafka_error_code() == Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed)
+        {
+            return config.denied(Resource::TransactionalId(transactional_id));
+        }
         match Error::from_transaction_call("initialising the producer", source) {
             // Without a transaction yet, the next attempt repeats the init.
             Error::Indefinite { action, source } => Error::Retry { action, source },

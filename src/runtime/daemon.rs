@@ -13,6 +13,7 @@ use super::customers::Customers;
 use super::live_io::LiveIo;
 use super::mailbox::{Mailbox, WorkerMessage};
 use super::offset_metadata;
+use super::phase::Phase;
 use super::poll_loop::{PollLoop, RebalanceHandler};
 use super::restore_progress::ProgressReporter;
 use super::settings::Settings;
@@ -42,6 +43,7 @@ pub fn run(
     handle: &Handle,
 ) -> Result<(), Error> {
     handle.record_heartbeat();
+    handle.set_phase(Phase::Starting, &metrics);
     handle.restoring.clear();
     handle.fuse.clear(&metrics);
     handle.partitions.clear(&metrics);
@@ -56,6 +58,8 @@ pub fn run(
     let feeds = partitions * settings.outputs.inputs.len();
     settings.kafka.prefetch_bytes = settings.feed_buffer_bytes(feeds, kafka::PREFETCH_BYTES_MAX);
     let store = Arc::new(open_store(&settings, &metrics)?);
+    handle.set_started();
+    handle.set_phase(Phase::Restoring, &metrics);
     handle.customers.open(store.clone());
     let _closing = CustomersGuard(&handle.customers);
     let _watch = TopicWatch::start(&settings, handle.partitions.clone(), &metrics)?;
@@ -80,13 +84,19 @@ pub fn run(
         &context.settings.kafka,
         &context.settings.outputs.inputs,
         rebalances.clone(),
-        || handle.is_stopping(),
+        || {
+            handle.record_heartbeat();
+            handle.is_stopping()
+        },
     )?;
     let (starts, start_requests) = sync_channel(START_REQUESTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
     let workers = start_workers(&context, store, &consumer, &mailboxes, &starts, &failure)
-        // Leaving the group would wait for workers to release their partitions, but none run.
-        .inspect_err(|_| context.assignment.close())?;
+        .inspect_err(|_| {
+            // Leaving the group would wait for workers to release their partitions, but none run.
+            context.assignment.close();
+            consumer.close(LEAVE_TIMEOUT);
+        })?;
     let mut polling = PollLoop {
         context,
         consumer,

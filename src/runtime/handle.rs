@@ -8,11 +8,13 @@ use super::clock;
 use super::customers::Customers;
 use super::fuse::Fuse;
 use super::partitions::Partitions;
+use super::phase::Phase;
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
 use super::uncommitted::UncommittedWork;
 use crate::event::WallTime;
 use crate::model::Models;
+use crate::telemetry::Metrics;
 
 /// Observes and stops the daemon from other threads.
 #[derive(Debug, Default)]
@@ -20,6 +22,9 @@ pub struct Handle {
     stop: AtomicBool,
     /// What to continue with after an orderly stop.
     restart: Mutex<Option<(Models, Settings)>>,
+    phase: Mutex<Phase>,
+    /// The local state has been opened once, or the process has waited for Kafka before.
+    started: AtomicBool,
     /// All partitions of the first assignment have been restored once.
     ready: AtomicBool,
     /// When the polling thread last began a turn.
@@ -56,6 +61,36 @@ impl Handle {
         self.restart.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub fn set_phase(&self, phase: Phase, metrics: &Metrics) {
+        for name in Phase::NAMES {
+            metrics.state.with_label_values(&[name]).set(i64::from(name == phase.name()));
+        }
+        if let Phase::Waiting(_) = phase {
+            self.set_started();
+        }
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// Whether a worker has applied or buffered records that are not committed.
+    pub fn has_uncommitted_work(&self) -> bool {
+        !self.uncommitted.is_empty()
+    }
+
+    /// Why the daemon is not ready.
+    pub fn not_ready_reason(&self) -> String {
+        let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        phase.describe(&self.partitions.list())
+    }
+
+    /// Whether the process has started, except for what depends on Kafka.
+    pub fn is_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_started(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
     /// Whether all partitions of the first assignment have been restored.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
@@ -73,7 +108,7 @@ impl Handle {
         Duration::from_millis(age.0.try_into().unwrap_or(0))
     }
 
-    pub(super) fn record_heartbeat(&self) {
+    pub fn record_heartbeat(&self) {
         self.heartbeat.store(clock::now().0, Ordering::Release);
     }
 

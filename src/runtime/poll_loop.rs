@@ -11,6 +11,7 @@ use super::context::Context;
 use super::error::Error;
 use super::handle::Handle;
 use super::mailbox::{BufferUsage, FEED_BYTES_MAX, Mailbox, ReleaseLatch, WorkerMessage};
+use super::phase::Phase;
 use super::restore_progress::ProgressReporter;
 use super::worker_io::StartRequest;
 use crate::kafka::{self, Consumer, Feed, GroupProtocol, RebalanceListener};
@@ -128,7 +129,7 @@ enum ReadOutcome {
 
 impl PollLoop<'_> {
     pub(super) fn run(&mut self, workers: &[JoinHandle<()>]) -> Result<(), Error> {
-        let mut poll_timeout = Duration::ZERO;
+        let (mut poll_timeout, mut is_settled) = (Duration::ZERO, false);
         while !self.handle.is_stopping() && !workers.iter().any(JoinHandle::is_finished) {
             self.handle.record_heartbeat();
             self.reporter.report(&self.context.restoring, &self.context.metrics);
@@ -147,8 +148,12 @@ impl PollLoop<'_> {
             }
             let has_started = self.start_restored()?;
             self.pause_quarantined()?;
-            if !self.handle.is_ready() && self.is_settled() && self.handle.set_ready() {
-                tracing::info!(partitions = self.feeds.len(), "ready");
+            if !is_settled && self.is_settled() {
+                is_settled = true;
+                self.handle.set_phase(Phase::Running, &self.context.metrics);
+                if self.handle.set_ready() {
+                    tracing::info!(partitions = self.feeds.len(), "ready");
+                }
             }
             if !self.has_restored_all && !self.feeds.is_empty() && self.is_complete() {
                 self.has_restored_all = true;

@@ -42,6 +42,8 @@ pub struct Settings {
     pub batch_records: usize,
     /// Most bytes that are fetched and not yet applied, over all partitions of all inputs.
     pub buffer_bytes: usize,
+    /// How long a cause that needs a person (a login, a permission, a topic) may persist before the process ends.
+    pub misconfiguration_timeout: Duration,
     /// Longest time to shut down in; then the process exits.
     pub shutdown_deadline: Duration,
     /// What stored state must have been made from to be continued.

@@ -39,6 +39,8 @@ pub struct Metrics {
     pub watermark_seconds: IntGaugeVec,
     /// Customers with an armed timer.
     pub timers: IntGauge,
+    /// 1 for what the daemon is doing, 0 for all else, by state.
+    pub state: IntGaugeVec,
     /// Partitions of this process, by state.
     pub partitions: IntGaugeVec,
     pub topics: TopicMetrics,
@@ -201,6 +203,11 @@ impl Metrics {
                 &["partition"],
             )?,
             timers: declare.gauge("timers", "Customers with an armed timer.")?,
+            state: declare.gauges(
+                "state",
+                "1 for the current state of the daemon: starting, waiting (for Kafka, or for a correction; /readyz and the log have the cause), restoring, running or stopping.",
+                &["state"],
+            )?,
             partitions: declare.gauges(
                 "partitions",
                 "Partitions assigned to this process: restoring, running, left_alone (deferred: the changelog has newer models or a newer version) or quarantined (they cannot be processed; `tenure state` shows why).",

@@ -9,6 +9,9 @@ use std::process::ExitStatus;
 use crate::harness::eventually;
 use crate::harness::process::Process;
 
+/// The setting that ends a process that an operator has to correct something for.
+const MISCONFIGURATION_TIMEOUT: &str = "TENURE__RUNTIME__MISCONFIGURATION_TIMEOUT";
+
 /// One process of the app, running or not. Its settings are `tenure.toml` in its folder.
 pub(crate) struct Instance {
     folder: PathBuf,
@@ -34,12 +37,18 @@ impl Instance {
         self.start_through(&["env", variable]);
     }
 
+    /// As in production, it tries again for a while if an operator has to correct something.
+    pub(crate) fn start_patiently(&mut self) {
+        self.start_through(&["env", "-u", MISCONFIGURATION_TIMEOUT]);
+    }
+
     /// Through a command that executes its arguments.
     pub(crate) fn start_through(&mut self, command: &[&str]) {
         self.starts += 1;
         let settings = self.folder.join("tenure.toml");
         let own = [env!("CARGO_BIN_EXE_tenure"), "run", "--config", settings.to_str().unwrap()];
-        let command = command.iter().chain(&own);
+        let at_once = format!("{MISCONFIGURATION_TIMEOUT}=0s");
+        let command = ["env", &at_once].into_iter().chain(command.iter().copied()).chain(own);
         self.process = Some(Process::start(&self.folder, &self.log_file(), command));
     }
 

@@ -30,6 +30,7 @@ mod restore;
 mod retail;
 mod settings;
 mod stall;
+mod start;
 mod time;
 mod whole;
 #[path = "../suite/histories/yaml.rs"]

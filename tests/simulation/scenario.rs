@@ -208,6 +208,7 @@ fn settings() -> Settings {
         commit_interval: Duration::from_millis(100),
         batch_records: 10,
         buffer_bytes: 0,
+        misconfiguration_timeout: Duration::ZERO,
         shutdown_deadline: Duration::from_secs(10),
         identity: Identity::default(),
         decoding: decoding(0, &Mapping::default()),

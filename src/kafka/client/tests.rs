@@ -3,7 +3,7 @@ use rdkafka::consumer::BaseConsumer;
 use super::*;
 use crate::kafka::REFUSED_PROPERTIES;
 
-fn with(properties: &[(&str, &str)]) -> Config {
+pub(in crate::kafka) fn with(properties: &[(&str, &str)]) -> Config {
     let properties = properties.iter();
     Config {
         brokers: "127.0.0.1:1".to_owned(),

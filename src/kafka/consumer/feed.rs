@@ -1,6 +1,7 @@
 //! The stream of records of one partition of one input.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -37,6 +38,7 @@ pub struct Feed {
     pub input: u32,
     pub partition: i32,
     queue: PartitionQueue<GroupContext>,
+    context: Arc<GroupContext>,
     /// Records below this offset are dropped.
     next_offset: Cell<i64>,
     /// An error ended it; only a new feed of the partition returns records.
@@ -50,11 +52,17 @@ impl std::fmt::Debug for Feed {
 }
 
 impl Feed {
-    pub(super) fn new(input: u32, partition: i32, queue: PartitionQueue<GroupContext>) -> Feed {
+    pub(super) fn new(
+        input: u32,
+        partition: i32,
+        queue: PartitionQueue<GroupContext>,
+        context: Arc<GroupContext>,
+    ) -> Feed {
         Feed {
             input,
             partition,
             queue,
+            context,
             next_offset: Cell::new(i64::MAX),
             is_broken: Cell::default(),
         }
@@ -63,6 +71,10 @@ impl Feed {
     /// Drops records below the offset from now on.
     pub(super) fn seek(&self, offset: i64) {
         self.next_offset.set(offset);
+    }
+
+    fn fail_if_fatal(&self, error: KafkaError) -> Result<(), Error> {
+        fail_if_fatal(error, &self.context.config, &self.context.inputs)
     }
 
     /// Whether an error has ended this feed.
@@ -83,7 +95,7 @@ impl Feed {
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
                 Some(Err(error)) => match FetchError::from_kafka(&error) {
-                    None => fail_if_fatal(error).map(|()| None),
+                    None => self.fail_if_fatal(error).map(|()| None),
                     Some(fetch_error) => {
                         self.is_broken.set(true);
                         let offset = self.next_offset.get();

@@ -19,7 +19,7 @@ impl Consumer {
         let feed = |(input, topic): (usize, &String)| {
             let mut queue = client.split_partition_queue(topic, partition)?;
             queue.set_nonempty_callback(waker(&self.poll_thread));
-            Some(Feed::new(input as u32, partition, queue))
+            Some(Feed::new(input as u32, partition, queue, client.context().clone()))
         };
         let feeds: Option<Vec<Feed>> = self.inputs.iter().enumerate().map(feed).collect();
         feeds.ok_or_else(|| Error::Misconfigured(format!("partition {partition} has no queue")))
@@ -70,7 +70,7 @@ impl Consumer {
     pub fn reassign(&self, partition: i32) -> Result<Vec<i32>, Error> {
         let fail = |source| Error::from_request("reassigning a partition", source);
         let client = self.client()?;
-        let protocol = client.context().protocol;
+        let protocol = client.context().config.group_protocol;
         let mut list = match protocol {
             GroupProtocol::Classic => client.assignment().map_err(fail)?,
             GroupProtocol::Consumer => self.topic_partitions(partition),

@@ -6,6 +6,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
@@ -14,7 +15,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::heartbeats::Heartbeats;
 use super::owned_partitions::OwnedPartitions;
-use crate::kafka::{GroupProtocol, log_throttle};
+use crate::kafka::{Config, GroupProtocol, log_throttle};
 
 /// Interval between retries of calls that are not possible yet.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
@@ -31,7 +32,7 @@ pub trait RebalanceListener: Send + Sync + 'static {
 pub(super) struct GroupContext {
     pub(super) listener: Arc<dyn RebalanceListener>,
     pub(super) inputs: Vec<String>,
-    pub(super) protocol: GroupProtocol,
+    pub(super) config: Config,
     pub(super) owned: Mutex<OwnedPartitions>,
     pub(super) heartbeats: Mutex<Heartbeats>,
     /// Closed, or replaced by another client: the listener gets none of its rebalances.
@@ -43,6 +44,10 @@ pub(super) struct GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_throttle::line(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         log_throttle::warn(&error, reason);
     }
@@ -70,10 +75,11 @@ impl ConsumerContext for GroupContext {
         let result = match decision {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let assigned = list.set_all_offsets(Offset::Beginning);
-                let assigned = assigned.and_then(|()| assign(consumer, self.protocol, list));
+                let assigned =
+                    assigned.and_then(|()| assign(consumer, self.config.group_protocol, list));
                 let paused = assigned.and_then(|()| consumer.pause(list));
                 let complete = self.owned().add(self.partitions(list));
-                let lacks_input = self.protocol == GroupProtocol::Classic
+                let lacks_input = self.config.group_protocol == GroupProtocol::Classic
                     && !self.has_resubscribed.load(Ordering::Acquire)
                     && self.owned().lacks_input();
                 if lacks_input {
@@ -88,7 +94,7 @@ impl ConsumerContext for GroupContext {
                 if !incomplete.is_empty() && !self.is_replaced.load(Ordering::Acquire) {
                     self.listener.on_revoked(&incomplete, consumer.assignment_lost());
                 }
-                match self.protocol {
+                match self.config.group_protocol {
                     GroupProtocol::Classic => consumer.unassign(),
                     GroupProtocol::Consumer => consumer.incremental_unassign(list),
                 }

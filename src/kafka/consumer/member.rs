@@ -58,7 +58,7 @@ fn create_client(
     let context = GroupContext {
         listener,
         inputs: inputs.to_vec(),
-        protocol: config.group_protocol,
+        config: config.clone(),
         owned: Mutex::new(OwnedPartitions::new(inputs.len())),
         heartbeats: Mutex::new(Heartbeats::default()),
         is_replaced: AtomicBool::new(false),
@@ -95,10 +95,14 @@ pub(super) fn serve(client: &Client) -> Result<(), Error> {
                 )));
             }
             // The event itself does not always contain the fatal code.
-            Some(Err(error)) => fail_if_fatal(match fatal_code(client) {
-                Some(code) => KafkaError::MessageConsumptionFatal(code),
-                None => error,
-            })?,
+            Some(Err(error)) => {
+                let error = match fatal_code(client) {
+                    Some(code) => KafkaError::MessageConsumptionFatal(code),
+                    None => error,
+                };
+                let context = client.context();
+                fail_if_fatal(error, &context.config, &context.inputs)?;
+            }
         }
     }
 }

@@ -25,8 +25,14 @@ const PROPERTIES: &str = "
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT
 log.dirs=data
+
+# Without a login, everything is permitted; with one, nothing before it is granted.
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+listener.name.login.sasl.enabled.mechanisms=PLAIN
+listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_tenure=\"right\";
 
 auto.create.topics.enable=false
 log.retention.ms=-1
@@ -80,6 +86,7 @@ pub(crate) struct Broker {
     process: Mutex<Option<Process>>,
     folder: TempDir,
     bootstrap: String,
+    login: String,
     pub(super) admin: AdminClient<DefaultClientContext>,
     /// For the ends of partitions, as seen by either isolation level.
     pub(super) committed: BaseConsumer,
@@ -106,10 +113,10 @@ impl Broker {
     fn start_once() -> Result<Broker, String> {
         let folder = tempfile::Builder::new().prefix("tenure-kafka-").tempdir();
         let folder = folder.unwrap();
-        let (port, controller) = (ports::free(), ports::free());
+        let [port, controller, login] = std::array::from_fn(|_| ports::free());
         let properties = format!(
             "{PROPERTIES}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},LOGIN://127.0.0.1:{login}
 controller.quorum.voters=1@127.0.0.1:{controller}
 "
         );
@@ -134,6 +141,7 @@ controller.quorum.voters=1@127.0.0.1:{controller}
             committed: client(Isolation::Committed),
             uncommitted: client(Isolation::Uncommitted),
             bootstrap,
+            login: format!("127.0.0.1:{login}"),
         };
         broker.await_ready().map(|()| broker)
     }
@@ -141,6 +149,11 @@ controller.quorum.voters=1@127.0.0.1:{controller}
     /// `host:port`, which stays the same.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// `host:port` for clients with a login: the user `tenure` with the password `right`.
+    pub(crate) fn login_address(&self) -> &str {
+        &self.login
     }
 
     /// The folder with all its files, including its log (`broker.log`).
@@ -172,10 +185,26 @@ controller.quorum.voters=1@127.0.0.1:{controller}
     /// Limits the bytes per second that clients of this id may produce.
     pub(crate) fn limit_producers(&self, client_id: &str, bytes_per_second: u32) {
         let limit = format!("producer_byte_rate={bytes_per_second}");
+        self.run_tool(
+            "kafka.admin.ConfigCommand",
+            &[
+                "--alter",
+                "--add-config",
+                &limit,
+                "--entity-type",
+                "clients",
+                "--entity-name",
+                client_id,
+            ],
+        );
+    }
+
+    /// Runs a command line tool of Kafka.
+    pub(crate) fn run_tool(&self, class: &str, arguments: &[&str]) {
         let output = Command::new("java")
-            .args(["-Xmx128m", "-cp", &jars::class_path(), "kafka.admin.ConfigCommand"])
-            .args(["--bootstrap-server", self.bootstrap(), "--alter", "--add-config", &limit])
-            .args(["--entity-type", "clients", "--entity-name", client_id])
+            .args(["-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", &jars::class_path(), class])
+            .args(["--bootstrap-server", self.bootstrap()])
+            .args(arguments)
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");

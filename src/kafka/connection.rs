@@ -1,0 +1,130 @@
+//! Why brokers cannot be reached. librdkafka reports the cause apart from the call that fails, and only to a client that is
+//! polled.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::metadata::Metadata;
+
+use super::{Config, Error, log_throttle};
+
+/// Interval between two requests for the same metadata.
+const METADATA_INTERVAL: Duration = Duration::from_secs(1);
+/// Events of a client that are read to find the cause.
+const EVENTS_MAX: usize = 100;
+
+/// The context of a client for requests: keeps the error that explains best why they fail.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionErrors(Mutex<Option<(Code, String)>>);
+
+impl ClientContext for ConnectionErrors {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_throttle::line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_throttle::warn(&error, reason);
+        let Some(code) = error.rdkafka_error_code() else {
+            return;
+        };
+        // A panic elsewhere leaves the value consistent: it is replaced as a whole.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let explains = rank(code, reason);
+        if known.as_ref().is_none_or(|(before, text)| explains >= rank(*before, text)) {
+            *known = Some((code, log_throttle::without_state(reason).to_owned()));
+        }
+    }
+}
+
+impl ConsumerContext for ConnectionErrors {}
+
+/// How much an error explains.
+fn rank(code: Code, reason: &str) -> u8 {
+    match code {
+        Code::Authentication | Code::SSL => 3,
+        // With a hint of librdkafka, such as "connecting to a SSL listener?".
+        _ if reason.contains("listener?") || reason.contains("security.protocol") => 2,
+        Code::AllBrokersDown => 0,
+        _ => 1,
+    }
+}
+
+pub(super) type RequestClient = BaseConsumer<ConnectionErrors>;
+
+pub(super) fn request_client(config: &Config) -> Result<RequestClient, Error> {
+    let client = config.reader().create_with_context(ConnectionErrors::default());
+    client.map_err(|source| Error::from_client_creation("creating a Kafka client", source))
+}
+
+/// The metadata of a topic. Ends before the timeout if brokers refuse the login or the encryption.
+pub(super) fn fetch_metadata(
+    config: &Config,
+    client: &RequestClient,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Metadata, Error> {
+    let start = Instant::now();
+    loop {
+        let left = timeout.saturating_sub(start.elapsed());
+        if let Ok(metadata) = client.fetch_metadata(Some(topic), left.min(METADATA_INTERVAL)) {
+            return Ok(metadata);
+        }
+        let error = no_response(config, client);
+        if left <= METADATA_INTERVAL || matches!(error, Error::Misconfigured(_)) {
+            return Err(error);
+        }
+    }
+}
+
+/// The error of a request that got no response: an operator must act if brokers refuse the login or the encryption;
+/// otherwise it may pass.
+pub(super) fn no_response(config: &Config, client: &RequestClient) -> Error {
+    // A poll that serves a log line returns nothing, as one without an event does.
+    for _ in 0..EVENTS_MAX {
+        drop(client.poll(Duration::ZERO));
+    }
+    let known = client.context().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (brokers, security) = (&config.brokers, &config.security);
+    match known {
+        Some((Code::Authentication, cause)) => Error::Misconfigured(format!(
+            "the brokers at {brokers} refuse the login of {}: {cause}. Correct kafka.security (mechanism, username, password), or \
+            create the user",
+            config.principal()
+        )),
+        Some((Code::SSL, cause)) => Error::Misconfigured(format!(
+            "encryption with the brokers at {brokers} fails: {cause}. Correct kafka.security: protocol is {}, and ca_file must \
+            contain the certificate that signed theirs",
+            security.protocol
+        )),
+        Some((_, cause)) => Error::Unavailable(format!("no broker responds at {brokers}: {cause}")),
+        None => Error::Unavailable(format!("no broker responds at {brokers}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_error_explains_a_failure() {
+        let errors = ConnectionErrors::default();
+        let refused = "sasl_plaintext://b:9092/bootstrap: SASL authentication error: Invalid username \
+            or password (after 5ms in state AUTH_REQ, 3 identical error(s) suppressed)";
+        for (code, reason) in [
+            (Code::BrokerTransportFailure, "b:9092/bootstrap: Connection refused"),
+            (Code::Authentication, refused),
+            (Code::AllBrokersDown, "1/1 brokers are down"),
+            (Code::BrokerTransportFailure, "b:9092/bootstrap: Disconnected"),
+        ] {
+            errors.error(KafkaError::Global(code), reason);
+        }
+        let known = errors.0.lock().unwrap().clone().unwrap();
+        let cause = "sasl_plaintext://b:9092/bootstrap: SASL authentication error: Invalid username \
+            or password";
+        assert_eq!(known, (Code::Authentication, cause.to_owned()));
+    }
+}

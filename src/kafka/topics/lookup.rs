@@ -1,0 +1,54 @@
+//! Looks topics up one by one: brokers leave topics that must not be described out of the list of all, and do not say
+//! whether a single one exists.
+
+use std::collections::BTreeMap;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::TIMEOUT;
+use crate::kafka::connection::{RequestClient, fetch_metadata};
+use crate::kafka::permissions::is_denied;
+use crate::kafka::{Config, Error};
+
+/// What brokers say about a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TopicStatus {
+    Exists { partitions: usize },
+    Missing,
+    NotDescribed,
+}
+
+impl TopicStatus {
+    /// 0 for a topic that is not known to exist.
+    pub(super) fn partitions(self) -> usize {
+        match self {
+            TopicStatus::Exists { partitions } => partitions,
+            TopicStatus::Missing | TopicStatus::NotDescribed => 0,
+        }
+    }
+}
+
+pub(super) fn look_up<'t>(
+    config: &Config,
+    client: &RequestClient,
+    topics: impl Iterator<Item = &'t str>,
+) -> Result<BTreeMap<&'t str, TopicStatus>, Error> {
+    topics.map(|topic| Ok((topic, look_up_topic(config, client, topic)?))).collect()
+}
+
+pub(super) fn look_up_topic(
+    config: &Config,
+    client: &RequestClient,
+    topic: &str,
+) -> Result<TopicStatus, Error> {
+    let metadata = fetch_metadata(config, client, topic, TIMEOUT)?;
+    let Some(metadata) = metadata.topics().first() else {
+        return Ok(TopicStatus::Missing);
+    };
+    let error: Option<Code> = metadata.error().map(Into::into);
+    Ok(match metadata.partitions().len() {
+        _ if is_denied(error) => TopicStatus::NotDescribed,
+        0 => TopicStatus::Missing,
+        partitions => TopicStatus::Exists { partitions },
+    })
+}

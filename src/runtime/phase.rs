@@ -1,0 +1,81 @@
+//! What the daemon is doing, for probes and the metric `tenure_state`.
+
+use super::partitions::PartitionState;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// It connects to Kafka and opens the local state.
+    #[default]
+    Starting,
+    /// It cannot run for this cause, and tries again.
+    Waiting(String),
+    /// It joins the group and restores its first partitions.
+    Restoring,
+    Running,
+    Stopping,
+}
+
+impl Phase {
+    /// All names, the values of the metric's label.
+    pub const NAMES: [&str; 5] = ["starting", "waiting", "restoring", "running", "stopping"];
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Waiting(_) => "waiting",
+            Phase::Restoring => "restoring",
+            Phase::Running => "running",
+            Phase::Stopping => "stopping",
+        }
+    }
+
+    /// Why the daemon is not ready, given the states of its partitions.
+    pub(super) fn describe(&self, partitions: &[(i32, PartitionState)]) -> String {
+        match self {
+            Phase::Starting => "connecting to Kafka and opening the local state".to_owned(),
+            Phase::Waiting(cause) => format!("waiting, and trying again: {cause}"),
+            Phase::Stopping => "stopping".to_owned(),
+            Phase::Restoring | Phase::Running => describe_partitions(partitions),
+        }
+    }
+}
+
+fn describe_partitions(partitions: &[(i32, PartitionState)]) -> String {
+    let of = |name: &str| -> Vec<i32> {
+        let some = partitions.iter().filter(|(_, state)| state.name() == name);
+        some.map(|(partition, _)| *partition).collect()
+    };
+    let (restoring, deferred) =
+        (of(PartitionState::Restoring.name()).len(), of(PartitionState::Deferred.name()));
+    if partitions.is_empty() {
+        "joining the group, and waiting for partitions".to_owned()
+    } else if restoring == 0 && !deferred.is_empty() {
+        format!(
+            "partitions {deferred:?} were processed with newer models, settings or a newer version, and are left alone here; \
+            the log names the difference"
+        )
+    } else {
+        format!("restoring {restoring} of {} partitions", partitions.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_for_not_being_ready_is_the_true_one() {
+        use PartitionState::{Deferred, Restoring, Running};
+        let cause = Phase::Waiting("no broker responds".to_owned());
+        assert!(cause.describe(&[]).ends_with("no broker responds"));
+        for (partitions, reason) in [
+            (&[][..], "waiting for partitions"),
+            (&[(0, Running), (1, Restoring)], "restoring 1 of 2 partitions"),
+            (&[(0, Running), (3, Deferred)], "partitions [3] were processed with newer models"),
+        ] {
+            let text = Phase::Restoring.describe(partitions);
+            assert!(text.contains(reason), "{text}");
+        }
+        assert!(Phase::NAMES.contains(&Phase::Stopping.name()));
+    }
+}

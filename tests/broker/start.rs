@@ -1,0 +1,143 @@
+//! Starts without a broker, without a permission, and with a wrong login.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::app::App;
+use crate::harness::{Broker, Record, eventually};
+
+const SETTINGS: &str = "[runtime]\nworkers = 1\n";
+
+fn order(day: &str) -> Record {
+    let json =
+        format!(r#"{{"type":"order_completed","customer_id":"ann","time":"{day}","value":10}}"#);
+    Record::new(0, "ann", json)
+}
+
+fn edit(app: &App, from: &str, to: &str) {
+    let file = app.folder.path().join("tenure.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(file, text.replace(from, to)).unwrap();
+}
+
+/// Awaits this current state of the daemon.
+fn await_state(app: &mut App, state: &str) {
+    let metric = format!("tenure_state{{state=\"{state}\"}}");
+    eventually(&format!("the daemon is {state}"), || {
+        app.assert_running();
+        app.log().contains("serving probes") && app.daemon.metric(&metric) == 1
+    });
+}
+
+#[test]
+fn a_daemon_waits_for_a_broker_that_is_away_at_its_start_and_at_a_reload() {
+    let broker: &'static Broker = Box::leak(Box::new(Broker::start()));
+    let mut app = App::on_broker(broker, "early", 1, SETTINGS);
+    app.produce("purchases", &[order("2026-01-01")]);
+    broker.kill();
+    app.start();
+    await_state(&mut app, "waiting");
+    let (status, reason) = app.daemon.get("/readyz");
+    assert!(status.contains("503"), "{status}");
+    assert!(reason.contains("no broker responds at") && reason.contains("refused"), "{reason}");
+    for probe in ["/livez", "/startupz"] {
+        assert!(app.daemon.get(probe).0.contains("200"), "{probe}");
+    }
+    // It stops as if it were running.
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+    app.start();
+    await_state(&mut app, "waiting");
+    broker.restart();
+    await_state(&mut app, "running");
+    eventually("the order is processed", || app.stage_changes().len() == 1);
+    // New models take effect once the broker is back.
+    broker.kill();
+    let model = fs::read_to_string(app.folder.path().join("retail.yaml")).unwrap();
+    app.write_model("retail.yaml", &model.replace("days(45)", "days(44)"));
+    app.daemon.signal("HUP");
+    await_state(&mut app, "waiting");
+    assert!(app.daemon.get("/readyz").0.contains("200"), "it was ready before");
+    broker.restart();
+    await_state(&mut app, "running");
+    app.produce("purchases", &[order("2026-01-02")]);
+    eventually("the next order is processed", || app.stage_changes().len() == 2);
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+}
+
+#[test]
+fn a_refused_login_is_named_and_missing_permissions_are_named_with_the_commands_that_grant_them() {
+    let mut app = App::new("login", 1, SETTINGS);
+    let plain = format!("brokers = \"{}\"", app.broker.bootstrap());
+    let security = "[[input]]\ntopic = \"login-clickstream\"";
+    let encrypted = "[kafka.security]\nprotocol = \"ssl\"\n";
+    edit(&app, security, &format!("{encrypted}{security}"));
+    app.start();
+    await_state(&mut app, "waiting");
+    let (_, reason) = app.daemon.get("/readyz");
+    assert!(reason.contains("connecting to a PLAINTEXT broker listener?"), "{reason}");
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+    let login = format!("brokers = \"{}\"", app.broker.login_address());
+    edit(&app, &plain, &login);
+    edit(
+        &app,
+        encrypted,
+        "[kafka.security]\nprotocol = \"sasl_plaintext\"\nmechanism = \"PLAIN\"\nusername = \"tenure\"\n\
+         password = \"wrong\"\n",
+    );
+    app.start();
+    app.await_error_with_code(78, "refuse the login of User:tenure");
+    assert!(!app.log().contains("\"wrong\""), "{}", app.log());
+    edit(&app, "\"wrong\"", "\"right\"");
+    app.produce("purchases", &[order("2026-01-01")]);
+    app.daemon.start_patiently();
+    await_state(&mut app, "waiting");
+    let (_, reason) = app.daemon.get("/readyz");
+    assert!(reason.contains("not permitted to describe the topic login-purchases"), "{reason}");
+    // Each command that the log prints is run once, until nothing is missing.
+    let mut granted = BTreeSet::new();
+    eventually("the order is processed", || {
+        app.assert_running();
+        for (topic, command) in printed_commands(&app.log()) {
+            if granted.insert(topic) {
+                let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+                app.broker.run_tool("org.apache.kafka.tools.AclCommand", &arguments);
+            }
+        }
+        app.stage_changes().len() == 1
+    });
+    for resource in [
+        "--topic login-changelog",
+        "--topic login-purchases",
+        "--topic login-stage-changes",
+        "--group login",
+        "--transactional-id login",
+    ] {
+        assert!(granted.contains(resource), "{granted:?}");
+    }
+    assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+}
+
+/// The resource and the arguments of each `kafka-acls.sh` in the log, without the broker's address.
+fn printed_commands(log: &str) -> Vec<(String, Vec<String>)> {
+    let commands = log.split("kafka-acls.sh --bootstrap-server ").skip(1);
+    let arguments = commands.map(|text| {
+        let words =
+            text.split([' ', '\n', '\\']).skip(1).map(|word| word.trim_matches(['\'', '"']));
+        let is_argument = |word: &&str| !word.is_empty();
+        let mut arguments: Vec<String> = Vec::new();
+        let mut words = words.filter(is_argument).peekable();
+        while let Some(flag) = words.next_if(|word| word.starts_with("--")) {
+            arguments.push(flag.to_owned());
+            arguments.extend(words.next_if(|word| !word.starts_with("--")).map(str::to_owned));
+        }
+        arguments
+    });
+    let resource = |arguments: &Vec<String>| {
+        let is_resource =
+            |it: &String| ["--topic", "--group", "--transactional-id"].contains(&it.as_str());
+        let at = arguments.iter().position(is_resource).unwrap();
+        arguments[at..=at + 1].join(" ")
+    };
+    arguments.map(|arguments| (resource(&arguments), arguments)).collect()
+}
