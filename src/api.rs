@@ -6,7 +6,6 @@ mod partitions;
 mod serve;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -19,16 +18,13 @@ use crate::telemetry::Metrics;
 
 pub use serve::{ConnectionLimits, serve, serve_with_limits};
 
-/// Without a heartbeat of the polling thread for this long, `/livez` fails.
-const POLL_STALL_MAX: Duration = Duration::from_secs(60);
-
 #[derive(Clone)]
 struct ApiState {
     handle: Arc<Handle>,
     metrics: Metrics,
 }
 
-/// The routes: `/livez` (the poll loop makes progress; independent of Kafka), `/startupz` (the local state is open, or
+/// The routes: `/livez` (all threads make progress; independent of Kafka), `/startupz` (the local state is open, or
 /// Kafka is waited for), `/readyz` (the first restore is complete), `/metrics` (Prometheus text).
 pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
     Router::new()
@@ -40,10 +36,9 @@ pub fn router(handle: Arc<Handle>, metrics: Metrics) -> Router {
 }
 
 async fn livez(State(api): State<ApiState>) -> impl IntoResponse {
-    if api.handle.heartbeat_age() < POLL_STALL_MAX {
-        (StatusCode::OK, "alive\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the polling thread is stalled\n")
+    match api.handle.stalled_thread() {
+        None => (StatusCode::OK, "alive\n".to_owned()),
+        Some(stalled) => (StatusCode::SERVICE_UNAVAILABLE, format!("{stalled}\n")),
     }
 }
 

@@ -10,6 +10,8 @@ pub mod daemon;
 mod error;
 mod fuse;
 mod handle;
+mod heartbeats;
+mod lag_watch;
 mod live_io;
 mod mailbox;
 mod merge;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::output::print_messages_as_json;
 use super::reload::ModelReload;
 use super::{Exit, OutputFormat, load_models, print_stderr, progress};
 use crate::config::{self, Document, InvalidConfig};
@@ -13,6 +14,7 @@ use crate::model::Models;
 use crate::partition::codec::UnusableState;
 use crate::runtime::daemon::{self, Handle};
 use crate::runtime::{Recovery, Settings};
+use crate::telemetry::LineFormat;
 use crate::{app, kafka, runtime, store, telemetry};
 
 /// Settings files; later ones win. Variables TENURE__SECTION__KEY override all files.
@@ -26,15 +28,9 @@ pub(super) struct ConfigFiles {
 impl ConfigFiles {
     /// Loads the settings in effect and prints warnings and problems. Returns `None` if there are problems.
     pub(super) fn load(&self) -> Option<Document> {
-        // Lossy, so that a TENURE variable that is not UTF-8 is reported as invalid instead of ignored.
-        let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
-        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        let environment: Vec<(String, String)> = variables.collect();
-        match config::load(&self.files, &environment) {
+        match self.read() {
             Ok(document) => {
-                for warning in document.warnings() {
-                    print_stderr(&format!("warning: {warning}"));
-                }
+                print_warnings(&document);
                 Some(document)
             }
             Err(problems) => {
@@ -42,6 +38,20 @@ impl ConfigFiles {
                 None
             }
         }
+    }
+
+    fn read(&self) -> Result<Document, InvalidConfig> {
+        // Lossy, so that a TENURE variable that is not UTF-8 is reported as invalid instead of ignored.
+        let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let environment: Vec<(String, String)> = variables.collect();
+        config::load(&self.files, &environment)
+    }
+}
+
+fn print_warnings(document: &Document) {
+    for warning in document.warnings() {
+        print_stderr(&format!("warning: {warning}"));
     }
 }
 
@@ -68,9 +78,18 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let Some(document) = self.config.load() else {
-            return Ok(Exit::Configuration);
+        let document = match self.config.read() {
+            Ok(document) => document,
+            Err(problems) => {
+                print_problems(&problems);
+                return Ok(Exit::Configuration);
+            }
         };
+        let (format, level) = document.logging();
+        if format == LineFormat::Json {
+            print_messages_as_json();
+        }
+        print_warnings(&document);
         let Some((models, _)) = load_models(&document.models)? else {
             return Ok(Exit::Configuration);
         };
@@ -83,9 +102,9 @@ impl RunArgs {
                 return Ok(Exit::Configuration);
             }
         };
-        let (format, level) = document.logging();
         telemetry::init_logging(format, level)
             .map_err(|problem| anyhow::anyhow!("cannot set up logging: {problem}"))?;
+        log_start(&models, &settings);
         let handle = Arc::new(Handle::default());
         progress::watch_restore(&handle)?;
         let (listen, admin) = (document.http.listen, document.http.admin.0);
@@ -100,6 +119,23 @@ impl RunArgs {
             }
         }
     }
+}
+
+/// The first line of the log: what runs, and where.
+fn log_start(models: &Models, settings: &Settings) {
+    let names: Vec<String> =
+        models.list.iter().map(|it| format!("{} version {}", it.name, it.version)).collect();
+    let kafka::Config { brokers, app, instance, .. } = &settings.kafka;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        revision = option_env!("TENURE_REVISION"),
+        models = ?names,
+        brokers,
+        app,
+        instance,
+        state = %settings.state_dir.display(),
+        "tenure starts"
+    );
 }
 
 /// Distinguishes errors that an operator has to correct from errors that may pass.

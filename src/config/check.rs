@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::document::Document;
+use super::values::PROPERTIES;
 use crate::event::{CurrencyRates, Quantity, parse_instant};
 use crate::kafka;
 
@@ -36,6 +37,7 @@ impl Document {
         self.check_ranges(&mut problems);
         self.check_group(&mut problems);
         self.check_properties(&mut problems);
+        self.check_login(&mut problems);
         self.check_burst(&mut problems);
         self.check_admin(&mut problems);
         self.check_money(&mut problems);
@@ -106,6 +108,31 @@ impl Document {
         for (name, why) in kafka::REFUSED_PROPERTIES {
             let valid = !self.kafka.properties.0.contains_key(name);
             problems.require(valid, &format!("kafka.properties.{name}"), why);
+        }
+    }
+
+    fn check_login(&self, problems: &mut SettingProblems) {
+        let security = &self.kafka.security;
+        let uses_login = security.protocol.name().starts_with("sasl");
+        let properties = &self.kafka.properties.0;
+        let named = [
+            ("kafka.security.mechanism".to_owned(), Some(&security.mechanism)),
+            (format!("{PROPERTIES}.sasl.mechanism"), properties.get("sasl.mechanism")),
+            (format!("{PROPERTIES}.sasl.mechanisms"), properties.get("sasl.mechanisms")),
+        ];
+        let mut named = named.into_iter().filter_map(|(key, name)| Some((key, name?)));
+        let named = named.find(|(_, name)| !name.is_empty());
+        match named {
+            _ if !uses_login => {}
+            None => problems.require(false, "kafka.security.mechanism", MECHANISMS_HINT),
+            Some((key, name)) => {
+                let is_known = MECHANISMS.contains(&name.as_str());
+                problems.require(
+                    is_known,
+                    &key,
+                    &format!("`{name}` is not supported; {MECHANISMS_HINT}"),
+                );
+            }
         }
     }
 
@@ -202,5 +229,9 @@ impl Document {
     }
 }
 
+/// The SASL mechanisms of this build of librdkafka that need nothing but a name and a password.
+const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const MECHANISMS_HINT: &str =
+    "write PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 (OAUTHBEARER and GSSAPI are not supported)";
 const STAGE_TOPICS_PREFIX: &str = "output.stages.";
 const INPUTS_PREFIX: &str = "input[";

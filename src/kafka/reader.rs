@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -13,7 +13,8 @@ use super::log_throttle::LogThrottle;
 use super::{Config, Error, native};
 use crate::event::Headers;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the bounds of a partition: workers wait for it.
+const BOUNDS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest duration of one `read`, so that the thread can do other work.
 const READ_TIME: Duration = Duration::from_millis(100);
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
@@ -67,9 +68,16 @@ impl OffsetFinder {
     /// The bounds of a partition. The uncommitted end is requested first: if the later last stable
     /// offset reaches it, no transaction before it is open.
     pub(crate) fn find(&self, topic: &str, partition: i32) -> Result<OffsetBounds, Error> {
+        let action = "requesting offset bounds";
         let request = |client: &BaseConsumer<LogThrottle>| {
-            let bounds = client.fetch_watermarks(topic, partition, TIMEOUT);
-            bounds.map_err(|source| Error::from_request("requesting offset bounds", source))
+            let bounds = client.fetch_watermarks(topic, partition, BOUNDS_TIMEOUT);
+            bounds.map_err(|source| match source.rdkafka_error_code() {
+                // It has no leader: the start has checked that the topic exists.
+                Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopic) => {
+                    Error::Retry { action, source }
+                }
+                _ => Error::from_request(action, source),
+            })
         };
         let (start, end) = request(&self.uncommitted)?;
         let (_, last_stable) = request(&self.committed)?;

@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicBool;
 use super::assignment::Assignment;
 use super::customers::Customers;
 use super::fuse::Fuse;
+use super::heartbeats::Heartbeats;
+use super::lag_watch::Positions;
 use super::partitions::{PartitionState, Partitions};
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
@@ -29,6 +31,8 @@ pub(super) struct Context {
     pub(super) fuse: Arc<Fuse>,
     pub(super) customers: Arc<Customers>,
     pub(super) uncommitted: Arc<UncommittedWork>,
+    pub(super) heartbeats: Arc<Heartbeats>,
+    pub(super) positions: Arc<Positions>,
     /// Whether the process is stopping, and the polling thread no longer polls.
     pub(super) stopping: Arc<AtomicBool>,
     /// Identifies this process in the offsets that it commits ([`super::offset_metadata`]).

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::assignment::Assignment;
 use super::context::Context;
 use super::customers::Customers;
+use super::lag_watch::LagWatch;
 use super::live_io::LiveIo;
 use super::mailbox::{Mailbox, WorkerMessage};
 use super::offset_metadata;
@@ -48,6 +49,7 @@ pub fn run(
     handle.fuse.clear(&metrics);
     handle.partitions.clear(&metrics);
     handle.uncommitted.clear();
+    handle.heartbeats.clear_workers();
     let outputs = &settings.outputs;
     let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
@@ -74,6 +76,8 @@ pub fn run(
         fuse: handle.fuse.clone(),
         customers: handle.customers.clone(),
         uncommitted: handle.uncommitted.clone(),
+        heartbeats: handle.heartbeats.clone(),
+        positions: Arc::default(),
         stopping: Arc::default(),
         writer_id: offset_metadata::new_writer_id().into(),
     };
@@ -89,14 +93,17 @@ pub fn run(
             handle.is_stopping()
         },
     )?;
+    let ends = Arc::new(OffsetFinder::open(&context.settings.kafka)?);
+    let positions = context.positions.clone();
+    let _lag = LagWatch::start(&context.settings, ends.clone(), positions, &context.metrics)?;
     let (starts, start_requests) = sync_channel(START_REQUESTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
-    let workers = start_workers(&context, store, &consumer, &mailboxes, &starts, &failure)
+    let workers = start_workers(&context, store, &consumer, &ends, &mailboxes, &starts, &failure)
         .inspect_err(|_| {
-            // Leaving the group would wait for workers to release their partitions, but none run.
-            context.assignment.close();
-            consumer.close(LEAVE_TIMEOUT);
-        })?;
+        // Leaving the group would wait for workers to release their partitions, but none run.
+        context.assignment.close();
+        consumer.close(LEAVE_TIMEOUT);
+    })?;
     let mut polling = PollLoop {
         context,
         consumer,
@@ -144,6 +151,7 @@ fn start_workers(
     context: &Context,
     store: Arc<Store>,
     consumer: &Consumer,
+    ends: &Arc<OffsetFinder>,
     mailboxes: &[Arc<Mailbox>],
     start_requests: &SyncSender<StartRequest>,
     failure: &Arc<OnceLock<Error>>,
@@ -153,7 +161,6 @@ fn start_workers(
         TransactionalProducer::abort_former(&context.settings.kafka, mailboxes.len())?;
     }
     store.mark_transactional_ids()?;
-    let ends = Arc::new(OffsetFinder::open(&context.settings.kafka)?);
     let start = |(number, mailbox): (usize, &Arc<Mailbox>)| {
         let io = LiveIo::open(
             context.settings.clone(),
@@ -207,7 +214,9 @@ fn shut_down(
 ) -> Result<(), Error> {
     polling.context.stopping.store(true, Ordering::Release);
     polling.mailboxes.iter().for_each(|mailbox| mailbox.post(WorkerMessage::Stop));
+    let heartbeats = polling.context.heartbeats.clone();
     let panicked = workers.into_iter().map(JoinHandle::join).filter(Result::is_err).count() > 0;
+    heartbeats.clear_workers();
     polling.feeds.clear();
     polling.consumer.close(LEAVE_TIMEOUT);
     match Arc::into_inner(failure).and_then(OnceLock::into_inner) {

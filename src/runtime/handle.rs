@@ -1,18 +1,17 @@
 //! How other threads observe and stop the daemon.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
-use super::clock;
 use super::customers::Customers;
 use super::fuse::Fuse;
+use super::heartbeats::{DaemonThread, Heartbeats};
 use super::partitions::Partitions;
 use super::phase::Phase;
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
 use super::uncommitted::UncommittedWork;
-use crate::event::WallTime;
 use crate::model::Models;
 use crate::telemetry::Metrics;
 
@@ -27,8 +26,7 @@ pub struct Handle {
     started: AtomicBool,
     /// All partitions of the first assignment have been restored once.
     ready: AtomicBool,
-    /// When the polling thread last began a turn.
-    heartbeat: AtomicI64,
+    pub(super) heartbeats: Arc<Heartbeats>,
     pub restoring: Arc<RestoreProgress>,
     /// The state of each partition, and the actions that operators request for quarantined ones.
     pub partitions: Arc<Partitions>,
@@ -101,15 +99,15 @@ impl Handle {
         !self.ready.swap(true, Ordering::AcqRel)
     }
 
-    /// The time since the last heartbeat of the polling thread.
-    pub fn heartbeat_age(&self) -> Duration {
-        let seen = WallTime(self.heartbeat.load(Ordering::Acquire));
-        let age = clock::now().duration_since(seen);
-        Duration::from_millis(age.0.try_into().unwrap_or(0))
+    /// Which thread is stuck, if one is, as a text.
+    pub fn stalled_thread(&self) -> Option<String> {
+        let (thread, age) = self.heartbeats.stalled(Instant::now())?;
+        Some(format!("{thread} has not continued for {} seconds", age.as_secs()))
     }
 
+    /// A heartbeat of the polling thread, or of a start that waits.
     pub fn record_heartbeat(&self) {
-        self.heartbeat.store(clock::now().0, Ordering::Release);
+        self.heartbeats.record(DaemonThread::Poll);
     }
 
     /// Whether it was asked to end, for good or for other models.

@@ -41,6 +41,7 @@ use std::time::Duration;
 use super::clock::SlewingClock;
 use super::clock_check::{ClockCheck, ClockReading};
 use super::context::Context;
+use super::heartbeats::DaemonThread;
 use super::mailbox::{Mailbox, WorkerMessage};
 use super::restore::{Error, PartitionRestore};
 use super::worker_io::WorkerIo;
@@ -90,6 +91,7 @@ pub(super) struct Worker<W> {
     suspect_partitions: Vec<i32>,
     last_commit: Duration,
     last_observed: Duration,
+    idle_checks_paused_until: Duration,
     /// Since when the group has refused every commit while this process counts as a member.
     refused_since: Option<Duration>,
     /// When a fenced producer was last replaced.
@@ -136,6 +138,7 @@ impl<W: WorkerIo> Worker<W> {
             suspect_partitions: Vec::new(),
             last_commit: io.uptime(),
             last_observed: io.uptime(),
+            idle_checks_paused_until: Duration::ZERO,
             last_cleanup_checked: None,
             refused_since: None,
             producer_replaced_at: None,
@@ -153,11 +156,16 @@ impl<W: WorkerIo> Worker<W> {
         Ok(())
     }
 
+    fn record_heartbeat(&self) {
+        self.context.heartbeats.record(DaemonThread::Worker(self.number));
+    }
+
     /// One turn of the loop: handles the messages, then does everything that is due.
     pub(super) fn run_once(
         &mut self,
         messages: VecDeque<WorkerMessage>,
     ) -> Result<ControlFlow<()>, Error> {
+        self.record_heartbeat();
         self.now = self.read_clocks();
         for message in messages {
             match message {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::metrics::Metrics;
-use crate::event::EventType;
+use crate::event::{EventType, WallTime};
 use crate::model::Models;
 use crate::partition::{Commit, Output, Progress, Record};
 
@@ -32,6 +32,12 @@ impl Metrics {
             .map(|(end, begin)| end.saturating_sub(begin).max(0));
         lag_records.with_label_values(&labels).set(lag);
         undecided_records.with_label_values(&labels).set(undecided);
+    }
+
+    /// When the lag of a partition was last observed.
+    pub fn observe_lag_time(&self, topic: &str, partition: i32, at: WallTime) {
+        let series = self.lag_observed_seconds.with_label_values(&[topic, &partition.to_string()]);
+        series.set(at.0 / 1000);
     }
 
     /// Counts the outputs and anomalies of a commit, and sets its watermark.
@@ -95,8 +101,8 @@ impl Metrics {
         let partition = partition.to_string();
         drop(self.watermark_seconds.remove_label_values(&[&partition]));
         for topic in topics {
-            let Metrics { lag_records, undecided_records, .. } = self;
-            for series in [lag_records, undecided_records] {
+            let Metrics { lag_records, undecided_records, lag_observed_seconds, .. } = self;
+            for series in [lag_records, undecided_records, lag_observed_seconds] {
                 drop(series.remove_label_values(&[topic, &partition]));
             }
         }

@@ -35,6 +35,8 @@ pub struct Metrics {
     pub lag_records: IntGaugeVec,
     /// Records behind an open transaction, by topic and partition.
     pub undecided_records: IntGaugeVec,
+    /// When the lag was last observed, by topic and partition.
+    pub lag_observed_seconds: IntGaugeVec,
     /// By partition.
     pub watermark_seconds: IntGaugeVec,
     /// Customers with an armed timer.
@@ -197,6 +199,11 @@ impl Metrics {
                 "Records of an input behind an open transaction: read_committed readers do not see them yet.",
                 &["topic", "partition"],
             )?,
+            lag_observed_seconds: declare.gauges(
+                "lag_observed_timestamp_seconds",
+                "When the lag of a partition was last observed, in seconds since 1970: it is not while the partition has no leader.",
+                &["topic", "partition"],
+            )?,
             watermark_seconds: declare.gauges(
                 "watermark_timestamp_seconds",
                 "The watermark, in seconds since 1970.",
@@ -238,8 +245,13 @@ impl Metrics {
     /// Clears the metrics of partitions, for a daemon that restarts in the same process.
     pub fn reset_partitions(&self) {
         self.timers.set(0);
-        let gauges =
-            [&self.customers, &self.lag_records, &self.undecided_records, &self.watermark_seconds];
+        let gauges = [
+            &self.customers,
+            &self.lag_records,
+            &self.undecided_records,
+            &self.lag_observed_seconds,
+            &self.watermark_seconds,
+        ];
         gauges.into_iter().for_each(IntGaugeVec::reset);
     }
 

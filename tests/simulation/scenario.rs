@@ -142,6 +142,8 @@ impl Scenario {
             customers: Arc::default(),
             stopping: Arc::default(),
             uncommitted: Arc::default(),
+            heartbeats: Arc::default(),
+            positions: Arc::default(),
             writer_id: process.to_string().into(),
         }
     }

@@ -536,7 +536,7 @@ fn unused_security_settings_are_warned_of_with_an_alternative() {
             "\"sasl_ssl\"",
         ),
         (
-            "protocol = \"sasl_plaintext\"\nusername = \"u\"\nca_file = \"ca\"",
+            "protocol = \"sasl_plaintext\"\nmechanism = \"PLAIN\"\nusername = \"u\"\nca_file = \"ca\"",
             "kafka.security.ca_file",
             "sasl_plaintext",
             "\"sasl_ssl\"",
@@ -569,10 +569,34 @@ fn unused_security_settings_are_warned_of_with_an_alternative() {
     for used in [
         "",
         "protocol = \"ssl\"\nca_file = \"ca\"",
-        "protocol = \"sasl_plaintext\"\nusername = \"u\"\npassword = \"p\"",
-        "protocol = \"sasl_ssl\"\nusername = \"u\"\npassword = \"p\"\nca_file = \"ca\"",
+        "protocol = \"sasl_plaintext\"\nmechanism = \"PLAIN\"\nusername = \"u\"\npassword = \"p\"",
+        "protocol = \"sasl_ssl\"\nmechanism = \"PLAIN\"\nusername = \"u\"\npassword = \"p\"\nca_file = \"ca\"",
     ] {
         assert_eq!(security(used).warnings(), [""; 0], "{used}");
+    }
+}
+
+#[test]
+fn a_login_needs_a_mechanism_that_is_supported() {
+    let security = |text: &str| with_file(&format!("[kafka.security]\n{text}\n"));
+    let login = "protocol = \"sasl_ssl\"";
+    for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        security(&format!("{login}\nmechanism = \"{mechanism}\"")).unwrap();
+    }
+    security(&format!("{login}\n[kafka.properties]\n\"sasl.mechanisms\" = \"PLAIN\"")).unwrap();
+    for (text, setting) in [
+        (login.to_owned(), "kafka.security.mechanism: write PLAIN"),
+        (
+            format!("{login}\nmechanism = \"SCRAM-SHA256\""),
+            "kafka.security.mechanism: `SCRAM-SHA256` is not supported",
+        ),
+        (
+            format!("{login}\n[kafka.properties]\n\"sasl.mechanism\" = \"OAUTHBEARER\""),
+            "kafka.properties.sasl.mechanism: `OAUTHBEARER` is not supported",
+        ),
+    ] {
+        let problems = security(&text).unwrap_err();
+        assert!(problems.contains(setting), "{problems}");
     }
 }
 

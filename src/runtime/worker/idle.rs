@@ -21,6 +21,8 @@ use crate::telemetry::error_chain;
 
 /// The watermark advances at least this often, even without due timers.
 const ADVANCE_INTERVAL: Millis = Millis(60_000);
+/// Pause of all checks after a leader did not answer one: the worker's records come first.
+const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(10);
 
 impl<W: WorkerIo> Worker<W> {
     /// Plans a step of the watermark for every partition that is idle and due for one.
@@ -29,6 +31,9 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         };
         let now = self.io.uptime();
+        if now < self.idle_checks_paused_until {
+            return Ok(());
+        }
         let partitions: Vec<i32> = self
             .partitions
             .iter()
@@ -58,6 +63,13 @@ impl<W: WorkerIo> Worker<W> {
                     | kafka::Error::OutOfRange { .. }),
                 ) => {
                     tracing::debug!(partition, error = %error_chain(&error), "confirming that the inputs are idle failed; retrying");
+                    let now = self.io.uptime();
+                    if let Some(owned) = self.partitions.get_mut(&partition) {
+                        owned.idle.mark_unavailable(now);
+                    }
+                    // The others follow after records were processed: each may take as long.
+                    self.idle_checks_paused_until = now.saturating_add(UNAVAILABLE_PAUSE);
+                    break;
                 }
                 Err(other) => return Err(other.into()),
             }

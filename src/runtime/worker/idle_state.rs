@@ -6,12 +6,12 @@ use crate::event::EventTime;
 
 /// Interval at which a partition is checked for due timers.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The same for a partition of which a leader did not answer.
+const UNAVAILABLE_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(super) struct IdleState {
     pub(super) last_checked: Duration,
-    /// When the end offsets were last observed; `None` after new records, and while a transaction is open.
-    pub(super) observed: Option<Duration>,
     /// By input, the end offset up to which everything has been read; `None` after new records.
     pub(super) confirmed_ends: Option<Vec<i64>>,
     /// The step of the watermark in the next commit.
@@ -19,6 +19,11 @@ pub(super) struct IdleState {
 }
 
 impl IdleState {
+    /// A leader did not answer: the next check is due later.
+    pub(super) fn mark_unavailable(&mut self, now: Duration) {
+        self.last_checked = now.saturating_add(UNAVAILABLE_INTERVAL);
+    }
+
     /// Whether a check is due; if so, the next one is due after another interval.
     pub(super) fn try_start_check(&mut self, now: Duration) -> bool {
         let is_due = now.saturating_sub(self.last_checked) >= CHECK_INTERVAL;

@@ -30,7 +30,6 @@ impl<W: WorkerIo> Worker<W> {
             return;
         };
         owned.idle.confirmed_ends = None;
-        owned.idle.observed = None;
         match fetched {
             Fetched::End => owned.merge.mark_at_end(input),
             Fetched::OutOfRange => owned.mark_broken(BrokenInput::OutOfRange { input }),

@@ -49,6 +49,7 @@ impl<W: WorkerIo> Worker<W> {
         let mut replaced: BTreeMap<(i32, usize), ProducerRecord> = BTreeMap::new();
         self.refused_since = None;
         for attempt in 1_u64.. {
+            self.record_heartbeat();
             if attempt > 1 && self.should_stop_committing() {
                 break;
             }
@@ -277,6 +278,7 @@ impl<W: WorkerIo> Worker<W> {
     fn resolve_indefinite(&mut self, commits: &mut Vec<PendingCommit>) -> Result<bool, Error> {
         let started = self.io.uptime();
         while !self.should_stop_committing() {
+            self.record_heartbeat();
             let renewed = self.io.renew_producer();
             self.drop_revoked(commits);
             match renewed.and_then(|()| self.find_outcome(commits)) {

@@ -82,8 +82,10 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
         assert!(refused.fired() >= 1);
         has_ended.store(true, Ordering::Relaxed);
     }
+    // An operator has to act: the exit code says so.
     let mut ends_by = |fault: Fault, why: &str| {
-        faulted.expect_error(why);
+        faulted.app.start();
+        faulted.app.await_error_with_code(78, why);
         assert_eq!(fault.fired(), 1);
     };
     let add = proxy.on::<AddPartitionsToTxnRequest>().nth(3);
@@ -98,6 +100,9 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
     ends_by(offsets.refuse(Code::TopicAuthorizationFailed), "requesting committed offsets failed");
     // The changelog is fetched alone.
     let fetch = || proxy.on::<FetchRequest>().when(|it| it.topics.len() > 1);
-    ends_by(fetch().refuse(Code::TopicAuthorizationFailed), "reading the inputs failed");
+    ends_by(
+        fetch().refuse(Code::TopicAuthorizationFailed),
+        "not permitted to use the topic fault-hopeless-clickstream",
+    );
     faulted.run_to_end();
 }
