@@ -1,11 +1,17 @@
 //! `tenure check`: validates models and settings, and previews a change of them.
 
+mod sample;
+mod sample_report;
+mod trial;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
+use self::sample::SampleArgs;
+use self::sample_report::SampleReport;
 use super::run::{ConfigFiles, print_problems};
 use super::{Exit, OutputFormat, print_reports, print_stderr, sources};
 use crate::config::{self, Document, InvalidConfig};
@@ -29,6 +35,8 @@ pub(super) struct CheckArgs {
     /// records, and whether the daemon would accept the change.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     replacing_config: Vec<PathBuf>,
+    #[command(flatten)]
+    sample: SampleArgs,
     /// Exit with 3 when there are warnings.
     #[arg(long)]
     strict: bool,
@@ -39,7 +47,12 @@ pub(super) struct CheckArgs {
 
 impl CheckArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let needs_config = self.models.is_empty() || !self.replacing_config.is_empty();
+        if let Some(problem) = self.sample.usage_problem() {
+            print_stderr(&format!("error: {problem}"));
+            return Ok(Exit::Usage);
+        }
+        let is_alone = self.models.is_empty() && !self.sample.is_given();
+        let needs_config = is_alone || !self.replacing_config.is_empty();
         let document = if needs_config || !self.config.files.is_empty() {
             let Some(document) = self.config.load() else {
                 return Ok(Exit::Configuration);
@@ -68,10 +81,20 @@ impl CheckArgs {
             return Ok(Exit::Configuration);
         };
         let decoding = before.zip(document.as_ref().map(Document::decoding));
+        let sample = match &compiled {
+            Some(models) => self.sample.read(models, files)?,
+            None => None,
+        };
         match self.format {
             OutputFormat::Json => {
                 let problems = problems_as_json(&reports);
-                let json = as_json(problems, change.as_ref(), accepted, decoding.as_ref());
+                let mut json = as_json(problems, change.as_ref(), accepted, decoding.as_ref());
+                if let Some(sample) = &sample {
+                    if json.is_array() {
+                        json = json!({ "problems": json });
+                    }
+                    json["sample"] = sample.as_json();
+                }
                 writeln!(io::stdout(), "{json:#}")?;
             }
             OutputFormat::Text => print_reports(&reports),
@@ -88,6 +111,7 @@ impl CheckArgs {
         }
         if self.format == OutputFormat::Text {
             print_models(&models);
+            sample.iter().try_for_each(SampleReport::print)?;
         }
         let are_models_accepted =
             change.as_ref().is_none_or(|change| self.report_model_change(change, accepted));
@@ -96,8 +120,11 @@ impl CheckArgs {
         if !are_models_accepted || !is_decoding_accepted {
             return Ok(Exit::Configuration);
         }
-        let has_warnings = document.is_some_and(|document| !document.warnings().is_empty());
-        Ok(if self.strict && (has_warnings || !reports.is_empty()) {
+        let mut has_warnings = document.is_some_and(|document| !document.warnings().is_empty());
+        has_warnings |= sample.as_ref().is_some_and(SampleReport::has_warnings);
+        Ok(if sample.is_some_and(|sample| sample.is_nothing_read()) {
+            Exit::Failed
+        } else if self.strict && (has_warnings || !reports.is_empty()) {
             Exit::Warnings
         } else {
             Exit::Ok

@@ -1,0 +1,208 @@
+//! Common names of the fields of an event, without case, blanks and punctuation; the best ones first.
+
+use super::column::Column;
+
+const CUSTOMER: &[&str] = &[
+    "customeruniqueid",
+    "customerid",
+    "userid",
+    "custid",
+    "customer",
+    "customernumber",
+    "customerno",
+    "customerkey",
+    "clientid",
+    "memberid",
+    "accountid",
+    "contactid",
+    "personid",
+    "profileid",
+    "externalid",
+    "uid",
+    "kundennummer",
+    "kundenid",
+    "kundennr",
+    "kunde",
+    "idclient",
+    "clienteid",
+    "buyerid",
+    "shopperid",
+    "customeremail",
+    "useremail",
+    "email",
+    "emailaddress",
+    "mail",
+    "emailadresse",
+    "kundenemail",
+    "user",
+    "buyer",
+    "client",
+    "distinctid",
+];
+const ANONYMOUS: &[&str] = &[
+    "anonymousid",
+    "userpseudoid",
+    "visitorid",
+    "fullvisitorid",
+    "deviceid",
+    "sessionuserid",
+    "cookieid",
+];
+const TIME: &[&str] = &[
+    "time",
+    "timestamp",
+    "eventtime",
+    "eventtimestamp",
+    "occurredat",
+    "originaltimestamp",
+    "eventdatetime",
+    "datetime",
+    "orderpurchasetimestamp",
+    "orderedat",
+    "purchasedat",
+    "paidat",
+    "ordertime",
+    "orderdatetime",
+    "orderdate",
+    "purchasedate",
+    "invoicedate",
+    "transactiondate",
+    "eventdate",
+    "processedat",
+    "createdat",
+    "createdtime",
+    "created",
+    "creationdate",
+    "ts",
+    "bestelldatum",
+    "kaufdatum",
+    "rechnungsdatum",
+    "auftragsdatum",
+    "zeitpunkt",
+    "zeitstempel",
+    "datumzeit",
+    "datumuhrzeit",
+    "datum",
+    "zeit",
+    "date",
+    "completedat",
+    "receivedat",
+    "sentat",
+    "updatedat",
+];
+const EVENT_TYPE: &[&str] = &[
+    "type",
+    "eventtype",
+    "eventname",
+    "event",
+    "ereignis",
+    "ereignistyp",
+    "action",
+    "eventaction",
+    "activity",
+    "activitytype",
+    "typ",
+    "aktion",
+    "financialstatus",
+    "orderstatus",
+    "status",
+];
+const ID: &[&str] = &["eventid", "messageid", "eventuuid", "uuid", "insertid"];
+const ORDER: &[&str] = &[
+    "orderid",
+    "ordernumber",
+    "orderno",
+    "order",
+    "ordername",
+    "invoiceno",
+    "invoiceid",
+    "invoicenumber",
+    "invoice",
+    "transactionid",
+    "receiptid",
+    "bestellnummer",
+    "bestellnr",
+    "bestellid",
+    "bestellung",
+    "auftragsnummer",
+    "auftragsnr",
+    "rechnungsnummer",
+    "rechnungsnr",
+    "belegnummer",
+];
+const CHANNEL: &[&str] = &["channel", "saleschannel", "orderchannel", "kanal", "vertriebskanal"];
+const VALUE: &[&str] = &[
+    "value",
+    "amount",
+    "total",
+    "ordertotal",
+    "totalamount",
+    "totalprice",
+    "grandtotal",
+    "orderamount",
+    "ordervalue",
+    "totalvalue",
+    "revenue",
+    "purchaserevenue",
+    "purchaserevenueinusd",
+    "paymentvalue",
+    "paidamount",
+    "amountpaid",
+    "netamount",
+    "sales",
+    "turnover",
+    "betrag",
+    "gesamtbetrag",
+    "rechnungsbetrag",
+    "bestellwert",
+    "summe",
+    "gesamtsumme",
+    "umsatz",
+    "gesamt",
+    "wert",
+    "totalcents",
+    "amountcents",
+    "valuecents",
+    "pricecents",
+    "amountminor",
+    "totalminor",
+    "amountincents",
+    "totalincents",
+    "subtotal",
+    "price",
+    "preis",
+];
+const CURRENCY: &[&str] =
+    &["currency", "currencycode", "ordercurrency", "isocurrency", "waehrung", "währung"];
+
+/// The names of one of [`crate::event::Mapping::FIELDS`].
+fn of(field: &str) -> &'static [&'static str] {
+    match field {
+        "customer_id" => CUSTOMER,
+        "anonymous" => ANONYMOUS,
+        "time" => TIME,
+        "type" => EVENT_TYPE,
+        "id" => ID,
+        "order_id" => ORDER,
+        "channel" => CHANNEL,
+        "value" => VALUE,
+        "currency" => CURRENCY,
+        _ => &[],
+    }
+}
+
+/// How good the name of a column is for a field; 0 is best.
+pub(super) fn rank(field: &str, column: &Column) -> Option<usize> {
+    let (leaf, two) = column.folded_names();
+    let names = of(field);
+    let by_leaf = names.iter().position(|name| *name == leaf);
+    by_leaf.into_iter().chain(names.iter().position(|name| *name == two)).min()
+}
+
+/// Whether a name says that amounts are in the smallest unit.
+pub(super) fn is_minor(column: &Column) -> bool {
+    let (leaf, _) = column.folded_names();
+    ["cents", "cent", "minor", "minorunits", "pence", "pennies"]
+        .iter()
+        .any(|end| leaf.ends_with(end))
+}
