@@ -19,6 +19,3 @@ pub use assemble::{Context, proposals};
 pub use column::{Column, Profile};
 pub use headerless::{is_of_values, names_by_form};
 pub use proposal::{Proposal, key_order};
-
-#[cfg(test)]
-mod tests;

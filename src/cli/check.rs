@@ -51,15 +51,8 @@ impl CheckArgs {
             print_stderr(&format!("error: {problem}"));
             return Ok(Exit::Usage);
         }
-        let is_alone = self.models.is_empty() && !self.sample.is_given();
-        let needs_config = is_alone || !self.replacing_config.is_empty();
-        let document = if needs_config || !self.config.files.is_empty() {
-            let Some(document) = self.config.load() else {
-                return Ok(Exit::Configuration);
-            };
-            Some(document)
-        } else {
-            None
+        let Ok(document) = self.load_document() else {
+            return Ok(Exit::Configuration);
         };
         let configured = document.as_ref().map(|document| document.models.as_slice());
         let files = configured.filter(|_| self.models.is_empty()).unwrap_or(&self.models);
@@ -81,20 +74,13 @@ impl CheckArgs {
             return Ok(Exit::Configuration);
         };
         let decoding = before.zip(document.as_ref().map(Document::decoding));
-        let sample = match &compiled {
-            Some(models) => self.sample.read(models, files)?,
-            None => None,
-        };
+        let sample = compiled.as_ref().map(|models| self.sample.read(models, files)).transpose()?;
+        let sample = sample.flatten();
         match self.format {
             OutputFormat::Json => {
                 let problems = problems_as_json(&reports);
-                let mut json = as_json(problems, change.as_ref(), accepted, decoding.as_ref());
-                if let Some(sample) = &sample {
-                    if json.is_array() {
-                        json = json!({ "problems": json });
-                    }
-                    json["sample"] = sample.as_json();
-                }
+                let json = as_json(problems, change.as_ref(), accepted, decoding.as_ref());
+                let json = with_sample(json, sample.as_ref());
                 writeln!(io::stdout(), "{json:#}")?;
             }
             OutputFormat::Text => print_reports(&reports),
@@ -120,17 +106,31 @@ impl CheckArgs {
         if !are_models_accepted || !is_decoding_accepted {
             return Ok(Exit::Configuration);
         }
-        let mut has_warnings = document.is_some_and(|document| !document.warnings().is_empty());
-        has_warnings |= sample.as_ref().is_some_and(SampleReport::has_warnings);
+        let has_warnings = !reports.is_empty()
+            || document.is_some_and(|document| !document.warnings().is_empty())
+            || sample.as_ref().is_some_and(SampleReport::has_warnings);
         Ok(if sample.is_some_and(|sample| sample.is_nothing_read()) {
             Exit::Failed
-        } else if self.strict && (has_warnings || !reports.is_empty()) {
+        } else if self.strict && has_warnings {
             Exit::Warnings
         } else {
             Exit::Ok
         })
     }
+
+    /// The settings, if any are needed: a file of events needs none.
+    fn load_document(&self) -> Result<Option<Document>, UnusableSettings> {
+        let is_alone = self.models.is_empty() && !self.sample.is_given();
+        let is_needed = is_alone || !self.replacing_config.is_empty();
+        if !is_needed && self.config.files.is_empty() {
+            return Ok(None);
+        }
+        self.config.load().map(Some).ok_or(UnusableSettings)
+    }
 }
+
+/// The settings have problems, which are printed.
+struct UnusableSettings;
 
 impl CheckArgs {
     /// The decoding settings of the configuration to be replaced.
@@ -201,6 +201,16 @@ fn print_models(models: &Models) {
             model.tests.len()
         ));
     }
+}
+
+/// With what was read from a sample, if there is one.
+fn with_sample(json: serde_json::Value, sample: Option<&SampleReport>) -> serde_json::Value {
+    let Some(sample) = sample else {
+        return json;
+    };
+    let mut report = if json.is_array() { json!({ "problems": json }) } else { json };
+    report["sample"] = sample.as_json();
+    report
 }
 
 /// The problems as an array, or as an object together with the change of models or settings.

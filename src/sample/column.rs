@@ -30,7 +30,10 @@ pub struct Column {
 /// What the records of a sample look like.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
+    /// The records that could be looked at.
     pub records: usize,
+    /// Whether the columns are those of a CSV file.
+    pub(super) is_table: bool,
     /// In the order in which they occur.
     pub columns: Vec<Column>,
     /// The lists of pairs such as `event_params[key].value`, with the names in them.
@@ -40,7 +43,7 @@ pub struct Profile {
 impl Profile {
     /// The columns of a CSV file. Names that no path can express are left out.
     pub fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> (Profile, Vec<Option<usize>>) {
-        let mut profile = Profile::default();
+        let mut profile = Profile { is_table: true, ..Profile::default() };
         let mut indexes = Vec::new();
         for name in names.take(COLUMNS_MAX) {
             let index = column_path(name.trim()).map(|path| profile.column_of(path));

@@ -172,6 +172,17 @@ impl<'p> Search<'p> {
         .next()
     }
 
+    /// The path of a pair with a name of the field.
+    pub(super) fn pair(self, field: &str) -> Option<String> {
+        let best = self.profile.pairs.iter().filter_map(|(path, pairs)| {
+            let ranked =
+                pairs.iter().filter_map(|name| Some((names::rank_name(field, name)?, name)));
+            let (rank, name) = ranked.min()?;
+            Some((rank, path.replacen(']', &format!("={name}]"), 1)))
+        });
+        best.min().map(|(_, path)| path)
+    }
+
     pub(super) fn quantity(self) -> Option<&'p Column> {
         let is_quantity =
             |name: &str| matches!(name, "quantity" | "qty" | "menge" | "anzahl" | "stück");

@@ -14,10 +14,10 @@ const PAIR_NAMES: [&str; 2] = ["key", "name"];
 const PAIR_VALUE: &str = "value";
 
 impl Profile {
-    /// Adds a record of JSON; what is no object has no columns.
+    /// Adds a record of JSON, if it is an object.
     pub fn add_json(&mut self, bytes: &[u8]) {
-        self.records += 1;
         if let Ok(object @ Json::Object(_)) = serde_json::from_slice(bytes) {
+            self.records += 1;
             self.add_value(&mut Path::default(), &object);
         }
     }

@@ -7,6 +7,9 @@ use crate::event::{Path, TimeUnit};
 /// Most different types of events.
 const TYPES_MAX: usize = 20;
 
+/// Whether a column can be a field.
+type Test<'t> = &'t dyn Fn(&Column) -> bool;
+
 fn is_time(column: &Column) -> bool {
     times::guess(column).is_some_and(|guess| guess.unit != TimeUnit::SpreadsheetDays)
 }
@@ -45,7 +48,7 @@ pub fn names_by_form(profile: &Profile) -> Vec<String> {
                 && !is_fraction(column)
                 && !is_type(column)
     };
-    let fields: [(&str, &dyn Fn(&Column) -> bool); 5] = [
+    let fields: [(&str, Test<'_>); 5] = [
         ("time", &is_time),
         ("customer_id", &is_customer),
         ("value", &is_fraction),

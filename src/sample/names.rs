@@ -1,6 +1,7 @@
 //! Common names of the fields of an event, without case, blanks and punctuation; the best ones first.
 
 use super::column::Column;
+use crate::event::fold_spelling;
 
 const CUSTOMER: &[&str] = &[
     "customeruniqueid",
@@ -197,6 +198,12 @@ pub(super) fn rank(field: &str, column: &Column) -> Option<usize> {
     let names = of(field);
     let by_leaf = names.iter().position(|name| *name == leaf);
     by_leaf.into_iter().chain(names.iter().position(|name| *name == two)).min()
+}
+
+/// How good a name is for a field; 0 is best.
+pub(super) fn rank_name(field: &str, name: &str) -> Option<usize> {
+    let name = fold_spelling(name);
+    of(field).iter().position(|known| *known == name)
 }
 
 /// Whether a name says that amounts are in the smallest unit.

@@ -131,8 +131,11 @@ impl SampleReader<'_> {
             vocabulary: &self.models.vocabulary,
         };
         let read_before = reading.as_ref().map(trial::score).unwrap_or_default();
-        let proposals = sample::proposals(&profile, context).into_iter();
-        let trials = proposals.filter_map(|proposal| {
+        let mut proposals = sample::proposals(&profile, context);
+        if matches!(reading, Err(files::Error::RepeatedColumn { .. })) {
+            proposals.clear();
+        }
+        let trials = proposals.into_iter().filter_map(|proposal| {
             let mapping = mapping_of(&proposal.settings).ok()?;
             Trial::of(proposal, &sample, self.money, |money| self.decoder(&mapping, money))
         });
@@ -170,7 +173,7 @@ impl SampleReader<'_> {
         for skip_lines in (1..=LINES_BEFORE_MAX).take_while(|_| !is_good(attempt)) {
             let later = self.attempt(&FileOptions { skip_lines, ..options.clone() })?;
             if later.has_values_as_names() {
-                break;
+                continue;
             }
             if let Some(later) = self.as_it_is(later).filter(is_good) {
                 return Ok(Some((format!("--skip-lines {skip_lines}"), later)));

@@ -62,9 +62,7 @@ impl SampleReport {
                 Ok(reading) if reading.observed.rejected_total() == 0 => {
                     "every record of the sample can be read; there is nothing to change in the mapping"
                 }
-                _ => {
-                    "no mapping is known that reads more; the forms above show what the records have"
-                }
+                _ => "no other mapping is known that reads more",
             });
             return Ok(());
         };
