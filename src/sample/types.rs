@@ -159,7 +159,9 @@ mod tests {
 
     fn vocabulary(names: &[&str]) -> Vocabulary {
         let mut vocabulary = Vocabulary::default();
-        names.iter().for_each(|name| drop(vocabulary.intern_type(name)));
+        for name in names {
+            vocabulary.intern_type(name);
+        }
         vocabulary
     }
 

@@ -91,7 +91,7 @@ fn ids_and_names_are_shown_by_their_form() {
         let run = tenure(folder.path(), &["check", "--sample", "orders.csv", "--format", format]);
         let all = run.out + &run.said;
         assert!(all.contains("xxxx@x.xx") && all.contains("9.999,99"), "{all}");
-        for value in ["Anna", "anna", "bob", "1001", "234,56"] {
+        for value in ["Anna", "anna", "bob", "1001", "19,99"] {
             assert!(!all.contains(value), "{value}: {all}");
         }
     }
@@ -115,7 +115,7 @@ fn a_proposal_reads_all_records_however_a_file_is_written() {
     ];
     for delimiter in [",", ";", "\t"] {
         for (first, last) in DATES {
-            for (names, amount) in HEADERS.iter().zip(["1,234.50", "12.50", "12,50", "-1.234,50"]) {
+            for (names, amount) in HEADERS.iter().zip(["1,134.50", "12.50", "12,50", "-1.134,50"]) {
                 let mut text = names.join(delimiter) + "\n";
                 for (customer, time) in [("a@x.de", first), ("B@x.de", last)] {
                     let cells = [customer, time, amount].map(|cell| format!("\"{cell}\""));

@@ -15,8 +15,9 @@ use crate::sample::{self, Context, Profile, Proposal, is_of_values, names_by_for
 
 #[derive(Debug, Args)]
 pub(super) struct SampleArgs {
-    /// A file of events, as for replay: reads its first 10,000 records, says what is not understood, and proposes a
-    /// mapping. With model files the proposal is for what these read.
+    /// A file of events, as for replay: reads its first 10,000 records (at most 16 MiB), says what is not understood,
+    /// and proposes a mapping, to standard output, with the command that uses it. With model files the proposal is for
+    /// what these read.
     #[arg(long = "sample", value_name = "EVENTS")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -65,6 +66,10 @@ impl SampleArgs {
             Some((flag, other)) => {
                 flags.push(flag);
                 (other.best, other.profile, other.sample)
+            }
+            // What would be proposed would name values.
+            None if attempt.has_values_as_names() && !attempt.is_anything_read() => {
+                (None, Profile::default(), attempt.sample)
             }
             None => (attempt.best, attempt.profile, attempt.sample),
         };
@@ -158,14 +163,6 @@ impl SampleReader<'_> {
         if attempt.is_anything_read() {
             return Ok(None);
         }
-        if attempt.has_values_as_names() {
-            let columns = Some((1..=names.len()).map(|at| format!("column {at}")).collect());
-            let unnamed = self.attempt(&FileOptions { columns, ..options.clone() })?;
-            let names = names_by_form(&unnamed.profile);
-            let flag = format!("--columns {}", names.join(","));
-            let named = self.attempt(&FileOptions { columns: Some(names), ..options.clone() })?;
-            return Ok(self.as_it_is(named).map(|named| (flag, named)));
-        }
         let is_good = |attempt: &Attempt| {
             let best = attempt.best.as_ref();
             best.is_some_and(|best| best.proposal.questions.is_empty())
@@ -178,6 +175,14 @@ impl SampleReader<'_> {
             if let Some(later) = self.as_it_is(later).filter(is_good) {
                 return Ok(Some((format!("--skip-lines {skip_lines}"), later)));
             }
+        }
+        if attempt.has_values_as_names() {
+            let columns = Some((1..=names.len()).map(|at| format!("column {at}")).collect());
+            let unnamed = self.attempt(&FileOptions { columns, ..options.clone() })?;
+            let names = names_by_form(&unnamed.profile);
+            let flag = format!("--columns {}", names.join(","));
+            let named = self.attempt(&FileOptions { columns: Some(names), ..options.clone() })?;
+            return Ok(self.as_it_is(named).filter(is_good).map(|named| (flag, named)));
         }
         Ok(None)
     }
