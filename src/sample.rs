@@ -1,6 +1,6 @@
 //! Proposes a mapping for the records of a file, from the names of their fields and the forms of their values.
 //!
-//! Pure: the beginning of a file in, settings out. Whoever uses a proposal decodes the same records with it first.
+//! Pure: the beginning of a file in, settings out. A proposal is to be tried on the same records before it is shown.
 
 mod amounts;
 mod assemble;
@@ -15,7 +15,7 @@ mod proposal;
 mod times;
 mod types;
 
-pub use assemble::{Context, proposals};
+pub use assemble::{ProposalContext, proposals};
 pub use column::{Column, Profile};
 pub use headerless::{is_of_values, names_by_form};
 pub use proposal::{Proposal, key_order};

@@ -8,12 +8,12 @@ use super::column::{Column, Profile};
 use super::fields::{ChangeRows, Search, change_rows};
 use super::proposal::Proposal;
 use super::times::TimeGuess;
-use super::{amounts, ids, times, types};
+use super::{amounts, ids, names, times, types};
 use crate::event::{Mapping, Path, Step, TimeUnit, Vocabulary};
 
 /// What the proposal is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Context<'c> {
+pub struct ProposalContext<'c> {
     /// The settings that the user gives.
     pub settings: &'c toml::Table,
     /// The mapping that they mean.
@@ -23,13 +23,13 @@ pub struct Context<'c> {
 }
 
 struct Assembly<'a> {
-    context: Context<'a>,
+    context: ProposalContext<'a>,
     search: Search<'a>,
     proposal: Proposal,
 }
 
 /// The mappings to try, the best one first. They differ from the given one, or there are none.
-pub fn proposals(profile: &Profile, context: Context<'_>) -> Vec<Proposal> {
+pub fn proposals(profile: &Profile, context: ProposalContext<'_>) -> Vec<Proposal> {
     if profile.columns.is_empty() {
         return Vec::new();
     }
@@ -58,7 +58,7 @@ pub fn proposals(profile: &Profile, context: Context<'_>) -> Vec<Proposal> {
             None => drop(less.settings.remove(key)),
         }
     }
-    less.remarks.retain(|(key, _)| !matches!(*key, "value" | "currency"));
+    less.remarks.retain(|(key, _)| !matches!(*key, "value" | "currency" | "amount_unit"));
     if less == full { vec![full] } else { vec![full, less] }
 }
 
@@ -196,6 +196,13 @@ impl<'a> Assembly<'a> {
         } else {
             self.search.event_type()
         };
+        let is_none =
+            |column: &&Column| names::is_status(column) && !types::is_any_known(column, vocabulary);
+        let status = columns.iter().copied().find(is_none).filter(|_| !self.is_given("type"));
+        let columns = if status.is_some() { Vec::new() } else { columns };
+        if let Some(status) = status {
+            self.remark("type", format!("{} has no known type of events", status.path));
+        }
         if columns.is_empty() && !self.is_given("type") {
             let order = types::order_type(vocabulary);
             let constant = toml::Table::from_iter([("value".to_owned(), toml::Value::from(order))]);

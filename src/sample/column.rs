@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::event::{Path, Step, fold_spelling};
 
-/// Most columns, or paths of JSON records, that are looked at.
+/// Most columns, or paths of JSON records, of a profile.
 pub(super) const COLUMNS_MAX: usize = 500;
-/// Characters of a value that are looked at; longer texts are neither ids nor times nor amounts.
+/// Characters of a value that are kept; longer texts are neither ids nor times nor amounts.
 const VALUE_CHARS_MAX: usize = 200;
 /// Characters of a form that are shown.
 const FORM_CHARS_MAX: usize = 40;
@@ -30,7 +30,7 @@ pub struct Column {
 /// What the records of a sample look like.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
-    /// The records that could be looked at.
+    /// The records that could be parsed.
     pub records: usize,
     /// Whether the columns are those of a CSV file.
     pub(super) is_table: bool,

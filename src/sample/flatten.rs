@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 use super::column::Profile;
 use crate::event::{Path, Step};
 
-/// Steps of a path that are looked at.
+/// Most steps of a path.
 const DEPTH_MAX: usize = 8;
-/// Elements of a list that are looked at.
+/// Elements of a list that are read.
 const ELEMENTS_MAX: usize = 20;
 /// The members by which the elements of a list of pairs are named, and those with the value.
 const PAIR_NAMES: [&str; 2] = ["key", "name"];

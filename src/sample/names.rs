@@ -90,6 +90,17 @@ const TIME: &[&str] = &[
     "receivedat",
     "sentat",
     "updatedat",
+    "bestelltam",
+    "gekauftam",
+    "erstelltam",
+    "belegdatum",
+    "buchungsdatum",
+    "purchasedon",
+    "orderedon",
+    "dateofpurchase",
+    "datecommande",
+    "fecha",
+    "fechapedido",
 ];
 const EVENT_TYPE: &[&str] = &[
     "type",
@@ -130,6 +141,10 @@ const ORDER: &[&str] = &[
     "rechnungsnummer",
     "rechnungsnr",
     "belegnummer",
+    "auftrag",
+    "beleg",
+    "belegnr",
+    "numerocommande",
 ];
 const CHANNEL: &[&str] = &["channel", "saleschannel", "orderchannel", "kanal", "vertriebskanal"];
 const VALUE: &[&str] = &[
@@ -172,6 +187,19 @@ const VALUE: &[&str] = &[
     "subtotal",
     "price",
     "preis",
+    "bruttobetrag",
+    "nettobetrag",
+    "zahlbetrag",
+    "endbetrag",
+    "gesamtpreis",
+    "bestellsumme",
+    "rechnungssumme",
+    "warenwert",
+    "brutto",
+    "netto",
+    "montant",
+    "montanttotal",
+    "importe",
 ];
 const CURRENCY: &[&str] =
     &["currency", "currencycode", "ordercurrency", "isocurrency", "waehrung", "währung"];
@@ -196,8 +224,22 @@ fn of(field: &str) -> &'static [&'static str] {
 pub(super) fn rank(field: &str, column: &Column) -> Option<usize> {
     let (leaf, two) = column.folded_names();
     let names = of(field);
+    let leaf = if field == "value" { without_currency(&leaf).to_owned() } else { leaf };
     let by_leaf = names.iter().position(|name| *name == leaf);
     by_leaf.into_iter().chain(names.iter().position(|name| *name == two)).min()
+}
+
+/// `betrageur` and `totalinusd` without the currency.
+fn without_currency(name: &str) -> &str {
+    let currencies = ["eur", "usd", "gbp", "chf"];
+    let rest = currencies.iter().find_map(|code| name.strip_suffix(code));
+    rest.filter(|rest| !rest.is_empty())
+        .map_or(name, |rest| rest.strip_suffix("in").unwrap_or(rest))
+}
+
+/// Whether the column has what became of an order, which is no type of events unless one is known.
+pub(super) fn is_status(column: &Column) -> bool {
+    column.folded_names().0.ends_with("status")
 }
 
 /// How good a name is for a field; 0 is best.

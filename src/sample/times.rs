@@ -26,7 +26,7 @@ const DATES: [(&str, Option<&str>); 15] = [
     ("%b %d, %Y", None),
     ("%B %d, %Y", None),
 ];
-const CLOCKS: [&str; 9] = [
+const CLOCKS: [&str; 10] = [
     "",
     " %H:%M:%S",
     " %H:%M",
@@ -35,6 +35,7 @@ const CLOCKS: [&str; 9] = [
     ", %H:%M:%S",
     ", %H:%M",
     "T%H:%M:%S",
+    " %H:%M:%S %z",
     "%H%M%S",
 ];
 
@@ -71,12 +72,9 @@ pub(super) fn guess(column: &Column) -> Option<TimeGuess> {
         }
     }
     let (patterns, ambiguous, covered) = cover(&values);
-    is_enough(covered).then_some(TimeGuess {
-        patterns,
-        ambiguous,
-        is_local: true,
-        ..TimeGuess::default()
-    })
+    let is_local = patterns.iter().any(|pattern| !pattern.contains("%z"));
+    let guess = TimeGuess { unit: TimeUnit::default(), patterns, ambiguous, is_local };
+    is_enough(covered).then_some(guess)
 }
 
 /// Whether at least nine of ten values are times in this writing.

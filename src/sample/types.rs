@@ -37,6 +37,19 @@ const KINDS: [(&str, &[&str]); 5] = [
             "chargesucceeded",
             "paymentsucceeded",
             "invoicepaid",
+            "complete",
+            "fulfilled",
+            "shipped",
+            "closed",
+            "succeeded",
+            "processing",
+            "bestellt",
+            "gekauft",
+            "abgeschlossen",
+            "geliefert",
+            "versendet",
+            "versandt",
+            "erledigt",
         ],
     ),
     (
@@ -99,6 +112,16 @@ pub(super) fn order_type(vocabulary: &Vocabulary) -> &str {
         .find(is_order)
         .or_else(|| named().find(|name| is_like(name) && kind(name).is_none()));
     found.or_else(|| named().next()).unwrap_or(KINDS[0].0)
+}
+
+/// Whether a column has a type that the models name, or that means one of theirs; without models, one of a known kind.
+pub(super) fn is_any_known(column: &Column, vocabulary: &Vocabulary) -> bool {
+    let is_named =
+        |name: &str| vocabulary.find_type(name) != EventType::UNNAMED || kind(name).is_some();
+    let known = renames(&[column], vocabulary, &BTreeMap::new());
+    let has_named =
+        || column.distinct(TYPES_MAX).is_some_and(|found| found.into_keys().any(is_named));
+    !known.types.is_empty() || known.ignores_spelling || has_named()
 }
 
 /// How types are renamed.

@@ -11,7 +11,7 @@ use crate::cli::mapping::{MappingArgs, mapping_of};
 use crate::event::{CurrencyRates, Decoder, Field, FieldKind, Mapping, RecordLimits, Vocabulary};
 use crate::files::{self, FileOptions, FileSample, SampleReading};
 use crate::model::Models;
-use crate::sample::{self, Context, Profile, Proposal, is_of_values, names_by_form};
+use crate::sample::{self, Profile, Proposal, ProposalContext, is_of_values, names_by_form};
 
 #[derive(Debug, Args)]
 pub(super) struct SampleArgs {
@@ -76,6 +76,7 @@ impl SampleArgs {
         let command = proposal.as_ref().map(|best| command_line(best, model_files, &flags, file));
         Ok(Some(SampleReport {
             file: file.clone(),
+            settings: settings.clone(),
             models: models.clone(),
             profile,
             is_whole: sample.is_whole,
@@ -130,7 +131,7 @@ impl SampleReader<'_> {
         let sample = FileSample::read(self.file, options, &decoder)?;
         let reading = sample.decode(&decoder);
         let profile = profile_of(&sample);
-        let context = Context {
+        let context = ProposalContext {
             settings: self.settings,
             mapping: self.mapping,
             vocabulary: &self.models.vocabulary,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use super::trial::Trial;
+use super::trial::{self, Trial};
 use crate::cli::event_files::{print_detected, shell_word};
 use crate::cli::{input_report, print_stderr};
 use crate::event::{Decoder, InputReport};
@@ -20,6 +20,8 @@ const FORMS_SHOWN_MAX: usize = 2;
 /// A sample, read with the given mapping, and a better one if there is any.
 pub(super) struct SampleReport {
     pub(super) file: PathBuf,
+    /// The given ones.
+    pub(super) settings: toml::Table,
     pub(super) models: Models,
     pub(super) profile: Profile,
     pub(super) is_whole: bool,
@@ -37,7 +39,16 @@ impl SampleReport {
         let Ok(reading) = &self.reading else { return true };
         reading.observed.rejected_total() > 0
             || has_lines(&self.decoder.report(&reading.observed))
-            || self.proposal.is_some()
+            || self.proposal.as_ref().is_some_and(|trial| self.is_remedy(trial, reading))
+    }
+
+    /// Whether the proposal reads more, or other customers and types, and not only more fields that no model may need.
+    fn is_remedy(&self, trial: &Trial, reading: &SampleReading) -> bool {
+        let settings = &trial.proposal.settings;
+        trial::score(&trial.reading) > trial::score(reading)
+            || ["ignore_id_case", "types", "ignore_type_spelling"]
+                .iter()
+                .any(|key| settings.get(*key) != self.settings.get(*key))
     }
 
     pub(super) fn is_nothing_read(&self) -> bool {
@@ -59,6 +70,7 @@ impl SampleReport {
         }
         let Some(trial) = &self.proposal else {
             print_stderr(match &self.reading {
+                Ok(reading) if reading.observed.records == 0 => "there are no records",
                 Ok(reading) if reading.observed.rejected_total() == 0 => {
                     "every record of the sample can be read; there is nothing to change in the mapping"
                 }
