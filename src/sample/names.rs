@@ -237,7 +237,7 @@ fn without_currency(name: &str) -> &str {
         .map_or(name, |rest| rest.strip_suffix("in").unwrap_or(rest))
 }
 
-/// Whether the column has what became of an order, which is no type of events unless one is known.
+/// Whether the column has states of orders, which are types of events only if one of them is known as a type.
 pub(super) fn is_status(column: &Column) -> bool {
     column.folded_names().0.ends_with("status")
 }
