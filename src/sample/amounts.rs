@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::column::{Column, Value};
-use crate::event::{CurrencyRates, NumberFormat};
+use crate::event::{CurrencyRates, NumberFormat, Quantity};
 
 /// Most currencies of a column; more different texts are none.
 const CURRENCIES_MAX: usize = 40;
@@ -13,8 +13,10 @@ const COMMA: NumberFormat = NumberFormat { has_decimal_comma: true };
 
 /// Numbers of JSON are read in either way.
 fn reads(format: NumberFormat, value: &Value) -> bool {
-    let is_truth = matches!(value.text.as_str(), "true" | "false");
-    if value.is_bare { !is_truth } else { format.read(&value.text).is_some() }
+    if value.is_bare {
+        return !matches!(value.text.as_str(), "true" | "false");
+    }
+    format.read(&value.text).is_some_and(|number| Quantity::parse(&number.text).is_some())
 }
 
 pub(super) fn is_amount(column: &Column) -> bool {
@@ -54,4 +56,33 @@ pub(super) fn currencies(column: &Column) -> Option<BTreeSet<String>> {
     }
     let codes = column.distinct(CURRENCIES_MAX)?;
     Some(codes.keys().map(|code| code.to_uppercase()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Path;
+
+    fn column(texts: &[&str]) -> Column {
+        let mut column = Column { path: Path::of_keys("amount"), values: Vec::new() };
+        texts.iter().for_each(|text| column.add(text, false));
+        column
+    }
+
+    #[test]
+    fn amounts_have_a_decimal_comma_if_some_can_only_be_read_with_one() {
+        for (texts, is_comma) in [
+            (&["1.234,56", "5"][..], true),
+            (&["12,5", "1.234"], true),
+            (&["1,234.56", "5"], false),
+            (&["1,234", "5"], false),
+            (&["1.234"], false),
+        ] {
+            assert!(is_amount(&column(texts)), "{texts:?}");
+            assert_eq!(is_comma_column(&column(texts)), is_comma, "{texts:?}");
+        }
+        for other in [&["2026-01"][..], &["01.02.2026"], &["red"], &["1,2,3"], &[]] {
+            assert!(!is_amount(&column(other)), "{other:?}");
+        }
+    }
 }

@@ -277,6 +277,18 @@ fn a_given_setting_stays_unless_the_file_has_no_such_field() {
 }
 
 #[test]
+fn a_row_in_an_open_quote_is_a_record_that_cannot_be_read() {
+    let folder = folder("events", "customer_id,type,time\n\"ann,visit,2026-01-01\n");
+    for arguments in
+        [&["check", "--sample", "events"][..], &["replay", "--model", "model.yaml", "events"]]
+    {
+        let run = tenure(folder.path(), arguments);
+        assert_eq!(run.code, 1, "{}", run.said);
+        assert!(run.said.contains("1 rejected: bad_row, first at events:2"), "{}", run.said);
+    }
+}
+
+#[test]
 fn only_the_beginning_of_a_file_is_read() {
     let mut text = "customer_id,type,time\n".to_owned();
     (0..10_000).for_each(|at| text += &format!("c{at},visit,2026-01-01\n"));

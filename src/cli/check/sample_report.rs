@@ -68,6 +68,9 @@ impl SampleReport {
         if self.is_nothing_read() && self.reading.is_ok() {
             print_stderr("error: no record could be read");
         }
+        if self.proposal.is_some() || self.is_nothing_read() {
+            self.print_columns();
+        }
         let Some(trial) = &self.proposal else {
             print_stderr(match &self.reading {
                 Ok(reading) if reading.observed.records == 0 => "there are no records",
@@ -78,7 +81,6 @@ impl SampleReport {
             });
             return Ok(());
         };
-        self.print_columns();
         for line in self.mapping_lines(trial) {
             writeln!(io::stdout(), "{}", sanitize_for_terminal(&line))?;
         }
@@ -114,8 +116,10 @@ impl SampleReport {
     }
 
     fn print_columns(&self) {
-        print_stderr("the records have:");
         let columns = self.profile.columns.iter().filter(|column| column.present() > 0);
+        if columns.clone().next().is_some() {
+            print_stderr("the records have:");
+        }
         for column in columns.clone().take(COLUMNS_SHOWN_MAX) {
             let forms = column.forms(FORMS_SHOWN_MAX).join("  ");
             let line =
