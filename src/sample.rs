@@ -19,3 +19,6 @@ pub use assemble::{ProposalContext, proposals};
 pub use column::{Column, Profile};
 pub use headerless::{is_of_values, names_by_form};
 pub use proposal::{Proposal, key_order};
+
+#[cfg(test)]
+mod tests;

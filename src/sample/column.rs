@@ -68,8 +68,11 @@ impl Profile {
     }
 }
 
-/// The path that means a column of this name.
+/// The path that means a column of this name; none if the name has line breaks or the like.
 fn column_path(name: &str) -> Option<Path> {
+    if name.contains(char::is_control) {
+        return None;
+    }
     let (keys, whole) = (Path::of_keys(name), Path(vec![Step::Key(name.to_owned())]));
     let is_written = |path: &Path| Path::parse(&path.to_string()).as_ref() == Ok(path);
     [keys, whole].into_iter().find(|path| !path.is_empty() && is_written(path))

@@ -79,6 +79,7 @@ impl Profile {
         if let Some(member) = PAIR_NAMES.into_iter().find(|member| has(member)) {
             let names = elements.iter().filter_map(|element| element[member].as_str());
             let known = self.pairs.entry(format!("{path}[{member}].{PAIR_VALUE}")).or_default();
+            let names = names.filter(|name| is_key(name) && !name.contains(['[', ']', '=']));
             known.extend(names.take(ELEMENTS_MAX).map(str::to_owned));
             return;
         }
@@ -98,5 +99,5 @@ impl Profile {
 
 /// Whether a path can have this key.
 fn is_key(key: &str) -> bool {
-    !key.is_empty() && !key.contains('"')
+    !key.is_empty() && !key.contains('"') && !key.contains(char::is_control)
 }

@@ -76,7 +76,6 @@ impl Proposal {
             lines.push((key_order(key), format!("{key} = {value}")));
         }
         lines.sort_by_key(|(order, _)| *order);
-        // A name of a column may have a line break.
-        lines.into_iter().map(|(_, line)| line.replace(['\n', '\r'], " ")).collect()
+        lines.into_iter().map(|(_, line)| line).collect()
     }
 }

@@ -139,7 +139,8 @@ pub(super) fn renames(
     known: &BTreeMap<String, String>,
 ) -> Renames {
     let all = columns.iter().filter_map(|column| column.distinct(TYPES_MAX));
-    let found: BTreeSet<&str> = all.flat_map(BTreeMap::into_keys).collect();
+    let found: BTreeSet<&str> =
+        all.flat_map(BTreeMap::into_keys).filter(|name| !name.contains(char::is_control)).collect();
     let is_named = |name: &str| vocabulary.find_type(name) != EventType::UNNAMED;
     let has_models = vocabulary.named_types().next().is_some();
     let (mut types, mut spelled) = (BTreeMap::new(), 0);
