@@ -12,7 +12,7 @@ use crate::model::Models;
 use crate::runtime::daemon::{self, Handle};
 use crate::runtime::shutdown::stop_within;
 use crate::runtime::start_retry::StartRetry;
-use crate::runtime::{Phase, Settings};
+use crate::runtime::{DaemonState, Settings};
 use crate::telemetry::{Metrics, error_chain};
 
 /// Why the daemon could not start, or stopped.
@@ -111,7 +111,7 @@ pub fn run(
             };
             if !handle.is_stopping() {
                 retry.log(error, Instant::now());
-                handle.set_phase(Phase::Waiting(error_chain(error)), &metrics);
+                handle.set_state(DaemonState::Waiting(error_chain(error)), &metrics);
                 wait_for(wait, handle);
             }
         }
@@ -206,7 +206,7 @@ async fn stop_on_signal(
             tracing::info!(
                 "stopping: committing pending work; a second signal ends the process immediately"
             );
-            handle.set_phase(Phase::Stopping, metrics);
+            handle.set_state(DaemonState::Stopping, metrics);
             stop_within(handle, deadline)?;
         }
     }

@@ -65,7 +65,7 @@ enum Command {
     Rekey(rekey::RekeyArgs),
     /// Compare two versions of a model over a history: transitions, their times, and predictions.
     Backtest(backtest::BacktestArgs),
-    /// Check model files and print all problems.
+    /// Check model files and print all problems; read a file of events and propose a mapping for it.
     Check(check::CheckArgs),
     /// Run the tests that model files contain.
     Test(test::TestArgs),

@@ -15,6 +15,7 @@ mod open;
 mod options;
 mod read_buffer;
 mod rows;
+mod sample;
 mod sniff;
 mod sort;
 
@@ -27,6 +28,7 @@ pub(crate) use history_range::HistoryRange;
 pub(crate) use merge::{InputNotice, InputOrder, MergedInputs};
 pub use options::{FileOptions, QuoteEscape};
 pub(crate) use rows::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
+pub(crate) use sample::{FileSample, SAMPLE_RECORDS_MAX, SampleReading};
 pub(crate) use sniff::is_delimiter;
 
 /// Errors that stop reading. Invalid rows are no errors: they are rejected one by one.

@@ -2,6 +2,7 @@
 //! Callbacks only post events or set flags; the runtime makes the decisions.
 
 mod client;
+mod client_check;
 mod connection;
 mod consumer;
 mod dead_letter;
@@ -23,6 +24,7 @@ mod topics;
 mod transaction;
 
 pub use client::{Config, GroupProtocol, PREFETCH_BYTES_MAX, SecurityConfig};
+pub(crate) use client_check::check_clients;
 pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
 pub(crate) use error::RefusedRecords;
 pub use error::{Error, Remedy};

@@ -12,6 +12,7 @@
 //!            ┌───────────────────────────────────────────────────────────────────────┐
 //!  bytes ──► │ event/      decode: bytes -> Event, or Rejection                      │
 //!  YAML  ──► │ model/      compile: text -> Models, or all problems with locations   │
+//!            │ sample/     propose: the first records of a file -> a mapping         │
 //!            │ customer/   one customer: facts, conditions, timers, transitions      │
 //!            │ partition/  apply(models, progress, state view, batch) -> Commit      │
 //!            │ cloudevent  a transition as the output record                         │
@@ -69,7 +70,7 @@
 //! # Invariants
 //!
 //! - `config/models/RULES.md` defines the semantics. Comments cite its rules by number.
-//! - A module uses only modules of earlier layers: `crash < event < model < customer < {partition, backtest} <
+//! - A module uses only modules of earlier layers: `crash < event < sample < model < customer < {partition, backtest} <
 //!   authoring < cloudevent < explanation < report < telemetry < {store, kafka, files} < {runtime, offline} < api <
 //!   config < app < cli`. No two files import each other. Tests enforce both.
 //! - The core reads no clock: time comes from events and from the watermark. It neither logs nor counts: it returns
@@ -154,5 +155,6 @@ pub mod offline;
 pub mod partition;
 pub mod report;
 pub mod runtime;
+pub mod sample;
 pub mod store;
 pub mod telemetry;

@@ -7,17 +7,16 @@ mod clock_check;
 mod context;
 mod customers;
 pub mod daemon;
+mod daemon_state;
 mod error;
 mod fuse;
 mod handle;
-mod heartbeats;
 mod lag_watch;
 mod live_io;
 mod mailbox;
 mod merge;
 mod offset_metadata;
 mod partitions;
-mod phase;
 mod poll_loop;
 mod refused;
 pub mod rekey;
@@ -29,17 +28,18 @@ pub mod shutdown;
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
 pub mod start_retry;
+mod thread_heartbeats;
 mod topic_watch;
 mod uncommitted;
 mod worker;
 mod worker_io;
 
 pub use customers::{Customers, ExplainError, explain_found};
+pub use daemon_state::DaemonState;
 pub use fuse::{BurstSettings, Fuse, FuseStatus};
 pub use partitions::{
     ActionError, PartitionState, Partitions, Quarantine, QuarantineCause, RecoveryAction,
 };
-pub use phase::Phase;
 pub use restore::Error as PartitionError;
 pub use restore_progress::{RestoreProgress, RestoreSnapshot};
 pub use settings::{Recovery, Settings};

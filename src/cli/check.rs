@@ -1,18 +1,26 @@
 //! `tenure check`: validates models and settings, and previews a change of them.
 
+mod sample;
+mod sample_report;
+mod trial;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
+use self::sample::SampleArgs;
+use self::sample_report::SampleReport;
 use super::run::{ConfigFiles, print_problems};
 use super::{Exit, OutputFormat, print_reports, print_stderr, sources};
 use crate::config::{self, Document, InvalidConfig};
+use crate::kafka;
 use crate::model::{
     AcceptedLosses, Models, ModelsChange, PROBLEMS_SHOWN_MAX, ProblemReport, Severity,
 };
 use crate::partition::DecodingSettings;
+use crate::telemetry::error_chain;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -29,6 +37,8 @@ pub(super) struct CheckArgs {
     /// records, and whether the daemon would accept the change.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     replacing_config: Vec<PathBuf>,
+    #[command(flatten)]
+    sample: SampleArgs,
     /// Exit with 3 when there are warnings.
     #[arg(long)]
     strict: bool,
@@ -39,14 +49,12 @@ pub(super) struct CheckArgs {
 
 impl CheckArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let needs_config = self.models.is_empty() || !self.replacing_config.is_empty();
-        let document = if needs_config || !self.config.files.is_empty() {
-            let Some(document) = self.config.load() else {
-                return Ok(Exit::Configuration);
-            };
-            Some(document)
-        } else {
-            None
+        if let Some(problem) = self.sample.usage_problem() {
+            print_stderr(&format!("error: {problem}"));
+            return Ok(Exit::Usage);
+        }
+        let Ok(document) = self.load_document() else {
+            return Ok(Exit::Configuration);
         };
         let configured = document.as_ref().map(|document| document.models.as_slice());
         let files = configured.filter(|_| self.models.is_empty()).unwrap_or(&self.models);
@@ -68,10 +76,13 @@ impl CheckArgs {
             return Ok(Exit::Configuration);
         };
         let decoding = before.zip(document.as_ref().map(Document::decoding));
+        let sample = compiled.as_ref().map(|models| self.sample.read(models, files)).transpose()?;
+        let sample = sample.flatten();
         match self.format {
             OutputFormat::Json => {
                 let problems = problems_as_json(&reports);
                 let json = as_json(problems, change.as_ref(), accepted, decoding.as_ref());
+                let json = with_sample(json, sample.as_ref());
                 writeln!(io::stdout(), "{json:#}")?;
             }
             OutputFormat::Text => print_reports(&reports),
@@ -80,14 +91,12 @@ impl CheckArgs {
             return Ok(Exit::Configuration);
         };
         // The same checks as in `run`, which otherwise fail only when the daemon starts.
-        if let Some(document) = &document
-            && let Err(problems) = document.settings(&models, None)
-        {
-            print_problems(&problems);
+        if document.as_ref().is_some_and(|document| !are_settings_valid(document, &models)) {
             return Ok(Exit::Configuration);
         }
         if self.format == OutputFormat::Text {
             print_models(&models);
+            sample.iter().try_for_each(SampleReport::print)?;
         }
         let are_models_accepted =
             change.as_ref().is_none_or(|change| self.report_model_change(change, accepted));
@@ -96,14 +105,31 @@ impl CheckArgs {
         if !are_models_accepted || !is_decoding_accepted {
             return Ok(Exit::Configuration);
         }
-        let has_warnings = document.is_some_and(|document| !document.warnings().is_empty());
-        Ok(if self.strict && (has_warnings || !reports.is_empty()) {
+        let has_warnings = !reports.is_empty()
+            || document.is_some_and(|document| !document.warnings().is_empty())
+            || sample.as_ref().is_some_and(SampleReport::has_warnings);
+        Ok(if sample.is_some_and(|sample| sample.is_nothing_read()) {
+            Exit::Failed
+        } else if self.strict && has_warnings {
             Exit::Warnings
         } else {
             Exit::Ok
         })
     }
+
+    /// The settings, if any are needed: a file of events needs none.
+    fn load_document(&self) -> Result<Option<Document>, UnusableSettings> {
+        let is_alone = self.models.is_empty() && !self.sample.is_given();
+        let is_needed = is_alone || !self.replacing_config.is_empty();
+        if !is_needed && self.config.files.is_empty() {
+            return Ok(None);
+        }
+        self.config.load().map(Some).ok_or(UnusableSettings)
+    }
 }
+
+/// The settings have problems, which are printed.
+struct UnusableSettings;
 
 impl CheckArgs {
     /// The decoding settings of the configuration to be replaced.
@@ -161,6 +187,24 @@ impl CheckArgs {
     }
 }
 
+/// Prints the problems of the settings with these models, and those that librdkafka has with them.
+fn are_settings_valid(document: &Document, models: &Models) -> bool {
+    let settings = match document.settings(models, None) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            print_problems(&problems);
+            return false;
+        }
+    };
+    match kafka::check_clients(&settings.kafka) {
+        Ok(()) => true,
+        Err(error) => {
+            print_stderr(&format!("error: {}", error_chain(&error)));
+            false
+        }
+    }
+}
+
 fn print_models(models: &Models) {
     for model in &models.list {
         print_stderr(&format!(
@@ -174,6 +218,16 @@ fn print_models(models: &Models) {
             model.tests.len()
         ));
     }
+}
+
+/// With what was read from a sample, if there is one.
+fn with_sample(json: serde_json::Value, sample: Option<&SampleReport>) -> serde_json::Value {
+    let Some(sample) = sample else {
+        return json;
+    };
+    let mut report = if json.is_array() { json!({ "problems": json }) } else { json };
+    report["sample"] = sample.as_json();
+    report
 }
 
 /// The problems as an array, or as an object together with the change of models or settings.

@@ -1,9 +1,10 @@
 //! `tenure demo`: runs the whole daemon against a mock cluster inside the process, without a broker or Java.
 
+mod events;
 mod generator;
 mod view;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,12 +12,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
+use self::events::{DemoEvents, FileEvents, FileReading};
 use self::generator::{CLICKSTREAM, Generator, PURCHASES};
 use self::view::DemoView;
 use super::Exit;
-use super::event_files::{self, FileArgs};
-use crate::event::{CurrencyRates, Decoder, EventTime, Mapping, Millis, Quantity, RecordLimits};
-use crate::files::{InputNotice, InputOrder, MergedInputs};
+use super::event_files::FileArgs;
+use super::mapping::MappingArgs;
+use super::print_stderr;
+use crate::event::{CurrencyRates, EventTime, Mapping, Millis, Quantity, RecordLimits};
 use crate::kafka::{self, LocalCluster, LocalConsumer, LocalProducer};
 use crate::model::{AcceptedLosses, Models, SourceFile};
 use crate::partition::DecodingSettings;
@@ -45,9 +48,11 @@ pub(super) struct DemoArgs {
     /// Days of the history per second.
     #[arg(long, default_value_t = 4.0, value_name = "DAYS")]
     speed: f64,
-    /// Show these events (JSON or CSV, as for replay) instead of synthetic customers.
+    /// Show the events of this file, folder or pattern (JSON or CSV, as for replay) instead of synthetic customers.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    #[command(flatten)]
+    mapping: MappingArgs,
     #[command(flatten)]
     format_of_files: FileArgs,
 }
@@ -59,6 +64,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 
 impl DemoArgs {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        if self.events.is_none() && (self.mapping.is_given() || self.format_of_files.is_given()) {
+            print_stderr("error: how files are read needs a file: --events FILE");
+            return Ok(Exit::Usage);
+        }
         let source = SourceFile { name: "retail.yaml".to_owned(), text: RETAIL_MODEL.to_owned() };
         let (models, _) =
             Models::compile(vec![source]).map_err(|reports| anyhow::anyhow!("{reports:?}"))?;
@@ -77,41 +86,52 @@ impl DemoArgs {
         let ended = AtomicBool::new(false);
         let stopping = handle.clone();
         on_shutdown_signal(move || stopping.stop())?;
-        std::thread::scope(|scope| {
+        let read = std::thread::scope(|scope| {
             let daemon = scope.spawn(|| {
                 let outcome =
                     daemon::run(models.clone().into(), settings.clone(), metrics.clone(), &handle);
                 ended.store(true, Ordering::Release);
                 outcome
             });
-            let publisher = scope.spawn(|| self.publish_events(&models, &brokers, &handle));
+            let publisher = scope.spawn(|| {
+                let published = self.publish_events(&models, &brokers, &handle);
+                // There will be nothing to watch.
+                if published.as_ref().map_or(true, FileReading::is_nothing_read) {
+                    handle.stop();
+                }
+                published
+            });
             let watched =
                 self.watch_transitions(&models, metrics.clone(), &settings, &ended, &handle);
             handle.stop();
             let published =
                 publisher.join().map_err(|_| anyhow::anyhow!("the generator panicked"))?;
             daemon.join().map_err(|_| anyhow::anyhow!("the daemon panicked"))??;
-            published.and(watched)
+            watched.and(published)
         })?;
-        Ok(Exit::Ok)
+        read.print();
+        Ok(if read.is_nothing_read() { Exit::Failed } else { Exit::Ok })
     }
 
-    /// Publishes the events at the chosen speed until the daemon is stopping.
+    /// Publishes the events at the chosen speed until the daemon is stopping; returns what was read from files.
     fn publish_events(
         &self,
         models: &Models,
         brokers: &str,
         handle: &Handle,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<FileReading> {
+        let begin = EventTime(clock::now().0 - HISTORY_DAYS * Millis::DAY.0);
+        let mut events = match &self.events {
+            Some(path) => {
+                let source = (&self.mapping, &self.format_of_files);
+                DemoEvents::File(Box::new(FileEvents::open(models, path, source)?))
+            }
+            None => DemoEvents::Generated(Generator::new(self.seed, begin)),
+        };
         while !handle.is_ready() && !handle.is_stopping() {
             std::thread::park_timeout(Duration::from_millis(50));
         }
         let publisher = LocalProducer::connect(brokers)?;
-        let begin = EventTime(clock::now().0 - HISTORY_DAYS * Millis::DAY.0);
-        let mut events = match &self.events {
-            Some(path) => DemoEvents::File(Box::new(self.open_events(models, path)?)),
-            None => DemoEvents::Generated(Generator::new(self.seed, begin)),
-        };
         let mut pace = Pace::new(self.speed);
         while let Some((time, topic, customer, json)) = events.next_event(models)? {
             if !pace.wait_for(time, || handle.is_stopping()) {
@@ -120,30 +140,7 @@ impl DemoArgs {
             publisher.publish(topic, &customer, &json)?;
         }
         publisher.flush()?;
-        Ok(())
-    }
-
-    fn open_events(&self, models: &Models, path: &Path) -> anyhow::Result<MergedInputs> {
-        let decoder = Decoder::new(
-            Mapping::default(),
-            models.vocabulary.clone(),
-            CurrencyRates::default(),
-            RecordLimits::default(),
-        );
-        let inputs = event_files::expand(&[path.to_owned()])?;
-        let decoders = vec![decoder; inputs.len()];
-        let notify = |path: &Path, notice: InputNotice<'_>| match notice {
-            InputNotice::Detected(detected) => event_files::print_detected(path, detected),
-            InputNotice::Unsorted => {}
-        };
-        Ok(MergedInputs::open(
-            &inputs,
-            &self.format_of_files.options(),
-            &decoders,
-            InputOrder::Sort,
-            &std::env::temp_dir(),
-            notify,
-        )?)
+        Ok(events.into_reading())
     }
 
     /// Shows transitions until the daemon ends; stops it after `duration`.
@@ -178,46 +175,6 @@ impl DemoArgs {
         }
         view.print_summary()?;
         Ok(())
-    }
-}
-
-/// The source of events.
-enum DemoEvents {
-    Generated(Generator),
-    File(Box<MergedInputs>),
-}
-
-impl DemoEvents {
-    /// Time, topic, customer and JSON of the next event.
-    fn next_event(
-        &mut self,
-        models: &Models,
-    ) -> anyhow::Result<Option<(EventTime, &'static str, String, String)>> {
-        let merged = match self {
-            DemoEvents::Generated(generator) => {
-                let event = generator.next_event();
-                let (topic, json) = (event.topic(), event.to_json());
-                return Ok(Some((event.time, topic, event.customer, json)));
-            }
-            DemoEvents::File(merged) => merged,
-        };
-        while let Some(record) = merged.next_record()? {
-            let Ok(event) = record.content else { continue };
-            let kind = models.vocabulary.type_name(event.event_type).unwrap_or("other");
-            let mut json = serde_json::json!({"type": kind, "customer_id": event.customer.as_str(), "time": event.time.0});
-            let value = models.vocabulary.fields().find_map(|(id, ..)| event.number(id));
-            if let Some(value) = value {
-                json["value"] = value.to_string().into();
-            }
-            let topic = if value.is_some() { PURCHASES } else { CLICKSTREAM };
-            return Ok(Some((
-                event.time,
-                topic,
-                event.customer.as_str().to_owned(),
-                json.to_string(),
-            )));
-        }
-        Ok(None)
     }
 }
 

@@ -53,6 +53,35 @@ enum QuoteEscapeName {
 }
 
 impl FileArgs {
+    /// Whether any of these arguments is given.
+    pub(super) fn is_given(&self) -> bool {
+        !self.flags().is_empty()
+    }
+
+    /// These arguments for a command line.
+    pub(super) fn flags(&self) -> Vec<String> {
+        let named = |value: &dyn Fn() -> Option<String>, flag: &str| {
+            value().map(|value| format!("--{flag} {}", shell_word(&value)))
+        };
+        let encoding = || Some(self.encoding?.to_possible_value()?.get_name().to_owned());
+        let quotes = || Some(self.quote_escape?.to_possible_value()?.get_name().to_owned());
+        let skipped = || (self.skip_lines > 0).then(|| self.skip_lines.to_string());
+        let delimiter = || match self.delimiter? {
+            b'\t' => Some("tab".to_owned()),
+            other => Some(char::from(other).to_string()),
+        };
+        [
+            named(&delimiter, "delimiter"),
+            named(&encoding, "encoding"),
+            named(&quotes, "quote-escape"),
+            named(&|| Some(self.columns.as_ref()?.join(",")), "columns"),
+            named(&skipped, "skip-lines"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     pub(super) fn options(&self) -> FileOptions {
         FileOptions {
             delimiter: self.delimiter,
@@ -80,6 +109,16 @@ fn parse_delimiter(text: &str) -> Result<u8, String> {
         ("pipe", _) => Ok(b'|'),
         (_, [byte]) if is_delimiter(*byte) => Ok(*byte),
         _ => Err("write one ASCII character, or comma, semicolon, tab or pipe".to_owned()),
+    }
+}
+
+/// A word of a shell's command line, in quotes where it needs them.
+pub(super) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Prints what of event files was not understood.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::print_stderr;
-use crate::event::{Decoder, InputReport, Observations, RejectReason};
+use crate::event::{Decoder, InputReport, Observations, Position, RejectReason};
 use crate::model::sanitize_for_terminal;
 
 /// One report for each input, in order.
@@ -12,6 +13,35 @@ pub(super) fn of_decoders<'r>(
     observed: &'r [Observations],
 ) -> Vec<InputReport<'r>> {
     decoders.iter().zip(observed).map(|(decoder, observed)| decoder.report(observed)).collect()
+}
+
+/// How many events and rejections there are, and the rejections by reason, each with its first position and advice.
+pub(super) fn summary_text(
+    inputs: &[PathBuf],
+    reports: &[InputReport<'_>],
+    first_rejections: &BTreeMap<RejectReason, Position>,
+) -> String {
+    let sum =
+        |count: &dyn Fn(&Observations) -> u64| reports.iter().map(|it| count(it.observed)).sum();
+    let rejected: u64 = sum(&Observations::rejected_total);
+    let left_out: u64 = sum(&|observed| observed.left_out);
+    let records: u64 = sum(&|observed| observed.records);
+    let mut text = format!("{} events", records.saturating_sub(rejected));
+    if rejected > 0 {
+        text += &format!(", {rejected} rejected");
+    }
+    if left_out > 0 {
+        text += &format!(", {left_out} left out by the mapping");
+    }
+    for (reason, first) in first_rejections {
+        let count: u64 = sum(&|observed| observed.rejected.get(reason).copied().unwrap_or(0));
+        let file = inputs.get(first.input as usize).map(|path| path.display().to_string());
+        let place = format!("{}:{}", file.unwrap_or_default(), first.line_text());
+        let advice = rejection(reports, *reason);
+        let line = format!("{count} rejected: {reason}, first at {place}{advice}");
+        text += &format!("\n{}", sanitize_for_terminal(&line));
+    }
+    text
 }
 
 /// Prints one line for each thing that was not understood, with the file where there are several.

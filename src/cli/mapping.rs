@@ -22,7 +22,7 @@ pub(super) struct MappingArgs {
     entries: Vec<(String, String)>,
     /// A file with the settings of the mapping (TOML, the keys of `[input.mapping]`). INPUT=FILE is the mapping of one
     /// input; repeat for several. An input that is named twice is read twice, by its mappings in this order.
-    #[arg(long = "mapping", value_name = "[INPUT=]FILE")]
+    #[arg(id = "mapping_files", long = "mapping", value_name = "[INPUT=]FILE")]
     files: Vec<String>,
     /// The value of one unit of another currency in the currency of the models, as CODE=RATE; repeat for several.
     #[arg(long = "rate", value_name = "CODE=RATE", value_parser = parse_rate)]
@@ -56,12 +56,16 @@ impl MappingArgs {
     /// The mapping of each input.
     pub(super) fn mappings(&self, inputs: &[PathBuf]) -> anyhow::Result<Vec<Mapping>> {
         let earlier = |at: usize| inputs[..at].iter().filter(|it| **it == inputs[at]).count();
-        (0..inputs.len()).map(|at| self.mapping_of(&inputs[at], earlier(at))).collect()
+        let mapping = |at: usize| {
+            let settings = self.settings(&inputs[at], earlier(at))?;
+            mapping_of(&settings).map_err(|problem| anyhow::anyhow!("--map: {problem}"))
+        };
+        (0..inputs.len()).map(mapping).collect()
     }
 
-    /// The mapping of an input that has been named `earlier` times before. A key of `--map` wins over the same key of a
-    /// file.
-    fn mapping_of(&self, input: &Path, earlier: usize) -> anyhow::Result<Mapping> {
+    /// The settings of the mapping of an input that has been named `earlier` times before. A key of `--map` wins over the
+    /// same key of a file.
+    pub(super) fn settings(&self, input: &Path, earlier: usize) -> anyhow::Result<toml::Table> {
         let mut settings = toml::Table::new();
         if let Some(file) = self.file_of(input, earlier) {
             let text = std::fs::read_to_string(&file)
@@ -77,9 +81,21 @@ impl MappingArgs {
         for (key, value) in &self.entries {
             settings.insert(key.clone(), toml_value(key, value));
         }
-        let section =
-            read_section(&settings).map_err(|problem| anyhow::anyhow!("--map: {problem}"))?;
-        Ok(section.mapping().0)
+        Ok(settings)
+    }
+
+    /// Whether any of these arguments is given.
+    pub(super) fn is_given(&self) -> bool {
+        !self.entries.is_empty()
+            || !self.files.is_empty()
+            || !self.rates.is_empty()
+            || self.allow_future
+    }
+
+    /// The arguments that are no settings of the mapping, for a command line.
+    pub(super) fn other_flags(&self) -> Vec<String> {
+        let rates = self.rates.iter().map(|(code, rate)| format!("--rate {code}={rate}"));
+        rates.chain(self.allow_future.then(|| "--allow-future".to_owned())).collect()
     }
 
     /// # Errors
@@ -110,6 +126,14 @@ impl MappingArgs {
         let file = own.get(earlier).or(own.last()).copied();
         file.or_else(|| of_all().map(String::as_str)).map(PathBuf::from)
     }
+}
+
+/// The mapping that settings mean.
+///
+/// # Errors
+/// The first key that is wrong, and why.
+pub(super) fn mapping_of(settings: &toml::Table) -> Result<Mapping, String> {
+    Ok(read_section(settings)?.mapping().0)
 }
 
 /// The section, without problems.

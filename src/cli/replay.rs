@@ -114,7 +114,9 @@ impl ReplayArgs {
         input_report::print_never_found(&reports);
         let has_warnings = warnings > 0 || !summary.rejected.is_empty();
         Ok(if input_report::nothing_was_read(&reports) {
-            print_stderr("error: no record could be read");
+            print_stderr(
+                "error: no record could be read; `tenure check --sample FILE` proposes a mapping",
+            );
             Exit::Failed
         } else if self.strict && has_warnings {
             Exit::Warnings

@@ -11,16 +11,16 @@ pub struct NumberFormat {
 
 /// A number without separators, as `Quantity::parse` reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PlainNumber<'t> {
-    pub(super) text: Cow<'t, str>,
+pub(crate) struct PlainNumber<'t> {
+    pub(crate) text: Cow<'t, str>,
     /// The ISO 4217 code of a currency written with the number. A dollar sign names none: there are many dollars.
-    pub(super) currency: Option<Cow<'t, str>>,
+    pub(crate) currency: Option<Cow<'t, str>>,
 }
 
 impl NumberFormat {
     /// Reads `12`, `.50`, `+150`, `150.`, `1,234.50`, `$2,500.00`, `-€5`, `19.99 EUR`; `None` if the text is no such
     /// number. Thousands are separated by points or commas, blanks or apostrophes, in groups of three digits.
-    pub(super) fn read<'t>(&self, text: &'t str) -> Option<PlainNumber<'t>> {
+    pub(crate) fn read<'t>(&self, text: &'t str) -> Option<PlainNumber<'t>> {
         let text = text.trim();
         if is_plain(text) && !(self.has_decimal_comma && text.contains('.')) {
             return Some(PlainNumber { text: Cow::Borrowed(text), currency: None });

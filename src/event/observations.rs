@@ -106,7 +106,7 @@ impl Observations {
         self.rejected.values().sum()
     }
 
-    pub(super) fn count(&mut self, decoded: &Result<Event, RejectReason>) {
+    pub(crate) fn count(&mut self, decoded: &Result<Event, RejectReason>) {
         match decoded {
             _ if !self.is_on => {}
             Err(RejectReason::LeftOut) => self.left_out += 1,

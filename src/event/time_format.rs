@@ -89,7 +89,7 @@ impl TimeFormat {
     }
 
     /// Reads a text, which has no blanks around it.
-    pub(super) fn read_text(&self, text: &str) -> Result<EventTime, RejectReason> {
+    pub(crate) fn read_text(&self, text: &str) -> Result<EventTime, RejectReason> {
         if !self.patterns.is_empty() {
             let read = self.patterns.iter().find_map(|pattern| self.read_pattern(pattern, text));
             return read.ok_or(RejectReason::BadTime);
@@ -107,7 +107,7 @@ impl TimeFormat {
     }
 
     /// Reads an epoch number in the declared unit; the result is floored to milliseconds.
-    pub(super) fn read_number(&self, text: &str) -> Result<EventTime, RejectReason> {
+    pub(crate) fn read_number(&self, text: &str) -> Result<EventTime, RejectReason> {
         if !self.patterns.is_empty() {
             return self.read_text(text);
         }

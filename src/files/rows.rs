@@ -79,7 +79,11 @@ fn decode(
 ) -> Result<Event, RejectReason> {
     match columns {
         // The cell after the quote may contain many rows, or the file is incomplete.
-        Some(_) if row.open_quote.is_some() => Err(RejectReason::BadRow),
+        Some(_) if row.open_quote.is_some() => {
+            let rejected = Err(RejectReason::BadRow);
+            observed.count(&rejected);
+            rejected
+        }
         Some(columns) => decoder.decode_row_observed(columns, row.cells.iter(), observed),
         None => decoder.decode_json_observed(&row.raw, observed),
     }

@@ -10,8 +10,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 
+use super::client_check::check_files;
 use super::{Config, Error, log_throttle};
 
+/// Longest wait for the response to one request.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between two requests for the same metadata.
 const METADATA_INTERVAL: Duration = Duration::from_secs(1);
 /// Events of a client that are read to find the cause.
@@ -56,6 +59,7 @@ fn rank(code: Code, reason: &str) -> u8 {
 pub(super) type RequestClient = BaseConsumer<ConnectionErrors>;
 
 pub(super) fn request_client(config: &Config) -> Result<RequestClient, Error> {
+    check_files(config)?;
     let client = config.reader().create_with_context(ConnectionErrors::default());
     client.map_err(|source| Error::from_client_creation("creating a Kafka client", source))
 }

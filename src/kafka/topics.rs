@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 
-use super::connection::{no_response, request_client};
+use super::connection::{REQUEST_TIMEOUT, no_response, request_client};
 use super::permissions::Resource;
 use super::{Config, Error, OutputTopics, native};
 use crate::event::Millis;
@@ -23,8 +23,6 @@ pub use retention::find_expiring_partitions;
 const BATCH_BYTES_MAX: usize = 1_000_000;
 /// Bytes of a batch with one record in addition to key and value.
 const RECORD_OVERHEAD: usize = 512;
-/// Longest wait for the response to one request.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for topics that are missing or differ in partitions: they may be in creation.
 const TOPICS_TIMEOUT: Duration = Duration::from_secs(3);
 const TOPICS_RETRY_INTERVAL: Duration = Duration::from_millis(300);
@@ -109,10 +107,10 @@ impl TopicMetadata {
         let ids = if config.is_local {
             Some(vec![None; names.len()])
         } else {
-            native::topic_ids(client.client(), &names, TIMEOUT)
+            native::topic_ids(client.client(), &names, REQUEST_TIMEOUT)
         };
         let mut ids = ids.ok_or_else(|| no_response(config, &client))?;
-        let cluster = client.client().fetch_cluster_id(TIMEOUT);
+        let cluster = client.client().fetch_cluster_id(REQUEST_TIMEOUT);
         let changelog_id = ids.pop().flatten().unwrap_or_default();
         let written: Vec<&str> =
             topics.iter().map(String::as_str).chain([changelog.as_str()]).collect();

@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 use super::assignment::Assignment;
 use super::customers::Customers;
 use super::fuse::Fuse;
-use super::heartbeats::Heartbeats;
 use super::lag_watch::Positions;
 use super::partitions::{PartitionState, Partitions};
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
+use super::thread_heartbeats::ThreadHeartbeats;
 use super::uncommitted::UncommittedWork;
 use crate::kafka::TopicMetadata;
 use crate::model::Models;
@@ -31,7 +31,7 @@ pub(super) struct Context {
     pub(super) fuse: Arc<Fuse>,
     pub(super) customers: Arc<Customers>,
     pub(super) uncommitted: Arc<UncommittedWork>,
-    pub(super) heartbeats: Arc<Heartbeats>,
+    pub(super) heartbeats: Arc<ThreadHeartbeats>,
     pub(super) positions: Arc<Positions>,
     /// Whether the process is stopping, and the polling thread no longer polls.
     pub(super) stopping: Arc<AtomicBool>,

@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::assignment::Assignment;
 use super::context::Context;
 use super::customers::Customers;
+use super::daemon_state::DaemonState;
 use super::lag_watch::LagWatch;
 use super::live_io::LiveIo;
 use super::mailbox::{Mailbox, WorkerMessage};
 use super::offset_metadata;
-use super::phase::Phase;
 use super::poll_loop::{PollLoop, RebalanceHandler};
 use super::restore_progress::ProgressReporter;
 use super::settings::Settings;
@@ -43,13 +43,7 @@ pub fn run(
     metrics: Metrics,
     handle: &Handle,
 ) -> Result<(), Error> {
-    handle.record_heartbeat();
-    handle.set_phase(Phase::Starting, &metrics);
-    handle.restoring.clear();
-    handle.fuse.clear(&metrics);
-    handle.partitions.clear(&metrics);
-    handle.uncommitted.clear();
-    handle.heartbeats.clear_workers();
+    handle.reset(&metrics);
     let outputs = &settings.outputs;
     let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
     let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
@@ -61,7 +55,7 @@ pub fn run(
     settings.kafka.prefetch_bytes = settings.feed_buffer_bytes(feeds, kafka::PREFETCH_BYTES_MAX);
     let store = Arc::new(open_store(&settings, &metrics)?);
     handle.set_started();
-    handle.set_phase(Phase::Restoring, &metrics);
+    handle.set_state(DaemonState::Restoring, &metrics);
     handle.customers.open(store.clone());
     let _closing = CustomersGuard(&handle.customers);
     let _watch = TopicWatch::start(&settings, handle.partitions.clone(), &metrics)?;

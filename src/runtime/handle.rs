@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::customers::Customers;
+use super::daemon_state::DaemonState;
 use super::fuse::Fuse;
-use super::heartbeats::{DaemonThread, Heartbeats};
 use super::partitions::Partitions;
-use super::phase::Phase;
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
+use super::thread_heartbeats::{DaemonThread, ThreadHeartbeats};
 use super::uncommitted::UncommittedWork;
 use crate::model::Models;
 use crate::telemetry::Metrics;
@@ -21,12 +21,12 @@ pub struct Handle {
     stop: AtomicBool,
     /// What to continue with after an orderly stop.
     restart: Mutex<Option<(Models, Settings)>>,
-    phase: Mutex<Phase>,
+    state: Mutex<DaemonState>,
     /// The local state has been opened once, or the process has waited for Kafka before.
     started: AtomicBool,
     /// All partitions of the first assignment have been restored once.
     ready: AtomicBool,
-    pub(super) heartbeats: Arc<Heartbeats>,
+    pub(super) heartbeats: Arc<ThreadHeartbeats>,
     pub restoring: Arc<RestoreProgress>,
     /// The state of each partition, and the actions that operators request for quarantined ones.
     pub partitions: Arc<Partitions>,
@@ -59,14 +59,25 @@ impl Handle {
         self.restart.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn set_phase(&self, phase: Phase, metrics: &Metrics) {
-        for name in Phase::NAMES {
-            metrics.state.with_label_values(&[name]).set(i64::from(name == phase.name()));
+    /// Forgets the previous run, for a daemon that starts.
+    pub(super) fn reset(&self, metrics: &Metrics) {
+        self.heartbeats.clear_workers();
+        self.record_heartbeat();
+        self.set_state(DaemonState::Starting, metrics);
+        self.restoring.clear();
+        self.fuse.clear(metrics);
+        self.partitions.clear(metrics);
+        self.uncommitted.clear();
+    }
+
+    pub fn set_state(&self, state: DaemonState, metrics: &Metrics) {
+        for name in DaemonState::NAMES {
+            metrics.state.with_label_values(&[name]).set(i64::from(name == state.name()));
         }
-        if let Phase::Waiting(_) = phase {
+        if let DaemonState::Waiting(_) = state {
             self.set_started();
         }
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     /// Whether a worker has applied or buffered records that are not committed.
@@ -76,8 +87,8 @@ impl Handle {
 
     /// Why the daemon is not ready.
     pub fn not_ready_reason(&self) -> String {
-        let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        phase.describe(&self.partitions.list())
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        state.describe(&self.partitions.list())
     }
 
     /// Whether the process has started, except for what depends on Kafka.

@@ -135,8 +135,8 @@ impl Observer {
                 // With the lock, so that no series of a released partition appears again.
                 if self.positions.lock().contains_key(&partition) {
                     let OffsetBounds { last_stable, end, .. } = bounds;
-                    self.metrics.observe_lag(topic, partition, offset, last_stable, end);
-                    self.metrics.observe_lag_time(topic, partition, clock::now());
+                    let ends = (last_stable, end);
+                    self.metrics.observe_lag(topic, partition, offset, ends, clock::now());
                 }
                 Some(bounds)
             }

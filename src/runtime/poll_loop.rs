@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::assignment::{Assignment, AssignmentChange};
 use super::context::Context;
+use super::daemon_state::DaemonState;
 use super::error::Error;
 use super::handle::Handle;
 use super::mailbox::{BufferUsage, FEED_BYTES_MAX, Mailbox, ReleaseLatch, WorkerMessage};
-use super::phase::Phase;
 use super::restore_progress::ProgressReporter;
 use super::worker_io::StartRequest;
 use crate::kafka::{self, Consumer, Feed, GroupProtocol, RebalanceListener};
@@ -150,7 +150,7 @@ impl PollLoop<'_> {
             self.pause_quarantined()?;
             if !is_settled && self.is_settled() {
                 is_settled = true;
-                self.handle.set_phase(Phase::Running, &self.context.metrics);
+                self.handle.set_state(DaemonState::Running, &self.context.metrics);
                 if self.handle.set_ready() {
                     tracing::info!(partitions = self.feeds.len(), "ready");
                 }

@@ -39,14 +39,16 @@ impl StartRetry {
 
     /// The wait before the next start, after a daemon that started at `started` has failed; `None` if the process ends.
     pub fn next_wait(&mut self, error: &Error, started: Instant, now: Instant) -> Option<Duration> {
-        if now.duration_since(started) >= STARTED_AFTER {
+        let has_run = now.duration_since(started) >= STARTED_AFTER;
+        if has_run {
             *self = StartRetry::new(self.misconfiguration_timeout);
         }
         match remedy(error) {
             Remedy::None => return None,
             Remedy::Time => self.misconfigured_since = None,
             Remedy::Person => {
-                let since = *self.misconfigured_since.get_or_insert(started);
+                let since = if has_run { now } else { started };
+                let since = *self.misconfigured_since.get_or_insert(since);
                 if now.duration_since(since) >= self.misconfiguration_timeout {
                     return None;
                 }

@@ -23,21 +23,15 @@ impl Metrics {
         topic: &str,
         partition: i32,
         offset: i64,
-        last_stable: i64,
-        end: i64,
+        (last_stable, end): (i64, i64),
+        at: WallTime,
     ) {
         let labels = [topic, &partition.to_string()];
-        let Metrics { lag_records, undecided_records, .. } = self;
         let [lag, undecided] = [(last_stable, offset), (end, last_stable)]
             .map(|(end, begin)| end.saturating_sub(begin).max(0));
-        lag_records.with_label_values(&labels).set(lag);
-        undecided_records.with_label_values(&labels).set(undecided);
-    }
-
-    /// When the lag of a partition was last observed.
-    pub fn observe_lag_time(&self, topic: &str, partition: i32, at: WallTime) {
-        let series = self.lag_observed_seconds.with_label_values(&[topic, &partition.to_string()]);
-        series.set(at.0 / 1000);
+        self.lag.records.with_label_values(&labels).set(lag);
+        self.lag.undecided.with_label_values(&labels).set(undecided);
+        self.lag.observed_seconds.with_label_values(&labels).set(at.0 / 1000);
     }
 
     /// Counts the outputs and anomalies of a commit, and sets its watermark.
@@ -101,8 +95,7 @@ impl Metrics {
         let partition = partition.to_string();
         drop(self.watermark_seconds.remove_label_values(&[&partition]));
         for topic in topics {
-            let Metrics { lag_records, undecided_records, lag_observed_seconds, .. } = self;
-            for series in [lag_records, undecided_records, lag_observed_seconds] {
+            for series in self.lag.all() {
                 drop(series.remove_label_values(&[topic, &partition]));
             }
         }

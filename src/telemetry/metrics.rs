@@ -31,12 +31,7 @@ pub struct Metrics {
     pub transaction_seconds: Histogram,
     /// By model and stage.
     pub customers: IntGaugeVec,
-    /// By topic and partition.
-    pub lag_records: IntGaugeVec,
-    /// Records behind an open transaction, by topic and partition.
-    pub undecided_records: IntGaugeVec,
-    /// When the lag was last observed, by topic and partition.
-    pub lag_observed_seconds: IntGaugeVec,
+    pub lag: LagMetrics,
     /// By partition.
     pub watermark_seconds: IntGaugeVec,
     /// Customers with an armed timer.
@@ -90,6 +85,22 @@ pub struct InputMetrics {
     pub refused_outputs: IntCounterVec,
     /// Deleted records whose loss an operator accepted, by topic.
     pub lost_records: IntCounterVec,
+}
+
+/// Metrics of how far inputs are ahead, by topic and partition.
+#[derive(Clone, Debug)]
+pub struct LagMetrics {
+    pub records: IntGaugeVec,
+    /// Records behind an open transaction.
+    pub undecided: IntGaugeVec,
+    /// When they were last observed, in seconds since 1970.
+    pub observed_seconds: IntGaugeVec,
+}
+
+impl LagMetrics {
+    pub(super) fn all(&self) -> [&IntGaugeVec; 3] {
+        [&self.records, &self.undecided, &self.observed_seconds]
+    }
 }
 
 /// Metrics of what was not understood when records were decoded.
@@ -189,21 +200,7 @@ impl Metrics {
             transaction_seconds: declare
                 .histogram("transaction_seconds", "Duration of a Kafka transaction.")?,
             customers: declare.gauges("customers", "Customers in a stage.", &["model", "stage"])?,
-            lag_records: declare.gauges(
-                "lag_records",
-                "Records between position and end of an input.",
-                &["topic", "partition"],
-            )?,
-            undecided_records: declare.gauges(
-                "undecided_records",
-                "Records of an input behind an open transaction: read_committed readers do not see them yet.",
-                &["topic", "partition"],
-            )?,
-            lag_observed_seconds: declare.gauges(
-                "lag_observed_timestamp_seconds",
-                "When the lag of a partition was last observed, in seconds since 1970: it is not while the partition has no leader.",
-                &["topic", "partition"],
-            )?,
+            lag: declare.lag()?,
             watermark_seconds: declare.gauges(
                 "watermark_timestamp_seconds",
                 "The watermark, in seconds since 1970.",
@@ -245,14 +242,8 @@ impl Metrics {
     /// Clears the metrics of partitions, for a daemon that restarts in the same process.
     pub fn reset_partitions(&self) {
         self.timers.set(0);
-        let gauges = [
-            &self.customers,
-            &self.lag_records,
-            &self.undecided_records,
-            &self.lag_observed_seconds,
-            &self.watermark_seconds,
-        ];
-        gauges.into_iter().for_each(IntGaugeVec::reset);
+        let gauges = [&self.customers, &self.watermark_seconds].into_iter().chain(self.lag.all());
+        gauges.for_each(IntGaugeVec::reset);
     }
 
     /// All values in the Prometheus text format.

@@ -601,6 +601,23 @@ fn a_login_needs_a_mechanism_that_is_supported() {
 }
 
 #[test]
+fn check_finds_what_the_kafka_clients_would_refuse_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/config/models/retail.yaml");
+    for (text, problem) in [
+        ("[kafka.properties]\n\"queued.mim.messages\" = \"7\"\n", "queued.mim.messages"),
+        ("[kafka.properties]\n\"linger.ms\" = \"soon\"\n", "linger.ms"),
+        ("[kafka.security]\nprotocol = \"ssl\"\nca_file = \"missing.pem\"\n", "missing.pem"),
+    ] {
+        fs::write(folder.path().join("own.toml"), text).unwrap();
+        let arguments = ["check", "--config", "own.toml", model];
+        let run = super::program::tenure(folder.path(), &arguments);
+        assert_eq!(run.code, 78, "{text}: {}", run.said);
+        assert!(run.said.contains("error: ") && run.said.contains(problem), "{}", run.said);
+    }
+}
+
+#[test]
 fn warnings_are_printed_and_fail_strict_runs() {
     let text = "[kafka.security]\nusername = \"u\"\n";
     let told = "warning: kafka.security.username: not used, ";

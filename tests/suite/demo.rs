@@ -1,6 +1,9 @@
 //! `tenure demo`: the whole daemon with synthetic customers.
 
+use std::fs;
 use std::process::Command;
+
+use super::program::tenure;
 
 #[test]
 fn the_demo_shows_moving_customers_and_stops_cleanly() {
@@ -13,4 +16,40 @@ fn the_demo_shows_moving_customers_and_stops_cleanly() {
     assert!(printed.contains("reach → acquisition   signed_up"), "{printed}");
     assert!(printed.contains(" events, "), "{printed}");
     assert!(!printed.contains("\n0 events"), "{printed}");
+}
+
+#[test]
+fn the_demo_reads_the_events_of_a_file_with_a_mapping_and_says_what_it_did_not_understand() {
+    let folder = tempfile::tempdir().unwrap();
+    let orders = "user;when;total\nann;01.02.2026;12,50\nbob;02.02.2026;x\nann;03.02.2026;5,00\n";
+    fs::write(folder.path().join("orders.csv"), orders).unwrap();
+    let arguments = "demo --duration 3s --speed 1000 --events orders.csv --map customer_id=user --map time=when \
+                     --map time_format=%d.%m.%Y --map value=total --map number_format=1.234,56 --map";
+    let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
+    arguments.push("type={ value = \"order_completed\" }");
+    let run = tenure(folder.path(), &arguments);
+    assert_eq!(run.code, 0, "{}", run.said);
+    assert!(
+        run.said.contains("2 events, 1 rejected\n1 rejected: bad_value, first at orders.csv:3"),
+        "{}",
+        run.said
+    );
+    assert!(run.out.contains("reach → conversion"), "{}", run.out);
+}
+
+#[test]
+fn a_demo_of_a_file_in_which_nothing_can_be_read_ends_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("events.ndjson"), "{\"user\":\"ann\"}\n").unwrap();
+    // It does not wait for the end of its duration.
+    let run = tenure(folder.path(), &["demo", "--duration", "1h", "--events", "events.ndjson"]);
+    assert_eq!(run.code, 1, "{}", run.said);
+    assert!(
+        run.said.contains("1 rejected: missing_customer_id, first at events.ndjson:1"),
+        "{}",
+        run.said
+    );
+    assert!(run.said.ends_with("error: no record could be read\n"), "{}", run.said);
+    let run = tenure(folder.path(), &["demo", "--events", "missing.csv"]);
+    assert_eq!(run.code, 1, "{}", run.said);
 }

@@ -34,6 +34,7 @@ mod reference;
 mod replay;
 mod retail;
 mod rules;
+mod sample;
 mod starting;
 mod store;
 mod tidy;

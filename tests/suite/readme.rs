@@ -198,34 +198,93 @@ const EXPORTS: [(&str, &str, &str, &str); 5] = [
     ),
 ];
 
-#[test]
-fn the_mappings_of_common_exports_read_what_these_systems_write() {
-    for (name, file, records, spent) in EXPORTS {
-        let first = format!("# mapping: {name}\n");
-        let mappings = blocks("toml");
-        let mapping = mappings.iter().find(|text| text.starts_with(&first)).unwrap();
+/// A folder with an export, and with a model that has its customer in the stage `exact` if all amounts were read.
+struct Export {
+    folder: tempfile::TempDir,
+    input: &'static str,
+}
+
+impl Export {
+    fn new((_, input, records, spent): &(&str, &'static str, &str, &str)) -> Export {
         let folder = tempfile::tempdir().unwrap();
-        let path = |file: &str| folder.path().join(file).display().to_string();
-        fs::write(path("mapping.toml"), mapping).unwrap();
-        fs::write(path(file), records).unwrap();
+        fs::write(folder.path().join(input), records).unwrap();
         let model = format!(
             "model: m\ninitial: new\norders: {{ placed: order_completed, repeated: line, within: 90d }}\n\
              facts: {{ spent: sum(order_completed.value) }}\nstages: {{ new: {{}}, exact: {{}} }}\n\
              transitions:\n  - {{ from: new, to: exact, when: spent == {spent} }}\n"
         );
-        fs::write(path("m.yaml"), model).unwrap();
-        let arguments = ["replay", "--model", &path("m.yaml"), "--mapping", &path("mapping.toml")];
-        let mut arguments = arguments.to_vec();
-        let (rates, input) = ("GBP=1", path(file));
-        arguments.extend(["--rate", rates, &input]);
-        let run = tenure(&arguments);
+        fs::write(folder.path().join("m.yaml"), model).unwrap();
+        Export { folder, input }
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.folder.path().join(file).display().to_string()
+    }
+
+    fn assert_is_read_with(&self, mapping: &str) {
+        fs::write(self.path("mapping.toml"), mapping).unwrap();
+        let (model, mapping, input) =
+            (self.path("m.yaml"), self.path("mapping.toml"), self.path(self.input));
+        let run = tenure(&[
+            "replay",
+            "--model",
+            &model,
+            "--mapping",
+            &mapping,
+            "--rate",
+            "GBP=1",
+            &input,
+        ]);
         let said = String::from_utf8(run.stderr).unwrap();
-        assert!(run.status.success(), "{name}: {said}");
-        assert!(!said.contains("rejected") && !said.contains("not understood"), "{name}: {said}");
+        assert!(run.status.success(), "{said}");
+        assert!(!said.contains("rejected") && !said.contains("not understood"), "{said}");
         assert!(
             said.lines().any(|line| line.trim_end().ends_with(" 1") && line.contains("exact")),
-            "{name}: {said}"
+            "{said}"
         );
+    }
+}
+
+/// The mapping of an export in the README.
+fn mapping_of(name: &str) -> String {
+    let first = format!("# mapping: {name}\n");
+    blocks("toml").into_iter().find(|text| text.starts_with(&first)).unwrap()
+}
+
+#[test]
+fn the_mappings_of_common_exports_read_what_these_systems_write() {
+    for export in &EXPORTS {
+        Export::new(export).assert_is_read_with(&mapping_of(export.0));
+    }
+}
+
+#[test]
+fn a_sample_of_a_common_export_gives_its_mapping() {
+    for export in &EXPORTS {
+        let name = export.0;
+        let files = Export::new(export);
+        let input = files.path(files.input);
+        let shown: toml::Table = mapping_of(name).parse().unwrap();
+        let proposed = tenure(&["check", "--sample", &input]);
+        assert_eq!(proposed.status.code(), Some(1), "{name}");
+        let proposed: toml::Table = String::from_utf8(proposed.stdout).unwrap().parse().unwrap();
+        for (key, value) in &shown {
+            match key.as_str() {
+                // A file does not say this.
+                "time_zone" | "key" | "key_path" => continue,
+                "currency" if value.is_table() => continue,
+                // Of the types only those that occur.
+                "types" => {
+                    let types = proposed[key].as_table().unwrap();
+                    assert!(types.iter().all(|(name, to)| value.get(name) == Some(to)), "{name}");
+                }
+                _ => assert_eq!(proposed.get(key), Some(value), "{name}: {key}"),
+            }
+        }
+        let others = proposed.keys().filter(|key| !shown.contains_key(*key));
+        assert_eq!(others.count(), 0, "{name}: {proposed}");
+        let with_model = tenure(&["check", &files.path("m.yaml"), "--sample", &input]);
+        files.assert_is_read_with(&String::from_utf8(with_model.stdout).unwrap());
     }
 }
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::cli::event_files::{FileArgs, print_detected};
+use crate::cli::event_files::{FileArgs, print_detected, shell_word};
 use crate::cli::mapping::MappingArgs;
 use crate::cli::print_stderr;
 use crate::event::{Decoder, EventTime, Millis};
-use crate::files::{HistoryRange, InputNotice, InputOrder, MergedInputs};
+use crate::files::{self, HistoryRange, InputNotice, InputOrder, MergedInputs};
 use crate::model::{Models, sanitize_for_terminal};
 use crate::offline::timeline::TimelineEnd;
 
@@ -31,8 +31,20 @@ pub(in crate::cli) fn open(
             print_stderr(&format!("{} is not in time order; sorting it first", path.display()));
         }
     };
-    let merged = MergedInputs::open(inputs, &files.options(), &decoders, order, scratch, notify)?;
+    let merged = MergedInputs::open(inputs, &files.options(), &decoders, order, scratch, notify)
+        .map_err(with_remedy)?;
     Ok((merged, decoders))
+}
+
+/// The error, with the command that finds out how the columns of a file are to be mapped.
+fn with_remedy(error: files::Error) -> anyhow::Error {
+    match &error {
+        files::Error::Header { path, .. } => {
+            let file = shell_word(&path.display().to_string());
+            anyhow::anyhow!("{error}; `tenure check --sample {file}` proposes a mapping")
+        }
+        _ => error.into(),
+    }
 }
 
 /// The problem that an input that can be read only once, such as a pipe, is named twice.

@@ -78,6 +78,9 @@ fn reads(node: &MappingNode, target: FieldTarget) -> bool {
 }
 
 fn column_node<'d>(decoder: &'d Decoder, name: &str) -> Option<&'d MappingNode> {
+    if name.is_empty() {
+        return None;
+    }
     let whole = Path(vec![Step::Key(name.to_owned())]);
     let tree = &decoder.tree;
     let direct = tree.find(&whole).or_else(|| tree.find(&Path::of_keys(name)));

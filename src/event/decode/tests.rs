@@ -220,6 +220,10 @@ fn a_row_is_the_same_event_as_the_object() {
     );
     let missing = Columns::from_header(&decoder, ["customer_id", "when"].into_iter()).unwrap_err();
     assert_eq!(missing, ["type", "time"]);
+    // A column without a name is none of them.
+    let missing =
+        Columns::from_header(&decoder, ["", "customer_id", "when"].into_iter()).unwrap_err();
+    assert_eq!(missing, ["type", "time"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 
-use super::TIMEOUT;
+use crate::kafka::connection::REQUEST_TIMEOUT;
 use crate::kafka::log_throttle::LogThrottle;
 use crate::kafka::{Config, Error, OutputTopics};
 
@@ -61,7 +61,7 @@ pub(super) fn describe_configs(config: &Config, topics: &[&str]) -> Result<Topic
         .reader()
         .create_with_context(LogThrottle)
         .map_err(|source| Error::from_client_creation("creating a Kafka client", source))?;
-    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| Error::Unavailable(format!("{action}: {error}")))?;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::TIMEOUT;
-use crate::kafka::connection::{RequestClient, fetch_metadata};
+use crate::kafka::connection::{REQUEST_TIMEOUT, RequestClient, fetch_metadata};
 use crate::kafka::permissions::is_denied;
 use crate::kafka::{Config, Error};
 
@@ -41,7 +40,7 @@ pub(super) fn look_up_topic(
     client: &RequestClient,
     topic: &str,
 ) -> Result<TopicStatus, Error> {
-    let metadata = fetch_metadata(config, client, topic, TIMEOUT)?;
+    let metadata = fetch_metadata(config, client, topic, REQUEST_TIMEOUT)?;
     let Some(metadata) = metadata.topics().first() else {
         return Ok(TopicStatus::Missing);
     };

@@ -3,9 +3,9 @@
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::TIMEOUT;
 use super::configs::describe_configs;
 use crate::event::WallTime;
+use crate::kafka::connection::REQUEST_TIMEOUT;
 use crate::kafka::log_throttle::LogThrottle;
 use crate::kafka::{Config, ConsumerRecord, PartitionReader};
 
@@ -61,8 +61,9 @@ fn find_unread(
         }
         Some(list)
     };
-    let committed = client.committed_offsets(list(Offset::Invalid)?, TIMEOUT).ok()?;
-    let first_newer = client.offsets_for_times(list(Offset::Offset(time))?, TIMEOUT).ok()?;
+    let committed = client.committed_offsets(list(Offset::Invalid)?, REQUEST_TIMEOUT).ok()?;
+    let first_newer =
+        client.offsets_for_times(list(Offset::Offset(time))?, REQUEST_TIMEOUT).ok()?;
     let mut unread = Vec::new();
     for partition in partitions {
         let Offset::Offset(next) = committed.find_partition(input, *partition)?.offset() else {
@@ -72,7 +73,7 @@ fn find_unread(
             Offset::Offset(first) => next < first,
             // No record is newer. Up to the end there may be only transaction markers, so read one.
             Offset::End => {
-                let (_, end) = client.fetch_watermarks(input, *partition, TIMEOUT).ok()?;
+                let (_, end) = client.fetch_watermarks(input, *partition, REQUEST_TIMEOUT).ok()?;
                 let mut has_record = false;
                 let mut take = |_: &ConsumerRecord<'_>| has_record = true;
                 let read = reader.read(input, *partition, next, end, &mut take);

@@ -7,8 +7,8 @@ use prometheus::{IntCounterVec, IntGauge};
 
 use super::declare::Registrar;
 use super::{
-    BurstMetrics, ClockMetrics, DecodingMetrics, InputMetrics, ModelChangeMetrics, RestoreMetrics,
-    TopicMetrics,
+    BurstMetrics, ClockMetrics, DecodingMetrics, InputMetrics, LagMetrics, ModelChangeMetrics,
+    RestoreMetrics, TopicMetrics,
 };
 
 /// Properties of RocksDB by the store's names, with help texts.
@@ -22,6 +22,27 @@ const ROCKSDB_PROPERTIES: [(&str, &str); 6] = [
 ];
 
 impl Registrar<'_> {
+    pub(super) fn lag(&self) -> prometheus::Result<LagMetrics> {
+        let labels = ["topic", "partition"];
+        Ok(LagMetrics {
+            records: self.gauges(
+                "lag_records",
+                "Records between position and end of an input.",
+                &labels,
+            )?,
+            undecided: self.gauges(
+                "undecided_records",
+                "Records of an input behind an open transaction: read_committed readers do not see them yet.",
+                &labels,
+            )?,
+            observed_seconds: self.gauges(
+                "lag_observed_timestamp_seconds",
+                "When the lag of a partition was last observed, in seconds since 1970: it is not while the partition has no leader.",
+                &labels,
+            )?,
+        })
+    }
+
     pub(super) fn clock(&self) -> prometheus::Result<ClockMetrics> {
         Ok(ClockMetrics {
             jumps: self.counter("clock_jumps_total", "Jumps of the wall clock by more than a minute.")?,

@@ -119,16 +119,17 @@ fn a_table_without_the_needed_columns_is_refused() {
     assert_eq!(
         run.said,
         "error: table: the header has no column customer_id, time; an event needs customer_id, type and time; found `customer,type,at`; \
-         if a column has another name, map it, for example --map customer_id=user_id; if the file has no header, name its columns with --columns\n"
+         if a column has another name, map it, for example --map customer_id=user_id; if the file has no header, name its columns with --columns; \
+         `tenure check --sample table` proposes a mapping\n"
     );
     for (header, hint) in [
         (
             "Customer_ID;type;Time;VALUE",
-            "; names must match exactly: use --map customer_id=Customer_ID --map time=Time --map value=VALUE\n",
+            "; names must match exactly: use --map customer_id=Customer_ID --map time=Time --map value=VALUE;",
         ),
-        ("Customer ID,type,time", ": use --map 'customer_id=Customer ID'\n"),
-        ("all orders\n\ncustomer_id,type,time", "looks like the header: use --skip-lines 1\n"),
-        ("\"type\": \"order\"", "; a JSON file begins with { or [\n"),
+        ("Customer ID,type,time", ": use --map 'customer_id=Customer ID';"),
+        ("all orders\n\ncustomer_id,type,time", "looks like the header: use --skip-lines 1;"),
+        ("\"type\": \"order\"", "; a JSON file begins with { or [;"),
         ("\u{1b}[2J,x", "found `\u{241b}[2J,x`; if a column"),
         (&"x".repeat(100), &format!("found `{}…`; if a column", "x".repeat(80))),
     ] {

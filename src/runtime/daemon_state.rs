@@ -3,7 +3,7 @@
 use super::partitions::PartitionState;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
+pub enum DaemonState {
     /// It connects to Kafka and opens the local state.
     #[default]
     Starting,
@@ -15,27 +15,27 @@ pub enum Phase {
     Stopping,
 }
 
-impl Phase {
+impl DaemonState {
     /// All names, the values of the metric's label.
     pub const NAMES: [&str; 5] = ["starting", "waiting", "restoring", "running", "stopping"];
 
     pub fn name(&self) -> &'static str {
         match self {
-            Phase::Starting => "starting",
-            Phase::Waiting(_) => "waiting",
-            Phase::Restoring => "restoring",
-            Phase::Running => "running",
-            Phase::Stopping => "stopping",
+            DaemonState::Starting => "starting",
+            DaemonState::Waiting(_) => "waiting",
+            DaemonState::Restoring => "restoring",
+            DaemonState::Running => "running",
+            DaemonState::Stopping => "stopping",
         }
     }
 
     /// Why the daemon is not ready, given the states of its partitions.
     pub(super) fn describe(&self, partitions: &[(i32, PartitionState)]) -> String {
         match self {
-            Phase::Starting => "connecting to Kafka and opening the local state".to_owned(),
-            Phase::Waiting(cause) => format!("waiting, and trying again: {cause}"),
-            Phase::Stopping => "stopping".to_owned(),
-            Phase::Restoring | Phase::Running => describe_partitions(partitions),
+            DaemonState::Starting => "connecting to Kafka and opening the local state".to_owned(),
+            DaemonState::Waiting(cause) => format!("waiting, and trying again: {cause}"),
+            DaemonState::Stopping => "stopping".to_owned(),
+            DaemonState::Restoring | DaemonState::Running => describe_partitions(partitions),
         }
     }
 }
@@ -66,16 +66,16 @@ mod tests {
     #[test]
     fn the_reason_for_not_being_ready_is_the_true_one() {
         use PartitionState::{Deferred, Restoring, Running};
-        let cause = Phase::Waiting("no broker responds".to_owned());
+        let cause = DaemonState::Waiting("no broker responds".to_owned());
         assert!(cause.describe(&[]).ends_with("no broker responds"));
         for (partitions, reason) in [
             (&[][..], "waiting for partitions"),
             (&[(0, Running), (1, Restoring)], "restoring 1 of 2 partitions"),
             (&[(0, Running), (3, Deferred)], "partitions [3] were processed with newer models"),
         ] {
-            let text = Phase::Restoring.describe(partitions);
+            let text = DaemonState::Restoring.describe(partitions);
             assert!(text.contains(reason), "{text}");
         }
-        assert!(Phase::NAMES.contains(&Phase::Stopping.name()));
+        assert!(DaemonState::NAMES.contains(&DaemonState::Stopping.name()));
     }
 }

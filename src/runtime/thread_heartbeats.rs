@@ -35,9 +35,9 @@ impl fmt::Display for DaemonThread {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Heartbeats(Mutex<BTreeMap<DaemonThread, Instant>>);
+pub(super) struct ThreadHeartbeats(Mutex<BTreeMap<DaemonThread, Instant>>);
 
-impl Heartbeats {
+impl ThreadHeartbeats {
     pub(super) fn record(&self, thread: DaemonThread) {
         self.lock().insert(thread, Instant::now());
     }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_thread_whose_turn_takes_too_long_is_named_until_it_continues_or_ends() {
-        let beats = Heartbeats::default();
+        let beats = ThreadHeartbeats::default();
         let now = Instant::now();
         assert_eq!(beats.stalled(now + WORKER_TURN_MAX), None);
         beats.record(DaemonThread::Worker(3));
