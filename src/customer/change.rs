@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use crate::event::{EventTime, Millis, Position};
-use crate::model::Model;
+use crate::model::{Model, StageId};
 
 /// The trigger of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +35,8 @@ pub struct StageChange {
     pub model: usize,
     /// Number of transitions of the customer in the model, this one included.
     pub sequence: u64,
-    pub from: usize,
-    pub to: usize,
+    pub from: StageId,
+    pub to: StageId,
     /// Index of the transition. For a correction: the transition whose condition is no longer true, which is the
     /// retracted one, or another one to the same stage that an earlier correction found instead.
     pub transition: usize,
@@ -72,7 +72,7 @@ impl StageChange {
 pub struct RetractedTransition {
     pub sequence: u64,
     pub transition: usize,
-    pub from: usize,
+    pub from: StageId,
     pub effective_at: EventTime,
 }
 

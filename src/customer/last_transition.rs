@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use super::change::Cause;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{FactAccessor, Model, Models, StageFact, ValueSource};
+use crate::model::{FactAccessor, Model, Models, StageFact, StageId, ValueSource};
 
 /// The last transition of a customer in a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,7 @@ pub(super) struct TransitionRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RetractionRecord {
     pub(super) transition: usize,
-    pub(super) from: usize,
+    pub(super) from: StageId,
     pub(super) effective_at: EventTime,
     /// The instant of the condition that was no longer true. Later than `effective_at` if an earlier correction had
     /// found another transition to the same stage.
@@ -49,8 +49,8 @@ pub(super) enum FactValue {
     Instant(EventTime),
     Text(CompactString),
     Flag(bool),
-    /// An index: a stage can be renamed.
-    Stage(usize),
+    /// Not its name: a stage can be renamed.
+    Stage(StageId),
 }
 
 impl TransitionRecord {
@@ -73,7 +73,7 @@ impl TransitionRecord {
 
 impl RetractionRecord {
     fn matches_model(&self, model: &Model) -> bool {
-        self.from < model.stages.len() && self.transition < model.transitions.len()
+        model.stages.get(self.from).is_some() && self.transition < model.transitions.len()
     }
 }
 
@@ -82,7 +82,7 @@ impl FactValue {
     fn matches_accessor(&self, accessor: FactAccessor, model: &Model) -> bool {
         match (self, accessor.source) {
             (FactValue::Stage(stage), ValueSource::Stage(StageFact::Previous)) => {
-                *stage < model.stages.len()
+                model.stages.get(*stage).is_some()
             }
             (
                 FactValue::Instant(_),

@@ -10,7 +10,9 @@ use super::recent_ids::RecentIds;
 use super::state::CustomerState;
 use super::transitions::Trigger;
 use crate::event::{EventTime, Millis};
-use crate::model::{Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotKind};
+use crate::model::{
+    Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotKind, StageId,
+};
 
 /// A change from one version of the models to the next, at an instant.
 #[derive(Clone, Copy, Debug)]
@@ -247,7 +249,7 @@ impl Migration<'_> {
 }
 
 /// Adds the visits of several stages that were merged into one.
-fn merge_visits(known: &mut Vec<(usize, Visits)>, stage: usize, visits: Visits) {
+fn merge_visits(known: &mut Vec<(StageId, Visits)>, stage: StageId, visits: Visits) {
     match known.iter_mut().find(|(known, _)| *known == stage) {
         None => known.push((stage, visits)),
         Some((_, existing)) => {

@@ -6,17 +6,17 @@ use super::change::Cause;
 use super::last_transition::TransitionRecord;
 use super::{FactState, LastTransition};
 use crate::event::{Event, EventTime, EventType, Millis};
-use crate::model::{Model, Models};
+use crate::model::{Model, Models, StageId};
 
 /// Where a customer is in one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelState {
-    pub stage: usize,
+    pub stage: StageId,
     /// `effective_at` of the transition that led here, or the time of the customer's first event.
     pub entered: EventTime,
     /// The latest `effective_at` of a transition: later than `entered` after a retraction.
     pub effective_at: EventTime,
-    pub previous: Option<usize>,
+    pub previous: Option<StageId>,
     pub sequence: u64,
     /// The next instant at which any condition, hold or block out of this stage can change.
     pub due: Option<EventTime>,
@@ -35,7 +35,7 @@ pub struct ModelHistory {
     /// Transitions with `cooldown`, and when they were last taken.
     pub last_taken: Vec<(usize, EventTime)>,
     /// Visits to those stages that track them, if the customer has been there.
-    pub visits: Vec<(usize, Visits)>,
+    pub visits: Vec<(StageId, Visits)>,
     /// Basis of the last transition, as long as it can be corrected.
     pub basis: Option<CorrectionBasis>,
 }
@@ -171,13 +171,13 @@ impl ModelState {
         active_hold.map(|(_, since)| *since)
     }
 
-    pub(super) fn visits(&self, stage: usize) -> Option<&Visits> {
+    pub(super) fn visits(&self, stage: StageId) -> Option<&Visits> {
         let mut visits = self.history.iter().flat_map(|history| &history.visits);
         let visits = visits.find(|(known, _)| *known == stage);
         visits.map(|(_, visits)| visits)
     }
 
-    fn visits_mut(&mut self, stage: usize) -> Option<&mut Visits> {
+    fn visits_mut(&mut self, stage: StageId) -> Option<&mut Visits> {
         let mut visits = self.history.iter_mut().flat_map(|history| &mut history.visits);
         let visits = visits.find(|(known, _)| *known == stage);
         visits.map(|(_, visits)| visits)

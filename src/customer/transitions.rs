@@ -29,11 +29,11 @@ impl ModelViewMut<'_> {
     /// Takes every transition that is ready, one after the other (rule 16), and sets the model's next due instant.
     /// `visited` stops a chain from entering a stage twice.
     pub(super) fn evaluate(&mut self, trigger: Trigger, changes: &mut Vec<StageChange>) {
-        let mut visited = 1_u64 << self.state.stage;
+        let mut visited = 1_u64 << self.state.stage.index();
         let mut link = trigger;
         while let Some(transition) = self.find_transition(link, visited) {
             let change = self.take_transition(transition, link);
-            visited |= 1 << change.to;
+            visited |= 1 << change.to.index();
             changes.push(change);
             link = link.without_event();
         }
@@ -53,7 +53,7 @@ impl ModelViewMut<'_> {
             let is_true = self.view().at(now, event).is_true(&transition.when);
             let is_hold_complete = transition.hold == Millis(0)
                 || self.update_hold(*at, is_true, now) >= transition.hold;
-            let is_ready = is_true && is_hold_complete && visited & 1 << transition.to == 0;
+            let is_ready = is_true && is_hold_complete && visited & 1 << transition.to.index() == 0;
             if is_ready
                 && !(checks_blocks && self.view().is_blocked(*at, now))
                 && !(cause == Cause::Timer && self.view().was_ready(*at, now))

@@ -8,7 +8,9 @@ mod report;
 
 use std::collections::BTreeMap;
 
-use super::{FactAccessor, Model, Models, Slot, Stage, ValueSource, Window};
+use typed_index_collections::{TiSlice, TiVec};
+
+use super::{FactAccessor, Model, Models, Slot, Stage, StageId, ValueSource, Window};
 use crate::event::{EventType, FieldId};
 use canonical::CanonicalModel;
 
@@ -54,7 +56,7 @@ pub struct ModelSuccession {
     /// The old model. Without one, every customer begins in the initial stage.
     pub predecessor: Option<usize>,
     /// By old stage: the new one.
-    pub stages: Vec<Option<usize>>,
+    pub stages: TiVec<StageId, Option<StageId>>,
     /// By old transition: the new one with the same condition into the same stage.
     pub transitions: Vec<Option<usize>>,
     /// By old transition: the new one of the same name, with any condition.
@@ -131,7 +133,7 @@ impl ModelsChange {
             return ModelSuccession::default();
         };
         let old = &before.list[predecessor];
-        let stages: Vec<Option<usize>> =
+        let stages: TiVec<StageId, Option<StageId>> =
             old.stages.iter().map(|stage| stage_after(model, &stage.name)).collect();
         for (stage, after) in old.stages.iter().zip(&stages) {
             if after.is_none() {
@@ -139,11 +141,8 @@ impl ModelsChange {
             }
         }
         let missing = self.collect_missing_facts(before, model, Some((old, &stages)));
-        let old_canonical = CanonicalModel {
-            models: before,
-            model: old,
-            stages: new_stage_names(old, model, &stages),
-        };
+        let old_canonical =
+            CanonicalModel { models: before, model: old, stages: new_stage_names(model, &stages) };
         let new_canonical = CanonicalModel {
             models: after,
             model,
@@ -174,7 +173,7 @@ impl ModelsChange {
         &mut self,
         before: &Models,
         model: &Model,
-        old: Option<(&Model, &[Option<usize>])>,
+        old: Option<(&Model, &TiSlice<StageId, Option<StageId>>)>,
     ) -> bool {
         let count_before = self.missing_facts.len();
         let facts = model.facts.iter();
@@ -182,10 +181,10 @@ impl ModelsChange {
         let mut missing: Vec<String> =
             facts.map(|fact| format!("`{}` of {}", fact.name, model.name)).collect();
         if let Some((old, stages)) = old {
-            for (at, stage) in model.stages.iter().enumerate() {
-                let mut former = (0..).zip(stages).filter(|(_, after)| **after == Some(at));
-                let was_tracked =
-                    former.all(|(before, _): (usize, _)| old.stages[before].tracks_visits);
+            for (at, stage) in model.stages.iter_enumerated() {
+                let mut former =
+                    old.stages.iter().zip(stages).filter(|(_, after)| **after == Some(at));
+                let was_tracked = former.all(|(before, _)| before.tracks_visits);
                 if stage.tracks_visits && !was_tracked {
                     missing.push(format!("visits to `{}` of {}", stage.name, model.name));
                 }
@@ -221,12 +220,12 @@ impl ModelsChange {
             model.predecessor == Some(at)
                 && model.is_unchanged
                 && is_identity(&model.stages)
-                && is_identity(&model.transitions)
+                && is_identity(TiSlice::from_ref(&model.transitions))
                 && tracked(before) == tracked(after)
         };
         before.list.len() == after.list.len()
             && before.slots.iter().len() == after.slots.iter().len()
-            && is_identity(&self.slots)
+            && is_identity(TiSlice::from_ref(&self.slots))
             && slots.all(|(a, b)| {
                 canonical::slot_retention(&a.kind) == canonical::slot_retention(&b.kind)
             })
@@ -237,26 +236,23 @@ impl ModelsChange {
     }
 }
 
-fn is_identity(numbers: &[Option<usize>]) -> bool {
-    let mut numbers = numbers.iter().enumerate();
-    numbers.all(|(at, number)| *number == Some(at))
+fn is_identity<I: From<usize> + PartialEq>(ids: &TiSlice<I, Option<I>>) -> bool {
+    ids.iter_enumerated().all(|(at, id)| *id == Some(at))
 }
 
 /// The new stage of an old one: that of the same name, else that whose `was` names it.
-fn stage_after(model: &Model, name: &str) -> Option<usize> {
-    let mut stages = model.stages.iter();
-    let same = stages.position(|stage| stage.name == name);
-    let renamed = || {
-        let mut stages = model.stages.iter();
-        stages.position(|stage| stage.was.iter().any(|was| was == name))
-    };
-    same.or_else(renamed)
+fn stage_after(model: &Model, name: &str) -> Option<StageId> {
+    let renamed = || model.stages.position(|stage| stage.was.iter().any(|was| was == name));
+    model.stages.position(|stage| stage.name == name).or_else(renamed)
 }
 
 /// The new names of old stages. A lost stage is `?`, which no stage can be called.
-fn new_stage_names<'m>(old: &Model, new: &'m Model, stages: &[Option<usize>]) -> Vec<&'m str> {
-    let name = |at: usize| stages[at].map_or("?", |stage| new.stages[stage].name.as_str());
-    (0..old.stages.len()).map(name).collect()
+fn new_stage_names<'m>(
+    new: &'m Model,
+    stages: &TiSlice<StageId, Option<StageId>>,
+) -> TiVec<StageId, &'m str> {
+    let name = |after: &Option<StageId>| after.map_or("?", |stage| &*new.stages[stage].name);
+    stages.iter().map(name).collect()
 }
 
 /// The transition's name, or its stages.
@@ -298,7 +294,7 @@ fn is_visible(before: &Models, after: &Models, models: &[ModelSuccession]) -> bo
         };
         let old = &before.list[predecessor];
         let stages = old.stages.iter().zip(&succession.stages);
-        let same = |(stage, after): (&Stage, &Option<usize>)| {
+        let same = |(stage, after): (&Stage, &Option<StageId>)| {
             after.is_some_and(|after| model.stages[after].name == stage.name)
         };
         model.shadow != old.shadow

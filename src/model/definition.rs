@@ -1,6 +1,9 @@
 //! A compiled model: its stages, transitions and facts.
 
+use typed_index_collections::TiVec;
+
 use super::condition::Condition;
+use super::ids::StageId;
 use super::model_test::ModelTest;
 use super::orders::Orders;
 use super::problem::SourceFile;
@@ -26,11 +29,11 @@ pub struct Model {
     pub version: u64,
     pub description: Option<String>,
     /// The stage in which every customer begins.
-    pub initial: usize,
-    pub stages: Vec<Stage>,
+    pub initial: StageId,
+    pub stages: TiVec<StageId, Stage>,
     pub transitions: Vec<Transition>,
     /// Per stage, the transitions out of it, in file order.
-    pub outgoing: Vec<Vec<usize>>,
+    pub outgoing: TiVec<StageId, Vec<usize>>,
     /// The declared facts in file order, then those that only conditions name (aggregates, stage facts).
     pub facts: Vec<Fact>,
     /// For how long after a transition a late event can retract it; 0: never.
@@ -69,8 +72,8 @@ pub enum Reentry {
 /// A declared transition from one or more stages into another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    pub from: Vec<usize>,
-    pub to: usize,
+    pub from: Vec<StageId>,
+    pub to: StageId,
     pub name: Option<String>,
     pub when: Condition,
     /// The text of `when`.
@@ -147,7 +150,7 @@ impl Models {
 
 impl Model {
     /// The name of a transition when it is taken from stage `from`: its declared name, or `from->to`.
-    pub fn transition_name(&self, transition: usize, from: usize) -> String {
+    pub fn transition_name(&self, transition: usize, from: StageId) -> String {
         let transition = &self.transitions[transition];
         match &transition.name {
             Some(name) => name.clone(),

@@ -14,10 +14,12 @@ mod test_events;
 mod transitions;
 mod unsatisfiable;
 
+use typed_index_collections::TiVec;
+
 use super::builder::ModelsBuilder;
 use super::problem::{Location, ProblemList, SourceFile};
 use super::yaml;
-use super::{MODELS_MAX, Model};
+use super::{MODELS_MAX, Model, StageId};
 use crate::event::parse_instant;
 use declared::DeclaredModel;
 use fields::Fields;
@@ -92,7 +94,7 @@ impl ModelReader<'_> {
         let stages = self.read_stages(fields, location);
         let mut facts = self.read_facts(fields);
         let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names: TiVec<StageId, &str> = names.iter().map(String::as_str).collect();
         let initial = self
             .required_field(fields, "initial", location)
             .and_then(|node| self.read_stage(node, &names));

@@ -26,16 +26,16 @@ pub(super) fn render(diagram: &Diagram<'_>) -> String {
     if diagram.has_any_other() {
         line(&format!("other([\"{ANY_OTHER}\"])"));
     }
-    for (at, (stage, notes)) in diagram.model.stages.iter().zip(&diagram.notes).enumerate() {
+    for ((id, stage), notes) in diagram.model.stages.iter_enumerated().zip(&diagram.notes) {
         let name = std::iter::once(&stage.name);
-        line(&format!("s{at}[\"{}\"]", escape_label(name.chain(notes))));
+        line(&format!("s{id:?}[\"{}\"]", escape_label(name.chain(notes))));
     }
-    line(&format!("start --> s{}", diagram.model.initial));
+    line(&format!("start --> s{:?}", diagram.model.initial));
     for arrow in &diagram.arrows {
-        let from = arrow.from.map_or_else(|| "other".to_owned(), |from| format!("s{from}"));
+        let from = arrow.from.map_or_else(|| "other".to_owned(), |from| format!("s{from:?}"));
         let shaft = if arrow.is_time_driven { "-.->" } else { "-->" };
         let label = escape_label(&arrow.label);
-        line(&format!("{from} {shaft}|\"{label}\"| s{}", arrow.to));
+        line(&format!("{from} {shaft}|\"{label}\"| s{:?}", arrow.to));
     }
     out
 }

@@ -31,7 +31,7 @@ impl StateWriter<'_> {
         self.write_unsigned(record.event.map_or(0, |kind| kind.index() as u128 + 1));
         self.write_optional_instant(record.held_since);
         if let Some(retracted) = record.retracted {
-            self.write_unsigned(retracted.from as u128);
+            self.write_id(retracted.from);
             self.write_instant(retracted.effective_at);
             self.write_instant(retracted.evaluated_at);
             self.write_unsigned(retracted.transition as u128);
@@ -66,7 +66,7 @@ impl StateWriter<'_> {
             FactValue::Flag(flag) => self.bytes.push(5 + u8::from(*flag)),
             FactValue::Stage(stage) => {
                 self.bytes.push(7);
-                self.write_unsigned(*stage as u128);
+                self.write_id(*stage);
             }
         }
     }
@@ -104,7 +104,7 @@ impl StateReader<'_> {
 
     /// Before version 5 the retracted transition was always `transition`, evaluated at its effective time.
     fn read_retracted(&mut self, transition: usize) -> Option<RetractionRecord> {
-        let (from, effective_at) = (self.read_number()?, self.read_instant()?);
+        let (from, effective_at) = (self.read_id()?, self.read_instant()?);
         let (evaluated_at, transition) = match self.version {
             ..=4 => (effective_at, transition),
             _ => (self.read_instant()?, self.read_number()?),
@@ -127,7 +127,7 @@ impl StateReader<'_> {
             4 => FactValue::Text(self.read_text()?.into()),
             5 => FactValue::Flag(false),
             6 => FactValue::Flag(true),
-            7 => FactValue::Stage(self.read_number()?),
+            7 => FactValue::Stage(self.read_id()?),
             _ => return None,
         }))
     }

@@ -38,6 +38,11 @@ impl StateWriter<'_> {
         self.bytes.push(number as u8);
     }
 
+    /// The index of a list of the models.
+    pub(super) fn write_id(&mut self, id: impl Into<usize>) {
+        self.write_unsigned(id.into() as u128);
+    }
+
     pub(super) fn write_signed(&mut self, number: i128) {
         self.write_unsigned(((number << 1) ^ (number >> 127)) as u128);
     }
@@ -152,7 +157,7 @@ impl StateWriter<'_> {
     }
 
     fn write_model(&mut self, model: &ModelState) {
-        self.write_unsigned(model.stage as u128);
+        self.write_id(model.stage);
         self.write_instant(model.entered);
         self.write_unsigned(model.sequence.into());
         self.write_optional_instant(model.due);
@@ -161,7 +166,7 @@ impl StateWriter<'_> {
             out.write_instant(*since);
         });
         self.write_signed(i128::from(model.effective_at.duration_since(model.entered).0));
-        self.write_unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
+        self.write_unsigned(model.previous.map_or(0, |stage| stage.index() as u128 + 1));
         self.bytes.push(model.history.is_some().into());
         if let Some(history) = &model.history {
             self.write_history(history);
@@ -175,7 +180,7 @@ impl StateWriter<'_> {
             out.write_instant(*at);
         });
         self.write_list(&history.visits, |out, (stage, visits)| {
-            out.write_unsigned(*stage as u128);
+            out.write_id(*stage);
             out.write_unsigned(visits.count.into());
             out.write_unsigned(visits.completed_time.0.unsigned_abs().into());
             out.write_instant(visits.entered);

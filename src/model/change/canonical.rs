@@ -1,10 +1,12 @@
 //! The meaning of slots and models as text, independent of the numbers of slots, event types and stages, so that
 //! two versions can be compared.
 
+use typed_index_collections::TiVec;
+
 use crate::event::{EventType, Field, FieldId, FieldKind};
 use crate::model::{
-    Accumulator, Bucket, Comparison, Condition, Model, Models, Slot, SlotKind, StageFact, Term,
-    TextTerm, ValueSource,
+    Accumulator, Bucket, Comparison, Condition, Model, Models, Slot, SlotKind, StageFact, StageId,
+    Term, TextTerm, ValueSource,
 };
 
 /// A model with the stage names of another version.
@@ -12,7 +14,7 @@ pub(super) struct CanonicalModel<'m> {
     pub(super) models: &'m Models,
     pub(super) model: &'m Model,
     /// By stage: its name in the other version.
-    pub(super) stages: Vec<&'m str>,
+    pub(super) stages: TiVec<StageId, &'m str>,
 }
 
 /// The meaning of a slot, without its retention ([`slot_retention`]).

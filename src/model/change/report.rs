@@ -97,7 +97,7 @@ fn describe_model(
             None => lines.push(format!("{name}: the stage `{}` is removed", stage.name)),
         }
     }
-    for (at, stage) in model.stages.iter().enumerate() {
+    for (at, stage) in model.stages.iter_enumerated() {
         if !succession.stages.contains(&Some(at)) {
             lines.push(format!("{name}: the stage `{}` is new", stage.name));
         }

@@ -5,6 +5,7 @@ use super::lowering::Lowering;
 use crate::model::FACTS_MAX;
 use crate::model::condition::Condition;
 use crate::model::fact::{Aggregate, FactDeclaration, Fault};
+use crate::model::ids::StageId;
 use crate::model::problem::did_you_mean;
 use crate::model::slots::StageFact;
 use crate::model::syntax::{Expr, ExprKind};
@@ -40,7 +41,7 @@ impl Lowering<'_> {
                 FactSymbol::from_stage_fact(&text, StageFact::DaysIn)
             }
             ExprKind::Call(name, arguments) => {
-                let stage_fact: fn(usize) -> StageFact = match name.as_str() {
+                let stage_fact: fn(StageId) -> StageFact = match name.as_str() {
                     "visits" => StageFact::Visits,
                     "time_in" => StageFact::TimeIn,
                     "entered" => StageFact::Entered,
@@ -87,7 +88,7 @@ impl Lowering<'_> {
         expr: &Expr,
         function: &str,
         arguments: &[Expr],
-    ) -> Option<usize> {
+    ) -> Option<StageId> {
         let [argument] = arguments else {
             let message = format!("`{function}` takes the name of a stage");
             return self.add_fault_once(Fault::at(expr, &message, None));
@@ -100,21 +101,21 @@ impl Lowering<'_> {
         self.resolve_stage(argument, name)
     }
 
-    fn resolve_stage(&mut self, expr: &Expr, name: &str) -> Option<usize> {
+    fn resolve_stage(&mut self, expr: &Expr, name: &str) -> Option<StageId> {
         if self.stages.is_empty() {
             return None; // The stages themselves are wrong, which is reported elsewhere.
         }
-        let index = self.stages.iter().position(|stage| *stage == name);
-        if index.is_none() {
+        let stage = self.stages.position(|stage| *stage == name);
+        if stage.is_none() {
             let help = did_you_mean(name, self.stages.iter().copied())
                 .unwrap_or_else(|| format!("the stages are {}", self.stages.join(", ")));
-            self.add_fault_once::<usize>(Fault::at(
+            self.add_fault_once::<StageId>(Fault::at(
                 expr,
                 &format!("unknown stage `{name}`"),
                 Some(&help),
             ));
         }
-        index
+        stage
     }
 
     /// A stage that `previous_stage` is compared with must be one of the model's.

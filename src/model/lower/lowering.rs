@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
+use typed_index_collections::TiSlice;
+
 use super::fact_symbol::FactSymbol;
 use crate::event::Vocabulary;
 use crate::model::fact::Fault;
+use crate::model::ids::StageId;
 use crate::model::syntax::Expr;
 
 /// The use of an event type in a condition.
@@ -20,7 +23,7 @@ pub(crate) struct EventReference {
 pub(crate) struct Lowering<'l> {
     /// The declared facts; facts that are written in conditions are appended.
     pub(crate) facts: &'l mut Vec<FactSymbol>,
-    pub(crate) stages: &'l [&'l str],
+    pub(crate) stages: &'l TiSlice<StageId, &'l str>,
     pub(crate) vocabulary: &'l mut Vocabulary,
     /// The condition's text.
     pub(crate) text: &'l str,

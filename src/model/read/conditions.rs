@@ -1,6 +1,9 @@
 //! Reads the condition of a transition: parses and types it, and checks its use of event types.
 
+use typed_index_collections::TiSlice;
+
 use super::model_reader::ModelReader;
+use crate::model::StageId;
 use crate::model::condition::Condition;
 use crate::model::fact::{Fault, misplaced_window};
 use crate::model::lower::{EventReference, FactSymbol, Lowering};
@@ -13,7 +16,7 @@ impl ModelReader<'_> {
         &mut self,
         node: &YamlNode,
         text: &str,
-        stages: &[&str],
+        stages: &TiSlice<StageId, &str>,
         facts: &mut Vec<FactSymbol>,
         has_hold: bool,
     ) -> Option<Condition> {

@@ -1,13 +1,15 @@
 //! Warns of stages that an inactive customer cycles through by time alone.
 
+use typed_index_collections::TiSlice;
+
 use super::declared::{DeclaredStage, DeclaredTransition};
 use super::model_reader::ModelReader;
 use crate::event::Millis;
-use crate::model::Reentry;
 use crate::model::analysis::{AnalyzedFact, InactiveTruth, inactive_truth, is_contradiction};
 use crate::model::condition::Condition;
 use crate::model::lower::FactSymbol;
 use crate::model::yaml::YamlNode;
+use crate::model::{Reentry, StageId};
 
 /// A cycle with a shorter period is taken for a mistake; one that takes this long may be an intended cadence.
 const CYCLE_PERIOD_MIN: Millis = Millis::DAY;
@@ -20,7 +22,7 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_cycle(
         &mut self,
         nodes: &[&YamlNode],
-        stages: &[DeclaredStage],
+        stages: &TiSlice<StageId, DeclaredStage>,
         transitions: &[DeclaredTransition],
         facts: &[FactSymbol],
     ) {
@@ -31,7 +33,7 @@ impl ModelReader<'_> {
             steps_left: STEPS_MAX,
             path: Vec::new(),
         };
-        let Some(period) = (0..stages.len()).find_map(|stage| search.find_cycle(stage)) else {
+        let Some(period) = stages.keys().find_map(|stage| search.find_cycle(stage)) else {
             return;
         };
         let name = |step: &CycleStep| stages[step.from].name.as_str();
@@ -47,7 +49,7 @@ impl ModelReader<'_> {
 
 /// Searches for a path from a stage back to it, through stages after it in the file.
 struct CycleSearch<'w> {
-    stages: &'w [DeclaredStage],
+    stages: &'w TiSlice<StageId, DeclaredStage>,
     transitions: &'w [DeclaredTransition],
     facts: &'w [AnalyzedFact],
     steps_left: usize,
@@ -57,19 +59,24 @@ struct CycleSearch<'w> {
 /// A transition of the path, its source stage, and how long a customer stays there before it is taken.
 struct CycleStep {
     transition: usize,
-    from: usize,
+    from: StageId,
     dwell: Millis,
 }
 
 impl CycleSearch<'_> {
     /// The period of the first endless cycle through `start`; `path` then has its steps.
-    fn find_cycle(&mut self, start: usize) -> Option<Millis> {
+    fn find_cycle(&mut self, start: StageId) -> Option<Millis> {
         self.path.clear();
         self.follow(start, start, &mut Vec::new())
     }
 
     /// Follows every transition out of `from`. `kept` are the conditions that must be true along the path.
-    fn follow(&mut self, start: usize, from: usize, kept: &mut Vec<Condition>) -> Option<Millis> {
+    fn follow(
+        &mut self,
+        start: StageId,
+        from: StageId,
+        kept: &mut Vec<Condition>,
+    ) -> Option<Millis> {
         let transitions = self.transitions;
         for (at, transition) in transitions.iter().enumerate() {
             let is_on_path = self.path.iter().any(|step| step.from == transition.to);

@@ -1,10 +1,12 @@
 //! A model as its file declares it, with conditions already in typed form.
 
+use typed_index_collections::TiVec;
+
 use crate::event::{EventTime, Millis};
-use crate::model::Reentry;
 use crate::model::condition::Condition;
 use crate::model::lower::FactSymbol;
 use crate::model::model_test::ModelTest;
+use crate::model::{Reentry, StageId};
 
 /// [`crate::model::Model`] before its facts are resolved.
 #[derive(Debug)]
@@ -13,8 +15,8 @@ pub(super) struct DeclaredModel {
     pub(super) was: Option<String>,
     pub(super) version: u64,
     pub(super) description: Option<String>,
-    pub(super) initial: usize,
-    pub(super) stages: Vec<DeclaredStage>,
+    pub(super) initial: StageId,
+    pub(super) stages: TiVec<StageId, DeclaredStage>,
     pub(super) transitions: Vec<DeclaredTransition>,
     /// The declared facts in file order, then those that only conditions name.
     pub(super) facts: Vec<FactSymbol>,
@@ -35,8 +37,8 @@ pub(super) struct DeclaredStage {
 
 #[derive(Debug)]
 pub(super) struct DeclaredTransition {
-    pub(super) from: Vec<usize>,
-    pub(super) to: usize,
+    pub(super) from: Vec<StageId>,
+    pub(super) to: StageId,
     pub(super) name: Option<String>,
     pub(super) when: Condition,
     /// The text of `when`.

@@ -7,7 +7,7 @@ use crate::model::condition::{Condition, TimeDependentSides};
 use crate::model::lower::{FactOrigin, FactSymbol};
 use crate::model::problem::Location;
 use crate::model::slots::{FactAccessor, StageFact};
-use crate::model::{Fact, Model, Reentry, Stage, Transition};
+use crate::model::{Fact, Model, Reentry, Stage, StageId, Transition};
 
 /// Most event fields that all models name, in facts and filters: every event is searched for each.
 const FIELDS_MAX: usize = 4096;
@@ -21,10 +21,10 @@ impl ModelReader<'_> {
             let out = transitions.filter(|(_, transition)| transition.from.contains(&stage));
             out.map(|(at, _)| at).collect()
         };
-        let outgoing = (0..declared.stages.len()).map(outgoing).collect();
+        let outgoing = declared.stages.keys().map(outgoing).collect();
         let transitions = declared.transitions.into_iter();
         let transitions = transitions.map(|it| resolve_transition(it, &facts));
-        let stages = declared.stages.into_iter().enumerate();
+        let stages = declared.stages.into_iter_enumerated();
         let stages = stages.map(|(at, stage)| resolve_stage(at, stage, &facts));
         Model {
             name: declared.name,
@@ -69,7 +69,7 @@ impl ModelReader<'_> {
     }
 }
 
-fn resolve_stage(at: usize, stage: DeclaredStage, facts: &[Fact]) -> Stage {
+fn resolve_stage(at: StageId, stage: DeclaredStage, facts: &[Fact]) -> Stage {
     let is_visited = |fact: &Fact| fact.accessor.visited_stage() == Some(at);
     Stage {
         tracks_visits: stage.reentry != Reentry::Always || facts.iter().any(is_visited),

@@ -1,13 +1,15 @@
 //! Warns of transitions that no customer can ever take, as far as the model shows.
 
+use typed_index_collections::TiSlice;
+
 use super::declared::{DeclaredStage, DeclaredTransition};
 use super::model_reader::ModelReader;
 use crate::event::Millis;
-use crate::model::Reentry;
 use crate::model::analysis::{AnalyzedFact, is_unsatisfiable};
 use crate::model::condition::{Comparison, Condition, Term, Unit};
 use crate::model::lower::FactSymbol;
 use crate::model::yaml::YamlNode;
+use crate::model::{Reentry, StageId};
 
 /// Longest plausible threshold; it is also the longest window.
 const THRESHOLD_MAX: Millis = Millis(3660 * Millis::DAY.0);
@@ -40,8 +42,8 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_hidden(
         &mut self,
         node: &YamlNode,
-        stages: &[DeclaredStage],
-        initial: usize,
+        stages: &TiSlice<StageId, DeclaredStage>,
+        initial: StageId,
         earlier: &[DeclaredTransition],
         transition: &DeclaredTransition,
     ) {

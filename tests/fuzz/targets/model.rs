@@ -5,7 +5,7 @@ use tenure::event::{
     CurrencyRates, Decoder, Event, EventTime, Mapping, Millis, Position, RecordLimits,
 };
 use tenure::model::{
-    Condition, Model, Models, ProblemReport, StageFact, Term, TextTerm, ValueSource,
+    Condition, Model, Models, ProblemReport, StageFact, StageId, Term, TextTerm, ValueSource,
 };
 
 use super::{is_harmless, source};
@@ -58,11 +58,11 @@ pub(super) fn check_locations(report: &ProblemReport) {
 
 fn check_model(models: &Models) {
     for model in &models.list {
-        let stages = model.stages.len();
-        assert!(model.initial < stages && model.outgoing.len() == stages);
+        let known = |stage: StageId| model.stages.get(stage).is_some();
+        assert!(known(model.initial) && model.outgoing.len() == model.stages.len());
         for transition in &model.transitions {
-            assert!(transition.to < stages && !transition.from.contains(&transition.to));
-            assert!(transition.from.iter().all(|from| *from < stages));
+            assert!(known(transition.to) && !transition.from.contains(&transition.to));
+            assert!(transition.from.iter().all(|from| known(*from)));
             check_condition(model, &transition.when, 1);
         }
         for fact in &model.facts {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tenure::customer::{Cause, StageChange};
 use tenure::event::{CustomerId, EventTime, Position, Watermark};
-use tenure::model::{Models, Reentry};
+use tenure::model::{Models, Reentry, StageId};
 use tenure::partition::{Commit, Record, TimerKey};
 
 use super::engine::{Memory, Trial, event, stage_change};
@@ -28,15 +28,15 @@ struct Observed {
 
 struct Track {
     sequence: u64,
-    stage: usize,
+    stage: StageId,
     /// Unknown after a correction.
     entered: Option<EventTime>,
     /// Every stage of the last chain.
-    chain: Vec<usize>,
+    chain: Vec<StageId>,
     /// When each transition was last taken.
     taken: BTreeMap<usize, EventTime>,
     /// When each stage was last left.
-    left: BTreeMap<usize, EventTime>,
+    left: BTreeMap<StageId, EventTime>,
 }
 
 impl<'m> Watcher<'m> {
