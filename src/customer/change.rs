@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use crate::event::{EventTime, Millis, Position};
-use crate::model::{Model, StageId};
+use crate::model::{Model, StageId, TransitionId};
 
 /// The trigger of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,9 +37,9 @@ pub struct StageChange {
     pub sequence: u64,
     pub from: StageId,
     pub to: StageId,
-    /// Index of the transition. For a correction: the transition whose condition is no longer true, which is the
+    /// The transition. For a correction: the transition whose condition is no longer true, which is the
     /// retracted one, or another one to the same stage that an earlier correction found instead.
-    pub transition: usize,
+    pub transition: TransitionId,
     pub cause: Cause,
     /// The first instant at which condition, hold and blocks all allowed it.
     pub effective_at: EventTime,
@@ -71,7 +71,7 @@ impl StageChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetractedTransition {
     pub sequence: u64,
-    pub transition: usize,
+    pub transition: TransitionId,
     pub from: StageId,
     pub effective_at: EventTime,
 }

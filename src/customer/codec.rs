@@ -19,7 +19,7 @@ use std::mem::discriminant;
 
 use super::{CustomerState, FactState, Ledger, ModelState};
 use crate::event::{EventTime, EventType};
-use crate::model::{Model, Models, Slot, SlotKind, StageId};
+use crate::model::{Model, Models, Slot, SlotKind, StageId, TransitionId};
 use error::VERSION;
 use read::StateReader;
 
@@ -98,7 +98,7 @@ fn matches_slot((fact, slot): (&FactState, &Slot)) -> bool {
 
 fn matches_model(state: &ModelState, model: &Model, models: &Models) -> bool {
     let stage = |stage: &StageId| model.stages.get(*stage).is_some();
-    let transition = |at: &usize| *at < model.transitions.len();
+    let transition = |at: &TransitionId| model.transitions.get(*at).is_some();
     let mut history = state.history.iter();
     stage(&state.stage)
         && state.previous.iter().all(stage)

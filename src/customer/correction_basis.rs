@@ -7,12 +7,13 @@ use super::fact_source::FactSource;
 use super::model_state::{CorrectionBasis, SeenEvents};
 use super::transitions::Trigger;
 use super::view::{ModelView, ModelViewMut};
+use crate::model::TransitionId;
 
 impl ModelViewMut<'_> {
     /// The basis of a transition that is about to be taken; `None` for a model without corrections.
     pub(super) fn correction_basis(
         &self,
-        transition: usize,
+        transition: TransitionId,
         trigger: Trigger,
     ) -> Option<CorrectionBasis> {
         if self.model.corrections.0 == 0 {

@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use super::change::Cause;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{FactAccessor, Model, Models, StageFact, StageId, ValueSource};
+use crate::model::{FactAccessor, Model, Models, StageFact, StageId, TransitionId, ValueSource};
 
 /// The last transition of a customer in a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub struct LastTransition {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TransitionRecord {
     /// For a correction: the transition whose condition is no longer true.
-    pub(super) transition: usize,
+    pub(super) transition: TransitionId,
     /// The type of the event with which its condition was evaluated.
     pub(super) event: Option<EventType>,
     /// Since when the condition had been true, for a transition with `hold`.
@@ -34,7 +34,7 @@ pub(super) struct TransitionRecord {
 /// The transition that a correction retracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RetractionRecord {
-    pub(super) transition: usize,
+    pub(super) transition: TransitionId,
     pub(super) from: StageId,
     pub(super) effective_at: EventTime,
     /// The instant of the condition that was no longer true. Later than `effective_at` if an earlier correction had
@@ -73,7 +73,7 @@ impl TransitionRecord {
 
 impl RetractionRecord {
     fn matches_model(&self, model: &Model) -> bool {
-        model.stages.get(self.from).is_some() && self.transition < model.transitions.len()
+        model.stages.get(self.from).is_some() && model.transitions.get(self.transition).is_some()
     }
 }
 

@@ -11,7 +11,7 @@ use super::state::CustomerState;
 use super::transitions::Trigger;
 use crate::event::{EventTime, Millis};
 use crate::model::{
-    Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotKind, StageId,
+    Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotKind, StageId, TransitionId,
 };
 
 /// A change from one version of the models to the next, at an instant.
@@ -166,7 +166,7 @@ impl Migration<'_> {
                 successor.transitions_by_name[*transition].or(successor.transitions[*transition]);
             let after = after.filter(|after| model.transitions[*after].cooldown > Millis(0));
             let is_new =
-                |after: &usize| !history.last_taken.iter().any(|(known, _)| known == after);
+                |after: &TransitionId| !history.last_taken.iter().any(|(known, _)| known == after);
             if let Some(after) = after.filter(is_new) {
                 history.last_taken.push((after, *at));
             }

@@ -6,7 +6,7 @@ use super::change::Cause;
 use super::last_transition::TransitionRecord;
 use super::{FactState, LastTransition};
 use crate::event::{Event, EventTime, EventType, Millis};
-use crate::model::{Model, Models, StageId};
+use crate::model::{Model, Models, StageId, TransitionId};
 
 /// Where a customer is in one model.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub struct ModelState {
     /// The next instant at which any condition, hold or block out of this stage can change.
     pub due: Option<EventTime>,
     /// Transitions with `hold` whose condition is true, and since when.
-    pub active_holds: SmallVec<[(usize, EventTime); 1]>,
+    pub active_holds: SmallVec<[(TransitionId, EventTime); 1]>,
     /// State that only some models need; never empty if present.
     pub history: Option<Box<ModelHistory>>,
     /// The transition that led here; `None` before the first one, and for one of an early version of Tenure that did
@@ -33,7 +33,7 @@ pub struct ModelState {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelHistory {
     /// Transitions with `cooldown`, and when they were last taken.
-    pub last_taken: Vec<(usize, EventTime)>,
+    pub last_taken: Vec<(TransitionId, EventTime)>,
     /// Visits to those stages that track them, if the customer has been there.
     pub visits: Vec<(StageId, Visits)>,
     /// Basis of the last transition, as long as it can be corrected.
@@ -56,7 +56,7 @@ pub struct Visits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorrectionBasis {
     /// The transition.
-    pub(super) transition: usize,
+    pub(super) transition: TransitionId,
     /// When it took effect.
     pub(super) at: EventTime,
     /// The event type that its condition saw.
@@ -96,7 +96,7 @@ impl ModelState {
         state
     }
 
-    pub(super) fn enter(&mut self, model: &Model, transition: usize, now: EventTime) {
+    pub(super) fn enter(&mut self, model: &Model, transition: TransitionId, now: EventTime) {
         let taken = &model.transitions[transition];
         if let Some(visits) = self.visits_mut(self.stage) {
             let stay = now.duration_since(visits.entered).0;
@@ -165,7 +165,7 @@ impl ModelState {
     }
 
     /// Since when the condition of a transition with `hold` is true.
-    pub(super) fn active_hold(&self, transition: usize) -> Option<EventTime> {
+    pub(super) fn active_hold(&self, transition: TransitionId) -> Option<EventTime> {
         let mut active_holds = self.active_holds.iter();
         let active_hold = active_holds.find(|(known, _)| *known == transition);
         active_hold.map(|(_, since)| *since)

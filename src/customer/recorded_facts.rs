@@ -4,11 +4,11 @@ use super::evaluate::EvalContext;
 use super::fact_source::FactSource;
 use super::last_transition::{FactValue, TransitionRecord};
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{Model, StageFact, ValueSource};
+use crate::model::{Model, StageFact, TransitionId, ValueSource};
 
 impl TransitionRecord {
     /// Records the facts that the condition of a transition reads.
-    pub(super) fn capture(transition: usize, context: &EvalContext<'_>) -> TransitionRecord {
+    pub(super) fn capture(transition: TransitionId, context: &EvalContext<'_>) -> TransitionRecord {
         let facts = context.facts.view.model.transitions[transition].facts.iter();
         TransitionRecord {
             transition,

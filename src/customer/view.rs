@@ -3,7 +3,7 @@
 use super::model_state::ModelState;
 use super::{FactState, Ledger};
 use crate::event::{EventTime, Position};
-use crate::model::{Model, Models, Reentry};
+use crate::model::{Model, Models, Reentry, TransitionId};
 
 /// What conditions and blocks read.
 #[derive(Clone, Copy)]
@@ -36,14 +36,14 @@ impl ModelViewMut<'_> {
 }
 
 impl ModelView<'_> {
-    pub(super) fn is_blocked(&self, transition: usize, now: EventTime) -> bool {
+    pub(super) fn is_blocked(&self, transition: TransitionId, now: EventTime) -> bool {
         let is_blocking = |end: &Option<EventTime>| end.is_none_or(|end| end > now);
         self.block_ends(transition).iter().any(is_blocking)
     }
 
     /// The instants at which minimum stay, cooldown and re-entry stop blocking a transition out of the current
     /// stage (rule 18); `None` if that is never.
-    pub(super) fn block_ends(&self, transition: usize) -> [Option<EventTime>; 3] {
+    pub(super) fn block_ends(&self, transition: TransitionId) -> [Option<EventTime>; 3] {
         let ModelView { model, state, .. } = self;
         let definition = &model.transitions[transition];
         let dwell = state.entered.checked_add(model.stages[state.stage].min_dwell);

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 
 use typed_index_collections::{TiSlice, TiVec};
 
-use super::{FactAccessor, Model, Models, Slot, Stage, StageId, ValueSource, Window};
+use super::{
+    FactAccessor, Model, Models, Slot, Stage, StageId, Transition, TransitionId, ValueSource,
+    Window,
+};
 use crate::event::{EventType, FieldId};
 use canonical::CanonicalModel;
 
@@ -58,9 +61,9 @@ pub struct ModelSuccession {
     /// By old stage: the new one.
     pub stages: TiVec<StageId, Option<StageId>>,
     /// By old transition: the new one with the same condition into the same stage.
-    pub transitions: Vec<Option<usize>>,
+    pub transitions: TiVec<TransitionId, Option<TransitionId>>,
     /// By old transition: the new one of the same name, with any condition.
-    pub transitions_by_name: Vec<Option<usize>>,
+    pub transitions_by_name: TiVec<TransitionId, Option<TransitionId>>,
     /// Whether the meaning is the same, so that the change moves no customer.
     pub is_unchanged: bool,
 }
@@ -148,17 +151,17 @@ impl ModelsChange {
             model,
             stages: model.stages.iter().map(|stage| &*stage.name).collect(),
         };
-        let new_transitions: Vec<String> =
-            (0..model.transitions.len()).map(|at| new_canonical.transition(at)).collect();
-        let same_meaning = |at| {
-            let transition = old_canonical.transition(at);
-            new_transitions.iter().position(|new| *new == transition)
+        let new_transitions: TiVec<TransitionId, String> =
+            model.transitions.iter().map(|new| new_canonical.transition(new)).collect();
+        let same_meaning = |old: &Transition| {
+            let transition = old_canonical.transition(old);
+            new_transitions.position(|new| *new == transition)
         };
-        let same_name = |at: usize| {
-            let name = transition_label(&old_canonical, at);
-            (0..model.transitions.len()).find(|at| transition_label(&new_canonical, *at) == name)
+        let same_name = |old: &Transition| {
+            let name = transition_label(&old_canonical, old);
+            model.transitions.position(|new| transition_label(&new_canonical, new) == name)
         };
-        let transitions = 0..old.transitions.len();
+        let transitions = old.transitions.iter();
         ModelSuccession {
             predecessor: Some(predecessor),
             transitions: transitions.clone().map(same_meaning).collect(),
@@ -220,7 +223,7 @@ impl ModelsChange {
             model.predecessor == Some(at)
                 && model.is_unchanged
                 && is_identity(&model.stages)
-                && is_identity(TiSlice::from_ref(&model.transitions))
+                && is_identity(&model.transitions)
                 && tracked(before) == tracked(after)
         };
         before.list.len() == after.list.len()
@@ -256,8 +259,7 @@ fn new_stage_names<'m>(
 }
 
 /// The transition's name, or its stages.
-fn transition_label(canonical: &CanonicalModel<'_>, transition: usize) -> String {
-    let transition = &canonical.model.transitions[transition];
+fn transition_label(canonical: &CanonicalModel<'_>, transition: &Transition) -> String {
     let stages = &canonical.stages;
     match &transition.name {
         Some(name) => name.clone(),

@@ -3,7 +3,7 @@
 use typed_index_collections::TiVec;
 
 use super::condition::Condition;
-use super::ids::StageId;
+use super::ids::{StageId, TransitionId};
 use super::model_test::ModelTest;
 use super::orders::Orders;
 use super::problem::SourceFile;
@@ -31,9 +31,9 @@ pub struct Model {
     /// The stage in which every customer begins.
     pub initial: StageId,
     pub stages: TiVec<StageId, Stage>,
-    pub transitions: Vec<Transition>,
+    pub transitions: TiVec<TransitionId, Transition>,
     /// Per stage, the transitions out of it, in file order.
-    pub outgoing: TiVec<StageId, Vec<usize>>,
+    pub outgoing: TiVec<StageId, Vec<TransitionId>>,
     /// The declared facts in file order, then those that only conditions name (aggregates, stage facts).
     pub facts: Vec<Fact>,
     /// For how long after a transition a late event can retract it; 0: never.
@@ -150,7 +150,7 @@ impl Models {
 
 impl Model {
     /// The name of a transition when it is taken from stage `from`: its declared name, or `from->to`.
-    pub fn transition_name(&self, transition: usize, from: StageId) -> String {
+    pub fn transition_name(&self, transition: TransitionId, from: StageId) -> String {
         let transition = &self.transitions[transition];
         match &transition.name {
             Some(name) => name.clone(),

@@ -47,3 +47,7 @@ define_id! {
     /// A stage: its index in [`super::Model::stages`].
     StageId
 }
+define_id! {
+    /// A transition: its index in [`super::Model::transitions`].
+    TransitionId
+}

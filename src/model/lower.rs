@@ -13,7 +13,7 @@ use super::syntax::{Expr, ExprKind};
 use super::value_type::ValueType;
 pub use fact_symbol::STAGE_FACT_NAMES;
 pub(super) use fact_symbol::{FactOrigin, FactSymbol};
-pub(super) use lowering::{EventReference, Lowering};
+pub(super) use lowering::{EventReference, Lowering, StageNames};
 pub use term::FUNCTIONS;
 
 impl Lowering<'_> {

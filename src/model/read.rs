@@ -19,7 +19,7 @@ use typed_index_collections::TiVec;
 use super::builder::ModelsBuilder;
 use super::problem::{Location, ProblemList, SourceFile};
 use super::yaml;
-use super::{MODELS_MAX, Model, StageId};
+use super::{MODELS_MAX, Model, StageId, TransitionId};
 use crate::event::parse_instant;
 use declared::DeclaredModel;
 use fields::Fields;
@@ -101,12 +101,13 @@ impl ModelReader<'_> {
         let transitions = self.read_transitions(fields, location, &names, &mut facts);
         let tests = self.read_tests(fields, &names);
         let (name, version, initial) = (name?, version?, initial?);
-        let (nodes, transitions): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
+        let (nodes, transitions): (TiVec<_, _>, TiVec<TransitionId, _>) =
+            transitions.into_iter().unzip();
         // Transitions with an error are left out of the list, so these checks would give false warnings.
         if !self.problems.has_errors() {
             self.warn_of_unreachable(fields, &stages, initial, &transitions);
             self.warn_of_cycle(&nodes, &stages, &transitions, &facts);
-            for (at, node) in nodes.into_iter().enumerate() {
+            for (at, node) in nodes.into_iter_enumerated() {
                 let (earlier, transition) = (&transitions[..at], &transitions[at]);
                 self.warn_of_hidden(node, &stages, initial, earlier, transition);
             }

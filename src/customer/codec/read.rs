@@ -252,7 +252,7 @@ impl StateReader<'_> {
             sequence: self.read_number()?,
             due: self.read_optional_instant()?,
             active_holds: SmallVec::from_vec(
-                self.read_list(|reader| Some((reader.read_number()?, reader.read_instant()?)))?,
+                self.read_list(|reader| Some((reader.read_id()?, reader.read_instant()?)))?,
             ),
             history: None,
             last_transition: None,
@@ -279,7 +279,7 @@ impl StateReader<'_> {
 
     fn read_history(&mut self) -> Option<ModelHistory> {
         let last_taken =
-            self.read_list(|reader| Some((reader.read_number()?, reader.read_instant()?)))?;
+            self.read_list(|reader| Some((reader.read_id()?, reader.read_instant()?)))?;
         let visits = self.read_list(|reader| Some((reader.read_id()?, reader.read_visits()?)))?;
         let basis = if self.read_flag()? { Some(self.read_basis()?) } else { None };
         let history = ModelHistory { last_taken, visits, basis };
@@ -288,7 +288,7 @@ impl StateReader<'_> {
 
     /// A basis inside another basis is refused: this bounds the recursion.
     fn read_basis(&mut self) -> Option<CorrectionBasis> {
-        let transition = self.read_number()?;
+        let transition = self.read_id()?;
         let at = self.read_instant()?;
         let event = self.read_number::<u16>()?.checked_sub(1);
         let seen = self.read_seen_events(event.is_some())?;

@@ -162,7 +162,7 @@ impl StateWriter<'_> {
         self.write_unsigned(model.sequence.into());
         self.write_optional_instant(model.due);
         self.write_list(&model.active_holds, |out, (transition, since)| {
-            out.write_unsigned(*transition as u128);
+            out.write_id(*transition);
             out.write_instant(*since);
         });
         self.write_signed(i128::from(model.effective_at.duration_since(model.entered).0));
@@ -176,7 +176,7 @@ impl StateWriter<'_> {
 
     fn write_history(&mut self, history: &ModelHistory) {
         self.write_list(&history.last_taken, |out, (transition, at)| {
-            out.write_unsigned(*transition as u128);
+            out.write_id(*transition);
             out.write_instant(*at);
         });
         self.write_list(&history.visits, |out, (stage, visits)| {
@@ -188,7 +188,7 @@ impl StateWriter<'_> {
         });
         self.bytes.push(history.basis.is_some().into());
         if let Some(basis) = &history.basis {
-            self.write_unsigned(basis.transition as u128);
+            self.write_id(basis.transition);
             self.write_instant(basis.at);
             self.write_unsigned(basis.event.map_or(0, |kind| kind.index() as u128 + 1));
             self.write_unsigned(match basis.seen {

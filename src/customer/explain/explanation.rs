@@ -4,7 +4,7 @@ use crate::customer::change::{Cause, RetractedTransition, StageChange};
 use crate::customer::display_value::DisplayValue;
 use crate::customer::evidence::Evidence;
 use crate::event::{EventTime, EventType, Millis};
-use crate::model::StageId;
+use crate::model::{StageId, TransitionId};
 
 /// One customer in one model at an instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Arrival {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TakenTransition {
     /// For a correction: the transition whose condition is no longer true.
-    pub transition: usize,
+    pub transition: TransitionId,
     /// The stage that was left, if known.
     pub from: Option<StageId>,
     /// The type of the event with which its condition was evaluated.
@@ -50,7 +50,7 @@ pub struct TakenTransition {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutgoingTransition {
-    pub transition: usize,
+    pub transition: TransitionId,
     pub is_true: bool,
     /// Its condition, part by part.
     pub condition: EvaluatedCondition,

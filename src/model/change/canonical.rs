@@ -6,7 +6,7 @@ use typed_index_collections::TiVec;
 use crate::event::{EventType, Field, FieldId, FieldKind};
 use crate::model::{
     Accumulator, Bucket, Comparison, Condition, Model, Models, Slot, SlotKind, StageFact, StageId,
-    Term, TextTerm, ValueSource,
+    Term, TextTerm, Transition, ValueSource,
 };
 
 /// A model with the stage names of another version.
@@ -89,19 +89,17 @@ impl CanonicalModel<'_> {
         for (stage, name) in self.model.stages.iter().zip(&self.stages) {
             text += &format!("{name} {:?} {:?}\n", stage.min_dwell, stage.reentry);
         }
-        for at in 0..self.model.transitions.len() {
-            let transition = &self.model.transitions[at];
+        for transition in &self.model.transitions {
             let from: Vec<&str> = transition.from.iter().map(|at| self.stages[*at]).collect();
             let (hold, cooldown) = (transition.hold, transition.cooldown);
-            let canonical = self.transition(at);
+            let canonical = self.transition(transition);
             text += &format!("{from:?} {canonical} {hold:?} {cooldown:?}\n");
         }
         text
     }
 
     /// A transition's condition and target stage.
-    pub(super) fn transition(&self, transition: usize) -> String {
-        let transition = &self.model.transitions[transition];
+    pub(super) fn transition(&self, transition: &Transition) -> String {
         let to = self.stages[transition.to];
         format!("{to} when {}", self.condition(&transition.when))
     }

@@ -19,11 +19,14 @@ pub(crate) struct EventReference {
     pub(crate) quoted: bool,
 }
 
+/// The names of a model's stages.
+pub(crate) type StageNames<'n> = TiSlice<StageId, &'n str>;
+
 /// Lowers one condition of a model.
 pub(crate) struct Lowering<'l> {
     /// The declared facts; facts that are written in conditions are appended.
     pub(crate) facts: &'l mut Vec<FactSymbol>,
-    pub(crate) stages: &'l TiSlice<StageId, &'l str>,
+    pub(crate) stages: &'l StageNames<'l>,
     pub(crate) vocabulary: &'l mut Vocabulary,
     /// The condition's text.
     pub(crate) text: &'l str,

@@ -1,12 +1,9 @@
 //! Reads the condition of a transition: parses and types it, and checks its use of event types.
 
-use typed_index_collections::TiSlice;
-
 use super::model_reader::ModelReader;
-use crate::model::StageId;
 use crate::model::condition::Condition;
 use crate::model::fact::{Fault, misplaced_window};
-use crate::model::lower::{EventReference, FactSymbol, Lowering};
+use crate::model::lower::{EventReference, FactSymbol, Lowering, StageNames};
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{self, Expr, ExprKind};
 use crate::model::yaml::YamlNode;
@@ -16,7 +13,7 @@ impl ModelReader<'_> {
         &mut self,
         node: &YamlNode,
         text: &str,
-        stages: &TiSlice<StageId, &str>,
+        stages: &StageNames<'_>,
         facts: &mut Vec<FactSymbol>,
         has_hold: bool,
     ) -> Option<Condition> {

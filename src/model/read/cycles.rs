@@ -2,14 +2,14 @@
 
 use typed_index_collections::TiSlice;
 
-use super::declared::{DeclaredStage, DeclaredTransition};
+use super::declared::{DeclaredStages, DeclaredTransitions};
 use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::analysis::{AnalyzedFact, InactiveTruth, inactive_truth, is_contradiction};
 use crate::model::condition::Condition;
 use crate::model::lower::FactSymbol;
 use crate::model::yaml::YamlNode;
-use crate::model::{Reentry, StageId};
+use crate::model::{Reentry, StageId, TransitionId};
 
 /// A cycle with a shorter period is taken for a mistake; one that takes this long may be an intended cadence.
 const CYCLE_PERIOD_MIN: Millis = Millis::DAY;
@@ -21,9 +21,9 @@ const ALTERNATIVES_MAX: usize = 8;
 impl ModelReader<'_> {
     pub(super) fn warn_of_cycle(
         &mut self,
-        nodes: &[&YamlNode],
-        stages: &TiSlice<StageId, DeclaredStage>,
-        transitions: &[DeclaredTransition],
+        nodes: &TiSlice<TransitionId, &YamlNode>,
+        stages: &DeclaredStages,
+        transitions: &DeclaredTransitions,
         facts: &[FactSymbol],
     ) {
         let mut search = CycleSearch {
@@ -42,15 +42,16 @@ impl ModelReader<'_> {
         let message =
             format!("an inactive customer cycles forever: {}, every {period}", names.join(" -> "));
         let help = "make one of the conditions depend on an event, or on more time in the stage";
-        let first = search.path.first().map_or(0, |step| step.transition);
-        self.add_warning(nodes[first].location, message, Some(help));
+        if let Some(first) = search.path.first() {
+            self.add_warning(nodes[first.transition].location, message, Some(help));
+        }
     }
 }
 
 /// Searches for a path from a stage back to it, through stages after it in the file.
 struct CycleSearch<'w> {
-    stages: &'w TiSlice<StageId, DeclaredStage>,
-    transitions: &'w [DeclaredTransition],
+    stages: &'w DeclaredStages,
+    transitions: &'w DeclaredTransitions,
     facts: &'w [AnalyzedFact],
     steps_left: usize,
     path: Vec<CycleStep>,
@@ -58,7 +59,7 @@ struct CycleSearch<'w> {
 
 /// A transition of the path, its source stage, and how long a customer stays there before it is taken.
 struct CycleStep {
-    transition: usize,
+    transition: TransitionId,
     from: StageId,
     dwell: Millis,
 }
@@ -78,7 +79,7 @@ impl CycleSearch<'_> {
         kept: &mut Vec<Condition>,
     ) -> Option<Millis> {
         let transitions = self.transitions;
-        for (at, transition) in transitions.iter().enumerate() {
+        for (at, transition) in transitions.iter_enumerated() {
             let is_on_path = self.path.iter().any(|step| step.from == transition.to);
             // Lower stages were searched as starts before.
             let is_candidate = transition.to == start || (transition.to > start && !is_on_path);

@@ -1,12 +1,12 @@
 //! A model as its file declares it, with conditions already in typed form.
 
-use typed_index_collections::TiVec;
+use typed_index_collections::{TiSlice, TiVec};
 
 use crate::event::{EventTime, Millis};
 use crate::model::condition::Condition;
 use crate::model::lower::FactSymbol;
 use crate::model::model_test::ModelTest;
-use crate::model::{Reentry, StageId};
+use crate::model::{Reentry, StageId, TransitionId};
 
 /// [`crate::model::Model`] before its facts are resolved.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct DeclaredModel {
     pub(super) description: Option<String>,
     pub(super) initial: StageId,
     pub(super) stages: TiVec<StageId, DeclaredStage>,
-    pub(super) transitions: Vec<DeclaredTransition>,
+    pub(super) transitions: TiVec<TransitionId, DeclaredTransition>,
     /// The declared facts in file order, then those that only conditions name.
     pub(super) facts: Vec<FactSymbol>,
     pub(super) corrections: Millis,
@@ -25,6 +25,8 @@ pub(super) struct DeclaredModel {
     pub(super) shadow: bool,
     pub(super) tests: Vec<ModelTest>,
 }
+
+pub(super) type DeclaredStages = TiSlice<StageId, DeclaredStage>;
 
 #[derive(Debug)]
 pub(super) struct DeclaredStage {
@@ -34,6 +36,8 @@ pub(super) struct DeclaredStage {
     pub(super) min_dwell: Millis,
     pub(super) reentry: Reentry,
 }
+
+pub(super) type DeclaredTransitions = TiSlice<TransitionId, DeclaredTransition>;
 
 #[derive(Debug)]
 pub(super) struct DeclaredTransition {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::declared::DeclaredTransition;
+use super::declared::DeclaredTransitions;
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::model::condition::Condition;
@@ -62,7 +62,7 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_unused(
         &mut self,
         fields: &Fields<'_>,
-        transitions: &[DeclaredTransition],
+        transitions: &DeclaredTransitions,
         facts: &[FactSymbol],
     ) {
         let mut used = vec![false; facts.len()];

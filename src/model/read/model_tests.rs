@@ -1,11 +1,9 @@
 //! Reads the `tests:` of a model file.
 
-use typed_index_collections::TiSlice;
-
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::{EventTime, parse_end_instant, parse_instant};
-use crate::model::StageId;
+use crate::model::lower::StageNames;
 use crate::model::model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest};
 use crate::model::problem::Location;
 use crate::model::yaml::{YamlNode, YamlValue};
@@ -21,7 +19,7 @@ impl ModelReader<'_> {
     pub(super) fn read_tests(
         &mut self,
         fields: &Fields<'_>,
-        stages: &TiSlice<StageId, &str>,
+        stages: &StageNames<'_>,
     ) -> Vec<ModelTest> {
         let Some(node) = fields.get("tests") else {
             return Vec::new();
@@ -30,7 +28,7 @@ impl ModelReader<'_> {
         items.iter().filter_map(|item| self.read_test(item, stages)).collect()
     }
 
-    fn read_test(&mut self, item: &YamlNode, stages: &TiSlice<StageId, &str>) -> Option<ModelTest> {
+    fn read_test(&mut self, item: &YamlNode, stages: &StageNames<'_>) -> Option<ModelTest> {
         let fields = self.read_fields(item, "a test", &TEST_KEYS, &[])?;
         let name = self
             .required_field(&fields, "name", item.location)
@@ -68,7 +66,7 @@ impl ModelReader<'_> {
     fn read_expectation(
         &mut self,
         node: &YamlNode,
-        stages: &TiSlice<StageId, &str>,
+        stages: &StageNames<'_>,
     ) -> Option<Expectation> {
         let fields = self.read_fields(node, "an expected transition", &EXPECT_KEYS, &[])?;
         let at = self

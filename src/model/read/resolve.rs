@@ -17,7 +17,7 @@ impl ModelReader<'_> {
         let facts = declared.facts.into_iter();
         let facts: Vec<Fact> = facts.map(|symbol| self.resolve_fact(symbol)).collect();
         let outgoing = |stage| {
-            let transitions = declared.transitions.iter().enumerate();
+            let transitions = declared.transitions.iter_enumerated();
             let out = transitions.filter(|(_, transition)| transition.from.contains(&stage));
             out.map(|(at, _)| at).collect()
         };

@@ -1,8 +1,8 @@
 //! Reads the stages of a model.
 
-use typed_index_collections::{TiSlice, TiVec};
+use typed_index_collections::TiVec;
 
-use super::declared::DeclaredStage;
+use super::declared::{DeclaredStage, DeclaredStages};
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::Millis;
@@ -68,11 +68,7 @@ impl ModelReader<'_> {
     }
 
     /// Reports former names that do not identify one stage. `former` are the names of all `was` with their locations.
-    fn check_former_names(
-        &mut self,
-        stages: &TiSlice<StageId, DeclaredStage>,
-        former: &[(String, Location)],
-    ) {
+    fn check_former_names(&mut self, stages: &DeclaredStages, former: &[(String, Location)]) {
         for (at, (was, location)) in former.iter().enumerate() {
             if stages.iter().any(|stage| stage.name == *was) {
                 let help = "`was` is the former name of a stage";

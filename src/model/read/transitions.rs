@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use typed_index_collections::TiSlice;
-
-use super::declared::{DeclaredStage, DeclaredTransition};
+use super::declared::{DeclaredStages, DeclaredTransition, DeclaredTransitions};
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::Millis;
-use crate::model::lower::FactSymbol;
+use crate::model::lower::{FactSymbol, StageNames};
 use crate::model::problem::{Location, did_you_mean};
 use crate::model::yaml::{YamlNode, YamlValue};
 use crate::model::{StageId, TRANSITIONS_MAX};
@@ -23,7 +21,7 @@ impl ModelReader<'_> {
         &mut self,
         fields: &Fields<'n>,
         location: Location,
-        stages: &TiSlice<StageId, &str>,
+        stages: &StageNames<'_>,
         facts: &mut Vec<FactSymbol>,
     ) -> Vec<(&'n YamlNode, DeclaredTransition)> {
         let Some(node) = self.required_field(fields, "transitions", location) else {
@@ -48,7 +46,7 @@ impl ModelReader<'_> {
     fn read_transition(
         &mut self,
         item: &YamlNode,
-        stages: &TiSlice<StageId, &str>,
+        stages: &StageNames<'_>,
         facts: &mut Vec<FactSymbol>,
     ) -> Option<DeclaredTransition> {
         let fields = self.read_fields(item, "a transition", &TRANSITION_KEYS, &[])?;
@@ -92,7 +90,7 @@ impl ModelReader<'_> {
         })
     }
 
-    fn read_origins(&mut self, node: &YamlNode, stages: &TiSlice<StageId, &str>) -> Vec<StageId> {
+    fn read_origins(&mut self, node: &YamlNode, stages: &StageNames<'_>) -> Vec<StageId> {
         let nodes = Self::items(node);
         if nodes.is_empty() {
             self.add_error(node.location, "`from` needs at least one stage".to_owned(), None);
@@ -117,7 +115,7 @@ impl ModelReader<'_> {
     pub(super) fn read_stage(
         &mut self,
         node: &YamlNode,
-        stages: &TiSlice<StageId, &str>,
+        stages: &StageNames<'_>,
     ) -> Option<StageId> {
         let name = self.read_text(node)?;
         if stages.is_empty() {
@@ -139,9 +137,9 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_unreachable(
         &mut self,
         fields: &Fields<'_>,
-        stages: &TiSlice<StageId, DeclaredStage>,
+        stages: &DeclaredStages,
         initial: StageId,
-        transitions: &[DeclaredTransition],
+        transitions: &DeclaredTransitions,
     ) {
         // Each pass of the loop adds a stage; it ends when no transition leads to a new one.
         let mut reached = BTreeSet::from([initial]);

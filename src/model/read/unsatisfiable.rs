@@ -1,8 +1,6 @@
 //! Warns of transitions that no customer can ever take, as far as the model shows.
 
-use typed_index_collections::TiSlice;
-
-use super::declared::{DeclaredStage, DeclaredTransition};
+use super::declared::{DeclaredStages, DeclaredTransition, DeclaredTransitions};
 use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::analysis::{AnalyzedFact, is_unsatisfiable};
@@ -42,9 +40,9 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_hidden(
         &mut self,
         node: &YamlNode,
-        stages: &TiSlice<StageId, DeclaredStage>,
+        stages: &DeclaredStages,
         initial: StageId,
-        earlier: &[DeclaredTransition],
+        earlier: &DeclaredTransitions,
         transition: &DeclaredTransition,
     ) {
         let hides = |other: &DeclaredTransition| {

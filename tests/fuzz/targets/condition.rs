@@ -18,7 +18,7 @@ pub(crate) fn run(bytes: &[u8]) {
         Ok((models, warnings)) => {
             warnings.iter().for_each(check_locations);
             let model = &models.list[0];
-            let transition = &model.transitions[0];
+            let transition = &model.transitions.raw[0];
             assert_eq!(transition.text, *condition);
             check_condition(model, &transition.when, 1);
             check_texts(&transition.when, condition);

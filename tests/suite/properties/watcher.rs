@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tenure::customer::{Cause, StageChange};
 use tenure::event::{CustomerId, EventTime, Position, Watermark};
-use tenure::model::{Models, Reentry, StageId};
+use tenure::model::{Models, Reentry, StageId, TransitionId};
 use tenure::partition::{Commit, Record, TimerKey};
 
 use super::engine::{Memory, Trial, event, stage_change};
@@ -34,7 +34,7 @@ struct Track {
     /// Every stage of the last chain.
     chain: Vec<StageId>,
     /// When each transition was last taken.
-    taken: BTreeMap<usize, EventTime>,
+    taken: BTreeMap<TransitionId, EventTime>,
     /// When each stage was last left.
     left: BTreeMap<StageId, EventTime>,
 }
