@@ -6,7 +6,9 @@ use compact_str::CompactString;
 
 use super::change::Cause;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{FactAccessor, Model, Models, StageFact, StageId, TransitionId, ValueSource};
+use crate::model::{
+    FactAccessor, FactId, Model, Models, StageFact, StageId, TransitionId, ValueSource,
+};
 
 /// The last transition of a customer in a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +62,7 @@ impl TransitionRecord {
             return false;
         };
         let is_known = |kind: EventType| kind.index() < models.vocabulary.type_count();
-        let is_valid = |(fact, value): (&usize, &Option<FactValue>)| {
+        let is_valid = |(fact, value): (&FactId, &Option<FactValue>)| {
             let accessor = model.facts[*fact].accessor;
             value.as_ref().is_none_or(|value| value.matches_accessor(accessor, model))
         };

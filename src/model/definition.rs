@@ -3,7 +3,7 @@
 use typed_index_collections::TiVec;
 
 use super::condition::Condition;
-use super::ids::{StageId, TransitionId};
+use super::ids::{FactId, StageId, TransitionId};
 use super::model_test::ModelTest;
 use super::orders::Orders;
 use super::problem::SourceFile;
@@ -35,7 +35,7 @@ pub struct Model {
     /// Per stage, the transitions out of it, in file order.
     pub outgoing: TiVec<StageId, Vec<TransitionId>>,
     /// The declared facts in file order, then those that only conditions name (aggregates, stage facts).
-    pub facts: Vec<Fact>,
+    pub facts: TiVec<FactId, Fact>,
     /// For how long after a transition a late event can retract it; 0: never.
     pub corrections: Millis,
     /// Transitions that take effect before this instant are quiet ([`super::Quiet::EmitFrom`]).
@@ -87,7 +87,7 @@ pub struct Transition {
     /// The parts of its condition whose value can change without an event.
     pub time_dependent_parts: Vec<Condition>,
     /// The facts of its condition in the order of the text; each accessor occurs once.
-    pub facts: Vec<usize>,
+    pub facts: Vec<FactId>,
 }
 
 /// A fact and how its value is read from a customer's state.

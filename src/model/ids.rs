@@ -51,3 +51,7 @@ define_id! {
     /// A transition: its index in [`super::Model::transitions`].
     TransitionId
 }
+define_id! {
+    /// A fact: its index in [`super::Model::facts`].
+    FactId
+}

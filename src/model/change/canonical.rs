@@ -5,8 +5,8 @@ use typed_index_collections::TiVec;
 
 use crate::event::{EventType, Field, FieldId, FieldKind};
 use crate::model::{
-    Accumulator, Bucket, Comparison, Condition, Model, Models, Slot, SlotKind, StageFact, StageId,
-    Term, TextTerm, Transition, ValueSource,
+    Accumulator, Bucket, Comparison, Condition, FactId, Model, Models, Slot, SlotKind, StageFact,
+    StageId, Term, TextTerm, Transition, ValueSource,
 };
 
 /// A model with the stage names of another version.
@@ -147,7 +147,7 @@ impl CanonicalModel<'_> {
         }
     }
 
-    fn fact(&self, fact: usize) -> String {
+    fn fact(&self, fact: FactId) -> String {
         let accessor = self.model.facts[fact].accessor;
         let source = match accessor.source {
             ValueSource::Stage(StageFact::Visits(stage)) => {

@@ -5,7 +5,7 @@ use super::lowering::Lowering;
 use crate::model::FACTS_MAX;
 use crate::model::condition::Condition;
 use crate::model::fact::{Aggregate, FactDeclaration, Fault};
-use crate::model::ids::StageId;
+use crate::model::ids::{FactId, StageId};
 use crate::model::problem::did_you_mean;
 use crate::model::slots::StageFact;
 use crate::model::syntax::{Expr, ExprKind};
@@ -13,7 +13,7 @@ use crate::model::value_type::ValueType;
 
 impl Lowering<'_> {
     /// A declared or inline fact; `None` after a fault was added.
-    pub(super) fn resolve_fact(&mut self, expr: &Expr) -> Option<usize> {
+    pub(super) fn resolve_fact(&mut self, expr: &Expr) -> Option<FactId> {
         match (self.resolve_inline_fact(expr), &expr.kind) {
             (Some(fact), _) => fact,
             (None, ExprKind::Name(name)) => self.resolve_named_fact(expr, name),
@@ -31,7 +31,7 @@ impl Lowering<'_> {
 
     /// An inline fact, added to the facts of the model. `None` if `expr` is not an inline fact, `Some(None)` after
     /// a fault was added.
-    pub(super) fn resolve_inline_fact(&mut self, expr: &Expr) -> Option<Option<usize>> {
+    pub(super) fn resolve_inline_fact(&mut self, expr: &Expr) -> Option<Option<FactId>> {
         let text = self.source_text(expr);
         let symbol = match &expr.kind {
             ExprKind::Name(name) if name == STAGE_FACT_NAMES[0] => {
@@ -62,7 +62,7 @@ impl Lowering<'_> {
         expr: &Expr,
         name: &str,
         text: &str,
-    ) -> Option<Option<usize>> {
+    ) -> Option<Option<FactId>> {
         Aggregate::from_name(name)?;
         Some(match FactDeclaration::from_expr(expr) {
             Ok(declaration) => self.add_fact(expr, FactSymbol::from_declaration(text, declaration)),
@@ -71,7 +71,7 @@ impl Lowering<'_> {
     }
 
     /// Adds an inline fact; the same text in several conditions is one fact.
-    fn add_fact(&mut self, expr: &Expr, symbol: FactSymbol) -> Option<usize> {
+    fn add_fact(&mut self, expr: &Expr, symbol: FactSymbol) -> Option<FactId> {
         if let Some(at) = self.fact_index(&symbol.name) {
             return Some(at);
         }
@@ -79,8 +79,7 @@ impl Lowering<'_> {
             let message = format!("more than {FACTS_MAX} facts, those in conditions included");
             return self.add_fault_once(Fault::at(expr, &message, None));
         }
-        self.facts.push(symbol);
-        Some(self.facts.len() - 1)
+        Some(self.facts.push_and_get_key(symbol))
     }
 
     fn resolve_stage_argument(
@@ -130,7 +129,7 @@ impl Lowering<'_> {
     }
 
     /// A fact that is used as a condition.
-    pub(super) fn lower_fact(&mut self, expr: &Expr, fact: usize) -> Option<Condition> {
+    pub(super) fn lower_fact(&mut self, expr: &Expr, fact: FactId) -> Option<Condition> {
         let text = self.source_text(expr);
         match self.bind_type(fact, ValueType::Bool) {
             ValueType::Bool => Some(Condition::Bool { fact, is: true, text }),

@@ -5,9 +5,11 @@ use typed_index_collections::TiSlice;
 use super::declared::{DeclaredStages, DeclaredTransitions};
 use super::model_reader::ModelReader;
 use crate::event::Millis;
-use crate::model::analysis::{AnalyzedFact, InactiveTruth, inactive_truth, is_contradiction};
+use crate::model::analysis::{
+    AnalyzedFact, AnalyzedFacts, InactiveTruth, inactive_truth, is_contradiction,
+};
 use crate::model::condition::Condition;
-use crate::model::lower::FactSymbol;
+use crate::model::lower::FactSymbols;
 use crate::model::yaml::YamlNode;
 use crate::model::{Reentry, StageId, TransitionId};
 
@@ -24,7 +26,7 @@ impl ModelReader<'_> {
         nodes: &TiSlice<TransitionId, &YamlNode>,
         stages: &DeclaredStages,
         transitions: &DeclaredTransitions,
-        facts: &[FactSymbol],
+        facts: &FactSymbols,
     ) {
         let mut search = CycleSearch {
             stages,
@@ -52,7 +54,7 @@ impl ModelReader<'_> {
 struct CycleSearch<'w> {
     stages: &'w DeclaredStages,
     transitions: &'w DeclaredTransitions,
-    facts: &'w [AnalyzedFact],
+    facts: &'w AnalyzedFacts,
     steps_left: usize,
     path: Vec<CycleStep>,
 }

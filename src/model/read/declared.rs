@@ -6,7 +6,7 @@ use crate::event::{EventTime, Millis};
 use crate::model::condition::Condition;
 use crate::model::lower::FactSymbol;
 use crate::model::model_test::ModelTest;
-use crate::model::{Reentry, StageId, TransitionId};
+use crate::model::{FactId, Reentry, StageId, TransitionId};
 
 /// [`crate::model::Model`] before its facts are resolved.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct DeclaredModel {
     pub(super) stages: TiVec<StageId, DeclaredStage>,
     pub(super) transitions: TiVec<TransitionId, DeclaredTransition>,
     /// The declared facts in file order, then those that only conditions name.
-    pub(super) facts: Vec<FactSymbol>,
+    pub(super) facts: TiVec<FactId, FactSymbol>,
     pub(super) corrections: Millis,
     pub(super) emit_from: Option<EventTime>,
     pub(super) shadow: bool,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use typed_index_collections::TiVec;
+
 use super::declared::{DeclaredStages, DeclaredTransition, DeclaredTransitions};
 use super::fields::Fields;
 use super::model_reader::ModelReader;
@@ -9,7 +11,7 @@ use crate::event::Millis;
 use crate::model::lower::{FactSymbol, StageNames};
 use crate::model::problem::{Location, did_you_mean};
 use crate::model::yaml::{YamlNode, YamlValue};
-use crate::model::{StageId, TRANSITIONS_MAX};
+use crate::model::{FactId, StageId, TRANSITIONS_MAX};
 
 /// The keys of a transition.
 pub(crate) const TRANSITION_KEYS: [&str; 7] =
@@ -22,7 +24,7 @@ impl ModelReader<'_> {
         fields: &Fields<'n>,
         location: Location,
         stages: &StageNames<'_>,
-        facts: &mut Vec<FactSymbol>,
+        facts: &mut TiVec<FactId, FactSymbol>,
     ) -> Vec<(&'n YamlNode, DeclaredTransition)> {
         let Some(node) = self.required_field(fields, "transitions", location) else {
             return Vec::new();
@@ -47,7 +49,7 @@ impl ModelReader<'_> {
         &mut self,
         item: &YamlNode,
         stages: &StageNames<'_>,
-        facts: &mut Vec<FactSymbol>,
+        facts: &mut TiVec<FactId, FactSymbol>,
     ) -> Option<DeclaredTransition> {
         let fields = self.read_fields(item, "a transition", &TRANSITION_KEYS, &[])?;
         let from = self

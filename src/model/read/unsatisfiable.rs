@@ -5,7 +5,7 @@ use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::analysis::{AnalyzedFact, is_unsatisfiable};
 use crate::model::condition::{Comparison, Condition, Term, Unit};
-use crate::model::lower::FactSymbol;
+use crate::model::lower::FactSymbols;
 use crate::model::yaml::YamlNode;
 use crate::model::{Reentry, StageId};
 
@@ -17,7 +17,7 @@ impl ModelReader<'_> {
         &mut self,
         node: &YamlNode,
         when: &Condition,
-        facts: &[FactSymbol],
+        facts: &FactSymbols,
     ) {
         if is_unsatisfiable(when, &AnalyzedFact::from_symbols(facts)) {
             let help = "no customer will take this transition";

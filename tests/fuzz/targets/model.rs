@@ -5,7 +5,8 @@ use tenure::event::{
     CurrencyRates, Decoder, Event, EventTime, Mapping, Millis, Position, RecordLimits,
 };
 use tenure::model::{
-    Condition, Model, Models, ProblemReport, StageFact, StageId, Term, TextTerm, ValueSource,
+    Condition, FactId, Model, Models, ProblemReport, StageFact, StageId, Term, TextTerm,
+    ValueSource,
 };
 
 use super::{is_harmless, source};
@@ -84,7 +85,7 @@ fn check_source(models: &Models, model: &Model, source: ValueSource) {
 
 pub(super) fn check_condition(model: &Model, condition: &Condition, depth: usize) {
     assert!(depth <= DEPTH_MAX);
-    let known = |fact: usize| assert!(fact < model.facts.len());
+    let known = |fact: FactId| assert!(model.facts.get(fact).is_some());
     match condition {
         Condition::Constant(_) | Condition::OnEvent(_) => {}
         Condition::Has(fact) | Condition::Bool { fact, .. } => known(*fact),
@@ -112,7 +113,7 @@ fn check_term(model: &Model, term: &Term, depth: usize) {
     assert!(depth <= DEPTH_MAX);
     match term {
         Term::Constant(_) => {}
-        Term::Fact(fact) | Term::Since(fact) => assert!(*fact < model.facts.len()),
+        Term::Fact(fact) | Term::Since(fact) => assert!(model.facts.get(*fact).is_some()),
         Term::Negate(inner) => check_term(model, inner, depth + 1),
         Term::Binary(_, left, right) => {
             check_term(model, left, depth + 1);

@@ -52,7 +52,7 @@ pub(super) fn outcomes_are_those_that_models_count(case: &Case) -> Trial<()> {
     let engine =
         Engine::of(&Case { models: vec![model], events, lateness_ms: 0, until: case.until })?;
     let facts = &engine.models.list[0].facts;
-    let fact = facts.iter().position(|fact| fact.name == "outcomes").unwrap();
+    let fact = facts.position(|fact| fact.name == "outcomes").unwrap();
     let counted =
         |state: &CustomerState| state.facts_at(&engine.models, 0, engine.end)[fact].clone();
     let run = engine.run(&Cuts::none())?;
