@@ -1,5 +1,7 @@
 //! The basis of the last transition: what is needed to retract it when a late event or a return follows (rule 22).
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::FactState;
 use super::change::Cause;
 use super::evaluate::EvalContext;
@@ -7,7 +9,7 @@ use super::fact_source::FactSource;
 use super::model_state::{CorrectionBasis, SeenEvents};
 use super::transitions::Trigger;
 use super::view::{ModelView, ModelViewMut};
-use crate::model::TransitionId;
+use crate::model::{SlotId, TransitionId};
 
 impl ModelViewMut<'_> {
     /// The basis of a transition that is about to be taken; `None` for a model without corrections.
@@ -19,8 +21,8 @@ impl ModelViewMut<'_> {
         if self.model.corrections.0 == 0 {
             return None;
         }
-        let slot_state = |slot: &usize| {
-            let order = self.models.slots.order_slot_index(*slot);
+        let slot_state = |slot: &SlotId| {
+            let order = self.models.slots.order_slot(*slot);
             let state = match (order, self.ledger) {
                 (Some(order), Some(ledger)) => &ledger.final_facts[order],
                 _ => &self.facts[*slot],
@@ -56,7 +58,7 @@ impl ModelViewMut<'_> {
     }
 
     /// All facts, those that the condition reads as of the transition.
-    pub(super) fn facts_at(&self, basis: &CorrectionBasis) -> Vec<FactState> {
+    pub(super) fn facts_at(&self, basis: &CorrectionBasis) -> TiVec<SlotId, FactState> {
         let slots = &self.models.slots;
         let mut facts = self.facts.to_vec();
         for (slot, state) in &basis.slots {
@@ -66,7 +68,7 @@ impl ModelViewMut<'_> {
             return facts;
         };
         let order_slots = basis.slots.iter().map(|(slot, _)| *slot);
-        let order_slots = order_slots.filter(|slot| slots.order_slot_index(*slot).is_some());
+        let order_slots = order_slots.filter(|slot| slots.order_slot(*slot).is_some());
         let remaining = ledger.remaining_orders(orders);
         for (_, event) in
             remaining.filter(|(number, event)| basis.includes(event.time, Some(*number)))
@@ -82,7 +84,7 @@ impl ModelViewMut<'_> {
     pub(super) fn context_of<'s>(
         &'s self,
         basis: &'s CorrectionBasis,
-        facts: &'s [FactState],
+        facts: &'s TiSlice<SlotId, FactState>,
     ) -> EvalContext<'s> {
         let before = ModelView { state: &basis.state_before, facts, ..self.view() };
         before.at(basis.at, basis.event)

@@ -1,6 +1,8 @@
 //! Migration of a customer's state to newer models (rule 24): facts and stages are retained, and each model whose meaning
 //! changed re-evaluates the customer.
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::FactState;
 use super::change::{Cause, StageChange};
 use super::last_transition::{FactValue, LastTransition, RetractionRecord, TransitionRecord};
@@ -11,7 +13,8 @@ use super::state::CustomerState;
 use super::transitions::Trigger;
 use crate::event::{EventTime, Millis};
 use crate::model::{
-    Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotKind, StageId, TransitionId,
+    Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotId, SlotKind, StageId,
+    TransitionId,
 };
 
 /// A change from one version of the models to the next, at an instant.
@@ -56,9 +59,9 @@ impl Migration<'_> {
     }
 
     /// Facts with a slot in both versions are retained; new slots start empty.
-    fn migrate_facts(&self, facts: &[FactState]) -> Vec<FactState> {
-        let slots = self.after.slots.iter().zip(&self.change.slots);
-        let fact = |(slot, from): (&Slot, &Option<usize>)| match from {
+    fn migrate_facts(&self, facts: &TiSlice<SlotId, FactState>) -> TiVec<SlotId, FactState> {
+        let slots = self.after.slots.list().iter().zip(&self.change.slots);
+        let fact = |(slot, from): (&Slot, &Option<SlotId>)| match from {
             Some(from) => facts[*from].clone().capped_to(&slot.kind),
             None => FactState::new(slot),
         };
@@ -91,10 +94,10 @@ impl Migration<'_> {
                 });
             }
         }
-        for (at, slot) in self.after.slots.order_slots().iter().enumerate() {
+        for (at, slot) in self.after.slots.order_slots().iter_enumerated() {
             let from = self.change.slots[*slot];
             let final_fact = from.and_then(|from| {
-                let order = self.before.slots.order_slot_index(from)?;
+                let order = self.before.slots.order_slot(from)?;
                 Some(&old?.final_facts[order])
             });
             let definition = self.after.slots.get(*slot);
@@ -193,10 +196,9 @@ impl Migration<'_> {
             return None;
         }
         successor.stages[old.state_before.stage]?;
-        let slot = |(slot, state): &(usize, FactState)| {
+        let slot = |(slot, state): &(SlotId, FactState)| {
             let after = self.change.slot_after(*slot)?;
-            let is_of_orders =
-                |models: &Models, slot| models.slots.order_slot_index(slot).is_some();
+            let is_of_orders = |models: &Models, slot| models.slots.order_slot(slot).is_some();
             if is_of_orders(self.before, *slot) != is_of_orders(self.after, after) {
                 return None;
             }

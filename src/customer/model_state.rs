@@ -6,7 +6,7 @@ use super::change::Cause;
 use super::last_transition::TransitionRecord;
 use super::{FactState, LastTransition};
 use crate::event::{Event, EventTime, EventType, Millis};
-use crate::model::{Model, Models, StageId, TransitionId};
+use crate::model::{Model, Models, SlotId, StageId, TransitionId};
 
 /// Where a customer is in one model.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ pub struct CorrectionBasis {
     pub(super) state_before: ModelState,
     /// The slots of the condition as of that instant, late events included that were applied since. Slots about
     /// orders contain the final orders only; the ledger has the others.
-    pub(super) slots: Vec<(usize, FactState)>,
+    pub(super) slots: Vec<(SlotId, FactState)>,
 }
 
 /// Which events at its own instant a transition saw.
@@ -209,7 +209,7 @@ impl CorrectionBasis {
         }
         let changed = models.slots.changed_by(event.event_type);
         for (slot, state) in &mut self.slots {
-            let is_about_orders = models.slots.order_slot_index(*slot).is_some();
+            let is_about_orders = models.slots.order_slot(*slot).is_some();
             if changed.contains(slot) && is_about_orders == order.is_some() {
                 let slot = models.slots.get(*slot);
                 match &models.orders {

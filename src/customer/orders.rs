@@ -2,10 +2,14 @@
 
 mod entry;
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::FactState;
 use super::distinct::stable_hash;
 use crate::event::{Event, EventTime};
-use crate::model::{Models, ORDERS_MAX, Orders, Refunds, Repeated, Slot, Slots};
+use crate::model::{
+    Models, ORDERS_MAX, OrderSlotId, Orders, Refunds, Repeated, Slot, SlotId, Slots,
+};
 
 pub(super) use entry::{Extent, LedgerEntry, OrderFields, PlacedOrder, Returned};
 
@@ -18,8 +22,8 @@ pub struct Ledger {
     /// Number of orders so far: the number of the next one.
     pub(super) order_count: u64,
     pub(super) orders: Vec<LedgerEntry>,
-    /// Facts of final orders, in the order of `Slots::order_slots`.
-    pub(super) final_facts: Vec<FactState>,
+    /// Facts of final orders.
+    pub(super) final_facts: TiVec<OrderSlotId, FactState>,
 }
 
 /// The effect of an event on the ledger.
@@ -168,7 +172,7 @@ impl Ledger {
         orders: &Orders,
         (event, effect): (&Event, OrderEffect),
         latest: EventTime,
-        facts: &mut [FactState],
+        facts: &mut TiSlice<SlotId, FactState>,
         settle: impl FnOnce(&Event, u64),
     ) {
         let slots = models.slots.order_slots();

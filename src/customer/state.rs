@@ -1,10 +1,12 @@
 //! The stored state of one customer.
 
+use typed_index_collections::TiVec;
+
 use super::model_state::ModelState;
 use super::view::{ModelView, ModelViewMut};
 use super::{FactState, Ledger, OpenOrder, RecentIds};
 use crate::event::{Event, EventTime, Position};
-use crate::model::Models;
+use crate::model::{Models, SlotId};
 
 /// The whole state of one customer, for all models.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +24,7 @@ pub struct CustomerState {
     pub recent: RecentIds,
     /// The orders that can be returned, if a model declares which events are orders.
     pub ledger: Option<Box<Ledger>>,
-    pub facts: Vec<FactState>,
+    pub facts: TiVec<SlotId, FactState>,
     pub models: Vec<ModelState>,
 }
 
@@ -37,7 +39,7 @@ impl CustomerState {
             armed: None,
             recent: RecentIds::default(),
             ledger: models.orders.map(|_| Box::new(Ledger::new(&models.slots))),
-            facts: models.slots.iter().map(FactState::new).collect(),
+            facts: models.slots.list().iter().map(FactState::new).collect(),
             models: models.list.iter().map(initial).collect(),
         }
     }

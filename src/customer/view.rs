@@ -1,9 +1,11 @@
 //! One customer in one model: the definition, the state and the facts together.
 
+use typed_index_collections::TiSlice;
+
 use super::model_state::ModelState;
 use super::{FactState, Ledger};
 use crate::event::{EventTime, Position};
-use crate::model::{Model, Models, Reentry, TransitionId};
+use crate::model::{Model, Models, Reentry, SlotId, TransitionId};
 
 /// What conditions and blocks read.
 #[derive(Clone, Copy)]
@@ -11,8 +13,7 @@ pub(super) struct ModelView<'v> {
     pub(super) models: &'v Models,
     pub(super) model: &'v Model,
     pub(super) state: &'v ModelState,
-    /// By slot.
-    pub(super) facts: &'v [FactState],
+    pub(super) facts: &'v TiSlice<SlotId, FactState>,
 }
 
 /// A view whose state the transition rules change.
@@ -22,8 +23,7 @@ pub(super) struct ModelViewMut<'v> {
     pub(super) index: usize,
     pub(super) model: &'v Model,
     pub(super) state: &'v mut ModelState,
-    /// By slot.
-    pub(super) facts: &'v [FactState],
+    pub(super) facts: &'v TiSlice<SlotId, FactState>,
     pub(super) ledger: Option<&'v Ledger>,
     /// The customer's last applied event.
     pub(super) position: Position,

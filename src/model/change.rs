@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use typed_index_collections::{TiSlice, TiVec};
 
 use super::{
-    FactAccessor, Model, Models, Slot, Stage, StageId, Transition, TransitionId, ValueSource,
-    Window,
+    FactAccessor, Model, Models, Slot, SlotId, Stage, StageId, Transition, TransitionId,
+    ValueSource, Window,
 };
 use crate::event::{EventType, FieldId};
 use canonical::CanonicalModel;
@@ -21,7 +21,7 @@ use canonical::CanonicalModel;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelsChange {
     /// By new slot: the old slot with the same meaning.
-    pub slots: Vec<Option<usize>>,
+    pub slots: TiVec<SlotId, Option<SlotId>>,
     /// By new model.
     pub models: Vec<ModelSuccession>,
     /// By old event type: the new one.
@@ -70,11 +70,12 @@ pub struct ModelSuccession {
 
 impl ModelsChange {
     pub fn between(before: &Models, after: &Models) -> ModelsChange {
-        let old_slots: BTreeMap<String, usize> = (before.slots.iter().enumerate())
-            .map(|(at, slot)| (canonical::slot(before, slot), at))
+        let old_slots: BTreeMap<String, SlotId> = (before.slots.list().iter_enumerated())
+            .map(|(id, slot)| (canonical::slot(before, slot), id))
             .collect();
         let old_slot = |slot: &Slot| old_slots.get(&canonical::slot(after, slot)).copied();
-        let slots: Vec<Option<usize>> = after.slots.iter().map(old_slot).collect();
+        let slots: TiVec<SlotId, Option<SlotId>> =
+            after.slots.list().iter().map(old_slot).collect();
         let mut change = ModelsChange {
             models: Vec::with_capacity(after.list.len()),
             event_types: event_types(before, after),
@@ -119,8 +120,8 @@ impl ModelsChange {
     }
 
     /// The new slot of an old one, if there is one.
-    pub fn slot_after(&self, before: usize) -> Option<usize> {
-        self.slots.iter().position(|from| *from == Some(before))
+    pub fn slot_after(&self, before: SlotId) -> Option<SlotId> {
+        self.slots.position(|from| *from == Some(before))
     }
 
     fn compare_model(&mut self, before: &Models, after: &Models, model: &Model) -> ModelSuccession {
@@ -214,7 +215,7 @@ impl ModelsChange {
 
     /// Whether an encoded state of the old models is also one of the new models.
     fn keeps_encoding(&self, before: &Models, after: &Models) -> bool {
-        let mut slots = before.slots.iter().zip(after.slots.iter());
+        let mut slots = before.slots.list().iter().zip(after.slots.list());
         let same_model = |(at, model): (usize, &ModelSuccession)| {
             let tracked = |models: &Models| -> Vec<bool> {
                 let stages = models.list[at].stages.iter();
@@ -227,8 +228,8 @@ impl ModelsChange {
                 && tracked(before) == tracked(after)
         };
         before.list.len() == after.list.len()
-            && before.slots.iter().len() == after.slots.iter().len()
-            && is_identity(TiSlice::from_ref(&self.slots))
+            && before.slots.list().len() == after.slots.list().len()
+            && is_identity(&self.slots)
             && slots.all(|(a, b)| {
                 canonical::slot_retention(&a.kind) == canonical::slot_retention(&b.kind)
             })

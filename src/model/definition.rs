@@ -3,7 +3,7 @@
 use typed_index_collections::TiVec;
 
 use super::condition::Condition;
-use super::ids::{FactId, StageId, TransitionId};
+use super::ids::{FactId, SlotId, StageId, TransitionId};
 use super::model_test::ModelTest;
 use super::orders::Orders;
 use super::problem::SourceFile;
@@ -83,7 +83,7 @@ pub struct Transition {
     /// For how long after it was taken it is not taken again.
     pub cooldown: Millis,
     /// The slots that its condition reads.
-    pub slots: Vec<usize>,
+    pub slots: Vec<SlotId>,
     /// The parts of its condition whose value can change without an event.
     pub time_dependent_parts: Vec<Condition>,
     /// The facts of its condition in the order of the text; each accessor occurs once.

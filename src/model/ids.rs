@@ -55,3 +55,11 @@ define_id! {
     /// A fact: its index in [`super::Model::facts`].
     FactId
 }
+define_id! {
+    /// A slot: its index in [`super::Models::slots`], and in [`crate::customer::CustomerState::facts`].
+    SlotId
+}
+define_id! {
+    /// A slot that aggregates orders: its index in [`super::Slots::order_slots`].
+    OrderSlotId
+}

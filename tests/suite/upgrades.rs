@@ -59,8 +59,8 @@ fn read(format: u8) -> CustomerState {
     assert_eq!(customer::decode_armed(&bytes), Ok(state.armed));
     let today = today(&folder, &models);
     let other_facts = |state: &CustomerState| -> Vec<FactState> {
-        let facts = state.facts.iter().enumerate();
-        let facts = facts.filter(|(slot, _)| models.slots.order_slot_index(*slot).is_none());
+        let facts = state.facts.iter_enumerated();
+        let facts = facts.filter(|(slot, _)| models.slots.order_slot(*slot).is_none());
         facts.map(|(_, fact)| fact.clone()).collect()
     };
     assert_eq!(

@@ -73,7 +73,7 @@ impl StateReader<'_> {
         } else {
             None
         };
-        let facts = self.read_list(StateReader::read_fact)?;
+        let facts = self.read_list(StateReader::read_fact)?.into();
         let models = self.read_list(StateReader::read_model)?;
         Some(CustomerState { generation, latest, position, armed, recent, ledger, facts, models })
     }
@@ -302,7 +302,7 @@ impl StateReader<'_> {
             seen,
             state_before,
             slots: self.read_ascending(
-                |reader| Some((reader.read_number()?, reader.read_fact()?)),
+                |reader| Some((reader.read_id()?, reader.read_fact()?)),
                 |(slot, _)| *slot,
             )?,
         })

@@ -20,7 +20,7 @@ pub(super) fn write_state(state: &CustomerState, bytes: &mut Vec<u8>) {
     if let Some(ledger) = &state.ledger {
         out.write_ledger(ledger);
     }
-    out.write_list(&state.facts, StateWriter::write_fact);
+    out.write_list(&state.facts.raw, StateWriter::write_fact);
     out.write_list(&state.models, StateWriter::write_model);
 }
 
@@ -197,7 +197,7 @@ impl StateWriter<'_> {
             });
             self.write_model(&basis.state_before);
             self.write_list(&basis.slots, |out, (slot, fact)| {
-                out.write_unsigned(*slot as u128);
+                out.write_id(*slot);
                 out.write_fact(fact);
             });
         }

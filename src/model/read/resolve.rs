@@ -9,7 +9,7 @@ use crate::model::condition::{Condition, TimeDependentSides};
 use crate::model::lower::{FactOrigin, FactSymbol};
 use crate::model::problem::Location;
 use crate::model::slots::{FactAccessor, StageFact};
-use crate::model::{Fact, FactId, Model, Reentry, Stage, StageId, Transition};
+use crate::model::{Fact, FactId, Model, Reentry, SlotId, Stage, StageId, Transition};
 
 /// Most event fields that all models name, in facts and filters: every event is searched for each.
 const FIELDS_MAX: usize = 4096;
@@ -100,7 +100,7 @@ fn resolve_transition(transition: DeclaredTransition, facts: &TiSlice<FactId, Fa
 }
 
 /// The slots that a condition reads, each once.
-fn condition_slots(when: &Condition, facts: &TiSlice<FactId, Fact>) -> Vec<usize> {
+fn condition_slots(when: &Condition, facts: &TiSlice<FactId, Fact>) -> Vec<SlotId> {
     let mut slots = Vec::new();
     when.visit(&mut |part| {
         let facts = part.facts().into_iter().map(|fact| &facts[fact]);

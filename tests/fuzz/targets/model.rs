@@ -80,7 +80,7 @@ fn check_source(models: &Models, model: &Model, source: ValueSource) {
         assert!(model.stages[stage].tracks_visits);
     }
     let slots = source.slots();
-    assert!(slots.iter().all(|slot| *slot < models.slots.iter().len()));
+    assert!(slots.iter().all(|slot| models.slots.list().get(*slot).is_some()));
 }
 
 pub(super) fn check_condition(model: &Model, condition: &Condition, depth: usize) {
