@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use crate::event::{EventTime, Millis, Position};
-use crate::model::{Model, StageId, TransitionId};
+use crate::model::{Model, ModelId, StageId, TransitionId};
 
 /// The trigger of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ impl Cause {
 /// A transition that was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageChange {
-    pub model: usize,
+    pub model: ModelId,
     /// Number of transitions of the customer in the model, this one included.
     pub sequence: u64,
     pub from: StageId,

@@ -69,7 +69,7 @@ impl ModelViewMut<'_> {
         let (evidence, record) = self.evidence_of(basis, corrected);
         self.state.set_last_transition(Cause::Correction, record);
         changes.push(StageChange {
-            model: self.index,
+            model: self.id,
             sequence: self.state.sequence,
             from: current.stage,
             to,

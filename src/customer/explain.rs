@@ -21,12 +21,12 @@ use super::recorded_facts::RecordedFacts;
 use super::state::CustomerState;
 use super::view::ModelView;
 use crate::event::EventTime;
-use crate::model::{Fact, FactId, Models, ValueSource};
+use crate::model::{Fact, FactId, ModelId, Models, ValueSource};
 
 impl CustomerState {
     /// Explains the customer's stage in a model as of `now`, which must not be before the latest event or transition
     /// of the state.
-    pub fn explain(&self, models: &Models, model: usize, now: EventTime) -> Explanation {
+    pub fn explain(&self, models: &Models, model: ModelId, now: EventTime) -> Explanation {
         let (view, state) = (self.view(models, model), &self.models[model]);
         Explanation {
             stage: state.stage,
@@ -43,7 +43,7 @@ impl CustomerState {
     pub fn facts_at(
         &self,
         models: &Models,
-        model: usize,
+        model: ModelId,
         now: EventTime,
     ) -> TiVec<FactId, Option<DisplayValue>> {
         let context = self.view(models, model).at(now, None);

@@ -42,7 +42,7 @@ impl Migration<'_> {
             },
             ledger: None,
             facts,
-            models: Vec::with_capacity(self.after.list.len()),
+            models: TiVec::with_capacity(self.after.list.len()),
         };
         migrated.ledger = self.migrate_ledger(state.ledger.as_deref(), &mut migrated);
         let models = self.after.list.iter().zip(&self.change.models);
@@ -289,7 +289,7 @@ impl CustomerState {
         at: EventTime,
         changes: &mut Vec<StageChange>,
     ) {
-        for (model, successor) in change.models.iter().enumerate() {
+        for (model, successor) in change.models.iter_enumerated() {
             if !successor.is_unchanged {
                 let trigger = Trigger {
                     now: at.max(self.latest).max(self.models[model].effective_at),

@@ -6,7 +6,7 @@ use super::model_state::ModelState;
 use super::view::{ModelView, ModelViewMut};
 use super::{FactState, Ledger, OpenOrder, RecentIds};
 use crate::event::{Event, EventTime, Position};
-use crate::model::{Models, SlotId};
+use crate::model::{ModelId, Models, SlotId};
 
 /// The whole state of one customer, for all models.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub struct CustomerState {
     /// The orders that can be returned, if a model declares which events are orders.
     pub ledger: Option<Box<Ledger>>,
     pub facts: TiVec<SlotId, FactState>,
-    pub models: Vec<ModelState>,
+    pub models: TiVec<ModelId, ModelState>,
 }
 
 impl CustomerState {
@@ -51,7 +51,7 @@ impl CustomerState {
         ledger.order_for_event(orders, event, self.latest)
     }
 
-    pub(super) fn view<'v>(&'v self, models: &'v Models, model: usize) -> ModelView<'v> {
+    pub(super) fn view<'v>(&'v self, models: &'v Models, model: ModelId) -> ModelView<'v> {
         ModelView {
             models,
             model: &models.list[model],
@@ -60,10 +60,14 @@ impl CustomerState {
         }
     }
 
-    pub(super) fn view_mut<'v>(&'v mut self, models: &'v Models, model: usize) -> ModelViewMut<'v> {
+    pub(super) fn view_mut<'v>(
+        &'v mut self,
+        models: &'v Models,
+        model: ModelId,
+    ) -> ModelViewMut<'v> {
         ModelViewMut {
             models,
-            index: model,
+            id: model,
             model: &models.list[model],
             state: &mut self.models[model],
             facts: &self.facts,

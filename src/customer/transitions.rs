@@ -100,7 +100,7 @@ impl ModelViewMut<'_> {
         self.state.set_basis(basis);
         self.state.set_last_transition(cause, record);
         StageChange {
-            model: self.index,
+            model: self.id,
             sequence: self.state.sequence,
             from,
             to: definition.to,

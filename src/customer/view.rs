@@ -5,7 +5,7 @@ use typed_index_collections::TiSlice;
 use super::model_state::ModelState;
 use super::{FactState, Ledger};
 use crate::event::{EventTime, Position};
-use crate::model::{Model, Models, Reentry, SlotId, TransitionId};
+use crate::model::{Model, ModelId, Models, Reentry, SlotId, TransitionId};
 
 /// What conditions and blocks read.
 #[derive(Clone, Copy)]
@@ -19,8 +19,7 @@ pub(super) struct ModelView<'v> {
 /// A view whose state the transition rules change.
 pub(super) struct ModelViewMut<'v> {
     pub(super) models: &'v Models,
-    /// The index of the model.
-    pub(super) index: usize,
+    pub(super) id: ModelId,
     pub(super) model: &'v Model,
     pub(super) state: &'v mut ModelState,
     pub(super) facts: &'v TiSlice<SlotId, FactState>,

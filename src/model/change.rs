@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use typed_index_collections::{TiSlice, TiVec};
 
 use super::{
-    FactAccessor, Model, Models, Slot, SlotId, Stage, StageId, Transition, TransitionId,
+    FactAccessor, Model, ModelId, Models, Slot, SlotId, Stage, StageId, Transition, TransitionId,
     ValueSource, Window,
 };
 use crate::event::{EventType, FieldId};
@@ -23,7 +23,7 @@ pub struct ModelsChange {
     /// By new slot: the old slot with the same meaning.
     pub slots: TiVec<SlotId, Option<SlotId>>,
     /// By new model.
-    pub models: Vec<ModelSuccession>,
+    pub models: TiVec<ModelId, ModelSuccession>,
     /// By old event type: the new one.
     event_types: Vec<EventType>,
     /// By old field: the new one.
@@ -57,7 +57,7 @@ pub struct AcceptedLosses {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelSuccession {
     /// The old model. Without one, every customer begins in the initial stage.
-    pub predecessor: Option<usize>,
+    pub predecessor: Option<ModelId>,
     /// By old stage: the new one.
     pub stages: TiVec<StageId, Option<StageId>>,
     /// By old transition: the new one with the same condition into the same stage.
@@ -77,7 +77,7 @@ impl ModelsChange {
         let slots: TiVec<SlotId, Option<SlotId>> =
             after.slots.list().iter().map(old_slot).collect();
         let mut change = ModelsChange {
-            models: Vec::with_capacity(after.list.len()),
+            models: TiVec::with_capacity(after.list.len()),
             event_types: event_types(before, after),
             fields: fields(before, after),
             is_text_only: false,
@@ -93,14 +93,14 @@ impl ModelsChange {
             let succession = change.compare_model(before, after, model);
             change.models.push(succession);
         }
-        let is_dropped = |at: usize| !change.models.iter().any(|it| it.predecessor == Some(at));
-        let names = |models: &Models, is_selected: &dyn Fn(usize) -> bool| -> Vec<String> {
-            let all = models.list.iter().enumerate();
-            let selected = all.filter(|(at, _)| is_selected(*at));
+        let is_dropped = |id: ModelId| !change.models.iter().any(|it| it.predecessor == Some(id));
+        let names = |models: &Models, is_selected: &dyn Fn(ModelId) -> bool| -> Vec<String> {
+            let all = models.list.iter_enumerated();
+            let selected = all.filter(|(id, _)| is_selected(*id));
             selected.map(|(_, model)| model.name.clone()).collect()
         };
         let dropped = names(before, &is_dropped);
-        let new = names(after, &|at| change.models[at].predecessor.is_none());
+        let new = names(after, &|id| change.models[id].predecessor.is_none());
         (change.dropped_models, change.new_models) = (dropped, new);
         change.is_visible = is_visible(before, after, &change.models);
         change.is_text_only = !change.is_visible && change.keeps_encoding(before, after);
@@ -125,7 +125,7 @@ impl ModelsChange {
     }
 
     fn compare_model(&mut self, before: &Models, after: &Models, model: &Model) -> ModelSuccession {
-        let old_model = |name: &str| before.list.iter().position(|old| old.name == name);
+        let old_model = |name: &str| before.list.position(|old| old.name == name);
         let former = || {
             let was = model.was.as_deref()?;
             // A new model that still has the name is the successor.
@@ -216,12 +216,12 @@ impl ModelsChange {
     /// Whether an encoded state of the old models is also one of the new models.
     fn keeps_encoding(&self, before: &Models, after: &Models) -> bool {
         let mut slots = before.slots.list().iter().zip(after.slots.list());
-        let same_model = |(at, model): (usize, &ModelSuccession)| {
+        let same_model = |(id, model): (ModelId, &ModelSuccession)| {
             let tracked = |models: &Models| -> Vec<bool> {
-                let stages = models.list[at].stages.iter();
+                let stages = models.list[id].stages.iter();
                 stages.map(|stage| stage.tracks_visits).collect()
             };
-            model.predecessor == Some(at)
+            model.predecessor == Some(id)
                 && model.is_unchanged
                 && is_identity(&model.stages)
                 && is_identity(&model.transitions)
@@ -233,7 +233,7 @@ impl ModelsChange {
             && slots.all(|(a, b)| {
                 canonical::slot_retention(&a.kind) == canonical::slot_retention(&b.kind)
             })
-            && self.models.iter().enumerate().all(same_model)
+            && self.models.iter_enumerated().all(same_model)
             && before.vocabulary == after.vocabulary
             && before.orders == after.orders
             && before.dedupe == after.dedupe
@@ -289,7 +289,7 @@ fn fields(before: &Models, after: &Models) -> Vec<Option<FieldId>> {
 }
 
 /// Whether the published models (not in shadow), or the names of their stages, differ.
-fn is_visible(before: &Models, after: &Models, models: &[ModelSuccession]) -> bool {
+fn is_visible(before: &Models, after: &Models, models: &TiSlice<ModelId, ModelSuccession>) -> bool {
     let published = |models: &Models| models.list.iter().filter(|model| !model.shadow).count();
     let renamed = |(model, succession): (&Model, &ModelSuccession)| {
         let Some(predecessor) = succession.predecessor else {

@@ -3,7 +3,7 @@
 use typed_index_collections::TiVec;
 
 use super::condition::Condition;
-use super::ids::{FactId, SlotId, StageId, TransitionId};
+use super::ids::{FactId, ModelId, SlotId, StageId, TransitionId};
 use super::model_test::ModelTest;
 use super::orders::Orders;
 use super::problem::SourceFile;
@@ -102,7 +102,7 @@ pub struct Fact {
 #[derive(Clone, Debug)]
 pub struct Models {
     /// In the order of the files.
-    pub list: Vec<Model>,
+    pub list: TiVec<ModelId, Model>,
     /// What is stored per customer.
     pub slots: Slots,
     /// The event types and fields that must be decoded.

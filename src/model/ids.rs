@@ -44,6 +44,10 @@ macro_rules! define_id {
 pub(crate) use define_id;
 
 define_id! {
+    /// A loaded model: its index in [`super::Models::list`].
+    ModelId
+}
+define_id! {
     /// A stage: its index in [`super::Model::stages`].
     StageId
 }

@@ -7,7 +7,7 @@ use typed_index_collections::TiVec;
 use super::format::{PROGRESS_FORMAT, read_format};
 use super::{MinDelay, Population, Progress, TimerKey};
 use crate::event::{EventTime, Millis, Watermark};
-use crate::model::StageId;
+use crate::model::{ModelId, StageId};
 
 pub use super::format::UnusableState;
 
@@ -30,7 +30,7 @@ struct EncodedProgress {
     adopted_at: i64,
     sweep: Option<String>,
     timers: u64,
-    population: Vec<TiVec<StageId, u64>>,
+    population: TiVec<ModelId, TiVec<StageId, u64>>,
     /// Since format 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<SourceTopics>,

@@ -5,7 +5,7 @@ use typed_index_collections::{TiVec, ti_vec};
 use super::{Generation, LostRange, Record, TimerKey};
 use crate::customer::{CustomerState, EventAnomalies, StageChange};
 use crate::event::{CustomerId, EventTime, Millis, Position, Rejection, Watermark};
-use crate::model::{Model, ModelSuccession, Models, ModelsChange, StageId};
+use crate::model::{Model, ModelId, ModelSuccession, Models, ModelsChange, StageId};
 
 /// Everything that one batch changes. Nothing of it is visible before the commit.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +88,7 @@ const DELAY_FLOOR: Millis = Millis(60_000);
 
 /// Number of customers by model and stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Population(pub Vec<TiVec<StageId, u64>>);
+pub struct Population(pub TiVec<ModelId, TiVec<StageId, u64>>);
 
 impl Progress {
     /// The progress before the first record; `inputs` is the number of inputs.
@@ -171,11 +171,11 @@ impl Population {
         Population(successions.map(counts_by_stage).collect())
     }
 
-    pub(super) fn enter(&mut self, model: usize, stage: StageId) {
+    pub(super) fn enter(&mut self, model: ModelId, stage: StageId) {
         self.0[model][stage] += 1;
     }
 
-    pub(super) fn leave(&mut self, model: usize, stage: StageId) {
+    pub(super) fn leave(&mut self, model: ModelId, stage: StageId) {
         self.0[model][stage] = self.0[model][stage].saturating_sub(1);
     }
 }

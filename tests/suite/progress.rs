@@ -41,7 +41,7 @@ fn progress() -> Progress {
         adopted_at: EventTime(80),
         sweep: Some("bob".into()),
         timers: 1,
-        population: Population(vec![ti_vec![1, 0]]),
+        population: Population(ti_vec![ti_vec![1, 0]]),
     }
 }
 

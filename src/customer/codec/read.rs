@@ -74,7 +74,7 @@ impl StateReader<'_> {
             None
         };
         let facts = self.read_list(StateReader::read_fact)?.into();
-        let models = self.read_list(StateReader::read_model)?;
+        let models = self.read_list(StateReader::read_model)?.into();
         Some(CustomerState { generation, latest, position, armed, recent, ledger, facts, models })
     }
 

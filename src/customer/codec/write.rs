@@ -21,7 +21,7 @@ pub(super) fn write_state(state: &CustomerState, bytes: &mut Vec<u8>) {
         out.write_ledger(ledger);
     }
     out.write_list(&state.facts.raw, StateWriter::write_fact);
-    out.write_list(&state.models, StateWriter::write_model);
+    out.write_list(&state.models.raw, StateWriter::write_model);
 }
 
 pub(super) struct StateWriter<'w> {

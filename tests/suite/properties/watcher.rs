@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tenure::customer::{Cause, StageChange};
 use tenure::event::{CustomerId, EventTime, Position, Watermark};
-use tenure::model::{Models, Reentry, StageId, TransitionId};
+use tenure::model::{ModelId, Models, Reentry, StageId, TransitionId};
 use tenure::partition::{Commit, Record, TimerKey};
+use typed_index_collections::TiVec;
 
 use super::engine::{Memory, Trial, event, stage_change};
 
@@ -15,7 +16,7 @@ pub(super) struct Watcher<'m> {
     models: &'m Models,
     customers: BTreeMap<CustomerId, Observed>,
     /// The previous transition, if the next one may be a further link of its chain.
-    before: Option<(CustomerId, usize, Cause, EventTime)>,
+    before: Option<(CustomerId, ModelId, Cause, EventTime)>,
 }
 
 /// What is known of a customer from events and outputs.
@@ -23,7 +24,7 @@ struct Observed {
     latest: EventTime,
     position: Position,
     /// By model.
-    tracks: Vec<Track>,
+    tracks: TiVec<ModelId, Track>,
 }
 
 struct Track {
