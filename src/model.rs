@@ -42,7 +42,7 @@ pub use definition::{
 pub(crate) use fact::Bucket;
 pub use fact::{AGGREGATES, Aggregate, FactDeclaration, Filter, Window};
 pub(crate) use ids::define_id;
-pub use ids::{FactId, ModelId, OrderSlotId, SlotId, StageId, TransitionId};
+pub use ids::{FactId, ModelId, SlotId, StageId, TransitionId};
 pub use lower::{FUNCTIONS, STAGE_FACT_NAMES};
 pub(crate) use model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest, TestEvent};
 pub(crate) use orders::ORDERS_MAX;

@@ -22,7 +22,7 @@ impl ModelViewMut<'_> {
             return None;
         }
         let slot_state = |slot: &SlotId| {
-            let order = self.models.slots.order_slot(*slot);
+            let order = self.models.slots.order_slot_index(*slot);
             let state = match (order, self.ledger) {
                 (Some(order), Some(ledger)) => &ledger.final_facts[order],
                 _ => &self.facts[*slot],
@@ -68,7 +68,7 @@ impl ModelViewMut<'_> {
             return facts;
         };
         let order_slots = basis.slots.iter().map(|(slot, _)| *slot);
-        let order_slots = order_slots.filter(|slot| slots.order_slot(*slot).is_some());
+        let order_slots = order_slots.filter(|slot| slots.order_slot_index(*slot).is_some());
         let remaining = ledger.remaining_orders(orders);
         for (_, event) in
             remaining.filter(|(number, event)| basis.includes(event.time, Some(*number)))

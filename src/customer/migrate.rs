@@ -94,10 +94,10 @@ impl Migration<'_> {
                 });
             }
         }
-        for (at, slot) in self.after.slots.order_slots().iter_enumerated() {
+        for (at, slot) in self.after.slots.order_slots().iter().enumerate() {
             let from = self.change.slots[*slot];
             let final_fact = from.and_then(|from| {
-                let order = self.before.slots.order_slot(from)?;
+                let order = self.before.slots.order_slot_index(from)?;
                 Some(&old?.final_facts[order])
             });
             let definition = self.after.slots.get(*slot);
@@ -198,7 +198,8 @@ impl Migration<'_> {
         successor.stages[old.state_before.stage]?;
         let slot = |(slot, state): &(SlotId, FactState)| {
             let after = self.change.slot_after(*slot)?;
-            let is_of_orders = |models: &Models, slot| models.slots.order_slot(slot).is_some();
+            let is_of_orders =
+                |models: &Models, slot| models.slots.order_slot_index(slot).is_some();
             if is_of_orders(self.before, *slot) != is_of_orders(self.after, after) {
                 return None;
             }

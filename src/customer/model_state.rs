@@ -209,7 +209,7 @@ impl CorrectionBasis {
         }
         let changed = models.slots.changed_by(event.event_type);
         for (slot, state) in &mut self.slots {
-            let is_about_orders = models.slots.order_slot(*slot).is_some();
+            let is_about_orders = models.slots.order_slot_index(*slot).is_some();
             if changed.contains(slot) && is_about_orders == order.is_some() {
                 let slot = models.slots.get(*slot);
                 match &models.orders {

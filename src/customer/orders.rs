@@ -2,14 +2,12 @@
 
 mod entry;
 
-use typed_index_collections::{TiSlice, TiVec};
+use typed_index_collections::TiSlice;
 
 use super::FactState;
 use super::distinct::stable_hash;
 use crate::event::{Event, EventTime};
-use crate::model::{
-    Models, ORDERS_MAX, OrderSlotId, Orders, Refunds, Repeated, Slot, SlotId, Slots,
-};
+use crate::model::{Models, ORDERS_MAX, Orders, Refunds, Repeated, Slot, SlotId, Slots};
 
 pub(super) use entry::{Extent, LedgerEntry, OrderFields, PlacedOrder, Returned};
 
@@ -22,8 +20,8 @@ pub struct Ledger {
     /// Number of orders so far: the number of the next one.
     pub(super) order_count: u64,
     pub(super) orders: Vec<LedgerEntry>,
-    /// Facts of final orders.
-    pub(super) final_facts: TiVec<OrderSlotId, FactState>,
+    /// Facts of final orders, in the order of `Slots::order_slots`.
+    pub(super) final_facts: Vec<FactState>,
 }
 
 /// The effect of an event on the ledger.

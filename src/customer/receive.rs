@@ -93,7 +93,7 @@ impl CustomerState {
     /// Adds an event to every fact that it changes. Returns what the ledger has removed.
     fn update_facts(&mut self, models: &Models, event: &Event, effect: OrderEffect) -> Removed {
         for slot in models.slots.changed_by(event.event_type) {
-            if models.slots.order_slot(*slot).is_none() {
+            if models.slots.order_slot_index(*slot).is_none() {
                 self.facts[*slot].accumulate(models.slots.get(*slot), event, self.latest);
             }
         }

@@ -60,10 +60,6 @@ define_id! {
     FactId
 }
 define_id! {
-    /// A slot: its index in [`super::Models::slots`], and in [`crate::customer::CustomerState::facts`].
+    /// A slot: its index in [`super::Slots::list`].
     SlotId
-}
-define_id! {
-    /// A slot that aggregates orders: its index in [`super::Slots::order_slots`].
-    OrderSlotId
 }

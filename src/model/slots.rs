@@ -7,7 +7,7 @@ mod table;
 
 use typed_index_collections::{TiSlice, TiVec};
 
-use super::ids::{OrderSlotId, SlotId};
+use super::ids::SlotId;
 use crate::event::{EventType, FieldId};
 
 pub(crate) use accessor::FactAccessor;
@@ -22,7 +22,7 @@ pub struct Slots {
     list: TiVec<SlotId, Slot>,
     slots_by_type: Vec<Vec<SlotId>>,
     /// Sorted.
-    order_slots: TiVec<OrderSlotId, SlotId>,
+    order_slots: Vec<SlotId>,
     order_fields: Vec<FieldId>,
 }
 
@@ -42,12 +42,12 @@ impl Slots {
 
     /// The slots that aggregate orders. Orders are stored apart from them as long as they can be refunded or
     /// cancelled.
-    pub fn order_slots(&self) -> &TiSlice<OrderSlotId, SlotId> {
+    pub fn order_slots(&self) -> &[SlotId] {
         &self.order_slots
     }
 
-    /// The slot among the [`Self::order_slots`].
-    pub fn order_slot(&self, slot: SlotId) -> Option<OrderSlotId> {
+    /// The index of a slot in [`Self::order_slots`].
+    pub fn order_slot_index(&self, slot: SlotId) -> Option<usize> {
         self.order_slots.binary_search(&slot).ok()
     }
 

@@ -13,7 +13,7 @@ impl StateWriter<'_> {
     pub(super) fn write_ledger(&mut self, ledger: &Ledger) {
         self.write_unsigned(ledger.order_count.into());
         self.write_list(&ledger.orders, |out, order| out.write_order(order, ledger.order_count));
-        self.write_list(&ledger.final_facts.raw, StateWriter::write_fact);
+        self.write_list(&ledger.final_facts, StateWriter::write_fact);
     }
 
     /// The order's number is encoded as the distance from `order_count`: mostly small.
@@ -54,7 +54,7 @@ impl StateReader<'_> {
         }
         let orders = self.read_list(StateReader::read_order)?;
         let is_valid = orders.len() <= ORDERS_MAX && orders.is_sorted_by_key(|order| order.time);
-        let final_facts = self.read_list(StateReader::read_fact)?.into();
+        let final_facts = self.read_list(StateReader::read_fact)?;
         let order_count = self.order_count;
         is_valid.then_some(Ledger { order_count, orders, final_facts })
     }

@@ -66,7 +66,7 @@ impl SlotTable {
             let slots = list.iter_enumerated();
             slots.filter(|(_, slot)| includes(slot)).map(|(id, _)| id).collect()
         };
-        let order_slots = TiVec::from(ids(&is_of_orders));
+        let order_slots = ids(&is_of_orders);
         let slots = order_slots.iter().map(|slot| &list[*slot]);
         let mut order_fields: Vec<FieldId> = slots.flat_map(Slot::fields).collect();
         order_fields.sort_unstable();
