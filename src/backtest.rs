@@ -23,7 +23,8 @@ mod version;
 pub use census::{CENSUSES_SHOWN_MAX, Census};
 pub use dates::CENSUS_DATES_MAX;
 pub use differences::{
-    DifferenceExample, Differences, EXAMPLES_MAX, FirstEntries, Flow, TRANSITIONS_SHOWN_MAX,
+    CommonStageId, DifferenceExample, Differences, EXAMPLES_MAX, FirstEntries, Flow,
+    TRANSITIONS_SHOWN_MAX,
 };
 pub use duration_histogram::DurationHistogram;
 pub use flaps::{Flaps, ReversalCounts};

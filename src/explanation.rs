@@ -10,7 +10,7 @@ mod timeline;
 
 use crate::customer::{CustomerState, Explanation, StageChange};
 use crate::event::{CustomerId, EventTime};
-use crate::model::Models;
+use crate::model::{ModelId, Models};
 
 pub use format::format_instant;
 pub use timeline::{TimelineFormatter, TimelineStep};
@@ -25,7 +25,7 @@ pub struct CustomerExplanation<'a> {
     latest: EventTime,
     notes: ExplanationNotes,
     /// Explanations with the index of their model.
-    explained: Vec<(usize, Explanation)>,
+    explained: Vec<(ModelId, Explanation)>,
 }
 
 /// The meaning of the instant of an explanation.
@@ -103,13 +103,13 @@ impl<'a> CustomerExplanation<'a> {
             as_of,
             latest: state.latest,
             notes,
-            explained: (0..models.list.len()).map(explain).collect(),
+            explained: models.list.keys().map(explain).collect(),
         })
     }
 
     /// Drops the explanations of other models.
     pub fn retain_models(mut self, names: &[String]) -> CustomerExplanation<'a> {
-        let is_wanted = |model: usize| names.contains(&self.models.list[model].name);
+        let is_wanted = |model: ModelId| names.contains(&self.models.list[model].name);
         self.explained.retain(|(model, _)| is_wanted(*model));
         self
     }

@@ -101,6 +101,7 @@
 //! | input, position | a topic or file that is read; an input and an offset (or line) in it |
 //! | model, stage, transition | one lifecycle; a state of its machine; a declared edge, and the taking of it |
 //! | fact, aggregate, window, slot | a named value of a customer; how events are combined; over which time; where it is stored |
+//! | `StageId`, `FactId`, ... | the number of a stage, a fact, ... in the list of its model (`model::ids`); states store it |
 //! | condition | an expression over facts that is true or false; it is *evaluated* |
 //! | hold, dwell, cooldown | how long a condition must stay true; how long a customer must stay; how long an edge is blocked |
 //! | timer | the earliest instant at which a customer can change without an event: *armed*, *due*, *fires* |

@@ -3,6 +3,9 @@
 //! `yaml` (text to a tree with locations) → `read` (tree to declarations) → `syntax` and `lower` (conditions
 //! to typed form) → `slots` (the state that is stored per customer, shared by all models) → `change` (from
 //! one version of the models to the next). Evaluation is the next layer.
+//!
+//! Models, stages, transitions, facts and slots are named by their number in a list; each kind has a type for it (`ids`),
+//! which alone indexes the lists of that kind.
 
 #![deny(clippy::disallowed_types)]
 
@@ -13,6 +16,7 @@ mod compile;
 mod condition;
 mod definition;
 mod fact;
+mod ids;
 mod lower;
 mod model_test;
 mod orders;
@@ -37,6 +41,8 @@ pub use definition::{
 };
 pub(crate) use fact::Bucket;
 pub use fact::{AGGREGATES, Aggregate, FactDeclaration, Filter, Window};
+pub(crate) use ids::define_id;
+pub use ids::{FactId, ModelId, SlotId, StageId, TransitionId};
 pub use lower::{FUNCTIONS, STAGE_FACT_NAMES};
 pub(crate) use model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest, TestEvent};
 pub(crate) use orders::ORDERS_MAX;

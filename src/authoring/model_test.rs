@@ -16,7 +16,7 @@ use crate::event::{
     CurrencyRates, CustomerId, Decoder, Event, EventTime, EventType, Field, FieldKind, Mapping,
     Millis, Position, RecordLimits,
 };
-use crate::model::{Location, Model, ModelTest, Models};
+use crate::model::{Location, Model, ModelId, ModelTest, Models};
 use crate::partition::{Batch, Output, Progress, Record, StateView, apply};
 
 pub use expectations::UpdateError;
@@ -25,6 +25,9 @@ pub use row::{
     ActualTransition, CustomerStage, EventRow, ExpectationField, TimelineRow, format_instant,
 };
 pub use update::{ExpectationUpdate, UpdateResult, update_expectations};
+
+/// A model, and the index of a test in its file.
+pub type TestId = (ModelId, usize);
 
 /// The result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +39,7 @@ pub struct TestOutcome {
     pub file: String,
     /// The test's location in the file.
     pub location: Location,
-    /// The index of the model among the loaded ones, and that of the test in its file.
-    pub id: (usize, usize),
+    pub id: TestId,
     /// Events, expected and actual transitions, in the order of the actual ones.
     pub rows: Vec<TimelineRow>,
 }
@@ -57,15 +59,15 @@ pub fn run_tests(models: &Models, rates: &CurrencyRates) -> Vec<TestOutcome> {
     let decoder =
         Decoder::new(Mapping::default(), vocabulary, rates.clone(), RecordLimits::default());
     let mut outcomes = Vec::new();
-    for (at, model) in models.list.iter().enumerate() {
+    for (id, model) in models.list.iter_enumerated() {
         for (number, test) in model.tests.iter().enumerate() {
             outcomes.push(TestOutcome {
                 model: model.name.clone(),
                 name: test.name.clone(),
                 file: model.source.name.clone(),
                 location: test.location,
-                id: (at, number),
-                rows: timeline_rows(models, at, test, &decoder),
+                id: (id, number),
+                rows: timeline_rows(models, id, test, &decoder),
             });
         }
     }
@@ -84,11 +86,11 @@ const LOOKAHEAD_TRANSITIONS_MAX: usize = 10_000;
 
 fn timeline_rows(
     models: &Models,
-    at: usize,
+    id: ModelId,
     test: &ModelTest,
     decoder: &Decoder,
 ) -> Vec<TimelineRow> {
-    let model = &models.list[at];
+    let model = &models.list[id];
     let (events, records) = decode_events(test, decoder);
     let run = |span, transitions_max| {
         let end = test.until.checked_add(span).unwrap_or(EventTime::MAX);
@@ -96,13 +98,13 @@ fn timeline_rows(
     };
     let outputs = run(Millis(0), None);
     let transitions_max = outputs.len() + LOOKAHEAD_TRANSITIONS_MAX;
-    let transitions = actual_transitions(model, at, outputs);
+    let transitions = actual_transitions(model, id, outputs);
     let mut rows = timeline::build(model, test, &events, &transitions);
     for span in LOOKAHEAD_SPANS {
         if !rows.iter().any(TimelineRow::is_pending) {
             break;
         }
-        let transitions = actual_transitions(model, at, run(span, Some(transitions_max)));
+        let transitions = actual_transitions(model, id, run(span, Some(transitions_max)));
         rows = timeline::build(model, test, &events, &transitions);
     }
     rows
@@ -147,10 +149,10 @@ fn apply_records(
     apply(models, Millis(0), &Progress::new(models, 1), view, batch).outputs
 }
 
-fn actual_transitions(model: &Model, at: usize, outputs: Vec<Output>) -> Vec<ActualTransition> {
+fn actual_transitions(model: &Model, id: ModelId, outputs: Vec<Output>) -> Vec<ActualTransition> {
     let transition = |output| match output {
         Output::StageChanged { customer, change }
-            if change.model == at && customer.as_str() != CLOCK_CUSTOMER =>
+            if change.model == id && customer.as_str() != CLOCK_CUSTOMER =>
         {
             Some(ActualTransition::new(model, &customer, &change))
         }

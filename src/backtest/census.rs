@@ -1,7 +1,10 @@
 //! The number of customers in each stage, at dates spread over the history.
 
+use typed_index_collections::{TiVec, ti_vec};
+
 use super::history::History;
 use crate::event::EventTime;
+use crate::model::StageId;
 
 /// Most dates that are shown as tables.
 pub const CENSUSES_SHOWN_MAX: usize = 12;
@@ -11,17 +14,17 @@ pub const CENSUSES_SHOWN_MAX: usize = 12;
 pub struct Census {
     pub dates: Vec<EventTime>,
     /// Customers by date, version and stage.
-    pub population: Vec<Vec<Vec<u64>>>,
+    pub population: Vec<Vec<TiVec<StageId, u64>>>,
     /// With two versions: customers by date, old stage and new stage.
-    pub matrix: Vec<Vec<Vec<u64>>>,
+    pub matrix: Vec<TiVec<StageId, TiVec<StageId, u64>>>,
 }
 
 impl Census {
     pub(super) fn new(dates: Vec<EventTime>, stages: &[usize]) -> Census {
-        let population: Vec<Vec<u64>> = stages.iter().map(|count| vec![0; *count]).collect();
+        let population: Vec<_> = stages.iter().map(|count| ti_vec![0; *count]).collect();
         let matrix = match stages {
-            [old, new] => vec![vec![0; *new]; *old],
-            _ => Vec::new(),
+            [old, new] => ti_vec![ti_vec![0; *new]; *old],
+            _ => TiVec::new(),
         };
         Census {
             population: vec![population; dates.len()],

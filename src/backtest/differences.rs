@@ -3,25 +3,33 @@
 use std::collections::{BTreeMap, BinaryHeap};
 
 use sha2::{Digest, Sha256};
+use typed_index_collections::{TiVec, ti_vec};
 
 use super::duration_histogram::DurationHistogram;
 use super::history::{History, StageHistory, StageTransition};
 use crate::event::{CustomerId, EventTime};
-use crate::model::Model;
+use crate::model::{Model, Stage, StageId, define_id};
 
 /// The maximum number of examples.
 pub const EXAMPLES_MAX: usize = 1000;
 /// The maximum number of transitions in an example.
 pub const TRANSITIONS_SHOWN_MAX: usize = 64;
 
+define_id! {
+    /// A stage of either version: its index in [`Differences::stages`].
+    CommonStageId
+}
+
+type CommonHistory = StageHistory<CommonStageId>;
+
 /// The differences between the old version and the new one. A stage is the same in both if it has the same name,
 /// or if the new one `was` the old one.
 #[derive(Clone, Debug)]
 pub struct Differences {
     /// The stages of both: those of the new version, then those that only the old one has.
-    pub stages: Vec<String>,
-    /// By version and stage of the version: the index in `stages`.
-    pub unified: [Vec<usize>; 2],
+    pub stages: TiVec<CommonStageId, String>,
+    /// By version and stage of the version.
+    pub unified: [TiVec<StageId, CommonStageId>; 2],
     /// Whether the versions have any stage in common.
     pub is_comparable: bool,
     /// Customers in different stages at the end.
@@ -31,9 +39,9 @@ pub struct Differences {
     /// The sum of the customers' times in different stages, in milliseconds.
     pub time_apart: i128,
     /// By the stages left and entered.
-    pub flows: BTreeMap<(usize, usize), Flow>,
+    pub flows: BTreeMap<(CommonStageId, CommonStageId), Flow>,
     /// By stage.
-    pub first_entries: Vec<FirstEntries>,
+    pub first_entries: TiVec<CommonStageId, FirstEntries>,
     examples_max: usize,
     examples: BinaryHeap<DifferenceExample>,
 }
@@ -71,35 +79,31 @@ pub struct DifferenceExample {
     /// By version, the first [`TRANSITIONS_SHOWN_MAX`] transitions, between the version's own stages.
     pub transitions: [Vec<StageTransition>; 2],
     /// By version, the initial stage.
-    pub initial: [usize; 2],
+    pub initial: [StageId; 2],
     /// By version, the number of transitions after the shown ones.
     pub omitted: [usize; 2],
 }
 
 impl Differences {
     pub(super) fn between(old: &Model, new: &Model, examples_max: usize) -> Differences {
-        let names = |model: &Model| -> Vec<String> {
-            model.stages.iter().map(|stage| stage.name.clone()).collect()
-        };
-        let mut stages = names(new);
+        let mut stages: TiVec<CommonStageId, String> =
+            new.stages.iter().map(|stage| stage.name.clone()).collect();
+        let unified_new: TiVec<StageId, CommonStageId> = stages.keys().collect();
         let find = |name: &String| {
-            let by_name = new.stages.iter().position(|stage| stage.name == *name);
-            by_name.or_else(|| new.stages.iter().position(|stage| stage.was.contains(name)))
+            let by_name = new.stages.position(|stage| stage.name == *name);
+            by_name.or_else(|| new.stages.position(|stage| stage.was.contains(name)))
         };
         let mut is_comparable = false;
-        let mut unified_old = Vec::new();
-        for name in names(old) {
-            let index = find(&name);
-            is_comparable |= index.is_some();
-            unified_old.push(index.unwrap_or_else(|| {
-                stages.push(name);
-                stages.len() - 1
-            }));
+        let mut unified_old = TiVec::new();
+        for Stage { name, .. } in &old.stages {
+            let same = find(name).map(|stage| unified_new[stage]);
+            is_comparable |= same.is_some();
+            unified_old.push(same.unwrap_or_else(|| stages.push_and_get_key(name.clone())));
         }
         Differences {
-            unified: [unified_old, (0..new.stages.len()).collect()],
+            unified: [unified_old, unified_new],
             is_comparable,
-            first_entries: vec![FirstEntries::default(); stages.len()],
+            first_entries: ti_vec![FirstEntries::default(); stages.len()],
             stages,
             at_end: 0,
             histories: 0,
@@ -131,7 +135,7 @@ impl Differences {
     }
 
     /// The history of a version in terms of `stages`.
-    fn unify(&self, version: usize, history: &StageHistory) -> StageHistory {
+    fn unify(&self, version: usize, history: &StageHistory) -> CommonHistory {
         let unified = &self.unified[version];
         let unify = |transition: &StageTransition| StageTransition {
             at: transition.at,
@@ -147,7 +151,7 @@ impl Differences {
         }
     }
 
-    fn count_transitions(&mut self, old: &StageHistory, new: &StageHistory) {
+    fn count_transitions(&mut self, old: &CommonHistory, new: &CommonHistory) {
         for transition in &old.transitions {
             let flow = self.flow(transition);
             if is_among(transition, &new.transitions) {
@@ -163,14 +167,14 @@ impl Differences {
         }
     }
 
-    fn flow(&mut self, transition: &StageTransition) -> &mut Flow {
+    fn flow(&mut self, transition: &StageTransition<CommonStageId>) -> &mut Flow {
         let stages = (transition.from, transition.to);
         self.flows.entry(stages).or_default()
     }
 
-    fn count_first_entries(&mut self, old: &StageHistory, new: &StageHistory, begin: EventTime) {
-        for (stage, entries) in self.first_entries.iter_mut().enumerate() {
-            let first = |history: &StageHistory| {
+    fn count_first_entries(&mut self, old: &CommonHistory, new: &CommonHistory, begin: EventTime) {
+        for (stage, entries) in self.first_entries.iter_mut_enumerated() {
+            let first = |history: &CommonHistory| {
                 let mut stays = history.stays(begin);
                 stays.find(|stay| stay.stage == stage).map(|stay| stay.entered)
             };
@@ -217,14 +221,14 @@ impl Differences {
 }
 
 /// Whether a transition is among others, which are in time order.
-fn is_among(transition: &StageTransition, others: &[StageTransition]) -> bool {
+fn is_among<S: PartialEq>(transition: &StageTransition<S>, others: &[StageTransition<S>]) -> bool {
     let first = others.partition_point(|other| other.at < transition.at);
     let mut same_time = others[first..].iter().take_while(|other| other.at == transition.at);
     same_time.any(|other| other == transition)
 }
 
 /// The time in different stages, in milliseconds.
-fn time_apart(old: &StageHistory, new: &StageHistory, begin: EventTime, end: EventTime) -> i128 {
+fn time_apart(old: &CommonHistory, new: &CommonHistory, begin: EventTime, end: EventTime) -> i128 {
     let mut new_transitions = new.transitions.iter().peekable();
     let mut old_transitions = old.transitions.iter().peekable();
     let (mut now, mut stages) = (begin, [old.initial, new.initial]);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::history::{StageHistory, StageTransition};
 use crate::event::Millis;
+use crate::model::StageId;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flaps {
@@ -20,7 +21,7 @@ pub struct Flaps {
     /// Transitions in the longest chain.
     pub longest_chain: u64,
     /// By the stages left and entered.
-    pub reversals: BTreeMap<(usize, usize), ReversalCounts>,
+    pub reversals: BTreeMap<(StageId, StageId), ReversalCounts>,
 }
 
 /// How often a transition was taken, and how often it was reversed within the span.

@@ -1,6 +1,7 @@
 //! The history of one customer in each version.
 
 use crate::event::EventTime;
+use crate::model::StageId;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -28,36 +29,36 @@ impl From<EventTime> for OutcomeEvent {
     }
 }
 
-/// The stages of a customer in one version.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StageHistory {
+/// The stages of a customer in one version, or in terms of both ([`super::CommonStageId`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageHistory<S = StageId> {
     /// The initial stage.
-    pub initial: usize,
+    pub initial: S,
     /// In the order in which they were taken.
-    pub transitions: Vec<StageTransition>,
+    pub transitions: Vec<StageTransition<S>>,
 }
 
 /// A transition that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StageTransition {
+pub struct StageTransition<S = StageId> {
     /// When it took effect and was decided: no later event influenced it.
     pub at: EventTime,
-    pub from: usize,
-    pub to: usize,
+    pub from: S,
+    pub to: S,
 }
 
 /// A visit to a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StageStay {
-    pub stage: usize,
+pub struct StageStay<S = StageId> {
+    pub stage: S,
     pub entered: EventTime,
     /// `None`: the visit has not ended.
     pub left: Option<EventTime>,
 }
 
-impl StageHistory {
+impl<S: Copy> StageHistory<S> {
     /// The stage at an instant, after all transitions at that instant.
-    pub fn stage_at(&self, at: EventTime) -> usize {
+    pub fn stage_at(&self, at: EventTime) -> S {
         let taken = self.transitions.partition_point(|transition| transition.at <= at);
         match taken {
             0 => self.initial,
@@ -65,12 +66,12 @@ impl StageHistory {
         }
     }
 
-    pub fn final_stage(&self) -> usize {
+    pub fn final_stage(&self) -> S {
         self.transitions.last().map_or(self.initial, |last| last.to)
     }
 
     /// All visits of a customer whose first event is at `begin`.
-    pub fn stays(&self, begin: EventTime) -> impl Iterator<Item = StageStay> {
+    pub fn stays(&self, begin: EventTime) -> impl Iterator<Item = StageStay<S>> {
         let entries = std::iter::once((begin, self.initial));
         let entries = entries.chain(self.transitions.iter().map(|it| (it.at, it.to)));
         let exits = self.transitions.iter().map(|it| Some(it.at));

@@ -1,14 +1,17 @@
 //! How long customers stay.
 
+use typed_index_collections::{TiVec, ti_vec};
+
 use super::duration_histogram::DurationHistogram;
 use super::history::{StageHistory, StageStay};
 use crate::event::EventTime;
+use crate::model::StageId;
 
 /// The visits to every stage of a version.
 #[derive(Clone, Debug)]
 pub struct StaysByStage {
     /// By stage.
-    pub stages: Vec<StayStats>,
+    pub stages: TiVec<StageId, StayStats>,
 }
 
 /// The visits to a stage. `entries` is the number of exits and of ongoing visits.
@@ -26,7 +29,7 @@ pub struct StayStats {
 
 impl StaysByStage {
     pub(super) fn new(stages: usize) -> StaysByStage {
-        StaysByStage { stages: vec![StayStats::default(); stages] }
+        StaysByStage { stages: ti_vec![StayStats::default(); stages] }
     }
 
     pub(super) fn add(&mut self, history: &StageHistory, begin: EventTime, end: EventTime) {

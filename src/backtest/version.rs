@@ -1,6 +1,6 @@
 //! A version of a model that a backtest evaluates.
 
-use crate::model::{Model, Models};
+use crate::model::{Model, ModelId, Models, StageId};
 
 /// A version of a model, evaluated without other models.
 #[derive(Clone, Debug)]
@@ -13,11 +13,11 @@ pub struct Version {
 
 impl Version {
     pub fn model(&self) -> &Model {
-        &self.models.list[0]
+        &self.models.list[ModelId::from_index(0)]
     }
 
     /// Whether a stage flags a customer.
-    pub fn is_flagged(&self, stage: usize) -> bool {
-        self.flagged & 1 << stage != 0
+    pub fn is_flagged(&self, stage: StageId) -> bool {
+        self.flagged & 1 << stage.index() != 0
     }
 }

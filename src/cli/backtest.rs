@@ -18,7 +18,7 @@ use crate::backtest::{
 };
 use crate::event::{EventTime, InputReport, Mapping, Millis};
 use crate::files::{GroupingReport, InputSummary};
-use crate::model::{Model, did_you_mean, sanitize_for_terminal};
+use crate::model::{Model, StageId, did_you_mean, sanitize_for_terminal};
 use crate::offline::backtest::{BacktestRun, Error};
 use crate::report::backtest::{self as report, ExcludedRows, Findings};
 
@@ -250,7 +250,7 @@ impl BacktestArgs {
         };
         let stage = |name: &str| {
             let name = name.trim();
-            let at = model.stages.iter().position(|stage| stage.name == name);
+            let at = model.stages.position(|stage| stage.name == name);
             at.ok_or_else(|| {
                 let known = model.stages.iter().map(|stage| stage.name.as_str());
                 let hint = did_you_mean(name, known).map(|hint| format!("; {hint}"));
@@ -263,8 +263,8 @@ impl BacktestArgs {
             })
         };
         let stages = names.split(',').map(stage);
-        let stages: Vec<usize> = stages.collect::<Result<_, _>>()?;
-        Ok(stages.iter().fold(0, |bits, stage| bits | 1 << stage))
+        let stages: Vec<StageId> = stages.collect::<Result<_, _>>()?;
+        Ok(stages.iter().fold(0, |bits, stage| bits | 1 << stage.index()))
     }
 }
 

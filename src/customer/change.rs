@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use crate::event::{EventTime, Millis, Position};
-use crate::model::Model;
+use crate::model::{Model, ModelId, StageId, TransitionId};
 
 /// The trigger of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,14 +32,14 @@ impl Cause {
 /// A transition that was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageChange {
-    pub model: usize,
+    pub model: ModelId,
     /// Number of transitions of the customer in the model, this one included.
     pub sequence: u64,
-    pub from: usize,
-    pub to: usize,
-    /// Index of the transition. For a correction: the transition whose condition is no longer true, which is the
+    pub from: StageId,
+    pub to: StageId,
+    /// The transition. For a correction: the transition whose condition is no longer true, which is the
     /// retracted one, or another one to the same stage that an earlier correction found instead.
-    pub transition: usize,
+    pub transition: TransitionId,
     pub cause: Cause,
     /// The first instant at which condition, hold and blocks all allowed it.
     pub effective_at: EventTime,
@@ -71,8 +71,8 @@ impl StageChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetractedTransition {
     pub sequence: u64,
-    pub transition: usize,
-    pub from: usize,
+    pub transition: TransitionId,
+    pub from: StageId,
     pub effective_at: EventTime,
 }
 

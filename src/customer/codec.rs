@@ -19,7 +19,7 @@ use std::mem::discriminant;
 
 use super::{CustomerState, FactState, Ledger, ModelState};
 use crate::event::{EventTime, EventType};
-use crate::model::{Model, Models, Slot, SlotKind};
+use crate::model::{Model, Models, Slot, SlotId, SlotKind, StageId, TransitionId};
 use error::VERSION;
 use read::StateReader;
 
@@ -62,8 +62,8 @@ pub fn decode_latest(bytes: &[u8]) -> Result<EventTime, StateDecodeError> {
 
 /// Whether the models can have produced the state: no index in it is out of range.
 fn matches_models(state: &CustomerState, models: &Models) -> bool {
-    state.facts.len() == models.slots.iter().len()
-        && state.facts.iter().zip(models.slots.iter()).all(matches_slot)
+    state.facts.len() == models.slots.list().len()
+        && state.facts.iter().zip(models.slots.list()).all(matches_slot)
         && state.ledger.is_some() == models.orders.is_some()
         && state.ledger.iter().all(|ledger| ledger_matches_models(ledger, models))
         && state.models.len() == models.list.len()
@@ -97,8 +97,8 @@ fn matches_slot((fact, slot): (&FactState, &Slot)) -> bool {
 }
 
 fn matches_model(state: &ModelState, model: &Model, models: &Models) -> bool {
-    let stage = |stage: &usize| *stage < model.stages.len();
-    let transition = |at: &usize| *at < model.transitions.len();
+    let stage = |stage: &StageId| model.stages.get(*stage).is_some();
+    let transition = |at: &TransitionId| model.transitions.get(*at).is_some();
     let mut history = state.history.iter();
     stage(&state.stage)
         && state.previous.iter().all(stage)
@@ -119,12 +119,12 @@ fn matches_model(state: &ModelState, model: &Model, models: &Models) -> bool {
 
 /// Whether a correction basis, if there is one, has the slots of the models.
 fn basis_matches_models(state: &ModelState, models: &Models) -> bool {
-    let slots = models.slots.iter().len();
+    let slots = models.slots.list();
     let mut bases = state.history.iter().filter_map(|history| history.basis.as_ref());
     bases.all(|basis| {
         let is_known = |kind: EventType| kind.index() < models.vocabulary.type_count();
-        let is_valid_slot = |(slot, fact): &(usize, FactState)| {
-            *slot < slots && matches_slot((fact, models.slots.get(*slot)))
+        let is_valid_slot = |(slot, fact): &(SlotId, FactState)| {
+            slots.get(*slot).is_some_and(|slot| matches_slot((fact, slot)))
         };
         basis.event.is_none_or(is_known) && basis.slots.iter().all(is_valid_slot)
     })

@@ -40,13 +40,13 @@ impl ModelViewMut<'_> {
     ) -> bool {
         let now = trigger.now;
         let current = std::mem::replace(self.state, basis.state_before.clone());
-        let mut visited = 1_u64 << self.state.stage;
+        let mut visited = 1_u64 << self.state.stage.index();
         let mut link = Trigger { cause: Cause::Correction, ..trigger };
         let mut new_basis = None;
         while let Some(transition) = self.find_transition(link, visited) {
             new_basis = self.correction_basis(transition, link);
             self.state.enter(self.model, transition, now);
-            visited |= 1 << self.state.stage;
+            visited |= 1 << self.state.stage.index();
             link = link.without_event();
         }
         let to = self.state.stage;
@@ -69,7 +69,7 @@ impl ModelViewMut<'_> {
         let (evidence, record) = self.evidence_of(basis, corrected);
         self.state.set_last_transition(Cause::Correction, record);
         changes.push(StageChange {
-            model: self.index,
+            model: self.id,
             sequence: self.state.sequence,
             from: current.stage,
             to,

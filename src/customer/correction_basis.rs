@@ -1,5 +1,7 @@
 //! The basis of the last transition: what is needed to retract it when a late event or a return follows (rule 22).
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::FactState;
 use super::change::Cause;
 use super::evaluate::EvalContext;
@@ -7,18 +9,19 @@ use super::fact_source::FactSource;
 use super::model_state::{CorrectionBasis, SeenEvents};
 use super::transitions::Trigger;
 use super::view::{ModelView, ModelViewMut};
+use crate::model::{SlotId, TransitionId};
 
 impl ModelViewMut<'_> {
     /// The basis of a transition that is about to be taken; `None` for a model without corrections.
     pub(super) fn correction_basis(
         &self,
-        transition: usize,
+        transition: TransitionId,
         trigger: Trigger,
     ) -> Option<CorrectionBasis> {
         if self.model.corrections.0 == 0 {
             return None;
         }
-        let slot_state = |slot: &usize| {
+        let slot_state = |slot: &SlotId| {
             let order = self.models.slots.order_slot_index(*slot);
             let state = match (order, self.ledger) {
                 (Some(order), Some(ledger)) => &ledger.final_facts[order],
@@ -55,7 +58,7 @@ impl ModelViewMut<'_> {
     }
 
     /// All facts, those that the condition reads as of the transition.
-    pub(super) fn facts_at(&self, basis: &CorrectionBasis) -> Vec<FactState> {
+    pub(super) fn facts_at(&self, basis: &CorrectionBasis) -> TiVec<SlotId, FactState> {
         let slots = &self.models.slots;
         let mut facts = self.facts.to_vec();
         for (slot, state) in &basis.slots {
@@ -81,7 +84,7 @@ impl ModelViewMut<'_> {
     pub(super) fn context_of<'s>(
         &'s self,
         basis: &'s CorrectionBasis,
-        facts: &'s [FactState],
+        facts: &'s TiSlice<SlotId, FactState>,
     ) -> EvalContext<'s> {
         let before = ModelView { state: &basis.state_before, facts, ..self.view() };
         before.at(basis.at, basis.event)

@@ -8,7 +8,8 @@ use super::fact_source::FactSource;
 use super::view::ModelView;
 use crate::event::{EventTime, EventType, Quantity};
 use crate::model::{
-    Comparison, Condition, FactAccessor, Model, Operator, Term, TimeDependentSides, ValueSource,
+    Comparison, Condition, FactAccessor, FactId, Model, Operator, Term, TimeDependentSides,
+    ValueSource,
 };
 
 /// Limit of evaluations to find the next change of one comparison: twice the days of the longest window.
@@ -46,12 +47,12 @@ impl FactSource for EvalContext<'_> {
         self.now
     }
 
-    fn has_value(&self, fact: usize) -> bool {
+    fn has_value(&self, fact: FactId) -> bool {
         self.facts.has_value(self.accessor(fact), self.now)
     }
 
     #[inline(always)]
-    fn quantity(&self, fact: usize) -> Option<Quantity> {
+    fn quantity(&self, fact: FactId) -> Option<Quantity> {
         let accessor = &self.facts.view.model.facts[fact].accessor;
         match (accessor.source, accessor.window) {
             (ValueSource::Number(slot), None) => self.facts.tally(slot),
@@ -59,15 +60,15 @@ impl FactSource for EvalContext<'_> {
         }
     }
 
-    fn instant(&self, fact: usize) -> Option<EventTime> {
+    fn instant(&self, fact: FactId) -> Option<EventTime> {
         self.facts.instant(self.accessor(fact))
     }
 
-    fn text_of(&self, fact: usize) -> Option<&str> {
+    fn text_of(&self, fact: FactId) -> Option<&str> {
         self.facts.text(self.accessor(fact))
     }
 
-    fn flag(&self, fact: usize) -> Option<bool> {
+    fn flag(&self, fact: FactId) -> Option<bool> {
         self.facts.flag(self.accessor(fact))
     }
 
@@ -113,11 +114,11 @@ impl EvalContext<'_> {
         }
     }
 
-    pub(super) fn accessor(&self, fact: usize) -> FactAccessor {
+    pub(super) fn accessor(&self, fact: FactId) -> FactAccessor {
         self.facts.view.model.facts[fact].accessor
     }
 
-    fn next_window_change(&self, fact: usize) -> Option<EventTime> {
+    fn next_window_change(&self, fact: FactId) -> Option<EventTime> {
         self.facts.next_window_change(self.accessor(fact))
     }
 
@@ -139,7 +140,7 @@ impl EvalContext<'_> {
     /// `since(x) op limit`: `>=` and `<` change at x + limit, `>` and `<=` a millisecond after.
     fn next_since_change(
         &self,
-        fact: usize,
+        fact: FactId,
         operator: Operator,
         limit: Quantity,
     ) -> Option<EventTime> {

@@ -3,7 +3,7 @@
 use super::display_value::{DisplayValue, display_value};
 use super::fact_source::FactSource;
 use crate::event::{Quantity, Vocabulary};
-use crate::model::{Condition, TextComparison};
+use crate::model::{Condition, FactId, TextComparison};
 
 /// One part of a condition, with its values when the transition was taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +36,7 @@ pub(super) fn part_evidence(
     source: &impl FactSource,
     vocabulary: &Vocabulary,
 ) -> Option<Evidence> {
-    let name = |fact: usize| source.model().facts[fact].name.clone();
+    let name = |fact: FactId| source.model().facts[fact].name.clone();
     let (text, value, threshold) = match condition {
         Condition::OnEvent(kind) => {
             let type_name = kind.and_then(|kind| vocabulary.type_name(kind));

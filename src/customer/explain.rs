@@ -12,6 +12,8 @@ pub use explanation::{
     NextChange, OutgoingTransition, TakenTransition, VariableSides,
 };
 
+use typed_index_collections::TiVec;
+
 use super::change::RetractedTransition;
 use super::display_value::DisplayValue;
 use super::fact_source::FactSource;
@@ -19,12 +21,12 @@ use super::recorded_facts::RecordedFacts;
 use super::state::CustomerState;
 use super::view::ModelView;
 use crate::event::EventTime;
-use crate::model::{Models, ValueSource};
+use crate::model::{Fact, FactId, ModelId, Models, ValueSource};
 
 impl CustomerState {
     /// Explains the customer's stage in a model as of `now`, which must not be before the latest event or transition
     /// of the state.
-    pub fn explain(&self, models: &Models, model: usize, now: EventTime) -> Explanation {
+    pub fn explain(&self, models: &Models, model: ModelId, now: EventTime) -> Explanation {
         let (view, state) = (self.view(models, model), &self.models[model]);
         Explanation {
             stage: state.stage,
@@ -41,15 +43,15 @@ impl CustomerState {
     pub fn facts_at(
         &self,
         models: &Models,
-        model: usize,
+        model: ModelId,
         now: EventTime,
-    ) -> Vec<Option<DisplayValue>> {
+    ) -> TiVec<FactId, Option<DisplayValue>> {
         let context = self.view(models, model).at(now, None);
-        let fact = |at: usize| match models.list[model].facts[at].accessor.source {
+        let value = |(id, fact): (FactId, &Fact)| match fact.accessor.source {
             ValueSource::Stage(_) => None,
-            _ => context.display_value(at),
+            _ => context.display_value(id),
         };
-        (0..models.list[model].facts.len()).map(fact).collect()
+        models.list[model].facts.iter_enumerated().map(value).collect()
     }
 }
 

@@ -3,7 +3,9 @@
 use super::facts::{FactState, bucket_number};
 use super::view::ModelView;
 use crate::event::{EventTime, Millis, Quantity, Scalar};
-use crate::model::{Accumulator, Bucket, FactAccessor, SlotKind, StageFact, ValueSource, Window};
+use crate::model::{
+    Accumulator, Bucket, FactAccessor, SlotId, SlotKind, StageFact, ValueSource, Window,
+};
 
 /// Reads one customer's facts for one model.
 #[derive(Clone, Copy)]
@@ -143,7 +145,7 @@ impl<'f> FactReader<'f> {
         }
     }
 
-    fn slot_instant(&self, slot: usize) -> Option<EventTime> {
+    fn slot_instant(&self, slot: SlotId) -> Option<EventTime> {
         match &self.view.facts[slot] {
             FactState::Instant(time) => *time,
             _ => None,
@@ -151,7 +153,7 @@ impl<'f> FactReader<'f> {
     }
 
     /// A tally, of all time or of the buckets in a window; `None` if it has no value without events.
-    fn slot_number(&self, slot: usize, window: Option<Window>) -> Option<Quantity> {
+    fn slot_number(&self, slot: SlotId, window: Option<Window>) -> Option<Quantity> {
         match (&self.view.facts[slot], window) {
             (_, None) => self.tally(slot),
             (FactState::Buckets(buckets), Some(window)) => self.window_tally(slot, buckets, window),
@@ -161,7 +163,7 @@ impl<'f> FactReader<'f> {
 
     /// A tally of all time.
     #[inline(always)]
-    pub(super) fn tally(&self, slot: usize) -> Option<Quantity> {
+    pub(super) fn tally(&self, slot: SlotId) -> Option<Quantity> {
         match &self.view.facts[slot] {
             FactState::Count(count) => i64::try_from(*count).ok().map(Quantity::from_whole),
             FactState::Sum(sum) => Some(*sum),
@@ -172,7 +174,7 @@ impl<'f> FactReader<'f> {
 
     fn window_tally(
         &self,
-        slot: usize,
+        slot: SlotId,
         buckets: &[(i64, Quantity)],
         window: Window,
     ) -> Option<Quantity> {
@@ -208,7 +210,7 @@ impl<'f> FactReader<'f> {
         }
     }
 
-    fn next_slot_change(&self, slot: usize, window: Window) -> Option<EventTime> {
+    fn next_slot_change(&self, slot: SlotId, window: Window) -> Option<EventTime> {
         let number = |time: EventTime| bucket_number(window.bucket, time);
         match &self.view.facts[slot] {
             FactState::Buckets(buckets) => {

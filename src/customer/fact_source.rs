@@ -2,7 +2,7 @@
 
 use super::display_value::{DisplayValue, display_value, unit_of};
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{Comparison, Condition, Model, Term, TextTerm};
+use crate::model::{Comparison, Condition, FactId, Model, Term, TextTerm};
 
 /// A source of fact values, over which conditions and their parts are evaluated.
 pub(super) trait FactSource {
@@ -11,19 +11,19 @@ pub(super) trait FactSource {
     fn event(&self) -> Option<EventType>;
     /// The instant that `since` counts to.
     fn now(&self) -> EventTime;
-    fn has_value(&self, fact: usize) -> bool;
+    fn has_value(&self, fact: FactId) -> bool;
     /// A number, or a duration or an instant in milliseconds.
-    fn quantity(&self, fact: usize) -> Option<Quantity>;
-    fn instant(&self, fact: usize) -> Option<EventTime>;
-    fn text_of(&self, fact: usize) -> Option<&str>;
-    fn flag(&self, fact: usize) -> Option<bool>;
+    fn quantity(&self, fact: FactId) -> Option<Quantity>;
+    fn instant(&self, fact: FactId) -> Option<EventTime>;
+    fn text_of(&self, fact: FactId) -> Option<&str>;
+    fn flag(&self, fact: FactId) -> Option<bool>;
 
     /// When time alone changes a part of the condition; never for recorded facts.
     fn next_value_change(&self, _: &Condition) -> Option<EventTime> {
         None
     }
 
-    fn display_value(&self, fact: usize) -> Option<DisplayValue> {
+    fn display_value(&self, fact: FactId) -> Option<DisplayValue> {
         if let Some(instant) = self.instant(fact) {
             return Some(DisplayValue::Instant(instant));
         }

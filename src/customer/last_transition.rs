@@ -6,7 +6,9 @@ use compact_str::CompactString;
 
 use super::change::Cause;
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{FactAccessor, Model, Models, StageFact, ValueSource};
+use crate::model::{
+    FactAccessor, FactId, Model, Models, StageFact, StageId, TransitionId, ValueSource,
+};
 
 /// The last transition of a customer in a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +22,7 @@ pub struct LastTransition {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TransitionRecord {
     /// For a correction: the transition whose condition is no longer true.
-    pub(super) transition: usize,
+    pub(super) transition: TransitionId,
     /// The type of the event with which its condition was evaluated.
     pub(super) event: Option<EventType>,
     /// Since when the condition had been true, for a transition with `hold`.
@@ -34,8 +36,8 @@ pub(super) struct TransitionRecord {
 /// The transition that a correction retracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RetractionRecord {
-    pub(super) transition: usize,
-    pub(super) from: usize,
+    pub(super) transition: TransitionId,
+    pub(super) from: StageId,
     pub(super) effective_at: EventTime,
     /// The instant of the condition that was no longer true. Later than `effective_at` if an earlier correction had
     /// found another transition to the same stage.
@@ -49,8 +51,8 @@ pub(super) enum FactValue {
     Instant(EventTime),
     Text(CompactString),
     Flag(bool),
-    /// An index: a stage can be renamed.
-    Stage(usize),
+    /// Not its name: a stage can be renamed.
+    Stage(StageId),
 }
 
 impl TransitionRecord {
@@ -60,7 +62,7 @@ impl TransitionRecord {
             return false;
         };
         let is_known = |kind: EventType| kind.index() < models.vocabulary.type_count();
-        let is_valid = |(fact, value): (&usize, &Option<FactValue>)| {
+        let is_valid = |(fact, value): (&FactId, &Option<FactValue>)| {
             let accessor = model.facts[*fact].accessor;
             value.as_ref().is_none_or(|value| value.matches_accessor(accessor, model))
         };
@@ -73,7 +75,7 @@ impl TransitionRecord {
 
 impl RetractionRecord {
     fn matches_model(&self, model: &Model) -> bool {
-        self.from < model.stages.len() && self.transition < model.transitions.len()
+        model.stages.get(self.from).is_some() && model.transitions.get(self.transition).is_some()
     }
 }
 
@@ -82,7 +84,7 @@ impl FactValue {
     fn matches_accessor(&self, accessor: FactAccessor, model: &Model) -> bool {
         match (self, accessor.source) {
             (FactValue::Stage(stage), ValueSource::Stage(StageFact::Previous)) => {
-                *stage < model.stages.len()
+                model.stages.get(*stage).is_some()
             }
             (
                 FactValue::Instant(_),

@@ -1,6 +1,8 @@
 //! Migration of a customer's state to newer models (rule 24): facts and stages are retained, and each model whose meaning
 //! changed re-evaluates the customer.
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::FactState;
 use super::change::{Cause, StageChange};
 use super::last_transition::{FactValue, LastTransition, RetractionRecord, TransitionRecord};
@@ -10,7 +12,10 @@ use super::recent_ids::RecentIds;
 use super::state::CustomerState;
 use super::transitions::Trigger;
 use crate::event::{EventTime, Millis};
-use crate::model::{Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotKind};
+use crate::model::{
+    Model, ModelSuccession, Models, ModelsChange, Repeated, Slot, SlotId, SlotKind, StageId,
+    TransitionId,
+};
 
 /// A change from one version of the models to the next, at an instant.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +42,7 @@ impl Migration<'_> {
             },
             ledger: None,
             facts,
-            models: Vec::with_capacity(self.after.list.len()),
+            models: TiVec::with_capacity(self.after.list.len()),
         };
         migrated.ledger = self.migrate_ledger(state.ledger.as_deref(), &mut migrated);
         let models = self.after.list.iter().zip(&self.change.models);
@@ -54,9 +59,9 @@ impl Migration<'_> {
     }
 
     /// Facts with a slot in both versions are retained; new slots start empty.
-    fn migrate_facts(&self, facts: &[FactState]) -> Vec<FactState> {
-        let slots = self.after.slots.iter().zip(&self.change.slots);
-        let fact = |(slot, from): (&Slot, &Option<usize>)| match from {
+    fn migrate_facts(&self, facts: &TiSlice<SlotId, FactState>) -> TiVec<SlotId, FactState> {
+        let slots = self.after.slots.list().iter().zip(&self.change.slots);
+        let fact = |(slot, from): (&Slot, &Option<SlotId>)| match from {
             Some(from) => facts[*from].clone().capped_to(&slot.kind),
             None => FactState::new(slot),
         };
@@ -164,7 +169,7 @@ impl Migration<'_> {
                 successor.transitions_by_name[*transition].or(successor.transitions[*transition]);
             let after = after.filter(|after| model.transitions[*after].cooldown > Millis(0));
             let is_new =
-                |after: &usize| !history.last_taken.iter().any(|(known, _)| known == after);
+                |after: &TransitionId| !history.last_taken.iter().any(|(known, _)| known == after);
             if let Some(after) = after.filter(is_new) {
                 history.last_taken.push((after, *at));
             }
@@ -191,7 +196,7 @@ impl Migration<'_> {
             return None;
         }
         successor.stages[old.state_before.stage]?;
-        let slot = |(slot, state): &(usize, FactState)| {
+        let slot = |(slot, state): &(SlotId, FactState)| {
             let after = self.change.slot_after(*slot)?;
             let is_of_orders =
                 |models: &Models, slot| models.slots.order_slot_index(slot).is_some();
@@ -247,7 +252,7 @@ impl Migration<'_> {
 }
 
 /// Adds the visits of several stages that were merged into one.
-fn merge_visits(known: &mut Vec<(usize, Visits)>, stage: usize, visits: Visits) {
+fn merge_visits(known: &mut Vec<(StageId, Visits)>, stage: StageId, visits: Visits) {
     match known.iter_mut().find(|(known, _)| *known == stage) {
         None => known.push((stage, visits)),
         Some((_, existing)) => {
@@ -285,7 +290,7 @@ impl CustomerState {
         at: EventTime,
         changes: &mut Vec<StageChange>,
     ) {
-        for (model, successor) in change.models.iter().enumerate() {
+        for (model, successor) in change.models.iter_enumerated() {
             if !successor.is_unchanged {
                 let trigger = Trigger {
                     now: at.max(self.latest).max(self.models[model].effective_at),

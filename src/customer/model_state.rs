@@ -6,22 +6,22 @@ use super::change::Cause;
 use super::last_transition::TransitionRecord;
 use super::{FactState, LastTransition};
 use crate::event::{Event, EventTime, EventType, Millis};
-use crate::model::{Model, Models};
+use crate::model::{Model, Models, SlotId, StageId, TransitionId};
 
 /// Where a customer is in one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelState {
-    pub stage: usize,
+    pub stage: StageId,
     /// `effective_at` of the transition that led here, or the time of the customer's first event.
     pub entered: EventTime,
     /// The latest `effective_at` of a transition: later than `entered` after a retraction.
     pub effective_at: EventTime,
-    pub previous: Option<usize>,
+    pub previous: Option<StageId>,
     pub sequence: u64,
     /// The next instant at which any condition, hold or block out of this stage can change.
     pub due: Option<EventTime>,
     /// Transitions with `hold` whose condition is true, and since when.
-    pub active_holds: SmallVec<[(usize, EventTime); 1]>,
+    pub active_holds: SmallVec<[(TransitionId, EventTime); 1]>,
     /// State that only some models need; never empty if present.
     pub history: Option<Box<ModelHistory>>,
     /// The transition that led here; `None` before the first one, and for one of an early version of Tenure that did
@@ -33,9 +33,9 @@ pub struct ModelState {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelHistory {
     /// Transitions with `cooldown`, and when they were last taken.
-    pub last_taken: Vec<(usize, EventTime)>,
+    pub last_taken: Vec<(TransitionId, EventTime)>,
     /// Visits to those stages that track them, if the customer has been there.
-    pub visits: Vec<(usize, Visits)>,
+    pub visits: Vec<(StageId, Visits)>,
     /// Basis of the last transition, as long as it can be corrected.
     pub basis: Option<CorrectionBasis>,
 }
@@ -56,7 +56,7 @@ pub struct Visits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorrectionBasis {
     /// The transition.
-    pub(super) transition: usize,
+    pub(super) transition: TransitionId,
     /// When it took effect.
     pub(super) at: EventTime,
     /// The event type that its condition saw.
@@ -66,7 +66,7 @@ pub struct CorrectionBasis {
     pub(super) state_before: ModelState,
     /// The slots of the condition as of that instant, late events included that were applied since. Slots about
     /// orders contain the final orders only; the ledger has the others.
-    pub(super) slots: Vec<(usize, FactState)>,
+    pub(super) slots: Vec<(SlotId, FactState)>,
 }
 
 /// Which events at its own instant a transition saw.
@@ -96,7 +96,7 @@ impl ModelState {
         state
     }
 
-    pub(super) fn enter(&mut self, model: &Model, transition: usize, now: EventTime) {
+    pub(super) fn enter(&mut self, model: &Model, transition: TransitionId, now: EventTime) {
         let taken = &model.transitions[transition];
         if let Some(visits) = self.visits_mut(self.stage) {
             let stay = now.duration_since(visits.entered).0;
@@ -165,19 +165,19 @@ impl ModelState {
     }
 
     /// Since when the condition of a transition with `hold` is true.
-    pub(super) fn active_hold(&self, transition: usize) -> Option<EventTime> {
+    pub(super) fn active_hold(&self, transition: TransitionId) -> Option<EventTime> {
         let mut active_holds = self.active_holds.iter();
         let active_hold = active_holds.find(|(known, _)| *known == transition);
         active_hold.map(|(_, since)| *since)
     }
 
-    pub(super) fn visits(&self, stage: usize) -> Option<&Visits> {
+    pub(super) fn visits(&self, stage: StageId) -> Option<&Visits> {
         let mut visits = self.history.iter().flat_map(|history| &history.visits);
         let visits = visits.find(|(known, _)| *known == stage);
         visits.map(|(_, visits)| visits)
     }
 
-    fn visits_mut(&mut self, stage: usize) -> Option<&mut Visits> {
+    fn visits_mut(&mut self, stage: StageId) -> Option<&mut Visits> {
         let mut visits = self.history.iter_mut().flat_map(|history| &mut history.visits);
         let visits = visits.find(|(known, _)| *known == stage);
         visits.map(|(_, visits)| visits)

@@ -2,10 +2,12 @@
 
 mod entry;
 
+use typed_index_collections::TiSlice;
+
 use super::FactState;
 use super::distinct::stable_hash;
 use crate::event::{Event, EventTime};
-use crate::model::{Models, ORDERS_MAX, Orders, Refunds, Repeated, Slot, Slots};
+use crate::model::{Models, ORDERS_MAX, Orders, Refunds, Repeated, Slot, SlotId, Slots};
 
 pub(super) use entry::{Extent, LedgerEntry, OrderFields, PlacedOrder, Returned};
 
@@ -168,7 +170,7 @@ impl Ledger {
         orders: &Orders,
         (event, effect): (&Event, OrderEffect),
         latest: EventTime,
-        facts: &mut [FactState],
+        facts: &mut TiSlice<SlotId, FactState>,
         settle: impl FnOnce(&Event, u64),
     ) {
         let slots = models.slots.order_slots();

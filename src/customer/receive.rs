@@ -53,7 +53,7 @@ impl CustomerState {
                     .is_some_and(|(time, number)| basis.includes(time, Some(number)))
         };
         let first_change = changes.len();
-        for model in 0..models.list.len() {
+        for model in models.list.keys() {
             // A late event is evaluated at the customer's current time (rule 8).
             let latest = self.latest;
             let mut view = self.view_mut(models, model);

@@ -4,11 +4,11 @@ use super::evaluate::EvalContext;
 use super::fact_source::FactSource;
 use super::last_transition::{FactValue, TransitionRecord};
 use crate::event::{EventTime, EventType, Quantity};
-use crate::model::{Model, StageFact, ValueSource};
+use crate::model::{FactId, Model, StageFact, TransitionId, ValueSource};
 
 impl TransitionRecord {
     /// Records the facts that the condition of a transition reads.
-    pub(super) fn capture(transition: usize, context: &EvalContext<'_>) -> TransitionRecord {
+    pub(super) fn capture(transition: TransitionId, context: &EvalContext<'_>) -> TransitionRecord {
         let facts = context.facts.view.model.transitions[transition].facts.iter();
         TransitionRecord {
             transition,
@@ -21,7 +21,7 @@ impl TransitionRecord {
 }
 
 impl FactValue {
-    fn from_context(fact: usize, context: &EvalContext<'_>) -> Option<FactValue> {
+    fn from_context(fact: FactId, context: &EvalContext<'_>) -> Option<FactValue> {
         let accessor = context.accessor(fact);
         if let ValueSource::Stage(StageFact::Previous) = accessor.source {
             return context.facts.view.state.previous.map(FactValue::Stage);
@@ -48,10 +48,10 @@ pub(super) struct RecordedFacts<'r> {
 }
 
 impl RecordedFacts<'_> {
-    fn value(&self, fact: usize) -> Option<&FactValue> {
+    fn value(&self, fact: FactId) -> Option<&FactValue> {
         let facts = &self.model.transitions[self.record.transition].facts;
         let accessor = self.model.facts[fact].accessor;
-        let same = |other: &usize| self.model.facts[*other].accessor == accessor;
+        let same = |other: &FactId| self.model.facts[*other].accessor == accessor;
         self.record.facts.get(facts.iter().position(same)?)?.as_ref()
     }
 }
@@ -69,11 +69,11 @@ impl FactSource for RecordedFacts<'_> {
         self.at
     }
 
-    fn has_value(&self, fact: usize) -> bool {
+    fn has_value(&self, fact: FactId) -> bool {
         self.value(fact).is_some()
     }
 
-    fn quantity(&self, fact: usize) -> Option<Quantity> {
+    fn quantity(&self, fact: FactId) -> Option<Quantity> {
         match self.value(fact)? {
             FactValue::Number(number) => Some(*number),
             FactValue::Instant(instant) => Some(Quantity::from_whole(instant.0)),
@@ -81,14 +81,14 @@ impl FactSource for RecordedFacts<'_> {
         }
     }
 
-    fn instant(&self, fact: usize) -> Option<EventTime> {
+    fn instant(&self, fact: FactId) -> Option<EventTime> {
         match self.value(fact)? {
             FactValue::Instant(instant) => Some(*instant),
             _ => None,
         }
     }
 
-    fn text_of(&self, fact: usize) -> Option<&str> {
+    fn text_of(&self, fact: FactId) -> Option<&str> {
         match self.value(fact)? {
             FactValue::Text(text) => Some(text),
             FactValue::Stage(stage) => Some(&self.model.stages[*stage].name),
@@ -96,7 +96,7 @@ impl FactSource for RecordedFacts<'_> {
         }
     }
 
-    fn flag(&self, fact: usize) -> Option<bool> {
+    fn flag(&self, fact: FactId) -> Option<bool> {
         match self.value(fact)? {
             FactValue::Flag(flag) => Some(*flag),
             _ => None,

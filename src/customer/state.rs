@@ -1,10 +1,12 @@
 //! The stored state of one customer.
 
+use typed_index_collections::TiVec;
+
 use super::model_state::ModelState;
 use super::view::{ModelView, ModelViewMut};
 use super::{FactState, Ledger, OpenOrder, RecentIds};
 use crate::event::{Event, EventTime, Position};
-use crate::model::Models;
+use crate::model::{ModelId, Models, SlotId};
 
 /// The whole state of one customer, for all models.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +24,8 @@ pub struct CustomerState {
     pub recent: RecentIds,
     /// The orders that can be returned, if a model declares which events are orders.
     pub ledger: Option<Box<Ledger>>,
-    pub facts: Vec<FactState>,
-    pub models: Vec<ModelState>,
+    pub facts: TiVec<SlotId, FactState>,
+    pub models: TiVec<ModelId, ModelState>,
 }
 
 impl CustomerState {
@@ -37,7 +39,7 @@ impl CustomerState {
             armed: None,
             recent: RecentIds::default(),
             ledger: models.orders.map(|_| Box::new(Ledger::new(&models.slots))),
-            facts: models.slots.iter().map(FactState::new).collect(),
+            facts: models.slots.list().iter().map(FactState::new).collect(),
             models: models.list.iter().map(initial).collect(),
         }
     }
@@ -49,7 +51,7 @@ impl CustomerState {
         ledger.order_for_event(orders, event, self.latest)
     }
 
-    pub(super) fn view<'v>(&'v self, models: &'v Models, model: usize) -> ModelView<'v> {
+    pub(super) fn view<'v>(&'v self, models: &'v Models, model: ModelId) -> ModelView<'v> {
         ModelView {
             models,
             model: &models.list[model],
@@ -58,10 +60,14 @@ impl CustomerState {
         }
     }
 
-    pub(super) fn view_mut<'v>(&'v mut self, models: &'v Models, model: usize) -> ModelViewMut<'v> {
+    pub(super) fn view_mut<'v>(
+        &'v mut self,
+        models: &'v Models,
+        model: ModelId,
+    ) -> ModelViewMut<'v> {
         ModelViewMut {
             models,
-            index: model,
+            id: model,
             model: &models.list[model],
             state: &mut self.models[model],
             facts: &self.facts,

@@ -4,7 +4,7 @@ use super::change::{Cause, StageChange};
 use super::state::CustomerState;
 use super::transitions::Trigger;
 use crate::event::EventTime;
-use crate::model::Models;
+use crate::model::{ModelId, Models};
 
 impl CustomerState {
     /// The earliest instant at which time alone can change anything.
@@ -32,12 +32,8 @@ impl CustomerState {
         true
     }
 
-    fn first_due(&self) -> Option<(EventTime, usize)> {
-        let due = self
-            .models
-            .iter()
-            .enumerate()
-            .filter_map(|(model, state)| state.due.map(|due| (due, model)));
-        due.min()
+    fn first_due(&self) -> Option<(EventTime, ModelId)> {
+        let models = self.models.iter_enumerated();
+        models.filter_map(|(model, state)| Some((state.due?, model))).min()
     }
 }

@@ -8,6 +8,7 @@ use super::fact_source::FactSource;
 use super::last_transition::TransitionRecord;
 use super::view::{ModelView, ModelViewMut};
 use crate::event::{EventTime, EventType, Millis};
+use crate::model::TransitionId;
 
 /// What starts an evaluation.
 #[derive(Clone, Copy)]
@@ -29,11 +30,11 @@ impl ModelViewMut<'_> {
     /// Takes every transition that is ready, one after the other (rule 16), and sets the model's next due instant.
     /// `visited` stops a chain from entering a stage twice.
     pub(super) fn evaluate(&mut self, trigger: Trigger, changes: &mut Vec<StageChange>) {
-        let mut visited = 1_u64 << self.state.stage;
+        let mut visited = 1_u64 << self.state.stage.index();
         let mut link = trigger;
         while let Some(transition) = self.find_transition(link, visited) {
             let change = self.take_transition(transition, link);
-            visited |= 1 << change.to;
+            visited |= 1 << change.to.index();
             changes.push(change);
             link = link.without_event();
         }
@@ -43,7 +44,11 @@ impl ModelViewMut<'_> {
     /// The first transition out of the stage, in file order, whose condition is true, whose hold is complete and that
     /// is not blocked; for a timer, one that was not ready before (rule 16). Updates the holds of the transitions that it
     /// evaluates.
-    pub(super) fn find_transition(&mut self, trigger: Trigger, visited: u64) -> Option<usize> {
+    pub(super) fn find_transition(
+        &mut self,
+        trigger: Trigger,
+        visited: u64,
+    ) -> Option<TransitionId> {
         let Trigger { now, event, cause } = trigger;
         // Corrections and re-evaluations under newer models ignore minimum stay, cooldown and re-entry (rule 18).
         let checks_blocks = matches!(cause, Cause::Event | Cause::Timer);
@@ -53,7 +58,7 @@ impl ModelViewMut<'_> {
             let is_true = self.view().at(now, event).is_true(&transition.when);
             let is_hold_complete = transition.hold == Millis(0)
                 || self.update_hold(*at, is_true, now) >= transition.hold;
-            let is_ready = is_true && is_hold_complete && visited & 1 << transition.to == 0;
+            let is_ready = is_true && is_hold_complete && visited & 1 << transition.to.index() == 0;
             if is_ready
                 && !(checks_blocks && self.view().is_blocked(*at, now))
                 && !(cause == Cause::Timer && self.view().was_ready(*at, now))
@@ -65,7 +70,7 @@ impl ModelViewMut<'_> {
     }
 
     /// For how long a condition with `hold` has been true; a false evaluation resets it (rule 17).
-    fn update_hold(&mut self, transition: usize, is_true: bool, now: EventTime) -> Millis {
+    fn update_hold(&mut self, transition: TransitionId, is_true: bool, now: EventTime) -> Millis {
         // A start after `now` was set by a timer that fired before an event with an earlier time was applied: at the
         // event's time the condition has not become true yet.
         let active_holds = &mut self.state.active_holds;
@@ -81,7 +86,7 @@ impl ModelViewMut<'_> {
         }
     }
 
-    fn take_transition(&mut self, transition: usize, trigger: Trigger) -> StageChange {
+    fn take_transition(&mut self, transition: TransitionId, trigger: Trigger) -> StageChange {
         let Trigger { now, event, cause } = trigger;
         let definition = &self.model.transitions[transition];
         let context = self.view().at(now, event);
@@ -95,7 +100,7 @@ impl ModelViewMut<'_> {
         self.state.set_basis(basis);
         self.state.set_last_transition(cause, record);
         StageChange {
-            model: self.index,
+            model: self.id,
             sequence: self.state.sequence,
             from,
             to: definition.to,
@@ -116,7 +121,7 @@ impl ModelView<'_> {
     /// Whether a transition was ready a millisecond ago already. Every instant at which one becomes ready is evaluated,
     /// so the chain rule stopped this one then: it leads to a stage of the chain that led here. Without this check an
     /// additional evaluation would change the result.
-    fn was_ready(&self, transition: usize, now: EventTime) -> bool {
+    fn was_ready(&self, transition: TransitionId, now: EventTime) -> bool {
         let before = now.saturating_sub(Millis(1));
         let definition = &self.model.transitions[transition];
         let is_hold_complete = definition.hold == Millis(0)

@@ -1,9 +1,11 @@
 //! One customer in one model: the definition, the state and the facts together.
 
+use typed_index_collections::TiSlice;
+
 use super::model_state::ModelState;
 use super::{FactState, Ledger};
 use crate::event::{EventTime, Position};
-use crate::model::{Model, Models, Reentry};
+use crate::model::{Model, ModelId, Models, Reentry, SlotId, TransitionId};
 
 /// What conditions and blocks read.
 #[derive(Clone, Copy)]
@@ -11,19 +13,16 @@ pub(super) struct ModelView<'v> {
     pub(super) models: &'v Models,
     pub(super) model: &'v Model,
     pub(super) state: &'v ModelState,
-    /// By slot.
-    pub(super) facts: &'v [FactState],
+    pub(super) facts: &'v TiSlice<SlotId, FactState>,
 }
 
 /// A view whose state the transition rules change.
 pub(super) struct ModelViewMut<'v> {
     pub(super) models: &'v Models,
-    /// The index of the model.
-    pub(super) index: usize,
+    pub(super) id: ModelId,
     pub(super) model: &'v Model,
     pub(super) state: &'v mut ModelState,
-    /// By slot.
-    pub(super) facts: &'v [FactState],
+    pub(super) facts: &'v TiSlice<SlotId, FactState>,
     pub(super) ledger: Option<&'v Ledger>,
     /// The customer's last applied event.
     pub(super) position: Position,
@@ -36,14 +35,14 @@ impl ModelViewMut<'_> {
 }
 
 impl ModelView<'_> {
-    pub(super) fn is_blocked(&self, transition: usize, now: EventTime) -> bool {
+    pub(super) fn is_blocked(&self, transition: TransitionId, now: EventTime) -> bool {
         let is_blocking = |end: &Option<EventTime>| end.is_none_or(|end| end > now);
         self.block_ends(transition).iter().any(is_blocking)
     }
 
     /// The instants at which minimum stay, cooldown and re-entry stop blocking a transition out of the current
     /// stage (rule 18); `None` if that is never.
-    pub(super) fn block_ends(&self, transition: usize) -> [Option<EventTime>; 3] {
+    pub(super) fn block_ends(&self, transition: TransitionId) -> [Option<EventTime>; 3] {
         let ModelView { model, state, .. } = self;
         let definition = &model.transitions[transition];
         let dwell = state.entered.checked_add(model.stages[state.stage].min_dwell);

@@ -9,7 +9,7 @@ use crate::customer::{
     OutgoingTransition, StageChange, TakenTransition,
 };
 use crate::event::{EventTime, Vocabulary};
-use crate::model::Model;
+use crate::model::{Model, StageId};
 
 impl CustomerExplanation<'_> {
     pub fn to_json(&self) -> Value {
@@ -45,7 +45,7 @@ fn model_json(
     explanation: &Explanation,
     now: EventTime,
 ) -> Value {
-    let stage = |stage: usize| model.stages[stage].name.as_str();
+    let stage = |stage: StageId| model.stages[stage].name.as_str();
     let last = explanation.last_transition.as_ref();
     json!({
         "model": model.name,
@@ -61,7 +61,7 @@ fn model_json(
     })
 }
 
-fn arrival_json(model: &Model, vocabulary: &Vocabulary, last: &Arrival, to: usize) -> Value {
+fn arrival_json(model: &Model, vocabulary: &Vocabulary, last: &Arrival, to: StageId) -> Value {
     let mut json = json!({
         "cause": last.cause.name(),
         "effective_at": last.effective_at.to_string(),
@@ -96,7 +96,7 @@ fn arrival_json(model: &Model, vocabulary: &Vocabulary, last: &Arrival, to: usiz
     json
 }
 
-fn outgoing_json(model: &Model, outgoing: &OutgoingTransition, from: usize) -> Value {
+fn outgoing_json(model: &Model, outgoing: &OutgoingTransition, from: StageId) -> Value {
     let definition = &model.transitions[outgoing.transition];
     let mut json = json!({
         "transition": model.transition_name(outgoing.transition, from),

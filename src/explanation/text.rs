@@ -10,7 +10,7 @@ use crate::customer::{
     TakenTransition, VariableSides,
 };
 use crate::event::EventTime;
-use crate::model::{Model, sanitize_for_terminal};
+use crate::model::{Model, StageId, sanitize_for_terminal};
 
 impl Display for CustomerExplanation<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +64,7 @@ struct ModelText<'p> {
 }
 
 impl ModelText<'_> {
-    fn stage_name(&self, stage: usize) -> &str {
+    fn stage_name(&self, stage: StageId) -> &str {
         &self.model.stages[stage].name
     }
 

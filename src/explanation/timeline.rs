@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use typed_index_collections::{TiVec, ti_vec};
 
 use super::format::{format_instant, format_value, format_value_or_none};
 use super::phrases::{past_comparison_text, transition_text, wait_reasons};
@@ -11,7 +12,7 @@ use crate::customer::{
     Cause, CustomerState, DisplayValue, EventAnomalies, OutgoingTransition, StageChange,
 };
 use crate::event::{CustomerId, Event, EventTime, Position, Scalar};
-use crate::model::{Models, sanitize_for_terminal};
+use crate::model::{Model, ModelId, Models, sanitize_for_terminal};
 
 /// One step of a customer's timeline.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,7 @@ pub struct TimelineFormatter<'s> {
     /// `source` of the CloudEvents.
     source: &'s str,
     /// By model: the last printed waiting transitions.
-    waiting: Vec<Vec<String>>,
+    waiting: TiVec<ModelId, Vec<String>>,
 }
 
 struct ChangedFact<'c> {
@@ -58,7 +59,7 @@ impl<'s> TimelineFormatter<'s> {
             customer,
             files,
             source,
-            waiting: vec![Vec::new(); models.list.len()],
+            waiting: ti_vec![Vec::new(); models.list.len()],
         }
     }
 
@@ -81,13 +82,13 @@ impl<'s> TimelineFormatter<'s> {
         for change in step.changes {
             self.push_transition(&mut text, change, step);
         }
-        for (at, model) in self.models.list.iter().enumerate() {
-            let waiting = self.waiting_transitions(at, step);
-            if waiting != self.waiting[at] {
+        for (id, model) in self.models.list.iter_enumerated() {
+            let waiting = self.waiting_transitions(id, step);
+            if waiting != self.waiting[id] {
                 waiting
                     .iter()
                     .for_each(|waits| push_line(&mut text, 1, &format!("{}: {waits}", model.name)));
-                self.waiting[at] = waiting;
+                self.waiting[id] = waiting;
             }
         }
         for (model, before, after) in self.changed_timers(step) {
@@ -124,9 +125,9 @@ impl<'s> TimelineFormatter<'s> {
         let stages = stages.map(|(model, state)| {
             (model.name.clone(), model.stages[state.stage].name.clone().into())
         });
-        let waiting = (0..self.models.list.len()).map(|at| {
-            (self.models.list[at].name.clone(), self.waiting_transitions(at, step).into())
-        });
+        let waiting = self.models.list.iter_enumerated();
+        let waiting = waiting
+            .map(|(id, model)| (model.name.clone(), self.waiting_transitions(id, step).into()));
         let mut json = json!({
             "customer_id": self.customer.as_str(),
             "at": step.at.to_string(),
@@ -202,10 +203,10 @@ impl<'s> TimelineFormatter<'s> {
         let before = step.before.cloned().unwrap_or_else(new);
         let now = step.at.max(step.after.latest);
         let mut changed = Vec::new();
-        for (at, model) in self.models.list.iter().enumerate() {
+        for (id, model) in self.models.list.iter_enumerated() {
             // Both as of `now`: what time alone removed from a window is not a change by this step.
             let [before, after] =
-                [&before, step.after].map(|state| state.facts_at(self.models, at, now));
+                [&before, step.after].map(|state| state.facts_at(self.models, id, now));
             let facts = model.facts.iter().zip(before.into_iter().zip(after));
             for (fact, (before, after)) in facts.filter(|(_, (before, after))| before != after) {
                 changed.push(ChangedFact { model: &model.name, fact: &fact.name, before, after });
@@ -236,7 +237,7 @@ impl<'s> TimelineFormatter<'s> {
     }
 
     /// The transitions whose condition is true, with what they wait for.
-    fn waiting_transitions(&self, model: usize, step: &TimelineStep<'_>) -> Vec<String> {
+    fn waiting_transitions(&self, model: ModelId, step: &TimelineStep<'_>) -> Vec<String> {
         let now = step.at.max(step.after.latest);
         let explained = step.after.explain(self.models, model, now);
         let definition = &self.models.list[model];
@@ -256,12 +257,12 @@ impl<'s> TimelineFormatter<'s> {
         &self,
         step: &TimelineStep<'_>,
     ) -> Vec<(&'s str, Option<EventTime>, Option<EventTime>)> {
-        let timer = |(at, model): (usize, &'s crate::model::Model)| {
-            let before = step.before.and_then(|before| before.models[at].due);
-            let after = step.after.models[at].due;
+        let timer = |(id, model): (ModelId, &'s Model)| {
+            let before = step.before.and_then(|before| before.models[id].due);
+            let after = step.after.models[id].due;
             (before != after).then_some((model.name.as_str(), before, after))
         };
-        self.models.list.iter().enumerate().filter_map(timer).collect()
+        self.models.list.iter_enumerated().filter_map(timer).collect()
     }
 
     fn origin(&self, position: Position) -> Origin<'s> {

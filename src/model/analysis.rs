@@ -8,6 +8,6 @@ mod range;
 mod satisfiable;
 
 pub(crate) use drift::can_become_true_by_time;
-pub(crate) use fact::AnalyzedFact;
+pub(crate) use fact::{AnalyzedFact, AnalyzedFacts};
 pub(super) use inactive::{InactiveTruth, inactive_truth};
 pub(super) use satisfiable::{is_contradiction, is_unsatisfiable};

@@ -1,14 +1,17 @@
 //! The models that are resolved so far, and what they share.
 
+use typed_index_collections::TiVec;
+
 use super::definition::{Dedupe, Model, Models};
 use super::orders::Orders;
 use super::slots::SlotTable;
 use crate::event::Vocabulary;
+use crate::model::ModelId;
 
 /// [`Models`] before all files are read.
 #[derive(Debug, Default)]
 pub(super) struct ModelsBuilder {
-    pub(super) list: Vec<Model>,
+    pub(super) list: TiVec<ModelId, Model>,
     pub(super) slots: SlotTable,
     pub(super) vocabulary: Vocabulary,
     pub(super) dedupe: Option<Dedupe>,

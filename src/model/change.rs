@@ -8,7 +8,12 @@ mod report;
 
 use std::collections::BTreeMap;
 
-use super::{FactAccessor, Model, Models, Slot, Stage, ValueSource, Window};
+use typed_index_collections::{TiSlice, TiVec};
+
+use super::{
+    FactAccessor, Model, ModelId, Models, Slot, SlotId, Stage, StageId, Transition, TransitionId,
+    ValueSource, Window,
+};
 use crate::event::{EventType, FieldId};
 use canonical::CanonicalModel;
 
@@ -16,9 +21,9 @@ use canonical::CanonicalModel;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelsChange {
     /// By new slot: the old slot with the same meaning.
-    pub slots: Vec<Option<usize>>,
+    pub slots: TiVec<SlotId, Option<SlotId>>,
     /// By new model.
-    pub models: Vec<ModelSuccession>,
+    pub models: TiVec<ModelId, ModelSuccession>,
     /// By old event type: the new one.
     event_types: Vec<EventType>,
     /// By old field: the new one.
@@ -52,26 +57,27 @@ pub struct AcceptedLosses {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelSuccession {
     /// The old model. Without one, every customer begins in the initial stage.
-    pub predecessor: Option<usize>,
+    pub predecessor: Option<ModelId>,
     /// By old stage: the new one.
-    pub stages: Vec<Option<usize>>,
+    pub stages: TiVec<StageId, Option<StageId>>,
     /// By old transition: the new one with the same condition into the same stage.
-    pub transitions: Vec<Option<usize>>,
+    pub transitions: TiVec<TransitionId, Option<TransitionId>>,
     /// By old transition: the new one of the same name, with any condition.
-    pub transitions_by_name: Vec<Option<usize>>,
+    pub transitions_by_name: TiVec<TransitionId, Option<TransitionId>>,
     /// Whether the meaning is the same, so that the change moves no customer.
     pub is_unchanged: bool,
 }
 
 impl ModelsChange {
     pub fn between(before: &Models, after: &Models) -> ModelsChange {
-        let old_slots: BTreeMap<String, usize> = (before.slots.iter().enumerate())
-            .map(|(at, slot)| (canonical::slot(before, slot), at))
+        let old_slots: BTreeMap<String, SlotId> = (before.slots.list().iter_enumerated())
+            .map(|(id, slot)| (canonical::slot(before, slot), id))
             .collect();
         let old_slot = |slot: &Slot| old_slots.get(&canonical::slot(after, slot)).copied();
-        let slots: Vec<Option<usize>> = after.slots.iter().map(old_slot).collect();
+        let slots: TiVec<SlotId, Option<SlotId>> =
+            after.slots.list().iter().map(old_slot).collect();
         let mut change = ModelsChange {
-            models: Vec::with_capacity(after.list.len()),
+            models: TiVec::with_capacity(after.list.len()),
             event_types: event_types(before, after),
             fields: fields(before, after),
             is_text_only: false,
@@ -87,14 +93,14 @@ impl ModelsChange {
             let succession = change.compare_model(before, after, model);
             change.models.push(succession);
         }
-        let is_dropped = |at: usize| !change.models.iter().any(|it| it.predecessor == Some(at));
-        let names = |models: &Models, is_selected: &dyn Fn(usize) -> bool| -> Vec<String> {
-            let all = models.list.iter().enumerate();
-            let selected = all.filter(|(at, _)| is_selected(*at));
+        let is_dropped = |id: ModelId| !change.models.iter().any(|it| it.predecessor == Some(id));
+        let names = |models: &Models, is_selected: &dyn Fn(ModelId) -> bool| -> Vec<String> {
+            let all = models.list.iter_enumerated();
+            let selected = all.filter(|(id, _)| is_selected(*id));
             selected.map(|(_, model)| model.name.clone()).collect()
         };
         let dropped = names(before, &is_dropped);
-        let new = names(after, &|at| change.models[at].predecessor.is_none());
+        let new = names(after, &|id| change.models[id].predecessor.is_none());
         (change.dropped_models, change.new_models) = (dropped, new);
         change.is_visible = is_visible(before, after, &change.models);
         change.is_text_only = !change.is_visible && change.keeps_encoding(before, after);
@@ -114,12 +120,12 @@ impl ModelsChange {
     }
 
     /// The new slot of an old one, if there is one.
-    pub fn slot_after(&self, before: usize) -> Option<usize> {
-        self.slots.iter().position(|from| *from == Some(before))
+    pub fn slot_after(&self, before: SlotId) -> Option<SlotId> {
+        self.slots.position(|from| *from == Some(before))
     }
 
     fn compare_model(&mut self, before: &Models, after: &Models, model: &Model) -> ModelSuccession {
-        let old_model = |name: &str| before.list.iter().position(|old| old.name == name);
+        let old_model = |name: &str| before.list.position(|old| old.name == name);
         let former = || {
             let was = model.was.as_deref()?;
             // A new model that still has the name is the successor.
@@ -131,7 +137,7 @@ impl ModelsChange {
             return ModelSuccession::default();
         };
         let old = &before.list[predecessor];
-        let stages: Vec<Option<usize>> =
+        let stages: TiVec<StageId, Option<StageId>> =
             old.stages.iter().map(|stage| stage_after(model, &stage.name)).collect();
         for (stage, after) in old.stages.iter().zip(&stages) {
             if after.is_none() {
@@ -139,27 +145,24 @@ impl ModelsChange {
             }
         }
         let missing = self.collect_missing_facts(before, model, Some((old, &stages)));
-        let old_canonical = CanonicalModel {
-            models: before,
-            model: old,
-            stages: new_stage_names(old, model, &stages),
-        };
+        let old_canonical =
+            CanonicalModel { models: before, model: old, stages: new_stage_names(model, &stages) };
         let new_canonical = CanonicalModel {
             models: after,
             model,
             stages: model.stages.iter().map(|stage| &*stage.name).collect(),
         };
-        let new_transitions: Vec<String> =
-            (0..model.transitions.len()).map(|at| new_canonical.transition(at)).collect();
-        let same_meaning = |at| {
-            let transition = old_canonical.transition(at);
-            new_transitions.iter().position(|new| *new == transition)
+        let new_transitions: TiVec<TransitionId, String> =
+            model.transitions.iter().map(|new| new_canonical.transition(new)).collect();
+        let same_meaning = |old: &Transition| {
+            let transition = old_canonical.transition(old);
+            new_transitions.position(|new| *new == transition)
         };
-        let same_name = |at: usize| {
-            let name = transition_label(&old_canonical, at);
-            (0..model.transitions.len()).find(|at| transition_label(&new_canonical, *at) == name)
+        let same_name = |old: &Transition| {
+            let name = transition_label(&old_canonical, old);
+            model.transitions.position(|new| transition_label(&new_canonical, new) == name)
         };
-        let transitions = 0..old.transitions.len();
+        let transitions = old.transitions.iter();
         ModelSuccession {
             predecessor: Some(predecessor),
             transitions: transitions.clone().map(same_meaning).collect(),
@@ -174,7 +177,7 @@ impl ModelsChange {
         &mut self,
         before: &Models,
         model: &Model,
-        old: Option<(&Model, &[Option<usize>])>,
+        old: Option<(&Model, &TiSlice<StageId, Option<StageId>>)>,
     ) -> bool {
         let count_before = self.missing_facts.len();
         let facts = model.facts.iter();
@@ -182,10 +185,10 @@ impl ModelsChange {
         let mut missing: Vec<String> =
             facts.map(|fact| format!("`{}` of {}", fact.name, model.name)).collect();
         if let Some((old, stages)) = old {
-            for (at, stage) in model.stages.iter().enumerate() {
-                let mut former = (0..).zip(stages).filter(|(_, after)| **after == Some(at));
-                let was_tracked =
-                    former.all(|(before, _): (usize, _)| old.stages[before].tracks_visits);
+            for (at, stage) in model.stages.iter_enumerated() {
+                let mut former =
+                    old.stages.iter().zip(stages).filter(|(_, after)| **after == Some(at));
+                let was_tracked = former.all(|(before, _)| before.tracks_visits);
                 if stage.tracks_visits && !was_tracked {
                     missing.push(format!("visits to `{}` of {}", stage.name, model.name));
                 }
@@ -212,56 +215,52 @@ impl ModelsChange {
 
     /// Whether an encoded state of the old models is also one of the new models.
     fn keeps_encoding(&self, before: &Models, after: &Models) -> bool {
-        let mut slots = before.slots.iter().zip(after.slots.iter());
-        let same_model = |(at, model): (usize, &ModelSuccession)| {
+        let mut slots = before.slots.list().iter().zip(after.slots.list());
+        let same_model = |(id, model): (ModelId, &ModelSuccession)| {
             let tracked = |models: &Models| -> Vec<bool> {
-                let stages = models.list[at].stages.iter();
+                let stages = models.list[id].stages.iter();
                 stages.map(|stage| stage.tracks_visits).collect()
             };
-            model.predecessor == Some(at)
+            model.predecessor == Some(id)
                 && model.is_unchanged
                 && is_identity(&model.stages)
                 && is_identity(&model.transitions)
                 && tracked(before) == tracked(after)
         };
         before.list.len() == after.list.len()
-            && before.slots.iter().len() == after.slots.iter().len()
+            && before.slots.list().len() == after.slots.list().len()
             && is_identity(&self.slots)
             && slots.all(|(a, b)| {
                 canonical::slot_retention(&a.kind) == canonical::slot_retention(&b.kind)
             })
-            && self.models.iter().enumerate().all(same_model)
+            && self.models.iter_enumerated().all(same_model)
             && before.vocabulary == after.vocabulary
             && before.orders == after.orders
             && before.dedupe == after.dedupe
     }
 }
 
-fn is_identity(numbers: &[Option<usize>]) -> bool {
-    let mut numbers = numbers.iter().enumerate();
-    numbers.all(|(at, number)| *number == Some(at))
+fn is_identity<I: From<usize> + PartialEq>(ids: &TiSlice<I, Option<I>>) -> bool {
+    ids.iter_enumerated().all(|(at, id)| *id == Some(at))
 }
 
 /// The new stage of an old one: that of the same name, else that whose `was` names it.
-fn stage_after(model: &Model, name: &str) -> Option<usize> {
-    let mut stages = model.stages.iter();
-    let same = stages.position(|stage| stage.name == name);
-    let renamed = || {
-        let mut stages = model.stages.iter();
-        stages.position(|stage| stage.was.iter().any(|was| was == name))
-    };
-    same.or_else(renamed)
+fn stage_after(model: &Model, name: &str) -> Option<StageId> {
+    let renamed = || model.stages.position(|stage| stage.was.iter().any(|was| was == name));
+    model.stages.position(|stage| stage.name == name).or_else(renamed)
 }
 
 /// The new names of old stages. A lost stage is `?`, which no stage can be called.
-fn new_stage_names<'m>(old: &Model, new: &'m Model, stages: &[Option<usize>]) -> Vec<&'m str> {
-    let name = |at: usize| stages[at].map_or("?", |stage| new.stages[stage].name.as_str());
-    (0..old.stages.len()).map(name).collect()
+fn new_stage_names<'m>(
+    new: &'m Model,
+    stages: &TiSlice<StageId, Option<StageId>>,
+) -> TiVec<StageId, &'m str> {
+    let name = |after: &Option<StageId>| after.map_or("?", |stage| &*new.stages[stage].name);
+    stages.iter().map(name).collect()
 }
 
 /// The transition's name, or its stages.
-fn transition_label(canonical: &CanonicalModel<'_>, transition: usize) -> String {
-    let transition = &canonical.model.transitions[transition];
+fn transition_label(canonical: &CanonicalModel<'_>, transition: &Transition) -> String {
     let stages = &canonical.stages;
     match &transition.name {
         Some(name) => name.clone(),
@@ -290,7 +289,7 @@ fn fields(before: &Models, after: &Models) -> Vec<Option<FieldId>> {
 }
 
 /// Whether the published models (not in shadow), or the names of their stages, differ.
-fn is_visible(before: &Models, after: &Models, models: &[ModelSuccession]) -> bool {
+fn is_visible(before: &Models, after: &Models, models: &TiSlice<ModelId, ModelSuccession>) -> bool {
     let published = |models: &Models| models.list.iter().filter(|model| !model.shadow).count();
     let renamed = |(model, succession): (&Model, &ModelSuccession)| {
         let Some(predecessor) = succession.predecessor else {
@@ -298,7 +297,7 @@ fn is_visible(before: &Models, after: &Models, models: &[ModelSuccession]) -> bo
         };
         let old = &before.list[predecessor];
         let stages = old.stages.iter().zip(&succession.stages);
-        let same = |(stage, after): (&Stage, &Option<usize>)| {
+        let same = |(stage, after): (&Stage, &Option<StageId>)| {
             after.is_some_and(|after| model.stages[after].name == stage.name)
         };
         model.shadow != old.shadow

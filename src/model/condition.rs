@@ -1,8 +1,9 @@
 //! The typed form of a condition: the output of `lower`, which `customer` evaluates.
 //!
-//! Facts are indexes into the model's list. Numbers, money, durations (milliseconds) and
-//! instants (milliseconds since 1970) are all [`Quantity`], so nothing is converted at run time.
+//! Numbers, money, durations (milliseconds) and instants (milliseconds since 1970) are all [`Quantity`], so nothing is
+//! converted at run time.
 
+use super::ids::FactId;
 use crate::event::{EventType, Quantity};
 
 /// A condition on facts, the time, and the event that is being applied.
@@ -12,7 +13,7 @@ pub enum Condition {
     /// An event of this type (`None`: any) is being applied. It is true only for the first transition of a chain.
     OnEvent(Option<EventType>),
     /// The fact has a value.
-    Has(usize),
+    Has(FactId),
     Not(Box<Condition>),
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -22,7 +23,7 @@ pub enum Condition {
     CompareText(TextComparison),
     /// The fact is this truth value; an absent fact makes it false.
     Bool {
-        fact: usize,
+        fact: FactId,
         is: bool,
         text: String,
     },
@@ -65,8 +66,8 @@ pub struct Comparison {
     /// The sides with `since`, or with the time in a stage.
     pub time_dependent: TimeDependentSides,
     /// The facts with a window: their buckets expire as time passes.
-    pub windowed_facts: Vec<usize>,
-    pub facts: Vec<usize>,
+    pub windowed_facts: Vec<FactId>,
+    pub facts: Vec<FactId>,
     pub text: String,
 }
 
@@ -95,9 +96,9 @@ impl TimeDependentSides {
 pub enum Term {
     Constant(Quantity),
     /// The value of a fact.
-    Fact(usize),
+    Fact(FactId),
     /// The time since the instant of a fact, never negative.
-    Since(usize),
+    Since(FactId),
     /// `-a`
     Negate(Box<Term>),
     /// `a op b`
@@ -134,12 +135,12 @@ pub struct TextComparison {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TextTerm {
     /// The value of a fact.
-    Fact(usize),
+    Fact(FactId),
     Constant(String),
 }
 
 impl TextTerm {
-    pub fn fact(&self) -> Option<usize> {
+    pub fn fact(&self) -> Option<FactId> {
         match self {
             TextTerm::Fact(fact) => Some(*fact),
             TextTerm::Constant(_) => None,
@@ -187,7 +188,7 @@ impl Operator {
 
 impl Condition {
     /// The facts of this condition itself, without those of nested conditions.
-    pub fn facts(&self) -> Vec<usize> {
+    pub fn facts(&self) -> Vec<FactId> {
         match self {
             Condition::Compare(comparison) => comparison.facts.clone(),
             Condition::Has(fact) | Condition::Bool { fact, .. } => vec![*fact],

@@ -1,6 +1,9 @@
 //! A compiled model: its stages, transitions and facts.
 
+use typed_index_collections::TiVec;
+
 use super::condition::Condition;
+use super::ids::{FactId, ModelId, SlotId, StageId, TransitionId};
 use super::model_test::ModelTest;
 use super::orders::Orders;
 use super::problem::SourceFile;
@@ -26,13 +29,13 @@ pub struct Model {
     pub version: u64,
     pub description: Option<String>,
     /// The stage in which every customer begins.
-    pub initial: usize,
-    pub stages: Vec<Stage>,
-    pub transitions: Vec<Transition>,
+    pub initial: StageId,
+    pub stages: TiVec<StageId, Stage>,
+    pub transitions: TiVec<TransitionId, Transition>,
     /// Per stage, the transitions out of it, in file order.
-    pub outgoing: Vec<Vec<usize>>,
+    pub outgoing: TiVec<StageId, Vec<TransitionId>>,
     /// The declared facts in file order, then those that only conditions name (aggregates, stage facts).
-    pub facts: Vec<Fact>,
+    pub facts: TiVec<FactId, Fact>,
     /// For how long after a transition a late event can retract it; 0: never.
     pub corrections: Millis,
     /// Transitions that take effect before this instant are quiet ([`super::Quiet::EmitFrom`]).
@@ -69,8 +72,8 @@ pub enum Reentry {
 /// A declared transition from one or more stages into another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    pub from: Vec<usize>,
-    pub to: usize,
+    pub from: Vec<StageId>,
+    pub to: StageId,
     pub name: Option<String>,
     pub when: Condition,
     /// The text of `when`.
@@ -80,11 +83,11 @@ pub struct Transition {
     /// For how long after it was taken it is not taken again.
     pub cooldown: Millis,
     /// The slots that its condition reads.
-    pub slots: Vec<usize>,
+    pub slots: Vec<SlotId>,
     /// The parts of its condition whose value can change without an event.
     pub time_dependent_parts: Vec<Condition>,
     /// The facts of its condition in the order of the text; each accessor occurs once.
-    pub facts: Vec<usize>,
+    pub facts: Vec<FactId>,
 }
 
 /// A fact and how its value is read from a customer's state.
@@ -99,7 +102,7 @@ pub struct Fact {
 #[derive(Clone, Debug)]
 pub struct Models {
     /// In the order of the files.
-    pub list: Vec<Model>,
+    pub list: TiVec<ModelId, Model>,
     /// What is stored per customer.
     pub slots: Slots,
     /// The event types and fields that must be decoded.
@@ -147,7 +150,7 @@ impl Models {
 
 impl Model {
     /// The name of a transition when it is taken from stage `from`: its declared name, or `from->to`.
-    pub fn transition_name(&self, transition: usize, from: usize) -> String {
+    pub fn transition_name(&self, transition: TransitionId, from: StageId) -> String {
         let transition = &self.transitions[transition];
         match &transition.name {
             Some(name) => name.clone(),

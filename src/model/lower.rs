@@ -9,11 +9,12 @@ mod term;
 use super::condition::{
     Comparison, Condition, Operator, Term, TextComparison, TextTerm, TimeDependentSides, Unit,
 };
+use super::ids::FactId;
 use super::syntax::{Expr, ExprKind};
 use super::value_type::ValueType;
 pub use fact_symbol::STAGE_FACT_NAMES;
-pub(super) use fact_symbol::{FactOrigin, FactSymbol};
-pub(super) use lowering::{EventReference, Lowering};
+pub(super) use fact_symbol::{FactOrigin, FactSymbol, FactSymbols};
+pub(super) use lowering::{EventReference, Lowering, StageNames};
 pub use term::FUNCTIONS;
 
 impl Lowering<'_> {
@@ -228,7 +229,7 @@ impl Lowering<'_> {
     }
 }
 
-fn collect_facts(term: &Term, facts: &mut Vec<usize>) {
+fn collect_facts(term: &Term, facts: &mut Vec<FactId>) {
     match term {
         Term::Constant(_) => {}
         Term::Fact(fact) | Term::Since(fact) => {

@@ -14,10 +14,12 @@ mod test_events;
 mod transitions;
 mod unsatisfiable;
 
+use typed_index_collections::TiVec;
+
 use super::builder::ModelsBuilder;
 use super::problem::{Location, ProblemList, SourceFile};
 use super::yaml;
-use super::{MODELS_MAX, Model};
+use super::{MODELS_MAX, Model, StageId, TransitionId};
 use crate::event::parse_instant;
 use declared::DeclaredModel;
 use fields::Fields;
@@ -92,19 +94,20 @@ impl ModelReader<'_> {
         let stages = self.read_stages(fields, location);
         let mut facts = self.read_facts(fields);
         let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names: TiVec<StageId, &str> = names.iter().map(String::as_str).collect();
         let initial = self
             .required_field(fields, "initial", location)
             .and_then(|node| self.read_stage(node, &names));
         let transitions = self.read_transitions(fields, location, &names, &mut facts);
         let tests = self.read_tests(fields, &names);
         let (name, version, initial) = (name?, version?, initial?);
-        let (nodes, transitions): (Vec<_>, Vec<_>) = transitions.into_iter().unzip();
+        let (nodes, transitions): (TiVec<_, _>, TiVec<TransitionId, _>) =
+            transitions.into_iter().unzip();
         // Transitions with an error are left out of the list, so these checks would give false warnings.
         if !self.problems.has_errors() {
             self.warn_of_unreachable(fields, &stages, initial, &transitions);
             self.warn_of_cycle(&nodes, &stages, &transitions, &facts);
-            for (at, node) in nodes.into_iter().enumerate() {
+            for (at, node) in nodes.into_iter_enumerated() {
                 let (earlier, transition) = (&transitions[..at], &transitions[at]);
                 self.warn_of_hidden(node, &stages, initial, earlier, transition);
             }

@@ -3,11 +3,14 @@
 //!
 //! The sizes follow the encoding of states in `customer`; a test compares them with the largest states.
 
+use typed_index_collections::TiSlice;
+
 use super::builder::ModelsBuilder;
 use super::orders::{ORDERS_MAX, Orders, Repeated};
 use super::slots::{Accumulator, Slot, SlotKind, ValueSource};
 use super::{DEDUPE_IDS_MAX, Dedupe, Fact, Model, Models, Reentry, Transition};
 use crate::event::{FIELD_BYTES_MAX, FieldId, FieldKind, Millis, Vocabulary};
+use crate::model::SlotId;
 
 /// Most bytes of a customer's state. It is below the default limit of Kafka brokers for a record with its key and
 /// headers, 1 MB.
@@ -37,7 +40,7 @@ impl Models {
     /// Most bytes that the state of a customer can take.
     pub fn state_bytes_max(&self) -> usize {
         let parts = StateParts {
-            slots: self.slots.as_slice(),
+            slots: self.slots.list(),
             vocabulary: &self.vocabulary,
             dedupe: self.dedupe,
             orders: self.orders,
@@ -48,7 +51,7 @@ impl Models {
 
 /// The parts of a customer's state that all models share.
 pub(super) struct StateParts<'m> {
-    slots: &'m [Slot],
+    slots: &'m TiSlice<SlotId, Slot>,
     vocabulary: &'m Vocabulary,
     dedupe: Option<Dedupe>,
     orders: Option<Orders>,

@@ -5,6 +5,9 @@ mod accessor;
 mod slot;
 mod table;
 
+use typed_index_collections::{TiSlice, TiVec};
+
+use super::ids::SlotId;
 use crate::event::{EventType, FieldId};
 
 pub(crate) use accessor::FactAccessor;
@@ -16,40 +19,35 @@ pub(super) use table::SlotTable;
 /// All slots, with indexes.
 #[derive(Clone, Debug)]
 pub struct Slots {
-    list: Vec<Slot>,
-    slots_by_type: Vec<Vec<usize>>,
+    list: TiVec<SlotId, Slot>,
+    slots_by_type: Vec<Vec<SlotId>>,
     /// Sorted.
-    order_slots: Vec<usize>,
+    order_slots: Vec<SlotId>,
     order_fields: Vec<FieldId>,
 }
 
 impl Slots {
-    pub(super) fn as_slice(&self) -> &[Slot] {
+    pub fn list(&self) -> &TiSlice<SlotId, Slot> {
         &self.list
     }
 
-    /// The slots, in the order of a customer's state.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Slot> {
-        self.list.iter()
-    }
-
-    pub fn get(&self, slot: usize) -> &Slot {
+    pub fn get(&self, slot: SlotId) -> &Slot {
         &self.list[slot]
     }
 
     /// The slots that an event of this type may change.
-    pub fn changed_by(&self, event_type: EventType) -> &[usize] {
+    pub fn changed_by(&self, event_type: EventType) -> &[SlotId] {
         self.slots_by_type.get(event_type.index()).map_or(&[], Vec::as_slice)
     }
 
     /// The slots that aggregate orders. Orders are stored apart from them as long as they can be refunded or
     /// cancelled.
-    pub fn order_slots(&self) -> &[usize] {
+    pub fn order_slots(&self) -> &[SlotId] {
         &self.order_slots
     }
 
     /// The index of a slot in [`Self::order_slots`].
-    pub fn order_slot_index(&self, slot: usize) -> Option<usize> {
+    pub fn order_slot_index(&self, slot: SlotId) -> Option<usize> {
         self.order_slots.binary_search(&slot).ok()
     }
 

@@ -266,7 +266,7 @@ impl BatchProcessor<'_> {
 
 impl Effects {
     fn count_new_customer(&mut self, state: &CustomerState) {
-        for (model, model_state) in state.models.iter().enumerate() {
+        for (model, model_state) in state.models.iter_enumerated() {
             self.progress.population.enter(model, model_state.stage);
         }
     }

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use typed_index_collections::TiVec;
 
 use super::format::{PROGRESS_FORMAT, read_format};
 use super::{MinDelay, Population, Progress, TimerKey};
 use crate::event::{EventTime, Millis, Watermark};
+use crate::model::{ModelId, StageId};
 
 pub use super::format::UnusableState;
 
@@ -28,7 +30,7 @@ struct EncodedProgress {
     adopted_at: i64,
     sweep: Option<String>,
     timers: u64,
-    population: Vec<Vec<u64>>,
+    population: TiVec<ModelId, TiVec<StageId, u64>>,
     /// Since format 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<SourceTopics>,

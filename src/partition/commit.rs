@@ -1,9 +1,11 @@
 //! The result of a batch, and the progress and population of a partition.
 
+use typed_index_collections::{TiVec, ti_vec};
+
 use super::{Generation, LostRange, Record, TimerKey};
 use crate::customer::{CustomerState, EventAnomalies, StageChange};
 use crate::event::{CustomerId, EventTime, Millis, Position, Rejection, Watermark};
-use crate::model::{Model, ModelSuccession, Models, ModelsChange};
+use crate::model::{Model, ModelId, ModelSuccession, Models, ModelsChange, StageId};
 
 /// Everything that one batch changes. Nothing of it is visible before the commit.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,12 +88,12 @@ const DELAY_FLOOR: Millis = Millis(60_000);
 
 /// Number of customers by model and stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Population(pub Vec<Vec<u64>>);
+pub struct Population(pub TiVec<ModelId, TiVec<StageId, u64>>);
 
 impl Progress {
     /// The progress before the first record; `inputs` is the number of inputs.
     pub fn new(models: &Models, inputs: usize) -> Progress {
-        let population = models.list.iter().map(|model| vec![0; model.stages.len()]).collect();
+        let population = models.list.iter().map(|model| ti_vec![0; model.stages.len()]).collect();
         Progress {
             batch: 0,
             offsets: vec![0; inputs],
@@ -124,7 +126,7 @@ impl Progress {
     /// Whether the population has the shape of these models.
     pub fn has_stages_of(&self, models: &Models) -> bool {
         let shape = models.list.iter().map(|model| model.stages.len());
-        self.population.0.iter().map(Vec::len).eq(shape)
+        self.population.0.iter().map(TiVec::len).eq(shape)
     }
 
     /// Adopts the next generation at the current event time, and starts the sweep. A customer is migrated
@@ -153,7 +155,7 @@ impl Population {
     /// The population under newer models, before any customer is re-evaluated.
     fn migrated(&self, models: &Models, change: &ModelsChange, customers: u64) -> Population {
         let counts_by_stage = |(model, succession): (&Model, &ModelSuccession)| {
-            let mut stages = vec![0; model.stages.len()];
+            let mut stages = ti_vec![0; model.stages.len()];
             match succession.predecessor {
                 None => stages[model.initial] = customers,
                 Some(predecessor) => {
@@ -169,11 +171,11 @@ impl Population {
         Population(successions.map(counts_by_stage).collect())
     }
 
-    pub(super) fn enter(&mut self, model: usize, stage: usize) {
+    pub(super) fn enter(&mut self, model: ModelId, stage: StageId) {
         self.0[model][stage] += 1;
     }
 
-    pub(super) fn leave(&mut self, model: usize, stage: usize) {
+    pub(super) fn leave(&mut self, model: ModelId, stage: StageId) {
         self.0[model][stage] = self.0[model][stage].saturating_sub(1);
     }
 }

@@ -31,7 +31,7 @@ impl Progress {
 
     /// Counts a customer that was moved into this partition.
     pub fn add_customer(&mut self, state: &CustomerState) {
-        for (model, model_state) in state.models.iter().enumerate() {
+        for (model, model_state) in state.models.iter_enumerated() {
             self.population.enter(model, model_state.stage);
         }
         self.timers += u64::from(state.armed.is_some());
@@ -40,6 +40,8 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use typed_index_collections::ti_vec;
+
     use super::*;
     use crate::event::EventTime;
     use crate::model::SourceFile;
@@ -56,7 +58,7 @@ mod tests {
             watermark: Watermark(time),
             max_event_time: Some(EventTime(time + 5)),
             fired_to: Some(TimerKey { due: EventTime(time), customer: "ann".into() }),
-            population: Population(vec![vec![customers, 0]]),
+            population: Population(ti_vec![ti_vec![customers, 0]]),
             ..Progress::new(&models, 1)
         };
         // The partition at 10 is furthest behind, but has no customers.
@@ -66,7 +68,7 @@ mod tests {
         assert_eq!(progress.fired_to.map(|key| key.due), Some(EventTime(20)));
         assert_eq!(progress.max_event_time, Some(EventTime(35)));
         assert_eq!((progress.batch, progress.offsets), (0, vec![7]));
-        assert_eq!(progress.population, Population(vec![vec![0, 0]]));
+        assert_eq!(progress.population, Population(ti_vec![ti_vec![0, 0]]));
         let none = Progress::rekeyed(&[at(10, 0)], &models, vec![7]);
         assert_eq!(none, Progress { offsets: vec![7], ..Progress::new(&models, 0) });
     }

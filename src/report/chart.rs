@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::backtest::CommonStageId;
 use crate::event::EventTime;
 use crate::explanation::format_instant;
 
@@ -16,7 +17,8 @@ const BOTTOM: f64 = 26.0;
 const HUES: [usize; 10] = [215, 165, 130, 45, 270, 10, 330, 190, 85, 300];
 
 /// The `style` of an element of class `stage`.
-pub(super) fn stage_style(stage: usize) -> String {
+pub(super) fn stage_style(stage: CommonStageId) -> String {
+    let stage = stage.index();
     let computed = stage * 137 % 360;
     format!("--h:{}", HUES.get(stage).copied().unwrap_or(computed))
 }
@@ -36,7 +38,7 @@ pub(super) struct Series {
 #[derive(Clone, Copy)]
 pub(super) enum SeriesKind {
     /// An area in the colour of a stage.
-    Stage(usize),
+    Stage(CommonStageId),
     /// The line of a version.
     Version(usize),
     /// The line of plain recency with as many flagged customers as a version flags.
@@ -199,7 +201,7 @@ pub(super) fn lines(title: &str, dates: &[EventTime], series: &[Series]) -> Mark
 /// A bar in the colour of a stage.
 pub(super) struct Bar {
     pub(super) name: String,
-    pub(super) stage: usize,
+    pub(super) stage: CommonStageId,
     /// In days.
     pub(super) median: f64,
     /// In days.

@@ -9,7 +9,7 @@ use tenure::backtest::{
     Backtest, BacktestOptions, History, StageHistory, StageTransition, Version,
 };
 use tenure::event::{EventTime, Millis};
-use tenure::model::{Models, SourceFile};
+use tenure::model::{Models, SourceFile, StageId};
 
 const DAY: i64 = Millis::DAY.0;
 
@@ -43,13 +43,13 @@ fn version(stages: &str, flagged: u64) -> Version {
 
 /// From stage 0 into these stages on these days.
 fn line(moves: &[(i64, usize)]) -> StageHistory {
-    let mut from = 0;
+    let mut from = StageId::from_index(0);
     let moves = moves.iter().map(|(day, to)| StageTransition {
         at: at(*day),
-        from: std::mem::replace(&mut from, *to),
-        to: *to,
+        from: std::mem::replace(&mut from, (*to).into()),
+        to: (*to).into(),
     });
-    StageHistory { initial: 0, transitions: moves.collect() }
+    StageHistory { initial: StageId::from_index(0), transitions: moves.collect() }
 }
 
 /// A customer from a day on, with outcomes on these days, and the transitions under each version.

@@ -17,7 +17,7 @@ fn compile(text: &str) -> Models {
 }
 
 fn draw(models: &Models, format: GraphFormat) -> String {
-    render_graph(&models.list[0], &models.slots, format)
+    render_graph(&models.list.raw[0], &models.slots, format)
 }
 
 /// The arrows from one stage to another, in DOT.
@@ -114,7 +114,7 @@ fn transitions_by_timer_in_the_tests_of_the_presets_are_dashed() {
     let mut checked = 0;
     for preset in PRESETS {
         let models = preset.compile();
-        let (model, dot) = (&models.list[0], draw(&models, GraphFormat::Dot));
+        let (model, dot) = (&models.list.raw[0], draw(&models, GraphFormat::Dot));
         for expected in model.tests.iter().flat_map(|example| &example.expect) {
             let Some(from) = expected.from.as_ref().filter(|from| !has_min_stay(model, from))
             else {
@@ -184,7 +184,7 @@ fn a_transition_from_every_other_stage_is_one_arrow() {
     let preset = PRESETS.iter().find(|preset| preset.name == "rfm").unwrap();
     let models = preset.compile();
     let dot = draw(&models, GraphFormat::Dot);
-    for stage in &models.list[0].stages {
+    for stage in &models.list.raw[0].stages {
         assert_eq!(arrows(&dot, "any other stage", &stage.name).len(), 1);
     }
     assert_eq!(dot.matches(" -> ").count(), 13, "{dot}");

@@ -25,7 +25,7 @@ fn each_preset_passes_its_tests_without_a_warning_and_has_no_dead_end() {
     for file in files {
         let (models, warnings) = Models::compile(vec![source(&file)]).unwrap();
         assert_eq!(warnings, [], "{}", file.display());
-        let model = &models.list[0];
+        let model = &models.list.raw[0];
         assert_eq!(Some(&*model.name), file.file_stem().and_then(|it| it.to_str()));
         let outcomes = run_tests(&models, &CurrencyRates::default());
         assert!(outcomes.len() >= 2, "{}", model.name);

@@ -6,6 +6,7 @@ use tenure::partition::codec::{self, Identity, LegacyIdentity, SourceTopics, Unu
 use tenure::partition::{
     DecodingSettings, Generation, MinDelay, Population, Progress, TimerKey, VersionOrdering,
 };
+use typed_index_collections::ti_vec;
 
 fn source(inputs: &[&str]) -> SourceTopics {
     SourceTopics {
@@ -40,7 +41,7 @@ fn progress() -> Progress {
         adopted_at: EventTime(80),
         sweep: Some("bob".into()),
         timers: 1,
-        population: Population(vec![vec![1, 0]]),
+        population: Population(ti_vec![ti_vec![1, 0]]),
     }
 }
 

@@ -80,7 +80,7 @@ fn a_graph_is_drawn_of_a_preset_or_of_a_file() {
             let arguments = ["models", "graph", model, "--format", name];
             let run = tenure(folder.path(), &arguments);
             assert_eq!(run.code, 0, "{}", run.said);
-            assert_eq!(run.out, render_graph(&models.list[0], &models.slots, format));
+            assert_eq!(run.out, render_graph(&models.list.raw[0], &models.slots, format));
         }
     }
     let plain = tenure(folder.path(), &["models", "graph", "retail"]);
@@ -173,7 +173,7 @@ fn a_renamed_preset_can_be_loaded_with_the_original() {
     for preset in PRESETS {
         let text = preset.with_name("another-one");
         let models = compile(&[preset.text, &text]);
-        assert_eq!(models.list[1].name, "another-one");
+        assert_eq!(models.list.raw[1].name, "another-one");
         let pairs = preset.text.lines().zip(text.lines());
         let changed: Vec<_> = pairs.filter(|(before, after)| before != after).collect();
         let own = format!("model: {}", preset.name);
@@ -196,7 +196,7 @@ fn a_copy_needs_a_valid_model_name() {
         let run = tenure(folder.path(), &["new", "retail", "--name", name]);
         assert_eq!(run.code, 0, "{name}: {}", run.said);
         let text = fs::read_to_string(folder.path().join(format!("{name}.yaml"))).unwrap();
-        assert_eq!(compile(&[&text]).list[0].name, name);
+        assert_eq!(compile(&[&text]).list.raw[0].name, name);
     }
 }
 

@@ -71,7 +71,7 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<ChangelogBatch
         });
     }
     let erased = CustomerId::from("c7");
-    progress.population.0[0][view.states[&erased].state.models[0].stage] -= 1;
+    progress.population.0.raw[0][view.states[&erased].state.models.raw[0].stage] -= 1;
     let states = BTreeMap::from([(erased, None)]);
     batches
         .push(ChangelogBatch { states, progress: codec::encode(&progress, &Identity::default()) });

@@ -59,7 +59,7 @@ fn read(format: u8) -> CustomerState {
     assert_eq!(customer::decode_armed(&bytes), Ok(state.armed));
     let today = today(&folder, &models);
     let other_facts = |state: &CustomerState| -> Vec<FactState> {
-        let facts = state.facts.iter().enumerate();
+        let facts = state.facts.iter_enumerated();
         let facts = facts.filter(|(slot, _)| models.slots.order_slot_index(*slot).is_none());
         facts.map(|(_, fact)| fact.clone()).collect()
     };
@@ -68,7 +68,7 @@ fn read(format: u8) -> CustomerState {
         (today.latest, today.position, &today.recent, other_facts(&today))
     );
     let expected = fs::read_to_string(folder.join("stages.txt")).unwrap();
-    let found = format!("{:#?}\n{:#?}\n", state.ledger, state.models);
+    let found = format!("{:#?}\n{:#?}\n", state.ledger, state.models.raw);
     assert!(found == expected, "format {format} is read as\n{found}");
     let mut again = Vec::new();
     customer::encode(&state, &mut again);

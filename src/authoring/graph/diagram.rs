@@ -2,7 +2,9 @@
 
 use super::label::{wrap_condition, wrap_prose};
 use crate::event::Millis;
-use crate::model::{AnalyzedFact, Model, Reentry, Slots, Transition, can_become_true_by_time};
+use crate::model::{
+    AnalyzedFact, Model, Reentry, Slots, StageId, Transition, can_become_true_by_time,
+};
 
 /// A transition out of at least this many stages, and all but its target, is drawn as one arrow.
 const OTHERS_MIN: usize = 5;
@@ -21,8 +23,8 @@ pub(super) struct Diagram<'m> {
 
 pub(super) struct Arrow {
     /// `None`: out of any other stage.
-    pub(super) from: Option<usize>,
-    pub(super) to: usize,
+    pub(super) from: Option<StageId>,
+    pub(super) to: StageId,
     pub(super) label: Vec<String>,
     /// Whether the passing of time alone can cause the transition.
     pub(super) is_time_driven: bool,

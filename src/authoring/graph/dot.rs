@@ -2,6 +2,7 @@
 
 use super::diagram::{ANY_OTHER, BEGINNING, Diagram};
 use super::label::heading;
+use crate::model::StageId;
 
 const TIME_DRIVEN_LEGEND: &str = "dashed: by time alone, when nothing happens";
 
@@ -31,7 +32,7 @@ pub(super) fn render(diagram: &Diagram<'_>) -> String {
         let label = escape_label(std::iter::once(&stage.name).chain(notes));
         line(&format!("\"{}\" [label=\"{label}\"]", stage.name));
     }
-    let name = |stage: usize| model.stages[stage].name.as_str();
+    let name = |stage: StageId| model.stages[stage].name.as_str();
     line(&format!("\"{BEGINNING}\" -> \"{}\"", name(model.initial)));
     for arrow in &diagram.arrows {
         let (from, to) = (arrow.from.map_or(ANY_OTHER, name), name(arrow.to));

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::diagram::{ANY_OTHER, BEGINNING, Diagram};
+use crate::model::StageId;
 
 /// Pairs that Mermaid interprets even if each character is written as its number: a line break, a formula, an icon,
 /// and its internal marks for such numbers.
@@ -26,18 +27,22 @@ pub(super) fn render(diagram: &Diagram<'_>) -> String {
     if diagram.has_any_other() {
         line(&format!("other([\"{ANY_OTHER}\"])"));
     }
-    for (at, (stage, notes)) in diagram.model.stages.iter().zip(&diagram.notes).enumerate() {
+    for ((id, stage), notes) in diagram.model.stages.iter_enumerated().zip(&diagram.notes) {
         let name = std::iter::once(&stage.name);
-        line(&format!("s{at}[\"{}\"]", escape_label(name.chain(notes))));
+        line(&format!("{}[\"{}\"]", node(id), escape_label(name.chain(notes))));
     }
-    line(&format!("start --> s{}", diagram.model.initial));
+    line(&format!("start --> {}", node(diagram.model.initial)));
     for arrow in &diagram.arrows {
-        let from = arrow.from.map_or_else(|| "other".to_owned(), |from| format!("s{from}"));
+        let from = arrow.from.map_or_else(|| "other".to_owned(), node);
         let shaft = if arrow.is_time_driven { "-.->" } else { "-->" };
         let label = escape_label(&arrow.label);
-        line(&format!("{from} {shaft}|\"{label}\"| s{}", arrow.to));
+        line(&format!("{from} {shaft}|\"{label}\"| {}", node(arrow.to)));
     }
     out
+}
+
+fn node(stage: StageId) -> String {
+    format!("s{}", stage.index())
 }
 
 /// The lines as a quoted label. A character that could have a meaning in Mermaid, in Markdown, which it reads in

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::customer::StageChange;
 use crate::event::{CustomerId, EventTime, RejectReason};
-use crate::model::{Expectation, Model, TestEvent};
+use crate::model::{Expectation, Model, StageId, TestEvent};
 
 /// A transition that the test's events caused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl ActualTransition {
         customer: &CustomerId,
         change: &StageChange,
     ) -> ActualTransition {
-        let stage = |at: usize| model.stages[at].name.clone();
+        let stage = |stage: StageId| model.stages[stage].name.clone();
         ActualTransition {
             at: change.effective_at,
             customer: customer.as_str().to_owned(),

@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 
 use super::expectations::{NewExpectation, UpdateError, new_expectations};
 use super::rewrite::{DroppedComment, TestFile};
-use super::{TestOutcome, run_tests};
+use super::{TestId, TestOutcome, run_tests};
 use crate::event::CurrencyRates;
 use crate::model::{ModelTest, Models, SourceFile};
-
-/// The index of the model among the loaded ones, and that of the test in its file.
-type TestId = (usize, usize);
 
 #[derive(Clone, Debug)]
 pub struct ExpectationUpdate {
@@ -81,20 +78,22 @@ fn try_edits(
     rates: &CurrencyRates,
 ) -> Result<ExpectationUpdate, (Vec<TestId>, &'static str)> {
     let all = |reason| (edits.keys().copied().collect(), reason);
-    let mut new = vec![None; texts.len()];
+    let mut new = Vec::with_capacity(texts.len());
     let mut results = BTreeMap::new();
-    for (model, text) in texts.iter().enumerate() {
+    for (model, text) in models.list.keys().zip(texts) {
         let file = TestFile::parse(text);
+        let mut new_text: Option<String> = None;
         // From the last to the first, so that earlier ranges stay as they are.
-        for (id, expectations) in edits.range((model, 0)..(model + 1, 0)).rev() {
+        for (id, expectations) in edits.range((model, 0)..=(model, usize::MAX)).rev() {
             let reason =
                 "its `expect` is written in a way that cannot be replaced: write `expect: []`";
             let replacement = file.replace(id.1, expectations);
             let replacement = replacement.ok_or_else(|| (vec![*id], reason))?;
-            let new: &mut String = new[model].get_or_insert_with(|| text.clone());
-            new.replace_range(replacement.range, &replacement.text);
+            let new_text = new_text.get_or_insert_with(|| text.clone());
+            new_text.replace_range(replacement.range, &replacement.text);
             results.insert(*id, UpdateResult::Updated(replacement.dropped));
         }
+        new.push(new_text);
     }
     let files = models.list.iter().zip(texts).zip(&new);
     let sources = files.map(|((model, text), new)| SourceFile {

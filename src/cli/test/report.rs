@@ -5,14 +5,14 @@ use std::io::{self, Write};
 
 use super::{describe, sentence, table};
 use crate::authoring::model_test::{
-    ActualTransition, DroppedComment, TestOutcome, TimelineRow, UpdateError, UpdateResult,
+    ActualTransition, DroppedComment, TestId, TestOutcome, TimelineRow, UpdateError, UpdateResult,
     format_instant,
 };
 use crate::event::EventTime;
 use crate::model::sanitize_for_terminal;
 
 /// The tests that were to be updated: each with its outcome before, and the result.
-pub(super) type UpdatedTests = BTreeMap<(usize, usize), (TestOutcome, UpdateResult)>;
+pub(super) type UpdatedTests = BTreeMap<TestId, (TestOutcome, UpdateResult)>;
 
 /// The most failures of one test that are printed as sentences; the table has all of them.
 const SENTENCES_MAX: usize = 10;

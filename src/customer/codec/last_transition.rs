@@ -5,6 +5,7 @@ use super::write::StateWriter;
 use crate::customer::last_transition::{FactValue, RetractionRecord, TransitionRecord};
 use crate::customer::{Cause, LastTransition};
 use crate::event::{EventType, Quantity};
+use crate::model::TransitionId;
 
 /// The index is the encoded number: append only.
 const CAUSES: [Cause; 4] = [Cause::Event, Cause::Timer, Cause::Correction, Cause::ModelChange];
@@ -27,14 +28,14 @@ impl StateWriter<'_> {
         let Some(record) = record else {
             return;
         };
-        self.write_unsigned(record.transition as u128);
+        self.write_id(record.transition);
         self.write_unsigned(record.event.map_or(0, |kind| kind.index() as u128 + 1));
         self.write_optional_instant(record.held_since);
         if let Some(retracted) = record.retracted {
-            self.write_unsigned(retracted.from as u128);
+            self.write_id(retracted.from);
             self.write_instant(retracted.effective_at);
             self.write_instant(retracted.evaluated_at);
-            self.write_unsigned(retracted.transition as u128);
+            self.write_id(retracted.transition);
         }
         self.write_list(&record.facts, |out, value| match value {
             None => out.bytes.push(0),
@@ -66,7 +67,7 @@ impl StateWriter<'_> {
             FactValue::Flag(flag) => self.bytes.push(5 + u8::from(*flag)),
             FactValue::Stage(stage) => {
                 self.bytes.push(7);
-                self.write_unsigned(*stage as u128);
+                self.write_id(*stage);
             }
         }
     }
@@ -86,7 +87,7 @@ impl StateReader<'_> {
     }
 
     fn read_record(&mut self, cause: Cause) -> Option<TransitionRecord> {
-        let transition = self.read_number()?;
+        let transition = self.read_id()?;
         let event = self.read_number::<u16>()?.checked_sub(1);
         let held_since = self.read_optional_instant()?;
         let retracted = match cause {
@@ -103,11 +104,11 @@ impl StateReader<'_> {
     }
 
     /// Before version 5 the retracted transition was always `transition`, evaluated at its effective time.
-    fn read_retracted(&mut self, transition: usize) -> Option<RetractionRecord> {
-        let (from, effective_at) = (self.read_number()?, self.read_instant()?);
+    fn read_retracted(&mut self, transition: TransitionId) -> Option<RetractionRecord> {
+        let (from, effective_at) = (self.read_id()?, self.read_instant()?);
         let (evaluated_at, transition) = match self.version {
             ..=4 => (effective_at, transition),
-            _ => (self.read_instant()?, self.read_number()?),
+            _ => (self.read_instant()?, self.read_id()?),
         };
         Some(RetractionRecord { transition, from, effective_at, evaluated_at })
     }
@@ -127,7 +128,7 @@ impl StateReader<'_> {
             4 => FactValue::Text(self.read_text()?.into()),
             5 => FactValue::Flag(false),
             6 => FactValue::Flag(true),
-            7 => FactValue::Stage(self.read_number()?),
+            7 => FactValue::Stage(self.read_id()?),
             _ => return None,
         }))
     }

@@ -9,7 +9,7 @@ use crate::customer::{
     Visits,
 };
 use crate::event::{EventTime, EventType, Millis, Position, Quantity, Scalar};
-use crate::model::DEDUPE_IDS_MAX;
+use crate::model::{DEDUPE_IDS_MAX, StageId};
 
 /// An instant within the range of event times.
 fn valid_instant(millis: i128) -> Option<EventTime> {
@@ -73,8 +73,8 @@ impl StateReader<'_> {
         } else {
             None
         };
-        let facts = self.read_list(StateReader::read_fact)?;
-        let models = self.read_list(StateReader::read_model)?;
+        let facts = self.read_list(StateReader::read_fact)?.into();
+        let models = self.read_list(StateReader::read_model)?.into();
         Some(CustomerState { generation, latest, position, armed, recent, ledger, facts, models })
     }
 
@@ -103,6 +103,11 @@ impl StateReader<'_> {
 
     pub(super) fn read_number<N: TryFrom<u128>>(&mut self) -> Option<N> {
         self.read_unsigned()?.try_into().ok()
+    }
+
+    /// The index of a list of the models, not yet checked.
+    pub(super) fn read_id<I: From<usize>>(&mut self) -> Option<I> {
+        self.read_number::<usize>().map(I::from)
     }
 
     pub(super) fn read_signed(&mut self) -> Option<i128> {
@@ -237,7 +242,7 @@ impl StateReader<'_> {
     }
 
     fn read_model(&mut self) -> Option<ModelState> {
-        let stage = self.read_number()?;
+        let stage = self.read_id()?;
         let entered = self.read_instant()?;
         let mut model = ModelState {
             stage,
@@ -247,14 +252,14 @@ impl StateReader<'_> {
             sequence: self.read_number()?,
             due: self.read_optional_instant()?,
             active_holds: SmallVec::from_vec(
-                self.read_list(|reader| Some((reader.read_number()?, reader.read_instant()?)))?,
+                self.read_list(|reader| Some((reader.read_id()?, reader.read_instant()?)))?,
             ),
             history: None,
             last_transition: None,
         };
         if self.version > 1 {
             model.effective_at = valid_instant(self.read_signed()?.checked_add(entered.0.into())?)?;
-            model.previous = self.read_number::<usize>()?.checked_sub(1);
+            model.previous = self.read_number::<usize>()?.checked_sub(1).map(StageId::from_index);
             if self.read_flag()? {
                 model.history = Some(Box::new(self.read_history()?));
             }
@@ -274,9 +279,8 @@ impl StateReader<'_> {
 
     fn read_history(&mut self) -> Option<ModelHistory> {
         let last_taken =
-            self.read_list(|reader| Some((reader.read_number()?, reader.read_instant()?)))?;
-        let visits =
-            self.read_list(|reader| Some((reader.read_number()?, reader.read_visits()?)))?;
+            self.read_list(|reader| Some((reader.read_id()?, reader.read_instant()?)))?;
+        let visits = self.read_list(|reader| Some((reader.read_id()?, reader.read_visits()?)))?;
         let basis = if self.read_flag()? { Some(self.read_basis()?) } else { None };
         let history = ModelHistory { last_taken, visits, basis };
         (!history.is_empty()).then_some(history)
@@ -284,7 +288,7 @@ impl StateReader<'_> {
 
     /// A basis inside another basis is refused: this bounds the recursion.
     fn read_basis(&mut self) -> Option<CorrectionBasis> {
-        let transition = self.read_number()?;
+        let transition = self.read_id()?;
         let at = self.read_instant()?;
         let event = self.read_number::<u16>()?.checked_sub(1);
         let seen = self.read_seen_events(event.is_some())?;
@@ -298,7 +302,7 @@ impl StateReader<'_> {
             seen,
             state_before,
             slots: self.read_ascending(
-                |reader| Some((reader.read_number()?, reader.read_fact()?)),
+                |reader| Some((reader.read_id()?, reader.read_fact()?)),
                 |(slot, _)| *slot,
             )?,
         })

@@ -20,8 +20,8 @@ pub(super) fn write_state(state: &CustomerState, bytes: &mut Vec<u8>) {
     if let Some(ledger) = &state.ledger {
         out.write_ledger(ledger);
     }
-    out.write_list(&state.facts, StateWriter::write_fact);
-    out.write_list(&state.models, StateWriter::write_model);
+    out.write_list(&state.facts.raw, StateWriter::write_fact);
+    out.write_list(&state.models.raw, StateWriter::write_model);
 }
 
 pub(super) struct StateWriter<'w> {
@@ -36,6 +36,11 @@ impl StateWriter<'_> {
             number >>= 7;
         }
         self.bytes.push(number as u8);
+    }
+
+    /// The index of a list of the models.
+    pub(super) fn write_id(&mut self, id: impl Into<usize>) {
+        self.write_unsigned(id.into() as u128);
     }
 
     pub(super) fn write_signed(&mut self, number: i128) {
@@ -152,16 +157,16 @@ impl StateWriter<'_> {
     }
 
     fn write_model(&mut self, model: &ModelState) {
-        self.write_unsigned(model.stage as u128);
+        self.write_id(model.stage);
         self.write_instant(model.entered);
         self.write_unsigned(model.sequence.into());
         self.write_optional_instant(model.due);
         self.write_list(&model.active_holds, |out, (transition, since)| {
-            out.write_unsigned(*transition as u128);
+            out.write_id(*transition);
             out.write_instant(*since);
         });
         self.write_signed(i128::from(model.effective_at.duration_since(model.entered).0));
-        self.write_unsigned(model.previous.map_or(0, |stage| stage as u128 + 1));
+        self.write_unsigned(model.previous.map_or(0, |stage| stage.index() as u128 + 1));
         self.bytes.push(model.history.is_some().into());
         if let Some(history) = &model.history {
             self.write_history(history);
@@ -171,11 +176,11 @@ impl StateWriter<'_> {
 
     fn write_history(&mut self, history: &ModelHistory) {
         self.write_list(&history.last_taken, |out, (transition, at)| {
-            out.write_unsigned(*transition as u128);
+            out.write_id(*transition);
             out.write_instant(*at);
         });
         self.write_list(&history.visits, |out, (stage, visits)| {
-            out.write_unsigned(*stage as u128);
+            out.write_id(*stage);
             out.write_unsigned(visits.count.into());
             out.write_unsigned(visits.completed_time.0.unsigned_abs().into());
             out.write_instant(visits.entered);
@@ -183,7 +188,7 @@ impl StateWriter<'_> {
         });
         self.bytes.push(history.basis.is_some().into());
         if let Some(basis) = &history.basis {
-            self.write_unsigned(basis.transition as u128);
+            self.write_id(basis.transition);
             self.write_instant(basis.at);
             self.write_unsigned(basis.event.map_or(0, |kind| kind.index() as u128 + 1));
             self.write_unsigned(match basis.seen {
@@ -192,7 +197,7 @@ impl StateWriter<'_> {
             });
             self.write_model(&basis.state_before);
             self.write_list(&basis.slots, |out, (slot, fact)| {
-                out.write_unsigned(*slot as u128);
+                out.write_id(*slot);
                 out.write_fact(fact);
             });
         }

@@ -4,14 +4,15 @@ use crate::customer::change::{Cause, RetractedTransition, StageChange};
 use crate::customer::display_value::DisplayValue;
 use crate::customer::evidence::Evidence;
 use crate::event::{EventTime, EventType, Millis};
+use crate::model::{StageId, TransitionId};
 
-/// One customer in one model at an instant. Stages and transitions are indices in the model.
+/// One customer in one model at an instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    pub stage: usize,
+    pub stage: StageId,
     /// Time of the last transition, or of the customer's first event.
     pub since: EventTime,
-    pub previous: Option<usize>,
+    pub previous: Option<StageId>,
     pub sequence: u64,
     /// The last transition; `None` before the first one, and where it was not recorded.
     pub last_transition: Option<Arrival>,
@@ -33,9 +34,9 @@ pub struct Arrival {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TakenTransition {
     /// For a correction: the transition whose condition is no longer true.
-    pub transition: usize,
+    pub transition: TransitionId,
     /// The stage that was left, if known.
-    pub from: Option<usize>,
+    pub from: Option<StageId>,
     /// The type of the event with which its condition was evaluated.
     pub event: Option<EventType>,
     /// Since when the condition had been true, for a transition with `hold`.
@@ -49,7 +50,7 @@ pub struct TakenTransition {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutgoingTransition {
-    pub transition: usize,
+    pub transition: TransitionId,
     pub is_true: bool,
     /// Its condition, part by part.
     pub condition: EvaluatedCondition,

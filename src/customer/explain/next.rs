@@ -5,7 +5,7 @@ use crate::customer::change::{Cause, StageChange};
 use crate::customer::state::CustomerState;
 use crate::customer::transitions::Trigger;
 use crate::event::{EventTime, Millis};
-use crate::model::Models;
+use crate::model::{ModelId, Models};
 
 /// Limit of the instants that are evaluated: time alone can change conditions without an end.
 const INSTANTS_MAX: usize = 10_000;
@@ -13,7 +13,7 @@ const INSTANTS_MAX: usize = 10_000;
 const LOOKAHEAD: Millis = Millis(36_525 * Millis::DAY.0);
 
 impl CustomerState {
-    pub(super) fn next_transitions(&self, models: &Models, model: usize) -> NextChange {
+    pub(super) fn next_transitions(&self, models: &Models, model: ModelId) -> NextChange {
         let mut copy = self.clone();
         let mut changes = Vec::new();
         let first = copy.models[model].due;

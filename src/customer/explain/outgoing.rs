@@ -9,12 +9,12 @@ use crate::customer::evidence;
 use crate::customer::fact_source::FactSource;
 use crate::customer::view::ModelView;
 use crate::event::{EventTime, Millis, Vocabulary};
-use crate::model::{Comparison, Condition, Reentry, Term, Unit};
+use crate::model::{Comparison, Condition, Reentry, Term, TransitionId, Unit};
 
 impl ModelView<'_> {
     pub(super) fn outgoing_transitions(&self, now: EventTime) -> Vec<OutgoingTransition> {
         let context = self.at(now, None);
-        let evaluate = |at: &usize| {
+        let evaluate = |at: &TransitionId| {
             let transition = &self.model.transitions[*at];
             let is_true = context.is_true(&transition.when);
             let hold = self.hold_of(*at, is_true, now);
@@ -42,7 +42,7 @@ impl ModelView<'_> {
         outgoing.iter().map(evaluate).collect()
     }
 
-    fn hold_of(&self, transition: usize, is_true: bool, now: EventTime) -> Option<Hold> {
+    fn hold_of(&self, transition: TransitionId, is_true: bool, now: EventTime) -> Option<Hold> {
         let needs = self.model.transitions[transition].hold;
         if needs == Millis(0) {
             return None;
@@ -53,7 +53,7 @@ impl ModelView<'_> {
         Some(Hold { needs, since, until: since.and_then(|since| since.checked_add(needs)) })
     }
 
-    fn blocks_of(&self, transition: usize, now: EventTime) -> Vec<Block> {
+    fn blocks_of(&self, transition: TransitionId, now: EventTime) -> Vec<Block> {
         let stages = &self.model.stages;
         let definition = &self.model.transitions[transition];
         let is_set = [

@@ -3,16 +3,17 @@
 //! Summands and factors are assumed to be positive, as money and counts are. Otherwise `spend >= 500` over a window
 //! would count as time-driven, since a negative amount could leave the window.
 
-use super::fact::{AnalyzedFact, Drift};
+use super::fact::{AnalyzedFacts, Drift};
 use crate::event::Quantity;
+use crate::model::FactId;
 use crate::model::condition::{Arithmetic, Comparison, Condition, Operator, Term};
 
-pub(crate) fn can_become_true_by_time(condition: &Condition, facts: &[AnalyzedFact]) -> bool {
+pub(crate) fn can_become_true_by_time(condition: &Condition, facts: &AnalyzedFacts) -> bool {
     DriftAnalysis { facts }.can_become(condition, true)
 }
 
 struct DriftAnalysis<'f> {
-    facts: &'f [AnalyzedFact],
+    facts: &'f AnalyzedFacts,
 }
 
 impl DriftAnalysis<'_> {
@@ -29,7 +30,7 @@ impl DriftAnalysis<'_> {
             Condition::Has(fact) if truth => self.facts[*fact].can_appear(),
             Condition::Has(fact) => self.facts[*fact].can_vanish(),
             Condition::CompareText(_) | Condition::Bool { .. } => {
-                let changes = |fact: usize| {
+                let changes = |fact: FactId| {
                     if truth {
                         self.facts[fact].drift() == Drift::Either
                     } else {

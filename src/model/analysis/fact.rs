@@ -1,10 +1,12 @@
 //! What is known of a fact without any customer: its possible values, and how the value changes without events.
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::range::ValueRange;
 use crate::event::Quantity;
 use crate::model::fact::{Aggregate, Window};
-use crate::model::lower::{FactOrigin, FactSymbol};
-use crate::model::{Accumulator, Fact, Model, SlotKind, Slots, StageFact, ValueSource};
+use crate::model::lower::{FactOrigin, FactSymbol, FactSymbols};
+use crate::model::{Accumulator, Fact, FactId, Model, SlotKind, Slots, StageFact, ValueSource};
 
 /// The part of a fact that the analysis needs; it is the same before and after the fact is resolved to slots.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ pub(crate) enum AnalyzedFact {
     /// The declaration is wrong.
     Unknown,
 }
+
+pub(crate) type AnalyzedFacts = TiSlice<FactId, AnalyzedFact>;
 
 impl From<&FactSymbol> for AnalyzedFact {
     fn from(symbol: &FactSymbol) -> Self {
@@ -35,12 +39,12 @@ impl From<&FactSymbol> for AnalyzedFact {
 }
 
 impl AnalyzedFact {
-    pub(crate) fn from_symbols(symbols: &[FactSymbol]) -> Vec<AnalyzedFact> {
+    pub(crate) fn from_symbols(symbols: &FactSymbols) -> TiVec<FactId, AnalyzedFact> {
         symbols.iter().map(AnalyzedFact::from).collect()
     }
 
     /// The facts of a compiled model; `slots` are those it was compiled with.
-    pub(crate) fn from_model(model: &Model, slots: &Slots) -> Vec<AnalyzedFact> {
+    pub(crate) fn from_model(model: &Model, slots: &Slots) -> TiVec<FactId, AnalyzedFact> {
         let facts = model.facts.iter();
         facts.map(|fact| AnalyzedFact::from_fact(fact, slots)).collect()
     }

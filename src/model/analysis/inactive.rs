@@ -1,7 +1,8 @@
 //! Whether and when conditions are true for a customer without events.
 
-use super::fact::AnalyzedFact;
+use super::fact::{AnalyzedFact, AnalyzedFacts};
 use crate::event::{Millis, Quantity};
+use crate::model::FactId;
 use crate::model::condition::{Comparison, Condition, Operator, Term, TimeDependentSides};
 use crate::model::slots::StageFact;
 
@@ -17,7 +18,7 @@ pub(in super::super) enum InactiveTruth {
 
 pub(in super::super) fn inactive_truth(
     condition: &Condition,
-    facts: &[AnalyzedFact],
+    facts: &AnalyzedFacts,
 ) -> InactiveTruth {
     match condition {
         Condition::Constant(true) => InactiveTruth::TrueAfter(Millis(0)),
@@ -43,14 +44,14 @@ pub(in super::super) fn inactive_truth(
     }
 }
 
-fn fact_truth(fact: usize, facts: &[AnalyzedFact]) -> InactiveTruth {
+fn fact_truth(fact: FactId, facts: &AnalyzedFacts) -> InactiveTruth {
     match facts[fact].is_fixed() {
         true => InactiveTruth::Unchanged,
         false => InactiveTruth::NotTrue,
     }
 }
 
-fn comparison_truth(comparison: &Comparison, facts: &[AnalyzedFact]) -> InactiveTruth {
+fn comparison_truth(comparison: &Comparison, facts: &AnalyzedFacts) -> InactiveTruth {
     let (term, operator, limit) = match (&comparison.left, &comparison.right) {
         (term, Term::Constant(limit)) => (term, comparison.operator, Some(*limit)),
         (Term::Constant(limit), term) => (term, comparison.operator.mirrored(), Some(*limit)),
@@ -84,7 +85,7 @@ fn comparison_truth(comparison: &Comparison, facts: &[AnalyzedFact]) -> Inactive
 }
 
 /// A comparison is unchanged if no side depends on the time and all its facts are unchanged.
-fn time_independent_truth(comparison: &Comparison, facts: &[AnalyzedFact]) -> InactiveTruth {
+fn time_independent_truth(comparison: &Comparison, facts: &AnalyzedFacts) -> InactiveTruth {
     let is_fixed = comparison.time_dependent == TimeDependentSides::Neither;
     if is_fixed && comparison.facts.iter().all(|fact| facts[*fact].is_fixed()) {
         InactiveTruth::Unchanged

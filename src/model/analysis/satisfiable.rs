@@ -1,12 +1,13 @@
 //! Whether a condition can be true at all.
 
-use super::fact::AnalyzedFact;
+use super::fact::AnalyzedFacts;
 use super::range::ValueRange;
 use crate::event::Quantity;
+use crate::model::FactId;
 use crate::model::condition::{Comparison, Condition, Operator, Term, TextComparison, TextTerm};
 
 /// Whether the condition can never be true.
-pub(in super::super) fn is_unsatisfiable(condition: &Condition, facts: &[AnalyzedFact]) -> bool {
+pub(in super::super) fn is_unsatisfiable(condition: &Condition, facts: &AnalyzedFacts) -> bool {
     match condition {
         Condition::Constant(truth) => !truth,
         Condition::Any(parts) => parts.iter().all(|part| is_unsatisfiable(part, facts)),
@@ -28,7 +29,7 @@ pub(in super::super) fn is_unsatisfiable(condition: &Condition, facts: &[Analyze
 }
 
 /// Whether no value of the term in `part` satisfies all comparisons of this term among `parts`.
-fn has_no_solution(part: &Condition, parts: &[Condition], facts: &[AnalyzedFact]) -> bool {
+fn has_no_solution(part: &Condition, parts: &[Condition], facts: &AnalyzedFacts) -> bool {
     let Some((term, ..)) = constant_bound(part) else {
         return false;
     };
@@ -55,7 +56,7 @@ fn constant_bound(condition: &Condition) -> Option<(&Term, Operator, Quantity)> 
 }
 
 /// `fact == 'text'`
-fn text_equality(condition: &Condition) -> Option<(usize, &str)> {
+fn text_equality(condition: &Condition) -> Option<(FactId, &str)> {
     match condition {
         Condition::CompareText(TextComparison {
             left: TextTerm::Fact(fact),
@@ -67,7 +68,7 @@ fn text_equality(condition: &Condition) -> Option<(usize, &str)> {
     }
 }
 
-fn possible_values(term: &Term, facts: &[AnalyzedFact]) -> ValueRange {
+fn possible_values(term: &Term, facts: &AnalyzedFacts) -> ValueRange {
     match term {
         Term::Since(_) => ValueRange::FROM_ZERO,
         Term::Fact(fact) => facts[*fact].possible_values(),
@@ -76,7 +77,7 @@ fn possible_values(term: &Term, facts: &[AnalyzedFact]) -> ValueRange {
 }
 
 /// Whether these conditions cannot all be true.
-pub(in super::super) fn is_contradiction(kept: &[Condition], facts: &[AnalyzedFact]) -> bool {
+pub(in super::super) fn is_contradiction(kept: &[Condition], facts: &AnalyzedFacts) -> bool {
     let is_opposite = |left: &Condition, right: &Condition| match (left, right) {
         (Condition::Not(inner), right) => **inner == *right,
         (

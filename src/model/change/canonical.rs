@@ -1,10 +1,12 @@
 //! The meaning of slots and models as text, independent of the numbers of slots, event types and stages, so that
 //! two versions can be compared.
 
+use typed_index_collections::TiVec;
+
 use crate::event::{EventType, Field, FieldId, FieldKind};
 use crate::model::{
-    Accumulator, Bucket, Comparison, Condition, Model, Models, Slot, SlotKind, StageFact, Term,
-    TextTerm, ValueSource,
+    Accumulator, Bucket, Comparison, Condition, FactId, Model, Models, Slot, SlotKind, StageFact,
+    StageId, Term, TextTerm, Transition, ValueSource,
 };
 
 /// A model with the stage names of another version.
@@ -12,7 +14,7 @@ pub(super) struct CanonicalModel<'m> {
     pub(super) models: &'m Models,
     pub(super) model: &'m Model,
     /// By stage: its name in the other version.
-    pub(super) stages: Vec<&'m str>,
+    pub(super) stages: TiVec<StageId, &'m str>,
 }
 
 /// The meaning of a slot, without its retention ([`slot_retention`]).
@@ -87,19 +89,17 @@ impl CanonicalModel<'_> {
         for (stage, name) in self.model.stages.iter().zip(&self.stages) {
             text += &format!("{name} {:?} {:?}\n", stage.min_dwell, stage.reentry);
         }
-        for at in 0..self.model.transitions.len() {
-            let transition = &self.model.transitions[at];
+        for transition in &self.model.transitions {
             let from: Vec<&str> = transition.from.iter().map(|at| self.stages[*at]).collect();
             let (hold, cooldown) = (transition.hold, transition.cooldown);
-            let canonical = self.transition(at);
+            let canonical = self.transition(transition);
             text += &format!("{from:?} {canonical} {hold:?} {cooldown:?}\n");
         }
         text
     }
 
     /// A transition's condition and target stage.
-    pub(super) fn transition(&self, transition: usize) -> String {
-        let transition = &self.model.transitions[transition];
+    pub(super) fn transition(&self, transition: &Transition) -> String {
         let to = self.stages[transition.to];
         format!("{to} when {}", self.condition(&transition.when))
     }
@@ -147,7 +147,7 @@ impl CanonicalModel<'_> {
         }
     }
 
-    fn fact(&self, fact: usize) -> String {
+    fn fact(&self, fact: FactId) -> String {
         let accessor = self.model.facts[fact].accessor;
         let source = match accessor.source {
             ValueSource::Stage(StageFact::Visits(stage)) => {

@@ -2,7 +2,7 @@
 
 use super::{AcceptedLosses, ModelSuccession, ModelsChange};
 use crate::event::Millis;
-use crate::model::{Model, Models};
+use crate::model::{Model, Models, TransitionId};
 
 impl ModelsChange {
     pub(super) fn describe(&mut self, before: &Models, after: &Models) {
@@ -97,12 +97,12 @@ fn describe_model(
             None => lines.push(format!("{name}: the stage `{}` is removed", stage.name)),
         }
     }
-    for (at, stage) in model.stages.iter().enumerate() {
+    for (at, stage) in model.stages.iter_enumerated() {
         if !succession.stages.contains(&Some(at)) {
             lines.push(format!("{name}: the stage `{}` is new", stage.name));
         }
     }
-    for (at, transition) in model.transitions.iter().enumerate() {
+    for (at, transition) in model.transitions.iter_enumerated() {
         let names = transition_names(model, at);
         let text = &transition.text;
         match (
@@ -114,7 +114,7 @@ fn describe_model(
             (false, false) => lines.push(format!("{name}: {names} is new, when {text}")),
         }
     }
-    for at in 0..old.transitions.len() {
+    for at in old.transitions.keys() {
         if succession.transitions[at].is_none() && succession.transitions_by_name[at].is_none() {
             lines.push(format!("{name}: {} is removed", transition_names(old, at)));
         }
@@ -135,7 +135,7 @@ fn describe_durations(
             lines.push(format!("{name}: {setting} is {after}, was {before}"));
         }
     };
-    for (at, before) in old.transitions.iter().enumerate() {
+    for (at, before) in old.transitions.iter_enumerated() {
         let Some(after) = succession.transitions[at].or(succession.transitions_by_name[at]) else {
             continue;
         };
@@ -154,7 +154,7 @@ fn describe_durations(
 }
 
 /// The names under which a transition is taken: without a name of its own, one for each stage that it leaves.
-fn transition_names(model: &Model, transition: usize) -> String {
+fn transition_names(model: &Model, transition: TransitionId) -> String {
     let from = model.transitions[transition].from.iter();
     let mut names: Vec<_> = from.map(|from| model.transition_name(transition, *from)).collect();
     names.dedup();

@@ -1,6 +1,9 @@
 //! The symbol table's entry for a fact, while conditions are lowered.
 
+use typed_index_collections::TiSlice;
+
 use crate::model::fact::FactDeclaration;
+use crate::model::ids::FactId;
 use crate::model::slots::StageFact;
 use crate::model::value_type::ValueType;
 
@@ -24,6 +27,8 @@ pub(crate) enum FactOrigin {
     /// The declaration is wrong. That is reported once, at the declaration, and not at each use.
     Invalid,
 }
+
+pub(crate) type FactSymbols = TiSlice<FactId, FactSymbol>;
 
 impl FactSymbol {
     pub(crate) fn from_declaration(name: &str, declaration: FactDeclaration) -> FactSymbol {

@@ -5,6 +5,7 @@ use super::lowering::Lowering;
 use crate::model::FACTS_MAX;
 use crate::model::condition::Condition;
 use crate::model::fact::{Aggregate, FactDeclaration, Fault};
+use crate::model::ids::{FactId, StageId};
 use crate::model::problem::did_you_mean;
 use crate::model::slots::StageFact;
 use crate::model::syntax::{Expr, ExprKind};
@@ -12,7 +13,7 @@ use crate::model::value_type::ValueType;
 
 impl Lowering<'_> {
     /// A declared or inline fact; `None` after a fault was added.
-    pub(super) fn resolve_fact(&mut self, expr: &Expr) -> Option<usize> {
+    pub(super) fn resolve_fact(&mut self, expr: &Expr) -> Option<FactId> {
         match (self.resolve_inline_fact(expr), &expr.kind) {
             (Some(fact), _) => fact,
             (None, ExprKind::Name(name)) => self.resolve_named_fact(expr, name),
@@ -30,7 +31,7 @@ impl Lowering<'_> {
 
     /// An inline fact, added to the facts of the model. `None` if `expr` is not an inline fact, `Some(None)` after
     /// a fault was added.
-    pub(super) fn resolve_inline_fact(&mut self, expr: &Expr) -> Option<Option<usize>> {
+    pub(super) fn resolve_inline_fact(&mut self, expr: &Expr) -> Option<Option<FactId>> {
         let text = self.source_text(expr);
         let symbol = match &expr.kind {
             ExprKind::Name(name) if name == STAGE_FACT_NAMES[0] => {
@@ -40,7 +41,7 @@ impl Lowering<'_> {
                 FactSymbol::from_stage_fact(&text, StageFact::DaysIn)
             }
             ExprKind::Call(name, arguments) => {
-                let stage_fact: fn(usize) -> StageFact = match name.as_str() {
+                let stage_fact: fn(StageId) -> StageFact = match name.as_str() {
                     "visits" => StageFact::Visits,
                     "time_in" => StageFact::TimeIn,
                     "entered" => StageFact::Entered,
@@ -61,7 +62,7 @@ impl Lowering<'_> {
         expr: &Expr,
         name: &str,
         text: &str,
-    ) -> Option<Option<usize>> {
+    ) -> Option<Option<FactId>> {
         Aggregate::from_name(name)?;
         Some(match FactDeclaration::from_expr(expr) {
             Ok(declaration) => self.add_fact(expr, FactSymbol::from_declaration(text, declaration)),
@@ -70,7 +71,7 @@ impl Lowering<'_> {
     }
 
     /// Adds an inline fact; the same text in several conditions is one fact.
-    fn add_fact(&mut self, expr: &Expr, symbol: FactSymbol) -> Option<usize> {
+    fn add_fact(&mut self, expr: &Expr, symbol: FactSymbol) -> Option<FactId> {
         if let Some(at) = self.fact_index(&symbol.name) {
             return Some(at);
         }
@@ -78,8 +79,7 @@ impl Lowering<'_> {
             let message = format!("more than {FACTS_MAX} facts, those in conditions included");
             return self.add_fault_once(Fault::at(expr, &message, None));
         }
-        self.facts.push(symbol);
-        Some(self.facts.len() - 1)
+        Some(self.facts.push_and_get_key(symbol))
     }
 
     fn resolve_stage_argument(
@@ -87,7 +87,7 @@ impl Lowering<'_> {
         expr: &Expr,
         function: &str,
         arguments: &[Expr],
-    ) -> Option<usize> {
+    ) -> Option<StageId> {
         let [argument] = arguments else {
             let message = format!("`{function}` takes the name of a stage");
             return self.add_fault_once(Fault::at(expr, &message, None));
@@ -100,21 +100,21 @@ impl Lowering<'_> {
         self.resolve_stage(argument, name)
     }
 
-    fn resolve_stage(&mut self, expr: &Expr, name: &str) -> Option<usize> {
+    fn resolve_stage(&mut self, expr: &Expr, name: &str) -> Option<StageId> {
         if self.stages.is_empty() {
             return None; // The stages themselves are wrong, which is reported elsewhere.
         }
-        let index = self.stages.iter().position(|stage| *stage == name);
-        if index.is_none() {
+        let stage = self.stages.position(|stage| *stage == name);
+        if stage.is_none() {
             let help = did_you_mean(name, self.stages.iter().copied())
                 .unwrap_or_else(|| format!("the stages are {}", self.stages.join(", ")));
-            self.add_fault_once::<usize>(Fault::at(
+            self.add_fault_once::<StageId>(Fault::at(
                 expr,
                 &format!("unknown stage `{name}`"),
                 Some(&help),
             ));
         }
-        index
+        stage
     }
 
     /// A stage that `previous_stage` is compared with must be one of the model's.
@@ -129,7 +129,7 @@ impl Lowering<'_> {
     }
 
     /// A fact that is used as a condition.
-    pub(super) fn lower_fact(&mut self, expr: &Expr, fact: usize) -> Option<Condition> {
+    pub(super) fn lower_fact(&mut self, expr: &Expr, fact: FactId) -> Option<Condition> {
         let text = self.source_text(expr);
         match self.bind_type(fact, ValueType::Bool) {
             ValueType::Bool => Some(Condition::Bool { fact, is: true, text }),

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::fact_symbol::FactSymbol;
 use crate::event::Vocabulary;
 use crate::model::fact::Fault;
+use crate::model::ids::{FactId, StageId};
 use crate::model::syntax::Expr;
 
 /// The use of an event type in a condition.
@@ -16,11 +19,14 @@ pub(crate) struct EventReference {
     pub(crate) quoted: bool,
 }
 
+/// The names of a model's stages.
+pub(crate) type StageNames<'n> = TiSlice<StageId, &'n str>;
+
 /// Lowers one condition of a model.
 pub(crate) struct Lowering<'l> {
     /// The declared facts; facts that are written in conditions are appended.
-    pub(crate) facts: &'l mut Vec<FactSymbol>,
-    pub(crate) stages: &'l [&'l str],
+    pub(crate) facts: &'l mut TiVec<FactId, FactSymbol>,
+    pub(crate) stages: &'l StageNames<'l>,
     pub(crate) vocabulary: &'l mut Vocabulary,
     /// The condition's text.
     pub(crate) text: &'l str,

@@ -3,6 +3,7 @@
 use super::lowering::{EventReference, Lowering};
 use crate::event::EventType;
 use crate::model::condition::{Condition, Operator};
+use crate::model::ids::FactId;
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, ExprKind};
 use crate::model::value_type::ValueType;
@@ -78,7 +79,7 @@ impl Lowering<'_> {
         expr: &Expr,
         function: &str,
         arguments: &[Expr],
-    ) -> Option<usize> {
+    ) -> Option<FactId> {
         let [argument] = arguments else {
             return self.reject_argument(expr, function);
         };
@@ -113,7 +114,7 @@ impl Lowering<'_> {
             || self.facts.iter().any(|fact| fact.event_type() == Some(name))
     }
 
-    pub(super) fn resolve_named_fact(&mut self, expr: &Expr, name: &str) -> Option<usize> {
+    pub(super) fn resolve_named_fact(&mut self, expr: &Expr, name: &str) -> Option<FactId> {
         if let Some(at) = self.fact_index(name) {
             return (!self.facts[at].is_invalid()).then_some(at);
         }
@@ -127,12 +128,12 @@ impl Lowering<'_> {
         self.add_fault(expr, &format!("unknown fact `{name}`"), help)
     }
 
-    pub(super) fn fact_index(&self, name: &str) -> Option<usize> {
-        self.facts.iter().position(|fact| fact.name == name)
+    pub(super) fn fact_index(&self, name: &str) -> Option<FactId> {
+        self.facts.position(|fact| fact.name == name)
     }
 
     /// The type of the fact; `wanted` if the fact had none yet.
-    pub(super) fn bind_type(&mut self, fact: usize, wanted: ValueType) -> ValueType {
+    pub(super) fn bind_type(&mut self, fact: FactId, wanted: ValueType) -> ValueType {
         *self.facts[fact].value_type.get_or_insert(wanted)
     }
 

@@ -5,6 +5,7 @@ use super::lowering::Lowering;
 use crate::event::Quantity;
 use crate::model::condition::{Arithmetic, Term};
 use crate::model::fact::AGGREGATES;
+use crate::model::ids::FactId;
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{Expr, ExprKind};
 use crate::model::value_type::ValueType;
@@ -60,7 +61,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn lower_fact_term(&mut self, expr: &Expr, fact: usize) -> Option<TypedTerm> {
+    fn lower_fact_term(&mut self, expr: &Expr, fact: FactId) -> Option<TypedTerm> {
         match self.bind_type(fact, ValueType::Number) {
             value_type @ (ValueType::Number | ValueType::Instant | ValueType::Duration) => {
                 Some(TypedTerm {

@@ -1,9 +1,12 @@
 //! Reads the condition of a transition: parses and types it, and checks its use of event types.
 
+use typed_index_collections::TiVec;
+
 use super::model_reader::ModelReader;
+use crate::model::FactId;
 use crate::model::condition::Condition;
 use crate::model::fact::{Fault, misplaced_window};
-use crate::model::lower::{EventReference, FactSymbol, Lowering};
+use crate::model::lower::{EventReference, FactSymbol, FactSymbols, Lowering, StageNames};
 use crate::model::problem::did_you_mean;
 use crate::model::syntax::{self, Expr, ExprKind};
 use crate::model::yaml::YamlNode;
@@ -13,8 +16,8 @@ impl ModelReader<'_> {
         &mut self,
         node: &YamlNode,
         text: &str,
-        stages: &[&str],
-        facts: &mut Vec<FactSymbol>,
+        stages: &StageNames<'_>,
+        facts: &mut TiVec<FactId, FactSymbol>,
         has_hold: bool,
     ) -> Option<Condition> {
         let expr = match syntax::parse(text) {
@@ -61,7 +64,7 @@ impl ModelReader<'_> {
         &mut self,
         node: &YamlNode,
         event: &EventReference,
-        facts: &[FactSymbol],
+        facts: &FactSymbols,
         has_hold: bool,
     ) {
         let EventReference { name, span, quoted } = event;
@@ -92,8 +95,8 @@ impl ModelReader<'_> {
 }
 
 /// The first event type inside a `!`: a name that is not a fact, or a text.
-fn negated_event<'e>(expr: &'e Expr, facts: &[FactSymbol]) -> Option<&'e Expr> {
-    fn bare<'e>(expr: &'e Expr, facts: &[FactSymbol]) -> Option<&'e Expr> {
+fn negated_event<'e>(expr: &'e Expr, facts: &FactSymbols) -> Option<&'e Expr> {
+    fn bare<'e>(expr: &'e Expr, facts: &FactSymbols) -> Option<&'e Expr> {
         match &expr.kind {
             ExprKind::Name(name) if !facts.iter().any(|fact| fact.name == *name) => Some(expr),
             ExprKind::Text(_) => Some(expr),

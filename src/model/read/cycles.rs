@@ -1,13 +1,17 @@
 //! Warns of stages that an inactive customer cycles through by time alone.
 
-use super::declared::{DeclaredStage, DeclaredTransition};
+use typed_index_collections::TiSlice;
+
+use super::declared::{DeclaredStages, DeclaredTransitions};
 use super::model_reader::ModelReader;
 use crate::event::Millis;
-use crate::model::Reentry;
-use crate::model::analysis::{AnalyzedFact, InactiveTruth, inactive_truth, is_contradiction};
+use crate::model::analysis::{
+    AnalyzedFact, AnalyzedFacts, InactiveTruth, inactive_truth, is_contradiction,
+};
 use crate::model::condition::Condition;
-use crate::model::lower::FactSymbol;
+use crate::model::lower::FactSymbols;
 use crate::model::yaml::YamlNode;
+use crate::model::{Reentry, StageId, TransitionId};
 
 /// A cycle with a shorter period is taken for a mistake; one that takes this long may be an intended cadence.
 const CYCLE_PERIOD_MIN: Millis = Millis::DAY;
@@ -19,10 +23,10 @@ const ALTERNATIVES_MAX: usize = 8;
 impl ModelReader<'_> {
     pub(super) fn warn_of_cycle(
         &mut self,
-        nodes: &[&YamlNode],
-        stages: &[DeclaredStage],
-        transitions: &[DeclaredTransition],
-        facts: &[FactSymbol],
+        nodes: &TiSlice<TransitionId, &YamlNode>,
+        stages: &DeclaredStages,
+        transitions: &DeclaredTransitions,
+        facts: &FactSymbols,
     ) {
         let mut search = CycleSearch {
             stages,
@@ -31,7 +35,7 @@ impl ModelReader<'_> {
             steps_left: STEPS_MAX,
             path: Vec::new(),
         };
-        let Some(period) = (0..stages.len()).find_map(|stage| search.find_cycle(stage)) else {
+        let Some(period) = stages.keys().find_map(|stage| search.find_cycle(stage)) else {
             return;
         };
         let name = |step: &CycleStep| stages[step.from].name.as_str();
@@ -40,38 +44,44 @@ impl ModelReader<'_> {
         let message =
             format!("an inactive customer cycles forever: {}, every {period}", names.join(" -> "));
         let help = "make one of the conditions depend on an event, or on more time in the stage";
-        let first = search.path.first().map_or(0, |step| step.transition);
-        self.add_warning(nodes[first].location, message, Some(help));
+        if let Some(first) = search.path.first() {
+            self.add_warning(nodes[first.transition].location, message, Some(help));
+        }
     }
 }
 
 /// Searches for a path from a stage back to it, through stages after it in the file.
 struct CycleSearch<'w> {
-    stages: &'w [DeclaredStage],
-    transitions: &'w [DeclaredTransition],
-    facts: &'w [AnalyzedFact],
+    stages: &'w DeclaredStages,
+    transitions: &'w DeclaredTransitions,
+    facts: &'w AnalyzedFacts,
     steps_left: usize,
     path: Vec<CycleStep>,
 }
 
 /// A transition of the path, its source stage, and how long a customer stays there before it is taken.
 struct CycleStep {
-    transition: usize,
-    from: usize,
+    transition: TransitionId,
+    from: StageId,
     dwell: Millis,
 }
 
 impl CycleSearch<'_> {
     /// The period of the first endless cycle through `start`; `path` then has its steps.
-    fn find_cycle(&mut self, start: usize) -> Option<Millis> {
+    fn find_cycle(&mut self, start: StageId) -> Option<Millis> {
         self.path.clear();
         self.follow(start, start, &mut Vec::new())
     }
 
     /// Follows every transition out of `from`. `kept` are the conditions that must be true along the path.
-    fn follow(&mut self, start: usize, from: usize, kept: &mut Vec<Condition>) -> Option<Millis> {
+    fn follow(
+        &mut self,
+        start: StageId,
+        from: StageId,
+        kept: &mut Vec<Condition>,
+    ) -> Option<Millis> {
         let transitions = self.transitions;
-        for (at, transition) in transitions.iter().enumerate() {
+        for (at, transition) in transitions.iter_enumerated() {
             let is_on_path = self.path.iter().any(|step| step.from == transition.to);
             // Lower stages were searched as starts before.
             let is_candidate = transition.to == start || (transition.to > start && !is_on_path);

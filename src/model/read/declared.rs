@@ -1,10 +1,12 @@
 //! A model as its file declares it, with conditions already in typed form.
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use crate::event::{EventTime, Millis};
-use crate::model::Reentry;
 use crate::model::condition::Condition;
 use crate::model::lower::FactSymbol;
 use crate::model::model_test::ModelTest;
+use crate::model::{FactId, Reentry, StageId, TransitionId};
 
 /// [`crate::model::Model`] before its facts are resolved.
 #[derive(Debug)]
@@ -13,16 +15,18 @@ pub(super) struct DeclaredModel {
     pub(super) was: Option<String>,
     pub(super) version: u64,
     pub(super) description: Option<String>,
-    pub(super) initial: usize,
-    pub(super) stages: Vec<DeclaredStage>,
-    pub(super) transitions: Vec<DeclaredTransition>,
+    pub(super) initial: StageId,
+    pub(super) stages: TiVec<StageId, DeclaredStage>,
+    pub(super) transitions: TiVec<TransitionId, DeclaredTransition>,
     /// The declared facts in file order, then those that only conditions name.
-    pub(super) facts: Vec<FactSymbol>,
+    pub(super) facts: TiVec<FactId, FactSymbol>,
     pub(super) corrections: Millis,
     pub(super) emit_from: Option<EventTime>,
     pub(super) shadow: bool,
     pub(super) tests: Vec<ModelTest>,
 }
+
+pub(super) type DeclaredStages = TiSlice<StageId, DeclaredStage>;
 
 #[derive(Debug)]
 pub(super) struct DeclaredStage {
@@ -33,10 +37,12 @@ pub(super) struct DeclaredStage {
     pub(super) reentry: Reentry,
 }
 
+pub(super) type DeclaredTransitions = TiSlice<TransitionId, DeclaredTransition>;
+
 #[derive(Debug)]
 pub(super) struct DeclaredTransition {
-    pub(super) from: Vec<usize>,
-    pub(super) to: usize,
+    pub(super) from: Vec<StageId>,
+    pub(super) to: StageId,
     pub(super) name: Option<String>,
     pub(super) when: Condition,
     /// The text of `when`.

@@ -2,35 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use super::declared::DeclaredTransition;
+use typed_index_collections::{TiVec, ti_vec};
+
+use super::declared::DeclaredTransitions;
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::model::condition::Condition;
 use crate::model::fact::FactDeclaration;
-use crate::model::lower::FactSymbol;
+use crate::model::lower::{FactSymbol, FactSymbols};
 use crate::model::problem::Location;
 use crate::model::size::StateParts;
 use crate::model::yaml::{YamlKey, YamlNode, YamlValue};
-use crate::model::{FACTS_MAX, Fact, Model, STATE_BYTES_MAX};
+use crate::model::{FACTS_MAX, Fact, FactId, Model, STATE_BYTES_MAX};
 
 impl ModelReader<'_> {
-    pub(super) fn read_facts(&mut self, fields: &Fields<'_>) -> Vec<FactSymbol> {
+    pub(super) fn read_facts(&mut self, fields: &Fields<'_>) -> TiVec<FactId, FactSymbol> {
         let Some(node) = fields.get("facts").filter(|node| !node.is_null()) else {
             // They may be under a misspelt key.
             self.has_invalid_facts = fields.is_misspelled("facts");
-            return Vec::new();
+            return TiVec::new();
         };
         let Some(entries) =
             self.read_map(node, "`facts` is a map, for example `orders: count(order_completed)`")
         else {
             self.has_invalid_facts = true;
-            return Vec::new();
+            return TiVec::new();
         };
         if entries.len() > FACTS_MAX {
             self.add_error(node.location, format!("more than {FACTS_MAX} facts"), None);
             self.has_invalid_facts = true;
         }
-        let mut facts: Vec<FactSymbol> = Vec::new();
+        let mut facts = TiVec::new();
         for (key, value) in entries.iter().take(FACTS_MAX) {
             self.check_fact_name(&key.text, key.location);
             let Some(text) = self.read_text(value) else {
@@ -62,10 +64,10 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_unused(
         &mut self,
         fields: &Fields<'_>,
-        transitions: &[DeclaredTransition],
-        facts: &[FactSymbol],
+        transitions: &DeclaredTransitions,
+        facts: &FactSymbols,
     ) {
-        let mut used = vec![false; facts.len()];
+        let mut used: TiVec<FactId, bool> = ti_vec![false; facts.len()];
         for transition in transitions {
             transition.when.visit(&mut |part: &Condition| {
                 for fact in part.facts() {
@@ -73,8 +75,8 @@ impl ModelReader<'_> {
                 }
             });
         }
-        for (at, (key, _)) in declared_entries(fields).iter().enumerate().take(used.len()) {
-            if !used[at] {
+        for (is_used, (key, _)) in used.iter().zip(declared_entries(fields)) {
+            if !is_used {
                 let message = format!("no condition uses the fact `{}`", key.text);
                 let help = "it still takes space in the state of every customer";
                 self.add_warning(key.location, message, Some(help));

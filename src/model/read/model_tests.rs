@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::{EventTime, parse_end_instant, parse_instant};
+use crate::model::lower::StageNames;
 use crate::model::model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest};
 use crate::model::problem::Location;
 use crate::model::yaml::{YamlNode, YamlValue};
@@ -15,7 +16,11 @@ pub(crate) const EXPECT_KEYS: [&str; 6] = ["at", "customer", "from", "to", "caus
 pub(crate) const CAUSES: [&str; 3] = ["event", "timer", "correction"];
 
 impl ModelReader<'_> {
-    pub(super) fn read_tests(&mut self, fields: &Fields<'_>, stages: &[&str]) -> Vec<ModelTest> {
+    pub(super) fn read_tests(
+        &mut self,
+        fields: &Fields<'_>,
+        stages: &StageNames<'_>,
+    ) -> Vec<ModelTest> {
         let Some(node) = fields.get("tests") else {
             return Vec::new();
         };
@@ -23,7 +28,7 @@ impl ModelReader<'_> {
         items.iter().filter_map(|item| self.read_test(item, stages)).collect()
     }
 
-    fn read_test(&mut self, item: &YamlNode, stages: &[&str]) -> Option<ModelTest> {
+    fn read_test(&mut self, item: &YamlNode, stages: &StageNames<'_>) -> Option<ModelTest> {
         let fields = self.read_fields(item, "a test", &TEST_KEYS, &[])?;
         let name = self
             .required_field(&fields, "name", item.location)
@@ -58,7 +63,11 @@ impl ModelReader<'_> {
         })
     }
 
-    fn read_expectation(&mut self, node: &YamlNode, stages: &[&str]) -> Option<Expectation> {
+    fn read_expectation(
+        &mut self,
+        node: &YamlNode,
+        stages: &StageNames<'_>,
+    ) -> Option<Expectation> {
         let fields = self.read_fields(node, "an expected transition", &EXPECT_KEYS, &[])?;
         let at = self
             .required_field(&fields, "at", node.location)

@@ -1,5 +1,7 @@
 //! Resolves the facts of a declared model to slots; then everything that is derived from them is known.
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::declared::{DeclaredModel, DeclaredStage, DeclaredTransition};
 use super::model_reader::ModelReader;
 use crate::model::builder::ModelsBuilder;
@@ -7,7 +9,7 @@ use crate::model::condition::{Condition, TimeDependentSides};
 use crate::model::lower::{FactOrigin, FactSymbol};
 use crate::model::problem::Location;
 use crate::model::slots::{FactAccessor, StageFact};
-use crate::model::{Fact, Model, Reentry, Stage, Transition};
+use crate::model::{Fact, FactId, Model, Reentry, SlotId, Stage, StageId, Transition};
 
 /// Most event fields that all models name, in facts and filters: every event is searched for each.
 const FIELDS_MAX: usize = 4096;
@@ -15,16 +17,16 @@ const FIELDS_MAX: usize = 4096;
 impl ModelReader<'_> {
     pub(super) fn resolve(&mut self, declared: DeclaredModel) -> Model {
         let facts = declared.facts.into_iter();
-        let facts: Vec<Fact> = facts.map(|symbol| self.resolve_fact(symbol)).collect();
+        let facts: TiVec<FactId, Fact> = facts.map(|symbol| self.resolve_fact(symbol)).collect();
         let outgoing = |stage| {
-            let transitions = declared.transitions.iter().enumerate();
+            let transitions = declared.transitions.iter_enumerated();
             let out = transitions.filter(|(_, transition)| transition.from.contains(&stage));
             out.map(|(at, _)| at).collect()
         };
-        let outgoing = (0..declared.stages.len()).map(outgoing).collect();
+        let outgoing = declared.stages.keys().map(outgoing).collect();
         let transitions = declared.transitions.into_iter();
         let transitions = transitions.map(|it| resolve_transition(it, &facts));
-        let stages = declared.stages.into_iter().enumerate();
+        let stages = declared.stages.into_iter_enumerated();
         let stages = stages.map(|(at, stage)| resolve_stage(at, stage, &facts));
         Model {
             name: declared.name,
@@ -69,7 +71,7 @@ impl ModelReader<'_> {
     }
 }
 
-fn resolve_stage(at: usize, stage: DeclaredStage, facts: &[Fact]) -> Stage {
+fn resolve_stage(at: StageId, stage: DeclaredStage, facts: &TiSlice<FactId, Fact>) -> Stage {
     let is_visited = |fact: &Fact| fact.accessor.visited_stage() == Some(at);
     Stage {
         tracks_visits: stage.reentry != Reentry::Always || facts.iter().any(is_visited),
@@ -81,7 +83,7 @@ fn resolve_stage(at: usize, stage: DeclaredStage, facts: &[Fact]) -> Stage {
     }
 }
 
-fn resolve_transition(transition: DeclaredTransition, facts: &[Fact]) -> Transition {
+fn resolve_transition(transition: DeclaredTransition, facts: &TiSlice<FactId, Fact>) -> Transition {
     let when = transition.when;
     Transition {
         slots: condition_slots(&when, facts),
@@ -98,7 +100,7 @@ fn resolve_transition(transition: DeclaredTransition, facts: &[Fact]) -> Transit
 }
 
 /// The slots that a condition reads, each once.
-fn condition_slots(when: &Condition, facts: &[Fact]) -> Vec<usize> {
+fn condition_slots(when: &Condition, facts: &TiSlice<FactId, Fact>) -> Vec<SlotId> {
     let mut slots = Vec::new();
     when.visit(&mut |part| {
         let facts = part.facts().into_iter().map(|fact| &facts[fact]);
@@ -110,14 +112,14 @@ fn condition_slots(when: &Condition, facts: &[Fact]) -> Vec<usize> {
 }
 
 /// The parts of a condition that contain a window, and those that change with every millisecond.
-fn time_dependent_parts(when: &Condition, facts: &[Fact]) -> Vec<Condition> {
+fn time_dependent_parts(when: &Condition, facts: &TiSlice<FactId, Fact>) -> Vec<Condition> {
     let mut time_dependent = Vec::new();
     when.visit(&mut |part| {
         let is_continuous = matches!(
             part,
             Condition::Compare(comparison) if comparison.time_dependent != TimeDependentSides::Neither
         );
-        let is_windowed = |fact: &usize| facts[*fact].accessor.window.is_some();
+        let is_windowed = |fact: &FactId| facts[*fact].accessor.window.is_some();
         if is_continuous || part.facts().iter().any(is_windowed) {
             time_dependent.push(part.clone());
         }
@@ -127,11 +129,11 @@ fn time_dependent_parts(when: &Condition, facts: &[Fact]) -> Vec<Condition> {
 
 /// The facts that a condition reads, in the order of the text. Of facts with the same accessor only the first
 /// is listed.
-fn condition_facts(when: &Condition, facts: &[Fact]) -> Vec<usize> {
-    let mut distinct: Vec<usize> = Vec::new();
+fn condition_facts(when: &Condition, facts: &TiSlice<FactId, Fact>) -> Vec<FactId> {
+    let mut distinct: Vec<FactId> = Vec::new();
     when.visit(&mut |part| {
         for fact in part.facts() {
-            let differs = |other: &usize| facts[*other].accessor != facts[fact].accessor;
+            let differs = |other: &FactId| facts[*other].accessor != facts[fact].accessor;
             if distinct.iter().all(differs) {
                 distinct.push(fact);
             }

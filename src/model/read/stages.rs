@@ -1,12 +1,14 @@
 //! Reads the stages of a model.
 
-use super::declared::DeclaredStage;
+use typed_index_collections::TiVec;
+
+use super::declared::{DeclaredStage, DeclaredStages};
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::Millis;
 use crate::model::problem::Location;
 use crate::model::yaml::YamlNode;
-use crate::model::{Reentry, STAGES_MAX};
+use crate::model::{Reentry, STAGES_MAX, StageId};
 
 /// The keys of a stage.
 pub(crate) const STAGE_KEYS: [&str; 4] = ["min_dwell", "reentry", "was", "description"];
@@ -18,14 +20,14 @@ impl ModelReader<'_> {
         &mut self,
         fields: &Fields<'_>,
         location: Location,
-    ) -> Vec<DeclaredStage> {
+    ) -> TiVec<StageId, DeclaredStage> {
         let Some(node) = self.required_field(fields, "stages", location) else {
-            return Vec::new();
+            return TiVec::new();
         };
         let Some(entries) =
             self.read_map(node, "`stages` is a map of stage names, for example `loyalty: {}`")
         else {
-            return Vec::new();
+            return TiVec::new();
         };
         let usable = (1..=STAGES_MAX).contains(&entries.len());
         if !usable {
@@ -35,7 +37,7 @@ impl ModelReader<'_> {
                 Some("stages are names, for example `loyalty: {}`"),
             );
         }
-        let (mut stages, mut former) = (Vec::new(), Vec::new());
+        let (mut stages, mut former) = (TiVec::new(), Vec::new());
         for (key, value) in entries.iter().take(STAGES_MAX) {
             self.check_name(&key.text, key.location);
             let mut stage = DeclaredStage {
@@ -66,7 +68,7 @@ impl ModelReader<'_> {
     }
 
     /// Reports former names that do not identify one stage. `former` are the names of all `was` with their locations.
-    fn check_former_names(&mut self, stages: &[DeclaredStage], former: &[(String, Location)]) {
+    fn check_former_names(&mut self, stages: &DeclaredStages, former: &[(String, Location)]) {
         for (at, (was, location)) in former.iter().enumerate() {
             if stages.iter().any(|stage| stage.name == *was) {
                 let help = "`was` is the former name of a stage";

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::declared::{DeclaredStage, DeclaredTransition};
+use typed_index_collections::TiVec;
+
+use super::declared::{DeclaredStages, DeclaredTransition, DeclaredTransitions};
 use super::fields::Fields;
 use super::model_reader::ModelReader;
 use crate::event::Millis;
-use crate::model::TRANSITIONS_MAX;
-use crate::model::lower::FactSymbol;
+use crate::model::lower::{FactSymbol, StageNames};
 use crate::model::problem::{Location, did_you_mean};
 use crate::model::yaml::{YamlNode, YamlValue};
+use crate::model::{FactId, StageId, TRANSITIONS_MAX};
 
 /// The keys of a transition.
 pub(crate) const TRANSITION_KEYS: [&str; 7] =
@@ -21,8 +23,8 @@ impl ModelReader<'_> {
         &mut self,
         fields: &Fields<'n>,
         location: Location,
-        stages: &[&str],
-        facts: &mut Vec<FactSymbol>,
+        stages: &StageNames<'_>,
+        facts: &mut TiVec<FactId, FactSymbol>,
     ) -> Vec<(&'n YamlNode, DeclaredTransition)> {
         let Some(node) = self.required_field(fields, "transitions", location) else {
             return Vec::new();
@@ -46,8 +48,8 @@ impl ModelReader<'_> {
     fn read_transition(
         &mut self,
         item: &YamlNode,
-        stages: &[&str],
-        facts: &mut Vec<FactSymbol>,
+        stages: &StageNames<'_>,
+        facts: &mut TiVec<FactId, FactSymbol>,
     ) -> Option<DeclaredTransition> {
         let fields = self.read_fields(item, "a transition", &TRANSITION_KEYS, &[])?;
         let from = self
@@ -90,7 +92,7 @@ impl ModelReader<'_> {
         })
     }
 
-    fn read_origins(&mut self, node: &YamlNode, stages: &[&str]) -> Vec<usize> {
+    fn read_origins(&mut self, node: &YamlNode, stages: &StageNames<'_>) -> Vec<StageId> {
         let nodes = Self::items(node);
         if nodes.is_empty() {
             self.add_error(node.location, "`from` needs at least one stage".to_owned(), None);
@@ -112,12 +114,16 @@ impl ModelReader<'_> {
         from
     }
 
-    pub(super) fn read_stage(&mut self, node: &YamlNode, stages: &[&str]) -> Option<usize> {
+    pub(super) fn read_stage(
+        &mut self,
+        node: &YamlNode,
+        stages: &StageNames<'_>,
+    ) -> Option<StageId> {
         let name = self.read_text(node)?;
         if stages.is_empty() {
             return None; // The reason is already reported by `read_stages`.
         }
-        let stage = stages.iter().position(|stage| *stage == name);
+        let stage = stages.position(|stage| *stage == name);
         if stage.is_none() {
             // The help is not computed for problems that are not shown: it compares all names.
             let help = (!self.problems.is_full()).then(|| {
@@ -133,9 +139,9 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_unreachable(
         &mut self,
         fields: &Fields<'_>,
-        stages: &[DeclaredStage],
-        initial: usize,
-        transitions: &[DeclaredTransition],
+        stages: &DeclaredStages,
+        initial: StageId,
+        transitions: &DeclaredTransitions,
     ) {
         // Each pass of the loop adds a stage; it ends when no transition leads to a new one.
         let mut reached = BTreeSet::from([initial]);
@@ -147,8 +153,8 @@ impl ModelReader<'_> {
         let Some(YamlValue::Map(entries)) = fields.get("stages").map(|node| &node.value) else {
             return;
         };
-        for (at, (key, _)) in entries.iter().enumerate().take(stages.len()) {
-            if !reached.contains(&at) {
+        for (stage, (key, _)) in stages.keys().zip(entries) {
+            if !reached.contains(&stage) {
                 self.add_warning(
                     key.location,
                     format!("no transition leads to the stage `{}`", key.text),

@@ -1,13 +1,13 @@
 //! Warns of transitions that no customer can ever take, as far as the model shows.
 
-use super::declared::{DeclaredStage, DeclaredTransition};
+use super::declared::{DeclaredStages, DeclaredTransition, DeclaredTransitions};
 use super::model_reader::ModelReader;
 use crate::event::Millis;
-use crate::model::Reentry;
 use crate::model::analysis::{AnalyzedFact, is_unsatisfiable};
 use crate::model::condition::{Comparison, Condition, Term, Unit};
-use crate::model::lower::FactSymbol;
+use crate::model::lower::FactSymbols;
 use crate::model::yaml::YamlNode;
+use crate::model::{Reentry, StageId};
 
 /// Longest plausible threshold; it is also the longest window.
 const THRESHOLD_MAX: Millis = Millis(3660 * Millis::DAY.0);
@@ -17,7 +17,7 @@ impl ModelReader<'_> {
         &mut self,
         node: &YamlNode,
         when: &Condition,
-        facts: &[FactSymbol],
+        facts: &FactSymbols,
     ) {
         if is_unsatisfiable(when, &AnalyzedFact::from_symbols(facts)) {
             let help = "no customer will take this transition";
@@ -40,9 +40,9 @@ impl ModelReader<'_> {
     pub(super) fn warn_of_hidden(
         &mut self,
         node: &YamlNode,
-        stages: &[DeclaredStage],
-        initial: usize,
-        earlier: &[DeclaredTransition],
+        stages: &DeclaredStages,
+        initial: StageId,
+        earlier: &DeclaredTransitions,
         transition: &DeclaredTransition,
     ) {
         let hides = |other: &DeclaredTransition| {

@@ -1,6 +1,7 @@
 //! How the value of a fact is read from slots and stages.
 
 use crate::model::fact::Window;
+use crate::model::ids::{SlotId, StageId};
 
 /// The source of a fact's value, and its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,28 +11,28 @@ pub struct FactAccessor {
     pub window: Option<Window>,
 }
 
-/// The source of a fact's value; indexes are those of slots.
+/// The source of a fact's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueSource {
     /// A number.
-    Number(usize),
+    Number(SlotId),
     /// `sum / count`.
-    Mean { sum: usize, count: usize },
+    Mean { sum: SlotId, count: SlotId },
     /// The number of distinct values, at most `cap`.
-    Distinct { slot: usize, cap: u32 },
+    Distinct { slot: SlotId, cap: u32 },
     /// An instant.
-    Instant(usize),
+    Instant(SlotId),
     /// The stored value of a field.
-    FieldValue(usize),
+    FieldValue(SlotId),
     /// `(last - first) / (count - 1)`.
-    MeanGap { first: usize, last: usize, count: usize },
+    MeanGap { first: SlotId, last: SlotId, count: SlotId },
     /// The longest time between two successive events.
-    MaxGap(usize),
+    MaxGap(SlotId),
     /// The customer's stages in the fact's model.
     Stage(StageFact),
 }
 
-/// A fact about a customer's stages in the fact's model; indexes are those of stages.
+/// A fact about a customer's stages in the fact's model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageFact {
     /// The stage before the current one.
@@ -39,11 +40,11 @@ pub enum StageFact {
     /// Time since the current stage was entered, in days.
     DaysIn,
     /// How many times the stage was entered; the initial one first when the customer was created.
-    Visits(usize),
+    Visits(StageId),
     /// Total time in the stage, up to now.
-    TimeIn(usize),
+    TimeIn(StageId),
     /// When the stage was last entered.
-    Entered(usize),
+    Entered(StageId),
 }
 
 impl FactAccessor {
@@ -52,7 +53,7 @@ impl FactAccessor {
     }
 
     /// The stage whose visits must be stored for it.
-    pub(crate) fn visited_stage(self) -> Option<usize> {
+    pub(crate) fn visited_stage(self) -> Option<StageId> {
         match self.source {
             ValueSource::Stage(
                 StageFact::Visits(stage) | StageFact::TimeIn(stage) | StageFact::Entered(stage),
@@ -63,7 +64,7 @@ impl FactAccessor {
 }
 
 impl ValueSource {
-    pub fn slots(self) -> Vec<usize> {
+    pub fn slots(self) -> Vec<SlotId> {
         match self {
             ValueSource::Number(slot)
             | ValueSource::Distinct { slot, .. }

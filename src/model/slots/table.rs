@@ -1,18 +1,21 @@
 //! Finds or adds the slots of facts, until those of all models are known.
 
+use typed_index_collections::{TiSlice, TiVec};
+
 use super::Slots;
 use super::accessor::{FactAccessor, ValueSource};
 use super::slot::{Accumulator, Slot, SlotKind};
 use crate::event::{EventType, Field, FieldId, Vocabulary};
+use crate::model::SlotId;
 use crate::model::fact::{Aggregate, FactDeclaration, Filter, Window};
 use crate::model::value_type::ValueType;
 
 /// The slots of the facts that are resolved so far.
 #[derive(Debug, Default)]
-pub(in super::super) struct SlotTable(Vec<Slot>);
+pub(in super::super) struct SlotTable(TiVec<SlotId, Slot>);
 
 impl SlotTable {
-    pub(in super::super) fn as_slice(&self) -> &[Slot] {
+    pub(in super::super) fn as_slice(&self) -> &TiSlice<SlotId, Slot> {
         &self.0
     }
 
@@ -40,21 +43,18 @@ impl SlotTable {
     }
 
     /// An existing slot with the same meaning, widened to the wanted retention and cap, or a new one.
-    fn find_or_add_slot(&mut self, wanted: Slot) -> usize {
+    fn find_or_add_slot(&mut self, wanted: Slot) -> SlotId {
         let is_shareable = |slot: &Slot| {
             slot.event == wanted.event
                 && slot.filter == wanted.filter
                 && slot.kind.covers(&wanted.kind)
         };
-        match self.0.iter().position(is_shareable) {
+        match self.0.position(is_shareable) {
             Some(at) => {
                 self.0[at].kind.widen(&wanted.kind);
                 at
             }
-            None => {
-                self.0.push(wanted);
-                self.0.len() - 1
-            }
+            None => self.0.push_and_get_key(wanted),
         }
     }
 
@@ -62,17 +62,17 @@ impl SlotTable {
     pub(in super::super) fn finish(self, types: usize, placed: Option<EventType>) -> Slots {
         let list = self.0;
         let is_of_orders = |slot: &Slot| placed.is_some() && slot.event == placed;
-        let indexes = |includes: &dyn Fn(&Slot) -> bool| -> Vec<usize> {
-            let slots = list.iter().enumerate();
-            slots.filter(|(_, slot)| includes(slot)).map(|(at, _)| at).collect()
+        let ids = |includes: &dyn Fn(&Slot) -> bool| -> Vec<SlotId> {
+            let slots = list.iter_enumerated();
+            slots.filter(|(_, slot)| includes(slot)).map(|(id, _)| id).collect()
         };
-        let order_slots = indexes(&is_of_orders);
+        let order_slots = ids(&is_of_orders);
         let slots = order_slots.iter().map(|slot| &list[*slot]);
         let mut order_fields: Vec<FieldId> = slots.flat_map(Slot::fields).collect();
         order_fields.sort_unstable();
         order_fields.dedup();
         let changed_by = |event_type: usize| {
-            indexes(&|slot| slot.event.is_none_or(|event| event.index() == event_type))
+            ids(&|slot| slot.event.is_none_or(|event| event.index() == event_type))
         };
         Slots {
             slots_by_type: (0..types).map(changed_by).collect(),
@@ -92,12 +92,12 @@ struct SlotAllocator<'s> {
 }
 
 impl SlotAllocator<'_> {
-    fn slot(&mut self, kind: SlotKind) -> usize {
+    fn slot(&mut self, kind: SlotKind) -> SlotId {
         self.slots.find_or_add_slot(Slot { event: self.event, filter: self.filter.clone(), kind })
     }
 
     /// An accumulator over all time, or per bucket for a window.
-    fn accumulator_slot(&mut self, accumulator: Accumulator) -> usize {
+    fn accumulator_slot(&mut self, accumulator: Accumulator) -> SlotId {
         self.slot(match self.window {
             None => SlotKind::Accumulator(accumulator),
             Some(window) => SlotKind::Buckets {

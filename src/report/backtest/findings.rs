@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::backtest::{Backtest, StayStats, Version};
+use crate::backtest::{Backtest, CommonStageId, StayStats, Version};
 use crate::event::{Position, RejectReason};
-use crate::model::sanitize_for_terminal;
+use crate::model::{StageId, sanitize_for_terminal};
 use crate::report::format::format_count;
 
 /// The results of a backtest, with its models and inputs.
@@ -59,7 +59,7 @@ impl Findings<'_> {
         }
     }
 
-    pub(super) fn stage_name(&self, version: usize, stage: usize) -> &str {
+    pub(super) fn stage_name(&self, version: usize, stage: StageId) -> &str {
         &self.versions[version].model().stages[stage].name
     }
 
@@ -70,16 +70,19 @@ impl Findings<'_> {
         format!("{file} ({}, version {})", model.name, model.version)
     }
 
-    /// The index of a version's stage among the unified stages of both versions.
-    pub(super) fn common_stage(&self, version: usize, stage: usize) -> usize {
+    /// A stage of a version among the stages of both; those of a single version are numbered alike.
+    pub(super) fn common_stage(&self, version: usize, stage: StageId) -> CommonStageId {
         let differences = self.backtest.differences.as_ref();
-        differences.map_or(stage, |differences| differences.unified[version][stage])
+        match differences {
+            Some(differences) => differences.unified[version][stage],
+            None => CommonStageId::from_index(stage.index()),
+        }
     }
 
     /// The stages of a version that flag a customer.
     pub(super) fn flagging_stages(&self, version: usize) -> String {
         let version = &self.versions[version];
-        let stages = version.model().stages.iter().enumerate();
+        let stages = version.model().stages.iter_enumerated();
         let flagging = stages.filter(|(at, _)| version.is_flagged(*at));
         let names: Vec<&str> = flagging.map(|(_, stage)| stage.name.as_str()).collect();
         names.join(" or ")
@@ -94,10 +97,10 @@ impl Findings<'_> {
     }
 
     /// Stages that were entered, with their version; the same stages of both versions are adjacent.
-    pub(super) fn visited_stages(&self) -> Vec<(usize, usize, &StayStats)> {
+    pub(super) fn visited_stages(&self) -> Vec<(usize, StageId, &StayStats)> {
         let mut all = Vec::new();
         for (version, stays) in self.backtest.stays.iter().enumerate() {
-            let stages = stays.stages.iter().enumerate();
+            let stages = stays.stages.iter_enumerated();
             let visited = stages.filter(|(_, stays)| stays.entries > 0);
             all.extend(visited.map(|(stage, stays)| (version, stage, stays)));
         }

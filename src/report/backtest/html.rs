@@ -9,7 +9,7 @@ use super::{definitions, tables};
 use crate::backtest::{DateCounts, Differences, DurationHistogram, Prediction, Score};
 use crate::event::Millis;
 use crate::explanation::format_instant;
-use crate::model::sanitize_for_terminal;
+use crate::model::{StageId, sanitize_for_terminal};
 use crate::report::chart::{self, Bar, Series, SeriesKind};
 use crate::report::page;
 use crate::report::table::ReportTable;
@@ -81,7 +81,7 @@ pub fn to_html(findings: &Findings<'_>) -> String {
 
 fn population_figure(findings: &Findings<'_>, version: usize) -> Markup {
     let census = &findings.backtest.census;
-    let stages = findings.versions[version].model().stages.iter().enumerate();
+    let stages = findings.versions[version].model().stages.iter_enumerated();
     let series = stages.map(|(stage, definition)| Series {
         name: definition.name.clone(),
         kind: SeriesKind::Stage(findings.common_stage(version, stage)),
@@ -103,7 +103,7 @@ fn final_stage_matrix(findings: &Findings<'_>, differences: &Differences) -> Mar
     };
     let most = counts.iter().flatten().copied().max().unwrap_or(0).max(1);
     page::table_with(&table, |old, column, text| {
-        let new = column - 1;
+        let (old, new) = (StageId::from_index(old), StageId::from_index(column - 1));
         let Some(count) = counts.get(old).and_then(|counts| counts.get(new)) else {
             return page::cell(text);
         };
@@ -193,7 +193,7 @@ fn examples_section(findings: &Findings<'_>, differences: &Differences) -> Marku
     if examples.is_empty() {
         return html! {};
     }
-    let stages = differences.stages.iter().enumerate();
+    let stages = differences.stages.iter_enumerated();
     let legend = stages.map(|(stage, name)| Series {
         name: name.clone(),
         kind: SeriesKind::Stage(stage),

@@ -1,6 +1,7 @@
 //! The report for programs: all numbers. `config/models/README.md` documents the keys.
 
 use serde_json::{Value as Json, json};
+use typed_index_collections::TiVec;
 
 use super::counting;
 use super::findings::Findings;
@@ -11,6 +12,7 @@ use crate::backtest::{
 };
 use crate::cloudevent::file_position_json;
 use crate::event::EventTime;
+use crate::model::StageId;
 use crate::report::format::years;
 
 pub fn to_json(findings: &Findings<'_>) -> Json {
@@ -52,7 +54,7 @@ fn history(findings: &Findings<'_>) -> Json {
 fn version(findings: &Findings<'_>, at: usize) -> Json {
     let backtest = findings.backtest;
     let (model, flaps) = (findings.versions[at].model(), &backtest.flaps[at]);
-    let stage = |(stage, stays): (usize, &StayStats)| {
+    let stage = |(stage, stays): (StageId, &StayStats)| {
         json!({
             "stage": findings.stage_name(at, stage),
             "at_end": stays.ongoing.count,
@@ -76,7 +78,7 @@ fn version(findings: &Findings<'_>, at: usize) -> Json {
         "model": model.name,
         "version": model.version,
         "transitions": flaps.transitions,
-        "stages": backtest.stays[at].stages.iter().enumerate().map(stage).collect::<Json>(),
+        "stages": backtest.stays[at].stages.iter_enumerated().map(stage).collect::<Json>(),
         "flaps": {
             "within_ms": backtest.options.flap.0,
             "count": flaps.flaps,
@@ -102,14 +104,13 @@ fn lengths(lengths: &DurationHistogram) -> Json {
 fn population(findings: &Findings<'_>) -> Json {
     let census = &findings.backtest.census;
     let dates = census.dates.iter().zip(&census.population);
-    let named = |(at, counts): (usize, &Vec<u64>)| {
+    let named = |(at, counts): (usize, &TiVec<StageId, u64>)| {
         let named = counts
-            .iter()
-            .enumerate()
+            .iter_enumerated()
             .map(|(stage, count)| (findings.stage_name(at, stage).to_owned(), json!(count)));
         Json::Object(named.collect())
     };
-    let date = |(date, versions): (&EventTime, &Vec<Vec<u64>>)| {
+    let date = |(date, versions): (&EventTime, &Vec<TiVec<StageId, u64>>)| {
         json!({
             "date": date.to_string(),
             "versions": versions.iter().enumerate().map(named).collect::<Json>(),

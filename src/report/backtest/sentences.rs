@@ -46,7 +46,7 @@ impl Findings<'_> {
 
     pub(super) fn final_stages_sentence(&self) -> String {
         let fullest = |version: usize| {
-            let stages = self.backtest.stays[version].stages.iter().enumerate();
+            let stages = self.backtest.stays[version].stages.iter_enumerated();
             let (stage, count) = stages
                 .map(|(stage, stays)| (stage, stays.ongoing.count))
                 .max_by_key(|(stage, count)| (*count, std::cmp::Reverse(*stage)))?;

@@ -6,6 +6,7 @@ use super::findings::Findings;
 use crate::backtest::{DifferenceExample, Differences, StageHistory};
 use crate::event::EventTime;
 use crate::explanation::format_instant;
+use crate::model::StageId;
 use crate::report::chart::{px, stage_style};
 
 const WIDTH: f64 = 600.0;
@@ -47,7 +48,7 @@ fn stays(
     findings: &Findings<'_>,
     example: &DifferenceExample,
     version: usize,
-) -> Vec<(usize, EventTime, EventTime)> {
+) -> Vec<(StageId, EventTime, EventTime)> {
     let history = StageHistory {
         initial: example.initial[version],
         transitions: example.transitions[version].clone(),

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::findings::Findings;
 use super::rates::Rates;
-use crate::backtest::{Differences, FirstEntries, Flow, Prediction};
+use crate::backtest::{CommonStageId, Differences, FirstEntries, Flow, Prediction};
 use crate::explanation::format_instant;
 use crate::report::format::{
     format_count, format_length, format_percentile, format_ratio, format_share,
@@ -21,7 +21,8 @@ fn count_or_dot(count: u64) -> String {
 
 /// Moves that only one version makes at their instant, the most frequent first.
 pub(super) fn moves(differences: &Differences) -> ReportTable {
-    let mut flows: Vec<(&(usize, usize), &Flow)> = differences.flows.iter().collect();
+    let mut flows: Vec<(&(CommonStageId, CommonStageId), &Flow)> =
+        differences.flows.iter().collect();
     flows.retain(|(_, flow)| flow.only != [0, 0]);
     flows.sort_by_key(|(stages, flow)| (Reverse(flow.only[0] + flow.only[1]), **stages));
     let caption =
@@ -76,12 +77,12 @@ pub(super) fn matrix(findings: &Findings<'_>) -> Option<ReportTable> {
     let [_, new] = &population[..] else {
         return None;
     };
-    let stages = 0..new.len();
+    let stages = new.keys();
     let mut header = vec!["OLD \\ NEW".to_owned()];
     header.extend(stages.map(|at| findings.stage_name(1, at).to_owned()));
     header.push("all".to_owned());
     let mut rows = Vec::new();
-    for (old, counts) in matrix.iter().enumerate() {
+    for (old, counts) in matrix.iter_enumerated() {
         let mut row = vec![findings.stage_name(0, old).to_owned()];
         row.extend(counts.iter().map(|count| count_or_dot(*count)));
         row.push(format_count(counts.iter().sum()));
@@ -101,7 +102,7 @@ pub(super) fn matrix(findings: &Findings<'_>) -> Option<ReportTable> {
 /// Customers in each stage of a version at several dates.
 pub(super) fn population(findings: &Findings<'_>, version: usize) -> ReportTable {
     let census = &findings.backtest.census;
-    let stages = 0..census.population[0][version].len();
+    let stages = census.population[0][version].keys();
     let mut table = ReportTable::new(
         format!("{}: customers by stage, at dates", findings.label(version)),
         ["date", "all"],
@@ -124,8 +125,8 @@ pub(super) fn stage_differences(findings: &Findings<'_>, differences: &Differenc
     for at in census.shown() {
         let matrix = &census.matrix[at];
         let (mut apart, mut most) = (0, (0, String::new()));
-        for (old, counts) in matrix.iter().enumerate() {
-            for (new, count) in counts.iter().enumerate() {
+        for (old, counts) in matrix.iter_enumerated() {
+            for (new, count) in counts.iter_enumerated() {
                 if differences.unified[0][old] == differences.unified[1][new] {
                     continue;
                 }

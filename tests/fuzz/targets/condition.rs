@@ -17,8 +17,8 @@ pub(crate) fn run(bytes: &[u8]) {
     match compile(condition, declarations) {
         Ok((models, warnings)) => {
             warnings.iter().for_each(check_locations);
-            let model = &models.list[0];
-            let transition = &model.transitions[0];
+            let model = &models.list.raw[0];
+            let transition = &model.transitions.raw[0];
             assert_eq!(transition.text, *condition);
             check_condition(model, &transition.when, 1);
             check_texts(&transition.when, condition);

@@ -5,7 +5,8 @@ use tenure::event::{
     CurrencyRates, Decoder, Event, EventTime, Mapping, Millis, Position, RecordLimits,
 };
 use tenure::model::{
-    Condition, Model, Models, ProblemReport, StageFact, Term, TextTerm, ValueSource,
+    Condition, FactId, Model, Models, ProblemReport, StageFact, StageId, Term, TextTerm,
+    ValueSource,
 };
 
 use super::{is_harmless, source};
@@ -58,11 +59,11 @@ pub(super) fn check_locations(report: &ProblemReport) {
 
 fn check_model(models: &Models) {
     for model in &models.list {
-        let stages = model.stages.len();
-        assert!(model.initial < stages && model.outgoing.len() == stages);
+        let known = |stage: StageId| model.stages.get(stage).is_some();
+        assert!(known(model.initial) && model.outgoing.len() == model.stages.len());
         for transition in &model.transitions {
-            assert!(transition.to < stages && !transition.from.contains(&transition.to));
-            assert!(transition.from.iter().all(|from| *from < stages));
+            assert!(known(transition.to) && !transition.from.contains(&transition.to));
+            assert!(transition.from.iter().all(|from| known(*from)));
             check_condition(model, &transition.when, 1);
         }
         for fact in &model.facts {
@@ -79,12 +80,12 @@ fn check_source(models: &Models, model: &Model, source: ValueSource) {
         assert!(model.stages[stage].tracks_visits);
     }
     let slots = source.slots();
-    assert!(slots.iter().all(|slot| *slot < models.slots.iter().len()));
+    assert!(slots.iter().all(|slot| models.slots.list().get(*slot).is_some()));
 }
 
 pub(super) fn check_condition(model: &Model, condition: &Condition, depth: usize) {
     assert!(depth <= DEPTH_MAX);
-    let known = |fact: usize| assert!(fact < model.facts.len());
+    let known = |fact: FactId| assert!(model.facts.get(fact).is_some());
     match condition {
         Condition::Constant(_) | Condition::OnEvent(_) => {}
         Condition::Has(fact) | Condition::Bool { fact, .. } => known(*fact),
@@ -112,7 +113,7 @@ fn check_term(model: &Model, term: &Term, depth: usize) {
     assert!(depth <= DEPTH_MAX);
     match term {
         Term::Constant(_) => {}
-        Term::Fact(fact) | Term::Since(fact) => assert!(*fact < model.facts.len()),
+        Term::Fact(fact) | Term::Since(fact) => assert!(model.facts.get(*fact).is_some()),
         Term::Negate(inner) => check_term(model, inner, depth + 1),
         Term::Binary(_, left, right) => {
             check_term(model, left, depth + 1);

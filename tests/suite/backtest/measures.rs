@@ -2,6 +2,7 @@
 
 use tenure::backtest::{DurationHistogram, FirstEntries, Flow, ReversalCounts};
 use tenure::event::Millis;
+use typed_index_collections::ti_vec;
 
 use super::{DAY, at, history, measured, questions, version};
 
@@ -23,11 +24,13 @@ fn the_matrix_counts_all_customers_at_each_date_by_both_stages() {
     // One hundred days in 47 steps: at midnight, two days apart or three.
     assert!(census.dates.windows(2).all(|it| it[1].duration_since(it[0]).0 % DAY == 0));
     let on = |day| census.dates.iter().position(|date| *date >= at(day)).unwrap();
-    assert_eq!(census.matrix[on(0)], [[1, 0], [0, 0]]);
-    assert_eq!(census.matrix[on(11)], [[0, 0], [1, 0]]);
-    assert_eq!(census.matrix[on(52)], [[1, 0], [0, 1]]);
-    assert_eq!(census.matrix[on(100)], [[0, 1], [0, 1]]);
-    assert_eq!(census.population[on(100)], [[1, 1], [0, 2]]);
+    let matrix =
+        |day| -> Vec<&[u64]> { census.matrix[on(day)].iter().map(|it| &*it.raw).collect() };
+    assert_eq!(matrix(0), [[1, 0], [0, 0]]);
+    assert_eq!(matrix(11), [[0, 0], [1, 0]]);
+    assert_eq!(matrix(52), [[1, 0], [0, 1]]);
+    assert_eq!(matrix(100), [[0, 1], [0, 1]]);
+    assert_eq!(census.population[on(100)], [ti_vec![1, 1], ti_vec![0, 2]]);
     let shown = census.shown();
     assert_eq!((shown.len(), *shown.last().unwrap()), (12, census.dates.len() - 1));
 }
@@ -36,8 +39,8 @@ fn the_matrix_counts_all_customers_at_each_date_by_both_stages() {
 fn a_transition_on_a_date_counts_on_that_date() {
     let versions = [version("a b", 0)];
     let backtest = measured(&versions, questions(), &[history(0, &[], &[&[(100, 1)]])]);
-    assert_eq!(*backtest.census.population.last().unwrap(), [[0, 1]]);
-    assert_eq!(backtest.stays[0].stages[1].ongoing.count, 1);
+    assert_eq!(*backtest.census.population.last().unwrap(), [ti_vec![0, 1]]);
+    assert_eq!(backtest.stays[0].stages.raw[1].ongoing.count, 1);
 }
 
 #[test]
@@ -52,7 +55,7 @@ fn completed_and_ongoing_stays_are_measured_separately() {
         history(0, &[], &[&[]]),
     ];
     let backtest = measured(&versions, questions(), &histories);
-    let [a, b, c] = &backtest.stays[0].stages[..] else {
+    let [a, b, c] = &backtest.stays[0].stages.raw[..] else {
         panic!("three stages");
     };
     assert_eq!((a.entries, a.exits(), a.passed), (3, 2, 0));
@@ -101,8 +104,8 @@ fn a_flap_is_a_return_to_the_previous_stage_within_the_span() {
     assert_eq!((flaps.transitions, flaps.flaps, flaps.customers, flaps.most), (14, 2, 1, 2));
     assert_eq!((flaps.chains, flaps.longest_chain), (2, 3));
     // The undone transition is the first of the two.
-    assert_eq!(flaps.reversals[&(0, 1)], ReversalCounts { made: 6, undone: 1 });
-    assert_eq!(flaps.reversals[&(1, 0)], ReversalCounts { made: 3, undone: 1 });
+    assert_eq!(flaps.reversals[&(0.into(), 1.into())], ReversalCounts { made: 6, undone: 1 });
+    assert_eq!(flaps.reversals[&(1.into(), 0.into())], ReversalCounts { made: 3, undone: 1 });
 }
 
 #[test]
@@ -124,9 +127,9 @@ fn differences_between_versions_are_measured() {
     assert_eq!((differences.at_end, differences.histories), (1, 3));
     assert_eq!(differences.time_apart, i128::from(50 * DAY));
     assert_eq!(backtest.customer_time, i128::from(260 * DAY));
-    assert_eq!(differences.flows[&(0, 1)], Flow { both: 1, only: [2, 2] });
-    assert_eq!(differences.flows[&(1, 0)], Flow { both: 0, only: [1, 0] });
-    let b: &FirstEntries = &differences.first_entries[1];
+    assert_eq!(differences.flows[&(0.into(), 1.into())], Flow { both: 1, only: [2, 2] });
+    assert_eq!(differences.flows[&(1.into(), 0.into())], Flow { both: 0, only: [1, 0] });
+    let b: &FirstEntries = &differences.first_entries.raw[1];
     assert_eq!((b.same, b.only), (1, [1, 1]));
     assert_eq!(days(&b.earlier), (0, None, None, None));
     assert_eq!(days(&b.later), (1, Some(10), Some(10), Some(10)));
@@ -145,8 +148,8 @@ fn renamed_and_merged_stages_are_compared_as_the_same() {
     let backtest = measured(&versions, questions(), &histories);
     let differences = backtest.differences.unwrap();
     assert_eq!((differences.at_end, differences.histories), (0, 0));
-    assert_eq!(differences.stages, ["first", "two"]);
-    assert_eq!(differences.flows[&(0, 1)], Flow { both: 2, only: [0, 0] });
+    assert_eq!(differences.stages.raw, ["first", "two"]);
+    assert_eq!(differences.flows[&(0.into(), 1.into())], Flow { both: 2, only: [0, 0] });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use tenure::backtest::{HistoryBuilder, Version};
 use tenure::event::{CurrencyRates, Decoder, EventTime, Mapping, RecordLimits, parse_instant};
 use tenure::files::{FileOptions, GroupedInputs, InputSummary};
-use tenure::model::{Models, SourceFile};
+use tenure::model::{Models, SourceFile, StageId};
 
 /// Instant, from and to, by customer.
 type Told = BTreeMap<String, Vec<(EventTime, String, String)>>;
@@ -53,7 +53,7 @@ fn walked(versions: &[Version], inputs: &[PathBuf]) -> (InputSummary, Vec<Told>)
         if next.as_ref().is_none_or(|(other, _)| *other != customer) {
             let history = walker.finish().unwrap();
             for (at, line) in history.stage_histories.iter().enumerate() {
-                let name = |stage: usize| versions[at].model().stages[stage].name.clone();
+                let name = |stage: StageId| versions[at].model().stages[stage].name.clone();
                 let moves =
                     line.transitions.iter().map(|one| (one.at, name(one.from), name(one.to)));
                 let moves: Vec<_> = moves.collect();

@@ -36,13 +36,13 @@ fn shop() -> Shop {
 
 fn explained(shop: &Shop, customer: &str) -> Explanation {
     let now = EventTime(shop.progress.watermark.0);
-    shop.states[&CustomerId::from(customer)].explain(&shop.models, 0, now)
+    shop.states[&CustomerId::from(customer)].explain(&shop.models, 0.into(), now)
 }
 
 /// The cause and, if the transition still exists, its stage of origin and each comparison with its value.
 fn why(shop: &Shop, customer: &str) -> (Cause, Option<String>) {
     let last = explained(shop, customer).last_transition.unwrap();
-    let model = &shop.models.list[0];
+    let model = &shop.models.list.raw[0];
     let by = last.transition.map(|by| {
         let from = by.from.map_or("?", |from| &model.stages[from].name);
         let parts = by.condition.comparisons().into_iter().map(|checked| {

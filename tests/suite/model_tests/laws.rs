@@ -131,7 +131,7 @@ proptest! {
     ) {
         let presets = presets();
         let (name, good) = preset.get(&presets);
-        let stages: Vec<String> = compile(name, good).list[0].stages.iter().map(|it| it.name.clone()).collect();
+        let stages: Vec<String> = compile(name, good).list.raw[0].stages.iter().map(|it| it.name.clone()).collect();
         let lines: Vec<&str> = good.lines().collect();
         let expectations = expectations(&lines);
         let mut by_line: BTreeMap<usize, &Mangle> = BTreeMap::new();

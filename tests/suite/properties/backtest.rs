@@ -33,7 +33,7 @@ pub(super) fn agrees_with_replay(case: &Case) -> Trial<()> {
         }
         let mut found = stage_histories(&engine)?;
         for history in found.values() {
-            prop_assert_eq!(history.initial, engine.models.list[0].initial);
+            prop_assert_eq!(history.initial, engine.models.list.raw[0].initial);
         }
         found.retain(|_, history| !history.transitions.is_empty());
         let found: BTreeMap<_, _> =
@@ -51,10 +51,10 @@ pub(super) fn outcomes_are_those_that_models_count(case: &Case) -> Trial<()> {
     events.sort_by_key(|event| event.time);
     let engine =
         Engine::of(&Case { models: vec![model], events, lateness_ms: 0, until: case.until })?;
-    let facts = &engine.models.list[0].facts;
-    let fact = facts.iter().position(|fact| fact.name == "outcomes").unwrap();
+    let facts = &engine.models.list.raw[0].facts;
+    let fact = facts.position(|fact| fact.name == "outcomes").unwrap();
     let counted =
-        |state: &CustomerState| state.facts_at(&engine.models, 0, engine.end)[fact].clone();
+        |state: &CustomerState| state.facts_at(&engine.models, 0.into(), engine.end)[fact].clone();
     let run = engine.run(&Cuts::none())?;
     let counted = run.memory.states.iter().map(|(id, state)| (id.clone(), counted(state)));
     let counted: BTreeMap<_, _> = counted.collect();

@@ -7,6 +7,7 @@ use tenure::event::{CustomerId, EventTime, Millis};
 use super::engine::{Cuts, Engine, Memory, Trial, stage_change};
 use super::{config, encoded};
 use crate::histories;
+use tenure::model::ModelId;
 
 proptest! {
     #![proptest_config(config())]
@@ -22,7 +23,7 @@ proptest! {
             for (customer, state) in &commit.states {
                 let state = customer::decode(&encoded(state), &engine.models);
                 let own = commit.outputs.iter().map(stage_change).filter(|(id, _)| *id == customer);
-                for model in 0..engine.models.list.len() {
+                for model in engine.models.list.keys() {
                     let mut changes = own.clone().map(|(_, change)| change);
                     if let Some(last) = changes.rfind(|change| change.model == model) {
                         check_last_transition(&engine, state.as_ref().unwrap(), last)?;
@@ -40,7 +41,7 @@ proptest! {
         let engine = Engine::of(&case)?;
         let now = engine.run(&Cuts::none())?;
         for (customer, state) in &now.memory.states {
-            for model in 0..engine.models.list.len() {
+            for model in engine.models.list.keys() {
                 let before = state.clone();
                 let explained = state.explain(&engine.models, model, engine.end);
                 prop_assert_eq!(&before, state);
@@ -55,7 +56,7 @@ proptest! {
     ) {
         let engine = Engine::of(&case)?;
         for state in engine.run(&Cuts::none())?.memory.states.values() {
-            for model in 0..engine.models.list.len() {
+            for model in engine.models.list.keys() {
                 check_changes_at(&engine, state, model)?;
             }
         }
@@ -83,7 +84,12 @@ fn check_last_transition(
 }
 
 /// Advances time to the explained next change, or by a year.
-fn check_next(engine: &Engine, customer: &CustomerId, model: usize, next: NextChange) -> Trial<()> {
+fn check_next(
+    engine: &Engine,
+    customer: &CustomerId,
+    model: ModelId,
+    next: NextChange,
+) -> Trial<()> {
     let (expected, until) = match next {
         NextChange::Transitions(changes) => {
             let at = changes[0].effective_at;
@@ -107,7 +113,7 @@ fn check_next(engine: &Engine, customer: &CustomerId, model: usize, next: NextCh
 }
 
 /// Evaluates each comparison a millisecond before its explained change, and at that instant.
-fn check_changes_at(engine: &Engine, state: &CustomerState, model: usize) -> Trial<()> {
+fn check_changes_at(engine: &Engine, state: &CustomerState, model: ModelId) -> Trial<()> {
     let evaluate = |now: EventTime| {
         let outgoing = state.explain(&engine.models, model, now).outgoing;
         let all = outgoing.iter().flat_map(|one| one.condition.comparisons());

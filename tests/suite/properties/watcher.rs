@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tenure::customer::{Cause, StageChange};
 use tenure::event::{CustomerId, EventTime, Position, Watermark};
-use tenure::model::{Models, Reentry};
+use tenure::model::{ModelId, Models, Reentry, StageId, TransitionId};
 use tenure::partition::{Commit, Record, TimerKey};
+use typed_index_collections::TiVec;
 
 use super::engine::{Memory, Trial, event, stage_change};
 
@@ -15,7 +16,7 @@ pub(super) struct Watcher<'m> {
     models: &'m Models,
     customers: BTreeMap<CustomerId, Observed>,
     /// The previous transition, if the next one may be a further link of its chain.
-    before: Option<(CustomerId, usize, Cause, EventTime)>,
+    before: Option<(CustomerId, ModelId, Cause, EventTime)>,
 }
 
 /// What is known of a customer from events and outputs.
@@ -23,20 +24,20 @@ struct Observed {
     latest: EventTime,
     position: Position,
     /// By model.
-    tracks: Vec<Track>,
+    tracks: TiVec<ModelId, Track>,
 }
 
 struct Track {
     sequence: u64,
-    stage: usize,
+    stage: StageId,
     /// Unknown after a correction.
     entered: Option<EventTime>,
     /// Every stage of the last chain.
-    chain: Vec<usize>,
+    chain: Vec<StageId>,
     /// When each transition was last taken.
-    taken: BTreeMap<usize, EventTime>,
+    taken: BTreeMap<TransitionId, EventTime>,
     /// When each stage was last left.
-    left: BTreeMap<usize, EventTime>,
+    left: BTreeMap<StageId, EventTime>,
 }
 
 impl<'m> Watcher<'m> {
