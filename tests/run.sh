@@ -40,6 +40,8 @@ group_lint() {
   fi
   RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' \
     cargo doc --locked --quiet --no-deps --lib --document-private-items || rc=1
+  # The fuzz targets compile the core on their own.
+  cargo check --locked --quiet --manifest-path tests/fuzz/Cargo.toml || rc=1
   return "$rc"
 }
 

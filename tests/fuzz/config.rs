@@ -12,8 +12,11 @@ mod file;
 mod layer;
 #[path = "../../src/config/load.rs"]
 mod load;
+#[path = "../../src/config/mapping.rs"]
+mod mapping;
 #[path = "../../src/config/values.rs"]
 mod values;
 
 pub use document::{DEFAULTS, Document};
+pub use mapping::MappingSection;
 pub use load::{InvalidConfig, FileText, load, load_texts};

@@ -7,37 +7,37 @@ use crate::model::Orders;
 
 /// An order, or the returns of an order that has not been received yet.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::customer) struct LedgerEntry {
+pub(in super::super) struct LedgerEntry {
     /// A hash of its id; an order without one cannot be returned.
-    pub(in crate::customer) id: Option<u64>,
+    pub(in super::super) id: Option<u64>,
     /// Time of the order, of its earliest line or version; before it is received, of its first return.
-    pub(in crate::customer) time: EventTime,
-    pub(in crate::customer) placed: Option<PlacedOrder>,
-    pub(in crate::customer) refunded: Returned,
-    pub(in crate::customer) cancelled: Returned,
+    pub(in super::super) time: EventTime,
+    pub(in super::super) placed: Option<PlacedOrder>,
+    pub(in super::super) refunded: Returned,
+    pub(in super::super) cancelled: Returned,
 }
 
 /// A received order.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::customer) struct PlacedOrder {
+pub(in super::super) struct PlacedOrder {
     /// Number in the customer's processing order; distinguishes orders of the same instant.
-    pub(in crate::customer) number: u64,
+    pub(in super::super) number: u64,
     /// Time of the version that `fields` are of, if it is later than the order.
-    pub(in crate::customer) edited: Option<EventTime>,
-    pub(in crate::customer) fields: OrderFields,
+    pub(in super::super) edited: Option<EventTime>,
+    pub(in super::super) fields: OrderFields,
 }
 
-pub(in crate::customer) type OrderFields = SmallVec<[(FieldId, Scalar); 2]>;
+pub(in super::super) type OrderFields = SmallVec<[(FieldId, Scalar); 2]>;
 
 /// How much of an order was returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::customer) struct Returned {
-    pub(in crate::customer) total: Quantity,
-    pub(in crate::customer) extent: Extent,
+pub(in super::super) struct Returned {
+    pub(in super::super) total: Quantity,
+    pub(in super::super) extent: Extent,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::customer) enum Extent {
+pub(in super::super) enum Extent {
     #[default]
     Nothing,
     Part,

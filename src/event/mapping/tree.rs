@@ -5,7 +5,7 @@ use crate::event::{Field, FieldId, FieldKind, Vocabulary};
 
 /// What a value at a path is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::event) enum FieldTarget {
+pub(in super::super) enum FieldTarget {
     Customer,
     EventType,
     Time,
@@ -16,24 +16,24 @@ pub(in crate::event) enum FieldTarget {
 
 /// A target, and the rank of this path among the field's paths: the first one with a value counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::event) struct RankedTarget {
-    pub(in crate::event) target: FieldTarget,
-    pub(in crate::event) rank: u8,
+pub(in super::super) struct RankedTarget {
+    pub(in super::super) target: FieldTarget,
+    pub(in super::super) rank: u8,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(in crate::event) struct MappingNode {
-    pub(in crate::event) targets: Vec<RankedTarget>,
-    pub(in crate::event) children: Vec<(String, MappingNode)>,
+pub(in super::super) struct MappingNode {
+    pub(in super::super) targets: Vec<RankedTarget>,
+    pub(in super::super) children: Vec<(String, MappingNode)>,
     /// What is read from the elements, if the value is a list.
-    pub(in crate::event) elements: Vec<(ElementSelector, MappingNode)>,
+    pub(in super::super) elements: Vec<(ElementSelector, MappingNode)>,
     /// Whether an object with a single member that is not null counts as that member, as the typed values of BigQuery do.
-    pub(in crate::event) is_entry_value: bool,
+    pub(in super::super) is_entry_value: bool,
 }
 
 /// Which elements of a list are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::event) enum ElementSelector {
+pub(in super::super) enum ElementSelector {
     Index(usize),
     Each,
     Entry { member: String, name: String },
@@ -41,7 +41,7 @@ pub(in crate::event) enum ElementSelector {
 
 impl MappingNode {
     /// The tree of the fields that the vocabulary names and of those that every event needs.
-    pub(in crate::event) fn build(mapping: &Mapping, vocabulary: &Vocabulary) -> MappingNode {
+    pub(in super::super) fn build(mapping: &Mapping, vocabulary: &Vocabulary) -> MappingNode {
         let mut root = MappingNode::default();
         let mut add = |paths: &[Path], target| {
             for (rank, path) in paths.iter().enumerate() {
@@ -74,26 +74,26 @@ impl MappingNode {
     }
 
     /// The tree of a single path.
-    pub(in crate::event) fn of_path(path: &Path, target: FieldTarget) -> MappingNode {
+    pub(in super::super) fn of_path(path: &Path, target: FieldTarget) -> MappingNode {
         let mut root = MappingNode::default();
         root.add(path, RankedTarget { target, rank: 0 });
         root
     }
 
     /// The node at a path, if anything is read there.
-    pub(in crate::event) fn find(&self, path: &Path) -> Option<&MappingNode> {
+    pub(in super::super) fn find(&self, path: &Path) -> Option<&MappingNode> {
         path.0.iter().try_fold(self, |node, step| match step {
             Step::Key(key) => node.child_index(key).map(|at| &node.children[at].1),
             _ => None,
         })
     }
 
-    pub(in crate::event) fn child_index(&self, key: &str) -> Option<usize> {
+    pub(in super::super) fn child_index(&self, key: &str) -> Option<usize> {
         self.children.iter().position(|(known, _)| known == key)
     }
 
     /// Whether values inside of this one are read.
-    pub(in crate::event) fn is_inner(&self) -> bool {
+    pub(in super::super) fn is_inner(&self) -> bool {
         !self.children.is_empty() || !self.elements.is_empty()
     }
 

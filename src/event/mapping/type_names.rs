@@ -17,7 +17,7 @@ pub struct TypeNames {
 
 impl TypeNames {
     /// The type that a name in a record stands for; `None` if it is left out.
-    pub(in crate::event) fn find(&self, name: &str, vocabulary: &Vocabulary) -> Option<EventType> {
+    pub(in super::super) fn find(&self, name: &str, vocabulary: &Vocabulary) -> Option<EventType> {
         if !self.left_out.is_empty() && self.left_out.contains(name) {
             return None;
         }
