@@ -24,13 +24,29 @@ pub(super) struct MappingArgs {
     /// input; repeat for several. An input that is named twice is read twice, by its mappings in this order.
     #[arg(id = "mapping_files", long = "mapping", value_name = "[INPUT=]FILE")]
     files: Vec<String>,
-    /// The value of one unit of another currency in the currency of the models, as CODE=RATE; repeat for several.
-    #[arg(long = "rate", value_name = "CODE=RATE", value_parser = parse_rate)]
-    rates: Vec<(String, Quantity)>,
+    #[command(flatten)]
+    rates: RateArgs,
     /// Accept events that are later than now. By default they are rejected, because a single one advances the time of
     /// all customers.
     #[arg(long)]
     allow_future: bool,
+}
+
+/// The counterpart of `money.rates`.
+#[derive(Debug, Default, Args)]
+pub(super) struct RateArgs {
+    /// The value of one unit of another currency in the currency of the models, as CODE=RATE; repeat for several.
+    #[arg(long = "rate", value_name = "CODE=RATE", value_parser = parse_rate)]
+    rates: Vec<(String, Quantity)>,
+}
+
+impl RateArgs {
+    /// The currency of the models, and the rates of the command line.
+    pub(super) fn money(&self, models: &Models) -> CurrencyRates {
+        let mut money = models.currency_rates();
+        money.rates.extend(self.rates.iter().cloned());
+        money
+    }
 }
 
 impl MappingArgs {
@@ -42,15 +58,12 @@ impl MappingArgs {
         }
     }
 
-    /// The currency of the models, and the rates of the command line.
     pub(super) fn money(&self, models: &Models) -> CurrencyRates {
-        let mut money = models.currency_rates();
-        money.rates.extend(self.rates());
-        money
+        self.rates.money(models)
     }
 
     pub(super) fn rates(&self) -> BTreeMap<String, Quantity> {
-        self.rates.iter().cloned().collect()
+        self.rates.rates.iter().cloned().collect()
     }
 
     /// The mapping of each input.
@@ -88,13 +101,13 @@ impl MappingArgs {
     pub(super) fn is_given(&self) -> bool {
         !self.entries.is_empty()
             || !self.files.is_empty()
-            || !self.rates.is_empty()
+            || !self.rates.rates.is_empty()
             || self.allow_future
     }
 
     /// The arguments that are no settings of the mapping, for a command line.
     pub(super) fn other_flags(&self) -> Vec<String> {
-        let rates = self.rates.iter().map(|(code, rate)| format!("--rate {code}={rate}"));
+        let rates = self.rates.rates.iter().map(|(code, rate)| format!("--rate {code}={rate}"));
         rates.chain(self.allow_future.then(|| "--allow-future".to_owned())).collect()
     }
 

@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use clap::Args;
 use report::UpdatedTests;
 
+use super::mapping::RateArgs;
 use super::{Exit, ModelFiles, OutputFormat, load_models, print_stderr};
 use crate::authoring::model_test::{self, TestOutcome, UpdateResult};
 use crate::model::Models;
@@ -30,6 +31,8 @@ pub(super) struct TestArgs {
     /// what should happen.
     #[arg(long)]
     update: bool,
+    #[command(flatten)]
+    rates: RateArgs,
     /// The format of the results.
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
@@ -43,7 +46,7 @@ impl TestArgs {
         for model in models.list.iter().filter(|model| model.tests.is_empty()) {
             print_stderr(&format!("{}: {} has no tests", model.source.name, model.name));
         }
-        let rates = models.currency_rates();
+        let rates = self.rates.money(&models);
         let mut outcomes = model_test::run_tests(&models, &rates);
         if let Some(only) = &self.only
             && !outcomes.iter().any(|outcome| self.is_selected(outcome))
@@ -96,7 +99,7 @@ impl TestArgs {
             &texts,
             outcomes,
             wanted,
-            &models.currency_rates(),
+            &self.rates.money(models),
         );
         files::write(&self.models.files, &texts, &update.texts)?;
         let before = std::mem::replace(outcomes, update.outcomes);

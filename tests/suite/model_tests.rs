@@ -222,6 +222,22 @@ FAILED  shop: long
 }
 
 #[test]
+fn events_in_other_currencies_count_by_the_rates_of_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = "model: m\ninitial: new\ncurrency: USD\nfacts: { spent: sum(order_completed.value) }\n\
+        stages: { new: {}, big: {} }\ntransitions:\n  - { from: new, to: big, when: spent == 20 }\ntests:\n\
+        \x20 - name: euros\n    events:\n\
+        \x20     - { at: 2026-01-01, type: order_completed, value: 10, currency: EUR }\n\
+        \x20   expect:\n      - { at: 2026-01-01, to: big }\n";
+    fs::write(folder.path().join("m.yaml"), model).unwrap();
+    let without = run(folder.path(), "test m.yaml");
+    assert_eq!(without.code, 4, "{}{}", without.out, without.said);
+    assert!(without.out.contains("no rate to the currency of the models"), "{}", without.out);
+    let with = run(folder.path(), "test m.yaml --rate EUR=2");
+    assert_eq!(with.code, 0, "{}{}", with.out, with.said);
+}
+
+#[test]
 fn the_json_output_has_the_same_rows() {
     let folder = shop(
         "  - name: silence

@@ -40,7 +40,9 @@ fn rejection_text(reason: RejectReason) -> String {
     let text = match reason {
         RejectReason::BadValue => "its `value` is not a decimal number",
         RejectReason::ValueOutOfRange => "its `value` is too large",
-        RejectReason::UnknownCurrency => "tests have no currency rates: leave `currency` out",
+        RejectReason::UnknownCurrency => {
+            "its `currency` has no rate to the currency of the models: add one, as --rate EUR=1.08"
+        }
         RejectReason::BadCustomerId | RejectReason::MissingCustomerId => {
             "its `customer` is not a valid id"
         }
