@@ -95,10 +95,10 @@ impl Stored {
 
     fn write(&mut self, commit: Commit) -> Progress {
         self.states.extend(commit.states);
-        commit.disarm.iter().for_each(|timer| {
+        commit.removed_timers.iter().for_each(|timer| {
             self.timers.remove(timer);
         });
-        self.timers.extend(commit.arm);
+        self.timers.extend(commit.added_timers);
         commit.progress
     }
 }

@@ -159,7 +159,7 @@ impl ModelText<'_> {
                 self.stage_name(self.explanation.stage)
             );
         }
-        writeln!(out, "  What leads out, in the order in which it is tried:")?;
+        writeln!(out, "  Transitions out of it, in the order in which they are tried:")?;
         for outgoing in &self.explanation.outgoing {
             let to = self.stage_name(self.model.transitions[outgoing.transition].to);
             let name = sanitize_for_terminal(

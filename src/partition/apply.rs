@@ -248,19 +248,19 @@ impl BatchProcessor<'_> {
     fn into_commit(self, applied: Vec<Record>, unused: Vec<Record>, finished: bool) -> Commit {
         let touched = self.states.into_iter().filter(|(_, loaded)| loaded.touched);
         let mut states = Vec::with_capacity(touched.size_hint().1.unwrap_or(0));
-        let (mut arm, mut disarm) = (Vec::new(), Vec::new());
+        let (mut added_timers, mut removed_timers) = (Vec::new(), Vec::new());
         for (customer, loaded) in touched {
             if loaded.state.armed != loaded.armed_before {
                 let key = |due| TimerKey { due, customer: customer.clone() };
-                disarm.extend(loaded.armed_before.map(key));
-                arm.extend(loaded.state.armed.map(key));
+                removed_timers.extend(loaded.armed_before.map(key));
+                added_timers.extend(loaded.state.armed.map(key));
             }
             states.push((customer, loaded.state));
         }
         let Effects { outputs, anomalies, mut progress, .. } = self.effects;
-        let timers = progress.timers.saturating_add(arm.len() as u64);
-        progress.timers = timers.saturating_sub(disarm.len() as u64);
-        Commit { states, arm, disarm, outputs, anomalies, applied, unused, finished, progress }
+        let timers = progress.timers.saturating_add(added_timers.len() as u64);
+        progress.timers = timers.saturating_sub(removed_timers.len() as u64);
+        Commit { states, added_timers, removed_timers, outputs, anomalies, applied, unused, finished, progress }
     }
 }
 

@@ -13,9 +13,9 @@ pub struct Commit {
     /// The new state of every touched customer, in the order of the ids.
     pub states: Vec<(CustomerId, CustomerState)>,
     /// Entries to insert into the timer index.
-    pub arm: Vec<TimerKey>,
+    pub added_timers: Vec<TimerKey>,
     /// Entries to delete from the timer index.
-    pub disarm: Vec<TimerKey>,
+    pub removed_timers: Vec<TimerKey>,
     /// In the order in which they are published.
     pub outputs: Vec<Output>,
     pub anomalies: EventAnomalies,

@@ -332,10 +332,10 @@ fn put_commit(
         customer::encode(state, &mut bytes);
         batch.put(Family::Customers, &key::customer(prefix, id), &bytes);
     }
-    for timer in &commit.disarm {
+    for timer in &commit.removed_timers {
         batch.delete(Family::Timers, &key::timer(prefix, timer));
     }
-    for timer in &commit.arm {
+    for timer in &commit.added_timers {
         batch.put(Family::Timers, &key::timer(prefix, timer), &[]);
     }
     if let Some(generation) = partition_commit.generation {

@@ -46,10 +46,10 @@ fn a_day_of_a_cyclic_model_is_split_into_batches() {
         let batch = Batch { records, ..Batch::default() };
         let commit = apply(&models, Millis(0), &progress, view.clone(), batch);
         assert!(commit.outputs.len() <= CHANGES_MAX + 1);
-        for timer in &commit.disarm {
+        for timer in &commit.removed_timers {
             view.timers.remove(timer);
         }
-        view.timers.extend(commit.arm);
+        view.timers.extend(commit.added_timers);
         let states = commit.states.into_iter();
         view.states.extend(states.map(|(id, state)| (id, state.into())));
         changes += commit.outputs.len();

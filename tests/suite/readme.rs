@@ -74,7 +74,7 @@ fn the_clickstream_commands_in_the_readme_work() {
     assert!(output.status.success(), "{stderr}");
     assert!(stderr.contains("31106 events, 633 transitions, "), "{stderr}");
     assert!(
-        stderr.contains("\nthe models ask for events that never came: signed_up\n"),
+        stderr.contains("\nevent types of the models that did not occur: signed_up\n"),
         "{stderr}"
     );
     assert!(readme.contains("reads 31,106 events, makes 633 transitions, and says which"));

@@ -54,10 +54,10 @@ fn changelog(models: &Models, chance: &mut fastrand::Rng) -> (Vec<ChangelogBatch
         let batch = Batch { records: records.collect(), ..Batch::default() };
         let commit = apply(models, Millis(0), &progress, view.clone(), batch);
         let mut states = BTreeMap::new();
-        for timer in &commit.disarm {
+        for timer in &commit.removed_timers {
             view.timers.remove(timer);
         }
-        view.timers.extend(commit.arm.iter().cloned());
+        view.timers.extend(commit.added_timers.iter().cloned());
         for (customer, state) in commit.states {
             let mut bytes = Vec::new();
             tenure::customer::encode(&state, &mut bytes);

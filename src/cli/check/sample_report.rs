@@ -98,7 +98,7 @@ impl SampleReport {
         let missing = self.missing_types(reading);
         if !missing.is_empty() {
             print_stderr(&format!(
-                "the models ask for events that never came: {}",
+                "event types of the models that did not occur: {}",
                 missing.join(", ")
             ));
         }

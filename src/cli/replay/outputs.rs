@@ -151,7 +151,7 @@ impl<'o> ReplayOutputs<'o> {
         if names.is_empty() {
             String::new()
         } else {
-            format!("\nthe models ask for events that never came: {}", names.join(", "))
+            format!("\nevent types of the models that did not occur: {}", names.join(", "))
         }
     }
 }

@@ -29,7 +29,7 @@ anna has been in at_risk since 2026-02-25, for 36 days (retail, version 1).
     yes  since(last_order) >= days(45): it was 48 days (last_order was 2026-01-08)
          so since 2026-02-22, and it has to last 3 days
   If nothing happens: to churned on 2026-05-09 (at_risk->churned), in 37 days.
-  What leads out, in the order in which it is tried:
+  Transitions out of it, in the order in which they are tried:
     to retention (won_back): no
       no   since(last_order) < days(30): it is 84 days, 54 days too much (last_order is 2026-01-08)
     to churned (at_risk->churned): no
@@ -68,7 +68,7 @@ anna has been in buyer since 2026-01-01, for 7 days 12 hours (shop, version 1).
   Why: came from new by new->buyer, with the event order.
     yes  order
   If nothing happens: to regular on 2026-01-11 (buyer->regular), in 2 days 12 hours.
-  What leads out, in the order in which it is tried:
+  Transitions out of it, in the order in which they are tried:
     to regular (buyer->regular): true, but blocked
       yes  orders >= 2: it is 2
            blocked until 2026-01-11: the minimum stay in the stage is not over (min_dwell)
@@ -93,7 +93,7 @@ anna has been in buyer since 2026-02-10, for 6 days 12 hours (shop, version 1).
   Why: came from quiet by quiet->buyer, with the event order.
     yes  order
   If nothing happens: to gold on 2026-02-20 (buyer->gold), in 3 days 12 hours.
-  What leads out, in the order in which it is tried:
+  Transitions out of it, in the order in which they are tried:
     to regular (buyer->regular): true, but blocked
       yes  orders >= 2: it is 4
            blocked until 2026-02-20: the minimum stay in the stage is not over (min_dwell)
@@ -141,7 +141,7 @@ anna has been in buyer since 2026-01-01, for 9 days (shop, version 1).
   Why: on 2026-01-09 the transition buyer->big of 2026-01-03 was retracted: with a late event or a return, its condition was not true.
     no   spent >= 100: it was 30, 70 short
   If nothing happens: stays in buyer for ever; time alone changes nothing.
-  What leads out, in the order in which it is tried:
+  Transitions out of it, in the order in which they are tried:
     to big (buyer->big): no
       no   spent >= 100: it is 30, 70 short
 
@@ -159,7 +159,7 @@ fn a_new_customer_is_explained() {
 anna has been in reach since 2026-01-01 09:00, for 1 hour 30 minutes (retail, version 1).
   Why: every customer begins there, with their first event.
   If nothing happens: stays in reach for ever; time alone changes nothing.
-  What leads out, in the order in which it is tried:
+  Transitions out of it, in the order in which they are tried:
     to acquisition (reach->acquisition): no
       no   signed_up: only while such an event is evaluated
     to conversion (reach->conversion): no

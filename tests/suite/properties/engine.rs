@@ -226,10 +226,10 @@ impl Memory {
     }
 
     fn write(&mut self, commit: &Commit) -> Trial<()> {
-        for timer in &commit.disarm {
+        for timer in &commit.removed_timers {
             prop_assert!(self.timers.remove(timer), "{timer:?} was not armed");
         }
-        for timer in &commit.arm {
+        for timer in &commit.added_timers {
             prop_assert!(self.timers.insert(timer.clone()), "{timer:?} was armed");
         }
         self.states.extend(commit.states.iter().cloned());
