@@ -17,6 +17,7 @@ mod output;
 mod output_topics;
 mod partitioner;
 mod permissions;
+mod preflight;
 mod producer_record;
 mod properties;
 mod reader;
@@ -34,6 +35,7 @@ pub use output::ChangelogRecord;
 pub(crate) use output::{EncodeContext, ProgressRecord};
 pub use output_topics::{DeliveryGuarantee, Encoding, OutputTopics};
 pub use partitioner::Partitioner;
+pub use preflight::{PreflightCheck, preflight};
 pub use producer_record::ProducerRecord;
 pub use properties::{
     REFUSED_PROPERTIES, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX, secret_name_end,

@@ -1,5 +1,6 @@
 //! `tenure check`: validates models and settings, and previews a change of them.
 
+mod connection;
 mod sample;
 mod sample_report;
 mod trial;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use self::connection::ConnectionReport;
 use self::sample::SampleArgs;
 use self::sample_report::SampleReport;
 use super::run::{ConfigFiles, print_problems};
@@ -39,6 +41,10 @@ pub(super) struct CheckArgs {
     replacing_config: Vec<PathBuf>,
     #[command(flatten)]
     sample: SampleArgs,
+    /// Check what the daemon needs from Kafka too: brokers, login, permissions and topics. It does not join the group, and
+    /// disturbs no running daemon.
+    #[arg(long)]
+    connect: bool,
     /// Exit with 3 when there are warnings.
     #[arg(long)]
     strict: bool,
@@ -62,12 +68,8 @@ impl CheckArgs {
             Ok((models, warnings)) => (Some(models), warnings),
             Err(reports) => (None, reports),
         };
-        let replaced = match sources::compile(&self.replacing) {
-            Ok((replaced, _)) => replaced,
-            Err(reports) => {
-                print_reports(&reports);
-                return Ok(Exit::Configuration);
-            }
+        let Ok(replaced) = self.replaced_models() else {
+            return Ok(Exit::Configuration);
         };
         let accepted = document.as_ref().map(Document::accepted_losses).unwrap_or_default();
         let change = compiled.as_ref().filter(|_| !self.replacing.is_empty());
@@ -78,11 +80,16 @@ impl CheckArgs {
         let decoding = before.zip(document.as_ref().map(Document::decoding));
         let sample = compiled.as_ref().map(|models| self.sample.read(models, files)).transpose()?;
         let sample = sample.flatten();
+        let connection = document.as_ref().zip(compiled.as_ref()).filter(|_| self.connect);
+        let connection =
+            connection.and_then(|(document, models)| ConnectionReport::read(document, models));
         match self.format {
             OutputFormat::Json => {
                 let problems = problems_as_json(&reports);
                 let json = as_json(problems, change.as_ref(), accepted, decoding.as_ref());
-                let json = with_sample(json, sample.as_ref());
+                let json = with_part(json, "sample", sample.as_ref().map(SampleReport::as_json));
+                let connected = connection.as_ref().map(ConnectionReport::as_json);
+                let json = with_part(json, "connection", connected);
                 writeln!(io::stdout(), "{json:#}")?;
             }
             OutputFormat::Text => print_reports(&reports),
@@ -97,6 +104,7 @@ impl CheckArgs {
         if self.format == OutputFormat::Text {
             print_models(&models);
             sample.iter().try_for_each(SampleReport::print)?;
+            connection.iter().for_each(ConnectionReport::print);
         }
         let are_models_accepted =
             change.as_ref().is_none_or(|change| self.report_model_change(change, accepted));
@@ -108,8 +116,11 @@ impl CheckArgs {
         let has_warnings = !reports.is_empty()
             || document.is_some_and(|document| !document.warnings().is_empty())
             || sample.as_ref().is_some_and(SampleReport::has_warnings);
+        let unconnected = connection.and_then(|connection| connection.exit());
         Ok(if sample.is_some_and(|sample| sample.is_nothing_read()) {
             Exit::Failed
+        } else if let Some(exit) = unconnected {
+            exit
         } else if self.strict && has_warnings {
             Exit::Warnings
         } else {
@@ -120,7 +131,7 @@ impl CheckArgs {
     /// The settings, if any are needed: a file of events needs none.
     fn load_document(&self) -> Result<Option<Document>, UnusableSettings> {
         let is_alone = self.models.is_empty() && !self.sample.is_given();
-        let is_needed = is_alone || !self.replacing_config.is_empty();
+        let is_needed = is_alone || self.connect || !self.replacing_config.is_empty();
         if !is_needed && self.config.files.is_empty() {
             return Ok(None);
         }
@@ -128,10 +139,21 @@ impl CheckArgs {
     }
 }
 
-/// The settings have problems, which are printed.
+/// The settings, or the models to be replaced, have problems, which are printed.
 struct UnusableSettings;
 
 impl CheckArgs {
+    /// The models to be replaced.
+    fn replaced_models(&self) -> Result<Models, UnusableSettings> {
+        match sources::compile(&self.replacing) {
+            Ok((replaced, _)) => Ok(replaced),
+            Err(reports) => {
+                print_reports(&reports);
+                Err(UnusableSettings)
+            }
+        }
+    }
+
     /// The decoding settings of the configuration to be replaced.
     fn replaced_decoding(&self) -> Result<Option<DecodingSettings>, InvalidConfig> {
         if self.replacing_config.is_empty() {
@@ -220,13 +242,17 @@ fn print_models(models: &Models) {
     }
 }
 
-/// With what was read from a sample, if there is one.
-fn with_sample(json: serde_json::Value, sample: Option<&SampleReport>) -> serde_json::Value {
-    let Some(sample) = sample else {
+/// With a further part, if there is one.
+fn with_part(
+    json: serde_json::Value,
+    name: &str,
+    part: Option<serde_json::Value>,
+) -> serde_json::Value {
+    let Some(part) = part else {
         return json;
     };
     let mut report = if json.is_array() { json!({ "problems": json }) } else { json };
-    report["sample"] = sample.as_json();
+    report[name] = part;
     report
 }
 

@@ -343,6 +343,15 @@ fn create_producer(
     init_producer(config, &config.producer(worker, batch_bytes), &config.transactional_id(worker))
 }
 
+/// Whether transactional ids of this app may be used. The id is one that no worker has, so that no process is fenced.
+pub(super) fn check_transactional_id(config: &Config) -> Result<String, Error> {
+    let id = format!("{}-preflight", config.app);
+    let mut settings = config.producer(0, 1);
+    settings.set("transactional.id", &id);
+    init_producer(config, &settings, &id)?;
+    Ok(format!("transactional ids with the prefix {} may be used", config.app))
+}
+
 fn init_producer(
     config: &Config,
     settings: &ClientConfig,

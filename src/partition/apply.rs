@@ -260,7 +260,17 @@ impl BatchProcessor<'_> {
         let Effects { outputs, anomalies, mut progress, .. } = self.effects;
         let timers = progress.timers.saturating_add(added_timers.len() as u64);
         progress.timers = timers.saturating_sub(removed_timers.len() as u64);
-        Commit { states, added_timers, removed_timers, outputs, anomalies, applied, unused, finished, progress }
+        Commit {
+            states,
+            added_timers,
+            removed_timers,
+            outputs,
+            anomalies,
+            applied,
+            unused,
+            finished,
+            progress,
+        }
     }
 }
 

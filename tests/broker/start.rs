@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use crate::app::App;
 use crate::harness::{Broker, Record, eventually};
@@ -36,6 +37,9 @@ fn a_daemon_waits_for_a_broker_that_is_away_at_its_start_and_at_a_reload() {
     let mut app = App::on_broker(broker, "early", 1, SETTINGS);
     app.produce("purchases", &[order("2026-01-01")]);
     broker.kill();
+    let (code, said) = check_connection(&app);
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("error: topics: no broker responds at"), "{said}");
     app.start();
     await_state(&mut app, "waiting");
     let (status, reason) = app.daemon.get("/readyz");
@@ -88,7 +92,13 @@ fn a_refused_login_is_named_and_missing_permissions_are_named_with_the_commands_
     app.start();
     app.await_error_with_code(78, "refuse the login of User:tenure");
     assert!(!app.log().contains("\"wrong\""), "{}", app.log());
+    assert_eq!(check_connection(&app).0, 78);
     edit(&app, "\"wrong\"", "\"right\"");
+    let (code, said) = check_connection(&app);
+    assert_eq!(code, 78, "{said}");
+    for resource in ["--topic login-changelog", "--group login", "--transactional-id login"] {
+        assert!(said.contains(resource), "{resource}: {said}");
+    }
     app.produce("purchases", &[order("2026-01-01")]);
     app.daemon.start_patiently();
     await_state(&mut app, "waiting");
@@ -115,7 +125,23 @@ fn a_refused_login_is_named_and_missing_permissions_are_named_with_the_commands_
     ] {
         assert!(granted.contains(resource), "{granted:?}");
     }
+    // The check disturbs no running daemon.
+    let (code, said) = check_connection(&app);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("topics: 2 inputs and the changelog with 1 partitions"), "{said}");
+    app.produce("purchases", &[order("2026-01-02")]);
+    eventually("the next order is processed", || app.stage_changes().len() == 2);
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
+}
+
+/// The exit code and the messages of `tenure check --connect`.
+fn check_connection(app: &App) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .args(["check", "--connect", "--config", "tenure.toml"])
+        .current_dir(app.folder.path())
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 /// The resource and the arguments of each `kafka-acls.sh` in the log, without the broker's address.

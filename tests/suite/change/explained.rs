@@ -114,8 +114,8 @@ fn a_customer_that_is_not_migrated_yet_is_explained_by_the_new_models() {
     // The change is committed, and no customer is migrated yet.
     let commit = Commit {
         states: Vec::new(),
-        arm: Vec::new(),
-        disarm: Vec::new(),
+        added_timers: Vec::new(),
+        removed_timers: Vec::new(),
         outputs: Vec::new(),
         anomalies: Default::default(),
         applied: Vec::new(),
