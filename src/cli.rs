@@ -21,6 +21,7 @@ mod schemas;
 mod sources;
 mod state;
 mod test;
+mod topics;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -69,6 +70,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Run the tests that model files contain.
     Test(test::TestArgs),
+    /// Print the commands that create the topics and permissions that are missing in Kafka, or create the topics.
+    Topics(topics::TopicsArgs),
     /// Print the JSON Schema of model files, for editors.
     ///
     /// Write it to a file, and begin a model file with: # yaml-language-server: $schema=FILE
@@ -95,6 +98,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Backtest(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Test(command) => command.run(),
+        Command::Topics(command) => command.run(),
         Command::Schemas(command) => command.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

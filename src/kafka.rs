@@ -21,6 +21,7 @@ mod preflight;
 mod producer_record;
 mod properties;
 mod reader;
+mod topic_plan;
 mod topics;
 mod transaction;
 
@@ -44,6 +45,7 @@ pub use properties::{
 pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub(crate) use reader::OffsetFinder;
 pub use reader::{ConsumerRecord, OffsetBounds, PartitionReader};
+pub use topic_plan::{MissingTopic, create_topics, grant_commands, missing_topics};
 pub use topics::{TopicMetadata, find_expiring_partitions};
 pub(crate) use topics::{find_misconfigured_topics, partition_count};
 pub use transaction::{CommittedTransaction, TransactionPart, TransactionalProducer};

@@ -81,7 +81,7 @@ impl Config {
         )
     }
 
-    fn grant_command(&self, resource: Resource<'_>) -> String {
+    pub(super) fn grant_command(&self, resource: Resource<'_>) -> String {
         let operations: Vec<String> =
             resource.operations().iter().map(|it| format!("--operation {it}")).collect();
         format!(

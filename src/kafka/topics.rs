@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 
-use super::connection::{REQUEST_TIMEOUT, no_response, request_client};
+use super::connection::{REQUEST_TIMEOUT, RequestClient, no_response, request_client};
 use super::permissions::Resource;
 use super::{Config, Error, OutputTopics, native};
 use crate::event::Millis;
@@ -30,14 +30,23 @@ const TOPICS_RETRY_INTERVAL: Duration = Duration::from_millis(300);
 /// Number of partitions of a topic; `Err` if it does not exist.
 pub(crate) fn partition_count(config: &Config, topic: &str) -> Result<i32, Error> {
     let client = request_client(config)?;
-    match look_up_topic(config, &client, topic)? {
-        TopicStatus::Exists { partitions } => Ok(i32::try_from(partitions).unwrap_or(i32::MAX)),
-        TopicStatus::Missing => {
-            Err(Error::Misconfigured(format!("the topic {topic} does not exist")))
+    let count = topic_partitions(config, &client, topic, Resource::Changelog(topic))?;
+    count.ok_or_else(|| Error::Misconfigured(format!("the topic {topic} does not exist")))
+}
+
+/// Number of partitions of a topic; `None` if it does not exist, and `Err` if that must not be known.
+pub(super) fn topic_partitions(
+    config: &Config,
+    client: &RequestClient,
+    topic: &str,
+    resource: Resource<'_>,
+) -> Result<Option<i32>, Error> {
+    match look_up_topic(config, client, topic)? {
+        TopicStatus::Exists { partitions } => {
+            Ok(Some(i32::try_from(partitions).unwrap_or(i32::MAX)))
         }
-        TopicStatus::NotDescribed => {
-            Err(Error::Misconfigured(config.not_described(Resource::Changelog(topic))))
-        }
+        TopicStatus::Missing => Ok(None),
+        TopicStatus::NotDescribed => Err(Error::Misconfigured(config.not_described(resource))),
     }
 }
 

@@ -134,6 +134,40 @@ fn a_refused_login_is_named_and_missing_permissions_are_named_with_the_commands_
     assert_eq!(app.terminate().code(), Some(0), "{}", app.log());
 }
 
+#[test]
+fn missing_topics_are_created_as_the_daemon_needs_them() {
+    let mut app = App::new("created", 3, SETTINGS);
+    let missing = ["purchases", "changelog", "customer-stages", "at-risk"];
+    missing.iter().for_each(|topic| app.broker.delete_topic(&app.topic(topic)));
+    let topics = |action: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .args([&["topics"], action, &["--config", "tenure.toml"]].concat())
+            .current_dir(app.folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr))
+    };
+    let (plan, _) = topics(&["plan", "--acls"]);
+    let changelog =
+        "--create --topic created-changelog --partitions 3 --config cleanup.policy=compact";
+    assert!(plan.contains(changelog), "{plan}");
+    assert!(!plan.contains("--create --topic created-clickstream"), "{plan}");
+    let group = "--operation Read --group created";
+    assert!(plan.contains(group), "{plan}");
+    let (_, said) = topics(&["create"]);
+    for topic in missing {
+        assert!(said.contains(&format!("created created-{topic}")), "{said}");
+    }
+    assert!(topics(&["create"]).1.contains("no topic is missing"));
+    let config = app.broker.topic_config(&app.topic("changelog"));
+    assert_eq!(config["cleanup.policy"], "compact");
+    app.produce("purchases", &[order("2026-01-01")]);
+    app.run_until_caught_up();
+    assert_eq!(app.stage_changes().len(), 1);
+}
+
 /// The exit code and the messages of `tenure check --connect`.
 fn check_connection(app: &App) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
