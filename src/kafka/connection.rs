@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::metadata::Metadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 
 use super::client_check::check_files;
+use super::permissions::Resource;
 use super::{Config, Error, log_throttle};
 
 /// Longest wait for the response to one request.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Interval between two requests for the same metadata.
-const METADATA_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between two requests for the same.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// Events of a client that are read to find the cause.
 const EVENTS_MAX: usize = 100;
 
@@ -48,7 +48,7 @@ impl ConsumerContext for ConnectionErrors {}
 /// How much an error explains.
 fn rank(code: Code, reason: &str) -> u8 {
     match code {
-        Code::Authentication | Code::SSL => 3,
+        Code::Authentication | Code::SSL | Code::GroupAuthorizationFailed => 3,
         // With a hint of librdkafka, such as "connecting to a SSL listener?".
         _ if reason.contains("listener?") || reason.contains("security.protocol") => 2,
         Code::AllBrokersDown => 0,
@@ -64,21 +64,21 @@ pub(super) fn request_client(config: &Config) -> Result<RequestClient, Error> {
     client.map_err(|source| Error::from_client_creation("creating a Kafka client", source))
 }
 
-/// The metadata of a topic. Ends before the timeout if brokers refuse the login or the encryption.
-pub(super) fn fetch_metadata(
+/// Repeats a request, which gets the time that it may take, until it has a response or [`REQUEST_TIMEOUT`] is over. Ends
+/// before that if an operator has to act.
+pub(super) fn request<T>(
     config: &Config,
     client: &RequestClient,
-    topic: &str,
-    timeout: Duration,
-) -> Result<Metadata, Error> {
+    call: impl Fn(Duration) -> KafkaResult<T>,
+) -> Result<T, Error> {
     let start = Instant::now();
     loop {
-        let left = timeout.saturating_sub(start.elapsed());
-        if let Ok(metadata) = client.fetch_metadata(Some(topic), left.min(METADATA_INTERVAL)) {
-            return Ok(metadata);
+        let left = REQUEST_TIMEOUT.saturating_sub(start.elapsed());
+        if let Ok(response) = call(left.min(REPEAT_INTERVAL)) {
+            return Ok(response);
         }
         let error = no_response(config, client);
-        if left <= METADATA_INTERVAL || matches!(error, Error::Misconfigured(_)) {
+        if left <= REPEAT_INTERVAL || matches!(error, Error::Misconfigured(_)) {
             return Err(error);
         }
     }
@@ -104,6 +104,7 @@ pub(super) fn no_response(config: &Config, client: &RequestClient) -> Error {
             contain the certificate that signed theirs",
             security.protocol
         )),
+        Some((Code::GroupAuthorizationFailed, _)) => config.denied(Resource::Group),
         Some((_, cause)) => Error::Unavailable(format!("no broker responds at {brokers}: {cause}")),
         None => Error::Unavailable(format!("no broker responds at {brokers}")),
     }

@@ -4,8 +4,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client_check::check_clients;
-use super::connection::{REQUEST_TIMEOUT, no_response, request_client};
-use super::permissions::{Resource, is_denied};
+use super::connection::{request, request_client};
 use super::transaction::check_transactional_id;
 use super::{Config, Error, OutputTopics, TopicMetadata};
 
@@ -55,9 +54,6 @@ fn check_group(config: &Config, outputs: &OutputTopics) -> Result<String, Error>
     for topic in &outputs.inputs {
         list.add_partition(topic, 0);
     }
-    match client.committed_offsets(list, REQUEST_TIMEOUT) {
-        Ok(_) => Ok(format!("the group {} may be used", config.app)),
-        Err(error) if is_denied(error.rdkafka_error_code()) => Err(config.denied(Resource::Group)),
-        Err(_) => Err(no_response(config, &client)),
-    }
+    request(config, &client, |timeout| client.committed_offsets(list.clone(), timeout))?;
+    Ok(format!("the group {} may be used", config.app))
 }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use crate::kafka::connection::{REQUEST_TIMEOUT, RequestClient, fetch_metadata};
+use crate::kafka::connection::{RequestClient, request};
 use crate::kafka::permissions::is_denied;
 use crate::kafka::{Config, Error};
 
@@ -40,7 +41,7 @@ pub(super) fn look_up_topic(
     client: &RequestClient,
     topic: &str,
 ) -> Result<TopicStatus, Error> {
-    let metadata = fetch_metadata(config, client, topic, REQUEST_TIMEOUT)?;
+    let metadata = request(config, client, |timeout| client.fetch_metadata(Some(topic), timeout))?;
     let Some(metadata) = metadata.topics().first() else {
         return Ok(TopicStatus::Missing);
     };
