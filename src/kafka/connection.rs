@@ -2,7 +2,7 @@
 //! polled.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -14,9 +14,10 @@ use super::permissions::Resource;
 use super::{Config, Error, log_throttle};
 
 /// Longest wait for the response to one request.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Interval between two requests for the same.
-const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a request may take before its first and its second repetition. Most errors of a connection appear within the
+/// first; the last repetition has the rest of the time, for brokers that are slow.
+const REPEAT_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 /// Events of a client that are read to find the cause.
 const EVENTS_MAX: usize = 100;
 
@@ -71,17 +72,17 @@ pub(super) fn request<T>(
     client: &RequestClient,
     call: impl Fn(Duration) -> KafkaResult<T>,
 ) -> Result<T, Error> {
-    let start = Instant::now();
-    loop {
-        let left = REQUEST_TIMEOUT.saturating_sub(start.elapsed());
-        if let Ok(response) = call(left.min(REPEAT_INTERVAL)) {
+    let rest = REPEAT_AFTER.into_iter().fold(REQUEST_TIMEOUT, Duration::saturating_sub);
+    for timeout in REPEAT_AFTER {
+        if let Ok(response) = call(timeout) {
             return Ok(response);
         }
         let error = no_response(config, client);
-        if left <= REPEAT_INTERVAL || matches!(error, Error::Misconfigured(_)) {
+        if matches!(error, Error::Misconfigured(_)) {
             return Err(error);
         }
     }
+    call(rest).map_err(|_| no_response(config, client))
 }
 
 /// The error of a request that got no response: an operator must act if brokers refuse the login or the encryption;

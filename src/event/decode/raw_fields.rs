@@ -138,17 +138,18 @@ impl<'a, 'm> RawFields<'a, 'm> {
             FieldTarget::Time => &mut self.time,
             FieldTarget::Value => &mut self.value,
             FieldTarget::Currency => &mut self.currency,
-            FieldTarget::Field(id, kind) => {
-                match self.fields.iter_mut().find(|(field, ..)| *field == id) {
-                    Some((.., old)) => keep_better(old, new, self.is_collecting),
-                    None => self.fields.push((id, kind, new)),
-                }
-                return;
-            }
+            FieldTarget::Field(id, kind) => return self.set_field(id, kind, new),
         };
         match slot {
             Some(old) => keep_better(old, new, self.is_collecting),
             None => *slot = Some(new),
+        }
+    }
+
+    fn set_field(&mut self, id: FieldId, kind: FieldKind, new: Ranked<'a>) {
+        match self.fields.iter_mut().find(|(field, ..)| *field == id) {
+            Some((.., old)) => keep_better(old, new, self.is_collecting),
+            None => self.fields.push((id, kind, new)),
         }
     }
 
@@ -171,10 +172,7 @@ impl<'a, 'm> RawFields<'a, 'm> {
             }
         }
         for (id, kind, new) in inner.fields {
-            match self.fields.iter_mut().find(|(field, ..)| *field == id) {
-                Some((.., old)) => keep_better(old, owned(new), self.is_collecting),
-                None => self.fields.push((id, kind, owned(new))),
-            }
+            self.set_field(id, kind, owned(new));
         }
     }
 
