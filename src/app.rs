@@ -104,12 +104,11 @@ pub fn run(
         if let Err(error) = &outcome {
             // A pending restart does not hide an error that ends the process, nor does a stop hide lost work.
             let wait = retry.next_wait(error, started, Instant::now());
-            let Some(wait) =
-                wait.filter(|_| !handle.is_stopping() || !handle.has_uncommitted_work())
-            else {
+            let is_stopped = handle.is_stop_requested();
+            let Some(wait) = wait.filter(|_| !is_stopped || !handle.has_uncommitted_work()) else {
                 break outcome;
             };
-            if !handle.is_stopping() {
+            if !is_stopped {
                 retry.log(error, Instant::now());
                 handle.set_state(DaemonState::Waiting(error_chain(error)), &metrics);
                 wait_for(wait, handle);
@@ -120,7 +119,7 @@ pub fn run(
             tracing::info!("restarting with new models");
             (models, settings) = (Arc::new(next.0), next.1);
             models.clone_into(&mut lock(&running));
-        } else if outcome.is_ok() || handle.is_stopping() {
+        } else if outcome.is_ok() || handle.is_stop_requested() {
             break Ok(());
         }
     };

@@ -51,7 +51,7 @@ impl Handle {
     /// The models and settings to continue with, unless the daemon was also asked to stop.
     pub fn take_restart(&self) -> Option<(Models, Settings)> {
         let next = self.lock().take();
-        next.filter(|_| !self.stop.load(Ordering::Acquire))
+        next.filter(|_| !self.is_stop_requested())
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Models, Settings)>> {
@@ -121,8 +121,13 @@ impl Handle {
         self.heartbeats.record(DaemonThread::Poll);
     }
 
+    /// Whether it was asked to end for good.
+    pub fn is_stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
     /// Whether it was asked to end, for good or for other models.
     pub fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Acquire) || self.lock().is_some()
+        self.is_stop_requested() || self.lock().is_some()
     }
 }
