@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::print_stderr;
-use crate::event::{Decoder, InputReport, Observations, Position, RejectReason};
+use crate::event::{Decoder, InputReport, Observations, Position, RejectReason, Vocabulary};
 use crate::model::sanitize_for_terminal;
 
 /// One report for each input, in order.
@@ -25,8 +25,8 @@ pub(super) fn summary_text(
         |count: &dyn Fn(&Observations) -> u64| reports.iter().map(|it| count(it.observed)).sum();
     let rejected: u64 = sum(&Observations::rejected_total);
     let left_out: u64 = sum(&|observed| observed.left_out);
-    let records: u64 = sum(&|observed| observed.records);
-    let mut text = format!("{} events", records.saturating_sub(rejected));
+    let accepted: u64 = sum(&Observations::accepted);
+    let mut text = format!("{accepted} events");
     if rejected > 0 {
         text += &format!(", {rejected} rejected");
     }
@@ -36,12 +36,33 @@ pub(super) fn summary_text(
     for (reason, first) in first_rejections {
         let count: u64 = sum(&|observed| observed.rejected.get(reason).copied().unwrap_or(0));
         let file = inputs.get(first.input as usize).map(|path| path.display().to_string());
-        let place = format!("{}:{}", file.unwrap_or_default(), first.line_text());
-        let advice = rejection(reports, *reason);
-        let line = format!("{count} rejected: {reason}, first at {place}{advice}");
-        text += &format!("\n{}", sanitize_for_terminal(&line));
+        let first = (file.as_deref().unwrap_or_default(), *first);
+        text += &format!("\n{}", rejection_line(reports, *reason, count, Some(first)));
     }
     text
+}
+
+/// How many records were rejected for a reason, the file and the place of the first, and advice.
+pub(super) fn rejection_line(
+    reports: &[InputReport<'_>],
+    reason: RejectReason,
+    count: u64,
+    first: Option<(&str, Position)>,
+) -> String {
+    let place = first.map(|(file, at)| format!(", first at {file}:{}", at.line_text()));
+    let (place, advice) = (place.unwrap_or_default(), rejection(reports, reason));
+    sanitize_for_terminal(&format!("{count} rejected: {reason}{place}{advice}"))
+}
+
+/// Event types that models name and that did not occur: they are most often misspelled. `seen` is by the index of the type.
+pub(super) fn missing_types<'v>(vocabulary: &'v Vocabulary, seen: &[bool]) -> Vec<&'v str> {
+    let named = vocabulary.named_types();
+    let missing = named.filter(|(kind, _)| seen.get(kind.index()) == Some(&false));
+    missing.map(|(_, name)| name).collect()
+}
+
+pub(super) fn missing_types_line(missing: &[&str]) -> String {
+    format!("event types of the models that did not occur: {}", missing.join(", "))
 }
 
 /// Prints one line for each thing that was not understood, with the file where there are several.
@@ -67,7 +88,7 @@ pub(super) fn print_never_found(reports: &[InputReport<'_>]) {
 }
 
 /// What explains the rejections for a reason, in the first input that has any.
-pub(super) fn rejection(reports: &[InputReport<'_>], reason: RejectReason) -> String {
+fn rejection(reports: &[InputReport<'_>], reason: RejectReason) -> String {
     let mut having = reports.iter().filter(|it| it.observed.rejected.contains_key(&reason));
     having.next().map_or_else(|| reason.hint().to_owned(), |report| report.rejection(reason))
 }

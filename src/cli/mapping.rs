@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::config::MappingSection;
-use crate::event::{CurrencyRates, EventTime, Mapping, Quantity, RecordLimits};
+use crate::event::{CurrencyRates, Decoder, EventTime, Mapping, Quantity, RecordLimits};
 use crate::model::{Models, did_you_mean, sanitize_for_terminal};
 use crate::runtime::clock;
 
@@ -64,6 +64,23 @@ impl MappingArgs {
 
     pub(super) fn rates(&self) -> BTreeMap<String, Quantity> {
         self.rates.rates.iter().cloned().collect()
+    }
+
+    /// The decoder of each input, for these models.
+    ///
+    /// # Errors
+    /// The mapping of an input is not valid.
+    pub(super) fn decoders(
+        &self,
+        inputs: &[PathBuf],
+        models: &Models,
+    ) -> anyhow::Result<Vec<Decoder>> {
+        self.check(inputs)?;
+        let (money, limits) = (self.money(models), self.limits());
+        let decoder = |mapping| {
+            Decoder::new(mapping, models.vocabulary.clone(), money.clone(), limits.clone())
+        };
+        Ok(self.mappings(inputs)?.into_iter().map(decoder).collect())
     }
 
     /// The mapping of each input.

@@ -49,6 +49,11 @@ impl ConfigFiles {
     }
 }
 
+/// What stands for an empty `kafka.instance`.
+pub(super) fn hostname() -> Option<String> {
+    std::env::var("HOSTNAME").ok()
+}
+
 fn print_warnings(document: &Document) {
     for warning in document.warnings() {
         print_stderr(&format!("warning: {warning}"));
@@ -93,7 +98,7 @@ impl RunArgs {
         let Some((models, _)) = load_models(&document.models)? else {
             return Ok(Exit::Configuration);
         };
-        let hostname = std::env::var("HOSTNAME").ok();
+        let hostname = hostname();
         let recovery = Recovery { republish: self.republish, take_over: self.take_over.clone() };
         let settings = match document.settings(&models, hostname.as_deref()) {
             Ok(settings) => Settings { recovery: recovery.clone(), ..settings },

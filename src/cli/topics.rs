@@ -1,11 +1,10 @@
 //! `tenure topics`: prints the commands that create what is missing in Kafka, or creates the topics.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::run::{ConfigFiles, exit_for_kafka_error, print_problems};
+use super::run::{ConfigFiles, exit_for_kafka_error, hostname, print_problems};
 use super::{Exit, load_models, print_stderr};
 use crate::kafka::{self, MissingTopic};
 use crate::runtime::Settings;
@@ -78,12 +77,10 @@ impl MissingArgs {
         let Some(document) = self.config.load() else {
             return Ok(None);
         };
-        let files: Vec<PathBuf> = document.models.clone();
-        let Some((models, _)) = load_models(&files)? else {
+        let Some((models, _)) = load_models(&document.models)? else {
             return Ok(None);
         };
-        let hostname = std::env::var("HOSTNAME").ok();
-        Ok(document.settings(&models, hostname.as_deref()).inspect_err(print_problems).ok())
+        Ok(document.settings(&models, hostname().as_deref()).inspect_err(print_problems).ok())
     }
 }
 

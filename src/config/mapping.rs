@@ -24,7 +24,7 @@ pub struct MappingSection {
     pub value: Option<SourceSetting>,
     pub currency: Option<SourceSetting>,
     pub properties: Option<SourceSetting>,
-    pub time_unit: TimeUnitSetting,
+    pub time_unit: TimeUnit,
     pub time_format: OneOrMany,
     pub time_zone: String,
     pub number_format: NumberFormatSetting,
@@ -60,17 +60,6 @@ pub struct SourceTable {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneOrMany(pub Vec<String>);
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeUnitSetting {
-    Seconds,
-    #[default]
-    Milliseconds,
-    Microseconds,
-    Nanoseconds,
-    SpreadsheetDays,
-}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum NumberFormatSetting {
@@ -237,13 +226,6 @@ impl MappingSection {
     }
 
     fn time_format(&self, problems: &mut Vec<(String, String)>) -> TimeFormat {
-        let unit = match self.time_unit {
-            TimeUnitSetting::Seconds => TimeUnit::Seconds,
-            TimeUnitSetting::Milliseconds => TimeUnit::Milliseconds,
-            TimeUnitSetting::Microseconds => TimeUnit::Microseconds,
-            TimeUnitSetting::Nanoseconds => TimeUnit::Nanoseconds,
-            TimeUnitSetting::SpreadsheetDays => TimeUnit::SpreadsheetDays,
-        };
         let patterns: Vec<String> =
             self.time_format.0.iter().filter(|pattern| !pattern.is_empty()).cloned().collect();
         for pattern in &patterns {
@@ -256,7 +238,7 @@ impl MappingSection {
             problems.push(("time_zone".to_owned(), problem));
             None
         });
-        TimeFormat { unit, patterns, zone }
+        TimeFormat { unit: self.time_unit, patterns, zone }
     }
 
     fn key_format(&self, problems: &mut Vec<(String, String)>) -> KeyFormat {

@@ -23,7 +23,7 @@ impl InputReport<'_> {
     /// One sentence for each thing that was not understood; rejections are explained by [`InputReport::rejection`].
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let accepted = self.accepted();
+        let accepted = self.observed.accepted();
         for (id, field, kind) in self.vocabulary.fields() {
             if let Some(forms) = self.observed.misread.get(&id) {
                 lines.push(self.misread_line(field, kind, forms, accepted));
@@ -32,10 +32,6 @@ impl InputReport<'_> {
         lines.extend(self.near_misses());
         lines.extend(self.suspect_ids());
         lines
-    }
-
-    fn accepted(&self) -> u64 {
-        self.observed.records.saturating_sub(self.observed.rejected_total())
     }
 
     fn misread_line(
@@ -114,7 +110,7 @@ impl InputReport<'_> {
 
     /// Fields that the models read and that no event had; `None` without events.
     pub fn never_found(&self) -> Option<String> {
-        if self.accepted() == 0 {
+        if self.observed.accepted() == 0 {
             return None;
         }
         let never = self.vocabulary.fields().filter(|(id, ..)| {

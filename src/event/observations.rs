@@ -43,12 +43,15 @@ pub struct Counts {
 
 impl Counts {
     fn add(&mut self, text: &str) {
-        let short: CompactString = text.chars().take(TEXT_CHARS_MAX).collect();
+        self.add_times(text.chars().take(TEXT_CHARS_MAX).collect(), 1);
+    }
+
+    fn add_times(&mut self, text: CompactString, times: u64) {
         let is_full = self.counts.len() >= DISTINCT_MAX;
-        match self.counts.get_mut(&short) {
-            Some(count) => *count += 1,
-            None if is_full => self.others += 1,
-            None => drop(self.counts.insert(short, 1)),
+        match self.counts.get_mut(&text) {
+            Some(count) => *count += times,
+            None if is_full => self.others += times,
+            None => drop(self.counts.insert(text, times)),
         }
     }
 
@@ -71,12 +74,7 @@ impl Counts {
     fn merge(&mut self, other: &Counts) {
         self.others += other.others;
         for (text, count) in &other.counts {
-            let is_full = self.counts.len() >= DISTINCT_MAX;
-            match self.counts.get_mut(text) {
-                Some(known) => *known += count,
-                None if is_full => self.others += count,
-                None => drop(self.counts.insert(text.clone(), *count)),
-            }
+            self.add_times(text.clone(), *count);
         }
     }
 }
@@ -100,6 +98,11 @@ impl Observations {
     /// Counts from now on, for a vocabulary of this many fields.
     pub fn on(fields: usize) -> Observations {
         Observations { is_on: true, found: vec![0; fields], ..Observations::off() }
+    }
+
+    /// Records that became events.
+    pub fn accepted(&self) -> u64 {
+        self.records.saturating_sub(self.rejected_total())
     }
 
     pub fn rejected_total(&self) -> u64 {

@@ -4,12 +4,14 @@ use jiff::civil;
 use jiff::civil::DateTime;
 use jiff::fmt::{rfc2822, strtime::BrokenDownTime};
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use super::time::{from_timestamp, parse_instant};
 use super::{EventTime, Quantity, RejectReason};
 
 /// The unit of a number in the time field.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TimeUnit {
     /// Seconds since 1970.
     Seconds,

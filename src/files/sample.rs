@@ -102,6 +102,6 @@ impl SampleReading {
 
     /// How many records became events.
     pub(crate) fn read(&self) -> u64 {
-        self.observed.records.saturating_sub(self.observed.rejected_total())
+        self.observed.accepted()
     }
 }

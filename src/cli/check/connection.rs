@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::run::exit_for_kafka_error;
+use crate::cli::run::{exit_for_kafka_error, hostname};
 use crate::cli::{Exit, print_stderr};
 use crate::config::Document;
 use crate::event::CUSTOMER_ID_BYTES_MAX;
@@ -15,8 +15,7 @@ pub(super) struct ConnectionReport(Vec<PreflightCheck>);
 impl ConnectionReport {
     /// `None` if the settings are invalid.
     pub(super) fn read(document: &Document, models: &Models) -> Option<ConnectionReport> {
-        let hostname = std::env::var("HOSTNAME").ok();
-        let settings = document.settings(models, hostname.as_deref()).ok()?;
+        let settings = document.settings(models, hostname().as_deref()).ok()?;
         let largest_state = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
         Some(ConnectionReport(preflight(&settings.kafka, &settings.outputs, largest_state)))
     }

@@ -97,10 +97,7 @@ impl SampleReport {
         print_stderr(&input_report::summary_text(inputs, &reports, &reading.first_rejections));
         let missing = self.missing_types(reading);
         if !missing.is_empty() {
-            print_stderr(&format!(
-                "event types of the models that did not occur: {}",
-                missing.join(", ")
-            ));
+            print_stderr(&input_report::missing_types_line(&missing));
         }
         input_report::print(inputs, &reports);
         if !self.models.list.is_empty() {
@@ -109,10 +106,7 @@ impl SampleReport {
     }
 
     fn missing_types(&self, reading: &SampleReading) -> Vec<&str> {
-        let named = self.models.vocabulary.named_types();
-        let missing =
-            named.filter(|(kind, _)| reading.seen_types.get(kind.index()) == Some(&false));
-        missing.map(|(_, name)| name).collect()
+        input_report::missing_types(&self.models.vocabulary, &reading.seen_types)
     }
 
     fn print_columns(&self) {

@@ -58,9 +58,8 @@ impl Trial {
 /// The best one that is no worse than what is given; the first among equals.
 pub(super) fn best(trials: impl Iterator<Item = Trial>, given: Score) -> Option<Trial> {
     // A question is of use only where nothing can be read.
-    let is_useful = |trial: &Trial| match trial.proposal.questions.is_empty() {
-        true => trial.reading.read() > 0,
-        false => given.0 == 0,
+    let is_useful = |trial: &Trial| {
+        if trial.proposal.questions.is_empty() { trial.reading.read() > 0 } else { given.0 == 0 }
     };
     let good = trials.filter(|trial| score(&trial.reading) >= given && is_useful(trial));
     good.reduce(

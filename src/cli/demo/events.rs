@@ -42,12 +42,7 @@ impl FileEvents {
         (mapping, files): (&MappingArgs, &FileArgs),
     ) -> anyhow::Result<FileEvents> {
         let inputs = event_files::expand(&[path.to_owned()])?;
-        mapping.check(&inputs)?;
-        let (money, limits) = (mapping.money(models), mapping.limits());
-        let decoder = |mapping| {
-            Decoder::new(mapping, models.vocabulary.clone(), money.clone(), limits.clone())
-        };
-        let decoders: Vec<Decoder> = mapping.mappings(&inputs)?.into_iter().map(decoder).collect();
+        let decoders = mapping.decoders(&inputs, models)?;
         let notify = |path: &Path, notice: InputNotice<'_>| match notice {
             InputNotice::Detected(detected) => event_files::print_detected(path, detected),
             InputNotice::Unsorted => {}

@@ -20,11 +20,7 @@ pub(in crate::cli) fn open(
     order: InputOrder,
     scratch: &Path,
 ) -> anyhow::Result<(MergedInputs, Vec<Decoder>)> {
-    mapping.check(inputs)?;
-    let (money, limits) = (mapping.money(models), mapping.limits());
-    let decoder =
-        |mapping| Decoder::new(mapping, models.vocabulary.clone(), money.clone(), limits.clone());
-    let decoders: Vec<Decoder> = mapping.mappings(inputs)?.into_iter().map(decoder).collect();
+    let decoders = mapping.decoders(inputs, models)?;
     let notify = |path: &Path, notice: InputNotice<'_>| match notice {
         InputNotice::Detected(detected) => print_detected(path, detected),
         InputNotice::Unsorted => {

@@ -16,7 +16,7 @@ use crate::cloudevent::{self, Origin};
 use crate::customer::EventAnomalies;
 use crate::event::{InputReport, Position, RejectReason, Rejection};
 use crate::files::{OPEN_QUOTE_HEADER, TRUNCATED_HEADER};
-use crate::model::{DEDUPE_IDS_MAX, Models, ORDERS_MAX, Refunds, sanitize_for_terminal};
+use crate::model::{DEDUPE_IDS_MAX, Models, ORDERS_MAX, Refunds};
 use crate::offline::replay::ReplaySummary;
 use crate::partition::Output;
 
@@ -125,15 +125,17 @@ impl<'o> ReplayOutputs<'o> {
             text += &format!(", up to {end}");
         }
         for (reason, count) in &summary.rejected {
-            text += &format!("\n{count} rejected: {reason}");
-            if let Some(first) = self.first_rejections.get(reason) {
-                let file = &self.files[first.input as usize];
-                text += &format!(", first at {file}:{}", first.line_text());
-            }
-            text += &sanitize_for_terminal(&input_report::rejection(reports, *reason));
+            let first = self.first_rejections.get(reason);
+            let first = first.map(|at| (self.files[at.input as usize].as_str(), *at));
+            text += "\n";
+            text += &input_report::rejection_line(reports, *reason, *count, first);
         }
         text += &order_lines(self.models, summary);
-        text += &self.missing_types_line(&summary.seen_event_types);
+        let missing =
+            input_report::missing_types(&self.models.vocabulary, &summary.seen_event_types);
+        if !missing.is_empty() {
+            text += &format!("\n{}", input_report::missing_types_line(&missing));
+        }
         for (model, counts) in self.models.list.iter().zip(&summary.population.0) {
             text += &format!("\n\n{:<24} {:>12}", model.name, "customers");
             for (stage, count) in model.stages.iter().zip(counts) {
@@ -141,18 +143,6 @@ impl<'o> ReplayOutputs<'o> {
             }
         }
         text
-    }
-
-    /// Lists event types of the models that never occurred: they are most often misspelled.
-    fn missing_types_line(&self, seen: &[bool]) -> String {
-        let named = self.models.vocabulary.named_types();
-        let missing = named.filter(|(kind, _)| !seen[kind.index()]);
-        let names: Vec<&str> = missing.map(|(_, name)| name).collect();
-        if names.is_empty() {
-            String::new()
-        } else {
-            format!("\nevent types of the models that did not occur: {}", names.join(", "))
-        }
     }
 }
 

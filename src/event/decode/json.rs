@@ -21,7 +21,7 @@ pub(super) fn decode_object<'a>(
     let mut scan = Scan { limits, rejection: None, draft };
     let mut json = serde_json::Deserializer::from_str(text);
     let outcome = json
-        .deserialize_map(ObjectVisitor { node: tree, depth: 1, scan: &mut scan })
+        .deserialize_map(NodeVisitor { node: tree, depth: 1, scan: &mut scan })
         .and_then(|()| json.end());
     match (scan.rejection, outcome) {
         (Some(reason), _) => Err(reason),
@@ -68,22 +68,34 @@ impl Scan<'_, '_, '_> {
     }
 }
 
-/// Visits an object with mapped keys.
-struct ObjectVisitor<'o, 's, 'a, 'm> {
+/// Visits a value of which the values inside are read: the mapped keys of an object, some elements of a list, or what a
+/// text contains that is JSON itself.
+struct NodeVisitor<'o, 's, 'a, 'm> {
     node: &'o MappingNode,
     depth: usize,
     scan: &'o mut Scan<'s, 'a, 'm>,
 }
 
-impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a, '_> {
+impl<'a> DeserializeSeed<'a> for NodeVisitor<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for NodeVisitor<'_, '_, 'a, '_> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
+        out.write_str("a value")
     }
 
     fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        let ObjectVisitor { node, depth, scan } = self;
+        let NodeVisitor { node, depth, scan } = self;
+        if node.children.is_empty() {
+            return IgnoredAny.visit_map(map).map(drop);
+        }
         if depth > scan.limits.depth {
             return Err(scan.reject(RejectReason::TooDeep));
         }
@@ -106,7 +118,7 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a, '_> {
             seen |= bit;
             let child = &node.children[at].1;
             if child.targets.is_empty() {
-                map.next_value_seed(InnerVisitor { node: child, depth: depth + 1, scan })?;
+                map.next_value_seed(NodeVisitor { node: child, depth: depth + 1, scan })?;
             } else {
                 let raw: &'a RawValue = map.next_value()?;
                 read_mapped_value(raw.get(), child, depth, scan)?;
@@ -114,44 +126,39 @@ impl<'a> Visitor<'a> for ObjectVisitor<'_, '_, 'a, '_> {
         }
         Ok(())
     }
-}
 
-/// Visits a value of which only the values inside are read, without a pass of its own to find its end.
-struct InnerVisitor<'o, 's, 'a, 'm> {
-    node: &'o MappingNode,
-    depth: usize,
-    scan: &'o mut Scan<'s, 'a, 'm>,
-}
-
-impl<'a> DeserializeSeed<'a> for InnerVisitor<'_, '_, 'a, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for InnerVisitor<'_, '_, 'a, '_> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a value")
-    }
-
-    fn visit_map<M: MapAccess<'a>>(self, map: M) -> Result<(), M::Error> {
-        let InnerVisitor { node, depth, scan } = self;
-        if node.children.is_empty() {
-            return IgnoredAny.visit_map(map).map(drop);
-        }
-        ObjectVisitor { node, depth, scan }.visit_map(map)
-    }
-
-    fn visit_seq<S: SeqAccess<'a>>(self, seq: S) -> Result<(), S::Error> {
-        let InnerVisitor { node, depth, scan } = self;
+    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
+        let NodeVisitor { node, depth, scan } = self;
         if node.elements.is_empty() {
             return IgnoredAny.visit_seq(seq).map(drop);
         }
-        ListVisitor { node, depth, scan }.visit_seq(seq)
+        if depth > scan.limits.depth {
+            return Err(scan.reject(RejectReason::TooDeep));
+        }
+        let mut index = 0;
+        while let Some(raw) = seq.next_element::<&'a RawValue>()? {
+            if index >= scan.limits.elements {
+                return Err(scan.reject(RejectReason::TooLong));
+            }
+            for (selector, child) in &node.elements {
+                let was_collecting = scan.draft.is_collecting;
+                match selector {
+                    ElementSelector::Index(wanted) if *wanted != index => continue,
+                    ElementSelector::Entry { member, name }
+                        if !is_entry(raw.get(), member, name) =>
+                    {
+                        continue;
+                    }
+                    ElementSelector::Index(_) | ElementSelector::Entry { .. } => {}
+                    ElementSelector::Each => scan.draft.is_collecting = true,
+                }
+                let read = read_mapped_value(raw.get(), child, depth, scan);
+                scan.draft.is_collecting = was_collecting;
+                read?;
+            }
+            index += 1;
+        }
+        Ok(())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
@@ -180,52 +187,6 @@ impl<'a> Visitor<'a> for InnerVisitor<'_, '_, 'a, '_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-/// Visits a list of which some elements are read.
-struct ListVisitor<'o, 's, 'a, 'm> {
-    node: &'o MappingNode,
-    depth: usize,
-    scan: &'o mut Scan<'s, 'a, 'm>,
-}
-
-impl<'a> Visitor<'a> for ListVisitor<'_, '_, 'a, '_> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an array")
-    }
-
-    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
-        let ListVisitor { node, depth, scan } = self;
-        if depth > scan.limits.depth {
-            return Err(scan.reject(RejectReason::TooDeep));
-        }
-        let mut index = 0;
-        while let Some(raw) = seq.next_element::<&'a RawValue>()? {
-            if index >= scan.limits.elements {
-                return Err(scan.reject(RejectReason::TooLong));
-            }
-            for (selector, child) in &node.elements {
-                let was_collecting = scan.draft.is_collecting;
-                match selector {
-                    ElementSelector::Index(wanted) if *wanted != index => continue,
-                    ElementSelector::Entry { member, name }
-                        if !is_entry(raw.get(), member, name) =>
-                    {
-                        continue;
-                    }
-                    ElementSelector::Index(_) | ElementSelector::Entry { .. } => {}
-                    ElementSelector::Each => scan.draft.is_collecting = true,
-                }
-                let read = read_mapped_value(raw.get(), child, depth, scan);
-                scan.draft.is_collecting = was_collecting;
-                read?;
-            }
-            index += 1;
-        }
         Ok(())
     }
 }
@@ -294,17 +255,13 @@ fn read_container<'a, E: Error>(
     depth: usize,
     scan: &mut Scan<'_, 'a, '_>,
 ) -> Result<(), E> {
-    let mut json = serde_json::Deserializer::from_str(raw);
     let is_list = raw.starts_with('[');
     let is_read = if is_list { !node.elements.is_empty() } else { !node.children.is_empty() };
     if !is_read {
         return Ok(());
     }
-    let read = if is_list {
-        json.deserialize_seq(ListVisitor { node, depth, scan })
-    } else {
-        json.deserialize_map(ObjectVisitor { node, depth, scan })
-    };
+    let mut json = serde_json::Deserializer::from_str(raw);
+    let read = NodeVisitor { node, depth, scan }.deserialize(&mut json);
     read.and_then(|()| json.end()).map_err(E::custom)
 }
 

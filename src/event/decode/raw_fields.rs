@@ -84,11 +84,8 @@ const CONTAINER_RANK: u8 = 1 << 7;
 #[derive(Debug)]
 pub(super) struct RawFields<'a, 'm> {
     mapping: &'m Mapping,
-    customer: Option<Ranked<'a>>,
-    event_type: Option<Ranked<'a>>,
-    time: Option<Ranked<'a>>,
-    value: Option<Ranked<'a>>,
-    currency: Option<Ranked<'a>>,
+    /// What every event may have, by [`slot_of`].
+    slots: [Option<Ranked<'a>>; 5],
     fields: SmallVec<[(FieldId, FieldKind, Ranked<'a>); 2]>,
     /// Whether values of one path are collected, since they are those of the elements of a list.
     pub(super) is_collecting: bool,
@@ -98,11 +95,7 @@ impl<'a, 'm> RawFields<'a, 'm> {
     pub(super) fn new(mapping: &'m Mapping) -> RawFields<'a, 'm> {
         RawFields {
             mapping,
-            customer: None,
-            event_type: None,
-            time: None,
-            value: None,
-            currency: None,
+            slots: [const { None }; 5],
             fields: SmallVec::new(),
             is_collecting: false,
         }
@@ -132,17 +125,17 @@ impl<'a, 'm> RawFields<'a, 'm> {
         let is_container = matches!(token, RawScalar::Container);
         let rank = if is_container { rank | CONTAINER_RANK } else { rank };
         let new = Ranked { rank, token };
-        let slot = match target {
-            FieldTarget::Customer => &mut self.customer,
-            FieldTarget::EventType => &mut self.event_type,
-            FieldTarget::Time => &mut self.time,
-            FieldTarget::Value => &mut self.value,
-            FieldTarget::Currency => &mut self.currency,
-            FieldTarget::Field(id, kind) => return self.set_field(id, kind, new),
-        };
-        match slot {
+        match (target, slot_of(target)) {
+            (FieldTarget::Field(id, kind), _) => self.set_field(id, kind, new),
+            (_, Some(at)) => self.set_slot(at, new),
+            (_, None) => {}
+        }
+    }
+
+    fn set_slot(&mut self, at: usize, new: Ranked<'a>) {
+        match &mut self.slots[at] {
             Some(old) => keep_better(old, new, self.is_collecting),
-            None => *slot = Some(new),
+            empty => *empty = Some(new),
         }
     }
 
@@ -155,20 +148,11 @@ impl<'a, 'm> RawFields<'a, 'm> {
 
     /// Takes over the values of a text that was decoded on its own.
     pub(super) fn merge(&mut self, inner: RawFields<'_, '_>) {
-        let slots = [
-            (&mut self.customer, inner.customer),
-            (&mut self.event_type, inner.event_type),
-            (&mut self.time, inner.time),
-            (&mut self.value, inner.value),
-            (&mut self.currency, inner.currency),
-        ];
         let owned =
             |ranked: Ranked<'_>| Ranked { rank: ranked.rank, token: ranked.token.into_owned() };
-        for (slot, new) in slots {
-            match (slot.as_mut(), new.map(owned)) {
-                (Some(old), Some(new)) => keep_better(old, new, self.is_collecting),
-                (None, new @ Some(_)) => *slot = new,
-                (_, None) => {}
+        for (at, slot) in inner.slots.into_iter().enumerate() {
+            if let Some(new) = slot {
+                self.set_slot(at, owned(new));
             }
         }
         for (id, kind, new) in inner.fields {
@@ -177,15 +161,7 @@ impl<'a, 'm> RawFields<'a, 'm> {
     }
 
     pub(super) fn take(&mut self, target: FieldTarget) -> Option<RawScalar<'a>> {
-        let slot = match target {
-            FieldTarget::Customer => &mut self.customer,
-            FieldTarget::EventType => &mut self.event_type,
-            FieldTarget::Time => &mut self.time,
-            FieldTarget::Value => &mut self.value,
-            FieldTarget::Currency => &mut self.currency,
-            FieldTarget::Field(..) => return None,
-        };
-        slot.take().map(|ranked| ranked.token)
+        self.slots[slot_of(target)?].take().map(|ranked| ranked.token)
     }
 
     /// The fields that models name, with their values.
@@ -195,9 +171,20 @@ impl<'a, 'm> RawFields<'a, 'm> {
 
     /// Whether a value has a replacement character: in a text that was repaired, it was not readable.
     pub(super) fn has_replacement(&self) -> bool {
-        let slots = [&self.customer, &self.event_type, &self.time, &self.value, &self.currency];
         let fields = self.fields.iter().map(|(.., ranked)| ranked);
-        slots.into_iter().flatten().chain(fields).any(|ranked| ranked.token.has_replacement())
+        self.slots.iter().flatten().chain(fields).any(|ranked| ranked.token.has_replacement())
+    }
+}
+
+/// The slot of a target; a field that models name has none.
+fn slot_of(target: FieldTarget) -> Option<usize> {
+    match target {
+        FieldTarget::Customer => Some(0),
+        FieldTarget::EventType => Some(1),
+        FieldTarget::Time => Some(2),
+        FieldTarget::Value => Some(3),
+        FieldTarget::Currency => Some(4),
+        FieldTarget::Field(..) => None,
     }
 }
 

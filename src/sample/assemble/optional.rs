@@ -61,10 +61,12 @@ impl Assembly<'_> {
     }
 
     fn set_number_format(&mut self) {
-        let value: Vec<&Column> = match self.reads("value") {
-            true if self.is_given("value") => self.given_columns("value"),
-            true => self.search.value().into_iter().collect(),
-            false => Vec::new(),
+        let value: Vec<&Column> = if !self.reads("value") {
+            Vec::new()
+        } else if self.is_given("value") {
+            self.given_columns("value")
+        } else {
+            self.search.value().into_iter().collect()
         };
         let numbers =
             self.context.vocabulary.fields().filter(|(.., kind)| *kind == FieldKind::Number);
