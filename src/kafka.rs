@@ -1,6 +1,7 @@
 //! Kafka. Only this module uses rdkafka, and only `client` and `properties` name librdkafka properties for the daemon.
 //! Callbacks only post events or set flags; the runtime makes the decisions.
 
+mod admin;
 mod client;
 mod client_check;
 mod connection;

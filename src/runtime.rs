@@ -17,6 +17,7 @@ mod mailbox;
 mod merge;
 mod offset_metadata;
 mod partitions;
+mod periodic_thread;
 mod poll_loop;
 mod refused;
 pub mod rekey;

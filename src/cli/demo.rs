@@ -73,7 +73,7 @@ impl DemoArgs {
             Models::compile(vec![source]).map_err(|reports| anyhow::anyhow!("{reports:?}"))?;
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         let settings = settings(folder.path().join("state"));
-        let mut topics = settings.outputs.topics();
+        let mut topics: Vec<String> = settings.outputs.topics().cloned().collect();
         topics.extend(settings.outputs.inputs.iter().cloned());
         topics.push(settings.outputs.changelog.clone());
         let cluster = LocalCluster::start(&topics, PARTITIONS)?;

@@ -50,12 +50,8 @@ pub struct OutputTopics {
 
 impl OutputTopics {
     /// Every output topic except the changelog.
-    pub fn topics(&self) -> Vec<String> {
-        [&self.stage_changes, &self.customer_stages, &self.dead_letters]
-            .into_iter()
-            .chain(&self.quiet)
-            .chain(self.stages.values())
-            .cloned()
-            .collect()
+    pub fn topics(&self) -> impl Iterator<Item = &String> {
+        let always = [&self.stage_changes, &self.customer_stages, &self.dead_letters];
+        always.into_iter().chain(&self.quiet).chain(self.stages.values())
     }
 }

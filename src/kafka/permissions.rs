@@ -1,8 +1,10 @@
 //! Errors about missing permissions: what is denied to whom, and the command that grants it.
 
+use std::collections::BTreeSet;
+
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::{Config, Error};
+use super::{Config, Error, OutputTopics};
 
 /// What Kafka's access control lists protect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +16,30 @@ pub(super) enum Resource<'r> {
     TransactionalId(&'r str),
 }
 
-impl Resource<'_> {
+impl OutputTopics {
+    /// The topics that the daemon uses, each once: inputs, changelog, outputs.
+    pub(super) fn resources(&self) -> Vec<Resource<'_>> {
+        let inputs = self.inputs.iter().map(|topic| Resource::Input(topic));
+        // Several stages may share a topic.
+        let mut seen = BTreeSet::new();
+        let written = self.topics().filter(|topic| seen.insert(*topic));
+        let written = written.map(|topic| Resource::Output(topic));
+        inputs.chain([Resource::Changelog(&self.changelog)]).chain(written).collect()
+    }
+}
+
+impl<'r> Resource<'r> {
+    /// The name of a topic or transactional id; empty for the group, which is named in the configuration.
+    pub(super) fn name(self) -> &'r str {
+        match self {
+            Resource::Input(name)
+            | Resource::Output(name)
+            | Resource::Changelog(name)
+            | Resource::TransactionalId(name) => name,
+            Resource::Group => "",
+        }
+    }
+
     fn describe(self, config: &Config) -> String {
         match self {
             Resource::Input(topic) | Resource::Output(topic) | Resource::Changelog(topic) => {

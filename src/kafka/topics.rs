@@ -30,7 +30,7 @@ const TOPICS_RETRY_INTERVAL: Duration = Duration::from_millis(300);
 /// Number of partitions of a topic; `Err` if it does not exist.
 pub(crate) fn partition_count(config: &Config, topic: &str) -> Result<i32, Error> {
     let client = request_client(config)?;
-    let count = topic_partitions(config, &client, topic, Resource::Changelog(topic))?;
+    let count = topic_partitions(config, &client, Resource::Changelog(topic))?;
     count.ok_or_else(|| Error::Misconfigured(format!("the topic {topic} does not exist")))
 }
 
@@ -38,10 +38,9 @@ pub(crate) fn partition_count(config: &Config, topic: &str) -> Result<i32, Error
 pub(super) fn topic_partitions(
     config: &Config,
     client: &RequestClient,
-    topic: &str,
     resource: Resource<'_>,
 ) -> Result<Option<i32>, Error> {
-    match look_up_topic(config, client, topic)? {
+    match look_up_topic(config, client, resource.name())? {
         TopicStatus::Exists { partitions } => {
             Ok(Some(i32::try_from(partitions).unwrap_or(i32::MAX)))
         }
@@ -97,13 +96,12 @@ impl TopicMetadata {
     /// Fetches and checks the topics. `Err` lists every topic that is missing, has another number of
     /// partitions than the first input, or deletes records that it must retain, and what to do.
     pub fn fetch(config: &Config, outputs: &OutputTopics) -> Result<TopicMetadata, Error> {
-        let (inputs, changelog, topics) = (&outputs.inputs, &outputs.changelog, outputs.topics());
+        let (inputs, changelog) = (&outputs.inputs, &outputs.changelog);
         let client = request_client(config)?;
-        let all = || inputs.iter().chain([changelog]).chain(&topics).map(String::as_str);
         let start = Instant::now();
         let partitions = loop {
-            let statuses = look_up(config, &client, all())?;
-            match check_partition_counts(config, &statuses, outputs, &topics) {
+            let statuses = look_up(config, &client, &outputs.resources())?;
+            match check_partition_counts(config, &statuses) {
                 Err(_) if start.elapsed() < TOPICS_TIMEOUT => {
                     std::thread::park_timeout(TOPICS_RETRY_INTERVAL)
                 }
@@ -122,7 +120,7 @@ impl TopicMetadata {
         let cluster = client.client().fetch_cluster_id(REQUEST_TIMEOUT);
         let changelog_id = ids.pop().flatten().unwrap_or_default();
         let written: Vec<&str> =
-            topics.iter().map(String::as_str).chain([changelog.as_str()]).collect();
+            outputs.topics().map(String::as_str).chain([changelog.as_str()]).collect();
         let configs =
             if config.is_local { BTreeMap::new() } else { describe_configs(config, &written)? };
         let problems = misconfigured_topics(&configs, config, outputs);
@@ -154,41 +152,28 @@ impl TopicMetadata {
 /// Number of partitions of inputs and changelog; `Err` lists topics that are missing or differ.
 fn check_partition_counts(
     config: &Config,
-    statuses: &BTreeMap<&str, TopicStatus>,
-    OutputTopics { inputs, changelog, .. }: &OutputTopics,
-    outputs: &[String],
+    statuses: &[(Resource<'_>, TopicStatus)],
 ) -> Result<usize, Error> {
-    let status = |topic: &str| statuses.get(topic).copied().unwrap_or(TopicStatus::Missing);
-    let partitions = inputs.first().map_or(0, |topic| status(topic).partitions());
+    let (first, partitions) =
+        statuses.first().map_or(("", 0), |(input, status)| (input.name(), status.partitions()));
     let mut problems = Vec::new();
-    for topic in inputs.iter().map(String::as_str).chain([changelog.as_str()]) {
-        match status(topic) {
-            TopicStatus::Missing => problems.push(format!("the topic {topic} does not exist; create it with {} partitions", partitions.max(1))),
-            TopicStatus::NotDescribed if topic == changelog => {
-                problems.push(config.not_described(Resource::Changelog(topic)));
-            }
-            TopicStatus::NotDescribed => problems.push(config.not_described(Resource::Input(topic))),
-            TopicStatus::Exists { partitions: count } if topic == changelog && count < partitions => problems.push(format!(
-                "the topic {topic} has {count} partitions and {} has {partitions}. If it contains states and partitions were added to \
-                the inputs, do not add partitions here: `tenure rekey` moves each state to the new partition of its customer",
-                inputs[0]
-            )),
-            TopicStatus::Exists { partitions: count } if count != partitions && partitions > 0 => problems.push(format!(
-                "the topic {topic} has {count} partitions and {} has {partitions}; all inputs and the changelog need the same number",
-                inputs[0]
-            )),
-            TopicStatus::Exists { .. } => {}
-        }
-    }
-    for topic in outputs {
-        match status(topic) {
-            TopicStatus::Missing => {
+    for (resource, status) in statuses {
+        let topic = resource.name();
+        match (*status, *resource) {
+            (TopicStatus::NotDescribed, resource) => problems.push(config.not_described(resource)),
+            (TopicStatus::Missing, Resource::Output(_)) => {
                 problems.push(format!("the topic {topic} does not exist; create it"));
             }
-            TopicStatus::NotDescribed => {
-                problems.push(config.not_described(Resource::Output(topic)))
-            }
-            TopicStatus::Exists { .. } => {}
+            (TopicStatus::Missing, _) => problems.push(format!("the topic {topic} does not exist; create it with {} partitions", partitions.max(1))),
+            (TopicStatus::Exists { .. }, Resource::Output(_)) => {}
+            (TopicStatus::Exists { partitions: count }, Resource::Changelog(_)) if count < partitions => problems.push(format!(
+                "the topic {topic} has {count} partitions and {first} has {partitions}. If it contains states and partitions were added to \
+                the inputs, do not add partitions here: `tenure rekey` moves each state to the new partition of its customer"
+            )),
+            (TopicStatus::Exists { partitions: count }, _) if count != partitions && partitions > 0 => problems.push(format!(
+                "the topic {topic} has {count} partitions and {first} has {partitions}; all inputs and the changelog need the same number"
+            )),
+            (TopicStatus::Exists { .. }, _) => {}
         }
     }
     if !problems.is_empty() {

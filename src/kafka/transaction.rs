@@ -107,9 +107,8 @@ impl TransactionalProducer {
     pub fn abort_former(config: &Config, workers: usize) -> Result<(), Error> {
         for worker in 0..workers {
             let mut settings = config.producer(worker, 1);
-            let id = config.former_transactional_id(worker);
-            settings.set("transactional.id", &id);
-            init_producer(config, &settings, &id)?;
+            settings.set("transactional.id", config.former_transactional_id(worker));
+            init_producer(config, &settings)?;
         }
         Ok(())
     }
@@ -340,22 +339,20 @@ fn create_producer(
     worker: usize,
     batch_bytes: usize,
 ) -> Result<BaseProducer<DeliveryContext>, Error> {
-    init_producer(config, &config.producer(worker, batch_bytes), &config.transactional_id(worker))
+    init_producer(config, &config.producer(worker, batch_bytes))
 }
 
 /// Whether transactional ids of this app may be used. The id is one that no worker has, so that no process is fenced.
 pub(super) fn check_transactional_id(config: &Config) -> Result<String, Error> {
-    let id = format!("{}-preflight", config.app);
     let mut settings = config.producer(0, 1);
-    settings.set("transactional.id", &id);
-    init_producer(config, &settings, &id)?;
+    settings.set("transactional.id", format!("{}-preflight", config.app));
+    init_producer(config, &settings)?;
     Ok(format!("transactional ids with the prefix {} may be used", config.app))
 }
 
 fn init_producer(
     config: &Config,
     settings: &ClientConfig,
-    transactional_id: &str,
 ) -> Result<BaseProducer<DeliveryContext>, Error> {
     let producer: BaseProducer<DeliveryContext> = settings
         .create_with_context(DeliveryContext::default())
@@ -364,7 +361,8 @@ fn init_producer(
     initialised.map_err(|source| {
         if source.rdkafka_error_code() == Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed)
         {
-            return config.denied(Resource::TransactionalId(transactional_id));
+            let id = settings.get("transactional.id").unwrap_or_default();
+            return config.denied(Resource::TransactionalId(id));
         }
         match Error::from_transaction_call("initialising the producer", source) {
             // Without a transaction yet, the next attempt repeats the init.

@@ -11,14 +11,14 @@ use super::assignment::Assignment;
 use super::context::Context;
 use super::customers::Customers;
 use super::daemon_state::DaemonState;
-use super::lag_watch::LagWatch;
+use super::lag_watch::watch_lag;
 use super::live_io::LiveIo;
 use super::mailbox::{Mailbox, WorkerMessage};
 use super::offset_metadata;
 use super::poll_loop::{PollLoop, RebalanceHandler};
 use super::restore_progress::ProgressReporter;
 use super::settings::Settings;
-use super::topic_watch::TopicWatch;
+use super::topic_watch::watch_topics;
 use super::worker::Worker;
 use super::worker_io::StartRequest;
 use crate::event::CUSTOMER_ID_BYTES_MAX;
@@ -58,7 +58,7 @@ pub fn run(
     handle.set_state(DaemonState::Restoring, &metrics);
     handle.customers.open(store.clone());
     let _closing = CustomersGuard(&handle.customers);
-    let _watch = TopicWatch::start(&settings, handle.partitions.clone(), &metrics)?;
+    let _topics = watch_topics(&settings, handle.partitions.clone(), &metrics)?;
     let context = Context {
         models,
         settings: Arc::new(settings),
@@ -89,11 +89,11 @@ pub fn run(
     )?;
     let ends = Arc::new(OffsetFinder::open(&context.settings.kafka)?);
     let positions = context.positions.clone();
-    let _lag = LagWatch::start(&context.settings, ends.clone(), positions, &context.metrics)?;
+    let _lag = watch_lag(&context.settings, ends.clone(), positions, &context.metrics)?;
     let (starts, start_requests) = sync_channel(START_REQUESTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
-    let workers = start_workers(&context, store, &consumer, &ends, &mailboxes, &starts, &failure)
-        .inspect_err(|_| {
+    let workers = start_workers(&context, store, &consumer, &ends, &mailboxes, &starts, &failure);
+    let workers = workers.inspect_err(|_| {
         // Leaving the group would wait for workers to release their partitions, but none run.
         context.assignment.close();
         consumer.close(LEAVE_TIMEOUT);

@@ -41,12 +41,11 @@ impl DaemonState {
 }
 
 fn describe_partitions(partitions: &[(i32, PartitionState)]) -> String {
-    let of = |name: &str| -> Vec<i32> {
-        let some = partitions.iter().filter(|(_, state)| state.name() == name);
+    let of = |wanted: PartitionState| -> Vec<i32> {
+        let some = partitions.iter().filter(|(_, state)| *state == wanted);
         some.map(|(partition, _)| *partition).collect()
     };
-    let (restoring, deferred) =
-        (of(PartitionState::Restoring.name()).len(), of(PartitionState::Deferred.name()));
+    let (restoring, deferred) = (of(PartitionState::Restoring).len(), of(PartitionState::Deferred));
     if partitions.is_empty() {
         "joining the group, and waiting for partitions".to_owned()
     } else if restoring == 0 && !deferred.is_empty() {

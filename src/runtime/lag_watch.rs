@@ -2,15 +2,14 @@
 //! be away: a worker must not wait for what only metrics need.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use super::clock;
 use super::error::Error;
+use super::periodic_thread::PeriodicThread;
 use super::settings::Settings;
-use crate::kafka::{self, OffsetBounds, OffsetFinder};
+use crate::kafka::{OffsetBounds, OffsetFinder};
 use crate::telemetry::{Metrics, error_chain};
 
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -38,45 +37,23 @@ impl Positions {
     }
 }
 
-/// Runs on its own thread until dropped.
-pub(super) struct LagWatch {
-    thread: Thread,
-    is_stopped: Arc<AtomicBool>,
-}
-
-impl LagWatch {
-    pub(super) fn start(
-        settings: &Settings,
-        ends: Arc<OffsetFinder>,
-        positions: Arc<Positions>,
-        metrics: &Metrics,
-    ) -> Result<LagWatch, Error> {
-        let is_stopped: Arc<AtomicBool> = Arc::default();
-        let stopped = is_stopped.clone();
-        let mut observer = Observer {
-            topics: settings.outputs.inputs.clone(),
-            ends,
-            positions,
-            metrics: metrics.clone(),
-            known: BTreeMap::new(),
-        };
-        let watch = move || {
-            while !stopped.load(Ordering::Acquire) {
-                std::thread::park_timeout(OBSERVE_INTERVAL);
-                observer.observe(|| stopped.load(Ordering::Acquire));
-            }
-        };
-        let thread = std::thread::Builder::new().name("lag-watch".to_owned()).spawn(watch);
-        let thread = thread.map_err(Error::Thread)?.thread().clone();
-        Ok(LagWatch { thread, is_stopped })
-    }
-}
-
-impl Drop for LagWatch {
-    fn drop(&mut self) {
-        self.is_stopped.store(true, Ordering::Release);
-        self.thread.unpark();
-    }
+/// Starts the observation.
+pub(super) fn watch_lag(
+    settings: &Settings,
+    ends: Arc<OffsetFinder>,
+    positions: Arc<Positions>,
+    metrics: &Metrics,
+) -> Result<PeriodicThread, Error> {
+    let mut observer = Observer {
+        topics: settings.outputs.inputs.clone(),
+        ends,
+        positions,
+        metrics: metrics.clone(),
+        known: BTreeMap::new(),
+    };
+    PeriodicThread::start("lag-watch", OBSERVE_INTERVAL, move |is_stopped| {
+        observer.observe(is_stopped);
+    })
 }
 
 /// What was last known of one partition of an input.
@@ -109,7 +86,7 @@ struct Observer {
 }
 
 impl Observer {
-    fn observe(&mut self, is_stopped: impl Fn() -> bool) {
+    fn observe(&mut self, is_stopped: &dyn Fn() -> bool) {
         let positions = self.positions.lock().clone();
         self.known.retain(|(partition, _), _| positions.contains_key(partition));
         for (partition, offsets) in positions {
@@ -129,8 +106,7 @@ impl Observer {
 
     fn find(&self, partition: i32, input: usize, offset: i64) -> Option<OffsetBounds> {
         let topic = &self.topics[input];
-        let found: Result<OffsetBounds, kafka::Error> = self.ends.find(topic, partition);
-        match found {
+        match self.ends.find(topic, partition) {
             Ok(bounds) => {
                 // With the lock, so that no series of a released partition appears again.
                 if self.positions.lock().contains_key(&partition) {

@@ -22,7 +22,7 @@ pub fn stop_within(handle: &Arc<Handle>, deadline: Duration) -> std::io::Result<
                 tracing::error!("stopping takes longer than the deadline; exiting now");
                 std::process::exit(1);
             }
-            if start.elapsed() >= IDLE_DEADLINE && handle.uncommitted.is_empty() {
+            if start.elapsed() >= IDLE_DEADLINE && !handle.has_uncommitted_work() {
                 tracing::info!("nothing is left to commit; exiting without waiting for Kafka");
                 std::process::exit(0);
             }

@@ -73,10 +73,6 @@ impl Feed {
         self.next_offset.set(offset);
     }
 
-    fn fail_if_fatal(&self, error: KafkaError) -> Result<(), Error> {
-        fail_if_fatal(error, &self.context.config, &self.context.inputs)
-    }
-
     /// Whether an error has ended this feed.
     pub fn is_broken(&self) -> bool {
         self.is_broken.get()
@@ -95,7 +91,10 @@ impl Feed {
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Fetched::End)),
                 Some(Err(error)) => match FetchError::from_kafka(&error) {
-                    None => self.fail_if_fatal(error).map(|()| None),
+                    None => {
+                        let GroupContext { config, inputs, .. } = &*self.context;
+                        fail_if_fatal(error, config, inputs).map(|()| None)
+                    }
                     Some(fetch_error) => {
                         self.is_broken.set(true);
                         let offset = self.next_offset.get();

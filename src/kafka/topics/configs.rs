@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
+use rdkafka::admin::{AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 
+use crate::kafka::admin::request_admin;
 use crate::kafka::connection::REQUEST_TIMEOUT;
-use crate::kafka::log_throttle::LogThrottle;
 use crate::kafka::{Config, Error, OutputTopics};
 
 /// Topics whose current config deletes records that must be retained, each with what to do. `None` if
@@ -57,15 +57,11 @@ pub(super) type TopicConfigs = BTreeMap<String, BTreeMap<String, String>>;
 /// Requests the configs of topics. Those that must not be read are named in the log: nothing checks them.
 pub(super) fn describe_configs(config: &Config, topics: &[&str]) -> Result<TopicConfigs, Error> {
     let action = "requesting the configs of topics";
-    let client: AdminClient<LogThrottle> = config
-        .reader()
-        .create_with_context(LogThrottle)
-        .map_err(|source| Error::from_client_creation("creating a Kafka client", source))?;
     let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.map_err(|error| Error::Unavailable(format!("{action}: {error}")))?;
-    let response = runtime.block_on(client.describe_configs(&resources, &options));
+    let response = request_admin(config, action, async |client| {
+        client.describe_configs(&resources, &options).await
+    })?;
     let response = response.map_err(|source| Error::Retry { action, source })?;
     let configs: TopicConfigs = response
         .into_iter()

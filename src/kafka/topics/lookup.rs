@@ -1,13 +1,11 @@
 //! Looks topics up one by one: brokers leave topics that must not be described out of the list of all, and do not say
 //! whether a single one exists.
 
-use std::collections::BTreeMap;
-
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::kafka::connection::{RequestClient, request};
-use crate::kafka::permissions::is_denied;
+use crate::kafka::permissions::{Resource, is_denied};
 use crate::kafka::{Config, Error};
 
 /// What brokers say about a topic.
@@ -28,12 +26,14 @@ impl TopicStatus {
     }
 }
 
-pub(super) fn look_up<'t>(
+/// The topics in the same order, each with its status.
+pub(super) fn look_up<'r>(
     config: &Config,
     client: &RequestClient,
-    topics: impl Iterator<Item = &'t str>,
-) -> Result<BTreeMap<&'t str, TopicStatus>, Error> {
-    topics.map(|topic| Ok((topic, look_up_topic(config, client, topic)?))).collect()
+    topics: &[Resource<'r>],
+) -> Result<Vec<(Resource<'r>, TopicStatus)>, Error> {
+    let status = |topic: &Resource<'r>| Ok((*topic, look_up_topic(config, client, topic.name())?));
+    topics.iter().map(status).collect()
 }
 
 pub(super) fn look_up_topic(
