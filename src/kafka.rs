@@ -8,6 +8,7 @@ mod connection;
 mod consumer;
 mod dead_letter;
 mod delivery;
+mod end_offsets;
 mod error;
 mod error_class;
 mod local;
@@ -29,6 +30,8 @@ mod transaction;
 pub use client::{Config, GroupProtocol, PREFETCH_BYTES_MAX, SecurityConfig};
 pub(crate) use client_check::check_clients;
 pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
+pub use end_offsets::EndOffsets;
+pub(crate) use end_offsets::EndOffsetsClient;
 pub(crate) use error::RefusedRecords;
 pub use error::{Error, Remedy};
 pub(crate) use local::{LocalCluster, LocalConsumer, LocalProducer};
@@ -37,7 +40,7 @@ pub use output::ChangelogRecord;
 pub(crate) use output::{EncodeContext, ProgressRecord};
 pub use output_topics::{DeliveryGuarantee, Encoding, OutputTopics};
 pub use partitioner::Partitioner;
-pub use preflight::{PreflightCheck, preflight};
+pub use preflight::{Finding, PreflightCheck, preflight};
 pub use producer_record::ProducerRecord;
 pub use properties::{
     REFUSED_PROPERTIES, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX, secret_name_end,

@@ -68,21 +68,18 @@ impl CheckArgs {
             Ok((models, warnings)) => (Some(models), warnings),
             Err(reports) => (None, reports),
         };
-        let Ok(replaced) = self.replaced_models() else {
+        let (Ok(replaced), Ok(before)) = (self.replaced_models(), self.replaced_decoding()) else {
             return Ok(Exit::Configuration);
         };
         let accepted = document.as_ref().map(Document::accepted_losses).unwrap_or_default();
-        let change = compiled.as_ref().filter(|_| !self.replacing.is_empty());
-        let change = change.map(|models| ModelsChange::between(&replaced, models));
-        let Ok(before) = self.replaced_decoding() else {
-            return Ok(Exit::Configuration);
-        };
+        let replacing = compiled.as_ref().filter(|_| !self.replacing.is_empty());
+        let change = replacing.map(|models| ModelsChange::between(&replaced, models));
         let decoding = before.zip(document.as_ref().map(Document::decoding));
-        let sample = compiled.as_ref().map(|models| self.sample.read(models, files)).transpose()?;
-        let sample = sample.flatten();
-        let connection = document.as_ref().zip(compiled.as_ref()).filter(|_| self.connect);
+        let sample = compiled.as_ref().map(|models| self.sample.read(models, files));
+        let sample = sample.transpose()?.flatten();
+        let loaded = document.as_ref().zip(compiled.as_ref()).filter(|_| self.connect);
         let connection =
-            connection.and_then(|(document, models)| ConnectionReport::read(document, models));
+            loaded.and_then(|(settings, models)| ConnectionReport::read(settings, models));
         match self.format {
             OutputFormat::Json => {
                 let problems = problems_as_json(&reports);
@@ -114,9 +111,10 @@ impl CheckArgs {
             return Ok(Exit::Configuration);
         }
         let has_warnings = !reports.is_empty()
-            || document.is_some_and(|document| !document.warnings().is_empty())
-            || sample.as_ref().is_some_and(SampleReport::has_warnings);
-        let unconnected = connection.and_then(|connection| connection.exit());
+            || document.is_some_and(|it| !it.warnings().is_empty())
+            || sample.as_ref().is_some_and(SampleReport::has_warnings)
+            || connection.as_ref().is_some_and(ConnectionReport::has_warnings);
+        let unconnected = connection.and_then(|it| it.exit());
         Ok(if sample.is_some_and(|sample| sample.is_nothing_read()) {
             Exit::Failed
         } else if let Some(exit) = unconnected {

@@ -87,7 +87,7 @@ impl std::fmt::Debug for SecurityConfig {
 /// Longest heartbeat interval; at most a third of the session timeout is used.
 const HEARTBEAT_MAX: Duration = Duration::from_secs(3);
 /// Longest transaction. An orphaned one blocks `read_committed` readers of its partitions this long.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest delivery of one record; must be below the transaction timeout.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// Prefetched bytes per partition of each input, if the memory budget has room for all of them.
@@ -124,6 +124,11 @@ impl Config {
         format!("{}-{}-{worker}", self.app, self.instance)
     }
 
+    /// The name of this process in the group and in the brokers' quotas and logs.
+    pub(super) fn client_id(&self) -> String {
+        format!("{}-{}", self.app, self.instance)
+    }
+
     fn base(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (name, value) in &self.properties {
@@ -146,7 +151,7 @@ impl Config {
         }
         config
             .set("bootstrap.servers", &self.brokers)
-            .set("client.id", format!("{}-{}", self.app, self.instance))
+            .set("client.id", self.client_id())
             // Reconnects to a returning broker soon, and before an open transaction times out.
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")

@@ -99,6 +99,20 @@ pub struct RefusedRecords {
     pub source: KafkaError,
 }
 
+impl RefusedRecords {
+    /// What corrects it. Brokers do not say which of their rules a record violates.
+    pub fn advice(&self) -> String {
+        let topic = &self.topic;
+        match self.source.rdkafka_error_code() {
+            Some(Code::InvalidRecord) => format!(
+                "the topic refuses the timestamp if the clock of this machine is further from the brokers' clock than \
+                message.timestamp.before.max.ms and message.timestamp.after.max.ms of {topic}: check the clock, here and there"
+            ),
+            _ => format!("raise max.message.bytes of {topic}"),
+        }
+    }
+}
+
 /// Why fetching a partition stops; librdkafka reports it in the queue of the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchError {

@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
+use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::error::FetchError;
@@ -74,6 +75,7 @@ impl OffsetFinder {
             bounds.map_err(|source| match source.rdkafka_error_code() {
                 // It has no leader: the start has checked that the topic exists.
                 Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopic) => {
+                    refresh_leaders(client, topic);
                     Error::Retry { action, source }
                 }
                 _ => Error::from_request(action, source),
@@ -85,7 +87,15 @@ impl OffsetFinder {
     }
 }
 
-fn create_client(settings: ClientConfig) -> Result<BaseConsumer<LogThrottle>, Error> {
+/// librdkafka keeps "no leader" for minutes, and refuses requests meanwhile without asking a broker.
+pub(super) fn refresh_leaders(client: &BaseConsumer<LogThrottle>, topic: &str) -> Option<Metadata> {
+    let metadata = client.fetch_metadata(Some(topic), BOUNDS_TIMEOUT);
+    let failed =
+        |error: &KafkaError| tracing::debug!(topic, %error, "requesting the leaders failed");
+    metadata.inspect_err(failed).ok()
+}
+
+pub(super) fn create_client(settings: ClientConfig) -> Result<BaseConsumer<LogThrottle>, Error> {
     let client = settings.create_with_context(LogThrottle);
     client.map_err(|source| Error::from_client_creation("creating a reader of partitions", source))
 }

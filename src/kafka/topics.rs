@@ -13,7 +13,8 @@ use super::connection::{REQUEST_TIMEOUT, RequestClient, no_response, request_cli
 use super::permissions::Resource;
 use super::{Config, Error, OutputTopics, native};
 use crate::event::Millis;
-use configs::{describe_configs, misconfigured_topics};
+use configs::misconfigured_topics;
+pub(super) use configs::{TopicConfigs, describe_configs};
 use lookup::{TopicStatus, look_up, look_up_topic};
 
 pub(crate) use configs::find_misconfigured_topics;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::assignment::Assignment;
 use super::customers::Customers;
 use super::fuse::Fuse;
-use super::lag_watch::Positions;
+use super::input_ends::InputEnds;
 use super::partitions::{PartitionState, Partitions};
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
@@ -32,7 +32,7 @@ pub(super) struct Context {
     pub(super) customers: Arc<Customers>,
     pub(super) uncommitted: Arc<UncommittedWork>,
     pub(super) heartbeats: Arc<ThreadHeartbeats>,
-    pub(super) positions: Arc<Positions>,
+    pub(super) input_ends: Arc<InputEnds>,
     /// Whether the process is stopping, and the polling thread no longer polls.
     pub(super) stopping: Arc<AtomicBool>,
     /// Identifies this process in the offsets that it commits ([`super::offset_metadata`]).

@@ -11,7 +11,7 @@ use super::assignment::Assignment;
 use super::context::Context;
 use super::customers::Customers;
 use super::daemon_state::DaemonState;
-use super::lag_watch::watch_lag;
+use super::input_watch::watch_inputs;
 use super::live_io::LiveIo;
 use super::mailbox::{Mailbox, WorkerMessage};
 use super::offset_metadata;
@@ -71,7 +71,7 @@ pub fn run(
         customers: handle.customers.clone(),
         uncommitted: handle.uncommitted.clone(),
         heartbeats: handle.heartbeats.clone(),
-        positions: Arc::default(),
+        input_ends: Arc::default(),
         stopping: Arc::default(),
         writer_id: offset_metadata::new_writer_id().into(),
     };
@@ -87,12 +87,11 @@ pub fn run(
             handle.is_stopping()
         },
     )?;
-    let ends = Arc::new(OffsetFinder::open(&context.settings.kafka)?);
-    let positions = context.positions.clone();
-    let _lag = watch_lag(&context.settings, ends.clone(), positions, &context.metrics)?;
+    let bounds = Arc::new(OffsetFinder::open(&context.settings.kafka)?);
+    let _inputs = watch_inputs(&context)?;
     let (starts, start_requests) = sync_channel(START_REQUESTS_MAX);
     let failure: Arc<OnceLock<Error>> = Arc::default();
-    let workers = start_workers(&context, store, &consumer, &ends, &mailboxes, &starts, &failure);
+    let workers = start_workers(&context, store, &consumer, &bounds, &mailboxes, &starts, &failure);
     let workers = workers.inspect_err(|_| {
         // Leaving the group would wait for workers to release their partitions, but none run.
         context.assignment.close();
@@ -145,7 +144,7 @@ fn start_workers(
     context: &Context,
     store: Arc<Store>,
     consumer: &Consumer,
-    ends: &Arc<OffsetFinder>,
+    bounds: &Arc<OffsetFinder>,
     mailboxes: &[Arc<Mailbox>],
     start_requests: &SyncSender<StartRequest>,
     failure: &Arc<OnceLock<Error>>,
@@ -157,12 +156,11 @@ fn start_workers(
     store.mark_transactional_ids()?;
     let start = |(number, mailbox): (usize, &Arc<Mailbox>)| {
         let io = LiveIo::open(
-            context.settings.clone(),
+            context,
             store.clone(),
             consumer.clone(),
-            ends.clone(),
+            bounds.clone(),
             number,
-            context.topology.batch_bytes(),
             start_requests.clone(),
         )?;
         let worker = Worker::new(number, context.clone(), io);

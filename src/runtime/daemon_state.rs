@@ -1,6 +1,11 @@
 //! What the daemon is doing, for probes and the metric `tenure_state`.
 
+use std::collections::BTreeMap;
+
 use super::partitions::PartitionState;
+
+/// Most partitions of which the failure is described.
+const FAILURES_MAX: usize = 3;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DaemonState {
@@ -29,18 +34,27 @@ impl DaemonState {
         }
     }
 
-    /// Why the daemon is not ready, given the states of its partitions.
-    pub(super) fn describe(&self, partitions: &[(i32, PartitionState)]) -> String {
+    /// Why the daemon is not ready, given the states of its partitions, and why some cannot be restored yet.
+    pub(super) fn describe(
+        &self,
+        partitions: &[(i32, PartitionState)],
+        failures: &BTreeMap<i32, String>,
+    ) -> String {
         match self {
             DaemonState::Starting => "connecting to Kafka and opening the local state".to_owned(),
             DaemonState::Waiting(cause) => format!("waiting, and trying again: {cause}"),
             DaemonState::Stopping => "stopping".to_owned(),
-            DaemonState::Restoring | DaemonState::Running => describe_partitions(partitions),
+            DaemonState::Restoring | DaemonState::Running => {
+                describe_partitions(partitions, failures)
+            }
         }
     }
 }
 
-fn describe_partitions(partitions: &[(i32, PartitionState)]) -> String {
+fn describe_partitions(
+    partitions: &[(i32, PartitionState)],
+    failures: &BTreeMap<i32, String>,
+) -> String {
     let of = |wanted: PartitionState| -> Vec<i32> {
         let some = partitions.iter().filter(|(_, state)| *state == wanted);
         some.map(|(partition, _)| *partition).collect()
@@ -54,7 +68,12 @@ fn describe_partitions(partitions: &[(i32, PartitionState)]) -> String {
             the log names the difference"
         )
     } else {
-        format!("restoring {restoring} of {} partitions", partitions.len())
+        let waits = failures
+            .iter()
+            .take(FAILURES_MAX)
+            .map(|(partition, why)| format!("; partition {partition}: {why}"));
+        let waits: String = waits.collect();
+        format!("restoring {restoring} of {} partitions{waits}", partitions.len())
     }
 }
 
@@ -66,13 +85,17 @@ mod tests {
     fn the_reason_for_not_being_ready_is_the_true_one() {
         use PartitionState::{Deferred, Restoring, Running};
         let cause = DaemonState::Waiting("no broker responds".to_owned());
-        assert!(cause.describe(&[]).ends_with("no broker responds"));
+        assert!(cause.describe(&[], &BTreeMap::new()).ends_with("no broker responds"));
+        let failures = BTreeMap::from([(1, "no leader".to_owned())]);
         for (partitions, reason) in [
             (&[][..], "waiting for partitions"),
-            (&[(0, Running), (1, Restoring)], "restoring 1 of 2 partitions"),
+            (
+                &[(0, Running), (1, Restoring)],
+                "restoring 1 of 2 partitions; partition 1: no leader",
+            ),
             (&[(0, Running), (3, Deferred)], "partitions [3] were processed with newer models"),
         ] {
-            let text = DaemonState::Restoring.describe(partitions);
+            let text = DaemonState::Restoring.describe(partitions, &failures);
             assert!(text.contains(reason), "{text}");
         }
         assert!(DaemonState::NAMES.contains(&DaemonState::Stopping.name()));

@@ -88,7 +88,7 @@ impl Handle {
     /// Why the daemon is not ready.
     pub fn not_ready_reason(&self) -> String {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        state.describe(&self.partitions.list())
+        state.describe(&self.partitions.list(), &self.restoring.failures())
     }
 
     /// Whether the process has started, except for what depends on Kafka.

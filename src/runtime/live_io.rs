@@ -5,11 +5,13 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::context::Context;
+use super::input_ends::InputEnds;
 use super::settings::Settings;
 use super::worker_io::{StartRequest, WorkerIo};
 use crate::event::WallTime;
 use crate::kafka::{
-    ChangelogRecord, CommittedTransaction, Consumer, ConsumerRecord, Error, Membership,
+    ChangelogRecord, CommittedTransaction, Consumer, ConsumerRecord, EndOffsets, Error, Membership,
     OffsetBounds, OffsetFinder, PartitionReader, ProducerRecord, TransactionPart,
     TransactionalProducer,
 };
@@ -21,7 +23,8 @@ pub(super) struct LiveIo {
     settings: Arc<Settings>,
     store: Arc<Store>,
     consumer: Consumer,
-    ends: Arc<OffsetFinder>,
+    bounds: Arc<OffsetFinder>,
+    input_ends: Arc<InputEnds>,
     reader: PartitionReader,
     producer: TransactionalProducer,
     start_requests: SyncSender<StartRequest>,
@@ -33,17 +36,19 @@ const GAP_READS_MAX: usize = 20;
 
 impl LiveIo {
     pub(super) fn open(
-        settings: Arc<Settings>,
+        context: &Context,
         store: Arc<Store>,
         consumer: Consumer,
-        ends: Arc<OffsetFinder>,
+        bounds: Arc<OffsetFinder>,
         worker: usize,
-        batch_bytes: usize,
         start_requests: SyncSender<StartRequest>,
     ) -> Result<LiveIo, Error> {
+        let settings = context.settings.clone();
+        let batch_bytes = context.topology.batch_bytes();
         Ok(LiveIo {
             producer: TransactionalProducer::open(&settings.kafka, worker, batch_bytes)?,
-            ends,
+            bounds,
+            input_ends: context.input_ends.clone(),
             reader: PartitionReader::new(&settings.kafka),
             settings,
             store,
@@ -74,8 +79,12 @@ impl WorkerIo for LiveIo {
         self.consumer.membership()
     }
 
-    fn input_ends(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error> {
-        self.ends.find(self.input_topic(input), partition)
+    fn input_bounds(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error> {
+        self.bounds.find(self.input_topic(input), partition)
+    }
+
+    fn observed_ends(&self, input: u32, partition: i32) -> Option<(EndOffsets, Duration)> {
+        self.input_ends.find(input as usize, partition)
     }
 
     fn is_range_empty(
@@ -98,7 +107,7 @@ impl WorkerIo for LiveIo {
     }
 
     fn changelog_ends(&self, partition: i32) -> Result<OffsetBounds, Error> {
-        self.ends.find(&self.settings.outputs.changelog, partition)
+        self.bounds.find(&self.settings.outputs.changelog, partition)
     }
 
     fn read_changelog(

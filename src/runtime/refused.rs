@@ -3,26 +3,26 @@
 
 use super::context::Context;
 use super::worker_io::WorkerIo;
-use crate::kafka::{Error, ProducerRecord};
+use crate::kafka::{Error, ProducerRecord, RefusedRecords};
 
 /// The dead letter that replaces a refused output. A state or progress record cannot be replaced: `Err`.
 pub(super) fn dead_letter(
     context: &Context,
     refused: &ProducerRecord,
-    topic: &str,
-    reason: &str,
+    error: &RefusedRecords,
 ) -> Result<ProducerRecord, Error> {
-    let Some(letter) = context.settings.outputs.dead_letter_for_refused(refused, reason) else {
+    let (topic, reason, advice) = (&error.topic, error.source.to_string(), error.advice());
+    let Some(letter) = context.settings.outputs.dead_letter_for_refused(refused, &reason) else {
         return Err(Error::Misconfigured(format!(
-            "{topic} refuses a record that cannot be left out: {reason}. Raise max.message.bytes of {topic}, or check its \
-             other settings"
+            "{topic} refuses a record that cannot be left out: {reason}; {advice}"
         )));
     };
     let counter = &context.metrics.input.refused_outputs;
-    counter.with_label_values(&[topic]).inc();
+    counter.with_label_values(&[topic.as_str()]).inc();
     tracing::error!(
         topic,
         reason,
+        advice,
         "the brokers refuse an output as too large or invalid; a small dead letter replaces it"
     );
     Ok(letter)
@@ -37,10 +37,8 @@ pub(super) fn publish<W: WorkerIo>(
     loop {
         match io.publish(outputs) {
             Err(Error::Refused(refused)) => {
-                let reason = refused.source.to_string();
-                for (_, record) in refused.records {
-                    outputs[record] =
-                        dead_letter(context, &outputs[record], &refused.topic, &reason)?;
+                for (_, record) in &refused.records {
+                    outputs[*record] = dead_letter(context, &outputs[*record], &refused)?;
                 }
             }
             other => return other,

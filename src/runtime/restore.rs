@@ -32,7 +32,7 @@ pub(super) use local_state::is_stale;
 use local_state::matches_committed;
 use phase::{
     ChangelogLoss, ChangelogRelation, ChangelogScan, CommittedOffsets, LocalCompleteness, Phase,
-    RETRY_BACKOFF, RestoreOutcome, RestoreTarget, STALLED_POLLS_MAX,
+    RETRY_BACKOFF, RETRY_BACKOFF_MAX, RestoreOutcome, RestoreTarget, STALLED_POLLS_MAX,
 };
 pub(super) use phase::{PartitionRestore, Restored};
 
@@ -49,6 +49,8 @@ impl PartitionRestore {
             epoch,
             phase: Phase::FetchingOffsets,
             stalled_polls: 0,
+            failures: 0,
+            retry_at: Duration::ZERO,
             records: 0,
             is_rewritten: false,
             requested,
@@ -68,8 +70,7 @@ impl PartitionRestore {
         let partition = self.partition;
         match self.try_step(context, io) {
             Err(Error::Kafka(error @ kafka::Error::Retry { .. })) => {
-                tracing::warn!(partition, error = %error_chain(&error), "restoring the partition failed; retrying");
-                io.wait(RETRY_BACKOFF);
+                self.postpone(context, &error, io.uptime());
                 Ok(None)
             }
             Err(Error::Kafka(error @ kafka::Error::OutOfRange { .. })) => {
@@ -82,8 +83,28 @@ impl PartitionRestore {
                 let (changelog, error) = (&context.settings.outputs.changelog, error_chain(&error));
                 Err(self.state_mismatch(&format!("{changelog} cannot be read: {error}")))
             }
-            other => other,
+            other => {
+                self.failures = 0;
+                other
+            }
         }
+    }
+
+    /// Whether the next step is due. Others continue while a partition waits, for example for its leader.
+    pub(super) fn is_due(&self, uptime: Duration) -> bool {
+        self.retry_at <= uptime
+    }
+
+    fn postpone(&mut self, context: &Context, error: &kafka::Error, uptime: Duration) {
+        let (partition, error) = (self.partition, error_chain(error));
+        let wait = RETRY_BACKOFF.saturating_mul(1 << self.failures.min(10)).min(RETRY_BACKOFF_MAX);
+        self.retry_at = uptime.saturating_add(wait);
+        self.failures += 1;
+        let failures = self.failures;
+        if failures.is_power_of_two() {
+            tracing::warn!(partition, error, failures, "restoring the partition failed; retrying");
+        }
+        context.restoring.set_failure(partition, error);
     }
 
     fn try_step<W: WorkerIo>(

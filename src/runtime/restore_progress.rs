@@ -6,9 +6,19 @@ use std::time::{Duration, Instant};
 
 use crate::telemetry::Metrics;
 
-/// By partition that is being restored: changelog offsets read, and offsets to read in total.
+/// By partition that is being restored.
 #[derive(Debug, Default)]
-pub struct RestoreProgress(Mutex<BTreeMap<i32, (u64, u64)>>);
+pub struct RestoreProgress(Mutex<BTreeMap<i32, PartitionProgress>>);
+
+#[derive(Debug, Default)]
+struct PartitionProgress {
+    /// Changelog offsets read.
+    done: u64,
+    /// Offsets to read in total.
+    total: u64,
+    /// Why it does not continue, and is tried again.
+    failure: Option<String>,
+}
 
 /// The sums over all partitions that are being restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +32,20 @@ pub struct RestoreSnapshot {
 
 impl RestoreProgress {
     pub(super) fn set(&self, partition: i32, done: u64, total: u64) {
-        self.lock().insert(partition, (done, total));
+        self.lock().insert(partition, PartitionProgress { done, total, failure: None });
+    }
+
+    pub(super) fn set_failure(&self, partition: i32, failure: String) {
+        self.lock().entry(partition).or_default().failure = Some(failure);
+    }
+
+    /// The failures by partition.
+    pub(super) fn failures(&self) -> BTreeMap<i32, String> {
+        let partitions = self.lock();
+        let failed = |(partition, it): (&i32, &PartitionProgress)| {
+            it.failure.clone().map(|failure| (*partition, failure))
+        };
+        partitions.iter().filter_map(failed).collect()
     }
 
     pub(super) fn finish(&self, partition: i32) {
@@ -36,15 +59,15 @@ impl RestoreProgress {
 
     pub fn snapshot(&self) -> RestoreSnapshot {
         let partitions = self.lock();
-        let add = |sum: RestoreSnapshot, (done, total): &(u64, u64)| RestoreSnapshot {
+        let add = |sum: RestoreSnapshot, it: &PartitionProgress| RestoreSnapshot {
             partitions: sum.partitions + 1,
-            done: sum.done + done,
-            total: sum.total + total,
+            done: sum.done + it.done,
+            total: sum.total + it.total,
         };
         partitions.values().fold(RestoreSnapshot::default(), add)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, (u64, u64)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, PartitionProgress>> {
         // A poisoned lock is usable: a panic cannot leave the numbers inconsistent.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -74,7 +74,7 @@ pub(super) struct Worker<W> {
     skips: BTreeMap<i32, BTreeSet<event::Position>>,
     /// The epoch of every partition that is assigned to this worker.
     epochs: BTreeMap<i32, u64>,
-    /// Restored one at a time, in the order of their assignment.
+    /// Restored one at a time, in the order of their assignment, except for those that wait for Kafka.
     restoring: VecDeque<PartitionRestore>,
     /// Applied, and not committed before an operator resumes the worker. Until then nothing else is
     /// applied, since it would build on these commits.
@@ -91,7 +91,6 @@ pub(super) struct Worker<W> {
     suspect_partitions: Vec<i32>,
     last_commit: Duration,
     last_observed: Duration,
-    idle_checks_paused_until: Duration,
     /// Since when the group has refused every commit while this process counts as a member.
     refused_since: Option<Duration>,
     /// When a fenced producer was last replaced.
@@ -138,7 +137,6 @@ impl<W: WorkerIo> Worker<W> {
             suspect_partitions: Vec::new(),
             last_commit: io.uptime(),
             last_observed: io.uptime(),
-            idle_checks_paused_until: Duration::ZERO,
             last_cleanup_checked: None,
             refused_since: None,
             producer_replaced_at: None,
@@ -249,11 +247,12 @@ impl<W: WorkerIo> Worker<W> {
 
     /// How long to wait for messages: until the next commit is due, where there is something to commit.
     pub(super) fn poll_timeout(&self) -> Duration {
-        if !self.restoring.is_empty() {
+        let uptime = self.io.uptime();
+        if self.restoring.iter().any(|restore| restore.is_due(uptime)) {
             return Duration::ZERO;
         }
         let interval = self.context.settings.commit_interval;
-        let waited = self.io.uptime().saturating_sub(self.last_commit);
+        let waited = uptime.saturating_sub(self.last_commit);
         if self.has_work() {
             interval.saturating_sub(waited).min(POLL_TIMEOUT_MAX)
         } else if self.is_idle() {
@@ -264,7 +263,9 @@ impl<W: WorkerIo> Worker<W> {
     }
 
     fn is_idle(&self) -> bool {
-        self.suspended.is_empty() && self.partitions.values().all(|owned| owned.merge.is_idle())
+        self.suspended.is_empty()
+            && self.restoring.is_empty()
+            && self.partitions.values().all(|owned| owned.merge.is_idle())
     }
 
     fn has_work(&self) -> bool {
@@ -282,9 +283,13 @@ impl<W: WorkerIo> Worker<W> {
                 || self.partitions.values().any(is_urgent))
     }
 
-    /// Takes one step of the first restore; a restored partition is read from its progress.
+    /// Takes one step of the first restore that is due; a restored partition is read from its progress.
     fn continue_restore(&mut self) -> Result<(), Error> {
-        let Some(restore) = self.restoring.front_mut() else {
+        let uptime = self.io.uptime();
+        let due = self.restoring.iter().position(|restore| restore.is_due(uptime));
+        self.restoring.rotate_left(due.unwrap_or(0));
+        let Some(restore) = self.restoring.front_mut().filter(|restore| restore.is_due(uptime))
+        else {
             return Ok(());
         };
         let (partition, epoch) = (restore.partition, restore.epoch);

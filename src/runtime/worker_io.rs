@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::event::WallTime;
 use crate::kafka::{
-    ChangelogRecord, CommittedTransaction, Error, OffsetBounds, ProducerRecord, SeekPosition,
-    TransactionPart,
+    ChangelogRecord, CommittedTransaction, EndOffsets, Error, OffsetBounds, ProducerRecord,
+    SeekPosition, TransactionPart,
 };
 use crate::store::{StorageEngine, Store};
 use crate::telemetry::Metrics;
@@ -32,7 +32,12 @@ pub(super) trait WorkerIo {
     /// `None` while this process is not a member of the group.
     fn membership(&self) -> Option<Self::Membership>;
 
-    fn input_ends(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error>;
+    /// Requests the bounds of an input.
+    fn input_bounds(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error>;
+
+    /// The ends of an input as last observed, and the age of the observation: records that were appended before it are
+    /// counted. `None` while nothing is known. Does not wait.
+    fn observed_ends(&self, input: u32, partition: i32) -> Option<(EndOffsets, Duration)>;
 
     /// Whether no committed record lies in `from..to` of an input, only transaction markers and records of aborted
     /// transactions.

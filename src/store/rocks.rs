@@ -317,8 +317,7 @@ impl StorageEngine for Rocks {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        let stat = rustix::fs::statvfs(&self.path).ok()?;
-        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+        free_bytes(&self.path)
     }
 
     fn ingest(
@@ -334,4 +333,12 @@ impl StorageEngine for Rocks {
         self.ingest_file(family, &file, pairs)
             .map_err(|source| self.classify_error(IoOperation::Write, source))
     }
+}
+
+/// Bytes that are free for this process in the file system of a folder, or of the nearest folder above it that exists.
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let existing =
+        path.ancestors().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
+    let stat = existing.filter_map(|it| rustix::fs::statvfs(it).ok()).next()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

@@ -8,6 +8,7 @@ mod app;
 mod change;
 mod changelog;
 mod clients;
+mod cluster;
 mod disk;
 mod exactly_once;
 mod faults;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::harness::{Record, eventually};
 
-const MODEL: &str = r"
+pub(crate) const MODEL: &str = r"
 model: minute
 version: 1
 initial: here
@@ -18,7 +18,7 @@ transitions:
   - { from: here, to: at_risk, when: since(last_seen) >= minutes(1) }
   - { from: at_risk, to: here, when: since(last_seen) < minutes(1) }
 ";
-const MINUTE: i64 = 60_000;
+pub(crate) const MINUTE: i64 = 60_000;
 
 fn app(name: &str, settings: &str) -> App {
     let app = App::new(name, 2, settings);

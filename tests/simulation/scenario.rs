@@ -143,7 +143,7 @@ impl Scenario {
             stopping: Arc::default(),
             uncommitted: Arc::default(),
             heartbeats: Arc::default(),
-            positions: Arc::default(),
+            input_ends: Arc::default(),
             writer_id: process.to_string().into(),
         }
     }

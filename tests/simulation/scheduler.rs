@@ -365,6 +365,7 @@ impl Simulation {
                 worker,
                 store: store.clone(),
                 epoch: self.cluster.borrow_mut().init(process.producer(worker)),
+                observed: RefCell::default(),
             };
             *slot.borrow_mut() = Some(Worker::new(worker, context.clone(), worker_io));
         }

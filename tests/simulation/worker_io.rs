@@ -1,6 +1,7 @@
 //! The simulated `WorkerIo`: every call is an effect that may fail, be the last one of its process,
 //! or let other processes act first.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use super::disk::Mounted;
 use super::scheduler::{Process, Simulation};
 use crate::event::WallTime;
 use crate::kafka::{
-    ChangelogRecord, CommittedTransaction, Error, OffsetBounds, ProducerRecord, TransactionPart,
+    ChangelogRecord, CommittedTransaction, EndOffsets, Error, OffsetBounds, ProducerRecord,
+    TransactionPart,
 };
 use crate::runtime::worker_io::StartRequest;
 use crate::runtime::worker_io::WorkerIo;
@@ -26,6 +28,8 @@ pub(super) struct SimulatedIo {
     pub(super) store: Rc<Store<Mounted>>,
     /// The epoch of the producer.
     pub(super) epoch: u64,
+    /// Observed ends by input and partition, and when.
+    pub(super) observed: RefCell<BTreeMap<(u32, i32), (EndOffsets, Duration)>>,
 }
 
 fn source() -> KafkaError {
@@ -145,7 +149,7 @@ impl WorkerIo for SimulatedIo {
         membership
     }
 
-    fn input_ends(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error> {
+    fn input_bounds(&self, input: u32, partition: i32) -> Result<OffsetBounds, Error> {
         self.request("asking for the ends of an input")?;
         let cluster = self.simulation.cluster.borrow();
         let end = cluster.inputs[input as usize][partition as usize].len() as i64;
@@ -153,6 +157,20 @@ impl WorkerIo for SimulatedIo {
         let starts = self.simulation.starts.borrow();
         let start = starts.get(&(input as usize, partition));
         Ok(OffsetBounds { start: start.copied().unwrap_or(0), last_stable: stable, end })
+    }
+
+    /// A leader that does not respond leaves an old observation.
+    fn observed_ends(&self, input: u32, partition: i32) -> Option<(EndOffsets, Duration)> {
+        let now = self.simulation.now.get();
+        let mut observed = self.observed.borrow_mut();
+        if !self.simulation.inject("old ends", 3) {
+            let cluster = self.simulation.cluster.borrow();
+            let end = cluster.inputs[input as usize][partition as usize].len() as i64;
+            let stable = self.simulation.last_stable_offset(input as usize, partition) as i64;
+            observed.insert((input, partition), (EndOffsets { last_stable: stable, end }, now));
+        }
+        let (ends, at) = observed.get(&(input, partition))?;
+        Some((*ends, now.saturating_sub(*at)))
     }
 
     fn is_range_empty(&mut self, _: u32, _: i32, from: i64, to: i64) -> Result<bool, Error> {

@@ -52,10 +52,13 @@ pub(super) fn misconfigured_topics(
 }
 
 /// Configs by topic and name, without those of topics for which `DescribeConfigs` is not permitted.
-pub(super) type TopicConfigs = BTreeMap<String, BTreeMap<String, String>>;
+pub(in crate::kafka) type TopicConfigs = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Requests the configs of topics. Those that must not be read are named in the log: nothing checks them.
-pub(super) fn describe_configs(config: &Config, topics: &[&str]) -> Result<TopicConfigs, Error> {
+pub(in crate::kafka) fn describe_configs(
+    config: &Config,
+    topics: &[&str],
+) -> Result<TopicConfigs, Error> {
     let action = "requesting the configs of topics";
     let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
     let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();

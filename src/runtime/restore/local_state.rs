@@ -196,7 +196,7 @@ impl PartitionRestore {
         progress: &mut Progress,
     ) -> Result<(), Error> {
         for input in progress.offsets.len()..context.settings.outputs.inputs.len() {
-            let start = io.input_ends(input as u32, self.partition)?.start;
+            let start = io.input_bounds(input as u32, self.partition)?.start;
             progress.offsets.push(start);
         }
         Ok(())
@@ -211,7 +211,7 @@ impl PartitionRestore {
     ) -> Result<Vec<LostRange>, Error> {
         let (mut lost, mut reasons) = (Vec::new(), Vec::new());
         for (input, from) in (0..).zip(progress.offsets.iter().copied()) {
-            let OffsetBounds { start, end, .. } = io.input_ends(input, self.partition)?;
+            let OffsetBounds { start, end, .. } = io.input_bounds(input, self.partition)?;
             let topic = &context.settings.outputs.inputs[input as usize];
             let to = if from < start {
                 reasons.push(format!(

@@ -28,6 +28,10 @@ pub(in super::super) struct PartitionRestore {
     /// Polls since the last progress. Counted, not timed: a process that was stopped for a while
     /// has not waited for Kafka during that time.
     pub(super) stalled_polls: u32,
+    /// Failed requests since the last successful one.
+    pub(super) failures: u32,
+    /// The uptime at which the next step is due.
+    pub(super) retry_at: Duration,
     pub(super) records: u64,
     /// Whether the changelog was republished after the local state was written.
     pub(super) is_rewritten: bool,
@@ -58,8 +62,9 @@ pub(super) enum Phase {
 /// Polls of an open transaction: half a minute, twice the transaction timeout after which the
 /// broker aborts the transaction of a dead producer.
 pub(super) const STALLED_POLLS_MAX: u32 = 600;
-/// Wait after a transient failure.
+/// Wait after a transient failure; doubled after each further one.
 pub(super) const RETRY_BACKOFF: Duration = Duration::from_millis(200);
+pub(super) const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// A read of the changelog from `from` to `end`, and its position.
 #[derive(Debug)]

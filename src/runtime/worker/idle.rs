@@ -1,7 +1,7 @@
 //! Idle inputs: while the inputs of a partition have no new records, its watermark follows the wall clock, so that
 //! timers of inactive customers do not wait for another customer's next event.
 //!
-//! It advances only to an instant at which the broker confirmed that all records have been read: an unreachable
+//! It advances only to an instant at which the broker's ends showed that all records have been read: an unreachable
 //! leader or an open transaction is not idleness. It never advances while history is loaded: a loader that pauses in
 //! 1997 would make all customers inactive.
 
@@ -11,7 +11,7 @@ use super::Worker;
 use super::idle_state::CHECK_INTERVAL;
 use super::owned_partition::OwnedPartition;
 use crate::event::{EventTime, Millis, WallTime, Watermark};
-use crate::kafka;
+use crate::kafka::{self, EndOffsets};
 use crate::partition::{Batch, MinDelay};
 use crate::runtime::clock_check::ClockReading;
 use crate::runtime::restore::Error;
@@ -21,8 +21,8 @@ use crate::telemetry::error_chain;
 
 /// The watermark advances at least this often, even without due timers.
 const ADVANCE_INTERVAL: Millis = Millis(60_000);
-/// Pause of all checks after a leader did not answer one: the worker's records come first.
-const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(10);
+/// An older observation of the ends does not count: its leader does not respond now.
+const OBSERVATION_MAX_AGE: Duration = Duration::from_secs(5);
 
 impl<W: WorkerIo> Worker<W> {
     /// Plans a step of the watermark for every partition that is idle and due for one.
@@ -31,9 +31,6 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         };
         let now = self.io.uptime();
-        if now < self.idle_checks_paused_until {
-            return Ok(());
-        }
         let partitions: Vec<i32> = self
             .partitions
             .iter()
@@ -45,15 +42,19 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         }
         for partition in partitions {
+            let Some((ends, age)) = self.observed_ends(partition) else {
+                continue;
+            };
             let wall = self.trusted_wall_time();
-            let delay = Millis(idle_after.0.saturating_add(self.context.settings.lateness.0));
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            let delay = idle_after.0.saturating_add(self.context.settings.lateness.0);
+            let delay = Millis(delay.saturating_add(age));
             let to = Watermark::from_event_time(EventTime(wall.0), delay);
             let is_due = self.is_advance_due(partition, to);
             if self.quarantine_on_error(partition, is_due)? != Some(true) {
                 continue;
             }
-            // The clock was read before the broker is asked, so that the answer covers the time up to `to`.
-            match self.confirm_idle(partition) {
+            match self.confirm_idle(partition, &ends) {
                 Ok(true) => self.plan_advance(partition, to),
                 Ok(false) => {}
                 // Reading the input reports damaged or missing records.
@@ -63,13 +64,6 @@ impl<W: WorkerIo> Worker<W> {
                     | kafka::Error::OutOfRange { .. }),
                 ) => {
                     tracing::debug!(partition, error = %error_chain(&error), "confirming that the inputs are idle failed; retrying");
-                    let now = self.io.uptime();
-                    if let Some(owned) = self.partitions.get_mut(&partition) {
-                        owned.idle.mark_unavailable(now);
-                    }
-                    // The others follow after records were processed: each may take as long.
-                    self.idle_checks_paused_until = now.saturating_add(UNAVAILABLE_PAUSE);
-                    break;
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -139,21 +133,34 @@ impl<W: WorkerIo> Worker<W> {
         Ok(!view.timers.is_empty())
     }
 
+    /// The ends of all inputs, and the age of the oldest observation. `None` if one is unknown or too old.
+    fn observed_ends(&self, partition: i32) -> Option<(Vec<EndOffsets>, Duration)> {
+        let inputs = 0..self.context.settings.outputs.inputs.len() as u32;
+        let observed = inputs.map(|input| self.io.observed_ends(input, partition));
+        let (ends, ages): (Vec<_>, Vec<_>) =
+            observed.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let age = ages.into_iter().max()?;
+        (age <= OBSERVATION_MAX_AGE).then_some((ends, age))
+    }
+
     /// Whether all records on the broker have been read: the end of each input is stable (no transaction is open), and
     /// no committed record lies between the next offset and it.
-    fn confirm_idle(&mut self, partition: i32) -> Result<bool, kafka::Error> {
+    fn confirm_idle(
+        &mut self,
+        partition: i32,
+        observed: &[EndOffsets],
+    ) -> Result<bool, kafka::Error> {
         let Some(owned) = self.partitions.get(&partition) else {
             return Ok(false);
         };
         let offsets = owned.progress.offsets.clone();
         let confirmed = owned.idle.confirmed_ends.clone();
         let mut ends = Vec::with_capacity(offsets.len());
-        for (input, offset) in offsets.iter().enumerate() {
-            let bounds = self.io.input_ends(input as u32, partition)?;
-            if !bounds.is_stable() {
+        for (input, (offset, observed)) in offsets.iter().zip(observed).enumerate() {
+            let EndOffsets { last_stable, end } = *observed;
+            if last_stable < end {
                 return Ok(false);
             }
-            let end = bounds.end;
             let is_confirmed = confirmed.as_ref().is_some_and(|ends| ends[input] == end);
             if end > *offset
                 && !is_confirmed

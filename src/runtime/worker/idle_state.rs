@@ -6,8 +6,6 @@ use crate::event::EventTime;
 
 /// Interval at which a partition is checked for due timers.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// The same for a partition of which a leader did not answer.
-const UNAVAILABLE_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub(super) struct IdleState {
@@ -19,11 +17,6 @@ pub(super) struct IdleState {
 }
 
 impl IdleState {
-    /// A leader did not answer: the next check is due later.
-    pub(super) fn mark_unavailable(&mut self, now: Duration) {
-        self.last_checked = now.saturating_add(UNAVAILABLE_INTERVAL);
-    }
-
     /// Whether a check is due; if so, the next one is due after another interval.
     pub(super) fn try_start_check(&mut self, now: Duration) -> bool {
         let is_due = now.saturating_sub(self.last_checked) >= CHECK_INTERVAL;

@@ -16,7 +16,7 @@ impl<W: WorkerIo> Worker<W> {
         }
         self.last_observed = now;
         for (partition, owned) in &self.partitions {
-            self.context.positions.set(*partition, &owned.progress.offsets);
+            self.context.input_ends.set_positions(*partition, &owned.progress.offsets);
         }
         self.report_inputs();
         self.observe_bursts();

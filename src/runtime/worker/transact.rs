@@ -91,12 +91,11 @@ impl<W: WorkerIo> Worker<W> {
                 }
                 Err(kafka::Error::Refused(refused)) => {
                     self.context.metrics.count_transaction("aborted");
-                    let (topic, reason) = (&refused.topic, refused.source.to_string());
-                    for (part, index) in refused.records {
+                    for (part, index) in &refused.records {
                         let (partition, record) =
-                            (parts[part].partition, &parts[part].records[index]);
-                        let letter = refused::dead_letter(&self.context, record, topic, &reason)?;
-                        replaced.insert((partition, index), letter);
+                            (parts[*part].partition, &parts[*part].records[*index]);
+                        let letter = refused::dead_letter(&self.context, record, &refused)?;
+                        replaced.insert((partition, *index), letter);
                     }
                 }
                 Err(error @ kafka::Error::Fenced { .. }) if !self.may_replace_producer(&error) => {

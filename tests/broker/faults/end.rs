@@ -68,7 +68,10 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
         let mut topics = it.topic_data.iter();
         topics.any(|topic| topic.name.ends_with("changelog"))
     };
-    for code in [Code::MessageTooLarge, Code::InvalidRecord] {
+    for (code, advice) in [
+        (Code::MessageTooLarge, "raise max.message.bytes of fault-hopeless-changelog"),
+        (Code::InvalidRecord, "check the clock"),
+    ] {
         // The batch may be too large: it is retried in smaller ones first.
         let has_ended = Arc::new(AtomicBool::new(false));
         let until = has_ended.clone();
@@ -78,7 +81,8 @@ fn a_daemon_that_cannot_continue_ends_with_the_reason() {
         let refused = produce.nth(3).times(1000).refuse(code);
         faulted.app.start();
         let why = "changelog refuses a record that cannot be left out";
-        faulted.app.await_error_with_code(78, why);
+        let error = faulted.app.await_error_with_code(78, why);
+        assert!(error.contains(advice), "{error}");
         assert!(refused.fired() >= 1);
         has_ended.store(true, Ordering::Relaxed);
     }

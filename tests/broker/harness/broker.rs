@@ -1,29 +1,23 @@
-//! The broker process: created, killed, restarted.
+//! A broker, or a cluster of them: created, killed, restarted.
 
-use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::Metadata;
-use tempfile::TempDir;
 
+use super::node::Node;
 use super::process::Process;
 use super::{Isolation, WAIT_MAX, client_config, eventually, jars, ports, read};
 
-/// A small heap, and a JVM that starts quickly and leaves no files outside the folder.
-const JVM_OPTIONS: [&str; 4] =
-    ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"];
-
-/// Settings for tests: one node, no delays, no retention by time.
+/// Settings for tests: no delays, no retention by time.
 const PROPERTIES: &str = "
 process.roles=broker,controller
-node.id=1
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT
 log.dirs=data
@@ -36,9 +30,6 @@ listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plai
 
 auto.create.topics.enable=false
 log.retention.ms=-1
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 
@@ -79,12 +70,10 @@ const FREEZE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Attempts with other ports, in case another process takes one.
 const STARTS_MAX: usize = 3;
 
-/// A broker with its own cluster and folder. It ends when dropped, and with the test process,
-/// however that ends; its folder is removed too.
+/// One broker, or several of one cluster; every node is a controller too. It ends when dropped, and with the test process,
+/// however that ends; its folders are removed too.
 pub(crate) struct Broker {
-    /// `None` while it is down.
-    process: Mutex<Option<Process>>,
-    folder: TempDir,
+    nodes: Vec<Node>,
     bootstrap: String,
     login: String,
     pub(super) admin: AdminClient<DefaultClientContext>,
@@ -103,50 +92,79 @@ impl Broker {
 
     /// A new broker that answers.
     pub(crate) fn start() -> Broker {
-        let mut logs = (0..STARTS_MAX).map(|_| Broker::start_once());
+        Broker::start_nodes(1)
+    }
+
+    /// A new cluster of three brokers. Topics have three replicas, of which two must be in sync.
+    pub(crate) fn start_cluster() -> Broker {
+        Broker::start_nodes(3)
+    }
+
+    fn start_nodes(count: usize) -> Broker {
+        let mut logs = (0..STARTS_MAX).map(|_| Broker::start_once(count));
         let mut failed = String::new();
         let started = logs.find_map(|start| start.map_err(|log| failed = log).ok());
         started.unwrap_or_else(|| panic!("the broker does not start:\n{failed}"))
     }
 
     /// `Err` is the log of a broker that exited instead of answering.
-    fn start_once() -> Result<Broker, String> {
-        let folder = tempfile::Builder::new().prefix("tenure-kafka-").tempdir();
-        let folder = folder.unwrap();
-        let [port, controller, login] = std::array::from_fn(|_| ports::free());
-        let properties = format!(
-            "{PROPERTIES}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},LOGIN://127.0.0.1:{login}
-controller.quorum.voters=1@127.0.0.1:{controller}
-"
-        );
-        fs::write(folder.path().join("server.properties"), properties).unwrap();
+    fn start_once(count: usize) -> Result<Broker, String> {
+        let ports: Vec<[u16; 3]> =
+            (0..count).map(|_| std::array::from_fn(|_| ports::free())).collect();
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        let voters: Vec<String> = ports
+            .iter()
+            .zip(1..)
+            .map(|([_, controller, _], id)| format!("{id}@{}", address(*controller)))
+            .collect();
+        let properties = |([port, controller, login], id): (&[u16; 3], i32)| {
+            format!(
+                "{PROPERTIES}{}
+node.id={id}
+listeners=PLAINTEXT://{},CONTROLLER://{},LOGIN://{}
+controller.quorum.voters={}
+",
+                replication(count),
+                address(*port),
+                address(*controller),
+                address(*login),
+                voters.join(",")
+            )
+        };
+        let nodes: Vec<Node> =
+            ports.iter().zip(1..).map(|node| Node::new(&properties(node))).collect();
         let id = cluster_id();
-        let format = ["kafka.tools.StorageTool", "format", "-t", &id, "-c"];
-        let mut format = java(folder.path(), &format, &[]);
-        let mut status = None;
-        eventually("the broker's folder is formatted", || {
-            status = format.exit_status();
-            status.is_some()
-        });
-        if status.is_none_or(|it| !it.success()) {
-            return Err(read_log(folder.path()));
+        let mut formats: Vec<Process> = nodes.iter().map(|node| node.format(&id)).collect();
+        for (format, node) in formats.iter_mut().zip(&nodes) {
+            let mut status = None;
+            eventually("the broker's folder is formatted", || {
+                status = format.exit_status();
+                status.is_some()
+            });
+            if status.is_none_or(|it| !it.success()) {
+                return Err(node.log());
+            }
         }
-        let bootstrap = format!("127.0.0.1:{port}");
+        nodes.iter().for_each(|node| node.start(&[]));
+        let addresses: Vec<String> = ports.iter().map(|[port, ..]| address(*port)).collect();
+        let bootstrap = addresses.join(",");
         let client = |isolation| read::reader_config(&bootstrap, isolation).create().unwrap();
         let broker = Broker {
-            process: Mutex::new(Some(java(folder.path(), &["kafka.Kafka"], &[]))),
-            folder,
+            nodes,
             admin: client_config(&bootstrap).create().unwrap(),
             committed: client(Isolation::Committed),
             uncommitted: client(Isolation::Uncommitted),
             bootstrap,
-            login: format!("127.0.0.1:{login}"),
+            login: address(ports[0][2]),
         };
         broker.await_ready().map(|()| broker)
     }
 
-    /// `host:port`, which stays the same.
+    pub(super) fn replication_factor(&self) -> i32 {
+        i32::try_from(self.nodes.len()).unwrap()
+    }
+
+    /// `host:port` of each broker, which stay the same.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
@@ -156,30 +174,44 @@ controller.quorum.voters=1@127.0.0.1:{controller}
         &self.login
     }
 
-    /// The folder with all its files, including its log (`broker.log`).
+    /// The folder of the first node with all its files, including its log (`broker.log`).
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.nodes[0].folder()
     }
 
     pub(crate) fn log(&self) -> String {
-        read_log(self.folder())
+        self.nodes.iter().map(Node::log).collect()
     }
 
-    /// `kill -9`.
+    /// `kill -9` of all nodes.
     pub(crate) fn kill(&self) {
-        *self.process() = None;
+        self.nodes.iter().for_each(Node::kill);
     }
 
-    /// Suspends the process (SIGSTOP); it answers no request when this returns.
+    /// `kill -9` of one node; the first is 0.
+    pub(crate) fn kill_node(&self, node: usize) {
+        self.nodes[node].kill();
+    }
+
+    /// Suspends all processes (SIGSTOP); none answers a request when this returns.
     pub(crate) fn freeze(&self) {
-        self.process().as_ref().unwrap().signal("STOP");
+        self.nodes.iter().for_each(|node| node.signal("STOP"));
         let response = || self.uncommitted.fetch_metadata(None, FREEZE_TIMEOUT);
         eventually("the broker is frozen", || response().is_err());
     }
 
-    /// Resumes the process (SIGCONT).
+    /// Resumes the processes (SIGCONT).
     pub(crate) fn thaw(&self) {
-        self.process().as_ref().unwrap().signal("CONT");
+        self.nodes.iter().for_each(|node| node.signal("CONT"));
+    }
+
+    /// The same for one node; the first is 0.
+    pub(crate) fn freeze_node(&self, node: usize) {
+        self.nodes[node].signal("STOP");
+    }
+
+    pub(crate) fn thaw_node(&self, node: usize) {
+        self.nodes[node].signal("CONT");
     }
 
     /// Limits the bytes per second that clients of this id may produce.
@@ -212,65 +244,63 @@ controller.quorum.voters=1@127.0.0.1:{controller}
 
     /// A clean stop.
     pub(crate) fn stop(&self) {
-        if let Some(mut process) = self.process().take() {
-            process.end_with_signal("TERM");
-        }
+        self.nodes.iter().for_each(Node::stop);
     }
 
-    /// Starts it on the same folder and port, after killing it if necessary. All partitions have a
+    /// Starts it on the same folders and ports, after killing it if necessary. All partitions have a
     /// leader when this returns.
     pub(crate) fn restart(&self) {
         self.kill();
-        let process = java(self.folder(), &["kafka.Kafka"], &RESTART_OPTIONS);
-        *self.process() = Some(process);
+        self.nodes.iter().for_each(|node| node.start(&RESTART_OPTIONS));
         if let Err(log) = self.await_ready() {
             panic!("the broker does not start again:\n{log}");
         }
     }
 
-    fn process(&self) -> MutexGuard<'_, Option<Process>> {
-        self.process.lock().unwrap()
+    /// The same for one node.
+    pub(crate) fn restart_node(&self, node: usize) {
+        self.kill_node(node);
+        self.nodes[node].start(&RESTART_OPTIONS);
+        if let Err(log) = self.await_ready() {
+            panic!("the node does not start again:\n{log}");
+        }
     }
 
-    /// `Err` is its log: it has exited.
+    /// `Err` is the log of a node that has exited.
     fn await_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + WAIT_MAX;
         loop {
             // This waits for the connection, too.
             let response = self.uncommitted.fetch_metadata(None, Duration::from_millis(200));
-            if response.is_ok_and(|metadata| is_complete(&metadata)) {
+            if response.is_ok_and(|metadata| self.is_complete(&metadata)) {
                 return Ok(());
             }
-            if self.process().as_mut().is_none_or(|it| it.exit_status().is_some()) {
-                return Err(read_log(self.folder()));
+            if let Some(node) = self.nodes.iter().find(|node| node.exit_status().is_some()) {
+                return Err(node.log());
             }
-            let log = || read_log(self.folder());
-            assert!(Instant::now() < deadline, "no answer:\n{}", log());
+            assert!(Instant::now() < deadline, "no answer:\n{}", self.log());
         }
+    }
+
+    /// A starting broker may not have loaded its partitions yet.
+    fn is_complete(&self, metadata: &Metadata) -> bool {
+        let mut partitions = metadata.topics().iter().flat_map(|it| it.partitions());
+        metadata.brokers().len() == self.nodes.len()
+            && partitions.all(|it| it.leader() >= 0 && it.error().is_none())
     }
 }
 
-/// Starts a main class of Kafka, with `server.properties` between `before` and `after`.
-fn java(folder: &Path, before: &[&str], after: &[&str]) -> Process {
-    let class_path = jars::class_path();
-    let temporary = format!("-Djava.io.tmpdir={}", folder.display());
-    let own = [&*temporary, "-cp", &class_path];
-    let command = [&["java"], &JVM_OPTIONS[..], &own, before, &["server.properties"], after];
-    Process::start(folder, &log_of(folder), command.concat())
-}
-
-fn log_of(folder: &Path) -> PathBuf {
-    folder.join("broker.log")
-}
-
-fn read_log(folder: &Path) -> String {
-    fs::read_to_string(log_of(folder)).unwrap_or_default()
-}
-
-/// A starting broker may not have loaded its partitions yet.
-fn is_complete(metadata: &Metadata) -> bool {
-    let mut partitions = metadata.topics().iter().flat_map(|it| it.partitions());
-    !metadata.brokers().is_empty() && partitions.all(|it| it.leader() >= 0 && it.error().is_none())
+/// The replication of internal topics, for this number of nodes.
+fn replication(nodes: usize) -> String {
+    let in_sync = nodes.div_ceil(2);
+    format!(
+        "
+offsets.topic.replication.factor={nodes}
+transaction.state.log.replication.factor={nodes}
+transaction.state.log.min.isr={in_sync}
+min.insync.replicas={in_sync}
+"
+    )
 }
 
 /// 16 random bytes in URL-safe base 64; hexadecimal digits are valid digits of it.

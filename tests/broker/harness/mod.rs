@@ -1,4 +1,4 @@
-//! A real Apache Kafka for tests: one process on loopback, and clients to fill and read it.
+//! A real Apache Kafka for tests: one process on loopback (or three), and clients to fill and read it.
 //!
 //! ```text
 //! let broker = Broker::shared();                        // or Broker::start(), to kill it
@@ -11,6 +11,7 @@
 
 mod broker;
 mod jars;
+mod node;
 mod ports;
 pub(crate) mod process;
 mod produce;
@@ -73,15 +74,18 @@ fn retry<T>(description: &str, mut request: impl FnMut() -> KafkaResult<T>) -> T
 fn is_transient(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode::{
         AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable,
-        LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
+        DestroyBroker, LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
+        OperationTimedOut,
     };
     let passing = [
         AllBrokersDown,
         BrokerTransportFailure,
         CoordinatorLoadInProgress,
         CoordinatorNotAvailable,
+        DestroyBroker,
         LeaderNotAvailable,
         NotCoordinator,
+        OperationTimedOut,
         NotLeaderForPartition,
     ];
     error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))

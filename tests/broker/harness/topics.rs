@@ -15,12 +15,27 @@ use super::{Broker, WAIT_MAX, eventually};
 impl Broker {
     /// Creates the topic and waits until it can be used.
     pub(crate) fn create_topic(&self, topic: &str, partitions: i32, config: &[(&str, &str)]) {
-        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let replicas = TopicReplication::Fixed(self.replication_factor());
+        self.create(NewTopic::new(topic, partitions, replicas), config);
+    }
+
+    /// Creates a topic whose first partition has its only replica on the first node, and so on.
+    pub(crate) fn create_topic_of_single_replicas(&self, topic: &str, config: &[(&str, &str)]) {
+        let nodes: Vec<[i32; 1]> = (1..=self.replication_factor()).map(|node| [node]).collect();
+        let replicas: Vec<&[i32]> = nodes.iter().map(|node| &node[..]).collect();
+        let partitions = self.replication_factor();
+        self.create(
+            NewTopic::new(topic, partitions, TopicReplication::Variable(&replicas)),
+            config,
+        );
+    }
+
+    fn create<'t>(&self, mut new: NewTopic<'t>, config: &[(&'t str, &'t str)]) {
         new.config = config.to_vec();
         let created = block_on(self.admin.create_topics([&new], &options()));
         created[0].as_ref().unwrap();
         eventually("the topic has its partitions", || {
-            self.partitions(topic).len() == usize::try_from(partitions).unwrap()
+            self.partitions(new.name).len() == usize::try_from(new.num_partitions).unwrap()
         });
     }
 
