@@ -14,7 +14,7 @@ pub(super) fn request_admin<T>(
 ) -> Result<KafkaResult<T>, Error> {
     let client: AdminClient<LogThrottle> = config
         .reader()
-        .create_with_context(LogThrottle)
+        .create_with_context(LogThrottle("admin"))
         .map_err(|source| Error::from_client_creation("creating a Kafka client", source))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| Error::Unavailable(format!("{action}: {error}")))?;

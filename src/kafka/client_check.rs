@@ -18,7 +18,7 @@ pub(crate) fn check_clients(config: &Config) -> Result<(), Error> {
     let fail = |source| Error::from_client_creation("creating a Kafka client", source);
     for settings in [config.consumer(), config.uncommitted_reader()] {
         let _: BaseConsumer<LogThrottle> =
-            settings.create_with_context(LogThrottle).map_err(fail)?;
+            settings.create_with_context(LogThrottle("check")).map_err(fail)?;
     }
     let producer = config.producer(0, 1).create_with_context(DeliveryContext::default());
     let _: BaseProducer<DeliveryContext> = producer.map_err(fail)?;

@@ -27,11 +27,11 @@ pub(super) struct ConnectionErrors(Mutex<Option<(Code, String)>>);
 
 impl ClientContext for ConnectionErrors {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_throttle::line(level, facility, message);
+        log_throttle::line("requests", level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_throttle::warn(&error, reason);
+        log_throttle::warn("requests", &error, reason);
         let Some(code) = error.rdkafka_error_code() else {
             return;
         };

@@ -107,11 +107,11 @@ impl DeliveryContext {
 
 impl ClientContext for DeliveryContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_throttle::line(level, facility, message);
+        log_throttle::line("producer", level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_throttle::warn(&error, reason);
+        log_throttle::warn("producer", &error, reason);
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) struct EndOffsetsClient {
 impl EndOffsetsClient {
     pub(crate) fn open(config: &Config, topics: &[String]) -> Result<EndOffsetsClient, Error> {
         Ok(EndOffsetsClient {
-            committed: create_client(config.reader())?,
-            uncommitted: create_client(config.uncommitted_reader())?,
+            committed: create_client("ends", config.reader())?,
+            uncommitted: create_client("ends", config.uncommitted_reader())?,
             topics: topics.to_vec(),
             leaders: BTreeMap::new(),
             leaders_at: None,

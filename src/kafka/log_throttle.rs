@@ -21,16 +21,16 @@ static LAST_LOGGED: Mutex<Texts> = Mutex::new(Texts(BTreeMap::new()));
 #[derive(Debug)]
 struct Texts(BTreeMap<String, (Instant, u64)>);
 
-/// The callbacks of clients that only log errors.
-pub(super) struct LogThrottle;
+/// The callbacks of a client that only logs errors, with its name.
+pub(super) struct LogThrottle(pub(super) &'static str);
 
 impl ClientContext for LogThrottle {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        line(level, facility, message);
+        line(self.0, level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        warn(&error, reason);
+        warn(self.0, &error, reason);
     }
 }
 
@@ -38,26 +38,26 @@ impl ConsumerContext for LogThrottle {}
 
 /// Logs the error, unless a client of this process has logged the same code within [`LOG_INTERVAL`].
 /// Ignores the end of a partition, which is no error.
-pub(super) fn warn(error: &KafkaError, reason: &str) {
+pub(super) fn warn(client: &str, error: &KafkaError, reason: &str) {
     if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
         return;
     }
     if let Some(repeated) = admit(&error.to_string()) {
-        tracing::warn!(%error, reason, repeated, "a Kafka client reports an error; continuing");
+        tracing::warn!(client, %error, reason, repeated, "a Kafka client reports an error; continuing");
     }
 }
 
 /// Logs a line of librdkafka, unless it was logged within [`LOG_INTERVAL`]. `FAIL` lines repeat what `warn` logs.
-pub(super) fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub(super) fn line(client: &str, level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Emerg, Error};
     let text = format!("{facility} {}", without_state(message));
     let Some(repeated) = admit(&text) else {
         return;
     };
     match level {
-        _ if facility == "FAIL" => tracing::debug!(repeated, "librdkafka: {text}"),
-        Emerg | Alert | Critical | Error => tracing::error!(repeated, "librdkafka: {text}"),
-        _ => tracing::warn!(repeated, "librdkafka: {text}"),
+        _ if facility == "FAIL" => tracing::debug!(client, repeated, "librdkafka: {text}"),
+        Emerg | Alert | Critical | Error => tracing::error!(client, repeated, "librdkafka: {text}"),
+        _ => tracing::warn!(client, repeated, "librdkafka: {text}"),
     }
 }
 

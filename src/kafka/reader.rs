@@ -16,6 +16,8 @@ use crate::event::Headers;
 
 /// Longest wait for the bounds of a partition: workers wait for it.
 const BOUNDS_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for leaders, which any broker knows.
+const LEADERS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest duration of one `read`, so that the thread can do other work.
 const READ_TIME: Duration = Duration::from_millis(100);
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
@@ -61,8 +63,8 @@ impl std::fmt::Debug for OffsetFinder {
 impl OffsetFinder {
     pub(crate) fn open(config: &Config) -> Result<OffsetFinder, Error> {
         Ok(OffsetFinder {
-            committed: create_client(config.reader())?,
-            uncommitted: create_client(config.uncommitted_reader())?,
+            committed: create_client("bounds", config.reader())?,
+            uncommitted: create_client("bounds", config.uncommitted_reader())?,
         })
     }
 
@@ -73,8 +75,12 @@ impl OffsetFinder {
         let request = |client: &BaseConsumer<LogThrottle>| {
             let bounds = client.fetch_watermarks(topic, partition, BOUNDS_TIMEOUT);
             bounds.map_err(|source| match source.rdkafka_error_code() {
-                // It has no leader: the start has checked that the topic exists.
-                Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopic) => {
+                // It has no leader (the start has checked that the topic exists), or another one than before.
+                Some(
+                    RDKafkaErrorCode::UnknownPartition
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::OperationTimedOut,
+                ) => {
                     refresh_leaders(client, topic);
                     Error::Retry { action, source }
                 }
@@ -87,16 +93,20 @@ impl OffsetFinder {
     }
 }
 
-/// librdkafka keeps "no leader" for minutes, and refuses requests meanwhile without asking a broker.
+/// librdkafka keeps leaders for minutes: it sends requests to one that is gone, and refuses those for partitions without a
+/// leader.
 pub(super) fn refresh_leaders(client: &BaseConsumer<LogThrottle>, topic: &str) -> Option<Metadata> {
-    let metadata = client.fetch_metadata(Some(topic), BOUNDS_TIMEOUT);
+    let metadata = client.fetch_metadata(Some(topic), LEADERS_TIMEOUT);
     let failed =
         |error: &KafkaError| tracing::debug!(topic, %error, "requesting the leaders failed");
     metadata.inspect_err(failed).ok()
 }
 
-pub(super) fn create_client(settings: ClientConfig) -> Result<BaseConsumer<LogThrottle>, Error> {
-    let client = settings.create_with_context(LogThrottle);
+pub(super) fn create_client(
+    name: &'static str,
+    settings: ClientConfig,
+) -> Result<BaseConsumer<LogThrottle>, Error> {
+    let client = settings.create_with_context(LogThrottle(name));
     client.map_err(|source| Error::from_client_creation("creating a reader of partitions", source))
 }
 
@@ -140,7 +150,7 @@ impl PartitionReader {
             if assigned_topic == topic && (*assigned_partition, *next, *last) == (partition, from, end));
         let client = match self.client.take() {
             Some(client) => self.client.insert(client),
-            None => self.client.insert(create_client(self.settings.clone())?),
+            None => self.client.insert(create_client("reader", self.settings.clone())?),
         };
         if !is_assigned {
             assign_at(client, topic, partition, from)?;

@@ -44,10 +44,7 @@ pub fn run(
     handle: &Handle,
 ) -> Result<(), Error> {
     handle.reset(&metrics);
-    let outputs = &settings.outputs;
-    let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
-    let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
-    topology.check_record_size(&outputs.changelog, largest)?;
+    let topology = fetch_topics(&models, &settings, &metrics)?;
     let mut settings = Settings { identity: settings.identity_with(&topology), ..settings };
     // A process may be assigned all partitions.
     let partitions = usize::try_from(topology.partitions).unwrap_or(0);
@@ -112,6 +109,23 @@ pub fn run(
     };
     let polled = polling.run(&workers);
     shut_down(polling, workers, polled, failure)
+}
+
+/// The topics, which have what processing depends on.
+fn fetch_topics(
+    models: &Models,
+    settings: &Settings,
+    metrics: &Metrics,
+) -> Result<TopicMetadata, Error> {
+    let outputs = &settings.outputs;
+    let topology = TopicMetadata::fetch(&settings.kafka, outputs)?;
+    let largest = models.state_bytes_max() + CUSTOMER_ID_BYTES_MAX;
+    topology.check_record_size(&outputs.changelog, largest)?;
+    for topic in &outputs.inputs {
+        let count = metrics.input_partitions.with_label_values(&[topic.as_str()]);
+        count.set(i64::from(topology.partitions));
+    }
+    Ok(topology)
 }
 
 /// Releases the store however the daemon ends, since it may be started again in this process.

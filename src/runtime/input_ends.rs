@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::event::EventTime;
 use crate::kafka::EndOffsets;
 
 #[derive(Debug, Default)]
@@ -11,15 +12,33 @@ pub(super) struct InputEnds(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    /// The next offset of each input, by partition, of the partitions that the workers process.
-    positions: BTreeMap<i32, Vec<i64>>,
+    /// Of each input, by partition, of the partitions that the workers process.
+    positions: BTreeMap<i32, Vec<InputPosition>>,
     /// By input and partition, with the time before which records are counted.
     ends: BTreeMap<(usize, i32), (EndOffsets, Instant)>,
 }
 
+/// How far an input of a partition is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct InputPosition {
+    /// The next offset.
+    pub(super) offset: i64,
+    /// The timestamp of the last record before it; `None` if this process has read none.
+    pub(super) last_timestamp: Option<EventTime>,
+}
+
 impl InputEnds {
-    pub(super) fn set_positions(&self, partition: i32, offsets: &[i64]) {
-        self.lock().positions.insert(partition, offsets.to_vec());
+    pub(super) fn set_positions(
+        &self,
+        partition: i32,
+        offsets: &[i64],
+        timestamps: &[Option<EventTime>],
+    ) {
+        let positions = offsets.iter().zip(timestamps);
+        let positions = positions
+            .map(|(offset, last)| InputPosition { offset: *offset, last_timestamp: *last })
+            .collect();
+        self.lock().positions.insert(partition, positions);
     }
 
     pub(super) fn remove_positions(&self, partition: i32) {
@@ -32,14 +51,14 @@ impl InputEnds {
         table.ends.get(&(input, partition)).map(|(ends, at)| (*ends, at.elapsed()))
     }
 
-    /// Returns the next offset of a partition that a worker processes.
+    /// Returns the position in a partition that a worker processes.
     pub(super) fn set_ends(
         &self,
         input: usize,
         partition: i32,
         ends: EndOffsets,
         at: Instant,
-    ) -> Option<i64> {
+    ) -> Option<InputPosition> {
         let mut table = self.lock();
         table.ends.insert((input, partition), (ends, at));
         table.positions.get(&partition).and_then(|positions| positions.get(input)).copied()

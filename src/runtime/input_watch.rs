@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::clock;
 use super::context::Context;
 use super::error::Error;
-use super::input_ends::InputEnds;
+use super::input_ends::{InputEnds, InputPosition};
 use super::partitions::Partitions;
 use super::periodic_thread::PeriodicThread;
 use crate::kafka::EndOffsetsClient;
@@ -64,10 +64,12 @@ impl Observer {
         let Observer { client, topics, input_ends, metrics, committed, .. } = self;
         client.request(&assigned, |input, partition, ends, at| {
             let processed = input_ends.set_ends(input, partition, ends, at);
-            let position = processed.or_else(|| committed.get(&(input, partition)).copied());
-            if let Some(position) = position {
+            let committed = committed.get(&(input, partition));
+            let committed =
+                committed.map(|offset| InputPosition { offset: *offset, last_timestamp: None });
+            if let Some(InputPosition { offset, last_timestamp }) = processed.or(committed) {
                 let (topic, ends) = (&topics[input], (ends.last_stable, ends.end));
-                metrics.observe_lag(topic, partition, position, ends, clock::now());
+                metrics.observe_lag(topic, partition, offset, last_timestamp, ends, clock::now());
             }
         });
         self.observed.extend(assigned);

@@ -83,10 +83,7 @@ impl PartitionRestore {
                 let (changelog, error) = (&context.settings.outputs.changelog, error_chain(&error));
                 Err(self.state_mismatch(&format!("{changelog} cannot be read: {error}")))
             }
-            other => {
-                self.failures = 0;
-                other
-            }
+            other => other,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::metrics::Metrics;
-use crate::event::{EventType, WallTime};
+use crate::event::{EventTime, EventType, WallTime};
 use crate::model::Models;
 use crate::partition::{Commit, Output, Progress, Record};
 
@@ -17,12 +17,14 @@ impl Metrics {
         self.transactions.with_label_values(&[outcome]).inc();
     }
 
-    /// Sets how many records of an input are not read yet, and how many belong to open transactions.
+    /// Sets how many records of an input are not read yet, how old the last read one is, and how many belong to open
+    /// transactions.
     pub fn observe_lag(
         &self,
         topic: &str,
         partition: i32,
         offset: i64,
+        last_timestamp: Option<EventTime>,
         (last_stable, end): (i64, i64),
         at: WallTime,
     ) {
@@ -31,6 +33,14 @@ impl Metrics {
             .map(|(end, begin)| end.saturating_sub(begin).max(0));
         self.lag.records.with_label_values(&labels).set(lag);
         self.lag.undecided.with_label_values(&labels).set(undecided);
+        // Of a partition that is not processed here, the age is not known.
+        match last_timestamp.filter(|_| lag > 0) {
+            Some(last) => {
+                self.lag.seconds.with_label_values(&labels).set((at.0 - last.0).max(0) / 1000)
+            }
+            None if lag == 0 => self.lag.seconds.with_label_values(&labels).set(0),
+            None => drop(self.lag.seconds.remove_label_values(&labels)),
+        }
         self.lag.observed_seconds.with_label_values(&labels).set(at.0 / 1000);
     }
 

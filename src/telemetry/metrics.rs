@@ -32,6 +32,8 @@ pub struct Metrics {
     /// By model and stage.
     pub customers: IntGaugeVec,
     pub lag: LagMetrics,
+    /// Partitions of an input, by topic.
+    pub input_partitions: IntGaugeVec,
     /// By partition.
     pub watermark_seconds: IntGaugeVec,
     /// Customers with an armed timer.
@@ -91,6 +93,8 @@ pub struct InputMetrics {
 #[derive(Clone, Debug)]
 pub struct LagMetrics {
     pub records: IntGaugeVec,
+    /// Age of the last read record while others follow, in seconds.
+    pub seconds: IntGaugeVec,
     /// Records behind an open transaction.
     pub undecided: IntGaugeVec,
     /// When they were last observed, in seconds since 1970.
@@ -98,8 +102,8 @@ pub struct LagMetrics {
 }
 
 impl LagMetrics {
-    pub(super) fn all(&self) -> [&IntGaugeVec; 3] {
-        [&self.records, &self.undecided, &self.observed_seconds]
+    pub(super) fn all(&self) -> [&IntGaugeVec; 4] {
+        [&self.records, &self.seconds, &self.undecided, &self.observed_seconds]
     }
 }
 
@@ -201,6 +205,11 @@ impl Metrics {
                 .histogram("transaction_seconds", "Duration of a Kafka transaction.")?,
             customers: declare.gauges("customers", "Customers in a stage.", &["model", "stage"])?,
             lag: declare.lag()?,
+            input_partitions: declare.gauges(
+                "input_partitions",
+                "Partitions of an input, over all processes.",
+                &["topic"],
+            )?,
             watermark_seconds: declare.gauges(
                 "watermark_timestamp_seconds",
                 "The watermark, in seconds since 1970.",

@@ -1,4 +1,4 @@
-//! Two daemons of one app and one broker are killed repeatedly, at random moments and at crash
+//! Two daemons of one app and its broker, or one of three, are killed repeatedly, at random moments and at crash
 //! points, while events are produced. At the end every transition was published once, and the state
 //! on disk equals the changelog.
 
@@ -52,8 +52,8 @@ struct RandomKills {
 }
 
 impl RandomKills {
-    fn new(seed: u64, kills: usize) -> RandomKills {
-        let broker: &'static Broker = Box::leak(Box::new(Broker::start()));
+    fn new(broker: Broker, seed: u64, kills: usize) -> RandomKills {
+        let broker: &'static Broker = Box::leak(Box::new(broker));
         let app = App::on_broker(broker, "relay", PARTITIONS, SETTINGS);
         app.write_model("whole.yaml", &yaml::model(&whole()));
         app.write_config("whole.yaml", SETTINGS);
@@ -125,9 +125,23 @@ impl RandomKills {
         *self.kills_by_point.entry("kill -9").or_default() += 1;
     }
 
-    fn kill_the_broker(&self) {
+    fn kill_the_broker(&mut self) {
         self.app.broker.kill();
         self.app.broker.restart();
+    }
+
+    /// One of three brokers is killed, or frozen for as long as it takes to kill a daemon.
+    fn disturb_one_broker(&mut self) {
+        let (broker, node) = (self.app.broker, self.chance.usize(0..3));
+        if self.chance.bool() {
+            broker.kill_node(node);
+            self.kill_one();
+            broker.restart_node(node);
+        } else {
+            broker.freeze_node(node);
+            self.kill_one();
+            broker.thaw_node(node);
+        }
     }
 
     /// Stops the second daemon, so that the first one owns all partitions, and checks the result.
@@ -191,19 +205,30 @@ impl Drop for RandomKills {
     }
 }
 
-#[test]
-fn kills_at_random_points_lose_nothing_and_duplicate_nothing() {
+/// Kills daemons, and after every few of them something happens to the brokers.
+fn kill_repeatedly(broker: Broker, every: usize, happens: fn(&mut RandomKills)) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let seed = number("TENURE_SEED").unwrap_or(1);
     let kills = number("TENURE_KILLS").map_or(KILLS, |kills| kills as usize);
     println!("TENURE_SEED={seed} TENURE_KILLS={kills}");
-    let mut test = RandomKills::new(seed, kills);
+    let mut test = RandomKills::new(broker, seed, kills);
     for kill in 1..=kills {
         test.kill_one();
-        if kill % 10 == 0 {
-            test.kill_the_broker();
+        if kill % every == 0 {
+            happens(&mut test);
         }
     }
     println!("{:?}", test.kills_by_point);
     test.end();
+}
+
+#[test]
+fn kills_at_random_points_lose_nothing_and_duplicate_nothing() {
+    kill_repeatedly(Broker::start(), 10, RandomKills::kill_the_broker);
+}
+
+#[test]
+#[ignore = "three brokers, of which one is away again and again: tests/run.sh --long"]
+fn kills_of_daemons_and_of_brokers_of_a_cluster_lose_nothing_and_duplicate_nothing() {
+    kill_repeatedly(Broker::start_cluster(), 3, RandomKills::disturb_one_broker);
 }

@@ -45,7 +45,7 @@ pub(super) fn fail_if_fatal(
     if is_fatal {
         return Err(Error::Fatal { action: "reading the inputs", source });
     }
-    log_throttle::warn(&source, "reading the inputs");
+    log_throttle::warn("consumer", &source, "reading the inputs");
     Ok(())
 }
 

@@ -45,11 +45,11 @@ pub(super) struct GroupContext {
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_throttle::line(level, facility, message);
+        log_throttle::line("consumer", level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        log_throttle::warn(&error, reason);
+        log_throttle::warn("consumer", &error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {

@@ -20,7 +20,7 @@ pub fn find_expiring_partitions(
     let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let configs = describe_configs(config, &names).ok()?;
     let client: BaseConsumer<LogThrottle> =
-        config.reader().create_with_context(LogThrottle).ok()?;
+        config.reader().create_with_context(LogThrottle("retention")).ok()?;
     let mut warnings = Vec::new();
     for input in names {
         let setting = |name: &str| configs.get(input)?.get(name);

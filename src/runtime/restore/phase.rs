@@ -28,7 +28,7 @@ pub(in super::super) struct PartitionRestore {
     /// Polls since the last progress. Counted, not timed: a process that was stopped for a while
     /// has not waited for Kafka during that time.
     pub(super) stalled_polls: u32,
-    /// Failed requests since the last successful one.
+    /// Failed requests so far.
     pub(super) failures: u32,
     /// The uptime at which the next step is due.
     pub(super) retry_at: Duration,

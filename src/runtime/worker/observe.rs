@@ -1,4 +1,4 @@
-//! Metrics that need a read of the disk, and the positions from which the lag is computed, updated at intervals.
+//! Metrics that need a read of the disk, updated at intervals.
 
 use std::time::Duration;
 
@@ -15,9 +15,6 @@ impl<W: WorkerIo> Worker<W> {
             return Ok(());
         }
         self.last_observed = now;
-        for (partition, owned) in &self.partitions {
-            self.context.input_ends.set_positions(*partition, &owned.progress.offsets);
-        }
         self.report_inputs();
         self.observe_bursts();
         self.io.observe(&self.context.metrics);

@@ -3,8 +3,9 @@
 use super::active_models::ActiveModels;
 use super::idle_state::IdleState;
 use super::panic_search::PanicSearch;
-use crate::event::{Position, WallTime};
+use crate::event::{EventTime, Position, WallTime};
 use crate::partition::{Generation, LostRange, Progress, Record};
+use crate::runtime::input_ends::InputEnds;
 use crate::runtime::merge::Merge;
 
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct OwnedPartition {
     /// until it is done.
     pub(super) is_migrating: bool,
     pub(super) merge: Merge,
+    /// By input, the timestamp of the last committed record.
+    pub(super) last_timestamps: Vec<Option<EventTime>>,
     /// Taken from the merge and not yet applied.
     pub(super) records: Vec<Record>,
     /// Their size, as the merge counted it.
@@ -56,6 +59,19 @@ impl BrokenInput {
 }
 
 impl OwnedPartition {
+    pub(super) fn record_timestamps(&mut self, committed: &[Record]) {
+        for Record { position, timestamp, .. } in committed {
+            if let Some(last) = self.last_timestamps.get_mut(position.input as usize) {
+                *last = timestamp.or(*last);
+            }
+        }
+    }
+
+    /// From which the lag is computed.
+    pub(super) fn report_positions(&self, partition: i32, input_ends: &InputEnds) {
+        input_ends.set_positions(partition, &self.progress.offsets, &self.last_timestamps);
+    }
+
     /// Records that were fetched before are still applied.
     pub(super) fn mark_broken(&mut self, broken: BrokenInput) {
         self.merge.block(broken.input());

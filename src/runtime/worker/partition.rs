@@ -92,6 +92,7 @@ impl<W: WorkerIo> Worker<W> {
         let owned = OwnedPartition {
             epoch,
             merge: Merge::new(progress.offsets.len()),
+            last_timestamps: vec![None; progress.offsets.len()],
             records: Vec::new(),
             bytes: 0,
             must_commit: needs_commit
@@ -108,6 +109,7 @@ impl<W: WorkerIo> Worker<W> {
             generation,
             is_migrating,
         };
+        owned.report_positions(partition, &self.context.input_ends);
         self.partitions.insert(partition, owned);
         self.context.customers.own(partition);
         self.context.set_state(partition, PartitionState::Running);
@@ -164,11 +166,13 @@ impl<W: WorkerIo> Worker<W> {
             };
             self.context.metrics.count_population(models, &owned.progress, -1);
             self.context.metrics.count_population(models, &commit.progress, 1);
+            owned.record_timestamps(&commit.applied);
             owned.must_commit = !commit.finished;
             owned.lost.clear();
             let (applied, unused) = (commit.applied.len(), commit.unused.len());
             owned.search = owned.search.and_then(|search| search.after_applied(applied));
             owned.progress = commit.progress;
+            owned.report_positions(partition, &self.context.input_ends);
             owned.bytes += budget::proportional_bytes(bytes, unused, unused + applied);
             // Records that did not fit into the batch precede those that were read since.
             commit.unused.append(&mut owned.records);

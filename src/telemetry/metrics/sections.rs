@@ -30,6 +30,11 @@ impl Registrar<'_> {
                 "Records between position and end of an input.",
                 &labels,
             )?,
+            seconds: self.gauges(
+                "lag_seconds",
+                "Age of the last record read from an input, while others follow; 0 while none does. Absent while the partition is not processed.",
+                &labels,
+            )?,
             undecided: self.gauges(
                 "undecided_records",
                 "Records of an input behind an open transaction: read_committed readers do not see them yet.",

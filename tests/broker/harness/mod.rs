@@ -31,6 +31,8 @@ use rdkafka::error::{KafkaError, KafkaResult};
 
 /// Bound of every wait. Far above the usual time: machines that run tests are busy.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Bound of one request that is repeated: the broker that it was sent to may be frozen.
+const REQUEST_MAX: Duration = Duration::from_secs(10);
 /// Interval between two checks of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 

@@ -9,7 +9,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Broker, StoredRecord, WAIT_MAX, client_config, eventually, is_transient, retry};
+use super::{
+    Broker, REQUEST_MAX, StoredRecord, WAIT_MAX, client_config, eventually, is_transient, retry,
+};
 
 /// Poll timeout for records.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -96,7 +98,7 @@ impl Broker {
             Isolation::Uncommitted => &self.uncommitted,
         };
         let bounds =
-            |partition| retry("bounds", || client.fetch_watermarks(topic, partition, WAIT_MAX));
+            |partition| retry("bounds", || client.fetch_watermarks(topic, partition, REQUEST_MAX));
         // By this client, which would otherwise use outdated metadata of a recreated topic.
         let partitions = partitions_of(client, topic).into_iter();
         partitions.map(|it| (it, bounds(it))).collect()
@@ -114,7 +116,7 @@ impl Broker {
         for partition in self.partitions(topic) {
             asked.add_partition(topic, partition);
         }
-        let response = retry("positions", || member.committed_offsets(asked.clone(), WAIT_MAX));
+        let response = retry("positions", || member.committed_offsets(asked.clone(), REQUEST_MAX));
         let elements = response.elements().into_iter().filter_map(|element| {
             element.error().unwrap();
             let Offset::Offset(offset) = element.offset() else {
@@ -152,7 +154,7 @@ pub(super) fn reader_config(bootstrap: &str, isolation: Isolation) -> ClientConf
 pub(super) fn partitions_of(client: &BaseConsumer, topic: &str) -> Vec<i32> {
     let mut ids = Vec::new();
     eventually("every partition has a leader", || {
-        let metadata = retry("metadata", || client.fetch_metadata(Some(topic), WAIT_MAX));
+        let metadata = retry("metadata", || client.fetch_metadata(Some(topic), REQUEST_MAX));
         let partitions = metadata.topics()[0].partitions();
         ids = partitions.iter().map(|it| it.id()).collect();
         partitions.iter().all(|it| it.leader() >= 0)
