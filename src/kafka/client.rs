@@ -110,6 +110,12 @@ const RESPONSE_BYTES_MAX: u32 = 100_000_000;
 const _: () =
     assert!(FETCH_PARTITION_BYTES <= FETCH_BYTES && FETCH_BYTES + 512 <= RESPONSE_BYTES_MAX);
 
+/// A connection over which a request takes longer is closed.
+pub(super) fn with_request_timeout(mut config: ClientConfig, timeout: Duration) -> ClientConfig {
+    config.set("socket.timeout.ms", timeout.as_millis().to_string());
+    config
+}
+
 impl Config {
     /// The transactional id of a worker's producer. It is the same after every restart, so that
     /// initialising the producer aborts the previous one's open transaction. It starts with the app,

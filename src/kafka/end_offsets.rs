@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log_throttle::LogThrottle;
-use super::reader::{create_client, refresh_leaders};
+use super::reader::{create_request_client, refresh_leaders};
 use super::{Config, Error};
 
 /// Longest wait for one response.
@@ -46,8 +46,8 @@ pub(crate) struct EndOffsetsClient {
 impl EndOffsetsClient {
     pub(crate) fn open(config: &Config, topics: &[String]) -> Result<EndOffsetsClient, Error> {
         Ok(EndOffsetsClient {
-            committed: create_client("ends", config.reader())?,
-            uncommitted: create_client("ends", config.uncommitted_reader())?,
+            committed: create_request_client("ends", config.reader())?,
+            uncommitted: create_request_client("ends", config.uncommitted_reader())?,
             topics: topics.to_vec(),
             leaders: BTreeMap::new(),
             leaders_at: None,

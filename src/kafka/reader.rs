@@ -9,6 +9,7 @@ use rdkafka::message::Message;
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::client::with_request_timeout;
 use super::error::FetchError;
 use super::log_throttle::LogThrottle;
 use super::{Config, Error, native};
@@ -63,8 +64,8 @@ impl std::fmt::Debug for OffsetFinder {
 impl OffsetFinder {
     pub(crate) fn open(config: &Config) -> Result<OffsetFinder, Error> {
         Ok(OffsetFinder {
-            committed: create_client("bounds", config.reader())?,
-            uncommitted: create_client("bounds", config.uncommitted_reader())?,
+            committed: create_request_client("bounds", config.reader())?,
+            uncommitted: create_request_client("bounds", config.uncommitted_reader())?,
         })
     }
 
@@ -102,7 +103,16 @@ pub(super) fn refresh_leaders(client: &BaseConsumer<LogThrottle>, topic: &str) -
     metadata.inspect_err(failed).ok()
 }
 
-pub(super) fn create_client(
+/// A client whose connection to a broker that does not respond ends with the request. librdkafka sends requests for
+/// metadata to the broker that was used last, for as long as its connection counts as working.
+pub(super) fn create_request_client(
+    name: &'static str,
+    settings: ClientConfig,
+) -> Result<BaseConsumer<LogThrottle>, Error> {
+    create_client(name, with_request_timeout(settings, BOUNDS_TIMEOUT))
+}
+
+fn create_client(
     name: &'static str,
     settings: ClientConfig,
 ) -> Result<BaseConsumer<LogThrottle>, Error> {

@@ -17,6 +17,7 @@ mod phase;
 mod replace;
 mod republish;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::context::Context;
@@ -26,7 +27,7 @@ use crate::event::Position;
 use crate::kafka::{self, OffsetBounds};
 use crate::partition::Progress;
 use crate::store::store_partition;
-use crate::telemetry::error_chain;
+use crate::telemetry::{LocalState, error_chain};
 pub use error::Error;
 pub(super) use local_state::is_stale;
 use local_state::matches_committed;
@@ -50,6 +51,7 @@ impl PartitionRestore {
             phase: Phase::FetchingOffsets,
             stalled_polls: 0,
             failures: 0,
+            reported: Cell::new(None),
             retry_at: Duration::ZERO,
             records: 0,
             is_rewritten: false,
@@ -90,6 +92,13 @@ impl PartitionRestore {
     /// Whether the next step is due. Others continue while a partition waits, for example for its leader.
     pub(super) fn is_due(&self, uptime: Duration) -> bool {
         self.retry_at <= uptime
+    }
+
+    /// Reports what was found on disk, once, however often the restore is tried.
+    fn report(&self, context: &Context, state: LocalState) {
+        if self.reported.replace(Some(state)) != Some(state) {
+            context.metrics.report_local_state(self.partition, state);
+        }
     }
 
     fn postpone(&mut self, context: &Context, error: &kafka::Error, uptime: Duration) {

@@ -31,7 +31,7 @@ fn app(name: &str) -> App {
 
 /// Produces the visit of one customer in each partition, whose silence is due in a few seconds.
 fn visit(app: &App, round: &str, partitions: &[i32]) {
-    let time = tenure::runtime::clock::now().0 - MINUTE + 3_000;
+    let time = tenure::runtime::clock::now().0 - MINUTE + 2_000;
     let record = |partition: &i32| {
         let customer = format!("{round}-{partition}");
         let json = format!(r#"{{"type":"visit","customer_id":"{customer}","time":{time}}}"#);

@@ -45,7 +45,7 @@ impl ChangelogScan {
 
 impl PartitionRestore {
     pub(super) fn empty_scan(&self, context: &Context, ends: OffsetBounds) -> ChangelogScan {
-        context.metrics.report_local_state(self.partition, LocalState::Complete);
+        self.report(context, LocalState::Complete);
         ChangelogScan::new(ends, ends.end, RestoreTarget::CatchUp(BTreeMap::new()))
     }
 
@@ -75,7 +75,7 @@ impl PartitionRestore {
             }
             ChangelogRelation::Continues => LocalState::Behind,
         };
-        context.metrics.report_local_state(self.partition, local);
+        self.report(context, local);
         let (from, target) = match (local, known) {
             (LocalState::Complete | LocalState::Behind, Some(known)) => {
                 if self.is_truncated(io, ends)? {

@@ -1,5 +1,6 @@
 //! The phases of a restore, and the data that each of them carries.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::kafka::{OffsetBounds, OutboxEntry, ProducerRecord, ProgressRecord};
 use crate::partition::{LostRange, Progress};
 use crate::runtime::partitions::RecoveryAction;
 use crate::store::{CustomerCount, CustomerScan, Rebuild};
+use crate::telemetry::LocalState;
 
 /// What the processing of a restored partition starts from.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(in super::super) struct PartitionRestore {
     pub(super) stalled_polls: u32,
     /// Failed requests so far.
     pub(super) failures: u32,
+    /// What was last found on disk.
+    pub(super) reported: Cell<Option<LocalState>>,
     /// The uptime at which the next step is due.
     pub(super) retry_at: Duration,
     pub(super) records: u64,

@@ -13,7 +13,7 @@ use rdkafka::metadata::Metadata;
 
 use super::node::Node;
 use super::process::Process;
-use super::{Isolation, WAIT_MAX, client_config, eventually, jars, ports, read};
+use super::{Isolation, REQUEST_MAX, WAIT_MAX, client_config, eventually, jars, ports, read};
 
 /// Settings for tests: no delays, no retention by time.
 const PROPERTIES: &str = "
@@ -157,7 +157,10 @@ controller.quorum.voters={}
             bootstrap,
             login: address(ports[0][2]),
         };
-        broker.await_ready().map(|()| broker)
+        broker.await_ready()?;
+        // This client knows the brokers too, beyond the addresses that it was given.
+        super::retry("metadata", || broker.admin.inner().fetch_metadata(None, REQUEST_MAX));
+        Ok(broker)
     }
 
     pub(super) fn replication_factor(&self) -> i32 {

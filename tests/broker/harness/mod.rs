@@ -50,6 +50,8 @@ fn client_config(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
+        // A frozen broker does not keep others from being asked.
+        .set("socket.timeout.ms", "5000")
         // A restarted broker is found immediately, and not up to 10 s later.
         .set("reconnect.backoff.ms", "20")
         .set("reconnect.backoff.max.ms", "100");
@@ -77,7 +79,7 @@ fn is_transient(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode::{
         AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable,
         DestroyBroker, LeaderNotAvailable, NotCoordinator, NotLeaderForPartition,
-        OperationTimedOut,
+        OffsetNotAvailable, OperationTimedOut,
     };
     let passing = [
         AllBrokersDown,
@@ -87,8 +89,9 @@ fn is_transient(error: &KafkaError) -> bool {
         DestroyBroker,
         LeaderNotAvailable,
         NotCoordinator,
-        OperationTimedOut,
         NotLeaderForPartition,
+        OffsetNotAvailable,
+        OperationTimedOut,
     ];
     error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
 }
