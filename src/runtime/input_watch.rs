@@ -15,6 +15,8 @@ use crate::kafka::EndOffsetsClient;
 use crate::telemetry::Metrics;
 
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
+/// After this time without an observation the lag counts as unknown.
+const UNKNOWN_AFTER: Duration = Duration::from_secs(15);
 /// Interval at which the committed offsets of partitions that are not processed are requested.
 const COMMITTED_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -72,6 +74,14 @@ impl Observer {
                 metrics.observe_lag(topic, partition, offset, last_timestamp, ends, clock::now());
             }
         });
+        for partition in &assigned {
+            for (input, topic) in self.topics.iter().enumerate() {
+                let age = self.input_ends.find(input, *partition).map(|(_, age)| age);
+                if age.is_none_or(|age| age > UNKNOWN_AFTER) {
+                    self.metrics.forget_lag(topic, *partition);
+                }
+            }
+        }
         self.observed.extend(assigned);
     }
 

@@ -44,6 +44,14 @@ impl Metrics {
         self.lag.observed_seconds.with_label_values(&labels).set(at.0 / 1000);
     }
 
+    /// Removes the lag of a partition, which is unknown; the time of its last observation stays.
+    pub fn forget_lag(&self, topic: &str, partition: i32) {
+        let labels = [topic, &partition.to_string()];
+        for series in [&self.lag.records, &self.lag.seconds, &self.lag.undecided] {
+            drop(series.remove_label_values(&labels));
+        }
+    }
+
     /// Counts the outputs and anomalies of a commit, and sets its watermark.
     pub fn count_commit(
         &self,

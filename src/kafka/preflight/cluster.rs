@@ -79,7 +79,8 @@ pub(super) fn check_brokers(config: &Config) -> Result<Finding, Error> {
     let client = request_client(config)?;
     let metadata = request(config, &client, |timeout| client.fetch_metadata(None, timeout))?;
     let broker = metadata.orig_broker_id();
-    let found = format!("{} brokers", metadata.brokers().len());
+    let brokers = metadata.brokers().len();
+    let found = format!("number of brokers: {brokers}");
     let action = "requesting the settings of a broker";
     let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
     let described = request_admin(config, action, async |client| {
@@ -97,11 +98,31 @@ pub(super) fn check_brokers(config: &Config) -> Result<Finding, Error> {
     let entries = resource.entries.into_iter();
     let values = entries.filter_map(|entry| Some((entry.name, entry.value?)));
     let values: BTreeMap<String, String> = values.collect();
-    let (problems, warnings) = judge_settings(config, &values);
+    let (problems, mut warnings) = judge_settings(config, &values);
+    if brokers > 1 {
+        warnings.extend(single_internal_replicas(&values));
+    }
     match problems.is_empty() {
         false => Err(Error::Misconfigured(problems.join("\n"))),
         true => Ok(Finding { found, warnings }),
     }
+}
+
+/// Settings that give an internal topic of a cluster a single replica.
+fn single_internal_replicas(values: &BTreeMap<String, String>) -> Vec<String> {
+    let settings = [
+        ("offsets.topic.replication.factor", "committed offsets"),
+        ("transaction.state.log.replication.factor", "transactions"),
+    ];
+    let is_single = |name: &str| values.get(name).is_some_and(|value| value == "1");
+    let single = settings.into_iter().filter(|(name, _)| is_single(name));
+    let warning = |(name, what): (&str, &str)| {
+        format!(
+            "{name} is 1: if one broker is down, {what} of a part of the groups and producers wait. Set it to 3, and add replicas \
+            to the topic that exists with kafka-reassign-partitions.sh"
+        )
+    };
+    single.map(warning).collect()
 }
 
 /// What prevents a start, and what does not, in the settings of a broker.
@@ -185,5 +206,7 @@ mod tests {
         values.remove("transaction.partition.verification.enable");
         let (problems, warnings) = judge_settings(&config, &values);
         assert_eq!((problems.len(), warnings.len()), (2, 1), "{problems:?}");
+        values.insert("offsets.topic.replication.factor".to_owned(), "1".to_owned());
+        assert_eq!(single_internal_replicas(&values).len(), 1);
     }
 }

@@ -27,7 +27,7 @@ impl Registrar<'_> {
         Ok(LagMetrics {
             records: self.gauges(
                 "lag_records",
-                "Records between position and end of an input.",
+                "Records between position and end of an input. Absent while it is unknown: no leader responds.",
                 &labels,
             )?,
             seconds: self.gauges(
@@ -42,7 +42,7 @@ impl Registrar<'_> {
             )?,
             observed_seconds: self.gauges(
                 "lag_observed_timestamp_seconds",
-                "When the lag of a partition was last observed, in seconds since 1970: it is not while the partition has no leader.",
+                "When the lag of a partition was last observed, in seconds since 1970.",
                 &labels,
             )?,
         })
