@@ -16,9 +16,10 @@ mod live_io;
 mod mailbox;
 mod merge;
 mod offset_metadata;
-mod partitions;
+mod partition_registry;
 mod periodic_thread;
 mod poll_loop;
+mod quarantine;
 mod refused;
 pub mod rekey;
 mod restore;
@@ -38,9 +39,8 @@ mod worker_io;
 pub use customers::{Customers, ExplainError, explain_found};
 pub use daemon_state::DaemonState;
 pub use fuse::{BurstSettings, Fuse, FuseStatus};
-pub use partitions::{
-    ActionError, PartitionState, Partitions, Quarantine, QuarantineCause, RecoveryAction,
-};
+pub use partition_registry::{PartitionRegistry, PartitionState};
+pub use quarantine::{ActionError, Quarantine, QuarantineCause, RecoveryAction};
 pub use restore::Error as PartitionError;
 pub use restore_progress::{RestoreProgress, RestoreSnapshot};
 pub use settings::{Recovery, Settings};

@@ -1,6 +1,6 @@
 //! What the daemon is doing, for probes and the metric `tenure_state`.
 
-use super::partitions::PartitionState;
+use super::partition_registry::PartitionState;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DaemonState {

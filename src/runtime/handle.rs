@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::customers::Customers;
 use super::daemon_state::DaemonState;
 use super::fuse::Fuse;
-use super::partitions::Partitions;
+use super::partition_registry::PartitionRegistry;
 use super::restore_progress::RestoreProgress;
 use super::settings::Settings;
 use super::thread_heartbeats::{DaemonThread, ThreadHeartbeats};
@@ -29,7 +29,7 @@ pub struct Handle {
     pub(super) heartbeats: Arc<ThreadHeartbeats>,
     pub restoring: Arc<RestoreProgress>,
     /// The state of each partition, and the actions that operators request for quarantined ones.
-    pub partitions: Arc<Partitions>,
+    pub partitions: Arc<PartitionRegistry>,
     /// The circuit breaker: suspends bursts until an operator resumes them.
     pub fuse: Arc<Fuse>,
     /// The customers that operators can inspect.

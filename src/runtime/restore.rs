@@ -20,7 +20,7 @@ mod republish;
 use std::time::Duration;
 
 use super::context::Context;
-use super::partitions::{QuarantineCause, RecoveryAction};
+use super::quarantine::{QuarantineCause, RecoveryAction};
 use super::worker_io::WorkerIo;
 use crate::event::Position;
 use crate::kafka::{self, OffsetBounds};

@@ -1,4 +1,4 @@
-//! Selects which of its two key prefixes contains the state of a partition. A replacement is built under the other
+//! The active one of the two key prefixes of a partition contains its state. A replacement is built under the other
 //! prefix and the old state is deleted only when both switch, so that one complete state always exists.
 
 use std::sync::{MutexGuard, PoisonError};
@@ -64,18 +64,18 @@ impl<E: StorageEngine> Store<E> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The prefix of a partition's current state.
+    /// The active prefix of a partition.
     pub(super) fn prefix(&self, partition: u32) -> Result<Prefix, Error> {
-        if let Some(prefix) = self.lock_cache().current.get(&partition) {
+        if let Some(prefix) = self.lock_cache().active_prefixes.get(&partition) {
             return Ok(*prefix);
         }
-        let current = self.get_meta(key::current(partition))?;
-        let prefix = Prefix::new(partition, current.as_deref() == Some(&[1]));
+        let active = self.get_meta(key::active_prefix(partition))?;
+        let prefix = Prefix::new(partition, active.as_deref() == Some(&[1]));
         // A concurrent switch has cached a newer prefix, which wins.
-        Ok(*self.lock_cache().current.entry(partition).or_insert(prefix))
+        Ok(*self.lock_cache().active_prefixes.entry(partition).or_insert(prefix))
     }
 
-    /// Atomically makes `to` the current prefix of its partition, writes the changes of `fill`, and deletes the old
+    /// Atomically makes `to` the active prefix of its partition, writes the changes of `fill`, and deletes the old
     /// state.
     pub(super) fn switch_prefix(
         &self,
@@ -86,11 +86,11 @@ impl<E: StorageEngine> Store<E> {
         self.engine.write(&mut |batch| {
             fill(batch);
             let is_second = u8::from(to.is_second());
-            batch.put(Family::Meta, &key::current(partition), &[is_second]);
+            batch.put(Family::Meta, &key::active_prefix(partition), &[is_second]);
             delete_prefix(batch, to.other());
             Ok(())
         })?;
-        self.lock_cache().current.insert(partition, to);
+        self.lock_cache().active_prefixes.insert(partition, to);
         Ok(())
     }
 
@@ -100,12 +100,12 @@ impl<E: StorageEngine> Store<E> {
             for is_second in [false, true] {
                 delete_prefix(batch, Prefix::new(partition, is_second));
             }
-            batch.delete(Family::Meta, &key::current(partition));
+            batch.delete(Family::Meta, &key::active_prefix(partition));
             Ok(())
         })?;
         let mut cache = self.lock_cache();
         cache.complete.remove(&partition);
-        cache.current.remove(&partition);
+        cache.active_prefixes.remove(&partition);
         Ok(())
     }
 }
