@@ -12,6 +12,7 @@ use crate::customer::{CustomerState, Explanation, StageChange};
 use crate::event::{CustomerId, EventTime};
 use crate::model::{ModelId, Models};
 
+pub(crate) use format::format_exact_span;
 pub use format::format_instant;
 pub use timeline::{TimelineFormatter, TimelineStep};
 

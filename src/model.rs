@@ -44,7 +44,7 @@ pub use fact::{AGGREGATES, Aggregate, FactDeclaration, Filter, Window};
 pub(crate) use ids::define_id;
 pub use ids::{FactId, ModelId, SlotId, StageId, TransitionId};
 pub use lower::{FUNCTIONS, STAGE_FACT_NAMES};
-pub(crate) use model_test::{DEFAULT_CUSTOMER, Expectation, ModelTest, TestEvent};
+pub(crate) use model_test::{DEFAULT_CUSTOMER, ModelTest, TestEvent, TestTransition};
 pub(crate) use orders::ORDERS_MAX;
 pub use orders::{Orders, Refunds, Repeated};
 pub(crate) use problem::{Location, ProblemList, did_you_mean, normalize_line_ends};
