@@ -36,6 +36,7 @@ pub use quantity::Quantity;
 pub use reject::{Headers, RejectReason, Rejection};
 pub(crate) use time::parse_end_instant;
 pub use time::{EventTime, Millis, WallTime, Watermark, parse_instant};
+pub(crate) use time_format::is_recent;
 pub use time_format::{TimeFormat, TimeUnit};
 pub use vocabulary::{EventType, Field, FieldKind};
 pub(crate) use vocabulary::{FieldId, Vocabulary};

@@ -18,7 +18,7 @@ mod types;
 pub use assemble::{ProposalContext, proposals};
 pub use column::{Column, Profile};
 pub use headerless::{is_of_values, names_by_form};
-pub use proposal::{Proposal, key_order};
+pub use proposal::Proposal;
 
 #[cfg(test)]
 mod tests;

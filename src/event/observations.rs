@@ -42,7 +42,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, text: &str) {
+    pub(crate) fn add(&mut self, text: &str) {
         self.add_times(text.chars().take(TEXT_CHARS_MAX).collect(), 1);
     }
 

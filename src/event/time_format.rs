@@ -1,5 +1,7 @@
 //! How times are written in records: epoch numbers, RFC 3339 and its relatives, declared patterns, local times.
 
+use std::ops::Range;
+
 use jiff::civil;
 use jiff::civil::DateTime;
 use jiff::fmt::{rfc2822, strtime::BrokenDownTime};
@@ -222,12 +224,18 @@ fn is_numeric(text: &str) -> bool {
 
 /// The unit in which a number is a time of the last decades, if it is not one in `unit`.
 pub(super) fn likely_unit(text: &str, unit: TimeUnit) -> Option<TimeUnit> {
-    let (first, last) = (parse_instant("1990-01-01")?, parse_instant("2100-01-01")?);
     let fits = |unit: &TimeUnit| {
         let format = TimeFormat { unit: *unit, ..TimeFormat::default() };
-        format.read_number(text).is_ok_and(|time| time >= first && time < last)
+        format.read_number(text).is_ok_and(is_recent)
     };
     TimeUnit::ALL.into_iter().filter(|other| *other != unit).find(fits)
+}
+
+/// Whether it is a time of the last decades.
+pub(crate) fn is_recent(time: EventTime) -> bool {
+    /// 1990-01-01 and 2100-01-01.
+    const DECADES: Range<EventTime> = EventTime(631_152_000_000)..EventTime(4_102_444_800_000);
+    DECADES.contains(&time)
 }
 
 #[cfg(test)]

@@ -144,6 +144,11 @@ impl Vocabulary {
         named.map(|(at, name)| (EventType(at as u16 + 1), name.as_str()))
     }
 
+    /// The names of the event types that models name.
+    pub(crate) fn type_names(&self) -> impl Iterator<Item = &str> {
+        self.types.iter().map(String::as_str)
+    }
+
     /// The number of event types, the unnamed one included.
     pub fn type_count(&self) -> usize {
         self.types.len() + 1

@@ -1,9 +1,5 @@
 //! A proposed mapping as settings and as text.
 
-use std::fmt::Write as _;
-
-use crate::event::Mapping;
-
 /// Settings of a mapping, with what a reader should know about them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Proposal {
@@ -15,39 +11,14 @@ pub struct Proposal {
     pub questions: Vec<(&'static str, Vec<String>)>,
 }
 
-const OTHER_KEYS: [&str; 15] = [
-    "where",
-    "types",
-    "leave_out_types",
-    "ignore_type_spelling",
-    "time_unit",
-    "time_format",
-    "time_zone",
-    "number_format",
-    "amount_unit",
-    "ignore_id_case",
-    "placeholder_ids",
-    "null_values",
-    "key",
-    "key_path",
-    "rate",
-];
+/// The keys in the order in which they are shown: settings stand next to the field that they are about.
+const KEYS: &str = "where customer_id ignore_id_case placeholder_ids type types leave_out_types ignore_type_spelling \
+    time time_unit time_format time_zone id order_id channel value number_format amount_unit currency rate properties \
+    null_values key key_path";
 
-/// The place of a key: settings stand next to the field that they are about.
-pub fn key_order(key: &str) -> usize {
-    let field = match key {
-        "where" => return 0,
-        "ignore_id_case" | "placeholder_ids" => "customer_id",
-        "types" | "leave_out_types" | "ignore_type_spelling" => "type",
-        "time_unit" | "time_format" | "time_zone" => "time",
-        "number_format" | "amount_unit" => "value",
-        "rate" => "currency",
-        other => other,
-    };
-    let at =
-        Mapping::FIELDS.iter().position(|known| *known == field).unwrap_or(Mapping::FIELDS.len());
-    let within = OTHER_KEYS.iter().position(|known| *known == key).map_or(0, |at| at + 1);
-    (at + 1) * (OTHER_KEYS.len() + 2) + within
+/// The place of a key among the others.
+fn key_order(key: &str) -> usize {
+    KEYS.split(' ').position(|known| known == key).unwrap_or(usize::MAX)
 }
 
 impl Proposal {
@@ -66,10 +37,9 @@ impl Proposal {
             lines.push((key_order(key), format!("# {remark}")));
         }
         for (field, candidates) in &self.questions {
-            let mut line = format!("# {field} = \"…\"  # Which field is it?");
-            if !candidates.is_empty() {
-                let _infallible = write!(line, " Perhaps {}", candidates.join(", "));
-            }
+            let perhaps = format!(" Perhaps {}", candidates.join(", "));
+            let perhaps = if candidates.is_empty() { "" } else { &perhaps };
+            let line = format!("# {field} = \"…\"  # Which field is it?{perhaps}");
             lines.push((key_order(field), line));
         }
         for (key, value) in &self.settings {

@@ -83,6 +83,11 @@ impl Path {
         Path(steps)
     }
 
+    /// Whether it does not lead into lists.
+    pub(crate) fn has_only_keys(&self) -> bool {
+        self.0.iter().all(|step| matches!(step, Step::Key(_)))
+    }
+
     /// Whether it has a step `[key]`, which only the path of `properties` may have.
     pub(crate) fn is_named(&self) -> bool {
         self.0.iter().any(|step| matches!(step, Step::Named { .. }))
