@@ -143,14 +143,11 @@ impl<'s> TimelineFormatter<'s> {
             let fields = fields.map(|(name, value)| (name, value_json(&value)));
             json["event"] = json!({
                 "type": self.models.vocabulary.type_name(event.event_type),
-                "file": self.files[position.input as usize],
-                "line": position.line(),
                 "fields": fields.collect::<serde_json::Map<_, _>>(),
                 "notices": notices(step.anomalies),
             });
-            if position.record_of_line() > 1 {
-                json["event"]["record"] = position.record_of_line().into();
-            }
+            let file = &self.files[position.input as usize];
+            cloudevent::add_file_position(&mut json["event"], file, position);
         }
         json
     }

@@ -217,9 +217,9 @@ impl TransactionalProducer {
 
     /// Registers the partitions of sent records, except refused ones, to be aborted again.
     fn add_stalled(&mut self, parts: &[TransactionPart]) {
-        let sent = parts.iter().zip(&self.reports);
-        let sent = sent.flat_map(|(part, reports)| part.records.iter().zip(reports));
-        let sent = sent.filter(|(_, report)| !report.is_refused());
+        let parts = parts.iter().zip(&self.reports);
+        let records = parts.flat_map(|(part, reports)| part.records.iter().zip(reports));
+        let sent = records.filter(|(_, report)| !report.is_refused());
         self.stalled.add(sent.map(|(record, report)| (record, report.partition())));
         self.must_renew = true;
     }
