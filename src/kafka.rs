@@ -30,12 +30,13 @@ pub use client::{Config, GroupProtocol, PREFETCH_BYTES_MAX, SecurityConfig};
 pub(crate) use client_check::check_clients;
 pub use consumer::{Consumer, Feed, Fetched, RebalanceListener, SeekPosition};
 pub(crate) use embedded_cluster::{EmbeddedCluster, EmbeddedConsumer, EmbeddedProducer};
+pub use error::Error;
 pub(crate) use error::RefusedRecords;
-pub use error::{Error, Remedy};
+pub(crate) use error::Remedy;
 pub(crate) use outbox::OutboxEntry;
-pub use output::ChangelogRecord;
+pub(crate) use output::ChangelogRecord;
 pub(crate) use output::{EncodeContext, ProgressRecord};
-pub use output_topics::{DeliveryGuarantee, Encoding, OutputTopics};
+pub(crate) use output_topics::{DeliveryGuarantee, Encoding, OutputTopics};
 pub use partitioner::Partitioner;
 pub use preflight::{PreflightCheck, preflight};
 pub use producer_record::ProducerRecord;
@@ -43,10 +44,11 @@ pub use properties::{
     REFUSED_PROPERTIES, SASL_PREFIX, SECURITY_PROTOCOL, SSL_PREFIX, secret_name_end,
 };
 /// The group membership that a transaction commits offsets with.
-pub use rdkafka::consumer::ConsumerGroupMetadata as Membership;
+pub(crate) use rdkafka::consumer::ConsumerGroupMetadata as Membership;
 pub(crate) use reader::OffsetFinder;
 pub use reader::{ConsumerRecord, OffsetBounds, PartitionReader};
 pub use topic_plan::{MissingTopic, create_topics, grant_commands, missing_topics};
 pub use topics::{TopicMetadata, find_expiring_partitions};
 pub(crate) use topics::{find_misconfigured_topics, partition_count};
-pub use transaction::{CommittedTransaction, TransactionPart, TransactionalProducer};
+pub(crate) use transaction::CommittedTransaction;
+pub use transaction::{TransactionPart, TransactionalProducer};

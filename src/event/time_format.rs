@@ -29,7 +29,7 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
-    pub const ALL: [TimeUnit; 5] = [
+    pub(crate) const ALL: [TimeUnit; 5] = [
         TimeUnit::Seconds,
         TimeUnit::Milliseconds,
         TimeUnit::Microseconds,
@@ -67,7 +67,7 @@ impl TimeFormat {
     ///
     /// # Errors
     /// There is no such zone.
-    pub fn find_zone(name: &str) -> Result<TimeZone, String> {
+    pub(crate) fn find_zone(name: &str) -> Result<TimeZone, String> {
         TimeZone::get(name).map_err(|_| {
             format!("there is no time zone `{name}`; write an IANA name such as Europe/Berlin")
         })
@@ -77,7 +77,7 @@ impl TimeFormat {
     ///
     /// # Errors
     /// The pattern is not valid, or has no date.
-    pub fn check_pattern(pattern: &str) -> Result<(), String> {
+    pub(crate) fn check_pattern(pattern: &str) -> Result<(), String> {
         let sample = civil::date(2010, 12, 31).at(23, 58, 59, 0);
         let sample = TimeZone::UTC.to_zoned_datetime(sample).map_err(|error| error.to_string())?;
         let written =

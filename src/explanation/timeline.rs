@@ -16,7 +16,7 @@ use crate::model::{Model, ModelId, Models, sanitize_for_terminal};
 
 /// One step of a customer's timeline.
 #[derive(Clone, Copy, Debug)]
-pub struct TimelineStep<'s> {
+pub(crate) struct TimelineStep<'s> {
     pub at: EventTime,
     /// `None` if time alone passed.
     pub event: Option<(&'s Event, Position)>,
@@ -29,7 +29,7 @@ pub struct TimelineStep<'s> {
 
 /// Renders steps; prints waiting transitions only when they change.
 #[derive(Debug)]
-pub struct TimelineFormatter<'s> {
+pub(crate) struct TimelineFormatter<'s> {
     models: &'s Models,
     customer: &'s CustomerId,
     /// The inputs, as named by the user.
@@ -48,7 +48,7 @@ struct ChangedFact<'c> {
 }
 
 impl<'s> TimelineFormatter<'s> {
-    pub fn new(
+    pub(crate) fn new(
         models: &'s Models,
         customer: &'s CustomerId,
         files: &'s [String],
@@ -63,7 +63,7 @@ impl<'s> TimelineFormatter<'s> {
         }
     }
 
-    pub fn step_text(&mut self, step: &TimelineStep<'_>) -> String {
+    pub(crate) fn step_text(&mut self, step: &TimelineStep<'_>) -> String {
         let mut text = format!("{}  {}\n", format_instant(step.at), self.event_text(step));
         for notice in notices(step.anomalies) {
             push_line(&mut text, 1, notice);
@@ -101,7 +101,7 @@ impl<'s> TimelineFormatter<'s> {
         text
     }
 
-    pub fn step_json(&mut self, step: &TimelineStep<'_>) -> Value {
+    pub(crate) fn step_json(&mut self, step: &TimelineStep<'_>) -> Value {
         let facts = self.changed_facts(step).into_iter().map(|changed| {
             json!({
                 "model": changed.model,

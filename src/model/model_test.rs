@@ -21,7 +21,6 @@ pub struct ModelTest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestEvent {
     pub location: Location,
-    /// The event time.
     pub at: EventTime,
     /// The event as JSON in the default mapping.
     pub json: String,

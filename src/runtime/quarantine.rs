@@ -148,7 +148,7 @@ impl RecoveryAction {
     }
 
     /// `to` is the offset behind a damaged batch.
-    pub fn from_name(name: &str, to: Option<i64>) -> Option<RecoveryAction> {
+    pub(crate) fn from_name(name: &str, to: Option<i64>) -> Option<RecoveryAction> {
         let actions = [
             RecoveryAction::Retry,
             RecoveryAction::Skip,

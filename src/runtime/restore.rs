@@ -27,7 +27,7 @@ use crate::kafka::{self, OffsetBounds};
 use crate::partition::Progress;
 use crate::store::store_partition;
 use crate::telemetry::error_chain;
-pub use error::Error;
+pub(crate) use error::Error;
 pub(super) use local_state::is_stale;
 use local_state::matches_committed;
 use phase::{

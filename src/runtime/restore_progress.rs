@@ -12,7 +12,7 @@ pub struct RestoreProgress(Mutex<BTreeMap<i32, (u64, u64)>>);
 
 /// The sums over all partitions that are being restored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RestoreSnapshot {
+pub(crate) struct RestoreSnapshot {
     pub partitions: usize,
     /// Offsets read.
     pub done: u64,
@@ -34,7 +34,7 @@ impl RestoreProgress {
         self.lock().clear();
     }
 
-    pub fn snapshot(&self) -> RestoreSnapshot {
+    pub(crate) fn snapshot(&self) -> RestoreSnapshot {
         let partitions = self.lock();
         let add = |sum: RestoreSnapshot, (done, total): &(u64, u64)| RestoreSnapshot {
             partitions: sum.partitions + 1,

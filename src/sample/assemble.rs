@@ -11,7 +11,7 @@ use crate::event::{Mapping, Path, TimeUnit, Vocabulary};
 
 /// What the proposal is for.
 #[derive(Clone, Copy, Debug)]
-pub struct ProposalContext<'c> {
+pub(crate) struct ProposalContext<'c> {
     /// The settings that the user gives.
     pub settings: &'c toml::Table,
     /// The mapping that they mean.
@@ -28,7 +28,7 @@ struct Assembly<'a> {
 }
 
 /// The mappings to try, the best one first. They differ from the given one, or there are none.
-pub fn proposals(profile: &Profile, context: ProposalContext<'_>) -> Vec<Proposal> {
+pub(crate) fn proposals(profile: &Profile, context: ProposalContext<'_>) -> Vec<Proposal> {
     if profile.columns.is_empty() {
         return Vec::new();
     }

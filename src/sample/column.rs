@@ -20,14 +20,14 @@ pub(super) struct Value {
 
 /// A column of a CSV file, or a path in JSON records.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub(crate) struct Column {
     pub path: Path,
     pub(super) values: Vec<Value>,
 }
 
 /// What the records of a sample look like.
 #[derive(Clone, Debug, Default)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// The records that could be parsed.
     pub records: usize,
     /// Whether the columns are those of a CSV file.
@@ -40,7 +40,9 @@ pub struct Profile {
 
 impl Profile {
     /// The columns of a CSV file. Names that no path can express are left out.
-    pub fn of_names<'n>(names: impl Iterator<Item = &'n str>) -> (Profile, Vec<Option<usize>>) {
+    pub(crate) fn of_names<'n>(
+        names: impl Iterator<Item = &'n str>,
+    ) -> (Profile, Vec<Option<usize>>) {
         let mut profile = Profile { is_table: true, ..Profile::default() };
         let mut indexes = Vec::new();
         for name in names.take(COLUMNS_MAX) {
@@ -95,11 +97,11 @@ impl Column {
     }
 
     /// How many records have a value.
-    pub fn present(&self) -> usize {
+    pub(crate) fn present(&self) -> usize {
         self.values.len()
     }
 
-    pub fn has_values(&self) -> bool {
+    pub(crate) fn has_values(&self) -> bool {
         !self.values.is_empty()
     }
 
@@ -143,7 +145,7 @@ impl Column {
     }
 
     /// The most frequent forms of the values, without their content: digits are 9, letters are x.
-    pub fn forms(&self, max: usize) -> Vec<String> {
+    pub(crate) fn forms(&self, max: usize) -> Vec<String> {
         let mut forms = Counts::default();
         self.values.iter().for_each(|value| forms.add(&form(&value.text)));
         forms.by_frequency().into_iter().take(max).map(|(form, _)| form.to_owned()).collect()

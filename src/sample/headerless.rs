@@ -11,7 +11,7 @@ const TYPES_MAX: usize = 20;
 type Test<'t> = &'t dyn Fn(&Column) -> bool;
 
 /// Whether names in a header look like values: one is a time, an amount or an e-mail address.
-pub fn is_of_values<'n>(names: impl Iterator<Item = &'n str> + Clone) -> bool {
+pub(crate) fn is_of_values<'n>(names: impl Iterator<Item = &'n str> + Clone) -> bool {
     let mut cells = names.map(|name| {
         let mut column = Column { path: Path::default(), values: Vec::new() };
         column.add(name, false);
@@ -26,7 +26,7 @@ pub fn is_of_values<'n>(names: impl Iterator<Item = &'n str> + Clone) -> bool {
 
 /// A name for each column, empty for those that are none of the fields of an event. The time is the first column with
 /// times; the customer the first other one whose values repeat, or has e-mail addresses.
-pub fn names_by_form(profile: &Profile) -> Vec<String> {
+pub(crate) fn names_by_form(profile: &Profile) -> Vec<String> {
     let columns = &profile.columns;
     let mut names = vec![String::new(); columns.len()];
     let is_word = |value: &Value| !value.text.contains(|c: char| c.is_ascii_digit());

@@ -2,7 +2,7 @@
 
 /// Settings of a mapping, with what a reader should know about them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Proposal {
+pub(crate) struct Proposal {
     /// The keys of `[input.mapping]` that differ from the default.
     pub settings: toml::Table,
     /// What could not be decided, by key.
@@ -23,7 +23,7 @@ fn key_order(key: &str) -> usize {
 
 impl Proposal {
     /// The settings in the order in which they are shown.
-    pub fn entries(&self) -> Vec<(&str, &toml::Value)> {
+    pub(crate) fn entries(&self) -> Vec<(&str, &toml::Value)> {
         let mut entries: Vec<_> =
             self.settings.iter().map(|(key, value)| (key.as_str(), value)).collect();
         entries.sort_by_key(|(key, _)| key_order(key));
@@ -31,7 +31,7 @@ impl Proposal {
     }
 
     /// The lines of a mapping file, with remarks and questions as comments.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines: Vec<(usize, String)> = Vec::new();
         for (key, remark) in &self.remarks {
             lines.push((key_order(key), format!("# {remark}")));

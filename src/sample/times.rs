@@ -8,35 +8,10 @@ const TRIED_MAX: usize = 300;
 /// Patterns of one column, if its times are written in several ways.
 const PATTERNS_MAX: usize = 3;
 
-const DATES: [&str; 15] = [
-    "%d.%m.%Y",
-    "%d.%m.%y",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%Y%m%d",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m/%d/%y",
-    "%d/%m/%y",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%d-%b-%Y",
-    "%d %b %Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-];
-const CLOCKS: [&str; 10] = [
-    "",
-    " %H:%M:%S",
-    " %H:%M",
-    " %I:%M:%S %p",
-    " %I:%M %p",
-    ", %H:%M:%S",
-    ", %H:%M",
-    "T%H:%M:%S",
-    " %H:%M:%S %z",
-    "%H%M%S",
-];
+const DATES: &str = "%d.%m.%Y|%d.%m.%y|%Y/%m/%d|%Y.%m.%d|%Y%m%d|%m/%d/%Y|%d/%m/%Y|%m/%d/%y|%d/%m/%y|%d-%m-%Y|%m-%d-%Y|\
+    %d-%b-%Y|%d %b %Y|%b %d, %Y|%B %d, %Y";
+const CLOCKS: &str =
+    "| %H:%M:%S| %H:%M| %I:%M:%S %p| %I:%M %p|, %H:%M:%S|, %H:%M|T%H:%M:%S| %H:%M:%S %z|%H%M%S";
 
 /// How times are written, as settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,7 +74,8 @@ fn cover(values: &[&Value]) -> (TimeGuess, usize) {
 
 /// The pattern that reads most values, another one that reads as many, and how many.
 fn best(values: &[&Value]) -> Option<(String, Option<String>, usize)> {
-    let all = CLOCKS.into_iter().flat_map(|clock| DATES.map(|date| (date, clock)));
+    let clocks = CLOCKS.split('|');
+    let all = clocks.flat_map(|clock| DATES.split('|').map(move |date| (date, clock)));
     let read = all.map(|(date, clock)| {
         let read = count(&of_pattern(&format!("{date}{clock}")), values);
         (read, date, clock)
@@ -112,7 +88,8 @@ fn best(values: &[&Value]) -> Option<(String, Option<String>, usize)> {
     }
     let pattern = format!("{date}{clock}");
     let exchanged = date.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m");
-    let other = DATES.contains(&exchanged.as_str()).then(|| format!("{exchanged}{clock}"));
+    let other =
+        DATES.split('|').any(|date| date == exchanged).then(|| format!("{exchanged}{clock}"));
     let other = other.filter(|it| *it != pattern && count(&of_pattern(it), values) == read);
     // If day and month could be exchanged, the reading in which the records are in order is the right one.
     Some(match other {

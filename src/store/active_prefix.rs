@@ -11,22 +11,22 @@ use super::{Error, Store, key};
 impl<E: StorageEngine> Store<E> {
     /// Whether a partition was found to have all customers since the store was opened. One check per start is
     /// enough: data that is lost later causes an error when it is read.
-    pub fn is_known_complete(&self, partition: u32) -> bool {
+    pub(crate) fn is_known_complete(&self, partition: u32) -> bool {
         self.lock_cache().complete.contains(&partition)
     }
 
-    pub fn mark_complete(&self, partition: u32) {
+    pub(crate) fn mark_complete(&self, partition: u32) {
         self.lock_cache().complete.insert(partition);
     }
 
     /// The start offset of a partition's changelog when the changelog last had all customers.
-    pub fn complete_from(&self, partition: u32) -> Result<Option<i64>, Error> {
+    pub(crate) fn complete_from(&self, partition: u32) -> Result<Option<i64>, Error> {
         self.get_meta_number(key::complete_from(self.prefix(partition)?))
     }
 
     /// Records that the changelog `origin`, which starts at offset `start`, contains the whole state up to
     /// `changelog_offset`.
-    pub fn record_republished(
+    pub(crate) fn record_republished(
         &self,
         partition: u32,
         changelog_offset: i64,
@@ -44,7 +44,7 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// Deletes the data of an unfinished rebuild.
-    pub fn abandon_rebuild(&self, partition: u32) -> Result<(), Error> {
+    pub(crate) fn abandon_rebuild(&self, partition: u32) -> Result<(), Error> {
         let unfinished = self.prefix(partition)?.other();
         self.engine.write(&mut |batch| {
             delete_prefix(batch, unfinished);
@@ -53,7 +53,7 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// Bytes that a rebuild of a partition needs on disk in addition (the size of its current state), and free bytes.
-    pub fn rebuild_space(&self, partition: u32) -> Result<(u64, Option<u64>), Error> {
+    pub(crate) fn rebuild_space(&self, partition: u32) -> Result<(u64, Option<u64>), Error> {
         let [from, to] = key::bounds(self.prefix(partition)?);
         let needed = self.engine.bytes_on_disk(&from, &to);
         Ok((needed, self.engine.free_bytes()))

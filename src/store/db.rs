@@ -77,17 +77,17 @@ impl Store {
     ///
     /// # Errors
     /// [`Rocks::open_read_only`]
-    pub fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
+    pub(crate) fn open_read_only(path: &Path, memory_bytes: usize) -> Result<Store, Error> {
         Ok(Store::with_engine(Rocks::open_read_only(path, memory_bytes)?, path))
     }
 
     /// Moves the files of a damaged store into its subfolder `set-aside`.
-    pub fn set_aside(path: &Path) -> Result<(), Error> {
+    pub(crate) fn set_aside(path: &Path) -> Result<(), Error> {
         Rocks::set_aside(path)
     }
 
     /// Deletes the files that were set aside, after all partitions have been rebuilt.
-    pub fn delete_set_aside(path: &Path) -> std::io::Result<()> {
+    pub(crate) fn delete_set_aside(path: &Path) -> std::io::Result<()> {
         Rocks::delete_set_aside(path)
     }
 
@@ -140,7 +140,7 @@ impl<E: StorageEngine> Store<E> {
     }
 
     /// [`Store::prefetch`] for a batch that is cut after `transitions_max` transitions.
-    pub fn prefetch_limited<'m>(
+    pub(crate) fn prefetch_limited<'m>(
         &self,
         generations: impl Into<ModelGenerations<'m>>,
         partition: u32,

@@ -75,7 +75,7 @@ impl EventRow {
 
 impl TimelineRow {
     /// Whether the row makes the test fail.
-    pub fn is_failure(&self) -> bool {
+    pub(crate) fn is_failure(&self) -> bool {
         match self {
             TimelineRow::Event(row) => row.rejected.is_some(),
             TimelineRow::Matched(.., differences) => !differences.is_empty(),

@@ -51,9 +51,11 @@ impl SampleArgs {
             mapping_of(&settings).map_err(|problem| anyhow::anyhow!("--map: {problem}"))?;
         let reader = SampleReader {
             file,
-            settings: &settings,
-            mapping: &mapping,
-            models,
+            context: ProposalContext {
+                settings: &settings,
+                mapping: &mapping,
+                vocabulary: &models.vocabulary,
+            },
             vocabulary: &vocabulary_of(models),
             money: &self.mapping.money(models),
             limits: &self.mapping.limits(),
@@ -79,9 +81,7 @@ impl SampleArgs {
 /// What a sample is read with.
 struct SampleReader<'r> {
     file: &'r Path,
-    settings: &'r toml::Table,
-    mapping: &'r Mapping,
-    models: &'r Models,
+    context: ProposalContext<'r>,
     vocabulary: &'r Vocabulary,
     money: &'r CurrencyRates,
     limits: &'r RecordLimits,
@@ -94,17 +94,12 @@ impl SampleReader<'_> {
     }
 
     fn attempt(&self, options: &FileOptions) -> anyhow::Result<Attempt> {
-        let decoder = self.decoder(self.mapping, self.money);
+        let decoder = self.decoder(self.context.mapping, self.money);
         let sample = FileSample::read(self.file, options, &decoder)?;
         let reading = sample.decode(&decoder);
         let profile = sample.profile();
-        let context = ProposalContext {
-            settings: self.settings,
-            mapping: self.mapping,
-            vocabulary: &self.models.vocabulary,
-        };
         let read_before = reading.as_ref().map(trial::score).unwrap_or_default();
-        let mut proposals = sample::proposals(&profile, context);
+        let mut proposals = sample::proposals(&profile, self.context);
         if matches!(reading, Err(files::Error::RepeatedColumn { .. })) {
             proposals.clear();
         }
@@ -151,8 +146,9 @@ impl SampleReader<'_> {
     /// The attempt if it has a good proposal, which may be the given mapping.
     fn with_given_mapping(&self, mut attempt: Attempt) -> Option<Attempt> {
         if attempt.best.is_none() && attempt.is_anything_read() {
-            let proposal = Proposal { settings: self.settings.clone(), ..Proposal::default() };
-            let decoder = |money: &CurrencyRates| self.decoder(self.mapping, money);
+            let proposal =
+                Proposal { settings: self.context.settings.clone(), ..Proposal::default() };
+            let decoder = |money: &CurrencyRates| self.decoder(self.context.mapping, money);
             attempt.best = Trial::of(proposal, &attempt.sample, self.money, decoder);
         }
         Some(attempt).filter(Attempt::is_good)

@@ -12,7 +12,6 @@ use crate::event::InputReport;
 use crate::files::{SAMPLE_RECORDS_MAX, SampleReading};
 use crate::model::{Models, sanitize_for_terminal};
 
-/// Columns that are shown.
 const COLUMNS_SHOWN_MAX: usize = 60;
 const FORMS_SHOWN_MAX: usize = 2;
 

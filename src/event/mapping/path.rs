@@ -27,7 +27,7 @@ const STEPS_MAX: usize = 16;
 
 impl Path {
     /// A path of keys alone, split at dots.
-    pub fn of_keys(text: &str) -> Path {
+    pub(crate) fn of_keys(text: &str) -> Path {
         match text {
             "" => Path(Vec::new()),
             _ => Path(text.split('.').map(|key| Step::Key(key.to_owned())).collect()),

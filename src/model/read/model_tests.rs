@@ -8,9 +8,7 @@ use crate::model::model_test::{DEFAULT_CUSTOMER, ModelTest, TestTransition};
 use crate::model::problem::Location;
 use crate::model::yaml::{YamlNode, YamlValue};
 
-/// The keys of a test.
 pub(crate) const TEST_KEYS: [&str; 4] = ["name", "events", "expect", "until"];
-/// The keys of an expected transition.
 pub(crate) const EXPECT_KEYS: [&str; 6] = ["at", "customer", "from", "to", "cause", "transition"];
 /// The causes of a transition that a test can expect.
 pub(crate) const CAUSES: [&str; 3] = ["event", "timer", "correction"];
