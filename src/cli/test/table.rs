@@ -41,8 +41,8 @@ pub(super) fn lines(rows: &[TimelineRow]) -> Vec<String> {
             _ if !row.across.is_empty() => {
                 vec![truncate(&row.across, WIDTH.saturating_sub(margin_width))]
             }
-            Some(sides) => beside_each_other(row, sides),
-            None => below_each_other(row),
+            Some(sides) => side_by_side(row, sides),
+            None => stacked(row),
         };
         let margin = format!("  {:>line_width$}  {:<mark_width$}  ", row.line, row.mark);
         let margins = iter::once(margin).chain(iter::repeat(" ".repeat(margin_width)));
@@ -159,7 +159,7 @@ fn side_widths(rows: &[TableRow], room: usize) -> Option<[SideWidth; 2]> {
 }
 
 /// Both sides next to each other, with long texts wrapped.
-fn beside_each_other(row: &TableRow, sides: [SideWidth; 2]) -> Vec<String> {
+fn side_by_side(row: &TableRow, sides: [SideWidth; 2]) -> Vec<String> {
     let [left, right] = [0, 1].map(|side| wrap(row.cells[side].as_ref(), sides[side]));
     let line = |at: usize| {
         let [left, right] = [&left, &right].map(|lines| lines.get(at).map_or("", String::as_str));
@@ -189,7 +189,7 @@ fn wrap(cell: Option<&(String, String)>, side: SideWidth) -> Vec<String> {
 }
 
 /// The actual transition below the expected one, for long names.
-fn below_each_other(row: &TableRow) -> Vec<String> {
+fn stacked(row: &TableRow) -> Vec<String> {
     let named = row.cells.iter().zip(["expected", "happened"]);
     named
         .filter_map(|(cell, name)| cell.as_ref().map(|(at, text)| format!("{name}  {at}  {text}")))
